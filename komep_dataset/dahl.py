@@ -1,0 +1,156 @@
+"""DAHL scoring as pure functions: read a verdict, split into units, score a response, average a model.
+
+The score is that of DAHL (arXiv 2411.09255): the share of a response's atomic units that a checker calls true.
+Two modes exist throughout. `strict` (ours, the default) treats everything that cannot be read as unknown;
+`paper` does what the reference code does, its bugs included where it runs:
+
+- a verdict is found by substring, so "Untrue" and "Not true" read as true;
+- blank lines of the splitter's output are units;
+- an empty response scores 0 and counts; an abstention is scored like any other answer.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from komep_dataset.schema import Status, Unit, Verdict
+
+MODES = ("strict", "paper")
+
+_NEGATIONS = frozenset(
+    "not no non never neither nor none cannot cant isnt arent wasnt werent doesnt dont didnt aint"
+    " 아니다 아닙니다 아님 아니오 아니요 아니에요 아니며 아니고 않다 않습니다 않음 안".split()
+)
+# A Korean noun carries its copula in the same word: "참입니다" is the word "참" and nothing else.
+_COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"
+_TRUE_WORD = re.compile(rf"true|참{_COPULA}")
+_FALSE_WORD = re.compile(rf"false|거짓{_COPULA}")
+_APOSTROPHES = re.compile("['’ʼ`]")
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+def _words(text: str) -> list[str]:
+    """Case-folded words of a text without punctuation; an apostrophe joins ("isn't" -> "isnt")."""
+    normal = unicodedata.normalize("NFKC", text).casefold()
+    return _NOT_WORD.sub(" ", _APOSTROPHES.sub("", normal)).split()
+
+
+def parse_verdict(reply: str, mode: str = "strict") -> Verdict:
+    """Read a checker's reply.
+
+    Strict: whole words after stripping punctuation, `true`/`참` or `false`/`거짓`; both, neither, or a negation
+    is `unknown`. Paper: lower-cased substrings "true" and "false"; both or neither is `unknown`.
+    """
+    if mode == "paper":
+        lowered = reply.lower()
+        has_true, has_false = "true" in lowered, "false" in lowered
+    else:
+        words = _words(reply)
+        if any(word in _NEGATIONS for word in words):
+            return Verdict.UNKNOWN
+        has_true = any(_TRUE_WORD.fullmatch(word) for word in words)
+        has_false = any(_FALSE_WORD.fullmatch(word) for word in words)
+    if has_true == has_false:
+        return Verdict.UNKNOWN
+    return Verdict.TRUE if has_true else Verdict.FALSE
+
+
+def split_units(split: str, mode: str = "strict") -> list[str]:
+    """Units of a splitter's output, one a line; strict drops blank lines and outer white space."""
+    lines = split.split("\n")
+    return lines if mode == "paper" else [line.strip() for line in lines if line.strip()]
+
+
+_ABSTENTION = re.compile(
+    r"""(?:(?:sorry|i\sam\ssorry|im\ssorry|unfortunately|i\sapologi[sz]e|i\sam\safraid|im\safraid
+           |as\san\sai(?:\slanguage\smodel)?)\s(?:but\s|that\s)?)*
+        (?:i\s(?:(?:really|just|honestly)\s)?
+             (?:do\snot\sknow|dont\sknow|am\snot\s(?:sure|certain)|have\sno\sidea
+               |am\sunable\sto\sanswer|cannot\sanswer|cant\sanswer|can\snot\sanswer)
+          |im\s(?:not\s(?:sure|certain)|unable\sto\sanswer))
+        (?:\s(?:the|an)\sanswer)?(?:\sto\s(?:this|that|the|your)(?:\squestion)?)?
+        (?:\s(?:this|that|it|the)(?:\squestion)?)?
+      |(?:the\sanswer\sis\s)?unknown
+      |(?:죄송합니다만\s|죄송하지만\s|죄송합니다\s|유감스럽게도\s)?(?:저는\s|저도\s|나는\s)?
+        (?:(?:이|그|해당)\s질문에\s대한\s|(?:이|그|해당)\s질문의\s|(?:이|그|해당)\s질문에\s|(?:이|그|해당)\s질문은\s)?
+        (?:(?:정답|답)[을은도]?\s)?(?:잘\s|전혀\s)?
+        (?:모릅니다|모르겠습니다|모르겠어요|모른다|모르겠다|몰라요|모름|알지\s못합니다|알\s수\s없습니다|알\s수\s없다
+          |답할\s수\s없습니다|답변할\s수\s없습니다)""",
+    re.VERBOSE,
+)
+_SENTENCE_END = re.compile(r"[.!?。\n]+")
+
+_APOLOGIES = frozenset(("", "sorry", "im sorry", "i am sorry", "i apologize", "죄송합니다"))
+
+
+def is_abstention(response: str) -> bool:
+    """Whether a response says that it does not know, and nothing else.
+
+    "I don't know." and "죄송합니다. 잘 모르겠습니다." are abstentions; "I don't know the dose, but heparin is an
+    anticoagulant." answers something and is not.
+    """
+    sentences = [" ".join(_words(s)) for s in _SENTENCE_END.split(response)]
+    sentences = [s for s in sentences if s not in _APOLOGIES]
+    return bool(sentences) and all(_ABSTENTION.fullmatch(s) for s in sentences)
+
+
+def share_true(verdicts: Sequence[str]) -> float | None:
+    """True units / units, or None where a unit is unknown or there is no unit."""
+    if not verdicts or Verdict.UNKNOWN in verdicts:
+        return None
+    return sum(v == Verdict.TRUE for v in verdicts) / len(verdicts)
+
+
+def score_response(response: str, units: Iterable[Unit], mode: str = "strict") -> tuple[float | None, Status]:
+    """The DAHL score of one response and its status.
+
+    Args:
+        response: the responder's text.
+        units: its atomic units with their verdicts.
+        mode: `strict` or `paper`.
+
+    Returns:
+        (score from 0 to 1 or None, status). The score is None unless the status is `scored`.
+    """
+    verdicts = [unit.verdict for unit in units]
+    if mode == "paper":
+        if not verdicts:
+            return 0.0, Status.SCORED
+    elif is_abstention(response):
+        return None, Status.ABSTAINED
+    elif not verdicts:
+        return None, Status.EMPTY
+    score = share_true(verdicts)
+    return score, Status.UNPARSED if score is None else Status.SCORED
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScore:
+    """A model's DAHL score: mean over its scored responses, with the interval of that mean."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def model_score(scores: Sequence[float]) -> ModelScore | None:
+    """Mean of response scores with a 95% Student-t interval cut to [0, 1]; no interval below two scores.
+
+    The paper gives the mean alone; the interval is ours.
+    """
+    n = len(scores)
+    if n == 0:
+        return None
+    centre = math.fsum(scores) / n
+    if n == 1:
+        return ModelScore(centre, None, None, 1)
+    from scipy.stats import t
+
+    deviation = math.sqrt(math.fsum((score - centre) ** 2 for score in scores) / (n - 1))
+    half = float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+    return ModelScore(centre, max(0.0, centre - half), min(1.0, centre + half), n)

@@ -1,0 +1,178 @@
+"""Scored generations as they come in: every value checked, everything that may be left out filled in.
+
+Works on polars frames with the columns of `ScoredGeneration` plus `_file` (index of the input file) and `_line`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from komep_dataset import dahl
+from komep_dataset.schema import Reason, ScoredGeneration, Status, Unit, Verdict, question_id
+from komep_dataset.tables import FILE, LINE, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# What the input may leave out: derived from the question, or computed from the units.
+OPTIONAL = ("question_id", "dahl_score", "status", "units")
+SCORE_TOLERANCE = 1e-6  # how far a given score may lie from the share of true units
+_SPLITTABLE_ID = re.compile(r"[0-9a-fA-F]{8,}")  # the split rule reads the first eight hex digits
+
+
+def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
+    """Apply a Python function to a string column, once per distinct value."""
+    import polars as pl
+
+    values = column.drop_nulls().unique()
+    table = pl.DataFrame({"key": values, "value": pl.Series([function(v) for v in values], dtype=dtype)})
+    return column.to_frame("key").join(table, on="key", how="left", maintain_order="left")["value"]
+
+
+def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
+    """Check the values of typed rows, and fill in `question_id`, `units`, `dahl_score` and `status`.
+
+    Args:
+        frame: columns of `ScoredGeneration`, `_file`, `_line`; `OPTIONAL` columns may be null.
+        files: names of the input files, by the index in `_file`.
+
+    Returns:
+        (rows that can be used, with no null but in nullable columns; problems of the others, one a row, with
+        reason `missing_field`, `bad_value` or `score_contradicts_units`).
+    """
+    import polars as pl
+
+    frame = _with_derived(frame)
+    bad = pl.coalesce(
+        *(
+            pl.when(condition).then(pl.struct(pl.lit(column).alias("column"), pl.lit(reason.value).alias("reason"), detail))
+            for column, reason, condition, detail in _checks()
+        )
+    )
+    frame = frame.with_columns(bad.alias("_bad"))
+    failed = frame.filter(pl.col("_bad").is_not_null()).select(FILE, LINE, pl.col("_bad").struct.unnest())
+    problems = [
+        Problem(files[file], line, column, Reason(reason), detail)
+        for file, line, column, reason, detail in failed.iter_rows()
+    ]
+    good = frame.filter(pl.col("_bad").is_null()).with_columns(
+        dahl_score=pl.when(pl.col("status") == Status.SCORED.value).then(
+            pl.coalesce("_share_true", "dahl_score")
+        ),
+    )
+    return good.select(*_record_columns(), FILE, LINE), problems
+
+
+def _record_columns() -> list[str]:
+    from komep_dataset.schema import column_types
+
+    return list(column_types(ScoredGeneration))
+
+
+def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add ids, empty unit lists, the share of true units and the status of rows that lack them."""
+    import polars as pl
+
+    verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
+    n_units = pl.col("units").list.len()
+    n_true = verdicts.list.count_matches(Verdict.TRUE.value)
+    n_unknown = verdicts.list.count_matches(Verdict.UNKNOWN.value)
+    units_dtype = frame.schema["units"]
+    frame = frame.with_columns(
+        _derived_id=map_unique(frame["question"], question_id, pl.String),
+        _blank_question=map_unique(frame["question"], lambda q: not q.split(), pl.Boolean),
+        _blank_model=map_unique(frame["model"], lambda m: not m.split(), pl.Boolean),
+        _units_given=pl.col("units").is_not_null(),
+        units=pl.col("units").fill_null(pl.lit([], dtype=units_dtype)),
+    )
+    frame = frame.with_columns(
+        question_id=pl.coalesce("question_id", "_derived_id"),
+        _n_units=n_units,
+        _n_unknown=n_unknown,
+        _share_true=pl.when((n_units > 0) & (n_unknown == 0)).then(n_true / n_units),
+    )
+    frame = frame.with_columns(
+        _splittable=map_unique(frame["question_id"], lambda i: bool(_SPLITTABLE_ID.match(i)), pl.Boolean)
+    )
+    unstated = frame["status"].is_null()
+    # A score that comes without units (the authors' own) is taken as it is.
+    own_score = pl.col("status").is_null() & (pl.col("_n_units") == 0) & pl.col("dahl_score").is_not_null()
+    frame = frame.with_columns(
+        status=pl.when(own_score).then(pl.lit(Status.SCORED.value)).otherwise(pl.col("status"))
+    )
+    if unstated.any():
+        todo = frame["status"].is_null()
+        rows = frame.filter(todo)
+        computed = [
+            dahl.score_response(response, [Unit(**u) for u in units])[1].value
+            for response, units in zip(rows["response"], rows["units"], strict=True)
+        ]
+        filled = frame["status"].to_list()
+        values = iter(computed)
+        filled = [next(values) if s is None else s for s in filled]
+        frame = frame.with_columns(status=pl.Series(filled, dtype=pl.String))
+    return frame
+
+
+def _checks():
+    """(column, reason, condition of a bad row, detail), in the order in which a row is judged."""
+    import polars as pl
+
+    score, share, status = pl.col("dahl_score"), pl.col("_share_true"), pl.col("status")
+    scored = status == Status.SCORED.value
+    known_verdicts = [v.value for v in Verdict]
+    strange = (
+        pl.col("units")
+        .list.eval(pl.element().struct.field("verdict").filter(~pl.element().struct.field("verdict").is_in(known_verdicts)))
+        .list.first()
+    )
+    def detail(*parts):
+        return (pl.format(*parts) if len(parts) > 1 else pl.lit(parts[0])).alias("detail")
+
+    yield "question", Reason.BAD_VALUE, pl.col("_blank_question"), detail("empty")
+    yield "model", Reason.BAD_VALUE, pl.col("_blank_model"), detail("empty")
+    yield (
+        "question_id",
+        Reason.BAD_VALUE,
+        ~pl.col("_splittable"),
+        detail("{} does not begin with 8 hex digits", "question_id"),
+    )
+    yield "units", Reason.BAD_VALUE, strange.is_not_null(), detail("unknown verdict {}", strange)
+    yield (
+        "status",
+        Reason.BAD_VALUE,
+        ~status.is_in([s.value for s in Status]),
+        detail("unknown status {}", status),
+    )
+    yield (
+        "dahl_score",
+        Reason.BAD_VALUE,
+        score.is_nan() | ~score.is_between(0.0, 1.0),
+        detail("{} is not a number from 0 to 1", score),
+    )
+    yield (
+        "dahl_score",
+        Reason.SCORE_CONTRADICTS_UNITS,
+        score.is_not_null() & (pl.col("_n_units") > 0) & (share.is_null() | ((score - share).abs() > SCORE_TOLERANCE)),
+        detail("score {} but units give {}", score, share.cast(pl.String).fill_null("none (unknown verdicts)")),
+    )
+    yield (
+        "status",
+        Reason.BAD_VALUE,
+        scored & (pl.col("_n_unknown") > 0),
+        detail("`scored` although {} of {} verdicts are unknown", "_n_unknown", "_n_units"),
+    )
+    yield (
+        "dahl_score",
+        Reason.BAD_VALUE,
+        ~scored & score.is_not_null(),
+        detail("{} although the status is `{}`", score, status),
+    )
+    yield (
+        "units",
+        Reason.MISSING_FIELD,
+        scored & score.is_null() & share.is_null(),
+        detail("`scored` without units and without dahl_score"),
+    )

@@ -1,0 +1,237 @@
+"""Preference pairs: of a question's scored answers the best and the worst, under the rules of the project.
+
+Pure functions over polars frames whose rows are complete `ScoredGeneration`s (see `generations.complete`).
+The paper ranks the answers by DAHL score; the tie-breaks and thresholds are ours, since it does not give them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from komep_dataset.schema import Pair, Reason, ScoredGeneration, Status, Verdict, column_types, split_of
+from komep_dataset.tables import FILE, LINE, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SELECTIONS = ("best-worst", "all")
+
+# Python's white space (what `str.split()` splits at), for texts that are compared with blanks collapsed.
+_BLANKS = r"[\s\x1c-\x1f]+"
+
+
+def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
+    """Collapse identical repeats of a key; where a key has different contents, every row of it is a problem.
+
+    Args:
+        frame: complete generations with `_file` and `_line`.
+        files: names of the input files, by the index in `_file`.
+
+    Returns:
+        (one row a key, sorted by (`question_id`, `model`); `conflicting_duplicate` problems).
+    """
+    import polars as pl
+
+    key = list(ScoredGeneration.KEY)
+    repeated = pl.struct(key).is_duplicated()
+    content = [pl.col(name) for name in column_types(ScoredGeneration) if name not in (*key, "units")]
+    units = pl.col("units").list.eval(pl.element().struct.json_encode()).list.join("\n")
+    contents = (
+        frame.filter(repeated).with_columns(units=units).group_by(key).agg(pl.struct(*content, "units").n_unique())
+    )
+    conflicts = contents.filter(pl.nth(len(key)) > 1).select(key)
+    bad = frame.join(conflicts, on=key, how="semi").sort(FILE, LINE)
+    problems = [
+        Problem(
+            files[row[FILE]],
+            row[LINE],
+            "question_id, model",
+            Reason.CONFLICTING_DUPLICATE,
+            f"{row['question_id']}/{row['model']} has another content elsewhere",
+        )
+        for row in bad.select(*key, FILE, LINE).iter_rows(named=True)
+    ]
+    kept = frame.join(conflicts, on=key, how="anti").unique(subset=key, keep="any")
+    return kept.sort(key), problems
+
+
+def select_pairs(
+    frame: pl.DataFrame, min_margin: float = 0.0, selection: str = "best-worst"
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pair the answers of each question.
+
+    Chosen is the highest score, then more true units, then the shorter response (code points), then the model
+    name; rejected is the lowest score, then more false units, then the longer response, then the model name.
+
+    Args:
+        frame: complete generations, one row a (`question_id`, `model`).
+        min_margin: `chosen_score - rejected_score` (float64) must lie above it.
+        selection: `best-worst` gives one pair a question, `all` every ordered pair that passes.
+
+    Returns:
+        (pairs: the columns of `Pair`, then `question`, `chosen`, `rejected` and their `_ko` texts, sorted by
+        key; rejects: `question_id`, `reason`, `detail`, one row for each question without a pair, sorted).
+    """
+    import polars as pl
+
+    scored = _with_ranks(frame.filter(pl.col("status") == Status.SCORED.value))
+    candidates = _best_worst(scored) if selection == "best-worst" else _all_ordered(scored)
+    margin = pl.col("chosen_score") - pl.col("rejected_score")
+    candidates = candidates.with_columns(score_margin=margin).with_columns(
+        reason=pl.when(pl.col("chosen_score") == pl.col("rejected_score"))
+        .then(pl.lit(Reason.TIE.value))
+        .when(~(pl.col("score_margin") > min_margin))
+        .then(pl.lit(Reason.BELOW_MARGIN.value))
+        .when(pl.col("chosen_text") == pl.col("rejected_text"))
+        .then(pl.lit(Reason.IDENTICAL_TEXT.value))
+    )
+    pairs = candidates.filter(pl.col("reason").is_null())
+    rejects = pl.concat([_too_few(frame, scored), _without_pair(candidates, pairs, min_margin)])
+    texts = ["question", "chosen", "rejected", "question_ko", "chosen_ko", "rejected_ko"]
+    return pairs.select(*column_types(Pair), *texts).sort(Pair.KEY), rejects.sort("question_id")
+
+
+def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
+    """Add what the tie-breaks and the comparison of texts need."""
+    import polars as pl
+
+    def count(verdict: Verdict) -> pl.Expr:
+        verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
+        return verdicts.list.count_matches(verdict.value)
+
+    return scored.with_columns(
+        _true=count(Verdict.TRUE),
+        _false=count(Verdict.FALSE),
+        _length=pl.col("response").str.len_chars(),
+        _text=pl.col("response").str.normalize("NFC").str.replace_all(_BLANKS, " ").str.strip_chars(" "),
+    )
+
+
+def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
+    """Rename the columns of one side of a pair."""
+    import polars as pl
+
+    columns = [
+        pl.col("question_id"),
+        pl.col("model").alias(f"{side}_model"),
+        pl.col("dahl_score").alias(f"{side}_score"),
+        pl.col("response").alias(side),
+        pl.col("response_ko").alias(f"{side}_ko"),
+        pl.col("_text").alias(f"{side}_text"),
+    ]
+    # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
+    own = "question_ko" if with_question else "_other_question_ko"
+    columns.append(pl.col("question_ko").alias(own))
+    return frame.select(*columns, *(["question", "category"] if with_question else []))
+
+
+def _join_sides(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    joined = _sides(chosen, "chosen", True).join(_sides(rejected, "rejected", False), on="question_id")
+    return joined.with_columns(question_ko=pl.coalesce(_korean("question_ko"), _korean("_other_question_ko")))
+
+
+def _korean(column: str) -> pl.Expr:
+    """A Korean text, or null where there is none or only white space."""
+    import polars as pl
+
+    return pl.when(pl.col(column).str.replace_all(_BLANKS, "") != "").then(pl.col(column))
+
+
+def _best_worst(scored: pl.DataFrame) -> pl.DataFrame:
+    """One candidate for each question with two or more scored answers."""
+    import polars as pl
+
+    enough = scored.filter(pl.len().over("question_id") >= 2)
+    best = enough.sort(
+        ["question_id", "dahl_score", "_true", "_length", "model"], descending=[False, True, True, False, False]
+    )
+    worst = enough.sort(
+        ["question_id", "dahl_score", "_false", "_length", "model"], descending=[False, False, True, True, False]
+    )
+    first = {"subset": "question_id", "keep": "first", "maintain_order": True}
+    return _join_sides(best.unique(**first), worst.unique(**first))
+
+
+def _all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
+    """Every ordered pair of two answers to one question with the higher score first; equal scores once."""
+    import polars as pl
+
+    pairs = _join_sides(scored, scored)
+    higher = pl.col("chosen_score") > pl.col("rejected_score")
+    equal = pl.col("chosen_score") == pl.col("rejected_score")
+    return pairs.filter(higher | (equal & (pl.col("chosen_model") < pl.col("rejected_model"))))
+
+
+def _too_few(frame: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
+    """Questions with fewer than two scored answers."""
+    import polars as pl
+
+    counts = scored.group_by("question_id").agg(n=pl.len())
+    questions = frame.group_by("question_id").agg(rows=pl.len())
+    counts = questions.join(counts, on="question_id", how="left").with_columns(pl.col("n").fill_null(0))
+    return counts.filter(pl.col("n") < 2).select(
+        "question_id",
+        reason=pl.lit(Reason.TOO_FEW_RESPONSES.value),
+        detail=pl.format("{} scored of {} responses", "n", "rows"),
+    )
+
+
+def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, min_margin: float) -> pl.DataFrame:
+    """The reason of each question none of whose candidates passed: that of the one that came furthest."""
+    import polars as pl
+
+    stages = [r.value for r in (Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT)]
+    failed = candidates.join(pairs.select("question_id").unique(), on="question_id", how="anti").with_columns(
+        _stage=pl.col("reason").replace_strict(stages, range(len(stages)), return_dtype=pl.Int64)
+    )
+    order = ["question_id", "_stage", "score_margin", "chosen_model", "rejected_model"]
+    last = failed.sort(order, descending=[False, True, True, False, False]).unique(
+        subset="question_id", keep="first", maintain_order=True
+    )
+    scores = pl.format("{} {} against {} {}", "chosen_model", "chosen_score", "rejected_model", "rejected_score")
+    margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(min_margin))
+    below = pl.col("reason") == Reason.BELOW_MARGIN.value
+    detail = pl.concat_str(scores, pl.when(below).then(margin).otherwise(pl.lit("")))
+    return last.select("question_id", "reason", detail=detail)
+
+
+def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of the config `en` or `ko` from the output of `select_pairs`.
+
+    Returns:
+        (columns of `ReleaseRow`; for `ko` the pairs that lack a Korean text, for `en` none).
+    """
+    import polars as pl
+
+    prompt, chosen, rejected = ("question", "chosen", "rejected")
+    missing = pl.lit(False)
+    if language == "ko":
+        prompt, chosen, rejected = ("question_ko", "chosen_ko", "rejected_ko")
+        missing = pl.any_horizontal(_korean(c).is_null() for c in (prompt, chosen, rejected))
+    untranslated = pairs.filter(missing)
+    rows = pairs.filter(~missing).select(
+        _message("user", prompt).alias("prompt"),
+        _message("assistant", chosen).alias("chosen"),
+        _message("assistant", rejected).alias("rejected"),
+        *(pl.col(name) for name in column_types(Pair)),
+    )
+    return rows, untranslated
+
+
+def _message(role: str, column: str) -> pl.Expr:
+    """A list of one message."""
+    import polars as pl
+
+    return pl.concat_list(pl.struct(role=pl.lit(role), content=pl.col(column)))
+
+
+def split_column(frame: pl.DataFrame) -> pl.Series:
+    """`train` or `test` for each row of a frame with `question_id`."""
+    import polars as pl
+
+    from komep_dataset.generations import map_unique
+
+    return map_unique(frame["question_id"], split_of, pl.String).alias("split")

@@ -1,0 +1,39 @@
+"""One progress bar for every long stage: rate and time left on a terminal, silence elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(description: str, total: float | None, unit: str = "rows") -> Iterator[Callable[[float], None]]:
+    """Show a bar on standard error while the block runs.
+
+    Args:
+        description: what is being done.
+        total: how many units there are, or None if nobody knows.
+        unit: what is counted; `"bytes"` shows megabytes.
+
+    Yields:
+        a function to call with how many more units are done.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    if unit == "bytes":
+        counters = (DownloadColumn(), TransferSpeedColumn())
+    else:
+        counters = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), *counters, TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(description, total=total, rate="")
+
+        def advance(units: float = 1) -> None:
+            bar.advance(task, units)
+            speed = bar.tasks[task].speed
+            bar.update(task, rate=f"{speed:,.1f} {unit}/s" if speed else "")
+
+        yield advance

