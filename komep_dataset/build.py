@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -162,9 +162,9 @@ def _spill(frame: pl.DataFrame, width: int, spill: Path, writers: dict[str, Any]
     import polars as pl
     import pyarrow as pa
 
-    parts = frame.partition_by(pl.col("question_id").str.head(width).alias("_bucket"), as_dict=True) if width else {}
-    for (bucket,), part in (parts or {("all",): frame}).items():
-        table = part.drop("_bucket", strict=False).to_arrow(compat_level=pl.CompatLevel.oldest())
+    named = frame.with_columns(_bucket=pl.concat_str(pl.lit("id-"), pl.col("question_id").str.head(width)))
+    for (bucket,), part in named.partition_by("_bucket", as_dict=True, include_key=False).items():
+        table = part.to_arrow(compat_level=pl.CompatLevel.oldest())
         if bucket not in writers:
             writers[bucket] = pa.ipc.new_stream(str(spill / f"{bucket}.arrow"), table.schema)
         writers[bucket].write_table(table)
@@ -264,5 +264,3 @@ def _facts(
         "rejects": dict(sorted(Counter(r.reason for r in rejects).items())),
         "models": models,
     }
-
-

@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
-OnError = Annotated[str, typer.Option(help="What bad rows do: `stop`, or `reject` (leave them out, with reason).")]
+OnError = Annotated[
+    str, typer.Option(help="What bad rows do: `stop`, or `reject` (leave them out, with reason).")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -57,11 +59,15 @@ def questions(
 def build(
     scored: Annotated[
         Optional[list[Path]],  # noqa: UP045, typer reads this form on every Python
-        typer.Argument(help="Scored generations: JSONL or Parquet files, or folders. None: the shipped sample."),
+        typer.Argument(
+            help="Scored generations: JSONL or Parquet files, or folders. None: the shipped sample."
+        ),
     ] = None,
     output: Output = Path("komep"),
     min_margin: Annotated[float, typer.Option(help="A pair's score margin must lie above this.")] = 0.0,
-    pairs: Annotated[str, typer.Option(help="best-worst: one pair a question; all: every ordered pair.")] = "best-worst",
+    pairs: Annotated[
+        str, typer.Option(help="best-worst: one pair a question; all: every ordered pair.")
+    ] = "best-worst",
     on_error: OnError = "stop",
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
@@ -77,6 +83,17 @@ def build(
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:
         print("  input: the shipped sample, written for this project; no model's output, no exam items")
+
+
+@app.command()
+def report(
+    release: Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")] = Path("komep"),
+    output: Output = Path("report.html"),
+) -> None:
+    """Write one self-contained HTML page of a release."""
+    from komep_dataset.report import write_report
+
+    print(f"report -> {write_report(release, output).resolve()}")
 
 
 def _rejected(reasons) -> str:

@@ -22,8 +22,7 @@ from komep_dataset.schema import Status, Unit, Verdict
 MODES = ("strict", "paper")
 
 _NEGATIONS = frozenset(
-    "not no non never neither nor none cannot cant isnt arent wasnt werent doesnt dont didnt aint"
-    " 아니다 아닙니다 아님 아니오 아니요 아니에요 아니며 아니고 않다 않습니다 않음 안".split()
+    ["not", "no", "non", "never", "neither", "nor", "none", "cannot", "cant", "isnt", "arent", "wasnt", "werent", "doesnt", "dont", "didnt", "aint", "아니다", "아닙니다", "아님", "아니오", "아니요", "아니에요", "아니며", "아니고", "않다", "않습니다", "않음", "안"]
 )
 # A Korean noun carries its copula in the same word: "참입니다" is the word "참" and nothing else.
 _COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"

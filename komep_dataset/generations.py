@@ -47,7 +47,9 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
     frame = _with_derived(frame)
     bad = pl.coalesce(
         *(
-            pl.when(condition).then(pl.struct(pl.lit(column).alias("column"), pl.lit(reason.value).alias("reason"), detail))
+            pl.when(condition).then(
+                pl.struct(pl.lit(column).alias("column"), pl.lit(reason.value).alias("reason"), detail)
+            )
             for column, reason, condition, detail in _checks()
         )
     )
@@ -125,9 +127,14 @@ def _checks():
     known_verdicts = [v.value for v in Verdict]
     strange = (
         pl.col("units")
-        .list.eval(pl.element().struct.field("verdict").filter(~pl.element().struct.field("verdict").is_in(known_verdicts)))
+        .list.eval(
+            pl.element()
+            .struct.field("verdict")
+            .filter(~pl.element().struct.field("verdict").is_in(known_verdicts))
+        )
         .list.first()
     )
+
     def detail(*parts):
         return (pl.format(*parts) if len(parts) > 1 else pl.lit(parts[0])).alias("detail")
 
@@ -155,8 +162,12 @@ def _checks():
     yield (
         "dahl_score",
         Reason.SCORE_CONTRADICTS_UNITS,
-        score.is_not_null() & (pl.col("_n_units") > 0) & (share.is_null() | ((score - share).abs() > SCORE_TOLERANCE)),
-        detail("score {} but units give {}", score, share.cast(pl.String).fill_null("none (unknown verdicts)")),
+        score.is_not_null()
+        & (pl.col("_n_units") > 0)
+        & (share.is_null() | ((score - share).abs() > SCORE_TOLERANCE)),
+        detail(
+            "score {} but units give {}", score, share.cast(pl.String).fill_null("none (unknown verdicts)")
+        ),
     )
     yield (
         "status",

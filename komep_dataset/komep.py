@@ -3,7 +3,7 @@
 ```python
 from komep_dataset.komep import Komep
 
-builder = Komep("ko", data_dir="komep")  # a folder that `komep build` wrote
+builder = Komep(config_name="ko", data_dir="komep")  # a folder that `komep build` wrote
 builder.download_and_prepare()
 pairs = builder.as_dataset(split="train")
 ```
@@ -47,7 +47,8 @@ class Komep(datasets.ArrowBasedBuilder):
     """
 
     BUILDER_CONFIGS = [  # noqa: RUF012, the name and type that `datasets` reads
-        datasets.BuilderConfig(name=name, version=__version__, description=_DESCRIPTIONS[name]) for name in CONFIGS
+        datasets.BuilderConfig(name=name, version=__version__, description=_DESCRIPTIONS[name])
+        for name in CONFIGS
     ]
     DEFAULT_CONFIG_NAME = CONFIGS[0]
 

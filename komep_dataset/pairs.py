@@ -38,7 +38,10 @@ def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.Da
     content = [pl.col(name) for name in column_types(ScoredGeneration) if name not in (*key, "units")]
     units = pl.col("units").list.eval(pl.element().struct.json_encode()).list.join("\n")
     contents = (
-        frame.filter(repeated).with_columns(units=units).group_by(key).agg(pl.struct(*content, "units").n_unique())
+        frame.filter(repeated)
+        .with_columns(units=units)
+        .group_by(key)
+        .agg(pl.struct(*content, "units").n_unique())
     )
     conflicts = contents.filter(pl.nth(len(key)) > 1).select(key)
     bad = frame.join(conflicts, on=key, how="semi").sort(FILE, LINE)
@@ -146,10 +149,12 @@ def _best_worst(scored: pl.DataFrame) -> pl.DataFrame:
 
     enough = scored.filter(pl.len().over("question_id") >= 2)
     best = enough.sort(
-        ["question_id", "dahl_score", "_true", "_length", "model"], descending=[False, True, True, False, False]
+        ["question_id", "dahl_score", "_true", "_length", "model"],
+        descending=[False, True, True, False, False],
     )
     worst = enough.sort(
-        ["question_id", "dahl_score", "_false", "_length", "model"], descending=[False, False, True, True, False]
+        ["question_id", "dahl_score", "_false", "_length", "model"],
+        descending=[False, False, True, True, False],
     )
     first = {"subset": "question_id", "keep": "first", "maintain_order": True}
     return _join_sides(best.unique(**first), worst.unique(**first))
@@ -191,7 +196,9 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, min_margin: flo
     last = failed.sort(order, descending=[False, True, True, False, False]).unique(
         subset="question_id", keep="first", maintain_order=True
     )
-    scores = pl.format("{} {} against {} {}", "chosen_model", "chosen_score", "rejected_model", "rejected_score")
+    scores = pl.format(
+        "{} {} against {} {}", "chosen_model", "chosen_score", "rejected_model", "rejected_score"
+    )
     margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(min_margin))
     below = pl.col("reason") == Reason.BELOW_MARGIN.value
     detail = pl.concat_str(scores, pl.when(below).then(margin).otherwise(pl.lit("")))

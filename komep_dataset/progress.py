@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(description: str, total: float | None, unit: str = "rows") -> Iterator[Callable[[float], None]]:
+def progress_bar(
+    description: str, total: float | None, unit: str = "rows"
+) -> Iterator[Callable[[float], None]]:
     """Show a bar on standard error while the block runs.
 
     Args:
@@ -19,8 +21,15 @@ def progress_bar(description: str, total: float | None, unit: str = "rows") -> I
         a function to call with how many more units are done.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     console = Console(stderr=True)
     if unit == "bytes":

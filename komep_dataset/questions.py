@@ -47,7 +47,9 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str] | Problem]]:
         header = next(reader, [])
         missing = [name for name in REQUIRED if name not in header]
         if missing:
-            raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {', '.join(header) or 'empty'})")
+            raise KomepError(
+                f"{path}:1: no column {', '.join(missing)} (header: {', '.join(header) or 'empty'})"
+            )
         while True:
             line = reader.line_num + 1
             try:

@@ -102,7 +102,11 @@ def close_writers(writers: dict[tuple[str, str], SplitWriter]) -> dict[str, dict
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, as hex."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _digest(file)
+        )
 
 
 def _digest(file) -> str:
@@ -114,7 +118,9 @@ def _digest(file) -> str:
 
 def content_hash(folder: Path) -> str:
     """SHA-256 over names and sums of the data files: two releases with the same rows have the same hash."""
-    sums = [f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in sorted(folder.rglob("*.parquet"))]
+    sums = [
+        f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in sorted(folder.rglob("*.parquet"))
+    ]
     return hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
@@ -282,11 +288,11 @@ def _swap(new: Path, target: Path) -> None:
         if not _exchange(new, target):
             aside = target.with_name(f".{target.name}.building-0")  # swept by the next build
             shutil.rmtree(aside, ignore_errors=True)
-            os.replace(target, aside)
-            os.replace(new, target)
+            target.replace(aside)
+            new.replace(target)
             shutil.rmtree(aside, ignore_errors=True)
     else:
-        os.replace(new, target)
+        new.replace(target)
 
 
 def _exchange(a: Path, b: Path) -> bool:

@@ -47,6 +47,7 @@ class Reason(str, Enum):
     BELOW_MARGIN = "below_margin"
     IDENTICAL_TEXT = "identical_text"
     UNTRANSLATED = "untranslated"
+    REQUEST_FAILED = "request_failed"
 
 
 # A config of the release, in the order in which the card lists them; the first that has rows is the default.
@@ -197,7 +198,9 @@ def arrow_schema(record: type):
 
     def arrow_type(hint):
         if is_dataclass(hint):
-            return pa.struct([pa.field(n, arrow_type(t), null) for n, (t, null) in column_types(hint).items()])
+            return pa.struct(
+                [pa.field(n, arrow_type(t), null) for n, (t, null) in column_types(hint).items()]
+            )
         if get_origin(hint) is list:
             return pa.list_(arrow_type(get_args(hint)[0]))
         return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]

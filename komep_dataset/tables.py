@@ -25,7 +25,10 @@ SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 BATCH_ROWS = 50_000
 BLOCK_BYTES = 32 << 20
 SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
-FILE, LINE = "_file", "_line"  # provenance columns of a batch: index of the file, line (JSONL) or row (Parquet)
+FILE, LINE = (
+    "_file",
+    "_line",
+)  # provenance columns of a batch: index of the file, line (JSONL) or row (Parquet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,15 @@ def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tu
         return "", Reason.MALFORMED, f"not usable JSON ({error})"
     if not isinstance(row, dict):
         return "", Reason.MALFORMED, f"not a JSON object but {_shown(row)}"
+    found = []
     for name, (hint, nullable) in column_types(record).items():
         problem = check_value(row.get(name), hint, nullable or name in optional, name)
         if problem:
             place, reason, detail = problem
-            return name, reason, detail if place == name else f"{place}: {detail}"
+            found.append((name, reason, detail if place == name else f"{place}: {detail}"))
+    if found:
+        # A row has one reason: a missing field comes before a wrong type, then the first column.
+        return min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD)
     return {name: row.get(name) for name in column_types(record)}
 
 
@@ -185,7 +192,9 @@ def _nullable(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, loosen(f.type)) for f in schema])
 
 
-def _read_jsonl(path: Path, record: type, optional: frozenset[str]) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+def _read_jsonl(
+    path: Path, record: type, optional: frozenset[str]
+) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     import polars as pl
 
     schema, frame_schema = _nullable(arrow_schema(record)), polars_schema(record)
@@ -207,7 +216,9 @@ def _read_jsonl(path: Path, record: type, optional: frozenset[str]) -> Iterator[
         yield frame, problems
 
 
-def _read_parquet(path: Path, record: type, optional: frozenset[str]) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+def _read_parquet(
+    path: Path, record: type, optional: frozenset[str]
+) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     import polars as pl
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -221,14 +232,17 @@ def _read_parquet(path: Path, record: type, optional: frozenset[str]) -> Iterato
             frame = pl.from_arrow(pa.Table.from_batches([batch]))
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
             first += frame.height
-            frame, problems = _fit_types(frame.with_columns(lines), str(path), frame_schema)
-            frame, missing = _drop_missing(frame, str(path), record, optional)
-            yield frame, problems + missing
+            absent = (pl.lit(None).alias(name) for name in frame_schema if name not in wanted)
+            frame, missing = _drop_missing(frame.with_columns(lines, *absent), str(path), record, optional)
+            frame, problems = _fit_types(frame, str(path), frame_schema)
+            frame, missing_inside = _drop_missing(frame, str(path), record, optional)
+            yield frame, missing + problems + missing_inside
     except (pa.ArrowInvalid, OSError) as error:
         detail = f"not a readable Parquet file ({str(error).splitlines()[0]})"
-        yield pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}), [
-            Problem(str(path), 0, "", Reason.MALFORMED, detail)
-        ]
+        yield (
+            pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}),
+            [Problem(str(path), 0, "", Reason.MALFORMED, detail)],
+        )
 
 
 def _fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.DataFrame, list[Problem]]:
@@ -237,9 +251,7 @@ def _fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.Da
 
     problems: list[Problem] = []
     for name, wanted in schema.items():
-        if name not in frame.columns:
-            frame = frame.with_columns(pl.lit(None, wanted).alias(name))
-        elif not _castable(frame.schema[name], wanted):
+        if not _castable(frame.schema[name], wanted):
             bad = frame.filter(pl.col(name).is_not_null())
             detail = f"expected {wanted}, got {frame.schema[name]}"
             problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
@@ -287,7 +299,7 @@ def _drop_missing(
     problems: list[Problem] = []
     for name, (hint, nullable) in column_types(record).items():
         missing = pl.lit(False) if nullable or name in optional else pl.col(name).is_null()
-        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]):
+        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]) and _is_list_of(frame, name, hint):
             element = pl.element()
             for inner in column_types(get_args(hint)[0]):
                 empty = pl.col(name).list.eval(element.struct.field(inner).is_null()).list.any()
@@ -297,6 +309,16 @@ def _drop_missing(
             problems += [Problem(file, n, name, Reason.MISSING_FIELD, "no value") for n in bad[LINE]]
             frame = frame.filter(~missing)
     return frame, problems
+
+
+def _is_list_of(frame: pl.DataFrame, name: str, hint: Any) -> bool:
+    """Whether a column really is a list of objects with the fields of a record (a Parquet column may not be)."""
+    import polars as pl
+
+    kind = frame.schema[name]
+    inner = kind.inner if isinstance(kind, pl.List) else None
+    wanted = column_types(get_args(hint)[0])
+    return isinstance(inner, pl.Struct) and set(wanted) <= {f.name for f in inner.fields}
 
 
 def read_batches(
@@ -359,7 +381,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         raise KomepError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:

@@ -1,0 +1,222 @@
+"""`komep build` against a plain-Python reading of its rules, on generated input."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from reference_build import reference_build, side_of
+
+from komep_dataset import build as build_module
+from komep_dataset.build import build
+from komep_dataset.errors import KomepError
+from komep_dataset.release import data_files, read_rows
+from komep_dataset.schema import ScoredGeneration, polars_schema
+
+SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+
+# Few values, many collisions: ties, Unicode forms (composed and decomposed Hangul and Latin), odd blanks, case.
+QUESTIONS = [
+    "What is sepsis?",
+    "what  is SEPSIS?",
+    "패혈증이란?",
+    "패혈증이란?",
+    "Straße?",
+    "STRASSE?",
+    "   ",
+    "",
+]
+RESPONSES = [
+    "a b", "a  b", "a\u00a0b", "a\x1fb", "A b", "가나", "가나", "é", "e\u0301", "", " ", "I don't know.", "모릅니다",
+    "longer answer", "line\nline", "\u2028", "😀",
+]  # fmt: skip
+VERDICTS = st.sampled_from(["true", "true", "false", "false", "unknown"])
+UNITS = st.lists(st.builds(lambda v: {"text": "u", "verdict": v}, VERDICTS), max_size=4)
+KOREAN = st.sampled_from([None, None, "한국어", "다른 글", " ", ""])
+SCORES = st.sampled_from([None, None, None, 0.0, 0.5, 1, 1 / 3, 0.333333, 0.25, 0.1 + 0.2, 0.3, 1.5, -0.1])
+
+
+@st.composite
+def rows(draw):
+    row = {
+        "question": draw(st.sampled_from(QUESTIONS)),
+        "category": draw(st.sampled_from(["x", "y"])),
+        "model": draw(st.sampled_from(["m1", "m2", "m3", "M1", "모델", ""])),
+        "response": draw(st.sampled_from(RESPONSES)),
+        "units": draw(UNITS),
+        "dahl_score": draw(SCORES),
+        "question_ko": draw(KOREAN),
+        "response_ko": draw(KOREAN),
+    }
+    if row["units"] and row["dahl_score"] is not None and draw(st.booleans()):
+        row["dahl_score"] = None
+    for name in draw(st.lists(st.sampled_from([*row, "units", "dahl_score"]), max_size=1)):
+        del row[name]
+    wrong = draw(st.sampled_from([None] * 30 + ["question", "model", "response", "dahl_score"]))
+    if wrong:
+        row[wrong] = draw(
+            st.sampled_from([None, True, [], {"a": 1}] + ([] if wrong == "dahl_score" else [5]))
+        )
+    return row
+
+
+INPUTS = st.lists(rows(), max_size=25).flatmap(
+    lambda some: (
+        st.lists(st.sampled_from(some), max_size=5).map(lambda again: some + again) if some else st.just(some)
+    )
+)
+
+
+def write_jsonl(path: Path, some) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some), "utf-8")
+    return path
+
+
+def read_config(folder: Path, config: str):
+    return read_rows(folder, config).drop("split").sort(
+        ["question_id", "model"] if config == "scored" else ["question_id", "chosen_model", "rejected_model"]
+    ).to_dicts() if (folder / config).is_dir() else []  # fmt: skip
+
+
+def read_rejects(folder: Path, source: Path):
+    found = []
+    for line in (folder / "rejects.jsonl").read_text("utf-8").splitlines():
+        reject = json.loads(line)
+        place = reject["key"].removeprefix(f"{source}:")
+        found.append((reject["reason"], int(place) if place != reject["key"] else reject["key"]))
+    return sorted(found, key=str)
+
+
+@SETTINGS
+@given(INPUTS, st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]), st.sampled_from(["best-worst", "all"]))
+def test_build_equals_plain_python(tmp_path_factory, some, min_margin, selection):
+    folder = tmp_path_factory.mktemp("build")
+    source = write_jsonl(folder / "in.jsonl", some)
+    scored, english, korean, rejects = reference_build(some, min_margin, selection)
+    event(f"pairs: {'some' if english else 'none'}, Korean pairs: {'some' if korean else 'none'}")
+    for reason in {reason for reason, _ in rejects}:
+        event(reason)
+    options = {"min_margin": min_margin, "pairs": selection, "on_error": "reject"}
+    if not scored:
+        with pytest.raises(KomepError, match="no usable row"):
+            build([source], folder / "komep", **options)
+        return
+    result = build([source], folder / "komep", **options)
+    out = folder / "komep"
+    assert read_config(out, "scored") == scored
+    assert read_config(out, "en") == english
+    assert read_config(out, "ko") == korean
+    assert read_rejects(out, source) == rejects
+    assert result.rejects == Counter(reason for reason, _ in rejects)
+    for config in result.facts["rows"]:
+        for split in ("train", "test"):
+            assert all(side_of(i) == split for i in read_rows(out, config, split)["question_id"])
+
+
+def some_rows(n_questions: int, seed: int = 0):
+    rng = random.Random(seed)
+    for q in range(n_questions):
+        for model in "abcde":
+            units = [
+                {"text": f"u{i}", "verdict": rng.choice(["true", "false"])} for i in range(rng.randint(0, 6))
+            ]
+            response = " ".join(rng.choice(["가", "나", "x"]) for _ in range(rng.randint(1, 30)))
+            yield {
+                "question": f"Question {q}?", "category": "c", "model": model, "response": response, "units": units,
+                "question_ko": f"질문 {q}" if q % 3 else None, "response_ko": response,
+            }  # fmt: skip
+
+
+def release_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
+
+
+def test_same_bytes_whatever_the_order_the_files_the_format_and_the_buckets(tmp_path, monkeypatch):
+    some = list(some_rows(300))
+    build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "whole")
+    random.Random(1).shuffle(some)
+    (tmp_path / "parts").mkdir()
+    for part in range(7):
+        write_jsonl(tmp_path / "parts" / f"{part}.jsonl", some[part::7])
+    build([tmp_path / "parts"], tmp_path / "parted")
+    complete = read_rows(tmp_path / "whole", "scored").drop("split").sample(fraction=1, shuffle=True, seed=3)
+    complete.write_parquet(tmp_path / "in.parquet")
+    build([tmp_path / "in.parquet"], tmp_path / "from-parquet")
+    monkeypatch.setattr(build_module, "BUCKET_LIMITS", ())
+    build([tmp_path / "in.jsonl"], tmp_path / "bucketed")
+    whole = release_bytes(tmp_path / "whole")
+    assert len(whole) == 6
+    for other in ("parted", "from-parquet", "bucketed"):
+        assert release_bytes(tmp_path / other) == whole, other
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_same_bytes_for_any_number_of_threads(tmp_path, threads):
+    source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
+    build([source], tmp_path / "here")
+    code = "import sys; from pathlib import Path; from komep_dataset.build import build; build([Path(sys.argv[1])], Path(sys.argv[2]))"
+    environment = {**os.environ, "POLARS_MAX_THREADS": threads}
+    subprocess.run([sys.executable, "-c", code, source, tmp_path / "there"], env=environment, check=True)
+    assert release_bytes(tmp_path / "there") == release_bytes(tmp_path / "here")
+
+
+def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
+    monkeypatch.setattr("komep_dataset.release.ROW_GROUP_ROWS", 64)
+    source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
+    build([source], tmp_path / "one")
+    monkeypatch.setattr(build_module, "BUCKET_LIMITS", ((1 << 40, 1),))
+    build([source], tmp_path / "sixteen")
+    assert release_bytes(tmp_path / "one") == release_bytes(tmp_path / "sixteen")
+
+
+def test_shards_hold_all_rows_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("komep_dataset.release.ROW_GROUP_ROWS", 50)
+    monkeypatch.setattr("komep_dataset.release.SHARD_BYTES", 20_000)
+    build([write_jsonl(tmp_path / "in.jsonl", some_rows(200))], tmp_path / "komep")
+    shards = data_files(tmp_path / "komep", "scored", "train")
+    assert len(shards) > 3
+    assert shards[0].name == f"train-00000-of-{len(shards):05d}.parquet"
+    keys = pl.concat(pl.read_parquet(s) for s in shards).select("question_id", "model")
+    assert keys.equals(keys.sort("question_id", "model"))
+    assert keys.height == build_rows(tmp_path / "komep", "scored", "train")
+
+
+def build_rows(folder, config, split):
+    return json.loads((folder / "build.json").read_text("utf-8"))["rows"][config][split]
+
+
+@SETTINGS
+@given(st.lists(rows(), min_size=1, max_size=8))
+def test_jsonl_block_and_line_readers_agree(tmp_path_factory, some):
+    """Arrow's fast reader and the reader of single lines must accept the same rows, with the same reasons."""
+    from komep_dataset import tables
+
+    folder = tmp_path_factory.mktemp("read")
+    source = write_jsonl(folder / "in.jsonl", some)
+    optional = ("question_id", "dahl_score", "status", "units")
+
+    def read(block):
+        with pytest.MonkeyPatch.context() as patch:
+            if not block:
+                patch.setattr(tables, "_parse_block", lambda *_: None)
+            batches = list(tables.read_batches(source, ScoredGeneration, optional))
+        problems = sorted((p.line, p.column, p.reason) for _, bad in batches for p in bad)
+        return pl.concat([frame for frame, _ in batches]).sort("_line").to_dicts(), problems
+
+    assert read(block=True) == read(block=False)
+
+
+def test_parquet_input_equals_jsonl_input(tmp_path):
+    some = [{**r, "question_id": None, "dahl_score": None, "status": None} for r in some_rows(50)]
+    frame = pl.DataFrame(some, schema=polars_schema(ScoredGeneration))
+    frame.write_parquet(tmp_path / "in.parquet")
+    build([tmp_path / "in.parquet"], tmp_path / "a")
+    build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "b")
+    assert release_bytes(tmp_path / "a") == release_bytes(tmp_path / "b")

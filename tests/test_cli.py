@@ -1,0 +1,71 @@
+"""The `komep` command as a user types it: exit codes, messages, no traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from komep_dataset.errors import KomepError, require
+
+KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
+
+
+def komep(*args, cwd: Path, **options):
+    return subprocess.run([*KOMEP, *map(str, args)], cwd=cwd, capture_output=True, text=True, **options)
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys; sys.argv = ['komep', '--help']\n"
+        "from komep_dataset.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'polars', 'pyarrow', 'datasets', 'torch', 'transformers', 'scipy', 'numpy', 'datatrove'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "questions" in done.stdout
+    assert "build" in done.stdout
+
+
+def test_build_without_input_builds_the_sample_into_komep(tmp_path):
+    done = komep("build", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "komep" / "build.json").read_text())["is_sample"]
+    assert "written for this project" in done.stdout
+    assert done.stderr == ""  # no bar where nobody looks
+
+
+def test_questions(tmp_path):
+    (tmp_path / "q.csv").write_text("question,category\nWhat?,x\nwhat? ,x\n")
+    done = komep("questions", "q.csv", "--output", "q.parquet", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 questions -> q.parquet; 1 rejects (duplicate_question 1)")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["build", "nowhere.jsonl"], 1, "komep: nowhere.jsonl: no such file or folder"),
+        (["build", "bad.jsonl"], 1, "bad.jsonl:1: malformed"),
+        (["build", "--pairs", "some"], 2, "--pairs"),
+        (["build", "--min-margin", "much"], 2, "--min-margin"),
+        (["questions", "bad.jsonl"], 2, "--output"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_bad_input_gives_a_message_and_a_code(tmp_path, args, code, message):
+    (tmp_path / "bad.jsonl").write_text("{\n")
+    done = komep(*args, cwd=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_missing_extra_says_which_to_install():
+    with pytest.raises(KomepError, match=r'extra \[llm\].*no_such_module.*pip install "komep\[llm\]"'):
+        require("llm", "json", "no_such_module")
+    require("llm", "json")

@@ -1,0 +1,129 @@
+"""Verdicts, units, abstentions and scores."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from komep_dataset.dahl import is_abstention, model_score, parse_verdict, score_response, split_units
+from komep_dataset.schema import Status, Unit, Verdict
+
+
+@pytest.mark.parametrize(
+    ("reply", "strict", "paper"),
+    [
+        ("True", "true", "true"),
+        ("true.", "true", "true"),
+        ("**FALSE**", "false", "false"),
+        ("  False\n", "false", "false"),
+        ("`true`", "true", "true"),
+        ("The statement is true.", "true", "true"),
+        ("Untrue", "unknown", "true"),
+        ("Not true", "unknown", "true"),
+        ("It isn't true", "unknown", "true"),
+        ("It isn’t false", "unknown", "false"),
+        ("true or false", "unknown", "unknown"),
+        ("True/False", "unknown", "unknown"),
+        ("truth", "unknown", "unknown"),
+        ("falsehood", "unknown", "false"),
+        ("", "unknown", "unknown"),
+        ("참", "true", "unknown"),
+        ("참.", "true", "unknown"),
+        ("참입니다.", "true", "unknown"),
+        ("거짓", "false", "unknown"),
+        ("거짓이다", "false", "unknown"),
+        ("참고하세요", "unknown", "unknown"),
+        ("거짓말", "unknown", "unknown"),
+        ("참이 아닙니다", "unknown", "unknown"),
+        ("참 또는 거짓", "unknown", "unknown"),
+        ("참", "true", "unknown"),
+        ("ＴＲＵＥ", "true", "unknown"),
+    ],
+)
+def test_verdicts(reply, strict, paper):
+    assert parse_verdict(reply).value == strict
+    assert parse_verdict(reply, "paper").value == paper
+
+
+@given(st.text())
+def test_a_strict_verdict_is_never_bolder_than_the_words(text):
+    verdict = parse_verdict(text)
+    if verdict is not Verdict.UNKNOWN:
+        korean, english = ("참", "true") if verdict is Verdict.TRUE else ("거짓", "false")
+        import unicodedata
+
+        normal = unicodedata.normalize("NFKC", text).casefold()
+        assert english in normal or korean in normal
+
+
+@given(st.sampled_from(["true", "false", "참", "거짓"]), st.text(alphabet=" .,!?*`'\"()[]\n-:", max_size=5))
+def test_punctuation_does_not_change_a_verdict(word, noise):
+    expected = Verdict.TRUE if word in ("true", "참") else Verdict.FALSE
+    assert parse_verdict(noise + word + noise) is expected
+
+
+def test_units():
+    text = "One fact.\n\n  Two facts. \r\n\t\nThree.\n"
+    assert split_units(text) == ["One fact.", "Two facts.", "Three."]
+    assert split_units("a\n\nb", "paper") == ["a", "", "b"]
+    assert split_units("") == []
+
+
+ABSTAINS = [
+    "I don't know.", "I do not know", "I don’t know the answer to this question.", "I'm not sure.", "Sorry, I don't know.",
+    "I am sorry, but I don't know the answer.", "Unfortunately, I do not know.", "모릅니다", "모릅니다.", "잘 모르겠습니다.",
+    "죄송합니다. 잘 모르겠습니다.", "정답을 모릅니다.", "저는 답을 모르겠습니다.", "알 수 없습니다.", "이 질문에 답할 수 없습니다.",
+]  # fmt: skip
+ANSWERS = [
+    "", "Heparin is an anticoagulant.", "I don't know the dose, but heparin is an anticoagulant.",
+    "I know that sepsis is dangerous.", "모릅니다만 헤파린은 항응고제이다.", "The cause is unknown in most patients.",
+    "I don't know. Heparin is an anticoagulant.", "환자는 이름을 모른다고 말한다.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ABSTAINS)
+def test_abstentions(text):
+    assert is_abstention(text)
+
+
+@pytest.mark.parametrize("text", ANSWERS)
+def test_answers_are_not_abstentions(text):
+    assert not is_abstention(text)
+
+
+def units(*verdicts):
+    return [Unit(f"unit {i}", v) for i, v in enumerate(verdicts)]
+
+
+@pytest.mark.parametrize(
+    ("response", "given_units", "strict", "paper"),
+    [
+        ("a", units("true", "false", "true", "true"), (0.75, Status.SCORED), (0.75, Status.SCORED)),
+        ("a", units("true", "unknown"), (None, Status.UNPARSED), (None, Status.UNPARSED)),
+        ("", [], (None, Status.EMPTY), (0.0, Status.SCORED)),
+        ("I don't know.", [], (None, Status.ABSTAINED), (0.0, Status.SCORED)),
+        ("I don't know.", units("true"), (None, Status.ABSTAINED), (1.0, Status.SCORED)),
+        ("a", units("false"), (0.0, Status.SCORED), (0.0, Status.SCORED)),
+    ],
+)
+def test_scores(response, given_units, strict, paper):
+    assert score_response(response, given_units) == strict
+    assert score_response(response, given_units, "paper") == paper
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=60))
+def test_interval_is_students(scores):
+    got = model_score(scores)
+    mean, sem = sum(scores) / len(scores), stats.sem(scores)
+    assert math.isclose(got.mean, mean, abs_tol=1e-12)
+    if sem > 1e-9:
+        low, high = stats.t.interval(0.95, len(scores) - 1, loc=mean, scale=sem)
+        assert math.isclose(got.low, max(0, low), abs_tol=1e-9)
+        assert math.isclose(got.high, min(1, high), abs_tol=1e-9)
+
+
+def test_too_few_scores_for_an_interval():
+    assert model_score([]) is None
+    assert model_score([0.5]).low is None

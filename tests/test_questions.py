@@ -1,0 +1,109 @@
+"""`komep questions`."""
+
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from komep_dataset.errors import KomepError
+from komep_dataset.questions import make_questions, read_csv
+from komep_dataset.schema import Question, polars_schema, question_id
+
+CSV = 'question,category\n"What is\nsepsis?",medicine\nWhat is pain? ,ent\nWHAT IS PAIN?,surgery\n'
+
+
+def rejects(folder):
+    return [json.loads(line) for line in (folder / "rejects.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_csv(tmp_path):
+    (tmp_path / "q.csv").write_text(CSV, "utf-8")
+    result = make_questions(tmp_path / "q.csv", tmp_path / "out.parquet")
+    table = pl.read_parquet(tmp_path / "out.parquet")
+    assert (result.questions, table.height) == (2, 2)
+    assert dict(table.schema) == dict(polars_schema(Question))
+    assert table["question_id"].to_list() == sorted(table["question_id"])
+    row = table.row(by_predicate=pl.col("category") == "ent", named=True)
+    assert row == {
+        "question_id": question_id("What is pain?"), "question": "What is pain? ", "category": "ent", "language": "en",
+        "source": "q",
+    }  # fmt: skip
+    [reject] = rejects(tmp_path)
+    assert (reject["stage"], reject["reason"], reject["key"]) == (
+        "questions", "duplicate_question", question_id("what is pain?"),
+    )  # fmt: skip
+    assert reject["detail"] == "q.csv:5 repeats line 4 under another category, 'surgery'"
+
+
+def test_jsonl_parquet_and_a_folder_as_output(tmp_path):
+    rows = [{"question": "패혈증이란?", "category": "medicine", "language": "ko", "source": "mine"}]
+    (tmp_path / "q.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    pl.DataFrame(rows).write_parquet(tmp_path / "q.parquet")
+    (tmp_path / "out").mkdir()
+    for name in ("q.jsonl", "q.parquet"):
+        result = make_questions(tmp_path / name, tmp_path / "out")
+        assert result.path == tmp_path / "out" / "questions.parquet"
+        assert pl.read_parquet(result.path).row(0)[1:] == ("패혈증이란?", "medicine", "ko", "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("q.csv", b"", "no column question, category"),
+        ("q.csv", b"question,topic\na,b\n", "q.csv:1: no column category"),
+        ("q.csv", b"question,category\n ,x\n", "q.csv:2: question: bad_value: empty"),
+        ("q.csv", b"question,category\na,b\nonly one\n", "q.csv:3: malformed: 1 fields, the header has 2"),
+        ("q.csv", b"question,category\na,b\n\xff\xfe,b\n", "q.csv:3: malformed: not UTF-8"),
+        ("q.csv", b'question,category\n"a"b,c\n', "q.csv:2: malformed: not CSV"),
+        ("q.jsonl", b'{"question": "a"}\n', "q.jsonl:1: category: missing_field"),
+        ("q.jsonl", b'{"question": 1, "category": "b"}\n', "q.jsonl:1: question: wrong_type"),
+        ("q.jsonl", b"{\n", "q.jsonl:1: malformed"),
+        (
+            "q.jsonl",
+            b'{"question": "a", "category": "b", "language": "fr"}\n',
+            "q.jsonl:1: language: bad_value",
+        ),
+        ("q.csv", b"question,category\n", "no usable question"),
+        ("q.txt", b"a", "questions come as .csv"),
+    ],
+)
+def test_bad_input(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(KomepError) as caught:
+        make_questions(tmp_path / name, tmp_path / "out.parquet")
+    assert message in str(caught.value)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_bad_rows_can_be_rejected(tmp_path):
+    (tmp_path / "q.csv").write_bytes(b"question,category\n ,x\nWhat?,x\n\xff,x\n")
+    assert make_questions(tmp_path / "q.csv", tmp_path / "o.parquet", on_error="reject").questions == 1
+    assert [(r["reason"], r["key"]) for r in rejects(tmp_path)] == [
+        ("bad_value", f"{tmp_path}/q.csv:2"),
+        ("malformed", f"{tmp_path}/q.csv:4"),
+    ]
+
+
+def test_no_such_file_and_wrong_language(tmp_path):
+    with pytest.raises(KomepError, match="no such file"):
+        make_questions(tmp_path / "q.csv", tmp_path / "o.parquet")
+    with pytest.raises(KomepError, match="--language"):
+        make_questions(tmp_path / "q.csv", tmp_path / "o.parquet", language="fr")
+
+
+CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r"), max_size=20)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=10))
+def test_csv_reader_gives_back_what_csv_wrote(tmp_path_factory, cells):
+    import csv
+
+    path = tmp_path_factory.mktemp("csv") / "q.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["question", "category"])
+        writer.writerows(cells)
+    assert [(row["question"], row["category"]) for _, row in read_csv(path)] == cells
