@@ -22,7 +22,37 @@ from komep_dataset.schema import Status, Unit, Verdict
 MODES = ("strict", "paper")
 
 _NEGATIONS = frozenset(
-    ["not", "no", "non", "never", "neither", "nor", "none", "cannot", "cant", "isnt", "arent", "wasnt", "werent", "doesnt", "dont", "didnt", "aint", "아니다", "아닙니다", "아님", "아니오", "아니요", "아니에요", "아니며", "아니고", "않다", "않습니다", "않음", "안"]
+    [
+        "not",
+        "no",
+        "non",
+        "never",
+        "neither",
+        "nor",
+        "none",
+        "cannot",
+        "cant",
+        "isnt",
+        "arent",
+        "wasnt",
+        "werent",
+        "doesnt",
+        "dont",
+        "didnt",
+        "aint",
+        "아니다",
+        "아닙니다",
+        "아님",
+        "아니오",
+        "아니요",
+        "아니에요",
+        "아니며",
+        "아니고",
+        "않다",
+        "않습니다",
+        "않음",
+        "안",
+    ]
 )
 # A Korean noun carries its copula in the same word: "참입니다" is the word "참" and nothing else.
 _COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"
@@ -86,12 +116,17 @@ _SENTENCE_END = re.compile(r"[.!?。\n]+")
 _APOLOGIES = frozenset(("", "sorry", "im sorry", "i am sorry", "i apologize", "죄송합니다"))
 
 
+ABSTENTION_CHARACTERS = 300  # a longer response says something (ours)
+
+
 def is_abstention(response: str) -> bool:
     """Whether a response says that it does not know, and nothing else.
 
     "I don't know." and "죄송합니다. 잘 모르겠습니다." are abstentions; "I don't know the dose, but heparin is an
     anticoagulant." answers something and is not.
     """
+    if len(response) > ABSTENTION_CHARACTERS:
+        return False
     sentences = [" ".join(_words(s)) for s in _SENTENCE_END.split(response)]
     sentences = [s for s in sentences if s not in _APOLOGIES]
     return bool(sentences) and all(_ABSTENTION.fullmatch(s) for s in sentences)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from komep_dataset import dahl
-from komep_dataset.schema import Reason, ScoredGeneration, Status, Unit, Verdict, question_id
+from komep_dataset.schema import Reason, ScoredGeneration, Status, Verdict, question_id
 from komep_dataset.tables import FILE, LINE, Problem
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
         _derived_id=map_unique(frame["question"], question_id, pl.String),
         _blank_question=map_unique(frame["question"], lambda q: not q.split(), pl.Boolean),
         _blank_model=map_unique(frame["model"], lambda m: not m.split(), pl.Boolean),
-        _units_given=pl.col("units").is_not_null(),
         units=pl.col("units").fill_null(pl.lit([], dtype=units_dtype)),
     )
     frame = frame.with_columns(
@@ -98,24 +97,29 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(
         _splittable=map_unique(frame["question_id"], lambda i: bool(_SPLITTABLE_ID.match(i)), pl.Boolean)
     )
-    unstated = frame["status"].is_null()
+    return frame.with_columns(status=pl.coalesce("status", _status(frame)))
+
+
+def _status(frame: pl.DataFrame) -> pl.Expr:
+    """The status of a row that does not state it: `dahl.score_response` in strict mode, column by column."""
+    import polars as pl
+
+    short = frame["response"].str.len_chars() <= dahl.ABSTENTION_CHARACTERS
+    texts = pl.select(pl.when(short).then(frame["response"])).to_series()
+    abstains = map_unique(texts, dahl.is_abstention, pl.Boolean).fill_null(False)
+    no_units = pl.col("_n_units") == 0
     # A score that comes without units (the authors' own) is taken as it is.
-    own_score = pl.col("status").is_null() & (pl.col("_n_units") == 0) & pl.col("dahl_score").is_not_null()
-    frame = frame.with_columns(
-        status=pl.when(own_score).then(pl.lit(Status.SCORED.value)).otherwise(pl.col("status"))
+    return (
+        pl.when(no_units & pl.col("dahl_score").is_not_null())
+        .then(pl.lit(Status.SCORED.value))
+        .when(abstains)
+        .then(pl.lit(Status.ABSTAINED.value))
+        .when(no_units)
+        .then(pl.lit(Status.EMPTY.value))
+        .when(pl.col("_n_unknown") > 0)
+        .then(pl.lit(Status.UNPARSED.value))
+        .otherwise(pl.lit(Status.SCORED.value))
     )
-    if unstated.any():
-        todo = frame["status"].is_null()
-        rows = frame.filter(todo)
-        computed = [
-            dahl.score_response(response, [Unit(**u) for u in units])[1].value
-            for response, units in zip(rows["response"], rows["units"], strict=True)
-        ]
-        filled = frame["status"].to_list()
-        values = iter(computed)
-        filled = [next(values) if s is None else s for s in filled]
-        frame = frame.with_columns(status=pl.Series(filled, dtype=pl.String))
-    return frame
 
 
 def _checks():
