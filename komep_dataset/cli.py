@@ -9,7 +9,8 @@ from typing import Annotated, Optional
 import typer
 
 from komep_dataset import __version__
-from komep_dataset.errors import KomepError
+from komep_dataset.dahl import MODES
+from komep_dataset.errors import KomepError, require
 
 app = typer.Typer(
     name="komep",
@@ -20,6 +21,8 @@ app = typer.Typer(
 )
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
+Config = Annotated[Path, typer.Option(help="pipeline.yaml.")]
+Mode = Annotated[str, typer.Option(help="strict (ours), or paper: as DAHL's reference code.")]
 OnError = Annotated[
     str, typer.Option(help="What bad rows do: `stop`, or `reject` (leave them out, with reason).")
 ]
@@ -83,6 +86,95 @@ def build(
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:
         print("  input: the shipped sample, written for this project; no model's output, no exam items")
+
+
+@app.command()
+def respond(
+    questions: Annotated[Path, typer.Argument(help="The table of questions.")],
+    config: Config,
+    model: Annotated[str, typer.Option(help="Name of a responder in the configuration.")],
+    output: Output,
+) -> None:
+    """Ask one model every question, over any OpenAI-compatible endpoint."""
+    load_config = _llm()
+    from komep_dataset.responses import respond as ask_responder
+
+    done = ask_responder(questions, load_config(config), model, output)
+    print(f"{done.rows:,} responses of {model} -> {done.path}")
+    _warn_failures(done.failures, done.reason)
+
+
+@app.command()
+def score(
+    responses: Annotated[list[Path], typer.Argument(help="Tables of responses, or folders of them.")],
+    config: Config,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Where the table goes.")] = None,  # noqa: UP045
+    mode: Mode = "strict",
+    estimate: Annotated[bool, typer.Option(help="Count calls and characters; ask nothing.")] = False,
+) -> None:
+    """Score responses by DAHL: split into atomic units, check each, take the share that is true."""
+    load_config = _llm()
+    from komep_dataset import scoring
+
+    if mode not in MODES:
+        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
+    settings = load_config(config)
+    if estimate:
+        print(scoring.estimate(responses, mode=mode))
+        return
+    if output is None:
+        raise KomepError("--output is missing (or pass --estimate, which asks nothing)", exit_code=2)
+    done = scoring.score(responses, settings, output, mode=mode)
+    statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(done.statuses.items()))
+    print(f"{done.rows:,} scored generations ({statuses}) -> {done.path}")
+    _warn_failures(done.failures, done.reason)
+
+
+@app.command()
+def calibrate(
+    config: Config,
+    statements: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="JSONL of labelled statements; default: those that ship with the package."),
+    ] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="Judge only the first so many.")] = None,  # noqa: UP045
+    mode: Mode = "strict",
+) -> None:
+    """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
+    load_config = _llm()
+    from komep_dataset.calibration import as_text, calibrate_file
+
+    if mode not in MODES:
+        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
+    print(as_text(calibrate_file(load_config(config), statements, mode=mode, limit=limit)))
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="pipeline.yaml: questions, responders, splitter, checker.")],
+) -> None:
+    """Every stage in order, from questions to a release; stopped at any moment, it goes on where it was."""
+    _llm()
+    from komep_dataset.pipeline import run as run_pipeline
+
+    folder = run_pipeline(config)
+    print(f'done: load_dataset("{folder}")')
+
+
+def _llm():
+    """What the stages that talk to models need; a missing extra is named before anything starts."""
+    require("llm", "datatrove", "aiohttp", "aiofiles", "httpx", "orjson")
+    from komep_dataset.config import load_config
+
+    return load_config
+
+
+def _warn_failures(failures: int, reason: str) -> None:
+    if failures:
+        print(
+            f"warning: {failures:,} rows failed, first: {reason}; run it again to ask them again",
+            file=sys.stderr,
+        )
 
 
 @app.command()

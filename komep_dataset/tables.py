@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".jsonl", ".ndjson", ".parquet")
+NEVER_INPUT = ("rejects.jsonl", ".verdicts.parquet")  # what lies beside a table and is none of its kind
 BATCH_ROWS = 50_000
 BLOCK_BYTES = 32 << 20
 SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
@@ -65,7 +66,7 @@ def problems_error(problems: Sequence[Problem]) -> KomepError:
 def table_files(paths: Iterable[Path]) -> list[Path]:
     """The JSONL and Parquet files behind paths, folders searched in depth, sorted within a folder.
 
-    `rejects.jsonl` is never input. Raises `KomepError` for a path that does not exist or holds no table.
+    Rejects and evidence that lie beside a table are never input. Raises `KomepError` for a path that does not exist or holds no table.
     """
     files: list[Path] = []
     for path in map(Path, paths):
@@ -75,7 +76,7 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
                 for p in path.rglob("*")
                 if p.suffix in SUFFIXES
                 and p.is_file()
-                and p.name != "rejects.jsonl"
+                and not p.name.endswith(NEVER_INPUT)
                 and not any(part.startswith(".") for part in p.relative_to(path).parts)
             )
             if not found:

@@ -278,6 +278,15 @@ def test_inputs_that_are_none(tmp_path):
             build([path], tmp_path / "komep")
 
 
+def test_a_folder_as_input_leaves_out_what_lies_beside_its_tables(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    write(tmp_path / "in" / "deep" / "s.jsonl", GOOD)
+    (tmp_path / "in" / "rejects.jsonl").write_text('{"stage": "score"}\n')
+    (tmp_path / "in" / "s.verdicts.parquet").write_bytes(b"other columns")
+    (tmp_path / "in" / ".hidden.jsonl").write_text("{")
+    assert build([tmp_path / "in"], tmp_path / "komep").facts["generations"] == 2
+
+
 def test_only_a_release_is_replaced(tmp_path):
     source = write(tmp_path / "s.jsonl", GOOD)
     mine = tmp_path / "mine"

@@ -1,0 +1,40 @@
+"""What a benchmark is: where its questions come from, how they are asked, and how replies are read and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from evaluation.questions import Question, Subject
+
+
+class Reading(Protocol):
+    """What a scorer read out of one generation: letters, or "" where it found none."""
+
+    answer: str
+    paper: str
+    robust: str
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One entry of the table of benchmarks.
+
+    `load` takes the value of --data (None = the benchmark's own source) and the names of the wanted subjects
+    (None = all); `prompt` and `shot` give a question's text without and with its answer; `read` reads a generation
+    against a question; `summarize` gives the scores of all readings with their subjects.
+    """
+
+    name: str
+    version: str
+    load: Callable[[Path | None, Sequence[str] | None], list[Subject]]
+    prompt: Callable[[Question], str]
+    shot: Callable[[Question], str]
+    read: Callable[[str, Question], Reading]
+    summarize: Callable[[Sequence[Reading], Sequence[str]], dict[str, object]]
+    shots: int
+    max_new_tokens: int
+    stops: tuple[str, ...]
+    keeps_duplicates: bool = False  # its own source is scored as published, repeated questions included

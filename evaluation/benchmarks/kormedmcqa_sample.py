@@ -1,0 +1,30 @@
+"""The sample of KorMedMCQA's format that ships with the package: written for this project, no exam questions.
+
+It shows that the evaluation works and how its outputs look; its scores say nothing about medical knowledge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from evaluation.benchmarks import kormedmcqa
+from evaluation.questions import Subject, from_folders, read_subjects
+from komep_dataset.errors import KomepError
+
+
+def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
+    """The shipped sample, or a file or folder in its place."""
+    if data is not None:
+        return kormedmcqa.in_order(read_subjects(data))
+    with as_file(files("komep_dataset") / "samples" / "kormedmcqa") as folder:
+        if not folder.is_dir():
+            raise KomepError(
+                "the sample of KorMedMCQA is missing from komep_dataset/samples; install komep again"
+            )
+        return kormedmcqa.in_order(from_folders(folder))
+
+
+BENCHMARK = replace(kormedmcqa.BENCHMARK, name="kormedmcqa-sample", load=load, keeps_duplicates=False)

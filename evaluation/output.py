@@ -1,0 +1,131 @@
+"""The files of one evaluation: `predictions.jsonl`, a line a question, and `results.json`, the scores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+
+PREDICTIONS, RESULTS = "predictions.jsonl", "results.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A line of `predictions.jsonl`: one question, in file order."""
+
+    subject: str
+    index: int  # row in the subject's test split, from 0
+    answer: str  # gold letter
+    generation: str  # raw text
+    paper: str  # letter by the paper's cascade, or ""
+    robust: str  # letter by the robust rules, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation as it lies on disk."""
+
+    folder: Path
+    results: dict[str, Any]
+    predictions: tuple[Prediction, ...]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file beside its target, then rename it: a crash leaves the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Create an output folder before the long work begins; raises `KomepError` where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KomepError(f"--output {folder}: cannot be a folder ({error.strerror})") from None
+    if not os.access(folder, os.W_OK):
+        raise KomepError(f"--output {folder}: no permission to write here")
+
+
+def write_evaluation(
+    folder: Path, predictions: Sequence[Prediction], results: dict[str, Any]
+) -> dict[str, Any]:
+    """Write both files; the hash of the predictions in `config` ties the scores to them.
+
+    Returns the results as written.
+    """
+    lines = "".join(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in predictions)
+    config = {**results["config"], "predictions_sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    results = {**results, "config": config}
+    write_atomically(folder / PREDICTIONS, lines)
+    write_atomically(folder / RESULTS, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
+    return results
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KomepError(
+            f"{path}: cannot be read ({error.strerror}); give a folder that python -m evaluation.run has written"
+        ) from None
+
+
+def _prediction(path: Path, number: int, line: bytes) -> Prediction:
+    types = {f.name: int if f.name == "index" else str for f in fields(Prediction)}
+    try:
+        row = json.loads(line.decode("utf-8"))
+        values = {name: row[name] for name in types}
+    except (ValueError, KeyError, TypeError) as error:
+        raise KomepError(f"{path}:{number}: not a prediction ({error!r})") from None
+    for name, kind in types.items():
+        if type(values[name]) is not kind:
+            raise KomepError(f"{path}:{number}: {name} is {values[name]!r}, not of type {kind.__name__}")
+    return Prediction(**values)
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read what `write_evaluation` wrote.
+
+    Raises:
+        KomepError: a file is missing or broken, or the scores are not those of the predictions.
+    """
+    results_path, predictions_path = folder / RESULTS, folder / PREDICTIONS
+    try:
+        results = json.loads(_read(results_path))
+    except ValueError as error:
+        raise KomepError(f"{results_path}: not JSON ({error})") from None
+    types = {"benchmark": str, "model": str, "shots": int, "n": int, "config": dict}
+    bad = [
+        k for k, kind in types.items() if not isinstance(results, dict) or type(results.get(k)) is not kind
+    ]
+    if bad:
+        raise KomepError(
+            f"{results_path}: {', '.join(bad)} missing or of a wrong type; run the evaluation again"
+        )
+    content = _read(predictions_path)
+    recorded = results["config"].get("predictions_sha256")
+    if recorded is not None and recorded != hashlib.sha256(content).hexdigest():
+        raise KomepError(
+            f"{folder}: {RESULTS} and {PREDICTIONS} are of different runs; run the evaluation again"
+        )
+    lines = content.split(b"\n")
+    predictions = tuple(
+        _prediction(predictions_path, n, line) for n, line in enumerate(lines, 1) if line.strip()
+    )
+    if len(predictions) != results["n"]:
+        raise KomepError(
+            f"{folder}: {RESULTS} counts {results['n']} questions, {PREDICTIONS} {len(predictions)}"
+        )
+    return Evaluation(folder, results, predictions)

@@ -1,0 +1,304 @@
+"""Multiple-choice questions: one row type, read from every layout that users keep such data in, and checked.
+
+Columns of a row are those of KorMedMCQA (arXiv 2403.01469): `question`, `A` to `E` (strings), `answer` (1 to 5),
+and in files that hold several subjects `subject`; `year`, `period`, `q_number` and `cot` are not needed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.schema import collapse_blanks
+
+LETTERS = "ABCDE"
+SUFFIXES = (".jsonl", ".parquet", ".csv")
+TEST, FEWSHOT = "test", "fewshot"
+SHOWN_PROBLEMS = 20
+LAYOUTS = (
+    "a file (.jsonl, .parquet, .csv) with a column `subject`, a folder with a card that has one config a subject, "
+    "a folder of folders SUBJECT/test.jsonl and SUBJECT/fewshot.jsonl, or a saved DatasetDict"
+)
+
+Row = tuple[str, dict[str, Any]]  # where a row stands ("file:line"), and its columns
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question: its text, the texts of options A to E, and the letter of the right one."""
+
+    question: str
+    options: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The questions of one subject, in file order: worked examples for the prompt, and those to answer."""
+
+    name: str
+    fewshot: tuple[Question, ...]
+    test: tuple[Question, ...]
+
+
+# --- from rows to questions ------------------------------------------------------------------------------------
+
+
+def _problem(row: dict[str, Any]) -> str | None:
+    """What is wrong with a row, or None."""
+    missing = [name for name in ("question", *LETTERS, "answer") if name not in row]
+    if missing:
+        return f"no column {', '.join(missing)} (found: {', '.join(map(str, row))})"
+    for name in ("question", *LETTERS):
+        value = row[name]
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return f"{name} is empty"
+        if not isinstance(value, str):
+            return f"{name} is {value!r}, not a string"
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            return f"{name} holds half of a surrogate pair, which is no text"
+    answer = row["answer"]
+    if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(LETTERS):
+        return f"answer is {answer!r}, not a whole number from 1 to {len(LETTERS)}"
+    return None
+
+
+def _raise(problems: Sequence[str]) -> None:
+    if problems:
+        more = len(problems) - SHOWN_PROBLEMS
+        lines = [*problems[:SHOWN_PROBLEMS], *([f"… and {more} more"] if more > 0 else [])]
+        raise KomepError("cannot use these questions:\n" + "\n".join(f"  {line}" for line in lines))
+
+
+def as_questions(rows: Iterable[Row]) -> tuple[Question, ...]:
+    """Rows as questions, in order.
+
+    Raises `KomepError` that names place, column and value of the first 20 bad rows and counts them all.
+    """
+    rows = list(rows)
+    _raise([f"{place}: {problem}" for place, row in rows if (problem := _problem(row))])
+    return tuple(
+        Question(row["question"], tuple(row[letter] for letter in LETTERS), LETTERS[row["answer"] - 1])
+        for _, row in rows
+    )
+
+
+def duplicates(questions: Sequence[Question]) -> list[tuple[int, int]]:
+    """Pairs (row, earlier row) of questions whose text and options are the same, blanks apart; rows from 0."""
+    seen: dict[tuple[str, ...], int] = {}
+    found = []
+    for index, q in enumerate(questions):
+        key = tuple(collapse_blanks(text) for text in (q.question, *q.options))
+        if key in seen:
+            found.append((index, seen[key]))
+        seen.setdefault(key, index)
+    return found
+
+
+def check_subjects(subjects: Sequence[Subject], shots: int, *, allow_duplicates: bool = False) -> int:
+    """Check that subjects can be evaluated with so many shots; gives the number of duplicate test questions.
+
+    Raises `KomepError` for a subject without test questions or with too few few-shot examples, and for
+    duplicates within a subject's test unless they are allowed.
+    """
+    problems, repeated = [], 0
+    for s in subjects:
+        if not s.test:
+            problems.append(f"{s.name}: no question in the split `{TEST}`")
+        if len(s.fewshot) < shots:
+            problems.append(
+                f"{s.name}: {len(s.fewshot)} examples in the split `{FEWSHOT}`, but --shots is {shots}; "
+                "add examples or lower --shots"
+            )
+        found = duplicates(s.test)
+        repeated += len(found)
+        if not allow_duplicates:
+            problems += [
+                f"{s.name}: row {a} of `{TEST}` repeats row {b} (rows count from 0): {s.test[a].question[:60]!r}; "
+                "remove it, or pass --allow-duplicates"
+                for a, b in found
+            ]
+    _raise(problems)
+    return repeated
+
+
+def fingerprint(subjects: Sequence[Subject], split: str) -> str:
+    """SHA-256 of the questions of one split (`test` or `fewshot`), with subject, options and answers."""
+    rows = [[s.name, q.question, *q.options, q.answer] for s in subjects for q in getattr(s, split)]
+    return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+
+def _jsonl_rows(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8"))
+        except (UnicodeError, ValueError, RecursionError) as error:
+            raise KomepError(f"{path}:{number}: not a line of JSON in UTF-8 ({error})") from None
+        if not isinstance(row, dict):
+            raise KomepError(f"{path}:{number}: not a JSON object")
+        yield f"{path}:{number}", row
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    """Rows of a CSV file with a header; every cell is text, `answer` a number where it is written as one."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            for row in (reader := csv.DictReader(file, strict=True)):
+                answer = row.get("answer")
+                if answer and answer.strip().isdecimal():
+                    row["answer"] = int(answer)
+                yield f"{path}:{reader.line_num}", {k: v for k, v in row.items() if k is not None}
+        except (UnicodeError, csv.Error) as error:
+            raise KomepError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise KomepError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
+    return ((f"{path}, row {i}", row) for i, row in enumerate(rows, 1))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a .jsonl, .csv or .parquet file, each with its place; raises `KomepError` for a bad file."""
+    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
+    if path.suffix not in readers:
+        raise KomepError(f"{path}: not one of {', '.join(readers)}")
+    return list(readers[path.suffix](path))
+
+
+def _by_subject(splits: dict[str, list[Row]]) -> list[Subject]:
+    """Rows of splits grouped by their column `subject`, in order of first appearance in `test`."""
+    _raise([
+        f"{place}: no column subject (found: {', '.join(map(str, row))})"
+        for rows in splits.values()
+        for place, row in rows
+        if not row.get("subject")
+    ])  # fmt: skip
+    names = dict.fromkeys(str(row["subject"]) for _, row in splits.get(TEST, []))
+
+    def of(split: str, name: str) -> tuple[Question, ...]:
+        return as_questions(r for r in splits.get(split, []) if str(r[1]["subject"]) == name)
+
+    return [Subject(name, of(FEWSHOT, name), of(TEST, name)) for name in names]
+
+
+def _from_file(path: Path) -> list[Subject]:
+    """A single file: rows whose column `split` is `fewshot` are examples; `test` or none are to be answered."""
+    rows = read_rows(path)
+    examples = [r for r in rows if r[1].get("split") == FEWSHOT]
+    return _by_subject({FEWSHOT: examples, TEST: [r for r in rows if r[1].get("split") in (None, "", TEST)]})
+
+
+def _split_file(folder: Path, split: str) -> Path | None:
+    return next((f for s in SUFFIXES if (f := folder / f"{split}{s}").is_file()), None)
+
+
+def _splits_of(folder: Path) -> dict[str, list[Row]]:
+    files = {split: _split_file(folder, split) for split in (FEWSHOT, TEST)}
+    return {split: read_rows(file) for split, file in files.items() if file}
+
+
+def from_folders(path: Path) -> list[Subject]:
+    """A folder of folders SUBJECT/test.* and, if there are shots, SUBJECT/fewshot.*, sorted by name."""
+    folders = sorted(f for f in path.iterdir() if f.is_dir() and _split_file(f, TEST))
+    found = [(f.name, _splits_of(f)) for f in folders]
+    return [Subject(n, as_questions(s.get(FEWSHOT, [])), as_questions(s[TEST])) for n, s in found]
+
+
+# --- Hugging Face datasets -------------------------------------------------------------------------------------
+
+
+def _loaded(loaded: Any, place: str) -> dict[str, list[Row]]:
+    """The rows of a loaded DatasetDict's splits `fewshot` and `test`."""
+    if TEST not in loaded:
+        raise KomepError(f"{place}: no split `{TEST}` (found: {', '.join(map(str, loaded))})")
+    return {
+        split: [(f"{place}, {split}, row {i}", row) for i, row in enumerate(loaded[split])]
+        for split in (FEWSHOT, TEST)
+        if split in loaded
+    }
+
+
+def load_configs(path: str, names: Sequence[str] | None = None) -> list[Subject]:
+    """One subject a config of a dataset that `datasets` can load: a Hub id or a folder with a card.
+
+    A folder is read anew each time, past the cache, whose key does not cover the content of local files.
+    Raises `KomepError` when it cannot be loaded.
+    """
+    import datasets
+
+    local = Path(path).is_dir()
+    with tempfile.TemporaryDirectory() as fresh:
+        where = {"cache_dir": fresh} if local else {}
+        try:
+            found = datasets.get_dataset_config_names(path) if names is None else names
+            parts = {
+                name: _loaded(datasets.load_dataset(path, name, **where), f"{path}, {name}") for name in found
+            }
+        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            hint = "" if local else "; if this machine is offline, pass --data with a copy of the dataset"
+            raise KomepError(f"{path}: cannot be loaded as a dataset ({reason}){hint}") from None
+    return [Subject(n, as_questions(s.get(FEWSHOT, [])), as_questions(s[TEST])) for n, s in parts.items()]
+
+
+def _from_saved(path: Path) -> list[Subject]:
+    from datasets import load_from_disk
+
+    try:
+        return _by_subject(_loaded(load_from_disk(str(path)), str(path)))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KomepError(f"{path}: not a saved DatasetDict ({error!r})") from None
+
+
+def _has_configs(path: Path) -> bool:
+    """Whether a folder has a card whose YAML lists configs."""
+    card = path / "README.md"
+    if not card.is_file():
+        return False
+    import yaml
+
+    parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
+    try:
+        head = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None
+    except yaml.YAMLError as error:
+        raise KomepError(f"{card}: its YAML cannot be read ({str(error).splitlines()[0]})") from None
+    return isinstance(head, dict) and bool(head.get("configs"))
+
+
+def read_subjects(path: Path) -> list[Subject]:
+    """The subjects in a file or folder of any known layout (`LAYOUTS`).
+
+    Raises `KomepError` where there is none, or for rows that cannot be used.
+    """
+    if path.is_file():
+        return _from_file(path)
+    if not path.is_dir():
+        raise KomepError(f"--data {path}: no such file or folder")
+    if (path / "dataset_dict.json").is_file():
+        return _from_saved(path)
+    if _has_configs(path):
+        return load_configs(str(path))
+    if _split_file(path, TEST):
+        return _by_subject(_splits_of(path))
+    found = from_folders(path)
+    if not found:
+        raise KomepError(f"--data {path}: no questions found; give {LAYOUTS}")
+    return found

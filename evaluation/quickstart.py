@@ -1,0 +1,143 @@
+"""The one table with which `make quickstart` ends: what was built, what training did, what the evaluation says.
+
+    python -m evaluation.quickstart --release komep --training results/quickstart/model \
+        --base results/quickstart/base --tuned results/quickstart/dpo --report report.html
+
+Reads files alone; every number in it stands in one of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from komep_dataset.errors import KomepError
+
+CAUTION = (
+    "A 135M English model tuned on 58 questions written for this project: the table shows that every step of the "
+    "machinery works. It says nothing about medicine, and neither model is fit to answer a medical question."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table: what it is, before, after, and what goes with it."""
+
+    name: str
+    before: str
+    after: str
+    note: str = ""
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{path}: cannot be read ({error}); run `make quickstart` again") from None
+
+
+def data_lines(facts: dict[str, Any]) -> list[Line]:
+    """Rows from a release's build.json: pairs and splits of each config."""
+    rows = (f"{config}: {n['train']} train, {n['test']} test" for config, n in facts["rows"].items())
+    return [
+        Line("pairs built", "", f"{facts['pairs']}", f"--pairs {facts['options']['pairs']}"),
+        Line("splits", "", "; ".join(rows)),
+    ]
+
+
+def training_lines(summary: dict[str, Any]) -> list[Line]:
+    """Rows from training_summary.json: held-out pairs before and after.
+
+    Before training, policy and reference are the same model, so that every margin is 0 and no pair counts as
+    right: the share of pairs whose chosen answer the model itself finds likelier says more about the start.
+    """
+    before, after = summary["evaluation"]["before"] or {}, summary["evaluation"]["after"] or {}
+    if not after:
+        return [Line("held-out pairs", "", "none", "the release has no test split")]
+    minutes = f"{summary['steps']} steps, {summary['seconds'] / 60:.1f} min"
+    names = (
+        (
+            "reward_accuracy",
+            "reward accuracy",
+            f"on {after['pairs']} held-out pairs (0 before, by definition)",
+        ),
+        ("margin", "reward margin", minutes),
+        ("policy_accuracy", "chosen is likelier", "share of the held-out pairs, by the model alone"),
+        ("policy_accuracy_per_token", "… per token", "the same with answers of any length on par"),
+    )
+    return [
+        Line(label, _number(before.get(key)), _number(after.get(key)), note) for key, label, note in names
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _share(value: float, interval: list[float] | None = None) -> str:
+    text = f"{100 * value:.1f}%"
+    return f"{text} ({100 * interval[0]:.0f} to {100 * interval[1]:.0f})" if interval else text
+
+
+def evaluation_lines(base: dict[str, Any], tuned: dict[str, Any], comparison) -> list[Line]:
+    """Rows from two results.json and their comparison: accuracy with its interval, p-value, parse rate."""
+    lines = []
+    for reading, suffix in (("paper", ""), ("robust", "_robust")):
+        change = getattr(comparison, reading)
+        note = f"change {100 * change.difference:+.1f} points, p = {change.p_value:.2f}"
+        if not suffix:
+            note += f"; {base['n']} questions, {base['shots']} shots"
+        own = (base["interval"], tuned["interval"]) if not suffix else (None, None)
+        lines.append(
+            Line(
+                f"accuracy ({reading})",
+                _share(base[f"accuracy{suffix}"], own[0]),
+                _share(tuned[f"accuracy{suffix}"], own[1]),
+                note,
+            )
+        )
+        parse = f"parse_rate{suffix}"
+        lines.append(Line(f"replies read ({reading})", _share(base[parse]), _share(tuned[parse])))
+    return lines
+
+
+def main(
+    release: Annotated[Path, typer.Option(help="The folder that `komep build` wrote.")],
+    training: Annotated[Path, typer.Option(help="The folder of the tuned model.")],
+    base: Annotated[Path, typer.Option(help="Results of the model before.")],
+    tuned: Annotated[Path, typer.Option(help="Results of the model after.")],
+    report: Annotated[Path, typer.Option(help="The HTML report.")],
+) -> None:
+    """Print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from evaluation.comparison import compare
+    from evaluation.output import read_evaluation
+
+    before, after = read_evaluation(base), read_evaluation(tuned)
+    lines = [
+        *data_lines(_json(release / "build.json")),
+        *training_lines(_json(training / "training_summary.json")),
+        *evaluation_lines(before.results, after.results, compare(before, after)),
+    ]
+    table = Table("", "before", "after", "", title="KoMeP quickstart")
+    for line in lines:
+        table.add_row(line.name, line.before, line.after, line.note)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    console.print(f"Accuracies on {before.results['benchmark']}, with 95% Wilson intervals. {CAUTION}")
+    print(f"report: {report.resolve()}")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except KomepError as error:
+        print(f"evaluation.quickstart: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,115 @@
+"""`komep respond`: questions in, one model's responses out, one row a question whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.config import Config, Responder
+from komep_dataset.inference import Reply, Request, ask
+from komep_dataset.prompts import responder_prompt
+from komep_dataset.schema import Question, Reason, Reject, Response
+from komep_dataset.serving import LocalServers
+from komep_dataset.tables import output_path, read_table, write_rejects, write_table
+
+STAGE = "respond"
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    """What `komep respond` did; `failures` counts rows without an answer, `reason` is that of the first."""
+
+    path: Path
+    rows: int
+    failures: int
+    reason: str = ""
+
+
+def request_for(question: Question, responder: Responder) -> Request:
+    """The request for one question: protocol, sampling values and seed; no token limit where it is null."""
+    body: dict[str, Any] = responder_prompt(question.question, responder.protocol)
+    body |= {"temperature": responder.temperature, "top_p": responder.top_p, "seed": responder.seed}
+    if responder.max_new_tokens is not None:
+        body["max_tokens"] = responder.max_new_tokens
+    return Request(question.question_id, body)
+
+
+def response_row(question: Question, responder: Responder, reply: Reply) -> Response:
+    """A reply as a row of the table `responses`; the text is kept exactly as given."""
+    return Response(
+        question_id=question.question_id,
+        model=responder.name,
+        question=question.question,
+        category=question.category,
+        response=reply.text,
+        prompt_protocol=responder.protocol,
+        temperature=responder.temperature,
+        top_p=responder.top_p,
+        max_new_tokens=responder.max_new_tokens,
+        seed=responder.seed,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+    )
+
+
+def respond(
+    questions: Path, config: Config, model: str, output: Path, *, servers: LocalServers | None = None
+) -> Responded:
+    """Ask one responder every question and write the table `responses`, with rejects beside it.
+
+    Args:
+        questions: table `questions` (JSONL or Parquet).
+        config: the pipeline; answers are kept in `<work>/respond/<model>`, and the same command resumes.
+        model: name of a responder in the configuration.
+        output: the table to write, or a folder for `responses.parquet`.
+        servers: a pool of local servers to share; by default one is started and stopped here.
+
+    Raises:
+        KomepError: bad table, no such responder, or an endpoint that answers nobody. A question that alone
+            gets no answer is a row with `finish_reason` `failed`, and is asked again by the next run.
+    """
+    import polars as pl
+
+    responder = config.responder(model)
+    asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
+    requests = [request_for(question, responder) for question in asked]
+    folder = responder_folder(config, responder)
+    replies = ask(requests, responder, folder, label=f"respond {model}", servers=servers)
+    rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
+    target = output_path(output, "responses.parquet")
+    write_table(pl.DataFrame([asdict(row) for row in rows], schema=_schema()), target, Response)
+    rejects = list(failed_rejects(rows, replies))
+    write_rejects(target.parent, STAGE, [*_rejects_of_others(target.parent, model), *rejects])
+    return Responded(target, len(rows), len(rejects), rejects[0].detail if rejects else "")
+
+
+def responder_folder(config: Config, responder: Responder) -> Path:
+    """Where a responder's replies and logs are kept."""
+    return config.work / STAGE / responder.folder
+
+
+def failed_rejects(rows: Iterable[Response], replies: dict[str, Reply]) -> Iterable[Reject]:
+    """A reject for every question that got no answer."""
+    for row in rows:
+        reply = replies[row.question_id]
+        if reply.failed:
+            key = f"{row.question_id}/{row.model}"
+            yield Reject(STAGE, key, Reason.REQUEST_FAILED.value, reply.failure)
+
+
+def _rejects_of_others(folder: Path, model: str) -> Iterable[Reject]:
+    """Rejects that other responders left in the same folder; they stay."""
+    path = folder / "rejects.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    rejects = (Reject(**json.loads(line)) for line in lines if line.strip())
+    return [r for r in rejects if r.stage == STAGE and not r.key.endswith(f"/{model}")]
+
+
+def _schema():
+    from komep_dataset.schema import polars_schema
+
+    return polars_schema(Response)

@@ -1,0 +1,243 @@
+"""What a run was and what came of it: `run.json` before training, `training_summary.json` after it."""
+
+import json
+import math
+import platform
+import resource
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from transformers import Trainer, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+from trl import ModelConfig
+
+from komep_dataset.errors import KomepError
+
+PACKAGES = ("komep", "torch", "transformers", "trl", "accelerate", "datasets", "peft", "deepspeed")
+SUMMARY = "training_summary.json"
+SETTINGS = "run.json"
+SHAPING = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "optim"),
+    *("max_steps", "num_train_epochs", "max_length", "beta", "loss_type", "label_smoothing", "seed"),
+    *("train_sampling_strategy", "bf16", "fp16"),
+)
+FIGURES = (
+    *("pairs", "loss", "reward_accuracy", "margin", "policy_accuracy", "policy_accuracy_per_token"),
+    *("logps_chosen", "logps_rejected"),
+)
+# A run may be lengthened when it is resumed; every other change would mix two runs in one model.
+EXTENDABLE = ("max_steps", "num_train_epochs")
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities, which JSON lacks, as None; all the way down."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write beside, then rename."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(
+        json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8"
+    )
+    temporary.replace(path)
+
+
+def effective_batch(args: TrainingArguments) -> int:
+    """Pairs per optimiser step: processes * batch of each * accumulated batches."""
+    return args.world_size * args.per_device_train_batch_size * args.gradient_accumulation_steps
+
+
+def describe_batch(args: TrainingArguments) -> str:
+    """The effective batch and what it is made of, in one line."""
+    return (
+        f"effective batch: {args.world_size} processes x {args.per_device_train_batch_size} pairs "
+        f"x {args.gradient_accumulation_steps} accumulated = {effective_batch(args)} pairs a step"
+    )
+
+
+def describe_dataset(name: str, config: str | None, train: Dataset) -> dict[str, Any]:
+    """Which data a run saw: name, config, version of the release, fingerprint of its train split."""
+    release = str(train.info.version) if train.info.version else None
+    return {"name": name, "config": config, "version": release, "fingerprint": train._fingerprint}
+
+
+def describe_settings(
+    method: str, args: TrainingArguments, model_args: ModelConfig, dataset: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything that shapes the trained model, ready for JSON; equal settings mean the same run."""
+    lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules") if model_args.use_peft else ()
+    values = args.to_dict()
+    settings = {
+        "method": method,
+        "model": model_args.model_name_or_path,
+        "dtype": model_args.dtype,
+        "dataset": dataset,
+        "effective_batch": effective_batch(args),
+        **{name: values[name] for name in SHAPING if name in values},
+        "use_peft": model_args.use_peft,
+        **{name: getattr(model_args, name) for name in lora},
+    }
+    return json.loads(json.dumps(finite(settings), default=sorted))  # as it reads back from the file
+
+
+def find_checkpoint(folder: Path, wanted: str | None) -> str | None:
+    """Checkpoint to go on from: the one that is wanted, else the last one in the output folder, else None.
+
+    Raises:
+        KomepError: the one that is wanted is no checkpoint.
+    """
+    if wanted is None:
+        return get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    if not (Path(wanted) / "trainer_state.json").is_file():
+        raise KomepError(f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)")
+    return wanted
+
+
+def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
+    """Whether the folder holds this very run, trained to its end; nothing of another run is ever overwritten.
+
+    Raises:
+        KomepError: the folder holds a run with other settings, or a settings file that cannot be read.
+    """
+    of_value = (folder / SUMMARY).is_file() or (folder.is_dir() and get_last_checkpoint(str(folder)))
+    if not of_value or not (folder / SETTINGS).is_file():
+        return False
+    try:
+        before = json.loads((folder / SETTINGS).read_text("utf-8"))
+    except ValueError as error:
+        raise KomepError(f"{folder / SETTINGS}: not JSON ({error}); take another --output_dir") from error
+    changed = [key for key in {**before, **settings} if before.get(key) != settings.get(key)]
+    for key in changed:
+        if key not in EXTENDABLE:
+            raise KomepError(
+                f"{folder} holds a run with {key} = {before.get(key)!r}, this one has {settings.get(key)!r}; "
+                "take another --output_dir, or remove that folder"
+            )
+    return not changed and (folder / SUMMARY).is_file()
+
+
+def peak_memory_gib() -> dict[str, float | None]:
+    """Largest memory of any process so far, in GiB: resident in the host, allocated on the GPU."""
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+    device = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    peaks = gather_object([(host, device)])
+    host, device = (max(column) / 2**30 for column in zip(*peaks, strict=True))
+    return {"host": round(host, 3), "device": round(device, 3) if device else None}
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Version of Python and of each package that the figures depend on; None = not installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def pick_evaluation(metrics: dict[str, float] | None) -> dict[str, float] | None:
+    """The held-out figures of one evaluation under the names of `pair_metrics`; None = there was none."""
+    if metrics is None:
+        return None
+    return {**{name: metrics.get(f"eval_{name}") for name in FIGURES}, "seconds": metrics.get("eval_runtime")}
+
+
+def compare_evaluations(evaluation: dict[str, dict | None]) -> str:
+    """The held-out figures before and after training as a table of plain text."""
+    before, after = evaluation["before"], evaluation["after"]
+    if not after:
+        return "no test split: nothing was evaluated"
+    rows = [f"{'held-out pairs: ' + str(after['pairs']):<28}{'before':>10}{'after':>10}"]
+    for name in ("loss", "reward_accuracy", "margin", "policy_accuracy", "policy_accuracy_per_token"):
+        values = (side[name] if side and side[name] is not None else math.nan for side in (before, after))
+        rows.append(f"{name:<28}" + "".join(f"{value:>10.4f}" for value in values))
+    return "\n".join(rows)
+
+
+def count_parameters(model: torch.nn.Module, trainable: bool) -> int:
+    """Parameters, or only the trained ones; under ZeRO-3 a tensor is empty and `ds_numel` has its size."""
+    chosen = (p for p in model.parameters() if p.requires_grad or not trainable)
+    return sum(getattr(p, "ds_numel", p.numel()) for p in chosen)
+
+
+def share_truncated(dataset: Dataset, max_length: int | None) -> float:
+    """Share of tokenised pairs (prompt_ids, chosen_ids, rejected_ids) that TRL's collator would cut."""
+    if max_length is None:
+        return 0.0
+    rows = zip(
+        *(map(len, dataset[name]) for name in ("prompt_ids", "chosen_ids", "rejected_ids")), strict=True
+    )
+    return sum(prompt + max(chosen, rejected) > max_length for prompt, chosen, rejected in rows) / len(
+        dataset
+    )
+
+
+def summarise(
+    trainer: Trainer,
+    settings: dict[str, Any],
+    rejects: list[dict[str, str]],
+    result: dict[str, float],
+    before: dict[str, float] | None,
+    after: dict[str, float] | None,
+    resumed: TrainerState,
+) -> dict[str, Any]:
+    """The content of `training_summary.json`.
+
+    Args:
+        trainer: after training and its last evaluation.
+        settings: from `describe_settings`.
+        rejects: pairs left out before training.
+        result: metrics that `trainer.train` returned.
+        before, after: metrics of the evaluations before and after training, if there is a test split.
+        resumed: state of the checkpoint that this run went on from; a new one when there was none.
+
+    Returns:
+        Counts, shares (0 to 1), seconds, GiB. `seconds` is training alone, without evaluations, in this run;
+        `tokens_seen` (without padding; both answers, each with the prompt) is that of the resumed runs too.
+    """
+    state, args = trainer.state, trainer.args
+    in_this_run = [
+        entry for entry in state.log_history[len(resumed.log_history) :] if "eval_runtime" in entry
+    ]
+    in_training = in_this_run[:-1] if after else in_this_run
+    seconds = result["train_runtime"] - sum(entry["eval_runtime"] for entry in in_training)
+    tokens = state.num_input_tokens_seen - resumed.num_input_tokens_seen
+    pairs = {"train": len(trainer.train_dataset), "test": len(trainer.eval_dataset or ())}
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return {
+        **settings,
+        "world_size": args.world_size,
+        "distributed_type": trainer.accelerator.distributed_type.name,
+        "device": args.device.type,
+        "steps": state.global_step,
+        "resumed_from_step": resumed.global_step,
+        "epochs": state.epoch,
+        "pairs": pairs,
+        "dropped": dict(Counter(row["reason"] for row in rejects)),
+        "share_dropped": len(rejects) / (len(rejects) + sum(pairs.values())),
+        "share_truncated": share_truncated(trainer.train_dataset, args.max_length),
+        "parameters": count_parameters(model, trainable=False),
+        "trainable_parameters": count_parameters(model, trainable=True),
+        "tokens_seen": state.num_input_tokens_seen,
+        "seconds": round(seconds, 3),
+        "seconds_per_step": seconds / max(1, state.global_step - resumed.global_step),
+        "tokens_per_second": tokens / seconds if tokens else None,
+        "peak_memory_gib": peak_memory_gib(),
+        "train_loss": result["train_loss"],
+        "evaluation": {
+            "before": pick_evaluation(before),
+            "after": pick_evaluation(after),
+        },
+        "versions": installed_versions(),
+    }

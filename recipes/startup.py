@@ -1,0 +1,171 @@
+"""How every recipe starts and ends: TRL's own flags with KoMeP's defaults, logging, errors and exit codes."""
+
+import ctypes
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+import datasets
+import transformers
+import yaml
+from transformers import TrainingArguments
+from trl import ScriptArguments, TrlParser
+
+from komep_dataset.errors import KomepError
+
+
+@dataclass
+class RecipeArguments(ScriptArguments):
+    """TRL's `ScriptArguments`, with a KoMeP release as the default dataset and a limit for short runs."""
+
+    dataset_name: str = field(
+        default="komep",
+        metadata={"help": "Folder that `komep build` wrote, or repository of a release on the Hub."},
+    )
+    dataset_config: str | None = field(
+        default="ko", metadata={"help": "Config of the release: `ko` or `en`."}
+    )
+    max_train_pairs: int | None = field(
+        default=None, metadata={"help": "Train on so many pairs, drawn at random by --seed; default: all."}
+    )
+    max_test_pairs: int | None = field(
+        default=None,
+        metadata={"help": "Evaluate on so many held-out pairs, always the same ones; default: all."},
+    )
+
+
+class RecipeParser(TrlParser):
+    """`TrlParser` that explains wrong usage in one line and never with a traceback."""
+
+    def parse_args_and_config(self, args: list[str] | None = None, **_) -> tuple:
+        """Dataclass instances from `--config FILE` and the flags over it.
+
+        Args:
+            args: command line without the program; by default that of this process.
+
+        Raises:
+            KomepError: (exit code 2) the file cannot be read, a key is unknown, or a value is refused.
+        """
+        args = split_config_flag(sys.argv[1:] if args is None else args)
+        path = args[args.index("--config") + 1] if "--config" in args else None
+        # Before TRL builds its dataclasses, whose complaint about a value may come of a misspelt key.
+        if path is not None:
+            self._refuse_unknown(str(path), read_keys(Path(path)))
+        _, unknown = self.parse_known_args([word for word in args if word not in ("--config", path)])
+        self._refuse_unknown("command line", unknown[:1])
+        try:
+            return super().parse_args_and_config(args)
+        except (TypeError, ValueError) as error:
+            raise KomepError(" ".join(str(error).split()), exit_code=2) from error
+
+    def error(self, message: str) -> NoReturn:
+        """What argparse has to say, without the usage, which is 300 lines long."""
+        raise KomepError(message, exit_code=2)
+
+    def _refuse_unknown(self, place: str, keys: list[str]) -> None:
+        """Raise `KomepError` for a key that no dataclass has, with the known one that is nearest to it."""
+        known = {"env", *(action.dest for action in self._actions)}
+        for key in (key.lstrip("-").split("=")[0] for key in keys):
+            if key not in known:
+                near = get_close_matches(key.replace("-", "_"), known, n=1, cutoff=0.4)
+                hint = f"; the nearest known one is {near[0]!r}" if near else ""
+                raise KomepError(f"{place}: unknown key {key!r}{hint}", exit_code=2)
+
+
+def read_keys(path: Path) -> list[str]:
+    """Keys of a YAML file.
+
+    Raises:
+        KomepError: (exit code 2) it is not YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KomepError(f"{path}: not YAML ({' '.join(str(error).split())})", exit_code=2) from error
+    if not isinstance(content, dict):
+        raise KomepError(f"{path}: not a list of `key: value`", exit_code=2)
+    return [str(key) for key in content]
+
+
+def split_config_flag(args: list[str]) -> list[str]:
+    """Command line with `--config=FILE` as two words, the only form that TRL reads.
+
+    Raises:
+        KomepError: (exit code 2) `--config` has no file after it, or the file is not there.
+    """
+    words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
+    if "--config" in words:
+        after = words[words.index("--config") + 1 :]
+        if not after or not Path(after[0]).is_file():
+            raise KomepError(f"--config needs a YAML file, not {after[:1]}", exit_code=2)
+    return words
+
+
+def run(main: Callable[..., None], parser: RecipeParser) -> int:
+    """Parse, run a recipe's `main`, and turn its errors into one line and an exit code."""
+    warnings.simplefilter("ignore", FutureWarning)  # what libraries say of one another is not for the user
+    try:
+        main(*parser.parse_args_and_config())
+    except KomepError as error:
+        if os.environ.get("RANK", "0") == "0":  # every process fails alike; one message is enough
+            print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what a library says of a bad path or a bad setting into a `KomepError` that begins with `what`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{what}: {' '.join(str(error).split()):.400}") from error
+
+
+def set_up_logging(args: TrainingArguments) -> None:
+    """Progress bars with rate and time left on a terminal, none elsewhere; the log lines stay."""
+    if sys.stderr.isatty():
+        return
+    args.disable_tqdm = True
+    os.environ["TQDM_DISABLE"] = "1"  # TRL's bar over the reference log-probabilities reads this
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def prepare_cpu() -> None:
+    """Tell DeepSpeed that there is no accelerator to look for, and glibc to keep freed memory.
+
+    By default glibc gives big tensors back to the system and has every page of the next one zeroed again: the
+    optimiser step of SmolLM2-135M then takes 13 seconds of CPU time instead of 2, forward and backward 38
+    instead of 29. It is what the variables MALLOC_MMAP_MAX_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ do.
+    """
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    if platform.libc_ver()[0] != "glibc":
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    for parameter, value in ((-4, 0), (-1, -1), (-2, 256 << 20)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+        mallopt(parameter, value)
+
+
+def check_launch(args: TrainingArguments) -> None:
+    """Raise `KomepError` when a launcher started several processes and each of them believes it is alone.
+
+    That is what a multi-GPU config does on a machine without a GPU: every process trains on all of the data,
+    and they overwrite each other's output.
+    """
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched != args.world_size:
+        raise KomepError(
+            f"{launched} processes were launched and do not see each other (world size {args.world_size}); "
+            "on a machine without GPUs add --use_cpu"
+        )

@@ -1,0 +1,144 @@
+"""The scores and the `evaluate` module around them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from evaluation.kormedmcqa.scoring import score, wilson_interval
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "evaluation" / "kormedmcqa"
+
+
+@given(st.integers(1, 4000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_is_that_of_statsmodels(counts):
+    right, n = counts
+    assert wilson_interval(right, n) == pytest.approx(proportion_confint(right, n, method="wilson"), abs=1e-9)
+
+
+def test_score_counts_each_reading():
+    predictions = ["정답: B", "정답은 C이다", "d", "비타민 D 결핍", ""]
+    scores = score(predictions, [2, "C", 4, 1, 5], ["doctor", "doctor", "nurse", "nurse", "nurse"])
+    assert scores["n"] == 5
+    assert scores["accuracy"] == 2 / 5  # "정답: B" and "d"
+    assert scores["accuracy_robust"] == 3 / 5
+    assert scores["exact_match_raw"] == 1 / 5
+    assert scores["parse_rate"] == 3 / 5
+    assert scores["parse_rate_robust"] == 3 / 5
+    assert scores["interval"] == pytest.approx(proportion_confint(2, 5, method="wilson"))
+    assert list(scores["subjects"]) == ["doctor", "nurse"]
+    assert scores["subjects"]["doctor"]["accuracy"] == 1 / 2
+    assert scores["subjects"]["nurse"]["parse_rate_robust"] == 1 / 3
+    assert set(scores["subjects"]["nurse"]) == set(scores) - {"subjects"}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["B", "정답은 C", "?", "A or B", "2"]), st.integers(1, 5), st.sampled_from("xyz")), min_size=1))  # fmt: skip
+def test_total_is_the_mean_of_subjects_weighted_by_size(rows):
+    predictions, references, subjects = map(list, zip(*rows, strict=True))
+    scores = score(predictions, references, subjects)
+    groups = scores["subjects"].values()
+    assert sum(g["n"] for g in groups) == scores["n"] == len(rows)
+    for name in ("accuracy", "accuracy_robust", "exact_match_raw", "parse_rate", "parse_rate_robust"):
+        assert scores[name] == pytest.approx(sum(g["n"] * g[name] for g in groups) / len(rows))
+        assert 0 <= scores[name] <= 1
+    low, high = scores["interval"]
+    assert 0 <= low <= scores["accuracy"] <= high <= 1
+
+
+def test_options_let_a_reply_state_the_text():
+    options = [["헤파린", "인슐린", "와파린", "아스피린", "디곡신"]]
+    assert score(["인슐린"], [2])["accuracy_robust"] == 0
+    assert score(["인슐린"], [2], options=options)["accuracy_robust"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["A", "B"], [1]), "2 predictions, 1 references"),
+        ((["A"], [1], ["x", "y"]), "2 subjects"),
+        ((["A"], [1], []), "0 subjects"),
+        ((["A"], [1], None, []), "0 options"),
+        (([], []), "nothing to score"),
+        ((["A"], [6]), "not 6"),
+    ],
+)
+def test_score_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        score(*arguments)
+
+
+SCRIPT = """
+import json, evaluate
+metric = evaluate.load("evaluation/kormedmcqa")
+good = metric.compute(predictions=["정답: B", "정답은 C이다", "③"], references=[2, "C", 3], subjects=["x", "x", "y"])
+added = evaluate.load("evaluation/kormedmcqa")
+for reply, answer in (("정답: B", 2), ("정답은 C이다", "C"), ("③", 3)):
+    added.add(prediction=reply, reference=answer)
+errors = []
+for predictions, references in ((["A", "B"], [1]), (["A"], [7]), ([None], [1]), ([], [])):
+    try:
+        evaluate.load("evaluation/kormedmcqa").compute(predictions=predictions, references=references)
+    except ValueError as error:
+        errors.append(str(error))
+print(json.dumps([good, added.compute(), errors]))
+
+import doctest, importlib
+text = importlib.import_module("evaluation.kormedmcqa.kormedmcqa")._KWARGS_DESCRIPTION
+examples = doctest.DocTestParser().get_doctest(text, {"evaluate": evaluate}, "metric", None, 0)
+assert len(examples.examples) == 3
+assert doctest.DocTestRunner().run(examples).failed == 0
+"""
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory) -> list[str]:
+    """What `SCRIPT` and the card's example print from the clone's root, offline, with an empty cache."""
+    script = f"{SCRIPT}\n{card_example()}"
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path_factory.mktemp("home"))}
+    run = [sys.executable, "-c", script]
+    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def card() -> str:
+    return (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def card_example() -> str:
+    return re.search(r"```python\n(.*?)```", card(), re.DOTALL)[1]
+
+
+def test_evaluate_load_works_offline_from_a_clone(printed):
+    good, added, errors = json.loads(printed[0])
+    assert good == score(["정답: B", "정답은 C이다", "③"], [2, 3, 3], ["x", "x", "y"])
+    assert added == {**good, "subjects": {}}
+    expected = ("number of predictions (2) and references (1)", "not 7", "not None", "nothing to score")
+    for error, part in zip(errors, expected, strict=True):
+        assert part in error
+
+
+def test_the_cards_example_prints_what_it_says(printed):
+    assert printed[1:] == re.findall(r"^# ([\d. ]+)$", card_example(), re.MULTILINE)
+
+
+def test_the_card_has_every_section():
+    for heading in ("Description", "How to Use", "Inputs", "Output Values", "Limitations", "Citation"):
+        assert re.search(rf"^##+ {heading}$", card(), re.MULTILINE), heading
+
+
+def test_every_sibling_is_imported_by_the_metric_itself():
+    """`evaluate` copies only what the script itself imports; a sibling that it misses breaks a fresh cache."""
+    imported = set(re.findall(r"^from \.(\w+) import", (FOLDER / "kormedmcqa.py").read_text(), re.MULTILINE))
+    needed = set()
+    for name in imported:
+        needed |= set(re.findall(r"^from \.(\w+) import", (FOLDER / f"{name}.py").read_text(), re.MULTILINE))
+    assert needed <= imported

@@ -1,0 +1,205 @@
+"""Greedy generation: the cached prefix changes nothing, replies end where they should, models are loaded safely."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluation.generation import Generator, StopText, cut_at_stops, load_generator, shifted_cache
+from evaluation.prompts import common_prefix
+from komep_dataset.errors import KomepError
+
+LIMIT = 12
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list:
+    """Twelve prompts of different length that share 40 tokens; one is 1 token longer than these, one 60."""
+    generator = torch.Generator().manual_seed(1)
+    shared = torch.randint(3, 400, (40,), generator=generator).tolist()
+    lengths = [1, 60, *range(5, 45, 4)]
+    return [(1, *shared, *torch.randint(3, 400, (n,), generator=generator).tolist()) for n in lengths]
+
+
+def plain(model, prompts: list, limit: int = LIMIT) -> list:
+    """New tokens of `generate` as transformers gives them, one prompt at a time, no cache of ours."""
+    return [
+        model.generate(torch.tensor([p]), max_new_tokens=limit, do_sample=False)[0, len(p) :].tolist()
+        for p in prompts
+    ]
+
+
+def tiny_gemma2():
+    """Layers with a window of 16 tokens between full ones: a prefix longer than the window must still be right."""
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    torch.manual_seed(0)
+    return Gemma2ForCausalLM(
+        Gemma2Config(
+            vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_attention_heads=4,
+            num_key_value_heads=2, head_dim=8, sliding_window=16, query_pre_attn_scalar=8, initializer_range=0.3,
+            pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        )
+    ).eval()  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2"])
+@pytest.mark.parametrize("batch_size", [1, 5, 12])
+def test_cached_prefix_gives_what_generate_gives(
+    architecture, batch_size, prompts, make_llama, make_tokenizer
+):
+    model = make_llama() if architecture == "llama" else tiny_gemma2()
+    tokenizer = make_tokenizer(bos=True)
+    assert common_prefix(prompts) == 41
+    expected = tokenizer.batch_decode(plain(model, prompts), skip_special_tokens=True)
+    generator = Generator(model, tokenizer)
+    assert generator.reuse_prefix
+    assert generator.generate(prompts, (), LIMIT, batch_size) == expected
+    assert len(set(expected)) > 6  # the replies depend on the prompts
+    assert (
+        Generator(model, tokenizer, reuse_prefix=False).generate(prompts, (), LIMIT, batch_size) == expected
+    )
+
+
+def test_the_prefix_is_run_once(prompts, make_llama, make_tokenizer):
+    """Tokens that enter the model: the prefix once, and of each prompt what is behind it."""
+    model, fed = make_llama(), []
+    model.model.register_forward_pre_hook(
+        lambda module, args, kwargs: fed.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    Generator(model, make_tokenizer(bos=True)).generate(prompts, (), 1, batch_size=1)
+    assert fed == [41, *sorted((len(p) - 41 for p in prompts), reverse=True)]
+
+
+def test_models_with_other_layers_are_run_without_a_cached_prefix(make_tokenizer):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    config = MambaConfig(vocab_size=400, hidden_size=16, state_size=4, num_hidden_layers=1, pad_token_id=0)
+    assert not Generator(MambaForCausalLM(config), make_tokenizer(bos=True)).reuse_prefix
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_shifted_cache_is_the_prefix_moved_by_the_padding(pads):
+    keys = torch.arange(1.0, 41.0).reshape(1, 2, 5, 4)
+    layer = shifted_cache([(keys, -keys)], pads).layers[0]
+    assert layer.keys.shape == (len(pads), 2, 5, 4)
+    for row, pad in enumerate(pads):
+        assert torch.equal(layer.keys[row, :, pad:], keys[0, :, : max(0, 5 - pad)])
+        assert not layer.keys[row, :, :pad].any()
+    assert torch.equal(layer.values, -layer.keys)
+
+
+def test_replies_end_before_a_stop_string(prompts, make_llama, make_tokenizer):
+    """A stop string out of the free replies themselves, in a batch in which other rows go on."""
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    free = Generator(model, tokenizer).generate(prompts, (), LIMIT, 12)
+    stop = next(text for text in free if len(text) > 6)[3:5]
+    stopped = Generator(model, tokenizer).generate(prompts, (stop,), LIMIT, 12)
+    assert stopped == [text.split(stop)[0] for text in free]
+    assert stopped != free
+
+
+def test_generation_stops_early_when_every_row_has_ended(prompts, make_llama, make_tokenizer):
+    model, tokenizer, steps = make_llama(), make_tokenizer(bos=True), []
+    free = Generator(model, tokenizer).generate(prompts[:1], (), LIMIT, 1)[0]
+    model.model.register_forward_pre_hook(lambda *_: steps.append(1))
+    Generator(model, tokenizer).generate(prompts[:1], (free[:1],), LIMIT, 1)
+    assert len(steps) < LIMIT
+
+
+def test_replies_end_before_the_end_of_sequence(prompts, make_llama, make_tokenizer):
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    tokens = plain(model, prompts)
+    end = tokens[2][4]
+    model.generation_config.eos_token_id = [2, end]
+    kept = [row[: row.index(end)] if end in row else row for row in tokens]
+    expected = tokenizer.batch_decode(kept, skip_special_tokens=True)
+    assert len(expected[2]) < len(tokenizer.decode(tokens[2]))
+    assert Generator(model, tokenizer).generate(prompts, (), LIMIT, 12) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "stop"),
+    [("답 B.", "."), ("답 B\n\n끝", "\n\n"), ("가</s>", "</s>"), ("나<|im_end|>", "<|im_end|>")],
+)
+def test_stop_text_sees_stops_however_they_are_split(make_tokenizer, text, stop):
+    """Token by token, a row ends with the token that completes the stop string, special tokens included."""
+    tokenizer = make_tokenizer(bos=True)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    criterion = StopText(tokenizer, (stop, "Q:"), prompt_tokens=2, rows=2)
+    ended = []
+    for n in range(1, len(ids) + 1):
+        rows = torch.tensor([[1, 1, *ids[:n]], [1, 1, *[ids[0]] * n]])
+        ended.append(criterion(rows, None).tolist())
+    complete = [stop in tokenizer.decode(ids[:n]) for n in range(1, len(ids) + 1)]
+    assert any(complete)
+    assert ended == [[done, False] for done in complete]
+    assert criterion.ended == [complete.index(True) + 1, None]
+
+
+def test_stop_text_does_not_look_into_the_prompt(make_tokenizer):
+    tokenizer = make_tokenizer(bos=True)
+    prompt = tokenizer("문항.", add_special_tokens=False)["input_ids"]
+    reply = tokenizer("가", add_special_tokens=False)["input_ids"]
+    criterion = StopText(tokenizer, (".",), prompt_tokens=len(prompt), rows=1)
+    assert criterion(torch.tensor([[*prompt, *reply]]), None).tolist() == [False]
+
+
+def test_cut_at_stops():
+    assert cut_at_stops("B\n\nQ: 다음", ("Q:", "\n\n")) == "B"
+    assert cut_at_stops("B", (".",)) == "B"
+    assert cut_at_stops(". B", (".",)) == ""
+
+
+# --- loading ---------------------------------------------------------------------------------------------------
+
+
+def test_load_generator(tiny_model):
+    generator = load_generator(str(tiny_model))
+    assert generator.model.dtype == (
+        torch.float32 if generator.device.type == "cpu" else generator.model.dtype
+    )
+    assert load_generator(str(tiny_model), "bfloat16").model.dtype == torch.bfloat16
+    assert generator.window == 4096
+
+
+def test_load_generator_takes_a_lora_adapter(tiny_model, tmp_path, prompts, make_tokenizer):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    torch.manual_seed(0)
+    adapted = get_peft_model(
+        base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    )
+    adapted.save_pretrained(tmp_path)
+    make_tokenizer(bos=True).save_pretrained(tmp_path)
+    expected = make_tokenizer(bos=True).batch_decode(plain(adapted, prompts), skip_special_tokens=True)
+    replies = load_generator(str(tmp_path)).generate(prompts, (), LIMIT, 4)
+    assert replies == expected
+    assert replies != load_generator(str(tiny_model)).generate(prompts, (), LIMIT, 4)
+
+
+@pytest.mark.parametrize("content", [None, {}, {"config.json": "{}"}, {"config.json": "not json"}])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    folder = tmp_path / "model"
+    if content is not None:
+        folder.mkdir()
+        for name, text in content.items():
+            (folder / name).write_text(text)
+    with pytest.raises(KomepError, match=f"--model {folder}"):
+        load_generator(str(folder))
+
+
+def test_pickled_weights_are_refused(tiny_model, tmp_path):
+    """Weights that can run code when they are loaded; safetensors only."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    model.config.save_pretrained(tmp_path)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((tiny_model / name).read_bytes())
+    with pytest.raises(KomepError, match="safetensors"):
+        load_generator(str(tmp_path))

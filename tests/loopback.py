@@ -1,0 +1,145 @@
+"""A small OpenAI-compatible server on the loopback address: deterministic answers, counted calls, faults on
+demand.
+
+It stands in for a hosted model: real HTTP, no model. What it answers depends on the request alone:
+
+- a model name that begins with `splitter` gives the sentences of the last message, one a line;
+- one that begins with `checker` gives `True` or `False` by a hash of the last message;
+- any other gives three sentences made from the model's name, the seed and the last message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Fault:
+    """An answer other than a completion; `reset` cuts the connection instead."""
+
+    status: int = 500
+    body: str = "{}"
+    headers: dict[str, str] = field(default_factory=dict)
+    reset: bool = False
+
+
+FaultPlan = Callable[[dict, int], "Fault | None"]
+
+
+def last_text(body: dict) -> str:
+    return body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
+
+
+def answer(body: dict) -> str:
+    """The deterministic answer to a request."""
+    text, model = last_text(body), body["model"]
+    if model.startswith("splitter"):
+        inner = text.removeprefix("<answer>\n").removesuffix("\n</answer>")
+        return "\n".join(s for s in re.split(r"(?<=[.!?])\s+", inner) if s)
+    digest = hashlib.sha256(f"{model} {body.get('seed')} {text}".encode()).hexdigest()
+    if model.startswith("checker"):
+        return "True." if int(digest, 16) % 3 else "False."
+    return f"Fact {digest[:6]} holds. Fact {digest[6:12]} holds. Fact {digest[12:18]} holds."
+
+
+class Loopback:
+    """The server's state: what it was sent and how it answers."""
+
+    def __init__(
+        self, reply: Callable[[dict], str] = answer, faults: FaultPlan | None = None, delay: float = 0.0
+    ):
+        self.reply, self.faults, self.delay = reply, faults, delay
+        self.finish_reason = "stop"
+        self.usage: dict | None = {"prompt_tokens": 7, "completion_tokens": 5}
+        self.calls: list[dict] = []  # bodies in order of arrival, faults included
+        self.authorizations: list[str | None] = []
+        self.paths: list[str] = []
+        self.in_flight = self.most_in_flight = 0
+        self._attempts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def arrive(self, path: str, authorization: str | None, body: dict) -> Fault | None:
+        """Count a call; returns the fault planned for it (attempts count from 1 for equal bodies)."""
+        with self._lock:
+            self.calls.append(body)
+            self.paths.append(path)
+            self.authorizations.append(authorization)
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            key = json.dumps(body, sort_keys=True)
+            attempt = self._attempts[key] = self._attempts.get(key, 0) + 1
+        time.sleep(self.delay)
+        return self.faults(body, attempt) if self.faults else None
+
+    def leave(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def completion(self, path: str, body: dict) -> dict:
+        text = self.reply(body)
+        choice = {"message": {"role": "assistant", "content": text}} if "chat" in path else {"text": text}
+        done = {"choices": [{"index": 0, "finish_reason": self.finish_reason} | choice]}
+        return done | ({"usage": self.usage} if self.usage is not None else {})
+
+
+def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            fault = state.arrive(self.path, self.headers.get("Authorization"), body)
+            try:
+                if fault is None:
+                    self._send(200, json.dumps(state.completion(self.path, body)), {})
+                elif fault.reset:
+                    self.close_connection = True
+                    self.connection.close()
+                else:
+                    self._send(fault.status, fault.body, fault.headers)
+            finally:
+                state.leave()
+
+        def _send(self, status: int, text: str, headers: dict[str, str]):
+            data = text.encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, *_):
+        """A client that was killed leaves a broken pipe: no noise."""
+
+
+@contextmanager
+def loopback(state: Loopback | None = None):
+    """Serve on a free port while the block runs; yields (state, address up to `/v1`)."""
+    state = state or Loopback()
+    server = _Server(("127.0.0.1", 0), _handler(state))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield state, f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()

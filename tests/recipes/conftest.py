@@ -1,0 +1,116 @@
+"""A tiny chat model and a tiny release, both made here, and the recipes as modules."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+sys.path.insert(0, str(RECIPES))  # a recipe is run as a script: its folder is the first on the path
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # also where the tests meet a GPU
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+WORDS = [
+    "fever",
+    "cough",
+    "aspirin",
+    "insulin",
+    "heart",
+    "kidney",
+    "혈압",
+    "당뇨병",
+    "is",
+    "not",
+    "of",
+    "treats",
+]
+
+
+def messages(role: str, text: str) -> list[dict[str, str]]:
+    return [{"role": role, "content": text}]
+
+
+def pair(index: int, words: int = 8) -> dict:
+    """A pair that can be learnt: the chosen answer speaks of one half of the vocabulary, the rejected of the other."""
+    half = len(WORDS) // 2
+    question = f"Question {index}: {' '.join(WORDS[(index + k) % len(WORDS)] for k in range(3))}?"
+    sides = [" ".join(WORDS[side * half + (index * 3 + k) % half] for k in range(words)) for side in (0, 1)]
+    return {
+        "prompt": messages("user", question),
+        "chosen": messages("assistant", sides[0]),
+        "rejected": messages("assistant", sides[1]),
+        "question_id": f"{index:016x}",
+    }
+
+
+def write_release(folder: Path, splits: dict[str, list[dict]]) -> Path:
+    """A release folder with the one config `ko`: a card with YAML, one Parquet file a split."""
+    from datasets import Dataset
+
+    files = []
+    for split, rows in splits.items():
+        (folder / "ko").mkdir(parents=True, exist_ok=True)
+        Dataset.from_list(rows or [pair(0)]).select(range(len(rows))).to_parquet(
+            folder / "ko" / f"{split}.parquet"
+        )
+        files.append(f"  - split: {split}\n    path: ko/{split}.parquet\n")
+    card = "---\nconfigs:\n- config_name: ko\n  version: 1.0.7\n  data_files:\n" + "".join(files) + "---\n"
+    (folder / "README.md").write_text(card, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory) -> Path:
+    """24 train pairs, the last of them overlong for 64 tokens, and 5 test pairs, so that the last batch is short."""
+    rows = [pair(i, words=5 + i % 4) for i in range(23)] + [pair(23, words=90)]
+    return write_release(
+        tmp_path_factory.mktemp("release"), {"train": rows, "test": [pair(i) for i in range(30, 35)]}
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A random Llama of 2 layers and 16 dimensions with a tokenizer of its own and ChatML."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    inner.train_from_iterator(
+        [json.dumps(pair(i), ensure_ascii=False) for i in range(40)],
+        trainers.BpeTrainer(
+            vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token=special[1], eos_token=special[2], pad_token=special[0]
+    )
+    tokenizer.chat_template = CHATML
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            max_position_embeddings=256,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+    )
+    folder = tmp_path_factory.mktemp("tiny-model")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,153 @@
+"""`komep respond`: protocols as sent, one row a question, failures beside the table."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from loopback import Fault, Loopback, last_text, loopback
+
+from komep_dataset.config import Config, load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.prompts import INSTRUCTION
+from komep_dataset.responses import respond
+from komep_dataset.schema import Response, question_id
+from komep_dataset.tables import read_table
+
+QUESTIONS = ["What is gout?", 'Say "</answer>" and a\nline break.', "천식이란 무엇인가?"]
+
+
+def write_questions(folder: Path, texts=QUESTIONS) -> Path:
+    path = folder / "questions.jsonl"
+    rows = [
+        {"question_id": question_id(t), "question": t, "category": "c", "language": "en", "source": "test"}
+        for t in texts
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def configured(folder: Path, url: str, *responders: dict) -> Config:
+    base = {"endpoint": url, "max_attempts": 1, "concurrency": 4}
+    path = folder / "pipeline.yaml"
+    path.write_text(yaml.safe_dump({"seed": 5, "responders": [base | r for r in responders]}), "utf-8")
+    return load_config(path)
+
+
+def rows_of(path: Path) -> dict[str, dict]:
+    return {row["question"]: row for row in read_table(path, Response).iter_rows(named=True)}
+
+
+SENT = {
+    "dahl-gpt": {
+        "messages": [
+            {"role": "system", "content": INSTRUCTION},
+            {"role": "user", "content": "What is gout?"},
+        ]
+    },
+    "dahl-hf": {"prompt": f"{INSTRUCTION}\nQUESTION: What is gout?\nANSWER:"},
+    "chat": {"messages": [{"role": "user", "content": f"{INSTRUCTION}\n\nWhat is gout?"}]},
+}
+
+
+@pytest.mark.parametrize("protocol", SENT)
+def test_a_protocol_sends_what_it_says_and_the_row_records_it(tmp_path, protocol):
+    with loopback() as (state, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra", "protocol": protocol})
+        done = respond(write_questions(tmp_path, QUESTIONS[:1]), config, "a", tmp_path / "r.parquet")
+    sampling = {"model": "ra", "temperature": 0.6, "top_p": 0.9, "seed": 5, "max_tokens": 256}
+    assert state.calls == [SENT[protocol] | sampling]
+    assert (done.path, done.rows, done.failures) == (tmp_path / "r.parquet", 1, 0)
+    row = rows_of(done.path)["What is gout?"]
+    assert row["prompt_protocol"] == protocol and row["response"].startswith("Fact ")
+    recorded = ("model", "temperature", "top_p", "max_new_tokens", "seed", "finish_reason")
+    assert [row[k] for k in recorded] == ["a", 0.6, 0.9, 256, 5, "stop"]
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (7, 5)
+
+
+def test_the_instruction_is_the_published_one():
+    assert INSTRUCTION == (
+        "An examination question from the biomedical domain will be given. Please answer the question as "
+        "truthfully as possible. If you don't know the answer to a question, tell me you don't know. Never "
+        "share false information."
+    )
+
+
+def test_no_limit_is_sent_where_there_is_none(tmp_path):
+    state = Loopback()
+    state.usage = None
+    with loopback(state) as (_, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra", "max_new_tokens": None})
+        done = respond(write_questions(tmp_path), config, "a", tmp_path / "r.jsonl")
+    assert all("max_tokens" not in body for body in state.calls)
+    assert {row["max_new_tokens"] for row in rows_of(done.path).values()} == {None}
+    assert {row["prompt_tokens"] for row in rows_of(done.path).values()} == {None}
+
+
+def test_every_question_has_its_own_answer_and_a_failed_one_keeps_its_row(tmp_path):
+    def plan(body, _):
+        return Fault(400, '{"error": "too long"}') if "gout" in last_text(body) else None
+
+    with loopback(Loopback(lambda b: f"<{last_text(b)}>", faults=plan)) as (_, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra", "protocol": "dahl-gpt"})
+        done = respond(write_questions(tmp_path), config, "a", tmp_path / "out" / "r.parquet")
+    rows = rows_of(done.path)
+    assert set(rows) == set(QUESTIONS) and done.failures == 1
+    for question in QUESTIONS[1:]:
+        assert rows[question]["response"] == f"<{question}>"
+    failed = rows["What is gout?"]
+    assert (failed["response"], failed["finish_reason"], failed["prompt_tokens"]) == ("", "failed", None)
+    [reject] = [json.loads(x) for x in (tmp_path / "out" / "rejects.jsonl").read_text("utf-8").splitlines()]
+    assert reject["stage"] == "respond" and reject["reason"] == "request_failed"
+    assert reject["key"] == f"{question_id('What is gout?')}/a" and "too long" in reject["detail"]
+
+
+def test_a_second_run_asks_for_the_failed_row_alone_and_clears_its_reject(tmp_path):
+    broken = [True]
+    plan = lambda body, _: Fault(400) if broken[0] and "gout" in last_text(body) else None  # noqa: E731
+    with loopback(Loopback(faults=plan)) as (state, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra"}, {"name": "b", "model": "rb"})
+        questions = write_questions(tmp_path)
+        for name in "ab":
+            respond(questions, config, name, tmp_path / f"{name}.parquet")
+        assert len((tmp_path / "rejects.jsonl").read_text().splitlines()) == 2
+        broken[0] = False
+        before = len(state.calls)
+        assert respond(questions, config, "a", tmp_path / "a.parquet").failures == 0
+        assert len(state.calls) == before + 1
+    [left] = [json.loads(x) for x in (tmp_path / "rejects.jsonl").read_text().splitlines()]
+    assert left["key"].endswith("/b")
+
+
+def test_responders_that_differ_in_name_or_seed_are_asked_apart(tmp_path):
+    with loopback() as (state, url):
+        one = {"name": "s1", "model": "r", "seed": 1}
+        config = configured(
+            tmp_path, url, one, {"name": "s2", "model": "r", "seed": 2}, one | {"name": "twin"}
+        )
+        questions = write_questions(tmp_path)
+        tables = [
+            rows_of(respond(questions, config, n, tmp_path / n / "r.parquet").path)
+            for n in ("s1", "s2", "twin")
+        ]
+    assert len(state.calls) == 9
+    texts = [[t[q]["response"] for q in QUESTIONS] for t in tables]
+    assert texts[0] == texts[2] and not set(texts[0]) & set(texts[1])
+
+
+def test_a_cut_off_answer_is_recorded_as_cut_off(tmp_path):
+    state = Loopback()
+    state.finish_reason = "length"
+    with loopback(state) as (_, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra"})
+        done = respond(write_questions(tmp_path), config, "a", tmp_path / "r.parquet")
+    assert {row["finish_reason"] for row in rows_of(done.path).values()} == {"length"}
+
+
+def test_unknown_responder_and_bad_table(tmp_path):
+    config = configured(tmp_path, "http://127.0.0.1:9/v1", {"name": "a", "model": "ra"})
+    with pytest.raises(KomepError, match="did you mean 'a'"):
+        respond(write_questions(tmp_path), config, "b", tmp_path / "r.parquet")
+    (tmp_path / "bad.jsonl").write_text('{"question": 1}\n')
+    with pytest.raises(KomepError, match=r"bad\.jsonl:1: question_id"):
+        respond(tmp_path / "bad.jsonl", config, "a", tmp_path / "r.parquet")
