@@ -27,7 +27,6 @@ from transformers.utils import logging as transformers_logging
 from evaluation.prompts import common_prefix
 from komep_dataset.errors import KomepError
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 CACHED_LAYERS = {
     "full_attention",
     "sliding_attention",
@@ -107,7 +106,7 @@ class Generator:
         """Answer prompts greedily.
 
         Args:
-            prompts: token ids; those of one subject, so that their common prefix is worth keeping.
+            prompts: token ids; those of one subject with equally many examples, so that they share a prefix.
             stops: a reply ends before the first of these.
             max_new_tokens: tokens of a reply at the most.
             batch_size: prompts that run together, chosen by length, longest first.
@@ -122,9 +121,14 @@ class Generator:
         replies = [""] * len(prompts)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            for row, text in zip(
-                rows, self._batch([prompts[i] for i in rows], prefix, stops, max_new_tokens), strict=True
-            ):
+            try:
+                texts = self._batch([prompts[i] for i in rows], prefix, stops, max_new_tokens)
+            except torch.OutOfMemoryError:
+                raise KomepError(
+                    f"the GPU's memory is too small for {len(rows)} prompts of {len(prompts[rows[0]])} tokens at "
+                    "once; lower --batch-size"
+                ) from None
+            for row, text in zip(rows, texts, strict=True):
                 replies[row] = text
             advance(len(rows))
         return replies
@@ -194,7 +198,7 @@ def load_generator(model: str, dtype: str = "auto", *, reuse_prefix: bool = True
 
     Args:
         model: a folder with a model or a LoRA adapter, or an id on the Hub.
-        dtype: of `DTYPES`; `auto` is float32 on a CPU and the checkpoint's own on a GPU.
+        dtype: name of a torch dtype, or `auto`: float32 on a CPU, the checkpoint's own on a GPU.
         reuse_prefix: whether the common prefix of prompts is computed once.
 
     Raises:

@@ -91,8 +91,16 @@ def answer(
     replies = []
     with progress_bar(f"{benchmark.name}: {settings.model}", sum(map(len, prompts)), "questions") as advance:
         for group in prompts:
-            ids = [prompt.token_ids for prompt in group]
-            replies.append(generator.generate(ids, benchmark.stops, limit, settings.batch_size, advance))
+            texts = [""] * len(group)
+            for kept in sorted(
+                {prompt.shots for prompt in group}
+            ):  # prompts that lost examples begin otherwise
+                rows = [row for row, prompt in enumerate(group) if prompt.shots == kept]
+                ids = [group[row].token_ids for row in rows]
+                found = generator.generate(ids, benchmark.stops, limit, settings.batch_size, advance)
+                for row, text in zip(rows, found, strict=True):
+                    texts[row] = text
+            replies.append(texts)
     return replies, prompts, encode.wants_bos
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args, get_origin
 from urllib.parse import urlsplit
 
+from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import LANGUAGES, column_types
 
@@ -176,6 +177,7 @@ class Config:
     file: str = "the configuration"
     work: Path = Path("work")
     seed: int = 0
+    mode: str = "strict"  # how `komep run` scores (ours); `komep score --mode` says it for itself
     questions: QuestionSource | None = None
     responders: tuple[Responder, ...] = ()
     splitter: Judge | None = None
@@ -186,6 +188,7 @@ class Config:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from _at_least("seed", self.seed, 0)
+        yield from _choice("mode", self.mode, MODES)
         seen: set[str] = set()
         for index, responder in enumerate(self.responders):
             if responder.name in seen:

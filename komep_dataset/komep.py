@@ -1,4 +1,4 @@
-"""The `datasets` builder of KoMeP: importable as a class, and usable as a loading script by datasets 3.x.
+"""The `datasets` builder of KoMeP as an importable class (tested on datasets 5).
 
 ```python
 from komep_dataset.komep import Komep

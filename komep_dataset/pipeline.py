@@ -133,12 +133,13 @@ def _respond_stage(
 
 def _score_stage(config: Config, tables: Sequence[Path], scored: Path, servers: LocalServers) -> Stage:
     def work() -> Outcome:
-        done = score(tables, config, scored, servers=servers)
+        done = score(tables, config, scored, mode=config.mode, servers=servers)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(done.statuses.items()))
         reason = f" ({done.reason})" if done.failures else ""
         return Outcome(f"{done.rows:,} generations: {counts}{reason} -> {scored}", done.failures)
 
     settings = {
+        "mode": config.mode,
         "splitter": _settings(config.judge("splitter")),
         "checker": _settings(config.judge("checker")),
     }

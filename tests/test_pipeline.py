@@ -341,3 +341,12 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path):
     ) as caught:
         lines_of(path)
     assert "Traceback" not in str(caught.value).splitlines()[0]
+
+
+def test_the_mode_of_scoring_reaches_the_checker(tmp_path):
+    with loopback() as (state, url):
+        lines_of(write_chain(tmp_path / "a", url, n=1, mode="paper"))
+        asked = [last_text(body) for body in state.calls if body["model"] == "checker"]
+    assert asked and all(text.startswith("Is this true or false? Answer in one word.\n") for text in asked)
+    with pytest.raises(KomepError, match="mode: "):
+        run(write_chain(tmp_path / "b", "http://127.0.0.1:9/v1", mode="lenient"))

@@ -90,6 +90,20 @@ def test_shifted_cache_is_the_prefix_moved_by_the_padding(pads):
     assert torch.equal(layer.values, -layer.keys)
 
 
+def test_too_little_gpu_memory_is_a_clear_error(prompts, make_llama, make_tokenizer):
+    """No GPU here: a layer raises what torch raises."""
+    model = make_llama()
+
+    def fail(*_):
+        raise torch.OutOfMemoryError
+
+    model.lm_head.register_forward_pre_hook(fail)
+    with pytest.raises(
+        KomepError, match=r"too small for 8 prompts of \d+ tokens at once; lower --batch-size"
+    ):
+        Generator(model, make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 8)
+
+
 def test_replies_end_before_a_stop_string(prompts, make_llama, make_tokenizer):
     """A stop string out of the free replies themselves, in a batch in which other rows go on."""
     model, tokenizer = make_llama(), make_tokenizer(bos=True)
@@ -117,6 +131,25 @@ def test_replies_end_before_the_end_of_sequence(prompts, make_llama, make_tokeni
     expected = tokenizer.batch_decode(kept, skip_special_tokens=True)
     assert len(expected[2]) < len(tokenizer.decode(tokens[2]))
     assert Generator(model, tokenizer).generate(prompts, (), LIMIT, 12) == expected
+
+
+def test_a_stop_that_is_a_special_token_ends_its_row_alone(prompts, make_llama, make_tokenizer):
+    """`<|im_end|>` leaves no text behind; what a row says after it, while others go on, is not its reply.
+
+    The model has no end-of-sequence, so that nothing else ends a row.
+    """
+    tokenizer, model = make_tokenizer(bos=True), make_llama(vocab_size=401)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
+    model.generation_config.eos_token_id = None
+    said = plain(model, prompts)[2][4]
+    with torch.no_grad():  # the model says token 400, <|im_end|>, where it would have said that one
+        for table in (model.lm_head.weight, model.model.embed_tokens.weight):
+            table[[said, 400]] = table[[400, said]]
+    tokens = plain(model, prompts)
+    kept = [row[: row.index(400)] if 400 in row else row for row in tokens]
+    assert 0 < sum(len(row) < LIMIT for row in kept) < len(prompts)
+    expected = tokenizer.batch_decode(kept, skip_special_tokens=True)
+    assert Generator(model, tokenizer).generate(prompts, ("<|im_end|>",), LIMIT, 12) == expected
 
 
 @pytest.mark.parametrize(
