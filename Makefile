@@ -10,7 +10,7 @@ BIN := .venv/bin
 MODEL := models/smollm2-135m
 RESULTS := results/quickstart
 DATASET := komep
-EVALUATE := $(BIN)/python -m evaluation.run --benchmark kormedmcqa-sample
+EVALUATE := $(BIN)/python -m evaluation.run --benchmark kormedmcqa-sample --max-new-tokens 32
 
 # PyTorch on the CPU gives big tensors back to the system after each use, and pays for it in page faults; these
 # settings of glibc's allocator let it keep them (docs/log.md has the measurement).
