@@ -69,3 +69,47 @@ def test_a_missing_extra_says_which_to_install():
     with pytest.raises(KomepError, match=r'extra \[llm\].*no_such_module.*pip install "komep\[llm\]"'):
         require("llm", "json", "no_such_module")
     require("llm", "json")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["score", "r.parquet", "--config", "p.yaml", "--output", "s.parquet"],
+        ["respond", "q.parquet", "--config", "p.yaml", "--model", "m", "--output", "r.parquet"],
+        ["calibrate", "--config", "p.yaml"],
+        ["run", "p.yaml"],
+    ],
+)
+def test_the_llm_commands_without_their_extra(tmp_path, args):
+    code = (
+        "import sys; sys.modules['datatrove'] = None\n"  # as if it were not installed
+        f"sys.argv = ['komep', *{args!r}]\n"
+        "from komep_dataset.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert 'pip install "komep[llm]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_score_estimates_without_asking_or_writing(tmp_path):
+    from komep_dataset.schema import Response
+    from komep_dataset.tables import write_table
+
+    row = {
+        "question_id": "0" * 16, "model": "m", "question": "What?", "category": "c", "response": "One. Two.",
+        "prompt_protocol": "chat", "temperature": 0.6, "top_p": 0.9, "max_new_tokens": 9, "seed": 0,
+        "finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 1,
+    }  # fmt: skip
+    import polars as pl
+
+    write_table(pl.DataFrame([row]), tmp_path / "r.parquet", Response)
+    judge = "{endpoint: http://127.0.0.1:9/v1, model: m}"
+    (tmp_path / "p.yaml").write_text(f"splitter: {judge}\nchecker: {judge}\n")
+    done = komep("score", "r.parquet", "--config", "p.yaml", "--estimate", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 responses, 1 of them to split" in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["p.yaml", "r.parquet"]
+    done = komep("score", "r.parquet", "--config", "p.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--output" in done.stderr
