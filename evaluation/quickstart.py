@@ -53,8 +53,8 @@ def data_lines(facts: dict[str, Any]) -> list[Line]:
 def training_lines(summary: dict[str, Any]) -> list[Line]:
     """Rows from training_summary.json: held-out pairs before and after.
 
-    Before training, policy and reference are the same model, so that every margin is 0 and no pair counts as
-    right: the share of pairs whose chosen answer the model itself finds likelier says more about the start.
+    Before training, policy and reference are the same model, so that every margin is 0 and every pair a tie, which
+    counts half: the share of pairs whose chosen answer the model itself finds likelier says more about the start.
     """
     before, after = summary["evaluation"]["before"] or {}, summary["evaluation"]["after"] or {}
     if not after:
@@ -64,7 +64,7 @@ def training_lines(summary: dict[str, Any]) -> list[Line]:
         (
             "reward_accuracy",
             "reward accuracy",
-            f"on {after['pairs']} held-out pairs (0 before, by definition)",
+            f"on {after['pairs']} held-out pairs; 0.5 before, for all tie",
         ),
         ("margin", "reward margin", minutes),
         ("policy_accuracy", "chosen is likelier", "share of the held-out pairs, by the model alone"),
