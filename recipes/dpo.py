@@ -59,9 +59,9 @@ def main(script_args: RecipeArguments, training_args: DPOConfig, model_args: Mod
     output = Path(training_args.output_dir)
     process = PartialState()
 
-    #################
+    ####################
     # Seed and logging
-    #################
+    ####################
     set_seed(training_args.seed)
     set_up_logging(training_args)
     check_launch(training_args)
@@ -75,9 +75,7 @@ def main(script_args: RecipeArguments, training_args: DPOConfig, model_args: Mod
     if model is None:
         raise KomepError("--model_name_or_path is missing", exit_code=2)
     if training_args.ld_alpha is not None and training_args.precompute_ref_log_probs:
-        raise KomepError(
-            "--ld_alpha changes the sums that precompute_ref_log_probs keeps; drop one", exit_code=2
-        )
+        raise KomepError("--ld_alpha changes the sums that precompute_ref_log_probs keeps; drop one", 2)
     training_args.model_init_kwargs = {
         "revision": model_args.model_revision,
         "attn_implementation": model_args.attn_implementation,
@@ -86,45 +84,46 @@ def main(script_args: RecipeArguments, training_args: DPOConfig, model_args: Mod
         "use_safetensors": True,  # a pickle can run code when it is opened
         **(training_args.model_init_kwargs or {}),
     }
-    with explained(f"model {model!r} cannot be loaded"):
+    found = "cannot be read" if Path(model).is_dir() else "is no folder here, and cannot be fetched"
+    with explained(f"model {model!r} {found}"):
         tokenizer = AutoTokenizer.from_pretrained(
             model, revision=model_args.model_revision, trust_remote_code=training_args.trust_remote_code
         )
 
-    ########
+    ####################
     # Dataset
-    ########
+    ####################
     splits = (script_args.dataset_train_split, script_args.dataset_test_split)
     with training_args.main_process_first():
         train, test = load_preferences(script_args.dataset_name, script_args.dataset_config, splits)
-        source = describe_dataset(script_args.dataset_name, script_args.dataset_config, train)
+        source, loaded = describe_dataset(script_args, train), len(train) + len(test or ())
         train, test, rejects = drop_overlong(train, test, tokenizer, training_args.max_length)
         train = draw(train, script_args.max_train_pairs, seed=training_args.seed)
         test = draw(test, script_args.max_test_pairs, seed=0)  # not --seed: runs must stay comparable
     process.print(
-        f"{len(train)} pairs to train on, {len(test or ())} held out, {len(rejects)} dropped as overlong"
+        f"pairs: {len(train)} to train on, {len(test or ())} held out, {len(rejects)} overlong dropped"
     )
 
-    ################
+    ####################
     # Last checkpoint
-    ################
+    ####################
     settings = describe_settings("dpo", training_args, model_args, source)
     if check_same_run(output, settings):
         process.print(f"{output} holds this run already; remove the folder to train again")
         return
     checkpoint = find_checkpoint(output, training_args.resume_from_checkpoint)
-    resumed = (
-        TrainerState.load_from_json(f"{checkpoint}/trainer_state.json") if checkpoint else TrainerState()
-    )
+    resumed = TrainerState()
+    if checkpoint:
+        resumed = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
     process.wait_for_everyone()  # nobody may read the settings of this run as those of an earlier one
     if process.is_main_process:
         output.mkdir(parents=True, exist_ok=True)
         write_json(output / SETTINGS, settings)
         write_rejects(output / "rejects.jsonl", rejects)
 
-    ########
+    ####################
     # Trainer
-    ########
+    ####################
     training_args.include_num_input_tokens_seen = "non_padding"
     known = test is None or training_args.precompute_ref_log_probs  # no forward pass needed before training
     training_args.eval_on_start = checkpoint is None and not known
@@ -142,30 +141,34 @@ def main(script_args: RecipeArguments, training_args: DPOConfig, model_args: Mod
             peft_config=get_peft_config(model_args),
         )
 
-    ######
+    ####################
     # Train
-    ######
+    ####################
     process.print(describe_batch(training_args))
     process.print(f"going on from {checkpoint}" if checkpoint else "starting from the base model")
     result = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_state()
 
-    #########
-    # Evaluate
-    #########
-    after = trainer.evaluate() if test is not None else None
-    before = evaluation_before(trainer) if test is not None else None
-
-    ##############
-    # Save and push
-    ##############
+    ####################
+    # Save
+    ####################
     trainer.model.config.use_cache = True  # training switched it off
     trainer.save_model()
-    summary = summarise(trainer, settings, rejects, result.metrics, before, after, resumed)
+
+    ####################
+    # Evaluate
+    ####################
+    after = trainer.evaluate() if test is not None else None
+    before = evaluation_before(trainer) if test is not None else None
+    summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
     if process.is_main_process:
         write_json(output / SUMMARY, summary)
     process.print(compare_evaluations(summary["evaluation"]))
     process.print(f"{output}: model and {SUMMARY} written")
+
+    ####################
+    # Push
+    ####################
     if training_args.push_to_hub:
         trainer.push_to_hub(dataset_name=script_args.dataset_name)
     trainer.end()

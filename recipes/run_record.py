@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
+from startup import RecipeArguments
 from transformers import Trainer, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 from trl import ModelConfig
@@ -23,8 +24,8 @@ SUMMARY = "training_summary.json"
 SETTINGS = "run.json"
 SHAPING = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "optim"),
-    *("max_steps", "num_train_epochs", "max_length", "beta", "loss_type", "label_smoothing", "seed"),
-    *("train_sampling_strategy", "bf16", "fp16"),
+    *("max_steps", "num_train_epochs", "max_length", "beta", "loss_type", "loss_weights", "label_smoothing"),
+    *("ld_alpha", "f_divergence_type", "seed", "train_sampling_strategy", "bf16", "fp16"),
 )
 FIGURES = (
     *("pairs", "loss", "reward_accuracy", "margin", "policy_accuracy", "policy_accuracy_per_token"),
@@ -46,9 +47,8 @@ def finite(value: Any) -> Any:
 def write_json(path: Path, content: dict) -> None:
     """Write beside, then rename."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(
-        json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8"
-    )
+    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    temporary.write_text(text + "\n", "utf-8")
     temporary.replace(path)
 
 
@@ -65,10 +65,16 @@ def describe_batch(args: TrainingArguments) -> str:
     )
 
 
-def describe_dataset(name: str, config: str | None, train: Dataset) -> dict[str, Any]:
-    """Which data a run saw: name, config, version of the release, fingerprint of its train split."""
-    release = str(train.info.version) if train.info.version else None
-    return {"name": name, "config": config, "version": release, "fingerprint": train._fingerprint}
+def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, Any]:
+    """Which data a run saw: name, config, version of the release, fingerprint of its train split, limits."""
+    return {
+        "name": script_args.dataset_name,
+        "config": script_args.dataset_config,
+        "version": str(train.info.version) if train.info.version else None,
+        "fingerprint": train._fingerprint,
+        "max_train_pairs": script_args.max_train_pairs,
+        "max_test_pairs": script_args.max_test_pairs,
+    }
 
 
 def describe_settings(
@@ -175,17 +181,17 @@ def share_truncated(dataset: Dataset, max_length: int | None) -> float:
     """Share of tokenised pairs (prompt_ids, chosen_ids, rejected_ids) that TRL's collator would cut."""
     if max_length is None:
         return 0.0
-    rows = zip(
-        *(map(len, dataset[name]) for name in ("prompt_ids", "chosen_ids", "rejected_ids")), strict=True
+    prompts, chosen, rejected = (
+        [len(ids) for ids in dataset[name]] for name in ("prompt_ids", "chosen_ids", "rejected_ids")
     )
-    return sum(prompt + max(chosen, rejected) > max_length for prompt, chosen, rejected in rows) / len(
-        dataset
-    )
+    cut = sum(p + max(c, r) > max_length for p, c, r in zip(prompts, chosen, rejected, strict=True))
+    return cut / len(dataset)
 
 
 def summarise(
     trainer: Trainer,
     settings: dict[str, Any],
+    loaded: int,
     rejects: list[dict[str, str]],
     result: dict[str, float],
     before: dict[str, float] | None,
@@ -197,7 +203,8 @@ def summarise(
     Args:
         trainer: after training and its last evaluation.
         settings: from `describe_settings`.
-        rejects: pairs left out before training.
+        loaded: pairs of both splits before any was left out.
+        rejects: those left out because they are too long.
         result: metrics that `trainer.train` returned.
         before, after: metrics of the evaluations before and after training, if there is a test split.
         resumed: state of the checkpoint that this run went on from; a new one when there was none.
@@ -207,11 +214,10 @@ def summarise(
         `tokens_seen` (without padding; both answers, each with the prompt) is that of the resumed runs too.
     """
     state, args = trainer.state, trainer.args
-    in_this_run = [
-        entry for entry in state.log_history[len(resumed.log_history) :] if "eval_runtime" in entry
-    ]
-    in_training = in_this_run[:-1] if after else in_this_run
-    seconds = result["train_runtime"] - sum(entry["eval_runtime"] for entry in in_training)
+    entries = state.log_history[len(resumed.log_history) :]
+    evaluations = [entry["eval_runtime"] for entry in entries if "eval_runtime" in entry]
+    in_training = evaluations[:-1] if after else evaluations
+    seconds = result["train_runtime"] - sum(in_training)
     tokens = state.num_input_tokens_seen - resumed.num_input_tokens_seen
     pairs = {"train": len(trainer.train_dataset), "test": len(trainer.eval_dataset or ())}
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -225,7 +231,7 @@ def summarise(
         "epochs": state.epoch,
         "pairs": pairs,
         "dropped": dict(Counter(row["reason"] for row in rejects)),
-        "share_dropped": len(rejects) / (len(rejects) + sum(pairs.values())),
+        "share_dropped": len(rejects) / loaded,
         "share_truncated": share_truncated(trainer.train_dataset, args.max_length),
         "parameters": count_parameters(model, trainable=False),
         "trainable_parameters": count_parameters(model, trainable=True),
@@ -235,9 +241,6 @@ def summarise(
         "tokens_per_second": tokens / seconds if tokens else None,
         "peak_memory_gib": peak_memory_gib(),
         "train_loss": result["train_loss"],
-        "evaluation": {
-            "before": pick_evaluation(before),
-            "after": pick_evaluation(after),
-        },
+        "evaluation": {"before": pick_evaluation(before), "after": pick_evaluation(after)},
         "versions": installed_versions(),
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import datasets
+import torch
 import transformers
 import yaml
 from transformers import TrainingArguments
@@ -42,7 +43,15 @@ class RecipeArguments(ScriptArguments):
 
 
 class RecipeParser(TrlParser):
-    """`TrlParser` that explains wrong usage in one line and never with a traceback."""
+    """`TrlParser` that explains wrong usage in one line and never with a traceback.
+
+    `use_cpu` is the default where there is no accelerator: without it, processes that are launched together on
+    such a machine do not see each other, neither under DDP nor under DeepSpeed (world size 1, no warning).
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.set_defaults(use_cpu=not torch.accelerator.is_available())
 
     def parse_args_and_config(self, args: list[str] | None = None, **_) -> tuple:
         """Dataclass instances from `--config FILE` and the flags over it.
@@ -160,12 +169,11 @@ def prepare_cpu() -> None:
 def check_launch(args: TrainingArguments) -> None:
     """Raise `KomepError` when a launcher started several processes and each of them believes it is alone.
 
-    That is what a multi-GPU config does on a machine without a GPU: every process trains on all of the data,
-    and they overwrite each other's output.
+    Every process would train on all of the data, and they would overwrite each other's output.
     """
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if launched != args.world_size:
         raise KomepError(
             f"{launched} processes were launched and do not see each other (world size {args.world_size}); "
-            "on a machine without GPUs add --use_cpu"
+            "on a machine without GPUs leave --use_cpu true"
         )

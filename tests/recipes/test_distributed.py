@@ -97,19 +97,11 @@ def test_zero3_on_two_processes(cached, tiny_model, release, alone, tmp_path):
 @pytest.mark.slow
 def test_ddp_on_two_processes(tiny_model, release, alone, tmp_path):
     output = tmp_path / "out"
-    done = launch("ddp", flags(tiny_model, release, output, 2, "--use_cpu"), "--num_processes", "2")
+    done = launch("ddp", flags(tiny_model, release, output, 2), "--num_processes", "2")
     assert done.returncode == 0, done.stderr[-4000:]
     summary = read(output, "training_summary.json")
     assert (summary["world_size"], summary["distributed_type"]) == (2, "MULTI_CPU")
     same_run(output, alone)
-
-
-@pytest.mark.slow
-def test_processes_that_do_not_see_each_other_are_refused(tiny_model, release, tmp_path):
-    done = launch("ddp", flags(tiny_model, release, tmp_path / "out", 2), "--num_processes", "2")
-    assert done.returncode != 0
-    assert "2 processes were launched and do not see each other" in done.stderr and "--use_cpu" in done.stderr
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

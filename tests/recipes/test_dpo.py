@@ -17,6 +17,8 @@ from dpo import ARGUMENTS, main  # noqa: E402
 from startup import RecipeParser, run  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
+from komep_dataset.errors import KomepError  # noqa: E402
+
 ROOT = RECIPES.parent
 BETA = 0.5
 TINY = {
@@ -106,8 +108,9 @@ def test_summary_is_complete(trained, release):
     assert summary["effective_batch"] == 8 and summary["steps"] == 2 and summary["resumed_from_step"] == 0
     assert (summary["world_size"], summary["distributed_type"], summary["device"]) == (1, "NO", "cpu")
     assert summary["method"] == "dpo" and summary["beta"] == BETA and summary["learning_rate"] == 1e-3
-    assert summary["dataset"]["version"] == "1.0.7" and summary["dataset"]["fingerprint"]
-    assert summary["pairs"] == {"train": 23, "test": 5}
+    assert f"version: {summary['dataset']['version']}\n" in (release / "README.md").read_text("utf-8")
+    assert summary["dataset"]["fingerprint"]
+    assert summary["pairs"] == {"train": 24, "test": 5}
     assert summary["share_truncated"] == 0.0
     assert summary["trainable_parameters"] == summary["parameters"] > 10_000
     assert summary["seconds"] > 0 and summary["peak_memory_gib"]["host"] > 0.1
@@ -126,9 +129,9 @@ def test_summary_is_complete(trained, release):
 def test_overlong_pairs_are_dropped_and_counted(trained):
     summary = read(trained)
     assert summary["dropped"] == {"overlong": 1}
-    assert summary["share_dropped"] == pytest.approx(1 / 29)
+    assert summary["share_dropped"] == pytest.approx(1 / 30)
     (reject,) = [json.loads(line) for line in (trained / "rejects.jsonl").read_text("utf-8").splitlines()]
-    assert reject["key"] == f"{23:016x}" and reject["reason"] == "overlong"
+    assert reject["key"] == f"{24:016x}" and reject["reason"] == "overlong"
     assert reject["detail"].startswith("train: ") and reject["detail"].endswith("max_length 64")
 
 
@@ -200,9 +203,11 @@ def test_without_held_out_pairs(splits, tiny_model, tmp_path):
     assert read(tmp_path / "out")["evaluation"] == {"before": None, "after": None}
 
 
-def test_lora(tiny_model, release, tmp_path):
+@pytest.mark.parametrize("cached", ["false", "true"], ids=["adapter off as reference", "cached reference"])
+def test_lora(cached, tiny_model, release, tmp_path):
     output = tmp_path / "out"
-    arguments = flags(tiny_model, release, output, max_steps=2, lora_r=4, max_train_pairs=8, max_test_pairs=3)
+    arguments = flags(tiny_model, release, output, max_steps=2, max_train_pairs=8, max_test_pairs=3)
+    arguments += ["--precompute_ref_log_probs", cached, "--lora_r", "4"]
     assert train([*arguments, "--use_peft", "--lora_target_modules", "q_proj", "v_proj"]) == 0
     summary = read(output)
     assert 0 < summary["trainable_parameters"] < summary["parameters"] / 10
@@ -220,7 +225,7 @@ BAD = {
     "no such dataset": ({"dataset_name": "no/such-release"}, 1, "no/such-release"),
     "no such config": ({"dataset_config": "en"}, 1, "'en'"),
     "no such model": ({"model_name_or_path": "no/such-model"}, 1, "no/such-model"),
-    "all overlong": ({"max_length": 3}, 1, "all 24 train pairs"),
+    "all overlong": ({"max_length": 3}, 1, "all 25 train pairs"),
     "no checkpoint": ({"resume_from_checkpoint": "nowhere"}, 1, "nowhere"),
     "bad loss": ({"loss_type": "exo_pair"}, 1, "Label smoothing"),
     "no number": ({"max_steps": "many"}, 2, "max_steps"),
@@ -233,10 +238,17 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_explained(name, tiny_model, release, tmp_path, capsys):
     changes, code, words = BAD[name]
-    assert train(flags(tiny_model, release, tmp_path / "out", max_steps=1, **changes)) == code
+    assert train(flags(tiny_model, release, tmp_path / "out", **{"max_steps": 1, **changes})) == code
     message = capsys.readouterr().err
     assert message.startswith("error: ") and words in message
     assert not (tmp_path / "out" / "training_summary.json").exists()
+
+
+def test_processes_that_do_not_see_each_other_are_refused(tiny_model, release, tmp_path, monkeypatch):
+    parsed = RecipeParser(ARGUMENTS).parse_args_and_config(flags(tiny_model, release, tmp_path / "out"))
+    monkeypatch.setenv("WORLD_SIZE", "2")  # what a launcher sets; this process is alone all the same
+    with pytest.raises(KomepError, match="2 processes were launched and do not see each other"):
+        main(*parsed)
 
 
 @pytest.mark.parametrize("column", ["prompt", "rejected"])
