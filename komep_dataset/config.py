@@ -119,12 +119,18 @@ class Responder(Endpoint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge(Endpoint):
-    """A model that works on texts at temperature 0: splitter, checker or translator."""
+    """A model that works on texts: splitter, checker or translator; at temperature 0 unless it is told otherwise.
+
+    A judge that gives one verdict whatever it is asked gives others when it is sampled; they are worth no more.
+    """
 
     max_new_tokens: int | None = None
+    temperature: float = 0.0
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Endpoint.problems(self)
+        if not (0 <= self.temperature < math.inf):
+            yield "temperature", f"{self.temperature} is not a number from 0 up"
         if self.max_new_tokens is not None:
             yield from _at_least("max_new_tokens", self.max_new_tokens, 1)
 

@@ -112,8 +112,15 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
 
 
 def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int) -> dict[str, Any]:
-    """A judge's request: temperature 0, and a token limit."""
-    return {"messages": messages, "temperature": 0.0, "max_tokens": judge.max_new_tokens or tokens}
+    """A judge's request: temperature and token limit; when sampled, a seed that the texts decide."""
+    body = {
+        "messages": messages,
+        "temperature": judge.temperature,
+        "max_tokens": judge.max_new_tokens or tokens,
+    }
+    if judge.temperature:
+        body |= {"top_p": 1.0, "seed": int(_digest(messages[-1]["content"])[:8], 16)}
+    return body
 
 
 def check_units(

@@ -16,7 +16,15 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply
 from komep_dataset.prompts import SPLIT_EXAMPLES, check_messages, split_messages
 from komep_dataset.schema import ScoredGeneration, question_id
-from komep_dataset.scoring import VerdictRow, drop_fragment, estimate, score, units_of, verdicts_path
+from komep_dataset.scoring import (
+    VerdictRow,
+    drop_fragment,
+    estimate,
+    judge_body,
+    score,
+    units_of,
+    verdicts_path,
+)
 from komep_dataset.tables import read_table
 
 
@@ -319,3 +327,16 @@ def test_a_line_that_is_no_statement_is_named(tmp_path, line):
     (tmp_path / "s.jsonl").write_text(f"\n{line}\n")
     with pytest.raises(KomepError, match=r"s\.jsonl:2: no labelled statement"):
         read_statements(tmp_path / "s.jsonl")
+
+
+def test_a_judge_is_greedy_unless_it_is_told_to_sample():
+    place = {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}
+    messages = check_messages("The heart pumps blood.", "strict")
+    assert judge_body(messages, Judge(**place), 16) == {
+        "messages": messages, "temperature": 0.0, "max_tokens": 16,
+    }  # fmt: skip
+    sampled = judge_body(messages, Judge(**place, temperature=1.0), 16)
+    other = judge_body(check_messages("The liver makes bile.", "strict"), Judge(**place, temperature=1.0), 16)
+    assert sampled["temperature"] == 1.0
+    assert sampled == judge_body(messages, Judge(**place, temperature=1.0), 16)
+    assert sampled["seed"] != other["seed"]  # one seed for all would draw the same verdict again and again
