@@ -74,6 +74,7 @@ class Komep(datasets.ArrowBasedBuilder):
         return [
             datasets.SplitGenerator(split, gen_kwargs={"files": data_files(folder, self.config.name, split)})
             for split in SPLITS
+            if rows[self.config.name][split]
         ]
 
     def _sample_release(self) -> Path:

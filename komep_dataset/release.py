@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from komep_dataset import __version__
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import CONFIGS, SPLITS, ReleaseRow, ScoredGeneration, arrow_schema, column_docs
+from komep_dataset.schema import (
+    CONFIGS,
+    SPLITS,
+    ReleaseRow,
+    ScoredGeneration,
+    arrow_schema,
+    column_docs,
+    polars_schema,
+)
 from komep_dataset.tables import arrow_table, parquet_writer
 
 if TYPE_CHECKING:
@@ -72,13 +80,12 @@ class SplitWriter:
         self.shards += 1
 
     def close(self) -> None:
-        """Write what waits and give the shards their final names; an empty split becomes one empty file."""
+        """Write what waits and give the shards their final names; a split without rows has no file."""
         for frame in self._waiting:
-            if frame.height or self.shards == 0:
+            if frame.height:
                 self._write(frame)
-        if self._writer is None:
-            self._next_shard()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         for index in range(self.shards):
             shard = self.folder / self.config / f"{self.split}-{index:05d}"
             shard.rename(shard.with_name(f"{shard.name}-of-{self.shards:05d}.parquet"))
@@ -154,6 +161,7 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
     version = config_version(facts["content_hash"])
     configs, infos = [], []
     for config, rows in facts["rows"].items():
+        rows = {split: n for split, n in rows.items() if n}  # `datasets` cannot read a split without rows
         files = [{"split": s, "path": f"{config}/{s}-*.parquet"} for s in rows]
         entry = {"config_name": config, "version": version, "data_files": files}
         configs.append(entry | ({"default": True} if not infos else {}))
@@ -168,7 +176,7 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
                     for s, n in rows.items()
                 ],
                 "download_size": sum(sizes.values()),
-                "dataset_size": sum(facts["arrow_bytes"][config].values()),
+                "dataset_size": sum(facts["arrow_bytes"][config][s] for s in rows),
             }
         )
     header = {
@@ -229,8 +237,10 @@ def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFra
         if files:
             frame = pl.read_parquet(files)
             frames.append(frame if split else frame.with_columns(split=pl.lit(name)))
-    if not frames:
+    if not frames and (not split or not (Path(folder) / config).is_dir()):
         raise KomepError(f"{folder}: no data files for config {config!r}")
+    if not frames:  # the config has rows, this split has none
+        return pl.DataFrame(schema=polars_schema(RECORDS[config]))
     return pl.concat(frames)
 
 

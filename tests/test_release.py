@@ -153,3 +153,30 @@ def test_a_folder_that_is_no_release(tmp_path):
 def test_the_pipeline_does_not_need_torch(release):
     code = "import sys; import komep_dataset.build, komep_dataset.cli, komep_dataset.questions; assert 'torch' not in sys.modules and 'polars' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_split_without_rows_is_left_out(tmp_path):
+    """`datasets` cannot read a split of no rows; a small release may have no test question."""
+    from komep_dataset.komep import Komep
+    from komep_dataset.schema import question_id, split_of
+
+    question = next(q for q in (f"Question {i}?" for i in range(99)) if split_of(question_id(q)) == "train")
+    rows = [
+        {
+            "question": question,
+            "category": "c",
+            "model": m,
+            "response": m,
+            "units": [{"text": "t", "verdict": v}],
+        }
+        for m, v in (("a", "true"), ("b", "false"))
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    build([tmp_path / "in.jsonl"], tmp_path / "komep")
+    for config in ("en", "scored"):
+        loaded = load_dataset(str(tmp_path / "komep"), config, cache_dir=str(tmp_path / "cache"))
+        assert list(loaded) == ["train"]
+    builder = Komep(config_name="en", data_dir=str(tmp_path / "komep"), cache_dir=str(tmp_path / "cache"))
+    builder.download_and_prepare()
+    assert list(builder.as_dataset()) == ["train"]
+    assert not list((tmp_path / "komep").rglob("test-*"))
