@@ -37,41 +37,46 @@ RESPONSES = [
     "a b", "a  b", "a\u00a0b", "a\x1fb", "A b", "가나", "가나", "é", "e\u0301", "", " ", "I don't know.", "모릅니다",
     "longer answer", "line\nline", "\u2028", "😀",
 ]  # fmt: skip
-VERDICTS = st.sampled_from(["true", "true", "false", "false", "unknown"])
+VERDICTS = st.sampled_from(["true"] * 6 + ["false"] * 6 + ["unknown"])
 UNITS = st.lists(st.builds(lambda v: {"text": "u", "verdict": v}, VERDICTS), max_size=4)
-KOREAN = st.sampled_from([None, None, "한국어", "다른 글", " ", ""])
-SCORES = st.sampled_from([None, None, None, 0.0, 0.5, 1, 1 / 3, 0.333333, 0.25, 0.1 + 0.2, 0.3, 1.5, -0.1])
+KOREAN = st.sampled_from(["한국어", "다른 글", "셋째 글"] * 4 + [None, " ", ""])
+SCORES = st.sampled_from([None, 0.0, 0.5, 1, 1 / 3, 0.333333, 0.25, 0.1 + 0.2, 0.3, 1.5, -0.1])
+
+
+RARELY = st.sampled_from([False] * 24 + [True])
+GOOD_QUESTIONS = [q for q in QUESTIONS if q.strip()]
 
 
 @st.composite
 def rows(draw):
+    """Mostly good rows, so that questions get their pairs; now and then one with a fault of every kind."""
     row = {
-        "question": draw(st.sampled_from(QUESTIONS)),
+        "question": draw(st.sampled_from(QUESTIONS if draw(RARELY) else GOOD_QUESTIONS)),
         "category": draw(st.sampled_from(["x", "y"])),
-        "model": draw(st.sampled_from(["m1", "m2", "m3", "M1", "모델", ""])),
+        "model": draw(st.sampled_from(["m1", "m2", "m3", "M1", "모델"])),
         "response": draw(st.sampled_from(RESPONSES)),
         "units": draw(UNITS),
-        "dahl_score": draw(SCORES),
         "question_ko": draw(KOREAN),
         "response_ko": draw(KOREAN),
     }
-    if row["units"] and row["dahl_score"] is not None and draw(st.booleans()):
-        row["dahl_score"] = None
-    for name in draw(st.lists(st.sampled_from([*row, "units", "dahl_score"]), max_size=1)):
-        del row[name]
-    wrong = draw(st.sampled_from([None] * 30 + ["question", "model", "response", "dahl_score"]))
-    if wrong:
+    if not row["units"] or draw(RARELY):
+        row["dahl_score"] = draw(SCORES)
+    if draw(RARELY):
+        row["model"] = ""
+    if draw(RARELY):
+        del row[draw(st.sampled_from([*row]))]
+    if draw(RARELY):
+        wrong = draw(st.sampled_from(["question", "model", "response", "dahl_score"]))
         row[wrong] = draw(
             st.sampled_from([None, True, [], {"a": 1}] + ([] if wrong == "dahl_score" else [5]))
         )
     return row
 
 
-INPUTS = st.lists(rows(), max_size=25).flatmap(
-    lambda some: (
-        st.lists(st.sampled_from(some), max_size=5).map(lambda again: some + again) if some else st.just(some)
-    )
-)
+# Two rows of one key conflict mostly, and both go: so most keys stand once, and repeats are added on purpose.
+INPUTS = st.lists(
+    rows(), min_size=1, max_size=25, unique_by=lambda row: (repr(row.get("question")), repr(row.get("model")))
+).flatmap(lambda some: st.lists(st.sampled_from(some), max_size=5).map(lambda again: some + again))
 
 
 def write_jsonl(path: Path, some) -> Path:
@@ -118,6 +123,49 @@ def test_build_equals_plain_python(tmp_path_factory, some, min_margin, selection
     for config in result.facts["rows"]:
         for split in ("train", "test"):
             assert all(side_of(i) == split for i in read_rows(out, config, split)["question_id"])
+
+
+def random_table(rng: random.Random) -> list[dict]:
+    """Twenty questions of five models with everything that the rules tell apart, in random order."""
+    table = []
+    for q in range(20):
+        for model in ("m1", "m2", "M1", "모델", "z"):
+            units = [
+                {"text": "u", "verdict": rng.choices(["true", "false", "unknown"], [9, 9, 1])[0]}
+                for _ in range(rng.randint(0, 4))
+            ]
+            table.append(
+                {
+                    "question": rng.choice(["Question {}?", "question  {}?", " QUESTION {}? "]).format(q),
+                    "category": rng.choice("xy"),
+                    "model": model,
+                    "response": rng.choice(RESPONSES),
+                    "units": units,
+                    "question_ko": rng.choice(["질문", "질문", None, " "]),
+                    "response_ko": rng.choice(["답", "다른 답", "셋째 답", None]),
+                }
+                | ({"dahl_score": rng.choice([0.0, 0.25, 1 / 3, 1, 0.3, 0.1 + 0.2])} if not units else {})
+            )
+    table += rng.choices(table, k=5)  # identical repeats
+    table += [{**row, "response": "another"} for row in rng.choices(table, k=2)]  # conflicts
+    rng.shuffle(table)
+    return table
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("selection", ["best-worst", "all"])
+def test_build_equals_plain_python_on_full_tables(tmp_path, seed, selection):
+    """Where hypothesis finds corners, this has bulk: every table gives pairs in both languages."""
+    some = random_table(random.Random(seed))
+    source = write_jsonl(tmp_path / "in.jsonl", some)
+    min_margin = (0.0, 0.3)[seed % 2]
+    scored, english, korean, rejects = reference_build(some, min_margin, selection)
+    build([source], tmp_path / "komep", min_margin=min_margin, pairs=selection, on_error="reject")
+    assert len(english) > len(korean) > 0
+    assert read_config(tmp_path / "komep", "scored") == scored
+    assert read_config(tmp_path / "komep", "en") == english
+    assert read_config(tmp_path / "komep", "ko") == korean
+    assert read_rejects(tmp_path / "komep", source) == rejects
 
 
 def some_rows(n_questions: int, seed: int = 0):
