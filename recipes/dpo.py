@@ -146,6 +146,7 @@ def main(script_args: RecipeArguments, training_args: DPOConfig, model_args: Mod
     ####################
     process.print(describe_batch(training_args))
     process.print(f"going on from {checkpoint}" if checkpoint else "starting from the base model")
+    set_seed(training_args.seed)  # again: whether the reference came from the cache must not change the order
     result = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_state()
 

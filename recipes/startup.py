@@ -154,9 +154,10 @@ def set_up_logging(args: TrainingArguments) -> None:
 def prepare_cpu() -> None:
     """Tell DeepSpeed that there is no accelerator to look for, and glibc to keep freed memory.
 
-    By default glibc gives big tensors back to the system and has every page of the next one zeroed again: the
-    optimiser step of SmolLM2-135M then takes 13 seconds of CPU time instead of 2, forward and backward 38
-    instead of 29. It is what the variables MALLOC_MMAP_MAX_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ do.
+    By default glibc gives big tensors back to the system and has every page of the next one zeroed again.
+    Measured on DPO steps of SmolLM2-135M on 2 busy cores: 47 seconds a step instead of 52 to 56, system time 10
+    seconds instead of 27, for a peak of 6.1 GiB instead of 5.7. The variables MALLOC_MMAP_MAX_,
+    MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ do the same.
     """
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
     if platform.libc_ver()[0] != "glibc":
