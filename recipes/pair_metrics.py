@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 import torch
+from datasets.fingerprint import Hasher
 from transformers import EvalPrediction
 from trl import DPOTrainer
 
@@ -30,6 +31,16 @@ class PairwiseDPOTrainer(DPOTrainer):
     over the answer's tokens, in nats) and labels [pairs, 2] (tokens of chosen and of rejected). The trainer
     gathers them over all processes, without the duplicates that fill the last batch.
     """
+
+    def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
+        """TRL's, with a fingerprint that a second run meets again, so that it finds the cached reference.
+
+        TRL's own covers the trainer, output folder included, and is another one in every run.
+        """
+        prepared = super()._prepare_dataset(dataset, processing_class, args, dataset_name)
+        cut = (args.max_length, args.truncation_mode)
+        prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, cut))
+        return prepared
 
     def _set_signature_columns_if_needed(self):
         super()._set_signature_columns_if_needed()  # without the lengths TRL cannot group pairs by length

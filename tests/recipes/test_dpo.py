@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from dpo import ARGUMENTS, main  # noqa: E402
+from pair_metrics import PairwiseDPOTrainer  # noqa: E402
 from startup import RecipeParser, run  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
@@ -160,6 +161,27 @@ def test_cached_reference_gives_the_same_run(tiny_model, release, trained, tmp_p
         plain, cached = (read(folder)["evaluation"][moment] for folder in (trained, tmp_path / "out"))
         for name in ("loss", "margin", "reward_accuracy", "policy_accuracy", "policy_accuracy_per_token"):
             assert cached[name] == pytest.approx(plain[name], abs=2e-4), (moment, name)
+
+
+def test_a_cached_reference_does_not_change_the_order_of_batches(tiny_model, tmp_path, monkeypatch):
+    """The first run computes the reference's log-probabilities, the second finds them in the cache of `datasets`."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")  # nothing is known before the first
+    folder = write_release(tmp_path / "release", {"train": [pair(i, words=4 + i % 5) for i in range(24)]})
+    passes, losses = [], []
+    compute = PairwiseDPOTrainer.compute_ref_log_probs
+    monkeypatch.setattr(
+        PairwiseDPOTrainer, "compute_ref_log_probs", lambda *args: passes.append(1) or compute(*args)
+    )
+    settings = {"max_steps": 3, "precompute_ref_log_probs": "true", "gradient_accumulation_steps": 1}
+    settings |= {"precompute_ref_batch_size": 8}
+    settings["train_sampling_strategy"] = "group_by_length"  # drawn from the global random state
+    for run_number in (1, 2):
+        output = tmp_path / f"out{run_number}"
+        assert train(flags(tiny_model, folder, output, **settings)) == 0
+        log = read(output, "trainer_state.json")["log_history"]
+        losses.append([entry["loss"] for entry in log if "loss" in entry])
+        assert len(passes) == 3  # of the first run: three batches of eight
+    assert losses[0] == losses[1] and len(set(losses[0])) == 3
 
 
 def test_resumed_run_equals_the_uninterrupted_one(tiny_model, release, trained, tmp_path):
