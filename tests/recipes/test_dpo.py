@@ -165,7 +165,9 @@ def test_cached_reference_gives_the_same_run(tiny_model, release, trained, tmp_p
 
 def test_a_cached_reference_does_not_change_the_order_of_batches(tiny_model, tmp_path, monkeypatch):
     """The first run computes the reference's log-probabilities, the second finds them in the cache of `datasets`."""
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")  # nothing is known before the first
+    monkeypatch.setattr(
+        "datasets.config.HF_DATASETS_CACHE", tmp_path / "cache"
+    )  # nothing is known before the first
     folder = write_release(tmp_path / "release", {"train": [pair(i, words=4 + i % 5) for i in range(24)]})
     passes, losses = [], []
     compute = PairwiseDPOTrainer.compute_ref_log_probs
