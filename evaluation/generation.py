@@ -9,7 +9,8 @@ cache, so masks and positions are the model's own business.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from evaluation.backends.backend import Answer, cut_at_stops
 from evaluation.prompts import common_prefix
 from komep_dataset.errors import KomepError
 
@@ -54,11 +56,34 @@ class StopText(StoppingCriteria):
         return torch.tensor([end is not None for end in self.ended], device=input_ids.device)
 
 
-def cut_at_stops(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop string."""
-    for stop in stops:
-        text = text.split(stop, 1)[0]
-    return text
+@contextmanager
+def first_logprobs(model: Any, tokens: Sequence[int]) -> Iterator[list[tuple[float, ...]]]:
+    """While the block runs: a list that gets the log-probabilities of tokens after the first forward pass, a row each.
+
+    Read where they leave the model, so that no setting of its generation config (a repetition penalty) is in them.
+    """
+    found: list[tuple[float, ...]] = []
+
+    def keep(_module: Any, _arguments: Any, output: Any) -> None:
+        if not found:
+            found.extend(map(tuple, output.logits[:, -1].float().log_softmax(-1)[:, list(tokens)].tolist()))
+
+    handle = model.register_forward_hook(keep)
+    try:
+        yield found
+    finally:
+        handle.remove()
+
+
+def plan_batches(prompts: Sequence[Sequence[int]], batch_size: int) -> list[list[int]]:
+    """Positions of prompts that run together, longest first, so that the first batch needs the most memory."""
+    order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out, on a GPU or on the host."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @dataclass(slots=True)
@@ -69,6 +94,7 @@ class Generator:
     tokenizer: Any
     reuse_prefix: bool = True
     device: torch.device = field(init=False)
+    largest: int | None = field(init=False, default=None)  # prompts that fit into memory together, once known
 
     def __post_init__(self) -> None:
         self.device = next(self.model.parameters()).device
@@ -96,42 +122,62 @@ class Generator:
         return next(i for i in ids if i is not None)
 
     def generate(
+        self, prompts: Sequence[Sequence[int]], stops: Sequence[str], max_new_tokens: int, batch_size: int
+    ) -> list[str]:
+        """Answer prompts of one subject greedily, in batches; the raw replies in the order of the prompts."""
+        prefix = self.prefix(prompts)
+        replies = [""] * len(prompts)
+        for rows in plan_batches(prompts, batch_size):
+            answers = self.answer([prompts[i] for i in rows], prefix, stops, max_new_tokens)
+            for row, answer in zip(rows, answers, strict=True):
+                replies[row] = answer.text
+        return replies
+
+    def prefix(self, prompts: Sequence[Sequence[int]]) -> Layers:
+        """Keys and values of the tokens that prompts share; empty where there is nothing to reuse."""
+        shared = common_prefix(prompts) if self.reuse_prefix and len(prompts) > 1 else 0
+        return self._prefix_layers(prompts[0][:shared]) if shared else []
+
+    def answer(
         self,
         prompts: Sequence[Sequence[int]],
+        prefix: Layers,
         stops: Sequence[str],
         max_new_tokens: int,
-        batch_size: int,
-        advance: Callable[[int], None] = lambda count: None,
-    ) -> list[str]:
-        """Answer prompts greedily.
+        letter_tokens: Sequence[int] = (),
+    ) -> list[Answer]:
+        """Answer a batch of prompts greedily; in halves, from then on, where memory is too small for it.
 
         Args:
-            prompts: token ids; those of one subject with equally many examples, so that they share a prefix.
+            prompts: token ids, each beginning with the prefix.
+            prefix: what `prefix` gave for a set of prompts that these are part of.
             stops: a reply ends before the first of these.
             max_new_tokens: tokens of a reply at the most.
-            batch_size: prompts that run together, chosen by length, longest first.
-            advance: called with the number of prompts that are done.
+            letter_tokens: tokens whose log-probability as the first new one is wanted.
 
-        Returns:
-            the raw replies in the order of the prompts.
+        Raises:
+            KomepError: memory is too small for a single prompt.
         """
-        shared = common_prefix(prompts) if self.reuse_prefix and len(prompts) > 1 else 0
-        prefix = self._prefix_layers(prompts[0][:shared]) if shared else []
-        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
-        replies = [""] * len(prompts)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        size = min(len(prompts), self.largest or len(prompts))
+        answers: list[Answer] = []
+        while len(answers) < len(prompts):
+            part = prompts[len(answers) : len(answers) + size]
             try:
-                texts = self._batch([prompts[i] for i in rows], prefix, stops, max_new_tokens)
-            except torch.OutOfMemoryError:
+                answers += self._batch(part, prefix, stops, max_new_tokens, letter_tokens)
+                continue
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            # Out of the handler, whose traceback would keep the batch's tensors alive.
+            if size == 1:
                 raise KomepError(
-                    f"the GPU's memory is too small for {len(rows)} prompts of {len(prompts[rows[0]])} tokens at "
-                    "once; lower --batch-size"
-                ) from None
-            for row, text in zip(rows, texts, strict=True):
-                replies[row] = text
-            advance(len(rows))
-        return replies
+                    f"memory is too small for one prompt of {len(part[0])} tokens; take a smaller model or dtype, "
+                    "or fewer --shots"
+                )
+            size = self.largest = len(part) // 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        return answers
 
     @torch.inference_mode()
     def _prefix_layers(self, tokens: Sequence[int]) -> Layers:
@@ -146,25 +192,32 @@ class Generator:
 
     @torch.inference_mode()
     def _batch(
-        self, prompts: list[Sequence[int]], prefix: Layers, stops: Sequence[str], limit: int
-    ) -> list[str]:
+        self,
+        prompts: Sequence[Sequence[int]],
+        prefix: Layers,
+        stops: Sequence[str],
+        limit: int,
+        letter_tokens: Sequence[int],
+    ) -> list[Answer]:
         length = max(map(len, prompts))
         pads = [length - len(prompt) for prompt in prompts]
         ids = [[self.pad_id] * pad + list(prompt) for pad, prompt in zip(pads, prompts, strict=True)]
         mask = [[0] * pad + [1] * len(prompt) for pad, prompt in zip(pads, prompts, strict=True)]
         stop = StopText(self.tokenizer, stops, length, len(prompts))
-        output = self.model.generate(
-            input_ids=torch.tensor(ids, device=self.device),
-            attention_mask=torch.tensor(mask, device=self.device),
-            past_key_values=shifted_cache(prefix, pads) if prefix else None,
-            max_new_tokens=limit,
-            do_sample=False,
-            pad_token_id=self.pad_id,
-            stopping_criteria=StoppingCriteriaList([stop]),
-        )
+        with first_logprobs(self.model, letter_tokens) as logprobs:
+            output = self.model.generate(
+                input_ids=torch.tensor(ids, device=self.device),
+                attention_mask=torch.tensor(mask, device=self.device),
+                past_key_values=shifted_cache(prefix, pads) if prefix else None,
+                max_new_tokens=limit,
+                do_sample=False,
+                pad_token_id=self.pad_id,
+                stopping_criteria=StoppingCriteriaList([stop]),
+            )
         new = [self._answer(row[length:][:end]) for row, end in zip(output.tolist(), stop.ended, strict=True)]
+        texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
         return [
-            cut_at_stops(text, stops) for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)
+            Answer(cut_at_stops(text, stops), row or None) for text, row in zip(texts, logprobs, strict=True)
         ]
 
     def _answer(self, tokens: list[int]) -> list[int]:
@@ -193,34 +246,57 @@ def shifted_cache(prefix: Layers, pads: Sequence[int]) -> DynamicCache:
     return DynamicCache(layers)
 
 
-def load_generator(model: str, dtype: str = "auto", *, reuse_prefix: bool = True) -> Generator:
+def load_generator(
+    model: str, dtype: str = "auto", *, reuse_prefix: bool = True, device: torch.device | None = None
+) -> Generator:
     """Load a model and its tokenizer: safetensors only, no code from the model's repository.
 
     Args:
         model: a folder with a model or a LoRA adapter, or an id on the Hub.
         dtype: name of a torch dtype, or `auto`: float32 on a CPU, the checkpoint's own on a GPU.
         reuse_prefix: whether the common prefix of prompts is computed once.
+        device: where it goes; None for the first GPU, or the CPU.
 
     Raises:
         KomepError: there is no such model, or it cannot be loaded.
     """
+    check_model_folder(model)
+    if not sys.stderr.isatty():
+        transformers_logging.disable_progress_bar()
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    wanted = "float32" if dtype == "auto" and device.type == "cpu" else dtype
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(
+            model, dtype=wanted, use_safetensors=True, trust_remote_code=False
+        )
+    except UNLOADABLE as error:
+        raise unloadable(model, error) from None
+    return Generator(loaded.to(device).eval(), load_tokenizer(model), reuse_prefix)
+
+
+UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError)
+
+
+def check_model_folder(model: str) -> None:
+    """Raise `KomepError` for a folder that holds no model; a name that is no folder may be an id on the Hub."""
     path = Path(model)
     if path.exists() and not any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
         raise KomepError(
             f"--model {model}: no model here; a folder with config.json or adapter_config.json is needed"
         )
-    if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    wanted = "float32" if dtype == "auto" and device.type == "cpu" else dtype
+
+
+def load_tokenizer(model: str) -> Any:
+    """A model's tokenizer, without code from its repository; raises `KomepError` where there is none."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            model, dtype=wanted, use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise KomepError(
-            f"--model {model}: neither a model folder nor an id on the Hub that can be loaded ({reason})"
-        ) from None
-    return Generator(loaded.to(device).eval(), tokenizer, reuse_prefix)
+        return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    except UNLOADABLE as error:
+        raise unloadable(model, error) from None
+
+
+def unloadable(model: str, error: Exception) -> KomepError:
+    """The error for a model that cannot be loaded, with the reason in one line."""
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return KomepError(
+        f"--model {model}: neither a model folder nor an id on the Hub that can be loaded ({reason})"
+    )

@@ -25,6 +25,9 @@ class Prediction:
     generation: str  # raw text
     paper: str  # letter by the paper's cascade, or ""
     robust: str  # letter by the robust rules, or ""
+    logprobs: tuple[float, ...] | None = (
+        None  # of the letters as first token, in nats; only with --scoring logits
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def write_evaluation(
 
     Returns the results as written.
     """
-    lines = "".join(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in predictions)
+    rows = ({k: v for k, v in asdict(p).items() if v is not None} for p in predictions)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     config = {**results["config"], "predictions_sha256": hashlib.sha256(lines.encode()).hexdigest()}
     results = {**results, "config": config}
     write_atomically(folder / PREDICTIONS, lines)
@@ -83,7 +87,7 @@ def _read(path: Path) -> bytes:
 
 
 def _prediction(path: Path, number: int, line: bytes) -> Prediction:
-    types = {f.name: int if f.name == "index" else str for f in fields(Prediction)}
+    types = {f.name: int if f.name == "index" else str for f in fields(Prediction) if f.name != "logprobs"}
     try:
         row = json.loads(line.decode("utf-8"))
         values = {name: row[name] for name in types}
@@ -92,7 +96,8 @@ def _prediction(path: Path, number: int, line: bytes) -> Prediction:
     for name, kind in types.items():
         if type(values[name]) is not kind:
             raise KomepError(f"{path}:{number}: {name} is {values[name]!r}, not of type {kind.__name__}")
-    return Prediction(**values)
+    logprobs = row.get("logprobs")
+    return Prediction(**values, logprobs=None if logprobs is None else tuple(logprobs))
 
 
 def read_evaluation(folder: Path) -> Evaluation:

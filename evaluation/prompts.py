@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.benchmarks.benchmark import Benchmark
+from evaluation.benchmarks.benchmark import Style
 from evaluation.questions import Question, Subject
 from komep_dataset.errors import KomepError
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt as the model gets it, and how many few-shot examples are left in it."""
+    """A prompt: its text, the tokens that the model gets, and how many few-shot examples are left in it.
 
-    token_ids: tuple[int, ...]
+    `token_ids` is None where a server tokenises; `options` is the number of letters to choose from.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] | None
     shots: int
+    options: int
 
 
-def prompt_text(benchmark: Benchmark, examples: Sequence[Question], question: Question) -> str:
+def prompt_text(style: Style, examples: Sequence[Question], question: Question) -> str:
     """The examples with their answers in file order, then the question."""
-    return "".join(benchmark.shot(example) for example in examples) + benchmark.prompt(question)
+    return "".join(style.shot(example) for example in examples) + style.prompt(question)
 
 
 class PromptEncoder:
@@ -57,6 +62,27 @@ class PromptEncoder:
         self._check_bos(ids)
         return tuple(ids)
 
+    def letter_tokens(self, text: str, letters: str) -> tuple[int, ...]:
+        """The token with which the reply to a prompt begins if it is a letter, one for each of the letters.
+
+        After plain text it is the letter behind a blank, as in the worked examples; after a chat template the
+        letter alone. Raises `KomepError` where the tokenizer makes more than one token of it.
+        """
+        found = []
+        for letter in letters:
+            if self.chat_template:
+                new = self.tokenizer(letter, add_special_tokens=False)["input_ids"]
+            else:
+                before, ids = self(text), self(f"{text} {letter}")
+                new = ids[len(before) :] if ids[: len(before)] == before else ()
+            if len(new) != 1:
+                raise KomepError(
+                    f"--scoring logits: this tokenizer has no single token for the answer {letter!r}; "
+                    "use --scoring generate"
+                )
+            found.append(new[0])
+        return tuple(found)
+
     def _check_bos(self, ids: Sequence[int]) -> None:
         """Raise `KomepError` unless there is one BOS, or none; a chat template may use the token for its turns."""
         if self.bos is None:
@@ -77,14 +103,18 @@ class PromptEncoder:
 
 
 def subject_prompts(
-    benchmark: Benchmark, subject: Subject, encode: PromptEncoder, shots: int, longest: int | None
+    style: Style,
+    subject: Subject,
+    encode: Callable[[str], tuple[int, ...]] | None,
+    shots: int,
+    longest: int | None,
 ) -> list[Prompt]:
     """The prompts of a subject's test questions, in file order.
 
     Args:
-        benchmark: how questions are asked.
+        style: how questions are put.
         subject: with at least `shots` examples.
-        encode: text to token ids.
+        encode: text to token ids; None where a server does that, and then no prompt is shortened.
         shots: how many examples, the first of the file.
         longest: tokens that a prompt may have; None = any number.
 
@@ -94,16 +124,23 @@ def subject_prompts(
     Raises:
         KomepError: a question is too long without any example.
     """
-    return [_fitting(benchmark, subject, index, encode, shots, longest) for index in range(len(subject.test))]
+    return [_fitting(style, subject, index, encode, shots, longest) for index in range(len(subject.test))]
 
 
 def _fitting(
-    benchmark: Benchmark, subject: Subject, index: int, encode: PromptEncoder, shots: int, longest: int | None
+    style: Style,
+    subject: Subject,
+    index: int,
+    encode: Callable[[str], tuple[int, ...]] | None,
+    shots: int,
+    longest: int | None,
 ) -> Prompt:
+    question = subject.test[index]
     for dropped in range(shots + 1):
-        ids = encode(prompt_text(benchmark, subject.fewshot[dropped:shots], subject.test[index]))
-        if longest is None or len(ids) <= longest:
-            return Prompt(ids, shots - dropped)
+        text = prompt_text(style, subject.fewshot[dropped:shots], question)
+        ids = None if encode is None else encode(text)
+        if ids is None or longest is None or len(ids) <= longest:
+            return Prompt(text, ids, shots - dropped, len(question.options))
     raise KomepError(
         f"{subject.name}, row {index} of `test`: the question alone has {len(ids)} tokens, but the model's window "
         f"leaves {longest} beside the answer; lower --max-new-tokens or take a model with a longer window"

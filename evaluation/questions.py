@@ -1,7 +1,8 @@
 """Multiple-choice questions: one row type, read from every layout that users keep such data in, and checked.
 
 Columns of a row are those of KorMedMCQA (arXiv 2403.01469): `question`, `A` to `E` (strings), `answer` (1 to 5),
-and in files that hold several subjects `subject`; `year`, `period`, `q_number` and `cot` are not needed here.
+and in files that hold several subjects `subject`; `cot` (a worked solution) is read where it is there, and `year`,
+`period` and `q_number` are not needed. Other sets of questions have a `Layout` of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import csv
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,12 @@ Row = tuple[str, dict[str, Any]]  # where a row stands ("file:line"), and its co
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question: its text, the texts of options A to E, and the letter of the right one."""
+    """One question: its text, the texts of its options (A, B, …), the right letter, and perhaps a worked solution."""
 
     question: str
     options: tuple[str, ...]
     answer: str
+    cot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,34 @@ class Subject:
     test: tuple[Question, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a set of questions lies in its rows and splits.
+
+    `letters` are the options that every question has; `convert` gives a row the columns of this module; `test`
+    and `fewshot` are the names of the splits, the first that is there is taken; `subject` is the name of the one
+    subject of data that have no column for it.
+    """
+
+    letters: str = LETTERS
+    convert: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    test: tuple[str, ...] = (TEST,)
+    fewshot: tuple[str, ...] = (FEWSHOT,)
+    subject: str | None = None
+
+
+KORMEDMCQA = Layout()
+
+
 # --- from rows to questions ------------------------------------------------------------------------------------
 
 
-def _problem(row: dict[str, Any]) -> str | None:
+def _problem(row: dict[str, Any], letters: str) -> str | None:
     """What is wrong with a row, or None."""
-    missing = [name for name in ("question", *LETTERS, "answer") if name not in row]
+    missing = [name for name in ("question", *letters, "answer") if name not in row]
     if missing:
         return f"no column {', '.join(missing)} (found: {', '.join(map(str, row))})"
-    for name in ("question", *LETTERS):
+    for name in ("question", *letters):
         value = row[name]
         if value is None or (isinstance(value, str) and not value.strip()):
             return f"{name} is empty"
@@ -65,8 +86,8 @@ def _problem(row: dict[str, Any]) -> str | None:
         if any("\ud800" <= sign <= "\udfff" for sign in value):
             return f"{name} holds half of a surrogate pair, which is no text"
     answer = row["answer"]
-    if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(LETTERS):
-        return f"answer is {answer!r}, not a whole number from 1 to {len(LETTERS)}"
+    if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(letters):
+        return f"answer is {answer!r}, not a whole number from 1 to {len(letters)}"
     return None
 
 
@@ -77,16 +98,21 @@ def _raise(problems: Sequence[str]) -> None:
         raise KomepError("cannot use these questions:\n" + "\n".join(f"  {line}" for line in lines))
 
 
-def as_questions(rows: Iterable[Row]) -> tuple[Question, ...]:
+def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Question, ...]:
     """Rows as questions, in order.
 
     Raises `KomepError` that names place, column and value of the first 20 bad rows and counts them all.
     """
-    rows = list(rows)
-    _raise([f"{place}: {problem}" for place, row in rows if (problem := _problem(row))])
-    return tuple(
-        Question(row["question"], tuple(row[letter] for letter in LETTERS), LETTERS[row["answer"] - 1])
-        for _, row in rows
+    rows = [(place, layout.convert(row)) for place, row in rows]
+    _raise([f"{place}: {problem}" for place, row in rows if (problem := _problem(row, layout.letters))])
+    return tuple(_question(row, layout.letters) for _, row in rows)
+
+
+def _question(row: dict[str, Any], letters: str) -> Question:
+    cot = row.get("cot")
+    options = tuple(row[letter] for letter in letters)
+    return Question(
+        row["question"], options, letters[row["answer"] - 1], cot.strip() if isinstance(cot, str) else ""
     )
 
 
@@ -129,9 +155,13 @@ def check_subjects(subjects: Sequence[Subject], shots: int, *, allow_duplicates:
     return repeated
 
 
-def fingerprint(subjects: Sequence[Subject], split: str) -> str:
-    """SHA-256 of the questions of one split (`test` or `fewshot`), with subject, options and answers."""
-    rows = [[s.name, q.question, *q.options, q.answer] for s in subjects for q in getattr(s, split)]
+def fingerprint(subjects: Sequence[Subject], split: str, *, cot: bool = False) -> str:
+    """SHA-256 of the questions of one split (`test` or `fewshot`), with subject, options, answers, perhaps solutions."""
+    rows = [
+        [s.name, q.question, *q.options, q.answer, *([q.cot] if cot and q.cot else [])]
+        for s in subjects
+        for q in getattr(s, split)
+    ]
     return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -183,8 +213,11 @@ def read_rows(path: Path) -> list[Row]:
     return list(readers[path.suffix](path))
 
 
-def _by_subject(splits: dict[str, list[Row]]) -> list[Subject]:
+def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:
     """Rows of splits grouped by their column `subject`, in order of first appearance in `test`."""
+    if layout.subject is not None and not any("subject" in row for _, row in splits.get(TEST, [])):
+        examples = as_questions(splits.get(FEWSHOT, []), layout)
+        return [Subject(layout.subject, examples, as_questions(splits.get(TEST, []), layout))]
     _raise([
         f"{place}: no column subject (found: {', '.join(map(str, row))})"
         for rows in splits.values()
@@ -194,49 +227,58 @@ def _by_subject(splits: dict[str, list[Row]]) -> list[Subject]:
     names = dict.fromkeys(str(row["subject"]) for _, row in splits.get(TEST, []))
 
     def of(split: str, name: str) -> tuple[Question, ...]:
-        return as_questions(r for r in splits.get(split, []) if str(r[1]["subject"]) == name)
+        return as_questions((r for r in splits.get(split, []) if str(r[1]["subject"]) == name), layout)
 
     return [Subject(name, of(FEWSHOT, name), of(TEST, name)) for name in names]
 
 
-def _from_file(path: Path) -> list[Subject]:
+def _from_file(path: Path, layout: Layout) -> list[Subject]:
     """A single file: rows whose column `split` is `fewshot` are examples; `test` or none are to be answered."""
     rows = read_rows(path)
-    examples = [r for r in rows if r[1].get("split") == FEWSHOT]
-    return _by_subject({FEWSHOT: examples, TEST: [r for r in rows if r[1].get("split") in (None, "", TEST)]})
+    examples = [r for r in rows if r[1].get("split") in layout.fewshot]
+    tests = [r for r in rows if r[1].get("split") in (None, "", *layout.test)]
+    return _by_subject({FEWSHOT: examples, TEST: tests}, layout)
 
 
-def _split_file(folder: Path, split: str) -> Path | None:
-    return next((f for s in SUFFIXES if (f := folder / f"{split}{s}").is_file()), None)
+def _split_file(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((f for name in names for s in SUFFIXES if (f := folder / f"{name}{s}").is_file()), None)
 
 
-def _splits_of(folder: Path) -> dict[str, list[Row]]:
-    files = {split: _split_file(folder, split) for split in (FEWSHOT, TEST)}
+def _splits_of(folder: Path, layout: Layout) -> dict[str, list[Row]]:
+    files = {
+        split: _split_file(folder, names) for split, names in ((FEWSHOT, layout.fewshot), (TEST, layout.test))
+    }
     return {split: read_rows(file) for split, file in files.items() if file}
 
 
-def from_folders(path: Path) -> list[Subject]:
+def from_folders(path: Path, layout: Layout = KORMEDMCQA) -> list[Subject]:
     """A folder of folders SUBJECT/test.* and, if there are shots, SUBJECT/fewshot.*, sorted by name."""
-    folders = sorted(f for f in path.iterdir() if f.is_dir() and _split_file(f, TEST))
-    found = [(f.name, _splits_of(f)) for f in folders]
-    return [Subject(n, as_questions(s.get(FEWSHOT, [])), as_questions(s[TEST])) for n, s in found]
+    folders = sorted(f for f in path.iterdir() if f.is_dir() and _split_file(f, layout.test))
+    found = [(f.name, _splits_of(f, layout)) for f in folders]
+    return [
+        Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout)) for n, s in found
+    ]
 
 
 # --- Hugging Face datasets -------------------------------------------------------------------------------------
 
 
-def _loaded(loaded: Any, place: str) -> dict[str, list[Row]]:
-    """The rows of a loaded DatasetDict's splits `fewshot` and `test`."""
-    if TEST not in loaded:
-        raise KomepError(f"{place}: no split `{TEST}` (found: {', '.join(map(str, loaded))})")
+def _loaded(loaded: Any, place: str, layout: Layout) -> dict[str, list[Row]]:
+    """The rows of a loaded DatasetDict's splits for examples and for the test."""
+    chosen = {
+        split: next((name for name in names if name in loaded), None)
+        for split, names in ((FEWSHOT, layout.fewshot), (TEST, layout.test))
+    }
+    if chosen[TEST] is None:
+        raise KomepError(f"{place}: no split `{layout.test[0]}` (found: {', '.join(map(str, loaded))})")
     return {
-        split: [(f"{place}, {split}, row {i}", row) for i, row in enumerate(loaded[split])]
-        for split in (FEWSHOT, TEST)
-        if split in loaded
+        split: [(f"{place}, {name}, row {i}", row) for i, row in enumerate(loaded[name])]
+        for split, name in chosen.items()
+        if name
     }
 
 
-def load_configs(path: str, names: Sequence[str] | None = None) -> list[Subject]:
+def load_configs(path: str, names: Sequence[str] | None = None, layout: Layout = KORMEDMCQA) -> list[Subject]:
     """One subject a config of a dataset that `datasets` can load: a Hub id or a folder with a card.
 
     A folder is read anew each time, past the cache, whose key does not cover the content of local files.
@@ -250,20 +292,26 @@ def load_configs(path: str, names: Sequence[str] | None = None) -> list[Subject]
         try:
             found = datasets.get_dataset_config_names(path) if names is None else names
             parts = {
-                name: _loaded(datasets.load_dataset(path, name, **where), f"{path}, {name}") for name in found
+                name: _loaded(datasets.load_dataset(path, name, **where), f"{path}, {name}", layout)
+                for name in found
             }
         except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             hint = "" if local else "; if this machine is offline, pass --data with a copy of the dataset"
             raise KomepError(f"{path}: cannot be loaded as a dataset ({reason}){hint}") from None
-    return [Subject(n, as_questions(s.get(FEWSHOT, [])), as_questions(s[TEST])) for n, s in parts.items()]
+    if layout.subject is not None and len(parts) == 1:
+        return _by_subject(next(iter(parts.values())), layout)
+    return [
+        Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout))
+        for n, s in parts.items()
+    ]
 
 
-def _from_saved(path: Path) -> list[Subject]:
+def _from_saved(path: Path, layout: Layout) -> list[Subject]:
     from datasets import load_from_disk
 
     try:
-        return _by_subject(_loaded(load_from_disk(str(path)), str(path)))
+        return _by_subject(_loaded(load_from_disk(str(path)), str(path), layout), layout)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KomepError(f"{path}: not a saved DatasetDict ({error!r})") from None
 
@@ -283,22 +331,22 @@ def _has_configs(path: Path) -> bool:
     return isinstance(head, dict) and bool(head.get("configs"))
 
 
-def read_subjects(path: Path) -> list[Subject]:
+def read_subjects(path: Path, layout: Layout = KORMEDMCQA) -> list[Subject]:
     """The subjects in a file or folder of any known layout (`LAYOUTS`).
 
     Raises `KomepError` where there is none, or for rows that cannot be used.
     """
     if path.is_file():
-        return _from_file(path)
+        return _from_file(path, layout)
     if not path.is_dir():
         raise KomepError(f"--data {path}: no such file or folder")
     if (path / "dataset_dict.json").is_file():
-        return _from_saved(path)
+        return _from_saved(path, layout)
     if _has_configs(path):
-        return load_configs(str(path))
-    if _split_file(path, TEST):
-        return _by_subject(_splits_of(path))
-    found = from_folders(path)
+        return load_configs(str(path), None, layout)
+    if _split_file(path, layout.test):
+        return _by_subject(_splits_of(path, layout), layout)
+    found = from_folders(path, layout)
     if not found:
         raise KomepError(f"--data {path}: no questions found; give {LAYOUTS}")
     return found

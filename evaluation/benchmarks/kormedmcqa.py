@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.benchmarks.benchmark import Benchmark
+from evaluation.benchmarks.benchmark import COT, DIRECT, Benchmark, Style
 from evaluation.questions import LETTERS, Question, Subject, load_configs, read_subjects
 
 if TYPE_CHECKING:
@@ -17,15 +17,33 @@ SUBJECTS = ("doctor", "nurse", "pharm", "dentist")  # configs on the Hub, in the
 STOPS = ("Q:", "</s>", "<|im_end|>", ".", "\n\n")
 
 
+def question_text(question: Question) -> str:
+    """The question and a line for each option."""
+    options = "".join(f"{letter}. {text}\n" for letter, text in zip(LETTERS, question.options, strict=False))
+    return f"{question.question.strip()}\n{options}"
+
+
 def prompt(question: Question) -> str:
     """Question, options and an answer line that ends in a full-width colon."""
-    options = "".join(f"{letter}. {text}\n" for letter, text in zip(LETTERS, question.options, strict=True))
-    return f"{question.question.strip()}\n{options}정답："
+    return f"{question_text(question)}정답："
 
 
 def shot(question: Question) -> str:
     """The same with its answer and a blank line."""
     return f"{prompt(question)} {question.answer}\n\n"
+
+
+def cot_prompt(question: Question) -> str:
+    """Question, options, what to do, and the beginning of a solution. Wording ours.
+
+    The last line is asked for with an ASCII colon, which the paper's cascade reads too.
+    """
+    return f"{question_text(question)}단계별로 풀이한 뒤, 마지막 줄에 '정답: '과 보기의 기호를 쓰시오.\n풀이:"
+
+
+def cot_shot(question: Question) -> str:
+    """The same with its solution and its answer."""
+    return f"{cot_prompt(question)} {question.cot}\n정답: {question.answer}\n\n"
 
 
 def read_reply(generation: str, question: Question) -> Reading:
@@ -54,16 +72,25 @@ def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
     return load_configs(HUB_ID, [name for name in SUBJECTS if subjects is None or name in subjects])
 
 
+STYLES = {
+    DIRECT: Style("lm-evaluation-harness kormedmcqa 3.0", prompt, shot, STOPS, max_new_tokens=1024),
+    # A solution has full stops and may have blank lines; what follows the answer is a question of the model's own.
+    COT: Style(
+        "KoMeP kormedmcqa cot 1",
+        cot_prompt,
+        cot_shot,
+        stops=("풀이:", "Q:", "</s>", "<|im_end|>"),
+        max_new_tokens=1024,
+        solutions=True,
+    ),
+}
+
 BENCHMARK = Benchmark(
     name="kormedmcqa",
-    version="3.0",
     load=load,
-    prompt=prompt,
-    shot=shot,
+    styles=STYLES,
     read=read_reply,
     summarize=summarize,
     shots=5,
-    max_new_tokens=1024,
-    stops=STOPS,
     keeps_duplicates=True,
 )

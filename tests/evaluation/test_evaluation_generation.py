@@ -90,17 +90,44 @@ def test_shifted_cache_is_the_prefix_moved_by_the_padding(pads):
     assert torch.equal(layer.values, -layer.keys)
 
 
-def test_too_little_gpu_memory_is_a_clear_error(prompts, make_llama, make_tokenizer):
-    """No GPU here: a layer raises what torch raises."""
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9")]
+)
+def test_a_batch_that_does_not_fit_is_run_in_halves(error, prompts, make_llama, make_tokenizer):
+    """A model with room for three prompts: batches of eight end as batches of two, with the same replies."""
+    model, tokenizer, sizes = make_llama(), make_tokenizer(bos=True), []
+    expected = Generator(model, tokenizer).generate(prompts, (), LIMIT, 2)
+
+    def room_for_three(_, args, kwargs):
+        sizes.append(len(kwargs["input_ids"]))
+        if sizes[-1] > 3:
+            raise error
+
+    model.model.register_forward_pre_hook(room_for_three, with_kwargs=True)
+    generator = Generator(model, tokenizer)
+    assert generator.generate(prompts, (), LIMIT, 8) == expected
+    assert generator.largest == 2 and [n for n in sizes if n > 2] == [8, 4]  # tried once, never again
+
+
+def test_memory_too_small_for_one_prompt_is_explained(prompts, make_llama, make_tokenizer):
     model = make_llama()
 
     def fail(*_):
         raise torch.OutOfMemoryError
 
     model.lm_head.register_forward_pre_hook(fail)
-    with pytest.raises(
-        KomepError, match=r"too small for 8 prompts of \d+ tokens at once; lower --batch-size"
-    ):
+    with pytest.raises(KomepError, match=r"memory is too small for one prompt of \d+ tokens"):
+        Generator(model, make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 8)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(prompts, make_llama, make_tokenizer):
+    model = make_llama()
+
+    def fail(*_):
+        raise RuntimeError("device-side assert")
+
+    model.lm_head.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="device-side assert"):
         Generator(model, make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 8)
 
 

@@ -14,6 +14,7 @@ from evaluation.prompts import PromptEncoder, prompt_text, subject_prompts
 from evaluation.questions import Subject, from_folders
 
 BENCHMARK = BENCHMARKS["kormedmcqa"]
+STYLE = BENCHMARK.styles["direct"]
 
 
 def harness_task(folder: Path, data: Path, *, shots: int, max_new_tokens: int):
@@ -45,10 +46,8 @@ def harness_run(task, model, tokenizer) -> dict:
 
 def ours(subject: Subject, generator, *, shots: int, max_new_tokens: int) -> tuple[list[str], dict]:
     encode = PromptEncoder(generator.tokenizer, generator.model.config.model_type)
-    prompts = subject_prompts(BENCHMARK, subject, encode, shots, None)
-    replies = generator.generate(
-        [p.token_ids for p in prompts], BENCHMARK.stops, max_new_tokens, batch_size=4
-    )
+    prompts = subject_prompts(STYLE, subject, encode, shots, None)
+    replies = generator.generate([p.token_ids for p in prompts], STYLE.stops, max_new_tokens, batch_size=4)
     readings = [BENCHMARK.read(r, q) for r, q in zip(replies, subject.test, strict=True)]
     return replies, BENCHMARK.summarize(readings, [subject.name] * len(readings))
 
@@ -67,9 +66,9 @@ def test_prompts_are_the_harness_own(tmp_path, question_folder, shots):
     subject = from_folders(question_folder)[0]
     assert subject.name == "doctor"
     for doc, question in zip(task.test_docs(), subject.test, strict=True):
-        assert prompt_text(BENCHMARK, subject.fewshot[:shots], question) == task.fewshot_context(doc, shots)
-    assert list(BENCHMARK.stops) == task.config.generation_kwargs["until"]
-    assert str(BENCHMARK.version) == str(task.VERSION)
+        assert prompt_text(STYLE, subject.fewshot[:shots], question) == task.fewshot_context(doc, shots)
+    assert list(STYLE.stops) == task.config.generation_kwargs["until"]
+    assert STYLE.protocol == f"lm-evaluation-harness kormedmcqa {task.VERSION}"
 
 
 def test_protocol_defaults_are_the_harness_own(tmp_path, question_folder):
@@ -78,7 +77,7 @@ def test_protocol_defaults_are_the_harness_own(tmp_path, question_folder):
 
     text = (Path(shipped.__file__).parent / "_template_yaml").read_text(encoding="utf-8")
     template = yaml.safe_load(text.replace("!function ", ""))
-    assert template["generation_kwargs"]["max_gen_toks"] == BENCHMARK.max_new_tokens
+    assert template["generation_kwargs"]["max_gen_toks"] == STYLE.max_new_tokens
     assert template["fewshot_config"]["sampler"] == "first_n"
     assert template["dataset_path"] == "sean0042/KorMedMCQA"
 

@@ -9,7 +9,7 @@ from evaluation.prompts import PromptEncoder, common_prefix, prompt_text, subjec
 from evaluation.questions import Subject, from_folders
 from komep_dataset.errors import KomepError
 
-BENCHMARK = BENCHMARKS["kormedmcqa"]
+STYLE = BENCHMARKS["kormedmcqa"].styles["direct"]
 TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 
 
@@ -19,7 +19,7 @@ def subject(question_folder) -> Subject:
 
 
 def test_prompt_format(subject):
-    text = prompt_text(BENCHMARK, subject.fewshot[:2], subject.test[0])
+    text = prompt_text(STYLE, subject.fewshot[:2], subject.test[0])
     example, question = subject.fewshot[0], subject.test[0]
     first = "\n".join(
         [example.question, *(f"{k}. {v}" for k, v in zip("ABCDE", example.options, strict=True))]
@@ -92,20 +92,17 @@ def test_a_tokenizer_that_puts_an_eos_does_not_end_the_prompt_with_it(make_token
 def test_too_long_prompts_lose_examples_from_the_front(make_tokenizer, subject):
     encode = PromptEncoder(make_tokenizer(bos=True))
     lengths = [
-        [len(encode(prompt_text(BENCHMARK, subject.fewshot[5 - k :], q))) for k in range(6)]
-        for q in subject.test
+        [len(encode(prompt_text(STYLE, subject.fewshot[5 - k :], q))) for k in range(6)] for q in subject.test
     ]
     longest = lengths[0][3]  # three examples fit before the first question
-    prompts = subject_prompts(BENCHMARK, subject, encode, 5, longest)
+    prompts = subject_prompts(STYLE, subject, encode, 5, longest)
     for prompt, question, by_shots in zip(prompts, subject.test, lengths, strict=True):
         assert prompt.shots == max(k for k in range(6) if by_shots[k] <= longest)
-        assert prompt.token_ids == encode(
-            prompt_text(BENCHMARK, subject.fewshot[5 - prompt.shots :], question)
-        )
+        assert prompt.token_ids == encode(prompt_text(STYLE, subject.fewshot[5 - prompt.shots :], question))
     assert {p.shots for p in prompts} == {2, 3} or prompts[0].shots == 3
-    assert [p.shots for p in subject_prompts(BENCHMARK, subject, encode, 5, None)] == [5] * 6
+    assert [p.shots for p in subject_prompts(STYLE, subject, encode, 5, None)] == [5] * 6
     with pytest.raises(KomepError, match=r"doctor, row 0 of `test`: the question alone has .* tokens"):
-        subject_prompts(BENCHMARK, subject, encode, 5, lengths[0][0] - 1)
+        subject_prompts(STYLE, subject, encode, 5, lengths[0][0] - 1)
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), max_size=6))

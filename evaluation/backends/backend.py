@@ -1,0 +1,62 @@
+"""What a backend is asked and what it gives: the contract between the runner and whatever runs the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from evaluation.prompts import Prompt, PromptEncoder
+
+Groups = Sequence[Sequence[Prompt]]  # the prompts of each subject
+
+
+class Answer(NamedTuple):
+    """A reply, and where they were asked for the log-probabilities (nats) of the letters as its first token."""
+
+    text: str
+    logprobs: tuple[float, ...] | None = None
+
+
+def cut_at_stops(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop string."""
+    for stop in stops:
+        text = text.split(stop, 1)[0]
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a backend needs to know: the model, how it is run, and how its replies end."""
+
+    backend: str
+    model: str
+    output: Path
+    stops: tuple[str, ...]
+    max_new_tokens: int
+    batch_size: int
+    dtype: str
+    chat_template: bool
+    prefix_cache: bool
+    logits: bool  # whether `Answer.logprobs` is wanted
+    endpoint: str | None = None
+    api_key_env: str | None = None
+    concurrency: int = 16
+    tensor_parallel: int = 1
+
+
+class Backend(Protocol):
+    """A model that answers prompts greedily."""
+
+    encode: PromptEncoder | None  # None: the server tokenises
+    window: int | None  # tokens of prompt and reply together; None: unknown
+
+    def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
+        """The answers to the prompts of each subject, in their order; those of an interrupted run are taken over.
+
+        `label` is what the progress bar says.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """What `results.json` has to say about it under `config`, once the answers are there."""

@@ -1,0 +1,32 @@
+"""MedMCQA, Indian medical entrance exams (PMLR 174:248), validation split: the answers of its test are not public."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evaluation.benchmarks.english import english, one_subject, option_lines
+from evaluation.questions import Layout, Question
+
+HUB_ID = "openlifescienceai/medmcqa"
+
+
+def text(question: Question) -> str:
+    """The harness's `doc_to_text` of `medmcqa`, up to the answer line."""
+    return f"Question: {question.question}\nChoices:\n{option_lines(question)}"
+
+
+def convert(row: dict[str, Any]) -> dict[str, Any]:
+    """`opa` to `opd`, `cop` (0 to 3) and `exp` as columns of `evaluation.questions`."""
+    if "opa" not in row:
+        return row
+    right = row.get("cop")
+    options = {letter: row[f"op{letter.lower()}"] for letter in "ABCD" if f"op{letter.lower()}" in row}
+    answer = right + 1 if isinstance(right, int) and not isinstance(right, bool) else right
+    head = {"question": row["question"]} if "question" in row else {}
+    return {**head, **options, "answer": answer, "cot": row.get("exp")}
+
+
+LAYOUT = Layout("ABCD", convert, test=("validation", "test"), fewshot=("fewshot", "train"), subject="medmcqa")
+BENCHMARK = english(
+    "medmcqa", one_subject("medmcqa", HUB_ID, LAYOUT), text, "lm-evaluation-harness medmcqa prompt"
+)

@@ -1,0 +1,42 @@
+"""PubMedQA, the 1,000 labelled questions (arXiv 1909.06146): yes, no or maybe, given the abstract.
+
+The options are lettered, so that one reading serves all benchmarks; lm-evaluation-harness compares the words
+instead and takes a copy that no current `datasets` can load. The published test half is a list of identifiers
+that no copy on the Hub carries, so all labelled questions but the worked examples are asked. Figures of other
+reports do therefore not compare.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evaluation.benchmarks.english import english, one_subject, option_lines
+from evaluation.questions import Layout, Question
+
+HUB_ID = "qiaojin/PubMedQA"
+DECISIONS = ("yes", "no", "maybe")
+
+
+def text(question: Question) -> str:
+    """Abstract and question, then the three options."""
+    return f"{question.question}\n{option_lines(question)}"
+
+
+def convert(row: dict[str, Any]) -> dict[str, Any]:
+    """`question`, `context.contexts`, `final_decision` and `long_answer` as columns of `evaluation.questions`."""
+    if "final_decision" not in row:
+        return row
+    context = row.get("context")
+    parts = context.get("contexts") if isinstance(context, dict) else context
+    abstract = "\n".join(map(str, parts)) if isinstance(parts, list | tuple) else str(parts or "")
+    decision = row["final_decision"]
+    answer = DECISIONS.index(decision) + 1 if decision in DECISIONS else decision
+    options = dict(zip("ABC", DECISIONS, strict=True))
+    question = f"Abstract: {abstract}\nQuestion: {row.get('question', '')}"
+    return {"question": question, **options, "answer": answer, "cot": row.get("long_answer")}
+
+
+LAYOUT = Layout("ABC", convert, test=("test", "train"), fewshot=("fewshot", "train"), subject="pubmedqa")
+BENCHMARK = english(
+    "pubmedqa", one_subject("pubmedqa", HUB_ID, LAYOUT, "pqa_labeled"), text, "KoMeP pubmedqa 1"
+)
