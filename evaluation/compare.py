@@ -1,7 +1,10 @@
-"""Compare two evaluations of the same questions.
+"""Compare one or several models with a base on the same questions.
 
 python -m evaluation.compare results/base results/tuned
-python -m evaluation.compare results/base results/tuned --output comparison.md
+python -m evaluation.compare results/base results/dpo results/orpo --output comparison.md --plot forest.svg
+
+Each argument is the output folder of evaluation.run, or a folder of such folders: the same model trained with several
+seeds (results/tuned/seed-0, results/tuned/seed-1, …), which pool into one comparison.
 """
 
 from __future__ import annotations
@@ -14,18 +17,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, require
 
 if TYPE_CHECKING:
     from evaluation.comparison import Change, Comparison
+    from evaluation.output import Evaluation
 
-HEADER = ("", "n", "accuracy", "change", "95%", "p", "parsed", "parsing", "knowledge")
+HEADER = ("", "n", "accuracy", "change", "95%", "p", "Holm", "parsed", "parsing", "knowledge")
+HOLM = HEADER.index("Holm")
 READINGS = {"paper": "letters read as in the paper", "robust": "letters read by the robust rules"}
 NOTE = (
     "Accuracy and parsed replies in percent, changes in points. 95%: paired bootstrap. p: McNemar's exact test. "
     "parsing + knowledge = change: right answers among replies that became readable, less those that became "
     "unreadable; and right answers gained, less those lost, among replies readable in both."
 )
+SEEDS_NOTE = (
+    "Several seeds: means over seeds; 95%: bootstrap over questions and over seeds; p: exact sign-flip test of the "
+    "questions' mean differences, which is about these seeds."
+)
+HOLM_NOTE = "Holm: p corrected over the models compared, for each subject and reading by itself."
+EMPTY_NOTE = (
+    "An interval without width: no answer turned right or wrong there, which does not prove the models equal."
+)
+PLOTS, FORMATS = (".png", ".svg"), (".md", ".json")
+
+
+def shown_p(p: float) -> str:
+    """A p-value in three decimals, or as a power of ten below 0.0005."""
+    return f"{p:.3f}" if p >= 0.0005 else f"{p:.0e}"
 
 
 def _cells(name: str, n: int, c: Change) -> tuple[str, ...]:
@@ -36,94 +55,167 @@ def _cells(name: str, n: int, c: Change) -> tuple[str, ...]:
         f"{100 * c.base:.1f} → {100 * c.tuned:.1f}",
         f"{100 * c.difference:+.1f}",
         f"{100 * low:+.1f}, {100 * high:+.1f}",
-        f"{c.p_value:.3f}" if c.p_value >= 0.001 else f"{c.p_value:.0e}",
+        shown_p(c.p_value),
+        shown_p(c.p_holm),
         f"{100 * c.parse_rate_base:.0f} → {100 * c.parse_rate_tuned:.0f}",
         f"{100 * c.split.parsing / n:+.1f}",
         f"{100 * c.split.knowledge / n:+.1f}",
     )
 
 
-def table_rows(comparison: Comparison, reading: str) -> list[tuple[str, ...]]:
-    """The cells under `HEADER` for a reading, `paper` or `robust`: by subject, then all together."""
+def table_rows(comparison: Comparison, reading: str, total: str = "all") -> list[tuple[str, ...]]:
+    """The cells under `HEADER` for a reading, `paper` or `robust`: by subject, then all together as `total`."""
     subjects = comparison.subjects if len(comparison.subjects) > 1 else {}
     rows = [_cells(name, subject.n, getattr(subject, reading)) for name, subject in subjects.items()]
-    return [*rows, _cells("all", comparison.n, getattr(comparison, reading))]
+    return [*rows, _cells(total, comparison.n, getattr(comparison, reading))]
 
 
-def title(comparison: Comparison) -> str:
-    """One line: what was compared."""
-    c = comparison
-    return f"{c.benchmark}, {c.shots} shots, {c.n} questions: {c.base} (before) and {c.tuned} (after)"
+def with_seeds(name: str, seeds: int) -> str:
+    """A model's name, with its number of seeds where there are several."""
+    return name if seeds == 1 else f"{name} ({seeds} seeds)"
 
 
-def _cautions(comparison: Comparison) -> Iterator[str]:
-    for caution in comparison.cautions:
-        yield f"Caution, the two runs differ in more than the model: {caution}."
+def title(comparisons: Sequence[Comparison]) -> str:
+    """What was compared: one line, and where there are several models one more for each."""
+    c = comparisons[0]
+    base = with_seeds(c.base, c.seeds_base)
+    head = f"{c.benchmark}, {c.shots} shots, {c.n} questions: {base} (before) and"
+    names = [with_seeds(c.tuned, c.seeds_tuned) for c in comparisons]
+    if len(names) == 1:
+        return f"{head} {names[0]} (after)"
+    return "\n".join([f"{head} {len(names)} models (after)", *(f"{i}. {n}" for i, n in enumerate(names, 1))])
 
 
-def as_markdown(comparison: Comparison) -> str:
-    """The comparison as a Markdown section."""
-    parts = [f"**{title(comparison)}**"]
+def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    several = len(comparisons) > 1
+    yield NOTE
+    if any(c.seeds_base > 1 or c.seeds_tuned > 1 for c in comparisons):
+        yield SEEDS_NOTE
+    if several:
+        yield HOLM_NOTE
+    if any(
+        part.paper.gained == part.paper.lost == 0 for c in comparisons for part in (c, *c.subjects.values())
+    ):
+        yield EMPTY_NOTE
+    for c in comparisons:
+        for caution in c.cautions:
+            of = f", for {c.tuned}" if several else ""
+            yield f"Caution{of}, the runs differ in more than the model: {caution}."
+
+
+def table(comparisons: Sequence[Comparison], reading: str) -> list[list[tuple[str, ...]]]:
+    """Rows for a reading, the header first, then a block a model; a single model has no number and no Holm column.
+
+    With several models a block ends in the row of all questions, which has the model's number in `title`.
+    """
+    if len(comparisons) == 1:
+        blocks = [[HEADER], table_rows(comparisons[0], reading)]
+        return [[row[:HOLM] + row[HOLM + 1 :] for row in block] for block in blocks]
+    return [[HEADER], *(table_rows(c, reading, f"{i}, all") for i, c in enumerate(comparisons, 1))]
+
+
+def as_markdown(comparisons: Sequence[Comparison]) -> str:
+    """The comparisons as a Markdown section."""
+    head, *names = title(comparisons).splitlines()
+    parts = [f"**{head}**", *(["\n".join(names)] if names else [])]
     for reading, meaning in READINGS.items():
-        lines = [f"| {' | '.join(HEADER)} |", f"|{'---|' * len(HEADER)}"]
-        lines += [f"| {' | '.join(row)} |" for row in table_rows(comparison, reading)]
+        header, *blocks = table(comparisons, reading)
+        lines = [f"| {' | '.join(header[0])} |", f"|{'---|' * len(header[0])}"]
+        lines += [f"| {' | '.join(row)} |" for block in blocks for row in block]
         parts += [f"{meaning.capitalize()}:", "\n".join(lines)]
-    return "\n\n".join([*parts, NOTE, *_cautions(comparison)]) + "\n"
+    return "\n\n".join([*parts, *_notes(comparisons)]) + "\n"
 
 
-def as_json(comparison: Comparison) -> str:
-    """The comparison as JSON, keys as in `Comparison`."""
-    return json.dumps(comparison.as_dict(), ensure_ascii=False, indent=2) + "\n"
+def as_json(comparisons: Sequence[Comparison]) -> str:
+    """As JSON: one comparison with the keys of `Comparison`, several as a list under `comparisons`."""
+    found = [c.as_dict() for c in comparisons]
+    content = found[0] if len(found) == 1 else {"comparisons": found}
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
-def print_comparison(comparison: Comparison) -> None:
-    """Print the comparison as one table a reading, 80 columns wide."""
+def print_comparisons(comparisons: Sequence[Comparison]) -> None:
+    """Print one table a reading, 80 columns wide."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    console.print(title(comparison), highlight=False, markup=False)
+    console.print(title(comparisons), highlight=False, markup=False)
     for reading, meaning in READINGS.items():
-        table = Table(title=meaning, title_justify="left", box=SIMPLE_HEAD, padding=0, collapse_padding=True)
-        for name in HEADER:
-            table.add_column(name.replace("knowledge", "know-\nledge"), justify="right" if name else "left")
-        for row in table_rows(comparison, reading):
-            table.add_row(*row)
-        console.print(table)
-    for line in (NOTE, *_cautions(comparison)):
+        shown = Table(title=meaning, title_justify="left", box=SIMPLE_HEAD, padding=0, collapse_padding=True)
+        header, *blocks = table(comparisons, reading)
+        for name in header[0]:
+            shown.add_column(
+                name.replace("knowledge", "know-\nledge"),
+                justify="right" if name else "left",
+                no_wrap=bool(name),
+            )
+        for block in blocks:
+            for row in block:
+                narrow = len(blocks) > 1  # the column more takes the room around the arrows
+                shown.add_row(*(cell.replace(" → ", "→") if narrow else cell for cell in row))
+            shown.add_section()
+        console.print(shown)
+    for line in _notes(comparisons):
         console.print(line, highlight=False, markup=False)
 
 
-FORMATS = {".json": as_json, ".md": as_markdown}
+def read_arm(folder: Path) -> list[Evaluation]:
+    """The evaluation in a folder, or those in its sub-folders: one model's seeds, in order of their names.
+
+    Raises `KomepError` where there is neither, or where a file is broken.
+    """
+    from evaluation.output import RESULTS, read_evaluation
+
+    runs = [] if (folder / RESULTS).exists() else sorted(path.parent for path in folder.glob(f"*/{RESULTS}"))
+    return [read_evaluation(run) for run in runs or [folder]]
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
-@app.command(help="Compare two evaluations of the same questions, question by question.")
+def _check_suffix(path: Path | None, suffixes: Sequence[str], option: str) -> None:
+    if path is not None and path.suffix not in suffixes:
+        raise typer.BadParameter(f"{path}: its name must end in {' or '.join(suffixes)}", param_hint=option)
+
+
+@app.command(help="Compare models with a base on the same questions, question by question.")
 def command(
-    base: Annotated[Path, typer.Argument(help="Output folder of evaluation.run, before.")],
-    tuned: Annotated[Path, typer.Argument(help="Output folder of evaluation.run, after.")],
+    base: Annotated[
+        Path, typer.Argument(help="Output folder of evaluation.run, before; or a folder of such, one a seed.")
+    ],
+    tuned: Annotated[
+        list[Path], typer.Argument(help="The same after; each of several is compared with the base.")
+    ],
     output: Annotated[Path | None, typer.Option(help="Write the comparison to a .md or .json file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw a forest plot into a .png or .svg file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown instead of the table.")
     ] = False,
 ) -> None:
-    if output is not None and output.suffix not in FORMATS:
-        raise typer.BadParameter(f"{output}: its name must end in .md or .json", param_hint="--output")
+    _check_suffix(output, FORMATS, "--output")
+    _check_suffix(plot, PLOTS, "--plot")
     if json_ and markdown:
         raise typer.BadParameter("take one of --json and --markdown")
-    from evaluation.comparison import compare
-    from evaluation.output import make_folder, read_evaluation, write_atomically
+    if plot is not None:
+        require("eval", "matplotlib")
+    from evaluation.comparison import compare_all
+    from evaluation.output import make_folder, write_atomically
 
-    comparison = compare(read_evaluation(base), read_evaluation(tuned))
-    if json_ or markdown:
-        typer.echo((as_json if json_ else as_markdown)(comparison), nl=False)
-    else:
-        print_comparison(comparison)
+    comparisons = compare_all(read_arm(base), [read_arm(folder) for folder in tuned])
     if output is not None:
         make_folder(output.parent)
-        write_atomically(output, FORMATS[output.suffix](comparison))
+        write_atomically(output, (as_json if output.suffix == ".json" else as_markdown)(comparisons))
+    if plot is not None:
+        from evaluation.forest import draw_forest
+
+        make_folder(plot.parent)
+        draw_forest(comparisons, plot)
+    if json_ or markdown:
+        typer.echo((as_json if json_ else as_markdown)(comparisons), nl=False)
+    else:
+        print_comparisons(comparisons)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,23 +1,40 @@
-"""Paired comparison of two evaluations on the same questions, as pure functions and typed results.
+"""Paired comparison of models on the same questions, as pure functions and typed results.
 
-Two models that answer the same questions are compared question by question: the difference of accuracy with a
-paired bootstrap interval, McNemar's exact test on the questions on which they differ, and how much of the
-difference comes from replies that became readable rather than from letters that became right.
+Models that answer the same questions are compared question by question: the difference of accuracy with a
+bootstrap interval, an exact test, Holm's correction where several models are compared with one, and how much of
+the difference comes from replies that became readable rather than from letters that became right.
+
+A model may have been evaluated several times, once a training seed. Its runs pool into one difference, the mean
+over seeds, whose interval counts both questions and seeds (`resampling.pooled_interval`); rows of different seeds
+on one question are no independent answers, so McNemar's test gives way to the sign-flip test on the questions'
+mean differences (`resampling.sign_flip_p`), which is the same test where there is one seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
+from evaluation.comparable import cautions, check_comparable, in_order_of
 from evaluation.output import Evaluation, Prediction
-from komep_dataset.errors import KomepError
+from evaluation.resampling import (
+    SEED,
+    bootstrap_interval,
+    holm,
+    mcnemar_p,
+    pooled_interval,
+    question_differences,
+    sign_flip_p,
+)
 
-RESAMPLES = 10_000
-SEED = 0
+if TYPE_CHECKING:
+    import numpy as np
+
 READINGS = ("paper", "robust")  # columns of predictions.jsonl that hold a letter
-Pairs = Sequence[tuple[Prediction, Prediction]]
+Runs = Sequence[Sequence[Prediction]]  # one entry a seed, each with the same questions in the same order
+Arm = Evaluation | Sequence[Evaluation]  # a model's evaluation, or one a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +43,14 @@ class Split:
 
     `parsing` = `became_readable` - `became_unreadable`: right answers among the replies that only the second
     model's reading has, minus those that only the first's has. `knowledge` = among replies readable in both,
-    right ones gained minus lost. Their sum is the whole change.
+    right ones gained minus lost. Their sum is the whole change. With several seeds: means over all pairs of one
+    seed of each model.
     """
 
-    became_readable: int
-    became_unreadable: int
-    parsing: int
-    knowledge: int
+    became_readable: float
+    became_unreadable: float
+    parsing: float
+    knowledge: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +61,13 @@ class Change:
     tuned: float
     difference: float
     interval: tuple[float, float]  # 95%, paired bootstrap, percentile
-    gained: int  # questions wrong before and right after
-    lost: int  # questions right before and wrong after
-    p_value: float  # McNemar, exact, two-sided
+    gained: float  # questions wrong before and right after; a mean over pairs of seeds
+    lost: float  # questions right before and wrong after
+    p_value: float  # exact, two-sided
+    p_holm: (
+        float  # corrected over the models compared with the same base, for this reading and these questions
+    )
+    test: str  # `mcnemar`, or `sign-flip` where a model has several seeds
     parse_rate_base: float
     parse_rate_tuned: float
     split: Split
@@ -53,17 +75,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two evaluations compared; `subjects` holds the same changes for each subject."""
+    """Two models compared; `subjects` holds the same changes for each subject."""
 
     benchmark: str
     shots: int
     base: str
     tuned: str
+    seeds_base: int
+    seeds_tuned: int
     n: int
     paper: Change
     robust: Change
     subjects: dict[str, SubjectComparison]
-    cautions: tuple[str, ...]  # settings other than the model in which the two runs differ
+    cautions: tuple[str, ...]  # settings other than the model in which the runs differ
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; intervals become lists."""
@@ -79,143 +103,150 @@ class SubjectComparison:
     robust: Change
 
 
-def mcnemar_p(gained: int, lost: int) -> float:
-    """Two-sided p-value of McNemar's exact test: are gains and losses equally likely? 1 where there is neither."""
-    from scipy.stats import binomtest
-
-    return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
-
-
-def bootstrap_interval(n: int, gained: int, lost: int, seed: int = SEED) -> tuple[float, float]:
-    """95% percentile interval of the difference of accuracy, by resampling questions with both answers.
-
-    A question's difference is 1 (gained), -1 (lost) or 0, so a resample of n questions is one multinomial draw.
-    """
+def _right(runs: Runs, reading: str) -> np.ndarray:
+    """1 where the letter is right, (seeds, questions)."""
     import numpy as np
 
-    shares = [gained / n, lost / n, (n - gained - lost) / n]
-    draws = np.random.default_rng(seed).multinomial(n, shares, size=RESAMPLES)
-    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, [2.5, 97.5])
-    return float(low), float(high)
+    return np.array([[getattr(p, reading) == p.answer for p in run] for run in runs], dtype=np.int64)
 
 
-def split_change(pairs: Pairs, reading: str) -> Split:
+def _parse_rate(runs: Runs, reading: str) -> float:
+    return sum(getattr(p, reading) != "" for run in runs for p in run) / (len(runs) * len(runs[0]))
+
+
+def split_change(base: Runs, tuned: Runs, reading: str) -> Split:
     """How much of a change is readability; see `Split`."""
-    parts = {"became_readable": 0, "became_unreadable": 0, "knowledge": 0}
-    for before, after in pairs:
-        old, new = getattr(before, reading), getattr(after, reading)
-        was_right, is_right = old == before.answer, new == after.answer
-        if old and new:
-            parts["knowledge"] += is_right - was_right
-        elif new:
-            parts["became_readable"] += is_right
-        elif old:
-            parts["became_unreadable"] += was_right
-    return Split(parsing=parts["became_readable"] - parts["became_unreadable"], **parts)
+    readable = unreadable = knowledge = 0
+    for old_run, new_run in product(base, tuned):
+        for before, after in zip(old_run, new_run, strict=True):
+            old, new = getattr(before, reading), getattr(after, reading)
+            if old and new:
+                knowledge += (new == after.answer) - (old == before.answer)
+            elif new:
+                readable += new == after.answer
+            elif old:
+                unreadable += old == before.answer
+    counts = (readable, unreadable, readable - unreadable, knowledge)
+    pairs = len(base) * len(tuned)
+    return Split(*(count if pairs == 1 else count / pairs for count in counts))
 
 
-def change(pairs: Pairs, reading: str, seed: int = SEED) -> Change:
-    """The change from the first to the second prediction of at least one pair, under `paper` or `robust`."""
-    n = len(pairs)
-    right = [(getattr(b, reading) == b.answer, getattr(t, reading) == t.answer) for b, t in pairs]
-    gained, lost = sum(t and not b for b, t in right), sum(b and not t for b, t in right)
+def change(base: Runs, tuned: Runs, reading: str, seed: int = SEED) -> Change:
+    """The change from one model's runs to another's on at least one question, under `paper` or `robust`."""
+    before, after = _right(base, reading), _right(tuned, reading)
+    n, pairs = before.shape[1], len(base) * len(tuned)
+    differences = question_differences(before, after)
+    # Of a question right in b of B runs and then in t of T: (B - b) t of the B T pairs of runs gain it.
+    gained = int(((len(base) - before.sum(axis=0)) * after.sum(axis=0)).sum())
+    lost = int((before.sum(axis=0) * (len(tuned) - after.sum(axis=0))).sum())
+    if pairs == 1:
+        interval, p, test = bootstrap_interval(n, gained, lost, seed), mcnemar_p(gained, lost), "mcnemar"
+    else:
+        interval, p, test = pooled_interval(before, after, seed), sign_flip_p(differences), "sign-flip"
+        gained, lost = gained / pairs, lost / pairs
     return Change(
-        base=sum(b for b, _ in right) / n,
-        tuned=sum(t for _, t in right) / n,
-        difference=(gained - lost) / n,
-        interval=bootstrap_interval(n, gained, lost, seed),
+        base=float(before.mean()),
+        tuned=float(after.mean()),
+        difference=int(differences.sum()) / (n * pairs),
+        interval=interval,
         gained=gained,
         lost=lost,
-        p_value=mcnemar_p(gained, lost),
-        parse_rate_base=sum(getattr(b, reading) != "" for b, _ in pairs) / n,
-        parse_rate_tuned=sum(getattr(t, reading) != "" for _, t in pairs) / n,
-        split=split_change(pairs, reading),
+        p_value=p,
+        p_holm=p,
+        test=test,
+        parse_rate_base=_parse_rate(base, reading),
+        parse_rate_tuned=_parse_rate(tuned, reading),
+        split=split_change(base, tuned, reading),
     )
 
 
-def _pair(base: Evaluation, tuned: Evaluation) -> list[tuple[Prediction, Prediction]]:
-    """Predictions on the same question; raises `KomepError` unless both answered the same questions."""
-    by_key = [{(p.subject, p.index): p for p in e.predictions} for e in (base, tuned)]
-    for evaluation, keys in zip((base, tuned), by_key, strict=True):
-        if len(keys) < len(evaluation.predictions):
-            raise KomepError(f"{evaluation.folder}: a question occurs twice in its predictions")
-    for one, other, where in ((0, 1, tuned), (1, 0, base)):
-        missing = sorted(by_key[one].keys() - by_key[other].keys())
-        if missing:
-            subject, index = missing[0]
-            raise KomepError(
-                f"different questions: {where.folder} has no answer to {len(missing)} of them, "
-                f"the first is {subject}, row {index}; evaluate both on the same questions"
-            )
-    pairs = [(p, by_key[1][p.subject, p.index]) for p in base.predictions]
-    for before, after in pairs:
-        if before.answer != after.answer:
-            raise KomepError(
-                f"different questions: {before.subject}, row {before.index} has the answer {before.answer} "
-                f"in {base.folder} and {after.answer} in {tuned.folder}"
-            )
-    return pairs
+def _changes(base: Runs, tuned: Runs, seed: int) -> dict[str, Change]:
+    return {reading: change(base, tuned, reading, seed) for reading in READINGS}
 
 
-def check_comparable(base: Evaluation, tuned: Evaluation) -> None:
-    """Raise `KomepError`, naming the difference, unless benchmark, shots and questions are the same."""
-    for key in ("benchmark", "shots"):
-        one, other = base.results[key], tuned.results[key]
-        if one != other:
-            raise KomepError(f"different {key}: {one} in {base.folder}, {other} in {tuned.folder}")
-    if not base.predictions:
-        raise KomepError(f"{base.folder}: no predictions to compare")
-    for key, what in (("questions_sha256", "questions"), ("fewshot_sha256", "few-shot examples")):
-        one, other = base.results["config"].get(key), tuned.results["config"].get(key)
-        if one and other and one != other:
-            _pair(base, tuned)  # names the first question that differs, where it can
-            raise KomepError(
-                f"different {what}: their texts in {base.folder} and {tuned.folder} are not the same"
-            )
+def _subjects(base: Runs, tuned: Runs, seed: int) -> dict[str, SubjectComparison]:
+    rows: dict[str, list[int]] = {}
+    for row, prediction in enumerate(base[0]):
+        rows.setdefault(prediction.subject, []).append(row)
+    return {
+        name: SubjectComparison(
+            len(chosen),
+            **_changes(*([[run[r] for r in chosen] for run in arm] for arm in (base, tuned)), seed),
+        )
+        for name, chosen in rows.items()
+    }
 
 
-def _cautions(base: Evaluation, tuned: Evaluation) -> tuple[str, ...]:
-    keys = (
-        "chat_template",
-        "max_new_tokens",
-        "dtype",
-        "bos",
-        "prompts_with_fewer_shots",
-        "generation",
-        "protocol",
+def _runs(arm: Arm) -> tuple[Evaluation, ...]:
+    return (arm,) if isinstance(arm, Evaluation) else tuple(arm)
+
+
+def _names(arms: Sequence[Sequence[Evaluation]]) -> list[str]:
+    """A name each: the model of a single run, the folder that holds the runs of several; folders where names repeat."""
+    names = [runs[0].results["model"] if len(runs) == 1 else str(runs[0].folder.parent) for runs in arms]
+    return [
+        f"{name} ({runs[0].folder})" if names.count(name) > 1 and len(runs) == 1 else name
+        for name, runs in zip(names, arms, strict=True)
+    ]
+
+
+def _compare(
+    base: Sequence[Evaluation], tuned: Sequence[Evaluation], names: tuple[str, str], seed: int
+) -> Comparison:
+    first = base[0]
+    before, after = ([in_order_of(first, run) for run in arm] for arm in (base, tuned))
+    return Comparison(
+        benchmark=first.results["benchmark"],
+        shots=first.results["shots"],
+        base=names[0],
+        tuned=names[1],
+        seeds_base=len(base),
+        seeds_tuned=len(tuned),
+        n=len(first.predictions),
+        **_changes(before, after, seed),
+        subjects=_subjects(before, after, seed),
+        cautions=cautions(base, tuned),
     )
-    one, other = base.results["config"], tuned.results["config"]
-    found = [f"{k}: {one.get(k)} before, {other.get(k)} after" for k in keys if one.get(k) != other.get(k)]
-    return tuple(found)
 
 
-def compare(base: Evaluation, tuned: Evaluation, seed: int = SEED) -> Comparison:
-    """Compare two evaluations of the same questions.
+def _with_holm(parts: Sequence[Any]) -> list[Any]:
+    """The same parts (comparisons, or their subjects) with `p_holm` corrected over them, reading by reading."""
+    corrected = {r: holm([getattr(part, r).p_value for part in parts]) for r in READINGS}
+    return [
+        replace(part, **{r: replace(getattr(part, r), p_holm=corrected[r][i]) for r in READINGS})
+        for i, part in enumerate(parts)
+    ]
+
+
+def compare_all(base: Arm, others: Sequence[Arm], seed: int = SEED) -> list[Comparison]:
+    """Compare each of several models with one.
 
     Args:
-        base: the evaluation before, from `evaluation.output.read_evaluation`.
-        tuned: the evaluation after.
+        base: the evaluation before, from `evaluation.output.read_evaluation`, or several, one a seed.
+        others: the evaluations after, at least one; each alone or several, one a seed.
         seed: of the bootstrap.
 
+    Returns:
+        a comparison for each of `others`. p-values are corrected by Holm's procedure over the models: once for
+        all questions and once for every subject, each reading for itself.
+
     Raises:
-        KomepError: benchmark, shots or questions differ; the message names the difference.
+        KomepError: benchmark, shots, protocol or questions differ between any two; the message names the difference.
     """
-    check_comparable(base, tuned)
-    pairs = _pair(base, tuned)
-    groups: dict[str, list[tuple[Prediction, Prediction]]] = {}
-    for pair in pairs:
-        groups.setdefault(pair[0].subject, []).append(pair)
-    return Comparison(
-        benchmark=base.results["benchmark"],
-        shots=base.results["shots"],
-        base=base.results["model"],
-        tuned=tuned.results["model"],
-        n=len(pairs),
-        paper=change(pairs, "paper", seed),
-        robust=change(pairs, "robust", seed),
-        subjects={
-            name: SubjectComparison(len(group), change(group, "paper", seed), change(group, "robust", seed))
-            for name, group in groups.items()
-        },
-        cautions=_cautions(base, tuned),
-    )
+    arms = [_runs(base), *(_runs(other) for other in others)]
+    for run in [run for arm in arms for run in arm][1:]:
+        check_comparable(arms[0][0], run)
+    names = _names(arms)
+    found = [
+        _compare(arms[0], arm, (names[0], name), seed) for arm, name in zip(arms[1:], names[1:], strict=True)
+    ]
+    subjects = {name: _with_holm([c.subjects[name] for c in found]) for name in found[0].subjects}
+    return [
+        replace(c, subjects={name: parts[i] for name, parts in subjects.items()})
+        for i, c in enumerate(_with_holm(found))
+    ]
+
+
+def compare(base: Arm, tuned: Arm, seed: int = SEED) -> Comparison:
+    """Compare two models; see `compare_all`."""
+    return compare_all(base, [tuned], seed)[0]

@@ -6,10 +6,11 @@ import evaluate
 # `evaluate` copies the siblings that this file itself imports, so all are named here, `scoring`'s own too.
 from .choices import choice_at
 from .extraction import gold_letter
+from .phrases import CUE
 from .robust import extract_robust
-from .scoring import score
+from .scoring import check_predictions, gold_letters, score
 
-__all__ = ["KorMedMCQA", "choice_at", "extract_robust", "gold_letter", "score"]
+__all__ = ["CUE", "KorMedMCQA", "choice_at", "extract_robust", "gold_letter", "score"]
 
 _DESCRIPTION = """\
 Scores generations for KorMedMCQA, multiple-choice questions of Korean licensing examinations for doctors,
@@ -23,17 +24,18 @@ _KWARGS_DESCRIPTION = """\
 Args:
     predictions (list of str): raw generations, or letters.
     references (list of int or str): gold answers, 1 to 5 or A to E.
-    subjects (list of str, optional): subject of each question; gives the scores per subject.
-    options (list of list of str, optional): the five option texts of each question; lets the robust reading
-        accept a reply that states an option's own text.
+    subjects (list of str, optional): subject of each question; gives the scores per subject and the macro averages.
+    options (list of list of str, optional): the 2 to 5 option texts of each question; lets the robust reading
+        accept a reply that states an option's own text, and no reading accept a letter beyond them.
 
 Returns:
     n (int): number of questions.
     accuracy (float): share right by the paper's cascade, 0 to 1.
     accuracy_robust (float): share right by the robust reading.
+    accuracy_macro, accuracy_robust_macro (float): unweighted means of the two over the subjects.
     exact_match_raw (float): share of replies that are the bare gold letter.
     parse_rate, parse_rate_robust (float): share of replies that gave a letter.
-    interval (list of two floats): 95% Wilson interval of `accuracy`.
+    interval, interval_robust (list of two floats): 95% Wilson intervals of `accuracy` and `accuracy_robust`.
     subjects (dict): the same per subject.
 
 Examples:
@@ -73,13 +75,11 @@ class KorMedMCQA(evaluate.Metric):
         )
 
     def add_batch(self, *, predictions=None, references=None, **kwargs):
-        """Add replies and gold answers; `ValueError` for a reply that is no string or an answer that is none."""
+        """Add replies and gold answers; `ValueError`, with the index, for a reply or an answer that is none."""
         predictions = [] if predictions is None else list(predictions)
         references = [] if references is None else list(references)
-        bad = [p for p in predictions if not isinstance(p, str)]
-        if bad:
-            raise ValueError(f"a prediction is a string (an empty one for no reply), not {bad[0]!r}")
-        super().add_batch(predictions=predictions, references=[gold_letter(r) for r in references], **kwargs)
+        check_predictions(predictions)
+        super().add_batch(predictions=predictions, references=gold_letters(references), **kwargs)
 
     def add(self, *, prediction=None, reference=None, **kwargs):
         """Add one reply and its gold answer; see `add_batch`."""

@@ -6,11 +6,11 @@ Parse rates stand beside it because a change in accuracy may be a change in read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import sqrt
+from collections.abc import Mapping, Sequence
+from math import fsum, sqrt
 from typing import NamedTuple
 
-from .extraction import exact_match, extract_paper, gold_letter
+from .extraction import LETTERS, exact_match, extract_paper, gold_letter
 from .robust import extract_robust
 
 Z_95 = 1.959963984540054  # 97.5% quantile of the standard normal distribution
@@ -31,12 +31,13 @@ def read(generation: str, reference: object, options: Sequence[str] = ()) -> Rea
     Args:
         generation: raw text, or a letter.
         reference: gold answer, 1 to 5 or A to E.
-        options: texts of A to E, for replies that state an option's text (robust rules only).
+        options: the texts of A, B, …, 2 to 5 of them: the robust rules then read a reply that states an option's
+            text, and neither reading gives a letter beyond them. Without them, A to E are letters.
     """
-    answer = gold_letter(reference)
+    answer, paper = gold_letter(reference), extract_paper(generation)
     return Reading(
         answer,
-        extract_paper(generation),
+        paper if paper in LETTERS[: len(options) or len(LETTERS)] else "",
         extract_robust(generation, options),
         exact_match(generation, answer),
     )
@@ -55,31 +56,93 @@ def summary(readings: Sequence[Reading]) -> dict[str, object]:
     """Scores of at least one reading, every share from 0 to 1.
 
     Returns:
-        `n`, `accuracy`, `accuracy_robust`, `exact_match_raw`, `parse_rate`, `parse_rate_robust` and
-        `interval` (95% Wilson, of `accuracy`).
+        `n`, `accuracy`, `accuracy_robust`, `exact_match_raw`, `parse_rate`, `parse_rate_robust`, `interval` and
+        `interval_robust` (95% Wilson, of `accuracy` and `accuracy_robust`), and `accuracy_macro` and
+        `accuracy_robust_macro`, which are the plain accuracies as this is one group.
     """
     n = len(readings)
     right = sum(r.paper == r.answer for r in readings)
+    right_robust = sum(r.robust == r.answer for r in readings)
     return {
         "n": n,
         "accuracy": right / n,
-        "accuracy_robust": sum(r.robust == r.answer for r in readings) / n,
+        "accuracy_robust": right_robust / n,
+        "accuracy_macro": right / n,
+        "accuracy_robust_macro": right_robust / n,
         "exact_match_raw": sum(r.exact for r in readings) / n,
         "parse_rate": sum(r.paper != "" for r in readings) / n,
         "parse_rate_robust": sum(r.robust != "" for r in readings) / n,
         "interval": wilson_interval(right, n),
+        "interval_robust": wilson_interval(right_robust, n),
     }
+
+
+def _macro(groups: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The means over subjects, each subject weighing the same whatever its size; nothing without subjects."""
+    names = ("accuracy", "accuracy_robust") if groups else ()
+    return {f"{name}_macro": fsum(group[name] for group in groups.values()) / len(groups) for name in names}
 
 
 def summarize(readings: Sequence[Reading], subjects: Sequence[str] | None = None) -> dict[str, object]:
     """`summary` of all readings, and under `subjects` the same per subject, in order of first appearance.
 
-    The total weights every question equally, so it is the mean of the subjects weighted by their size.
+    The total weights every question equally (micro); the two `_macro` values weight every subject equally.
     """
     per_subject: dict[str, list[Reading]] = {}
     for subject, reading in zip(subjects or (), readings, strict=bool(subjects)):
         per_subject.setdefault(subject, []).append(reading)
-    return {**summary(readings), "subjects": {name: summary(group) for name, group in per_subject.items()}}
+    groups = {name: summary(group) for name, group in per_subject.items()}
+    return {**summary(readings), **_macro(groups), "subjects": groups}
+
+
+def check_lengths(columns: Mapping[str, Sequence[object]]) -> None:
+    """Raise `ValueError`, with the first index that lacks an entry, unless all columns have the same length."""
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{n} {name}" for name, n in lengths.items())
+        short = min(lengths, key=lengths.__getitem__)
+        raise ValueError(
+            f"one entry a question is needed, but got {counts}: {short}[{lengths[short]}] is missing"
+        )
+
+
+def check_predictions(predictions: Sequence[object]) -> None:
+    """Raise `ValueError`, with index and value, for a prediction that is no string."""
+    for index, prediction in enumerate(predictions):
+        if not isinstance(prediction, str):
+            raise ValueError(
+                f"predictions[{index}]: a prediction is a string (an empty one for no reply), not {prediction!r}"
+            )
+
+
+def gold_letters(references: Sequence[object]) -> list[str]:
+    """The references as letters; `ValueError`, with index and value, for one that is no answer."""
+    letters = []
+    for index, reference in enumerate(references):
+        try:
+            letters.append(gold_letter(reference))
+        except ValueError as error:
+            raise ValueError(f"references[{index}]: {error}") from None
+    return letters
+
+
+def check_subjects(subjects: Sequence[object]) -> None:
+    """Raise `ValueError`, with index and value, for a subject that is no string or an empty one."""
+    for index, subject in enumerate(subjects):
+        if not isinstance(subject, str) or not subject:
+            raise ValueError(f"subjects[{index}]: a subject is a string that is not empty, not {subject!r}")
+
+
+def check_options(options: Sequence[object], answers: Sequence[str]) -> None:
+    """Raise `ValueError`, with index and value, for options that are not 2 to 5 strings or lack the answer."""
+    for index, (texts, answer) in enumerate(zip(options, answers, strict=True)):
+        listed = not isinstance(texts, (str, bytes)) and hasattr(texts, "__len__")
+        if not listed or not 2 <= len(texts) <= len(LETTERS) or not all(isinstance(t, str) for t in texts):
+            raise ValueError(
+                f"options[{index}]: a question has a list of 2 to {len(LETTERS)} option texts, not {texts!r}"
+            )
+        if answer not in LETTERS[: len(texts)]:
+            raise ValueError(f"references[{index}]: {answer!r} is none of the {len(texts)} options {texts!r}")
 
 
 def score(
@@ -93,23 +156,25 @@ def score(
     Args:
         predictions: raw generations, or letters.
         references: gold answers, 1 to 5 or A to E.
-        subjects: subject of each question, for the scores per subject.
-        options: the five option texts of each question, for the robust reading.
+        subjects: subject of each question, for the scores per subject and the macro averages.
+        options: the 2 to 5 option texts of each question, in the order of their letters.
 
     Returns:
         what `summarize` returns.
 
     Raises:
-        ValueError: nothing to score, sequences of different length, or a reference that is no answer.
+        ValueError: nothing to score, columns of different length, or an entry that is none; names its index
+            and value.
     """
-    lengths = {"predictions": len(predictions), "references": len(references)}
-    lengths |= {"subjects": len(subjects)} if subjects is not None else {}
-    lengths |= {"options": len(options)} if options is not None else {}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(
-            "one entry a question is needed, but got " + ", ".join(f"{n} {k}" for k, n in lengths.items())
-        )
-    if not predictions:
+    columns = {"predictions": predictions, "references": references, "subjects": subjects, "options": options}
+    check_lengths({name: column for name, column in columns.items() if column is not None})
+    if len(predictions) == 0:
         raise ValueError("there is nothing to score: predictions are empty")
-    rows = zip(predictions, references, options or [()] * len(predictions), strict=True)
-    return summarize([read(*row) for row in rows], subjects)
+    check_predictions(predictions)
+    answers = gold_letters(references)
+    if subjects is not None:
+        check_subjects(subjects)
+    if options is not None:
+        check_options(options, answers)
+    rows = zip(predictions, answers, options if options is not None else [()] * len(answers), strict=True)
+    return summarize([read(*row) for row in rows], None if subjects is None else list(subjects))

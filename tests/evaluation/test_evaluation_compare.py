@@ -1,4 +1,4 @@
-"""The paired comparison, against scipy and statsmodels, and its refusals."""
+"""The comparison of models, against scipy and statsmodels, its intervals' coverage, its refusals and its plot."""
 
 import json
 import subprocess
@@ -9,16 +9,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, permutation_test
 from statsmodels.stats.contingency_tables import mcnemar
 
-from evaluation.compare import as_json, as_markdown, main
-from evaluation.comparison import Split, bootstrap_interval, change, compare, mcnemar_p, split_change
+from evaluation.compare import as_json, as_markdown, main, read_arm
+from evaluation.comparison import Split, change, compare, compare_all, split_change
+from evaluation.forest import NAME_WIDTH, forest_rows, short
 from evaluation.output import Evaluation, Prediction, read_evaluation, write_evaluation
+from evaluation.resampling import bootstrap_interval, holm, mcnemar_p, pooled_interval, sign_flip_p
 from komep_dataset.errors import KomepError
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = {"questions_sha256": "q", "fewshot_sha256": "f", "chat_template": False, "max_new_tokens": 8}
+CONFIG = {
+    "questions_sha256": "q",
+    "fewshot_sha256": "f",
+    "chat_template": False,
+    "max_new_tokens": 8,
+    "protocol": "q 1",
+    "stops": ["Q:", "."],
+}
 LETTERS = st.sampled_from(["", *"ABCDE"])
 # Gold is always A; each question has a letter before and one after.
 ANSWERS = st.lists(st.tuples(LETTERS, LETTERS, st.sampled_from(["doctor", "nurse"])), min_size=1, max_size=60)
@@ -103,11 +112,11 @@ def test_split_by_hand():
     """Gold A: two become readable (one right), one unreadable (it was right), of three readable in both one is won."""
     rows = [("", "A"), ("", "B"), ("A", ""), ("B", "A"), ("A", "A"), ("C", "D"), ("", "")]
     before, after = zip(*rows, strict=True)
-    pairs = list(zip(predictions(before, ["x"] * 7), predictions(after, ["x"] * 7), strict=True))
-    assert split_change(pairs, "paper") == Split(
+    base, tuned = [predictions(before, ["x"] * 7)], [predictions(after, ["x"] * 7)]
+    assert split_change(base, tuned, "paper") == Split(
         became_readable=1, became_unreadable=1, parsing=0, knowledge=1
     )
-    c = change(pairs, "paper")
+    c = change(base, tuned, "paper")
     assert (c.base, c.tuned, c.gained, c.lost) == (2 / 7, 3 / 7, 2, 1)
     assert (c.parse_rate_base, c.parse_rate_tuned) == (4 / 7, 5 / 7)
     assert c.p_value == 1.0
@@ -133,6 +142,11 @@ REFUSALS = [
     ({"benchmark": "other"}, "different benchmark: kormedmcqa in base, other in tuned"),
     ({"config": {"questions_sha256": "x"}}, "different questions: their texts"),
     ({"config": {"fewshot_sha256": "x"}}, "different few-shot examples"),
+    ({"config": {"protocol": "q 2"}}, "different protocol: q 1 in base, q 2 in tuned"),
+    ({"config": {"prompt": "cot"}}, "different prompt: direct in base, cot in tuned"),
+    ({"config": {"scoring": "logits"}}, "different scoring: generate in base, logits in tuned"),
+    ({"config": {"chat_template": True}}, "different chat_template: False in base, True in tuned"),
+    ({"config": {"stops": ["."]}}, "different stops:"),
 ]
 
 
@@ -158,9 +172,190 @@ def test_different_questions_are_named():
 
 
 def test_cautions_name_other_settings():
-    found = compare(evaluation(["A"], ["x"]), evaluation(["A"], ["x"], config={"chat_template": True}))
-    assert found.cautions == ("chat_template: False before, True after",)
-    assert "Caution" in as_markdown(found) and "chat_template" in as_markdown(found)
+    def of(before: dict, after: dict) -> tuple:
+        return compare(*(evaluation(["A"], ["x"], config=c) for c in (before, after))).cautions
+
+    assert of({}, {"prompt": "direct", "scoring": "generate"}) == ()  # what a run does that does not say it
+    assert of({"max_new_tokens": 9}, {}) == ("max_new_tokens: 9 before, 8 after",)
+    assert of({"dtype": "float32"}, {"dtype": "bfloat16"}) == ("dtype: float32 before, bfloat16 after",)
+    assert of({"protocol": None}, {}) == ("protocol: None before, q 1 after",)
+    same = {"do_sample": False}
+    assert of({"generation": same | {"pad": 1}}, {"generation": same | {"pad": 2}}) == (
+        "generation: {'pad': 1} before, {'pad': 2} after",
+    )
+    found = compare(evaluation(["A"], ["x"]), evaluation(["A"], ["x"], config={"backend": "vllm"}))
+    assert "Caution, the runs differ in more than the model: backend: None before" in as_markdown([found])
+
+
+# Several seeds
+
+
+def arm(right: np.ndarray, name: str = "m") -> list[Evaluation]:
+    """One evaluation a seed out of 0/1 (seeds, questions): A is right, B is wrong."""
+    subjects = ["x"] * right.shape[1]
+    runs = [
+        evaluation(["A" if r else "B" for r in row], subjects, f"{name}/seed-{i}")
+        for i, row in enumerate(right)
+    ]
+    return runs
+
+
+def random_arm(seed: int, seeds: int, questions: int, share: float = 0.4) -> np.ndarray:
+    return (np.random.default_rng(seed).random((seeds, questions)) < share).astype(np.int64)
+
+
+@given(st.lists(st.integers(-1, 1), min_size=1, max_size=300))
+@settings(deadline=None)
+def test_sign_flip_of_single_seeds_is_mcnemar(differences):
+    gained, lost = differences.count(1), differences.count(-1)
+    assert sign_flip_p(np.array(differences)) == pytest.approx(mcnemar_p(gained, lost), rel=1e-6)
+
+
+@given(st.lists(st.integers(-6, 6), min_size=2, max_size=10))
+@settings(deadline=None, max_examples=40)
+def test_sign_flip_is_scipys_exact_permutation_test(differences):
+    values = np.array(differences)
+    oracle = permutation_test(
+        (values, np.zeros_like(values)), lambda a, b, axis: (a - b).sum(axis), permutation_type="samples",
+        n_resamples=np.inf, vectorized=True,
+    ).pvalue  # fmt: skip
+    assert sign_flip_p(values) == pytest.approx(min(1.0, oracle))
+
+
+def test_sign_flip_of_many_questions_is_quick_and_not_zero():
+    values = np.random.default_rng(0).integers(-4, 26, 3009)  # 5 by 5 seeds, a whole test set
+    assert 0 < sign_flip_p(values) < 1e-9
+    assert sign_flip_p(np.ones(2000, dtype=int)) == pytest.approx(mcnemar_p(2000, 0), abs=1e-300)
+
+
+def test_pooled_interval_of_single_seeds_is_the_paired_bootstrap():
+    base, tuned = random_arm(1, 1, 400), random_arm(2, 1, 400, 0.5)
+    gained, lost = int((tuned > base).sum()), int((tuned < base).sum())
+    assert pooled_interval(base, tuned) == pytest.approx(bootstrap_interval(400, gained, lost), abs=0.004)
+
+
+def test_copies_of_a_seed_bring_no_precision_and_spread_between_seeds_costs_some():
+    base, tuned = random_arm(1, 1, 300), random_arm(2, 1, 300, 0.5)
+    one = pooled_interval(base, tuned)
+    assert pooled_interval(base, np.repeat(tuned, 5, axis=0)) == pytest.approx(one, abs=0.008)
+    apart = np.vstack([random_arm(3, 1, 300, 0.3), random_arm(4, 1, 300, 0.7)])  # same mean, 40 points apart
+    low, high = pooled_interval(base, apart)
+    assert high - low > 2 * (one[1] - one[0])
+
+
+def simulated(rng: np.random.Generator, seeds: int, shift: float, spread: float) -> np.ndarray:
+    """Answers to 200 questions whose difficulty all seeds share, each seed better or worse by `spread` (logit)."""
+    rows = shift + simulated.difficulty + rng.normal(0, spread, (seeds, 1)) + rng.normal(0, 0.5, (seeds, 200))
+    return (rng.random((seeds, 200)) < 1 / (1 + np.exp(-rows))).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "spread", "least"),
+    [((1, 1), 0.0, 0.92), ((1, 3), 0.0, 0.92), ((2, 2), 0.1, 0.92), ((3, 3), 0.3, 0.90)],
+)
+def test_intervals_cover_the_true_difference(seeds, spread, least):
+    """Of 200 simulated studies, at least so many 95% intervals hold the truth; and they are no wider than sense."""
+    rng = np.random.default_rng(7)
+    logit = rng.normal(0, np.sqrt(1.5**2 + 0.5**2 + spread**2), 1_000_000)
+    truth = (1 / (1 + np.exp(-logit)) - 1 / (1 + np.exp(0.4 - logit))).mean()
+    held, widths = 0, []
+    for study in range(200):
+        simulated.difficulty = rng.normal(0, 1.5, 200)
+        base, tuned = simulated(rng, seeds[0], -0.4, spread), simulated(rng, seeds[1], 0.0, spread)
+        low, high = pooled_interval(base, tuned, seed=study, resamples=600)
+        held += low <= truth <= high
+        widths.append(high - low)
+    assert held / 200 >= least
+    assert np.mean(widths) < 0.27
+
+
+def test_a_pool_is_the_mean_over_seeds():
+    base, tuned = random_arm(1, 2, 50), random_arm(2, 3, 50, 0.6)
+    pooled = compare(arm(base, "b"), arm(tuned, "t"))
+    c = pooled.paper
+    assert (pooled.seeds_base, pooled.seeds_tuned, pooled.n, c.test) == (2, 3, 50, "sign-flip")
+    singles = [compare(b, t).paper for b in arm(base, "b") for t in arm(tuned, "t")]
+    for name in ("base", "tuned", "difference", "gained", "lost", "parse_rate_base", "parse_rate_tuned"):
+        assert getattr(c, name) == pytest.approx(np.mean([getattr(s, name) for s in singles])), name
+    for name in ("parsing", "knowledge", "became_readable", "became_unreadable"):
+        assert getattr(c.split, name) == pytest.approx(np.mean([getattr(s.split, name) for s in singles])), (
+            name
+        )
+    assert (
+        c.split.parsing + c.split.knowledge
+        == pytest.approx(c.difference * 50)
+        == pytest.approx(c.gained - c.lost)
+    )
+    assert c.interval[0] < c.difference < c.interval[1]
+    assert c.interval == pooled_interval(base, tuned)
+    assert "2 seeds" in as_markdown([pooled]) and "sign-flip" in as_markdown([pooled])
+
+
+def test_a_pool_matches_questions_by_subject_and_row_and_names_copies():
+    first, second = arm(random_arm(1, 2, 20), "t")
+    shuffled = Evaluation(second.folder, second.results, second.predictions[::-1])
+    base = arm(random_arm(3, 1, 20), "b")
+    assert compare(base, [first, shuffled]).paper == compare(base, [first, second]).paper
+    twin = Evaluation(Path("t/seed-9"), first.results, first.predictions[::-1])
+    assert compare(base, [first, twin]).cautions == (
+        "t/seed-0 and t/seed-9 gave the same replies: a copy is no further seed",
+    )
+    with pytest.raises(KomepError, match="different shots: 5 in seed-1, 0 in other"):
+        compare([evaluation(["A"], ["x"], "seed-1"), evaluation(["A"], ["x"], "other", shots=0)], base)
+
+
+# Several models
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=25)
+def test_holm_by_hand(p_values):
+    """The k-th smallest of m is multiplied by m - k + 1, never falls below an earlier one, never above 1."""
+    order = np.argsort(p_values, kind="stable")
+    steps = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
+    expected = np.empty(len(p_values))
+    expected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    assert holm(p_values) == pytest.approx(list(expected))
+
+
+def test_an_interval_without_width_is_explained():
+    same, other = evaluation(["A", "B"], ["x", "x"]), evaluation(["A", "A"], ["x", "x"])
+    assert "without width" in as_markdown([compare(same, same)])
+    assert "without width" not in as_markdown([compare(same, other)])
+
+
+def test_several_models_are_each_compared_with_the_base():
+    subjects = ["doctor"] * 40 + ["nurse"] * 40
+    rows = [
+        ["A" if r else "B" for r in random_arm(i, 1, 80, share)[0]]
+        for i, share in enumerate((0.3, 0.6, 0.5, 0.3))
+    ]
+    base, *others = [evaluation(letters, subjects, f"m{i}") for i, letters in enumerate(rows)]
+    found = compare_all(base, others)
+    for comparison, other in zip(found, others, strict=True):
+        alone = compare(base, other)
+        assert alone.paper.p_holm == alone.paper.p_value == comparison.paper.p_value
+        assert comparison.paper.interval == alone.paper.interval
+    for parts in (found, [c.subjects["nurse"] for c in found]):
+        assert [p.robust.p_holm for p in parts] == holm([p.robust.p_value for p in parts])
+    assert found[0].paper.p_holm > found[0].paper.p_value
+    same = compare_all(
+        base, [others[0], Evaluation(Path("elsewhere"), others[0].results, others[0].predictions)]
+    )
+    assert [c.tuned for c in same] == ["m1 (m1)", "m1 (elsewhere)"]
+
+
+def test_forest_rows():
+    found = compare_all(
+        evaluation(["A", "B"], ["x", "y"], "b"), [evaluation(["A", "A"], ["x", "y"], "t" * 99)]
+    )
+    rows = forest_rows(found)
+    assert [r.label for r in rows] == [short("t" * 99), "all questions", "x", "y"]
+    assert rows[1].total and rows[1].changes["paper"] == found[0].paper and rows[3].n == 1
+    assert len(rows[0].label) <= NAME_WIDTH and "…" in rows[0].label and short("a/b") == "a/b"
+
+
+# The command
 
 
 @pytest.fixture()
@@ -198,8 +393,8 @@ def test_command_writes_json_and_markdown(capsys, folders, tmp_path):
     for flag, suffix, form in (("--json", ".json", as_json), ("--markdown", ".md", as_markdown)):
         path = tmp_path / "sub" / f"c{suffix}"
         code, out, _ = run(capsys, *folders, flag, "--output", str(path))
-        assert code == 0 and out == form(expected) == path.read_text(encoding="utf-8")
-    found = json.loads(as_json(expected))
+        assert code == 0 and out == form([expected]) == path.read_text(encoding="utf-8")
+    found = json.loads(as_json([expected]))
     assert found["paper"]["difference"] == pytest.approx(0.2) and found["paper"]["gained"] == 2
     assert found["paper"]["split"] == {
         "became_readable": 1,
@@ -208,7 +403,7 @@ def test_command_writes_json_and_markdown(capsys, folders, tmp_path):
         "knowledge": 1,
     }
     assert set(found["subjects"]) == {"doctor", "nurse"}
-    rows = [line for line in as_markdown(expected).splitlines() if line.startswith("|")]
+    rows = [line for line in as_markdown([expected]).splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows}) == 1 and len(rows) == 2 * (2 + 3)
 
 
@@ -218,6 +413,7 @@ def test_command_refuses(capsys, folders, tmp_path):
         ([base, str(tmp_path / "none")], 1, "results.json: cannot be read"),
         ([base], 2, "Missing argument"),
         ([base, tuned, "--output", "c.txt"], 2, "must end in .md or .json"),
+        ([base, tuned, "--plot", "c.pdf"], 2, "must end in .png or .svg"),
         ([base, tuned, "--json", "--markdown"], 2, "take one of"),
     ):
         found, _, err = run(capsys, *arguments)
@@ -226,6 +422,64 @@ def test_command_refuses(capsys, folders, tmp_path):
     results.write_text(results.read_text().replace('"shots": 5', '"shots": 4'))
     code, _, err = run(capsys, base, tuned)
     assert code == 1 and "different shots: 5" in err
+
+
+def seeds_of(folder: Path, letters: list, count: int) -> str:
+    subjects = ["doctor"] * 5 + ["nurse"] * 5
+    for seed in range(count):
+        run = evaluation(letters[seed:] + letters[:seed], subjects, f"{folder.name}/{seed}")
+        (folder / f"seed-{seed}").mkdir(parents=True)
+        write_evaluation(folder / f"seed-{seed}", run.predictions, run.results)
+    return str(folder)
+
+
+def test_command_takes_several_models_and_folders_of_seeds(capsys, folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    pool = seeds_of(tmp_path / "pool", list("AABACADDAA"), 3)
+    assert [run.folder.name for run in read_arm(Path(pool))] == ["seed-0", "seed-1", "seed-2"]
+    code, out, err = run(capsys, *folders, pool)
+    assert (
+        (code, err) == (0, "")
+        and "2. " in out
+        and "pool (3 seeds)" in out.replace("\n", "")
+        and "Holm" in out
+    )
+    assert max(map(len, out.splitlines())) <= 80 and "…" not in out
+    code, out, _ = run(capsys, *folders, pool, "--json")
+    found = json.loads(out)["comparisons"]
+    assert [c["seeds_tuned"] for c in found] == [1, 3] and found[1]["paper"]["test"] == "sign-flip"
+    code, out, _ = run(capsys, *folders, pool, "--markdown")
+    rows = [line for line in out.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows}) == 1 and len(rows) == 2 * (2 + 2 * 3)
+    (tmp_path / "empty").mkdir()
+    code, _, err = run(capsys, *folders, str(tmp_path / "empty"))
+    assert code == 1 and "results.json: cannot be read" in err
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_plot(capsys, folders, tmp_path, suffix, begins):
+    pool = seeds_of(tmp_path / "모델", list("AABACADDAA"), 2)
+    paths = [tmp_path / f"{name}{suffix}" for name in ("one", "two")]
+    for path in paths:
+        assert run(capsys, *folders, pool, "--json", "--plot", str(path))[0] == 0
+    content, again = (path.read_bytes() for path in paths)
+    assert content.startswith(begins) and content == again
+    assert {p.name for p in tmp_path.iterdir()} == {"base", "tuned", "모델", *(p.name for p in paths)}
+
+
+def test_plot_without_a_korean_font_says_so(capsys, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr("evaluation.forest.CJK_FONTS", ())
+    pool = seeds_of(tmp_path / "모델", list("AABACADDAA"), 2)
+    code, _, err = run(capsys, *folders, pool, "--json", "--plot", str(tmp_path / "f.png"))
+    assert code == 0 and err.count("\n") == 1 and "drawn as boxes" in err
+
+
+def test_help_needs_none_of_the_heavy_libraries():
+    script = "import sys, evaluation.compare; print([m for m in ('numpy', 'scipy', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_module_runs_from_a_clone(folders):

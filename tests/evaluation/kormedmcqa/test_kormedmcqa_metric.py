@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from evaluation.kormedmcqa import app
 from evaluation.kormedmcqa.scoring import score, wilson_interval
+from evaluation.kormedmcqa.tests import test_cases
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "evaluation" / "kormedmcqa"
@@ -59,9 +61,65 @@ def test_options_let_a_reply_state_the_text():
     assert score(["인슐린"], [2], options=options)["accuracy_robust"] == 1
 
 
+def test_macro_is_the_plain_mean_of_subjects():
+    scores = score(["A", "A", "A", "정답은 B이다"], [1, 1, 2, 2], ["x", "x", "x", "y"])
+    assert scores["accuracy"] == 1 / 2
+    assert scores["accuracy_macro"] == pytest.approx((2 / 3 + 0) / 2)
+    assert scores["accuracy_robust_macro"] == pytest.approx((2 / 3 + 1) / 2)
+    assert scores["interval_robust"] == pytest.approx(proportion_confint(3, 4, method="wilson"))
+    for one in (score(["A", "B"], [1, 1]), score(["A", "B"], [1, 1], ["x", "x"]), scores["subjects"]["x"]):
+        assert one["accuracy_macro"] == one["accuracy"]
+        assert one["accuracy_robust_macro"] == one["accuracy_robust"]
+
+
+def test_no_reading_gives_a_letter_beyond_the_options():
+    four = [["가나", "나다", "다라", "라마"]]
+    assert score(["정답: E"], [1], options=four)["parse_rate"] == 0
+    assert score(["정답: E"], [1], options=four)["parse_rate_robust"] == 0
+    assert score(["정답: E"], [1])["parse_rate"] == 1
+
+
+@pytest.mark.parametrize("case", test_cases)
+def test_the_cases_of_the_metrics_folder(case):
+    scores = score(case["predictions"], case["references"], case.get("subjects"), case.get("options"))
+    assert {name: scores[name] for name in case["result"]} == pytest.approx(case["result"])
+
+
+def test_the_page_shows_scores_subjects_and_rows():
+    """The page's tables without gradio; how it looks was checked in a browser."""
+    problem, scores, subjects, rows = app.evaluate_table([*app.EXAMPLES, ["", None, ""]])
+    assert problem == ""
+    assert scores[0] == ["accuracy (6 questions)", "16.7%", "66.7%"]
+    assert [row[0] for row in subjects] == ["doctor", "nurse", "pharm"]
+    assert rows[1][2:] == ["C", "-", "C", "only robust right"]
+    assert rows[5][1] == '{"answer": "<b>D</b>"}'
+
+
+def test_the_page_names_the_bad_row():
+    problem, *tables = app.evaluate_table([["A", "1", ""], ["B", "9", ""]])
+    assert problem.startswith("references[1]") and "'9'" in problem
+    assert tables == [[], [], []]
+    assert "nothing to score" in app.evaluate_table([["", "", ""]])[0]
+
+
+@pytest.mark.parametrize("name", ["choices", "extraction", "phrases", "robust", "scoring"])
+def test_the_scorer_needs_the_standard_library_alone(name):
+    """Its modules load where nothing is installed (`-S` leaves out site-packages)."""
+    command = [sys.executable, "-S", "-c", f"import evaluation.kormedmcqa.{name}"]
+    assert subprocess.run(command, cwd=ROOT, env={}, timeout=60).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((["A", 3], [1, 1]), r"predictions\[1\].*not 3"),
+        ((["A", "B"], [1, "F"]), r"references\[1\].*not 'F'"),
+        ((["A", "B"], [1, 1], ["x", None]), r"subjects\[1\].*not None"),
+        ((["A"], [1], None, [["a"]]), r"options\[0\].*not \['a'\]"),
+        ((["A"], [1], None, ["ABCDE"]), r"options\[0\].*not 'ABCDE'"),
+        ((["A"], [1], None, [list("abcdef")]), r"options\[0\]"),
+        ((["A"], [4], None, [["yes", "no", "maybe"]]), r"references\[0\].*'D' is none of the 3 options"),
+        ((["A", "B"], [1]), r"references\[1\] is missing"),
         ((["A", "B"], [1]), "2 predictions, 1 references"),
         ((["A"], [1], ["x", "y"]), "2 subjects"),
         ((["A"], [1], []), "0 subjects"),
@@ -120,7 +178,8 @@ def card_example() -> str:
 def test_evaluate_load_works_offline_from_a_clone(printed):
     good, added, errors = json.loads(printed[0])
     assert good == score(["정답: B", "정답은 C이다", "③"], [2, 3, 3], ["x", "x", "y"])
-    assert added == {**good, "subjects": {}}
+    micro = {f"{name}_macro": good[name] for name in ("accuracy", "accuracy_robust")}
+    assert added == {**good, **micro, "subjects": {}}
     expected = ("number of predictions (2) and references (1)", "not 7", "not None", "nothing to score")
     for error, part in zip(errors, expected, strict=True):
         assert part in error

@@ -1,0 +1,1 @@
+"""The DAHL score as a metric."""

@@ -1,0 +1,81 @@
+"""Publish an evaluation on its model's page on the Hugging Face Hub.
+
+python -m evaluation.publish results/M --repo-id ORG/MODEL --dry-run
+python -m evaluation.publish results/M --repo-id ORG/MODEL --create-pr
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from komep_dataset.errors import KomepError
+
+if TYPE_CHECKING:
+    from evaluation.publishing import Publication
+
+
+def publish_results(
+    folder: Path,
+    repo_id: str,
+    *,
+    token_env: str | None = None,
+    create_pr: bool = False,
+    dry_run: bool = False,
+) -> Publication:
+    """Publish the evaluation in a folder; see `evaluation.publishing.publish`.
+
+    The predictions are read too: scores that are not those of the predictions beside them are refused.
+    """
+    from evaluation.output import read_evaluation
+    from evaluation.publishing import publish
+
+    results = read_evaluation(Path(folder)).results
+    return publish(results, repo_id, token_env=token_env, create_pr=create_pr, dry_run=dry_run)
+
+
+def report(publication: Publication, repo_id: str, *, dry_run: bool) -> str:
+    """What was done, in words; a dry run's files in full."""
+    if not publication.files:
+        return f"{repo_id} says all of this already; nothing was pushed"
+    if dry_run:
+        note = f"note: {publication.note}\n" if publication.note else ""
+        return note + "\n".join(f"would push {path}:\n{text}" for path, text in publication.files.items())
+    return f"pushed {', '.join(publication.files)}: {publication.url}"
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command(help="Write an evaluation's scores into its model's card and .eval_results/ on the Hub.")
+def command(
+    folder: Annotated[Path, typer.Argument(help="Output folder of evaluation.run.")],
+    repo_id: Annotated[str, typer.Option(help="ORG/MODEL on the Hub; it must exist.")],
+    token_env: Annotated[
+        str | None,
+        typer.Option(help="Environment variable with the token. [default: HF_TOKEN, or the stored login]"),
+    ] = None,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be pushed; push nothing.")
+    ] = False,
+) -> None:
+    done = publish_results(folder, repo_id, token_env=token_env, create_pr=create_pr, dry_run=dry_run)
+    typer.echo(report(done, repo_id, dry_run=dry_run))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; a `KomepError` becomes a message and its exit code."""
+    try:
+        app(args=arguments)
+    except KomepError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
