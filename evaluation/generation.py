@@ -2,8 +2,9 @@
 
 The harness computes the few-shot part anew for every question. Here the tokens that all prompts of a subject
 share are run once; the whole prompt is tokenised first and then cut, since tokenising the two parts apart gives
-other tokens. The layout of a batch is that of ordinary left padding, only that its first columns come from the
-cache, so masks and positions are the model's own business.
+other tokens. Where `shared_prefix.py` knows the model's attention, a batch attends to one copy of the prefix. Elsewhere
+every row has its own, and the layout is that of ordinary left padding, only that its first columns come from the
+cache. In both, masks and positions are the model's own business.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from evaluation.backends.backend import Answer, cut_at_stops
 from evaluation.prompts import common_prefix
+from evaluation.shared_prefix import NAME, attending_to, can_share, rest_cache
 from komep_dataset.errors import KomepError
 
 CACHED_LAYERS = {
@@ -94,6 +96,7 @@ class Generator:
     tokenizer: Any
     reuse_prefix: bool = True
     device: torch.device = field(init=False)
+    share_attention: bool = field(init=False)  # whether a batch attends to one copy of its prefix
     largest: int | None = field(init=False, default=None)  # prompts that fit into memory together, once known
 
     def __post_init__(self) -> None:
@@ -104,6 +107,9 @@ class Generator:
         layer_types = getattr(self.text_config, "layer_types", None) or ()
         plain = set(layer_types) <= CACHED_LAYERS and not getattr(self.model, "_is_stateful", False)
         self.reuse_prefix = self.reuse_prefix and plain
+        self.share_attention = self.reuse_prefix and can_share(self.model)
+        if self.share_attention:
+            self.model.set_attn_implementation(NAME)
 
     @property
     def text_config(self) -> Any:
@@ -201,14 +207,25 @@ class Generator:
     ) -> list[Answer]:
         length = max(map(len, prompts))
         pads = [length - len(prompt) for prompt in prompts]
-        ids = [[self.pad_id] * pad + list(prompt) for pad, prompt in zip(pads, prompts, strict=True)]
-        mask = [[0] * pad + [1] * len(prompt) for pad, prompt in zip(pads, prompts, strict=True)]
+        shared = bool(prefix) and self.share_attention
+        before = prefix[0][0].shape[2] if shared else 0  # columns before the padding
+        rows = list(zip(pads, map(list, prompts), strict=True))
+        ids = [prompt[:before] + [self.pad_id] * pad + prompt[before:] for pad, prompt in rows]
+        mask = [[1] * before + [0] * pad + [1] * (len(prompt) - before) for pad, prompt in rows]
         stop = StopText(self.tokenizer, stops, length, len(prompts))
-        with first_logprobs(self.model, letter_tokens) as logprobs:
+        heads = self.text_config.num_attention_heads if shared else 0
+        with (
+            first_logprobs(self.model, letter_tokens) as logprobs,
+            attending_to(prefix if shared else (), heads),
+        ):
             output = self.model.generate(
                 input_ids=torch.tensor(ids, device=self.device),
                 attention_mask=torch.tensor(mask, device=self.device),
-                past_key_values=shifted_cache(prefix, pads) if prefix else None,
+                past_key_values=rest_cache(prefix)
+                if shared
+                else shifted_cache(prefix, pads)
+                if prefix
+                else None,
                 max_new_tokens=limit,
                 do_sample=False,
                 pad_token_id=self.pad_id,

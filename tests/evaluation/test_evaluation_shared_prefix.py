@@ -1,0 +1,73 @@
+"""Attention over a shared prefix equals ordinary attention; models with another attention are left alone."""
+
+import types
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluation.generation import Generator
+from evaluation.shared_prefix import NAME, attending_to, can_share, shared_prefix_attention
+
+WIDTH = 8
+
+
+@given(
+    rows=st.integers(1, 3), queries=st.integers(1, 5), cached=st.integers(0, 4), prefix=st.integers(1, 9),
+    groups=st.sampled_from([1, 3]), pad=st.integers(0, 4), seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_it_is_the_attention_over_prefix_and_rest(rows, queries, cached, prefix, groups, pad, seed):
+    """Against torch's own attention over one table a row, padding of the first row between prefix and rest."""
+    torch.manual_seed(seed)
+    heads, rest = 2 * groups, cached + queries
+    query = torch.randn(rows, heads, queries, WIDTH) * 3
+    tables = [torch.randn(1, 2, prefix, WIDTH) for _ in range(2)]
+    key, value = (torch.randn(rows, 2, rest, WIDTH) * 3 for _ in range(2))
+    column, row = torch.arange(prefix + rest), prefix + cached + torch.arange(queries)
+    mask = (column <= row[:, None]).expand(rows, 1, queries, prefix + rest).clone()
+    mask[0, :, :, prefix : prefix + pad] = False
+    module = types.SimpleNamespace(layer_idx=0, training=False)
+    with attending_to([tables], heads):
+        ours, _ = shared_prefix_attention(module, query, key, value, mask, scaling=WIDTH**-0.5)
+    whole = [
+        torch.cat([t.expand(rows, -1, -1, -1), own], 2) for t, own in zip(tables, (key, value), strict=True)
+    ]
+    whole = [table.repeat_interleave(groups, 1) for table in whole]
+    expected = torch.nn.functional.scaled_dot_product_attention(query, *whole, attn_mask=mask).transpose(1, 2)
+    real = row - prefix >= pad  # queries that are no padding
+    torch.testing.assert_close(ours[0, real], expected[0, real], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ours[1:], expected[1:], atol=1e-5, rtol=1e-4)
+    assert ours.isfinite().all()
+
+
+def test_it_is_used_where_it_is_known_and_nowhere_else(make_llama, make_tokenizer):
+    from transformers import Gemma2Config, MistralConfig, MistralForCausalLM
+    from transformers.models.gemma2.modeling_gemma2 import Gemma2ForCausalLM
+
+    size = {"vocab_size": 400, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    size |= {"num_key_value_heads": 1, "intermediate_size": 16, "head_dim": 8}
+    llama = Generator(make_llama(), make_tokenizer(bos=True))
+    assert llama.share_attention and llama.model.config._attn_implementation == NAME
+    assert not can_share(Gemma2ForCausalLM(Gemma2Config(**size)))  # windows and capped scores
+    assert not can_share(MistralForCausalLM(MistralConfig(**size, sliding_window=8)))
+    assert can_share(MistralForCausalLM(MistralConfig(**size, sliding_window=None)))
+    eager = make_llama()
+    eager.set_attn_implementation("eager")
+    assert not can_share(eager)
+    assert not Generator(make_llama(), make_tokenizer(bos=True), reuse_prefix=False).share_attention
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_both_ways_give_what_generate_gives(share, make_llama, make_tokenizer):
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    torch.manual_seed(2)
+    shared = torch.randint(3, 400, (30,)).tolist()
+    prompts = [[1, *shared, *torch.randint(3, 400, (n,)).tolist()] for n in (1, 40, 7, 9, 23)]
+    alone = [model.generate(torch.tensor([p]), max_new_tokens=9)[0, len(p) :].tolist() for p in prompts]
+    generator = Generator(model, tokenizer)
+    generator.share_attention = share
+    if not share:
+        model.set_attn_implementation("sdpa")
+    assert generator.generate(prompts, (), 9, 5) == tokenizer.batch_decode(alone, skip_special_tokens=True)
