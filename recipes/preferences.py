@@ -1,6 +1,7 @@
-"""Preference pairs for a recipe: load a release, check it, and leave out what does not fit."""
+"""Preference pairs for a recipe: load a release, check it, leave out what does not fit, cut it into tokens."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
@@ -8,6 +9,7 @@ from datasets.exceptions import DatasetsError
 from transformers import PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
+from komep_dataset.schema import Reason, collapse_blanks
 
 COLUMNS = ("prompt", "chosen", "rejected")
 
@@ -63,42 +65,103 @@ def check_columns(dataset: Dataset, name: str) -> None:
             )
 
 
+def cut(prompt: list[int], conversation: list[int]) -> int:
+    """Where the answer starts in a tokenised conversation: where it parts from its tokenised prompt, as in TRL."""
+    differs = (i for i, (a, b) in enumerate(zip(prompt, conversation, strict=False)) if a != b)
+    return next(differs, min(len(prompt), len(conversation)))
+
+
 def count_tokens(row: dict, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """Tokens of the longer of a pair's two conversations, under the tokenizer's chat template."""
     ids = (tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"] for side in COLUMNS[1:])
     return {"length": max(map(len, ids))}
 
 
-def drop_overlong(
+def fault_of(row: dict) -> tuple[Reason, str] | None:
+    """(reason, detail) of a pair that nothing can be learnt from: an empty text, or two equal answers."""
+    texts = {column: collapse_blanks(text_of(row[column])) for column in COLUMNS}
+    for column, text in texts.items():
+        if not text:
+            return Reason.BAD_VALUE, f"{column} is empty"
+    if texts["chosen"] == texts["rejected"]:
+        return Reason.IDENTICAL_TEXT, "chosen and rejected are the same text"
+    return None
+
+
+def text_of(messages: list[dict] | None) -> str:
+    """All that is said in a list of messages; nothing where there is none."""
+    return " ".join(message["content"] or "" for message in messages or ())
+
+
+def drop_unfit(
     train: Dataset, test: Dataset | None, tokenizer: PreTrainedTokenizerBase, max_length: int | None
 ) -> tuple[Dataset, Dataset | None, list[dict[str, str]]]:
-    """Both splits without the pairs of more than `max_length` tokens, which TRL would cut silently.
+    """Both splits without the pairs that cannot be learnt from, or of more than `max_length` tokens.
+
+    TRL would cut the latter silently.
 
     Returns:
         Train and test split with the column `length` (tokens of the longer side), by which the trainer can
         batch pairs of like length; None for a test split of which nothing is left; a reject row for each pair.
 
     Raises:
-        KomepError: the tokenizer has no chat template, or every train pair is too long.
+        KomepError: no train pair is left.
     """
-    if tokenizer.chat_template is None:
-        raise KomepError(f"{tokenizer.name_or_path}: no chat template; take an instruction-tuned model")
     kept, rejects = [], []
     for split, dataset in (("train", train), ("test", test)):
-        fits, out = split_overlong(dataset, tokenizer, max_length, split) if dataset else (None, [])
-        kept.append(fits or None)
-        rejects += out
+        if dataset is not None:
+            dataset, faulty = split_faulty(dataset, split)
+            dataset, overlong = split_overlong(dataset, tokenizer, max_length, split)
+            rejects += faulty + overlong
+        kept.append(dataset or None)
     if kept[0] is None:
-        raise KomepError(
-            f"all {len(train)} train pairs have more than {max_length} tokens; raise --max_length"
-        )
+        overlong = sum(row["reason"] == "overlong" for row in rejects if row["detail"].startswith("train"))
+        if overlong == len(train):
+            raise KomepError(
+                f"all {len(train)} train pairs have more than {max_length} tokens; raise --max_length"
+            )
+        raise KomepError(f"none of {len(train)} train pairs can be trained on: {count_rejects(rejects)}")
     return *kept, rejects
+
+
+def reject_row(dataset: Dataset, index: int, split: str, reason: str, detail: str) -> dict[str, str]:
+    """A `komep_dataset.schema.Reject` row; `overlong` is the one reason that only recipes have."""
+    key = dataset[index].get("question_id") or f"{split}:{index}"
+    return {"stage": "recipe", "key": key, "reason": reason, "detail": f"{split}: {detail}"}
+
+
+def split_faulty(dataset: Dataset, split: str) -> tuple[Dataset, list[dict[str, str]]]:
+    """(pairs without a fault, a reject row for each other one)."""
+    faults = [fault_of(row) for row in dataset.select_columns(list(COLUMNS))]
+    rejects = [
+        reject_row(dataset, index, split, fault[0].value, fault[1])
+        for index, fault in enumerate(faults)
+        if fault
+    ]
+    if not rejects:
+        return dataset, []
+    return dataset.select([index for index, fault in enumerate(faults) if not fault]), rejects
+
+
+def count_rejects(rejects: list[dict[str, str]]) -> str:
+    """How many pairs were left out for which reason, and the first of each, in one line."""
+    first = {row["reason"]: row["key"] for row in reversed(rejects)}
+    counts = Counter(row["reason"] for row in rejects)
+    return ", ".join(f"{count} {reason} (first: {first[reason]})" for reason, count in counts.items())
+
+
+def describe_pairs(train: Dataset, test: Dataset | None, rejects: list[dict[str, str]]) -> str:
+    """How many pairs are trained on, held out and left out, in one line."""
+    left_out = f"left out: {count_rejects(rejects)}; see rejects.jsonl" if rejects else "none left out"
+    return f"pairs: {len(train)} to train on, {len(test or ())} held out; {left_out}"
 
 
 def split_overlong(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int | None, split: str
 ) -> tuple[Dataset, list[dict[str, str]]]:
     """(pairs that fit, with their `length`; a `komep_dataset.schema.Reject` row for each that does not)."""
+    if not len(dataset):
+        return dataset, []
     dataset = dataset.map(
         count_tokens, fn_kwargs={"tokenizer": tokenizer}, desc=f"Counting tokens of {split}"
     )
@@ -108,12 +171,7 @@ def split_overlong(
     if not overlong:
         return dataset, []
     rejects = [
-        {
-            "stage": "recipe",
-            "key": dataset[i].get("question_id") or f"{split}:{i}",
-            "reason": "overlong",
-            "detail": f"{split}: {lengths[i]} tokens, max_length {max_length}",
-        }
+        reject_row(dataset, i, split, "overlong", f"{lengths[i]} tokens, max_length {max_length}")
         for i in overlong
     ]
     return dataset.select([i for i, length in enumerate(lengths) if length <= limit]), rejects

@@ -26,10 +26,11 @@ SHAPING = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "optim"),
     *("max_steps", "num_train_epochs", "max_length", "beta", "loss_type", "loss_weights", "label_smoothing"),
     *("ld_alpha", "f_divergence_type", "seed", "train_sampling_strategy", "bf16", "fp16"),
+    *("completion_only_loss", "packing"),
 )
 FIGURES = (
-    *("pairs", "loss", "reward_accuracy", "margin", "policy_accuracy", "policy_accuracy_per_token"),
-    *("logps_chosen", "logps_rejected"),
+    *("pairs", "loss", "reward_accuracy", "margin", "gain_accuracy", "policy_accuracy"),
+    *("policy_accuracy_per_token", "logps_chosen", "logps_rejected"),
 )
 # A run may be lengthened when it is resumed; every other change would mix two runs in one model.
 EXTENDABLE = ("max_steps", "num_train_epochs")
@@ -78,9 +79,12 @@ def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, 
 
 
 def describe_settings(
-    method: str, args: TrainingArguments, model_args: ModelConfig, dataset: dict[str, Any]
+    method: str, args: TrainingArguments, model_args: ModelConfig, dataset: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
-    """Everything that shapes the trained model, ready for JSON; equal settings mean the same run."""
+    """Everything that shapes the trained model, ready for JSON; equal settings mean the same run.
+
+    `more`: settings of the recipe's own, by name.
+    """
     lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules") if model_args.use_peft else ()
     values = args.to_dict()
     settings = {
@@ -90,23 +94,28 @@ def describe_settings(
         "dataset": dataset,
         "effective_batch": effective_batch(args),
         **{name: values[name] for name in SHAPING if name in values},
+        **more,
         "use_peft": model_args.use_peft,
         **{name: getattr(model_args, name) for name in lora},
     }
     return json.loads(json.dumps(finite(settings), default=sorted))  # as it reads back from the file
 
 
-def find_checkpoint(folder: Path, wanted: str | None) -> str | None:
-    """Checkpoint to go on from: the one that is wanted, else the last one in the output folder, else None.
+def find_checkpoint(folder: Path, wanted: str | None) -> tuple[str | None, TrainerState]:
+    """Checkpoint to go on from (the one that is wanted, else the last one in the output folder, else None), its state.
 
     Raises:
         KomepError: the one that is wanted is no checkpoint.
     """
-    if wanted is None:
-        return get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    if not (Path(wanted) / "trainer_state.json").is_file():
-        raise KomepError(f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)")
-    return wanted
+    found = wanted
+    if wanted is None and folder.is_dir():
+        found = get_last_checkpoint(str(folder))
+    if found is None:
+        return None, TrainerState()
+    state = Path(found) / "trainer_state.json"
+    if not state.is_file():
+        raise KomepError(f"--resume_from_checkpoint {found}: no checkpoint there (no trainer_state.json)")
+    return found, TrainerState.load_from_json(str(state))
 
 
 def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
@@ -165,8 +174,11 @@ def compare_evaluations(evaluation: dict[str, dict | None]) -> str:
     if not after:
         return "no test split: nothing was evaluated"
     rows = [f"{'held-out pairs: ' + str(after['pairs']):<28}{'before':>10}{'after':>10}"]
-    for name in ("loss", "reward_accuracy", "margin", "policy_accuracy", "policy_accuracy_per_token"):
-        values = (side[name] if side and side[name] is not None else math.nan for side in (before, after))
+    for name in FIGURES[1:-2]:
+        sides = [(side or {}).get(name) for side in (before, after)]
+        if sides == [None, None]:  # the method has no such figure
+            continue
+        values = (math.nan if value is None else value for value in sides)
         rows.append(f"{name:<28}" + "".join(f"{value:>10.4f}" for value in values))
     return "\n".join(rows)
 
@@ -177,15 +189,9 @@ def count_parameters(model: torch.nn.Module, trainable: bool) -> int:
     return sum(getattr(p, "ds_numel", p.numel()) for p in chosen)
 
 
-def share_truncated(dataset: Dataset, max_length: int | None) -> float:
-    """Share of tokenised pairs (prompt_ids, chosen_ids, rejected_ids) that TRL's collator would cut."""
-    if max_length is None:
-        return 0.0
-    prompts, chosen, rejected = (
-        [len(ids) for ids in dataset[name]] for name in ("prompt_ids", "chosen_ids", "rejected_ids")
-    )
-    cut = sum(p + max(c, r) > max_length for p, c, r in zip(prompts, chosen, rejected, strict=True))
-    return cut / len(dataset)
+def share_above_limit(lengths: list[int], limit: int | None) -> float:
+    """Share of lengths above a limit, in tokens; 0 where there is none."""
+    return 0.0 if limit is None else sum(length > limit for length in lengths) / len(lengths)
 
 
 def summarise(
@@ -201,10 +207,10 @@ def summarise(
     """The content of `training_summary.json`.
 
     Args:
-        trainer: after training and its last evaluation.
+        trainer: after training and its last evaluation; one of ours, which tells `lengths` of its data.
         settings: from `describe_settings`.
         loaded: pairs of both splits before any was left out.
-        rejects: those left out because they are too long.
+        rejects: those left out.
         result: metrics that `trainer.train` returned.
         before, after: metrics of the evaluations before and after training, if there is a test split.
         resumed: state of the checkpoint that this run went on from; a new one when there was none.
@@ -232,7 +238,7 @@ def summarise(
         "pairs": pairs,
         "dropped": dict(Counter(row["reason"] for row in rejects)),
         "share_dropped": len(rejects) / loaded,
-        "share_truncated": share_truncated(trainer.train_dataset, args.max_length),
+        "share_truncated": share_above_limit(trainer.lengths(trainer.train_dataset), args.max_length),
         "parameters": count_parameters(model, trainable=False),
         "trainable_parameters": count_parameters(model, trainable=True),
         "tokens_seen": state.num_input_tokens_seen,

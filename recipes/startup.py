@@ -1,6 +1,7 @@
 """How every recipe starts and ends: TRL's own flags with KoMeP's defaults, logging, errors and exit codes."""
 
 import ctypes
+import math
 import os
 import platform
 import sys
@@ -39,6 +40,13 @@ class RecipeArguments(ScriptArguments):
     max_test_pairs: int | None = field(
         default=None,
         metadata={"help": "Evaluate on so many held-out pairs, always the same ones; default: all."},
+    )
+    global_batch_size: int | None = field(
+        default=None,
+        metadata={
+            "help": "Pairs per optimiser step that the run is meant to have. The recipe refuses to start unless "
+            "it is processes x per_device_train_batch_size x gradient_accumulation_steps; default: not checked."
+        },
     )
 
 
@@ -142,7 +150,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def set_up_logging(args: TrainingArguments) -> None:
-    """Progress bars with rate and time left on a terminal, none elsewhere; the log lines stay."""
+    """Progress bars with rate and time left on a terminal, none elsewhere; the lines of `log_lines.py` on both."""
     if sys.stderr.isatty():
         return
     args.disable_tqdm = True
@@ -167,10 +175,12 @@ def prepare_cpu() -> None:
         mallopt(parameter, value)
 
 
-def check_launch(args: TrainingArguments) -> None:
-    """Raise `KomepError` when a launcher started several processes and each of them believes it is alone.
+def check_launch(script_args: RecipeArguments, args: TrainingArguments) -> None:
+    """Raise `KomepError` for a launch that would not be the run that is meant.
 
-    Every process would train on all of the data, and they would overwrite each other's output.
+    Several processes that each believe to be alone would train on all of the data and overwrite each other's output;
+    with a batch of another size than the stated one every learning rate means something else; a token on the command
+    line can be read by every user of the machine, and would be saved with the arguments.
     """
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if launched != args.world_size:
@@ -178,3 +188,13 @@ def check_launch(args: TrainingArguments) -> None:
             f"{launched} processes were launched and do not see each other (world size {args.world_size}); "
             "on a machine without GPUs leave --use_cpu true"
         )
+    sizes = (args.world_size, args.per_device_train_batch_size, args.gradient_accumulation_steps)
+    stated = script_args.global_batch_size
+    if stated is not None and stated != math.prod(sizes):
+        raise KomepError(
+            f"--global_batch_size {stated}, and {sizes[0]} processes x {sizes[1]} pairs x {sizes[2]} accumulated = "
+            f"{math.prod(sizes)}; change --gradient_accumulation_steps, or the number of processes",
+            exit_code=2,
+        )
+    if args.hub_token is not None:
+        raise KomepError("--hub_token would be saved with the arguments; give it as HF_TOKEN, or log in", 2)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from zlib import crc32
 
@@ -31,6 +32,73 @@ WORDS = [
     "of",
     "treats",
 ]
+
+# Flags of a tiny run, the same for every method.
+TINY = {
+    "max_length": 64,
+    "learning_rate": 1e-3,
+    "per_device_train_batch_size": 4,
+    "per_device_eval_batch_size": 2,
+    "gradient_accumulation_steps": 2,
+    "activation_checkpointing": "false",
+    "bf16": "false",
+    "dataloader_pin_memory": "false",
+    "save_strategy": "no",
+    "logging_steps": 1,
+    "report_to": "none",
+    "lr_scheduler_type": "constant",
+}
+METHODS = ("dpo", "orpo", "sft")
+
+
+def flags(model: Path, release: Path, output: Path, **changes) -> list[str]:
+    """Command line of a tiny run."""
+    settings = {"model_name_or_path": model, "dataset_name": release, "output_dir": output, **TINY, **changes}
+    return [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+
+
+def train(method: str, arguments: list[str]) -> int:
+    """Run a recipe in this process, as its `__main__` does; returns the exit code."""
+    from startup import RecipeParser, run
+
+    recipe, argv = import_module(method), sys.argv[:]
+    sys.argv[1:] = arguments
+    try:
+        return run(recipe.main, RecipeParser(recipe.ARGUMENTS))
+    finally:
+        sys.argv[:] = argv
+
+
+def read(output: Path, name: str = "training_summary.json") -> dict:
+    """A JSON file of a run, which may hold no NaN."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads((output / name).read_text("utf-8"), parse_constant=refuse)
+
+
+def weights(folder: Path) -> dict:
+    """Name -> parameter of a saved model."""
+    from transformers import AutoModelForCausalLM
+
+    return dict(AutoModelForCausalLM.from_pretrained(folder).named_parameters())
+
+
+def forward(folder: Path, conversation: list[dict], prompt: list[dict]) -> tuple:
+    """(log-probabilities of all tokens but the first [tokens - 1], index of the answer's first one) of a saved model."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModelForCausalLM.from_pretrained(folder).eval(),
+    )
+    ids = tokenizer.apply_chat_template(conversation)["input_ids"]
+    start = len(tokenizer.apply_chat_template(prompt, add_generation_prompt=True)["input_ids"])
+    with torch.no_grad():
+        logps = model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    return logps[range(len(ids) - 1), ids[1:]], start - 1
 
 
 def messages(role: str, text: str) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """Every YAML of the recipes and of Accelerate goes through its real parser, and its header is true."""
 
+import math
 import re
 from importlib import import_module
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import RECIPES
+from memory import SHAPES, estimate
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
+from accelerate.commands import launch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 from startup import RecipeParser
@@ -19,6 +22,7 @@ from komep_dataset.errors import KomepError
 ROOT = RECIPES.parent
 RUNS = sorted(RECIPES.rglob("*.yaml"))
 LAUNCHES = sorted((ROOT / "accelerate_configs").glob("*.yaml"))
+BIG = [run for run in RUNS if run.parent.name in SHAPES]
 
 
 def name(path: Path) -> str:
@@ -30,6 +34,12 @@ def parser_of(run: Path) -> RecipeParser:
     return RecipeParser(import_module(run.stem.split("-")[0]).ARGUMENTS)
 
 
+def values_of(run: Path, *more: str) -> dict:
+    """What the recipe gets of a run's file and further flags, all dataclasses in one."""
+    parsed = parser_of(run).parse_args_and_config(["--config", str(run), "--use_cpu", *more])
+    return {key: value for part in parsed for key, value in vars(part).items()}
+
+
 def header(path: Path) -> str:
     lines = path.read_text("utf-8").splitlines()
     comments = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
@@ -38,13 +48,16 @@ def header(path: Path) -> str:
 
 def test_configs_are_found():
     assert "recipes/smollm2-135m/dpo.yaml" in map(name, RUNS)
-    assert {"cpu.yaml", "cpu_zero3.yaml", "ddp.yaml", "zero3.yaml"} <= {path.name for path in LAUNCHES}
+    methods = {f"{method}{kind}.yaml" for method in ("dpo", "orpo", "sft") for kind in ("", "-lora")}
+    for model in SHAPES:
+        assert {run.name for run in RUNS if run.parent.name == model} == methods
+    topologies = "cpu cpu_zero2 cpu_zero3 ddp zero1 zero2 zero3 zero3_offload fsdp2 multi_node"
+    assert {path.stem for path in LAUNCHES} == set(topologies.split())
 
 
 @pytest.mark.parametrize("path", RUNS, ids=name)
-def test_run_is_parsed(path, tmp_path):
-    parsed = parser_of(path).parse_args_and_config(["--config", str(path), "--use_cpu"])
-    values = {key: value for part in parsed for key, value in vars(part).items()}
+def test_run_is_parsed(path):
+    values = values_of(path)
     for key, value in yaml.safe_load(path.read_text("utf-8")).items():
         assert values[key] == value or str(values[key]) == str(value) or values[key] == [], key
     assert values["trust_remote_code"] is False
@@ -55,6 +68,113 @@ def test_run_has_its_sections_and_reasons(path):
     text = path.read_text("utf-8")
     assert re.findall(r"^# (Model|Data|Trainer)$", text, re.MULTILINE) == ["Model", "Data", "Trainer"]
     assert re.search(r"Memory: +[\d.]+ GiB", header(path)) and "Hardware:" in header(path)
+
+
+@pytest.mark.parametrize("path", BIG, ids=name)
+def test_values_say_why(path):
+    """Each value but the obvious ones has its reason or its source beside it."""
+    obvious = {"use_peft", "output_dir", "bf16", "seed", "save_total_limit", "per_device_eval_batch_size"}
+    lines = [line for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if " # " not in line and line.split(":")[0] not in obvious] == []
+    assert max(map(len, path.read_text("utf-8").splitlines())) <= 124
+
+
+def launch_words(path: Path) -> list[str]:
+    """The words of the launch command in a header, without the options that follow a full stop."""
+    text = header(path)
+    command = text[text.index("accelerate launch") :]
+    return re.split(r"\s+(?:Before|Hardware|Under|On CPUs):?\s", command)[0].split()
+
+
+def pairs_a_step(words: list[str]) -> tuple[int, dict]:
+    """(processes x batch x accumulation, the run's values) of a launch command."""
+    recipe = next(i for i, word in enumerate(words) if word.endswith(".py"))
+    launcher = words[2:recipe]
+    config = load_config_from_file(str(ROOT / launcher[launcher.index("--config_file") + 1]))
+    processes = config.num_processes
+    if "--num_processes" in launcher:
+        processes = int(launcher[launcher.index("--num_processes") + 1])
+    run, more = ROOT / words[words.index("--config") + 1], words[words.index("--config") + 2 :]
+    values = values_of(run, *more)
+    return processes * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"], values
+
+
+@pytest.mark.parametrize("path", RUNS + LAUNCHES, ids=name)
+def test_launch_command_gives_the_stated_batch(path):
+    stated, values = pairs_a_step(launch_words(path))
+    if path in BIG:
+        assert values["global_batch_size"] is not None
+    assert values["global_batch_size"] in (stated, None)
+
+
+@pytest.mark.parametrize("path", [run for run in BIG if run.stem.endswith("-lora")], ids=name)
+def test_lora_fits_one_gpu_as_its_header_says(path, monkeypatch):
+    """`--num_processes 1` before the recipe is a launch of one process, and the accumulation named keeps the batch."""
+    said = re.search(
+        r"One GPU: (--num_processes 1) before (\S+) and (--gradient_accumulation_steps \d+)", header(path)
+    )
+    words, launched = launch_words(path), []
+    recipe = words.index(said[2])
+    words = [*words[:recipe], *said[1].split(), *words[recipe:], *said[3].split()]
+    stated, values = pairs_a_step(words)
+    assert stated == values["global_batch_size"]
+    monkeypatch.setattr(launch, "multi_gpu_launcher", launched.append)
+    launch.launch_command(launch_command_parser().parse_args(words[2:]))
+    assert [args.num_processes for args in launched] == [1]
+
+
+def test_another_batch_is_noticed():
+    """The check above is alive: a launch on half of the processes has half of the batch."""
+    words = launch_words(RECIPES / "qwen3-8b" / "dpo.yaml")
+    stated, values = pairs_a_step([*words[:2], "--num_processes", "4", *words[2:]])
+    assert (stated, values["global_batch_size"]) == (32, 64)
+
+
+def estimated(path: Path) -> int:
+    """GiB a GPU of a run by the formula, rounded up."""
+    values, shape = values_of(path), SHAPES[path.parent.name]
+    rank = values["lora_r"] if values["use_peft"] else None
+    method, batch = path.stem.split("-")[0], values["per_device_train_batch_size"]
+    return math.ceil(estimate(shape, method, 8, batch, values["max_length"], rank))
+
+
+@pytest.mark.parametrize("path", BIG, ids=name)
+def test_memory_is_what_the_formula_gives(path):
+    said = re.search(r"Memory: +(\d+) GiB on each GPU, estimated", header(path))
+    assert int(said[1]) == estimated(path)
+    card = int(re.search(r"8 GPUs of (\d+) GB", header(path))[1])
+    assert (
+        int(said[1]) * 2**30 < 0.95 * card * 1e9 + 2 * 2**30
+    )  # a card of 80 GB has 79.6 GiB, one of 40 GB 39.4
+
+
+def test_memory_table_is_what_the_formula_gives():
+    table = re.findall(
+        r"^\| ([\w.-]+) \| (\d[^|]+)\|(.*)\|$", (ROOT / "docs" / "memory.md").read_text("utf-8"), re.M
+    )
+    assert [row[0] for row in table] == list(SHAPES)
+    for model, parameters, rest in table:
+        shape, cells = SHAPES[model], [cell.strip() for cell in rest.split("|")]
+        assert float(parameters) == pytest.approx(shape.parameters / 1e9, abs=0.01)
+        assert float(cells[0]) == pytest.approx(shape.adapters(16) / 1e6, abs=0.1)
+        for method, full, adapters in zip(("dpo", "orpo", "sft"), cells[1:4], cells[4:7], strict=True):
+            batch = 4 if method == "orpo" else 8
+            expected = [math.ceil(estimate(shape, method, gpus, batch, 1024)) for gpus in (4, 8, 16)]
+            assert [int(cell) for cell in full.split("/")] == expected, (model, method)
+            assert int(adapters) == math.ceil(estimate(shape, method, 8, 4, 1024, 16)), (model, method)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        ("llama-3.1-8b-instruct", 8_030_261_248),
+        ("gemma-2-9b-it", 9_241_705_984),
+        ("qwen2-7b-instruct", 7_615_616_512),
+    ],
+)
+def test_parameters_are_counted(model, parameters):
+    """Against the counts that the models' own pages state."""
+    assert SHAPES[model].parameters == pytest.approx(parameters, rel=1e-3)
 
 
 @pytest.mark.parametrize("path", RUNS, ids=name)
@@ -72,8 +192,17 @@ def test_misspelt_key_is_refused(path, tmp_path):
 def test_accelerate_config_is_loaded(path):
     config = load_config_from_file(str(path))  # refuses unknown keys
     known = {action.dest for action in launch_command_parser()._actions}
-    assert set(config.deepspeed_config or ()) <= known  # which the loader does not look into
+    nested = [*(config.deepspeed_config or ()), *(config.fsdp_config or ())]
+    assert set(nested) <= known  # which the loader does not look into
     assert config.num_processes >= 1 and "Hardware:" in header(path)
+
+
+def test_models_need_no_remote_code():
+    """Their architectures are in transformers. EXAONE-3.5's is not, which is why Kanana is the Korean model here."""
+    from transformers import CONFIG_MAPPING
+
+    assert {"llama", "gemma2", "qwen2", "qwen3"} <= set(CONFIG_MAPPING.keys())
+    assert "exaone" not in set(CONFIG_MAPPING.keys())  # when this fails, EXAONE-3.5-7.8B can have configs
 
 
 def test_accelerate_config_with_an_unknown_key_is_refused(tmp_path):
@@ -89,7 +218,7 @@ def test_accelerate_config_with_an_unknown_key_is_refused(tmp_path):
 def test_header_commands_name_files_that_exist(path):
     text = header(path)
     assert "accelerate launch" in text and "--config_file accelerate_configs/" in text
-    named = re.findall(r"(?:recipes|accelerate_configs)/[\w./-]+\.(?:py|yaml)", text)
+    named = re.findall(r"(?:tests/)?(?:recipes|accelerate_configs)/[\w./-]+\.(?:py|yaml)", text)
     assert name(path) in named
     assert [file for file in named if not (ROOT / file).is_file()] == []
 

@@ -8,72 +8,37 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import RECIPES, pair, write_release
+from conftest import RECIPES, pair, read, weights, write_release
+from conftest import flags as tiny_flags
+from conftest import train as train_by
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from dpo import ARGUMENTS, main  # noqa: E402
-from pair_metrics import PairwiseDPOTrainer  # noqa: E402
-from startup import RecipeParser, run  # noqa: E402
+from dpo_trainer import PairwiseDPOTrainer  # noqa: E402
+from startup import RecipeParser  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from komep_dataset.errors import KomepError  # noqa: E402
 
 ROOT = RECIPES.parent
 BETA = 0.5
-TINY = {
-    "max_length": 64,
-    "beta": BETA,
-    "learning_rate": 1e-3,
-    "per_device_train_batch_size": 4,
-    "per_device_eval_batch_size": 2,
-    "gradient_accumulation_steps": 2,
-    "activation_checkpointing": "false",
-    "bf16": "false",
-    "dataloader_pin_memory": "false",
-    "save_strategy": "no",
-    "logging_steps": 1,
-    "report_to": "none",
-    "lr_scheduler_type": "constant",
-}
 
 
 def flags(model: Path, release: Path, output: Path, **changes) -> list[str]:
-    """Command line of a tiny run."""
-    settings = {"model_name_or_path": model, "dataset_name": release, "output_dir": output, **TINY, **changes}
-    return [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+    return tiny_flags(model, release, output, **{"beta": BETA, **changes})
 
 
 def train(arguments: list[str]) -> int:
-    """Run the recipe in this process, as its `__main__` does."""
-    sys.argv[1:] = arguments
-    return run(main, RecipeParser(ARGUMENTS))
-
-
-def read(output: Path, name: str = "training_summary.json") -> dict:
-    def refuse(constant):
-        raise AssertionError(f"{constant} is not JSON")
-
-    return json.loads((output / name).read_text("utf-8"), parse_constant=refuse)
-
-
-def weights(folder: Path) -> dict[str, "torch.Tensor"]:
-    return dict(AutoModelForCausalLM.from_pretrained(folder).named_parameters())
-
-
-@pytest.fixture(autouse=True)
-def keep_argv(monkeypatch):
-    monkeypatch.setattr(sys, "argv", sys.argv[:])
+    return train_by("dpo", arguments)
 
 
 @pytest.fixture(scope="module")
 def trained(tiny_model, release, tmp_path_factory) -> Path:
     """Output of two steps, with a checkpoint after each."""
     output = tmp_path_factory.mktemp("dpo") / "out"
-    argv = sys.argv[:]
     assert train(flags(tiny_model, release, output, max_steps=2, save_strategy="steps", save_steps=1)) == 0
-    sys.argv[:] = argv
     return output
 
 
@@ -148,6 +113,7 @@ def test_evaluation_agrees_with_plain_forward_passes(tiny_model, trained):
     assert after["margin"] > 0.01  # two steps teach something
     assert after["reward_accuracy"] == sum(gain > 0 for gain in gains) / 5
     for figures, found in ((before, reference), (after, policy)):
+        assert figures["gain_accuracy"] == figures["reward_accuracy"]
         assert figures["policy_accuracy"] == sum(c > r for (c, _), (r, _) in found) / 5
         assert figures["policy_accuracy_per_token"] == sum(c / n > r / m for (c, n), (r, m) in found) / 5
         assert figures["logps_chosen"] == pytest.approx(sum(c for (c, _), _ in found) / 5, abs=1e-3)

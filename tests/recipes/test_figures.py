@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from pair_metrics import preference_figures, share_above
+from pair_metrics import PairFigures, preference_figures, share_above
 from preferences import draw
-from run_record import check_same_run, compare_evaluations, share_truncated, write_json
+from run_record import check_same_run, compare_evaluations, share_above_limit, write_json
 
 from komep_dataset.errors import KomepError
 
@@ -19,9 +19,10 @@ def test_figures_by_hand():
     # chosen, rejected, both under the reference; the second pair is preferred by length alone
     sums = np.array([[-10.0, -12.0, -11.0, -12.0], [-20.0, -30.0, -19.0, -30.0], [-9.0, -8.0, -9.0, -8.0]])
     tokens = np.array([[5, 4], [5, 10], [3, 2]])
-    figures = preference_figures(sums, tokens, beta=0.1)
+    figures = preference_figures(sums[:, :2], sums[:, 2:], tokens, "gain", beta=0.1)
     assert figures["pairs"] == 3
     assert figures["reward_accuracy"] == pytest.approx((1 + 0 + 0.5) / 3)  # gains 1, -1 and 0: a tie
+    assert figures["gain_accuracy"] == figures["reward_accuracy"]
     assert figures["margin"] == pytest.approx(0.1 * (1 - 1 + 0) / 3)
     assert figures["policy_accuracy"] == pytest.approx(2 / 3)
     assert figures["policy_accuracy_per_token"] == pytest.approx(2 / 3)  # -2 > -3, -4 < -3, -3 > -4
@@ -49,15 +50,37 @@ def test_json_never_holds_nan(tmp_path):
     assert "한글" in text and [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
-def test_share_truncated_counts_the_longer_side():
-    from datasets import Dataset
+def test_rewards_of_the_other_methods():
+    policy, tokens = np.array([[-10.0, -12.0], [-20.0, -30.0]]), np.array([[5, 4], [5, 10]])
+    odds = preference_figures(policy, None, tokens, "odds", beta=0.5)
+    p = np.exp(policy / tokens)
+    ratio = np.log(p[:, 0] / (1 - p[:, 0])) - np.log(p[:, 1] / (1 - p[:, 1]))
+    assert odds["margin"] == pytest.approx(0.5 * ratio.mean())
+    assert odds["reward_accuracy"] == odds["policy_accuracy_per_token"] == 0.5  # -2 > -3, -4 < -3
+    assert odds["gain_accuracy"] is None  # nothing is known of the base model
+    plain = preference_figures(policy, policy - [1.0, 0.0], tokens, None, None)
+    assert plain["reward_accuracy"] is None and plain["margin"] is None and plain["gain_accuracy"] == 1.0
 
-    rows = Dataset.from_dict(
-        {"prompt_ids": [[1] * 4, [1] * 4], "chosen_ids": [[2] * 4, [2]], "rejected_ids": [[3], [3] * 5]}
-    )
-    assert share_truncated(rows, 8) == 0.5  # 8 and 9 tokens
-    assert share_truncated(rows, 9) == 0.0 and share_truncated(rows, 7) == 1.0
-    assert share_truncated(rows, None) == 0.0
+
+def test_base_figures_are_kept_for_a_resumed_run(tmp_path):
+    from transformers import EvalPrediction
+
+    tokens, base = np.array([[5, 4], [5, 10]]), np.array([[-10.0, -12.0], [-20.0, -30.0]])
+    first = PairFigures("odds", 0.1, tmp_path, None)
+    assert first(EvalPrediction(base, tokens))["gain_accuracy"] == 0.5
+    later = base + np.array([[1.0, 0.0], [-1.0, 0.0]])
+    resumed = PairFigures("odds", 0.1, tmp_path, str(tmp_path / "checkpoint-1"))
+    assert resumed(EvalPrediction(later, tokens))["gain_accuracy"] == 0.5  # one gained, one lost
+    assert resumed(EvalPrediction(base + np.array([1.0, 0.0]), tokens))["gain_accuracy"] == 1.0
+    assert "gain_accuracy" not in resumed(EvalPrediction(later, tokens + 1))  # other pairs, or another order
+    elsewhere = PairFigures("odds", 0.1, tmp_path, str(tmp_path / "lost" / "checkpoint-1"))
+    assert "gain_accuracy" not in elsewhere(EvalPrediction(later, tokens))  # not taken for the base model
+
+
+def test_share_above_limit():
+    assert share_above_limit([8, 9], 8) == 0.5
+    assert share_above_limit([8, 9], 9) == 0.0 and share_above_limit([8, 9], 7) == 1.0
+    assert share_above_limit([8, 9], None) == 0.0
 
 
 def test_draw_is_seeded_and_never_repeats():
@@ -91,4 +114,5 @@ def test_table_before_and_after():
     table = compare_evaluations({"before": before, "after": {**before, "loss": 0.5}}).splitlines()
     assert table[0].split() == ["held-out", "pairs:", "3", "before", "after"]
     assert table[1].split() == ["loss", "nan", "0.5000"]
+    assert not any(line.startswith("gain_accuracy") for line in table)  # neither side has it
     assert compare_evaluations({"before": None, "after": None}) == "no test split: nothing was evaluated"

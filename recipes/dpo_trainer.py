@@ -1,0 +1,59 @@
+"""TRL's `DPOTrainer` with an evaluation that keeps each pair's log-probabilities."""
+
+import torch
+from datasets import Dataset
+from datasets.fingerprint import Hasher
+from safeguards import GuardedTrainer
+from trl import DPOTrainer
+
+
+class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
+    """`DPOTrainer` whose evaluation yields log-probabilities per pair instead of none.
+
+    `compute_metrics` gets predictions [pairs, 4] (chosen, rejected, reference chosen, reference rejected; sums
+    over the answer's tokens, in nats) and labels [pairs, 2] (tokens of chosen and of rejected). The trainer
+    gathers them over all processes, without the duplicates that fill the last batch.
+    """
+
+    chosen_columns = ("prompt_ids", "chosen_ids")
+
+    def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
+        """TRL's, with a fingerprint that a second run meets again, so that it finds the cached reference.
+
+        TRL's own covers the trainer, output folder included, and is another one in every run.
+        """
+        prepared = super()._prepare_dataset(dataset, processing_class, args, dataset_name)
+        cut = (args.max_length, args.truncation_mode)
+        prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, cut))
+        return prepared
+
+    def _set_signature_columns_if_needed(self):
+        super()._set_signature_columns_if_needed()  # without the lengths TRL cannot group pairs by length
+        self._signature_columns = [*{*self._signature_columns, self.args.length_column_name}]
+
+    def chosen_rows(self, inputs):
+        pairs = len(inputs["input_ids"]) // 2  # the rejected answers are the second half
+        return inputs["input_ids"][:pairs], inputs["attention_mask"][:pairs]
+
+    def lengths(self, dataset: Dataset) -> list[int]:
+        prompts, chosen, rejected = (
+            [len(ids) for ids in dataset[name]] for name in ("prompt_ids", "chosen_ids", "rejected_ids")
+        )
+        return [p + max(c, r) for p, c, r in zip(prompts, chosen, rejected, strict=True)]
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        inputs = self._prepare_inputs(inputs)
+        passes = []  # log-probabilities [2 * batch, tokens] of the policy, then of the reference if it is run
+        modules = [self.model] if self.ref_model is None else [self.model, self.ref_model]
+        hooks = [m.register_forward_hook(lambda _, __, out: passes.append(out.log_probs)) for m in modules]
+        try:
+            loss, _, _ = super().prediction_step(model, inputs, True, ignore_keys)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        answer = inputs["completion_mask"][:, 1:]
+        sums = [p[:, -answer.size(1) :].float().sum(1).chunk(2) for p in passes]
+        if self.precompute_ref_logps:
+            sums.append((inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]))
+        policy, reference = sums
+        return loss, torch.stack([*policy, *reference], dim=1), torch.stack(answer.sum(1).chunk(2), dim=1)

@@ -1,0 +1,150 @@
+"""How long the pairs of a release are under a model's tokenizer and chat template: what `max_length` to train with.
+
+    python recipes/lengths.py --model_name_or_path models/smollm2-135m --dataset_name komep --dataset_config en
+    python recipes/lengths.py --model_name_or_path Qwen/Qwen2-7B-Instruct --output lengths.json
+
+Recipes leave out the pairs whose longer conversation (`pair`) has more tokens than `max_length`; the second table says
+what share that is. Lengths are also the first thing that a model can learn from pairs instead of content: the third
+table says how much longer the chosen answers are.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from preferences import cut, fault_of, load_preferences
+from rich.console import Console
+from rich.table import Table
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from komep_dataset.errors import KomepError
+
+COLUMNS = ("prompt", "chosen", "rejected", "pair")
+LIMITS = (256, 512, 1024, 2048, 4096)
+
+
+def measure(row: dict, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int, int]:
+    """Tokens of prompt, chosen answer, rejected answer, and of the longer of the two conversations."""
+    prompt = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]
+    sides = [tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"] for side in COLUMNS[1:3]]
+    start = min(cut(prompt, ids) for ids in sides)
+    return start, *(len(ids) - start for ids in sides), max(map(len, sides))
+
+
+def summarise(lengths: np.ndarray, limits: tuple[int, ...] = LIMITS) -> dict[str, Any]:
+    """Figures of one split.
+
+    Args:
+        lengths: [pairs, 4], tokens in the order of `COLUMNS`; at least one pair.
+        limits: lengths to count the longer pairs of.
+
+    Returns:
+        `pairs`; `tokens`, per column `min`, `median`, `p95`, `max` and `total`; `share_over`, per limit the share of
+        pairs with more tokens (0 to 1); `chosen_to_rejected`, the ratio of their lengths: that of the totals, the
+        median over pairs, and the share of pairs whose chosen answer is the longer one.
+    """
+    tokens = {
+        name: {
+            "min": int(column.min()),
+            "median": float(np.median(column)),
+            "p95": float(np.percentile(column, 95)),
+            "max": int(column.max()),
+            "total": int(column.sum()),
+        }
+        for name, column in zip(COLUMNS, lengths.T, strict=True)
+    }
+    _, chosen, rejected, pair = lengths.T
+    return {
+        "pairs": len(lengths),
+        "tokens": tokens,
+        "share_over": {str(limit): float(np.mean(pair > limit)) for limit in limits},
+        "chosen_to_rejected": {
+            "total": float(chosen.sum() / rejected.sum()),
+            "median": float(np.median(chosen / rejected)),
+            "share_chosen_longer": float(np.mean(chosen > rejected)),
+        },
+    }
+
+
+def make_report(
+    model: str, revision: str | None, dataset: str, config: str | None, splits: tuple[str, str]
+) -> dict[str, Any]:
+    """`summarise` of each split of a release; pairs that no recipe trains on are counted and left out.
+
+    Raises:
+        KomepError: dataset or tokenizer cannot be read, or the tokenizer has no chat template.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+    except (OSError, ValueError) as error:
+        raise KomepError(f"model {model!r}: no tokenizer ({' '.join(str(error).split()):.300})") from error
+    if tokenizer.chat_template is None:
+        raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
+    report = {"model": model, "revision": revision, "dataset": dataset, "config": config, "splits": {}}
+    for name, rows in zip(splits, load_preferences(dataset, config, splits), strict=True):
+        fit = [row for row in rows or () if fault_of(row) is None]
+        if fit:
+            lengths = np.array([measure(row, tokenizer) for row in fit])
+            report["splits"][name] = {**summarise(lengths), "faulty": len(rows) - len(fit)}
+    if not report["splits"]:
+        raise KomepError(f"dataset {dataset!r}, config {config!r}: no pair to measure")
+    return report
+
+
+def tables(report: dict[str, Any]) -> list[Table]:
+    """The report as three tables: tokens, share over each limit, chosen against rejected."""
+    tokens = Table("split", "column", *("min", "median", "95%", "max"), title="tokens")
+    over = Table("split", "pairs", "faulty", *(f"> {limit}" for limit in LIMITS), title="share of pairs")
+    ratio = Table("split", "total", "median", "chosen longer", title="chosen / rejected, in tokens")
+    for split, figures in report["splits"].items():
+        for name, column in figures["tokens"].items():
+            tokens.add_row(split, name, *(f"{column[key]:,.0f}" for key in ("min", "median", "p95", "max")))
+        shares = (f"{share:.1%}" for share in figures["share_over"].values())
+        over.add_row(split, str(figures["pairs"]), str(figures["faulty"]), *shares)
+        side = figures["chosen_to_rejected"]
+        ratio.add_row(
+            split, f"{side['total']:.2f}", f"{side['median']:.2f}", f"{side['share_chosen_longer']:.1%}"
+        )
+    for table in (tokens, over, ratio):
+        for column in table.columns[2 if table is tokens else 1 :]:
+            column.justify = "right"
+    return [tokens, over, ratio]
+
+
+def main(words: list[str] | None = None) -> int:
+    """Parse, measure, print, and write the JSON if it is wanted; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--model_name_or_path", required=True, help="folder or Hub name of the model")
+    parser.add_argument("--model_revision", help="branch, tag or commit of it")
+    parser.add_argument("--dataset_name", default="komep", help="folder or Hub name of the release")
+    parser.add_argument("--dataset_config", default="ko", help="ko or en")
+    parser.add_argument("--dataset_train_split", default="train")
+    parser.add_argument("--dataset_test_split", default="test")
+    parser.add_argument("--output", type=Path, help="JSON file to write as well")
+    args = parser.parse_args(words)
+    splits = (args.dataset_train_split, args.dataset_test_split)
+    try:
+        report = make_report(
+            args.model_name_or_path, args.model_revision, args.dataset_name, args.dataset_config, splits
+        )
+        if args.output is not None:
+            args.output.parent.mkdir(parents=True, exist_ok=True)
+            args.output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except KomepError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"error: {args.output}: cannot be written ({error.strerror})", file=sys.stderr)
+        return 1
+    console = Console()
+    console.print(f"{report['dataset']} ({report['config']}) under {report['model']}")
+    for table in tables(report):
+        console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What a run leaves for people to look at, beside its model: curves, a model card, and both on the Hub if wanted."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from curves import CURVES, draw_curves
+from model_card import CARD, public_command, render_card, write_card
+from transformers import Trainer
+
+from komep_dataset.errors import KomepError
+
+
+def with_start(history: list[dict], before: dict[str, Any] | None) -> list[dict]:
+    """Log entries of a run, with the figures of the untrained model at step 0 where no entry has them."""
+    if not before or any("eval_loss" in entry and entry["step"] == 0 for entry in history):
+        return history
+    return [{"step": 0, **{f"eval_{name}": value for name, value in before.items()}}, *history]
+
+
+def write_report(
+    output: Path, summary: dict[str, Any], settings: dict[str, Any], history: list[dict]
+) -> None:
+    """Write `curves.png` (where matplotlib is installed) and `README.md` into the folder of a run.
+
+    Args:
+        summary, settings: content of `training_summary.json` and `run.json`.
+        history: `log_history` of the trainer's state.
+    """
+    entries = with_start(history, summary["evaluation"]["before"])
+    drawn = draw_curves(entries, output / CURVES, title=f"{output.name}: {summary['method']}")
+    if not drawn:
+        print(f"no {CURVES}: matplotlib is not installed, or nothing was logged")
+    command = public_command(["python", *sys.argv])
+    text = render_card(summary, settings, output.name, command, CURVES if drawn else None)
+    write_card(output / CARD, text)
+
+
+def push(trainer: Trainer) -> None:
+    """Upload the output folder without its checkpoints to the Hub.
+
+    Raises:
+        KomepError: the Hub refused, or cannot be reached; the model is saved all the same.
+    """
+    try:
+        trainer.push_to_hub()
+    except (OSError, RuntimeError, ValueError) as error:  # what huggingface_hub raises
+        folder = trainer.args.output_dir
+        raise KomepError(
+            f"{folder} is complete, and was not pushed ({' '.join(str(error).split()):.300}); try again with: "
+            f"hf upload {trainer.hub_model_id} {folder} --exclude 'checkpoint-*/*'"
+        ) from error
