@@ -5,6 +5,7 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 EXTRAS ?= llm,serve,train,eval,dev
+TEST_JOBS ?= 2
 
 BIN := .venv/bin
 MODEL := models/smollm2-135m
@@ -61,7 +62,7 @@ report.html: $(DATASET)/build.json
 	$(BIN)/komep report $(DATASET) --output $@
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_JOBS) --dist loadfile
 
 quality: .venv/installed
 	$(BIN)/ruff check .

@@ -78,6 +78,7 @@ def build(
     min_margin: float = 0.0,
     pairs: str = "best-worst",
     on_error: str = "stop",
+    judge: Path | None = None,
 ) -> BuildResult:
     """Build a release from scored generations.
 
@@ -87,11 +88,13 @@ def build(
         min_margin: a pair's `chosen_score - rejected_score` must lie above it.
         pairs: `best-worst` or `all`.
         on_error: `stop` raises on bad rows and leaves the old output; `reject` leaves the rows out.
+        judge: what `komep calibrate --output` wrote of the checker; goes into `build.json` and the card as it is.
 
     Raises:
         KomepError: bad input (exit code 1), wrong options (exit code 2).
     """
     _check_options(min_margin, pairs, on_error)
+    record = _judge_record(judge)
     paths = table_files(inputs or [sample_input()])
     names = [str(p) for p in paths]
     with replacing_folder(Path(output)) as folder:
@@ -114,12 +117,20 @@ def build(
             raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
         rejects = [p.reject(STAGE) for p in problems] + rejects
         rows = close_writers(writers)
-        facts = _facts(folder, paths, rows, writers, tally, rejects, min_margin, pairs)
+        facts = _facts(folder, paths, rows, writers, tally, rejects, min_margin, pairs) | {"judge": record}
         (folder / BUILD_FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
         write_rejects(folder, STAGE, rejects)
         write_card(folder, facts)
         write_sums(folder)
     return BuildResult(Path(output), facts, Counter(r.reason for r in rejects))
+
+
+def _judge_record(judge: Path | None) -> dict[str, Any] | None:
+    if judge is None:
+        return None
+    from komep_dataset.calibration import read_record
+
+    return read_record(Path(judge))
 
 
 def _check_options(min_margin: float, pairs: str, on_error: str) -> None:

@@ -6,19 +6,21 @@ holds it, and the variable is read at the moment of a call.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_origin
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import LANGUAGES, column_types
+from komep_dataset.prompts import FORMATS
+from komep_dataset.responders import fill_in
+from komep_dataset.schema import LANGUAGES
+from komep_dataset.yaml_records import at_least, build_record, choice, nearest, read_yaml
 
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 SERVERS = ("transformers", "vllm", "sglang")
@@ -28,12 +30,56 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Where requests are sent from: `workers` processes here, on a Ray cluster, or as a Slurm array.
+
+    An endpoint's `concurrency` holds for all workers together. `partition`, `time`, `qos` and `setup` (a shell
+    line that runs before the worker) are Slurm's; `cpus`, `memory_gb` and `gpus` are what one worker reserves.
+    """
+
+    kind: str = "local"
+    workers: int = 1
+    cpus: int = 1
+    memory_gb: int = 2
+    gpus: int = 0
+    partition: str | None = None
+    time: str = "24:00:00"
+    qos: str | None = None
+    setup: str | None = None
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from choice("kind", self.kind, EXECUTORS)
+        for key in ("workers", "cpus", "memory_gb"):
+            yield from at_least(key, getattr(self, key), 1)
+        yield from at_least("gpus", self.gpus, 0)
+        if self.kind == "slurm" and not self.partition:
+            yield "partition", "Slurm needs one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How requests are run, whatever they ask; no answer depends on it.
+
+    `budget` is in the currency of the table `prices` (None: the table that ships); `spending` is the folder where
+    what was spent is written down, None for nowhere.
+    """
+
+    executor: Executor = field(default_factory=Executor)
+    budget: float | None = None
+    prices: Path | None = None
+    spending: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A model that is asked over the OpenAI protocol: at an endpoint, or at a server that the stage starts.
 
     `concurrency` is the most requests in flight, `timeout` the seconds that one attempt may take,
-    `max_attempts` the tries of one request before its row counts as failed.
+    `max_attempts` the tries of one request before its row counts as failed. `tokenizer` is a folder or file
+    (`tokenizer.json`) that `--estimate` counts with; `gpus` is what a server of ours spreads the model over.
     """
+
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("policy",)
 
     model: str
     endpoint: str | None = None
@@ -42,6 +88,9 @@ class Endpoint:
     concurrency: int = 64
     timeout: float = 600.0
     max_attempts: int = 8
+    tokenizer: str | None = None
+    gpus: int = 1
+    policy: Policy = field(default_factory=Policy)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with its value) for every value that has the right type and cannot be used."""
@@ -51,14 +100,12 @@ class Endpoint:
             yield "endpoint", "give either `endpoint` (a running server) or `server` (one to start)"
         if self.endpoint is not None:
             yield from _url_problems(self.endpoint)
-        yield from _choice("server", self.server, SERVERS)
-        if self.server in ("vllm", "sglang"):
-            yield "server", f"{self.server} cannot be started yet: start it yourself and give its `endpoint`"
+        yield from choice("server", self.server, SERVERS)
         if self.api_key_env is not None and not _ENV_NAME.fullmatch(self.api_key_env):
             # The value is not shown: it may be the secret itself.
             yield "api_key_env", "this is the name of an environment variable, never the key itself"
-        for key in ("concurrency", "max_attempts"):
-            yield from _at_least(key, getattr(self, key), 1)
+        for key in ("concurrency", "max_attempts", "gpus"):
+            yield from at_least(key, getattr(self, key), 1)
         if not (self.timeout > 0 and math.isfinite(self.timeout)):
             yield "timeout", f"{self.timeout} is not a number of seconds above 0"
 
@@ -86,10 +133,16 @@ class Responder(Endpoint):
     """A model that answers the questions; sampling values default to those that DAHL gives for open models.
 
     `max_new_tokens: null` sends no limit, as DAHL did for GPT models. Without a `seed` the pipeline's counts.
+    `preset` names an entry of `responders.py`, which fills in what the file leaves out; `format` (of
+    `prompts.py`) is the plain-text prompt of a model that has no chat template.
     """
 
+    FILL_IN: ClassVar = staticmethod(fill_in)
+
     name: str
+    preset: str | None = None
     protocol: str = "chat"
+    format: str | None = None
     temperature: float = 0.6
     top_p: float = 0.9
     max_new_tokens: int | None = 256
@@ -99,17 +152,20 @@ class Responder(Endpoint):
         yield from Endpoint.problems(self)
         if not self.name.strip() or not self.name.isprintable():
             yield "name", f"{self.name!r} cannot be a model name"
-        yield from _choice("protocol", self.protocol, PROTOCOLS)
+        yield from choice("protocol", self.protocol, PROTOCOLS)
+        yield from choice("format", self.format, tuple(FORMATS))
+        if self.format is not None and self.protocol != "chat":
+            yield "format", f"goes with the protocol chat, not with {self.protocol}, which has its own prompt"
         if not (0 <= self.temperature < math.inf):
             yield "temperature", f"{self.temperature} is not a number from 0 up"
         if not 0 < self.top_p <= 1:
             yield "top_p", f"{self.top_p} is not above 0 and at most 1"
         if self.max_new_tokens is not None:
-            yield from _at_least("max_new_tokens", self.max_new_tokens, 1)
+            yield from at_least("max_new_tokens", self.max_new_tokens, 1)
         elif self.server:
             yield "max_new_tokens", "a server that the stage starts needs a number"
         if self.seed is not None:
-            yield from _at_least("seed", self.seed, 0)
+            yield from at_least("seed", self.seed, 0)
 
     @property
     def folder(self) -> str:
@@ -132,7 +188,38 @@ class Judge(Endpoint):
         if not (0 <= self.temperature < math.inf):
             yield "temperature", f"{self.temperature} is not a number from 0 up"
         if self.max_new_tokens is not None:
-            yield from _at_least("max_new_tokens", self.max_new_tokens, 1)
+            yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checker(Judge):
+    """The judge of single units; every option is ours, off by default, and none goes with the mode `paper`.
+
+    `context: question` shows it the question; `votes` asks it so often, with other seeds, and takes the verdict
+    of more than half; `structured` asks for JSON of a fixed schema where the endpoint knows that; `batch` asks
+    about so many units of one response in one call.
+    """
+
+    context: str | None = None
+    votes: int = 1
+    structured: bool = False
+    batch: int = 1
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Judge.problems(self)
+        yield from choice("context", self.context, ("question",))
+        for key in ("votes", "batch"):
+            yield from at_least(key, getattr(self, key), 1)
+        if self.votes > 1 and not self.temperature:
+            yield "votes", "at temperature 0 every vote is the same; set `temperature`, such as 0.7"
+        if self.batch > 1 and (self.votes > 1 or self.structured):
+            yield "batch", "goes neither with `votes` nor with `structured`"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of the options that are on."""
+        off = {"context": None, "votes": 1, "structured": False, "batch": 1}
+        return tuple(name for name, value in off.items() if getattr(self, name) != value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +231,9 @@ class QuestionSource:
     limit: int | None = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        yield from _choice("language", self.language, LANGUAGES)
+        yield from choice("language", self.language, LANGUAGES)
         if self.limit is not None:
-            yield from _at_least("limit", self.limit, 1)
+            yield from at_least("limit", self.limit, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,19 +246,7 @@ class Selection:
     def problems(self) -> Iterator[tuple[str, str]]:
         if not 0 <= self.min_margin <= 1:
             yield "min_margin", f"{self.min_margin} is not from 0 to 1"
-        yield from _choice("pairs", self.pairs, PAIR_RULES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Executor:
-    """Where the LLM stages run."""
-
-    kind: str = "local"
-
-    def problems(self) -> Iterator[tuple[str, str]]:
-        yield from _choice("kind", self.kind, EXECUTORS)
-        if self.kind in ("ray", "slurm"):
-            yield "kind", f"{self.kind} is not supported yet: the stages run in one local process"
+        yield from choice("pairs", self.pairs, PAIR_RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,14 +262,18 @@ class Config:
     questions: QuestionSource | None = None
     responders: tuple[Responder, ...] = ()
     splitter: Judge | None = None
-    checker: Judge | None = None
+    checker: Checker | None = None
     translator: Judge | None = None
     selection: Selection = field(default_factory=Selection)
     executor: Executor = field(default_factory=Executor)
+    budget: float | None = None
+    prices: Path | None = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        yield from _at_least("seed", self.seed, 0)
-        yield from _choice("mode", self.mode, MODES)
+        yield from at_least("seed", self.seed, 0)
+        if self.budget is not None and not (0 < self.budget < math.inf):
+            yield "budget", f"{self.budget} is not an amount above 0"
+        yield from choice("mode", self.mode, MODES)
         seen: set[str] = set()
         for index, responder in enumerate(self.responders):
             if responder.name in seen:
@@ -208,16 +287,22 @@ class Config:
         """The responder of a name, with its seed filled in; `KomepError` names the nearest one."""
         for responder in self.responders:
             if responder.name == name:
-                return replace(responder, seed=self.seed if responder.seed is None else responder.seed)
+                seed = self.seed if responder.seed is None else responder.seed
+                return replace(responder, seed=seed, policy=self.policy())
         names = [responder.name for responder in self.responders]
-        raise KomepError(f"{self.file}: no responder {name!r}; {_nearest(name, names)}", exit_code=2)
+        raise KomepError(f"{self.file}: no responder {name!r}; {nearest(name, names)}", exit_code=2)
 
     def judge(self, role: str) -> Judge:
         """The `splitter`, `checker` or `translator`; `KomepError` if the file does not name one."""
         judge = getattr(self, role)
         if judge is None:
             raise KomepError(f"{self.file}: `{role}:` is missing; give it an `endpoint` and a `model`")
-        return judge
+        return replace(judge, policy=self.policy())
+
+    def policy(self) -> Policy:
+        """How this configuration wants requests to be run."""
+        spending = self.work / "spending"
+        return Policy(executor=self.executor, budget=self.budget, prices=self.prices, spending=spending)
 
 
 def load_config(path: Path) -> Config:
@@ -227,10 +312,11 @@ def load_config(path: Path) -> Config:
         KomepError: the file cannot be read, is not YAML, or a key is unknown (the nearest one is named),
             missing, of the wrong type or out of range; the message gives the file and the path of the key.
     """
-    raw = _read_yaml(path)
-    config = _build(Config, {} if raw is None else raw, str(path), "")
+    raw = read_yaml(path)
+    config = build_record(Config, {} if raw is None else raw, str(path), "")
     base = path.resolve().parent
-    config = replace(config, work=base / config.work, file=str(path))
+    prices = base / config.prices if config.prices else None
+    config = replace(config, work=base / config.work, prices=prices, file=str(path))
     if config.questions:
         config = replace(config, questions=replace(config.questions, input=base / config.questions.input))
     return _resolve_models(config, base)
@@ -251,96 +337,6 @@ def _resolve_models(config: Config, base: Path) -> Config:
         checker=resolved(config.checker),
         translator=resolved(config.translator),
     )
-
-
-def _read_yaml(path: Path) -> Any:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """SafeLoader that refuses a key that stands twice, where YAML would silently take the last."""
-
-    def mapping(loader, node, deep=False):
-        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                line = node.value[index][0].start_mark.line + 1
-                raise KomepError(f"{path}:{line}: the key {key!r} stands twice")
-        return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    try:
-        return yaml.load(path.read_text("utf-8"), Loader)  # Loader is a SafeLoader
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise KomepError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise KomepError(f"{place}: not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
-
-
-def _build(cls: type, raw: Any, file: str, where: str) -> Any:
-    """A mapping as a dataclass; `where` is the path of its key, with a dot at the end unless empty."""
-    if not isinstance(raw, dict):
-        raise KomepError(
-            f"{file}: {where.rstrip('.') or 'the file'}: expected keys and values, got {_kind(raw)}"
-        )
-    types, values = column_types(cls), {}
-    for name in getattr(cls, "NOT_KEYS", ()):
-        del types[name]
-    for key in raw:
-        if key not in types:
-            raise KomepError(f"{file}: {where}{key}: unknown key; {_nearest(str(key), list(types))}")
-    for item in fields(cls):
-        if item.name in raw and item.name in types:
-            hint, nullable = types[item.name]
-            values[item.name] = _value(hint, nullable, raw[item.name], file, f"{where}{item.name}")
-        elif item.default is MISSING and item.default_factory is MISSING:
-            raise KomepError(f"{file}: {where}{item.name}: missing")
-    built = cls(**values)
-    for key, problem in built.problems():
-        raise KomepError(f"{file}: {where}{key}: {problem}")
-    return built
-
-
-def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
-    if raw is None and nullable:
-        return None
-    if is_dataclass(hint):
-        return _build(hint, raw, file, f"{where}.")
-    if get_origin(hint) is tuple:
-        if not isinstance(raw, list):
-            raise KomepError(f"{file}: {where}: expected a list, got {_kind(raw)}")
-        return tuple(_build(get_args(hint)[0], one, file, f"{where}[{i}].") for i, one in enumerate(raw))
-    wanted = {Path: str, float: (int, float)}.get(hint, hint)
-    if not isinstance(raw, wanted) or isinstance(raw, bool):
-        name = {str: "text", Path: "a path", int: "a whole number", float: "a number"}[hint]
-        shown = "" if "key" in where or not isinstance(raw, (str, int, float)) else f" ({raw!r})"
-        raise KomepError(f"{file}: {where}: expected {name}, got {_kind(raw)}{shown}")
-    return hint(raw)
-
-
-def _kind(raw: Any) -> str:
-    """What a YAML value is, in the reader's words."""
-    names = {dict: "keys and values", list: "a list", str: "text", bool: "yes/no", type(None): "nothing"}
-    names |= {int: "a number", float: "a fraction"}
-    return names.get(type(raw), f"a {type(raw).__name__}")
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"did you mean {close[0]!r}?" if close else "none is configured"
-
-
-def _choice(key: str, value: str | None, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    if value is not None and value not in known:
-        yield key, f"{value!r} is none of {', '.join(known)}; {_nearest(value, list(known))}"
-
-
-def _at_least(key: str, value: int, least: int) -> Iterator[tuple[str, str]]:
-    if value < least:
-        yield key, f"{value} is below {least}"
 
 
 def _url_problems(url: str) -> Iterator[tuple[str, str]]:

@@ -88,10 +88,53 @@ def parse_verdict(reply: str, mode: str = "strict") -> Verdict:
     return Verdict.TRUE if has_true else Verdict.FALSE
 
 
+def majority(verdicts: Sequence[str]) -> Verdict:
+    """The verdict of more than half of the votes; anything else, a tie among them, is `unknown`.
+
+    A vote that could not be read counts: one true and two unknown votes are no verdict (ours).
+    """
+    for verdict in (Verdict.TRUE, Verdict.FALSE):
+        if 2 * sum(one == verdict for one in verdicts) > len(verdicts):
+            return verdict
+    return Verdict.UNKNOWN
+
+
+_NUMBERED = re.compile(r"\s*\W{0,3}(\d{1,9})\W+(.*)")
+
+
+def parse_batch(reply: str, n: int) -> list[Verdict] | None:
+    """The verdicts of a reply about `n` numbered statements, or None unless each number has just one line."""
+    found: dict[int, str] = {}
+    for line in reply.splitlines():
+        if match := _NUMBERED.fullmatch(line):
+            number = int(match[1])
+            if number in found:
+                return None
+            found[number] = match[2]
+    if set(found) != set(range(1, n + 1)):
+        return None
+    return [parse_verdict(found[number]) for number in range(1, n + 1)]
+
+
 def split_units(split: str, mode: str = "strict") -> list[str]:
     """Units of a splitter's output, one a line; strict drops blank lines and outer white space."""
     lines = split.split("\n")
     return lines if mode == "paper" else [line.strip() for line in lines if line.strip()]
+
+
+# Words that a unit may begin with and that say nothing without the sentence before it; "this drug" does as little.
+_PRONOUN = re.compile(
+    r"\s*(?:(?:it|its|they|their|he|his|she|her|this|these|those)\b|(?:이것|그것|저것|이들|그들|그녀|이는|그는|이를|그를)[은는이가을를의도]?\s)",
+    re.IGNORECASE,
+)
+
+
+def begins_with_pronoun(unit: str) -> bool:
+    """Whether a unit begins with a word that only the sentence before it could explain.
+
+    The splitter is told to write none. Such a unit is still checked: what it refers to is not for us to guess.
+    """
+    return bool(_PRONOUN.match(unit))
 
 
 _ABSTENTION = re.compile(

@@ -1,10 +1,10 @@
-"""datatrove's inference runner with a server of our own behind it: one OpenAI-compatible endpoint over HTTP.
+"""One OpenAI-compatible endpoint over HTTP: many requests in flight, retries, limits, commits in groups.
 
-datatrove 0.10.1 brings an `EndpointServer`, which cannot be used here: it sends no key to a loopback address,
-it probes `/v1/models` without the key, it ends the whole run at one HTTP 500 and gives up at one 429, and the
-key would stand in its configuration, which the executor writes to disk. So the runner is kept (bounded
-concurrency, metrics) and the HTTP is here. Imports datatrove and aiohttp: import this module only when
-something is to be asked.
+datatrove 0.10.1 is not in this path. Its `InferenceRunner` costs more a request than the HTTP does (436 requests a
+second through it, against the figure that `benchmarks/inference.py` prints for this loop), and its `EndpointServer`
+sends no key to a loopback address, probes `/v1/models` without the key, ends the whole run at one HTTP 500, gives up
+at one 429, and keeps the key in a configuration that its executors write to disk. Its executors are used: see
+`executors.py`. Imports aiohttp: import this module only when something is to be asked.
 """
 
 from __future__ import annotations
@@ -12,26 +12,24 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable
-from contextlib import contextmanager
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from datatrove.data import Document
-from datatrove.pipeline.inference.run_inference import InferenceConfig, InferenceRunner
-from datatrove.pipeline.inference.servers.base import InferenceServer
-from datatrove.pipeline.inference.types import InferenceError, ServerError
-from datatrove.pipeline.writers.jsonl import JsonlWriter
-from loguru import logger
+from yarl import URL
 
 from komep_dataset.config import Endpoint
+from komep_dataset.costs import Meter
 from komep_dataset.errors import KomepError
-from komep_dataset.inference import FAILED, Reply
+from komep_dataset.replies import FAILED, Reply
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
@@ -39,10 +37,15 @@ LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is asked again aft
 STOP_AFTER_FAILURES = (
     50  # requests failed in a row, none answered between: the endpoint is down, not the request
 )
+COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
 SECRET_CHARACTERS = 16  # a shorter key is a dummy ("EMPTY", "test"), whose word may well stand in an answer
 SHOWN = 300  # characters of an error body that a message shows
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # OpenAI's finish reasons, and those of servers that use other words for the same.
 FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "length": "length"}
+
+Usage = tuple[int | None, int | None]
+Keep = Callable[[Sequence[tuple[str, Reply]]], None]
 
 
 class Again(Exception):
@@ -54,29 +57,34 @@ class Again(Exception):
 
 
 class Refused(Exception):
-    """The endpoint will never answer this request, but may well answer others."""
+    """The endpoint will never answer this request, but may well answer others; `usage` is what it counted."""
+
+    def __init__(self, reason: str, usage: Usage = (None, None)):
+        super().__init__(reason)
+        self.usage = usage
 
 
-class Stop(ServerError):
-    """The endpoint will answer no request; datatrove hands a `ServerError` through to the caller."""
+class Stop(Exception):
+    """The endpoint will answer no request."""
 
     def __init__(self, message: str):
         super().__init__(message)
         self.message = message
 
 
-def read_reply(status: int, retry_after: str | None, body: str, max_tokens: int | None) -> dict[str, Any]:
+def read_reply(status: int, retry_after: str | None, body: str, max_tokens: int | None) -> Reply:
     """Judge one HTTP answer of an OpenAI-compatible endpoint.
 
     Returns:
-        text, finish_reason (`stop` or `length`), prompt_tokens, completion_tokens (None where not told).
+        the answer, with its tokens where they are told.
 
     Raises:
         Stop: wrong key, model or address, or no credit left (401, 402, 403, 404, 405, 3xx,
             `insufficient_quota`).
         Again: overload, server faults, or a body that is no completion (408, 409, 425, 429, 5xx, HTML, no
             choices).
-        Refused: any other status, or an answer that the endpoint withheld (`content_filter`).
+        Refused: any other status, an answer that the endpoint withheld (`content_filter`), or a refusal in OpenAI's
+            field for it.
     """
     shown = f"HTTP {status}: {' '.join(body[: 4 * SHOWN].split())[:SHOWN] or '(empty body)'}"
     if (
@@ -92,24 +100,22 @@ def read_reply(status: int, retry_after: str | None, body: str, max_tokens: int 
     try:
         data = json.loads(body)
         choice = data["choices"][0]
-        text = choice["message"].get("content") if "message" in choice else choice["text"]
+        message = choice["message"] if "message" in choice else {"content": choice["text"]}
+        text, refusal = message.get("content"), message.get("refusal")
         finish = choice.get("finish_reason")
         if not isinstance(text, str | None):
             raise TypeError("content is not text")
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Again(f"not a completion: {shown}") from None
-    usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
-    prompt_tokens, completion_tokens = (_count(usage.get(k)) for k in ("prompt_tokens", "completion_tokens"))
+    counted = data.get("usage") if isinstance(data.get("usage"), dict) else {}
+    usage = _count(counted.get("prompt_tokens")), _count(counted.get("completion_tokens"))
     if finish is None:  # some servers leave it out
-        finish = "length" if max_tokens and completion_tokens and completion_tokens >= max_tokens else "stop"
+        finish = "length" if max_tokens and usage[1] and usage[1] >= max_tokens else "stop"
+    if refusal and not text:
+        raise Refused(f"the model refused: {_clean(str(refusal))[:SHOWN]}", usage)
     if finish not in FINISH:
-        raise Refused(f"finish_reason {finish!r}: the endpoint withheld the answer")
-    return {
-        "text": _clean(text or ""),
-        "finish_reason": FINISH[finish],
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-    }
+        raise Refused(f"finish_reason {finish!r}: the endpoint withheld the answer", usage)
+    return Reply(_clean(text or ""), FINISH[finish], *usage)
 
 
 def _seconds(retry_after: str | None) -> float | None:
@@ -154,90 +160,100 @@ def _body_for(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests go: `url` up to and with `/v1`; `is_up` tells whether a server of our own still runs."""
+    """Where requests go: `url` up to and with `/v1`; `is_up` tells whether a server of our own still runs.
+
+    `concurrency` is the most requests in flight, which may be a worker's share of what the endpoint allows.
+    """
 
     endpoint: Endpoint
     url: str
     secret: str | None = field(default=None, repr=False)
     is_up: Callable[[], bool] = lambda: True
+    concurrency: int = 1
 
 
-class _Http(InferenceServer):
+class _Client:
     """One endpoint: sends a request, waits and tries again where that helps."""
 
-    def __init__(self, config: InferenceConfig, rank: int, target: Target):
-        super().__init__(config, rank)
-        self._endpoint, self._url, self._secret = target.endpoint, target.url, target.secret
-        self._is_up = target.is_up
+    def __init__(self, target: Target, meter: Meter, attempts: Counter[str]):
+        self._target, self._endpoint, self._meter, self._attempts = target, target.endpoint, meter, attempts
+        self._urls = {path: URL(f"{target.url}{path}") for path in ("/chat/completions", "/completions")}
+        self._proxy = proxy_for(target.url)
 
-    async def start_server(self) -> None:
-        """Nothing to start: the endpoint runs already."""
-
-    async def monitor_health(self) -> None:
-        """Nothing to watch: every request tells for itself."""
-
-    async def bg_start_server(self) -> None:
-        self._server_ready.set_result(True)
-
-    async def __aenter__(self):
-        headers = {"Authorization": f"Bearer {self._secret}"} if self._secret else {}
+    async def __aenter__(self) -> _Client:
+        secret = self._target.secret
         self._session = aiohttp.ClientSession(
-            headers=headers,
+            headers={"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {secret}"} if secret else {}),
             timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout),
-            connector=aiohttp.TCPConnector(limit=self.config.max_concurrent_generations),
-            # A proxy from the environment serves the outside; a loopback address never goes through one.
-            trust_env=urlsplit(self._url).hostname not in ("127.0.0.1", "localhost", "::1"),
+            connector=aiohttp.TCPConnector(limit=self._target.concurrency),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
-        return await super().__aenter__()
+        return self
 
-    async def __aexit__(self, *error) -> None:
-        await super().__aexit__(*error)
+    async def __aexit__(self, *_) -> None:
         await self._session.close()
 
-    async def _make_request(self, payload: dict[str, Any]) -> dict[str, Any]:
-        path = "/chat/completions" if "messages" in payload else "/completions"
-        for attempt in range(1, self._endpoint.max_attempts + 1):
+    async def ask(self, body: dict[str, Any]) -> Reply | None:
+        """The reply to a request, a failed one after the last attempt, or None once the budget is reached.
+
+        Raises `Stop` where no request would be answered.
+        """
+        path = "/chat/completions" if "messages" in body else "/completions"
+        payload = json.dumps(_body_for(self._endpoint, body) | {"model": self._endpoint.model}).encode()
+        attempt = 0
+        while not self._meter.reached:
+            attempt += 1
             try:
-                answer = await self._attempt(path, payload)
-                return {
-                    "choices": [
-                        {"message": {"content": answer["text"]}, "finish_reason": answer["finish_reason"]}
-                    ],
-                    "usage": {
-                        k: answer[k] for k in ("prompt_tokens", "completion_tokens") if answer[k] is not None
-                    },
-                }
+                return await self._attempt(path, payload, body.get("max_tokens"))
             except Again as again:
+                self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
                 if attempt == self._endpoint.max_attempts:
-                    raise InferenceError(None, f"no answer after {attempt} attempts: {again}") from None
+                    return Reply("", FAILED, failure=f"no answer after {attempt} attempts: {again}")
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
             except Refused as refused:
-                raise InferenceError(None, str(refused)) from None
+                self._meter.charge(*(count or 0 for count in refused.usage))
+                return Reply("", FAILED, failure=str(refused))
             except Stop as stop:
-                raise Stop(_explained(stop.message, self._endpoint, f"{self._url}{path}")) from None
-        raise AssertionError("unreachable: the last attempt raises")
+                raise Stop(_explained(stop.message, self._endpoint, f"{self._target.url}{path}")) from None
+        return None
 
-    async def _attempt(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+    async def _attempt(self, path: str, payload: bytes, max_tokens: int | None) -> Reply:
         try:
-            async with self._session.post(f"{self._url}{path}", json=payload, allow_redirects=False) as reply:
+            async with self._session.post(
+                self._urls[path], data=payload, allow_redirects=False, proxy=self._proxy
+            ) as reply:
                 body = (await reply.read()).decode("utf-8", "replace")
                 status, retry_after = reply.status, reply.headers.get("Retry-After")
         except asyncio.TimeoutError:
             raise Again(f"no answer within {self._endpoint.timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            if not self._is_up():
+            if not self._target.is_up():
                 raise Stop(
                     "the server that was started for this stage has ended; server.log says why"
                 ) from None
             raise Again(self._hidden(f"{type(error).__name__}: {error}")) from None
-        if status != 200 or len(self._secret or "") >= SECRET_CHARACTERS:
+        if status != 200 or len(self._target.secret or "") >= SECRET_CHARACTERS:
             body = self._hidden(body)
-        return read_reply(status, retry_after, body, payload.get("max_tokens"))
+        answer = read_reply(status, retry_after, body, max_tokens)
+        self._meter.charge(answer.prompt_tokens, answer.completion_tokens)
+        return answer
 
     def _hidden(self, text: str) -> str:
         """A text without the key: an endpoint may echo what it was sent."""
-        return text.replace(self._secret, "***") if self._secret else text
+        return text.replace(self._target.secret, "***") if self._target.secret else text
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for an address; a loopback address never goes through one.
+
+    aiohttp's own `trust_env` looks this up, and reads .netrc, for every request.
+    """
+    parts = urlsplit(url)
+    if parts.hostname in LOOPBACK or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
 
 
 def _explained(answer: str, endpoint: Endpoint, url: str) -> str:
@@ -259,96 +275,140 @@ def _explained(answer: str, endpoint: Endpoint, url: str) -> str:
     return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"
 
 
-class _Runner(InferenceRunner):
-    """datatrove's runner with our server behind it; nothing is checkpointed here."""
+class _Commits:
+    """Writes replies in groups: those that arrive within `COMMIT_SECONDS` of the first go by one call of `keep`.
 
-    def __init__(self, *args, make_server: Callable[[InferenceConfig, int], InferenceServer], **kwargs):
-        super().__init__(*args, **kwargs)
-        self._make_server = make_server
+    Who adds a reply waits until it is written and only then asks for the next, so that a kill costs no more
+    answers than were in flight.
+    """
 
-    def _init_server(self, rank: int) -> InferenceServer:
-        return self._make_server(self.config, rank)
+    def __init__(self, keep: Keep, meter: Meter):
+        self._keep, self._meter = keep, meter
+        self._rows: list[tuple[str, Reply]] = []
+        self._written: asyncio.Future | None = None
+
+    async def add(self, key: str, reply: Reply) -> None:
+        self._rows.append((key, reply))
+        if self._written is None:
+            loop = asyncio.get_running_loop()
+            self._written = loop.create_future()
+            loop.call_later(COMMIT_SECONDS, self._commit)
+        await self._written
+
+    def _commit(self) -> None:
+        written, self._written = self._written, None
+        try:
+            self.flush()
+        except Exception as error:
+            if written and not written.done():
+                written.set_exception(error)
+        else:
+            if written and not written.done():
+                written.set_result(None)
+
+    def flush(self) -> None:
+        """Write what waits. What it cost is written first: an answer that is lost then was still paid for."""
+        rows, self._rows = self._rows, []
+        self._meter.save()
+        if rows:
+            self._keep(rows)
 
 
-@contextmanager
-def _logging_to(path: Path):
-    """datatrove's messages go to a file and no terminal; values of variables are never printed into it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    logger.remove()
-    sink = logger.add(path, level="INFO", diagnose=False, backtrace=False, encoding="utf-8")
-    try:
-        yield
-    finally:
-        logger.remove(sink)
+async def _ask_all(bodies: dict[str, dict], target: Target, keep: Keep, meter: Meter, tally: Counter) -> None:
+    """Send every request over `target.concurrency` lines; the first error ends all of them."""
+    pending: Iterator[tuple[str, dict]] = iter(bodies.items())
+    commits = _Commits(keep, meter)
+    failed_in_a_row = 0
+
+    async def line(client: _Client) -> None:
+        nonlocal failed_in_a_row
+        while not meter.reached and (request := next(pending, None)):
+            reply = await client.ask(request[1])
+            if reply is None:
+                return
+            failed_in_a_row = failed_in_a_row + 1 if reply.failed else 0
+            if failed_in_a_row >= STOP_AFTER_FAILURES:
+                raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}")
+            tally["failed" if reply.failed else "answered"] += 1
+            await commits.add(request[0], reply)
+
+    errors: list[Exception] = []
+
+    async def until_error(client: _Client) -> None:
+        try:
+            await line(client)
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    async with _Client(target, meter, tally) as client:
+        lines = [
+            asyncio.ensure_future(until_error(client)) for _ in range(min(target.concurrency, len(bodies)))
+        ]
+        try:
+            await asyncio.wait(lines, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for one in lines:
+                one.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+            commits.flush()
+    if errors:
+        raise errors[0]
 
 
 def run_requests(
     bodies: dict[str, dict[str, Any]],
     target: Target,
-    keep: Callable[[str, Reply], None],
+    keep: Keep,
     log: Path,
     label: str,
+    meter: Meter | None = None,
 ) -> None:
-    """Send every request and hand each reply on as soon as it is there.
+    """Send every request and hand replies on as they come, a few at a time.
 
     Args:
         bodies: key -> OpenAI request without `model`.
         target: the model, its address and its limits.
-        keep: called with key and reply, failed ones too; what it raises ends the run.
-        log: file for datatrove's messages.
+        keep: called with pairs of key and reply, failed ones too; what it raises ends the run. A line asks for
+            its next request only when `keep` has taken its last.
+        log: file that gets a line of figures at the end.
         label: what messages call this run.
+        meter: counts what is spent; once its budget is reached nothing is started, and what is in flight ends.
 
     Raises:
-        KomepError: the endpoint answers nobody, or the replies cannot be written.
+        KomepError: the endpoint answers nobody, the budget is spent, or the replies cannot be written.
     """
-    endpoint, failed_in_a_row = target.endpoint, 0
-    fatal: list[Exception] = []
+    meter = meter or Meter(None, None, None)
+    tally: Counter[str] = Counter()
+    start = monotonic()
+    try:
+        asyncio.run(_ask_all(bodies, target, keep, meter, tally))
+    except Stop as stop:
+        raise KomepError(f"{label}: {stop.message}") from None
+    except OSError as error:
+        raise KomepError(f"{log.parent}: replies cannot be written ({error.strerror})") from error
+    finally:
+        meter.close()
+        _write_figures(log, label, len(bodies), tally, monotonic() - start)
+    missing = len(bodies) - tally["answered"] - tally["failed"]
+    if missing:
+        raise KomepError(
+            f"{label}: the budget is reached: {meter.report()}; {missing:,} of {len(bodies):,} requests are not "
+            "asked; answers so far are kept, and the same command with a larger budget goes on from them"
+        )
 
-    async def ask_one(key: str, generate) -> None:
-        nonlocal failed_in_a_row
-        try:
-            result = await generate(dict(_body_for(endpoint, bodies[key])))
-        except InferenceError as error:
-            failed_in_a_row += 1
-            if failed_in_a_row >= STOP_AFTER_FAILURES:
-                raise Stop(
-                    f"{failed_in_a_row} requests in a row got no answer, the last: {error.error}"
-                ) from None
-            keep(key, Reply("", FAILED, failure=str(error.error)))
-            return
-        failed_in_a_row = 0
-        usage = result.usage
-        counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        keep(key, Reply(result.text, result.finish_reason, *counts))
 
-    async def rollout(document: Document, generate) -> None:
-        """One request; the first fatal error ends the run, and those that follow it are not raised again."""
-        if not fatal:
-            try:
-                await ask_one(document.id, generate)
-            except Exception as error:
-                if not fatal:
-                    fatal.append(error)
-                    raise
-
-    # One model that we start answers one request after the other, and its seed is one for the process.
-    concurrency = 1 if endpoint.server else endpoint.concurrency
-    config = InferenceConfig("custom", endpoint.model, use_chat=True, max_concurrent_generations=concurrency)
-    # datatrove wants a writer; it is never written to, because `rollout` keeps the reply and returns None.
-    unused = JsonlWriter(str(log.parent))
-    runner = _Runner(
-        rollout,
-        config,
-        unused,
-        make_server=lambda config, rank: _Http(config, rank, target),
+def _write_figures(log: Path, label: str, asked: int, tally: Counter[str], seconds: float) -> None:
+    """Append a line to the log; a disk that is full has been reported already."""
+    ended = {"answered", "failed"}
+    again = ", ".join(f"{reason}: {n:,}" for reason, n in tally.most_common() if reason not in ended)
+    rate = (tally["answered"] + tally["failed"]) / max(seconds, 1e-9)
+    figures = (
+        f"{datetime.now().isoformat(' ', 'seconds')} {label}: {asked:,} to ask, {tally['answered']:,} answered, "
+        f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}\n"
     )
     try:
-        with _logging_to(log):
-            runner.run(Document(text="", id=key) for key in bodies)
-    except Exception as error:
-        cause = fatal[0] if fatal else error
-        if isinstance(cause, Stop):
-            raise KomepError(f"{label}: {cause.message}") from None
-        if isinstance(cause, OSError):
-            raise KomepError(f"{log.parent}: replies cannot be written ({cause.strerror})") from cause
-        raise cause from None
+        with log.open("a", encoding="utf-8") as lines:
+            lines.write(figures)
+    except OSError:
+        return

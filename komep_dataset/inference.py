@@ -1,32 +1,39 @@
 """Asking models: keyed requests in, keyed replies out, nothing asked twice, no failure kept.
 
-datatrove's inference runner does the asking (`engine.py`). Its own cache counts on the position of a row and
-keeps answered failures with the rest, so what is already known is looked up on this side of it: an
-append-only log of replies, keyed by the content of the request. A process that is killed loses no more than
-what was in flight.
+What is already known is looked up in a log of replies, keyed by the content of the request (`replies.py`); what is
+missing is asked by one loop here (`engine.py`) or by several workers (`executors.py`). A process that is killed
+loses no more than what was in flight.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config import Endpoint
-from komep_dataset.errors import KomepError, require
+from komep_dataset.errors import require
 from komep_dataset.progress import progress_bar
+from komep_dataset.replies import FAILED, REPLIES, Reply, ReplyLog, logs_of, read_log
 from komep_dataset.serving import LocalServers, model_fingerprint
 
-REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read by its endings
+__all__ = [
+    "FAILED",
+    "REPLIES",
+    "Reply",
+    "ReplyLog",
+    "Request",
+    "ask",
+    "request_key",
+    "source_of",
+    "unanswered",
+]
+
 ENGINE_LOG = "engine.log"
-FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,82 +45,6 @@ class Request:
 
     id: str
     body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or `failed`."""
-
-    text: str
-    finish_reason: str
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    failure: str = ""
-
-    @property
-    def failed(self) -> bool:
-        return self.finish_reason == FAILED
-
-
-class ReplyLog:
-    """Replies by the content of their request, one JSON object a line, each on disk before the next is asked.
-
-    Held by one process at a time. A line that a kill cut short is taken off when the log is opened.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._replies: dict[str, Reply] = {}
-
-    def __enter__(self) -> ReplyLog:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab", buffering=0)
-        except OSError as error:
-            raise KomepError(f"{self._path}: cannot be written ({error.strerror})") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise KomepError(
-                f"{self._path.parent}: another run is at work here; wait until it ends"
-            ) from error
-        self._load()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._file.close()
-
-    def _load(self) -> None:
-        good = 0
-        with self._path.open("rb") as lines:
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break
-                good += len(line)
-                try:
-                    row = json.loads(line)
-                    key = row.pop("key")
-                    self._replies[key] = Reply(**row)
-                except (ValueError, TypeError, KeyError, AttributeError):
-                    continue  # unreadable: the request is simply asked again
-        self._file.truncate(good)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._replies
-
-    def __getitem__(self, key: str) -> Reply:
-        return self._replies[key]
-
-    def add(self, key: str, reply: Reply) -> None:
-        """Keep an answer; a failure is refused, so that it is asked again next time."""
-        if reply.failed:
-            raise ValueError("a failure is never kept")
-        row = {"key": key} | {k: v for k, v in asdict(reply).items() if k != "failure"}
-        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-        if self._file.write(line) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._replies[key] = reply
 
 
 def request_key(body: dict[str, Any], source: str) -> str:
@@ -141,7 +72,8 @@ def ask(
 
     Args:
         requests: ids must be distinct; equal bodies are asked once.
-        endpoint: the model; never more than its `concurrency` requests are in flight.
+        endpoint: the model; never more than its `concurrency` requests are in flight, over all workers. Its
+            `policy` says where they are sent from and what they may cost.
         folder: where the replies and the engine's log are kept; the same folder resumes.
         label: what the progress bar and messages call it.
         servers: a pool to take a server from; by default one is started and stopped here.
@@ -152,16 +84,36 @@ def ask(
 
     Raises:
         KomepError: the extra [llm] is missing, the key's variable is unset, the endpoint refuses key or
-            model, no request gets through, or another process works in the folder.
+            model, no request gets through, the budget is spent, a job was handed to Slurm, or another process
+            works in the folder.
     """
-    require("llm", "datatrove", "aiohttp", "aiofiles", "httpx", "orjson")
-    keys = {request.id: request_key(request.body, source_of(endpoint)) for request in requests}
-    if len(keys) != len(requests):
-        raise ValueError("request ids must be distinct")
-    with ReplyLog(folder / REPLIES) as log:
+    require("llm", "datatrove", "aiohttp")
+    keys = keys_of(requests, endpoint)
+    with ReplyLog(folder / REPLIES, logs_of(folder)) as log:
         todo = {keys[r.id]: r.body for r in requests if keys[r.id] not in log}
         failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label, servers)
         return {id: log[key] if key in log else failures[key] for id, key in keys.items()}
+
+
+def keys_of(requests: Sequence[Request], endpoint: Endpoint) -> dict[str, str]:
+    """Id -> key of every request; `ValueError` unless the ids are distinct."""
+    source = source_of(endpoint)
+    keys = {request.id: request_key(request.body, source) for request in requests}
+    if len(keys) != len(requests):
+        raise ValueError("request ids must be distinct")
+    return keys
+
+
+def unanswered(requests: Sequence[Request], endpoint: Endpoint, folder: Path) -> list[Request]:
+    """The requests that `ask` would send: not answered in the folder's logs, equal ones once. Asks nothing."""
+    known = {key for path in logs_of(folder) for key in read_log(path)[0]}
+    keys = keys_of(requests, endpoint)
+    first = {keys[request.id]: request for request in reversed(requests)}
+    return [
+        request
+        for request in requests
+        if keys[request.id] not in known and first[keys[request.id]] is request
+    ]
 
 
 def _ask_missing(
@@ -174,26 +126,59 @@ def _ask_missing(
     servers: LocalServers | None,
 ) -> dict[str, Reply]:
     """Ask what the log does not hold; answers go to the log, failures are returned by key."""
-    failures: dict[str, Reply] = {}
     if not todo:
-        return failures
-    secret = endpoint.api_key()
+        return {}
+    secret = endpoint.api_key()  # an unset variable is named before anything starts
+    with progress_bar(label, total, "requests") as advance:
+        advance(total - len(todo))
+        if workers_of(endpoint, len(todo)) > 1 or endpoint.policy.executor.kind != "local":
+            from komep_dataset.executors import ask_in_workers
+
+            return ask_in_workers(todo, endpoint, log, folder, label, servers, advance)
+        pool = nullcontext(servers) if servers else LocalServers()
+        with pool as running:
+            return _ask_here(todo, endpoint, secret, running, log, folder, label, advance)
+
+
+def _ask_here(
+    todo: dict[str, dict],
+    endpoint: Endpoint,
+    secret: str | None,
+    servers: LocalServers,
+    log: ReplyLog,
+    folder: Path,
+    label: str,
+    advance: Callable[[float], None],
+) -> dict[str, Reply]:
+    """Ask from this process, at a server of our own where the endpoint wants one."""
+    from komep_dataset.costs import Meter
     from komep_dataset.engine import Target, run_requests
 
-    pool = nullcontext(servers) if servers else LocalServers()
-    with pool as running, progress_bar(label, total, "requests") as advance:
-        advance(total - len(todo))
-        if endpoint.server:
-            target = Target(endpoint, running.url(endpoint, folder), secret, running.is_up)
-        else:
-            target = Target(endpoint, endpoint.endpoint.rstrip("/"), secret)
+    meter = Meter.of(endpoint)
+    limit = in_flight(endpoint)
+    if endpoint.server:
+        target = Target(endpoint, servers.url(endpoint, folder), secret, servers.is_up, limit)
+    else:
+        target = Target(endpoint, endpoint.endpoint.rstrip("/"), secret, concurrency=limit)
+    failures: dict[str, Reply] = {}
 
-        def keep(key: str, reply: Reply) -> None:
-            if reply.failed:
-                failures[key] = reply
-            else:
-                log.add(key, reply)
-            advance(1)
+    def keep(rows: Sequence[tuple[str, Reply]]) -> None:
+        failures.update((key, reply) for key, reply in rows if reply.failed)
+        log.add_all([(key, reply) for key, reply in rows if not reply.failed])
+        advance(len(rows))
 
-        run_requests(todo, target, keep, folder / ENGINE_LOG, label)
+    run_requests(todo, target, keep, folder / ENGINE_LOG, label, meter)
     return failures
+
+
+def in_flight(endpoint: Endpoint) -> int:
+    """The most requests in flight at an endpoint.
+
+    `transformers serve` answers one request after the other, and its seed is one for the process.
+    """
+    return 1 if endpoint.server == "transformers" else endpoint.concurrency
+
+
+def workers_of(endpoint: Endpoint, requests: int) -> int:
+    """How many workers share the requests: as many as are wanted, but none without a request in flight."""
+    return max(1, min(endpoint.policy.executor.workers, in_flight(endpoint), requests))

@@ -10,7 +10,7 @@ from typing import Any
 
 from komep_dataset.config import Config, Responder
 from komep_dataset.inference import Reply, Request, ask
-from komep_dataset.prompts import responder_prompt
+from komep_dataset.prompts import FORMATS, cut_at_end, responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
 from komep_dataset.serving import LocalServers
 from komep_dataset.tables import output_path, read_table, write_rejects, write_table
@@ -30,27 +30,31 @@ class Responded:
 
 def request_for(question: Question, responder: Responder) -> Request:
     """The request for one question: protocol, sampling values and seed; no token limit where it is null."""
-    body: dict[str, Any] = responder_prompt(question.question, responder.protocol)
+    body: dict[str, Any] = responder_prompt(question.question, responder.protocol, responder.format)
     body |= {"temperature": responder.temperature, "top_p": responder.top_p, "seed": responder.seed}
+    if responder.format and responder.server != "transformers":  # which refuses keys that it does not know
+        body |= FORMATS[responder.format].extra
     if responder.max_new_tokens is not None:
         body["max_tokens"] = responder.max_new_tokens
     return Request(question.question_id, body)
 
 
 def response_row(question: Question, responder: Responder, reply: Reply) -> Response:
-    """A reply as a row of the table `responses`; the text is kept exactly as given."""
+    """A reply as a row of the table `responses`; the text is kept exactly as given, up to the format's end."""
+    text = cut_at_end(reply.text, responder.format)
+    ended = text != reply.text and not reply.failed  # the model had closed its answer: no limit cut it off
     return Response(
         question_id=question.question_id,
         model=responder.name,
         question=question.question,
         category=question.category,
-        response=reply.text,
-        prompt_protocol=responder.protocol,
+        response=text,
+        prompt_protocol="/".join(filter(None, (responder.protocol, responder.format))),
         temperature=responder.temperature,
         top_p=responder.top_p,
         max_new_tokens=responder.max_new_tokens,
         seed=responder.seed,
-        finish_reason=reply.finish_reason,
+        finish_reason="stop" if ended else reply.finish_reason,
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,
     )

@@ -102,7 +102,7 @@ class Response:
     question: str = column("text of the question, exactly as given")
     category: str = column("subject area")
     response: str = column("text of the answer, exactly as given; empty when the request failed")
-    prompt_protocol: str = column("`dahl-gpt`, `dahl-hf` or `chat`")
+    prompt_protocol: str = column("`dahl-gpt`, `dahl-hf`, `chat`, or `chat/FORMAT`: rendered here")
     temperature: float = column("sampling temperature")
     top_p: float = column("nucleus sampling mass, 0 to 1")
     max_new_tokens: int | None = column("token limit of the answer; null = none was sent")

@@ -7,19 +7,19 @@ checker.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from komep_dataset import dahl
+from komep_dataset.checking import Checked, Item, check, judge_body
 from komep_dataset.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask
-from komep_dataset.prompts import check_messages, split_messages
+from komep_dataset.prompts import split_messages
 from komep_dataset.schema import (
     Reason,
     Reject,
@@ -35,7 +35,6 @@ from komep_dataset.tables import output_path, read_table, write_rejects, write_t
 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
-CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 UNITS_A_SENTENCE = 2  # what an estimate assumes (ours; the paper gives no figure)
 NO_RESPONSE = "the responder gave no answer"
 # A sentence ends at its mark and closing quotes or brackets, before white space or the end, or with a line.
@@ -44,29 +43,51 @@ _SENTENCE_END = re.compile(r"[.!?。…][\"'”’)\]]*(?=\s|$)|\n")
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """A row of the evidence: one unit and the checker's raw reply."""
+    """A row of the evidence: one unit, one vote, and the checker's raw reply."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model", "unit_index")
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model", "unit_index", "vote")
 
     question_id: str = column("id of the question")
     model: str = column("name of the responder")
     unit_index: int = column("place of the unit in the response, from 0")
+    vote: int = column("which vote on the unit, from 0; 0 alone unless the checker has `votes`")
     unit: str = column("text of the unit")
-    reply: str = column("the checker's reply, exactly as given; empty when the request failed")
-    verdict: str = column("`true`, `false` or `unknown`")
+    reply: str = column(
+        "the checker's reply, exactly as given, about all units of a batch where there is one"
+    )
+    verdict: str = column("what this reply says of the unit: `true`, `false` or `unknown`")
     checker: str = column("name of the checker as the endpoint knows it")
     finish_reason: str = column("`stop`, `length` or `failed`")
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What `komep score` did: rows by status; `failures` counts the failed ones whose response was there."""
+    """What `komep score` did: rows by status; `failures` counts the failed ones whose response was there.
+
+    `units` counts the units of all responses, `distinct` the different ones among them, `requests` what the
+    checker was asked for them, now or by an earlier run; `pronouns` counts the distinct units that begin with a
+    pronoun, against the splitter's orders; `plain` says that the checker's endpoint refused structured output.
+    """
 
     path: Path
     rows: int
     statuses: dict[str, int]
     failures: int
     reason: str = ""
+    units: int = 0
+    distinct: int = 0
+    requests: int = 0
+    pronouns: int = 0
+    plain: bool = False
+
+    @property
+    def calls(self) -> str:
+        """Units and calls as a line for people."""
+        share = f" ({self.requests / self.units:.2f} a unit)" if self.units else ""
+        note = f"; {self.pronouns:,} begin with a pronoun" if self.pronouns else ""
+        if self.plain:
+            note += "; the endpoint knows no structured output and was asked without"
+        return f"{self.units:,} units, {self.distinct:,} distinct, {self.requests:,} calls{share}{note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +103,20 @@ class _Work:
     def key(self) -> str:
         return f"{self.row.question_id}/{self.row.model}"
 
+    def items(self, context: bool) -> list[Item]:
+        """What the checker judges of it, in order; repeats stay."""
+        return [Item(unit, self.row.question if context else None) for unit in self.units]
+
 
 def drop_fragment(text: str) -> str:
     """A text without its last sentence if that one is unfinished; empty if no sentence is finished."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     return text[: ends[-1]].rstrip() if ends else ""
+
+
+def count_sentences(text: str) -> int:
+    """Sentences of a text, at least one; what an estimate counts units by."""
+    return max(1, len(_SENTENCE_END.findall(text)))
 
 
 def finished_text(row: Response, mode: str = "strict") -> str:
@@ -109,36 +139,6 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
     if mode == "strict" and reply.finish_reason == "length":
         text = text.rpartition("\n")[0]
     return dahl.split_units(text, mode)
-
-
-def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int) -> dict[str, Any]:
-    """A judge's request: temperature and token limit; when sampled, a seed that the texts decide."""
-    body = {
-        "messages": messages,
-        "temperature": judge.temperature,
-        "max_tokens": judge.max_new_tokens or tokens,
-    }
-    if judge.temperature:
-        body |= {"top_p": 1.0, "seed": int(_digest(messages[-1]["content"])[:8], 16)}
-    return body
-
-
-def check_units(
-    units: Iterable[str],
-    checker: Judge,
-    folder: Path,
-    *,
-    mode: str = "strict",
-    label: str = "score: check",
-    servers: LocalServers | None = None,
-) -> dict[str, Reply]:
-    """Ask the checker about units; equal units are asked once. Returns unit -> reply, which may be failed."""
-    requests = {
-        unit: Request(_digest(unit), judge_body(check_messages(unit, mode), checker, CHECK_TOKENS))
-        for unit in units
-    }
-    replies = ask(list(requests.values()), checker, folder, label=label, servers=servers)
-    return {unit: replies[request.id] for unit, request in requests.items()}
 
 
 def score(
@@ -173,28 +173,36 @@ def score(
             mode,
             pool,
         )
-        replies = check_units(
-            dict.fromkeys(unit for one in work for unit in one.units),
-            checker,
-            folder / "check",
-            mode=mode,
-            servers=pool,
-        )
-    scored = [_scored(one, replies, mode) for one in work]
+        context = checker.context == "question"
+        groups = [one.items(context) for one in work]
+        checked = check(groups, checker, folder / "check", mode=mode, servers=pool)
+    scored = [_scored(one, items, checked, mode) for one, items in zip(work, groups, strict=True)]
     target = output_path(output, "scored.parquet")
     _write(scored, target, ScoredGeneration)
-    evidence = [row for one in work for row in verdict_rows(one.row, one.units, replies, checker.model, mode)]
+    evidence = [
+        row
+        for one, items in zip(work, groups, strict=True)
+        for row in verdict_rows(one.row, items, checked, checker.model)
+    ]
     _write(evidence, verdicts_path(target), VerdictRow)
     rejects = [
         Reject(STAGE, one.key, Reason.REQUEST_FAILED.value, why)
-        for one in work
-        if (why := _failure(one, replies))
+        for one, items in zip(work, groups, strict=True)
+        if (why := _failure(one, items, checked))
     ]
     write_rejects(target.parent, STAGE, rejects)
     own_failures = [r for r in rejects if r.detail != NO_RESPONSE]
-    statuses = dict(Counter(row.status for row in scored))
     return Scored(
-        target, len(scored), statuses, len(own_failures), own_failures[0].detail if own_failures else ""
+        target,
+        len(scored),
+        dict(Counter(row.status for row in scored)),
+        len(own_failures),
+        own_failures[0].detail if own_failures else "",
+        units=sum(map(len, groups)),
+        distinct=len(checked.answers),
+        requests=checked.requests,
+        pronouns=sum(dahl.begins_with_pronoun(item.unit) for item in checked.answers),
+        plain=checked.plain,
     )
 
 
@@ -236,19 +244,19 @@ def _with_units(one: _Work, reply: Reply | None, mode: str) -> _Work:
     return _Work(one.row, one.text, tuple(units_of(reply, mode)))
 
 
-def _failure(one: _Work, replies: dict[str, Reply]) -> str:
+def _failure(one: _Work, items: Sequence[Item], checked: Checked) -> str:
     """Why a response could not be scored for want of an answer, or ""."""
     if one.row.finish_reason == "failed":
         return NO_RESPONSE
-    failed = next((replies[unit] for unit in one.units if replies[unit].failed), None)
-    return one.failure or (f"checker: {failed.failure}" if failed else "")
+    failed = next((why for item in items if (why := checked.failure(item))), "")
+    return one.failure or (f"checker: {failed}" if failed else "")
 
 
-def _scored(one: _Work, replies: dict[str, Reply], mode: str) -> ScoredGeneration:
+def _scored(one: _Work, items: Sequence[Item], checked: Checked, mode: str) -> ScoredGeneration:
     """A response with its units as a row of the table; a failed one has no units and no score."""
-    units = [Unit(unit, _verdict(replies[unit], mode)) for unit in one.units]
+    units = [Unit(item.unit, checked.verdict(item)) for item in items]
     value, status = dahl.score_response(finished_text(one.row, mode), units, mode)
-    if _failure(one, replies):
+    if _failure(one, items, checked):
         units, value, status = [], None, Status.FAILED
     row = one.row
     return ScoredGeneration(
@@ -265,26 +273,22 @@ def _scored(one: _Work, replies: dict[str, Reply], mode: str) -> ScoredGeneratio
     )
 
 
-def _verdict(reply: Reply, mode: str) -> str:
-    return dahl.parse_verdict(reply.text, mode).value
-
-
-def verdict_rows(
-    row: Response, units: Sequence[str], replies: dict[str, Reply], checker: str, mode: str
-) -> list[VerdictRow]:
-    """The evidence of one response, a row a unit."""
+def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker: str) -> list[VerdictRow]:
+    """The evidence of one response, a row a unit and vote."""
     return [
         VerdictRow(
-            row.question_id,
-            row.model,
-            index,
-            unit,
-            replies[unit].text,
-            _verdict(replies[unit], mode),
-            checker,
-            replies[unit].finish_reason,
+            question_id=row.question_id,
+            model=row.model,
+            unit_index=index,
+            vote=vote,
+            unit=item.unit,
+            reply=answer.reply.text,
+            verdict=answer.verdict,
+            checker=checker,
+            finish_reason=answer.reply.finish_reason,
         )
-        for index, unit in enumerate(units)
+        for index, item in enumerate(items)
+        for vote, answer in enumerate(checked.answers[item])
     ]
 
 
@@ -292,50 +296,3 @@ def _write(rows: Sequence[Any], path: Path, record: type) -> None:
     import polars as pl
 
     write_table(pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record)), path, record)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What scoring would send, counted without asking; tokens are not, since each model has its own."""
-
-    responses: int
-    to_split: int
-    split_characters: int
-    units: int
-    check_characters: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.responses:,} responses, {self.to_split:,} of them to split\n"
-            f"splitter: {self.to_split:,} calls, {self.split_characters:,} characters of prompt\n"
-            f"checker: about {self.units:,} calls, {self.check_characters:,} characters of prompt "
-            f"(assuming {UNITS_A_SENTENCE} atomic units a sentence, none repeated)\n"
-            "An English token is about 4 characters, a Korean one about 1 to 2."
-        )
-
-
-def estimate(responses: Sequence[Path], *, mode: str = "strict") -> Estimate:
-    """Count the calls and characters that `score` would send if nothing had been asked yet.
-
-    Splits are counted exactly; units are an assumption, `UNITS_A_SENTENCE` for each sentence.
-    """
-    rows = read_responses(responses)
-    texts = [text for row in rows if (text := text_to_split(row, mode)) is not None]
-    sentences = sum(max(1, len(_SENTENCE_END.findall(text))) for text in texts)
-    units = UNITS_A_SENTENCE * sentences
-    overhead = _characters(check_messages("", mode))
-    return Estimate(
-        responses=len(rows),
-        to_split=len(texts),
-        split_characters=sum(_characters(split_messages(text)) for text in texts),
-        units=units,
-        check_characters=units * overhead + UNITS_A_SENTENCE * sum(map(len, texts)),
-    )
-
-
-def _characters(messages: list[dict[str, str]]) -> int:
-    return sum(len(message["content"]) for message in messages)

@@ -1,6 +1,8 @@
-"""`server: transformers`: a `transformers serve` of our own, on a free loopback port, while it is needed.
+"""`server: transformers | vllm | sglang`: a server of our own, on a free loopback port, while it is needed.
 
-Run as a module, this file is the child: it asks to be ended with its parent, then becomes the server.
+Run as a module, this file is the child: it asks to be ended with its parent, then becomes the server. Of the three,
+`transformers serve` has been run; the commands for vLLM and SGLang are written after their documentation (`vllm serve
+--help`, `python -m sglang.launch_server --help`) and are tested as lists of arguments only.
 """
 
 from __future__ import annotations
@@ -15,14 +17,21 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 from komep_dataset.config import Endpoint
-from komep_dataset.errors import KomepError, require
+from komep_dataset.errors import KomepError
 
 START_SECONDS = 900.0  # a large model takes minutes to load
 SERVER_LOG = "server.log"
 LOG_TAIL_LINES = 15
+# What a server needs to be installed, and how it is installed.
+NEEDS = {
+    "transformers": (("transformers", "torch", "fastapi", "uvicorn", "openai"), 'pip install "komep[serve]"'),
+    "vllm": (("vllm",), "pip install vllm"),
+    "sglang": (("sglang",), 'pip install "sglang[all]"'),
+}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -52,11 +61,11 @@ class LocalServers:
         if self._serves == wanted and self.is_up():
             return self._url
         self.stop()
-        require("serve", "transformers", "torch", "fastapi", "uvicorn", "openai")
+        _require_server(endpoint.server or "")
         _check_model(endpoint.model)
         port = _free_port()
         log = folder / SERVER_LOG
-        self._process = _start(endpoint.model, port, log)
+        self._process = _start(serve_command(endpoint, port), endpoint.model, log)
         self._serves, self._url = wanted, f"http://127.0.0.1:{port}/v1"
         try:
             _wait_until_healthy(self._process, port, log, endpoint.model)
@@ -105,12 +114,37 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _start(model: str, port: int, log: Path) -> subprocess.Popen:
+def serve_command(endpoint: Endpoint, port: int) -> list[str]:
+    """The arguments, after the Python interpreter, that start a server for an endpoint on a loopback port.
+
+    The model keeps the name that the requests give it; nothing secret is among the arguments.
+    """
+    place = ["--host", "127.0.0.1", "--port", str(port)]
+    named = ["--served-model-name", endpoint.model]
+    if endpoint.server == "vllm":
+        spread = ["--tensor-parallel-size", str(endpoint.gpus)]
+        serve = ["-m", "vllm.entrypoints.openai.api_server", "--model", endpoint.model, *named, *spread]
+        return [*serve, "--max-num-seqs", str(endpoint.concurrency), *place]
+    if endpoint.server == "sglang":
+        spread = ["--tp-size", str(endpoint.gpus)]
+        serve = ["-m", "sglang.launch_server", "--model-path", endpoint.model, *named, *spread]
+        return [*serve, "--max-running-requests", str(endpoint.concurrency), *place]
+    return ["-m", "transformers.cli.transformers", "serve", endpoint.model, *place]
+
+
+def _require_server(server: str) -> None:
+    modules, install = NEEDS[server]
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise KomepError(f"`server: {server}` needs {', '.join(missing)}; install it with: {install}")
+
+
+def _start(serve: list[str], model: str, log: Path) -> subprocess.Popen:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
     if Path(model).is_dir():
         environment["HF_HUB_OFFLINE"] = "1"
-    command = [sys.executable, "-m", "komep_dataset.serving", str(os.getpid()), model, str(port)]
+    command = [sys.executable, "-m", "komep_dataset.serving", str(os.getpid()), *serve]
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us first, and the whole group can be ended.
         return subprocess.Popen(
@@ -150,17 +184,16 @@ def _tail(log: Path) -> str:
     return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:]) or "  (empty)"
 
 
-def _become_server(parent: int, model: str, port: str) -> None:
-    """Tie this process to its parent, then replace it by `transformers serve`."""
+def _become_server(parent: int, serve: list[str]) -> None:
+    """Tie this process to its parent, then replace it by the server."""
     with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
         import ctypes
 
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the process that wanted this server has ended")
-    serve = ["-m", "transformers.cli.transformers", "serve", model, "--host", "127.0.0.1", "--port", port]
     os.execv(sys.executable, [sys.executable, *serve])
 
 
 if __name__ == "__main__":
-    _become_server(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    _become_server(int(sys.argv[1]), sys.argv[2:])

@@ -15,6 +15,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,12 +24,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Fault:
-    """An answer other than a completion; `reset` cuts the connection instead."""
+    """An answer other than a completion.
+
+    `reset` cuts the connection instead, `cut` after half of the body; `stall` is how many seconds it takes.
+    """
 
     status: int = 500
     body: str = "{}"
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
+    cut: bool = False
+    stall: float = 0.0
 
 
 FaultPlan = Callable[[dict, int], "Fault | None"]
@@ -63,6 +69,7 @@ class Loopback:
         self.authorizations: list[str | None] = []
         self.paths: list[str] = []
         self.in_flight = self.most_in_flight = 0
+        self.answered: Counter[str] = Counter()  # completions sent, by the request's content
         self._attempts: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -83,6 +90,15 @@ class Loopback:
         with self._lock:
             self.in_flight -= 1
 
+    @property
+    def repeats(self) -> int:
+        """Completions that were sent again for a request that had had one."""
+        return sum(self.answered.values()) - len(self.answered)
+
+    def count_answer(self, body: dict) -> None:
+        with self._lock:
+            self.answered[json.dumps(body, sort_keys=True)] += 1
+
     def completion(self, path: str, body: dict) -> dict:
         text = self.reply(body)
         choice = {"message": {"role": "assistant", "content": text}} if "chat" in path else {"text": text}
@@ -99,23 +115,27 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
             fault = state.arrive(self.path, self.headers.get("Authorization"), body)
             try:
                 if fault is None:
+                    state.count_answer(body)
                     self._send(200, json.dumps(state.completion(self.path, body)), {})
-                elif fault.reset:
+                    return
+                time.sleep(fault.stall)
+                if fault.reset:
                     self.close_connection = True
                     self.connection.close()
                 else:
-                    self._send(fault.status, fault.body, fault.headers)
+                    self._send(fault.status, fault.body, fault.headers, fault.cut)
             finally:
                 state.leave()
 
-        def _send(self, status: int, text: str, headers: dict[str, str]):
+        def _send(self, status: int, text: str, headers: dict[str, str], cut: bool = False):
             data = text.encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            self.wfile.write(data[: len(data) // 2] if cut else data)
+            self.close_connection = self.close_connection or cut
 
         def log_message(self, *_):
             pass

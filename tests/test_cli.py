@@ -108,7 +108,7 @@ def test_score_estimates_without_asking_or_writing(tmp_path):
     (tmp_path / "p.yaml").write_text(f"splitter: {judge}\nchecker: {judge}\n")
     done = komep("score", "r.parquet", "--config", "p.yaml", "--estimate", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 responses, 1 of them to split" in done.stdout
+    assert "score: split           1 calls" in done.stdout and "nothing was asked" in done.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.yaml", "r.parquet"]
     done = komep("score", "r.parquet", "--config", "p.yaml", cwd=tmp_path)
     assert done.returncode == 2

@@ -112,9 +112,10 @@ def test_a_responder_without_a_seed_takes_the_pipelines(tmp_path):
         ("responders: [{name: a}]", ["responders[0].model: missing"]),
         ("responders: [{model: m}]", ["responders[0].name: missing"]),
         (
-            yaml.safe_dump({"responders": [{"name": "a", "server": "vllm", "model": "m"}]}),
-            ["responders[0].server", "start it yourself and give its `endpoint`"],
+            yaml.safe_dump({"responders": [{"name": "a", "server": "vllm", "model": "m", "gpus": 0}]}),
+            ["responders[0].gpus", "0 is below 1"],
         ),
+        (yaml.safe_dump({"responders": [{**ONE, "policy": {}}]}), ["responders[0].policy: unknown key"]),
         (
             yaml.safe_dump(
                 {
@@ -126,7 +127,11 @@ def test_a_responder_without_a_seed_takes_the_pipelines(tmp_path):
             ["responders[0].max_new_tokens"],
         ),
         (yaml.safe_dump({"responders": [ONE, ONE]}), ["responders[1].name", "stands twice"]),
-        ("executor: {kind: slurm}", ["executor.kind", "not supported yet"]),
+        ("executor: {kind: slurm}", ["executor.partition", "Slurm needs one"]),
+        ("executor: {kind: slum}", ["executor.kind", "did you mean 'slurm'"]),
+        ("executor: {workers: 0}", ["executor.workers", "0 is below 1"]),
+        ("budget: 0", ["budget", "not an amount above 0"]),
+        ("budget: much", ["budget: expected a number, got text"]),
         ("selection: {min_margin: 2}", ["selection.min_margin"]),
         ("selection: {pairs: best}", ["selection.pairs", "'best-worst'"]),
         ("questions: {language: en}", ["questions.input: missing"]),

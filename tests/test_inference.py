@@ -87,13 +87,16 @@ FAULTS = {
     "HTML": Fault(200, "<html><body>Gateway</body></html>"),
     "not an object": Fault(200, "[]"),
     "null": Fault(200, "null"),
+    "JSON that ends too early": Fault(200, '{"choices": [{"message": {"content": "re'),
+    "a body that ends too early": Fault(200, '{"choices": [{"message": {"content": "x"}}]}', cut=True),
+    "no answer in time": Fault(200, "{}", stall=0.6),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_fault_that_passes_is_retried(tmp_path, fault):
     with loopback(Loopback(echo, faults=lambda _, attempt: fault if attempt == 1 else None)) as (state, url):
-        replies = ask_all(url, tmp_path, [request("a")])
+        replies = ask_all(url, tmp_path, [request("a")], timeout=0.4)
     assert replies["a"].text == "re: a"
     assert len(state.calls) == 2
 
@@ -116,13 +119,20 @@ def test_retry_after_is_waited_for(tmp_path):
             1,
             "withheld",
         ),
+        (
+            Fault(200, '{"choices": [{"message": {"content": null, "refusal": "I cannot"}}]}'),
+            1,
+            "the model refused: I cannot",
+        ),
+        (Fault(200, "{}", stall=0.6), 2, "no answer after 2 attempts: no answer within 0.4 s"),
+        (Fault(reset=True), 2, "ServerDisconnectedError"),
     ],
 )
 def test_a_failure_is_a_reply_with_a_reason_is_not_kept_and_is_asked_again(tmp_path, fault, calls, said):
     broken = [True]
     plan = lambda body, _: fault if broken[0] and last_text(body) == "bad" else None  # noqa: E731
     with loopback(Loopback(echo, faults=plan)) as (state, url):
-        replies = ask_all(url, tmp_path, [request("bad"), request("good")])
+        replies = ask_all(url, tmp_path, [request("bad"), request("good")], timeout=0.4)
         assert replies["good"].text == "re: good"
         assert replies["bad"].failed and said in replies["bad"].failure
         assert len(state.calls) == calls + 1
@@ -199,7 +209,7 @@ def test_nothing_is_said_where_nobody_watches(tmp_path, capfd):
         ask_all(url, tmp_path, [request("a")])
     out = capfd.readouterr()
     assert (out.out, out.err) == ("", "")
-    assert "datatrove" in (tmp_path / "engine.log").read_text("utf-8")
+    assert "test: 1 to ask, 1 answered, 0 failed" in (tmp_path / "engine.log").read_text("utf-8")
 
 
 def test_plain_prompts_go_to_completions(tmp_path):
@@ -246,6 +256,20 @@ def test_an_unreadable_line_in_the_middle_costs_that_answer_alone(tmp_path):
     path.write_bytes(b"garbage\n[]\n{}\n" + path.read_bytes())
     with ReplyLog(path) as log:
         assert "a" in log
+
+
+def test_replies_that_arrive_together_are_written_together(tmp_path, monkeypatch):
+    writes = []
+    monkeypatch.setattr(
+        ReplyLog,
+        "add_all",
+        lambda log, rows, add=ReplyLog.add_all: (writes.append(len(rows)), add(log, rows)),
+    )
+    with loopback(Loopback(echo, delay=0.05)) as (_, url):
+        replies = ask_all(url, tmp_path, [request(f"q{i}") for i in range(64)], concurrency=32)
+    assert len(replies) == sum(writes) == 64
+    assert len(writes) < 32
+    assert len((tmp_path / REPLIES).read_text().splitlines()) == 64
 
 
 def test_a_failure_cannot_be_kept(tmp_path):
@@ -299,16 +323,16 @@ def test_every_kind_of_reply_is_judged():
         return read_reply(200, None, completion(**choice), max_tokens)
 
     said = {"message": {"content": "x"}}
-    assert judged(**said, finish_reason="length")["finish_reason"] == "length"
-    assert judged(**said, finish_reason=None, max_tokens=4)["finish_reason"] == "length"
-    assert judged(**said, finish_reason=None, max_tokens=5)["finish_reason"] == "stop"
-    assert judged(message={"content": None}, finish_reason="stop")["text"] == ""
-    assert judged(message={"content": "a\ud800b"}, finish_reason="stop")["text"] == "a\ufffdb"
-    assert judged(text="plain", finish_reason="stop")["text"] == "plain"
+    assert judged(**said, finish_reason="length").finish_reason == "length"
+    assert judged(**said, finish_reason=None, max_tokens=4).finish_reason == "length"
+    assert judged(**said, finish_reason=None, max_tokens=5).finish_reason == "stop"
+    assert judged(message={"content": None}, finish_reason="stop").text == ""
+    assert judged(message={"content": "a\ud800b"}, finish_reason="stop").text == "a\ufffdb"
+    assert judged(text="plain", finish_reason="stop").text == "plain"
     for usage in ('"usage": null', '"usage": {"prompt_tokens": "3"}', '"x": 1'):
         body = '{"choices": [{"text": "a", "finish_reason": "stop"}], ' + usage + "}"
         reply = read_reply(200, None, body, None)
-        assert reply["prompt_tokens"] is None and reply["completion_tokens"] is None
+        assert reply.prompt_tokens is None and reply.completion_tokens is None
     for status, error in ((401, Stop), (302, Stop), (405, Stop), (408, Again), (529, Again), (422, Refused)):
         with pytest.raises(error):
             read_reply(status, None, "", None)

@@ -55,6 +55,15 @@ def test_the_generations_are_what_the_program_makes():
     assert generate.generate(FACTS, seed=1) != shipped
 
 
+def test_the_injections_are_balanced_and_hold_a_statement_each():
+    rows = [json.loads(x) for x in (SAMPLES / "injections.jsonl").read_text("utf-8").splitlines()]
+    assert Counter((r["language"], r["pushes"]) for r in rows) == {
+        ("en", True): 15, ("en", False): 5, ("ko", True): 15, ("ko", False): 5,
+    }  # fmt: skip
+    assert all(r["text"].count("{statement}") == 1 for r in rows) and len({r["text"] for r in rows}) == 40
+    assert all("written for the KoMeP project" in r["origin"] for r in rows)
+
+
 def test_reliability_shows_in_the_scores_and_every_status_occurs(tmp_path):
     models = build([], tmp_path / "komep").facts["models"]
     means = [models[r.name]["dahl"]["mean"] for r in generate.RESPONDERS]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from loopback import Fault, Loopback, answer, last_text, loopback
 
 from komep_dataset.calibration import Statement, calibrate, read_statements, sample_statements, share, tally
-from komep_dataset.config import Config, Judge, load_config
+from komep_dataset.checking import judge_body
+from komep_dataset.config import Checker, Config, Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply
 from komep_dataset.prompts import SPLIT_EXAMPLES, check_messages, split_messages
@@ -19,8 +21,6 @@ from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.scoring import (
     VerdictRow,
     drop_fragment,
-    estimate,
-    judge_body,
     score,
     units_of,
     verdicts_path,
@@ -274,16 +274,6 @@ def test_a_response_that_stands_in_two_tables_is_refused(tmp_path):
         score([one, two], configured(tmp_path, "http://127.0.0.1:9/v1"), tmp_path / "s.parquet")
 
 
-def test_an_estimate_asks_nobody_and_counts_the_splits_exactly(tmp_path):
-    rows = [response("This is right. That is wrong."), response("I don't know.", model="b")]
-    counted = estimate([write_responses(tmp_path, *rows)])
-    assert (counted.responses, counted.to_split, counted.units) == (2, 1, 4)
-    state, _, _ = scored(tmp_path, *rows)
-    splits = [b for b in state.calls if b["model"] == "splitter"]
-    assert counted.split_characters == sum(len(m["content"]) for b in splits for m in b["messages"])
-    assert "assuming 2 atomic units a sentence" in str(counted)
-
-
 def test_calibration_counts_by_label_and_language(tmp_path):
     statements = [
         Statement("right one", True, "en", "c"),
@@ -292,9 +282,10 @@ def test_calibration_counts_by_label_and_language(tmp_path):
         Statement("perhaps", False, "ko", "c"),
     ]
     with loopback(Loopback(truth)) as (_, url):
-        checker = Judge(endpoint=url, model="checker")
-        everything, english, korean = calibrate(checker, statements, tmp_path)
+        checker = Checker(endpoint=url, model="checker")
+        everything, english, korean, category = calibrate(checker, statements, tmp_path).groups
     assert (everything.group, english.group, korean.group) == ("all", "en", "ko")
+    assert category == replace(everything, group="category: c")
     assert (everything.accuracy.hits, everything.accuracy.n) == (2, 4)
     assert (english.sensitivity.share, english.specificity.share) == (0.5, 1.0)
     assert (korean.unknown.share, korean.sensitivity.share, korean.accuracy.share) == (1.0, None, 0.0)

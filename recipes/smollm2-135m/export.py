@@ -62,6 +62,8 @@ def load_tokenizer(gguf: Path):
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
+    for key in ("is_local", "local_files_only"):  # of this process, not of the tokenizer; they would be saved
+        tokenizer.init_kwargs.pop(key, None)
     return tokenizer
 
 

@@ -123,7 +123,11 @@ def test_greedy_answer_is_fluent(smollm2, tokenizer):
 def test_fresh_export_equals_the_fixture(smollm2, tmp_path):
     output = tmp_path / "model"
     command = [sys.executable, str(SCRIPT), "--output", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    online = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "0",
+    }  # nothing is fetched; what is written must not depend on it
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=online)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["model"]  # nothing temporary is left
     for path in smollm2.iterdir():

@@ -1,0 +1,114 @@
+"""A YAML file as frozen dataclasses: known keys, right types, and every mistake named by its file and key.
+
+A dataclass that is read has `problems()`, which yields (key, what is wrong with its value). `NOT_KEYS` are fields
+that no file may set; `FILL_IN` is called with the keys of a record before they are read, and may add some.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from komep_dataset.errors import KomepError
+from komep_dataset.schema import column_types
+
+
+def read_yaml(path: Path) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """SafeLoader that refuses a key that stands twice, where YAML would silently take the last."""
+
+    def mapping(loader, node, deep=False):
+        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                line = node.value[index][0].start_mark.line + 1
+                raise KomepError(f"{path}:{line}: the key {key!r} stands twice")
+        return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    try:
+        return yaml.load(path.read_text("utf-8"), Loader)  # Loader is a SafeLoader
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise KomepError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise KomepError(f"{place}: not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
+
+
+def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
+    """A mapping as a dataclass; `where` is the path of its key, with a dot at the end unless empty."""
+    if not isinstance(raw, dict):
+        raise KomepError(
+            f"{file}: {where.rstrip('.') or 'the file'}: expected keys and values, got {_kind(raw)}"
+        )
+    if fill_in := getattr(cls, "FILL_IN", None):
+        try:
+            raw = fill_in(raw)
+        except ValueError as error:
+            key, problem = error.args
+            raise KomepError(f"{file}: {where}{key}: {problem}") from None
+    types, values = column_types(cls), {}
+    for name in getattr(cls, "NOT_KEYS", ()):
+        del types[name]
+    for key in raw:
+        if key not in types:
+            raise KomepError(f"{file}: {where}{key}: unknown key; {nearest(str(key), list(types))}")
+    for item in fields(cls):
+        if item.name in raw and item.name in types:
+            hint, nullable = types[item.name]
+            values[item.name] = _value(hint, nullable, raw[item.name], file, f"{where}{item.name}")
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise KomepError(f"{file}: {where}{item.name}: missing")
+    built = cls(**values)
+    for key, problem in built.problems():
+        raise KomepError(f"{file}: {where}{key}: {problem}")
+    return built
+
+
+def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
+    if raw is None and nullable:
+        return None
+    if is_dataclass(hint):
+        return build_record(hint, raw, file, f"{where}.")
+    if get_origin(hint) is tuple:
+        if not isinstance(raw, list):
+            raise KomepError(f"{file}: {where}: expected a list, got {_kind(raw)}")
+        return tuple(
+            build_record(get_args(hint)[0], one, file, f"{where}[{i}].") for i, one in enumerate(raw)
+        )
+    wanted = {Path: str, float: (int, float)}.get(hint, hint)
+    if not isinstance(raw, wanted) or isinstance(raw, bool) != (hint is bool):
+        name = {str: "text", Path: "a path", int: "a whole number", float: "a number", bool: "yes/no"}[hint]
+        shown = "" if "key" in where or not isinstance(raw, (str, int, float)) else f" ({raw!r})"
+        raise KomepError(f"{file}: {where}: expected {name}, got {_kind(raw)}{shown}")
+    return hint(raw)
+
+
+def _kind(raw: Any) -> str:
+    """What a YAML value is, in the reader's words."""
+    names = {dict: "keys and values", list: "a list", str: "text", bool: "yes/no", type(None): "nothing"}
+    names |= {int: "a number", float: "a fraction"}
+    return names.get(type(raw), f"a {type(raw).__name__}")
+
+
+def nearest(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return f"did you mean {close[0]!r}?" if close else "none is configured"
+
+
+def choice(key: str, value: str | None, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if value is not None and value not in known:
+        yield key, f"{value!r} is none of {', '.join(known)}; {nearest(value, list(known))}"
+
+
+def at_least(key: str, value: int, least: int) -> Iterator[tuple[str, str]]:
+    if value < least:
+        yield key, f"{value} is below {least}"
