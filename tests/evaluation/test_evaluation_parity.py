@@ -35,17 +35,25 @@ def harness_task(folder: Path, data: Path, *, shots: int, max_new_tokens: int):
     return task
 
 
-def harness_run(task, model, tokenizer) -> dict:
+def harness_run(task, model, tokenizer, *, chat: bool = False) -> dict:
     """The harness's result of a task on a loaded model, one question at a time."""
     import lm_eval
     from lm_eval.models.huggingface import HFLM
 
     lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1)
-    return lm_eval.evaluate(lm=lm, task_dict={"kormedmcqa_here": task}, log_samples=True, bootstrap_iters=0)
+    return lm_eval.evaluate(
+        lm=lm,
+        task_dict={"kormedmcqa_here": task},
+        log_samples=True,
+        bootstrap_iters=0,
+        apply_chat_template=chat,
+    )
 
 
-def ours(subject: Subject, generator, *, shots: int, max_new_tokens: int) -> tuple[list[str], dict]:
-    encode = PromptEncoder(generator.tokenizer, generator.model.config.model_type)
+def ours(
+    subject: Subject, generator, *, shots: int, max_new_tokens: int, chat: bool = False
+) -> tuple[list[str], dict]:
+    encode = PromptEncoder(generator.tokenizer, generator.model.config.model_type, chat_template=chat)
     prompts = subject_prompts(STYLE, subject, encode, shots, None)
     replies = generator.generate([p.token_ids for p in prompts], STYLE.stops, max_new_tokens, batch_size=4)
     readings = [BENCHMARK.read(r, q) for r, q in zip(replies, subject.test, strict=True)]
@@ -88,6 +96,26 @@ def test_generations_are_the_harness_own_on_a_tiny_model(tmp_path, question_fold
     replies, scores = ours(from_folders(question_folder)[0], generator, shots=2, max_new_tokens=24)
     assert len(set(replies)) > 1
     assert_same(harness_run(task, generator.model, generator.tokenizer), replies, scores)
+
+
+def test_generations_are_the_harness_own_under_a_chat_template(
+    tmp_path, question_folder, make_llama, make_tokenizer
+):
+    """The whole few-shot prompt as one user message, the template's own BOS alone in front."""
+    tokenizer = make_tokenizer(bos=True)
+    tokenizer.chat_template = (
+        "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    tokenizer.save_pretrained(tmp_path / "chat")
+    make_llama().save_pretrained(tmp_path / "chat")
+    task = harness_task(tmp_path, question_folder / "doctor", shots=2, max_new_tokens=24)
+    generator = load_generator(str(tmp_path / "chat"), "float32")
+    subject = from_folders(question_folder)[0]
+    replies, scores = ours(subject, generator, shots=2, max_new_tokens=24, chat=True)
+    assert len(set(replies)) > 1
+    assert replies != ours(subject, generator, shots=2, max_new_tokens=24)[0]
+    assert_same(harness_run(task, generator.model, generator.tokenizer, chat=True), replies, scores)
 
 
 @pytest.mark.slow
