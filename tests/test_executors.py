@@ -147,6 +147,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_started_them_and_the_same_command_goes_on(tmp_path):
     script = tmp_path / "run.py"
     script.write_text(KILLED)

@@ -232,6 +232,7 @@ def sometimes(body: dict, attempt: int) -> Fault | None:
     return FAULTS[digest[1] % 6] if attempt == 1 and digest[0] % 6 == 0 else None
 
 
+@pytest.mark.slow
 def test_killed_anywhere_with_faults_the_same_command_ends_with_the_same_tables(tmp_path):
     """Three kills at random moments. What the endpoint answered twice is at most what was in flight then."""
     command = [sys.executable, "-c", KILLED]

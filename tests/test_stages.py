@@ -23,6 +23,7 @@ def komep(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_respond_and_score_ask_failed_rows_again_only_when_told(tmp_path):
     broken = {"r", "checker"}  # the models that fail on condition 1, in turn
 

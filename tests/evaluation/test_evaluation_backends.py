@@ -40,6 +40,7 @@ def predictions(folder: Path) -> bytes:
 # --- kill and resume -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_the_questions_that_are_done(tiny_model, question_folder, tmp_path):
     long = ["--batch-size", "1", "--max-new-tokens", "300"]
     assert run(*command(tiny_model, question_folder, tmp_path / "whole", *long)) == 0

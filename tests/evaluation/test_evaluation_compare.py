@@ -327,6 +327,7 @@ def seeds_of(folder: Path, letters: list, count: int) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_command_takes_several_models_and_folders_of_seeds(capsys, folders, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     pool = seeds_of(tmp_path / "pool", list("AABACADDAA"), 3)
@@ -350,6 +351,7 @@ def test_command_takes_several_models_and_folders_of_seeds(capsys, folders, tmp_
     assert code == 1 and "results.json: cannot be read" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_plot(capsys, folders, tmp_path, suffix, begins):
     pool = seeds_of(tmp_path / "모델", list("AABACADDAA"), 2)

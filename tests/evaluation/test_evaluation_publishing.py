@@ -341,6 +341,7 @@ def test_samples_and_parts_are_shown_and_not_pushed(hub, tmp_path, folders):
     assert len(repo.log) == 1
 
 
+@pytest.mark.slow
 def test_every_refusal_is_one_line(hub, tmp_path, folders):
     def refused(message: str, *arguments: str, code: int = 1, at: Hub | str = hub, **more):
         found, out, err = client(at, tmp_path, folders["m"], *arguments, **more)

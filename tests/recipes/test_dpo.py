@@ -261,6 +261,7 @@ def test_columns_must_hold_messages(tiny_model, tmp_path, capsys):
     assert "column prompt must hold messages" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_unknown_key_of_a_file_ends_the_program_without_a_traceback(tmp_path):
     config = tmp_path / "dpo.yaml"
     config.write_text("learning_rat: 1.0e-5\n", "utf-8")
