@@ -188,7 +188,7 @@ def test_estimates_ask_nothing_and_count_what_a_run_then_asks(tmp_path):
 
 
 def test_tokens_are_counted_by_the_models_own_tokenizer_or_called_a_guess(tmp_path):
-    tokenizers = pytest.importorskip("tokenizers")
+    tokenizers = pytest.importorskip("tokenizers", reason="comes with the extra [eval], [train] or [serve]")
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
 

@@ -17,7 +17,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask, request_key
 from komep_dataset.replies import logs_of
 
-pytest.importorskip("datatrove")
+pytest.importorskip("datatrove", reason="needs the extra [llm]")
 from komep_dataset import executors
 
 SECRET = "sk-komep-00112233445566778899"

@@ -118,7 +118,6 @@ def test_processes_that_do_not_see_each_other_are_refused(
     tiny_model, question_folder, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("WORLD_SIZE", "2")  # what a launcher sets; this process is alone all the same
-    monkeypatch.setattr("evaluation.processes.PartialState", None, raising=False)
     alone = types.SimpleNamespace(num_processes=1)
     monkeypatch.setattr("accelerate.PartialState", lambda **_: alone)
     assert run(*command(tiny_model, question_folder, tmp_path / "out")) == 1
