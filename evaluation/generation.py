@@ -213,10 +213,9 @@ class Generator:
         ids = [prompt[:before] + [self.pad_id] * pad + prompt[before:] for pad, prompt in rows]
         mask = [[1] * before + [0] * pad + [1] * (len(prompt) - before) for pad, prompt in rows]
         stop = StopText(self.tokenizer, stops, length, len(prompts))
-        heads = self.text_config.num_attention_heads if shared else 0
         with (
             first_logprobs(self.model, letter_tokens) as logprobs,
-            attending_to(prefix if shared else (), heads),
+            attending_to(prefix if shared else (), pads),
         ):
             output = self.model.generate(
                 input_ids=torch.tensor(ids, device=self.device),

@@ -22,6 +22,7 @@ NAME = "komep_shared_prefix"
 Layers = Sequence[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each [1, heads, tokens, width]
 
 _active: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # layer -> prefix of the batch that is being run
+_pads: list[int] = []  # padding of each of its rows
 
 
 class RestLayer(DynamicLayer):
@@ -43,11 +44,13 @@ def rest_cache(prefix: Layers) -> DynamicCache:
 
 
 @contextmanager
-def attending_to(prefix: Layers, query_heads: int) -> Iterator[None]:
-    """While the block runs, a model under the attention `NAME` attends to this prefix, too."""
-    for index, tables in enumerate(prefix):
-        groups = query_heads // tables[0].shape[1]
-        _active[index] = tuple(repeat_kv(table, groups).contiguous() for table in tables)
+def attending_to(prefix: Layers, pads: Sequence[int]) -> Iterator[None]:
+    """While the block runs, a model under the attention `NAME` attends to this prefix, too.
+
+    `pads` counts the tokens of padding that lie between the prefix and the rest of each row.
+    """
+    _active.update(enumerate(prefix))
+    _pads[:] = pads
     try:
         yield
     finally:
@@ -55,11 +58,16 @@ def attending_to(prefix: Layers, query_heads: int) -> Iterator[None]:
 
 
 def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    scale: float,
+    mask: torch.Tensor | None = None,
+    causal: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(values [rows, heads, queries, width], log-sum-exp [rows, heads, queries]) of one attention on the CPU."""
     return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query, key, value, attn_mask=mask, scale=scale
+        query, key, value, is_causal=causal, attn_mask=mask, scale=scale
     )
 
 
@@ -76,27 +84,65 @@ def shared_prefix_attention(
     prefix = _active.get(module.layer_idx)
     if prefix is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-    rows, heads, queries, width = query.shape
-    scale = width**-0.5 if scaling is None else scaling
-    together = query.transpose(0, 1).reshape(1, heads, rows * queries, width)
-    shared, shared_sum = attend(together, *prefix, None, scale)
-    shared = shared.reshape(heads, rows, queries, width).transpose(0, 1)
-    shared_sum = shared_sum.reshape(heads, rows, queries).transpose(0, 1)
-    mask = None
-    if attention_mask is not None:
-        seen = attention_mask[..., prefix[0].shape[2] :]
-        mask = (
-            seen
-            if seen.is_floating_point()
-            else torch.zeros_like(seen, dtype=query.dtype).masked_fill_(~seen, -torch.inf)
-        )
-    groups = heads // key.shape[1]
-    own, own_sum = attend(query, repeat_kv(key, groups), repeat_kv(value, groups), mask, scale)
-    # A query of the padding sees no token of its own: what it gives is read by nobody, but must not become NaN.
-    blind = ~own_sum.isfinite()
-    weight = torch.sigmoid(own_sum - shared_sum).masked_fill(blind, 0).unsqueeze(-1)
-    joined = shared + weight * (own.masked_fill(blind.unsqueeze(-1), 0) - shared)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    shared, shared_sum = _to_prefix(query, *prefix, scale)
+    if query.shape[2] == key.shape[2]:  # the first pass over a batch
+        own, own_sum = _to_own_rows(query, key, value, _pads, scale)
+    else:
+        own, own_sum = _to_own(query, key, value, attention_mask, prefix[0].shape[2], scale)
+    joined = torch.lerp(shared, own, torch.sigmoid(own_sum - shared_sum).unsqueeze(-1))
     return joined.transpose(1, 2).contiguous(), None
+
+
+def _to_prefix(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The queries of all rows, and of all heads that share a key, as those of one row to the one prefix."""
+    rows, heads, queries, width = query.shape
+    tables = key.shape[1]
+    apart = query.view(rows, tables, -1, queries, width).transpose(0, 1)
+    values, sums = attend(apart.reshape(1, tables, -1, width), key, value, scale)
+    values = values.view(tables, rows, -1, queries, width).transpose(0, 1)
+    sums = sums.view(tables, rows, -1, queries).transpose(0, 1)
+    return values.reshape(rows, heads, queries, width), sums.reshape(rows, heads, queries)
+
+
+def _to_own_rows(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pads: Sequence[int], scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each row to its own tokens before and at each query, row by row: no mask, and nothing for the padding."""
+    groups = query.shape[1] // key.shape[1]
+    values, sums = torch.zeros_like(query), query.new_full(query.shape[:3], -torch.inf)
+    tables = query, repeat_kv(key, groups), repeat_kv(value, groups)
+    for row, pad in enumerate(pads):
+        if pad == query.shape[2]:  # the kernel takes no empty table
+            continue
+        own = (table[row : row + 1, :, pad:] for table in tables)
+        values[row, :, pad:], sums[row, :, pad:] = (part[0] for part in attend(*own, scale, causal=True))
+    return values, sums
+
+
+def _to_own(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    before: int,
+    scale: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each row to its own tokens under the mask, whose first `before` columns are the prefix."""
+    rows, heads, queries, width = query.shape
+    together = query.reshape(rows, key.shape[1], -1, width)
+    if mask is not None:
+        seen = mask[..., before:]
+        if not seen.is_floating_point():
+            seen = torch.zeros_like(seen, dtype=query.dtype).masked_fill_(~seen, -torch.inf)
+        mask = seen.repeat(1, 1, heads // key.shape[1], 1)
+    values, sums = attend(together, key, value, scale, mask)
+    # A query of the padding sees no token of its own: what it gives is read by nobody, but must not become NaN.
+    blind = ~sums.isfinite()
+    values, sums = values.masked_fill(blind.unsqueeze(-1), 0), sums.masked_fill(blind, -torch.inf)
+    return values.view(query.shape), sums.view(rows, heads, queries)
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

@@ -29,7 +29,7 @@ def test_it_is_the_attention_over_prefix_and_rest(rows, queries, cached, prefix,
     mask = (column <= row[:, None]).expand(rows, 1, queries, prefix + rest).clone()
     mask[0, :, :, prefix : prefix + pad] = False
     module = types.SimpleNamespace(layer_idx=0, training=False)
-    with attending_to([tables], heads):
+    with attending_to([tables], [min(pad, rest)] + [0] * (rows - 1)):
         ours, _ = shared_prefix_attention(module, query, key, value, mask, scaling=WIDTH**-0.5)
     whole = [
         torch.cat([t.expand(rows, -1, -1, -1), own], 2) for t, own in zip(tables, (key, value), strict=True)
