@@ -21,19 +21,45 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 NAME = "komep_shared_prefix"
 Layers = Sequence[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each [1, heads, tokens, width]
 
+ROOM = 64  # tokens by which the table of a row grows
 _active: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # layer -> prefix of the batch that is being run
 _pads: list[int] = []  # padding of each of its rows
 
 
 class RestLayer(DynamicLayer):
-    """Keys and values behind the prefix; to the model it counts as long as both."""
+    """Keys and values behind the prefix; to the model it counts as long as both.
+
+    The tables have room for tokens to come: joining old and new ones at every token would copy all of them.
+    """
 
     def __init__(self, prefix_length: int):
         super().__init__()
         self.prefix_length = prefix_length
+        self._tables: dict[str, torch.Tensor] = {}
 
     def get_seq_length(self) -> int:
         return self.prefix_length + super().get_seq_length()
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        seen = super().get_seq_length()
+        self.keys = self._put("keys", seen, key_states)
+        self.values = self._put("values", seen, value_states)
+        return self.keys, self.values
+
+    def _put(self, name: str, seen: int, new: torch.Tensor) -> torch.Tensor:
+        """Write tokens behind those seen; the table up to and with them."""
+        end = seen + new.shape[2]
+        if name not in self._tables or end > self._tables[name].shape[2]:
+            grown = new.new_empty((*new.shape[:2], end + ROOM, new.shape[3]))
+            if seen:
+                grown[:, :, :seen] = self._tables[name][:, :, :seen]
+            self._tables[name] = grown
+        self._tables[name][:, :, seen:end] = new
+        return self._tables[name][:, :, :end]
 
 
 def rest_cache(prefix: Layers) -> DynamicCache:

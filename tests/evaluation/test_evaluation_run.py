@@ -242,14 +242,3 @@ def test_broken_output_is_refused(run, file, change, message):
     with pytest.raises(KomepError) as error:
         read_evaluation(folder)
     assert message in str(error.value)
-
-
-@pytest.mark.slow
-def test_cached_prefix_changes_nothing_on_smollm2(run, smollm2):
-    """Three questions, one shot, float32: the same replies with and without the cached prefix."""
-    flags = ["--benchmark", "kormedmcqa-sample", "--subjects", "pharm", "--limit", "3", "--shots", "1"]
-    _, _, cached = run(*flags, model=str(smollm2))
-    _, _, fresh = run(*flags, "--no-prefix-cache", "--batch-size", "1", output="fresh", model=str(smollm2))
-    assert (cached / "predictions.jsonl").read_bytes() == (fresh / "predictions.jsonl").read_bytes()
-    assert read_evaluation(cached).results["parse_rate"] > 0
-    assert read_evaluation(cached).results["config"]["bos"] is False

@@ -38,7 +38,8 @@ def train(arguments: list[str]) -> int:
 def trained(tiny_model, release, tmp_path_factory) -> Path:
     """Output of two steps, with a checkpoint after each."""
     output = tmp_path_factory.mktemp("dpo") / "out"
-    assert train(flags(tiny_model, release, output, max_steps=2, save_strategy="steps", save_steps=1)) == 0
+    saving = {"save_strategy": "steps", "save_steps": 1, "report_to": "tensorboard"}
+    assert train(flags(tiny_model, release, output, max_steps=2, **saving)) == 0
     return output
 
 
@@ -90,6 +91,17 @@ def test_summary_is_complete(trained, release):
         if "num_tokens" in entry
     ]
     assert summary["tokens_seen"] == max(logged)  # TRL's own count
+
+
+def test_tensorboard_has_every_step(trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (run_folder,) = (trained / "runs").iterdir()  # the evaluation after training writes a second file into it
+    events = EventAccumulator(str(run_folder)).Reload()
+    for name in ("loss", "rewards/margins", "rewards/accuracies"):
+        logged = {e["step"]: e[name] for e in read(trained, "trainer_state.json")["log_history"] if name in e}
+        shown = {event.step: event.value for event in events.Scalars(f"train/{name}")}
+        assert shown.keys() == {1, 2} and shown == pytest.approx(logged)
 
 
 def test_overlong_pairs_are_dropped_and_counted(trained):

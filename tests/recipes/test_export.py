@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -117,19 +116,3 @@ def test_greedy_answer_is_fluent(smollm2, tokenizer):
     )
     answer = model.generate(**inputs, do_sample=False, max_new_tokens=24)[0, inputs["input_ids"].size(1) :]
     assert tokenizer.decode(answer) == "The capital of France is Paris.<|im_end|>"
-
-
-@pytest.mark.slow
-def test_fresh_export_equals_the_fixture(smollm2, tmp_path):
-    output = tmp_path / "model"
-    command = [sys.executable, str(SCRIPT), "--output", str(output)]
-    online = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "0",
-    }  # nothing is fetched; what is written must not depend on it
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=online)
-    assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]  # nothing temporary is left
-    for path in smollm2.iterdir():
-        assert (output / path.name).read_bytes() == path.read_bytes(), path.name
-    shutil.rmtree(output)
