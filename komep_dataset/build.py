@@ -3,67 +3,57 @@
 Rows are checked as they stream in and spilled into buckets by the first characters of their question id; the
 buckets are then worked off in order. Every rule looks at one question at a time, so no more than one bucket is
 ever in memory, and the output is sorted without a sort of the whole.
+
+The same rows give the same bytes, whatever their order. With `--base` (see `growth.py`) the same base and the same
+new rows do, and what comes out has the rows of a build of them all, but not its bytes.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from komep_dataset import __version__, dahl
+from komep_dataset.derivation import STAGE, Options, Tally, derive
 from komep_dataset.errors import KomepError
 from komep_dataset.generations import OPTIONAL, complete
-from komep_dataset.pairs import SELECTIONS, resolve_duplicates, select_pairs, split_column, to_release
+from komep_dataset.growth import LAYER, Base, grown_options, joined, open_base
+from komep_dataset.pairs import SELECTIONS, resolve_duplicates, split_column
+from komep_dataset.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.progress import progress_bar
+from komep_dataset.provenance import provenance
 from komep_dataset.release import (
-    BUILD_FILE,
     SCHEMA_VERSION,
-    SplitWriter,
-    close_writers,
     content_hash,
-    file_sha256,
-    open_writers,
-    replacing_folder,
     write_card,
+    write_facts,
     write_sums,
 )
-from komep_dataset.schema import SPLITS, Pair, Reason, Reject, ScoredGeneration, Status
-from komep_dataset.tables import FILE, LINE, Problem, problems_error, read_batches, table_files, write_rejects
+from komep_dataset.replacement import replacing_folder
+from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
+from komep_dataset.shards import SplitWriter, close_writers, open_writers
+from komep_dataset.tables import read_batches, table_files, write_rejects
 
 if TYPE_CHECKING:
     import polars as pl
 
-STAGE = "build"
 ON_ERROR = ("stop", "reject")
 # Input bytes up to which this many leading characters of the id name a bucket (16 and 256 buckets above).
 BUCKET_LIMITS = ((256 << 20, 0), (4 << 30, 1))
+WRITING_THREADS = 2  # compressing one bucket while the next is worked on
 
 
 @dataclass
 class BuildResult:
-    """What a build did; `facts` is the content of `build.json`."""
+    """What a build did; `facts` is the content of `build.json` and `provenance.json`."""
 
     folder: Path
     facts: dict[str, Any]
     rejects: Counter = field(default_factory=Counter)
-
-
-@dataclass
-class _Tally:
-    """Counts that grow while the buckets pass."""
-
-    rows: int = 0
-    questions: int = 0
-    pairs: int = 0
-    own_scores: int = 0
-    identical_korean: int = 0
-    statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
-    scores: dict[str, list] = field(default_factory=lambda: defaultdict(list))
 
 
 def sample_input() -> Path:
@@ -75,54 +65,114 @@ def build(
     inputs: Sequence[Path],
     output: Path,
     *,
-    min_margin: float = 0.0,
-    pairs: str = "best-worst",
+    min_margin: float | None = None,
+    pairs: str | None = None,
     on_error: str = "stop",
     judge: Path | None = None,
+    origin: str | None = None,
+    base: Path | None = None,
+    seeds: Mapping[str, int] | None = None,
 ) -> BuildResult:
     """Build a release from scored generations.
 
     Args:
         inputs: JSONL or Parquet files, or folders of them; none = the shipped sample.
         output: folder of the release; replaced in one step at the end.
-        min_margin: a pair's `chosen_score - rejected_score` must lie above it.
-        pairs: `best-worst` or `all`.
+        min_margin: a pair's `chosen_score - rejected_score` must lie above it; 0, or what the base has.
+        pairs: `best-worst` (or what the base has) or `all`.
         on_error: `stop` raises on bad rows and leaves the old output; `reject` leaves the rows out.
-        judge: what `komep calibrate --output` wrote of the checker; goes into `build.json` and the card as it is.
+        judge: what `komep calibrate --output` wrote of the checker; goes into `provenance.json` and the card as it is.
+        origin: which pairs `ko` takes: `translated`, `native` or `all` (or what the base has). `en` takes every pair
+            that is not native.
+        base: a release to grow: its scored generations are read, too, and a new row replaces one of the same key.
+            Shards in which no row changes keep their bytes; rows of new questions come in shards behind them.
+        seeds: seeds of earlier stages, for `provenance.json`.
 
     Raises:
         KomepError: bad input (exit code 1), wrong options (exit code 2).
     """
-    _check_options(min_margin, pairs, on_error)
+    given = {"min_margin": min_margin, "pairs": pairs, "origin": origin}
+    _check_options(given, on_error)
     record = _judge_record(judge)
-    paths = table_files(inputs or [sample_input()])
-    names = [str(p) for p in paths]
+    grown = None if base is None else open_base(base)
+    options = _options(given, grown, inputs)
+    new = table_files(inputs or [sample_input()])
     with replacing_folder(Path(output)) as folder:
-        spill = folder / ".spill"
-        spill.mkdir()
-        buckets, problems = _ingest(paths, names, spill)
-        tally, rejects = _Tally(), []
-        writers = open_writers(folder)
-        with progress_bar("building", len(buckets), "buckets") as advance:
-            for bucket in sorted(buckets):
-                frame, conflicts = resolve_duplicates(_read_spill(buckets[bucket]), names)
-                problems += conflicts
-                rejects += _build_bucket(frame, writers, tally, min_margin, pairs)
-                advance(1)
-        _remove(spill)
-        problems.sort(key=lambda p: (names.index(p.file), p.line))
-        if problems and on_error == "stop":
-            raise problems_error(problems)
-        if not tally.rows:
-            raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
-        rejects = [p.reject(STAGE) for p in problems] + rejects
+        tally, rejects, writers = _build_buckets(folder, new, grown, options, on_error)
         rows = close_writers(writers)
-        facts = _facts(folder, paths, rows, writers, tally, rejects, min_margin, pairs) | {"judge": record}
-        (folder / BUILD_FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        facts = _facts(folder, rows, writers, tally, rejects) | {
+            "is_sample": new == [sample_input()] and not grown
+        }
+        source = provenance(
+            new, asdict(options), base=grown.record() if grown else None, judge=record, seeds=seeds
+        )
+        write_facts(folder, facts, source)
         write_rejects(folder, STAGE, rejects)
-        write_card(folder, facts)
+        write_card(folder, facts | source)
         write_sums(folder)
-    return BuildResult(Path(output), facts, Counter(r.reason for r in rejects))
+    return BuildResult(Path(output), facts | source, Counter(r.reason for r in rejects))
+
+
+def _options(given: Mapping[str, Any], grown: Base | None, inputs: Sequence[Path]) -> Options:
+    if grown is None:
+        return Options(**{name: value for name, value in given.items() if value is not None})
+    if not inputs:
+        raise KomepError("--base: give the scored generations that are to be added", exit_code=2)
+    return grown_options(grown, given)
+
+
+def _build_buckets(
+    folder: Path, new: Sequence[Path], grown: Base | None, options: Options, on_error: str
+) -> tuple[Tally, list[Reject], dict[tuple[str, str], SplitWriter]]:
+    """Read the inputs, those of a base first, and write every row of the release."""
+    paths = [*(grown.files if grown else ()), *new]
+    names = [str(p) for p in paths]
+    spill = folder / ".spill"
+    spill.mkdir()
+    buckets, problems = _ingest(paths, names, spill)
+    tally, rejects = Tally(), []
+    writers, writing = open_writers(folder, grown.cuts if grown else None), []
+    with (
+        progress_bar("building", len(buckets), "buckets") as advance,
+        ThreadPoolExecutor(WRITING_THREADS) as pool,
+    ):
+        for bucket in sorted(buckets):
+            spilled = _read_spill(buckets[bucket])
+            frame, conflicts, replaced = _one_row_a_key(spilled, names, grown)
+            layers = grown.layers_by_question(spilled) if grown else None
+            problems += conflicts
+            rejects += replaced
+            derived = derive(frame, options)
+            tally.add(frame, derived.pairs)
+            rejects += derived.rejects
+            parts = {"scored": frame.drop(FILE, LINE), "en": derived.en, "ko": derived.ko}
+            _wait(writing)  # no more than two buckets are in memory
+            writing = [
+                pool.submit(_write_splits, rows, name, writers, layers) for name, rows in parts.items()
+            ]
+            advance(1)
+        _wait(writing)
+    _remove(spill)
+    place = {name: index for index, name in enumerate(names)}
+    problems.sort(key=lambda p: (place[p.file], p.line))
+    if problems and on_error == "stop":
+        raise problems_error(problems)
+    if not tally.rows:
+        raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
+    return tally, [p.reject(STAGE) for p in problems] + rejects, writers
+
+
+def _one_row_a_key(
+    frame: pl.DataFrame, names: list[str], grown: Base | None
+) -> tuple[pl.DataFrame, list[Problem], list[Reject]]:
+    if grown:
+        return joined(frame, names, len(grown.files))
+    return *resolve_duplicates(frame, names), []
+
+
+def _wait(writing: list[Future]) -> None:
+    for one in writing:
+        one.result()
 
 
 def _judge_record(judge: Path | None) -> dict[str, Any] | None:
@@ -133,11 +183,14 @@ def _judge_record(judge: Path | None) -> dict[str, Any] | None:
     return read_record(Path(judge))
 
 
-def _check_options(min_margin: float, pairs: str, on_error: str) -> None:
-    if not 0.0 <= min_margin <= 1.0:
+def _check_options(given: Mapping[str, Any], on_error: str) -> None:
+    min_margin = given["min_margin"]
+    if min_margin is not None and not 0.0 <= min_margin <= 1.0:
         raise KomepError(f"--min-margin {min_margin}: give a number from 0 to 1", exit_code=2)
-    if pairs not in SELECTIONS:
-        raise KomepError(f"--pairs {pairs}: give one of {', '.join(SELECTIONS)}", exit_code=2)
+    choices = {"pairs": SELECTIONS, "origin": ORIGIN_CHOICES}
+    for name, known in choices.items():
+        if given[name] is not None and given[name] not in known:
+            raise KomepError(f"--{name} {given[name]}: give one of {', '.join(known)}", exit_code=2)
     if on_error not in ON_ERROR:
         raise KomepError(f"--on-error {on_error}: give one of {', '.join(ON_ERROR)}", exit_code=2)
 
@@ -193,85 +246,42 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def _build_bucket(
-    frame: pl.DataFrame,
+def _write_splits(
+    rows: pl.DataFrame,
+    config: str,
     writers: dict[tuple[str, str], SplitWriter],
-    tally: _Tally,
-    min_margin: float,
-    selection: str,
-) -> list[Reject]:
-    """Select and write the pairs of one bucket's questions; returns the rejects, by question id."""
-    import polars as pl
-
-    _count(frame, tally)
-    chosen, dropped = select_pairs(frame, min_margin, selection)
-    rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
-    tally.pairs += chosen.height
-    tally.identical_korean += chosen.filter(pl.col("chosen_ko") == pl.col("rejected_ko")).height
-    scored = frame.drop(FILE, LINE)
-    for config, rows in (("scored", scored), ("en", to_release(chosen, "en")[0])):
-        _write_splits(rows, config, writers)
-    korean, untranslated = to_release(chosen, "ko")
-    _write_splits(korean, "ko", writers)
-    rejects += [_untranslated(row, selection) for row in untranslated.iter_rows(named=True)]
-    return sorted(rejects, key=lambda r: (r.key, r.reason))
-
-
-def _untranslated(pair: dict[str, Any], selection: str) -> Reject:
-    missing = [c for c in ("question_ko", "chosen_ko", "rejected_ko") if not (pair[c] or "").split()]
-    key = pair["question_id"] if selection == "best-worst" else "/".join(pair[c] for c in Pair.KEY)
-    return Reject(STAGE, key, Reason.UNTRANSLATED.value, f"no {', '.join(missing)}: in `en` only")
-
-
-def _write_splits(rows: pl.DataFrame, config: str, writers: dict[tuple[str, str], SplitWriter]) -> None:
+    layers: pl.DataFrame | None,
+) -> None:
+    """Hand rows to the writers of their splits; those of questions that `layers` does not have to the last layer."""
     splits = split_column(rows)
     for split in SPLITS:
-        writers[config, split].append(rows.filter(splits == split))
-
-
-def _count(frame: pl.DataFrame, tally: _Tally) -> None:
-    import polars as pl
-
-    tally.rows += frame.height
-    tally.questions += frame["question_id"].n_unique()
-    scored = frame.filter(pl.col("status") == Status.SCORED.value)
-    tally.own_scores += scored.filter(pl.col("units").list.len() == 0).height
-    for model, status, n in frame.group_by("model", "status").len().iter_rows():
-        tally.statuses[model][status] += n
-    for (model,), part in scored.partition_by("model", as_dict=True).items():
-        tally.scores[model] += part["dahl_score"].to_list()
+        writer, part = writers[config, split], rows.filter(splits == split)
+        if layers is None:
+            writer.append(part)
+            continue
+        new = len(writer.layers) - 1
+        layer = (
+            part.select("question_id")
+            .join(layers, on="question_id", how="left", maintain_order="left")[LAYER]
+            .fill_null(new)
+        )
+        for number in layer.unique().sort():
+            writer.append(part.filter(layer == number), number)
 
 
 def _facts(
     folder: Path,
-    paths: list[Path],
     rows: dict[str, dict[str, int]],
     writers: dict[tuple[str, str], SplitWriter],
-    tally: _Tally,
+    tally: Tally,
     rejects: list[Reject],
-    min_margin: float,
-    selection: str,
 ) -> dict[str, Any]:
-    """Everything that card and report say of a build, each number counted here and nowhere else."""
-    models = {}
-    for model in sorted(tally.statuses):
-        score = dahl.model_score(tally.scores[model])
-        statuses = {s.value: tally.statuses[model][s.value] for s in Status}
-        models[model] = {"dahl": asdict(score) if score else None, "statuses": statuses}
+    """Everything that `build.json` says of what is in a release."""
     return {
         "schema": SCHEMA_VERSION,
-        "komep_version": __version__,
         "content_hash": content_hash(folder),
-        "options": {"min_margin": min_margin, "pairs": selection},
-        "inputs": [{"name": p.name, "bytes": p.stat().st_size, "sha256": file_sha256(p)} for p in paths],
-        "is_sample": paths == [sample_input()],
         "rows": rows,
         "arrow_bytes": {c: {s: writers[c, s].arrow_bytes for s in SPLITS} for c in rows},
-        "generations": tally.rows,
-        "questions": tally.questions,
-        "pairs": tally.pairs,
-        "scores_without_units": tally.own_scores,
-        "identical_korean": tally.identical_korean,
+        **tally.facts(),
         "rejects": dict(sorted(Counter(r.reason for r in rejects).items())),
-        "models": models,
     }

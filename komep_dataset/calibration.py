@@ -242,7 +242,7 @@ def calibrate(
     return Record(
         checker=checker.model,
         mode=mode,
-        options={name: getattr(checker, name) for name in ("temperature", *checker.options)},
+        options=_options_of(checker),
         date=datetime.now(timezone.utc).date().isoformat(),
         statements="",
         statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),
@@ -274,7 +274,8 @@ def calibrate_file(
     """`calibrate` for the checker of a configuration and a file of statements (default: those that ship).
 
     `limit` takes the first so many statements. The pairs that may flip are those of `scored` (tables or
-    releases; default: the shipped sample). Replies are kept in `<work>/calibrate`.
+    releases; default: the shipped sample). Replies are kept in `<work>/calibrate`, and beside them the newest
+    record, `judge.json`, which `komep run` puts into the card.
     """
     from komep_dataset.build import sample_input
 
@@ -285,12 +286,32 @@ def calibrate_file(
         record = calibrate(
             config.judge("checker"), statements, config.work / "calibrate", mode=mode, servers=servers
         )
-    return replace(
+    record = replace(
         record,
         statements="the shipped statements" if path is None else path.name,
         ranking=simulate(sides, record.rates) if record.rates else None,
         ranked=", ".join(p.name for p in map(Path, scored)) or "the shipped sample",
     )
+    write_record(record, _kept_in(config))
+    return record
+
+
+def record_for(config: Config) -> Path | None:
+    """The newest record of a configuration's checker, as it is asked now; None where it was not calibrated."""
+    path, checker = _kept_in(config), config.judge("checker")
+    if not path.is_file():
+        return None
+    record = read_record(path)
+    same = (record["checker"], record["mode"], record["options"])
+    return path if same == (checker.model, config.mode, _options_of(checker)) else None
+
+
+def _options_of(checker: Checker) -> dict[str, Any]:
+    return {name: getattr(checker, name) for name in ("temperature", *checker.options)}
+
+
+def _kept_in(config: Config) -> Path:
+    return config.work / "calibrate" / "judge.json"
 
 
 def write_record(record: Record, path: Path) -> None:

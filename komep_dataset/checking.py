@@ -17,7 +17,7 @@ from komep_dataset import dahl
 from komep_dataset.config import Checker, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask
-from komep_dataset.prompts import VERDICT_FORMAT, batch_messages, check_messages
+from komep_dataset.prompts import batch_messages, check_messages, verdict_format
 from komep_dataset.serving import LocalServers
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
@@ -150,7 +150,7 @@ class _Session:
         messages = check_messages(item.unit, self.mode, item.question, delimited=self.delimited)
         tokens = STRUCTURED_TOKENS if structured else CHECK_TOKENS
         body = judge_body(messages, self.checker, tokens, vote)
-        return body | ({"response_format": VERDICT_FORMAT} if structured else {})
+        return body | ({"response_format": verdict_format(item.unit)} if structured else {})
 
 
 def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) -> None:

@@ -19,13 +19,14 @@ from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
 from komep_dataset.prompts import FORMATS
 from komep_dataset.responders import fill_in
-from komep_dataset.schema import LANGUAGES
+from komep_dataset.schema import LANGUAGES, ORIGIN_CHOICES
 from komep_dataset.yaml_records import at_least, build_record, choice, nearest, read_yaml
 
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 SERVERS = ("transformers", "vllm", "sglang")
 EXECUTORS = ("local", "ray", "slurm")
 PAIR_RULES = ("best-worst", "all")
+TRANSLATION_SCOPES = ("pairs", "all")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -175,7 +176,7 @@ class Responder(Endpoint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge(Endpoint):
-    """A model that works on texts: splitter, checker or translator; at temperature 0 unless it is told otherwise.
+    """A model that works on texts: splitter, checker, translator; at temperature 0 unless it is told otherwise.
 
     A judge that gives one verdict whatever it is asked gives others when it is sampled; they are worth no more.
     """
@@ -223,6 +224,33 @@ class Checker(Judge):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Translator(Judge):
+    """The model that puts questions and answers into Korean; every key of its own is ours.
+
+    `scope: all` translates every response, `pairs` those alone that the pair selection picks. A text of more than
+    `segment_characters` goes in pieces. `glossary` is a TSV of terms (None: the one that ships). `context:
+    question` shows the question with each response. The other keys are for a local encoder-decoder model
+    (`server: transformers`): the names that its tokenizer has for the two languages, and how many `beams` it
+    searches with; `concurrency` is then the texts in a batch.
+    """
+
+    scope: str = "pairs"
+    segment_characters: int = 2600
+    glossary: Path | None = None
+    context: str | None = None
+    source_language: str | None = None
+    target_language: str | None = None
+    beams: int = 1
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Judge.problems(self)
+        yield from choice("scope", self.scope, TRANSLATION_SCOPES)
+        yield from choice("context", self.context, ("question",))
+        yield from at_least("segment_characters", self.segment_characters, 20)
+        yield from at_least("beams", self.beams, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionSource:
     """Where a chained run takes its questions from (ours): a file that `komep questions` reads."""
 
@@ -238,15 +266,17 @@ class QuestionSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """How pairs are chosen."""
+    """How pairs are chosen; `origin` says which of them the config `ko` takes."""
 
     min_margin: float = 0.0
     pairs: str = "best-worst"
+    origin: str = "all"
 
     def problems(self) -> Iterator[tuple[str, str]]:
         if not 0 <= self.min_margin <= 1:
             yield "min_margin", f"{self.min_margin} is not from 0 to 1"
         yield from choice("pairs", self.pairs, PAIR_RULES)
+        yield from choice("origin", self.origin, ORIGIN_CHOICES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +293,7 @@ class Config:
     responders: tuple[Responder, ...] = ()
     splitter: Judge | None = None
     checker: Checker | None = None
-    translator: Judge | None = None
+    translator: Translator | None = None
     selection: Selection = field(default_factory=Selection)
     executor: Executor = field(default_factory=Executor)
     budget: float | None = None
@@ -319,6 +349,9 @@ def load_config(path: Path) -> Config:
     config = replace(config, work=base / config.work, prices=prices, file=str(path))
     if config.questions:
         config = replace(config, questions=replace(config.questions, input=base / config.questions.input))
+    if config.translator and config.translator.glossary:
+        glossary = base / config.translator.glossary
+        config = replace(config, translator=replace(config.translator, glossary=glossary))
     return _resolve_models(config, base)
 
 

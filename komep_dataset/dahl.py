@@ -58,7 +58,8 @@ _NEGATIONS = frozenset(
 _COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"
 _TRUE_WORD = re.compile(rf"true|참{_COPULA}")
 _FALSE_WORD = re.compile(rf"false|거짓{_COPULA}")
-_APOSTROPHES = re.compile("['’ʼ`]")
+APOSTROPHES = "['’ʼ`]"
+_APOSTROPHES = re.compile(APOSTROPHES)
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -147,13 +148,19 @@ _ABSTENTION = re.compile(
         (?:\s(?:the|an)\sanswer)?(?:\sto\s(?:this|that|the|your)(?:\squestion)?)?
         (?:\s(?:this|that|it|the)(?:\squestion)?)?
       |(?:the\sanswer\sis\s)?unknown
-      |(?:죄송합니다만\s|죄송하지만\s|죄송합니다\s|유감스럽게도\s)?(?:저는\s|저도\s|나는\s)?
-        (?:(?:이|그|해당)\s질문에\s대한\s|(?:이|그|해당)\s질문의\s|(?:이|그|해당)\s질문에\s|(?:이|그|해당)\s질문은\s)?
-        (?:(?:정답|답)[을은도]?\s)?(?:잘\s|전혀\s)?
-        (?:모릅니다|모르겠습니다|모르겠어요|모른다|모르겠다|몰라요|모름|알지\s못합니다|알\s수\s없습니다|알\s수\s없다
-          |답할\s수\s없습니다|답변할\s수\s없습니다)""",
+      |(?:죄송합니다만\s|죄송하지만\s|죄송합니다\s|유감스럽게도\s|안타깝게도\s|아쉽게도\s)?(?:(?:저[는도]|나는|제가)\s)?
+        (?:(?:이|그|해당)\s(?:질문|문제)(?:에\s대한|에\s대해서?는?|에는|[의에은는])\s)?
+        (?:(?:정확한|확실한|올바른)\s)?(?:(?:정답|답변?)(?:이\s무엇인지|[을은도이])?\s)?(?:(?:잘|전혀|정확히|확실히)\s)?
+        (?:모릅니다|모르겠(?:습니다|어요|네요|다)|모른다|몰라요|모름|모르는\s(?:내용|질문|문제)입니다
+          |알지\s못(?:합니다|해요|한다)|알\s수(?:가\s|는\s|\s)없(?:습니다|어요|다)|알고\s있지\s않습니다
+          |(?:대?답|답변)할\s수\s없(?:습니다|어요|다)|(?:답변)?드릴\s수\s없습니다|답변드리기\s어렵습니다
+          |확실하지\s않습니다|확신할\s수\s없습니다)""",
     re.VERBOSE,
 )
+# A quick look for a whole column, in the syntax of polars: a text of these characters alone, of which none changes
+# by NFKC, abstains only if it holds one of these; each alternative of `_ABSTENTION` has one (tests/test_generations.py).
+PLAIN_CHARACTERS = "^[\x00-\x7f가-힣‘’“”–—]*$"
+ABSTENTION_HINT = "(?i)know|sure|certain|idea|answer|[모몰못없않렵]"
 _SENTENCE_END = re.compile(r"[.!?。\n]+")
 
 _APOLOGIES = frozenset(("", "sorry", "im sorry", "i am sorry", "i apologize", "죄송합니다"))

@@ -1,4 +1,5 @@
-"""What a run would ask and cost, told before anything is asked: `--estimate` of `komep respond`, `score` and `run`.
+"""What a run would ask and cost, told before anything is asked: `--estimate` of `komep respond`, `score`,
+`translate` and `run`.
 
 Calls of responders and of the splitter are counted on the real prompts, without those that the work folder has an
 answer for. Units are not known before the splitter has answered: they are an assumption, and so are answers that do
@@ -32,6 +33,10 @@ from komep_dataset.scoring import (
 )
 from komep_dataset.scoring import STAGE as SCORE
 from komep_dataset.tables import read_table
+from komep_dataset.terminology import Glossary
+from komep_dataset.translation import STAGE as TRANSLATE
+from komep_dataset.translation import requests_of
+from komep_dataset.translator import Session, Text, first_requests
 
 CHARACTERS_A_TOKEN = (
     3.5  # a guess for English where no tokenizer is at hand; Korean has fewer characters a token
@@ -185,8 +190,34 @@ def estimate_run(config: Config) -> list[Line]:
     lines = [_respond_line(asked, config, responder.name) for responder in config.responders]
     tables = [responder_folder(config, r) / "responses.parquet" for r in config.responders]
     if all(table.is_file() for table in tables) and not any(line.calls for line in lines):
-        return lines + estimate_score(tables, config, config.mode)
-    return lines + _assumed_score(len(asked), config)
+        lines += estimate_score(tables, config, config.mode)
+    else:
+        lines += _assumed_score(len(asked), config)
+    return lines if config.translator is None else [*lines, _translate_line(asked, config)]
+
+
+def estimate_translate(scored: Path, config: Config) -> list[Line]:
+    """What `komep translate` would ask about a table of scored generations; nothing is asked."""
+    translator, folder = config.judge("translator"), config.work / TRANSLATE
+    missing = unanswered(requests_of(scored, config), translator, folder)
+    bodies = (request.body for request in missing)
+    return [line_of(TRANSLATE, translator, bodies, load_prices(config.prices), "no text asked for twice")]
+
+
+def _translate_line(asked: Sequence[Question], config: Config) -> Line:
+    """The translator's calls of a chained run: of the table that is there, else as if every question had a pair."""
+    scored = config.work / SCORE / "scored.parquet"
+    if scored.is_file():
+        return estimate_translate(scored, config)[0]
+    translator = config.judge("translator")
+    session = Session(translator, config.work / TRANSLATE, Glossary.of({}))
+    length = max((r.max_new_tokens or UNLIMITED_TOKENS for r in config.responders), default=0)
+    answers = len(config.responders) if translator.scope == "all" else min(2, len(config.responders))
+    answer = "x" * int(CHARACTERS_A_TOKEN * length)
+    texts = [text for q in asked for text in (Text(q.question), *[Text(f"{q.question} {answer}")] * answers)]
+    bodies = [request.body for text in texts for request in first_requests([text], session)]
+    note = f"every question with {answers} answers as long as their limit, none asked for twice"
+    return line_of(TRANSLATE, translator, bodies, load_prices(config.prices), note)
 
 
 def _questions(config: Config) -> list[Question]:

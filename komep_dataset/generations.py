@@ -5,13 +5,12 @@ Works on polars frames with the columns of `ScoredGeneration` plus `_file` (inde
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from komep_dataset import dahl
+from komep_dataset.problems import FILE, LINE, Problem
 from komep_dataset.schema import Reason, ScoredGeneration, Status, Verdict, question_id
-from komep_dataset.tables import FILE, LINE, Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 # What the input may leave out: derived from the question, or computed from the units.
 OPTIONAL = ("question_id", "dahl_score", "status", "units")
 SCORE_TOLERANCE = 1e-6  # how far a given score may lie from the share of true units
-_SPLITTABLE_ID = re.compile(r"[0-9a-fA-F]{8,}")  # the split rule reads the first eight hex digits
+_SPLITTABLE_ID = "^[0-9a-fA-F]{8}"  # the split rule reads the first eight hex digits
 
 
 def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
@@ -29,6 +28,18 @@ def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> p
     values = column.drop_nulls().unique()
     table = pl.DataFrame({"key": values, "value": pl.Series([function(v) for v in values], dtype=dtype)})
     return column.to_frame("key").join(table, on="key", how="left", maintain_order="left")["value"]
+
+
+def _is_blank(column: str) -> pl.Expr:
+    """Whether a text has nothing but white space, as Python's `str.split` sees it."""
+    import polars as pl
+
+    return ~pl.col(column).str.contains(r"[^\s\x1c-\x1f]")
+
+
+def has_splittable_id(ids: pl.Series) -> pl.Series:
+    """Whether each id begins with the eight hex digits that the split rule reads."""
+    return ids.str.contains(_SPLITTABLE_ID)
 
 
 def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
@@ -84,8 +95,8 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     units_dtype = frame.schema["units"]
     frame = frame.with_columns(
         _derived_id=map_unique(frame["question"], question_id, pl.String),
-        _blank_question=map_unique(frame["question"], lambda q: not q.split(), pl.Boolean),
-        _blank_model=map_unique(frame["model"], lambda m: not m.split(), pl.Boolean),
+        _blank_question=_is_blank("question"),
+        _blank_model=_is_blank("model"),
         units=pl.col("units").fill_null(pl.lit([], dtype=units_dtype)),
     )
     frame = frame.with_columns(
@@ -94,9 +105,7 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
         _n_unknown=n_unknown,
         _share_true=pl.when((n_units > 0) & (n_unknown == 0)).then(n_true / n_units),
     )
-    frame = frame.with_columns(
-        _splittable=map_unique(frame["question_id"], lambda i: bool(_SPLITTABLE_ID.match(i)), pl.Boolean)
-    )
+    frame = frame.with_columns(_splittable=pl.col("question_id").str.contains(_SPLITTABLE_ID))
     return frame.with_columns(status=pl.coalesce("status", _status(frame)))
 
 
@@ -104,8 +113,11 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
     """The status of a row that does not state it: `dahl.score_response` in strict mode, column by column."""
     import polars as pl
 
-    short = frame["response"].str.len_chars() <= dahl.ABSTENTION_CHARACTERS
-    texts = pl.select(pl.when(short).then(frame["response"])).to_series()
+    response = pl.col("response")
+    short = response.str.len_chars() <= dahl.ABSTENTION_CHARACTERS
+    hint = response.str.replace_all(dahl.APOSTROPHES, "").str.contains(dahl.ABSTENTION_HINT)
+    looked_at = short & (hint | ~response.str.contains(dahl.PLAIN_CHARACTERS)) & pl.col("status").is_null()
+    texts = frame.select(pl.when(looked_at).then(response)).to_series()
     abstains = map_unique(texts, dahl.is_abstention, pl.Boolean).fill_null(False)
     no_units = pl.col("_n_units") == 0
     # A score that comes without units (the authors' own) is taken as it is.

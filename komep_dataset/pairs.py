@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from komep_dataset.schema import Pair, Reason, ScoredGeneration, Status, Verdict, column_types, split_of
-from komep_dataset.tables import FILE, LINE, Problem
+from komep_dataset.languages import is_native
+from komep_dataset.problems import FILE, LINE, Problem
+from komep_dataset.schema import (
+    Origin,
+    Pair,
+    Reason,
+    ScoredGeneration,
+    Status,
+    Verdict,
+    column_types,
+    split_of,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +44,11 @@ def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.Da
     import polars as pl
 
     key = list(ScoredGeneration.KEY)
+    ordered = frame.sort(key)
+    if not ordered.select(
+        pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key).any()
+    ).item():
+        return ordered, []
     repeated = pl.struct(key).is_duplicated()
     content = [pl.col(name) for name in column_types(ScoredGeneration) if name not in (*key, "units")]
     units = pl.col("units").list.eval(pl.element().struct.json_encode()).list.join("\n")
@@ -73,8 +88,9 @@ def select_pairs(
         selection: `best-worst` gives one pair a question, `all` every ordered pair that passes.
 
     Returns:
-        (pairs: the columns of `Pair`, then `question`, `chosen`, `rejected` and their `_ko` texts, sorted by
-        key; rejects: `question_id`, `reason`, `detail`, one row for each question without a pair, sorted).
+        (pairs: the columns of `Pair`, then `origin` (`native` where both generations are, see
+        `languages.is_native`), `question`, `chosen`, `rejected` and their `_ko` texts, sorted by key; rejects:
+        `question_id`, `reason`, `detail`, one row for each question without a pair, sorted).
     """
     import polars as pl
 
@@ -92,11 +108,11 @@ def select_pairs(
     pairs = candidates.filter(pl.col("reason").is_null())
     rejects = pl.concat([_too_few(frame, scored), _without_pair(candidates, pairs, min_margin)])
     texts = ["question", "chosen", "rejected", "question_ko", "chosen_ko", "rejected_ko"]
-    return pairs.select(*column_types(Pair), *texts).sort(Pair.KEY), rejects.sort("question_id")
+    return pairs.select(*column_types(Pair), "origin", *texts).sort(Pair.KEY), rejects.sort("question_id")
 
 
 def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
-    """Add what the tie-breaks and the comparison of texts need."""
+    """Add what the tie-breaks need."""
     import polars as pl
 
     def count(verdict: Verdict) -> pl.Expr:
@@ -107,7 +123,16 @@ def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
         _true=count(Verdict.TRUE),
         _false=count(Verdict.FALSE),
         _length=pl.col("response").str.len_chars(),
+    )
+
+
+def _with_texts(answers: pl.DataFrame) -> pl.DataFrame:
+    """Add what is asked of an answer that is a side of a pair."""
+    import polars as pl
+
+    return answers.with_columns(
         _text=pl.col("response").str.normalize("NFC").str.replace_all(_BLANKS, " ").str.strip_chars(" "),
+        _native=is_native(),
     )
 
 
@@ -122,6 +147,7 @@ def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
         pl.col("response").alias(side),
         pl.col("response_ko").alias(f"{side}_ko"),
         pl.col("_text").alias(f"{side}_text"),
+        pl.col("_native").alias(f"{side}_native"),
     ]
     # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
     own = "question_ko" if with_question else "_other_question_ko"
@@ -133,7 +159,11 @@ def _join_sides(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     joined = _sides(chosen, "chosen", True).join(_sides(rejected, "rejected", False), on="question_id")
-    return joined.with_columns(question_ko=pl.coalesce(_korean("question_ko"), _korean("_other_question_ko")))
+    native = pl.col("chosen_native") & pl.col("rejected_native")
+    return joined.with_columns(
+        question_ko=pl.coalesce(_korean("question_ko"), _korean("_other_question_ko")),
+        origin=pl.when(native).then(pl.lit(Origin.NATIVE.value)).otherwise(pl.lit(Origin.TRANSLATED.value)),
+    )
 
 
 def _korean(column: str) -> pl.Expr:
@@ -148,23 +178,27 @@ def _best_worst(scored: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     enough = scored.filter(pl.len().over("question_id") >= 2)
-    best = enough.sort(
-        ["question_id", "dahl_score", "_true", "_length", "model"],
-        descending=[False, True, True, False, False],
+    # Only what is sorted by is sorted; the texts are taken for the two answers that stand first.
+    keys = enough.select("question_id", "dahl_score", "_true", "_false", "_length", "model").with_row_index(
+        "_row"
     )
-    worst = enough.sort(
-        ["question_id", "dahl_score", "_false", "_length", "model"],
-        descending=[False, False, True, True, False],
-    )
-    first = {"subset": "question_id", "keep": "first", "maintain_order": True}
-    return _join_sides(best.unique(**first), worst.unique(**first))
+
+    def first(by: list[str], descending: list[bool]) -> pl.DataFrame:
+        ordered = keys.sort(["question_id", *by, "model"], descending=[False, *descending, False])
+        rows = ordered.unique("question_id", keep="first", maintain_order=True)["_row"]
+        return _with_texts(enough[rows])
+
+    best = first(["dahl_score", "_true", "_length"], [True, True, False])
+    worst = first(["dahl_score", "_false", "_length"], [False, True, True])
+    return _join_sides(best, worst)
 
 
 def _all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
     """Every ordered pair of two answers to one question with the higher score first; equal scores once."""
     import polars as pl
 
-    pairs = _join_sides(scored, scored)
+    sides = _with_texts(scored)
+    pairs = _join_sides(sides, sides)
     higher = pl.col("chosen_score") > pl.col("rejected_score")
     equal = pl.col("chosen_score") == pl.col("rejected_score")
     return pairs.filter(higher | (equal & (pl.col("chosen_model") < pl.col("rejected_model"))))
@@ -208,24 +242,28 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, min_margin: flo
 def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of the config `en` or `ko` from the output of `select_pairs`.
 
+    A native pair has no English text: it is a row of `ko`, and of `ko` alone.
+
     Returns:
-        (columns of `ReleaseRow`; for `ko` the pairs that lack a Korean text, for `en` none).
+        (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, for `en`
+        none).
     """
     import polars as pl
 
-    prompt, chosen, rejected = ("question", "chosen", "rejected")
-    missing = pl.lit(False)
-    if language == "ko":
-        prompt, chosen, rejected = ("question_ko", "chosen_ko", "rejected_ko")
-        missing = pl.any_horizontal(_korean(c).is_null() for c in (prompt, chosen, rejected))
-    untranslated = pairs.filter(missing)
-    rows = pairs.filter(~missing).select(
-        _message("user", prompt).alias("prompt"),
-        _message("assistant", chosen).alias("chosen"),
-        _message("assistant", rejected).alias("rejected"),
-        *(pl.col(name) for name in column_types(Pair)),
-    )
-    return rows, untranslated
+    native = pl.col("origin") == Origin.NATIVE.value
+    if language == "en":
+        return _release_rows(pairs.filter(~native), ("question", "chosen", "rejected")), pairs.clear()
+    texts = ("question_ko", "chosen_ko", "rejected_ko")
+    missing = ~native & pl.any_horizontal(_korean(c).is_null() for c in texts)
+    return _release_rows(pairs.filter(~missing), texts, "origin"), pairs.filter(missing)
+
+
+def _release_rows(pairs: pl.DataFrame, texts: Sequence[str], *more: str) -> pl.DataFrame:
+    """The messages of (prompt, chosen, rejected), the columns of `Pair`, then more columns."""
+    roles = ("user", "assistant", "assistant")
+    names = ("prompt", "chosen", "rejected")
+    messages = (_message(r, t).alias(n) for r, t, n in zip(roles, texts, names, strict=True))
+    return pairs.select(*messages, *column_types(Pair), *more)
 
 
 def _message(role: str, column: str) -> pl.Expr:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from komep_dataset.calibration import record_for
 from komep_dataset.config import Config, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.responses import STAGE as RESPOND
@@ -20,6 +21,11 @@ from komep_dataset.scoring import score, verdicts_path
 from komep_dataset.serving import LocalServers
 from komep_dataset.stages import DONE, Outcome, Stage, done_of, endpoint_settings, run_stage
 from komep_dataset.tables import output_path, read_table, write_table
+from komep_dataset.terminology import SHIPPED
+from komep_dataset.translation import STAGE as TRANSLATE
+from komep_dataset.translation import translate, translations_path
+
+NO_TRANSLATOR = "skipped: no `translator:` is configured; the scored table goes on as it is"
 
 
 def run(
@@ -64,15 +70,13 @@ def stages(config: Config, servers: LocalServers) -> Iterable[Stage]:
         yield respond_stage(config, responder.name, questions, tables[-1], folder / DONE, servers)
     scored = config.work / SCORE / "scored.parquet"
     yield score_stage(config, tables, scored, scored.parent / DONE, config.mode, servers)
-    yield Stage(
-        "translate",
-        config.work / "translate" / DONE,
-        (),
-        (),
-        {},
-        lambda: Outcome("skipped, it is not built yet"),
-    )
-    yield _build_stage(config, scored)
+    translated = config.work / TRANSLATE / "translated.parquet"
+    if config.translator is None:
+        yield Stage(TRANSLATE, translated.parent / DONE, (), (), {}, lambda: Outcome(NO_TRANSLATOR))
+        yield _build_stage(config, scored)
+    else:
+        yield translate_stage(config, scored, translated, translated.parent / DONE, servers)
+        yield _build_stage(config, translated)
 
 
 def check_complete(config: Config) -> None:
@@ -132,7 +136,8 @@ def score_stage(
         made = score(tables, config, scored, mode=mode, servers=servers)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
-        return Outcome(f"{made.rows:,} generations: {counts}{reason} -> {scored}", made.failures)
+        line = f"{made.rows:,} generations: {counts}{reason}; {made.calls} -> {scored}"
+        return Outcome(line, made.failures)
 
     settings = {
         "mode": mode,
@@ -140,6 +145,25 @@ def score_stage(
         "checker": endpoint_settings(config.judge("checker")),
     }
     return Stage(SCORE, done, tuple(tables), (scored, verdicts_path(scored)), settings, work)
+
+
+def translate_stage(
+    config: Config, scored: Path, table: Path, done: Path, servers: LocalServers | None = None
+) -> Stage:
+    """The Korean texts of a table of scored generations; `done` is where the record of it lies."""
+    translator = config.judge("translator")
+
+    def work() -> Outcome:
+        made = translate(scored, config, table, servers=servers)
+        if made.failures and not made.answered:
+            raise KomepError(f"{TRANSLATE}: no text got an answer; the first: {made.reason}")
+        failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
+        return Outcome(f"{made.line}{failed}", made.failures)
+
+    settings = endpoint_settings(translator) | {"selection": asdict(config.selection)}
+    del settings["glossary"]  # its content counts
+    inputs = (scored, translator.glossary or SHIPPED)
+    return Stage(TRANSLATE, done, inputs, (table, translations_path(table)), settings, work)
 
 
 def respond_command(config: Config, name: str, questions: Path, output: Path) -> Stage:
@@ -154,14 +178,22 @@ def score_command(config: Config, tables: Sequence[Path], output: Path, mode: st
     return score_stage(config, tables, table, done_of(config.work, SCORE, table), mode)
 
 
+def translate_command(config: Config, scored: Path, output: Path) -> Stage:
+    """The stage of `komep translate`, whose output the user chose."""
+    table = output_path(output, "translated.parquet")
+    return translate_stage(config, scored, table, done_of(config.work, TRANSLATE, table))
+
+
 def _build_stage(config: Config, scored: Path) -> Stage:
-    release = config.work / "komep"
+    release, judge = config.work / "komep", record_for(config)
 
     def work() -> Outcome:
         from komep_dataset.build import build
 
         options = asdict(config.selection)
-        facts = build([scored], release, **options).facts
-        return Outcome(f"{facts['pairs']:,} pairs of {facts['questions']:,} questions -> {release}")
+        facts = build([scored], release, judge=judge, seeds={"pipeline": config.seed}, **options).facts
+        note = "" if judge else "; the checker was never calibrated (komep calibrate)"
+        return Outcome(f"{facts['pairs']:,} pairs of {facts['questions']:,} questions{note} -> {release}")
 
-    return Stage("build", config.work / "build" / DONE, (scored,), (release,), asdict(config.selection), work)
+    inputs = (scored, judge) if judge else (scored,)
+    return Stage("build", config.work / "build" / DONE, inputs, (release,), asdict(config.selection), work)

@@ -1,109 +1,35 @@
-"""The release folder: Parquet shards, card with YAML configs, checksums; put in place in one step."""
+"""The release folder: Parquet shards, card with YAML configs, facts, checksums."""
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset import __version__
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import (
-    CONFIGS,
     SPLITS,
+    KoreanRow,
     ReleaseRow,
     ScoredGeneration,
     arrow_schema,
     column_docs,
     polars_schema,
 )
-from komep_dataset.tables import arrow_table, parquet_writer
 
 if TYPE_CHECKING:
     import polars as pl
+    from jinja2 import Template
 
-RECORDS = {"ko": ReleaseRow, "en": ReleaseRow, "scored": ScoredGeneration}
+RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
 BUILD_FILE = "build.json"  # what was built from what, with all counts; marks a folder as a release
-ROW_GROUP_ROWS = 10_000
-SHARD_BYTES = 500 << 20  # of Arrow memory; a Parquet shard comes out several times smaller
-
-
-@dataclass
-class SplitWriter:
-    """Writes one split of one config as shards, with row groups that do not depend on how rows arrive."""
-
-    folder: Path
-    config: str
-    split: str
-    rows: int = 0
-    shards: int = 0
-    arrow_bytes: int = 0
-    _writer: Any = None
-    _shard_bytes: int = 0
-    _waiting: list[pl.DataFrame] = field(default_factory=list)
-
-    def append(self, frame: pl.DataFrame) -> None:
-        """Add rows, which must continue in key order."""
-        import polars as pl
-
-        if frame.is_empty():
-            return
-        self.rows += frame.height
-        waiting = pl.concat([*self._waiting, frame], rechunk=False)
-        while waiting.height >= ROW_GROUP_ROWS:
-            self._write(waiting.head(ROW_GROUP_ROWS))
-            waiting = waiting.slice(ROW_GROUP_ROWS)
-        self._waiting = [waiting]
-
-    def _write(self, frame: pl.DataFrame) -> None:
-        table = arrow_table(frame, RECORDS[self.config])
-        if self._writer is None or self._shard_bytes + table.nbytes > SHARD_BYTES:
-            self._next_shard()
-        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        self._shard_bytes += table.nbytes
-        self.arrow_bytes += table.nbytes
-
-    def _next_shard(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._shard_bytes = 0
-        folder = self.folder / self.config
-        folder.mkdir(exist_ok=True)
-        self._writer = parquet_writer(folder / f"{self.split}-{self.shards:05d}", RECORDS[self.config])
-        self.shards += 1
-
-    def close(self) -> None:
-        """Write what waits and give the shards their final names; a split without rows has no file."""
-        for frame in self._waiting:
-            if frame.height:
-                self._write(frame)
-        if self._writer is not None:
-            self._writer.close()
-        for index in range(self.shards):
-            shard = self.folder / self.config / f"{self.split}-{index:05d}"
-            shard.rename(shard.with_name(f"{shard.name}-of-{self.shards:05d}.parquet"))
-
-
-def open_writers(folder: Path) -> dict[tuple[str, str], SplitWriter]:
-    """A writer for each (config, split)."""
-    return {(c, s): SplitWriter(folder, c, s) for c in CONFIGS for s in SPLITS}
-
-
-def close_writers(writers: dict[tuple[str, str], SplitWriter]) -> dict[str, dict[str, int]]:
-    """Close the writers of every config that has rows; returns config -> split -> rows."""
-    rows = {c: {s: writers[c, s].rows for s in SPLITS} for c in CONFIGS}
-    kept = {c: splits for c, splits in rows.items() if any(splits.values())}
-    for (config, _), writer in writers.items():
-        if config in kept:
-            writer.close()
-    return kept
+PROVENANCE_FILE = "provenance.json"  # from what, by which code, under which options
+SUMS_FILE = "SHA256SUMS"
+CARD_FILE = "README.md"
 
 
 def file_sha256(path: Path) -> str:
@@ -124,7 +50,11 @@ def _digest(file) -> str:
 
 
 def content_hash(folder: Path) -> str:
-    """SHA-256 over names and sums of the data files: two releases with the same rows have the same hash."""
+    """SHA-256 over names and sums of the data files.
+
+    Two builds of the same rows have the same hash. A release that grew into these rows has another: its rows are
+    the same, its shards are not.
+    """
     sums = [
         f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in sorted(folder.rglob("*.parquet"))
     ]
@@ -142,21 +72,63 @@ def config_version(content: str) -> str:
 
 def write_sums(folder: Path) -> None:
     """Write SHA256SUMS (as `sha256sum -c` reads it) over every other file of a release."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
-    lines = [f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in files]
-    (folder / "SHA256SUMS").write_text("".join(lines), "utf-8")
+    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in _summed_files(folder)]
+    (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
 
 
-def write_card(folder: Path, facts: dict[str, Any]) -> None:
-    """Write README.md: YAML configs for `datasets`, and what a reader must know.
+def _summed_files(folder: Path) -> list[str]:
+    names = (p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if not p.is_dir())
+    return [name for name in names if name != SUMS_FILE]
+
+
+def sum_problems(folder: Path) -> list[tuple[str, str]]:
+    """(file, what is wrong) for each file that SHA256SUMS does not vouch for: changed, missing, unlisted."""
+    try:
+        lines = (folder / SUMS_FILE).read_bytes().decode("utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        return [(SUMS_FILE, f"cannot be read ({error})")]
+    listed = {}
+    wrong = []
+    for number, line in enumerate(lines, 1):
+        digest, _, name = line.removesuffix("\n").partition("  ")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or name in listed or not line.endswith("\n"):
+            wrong.append((SUMS_FILE, f"line {number} is not `sha256  file`, once a file"))
+        listed[name] = digest
+    present = set(_summed_files(folder))
+    wrong += [(name, f"listed in {SUMS_FILE}, but not there") for name in sorted(listed.keys() - present)]
+    wrong += [(name, f"not listed in {SUMS_FILE}") for name in sorted(present - listed.keys())]
+    for name in sorted(present & listed.keys()):
+        found = file_sha256(folder / name)
+        if found != listed[name]:
+            wrong.append((name, f"SHA-256 {found[:12]}…, {SUMS_FILE} has {listed[name][:12]}…"))
+    return wrong
+
+
+def check_whole(folder: Path) -> None:
+    """Raise `KomepError` unless SHA256SUMS vouches for data, `build.json` and `provenance.json` of a release.
+
+    The card may have been edited, and files may have been added: neither is data.
+    """
+    data = (SUMS_FILE, BUILD_FILE, PROVENANCE_FILE)
+    wrong = [p for p in sum_problems(folder) if p[0] in data or p[0].endswith(".parquet")]
+    if wrong:
+        shown = "\n".join(f"  {file}: {detail}" for file, detail in wrong[:5])
+        raise KomepError(
+            f"{folder}: not whole by its {SUMS_FILE} ({len(wrong)} files):\n{shown}\n"
+            f"`komep verify {folder}` says more; build it again."
+        )
+
+
+def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """The YAML of the card: what `datasets` reads, and what the Hub shows.
 
     Args:
         folder: the release, data files in place.
-        facts: the content of `build.json`.
+        facts: `content_hash`, `rows` and `arrow_bytes` as in `build.json`.
     """
-    import yaml
     from datasets import Features
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from komep_dataset.card.metadata import hub_metadata
 
     version = config_version(facts["content_hash"])
     configs, infos = [], []
@@ -167,59 +139,102 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
         configs.append(entry | ({"default": True} if not infos else {}))
         sizes = {s: sum(p.stat().st_size for p in (folder / config).glob(f"{s}-*.parquet")) for s in rows}
         features = Features.from_arrow_schema(arrow_schema(RECORDS[config]))
+        splits = [
+            {"name": s, "num_bytes": facts["arrow_bytes"][config][s], "num_examples": n}
+            for s, n in rows.items()
+        ]
         infos.append(
             {
                 "config_name": config,
                 "features": features._to_yaml_list(),
-                "splits": [
-                    {"name": s, "num_bytes": facts["arrow_bytes"][config][s], "num_examples": n}
-                    for s, n in rows.items()
-                ],
+                "splits": splits,
                 "download_size": sum(sizes.values()),
                 "dataset_size": sum(facts["arrow_bytes"][config][s] for s in rows),
             }
         )
-    header = {
+    return {
         "pretty_name": "KoMeP: Korean Medical Preference",
-        "license": "other",
-        "language": [c for c in ("ko", "en") if c in facts["rows"]] or ["en"],
-        "task_categories": ["text-generation"],
-        "tags": ["medical", "preference", "dpo", "orpo", "korean", "dahl"],
+        **hub_metadata(facts["rows"], facts.get("is_sample", False)),
         "configs": configs,
         "dataset_info": infos,
     }
+
+
+@cache  # compiling it takes as long as a small build
+def _card_template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("komep_dataset"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    return environment.get_template("card.md.j2")
+
+
+def write_card(folder: Path, facts: dict[str, Any]) -> None:
+    """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json`.
+
+    Args:
+        folder: the release, data files in place.
+        facts: the content of `build.json` and `provenance.json`.
+    """
+    import yaml
+
+    from komep_dataset.card.croissant import write_croissant
+    from komep_dataset.card.figures import write_figures
+    from komep_dataset.card.metadata import output_terms
+
+    header = yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True)
     columns = {config: column_docs(RECORDS[config]) for config in facts["rows"]}
-    text = environment.get_template("card.md.j2").render(
-        yaml=yaml.safe_dump(header, sort_keys=False, allow_unicode=True), facts=facts, columns=columns
+    text = _card_template().render(
+        yaml=header,
+        facts=facts,
+        columns=columns,
+        figures=write_figures(folder, facts),
+        terms=output_terms(facts["models"], facts["is_sample"]),
     )
-    (folder / "README.md").write_text(text, "utf-8")
+    (folder / CARD_FILE).write_text(text, "utf-8")
+    write_croissant(folder, facts)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """The content of a release's `build.json`.
+    """What a release says of itself: the content of its `build.json` and `provenance.json` in one.
 
     Raises `KomepError` if the folder is no release or was built by a newer schema.
     """
     path = Path(folder) / BUILD_FILE
     if not Path(folder).is_dir():
         raise KomepError(f"{folder}: no such folder; `komep build` makes a release")
+    if not path.is_file():
+        raise KomepError(f"{folder}: not a KoMeP release (it has no {BUILD_FILE})")
+    facts = _read_json(path)
+    if facts.get("schema") not in READABLE_SCHEMAS:
+        raise KomepError(
+            f"{path}: schema {facts.get('schema')!r}, but komep {__version__} reads schema "
+            f"{' and '.join(map(str, READABLE_SCHEMAS))}; build it again, or take a newer komep"
+        )
+    if facts["schema"] == 1:  # had everything in one file
+        return facts
+    return facts | _read_json(path.with_name(PROVENANCE_FILE))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise KomepError(f"{folder}: not a KoMeP release (it has no {BUILD_FILE})") from None
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise KomepError(f"{path}: cannot be read ({error})") from error
-    if facts.get("schema") != SCHEMA_VERSION:
-        raise KomepError(
-            f"{path}: schema {facts.get('schema')!r}, but komep {__version__} reads schema {SCHEMA_VERSION}"
-        )
-    return facts
+    if not isinstance(content, dict):
+        raise KomepError(f"{path}: cannot be read (not a JSON object)")
+    return content
 
 
-SCHEMA_VERSION = 1
+def write_facts(folder: Path, facts: dict[str, Any], origin: dict[str, Any]) -> None:
+    """Write `build.json` (what is in the release) and `provenance.json` (where it comes from)."""
+    for name, content in ((BUILD_FILE, facts), (PROVENANCE_FILE, origin)):
+        (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+SCHEMA_VERSION = 2  # 2: `ko` has the column `origin`; `provenance.json`
+READABLE_SCHEMAS = (1, 2)
 
 
 def data_files(folder: Path, config: str, split: str) -> list[Path]:
@@ -228,7 +243,10 @@ def data_files(folder: Path, config: str, split: str) -> list[Path]:
 
 
 def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFrame:
-    """Rows of one config (of one split, or of both with a column `split`)."""
+    """Rows of one config (of one split, or of both with a column `split`), in the order of the files.
+
+    They are sorted by key, train before test; in a release that grew, each layer of a split is.
+    """
     import polars as pl
 
     frames = []
@@ -242,73 +260,3 @@ def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFra
     if not frames:  # the config has rows, this split has none
         return pl.DataFrame(schema=polars_schema(RECORDS[config]))
     return pl.concat(frames)
-
-
-@contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to fill; it takes the place of `target` if the block ends well.
-
-    Raises `KomepError` where `target` exists and is neither empty nor a release: nothing of a user's is
-    overwritten by mistake.
-    """
-    target = Path(target).resolve()
-    check_replaceable(target)
-    _sweep(target)
-    beside = target.with_name(f".{target.name}.building-{os.getpid()}")
-    try:
-        beside.mkdir(parents=True)
-        yield beside
-        _swap(beside, target)
-    except OSError as error:
-        raise KomepError(f"{target}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def check_replaceable(target: Path) -> None:
-    """Raise `KomepError` unless a build may put its result at `target`."""
-    if target.is_dir() and any(target.iterdir()) and not (target / BUILD_FILE).is_file():
-        raise KomepError(f"{target}: exists and is not a KoMeP release; give another --output, or empty it")
-    if target.exists() and not target.is_dir():
-        raise KomepError(f"{target}: exists and is a file; give a folder as --output")
-
-
-def _sweep(target: Path) -> None:
-    """Remove what builds of this target left that were killed."""
-    for left in target.parent.glob(f".{target.name}.building-*"):
-        pid = left.name.rpartition("-")[2]
-        alive = pid.isdigit() and int(pid) != os.getpid() and _alive(int(pid))
-        if not alive:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _swap(new: Path, target: Path) -> None:
-    """Put `new` at `target`; where the system can exchange two names at once, no moment shows neither."""
-    if target.exists():
-        if not _exchange(new, target):
-            aside = target.with_name(f".{target.name}.building-0")  # swept by the next build
-            shutil.rmtree(aside, ignore_errors=True)
-            target.replace(aside)
-            new.replace(target)
-            shutil.rmtree(aside, ignore_errors=True)
-    else:
-        new.replace(target)
-
-
-def _exchange(a: Path, b: Path) -> bool:
-    """Linux renameat2 with RENAME_EXCHANGE; False where it is not to be had."""
-    at_cwd, rename_exchange = -100, 2
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        return libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), rename_exchange) == 0
-    return False

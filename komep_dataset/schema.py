@@ -47,8 +47,27 @@ class Reason(str, Enum):
     BELOW_MARGIN = "below_margin"
     IDENTICAL_TEXT = "identical_text"
     UNTRANSLATED = "untranslated"
+    NOT_KOREAN = "not_korean"
+    NUMBERS_CHANGED = "numbers_changed"
+    PREAMBLE = "preamble"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    TERM_MISMATCH = "term_mismatch"
+    REPETITION = "repetition"
+    LAYOUT_CHANGED = "layout_changed"
+    OTHER_ORIGIN = "other_origin"
+    REPLACED = "replaced"
     REQUEST_FAILED = "request_failed"
 
+
+class Origin(str, Enum):
+    """Where the Korean text of a pair comes from."""
+
+    TRANSLATED = "translated"  # asked and answered in English, then translated
+    NATIVE = "native"  # asked and answered in Korean
+
+
+ORIGIN_CHOICES = ("all", *(origin.value for origin in Origin))  # which pairs `ko` takes
 
 # A config of the release, in the order in which the card lists them; the first that has rows is the default.
 CONFIGS = ("ko", "en", "scored")
@@ -147,7 +166,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """A row of the configs `ko` and `en`: TRL's conversational preference format, then the columns of `Pair`."""
+    """A row of the config `en`: TRL's conversational preference format, then the columns of `Pair`."""
 
     KEY: ClassVar[tuple[str, ...]] = Pair.KEY
 
@@ -161,6 +180,25 @@ class ReleaseRow:
     chosen_score: float = column("DAHL score of the chosen answer, 0 to 1")
     rejected_score: float = column("DAHL score of the rejected answer, 0 to 1")
     score_margin: float = column("chosen_score - rejected_score, above 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class KoreanRow:
+    """A row of the config `ko`: a `ReleaseRow` in Korean, and where its Korean comes from."""
+
+    KEY: ClassVar[tuple[str, ...]] = Pair.KEY
+
+    prompt: list[Message] = column("one user message: the question")
+    chosen: list[Message] = column("one assistant message: the answer with the highest score")
+    rejected: list[Message] = column("one assistant message: the answer with the lowest score")
+    question_id: str = column("id of the question")
+    category: str = column("subject area")
+    chosen_model: str = column("responder of the chosen answer")
+    rejected_model: str = column("responder of the rejected answer")
+    chosen_score: float = column("DAHL score of the chosen answer, 0 to 1")
+    rejected_score: float = column("DAHL score of the rejected answer, 0 to 1")
+    score_margin: float = column("chosen_score - rejected_score, above 0 to 1")
+    origin: str = column("`translated` from English, or `native`: asked and answered in Korean")
 
 
 @dataclass(frozen=True, slots=True)

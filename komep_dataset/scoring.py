@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from komep_dataset import dahl
+from komep_dataset import dahl, korean_sentences
 from komep_dataset.checking import Checked, Item, check, judge_body
 from komep_dataset.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask
+from komep_dataset.languages import language_of
 from komep_dataset.prompts import split_messages
 from komep_dataset.schema import (
     Reason,
@@ -109,13 +110,20 @@ class _Work:
 
 
 def drop_fragment(text: str) -> str:
-    """A text without its last sentence if that one is unfinished; empty if no sentence is finished."""
+    """A text without its last sentence if that one is unfinished; empty if no sentence is finished.
+
+    A Korean text is read by kiwipiepy; raises `KomepError` where that is missing.
+    """
+    if language_of(text) == "ko":
+        return korean_sentences.drop_fragment(text)
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     return text[: ends[-1]].rstrip() if ends else ""
 
 
 def count_sentences(text: str) -> int:
     """Sentences of a text, at least one; what an estimate counts units by."""
+    if language_of(text) == "ko":
+        return max(1, korean_sentences.count(text))
     return max(1, len(_SENTENCE_END.findall(text)))
 
 
@@ -253,12 +261,16 @@ def _failure(one: _Work, items: Sequence[Item], checked: Checked) -> str:
 
 
 def _scored(one: _Work, items: Sequence[Item], checked: Checked, mode: str) -> ScoredGeneration:
-    """A response with its units as a row of the table; a failed one has no units and no score."""
+    """A response with its units as a row of the table; a failed one has no units and no score.
+
+    Where the question is Korean, its texts are the Korean texts: a native generation, which nobody translates.
+    """
     units = [Unit(item.unit, checked.verdict(item)) for item in items]
     value, status = dahl.score_response(finished_text(one.row, mode), units, mode)
     if _failure(one, items, checked):
         units, value, status = [], None, Status.FAILED
     row = one.row
+    native = language_of(row.question) == "ko"
     return ScoredGeneration(
         question_id=row.question_id,
         model=row.model,
@@ -268,8 +280,8 @@ def _scored(one: _Work, items: Sequence[Item], checked: Checked, mode: str) -> S
         units=units,
         dahl_score=value,
         status=status.value,
-        question_ko=None,
-        response_ko=None,
+        question_ko=row.question if native else None,
+        response_ko=row.response if native else None,
     )
 
 

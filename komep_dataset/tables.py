@@ -8,59 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from komep_dataset.errors import KomepError
+from komep_dataset.problems import FILE as FILE  # where readers of batches look for it
+from komep_dataset.problems import LINE, Problem, problems_error
 from komep_dataset.schema import Reason, Reject, arrow_schema, column_types, polars_schema
+from komep_dataset.typed_frames import drop_missing, fit_types
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
 SUFFIXES = (".jsonl", ".ndjson", ".parquet")
-NEVER_INPUT = ("rejects.jsonl", ".verdicts.parquet")  # what lies beside a table and is none of its kind
+# What lies beside a table and is none of its kind.
+NEVER_INPUT = ("rejects.jsonl", ".verdicts.parquet", ".translations.parquet")
 BATCH_ROWS = 50_000
 BLOCK_BYTES = 32 << 20
-SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
-FILE, LINE = (
-    "_file",
-    "_line",
-)  # provenance columns of a batch: index of the file, line (JSONL) or row (Parquet)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One row that cannot be used: where it is and why."""
-
-    file: str
-    line: int  # 1-based line of a JSONL or CSV file, row of a Parquet file; 0 = the file as a whole
-    column: str  # "" where the row as a whole is at fault
-    reason: Reason
-    detail: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {f'{self.column}: ' if self.column else ''}{self.reason.value}: {self.detail}"
-
-    def reject(self, stage: str) -> Reject:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        detail = f"{self.column}: {self.detail}" if self.column else self.detail
-        return Reject(stage, place, self.reason.value, detail)
-
-
-def problems_error(problems: Sequence[Problem]) -> KomepError:
-    """The error that names the first problems, each with file, line, column and reason, and counts them all."""
-    shown = "\n".join(f"  {p}" for p in problems[:SHOWN_PROBLEMS])
-    more = len(problems) - SHOWN_PROBLEMS
-    tail = f"\n  … and {more} more" if more > 0 else ""
-    return KomepError(
-        f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{shown}{tail}\n"
-        "Mend them, or pass --on-error reject to leave them out (they are written to rejects.jsonl)."
-    )
 
 
 def table_files(paths: Iterable[Path]) -> list[Path]:
@@ -203,7 +171,7 @@ def _read_jsonl(
         table = _parse_block(lines, schema)
         if table is not None:
             frame = pl.from_arrow(table).cast(frame_schema).with_columns(pl.Series(LINE, numbers, pl.Int64))
-            yield _drop_missing(frame, str(path), record, optional)
+            yield drop_missing(frame, str(path), record, optional)
             continue
         rows, kept, problems = [], [], []
         for number, line in zip(numbers, lines, strict=True):
@@ -234,9 +202,9 @@ def _read_parquet(
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
             first += frame.height
             absent = (pl.lit(None).alias(name) for name in frame_schema if name not in wanted)
-            frame, missing = _drop_missing(frame.with_columns(lines, *absent), str(path), record, optional)
-            frame, problems = _fit_types(frame, str(path), frame_schema)
-            frame, missing_inside = _drop_missing(frame, str(path), record, optional)
+            frame, missing = drop_missing(frame.with_columns(lines, *absent), str(path), record, optional)
+            frame, problems = fit_types(frame, str(path), frame_schema)
+            frame, missing_inside = drop_missing(frame, str(path), record, optional)
             yield frame, missing + problems + missing_inside
     except (pa.ArrowInvalid, OSError) as error:
         detail = f"not a readable Parquet file ({str(error).splitlines()[0]})"
@@ -244,82 +212,6 @@ def _read_parquet(
             pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}),
             [Problem(str(path), 0, "", Reason.MALFORMED, detail)],
         )
-
-
-def _fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.DataFrame, list[Problem]]:
-    """Cast a Parquet batch to a schema where nothing is lost; rows with a value of another type are problems."""
-    import polars as pl
-
-    problems: list[Problem] = []
-    for name, wanted in schema.items():
-        if not _castable(frame.schema[name], wanted):
-            bad = frame.filter(pl.col(name).is_not_null())
-            detail = f"expected {wanted}, got {frame.schema[name]}"
-            problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
-            frame = frame.filter(pl.col(name).is_null()).with_columns(pl.lit(None, wanted).alias(name))
-        else:
-            frame = frame.with_columns(_cast(pl.col(name), frame.schema[name], wanted))
-    return frame.select(*schema, LINE), problems
-
-
-def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
-    import polars as pl
-
-    if given == wanted or given == pl.Null:
-        return True
-    if isinstance(wanted, pl.List):
-        return isinstance(given, pl.List) and _castable(given.inner, wanted.inner)
-    if isinstance(wanted, pl.Struct):
-        have = {f.name: f.dtype for f in given.fields} if isinstance(given, pl.Struct) else {}
-        return bool(have) and all(f.name in have and _castable(have[f.name], f.dtype) for f in wanted.fields)
-    if wanted == pl.String:
-        return isinstance(given, (pl.Categorical, pl.Enum))
-    if wanted == pl.Float64:
-        return given.is_numeric()
-    return wanted == pl.Int64 and given.is_integer()
-
-
-def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
-    """Cast by field name: polars casts a struct by position."""
-    import polars as pl
-
-    if isinstance(wanted, pl.List) and isinstance(wanted.inner, pl.Struct) and isinstance(given, pl.List):
-        names = [f.name for f in wanted.inner.fields]
-        fields = pl.struct(pl.element().struct.field(n) for n in names)
-        # A null element has null fields, and stays to be seen by the check for missing values.
-        return column.list.eval(fields).cast(wanted)
-    return column.cast(wanted)
-
-
-def _drop_missing(
-    frame: pl.DataFrame, file: str, record: type, optional: frozenset[str]
-) -> tuple[pl.DataFrame, list[Problem]]:
-    """Take out the rows in which a required column, or a field inside its list, has no value."""
-    import polars as pl
-
-    problems: list[Problem] = []
-    for name, (hint, nullable) in column_types(record).items():
-        missing = pl.lit(False) if nullable or name in optional else pl.col(name).is_null()
-        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]) and _is_list_of(frame, name, hint):
-            element = pl.element()
-            for inner in column_types(get_args(hint)[0]):
-                empty = pl.col(name).list.eval(element.struct.field(inner).is_null()).list.any()
-                missing = missing | empty.fill_null(False)
-        bad = frame.filter(missing)
-        if bad.height:
-            problems += [Problem(file, n, name, Reason.MISSING_FIELD, "no value") for n in bad[LINE]]
-            frame = frame.filter(~missing)
-    return frame, problems
-
-
-def _is_list_of(frame: pl.DataFrame, name: str, hint: Any) -> bool:
-    """Whether a column really is a list of objects with the fields of a record (a Parquet column may not be)."""
-    import polars as pl
-
-    kind = frame.schema[name]
-    inner = kind.inner if isinstance(kind, pl.List) else None
-    wanted = column_types(get_args(hint)[0])
-    return isinstance(inner, pl.Struct) and set(wanted) <= {f.name for f in inner.fields}
 
 
 def read_batches(

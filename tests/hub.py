@@ -1,8 +1,8 @@
 """A small stand-in for the Hugging Face Hub on the loopback address: repositories in memory, real HTTP.
 
-It proves the client's flow (info, resolve, preupload, LFS, commit, pull request, tag, tree), not that the Hub itself
-would accept the content. Set HF_ENDPOINT to its address, HF_HUB_DISABLE_XET=1 and no HF_HUB_OFFLINE before
-huggingface_hub is imported: run the client in a process of its own.
+It proves the client's flow (info, resolve, preupload, LFS, commit, pull request, tag, tree), not that the
+Hub itself would accept the content. Set HF_ENDPOINT to its address, HF_HUB_DISABLE_XET=1 and no
+HF_HUB_OFFLINE before huggingface_hub is imported: run the client in a process of its own.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ FRONT = re.compile(r"^\s*---\r?\n(.*?)\r?\n---", re.DOTALL)
 
 @dataclass
 class Repo:
-    """Snapshots by commit id, refs by name (branches, tags, pull requests), and what was said in each commit."""
+    """Snapshots by commit id, refs by name (branches, tags, pull requests), and what was said in each commit.
+
+    `tags` are the names among `refs` that are tags; `settings` holds `private` and `gated`.
+    """
 
     snapshots: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    tags: set[str] = field(default_factory=set)
+    settings: dict = field(default_factory=lambda: {"private": False, "gated": False})
     log: list[dict] = field(default_factory=list)
 
     def commit(self, files: dict[str, bytes], ref: str = "main", **said) -> str:
@@ -43,13 +48,19 @@ class Repo:
 
 
 class Hub:
-    """Repositories by (type, id); `tokens` may write; `faults` gives a status to answer with, by method and path."""
+    """Repositories by (type, id); `tokens` may write; `faults` gives a status to answer with, by call.
+
+    The status 0 closes the connection without an answer, as a server that dies. `calls` is the log: method
+    and path; `received` the bytes of bodies by method and kind of path.
+    """
 
     def __init__(self, tokens: tuple[str, ...] = ("hf_write",)):
         self.repos: dict[tuple[str, str], Repo] = {}
         self.tokens, self.faults = tokens, {}
+        self.namespaces = ("someone", "org")  # where the tokens may create
         self.blobs: dict[str, bytes] = {}
         self.calls: list[tuple[str, str]] = []
+        self.received: list[tuple[str, str, int]] = []
         self.before_commit = lambda hub: None  # to let somebody else push in between
         self.address = ""
 
@@ -75,12 +86,19 @@ class Hub:
             name = "/".join(filter(None, (asked.get("organization") or "someone", asked["name"])))
             if (asked.get("type", "model"), name) in self.repos:
                 return 409, {"error": "You already created this repo", "url": f"{self.address}/{name}"}
-            self.create(name, kind=asked.get("type", "model"))
+            if name.split("/")[0] not in self.namespaces:
+                return 403, {"error": "You don't have the rights to create a repo under this namespace"}
+            repo = self.create(
+                name, {".gitattributes": b"*.parquet filter=lfs\n"}, asked.get("type", "model")
+            )
+            repo.settings["private"] = bool(asked.get("private")) or asked.get("visibility") == "private"
             return 200, {"url": f"{self.address}/{name}", "name": name}
         match = re.fullmatch(r"/api/(\w+)s/([^/]+/[^/]+)(?:/([\w-]+)(?:/([^/]+))?(?:/(.+))?)?", path)
         repo = self.repos.get((match[1], match[2])) if match else None
         if repo is None:
             return 404, {"error": "Repository not found", "code": "RepoNotFound"}
+        if match[3] == "tree":
+            return self._tree(repo, unquote(match[4]), unquote(match[5] or ""), query)
         return self._repo_call(repo, match[2], match[3] or "info", unquote(match[4] or "main"), query, body)
 
     def _validate(self, content: str):
@@ -90,6 +108,22 @@ class Hub:
         except (yaml.YAMLError, AssertionError) as error:
             return 400, {"errors": [{"message": str(error)}], "warnings": []}
         return 200, {"errors": [], "warnings": []}
+
+    def _tree(self, repo: Repo, revision: str, folder: str, query: dict):
+        """Files and folders in a folder, those below them too if `recursive`."""
+        if repo.files(revision) is None:
+            return 404, {"error": "Invalid rev id", "code": "RevisionNotFound"}
+        start = f"{folder}/" if folder else ""
+        below = {p: c for p, c in sorted(repo.files(revision).items()) if p.startswith(start)}
+        if folder and not below:
+            return 404, {"error": "no such folder", "code": "EntryNotFound"}
+        folders = {"/".join(p.split("/")[:n]) for p in below for n in range(1, p.count("/") + 1)}
+        entries = [{"type": "directory", "path": p, "oid": "0" * 40, "size": 0} for p in sorted(folders)]
+        entries = [e for e in entries if e["path"].startswith(start)] + [
+            self._blob(*f) for f in below.items()
+        ]
+        deep = query.get("recursive", ["false"])[0].lower() in ("true", "1")
+        return 200, [e for e in entries if deep or "/" not in e["path"].removeprefix(start)]
 
     def _repo_call(self, repo: Repo, repo_id: str, what: str, revision: str, query: dict, body: bytes):
         if what in ("info", "revision"):
@@ -102,18 +136,34 @@ class Hub:
                 "sha": repo.refs.get(revision, revision),
                 "siblings": names,
                 "tags": [],
+                **repo.settings,
             }
-        if what == "tree":
-            return 200, [self._blob(p, c) for p, c in sorted((repo.files(revision) or {}).items())]
+        if what == "settings":
+            repo.settings |= {
+                "private" if k == "visibility" else k: v == "private" if k == "visibility" else v
+                for k, v in json.loads(body).items()
+            }
+            return 200, {}
         if what == "paths-info":
             paths = parse_qs(body.decode()).get("paths", []) if b"=" in body else json.loads(body)["paths"]
-            return 200, [self._blob(p, c) for p, c in (repo.files(revision) or {}).items() if p in paths]
+            held = repo.files(revision) or {}
+            folders = [p for p in paths if any(name.startswith(f"{p}/") for name in held)]
+            found = [{"type": "directory", "path": p, "oid": "0" * 40, "size": 0} for p in folders]
+            return 200, found + [self._blob(p, c) for p, c in held.items() if p in paths]
         if what == "refs":
-            refs = [{"name": n, "ref": n, "targetCommit": s} for n, s in repo.refs.items()]
-            return 200, {"branches": refs, "tags": [], "converts": []}
+            refs = {n: {"name": n, "ref": n, "targetCommit": s} for n, s in repo.refs.items()}
+            tags = [ref for name, ref in refs.items() if name in repo.tags]
+            heads = [r for n, r in refs.items() if n not in repo.tags and not n.startswith("refs/")]
+            return 200, {"branches": heads, "tags": tags, "converts": []}
         if what in ("tag", "branch"):
-            name = json.loads(body)["tag"] if what == "tag" else revision
-            repo.refs[name] = repo.refs.get(revision, repo.refs["main"])
+            asked = json.loads(body)
+            name, start = (
+                (asked["tag"], revision) if what == "tag" else (revision, asked.get("startingPoint"))
+            )
+            if name in repo.refs:
+                return 409, {"error": f"{name} exists already"}
+            repo.refs[name] = repo.refs.get(start or "main", start)
+            repo.tags |= {name} if what == "tag" else set()
             return 200, {}
         if what == "preupload":
             held = repo.files(revision) or {}
@@ -161,11 +211,15 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             hub.calls.append((self.command, url.path))
+            hub.received.append((self.command, url.path, len(body)))
             token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
             writes = self.command in ("POST", "PUT", "DELETE") and not url.path.startswith(
                 ("/api/validate", "/lfs/")
             )
             fault = next((s for (m, p), s in hub.faults.items() if m == self.command and p in url.path), None)
+            if fault == 0:
+                self.close_connection = True
+                return self.connection.close()
             if fault is not None:
                 return self._json(fault, {"error": "planned"})
             if (token and token not in hub.tokens) or (writes and not token):
@@ -185,9 +239,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             upload = {
                 o["oid"]: {"upload": {"href": f"{hub.address}/lfs/{o['oid']}"}} for o in asked["objects"]
             }
+            # As the Git LFS protocol has it: no `actions` for what the server holds already.
             objects = [
-                o | {"actions": upload[o["oid"]] if o["oid"] not in hub.blobs else {}}
-                for o in asked["objects"]
+                o | ({} if o["oid"] in hub.blobs else {"actions": upload[o["oid"]]}) for o in asked["objects"]
             ]
             return {"transfer": "basic", "objects": objects}
 
@@ -204,7 +258,12 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
                 "X-Repo-Commit": repo.refs.get(revision, revision),
             }
-            self._send(200, content, {"Content-Type": "application/octet-stream", **headers})
+            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+            if not asked:
+                return self._send(200, content, {"Content-Type": "application/octet-stream", **headers})
+            first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+            return self._send(206, content[first : last + 1], headers)
 
         def _json(self, status: int, content):
             headers = {"Content-Type": "application/json"}
@@ -230,7 +289,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
 
 def client_environment(address: str, home: object, token: str | None = "hf_write") -> dict[str, str]:
-    """What a client's process needs in place of the HF_ variables around it: the stand-in, and an empty home."""
+    """What a client's process needs for the HF_ variables around it: the stand-in, and an empty home."""
     found = {
         "HF_ENDPOINT": address,
         "HF_HUB_DISABLE_XET": "1",

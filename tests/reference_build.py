@@ -78,7 +78,21 @@ def judge(row):
     }, None
 
 
-def reference_build(rows, min_margin=0.0, selection="best-worst"):
+def is_korean(text):
+    words = text.split()
+    korean = [w for w in words if any(unicodedata.name(c, "").startswith("HANGUL") for c in w)]
+    return bool(korean) and len(korean) * 3 >= len(words)
+
+
+def is_native(row):
+    return (
+        is_korean(row["question"])
+        and row["question_ko"] == row["question"]
+        and row["response_ko"] == row["response"]
+    )
+
+
+def reference_build(rows, min_margin=0.0, selection="best-worst", origin="all"):
     """Returns (scored rows, en pairs, ko pairs, rejects as sorted list of (reason, key))."""
     good, rejects = [], []
     for line, row in enumerate(rows, 1):
@@ -104,16 +118,17 @@ def reference_build(rows, min_margin=0.0, selection="best-worst"):
         if not pairs:
             rejects.append((reason, question_id))
         for chosen, rejected in pairs:
-            row = release_row(chosen, rejected, "en")
-            english.append(row)
-            row = release_row(chosen, rejected, "ko")
-            if row:
-                korean.append(row)
+            native = is_native(chosen) and is_native(rejected)
+            where = "native" if native else "translated"
+            if not native:
+                english.append(release_row(chosen, rejected, "en"))
+            row = release_row(chosen, rejected, "native" if native else "ko")
+            reason = "other_origin" if origin not in ("all", where) else None if row else "untranslated"
+            if not reason:
+                korean.append(row | {"origin": where})
             else:
                 models = (question_id, chosen["model"], rejected["model"])
-                rejects.append(
-                    ("untranslated", question_id if selection == "best-worst" else "/".join(models))
-                )
+                rejects.append((reason, question_id if selection == "best-worst" else "/".join(models)))
     return scored_rows, english, korean, sorted(rejects, key=str)
 
 
@@ -142,7 +157,7 @@ def pairs_of(rows, min_margin, selection):
 
 
 def release_row(chosen, rejected, language):
-    if language == "en":
+    if language in ("en", "native"):
         texts = (chosen["question"], chosen["response"], rejected["response"])
     else:
         questions = [r["question_ko"] for r in (chosen, rejected) if (r["question_ko"] or "").split()]

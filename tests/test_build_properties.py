@@ -59,6 +59,8 @@ def rows(draw):
         "question_ko": draw(KOREAN),
         "response_ko": draw(KOREAN),
     }
+    if draw(st.booleans()):  # of a Korean question: a native answer
+        row["question_ko"], row["response_ko"] = row["question"], row["response"]
     if not row["units"] or draw(RARELY):
         row["dahl_score"] = draw(SCORES)
     if draw(RARELY):
@@ -100,15 +102,21 @@ def read_rejects(folder: Path, source: Path):
 
 
 @SETTINGS
-@given(INPUTS, st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]), st.sampled_from(["best-worst", "all"]))
-def test_build_equals_plain_python(tmp_path_factory, some, min_margin, selection):
+@given(
+    INPUTS,
+    st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]),
+    st.sampled_from(["best-worst", "all"]),
+    st.sampled_from(["all", "all", "translated", "native"]),
+)
+def test_build_equals_plain_python(tmp_path_factory, some, min_margin, selection, origin):
     folder = tmp_path_factory.mktemp("build")
     source = write_jsonl(folder / "in.jsonl", some)
-    scored, english, korean, rejects = reference_build(some, min_margin, selection)
+    scored, english, korean, rejects = reference_build(some, min_margin, selection, origin)
     event(f"pairs: {'some' if english else 'none'}, Korean pairs: {'some' if korean else 'none'}")
     for reason in {reason for reason, _ in rejects}:
         event(reason)
-    options = {"min_margin": min_margin, "pairs": selection, "on_error": "reject"}
+    event(f"native pairs: {'some' if any(row['origin'] == 'native' for row in korean) else 'none'}")
+    options = {"min_margin": min_margin, "pairs": selection, "on_error": "reject", "origin": origin}
     if not scored:
         with pytest.raises(KomepError, match="no usable row"):
             build([source], folder / "komep", **options)
@@ -129,6 +137,9 @@ def random_table(rng: random.Random) -> list[dict]:
     """Twenty questions of five models with everything that the rules tell apart, in random order."""
     table = []
     for q in range(20):
+        spellings = (
+            ["Question {}?", "question  {}?", " QUESTION {}? "] if q % 4 else ["질문 {}?", " 질문  {}?"]
+        )
         for model in ("m1", "m2", "M1", "모델", "z"):
             units = [
                 {"text": "u", "verdict": rng.choices(["true", "false", "unknown"], [9, 9, 1])[0]}
@@ -136,7 +147,7 @@ def random_table(rng: random.Random) -> list[dict]:
             ]
             table.append(
                 {
-                    "question": rng.choice(["Question {}?", "question  {}?", " QUESTION {}? "]).format(q),
+                    "question": rng.choice(spellings).format(q),
                     "category": rng.choice("xy"),
                     "model": model,
                     "response": rng.choice(RESPONSES),
@@ -146,6 +157,8 @@ def random_table(rng: random.Random) -> list[dict]:
                 }
                 | ({"dahl_score": rng.choice([0.0, 0.25, 1 / 3, 1, 0.3, 0.1 + 0.2])} if not units else {})
             )
+            if rng.random() < 0.9 - 0.6 * bool(q % 4):  # native where the question is Korean
+                table[-1] |= {f"{name}_ko": table[-1][name] for name in ("question", "response")}
     table += rng.choices(table, k=5)  # identical repeats
     table += [{**row, "response": "another"} for row in rng.choices(table, k=2)]  # conflicts
     rng.shuffle(table)
@@ -155,13 +168,13 @@ def random_table(rng: random.Random) -> list[dict]:
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("selection", ["best-worst", "all"])
 def test_build_equals_plain_python_on_full_tables(tmp_path, seed, selection):
-    """Where hypothesis finds corners, this has bulk: every table gives pairs in both languages."""
+    """Where hypothesis finds corners, this has bulk: every table gives pairs in both languages, of both origins."""
     some = random_table(random.Random(seed))
     source = write_jsonl(tmp_path / "in.jsonl", some)
     min_margin = (0.0, 0.3)[seed % 2]
     scored, english, korean, rejects = reference_build(some, min_margin, selection)
     build([source], tmp_path / "komep", min_margin=min_margin, pairs=selection, on_error="reject")
-    assert len(english) > len(korean) > 0
+    assert english and {row["origin"] for row in korean} == {"translated", "native"}
     assert read_config(tmp_path / "komep", "scored") == scored
     assert read_config(tmp_path / "komep", "en") == english
     assert read_config(tmp_path / "komep", "ko") == korean
@@ -216,7 +229,7 @@ def test_same_bytes_for_any_number_of_threads(tmp_path, threads):
 
 
 def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
-    monkeypatch.setattr("komep_dataset.release.ROW_GROUP_ROWS", 64)
+    monkeypatch.setattr("komep_dataset.shards.ROW_GROUP_ROWS", 64)
     source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
     build([source], tmp_path / "one")
     monkeypatch.setattr(build_module, "BUCKET_LIMITS", ((1 << 40, 1),))
@@ -225,8 +238,8 @@ def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
 
 
 def test_shards_hold_all_rows_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("komep_dataset.release.ROW_GROUP_ROWS", 50)
-    monkeypatch.setattr("komep_dataset.release.SHARD_BYTES", 20_000)
+    monkeypatch.setattr("komep_dataset.shards.ROW_GROUP_ROWS", 50)
+    monkeypatch.setattr("komep_dataset.shards.SHARD_BYTES", 20_000)
     build([write_jsonl(tmp_path / "in.jsonl", some_rows(200))], tmp_path / "komep")
     shards = data_files(tmp_path / "komep", "scored", "train")
     assert len(shards) > 3

@@ -15,7 +15,8 @@ from komep_dataset.config import Checker, load_config
 from komep_dataset.dahl import majority, parse_batch, split_units
 from komep_dataset.errors import KomepError
 from komep_dataset.generations import OPTIONAL
-from komep_dataset.prompts import VERDICT_FORMAT, batch_messages, check_messages
+from komep_dataset.languages import language_of
+from komep_dataset.prompts import VERDICT_FORMAT, WORDINGS, batch_messages, check_messages
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.tables import read_batches, read_table
@@ -51,8 +52,8 @@ def five() -> list[dict]:
 
 def listed(text: str) -> dict[str, str]:
     """The statements of a batch, by number."""
-    line = next(x for x in text.split("\n") if x.startswith("Statements: "))
-    return json.loads(line.removeprefix("Statements: "))
+    line = next(x for x in text.split("\n") if x.startswith(("Statements: ", "진술들: ")))
+    return json.loads(line.partition(": ")[2])
 
 
 def truth_of_batches(body: dict) -> str:
@@ -193,9 +194,9 @@ def test_with_its_question_a_unit_is_asked_once_for_each_question(tmp_path):
 @given(st.text(), st.text())
 def test_neither_question_nor_unit_leaves_its_string(question, unit):
     asked, stated, rest = check_messages(unit, "strict", question)[-1]["content"].split("\n")
-    assert json.loads(asked.removeprefix("Question: ")) == question
-    assert json.loads(stated.removeprefix("Statement: ")) == unit
-    assert rest == "Is the statement true or false? Answer in one word."
+    assert json.loads(asked.partition(": ")[2]) == question  # the label is Korean for a Korean unit
+    assert json.loads(stated.partition(": ")[2]) == unit
+    assert rest == WORDINGS[language_of(unit)].ask
 
 
 # --- structured output ----------------------------------------------------------------------------------

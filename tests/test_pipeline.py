@@ -16,6 +16,7 @@ import pytest
 import yaml
 from loopback import Fault, Loopback, last_text, loopback
 
+from komep_dataset.calibration import calibrate_file
 from komep_dataset.config import Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Request, ask
@@ -80,9 +81,25 @@ def test_a_chain_runs_every_stage_and_a_second_run_asks_nothing(tmp_path):
         "[5/6] translate",
         "[6/6] build",
     ]
-    assert "24 generations: 24 scored" in lines[3] and "not built yet" in lines[4]
+    assert "24 generations: 24 scored" in lines[3] and "no `translator:` is configured" in lines[4]
     assert sum("unchanged" in line for line in again) == 5
     assert (tmp_path / "a" / "work" / "komep" / "README.md").is_file()
+
+
+def test_what_the_checker_is_worth_goes_into_the_card(tmp_path):
+    with loopback() as (_, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        assert "never calibrated" in lines_of(path)[-1]
+        calibrate_file(load_config(path), limit=8)
+        (line,) = [line for line in lines_of(path) if "unchanged" not in line and "build" in line]
+        assert "never calibrated" not in line
+        assert "unchanged" in lines_of(path)[-1]
+        card = (tmp_path / "a" / "work" / "komep" / "README.md").read_text("utf-8")
+        config = yaml.safe_load(path.read_text())
+        config["checker"]["model"] = "checker-2"  # another checker: the record says nothing of it
+        path.write_text(yaml.safe_dump(config))
+        assert "never calibrated" in lines_of(path)[-1]
+    assert "checker `checker`, mode `strict`" in card
 
 
 def test_no_file_of_a_run_holds_the_key(tmp_path, capfd):

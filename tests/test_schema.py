@@ -18,6 +18,7 @@ TABLES = [
     schema.ScoredGeneration,
     schema.Pair,
     schema.ReleaseRow,
+    schema.KoreanRow,
     schema.Reject,
 ]
 TRL_MEANINGS = {"margin", "images", "completion", "messages", "chosen_ids", "chat_template_kwargs"}
@@ -50,7 +51,9 @@ def test_columns_of_the_design():
     ]  # fmt: skip
     release = [f.name for f in fields(schema.ReleaseRow)]
     assert release == ["prompt", "chosen", "rejected", *(f.name for f in fields(schema.Pair))]
-    assert not TRL_MEANINGS & set(release)
+    korean = [f.name for f in fields(schema.KoreanRow)]
+    assert korean == [*release, "origin"]
+    assert not TRL_MEANINGS & set(korean)
     messages = schema.arrow_schema(schema.ReleaseRow).field("prompt").type
     assert pa.types.is_list(messages)
     assert [f.name for f in messages.value_type] == ["role", "content"]

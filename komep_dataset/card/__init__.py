@@ -1,0 +1,1 @@
+"""What lies beside the text of a release's card: metadata, Croissant, figures."""

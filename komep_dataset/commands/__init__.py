@@ -1,0 +1,1 @@
+"""The commands of `komep`: their options, and what the user is told."""

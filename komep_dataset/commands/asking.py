@@ -1,0 +1,269 @@
+"""Commands that ask models, from answers to Korean texts; and `komep models`, which compares those that answered."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from komep_dataset.commands.options import Budget, Config, Estimated, MaybeOutput, Mode, RetryFailed
+from komep_dataset.dahl import MODES
+from komep_dataset.errors import KomepError, require
+
+
+def respond(
+    questions: Annotated[Path, typer.Argument(help="The table of questions.")],
+    config: Config,
+    model: Annotated[str, typer.Option(help="Name of a responder in the configuration.")],
+    output: MaybeOutput = None,
+    estimate: Estimated = False,
+    budget: Budget = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Ask one model every question, over any OpenAI-compatible endpoint.
+
+    A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
+    alone.
+    """
+    load_config = _llm()
+    settings = _with_budget(load_config(config), budget)
+    if estimate:
+        from komep_dataset import estimates
+
+        print(estimates.as_text(estimates.estimate_respond(questions, settings, model), settings))
+        return
+    from komep_dataset import pipeline, stages
+    from komep_dataset.responses import respond as ask_responder
+
+    stage = pipeline.respond_command(settings, model, questions, _needed(output))
+    if _left_alone(stage, retry_failed):
+        return
+    done = ask_responder(questions, settings, model, output)
+    line = f"{done.rows:,} responses of {model} -> {done.path}"
+    stages.write_done(stage, stages.Outcome(line, done.failures))
+    print(line)
+    _warn_failures(done.failures, done.reason)
+
+
+def score(
+    responses: Annotated[list[Path], typer.Argument(help="Tables of responses, or folders of them.")],
+    config: Config,
+    output: MaybeOutput = None,
+    mode: Mode = "strict",
+    estimate: Estimated = False,
+    budget: Budget = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Score responses by DAHL: split into atomic units, check each, take the share that is true.
+
+    A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
+    alone.
+    """
+    load_config = _llm()
+    from komep_dataset import scoring
+
+    if mode not in MODES:
+        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
+    settings = _with_budget(load_config(config), budget)
+    if estimate:
+        from komep_dataset import estimates
+
+        print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
+        return
+    from komep_dataset import pipeline, stages
+
+    stage = pipeline.score_command(settings, responses, _needed(output), mode)
+    if _left_alone(stage, retry_failed):
+        return
+    done = scoring.score(responses, settings, output, mode=mode)
+    statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(done.statuses.items()))
+    line = f"{done.rows:,} scored generations ({statuses}) -> {done.path}"
+    stages.write_done(stage, stages.Outcome(line, done.failures))
+    print(line)
+    print(done.calls)
+    _warn_failures(done.failures, done.reason)
+    if done.rows:
+        from komep_dataset import model_report
+
+        print(model_report.as_text(model_report.model_reports(model_report.read_scored([done.path]))))
+
+
+def translate(
+    scored: Annotated[Path, typer.Argument(help="The table of scored generations, or a folder of them.")],
+    config: Config,
+    output: MaybeOutput = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every answer, not only those that a pair picks.")
+    ] = False,
+    estimate: Estimated = False,
+    budget: Budget = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Put questions and answers into Korean: those that can enter a pair, checked, with one terminology.
+
+    A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
+    alone.
+    """
+    load_config = _llm()
+    settings = _with_scope(_with_budget(load_config(config), budget), every)
+    if estimate:
+        from komep_dataset import estimates
+
+        print(estimates.as_text(estimates.estimate_translate(scored, settings), settings))
+        return
+    from komep_dataset import pipeline, stages, translation
+
+    stage = pipeline.translate_command(settings, scored, _needed(output))
+    if _left_alone(stage, retry_failed):
+        return
+    done = translation.translate(scored, settings, output)
+    stages.write_done(stage, stages.Outcome(done.line, done.failures))
+    print(f"{done.line}\n{done.table}")
+    _warn_failures(done.failures, done.reason)
+
+
+def calibrate(
+    config: Config,
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--labels",
+            "--statements",
+            help="JSONL of your own labelled statements; default: those that ship with the package.",
+        ),
+    ] = None,
+    scored: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="Scored table or release whose pairs may flip; default: the shipped sample."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="JSON of the result, for `komep build --judge`."),
+    ] = None,
+    adversarial: Annotated[
+        bool, typer.Option(help="Try 120 statements that tell the checker what to say, instead.")
+    ] = False,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="Judge only the first so many.")] = None,  # noqa: UP045
+    mode: Mode = "strict",
+) -> None:
+    """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
+    load_config = _llm()
+    from komep_dataset import adversarial as attack
+    from komep_dataset import calibration
+
+    if mode not in MODES:
+        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
+    if adversarial:
+        if labels or output or scored or mode != "strict":
+            raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
+        print(attack.as_text(attack.measure_config(load_config(config), limit)))
+        return
+    record = calibration.calibrate_file(
+        load_config(config), labels, mode=mode, limit=limit, scored=scored or ()
+    )
+    print(calibration.as_text(record))
+    if output:
+        calibration.write_record(record, output)
+        print(f"-> {output}")
+
+
+def run(
+    config: Annotated[
+        Path, typer.Argument(help="pipeline.yaml: questions, responders, splitter, checker, translator.")
+    ],
+    estimate: Estimated = False,
+    budget: Budget = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Every stage in order, from questions to a release; stopped at any moment, it goes on where it was.
+
+    Failed rows of stages that are done are left as they are: --retry-failed asks for those rows, and them alone.
+    """
+    load_config = _llm()
+    if estimate:
+        from komep_dataset import estimates
+
+        settings = _with_budget(load_config(config), budget)
+        print(estimates.as_text(estimates.estimate_run(settings), settings))
+        return
+    from komep_dataset.pipeline import run as run_pipeline
+    from komep_dataset.release import read_facts
+
+    folder = run_pipeline(config, retry_failed=retry_failed, budget=budget)
+    if read_facts(folder)["pairs"]:
+        print(f'done: load_dataset("{folder}")')
+    else:
+        print(f"done, but no pair passed: {folder / 'rejects.jsonl'} says why, question by question")
+
+
+def models(
+    scored: Annotated[list[Path], typer.Argument(help="Scored generations, or releases.")],
+    categories: Annotated[bool, typer.Option(help="A second table: DAHL score by category.")] = False,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="JSON of the same, categories included."),
+    ] = None,
+) -> None:
+    """How each responder did: DAHL score with interval, states of its answers, units, length."""
+    import json
+
+    from komep_dataset import model_report
+    from komep_dataset.tables import replacing
+
+    reports = model_report.model_reports(model_report.read_scored(scored))
+    print(model_report.as_text(reports, categories=categories))
+    if output:
+        with replacing(output) as beside:
+            text = json.dumps(model_report.as_json(reports), indent=1, ensure_ascii=False)
+            beside.write_text(text + "\n", "utf-8")
+        print(f"-> {output}")
+
+
+def _llm():
+    """What the stages that talk to models need; a missing extra is named before anything starts."""
+    require("llm", "datatrove", "aiohttp")
+    from komep_dataset.config import load_config
+
+    return load_config
+
+
+def _warn_failures(failures: int, reason: str) -> None:
+    if failures:
+        print(
+            f"warning: {failures:,} rows failed, first: {reason}; --retry-failed asks them again",
+            file=sys.stderr,
+        )
+
+
+def _with_budget(settings, budget: float | None):
+    from dataclasses import replace
+
+    return settings if budget is None else replace(settings, budget=budget)
+
+
+def _with_scope(settings, every: bool):
+    from dataclasses import replace
+
+    if not every or settings.translator is None:
+        return settings
+    return replace(settings, translator=replace(settings.translator, scope="all"))
+
+
+def _needed(output: Path | None) -> Path:
+    if output is None:
+        raise KomepError("--output is missing (or pass --estimate, which asks nothing)", exit_code=2)
+    return output
+
+
+def _left_alone(stage, retry_failed: bool) -> bool:
+    """Whether a table is finished with failed rows that nobody wants asked again; says so."""
+    from komep_dataset.stages import finished
+
+    outcome = finished(stage)
+    if retry_failed or outcome is None or not outcome.failures:
+        return False
+    print(f"unchanged: {outcome.line}")
+    print(f"warning: {outcome.failures:,} rows failed; --retry-failed asks them again", file=sys.stderr)
+    return True

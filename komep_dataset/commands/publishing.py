@@ -1,0 +1,81 @@
+"""`komep publish` and `komep install`: the options, and what the user is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from komep_dataset.hub.publishing import Plan
+
+Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
+
+
+def publish(
+    folder: Release,
+    repo_id: Annotated[str, typer.Option(help="ORG/NAME on the Hub; made if it is not there.")],
+    private: Annotated[bool, typer.Option("--private", help="Hide the repository from the public.")] = False,
+    gated: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Let readers ask for access first: auto or manual approval."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; write nothing.")
+    ] = False,
+    tag: Annotated[Optional[str], typer.Option(help="Version, v1.2.3.", show_default="the next one")] = None,  # noqa: UP045
+    message: Annotated[str, typer.Option(help="For the change log and the commit.")] = "",
+) -> None:
+    """Put a release on the Hugging Face Hub, as one commit and one version; what is there is not sent again.
+
+    The token is HF_TOKEN, or the login that `hf auth login` saved. Text that people wrote into the card on the Hub
+    stays.
+    """
+    from komep_dataset.hub import publishing
+
+    plan = publishing.publish(
+        folder, repo_id, private=private, gated=gated, dry_run=dry_run, tag=tag, message=message
+    )
+    print(as_text(plan, dry_run=dry_run, private=private, gated=gated))
+
+
+def as_text(plan: Plan, *, dry_run: bool, private: bool = False, gated: str | None = None) -> str:
+    """What a publication did, or would do, in words."""
+    lines = [f"note: {note}" for note in plan.notes]
+    if plan.published:
+        return "\n".join([*lines, f"{plan.repo_id} has this release already, as {plan.version}"])
+    sent = [change for change in plan.changes if change.what in ("new", "changed")]
+    size = sum(change.size for change in sent)
+    counts = f"{len(sent)} files, {size:,} bytes, {len(plan.gone)} deleted"
+    if dry_run:
+        lines += [f"  {c.what:<9} {c.path}" + (f"  {c.size:,} bytes" if c.size else "") for c in plan.changes]
+        asked = [
+            name for name, wanted in (("private", private), (f"gated, {gated} approval", gated)) if wanted
+        ]
+        access = ", ".join(asked) or ("public" if plan.is_new else "as it is")
+        lines.append(f"would publish {plan.version} of {plan.repo_id}: {counts}; access: {access}")
+        return "\n".join(lines)
+    lines.append(f"published {plan.version}: {counts}")
+    lines.append(f'load_dataset("{plan.repo_id}", revision="{plan.version}")')
+    return "\n".join(lines)
+
+
+def install(
+    folder: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(help="A folder that `komep build` wrote.", show_default="komep"),
+    ] = None,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Take it out of the cache again.")] = False,
+) -> None:
+    """Put a release into the cache of `datasets`: load_dataset("komep") then works from any folder, offline."""
+    from komep_dataset.errors import KomepError
+    from komep_dataset.hub import installing
+
+    if uninstall:
+        if folder:
+            raise KomepError("--uninstall takes no folder", exit_code=2)
+        gone = installing.uninstall()
+        print("\n".join(f"removed {path}" for path in gone) or "nothing is installed")
+        return
+    print(f'load_dataset("{installing.NAME}") reads {installing.install(folder or Path("komep"))}')

@@ -1,0 +1,110 @@
+"""`komep install`: a release in the cache of `datasets`, for `load_dataset("komep")` from any folder.
+
+Without a folder `komep` beside it and without the Hub, `datasets` looks through its cache for
+`komep/CONFIG/VERSION/HASH` and takes the folder that was changed last; two configs of one hash are an error
+there. So only the default config is installed, and its folder gets a date that nothing which is merely
+loaded can have.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release import read_facts, sum_problems
+
+NAME = "komep"
+_BESIDE = ".komep-installing-"
+LATEST = datetime(
+    2037, 1, 1, tzinfo=timezone.utc
+).timestamp()  # the last year that every file system can note
+
+
+def install(folder: Path, cache_dir: Path | None = None) -> Path:
+    """Prepare the default config of a release into the cache in the place of an installed one.
+
+    Returns its folder there.
+
+    Args:
+        folder: what `komep build` wrote; it may go away afterwards.
+        cache_dir: cache of `datasets`; by default its own (HF_DATASETS_CACHE, HF_HOME).
+
+    Raises:
+        KomepError: no release, files that are not as SHA256SUMS has them, or a cache that cannot be written.
+    """
+    folder = Path(folder).resolve()
+    facts = read_facts(folder)
+    problems = sum_problems(folder)
+    if problems:
+        name, wrong = problems[0]
+        raise KomepError(f"{folder / name}: {wrong} ({len(problems)} such); build the release again")
+    prepared = _prepare(folder, next(iter(facts["rows"])), facts["content_hash"], cache_dir)
+    for former in _installed(cache_dir):
+        if former != prepared:
+            _remove(former)
+    os.utime(prepared, (LATEST, LATEST))
+    return prepared
+
+
+def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | None) -> Path:
+    """Prepare beside the cache and move it there: a folder that is not whole would break `load_dataset`."""
+    from komep_dataset.komep import Komep
+
+    root = _root(cache_dir)
+    target = root / NAME / config / str(Komep.VERSION) / content_hash
+    if (target / "dataset_info.json").is_file():
+        return target
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_BESIDE, dir=root) as beside:
+            # `base_path`, not `data_dir`: the latter becomes part of the config's name in the cache.
+            builder = Komep(
+                dataset_name=NAME,
+                config_name=config,
+                hash=content_hash,
+                base_path=str(folder),
+                cache_dir=beside,
+            )
+            builder.download_and_prepare()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)
+            Path(builder.cache_dir).rename(target)
+    except OSError as error:
+        raise KomepError(f"the cache of `datasets` cannot be written: {error}") from error
+    return target
+
+
+def uninstall(cache_dir: Path | None = None) -> list[Path]:
+    """Remove what `install` put into the cache; returns the folders that went."""
+    found = _installed(cache_dir)
+    for folder in [*found, *_root(cache_dir).glob(f"{_BESIDE}*")]:
+        _remove(folder)
+    return found
+
+
+def _root(cache_dir: Path | None) -> Path:
+    import datasets
+
+    return Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser()
+
+
+def _installed(cache_dir: Path | None) -> list[Path]:
+    """Folders of the cache that the builder class prepared under this name."""
+    from komep_dataset.komep import Komep
+
+    return sorted(p for p in (_root(cache_dir) / NAME).glob(f"*/{Komep.VERSION}/*") if p.is_dir())
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise KomepError(f"{folder}: cannot be removed ({error.strerror or error})") from error
+    for parent in list(folder.parents)[:3]:  # version, config, name: each where nothing else is in it
+        with suppress(OSError):
+            parent.rmdir()

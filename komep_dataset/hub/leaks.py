@@ -1,0 +1,76 @@
+"""Whether a file that is about to be published holds a token, a key or a secret of the environment."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+# Prefixes and lengths as the issuers document them; both Python's `re` and RE2 (pyarrow) read these.
+KINDS = {
+    "Hugging Face token": r"\bhf_[A-Za-z0-9]{30,}",
+    "OpenAI-style key": r"\bsk-[A-Za-z0-9_-]{20,}",
+    "AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})",
+    "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
+    "Slack token": r"\bxox[abprs]-[0-9A-Za-z-]{10,}",
+    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+}
+VARIABLE = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(?:_|$)")
+SHORTEST = 12  # a variable's value below this length is rather a switch or a word than a secret
+
+
+def patterns(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Kind of secret -> regular expression; of variables, the values of those named like a secret."""
+    found = dict(KINDS)
+    for name, value in environment.items():
+        value = value.strip()
+        if VARIABLE.search(name.upper()) and len(value) >= SHORTEST and not Path(value).exists():
+            found[f"value of ${name}"] = re.escape(value)
+    return found
+
+
+def find_leaks(folder: Path, names: Iterable[str], wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(file, kind of secret) for each kind found in a file, never the secret itself.
+
+    Bytes are searched as they are; of Parquet files the text columns, too, which lie there compressed.
+    """
+    for name in names:
+        path = folder / name
+        for kind, pattern in wanted.items():
+            if _in_bytes(path, pattern) or (path.suffix == ".parquet" and _in_parquet(path, pattern)):
+                yield name, kind
+
+
+def _in_bytes(path: Path, pattern: str) -> bool:
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.search(pattern.encode(), content) is not None
+
+
+def _in_parquet(path: Path, pattern: str) -> bool:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    return any(
+        pc.any(pc.match_substring_regex(texts, pattern)).as_py()
+        for batch in pq.ParquetFile(path).iter_batches()
+        for column in batch.columns
+        for texts in _texts(column)
+    )
+
+
+def _texts(column) -> Iterator:
+    """The string arrays inside a column of strings, lists and structs."""
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type):
+        yield column
+    elif pa.types.is_list(column.type):
+        yield from _texts(column.flatten())
+    elif pa.types.is_struct(column.type):
+        for child in column.flatten():
+            yield from _texts(child)

@@ -1,0 +1,1 @@
+"""`komep review`: a sample for people to judge, what they said of it, and their corrections."""

@@ -1,0 +1,169 @@
+"""Texts that reviewers corrected: out of their judgements, and into a table of scored generations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from komep_dataset.errors import KomepError
+from komep_dataset.review.sampling import SIDES, Judgement, ReviewPair
+from komep_dataset.schema import ScoredGeneration, collapse_blanks, column
+from komep_dataset.tables import (
+    output_path,
+    problems_error,
+    read_batches,
+    read_table,
+    table_files,
+    write_table,
+)
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A line of `corrections.jsonl`: one Korean text that a reviewer replaced."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model")
+
+    question_id: str = column("id of the question")
+    model: str = column("responder whose answer it is; empty for the question itself")
+    source: str = column("the English text")
+    before: str = column("the Korean text that was reviewed")
+    after: str = column("the Korean text that takes its place")
+    reviewer: str = column("who corrected it")
+
+
+def corrections_of(
+    judgements: Iterable[Judgement], pairs: Mapping[str, ReviewPair], keys: Mapping[str, tuple[str, str, str]]
+) -> tuple[list[Correction], list[Correction]]:
+    """The corrected texts, one a text, sorted; and those of texts that were corrected in two ways.
+
+    Args:
+        judgements: of any number of reviewers.
+        pairs: `pair_id` -> what was reviewed.
+        keys: `pair_id` -> (`question_id`, `chosen_model`, `rejected_model`).
+    """
+    found: dict[tuple[str, str], dict[str, Correction]] = {}
+    for judgement in judgements:
+        for side, model in zip(SIDES, ("", *keys[judgement.pair_id][1:]), strict=True):
+            after = getattr(judgement, f"corrected_{side}")
+            pair = pairs[judgement.pair_id]
+            before = getattr(pair, f"{side}_korean")
+            if not after.strip() or collapse_blanks(after) == collapse_blanks(before):
+                continue
+            key = (keys[judgement.pair_id][0], model)
+            one = Correction(*key, getattr(pair, f"{side}_source"), before, after, judgement.reviewer)
+            found.setdefault(key, {}).setdefault(collapse_blanks(after), one)
+    agreed = [*(next(iter(ways.values())) for _, ways in sorted(found.items()) if len(ways) == 1)]
+    return agreed, [one for _, ways in sorted(found.items()) if len(ways) > 1 for one in ways.values()]
+
+
+def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path, int, int]:
+    """Put corrected texts into scored generations, so that the next build carries them.
+
+    Args:
+        scored: tables as `komep build` reads them.
+        corrections: what `komep review import` wrote.
+        output: the table to write, or a folder for `scored.parquet`.
+
+    Returns:
+        (the table, rows in it, Korean texts replaced).
+
+    Raises:
+        KomepError: bad tables; a correction of a text that is not there, or that has changed since the review.
+    """
+    wanted = read_corrections(corrections)
+    rows = _read_scored(scored)
+    problems = [problem for one in wanted if (problem := _misfit(one, rows))]
+    if problems:
+        raise KomepError(
+            f"{corrections}: {len(problems)} corrections do not fit the table:\n{_listed(problems)}"
+        )
+    by_key = {(one.question_id, one.model): one for one in wanted}
+    replaced = sum(_replace(row, by_key) for row in rows)
+    target = output_path(output, "scored.parquet")
+    _write(rows, target, ScoredGeneration)
+    return target, len(rows), replaced
+
+
+def _column(correction: Correction) -> str:
+    return "response" if correction.model else "question"
+
+
+def _fits(row: Mapping, correction: Correction) -> bool:
+    """Whether a row holds the text that was reviewed, or the correction already; a question may have no Korean
+    in the rows of answers that are in no pair."""
+    korean = collapse_blanks(row[f"{_column(correction)}_ko"] or "")
+    known = {collapse_blanks(correction.before), collapse_blanks(correction.after)}
+    return korean in (known if correction.model else known | {""})
+
+
+def _replace(row: dict, by_key: Mapping[tuple[str, str], Correction]) -> int:
+    """Correct the texts of a row; returns how many changed."""
+    changed = 0
+    for model in ("", row["model"]):
+        correction = by_key.get((row["question_id"], model))
+        if correction and _fits(row, correction):
+            name = f"{_column(correction)}_ko"
+            changed += row[name] != correction.after
+            row[name] = correction.after
+    return changed
+
+
+def _misfit(correction: Correction, rows: Sequence[Mapping]) -> str:
+    """Why a correction does not belong to a table, or ""."""
+    key = (correction.question_id, correction.model)
+    place = "/".join(filter(None, key))
+    own = [r for r in rows if r["question_id"] == key[0] and key[1] in ("", r["model"])]
+    if not own:
+        return f"{place}: no such row in the table"
+    if correction.model and any(r["response"] != correction.source for r in own):
+        return f"{place}: the answer is another than the one that was reviewed"
+    if not any(_fits(row, correction) for row in own):
+        return f"{place}: its Korean is another than what was reviewed; review it again"
+    return ""
+
+
+def read_corrections(path: Path) -> list[Correction]:
+    """The lines of `corrections.jsonl`; `KomepError` names the line that is none."""
+    return [Correction(**row) for row in read_table(path, Correction).iter_rows(named=True)]
+
+
+def write_corrections(corrections: Sequence[Correction], path: Path) -> None:
+    _write([asdict(one) for one in corrections], path, Correction)
+
+
+def _write(rows: Sequence[Mapping], path: Path, record: type) -> None:
+    import polars as pl
+
+    from komep_dataset.schema import polars_schema
+
+    write_table(pl.DataFrame(rows, schema=polars_schema(record)), path, record)
+
+
+def _read_scored(paths: Sequence[Path]) -> list[dict]:
+    """Complete rows of all tables, ids filled in; any bad row is an error."""
+    import polars as pl
+
+    from komep_dataset.generations import OPTIONAL, complete
+    from komep_dataset.tables import FILE, LINE
+
+    rows, problems = [], []
+    files = table_files(paths)
+    for index, file in enumerate(files):
+        for frame, bad in read_batches(file, ScoredGeneration, OPTIONAL):
+            frame = frame.with_columns(pl.lit(index, pl.Int32).alias(FILE))
+            frame, wrong = complete(frame, [str(f) for f in files])
+            problems += bad + wrong
+            rows += frame.drop(FILE, LINE).to_dicts()
+    if problems:
+        raise problems_error(problems)
+    return rows
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = f"\n  … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return "".join(f"  {line}\n" for line in lines[:SHOWN]).rstrip() + more

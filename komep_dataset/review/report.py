@@ -1,0 +1,91 @@
+"""What came of a review: out of the sheets, figures into `review.json` and texts into `corrections.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.review.corrections import corrections_of, write_corrections
+from komep_dataset.review.sampling import QUESTIONS, summarise
+from komep_dataset.review.sheet import read_pairs, read_sheets
+from komep_dataset.tables import replacing
+
+PARTS = ("reviewer", "category", "origin", "margin")
+
+
+def import_sheets(
+    sheets: Sequence[Path], release: Path, output: Path
+) -> tuple[dict[str, Any], Path, list[str]]:
+    """Read filled-in sheets and write their figures and corrections.
+
+    Args:
+        sheets: CSV files.
+        release: the release that was sampled.
+        output: JSON of the result; `corrections.jsonl` is written beside it.
+
+    Returns:
+        (the content of the JSON, the file of corrections, notes on how sheets were read).
+
+    Raises:
+        KomepError: what `read_sheets` raises, or nothing was judged.
+    """
+    pairs, keys, facts = read_pairs(release)
+    by_id = {pair.pair_id: pair for pair in pairs}
+    judgements, notes = read_sheets(sheets, by_id)
+    if not judgements:
+        raise KomepError(f"{', '.join(map(str, sheets))}: nothing is filled in yet")
+    corrections, conflicts = corrections_of(judgements, by_id, keys)
+    record = {"release": facts["content_hash"], **summarise(judgements, by_id)}
+    record["corrections"] = len(corrections)
+    record["conflicts"] = [
+        {"question_id": c.question_id, "model": c.model, "reviewer": c.reviewer, "after": c.after}
+        for c in conflicts
+    ]
+    target = output.with_name("corrections.jsonl")
+    write_corrections(corrections, target)
+    with replacing(output) as beside:
+        beside.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return record, target, notes
+
+
+def as_text(record: Mapping[str, Any]) -> str:
+    """The figures for a terminal; strata of single pairs are in the JSON alone."""
+    reviewers = ", ".join(f"{name} ({n})" for name, n in record["reviewers"].items())
+    lines = [f"{record['pairs']} pairs judged; reviewers (pairs): {reviewers}"]
+    if len(record["reviewers"]) > 1:
+        lines.append(
+            "95% Wilson intervals over answers; two of one pair are not independent: see each reviewer's own"
+        )
+    for question in QUESTIONS:
+        summary = record[question]
+        lines.append(f"{question:<16} {_shown(summary['all'])}")
+        for part in PARTS:
+            lines += [
+                f"  {part} {name:<20} {_shown(share)}"
+                for name, share in summary.get(f"by_{part}", {}).items()
+            ]
+    for one in record["agreement"]:
+        kappa = "undefined" if one["kappa"] is None else f"{one['kappa']:.2f}"
+        names = " and ".join(one["reviewers"])
+        lines.append(f"{one['question']}: {names} agree on {one['same']} of {one['n']} pairs, kappa {kappa}")
+    lines.append(f"{record['corrections']} corrected texts")
+    if record["conflicts"]:
+        lines.append(
+            f"{len(record['conflicts'])} corrections of the same texts differ and are left out: {_places(record)}"
+        )
+    return "\n".join(lines)
+
+
+def _shown(share: Mapping[str, Any]) -> str:
+    if not share["n"]:
+        return "not judged"
+    return f"{share['yes']} of {share['n']}: {share['share']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
+
+
+def _places(record: Mapping[str, Any]) -> str:
+    return ", ".join(
+        sorted({"/".join(filter(None, (c["question_id"], c["model"]))) for c in record["conflicts"]})
+    )

@@ -1,0 +1,287 @@
+"""The reviewer's sheet: a CSV for a spreadsheet and a page for a browser out, filled-in CSVs in.
+
+The CSV is UTF-8 with a BOM, so that a spreadsheet shows Korean. What a spreadsheet would take for a formula gets
+an apostrophe in front, and reading takes that one away again. The page is one file without network; it saves the
+same CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release import read_facts, read_rows
+from komep_dataset.review.sampling import (
+    QUESTIONS,
+    SIDES,
+    Judgement,
+    ReviewPair,
+    draw,
+    pair_id,
+    review_pairs,
+    shuffled,
+)
+from komep_dataset.schema import Pair, collapse_blanks
+from komep_dataset.tables import replacing
+
+SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
+FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
+COLUMNS = (*SHOWN, "reviewer", *FILLED)
+YES, NO = ("yes", "예"), ("no", "아니오", "아니요")
+SHOWN_FAULTS = 20
+# What begins a formula. A text that begins with apostrophes and then such a sign gets one more, too: reading must
+# not take an apostrophe away that was there before.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A cell that cannot be used: where it is, what it holds, what to do."""
+
+    file: str
+    line: int
+    column: str
+    detail: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {f'{self.column}: ' if self.column else ''}{self.detail}"
+
+
+def escape(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unescape(cell: str) -> str:
+    """What `escape` was given."""
+    return cell[1:] if _ESCAPED.match(cell) else cell
+
+
+def read_pairs(release: Path) -> tuple[list[ReviewPair], dict[str, tuple[str, str, str]], dict[str, Any]]:
+    """The pairs of `ko` in a release, `pair_id` -> key, and the release's facts.
+
+    Raises `KomepError` if the folder is no release or holds no Korean.
+    """
+    facts = read_facts(Path(release))
+    if "ko" not in facts["rows"]:
+        raise KomepError(f"{release}: no pair has Korean texts to review (config ko has no rows)")
+    pairs = read_rows(release, "ko")
+    keys = {pair_id(key): key for key in pairs.select(Pair.KEY).iter_rows()}
+    return review_pairs(pairs, read_rows(release, "scored")), keys, facts
+
+
+def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, reviewers: int = 2) -> list[Path]:
+    """Draw a sample and write a folder a reviewer, each with `review.csv` and `review.html`.
+
+    Args:
+        release: a folder that `komep build` wrote.
+        output: the folder; one reviewer's sheet lies in it, several in `reviewer-1`, `reviewer-2`, …
+        n: pairs to draw; every reviewer gets the same ones, in an order of their own.
+        seed: of the sample and the orders.
+        reviewers: how many.
+
+    Returns:
+        the folders.
+
+    Raises:
+        KomepError: no release, or a sheet is there already: it may hold someone's judgements.
+    """
+    pairs, _, facts = read_pairs(release)
+    sample = draw(pairs, n, seed)
+    names = [str(number) for number in range(1, reviewers + 1)]
+    folders = [output if reviewers == 1 else output / f"reviewer-{name}" for name in names]
+    there = next((f / "review.csv" for f in folders if (f / "review.csv").exists()), None)
+    if there:
+        raise KomepError(f"{there}: exists, and may be filled in; give another --output, or move it away")
+    for name, folder in zip(names, folders, strict=True):
+        own = shuffled(sample, seed, name)
+        with replacing(folder / "review.csv") as beside:
+            beside.write_bytes(sheet_bytes(own, name))
+        with replacing(folder / "review.html") as beside:
+            beside.write_text(page(own, name, facts), "utf-8")
+    return folders
+
+
+def sheet_bytes(pairs: Iterable[ReviewPair], reviewer: str) -> bytes:
+    """The empty CSV of one reviewer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for pair in pairs:
+        writer.writerow([*map(escape, asdict(pair).values()), reviewer, *[""] * len(FILLED)])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def page(pairs: Sequence[ReviewPair], reviewer: str, facts: Mapping[str, Any]) -> str:
+    """The page of one reviewer; every text of the data is escaped by the template: it is shown, never run."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("komep_dataset"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("review.html.j2").render(
+        pairs=pairs,
+        rows=[asdict(pair) for pair in pairs],
+        columns=COLUMNS,
+        filled=FILLED,
+        reviewer=reviewer,
+        facts=facts,
+    )
+
+
+def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple[list[Judgement], list[str]]:
+    """The judgements of filled-in sheets, and what a user should know of how they were read.
+
+    Raises:
+        KomepError: a file that cannot be read, a missing column, an unknown pair, a changed cell, an answer that
+            is neither yes nor no, a pair judged twice by one reviewer; each with file, line, column and value.
+    """
+    judgements: list[Judgement] = []
+    faults, notes = [], []
+    seen: dict[tuple[str, str], str] = {}
+    for path in map(Path, paths):
+        rows, note = read_csv(path)
+        notes += [note] if note else []
+        for line, row in rows:
+            wrong = list(_faults(str(path), line, row, pairs))
+            judgement = None if wrong else _judgement(row, path.stem)
+            if judgement:
+                key, place = (judgement.pair_id, judgement.reviewer), f"{path}:{line}"
+                if seen.setdefault(key, place) != place:
+                    wrong.append(Fault(str(path), line, "reviewer", _twice(judgement.reviewer, seen[key])))
+                judgements.append(judgement)
+            faults += wrong
+    if faults:
+        raise _faults_error(faults, notes)
+    return judgements, notes
+
+
+def _twice(reviewer: str, place: str) -> str:
+    return f"{reviewer!r} judged this pair at {place} too; give each reviewer a name of their own"
+
+
+def _faults_error(faults: Sequence[Fault], notes: Sequence[str]) -> KomepError:
+    shown = "\n".join(f"  {fault}" for fault in faults[:SHOWN_FAULTS])
+    more = f"\n  … and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+    hints = "".join(f"\n{note}" for note in notes)
+    return KomepError(
+        f"{len(faults)} cells cannot be used:\n{shown}{more}{hints}\nMend them in the sheet and import again."
+    )
+
+
+def read_csv(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
+    """(line, column -> cell) for each row of a sheet as a spreadsheet saved it, and a note on its encoding or "".
+
+    The separator is the one of comma, semicolon and tab that gives the most known columns. Raises `KomepError`
+    that names the file and the columns that are missing.
+    """
+    text, note = _decoded(path)
+    declared = re.match(r"sep=.\r?\n", text)  # a line that Excel writes, and reads
+    text = text[declared.end() :] if declared else text
+    first = text.partition("\n")[0].rstrip("\r")
+    headers = {s: _names(next(csv.reader([first], delimiter=s), [])) for s in ",;\t"}
+    separator = max(headers, key=lambda s: len(set(headers[s]) & set(COLUMNS)))
+    names = headers[separator]
+    missing = [name for name in COLUMNS if name not in names and name != "reviewer"]
+    if missing:
+        raise KomepError(
+            f"{path}:1: missing columns {', '.join(missing)}; take the sheet that `komep review sample` wrote"
+        )
+    rows = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        next(reader, None)
+        start = reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((start + bool(declared), dict(zip(names, map(unescape, cells), strict=False))))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise KomepError(
+            f"{path}:{reader.line_num}: not readable as CSV ({error}); save it as CSV again"
+        ) from None
+    return rows, note
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [name.strip().lower() for name in header]
+
+
+def _decoded(path: Path) -> tuple[str, str]:
+    """The text of a sheet: UTF-8 with or without BOM, UTF-16 with one, else CP949, as Korean Excel's plain CSV."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if data.startswith(b"PK"):
+        raise KomepError(f"{path}: a workbook, not a CSV; save it as CSV UTF-8")
+    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp949"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        lost = " (signs that it lacks may be lost; better save it as CSV UTF-8)"
+        return text, f"{path}: not UTF-8, read as CP949{lost}" if encoding == "cp949" else ""
+    raise KomepError(f"{path}: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+
+
+def _faults(file: str, line: int, row: Mapping[str, str], pairs: Mapping[str, ReviewPair]) -> Iterable[Fault]:
+    """What is wrong with a row; where the pair is unknown, nothing else is looked at."""
+    name = row.get("pair_id", "").strip()
+    pair = pairs.get(name)
+    if pair is None:
+        hint = "give the --release that was sampled, and leave this column alone"
+        detail = f"{name!r} is no pair of the release; {hint}"
+        yield Fault(file, line, "pair_id", detail)
+        return
+    for column, given in asdict(pair).items():
+        cell = row.get(column, "")
+        if collapse_blanks(cell) != collapse_blanks(given):
+            better = (
+                f"write corrections into corrected_{column.split('_')[0]}"
+                if column.endswith("_korean")
+                else "leave it"
+            )
+            yield Fault(file, line, column, f"{_cut(cell)} is not what the release has; {better}")
+    for column in QUESTIONS:
+        if (cell := row.get(column, "").strip()) and cell.lower() not in (*YES, *NO):
+            yield Fault(
+                file, line, column, f"{_cut(cell)} is none of yes, no, 예, 아니오; leave it empty if unsure"
+            )
+    if pair.origin == "native":
+        for column in (f"corrected_{side}" for side in SIDES):
+            if row.get(column, "").strip():
+                detail = (
+                    f"{_cut(row[column])}: a native text is no translation; say what is wrong in the comment"
+                )
+                yield Fault(file, line, column, detail)
+
+
+def _cut(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:39] + "…")
+
+
+def _judgement(row: Mapping[str, str], reviewer: str) -> Judgement | None:
+    """A row as a judgement; None where nothing was filled in."""
+    cells = {name: row.get(name, "").strip() for name in FILLED}
+    if not any(cells.values()):
+        return None
+    for question in QUESTIONS:
+        answer = cells[question].lower()
+        cells[question] = True if answer in YES else False if answer in NO else None
+    return Judgement(
+        pair_id=row["pair_id"].strip(), reviewer=row.get("reviewer", "").strip() or reviewer, **cells
+    )

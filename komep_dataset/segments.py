@@ -1,0 +1,300 @@
+"""Cutting a text into pieces that a translator can take, and nothing lost: joined again, they are the text.
+
+A text falls into segments: sentences, the blanks between them, and what no translator should touch (line breaks,
+list markers, code, table rules, addresses). Consecutive segments are packed into pieces up to a size. A model that
+follows instructions is given pieces of several lines; a sentence model is given what stands between two marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(str, Enum):
+    """What a segment is."""
+
+    TEXT = "text"  # a sentence, a cell, a heading: holds a letter
+    SPACE = "space"  # blanks inside a line
+    MARK = "mark"  # everything that stays as it is: line breaks, markers, code, numbers alone
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a text; the segments of a text, joined, are the text."""
+
+    text: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is translated as one, or, where `translate` is False, kept as it is."""
+
+    text: str
+    translate: bool
+
+
+# A code block with its fences; one that is never closed ends with the text.
+_FENCE = re.compile(
+    r"^ {0,3}(`{3,}(?!`)|~{3,}(?!~))[^`\n]*\n(?:.*\n)*?(?: {0,3}\1[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE
+)
+_LINE_END = re.compile(r"((?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])+)")
+# Blanks, quotes, then one marker: a heading, a bullet with its box, a number or letter of a list.
+_MARKER = re.compile(
+    r"[^\S\n]*(?:>[^\S\n]*)*(?:#{1,6}[^\S\n]+|[-*+•·‣◦][^\S\n]+(?:\[[ xX]\][^\S\n]+)?"
+    r"|\(?(?:\d{1,3}|(?:[A-Za-z]|[ivxIVX]{1,4})(?=[.)][^\S\n]+[^a-z\s]))[.)][^\S\n]+)?"
+)
+# A heading in bold at the start of a line: "**Diagnosis:** …".
+_BOLD = re.compile(r"(\*\*|__)([^*_\n]+)(\1)")
+_INLINE = re.compile(
+    r"(`{1,2}[^`\n]+`{1,2}"  # code
+    r"|https?://[^\s<>\"')\]]+"
+    r"|</?[A-Za-z][^<>\n]{0,300}>"  # HTML
+    r"|&(?:[a-zA-Z]{2,8}|#\d{1,6});)"
+)
+_TABLE_ROW = re.compile(r"[^\S\n]*\|.*\|[^\S\n]*")
+_SENTENCE_END = re.compile(r"(?<![.!?。…])[.!?。…]+[\"'”’)\]]*(?=\s)")
+# A full stop after these ends no sentence; nor does one after a single capital ("E. coli").
+_ABBREVIATION = re.compile(
+    r"dr|mrs?|ms|prof|st|vs|e\.g|i\.e|cf|ca|approx|figs?|nos?|vol|al|etc|spp?|var|subsp|resp|incl|max|min",
+    re.IGNORECASE,
+)
+
+
+def segments_of(text: str) -> list[Segment]:
+    """The segments of a text, in order."""
+    found: list[Segment] = []
+    at = 0
+    for fence in _FENCE.finditer(text):
+        found += _lines(text[at : fence.start()])
+        found.append(Segment(fence[0], Kind.MARK))
+        at = fence.end()
+    return [segment for segment in [*found, *_lines(text[at:])] if segment.text]
+
+
+def _lines(text: str) -> Iterator[Segment]:
+    for index, part in enumerate(_LINE_END.split(text)):
+        if index % 2:
+            yield Segment(part, Kind.MARK)
+        elif _TABLE_ROW.fullmatch(part):
+            for place, cell in enumerate(re.split(r"(\|)", part)):
+                yield from [Segment(cell, Kind.MARK)] if place % 2 else _inline(cell)
+        else:
+            marker = _MARKER.match(part)[0]
+            yield Segment(marker, Kind.MARK if marker.strip() else Kind.SPACE)
+            yield from _after_marker(part[len(marker) :])
+
+
+def _after_marker(text: str) -> Iterator[Segment]:
+    bold = _BOLD.match(text)
+    if bold:
+        yield Segment(bold[1], Kind.MARK)
+        yield from _inline(bold[2])
+        yield Segment(bold[3], Kind.MARK)
+    yield from _inline(text[bold.end() if bold else 0 :])
+
+
+def _inline(text: str) -> Iterator[Segment]:
+    for index, part in enumerate(_INLINE.split(text)):
+        if index % 2:
+            yield Segment(part, Kind.MARK)
+        else:
+            yield from _sentences(part)
+
+
+def _sentences(text: str) -> Iterator[Segment]:
+    """The sentences of a stretch of one line, and the blanks around them."""
+    at = 0
+    for end in [*_sentence_ends(text), len(text)]:
+        sentence = text[at:end]
+        core = sentence.strip()
+        start = sentence.find(core) if core else len(sentence)
+        yield Segment(sentence[:start], Kind.SPACE)
+        yield Segment(core, Kind.TEXT if any(map(str.isalpha, core)) else Kind.MARK)
+        yield Segment(sentence[start + len(core) :], Kind.SPACE)
+        at = end
+
+
+def _sentence_ends(text: str) -> Iterator[int]:
+    for match in _SENTENCE_END.finditer(text):
+        follows = text[match.end() : match.end() + 40].lstrip()
+        word = re.split(r"\s", text[max(0, match.start() - 20) : match.start()])[-1].lstrip("([\"'“‘")
+        initial = len(word) == 1 and word.isupper()
+        if follows and not follows[0].islower() and not initial and not _ABBREVIATION.fullmatch(word):
+            yield match.end()
+
+
+def _lines_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
+    """Lines that are not blank as (all before its words, its words, what kind it is), and what follows the last.
+
+    The kind is the line's marker, `|` for each of a table row's, or `code` inside fences.
+    """
+    fences = deque(fence.span() for fence in _FENCE.finditer(text))
+    lines: list[tuple[str, str, str]] = []
+    before, at = "", 0
+    for part in _LINE_END.split(text):
+        if not part.strip():
+            before += part
+        else:
+            while fences and fences[0][1] <= at:
+                fences.popleft()
+            code = bool(fences) and fences[0][0] <= at
+            table = _TABLE_ROW.fullmatch(part)
+            marker = re.match(r"\s*", part)[0] if code or table else _MARKER.match(part)[0]
+            kind = "code" if code else "|" * part.count("|") if table else "".join(marker.split())
+            words = part[len(marker) :].rstrip()
+            lines.append((before + marker, words, kind))
+            before = part[len(marker) + len(words) :]
+        at += len(part)
+    return lines, before
+
+
+def layout_changes(source: str, target: str) -> str:
+    """How a translation of a text departs from its lines, markers, table cells, code spans and addresses; or ""."""
+    old, new = ([kind for _, _, kind in _lines_of(text)[0]] for text in (source, target))
+    if len(old) != len(new):
+        return f"lines with text: {len(new):,} instead of {len(old):,}"
+    for number, (was, has) in enumerate(zip(old, new, strict=True), 1):
+        if was != has:
+            return f"line {number:,} begins with {has or 'a word'} instead of {was or 'a word'}"
+    spans = (span for span in _INLINE.findall(source) if span.startswith(("`", "http")))
+    return next((f"{span[:80]} is gone" for span in spans if span not in target), "")
+
+
+def relaid(source: str, target: str) -> str:
+    """A translation with the line ends, blank lines, indents, markers and code blocks of its source, byte for byte;
+    as it is where it has not as many lines of the same kinds."""
+    (old, end), (new, _) = _lines_of(source), _lines_of(target)
+    if [kind for _, _, kind in old] != [kind for _, _, kind in new]:
+        return target
+    words = (was if kind == "code" else has for (_, was, kind), (_, has, _) in zip(old, new, strict=True))
+    return "".join(before + own for (before, _, _), own in zip(old, words, strict=True)) + end
+
+
+def pieces_of(
+    text: str, limit: float, size: Callable[[str], float] = len, *, across_lines: bool = True
+) -> list[Piece]:
+    """Cut a text into pieces of at most `limit`; joined again they are the text, character for character.
+
+    A text that fits goes whole, but for white space at its ends. Others break between lines or sentences, a long
+    sentence at a comma or blank, and only one without blanks inside a word. A text of nothing but numbers and
+    signs has no piece to translate; one whose letters all stand in code or tags is taken for prose as a whole where
+    pieces may hold several lines.
+
+    Args:
+        text: any text.
+        limit: the most that a piece may measure, above 0.
+        size: how a stretch is measured; sizes are added up, so that joined ones should measure no more.
+        across_lines: False where a piece may hold nothing but sentences and blanks of one line.
+    """
+    if across_lines and any(map(str.isalpha, text)) and size(text) <= limit:
+        return _trimmed(text)
+    segments = segments_of(text)
+    prose = any(segment.kind is Kind.TEXT for segment in segments) or not any(map(str.isalpha, text))
+    if across_lines and not prose:
+        segments = [Segment(text, Kind.TEXT)]
+    fitting = [part for segment in segments for part in _fitted(segment, limit, size)]
+    return [piece for group in _packed(fitting, limit, size, across_lines) for piece in _piece(group)]
+
+
+def _fitted(segment: Segment, limit: float, size: Callable[[str], float]) -> list[Segment]:
+    """A segment as it is, or, where it is a text too long for one piece, in parts."""
+    if segment.kind is not Kind.TEXT or size(segment.text) <= limit:
+        return [segment]
+    parts: list[Segment] = []
+    # Clauses, else words: the white space after a clause or word goes with it.
+    for part in _grouped(re.findall(r"\s*\S+\s*", segment.text), limit, size):
+        parts.append(Segment(part, Kind.TEXT if any(map(str.isalpha, part)) else Kind.MARK))
+    return parts
+
+
+def _grouped(words: Sequence[str], limit: float, size: Callable[[str], float]) -> Iterator[str]:
+    """Words joined up to the limit, where there is one at the last comma or semicolon; a longer word is cut."""
+    held: list[str] = []
+    held_size = 0.0
+    for word in (part for one in words for part in _cut(one, limit, size)):
+        while held and held_size + size(word) > limit:
+            clause = max(
+                (i + 1 for i, w in enumerate(held) if w.rstrip().endswith((",", ";", ":"))), default=0
+            )
+            at = clause if 2 * clause > len(held) else len(held)
+            yield "".join(held[:at])
+            held = held[at:]
+            held_size = sum(map(size, held))
+        held.append(word)
+        held_size += size(word)
+    if held:
+        yield "".join(held)
+
+
+def _cut(word: str, limit: float, size: Callable[[str], float]) -> list[str]:
+    """A word in halves until each fits."""
+    if size(word) <= limit or len(word) < 2:
+        return [word]
+    middle = len(word) // 2
+    return [*_cut(word[:middle], limit, size), *_cut(word[middle:], limit, size)]
+
+
+def _packed(
+    segments: Sequence[Segment], limit: float, size: Callable[[str], float], across_lines: bool
+) -> Iterator[list[Segment]]:
+    """Consecutive segments in groups that fit; a mark stands alone unless pieces may hold several lines."""
+    held: list[Segment] = []
+    held_size = 0.0
+    for unit in _whole_lines(segments, limit, size) if across_lines else ([one] for one in segments):
+        alone = not across_lines and unit[0].kind is Kind.MARK
+        own = sum(size(segment.text) for segment in unit)
+        if held and (alone or held_size + own > limit):
+            yield held
+            held, held_size = [], 0.0
+        if alone:
+            yield unit
+        else:
+            held += unit
+            held_size += own
+    if held:
+        yield held
+
+
+def _whole_lines(
+    segments: Sequence[Segment], limit: float, size: Callable[[str], float]
+) -> Iterator[list[Segment]]:
+    """Lines with their ends, or the single segments of a line that does not fit."""
+    line: list[Segment] = []
+    for index, segment in enumerate(segments, 1):
+        line.append(segment)
+        if _LINE_END.search(segment.text) or index == len(segments):
+            fits = sum(size(one.text) for one in line) <= limit
+            yield from [line] if fits else ([one] for one in line)
+            line = []
+
+
+def _piece(group: Sequence[Segment]) -> list[Piece]:
+    """A group as a piece to translate, with what lies before its first and after its last text kept apart."""
+    texts = [index for index, segment in enumerate(group) if segment.kind is Kind.TEXT]
+    if not texts:
+        return [Piece("".join(segment.text for segment in group), False)]
+    first, last = texts[0], texts[-1] + 1
+    parts = [(group[:first], False), (group[first:last], True), (group[last:], False)]
+    return [
+        piece
+        for part, translate in parts
+        if part
+        for piece in (_trimmed if translate else _kept)("".join(segment.text for segment in part))
+    ]
+
+
+def _kept(text: str) -> list[Piece]:
+    return [Piece(text, False)]
+
+
+def _trimmed(text: str) -> list[Piece]:
+    """A text to translate, with the white space at its ends kept apart."""
+    core = text.strip()
+    start = text.find(core)
+    parts = [Piece(text[:start], False), Piece(core, True), Piece(text[start + len(core) :], False)]
+    return [part for part in parts if part.text]
