@@ -19,7 +19,7 @@ from komep_dataset.hub.card_merge import merge_card, sections
 from komep_dataset.hub.client import Remote, RemoteFile
 from komep_dataset.hub.leaks import KINDS, find_leaks, patterns
 from komep_dataset.hub.publishing import make_plan, next_version, read_release, script_files
-from komep_dataset.release import read_facts, read_rows, write_sums
+from komep_dataset.release import file_sha256, read_facts, read_rows, write_sums
 from komep_dataset.schema import CONFIGS
 from tests.clients import Client, rows_hash
 from tests.hub import client_environment, serve
@@ -30,13 +30,15 @@ ID = ("--repo-id", REPO)
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory) -> dict[str, Path]:
-    """Two releases of the sample: `small` from half of its lines, `whole` from all."""
+    """Releases of the sample: `small` from half of its lines, `whole` from all, `grown` from `small` and the rest."""
     folder = tmp_path_factory.mktemp("releases")
     lines = sample_input().read_text("utf-8").splitlines(keepends=True)
     (folder / "half.jsonl").write_text("".join(lines[: len(lines) // 2]), "utf-8")
     build([folder / "half.jsonl"], folder / "small")
     build([], folder / "whole")
-    return {"small": folder / "small", "whole": folder / "whole"}
+    (folder / "rest.jsonl").write_text("".join(lines[len(lines) // 2 :]), "utf-8")
+    build([folder / "rest.jsonl"], folder / "grown", base=folder / "small")
+    return {name: folder / name for name in ("small", "whole", "grown")}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +154,21 @@ def test_publish_load_grow_and_load_again(hub, komep, running, releases):
     assert code == 1 and "v0.1.0 exists with another content" in err and writes(hub) == []
     code, _, err = komep("publish", releases["small"], *ID, "--tag", "v0.1.5")
     assert code == 2 and "the newest version is v0.2.0" in err and writes(hub) == []
+
+
+def test_a_grown_release_sends_its_new_shards_alone(hub, komep, running, releases):
+    komep("publish", releases["small"], *ID)
+    old = {file_sha256(path) for path in releases["small"].rglob("*.parquet")}
+    assert {path.rpartition("/")[2] for path in sent(hub)} == old
+    hub.calls.clear()
+    code, out, err = komep("publish", releases["grown"], *ID, "--dry-run")
+    assert code == 0 and out.count("  renamed ") == len(old), (out, err)
+    hub.calls.clear()
+    code, out, err = komep("publish", releases["grown"], *ID)
+    assert code == 0, err
+    now = {path.rpartition("/")[2] for path in sent(hub)}
+    assert len(now) == len(old) and not now & old
+    assert running[1].load(REPO) == {s: local(releases["grown"], "ko", s) for s in ("train", "test")}
 
 
 def check_sums(files: dict[str, bytes]) -> None:

@@ -47,7 +47,8 @@ def as_text(plan: Plan, *, dry_run: bool, private: bool = False, gated: str | No
         return "\n".join([*lines, f"{plan.repo_id} has this release already, as {plan.version}"])
     sent = [change for change in plan.changes if change.what in ("new", "changed")]
     size = sum(change.size for change in sent)
-    counts = f"{len(sent)} files, {size:,} bytes, {len(plan.gone)} deleted"
+    renamed = sum(change.what == "renamed" for change in plan.changes)
+    counts = f"{len(sent)} files, {size:,} bytes, {renamed} renamed, {len(plan.gone)} deleted"
     if dry_run:
         lines += [f"  {c.what:<9} {c.path}" + (f"  {c.size:,} bytes" if c.size else "") for c in plan.changes]
         asked = [

@@ -49,7 +49,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to a file on the Hub: `new`, `changed`, `unchanged`, `deleted`; bytes that are sent."""
+    """What happens to a file on the Hub: `new`, `changed`, `renamed` (its content is there under another name),
+    `unchanged`, `deleted`; bytes that are sent."""
 
     path: str
     what: str
@@ -162,11 +163,14 @@ def _size(content: Path | bytes) -> int:
 def compare(
     files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile], gone: list[str]
 ) -> list[Change]:
-    """What happens to each file, by path."""
+    """What happens to each file, by path. A release that grows numbers its shards anew."""
     changes = [Change(path, "deleted", 0) for path in gone]
+    known = {file.sha256 for file in there.values()}
     for path, content in files.items():
         if _same(content, there.get(path)):
             changes.append(Change(path, "unchanged", 0))
+        elif isinstance(content, Path) and file_sha256(content) in known:
+            changes.append(Change(path, "renamed", 0))
         else:
             changes.append(Change(path, "changed" if path in there else "new", _size(content)))
     return sorted(changes, key=lambda change: change.path)
@@ -237,7 +241,7 @@ def make_plan(
     entry = changelog.changelog_entry(plan.version, release.facts, former, message, date)
     files = _with_log(files, changelog.with_entry(there.texts.get(CHANGELOG), entry))
     plan.changes = compare(files, there.files, gone)
-    sent = {change.path for change in plan.changes if change.what in ("new", "changed")}
+    sent = {change.path for change in plan.changes if change.what in ("new", "changed", "renamed")}
     plan.files, plan.gone = {path: files[path] for path in files if path in sent}, gone
     return plan
 
