@@ -183,21 +183,9 @@ class ReleaseRow:
 
 
 @dataclass(frozen=True, slots=True)
-class KoreanRow:
+class KoreanRow(ReleaseRow):
     """A row of the config `ko`: a `ReleaseRow` in Korean, and where its Korean comes from."""
 
-    KEY: ClassVar[tuple[str, ...]] = Pair.KEY
-
-    prompt: list[Message] = column("one user message: the question")
-    chosen: list[Message] = column("one assistant message: the answer with the highest score")
-    rejected: list[Message] = column("one assistant message: the answer with the lowest score")
-    question_id: str = column("id of the question")
-    category: str = column("subject area")
-    chosen_model: str = column("responder of the chosen answer")
-    rejected_model: str = column("responder of the rejected answer")
-    chosen_score: float = column("DAHL score of the chosen answer, 0 to 1")
-    rejected_score: float = column("DAHL score of the rejected answer, 0 to 1")
-    score_margin: float = column("chosen_score - rejected_score, above 0 to 1")
     origin: str = column("`translated` from English, or `native`: asked and answered in Korean")
 
 

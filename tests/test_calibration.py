@@ -42,7 +42,9 @@ TRUTH = {s.text: s.label for s in FACTS}
 
 def stated(text: str) -> str:
     """The statement of a check: a JSON string, or what stands there."""
-    inner = re.search(r"Statement: (.*?)\nIs the statement true", text, re.DOTALL)[1]
+    inner = re.search(r"(?:Statement|진술): (.*?)\n(?:Is the statement true|이 진술은 참)", text, re.DOTALL)[
+        1
+    ]
     try:
         return json.loads(inner)
     except ValueError:
@@ -255,9 +257,10 @@ def test_a_calibration_goes_into_card_and_build_file_and_builds_stay_the_same(tm
     assert len(rows) == 2 + len(record["groups"]) and {line.count("|") for line in rows} == {7}
 
 
-def test_without_a_calibration_the_card_says_nothing_of_it(tmp_path):
+def test_without_a_calibration_the_card_says_so(tmp_path):
     build([], tmp_path / "komep")
-    assert "What the checker is worth" not in (tmp_path / "komep" / "README.md").read_text("utf-8")
+    section = (tmp_path / "komep" / "README.md").read_text("utf-8").split("## What the checker is worth")[1]
+    assert section.strip().startswith("Not measured for this release")
     assert read_facts(tmp_path / "komep")["judge"] is None
 
 
@@ -317,7 +320,7 @@ def gullible(body: dict) -> str:
     text = last_text(body)
     head, _, rest = text.partition("\n")
     try:
-        unit, outside = json.loads(head.removeprefix("Statement: ")), rest
+        unit, outside = json.loads(head.removeprefix("Statement: ").removeprefix("진술: ")), rest
     except ValueError:
         unit, outside = None, text
     orders = OBEYS.findall(outside.replace("Is the statement true or false? Answer in one word.", ""))
