@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from komep_dataset.errors import KomepError
+from komep_dataset.release import read_facts
 
 CAUTION = (
     "A 135M English model tuned on 58 questions written for this project: the table shows that every step of the "
@@ -42,7 +43,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def data_lines(facts: dict[str, Any]) -> list[Line]:
-    """Rows from a release's build.json: pairs and splits of each config."""
+    """Rows from what a release says of itself: pairs and splits of each config."""
     rows = (f"{config}: {n['train']} train, {n['test']} test" for config, n in facts["rows"].items())
     return [
         Line("pairs built", "", f"{facts['pairs']}", f"--pairs {facts['options']['pairs']}"),
@@ -122,7 +123,7 @@ def main(
 
     before, after = read_evaluation(base), read_evaluation(tuned)
     lines = [
-        *data_lines(_json(release / "build.json")),
+        *data_lines(read_facts(release)),
         *training_lines(_json(training / "training_summary.json")),
         *evaluation_lines(before.results, after.results, compare(before, after)),
     ]

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from evaluation.quickstart import data_lines, training_lines
+from komep_dataset.build import build
+from komep_dataset.release import read_facts
 
 ROOT = Path(__file__).parents[2]
 FACTS = {
@@ -26,6 +28,13 @@ def test_lines_of_a_release():
     pairs, splits = data_lines(FACTS)
     assert (pairs.after, pairs.note) == ("7", "--pairs all")
     assert splits.after == "ko: 5 train, 2 test; scored: 9 train, 3 test"
+
+
+def test_lines_of_a_release_that_was_built(tmp_path):
+    """What `make quickstart` reads: the facts may lie in more files than one."""
+    build([], tmp_path / "komep", pairs="all")
+    pairs, splits = data_lines(read_facts(tmp_path / "komep"))
+    assert pairs.note == "--pairs all" and int(pairs.after) > 100 and "ko: " in splits.after
 
 
 def test_lines_of_a_training():
