@@ -1,9 +1,12 @@
-"""TRL's `DPOTrainer` with an evaluation that keeps each pair's log-probabilities."""
+"""TRL's `DPOTrainer` with a prompt that both answers share, and an evaluation that keeps each pair's log-probabilities."""
 
 import torch
 from datasets import Dataset
 from datasets.fingerprint import Hasher
+from peft import PeftModel
 from safeguards import GuardedTrainer
+from shared_prompt import share_prompts
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import DPOTrainer
 
 
@@ -16,6 +19,15 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
     """
 
     chosen_columns = ("prompt_ids", "chosen_ids")
+
+    def __init__(self, *args, prompts_shared: bool | None = None, **kwargs):
+        """`prompts_shared`: whether a pair is one row (`shared_prompt.py`), None for the default; the rest is TRL's."""
+        super().__init__(*args, **kwargs)
+        models = [self.model] if self.ref_model is None else [self.ref_model, self.model]
+        for model in map(self.accelerator.unwrap_model, models):
+            bare = model.get_base_model() if isinstance(model, PeftModel) else model
+            spread = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()
+            self.prompts_shared = share_prompts(bare, self.args, prompts_shared, spread)
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
         """TRL's, with a fingerprint that a second run meets again, so that it finds the cached reference.
