@@ -233,8 +233,8 @@ def model_score(scores: Sequence[float]) -> ModelScore | None:
     centre = math.fsum(scores) / n
     if n == 1:
         return ModelScore(centre, None, None, 1)
-    from scipy.stats import t
+    from scipy.special import stdtrit  # the t quantile; `scipy.stats` takes seconds to import
 
     deviation = math.sqrt(math.fsum((score - centre) ** 2 for score in scores) / (n - 1))
-    half = float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+    half = float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n)
     return ModelScore(centre, max(0.0, centre - half), min(1.0, centre + half), n)

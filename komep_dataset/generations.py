@@ -93,8 +93,9 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     n_true = verdicts.list.count_matches(Verdict.TRUE.value)
     n_unknown = verdicts.list.count_matches(Verdict.UNKNOWN.value)
     units_dtype = frame.schema["units"]
+    without_id = frame.select(pl.when(pl.col("question_id").is_null()).then(pl.col("question"))).to_series()
     frame = frame.with_columns(
-        _derived_id=map_unique(frame["question"], question_id, pl.String),
+        _derived_id=map_unique(without_id, question_id, pl.String),
         _blank_question=_is_blank("question"),
         _blank_model=_is_blank("model"),
         units=pl.col("units").fill_null(pl.lit([], dtype=units_dtype)),

@@ -29,6 +29,11 @@ SELECTIONS = ("best-worst", "all")
 
 # Python's white space (what `str.split()` splits at), for texts that are compared with blanks collapsed.
 _BLANKS = r"[\s\x1c-\x1f]+"
+_NOT_BLANK = r"[^\s\x1c-\x1f]"
+# So many first characters of a text, if they are ASCII with single blanks, stay as they are when it is normalised, but
+# for the last: a mark behind it may combine with it.
+_HEAD = 16
+_PLAIN_HEAD = "^[!-~](?: ?[!-~])* ?$"
 
 
 def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
@@ -94,7 +99,7 @@ def select_pairs(
     """
     import polars as pl
 
-    scored = _with_ranks(frame.filter(pl.col("status") == Status.SCORED.value))
+    scored = _with_ranks(_in_order(frame.filter(pl.col("status") == Status.SCORED.value)))
     candidates = _best_worst(scored) if selection == "best-worst" else _all_ordered(scored)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
     candidates = candidates.with_columns(score_margin=margin).with_columns(
@@ -102,13 +107,22 @@ def select_pairs(
         .then(pl.lit(Reason.TIE.value))
         .when(~(pl.col("score_margin") > min_margin))
         .then(pl.lit(Reason.BELOW_MARGIN.value))
-        .when(pl.col("chosen_text") == pl.col("rejected_text"))
+        .when(_same_text("chosen", "rejected"))
         .then(pl.lit(Reason.IDENTICAL_TEXT.value))
     )
     pairs = candidates.filter(pl.col("reason").is_null())
     rejects = pl.concat([_too_few(frame, scored), _without_pair(candidates, pairs, min_margin)])
     texts = ["question", "chosen", "rejected", "question_ko", "chosen_ko", "rejected_ko"]
     return pairs.select(*column_types(Pair), "origin", *texts).sort(Pair.KEY), rejects.sort("question_id")
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows sorted by (`question_id`, `model`); most frames are, and then nothing is moved."""
+    import polars as pl
+
+    question, model = map(pl.col, ScoredGeneration.KEY)
+    before = (question > question.shift(1)) | ((question == question.shift(1)) & (model >= model.shift(1)))
+    return frame if frame.select(before.all()).item() else frame.sort(ScoredGeneration.KEY)
 
 
 def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
@@ -126,14 +140,22 @@ def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_texts(answers: pl.DataFrame) -> pl.DataFrame:
-    """Add what is asked of an answer that is a side of a pair."""
+def _same_text(one: str, other: str) -> pl.Expr:
+    """Whether two text columns are equal after NFC and collapsing blanks; only where their first letters may be."""
     import polars as pl
 
-    return answers.with_columns(
-        _text=pl.col("response").str.normalize("NFC").str.replace_all(_BLANKS, " ").str.strip_chars(" "),
-        _native=is_native(),
-    )
+    heads = [pl.col(name).str.head(_HEAD) for name in (one, other)]
+    plain = [(head.str.len_bytes() == _HEAD) & head.str.contains(_PLAIN_HEAD) for head in heads]
+    apart = plain[0] & plain[1] & (heads[0].str.head(_HEAD - 1) != heads[1].str.head(_HEAD - 1))
+    texts = [
+        pl.when(~apart)
+        .then(pl.col(name))
+        .str.normalize("NFC")
+        .str.replace_all(_BLANKS, " ")
+        .str.strip_chars(" ")
+        for name in (one, other)
+    ]
+    return (texts[0] == texts[1]).fill_null(False)
 
 
 def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
@@ -146,7 +168,6 @@ def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
         pl.col("dahl_score").alias(f"{side}_score"),
         pl.col("response").alias(side),
         pl.col("response_ko").alias(f"{side}_ko"),
-        pl.col("_text").alias(f"{side}_text"),
         pl.col("_native").alias(f"{side}_native"),
     ]
     # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
@@ -170,7 +191,7 @@ def _korean(column: str) -> pl.Expr:
     """A Korean text, or null where there is none or only white space."""
     import polars as pl
 
-    return pl.when(pl.col(column).str.replace_all(_BLANKS, "") != "").then(pl.col(column))
+    return pl.when(pl.col(column).str.contains(_NOT_BLANK)).then(pl.col(column))
 
 
 def _best_worst(scored: pl.DataFrame) -> pl.DataFrame:
@@ -178,15 +199,16 @@ def _best_worst(scored: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     enough = scored.filter(pl.len().over("question_id") >= 2)
-    # Only what is sorted by is sorted; the texts are taken for the two answers that stand first.
-    keys = enough.select("question_id", "dahl_score", "_true", "_false", "_length", "model").with_row_index(
-        "_row"
-    )
+    # Only what is sorted by is sorted, and only numbers: rows come in order of question and model. The texts are taken
+    # for the two answers that stand first.
+    keys = enough.select(
+        pl.col("question_id").rle_id().alias("_question"), "dahl_score", "_true", "_false", "_length"
+    ).with_row_index("_row")
 
     def first(by: list[str], descending: list[bool]) -> pl.DataFrame:
-        ordered = keys.sort(["question_id", *by, "model"], descending=[False, *descending, False])
-        rows = ordered.unique("question_id", keep="first", maintain_order=True)["_row"]
-        return _with_texts(enough[rows])
+        ordered = keys.sort(["_question", *by, "_row"], descending=[False, *descending, False])
+        rows = ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
+        return enough[rows].with_columns(_native=is_native())
 
     best = first(["dahl_score", "_true", "_length"], [True, True, False])
     worst = first(["dahl_score", "_false", "_length"], [False, True, True])
@@ -197,7 +219,7 @@ def _all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
     """Every ordered pair of two answers to one question with the higher score first; equal scores once."""
     import polars as pl
 
-    sides = _with_texts(scored)
+    sides = scored.with_columns(_native=is_native())
     pairs = _join_sides(sides, sides)
     higher = pl.col("chosen_score") > pl.col("rejected_score")
     equal = pl.col("chosen_score") == pl.col("rejected_score")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from komep_dataset.errors import KomepError
 from komep_dataset.problems import FILE as FILE  # where readers of batches look for it
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+T = TypeVar("T")
 SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 # What lies beside a table and is none of its kind.
 NEVER_INPUT = ("rejects.jsonl", ".verdicts.parquet", ".translations.parquet")
@@ -197,7 +199,7 @@ def _read_parquet(
         source = pq.ParquetFile(path)
         wanted = [name for name in frame_schema if name in source.schema_arrow.names]
         first = 1
-        for batch in source.iter_batches(BATCH_ROWS, columns=wanted):
+        for batch in one_ahead(source.iter_batches(BATCH_ROWS, columns=wanted)):
             frame = pl.from_arrow(pa.Table.from_batches([batch]))
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
             first += frame.height
@@ -212,6 +214,16 @@ def _read_parquet(
             pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}),
             [Problem(str(path), 0, "", Reason.MALFORMED, detail)],
         )
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items, each made in a second thread while the one before is worked on."""
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, source, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, source, end)
+            yield item
 
 
 def read_batches(

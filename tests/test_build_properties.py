@@ -36,6 +36,9 @@ QUESTIONS = [
 RESPONSES = [
     "a b", "a  b", "a\u00a0b", "a\x1fb", "A b", "가나", "가나", "é", "e\u0301", "", " ", "I don't know.", "모릅니다",
     "longer answer", "line\nline", "\u2028", "😀",
+    # At the sixteenth character, up to which texts are first compared.
+    "abcdefghijklmno", "abcdefghijklmno ", "abcdefghijklmnop", "abcdefghijklmno  p", "abcdefghijklmno p",
+    "abcdefghijklmnop\u0301q", "abcdefghijklmno\u1e55q", "abcdefghijklmnopq",
 ]  # fmt: skip
 VERDICTS = st.sampled_from(["true"] * 6 + ["false"] * 6 + ["unknown"])
 UNITS = st.lists(st.builds(lambda v: {"text": "u", "verdict": v}, VERDICTS), max_size=4)
