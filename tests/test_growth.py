@@ -4,14 +4,15 @@ What it cannot grow from is refused by name.
 """
 
 import json
+import re
 import shutil
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from full_disk import run_on_full_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_build import id_of, side_of
@@ -314,18 +315,6 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert (ended.value.code, capsys.readouterr().err) == (1, "komep: b: not sound: files, card\n")
 
 
-def may_mount(tmp_path) -> bool:
-    """Whether a private tmpfs can be had: as root, or where user namespaces are open."""
-    try:
-        done = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", "mkdir try && mount -t tmpfs -o size=64k tmpfs try"],
-            cwd=tmp_path, capture_output=True,
-        )  # fmt: skip
-    except FileNotFoundError:
-        return False
-    return done.returncode == 0
-
-
 def test_a_disk_that_fills(tmp_path):
     """On a tmpfs of 300 kB a build and a diff end with a message, and what was there stays (ENOSPC).
 
@@ -333,19 +322,9 @@ def test_a_disk_that_fills(tmp_path):
     """
     rows = [row(q, m, "tf" if m == "a" else "t", f"{m} {q} " + "x" * 40) for q in range(6000) for m in "abc"]
     source = write(tmp_path / "many.jsonl", rows)
-    (tmp_path / "full").mkdir() if not may_mount(tmp_path) else None
-    python = f"'{sys.executable}' -m komep_dataset.cli"
-    build_command = f"{python} build '{source}' --output full/komep"
-    show = "; echo code $?; ls -A full"
-    if (tmp_path / "full").exists():
-        script = f"ulimit -f 100; {build_command}{show}"
-        done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    else:
-        script = f"mkdir full && mount -t tmpfs -o size=300k tmpfs full && {{ {build_command}{show}; }}"
-        done = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert "No space left on device" in done.stderr
+    build_command = f"'{sys.executable}' -m komep_dataset.cli build '{source}' --output full/komep"
+    done = run_on_full_disk(tmp_path, f"{build_command}; echo code $?; ls -A full", kilobytes=300)
+    assert "No space left on device" in done.stderr or "File too large" in done.stderr
     assert "Traceback" not in done.stderr
     assert "komep: " in done.stderr
     assert "cannot be written" in done.stderr
@@ -360,11 +339,7 @@ def test_a_disk_that_fills_under_a_diff(tmp_path):
         build([write(tmp_path / f"{name}.jsonl", rows)], tmp_path / name)
     diff_command = f"'{sys.executable}' -m komep_dataset.cli diff a b --output full/d.jsonl"
     command = f"echo old > full/d.jsonl; {diff_command} > out.txt; echo code $?; ls -A full; cat full/d.jsonl"
-    if may_mount(tmp_path):
-        script = f"mkdir -p full && mount -t tmpfs -o size=16k tmpfs full && {{ {command}; }}"
-        shell, message = ["unshare", "-rm", "sh", "-c"], "No space left on device"
-    else:
-        script, shell, message = f"mkdir -p full; ulimit -f 16; {command}", ["sh", "-c"], "File too large"
-    done = subprocess.run([*shell, script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stderr == f"komep: full/d.jsonl: cannot be written ({message})\n"
+    done = run_on_full_disk(tmp_path, command, kilobytes=16)
+    reason = re.fullmatch(r"komep: full/d.jsonl: cannot be written \((.*)\)\n", done.stderr)
+    assert reason and reason[1] in ("No space left on device", "File too large")
     assert done.stdout == "code 1\nd.jsonl\nold\n"

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from full_disk import run_on_full_disk
 
 from komep_dataset.build import build
 from komep_dataset.hub.installing import install
@@ -82,6 +84,14 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(KomepError, match="the cache of `datasets` cannot be written"):
         install(tmp_path / "komep", cache_dir=tmp_path / "cache")
+
+
+def test_a_disk_that_fills(tmp_path):
+    build([], tmp_path / "komep")
+    command = f"HF_DATASETS_CACHE=full '{sys.executable}' -m komep_dataset.cli install komep; echo code $?; ls -A full"
+    done = run_on_full_disk(tmp_path, command, kilobytes=30)
+    assert done.stderr.startswith("komep: the cache of `datasets` cannot be written: ")
+    assert (done.stderr.count("\n"), done.stdout) == (1, "code 1\n")  # nothing half-written is left
 
 
 def test_without_korean_the_english_config_is_the_default(tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -53,8 +54,13 @@ def install(folder: Path, cache_dir: Path | None = None) -> Path:
 
 def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | None) -> Path:
     """Prepare beside the cache and move it there: a folder that is not whole would break `load_dataset`."""
+    import datasets
+    from datasets.exceptions import DatasetGenerationError
+
     from komep_dataset.komep import Komep
 
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
     root = _root(cache_dir)
     target = root / NAME / config / str(Komep.VERSION) / content_hash
     if (target / "dataset_info.json").is_file():
@@ -74,9 +80,16 @@ def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | Non
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(target, ignore_errors=True)
             Path(builder.cache_dir).rename(target)
-    except OSError as error:
-        raise KomepError(f"the cache of `datasets` cannot be written: {error}") from error
+    except (OSError, DatasetGenerationError) as error:
+        raise KomepError(f"the cache of `datasets` cannot be written: {_first_cause(error)}") from error
     return target
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What an error began with: `datasets` wraps a full disk twice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def uninstall(cache_dir: Path | None = None) -> list[Path]:
