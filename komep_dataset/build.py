@@ -20,30 +20,32 @@ from typing import TYPE_CHECKING, Any
 
 from komep_dataset.derivation import STAGE, Options, Tally, derive
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.benchmark_files import Benchmark, read_benchmark
 from komep_dataset.generations import OPTIONAL, complete
 from komep_dataset.growth import LAYER, Base, grown_options, joined, open_base
 from komep_dataset.pairs import SELECTIONS, resolve_duplicates, split_column
 from komep_dataset.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.progress import progress_bar
 from komep_dataset.provenance import provenance
+from komep_dataset.quality import Gates, check_switches, needs_all
 from komep_dataset.release import (
     SCHEMA_VERSION,
     content_hash,
     write_card,
     write_facts,
+    write_quality,
     write_sums,
 )
 from komep_dataset.replacement import replacing_folder
 from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
 from komep_dataset.shards import SplitWriter, close_writers, open_writers
+from komep_dataset.spill import Spill, bucket_width
 from komep_dataset.tables import read_batches, table_files, write_rejects
 
 if TYPE_CHECKING:
     import polars as pl
 
 ON_ERROR = ("stop", "reject")
-# Input bytes up to which this many leading characters of the id name a bucket (16 and 256 buckets above).
-BUCKET_LIMITS = ((256 << 20, 0), (4 << 30, 1))
 WRITING_THREADS = 2  # compressing one bucket while the next is worked on
 
 
@@ -54,6 +56,7 @@ class BuildResult:
     folder: Path
     facts: dict[str, Any]
     rejects: Counter = field(default_factory=Counter)
+    quality: dict[str, Any] = field(default_factory=dict)  # the content of `quality.json`
 
 
 def sample_input() -> Path:
@@ -72,6 +75,13 @@ def build(
     origin: str | None = None,
     base: Path | None = None,
     seeds: Mapping[str, int] | None = None,
+    decontaminate: Mapping[str, Path] | None = None,
+    overlap_threshold: float | None = None,
+    near_duplicates: str | None = None,
+    personal_data: str | None = None,
+    unsafe: str | None = None,
+    length_control: bool | None = None,
+    balance_models: float | None = None,
 ) -> BuildResult:
     """Build a release from scored generations.
 
@@ -87,18 +97,40 @@ def build(
         base: a release to grow: its scored generations are read, too, and a new row replaces one of the same key.
             Shards in which no row changes keep their bytes; rows of new questions come in shards behind them.
         seeds: seeds of earlier stages, for `provenance.json`.
+        decontaminate: name -> path of benchmarks; a pair that holds an item of one is rejected (`contaminated`).
+        overlap_threshold: least share of an item's n-grams that makes a pair hold it (`gates.contamination`).
+        near_duplicates: `off` (the default: it holds a signature of every text), `report` or `reject`: of questions
+            in almost the same words the first by id stays, and a pair whose two answers are almost the same goes.
+        personal_data: `off`, `report` (the default) or `reject`; secrets are meant, too.
+        unsafe: `off`, `report` (the default) or `reject`: directives to stop care, or to a judge.
+        length_control: keep a subset in which length does not tell chosen from rejected.
+        balance_models: largest share of the pairs that one model may win, above 0 to 1.
+
+    What looks at all pairs at once (near-duplicates at `reject`, length control, balance) does not go with `base`.
 
     Raises:
         KomepError: bad input (exit code 1), wrong options (exit code 2).
     """
-    given = {"min_margin": min_margin, "pairs": pairs, "origin": origin}
+    given = {
+        "min_margin": min_margin,
+        "pairs": pairs,
+        "origin": origin,
+        "overlap_threshold": overlap_threshold,
+        "near_duplicates": near_duplicates,
+        "personal_data": personal_data,
+        "unsafe": unsafe,
+        "length_control": length_control,
+        "balance_models": balance_models,
+    }
     _check_options(given, on_error)
     record = _judge_record(judge)
+    benchmarks = [read_benchmark(name, path) for name, path in sorted((decontaminate or {}).items())]
+    given["decontaminate"] = [one.record() for one in benchmarks] or None
     grown = None if base is None else open_base(base)
     options = _options(given, grown, inputs)
     new = table_files(inputs or [sample_input()])
     with replacing_folder(Path(output)) as folder:
-        tally, rejects, writers = _build_buckets(folder, new, grown, options, on_error)
+        tally, rejects, writers, quality = _build_buckets(folder, new, grown, options, benchmarks, on_error)
         rows = close_writers(writers)
         facts = _facts(folder, rows, writers, tally, rejects) | {
             "is_sample": new == [sample_input()] and not grown
@@ -108,9 +140,10 @@ def build(
         )
         write_facts(folder, facts, source)
         write_rejects(folder, STAGE, rejects)
-        write_card(folder, facts | source)
+        write_quality(folder, quality)
+        write_card(folder, facts | source | {"quality": quality})
         write_sums(folder)
-    return BuildResult(Path(output), facts | source, Counter(r.reason for r in rejects))
+    return BuildResult(Path(output), facts | source, Counter(r.reason for r in rejects), quality)
 
 
 def _options(given: Mapping[str, Any], grown: Base | None, inputs: Sequence[Path]) -> Options:
@@ -122,27 +155,35 @@ def _options(given: Mapping[str, Any], grown: Base | None, inputs: Sequence[Path
 
 
 def _build_buckets(
-    folder: Path, new: Sequence[Path], grown: Base | None, options: Options, on_error: str
-) -> tuple[Tally, list[Reject], dict[tuple[str, str], SplitWriter]]:
+    folder: Path,
+    new: Sequence[Path],
+    grown: Base | None,
+    options: Options,
+    benchmarks: Sequence[Benchmark],
+    on_error: str,
+) -> tuple[Tally, list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release."""
     paths = [*(grown.files if grown else ()), *new]
     names = [str(p) for p in paths]
     spill = folder / ".spill"
     spill.mkdir()
     buckets, problems = _ingest(paths, names, spill)
+    gates = Gates(options, benchmarks, spill)
+    if needs_all(options):
+        _look_at_all(buckets, names, options, gates)
     tally, rejects = Tally(), []
     writers, writing = open_writers(folder, grown.cuts if grown else None), []
     with (
-        progress_bar("building", len(buckets), "buckets") as advance,
+        progress_bar("building", len(buckets.names()), "buckets") as advance,
         ThreadPoolExecutor(WRITING_THREADS) as pool,
     ):
-        for bucket in sorted(buckets):
-            spilled = _read_spill(buckets[bucket])
+        for bucket in buckets.names():
+            spilled = buckets.read(bucket)
             frame, conflicts, replaced = _one_row_a_key(spilled, names, grown)
             layers = grown.layers_by_question(spilled) if grown else None
             problems += conflicts
             rejects += replaced
-            derived = derive(frame, options)
+            derived = derive(frame, options, gates)
             tally.add(frame, derived.pairs)
             rejects += derived.rejects
             parts = {"scored": frame.drop(FILE, LINE), "en": derived.en, "ko": derived.ko}
@@ -152,6 +193,8 @@ def _build_buckets(
             ]
             advance(1)
         _wait(writing)
+    if not gates.settled:
+        gates.settle()
     _remove(spill)
     place = {name: index for index, name in enumerate(names)}
     problems.sort(key=lambda p: (place[p.file], p.line))
@@ -159,7 +202,17 @@ def _build_buckets(
         raise problems_error(problems)
     if not tally.rows:
         raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
-    return tally, [p.reject(STAGE) for p in problems] + rejects, writers
+    return tally, [p.reject(STAGE) for p in problems] + rejects, writers, gates.record()
+
+
+def _look_at_all(buckets: Spill, names: list[str], options: Options, gates: Gates) -> None:
+    """Show every pair to the gates before any is written; they keep narrow columns of them, no texts."""
+    with progress_bar("comparing", len(buckets.names()), "buckets") as advance:
+        for bucket in buckets.names():
+            frame, *_ = _one_row_a_key(buckets.read(bucket), names, None)
+            derive(frame, options, gates)
+            advance(1)
+    gates.settle()
 
 
 def _one_row_a_key(
@@ -191,6 +244,8 @@ def _check_options(given: Mapping[str, Any], on_error: str) -> None:
     for name, known in choices.items():
         if given[name] is not None and given[name] not in known:
             raise KomepError(f"--{name} {given[name]}: give one of {', '.join(known)}", exit_code=2)
+    for name, problem in check_switches(given):
+        raise KomepError(f"--{name.replace('_', '-')} {given[name]}: {problem}", exit_code=2)
     if on_error not in ON_ERROR:
         raise KomepError(f"--on-error {on_error}: give one of {', '.join(ON_ERROR)}", exit_code=2)
 
@@ -199,14 +254,12 @@ def _first_problem(problems: list[Problem]) -> str:
     return f" ({len(problems)} rejected, first {problems[0]})" if problems else " (nothing in it)"
 
 
-def _ingest(paths: list[Path], names: list[str], spill: Path) -> tuple[dict[str, Path], list[Problem]]:
-    """Check every row and spill it to the bucket of its question; returns bucket -> file, and the problems."""
+def _ingest(paths: list[Path], names: list[str], folder: Path) -> tuple[Spill, list[Problem]]:
+    """Check every row and put it into the bucket of its question; returns the buckets, and the problems."""
     import polars as pl
-    import pyarrow as pa
 
     size = sum(p.stat().st_size for p in paths)
-    width = next((w for limit, w in BUCKET_LIMITS if size <= limit), 2)
-    writers: dict[str, pa.RecordBatchStreamWriter] = {}
+    buckets = Spill(folder, bucket_width(size))
     problems: list[Problem] = []
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
@@ -215,29 +268,9 @@ def _ingest(paths: list[Path], names: list[str], spill: Path) -> tuple[dict[str,
                 frame = frame.with_columns(pl.lit(index, pl.Int32).alias(FILE))
                 frame, bad = complete(frame, names)
                 problems += bad
-                _spill(frame, width, spill, writers)
+                buckets.add(frame)
             advance(path.stat().st_size)
-    for writer in writers.values():
-        writer.close()
-    return {bucket: spill / f"{bucket}.arrow" for bucket in writers}, problems
-
-
-def _spill(frame: pl.DataFrame, width: int, spill: Path, writers: dict[str, Any]) -> None:
-    import polars as pl
-    import pyarrow as pa
-
-    named = frame.with_columns(_bucket=pl.concat_str(pl.lit("id-"), pl.col("question_id").str.head(width)))
-    for (bucket,), part in named.partition_by("_bucket", as_dict=True, include_key=False).items():
-        table = part.to_arrow(compat_level=pl.CompatLevel.oldest())
-        if bucket not in writers:
-            writers[bucket] = pa.ipc.new_stream(str(spill / f"{bucket}.arrow"), table.schema)
-        writers[bucket].write_table(table)
-
-
-def _read_spill(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.read_ipc_stream(path)
+    return buckets, problems
 
 
 def _remove(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from komep_dataset import __version__
-from komep_dataset.commands import asking, publishing, releases, reviewing
+from komep_dataset.commands import asking, publishing, quality, releases, reviewing
 from komep_dataset.errors import KomepError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command in (
     releases.build,
     asking.run,
     releases.report,
+    quality.bias,
     releases.verify,
     releases.diff,
     publishing.publish,

@@ -19,13 +19,13 @@ from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
 from komep_dataset.prompts import FORMATS
 from komep_dataset.responders import fill_in
-from komep_dataset.schema import LANGUAGES, ORIGIN_CHOICES
+from komep_dataset.schema import LANGUAGES
+from komep_dataset.selection import Selection
 from komep_dataset.yaml_records import at_least, build_record, choice, nearest, read_yaml
 
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 SERVERS = ("transformers", "vllm", "sglang")
 EXECUTORS = ("local", "ray", "slurm")
-PAIR_RULES = ("best-worst", "all")
 TRANSLATION_SCOPES = ("pairs", "all")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -265,21 +265,6 @@ class QuestionSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """How pairs are chosen; `origin` says which of them the config `ko` takes."""
-
-    min_margin: float = 0.0
-    pairs: str = "best-worst"
-    origin: str = "all"
-
-    def problems(self) -> Iterator[tuple[str, str]]:
-        if not 0 <= self.min_margin <= 1:
-            yield "min_margin", f"{self.min_margin} is not from 0 to 1"
-        yield from choice("pairs", self.pairs, PAIR_RULES)
-        yield from choice("origin", self.origin, ORIGIN_CHOICES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """pipeline.yaml. Relative paths are relative to the folder of the file; `file` is its name, and no key."""
 
@@ -349,6 +334,8 @@ def load_config(path: Path) -> Config:
     config = replace(config, work=base / config.work, prices=prices, file=str(path))
     if config.questions:
         config = replace(config, questions=replace(config.questions, input=base / config.questions.input))
+    paths = {name: base / path for name, path in config.selection.decontaminate.items()}
+    config = replace(config, selection=replace(config.selection, decontaminate=paths))
     if config.translator and config.translator.glossary:
         glossary = base / config.translator.glossary
         config = replace(config, translator=replace(config.translator, glossary=glossary))

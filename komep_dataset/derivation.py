@@ -7,27 +7,40 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset import dahl
 from komep_dataset.languages import is_korean
 from komep_dataset.pairs import select_pairs, to_release
-from komep_dataset.schema import Origin, Pair, Reason, Reject, Status
+from komep_dataset.schema import OVERLAP_THRESHOLD, Origin, Pair, Reason, Reject, Status
 
 if TYPE_CHECKING:
     import polars as pl
 
 STAGE = "build"
+# What the gates say of some pairs: reason and detail of those that go, None of those that stay; [] = all stay.
+Gate = Callable[["pl.DataFrame"], "Sequence[tuple[str, str] | None]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The rules of a build that its user may set, as `build.json` has them under `options`."""
+    """The rules of a build that its user may set, as `provenance.json` has them under `options`.
+
+    `decontaminate` holds name, items and sum of each benchmark; the switches are those of `schema.GATE_SWITCHES`.
+    """
 
     min_margin: float = 0.0
     pairs: str = "best-worst"
     origin: str = "all"
+    decontaminate: list[dict[str, Any]] = field(default_factory=list)
+    overlap_threshold: float = OVERLAP_THRESHOLD
+    near_duplicates: str = "off"
+    personal_data: str = "report"
+    unsafe: str = "report"
+    length_control: bool = False
+    balance_models: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +53,21 @@ class Derived:
     rejects: list[Reject]
 
 
-def derive(frame: pl.DataFrame, options: Options) -> Derived:
-    """Pairs and rejects of complete generations, one row a (`question_id`, `model`), of whole questions."""
+def derive(frame: pl.DataFrame, options: Options, gate: Gate | None = None) -> Derived:
+    """Pairs and rejects of complete generations, one row a (`question_id`, `model`), of whole questions.
+
+    Args:
+        frame: the generations.
+        options: of the build.
+        gate: says which of the selected pairs go all the same; see `quality.Gates`.
+    """
     import polars as pl
 
     chosen, dropped = select_pairs(frame, options.min_margin, options.pairs)
     rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
+    if gate is not None:
+        chosen, gone = _through(gate, chosen, options.pairs)
+        rejects += gone
     wanted = pl.lit(True) if options.origin == "all" else pl.col("origin") == options.origin
     korean, untranslated = to_release(chosen.filter(wanted), "ko")
     rejects += [_untranslated(row, options.pairs) for row in untranslated.iter_rows(named=True)]
@@ -56,19 +78,32 @@ def derive(frame: pl.DataFrame, options: Options) -> Derived:
     return Derived(chosen, to_release(chosen, "en")[0], korean, rejects)
 
 
+def _through(gate: Gate, pairs: pl.DataFrame, selection: str) -> tuple[pl.DataFrame, list[Reject]]:
+    """The pairs that a gate lets through, and the rejects of the others."""
+    import polars as pl
+
+    decisions = gate(pairs)
+    if not any(decisions):
+        return pairs, []
+    stays = pl.Series([decision is None for decision in decisions], dtype=pl.Boolean)
+    gone = zip(pairs.filter(~stays).iter_rows(named=True), filter(None, decisions), strict=True)
+    return pairs.filter(stays), [Reject(STAGE, pair_key(pair, selection), *why) for pair, why in gone]
+
+
 def _untranslated(pair: dict[str, Any], selection: str) -> Reject:
     missing = [c for c in ("question_ko", "chosen_ko", "rejected_ko") if not (pair[c] or "").split()]
     detail = f"no {', '.join(missing)}: in `en` only"
-    return Reject(STAGE, _pair_key(pair, selection), Reason.UNTRANSLATED.value, detail)
+    return Reject(STAGE, pair_key(pair, selection), Reason.UNTRANSLATED.value, detail)
 
 
 def _other_origin(pair: dict[str, Any], selection: str) -> Reject:
     where = "in no config" if pair["origin"] == Origin.NATIVE.value else "not in `ko`"
     detail = f"{pair['origin']}, and --origin wants another: {where}"
-    return Reject(STAGE, _pair_key(pair, selection), Reason.OTHER_ORIGIN.value, detail)
+    return Reject(STAGE, pair_key(pair, selection), Reason.OTHER_ORIGIN.value, detail)
 
 
-def _pair_key(pair: dict[str, Any], selection: str) -> str:
+def pair_key(pair: dict[str, Any], selection: str) -> str:
+    """The key of a pair in `rejects.jsonl`."""
     return pair["question_id"] if selection == "best-worst" else "/".join(pair[c] for c in Pair.KEY)
 
 

@@ -10,6 +10,10 @@ the base has stay in the layer of shards in which they lie there, and those of n
 So a shard in which no row changes keeps its bytes (as long as the same versions of polars and pyarrow write it),
 and a store that knows files by their sums, as the Hub does, takes none of it again. A row that changes or is added
 to an old question changes its own shard of each config and no other.
+
+The gates of the base go on (`quality.py`): those that look at one pair at a time say the same of old pairs as before,
+and its benchmarks must be given again. A base built with a gate that looks at all pairs at once (near-duplicates at
+`reject`, length control, balance) does not grow: new rows would change old pairs.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from komep_dataset.derivation import STAGE, Options
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs import resolve_duplicates
 from komep_dataset.problems import FILE, LINE, Problem
+from komep_dataset.quality import needs_all
 from komep_dataset.release import RECORDS, check_whole, data_files, read_facts
 from komep_dataset.schema import CONFIGS, SPLITS, Reason, Reject, ScoredGeneration, column_types
 from komep_dataset.shards import Cuts, Key
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 LAYER = "_layer"
+SWITCHED = ("near_duplicates", "personal_data", "unsafe")
+HARMLESS = {"off", "report"}  # switches between which no pair changes
 _RECORDED = ("komep_version", "commit", "sources_sha256", "inputs", "base", "judge", "seeds")
 
 
@@ -161,8 +168,9 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
         given: options by name, None where the user left it to the base.
     """
     old = asdict(Options()) | dict(base.facts["options"])
+    _check_growable(base, old, given)
     for name, value in given.items():
-        if value is not None and value != old[name]:
+        if value is not None and value != old[name] and not {value, old[name]} <= HARMLESS:
             flag = f"--{name.replace('_', '-')}"
             raise KomepError(
                 f"{flag} {value}: the base {base.folder} was built with {flag} {old[name]}; another rule would change "
@@ -170,7 +178,31 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
                 f"komep build {base.folder / 'scored'} NEW… {flag} {value}",
                 exit_code=2,
             )
-    return Options(**{name: old[name] for name in asdict(Options())})
+    looks = {name: given[name] for name in SWITCHED if given.get(name)}
+    return Options(**{name: old[name] for name in asdict(Options())} | looks)
+
+
+def _check_growable(base: Base, old: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse a base whose pairs depend on each other, and one whose benchmarks are not the ones given."""
+    anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
+    for name in needs_all(Options(**{name: old[name] for name in asdict(Options())})):
+        flag = f"--{name.replace('_', '-')}"
+        raise KomepError(
+            f"{flag}: the base {base.folder} was built with it, and it looks at all pairs at once: new rows would "
+            f"change old pairs. A base that is to grow is built without it; {anew} {flag} …",
+            exit_code=2,
+        )
+    was, now = (
+        {one["name"]: one["sha256"] for one in some or []}
+        for some in (old["decontaminate"], given.get("decontaminate"))
+    )
+    if was != now:
+        names = ", ".join(sorted(was)) or "no benchmark"
+        raise KomepError(
+            f"--decontaminate: the base {base.folder} was compared with {names}; give the same benchmarks, with the "
+            f"same items, again (--decontaminate NAME=PATH), so that old and new pairs keep to one rule, or {anew}",
+            exit_code=2,
+        )
 
 
 def joined(

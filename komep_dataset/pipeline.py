@@ -160,7 +160,8 @@ def translate_stage(
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.line}{failed}", made.failures)
 
-    settings = endpoint_settings(translator) | {"selection": asdict(config.selection)}
+    picked = {name: getattr(config.selection, name) for name in ("min_margin", "pairs", "origin")}
+    settings = endpoint_settings(translator) | {"selection": picked}
     del settings["glossary"]  # its content counts
     inputs = (scored, translator.glossary or SHIPPED)
     return Stage(TRANSLATE, done, inputs, (table, translations_path(table)), settings, work)
@@ -195,5 +196,6 @@ def _build_stage(config: Config, scored: Path) -> Stage:
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"
         return Outcome(f"{facts['pairs']:,} pairs of {facts['questions']:,} questions{note} -> {release}")
 
-    inputs = (scored, judge) if judge else (scored,)
-    return Stage("build", config.work / "build" / DONE, inputs, (release,), asdict(config.selection), work)
+    inputs = (scored, *([judge] if judge else []), *config.selection.decontaminate.values())
+    settings = asdict(config.selection) | {"decontaminate": sorted(config.selection.decontaminate)}
+    return Stage("build", config.work / "build" / DONE, inputs, (release,), settings, work)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
 BUILD_FILE = "build.json"  # what was built from what, with all counts; marks a folder as a release
 PROVENANCE_FILE = "provenance.json"  # from what, by which code, under which options
+QUALITY_FILE = "quality.json"  # what the gates looked for, found and rejected; releases before 0.5 have none
 SUMS_FILE = "SHA256SUMS"
 CARD_FILE = "README.md"
 
@@ -231,6 +232,18 @@ def write_facts(folder: Path, facts: dict[str, Any], origin: dict[str, Any]) -> 
     """Write `build.json` (what is in the release) and `provenance.json` (where it comes from)."""
     for name, content in ((BUILD_FILE, facts), (PROVENANCE_FILE, origin)):
         (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def write_quality(folder: Path, quality: dict[str, Any]) -> None:
+    """Write `quality.json`: what `quality.Gates` found."""
+    text = json.dumps(quality, indent=1, ensure_ascii=False)
+    (folder / QUALITY_FILE).write_text(text + "\n", "utf-8")
+
+
+def read_quality(folder: Path) -> dict[str, Any] | None:
+    """The content of `quality.json`; None for a release of an earlier version, which has none."""
+    path = Path(folder) / QUALITY_FILE
+    return _read_json(path) if path.is_file() else None
 
 
 SCHEMA_VERSION = 2  # 2: `ko` has the column `origin`; `provenance.json`

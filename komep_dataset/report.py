@@ -1,136 +1,121 @@
-"""`komep report`: one self-contained HTML page of a release, to look at instead of to read.
+"""`komep report`: one self-contained HTML page of a release: figures to look at, and every pair to read.
 
-No network, no library in the page. Every text of the data is escaped by the template: it is shown, never run.
+No network, no library in the page. Every text of the data is shown as text: it is never run.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from komep_dataset.bias import measure
 from komep_dataset.errors import KomepError
-from komep_dataset.release import read_facts, read_rows
+from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_removed
+from komep_dataset.explorer.figures import figure_groups
+from komep_dataset.explorer.page import render
+from komep_dataset.explorer.payload import packed, payload
+from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs
+from komep_dataset.progress import progress_bar
+from komep_dataset.release import check_whole, read_facts
 from komep_dataset.tables import replacing
 
-if TYPE_CHECKING:
-    import polars as pl
-
-MAX_PAIRS = 500  # pairs shown in full; the page says how many more there are
-MARGIN_BINS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar of a plot: its label, its number as text, its length from 0 to 1."""
-
-    label: str
-    number: str
-    share: float
+MAX_PAIRS = (
+    10_000  # of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py)
+)
+QUALITY_FILE = "quality.json"
 
 
-def count_bars(counts: dict[str, int]) -> list[Bar]:
-    """Bars of counts, longest = the largest count."""
-    largest = max(counts.values(), default=0) or 1
-    return [Bar(label, f"{n:,}", n / largest) for label, n in counts.items()]
-
-
-def margin_histogram(margins: pl.Series) -> list[Bar]:
-    """How many pairs have a margin in each tenth from 0 to 1 (upper bound included)."""
-    counts = [0] * MARGIN_BINS
-    for margin in margins:
-        counts[min(int(margin * MARGIN_BINS), MARGIN_BINS - 1)] += 1
-    labels = (f"{i / MARGIN_BINS:.1f} to {(i + 1) / MARGIN_BINS:.1f}" for i in range(MARGIN_BINS))
-    return count_bars(dict(zip(labels, counts, strict=True)))
-
-
-def win_table(pairs: pl.DataFrame) -> tuple[list[str], dict[str, dict[str, int]]]:
-    """Model names, and how often each (row) was chosen over each other (column)."""
-    models = sorted(set(pairs["chosen_model"]) | set(pairs["rejected_model"]))
-    wins = {a: dict.fromkeys(models, 0) for a in models}
-    for chosen, rejected, n in pairs.group_by("chosen_model", "rejected_model").len().iter_rows():
-        wins[chosen][rejected] = n
-    return models, wins
-
-
-def length_facts(pairs: pl.DataFrame) -> dict[str, float]:
-    """Mean length of chosen and rejected answers in characters, and the share of pairs whose chosen is longer."""
-    import polars as pl
-
-    def length(side: str) -> pl.Expr:
-        return pl.col(side).list.first().struct.field("content").str.len_chars()
-
-    lengths = pairs.select(chosen=length("chosen"), rejected=length("rejected"))
-    longer = (lengths["chosen"] > lengths["rejected"]).mean()
-    return {
-        "chosen": lengths["chosen"].mean(),
-        "rejected": lengths["rejected"].mean(),
-        "chosen_longer": longer,
-    }
-
-
-def _shown_pairs(folder: Path, config: str, pairs: pl.DataFrame) -> list[dict[str, Any]]:
-    """The pairs of the page with the units of both answers joined on, in release order."""
-    import polars as pl
-
-    units = read_rows(folder, "scored").select("question_id", "model", "units")
-    shown = pairs.head(MAX_PAIRS)
-    for side in ("chosen", "rejected"):
-        own = units.rename({"model": f"{side}_model", "units": f"{side}_units"})
-        shown = shown.join(own, on=["question_id", f"{side}_model"], how="left", maintain_order="left")
-    texts = [
-        pl.col(c).list.first().struct.field("content").alias(c) for c in ("prompt", "chosen", "rejected")
-    ]
-    language = "ko" if config == "ko" else "en"
-    return [row | {"language": language} for row in shown.with_columns(texts).iter_rows(named=True)]
-
-
-def report_facts(folder: Path) -> dict[str, Any]:
-    """Everything that the page shows of a release; raises `KomepError` if it is none or has no pairs."""
-    facts = read_facts(folder)
-    configs = [c for c in ("ko", "en") if c in facts["rows"]]
-    if not configs:
-        raise KomepError(
-            f"{folder}: no pairs to report on (its rejects.jsonl says why, question by question)"
-        )
-    pairs = read_rows(folder, configs[0])
-    models, wins = win_table(pairs)
-    categories = dict(
-        pairs.group_by("category").len().sort("len", "category", descending=[True, False]).iter_rows()
-    )
-    return {
-        "facts": facts,
-        "config": configs[0],
-        "pairs": _shown_pairs(folder, configs[0], pairs),
-        "hidden": max(0, pairs.height - MAX_PAIRS),
-        "margins": margin_histogram(pairs["score_margin"]),
-        "categories": count_bars(categories),
-        "models": models,
-        "wins": wins,
-        "lengths": length_facts(pairs),
-    }
-
-
-def write_report(folder: Path, output: Path) -> Path:
+def write_report(folder: Path, output: Path, compare: Path | None = None, max_pairs: int = MAX_PAIRS) -> Path:
     """Write the page.
 
     Args:
         folder: a release.
         output: the HTML file; written beside, then renamed.
+        compare: another release, usually the one before: what was added, removed and changed since.
+        max_pairs: how many pairs the page may hold; of more, a sample is taken. The figures count all pairs.
 
     Raises:
-        KomepError: the folder is no release or has no pairs, or the output cannot be written.
+        KomepError: a folder is no release or has no pairs, `max_pairs` is below 1, or the output cannot be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    if max_pairs < 1:
+        raise KomepError(f"--max-pairs {max_pairs}: a page holds at least one pair", exit_code=2)
+    folder, output = Path(folder), Path(output)
+    if output.is_dir():
+        raise KomepError(f"{output}: is a folder; name the HTML file to write")
+    pair_configs(folder)
+    check_whole(folder)
+    with progress_bar("report", 4, "steps") as advance:
+        rows = page_rows(folder, max_pairs)
+        advance()
+        changes = None if compare is None else pair_changes(Path(compare), folder)
+        values = page_values(folder, rows, None if compare is None else Path(compare), changes)
+        advance()
+        if compare is not None:
+            rows = with_removed(rows, Path(compare), changes, max_pairs)
+        data = packed(payload(rows, changes))
+        advance()
+        page = render(values, data)
+        with replacing(output) as beside:
+            beside.write_text(page, "utf-8", errors="replace")
+        advance()
+    return output
 
-    environment = Environment(
-        loader=PackageLoader("komep_dataset"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2").render(report_facts(Path(folder)))
-    with replacing(Path(output)) as beside:
-        beside.write_text(page, "utf-8")
-    return Path(output)
+
+def page_values(
+    folder: Path, rows: PageRows, other: Path | None = None, changes: Mapping[PairKey, Any] | None = None
+) -> dict[str, Any]:
+    """Everything that the page's template names, but the data block.
+
+    Args:
+        folder: a release.
+        rows: its pairs.
+        other: the release to compare with.
+        changes: what differs from `other` (see `comparison.pair_changes`).
+    """
+    facts, measured = read_facts(folder), measure(folder)
+    groups = figure_groups(measured, facts, _quality(folder))
+    name = facts["content_hash"][:12]
+    beside = None
+    if other is not None:
+        beside = {"name": read_facts(other)["content_hash"][:12]}
+        figures = compared(measured, measure(other), (name, beside["name"]), changes or {})
+        lead = "What a pair gained or lost on the way from one to the other; the list of pairs has a filter for it."
+        groups.insert(0, {"title": "Two releases", "lead": lead, "figures": figures})
+    return {
+        "name": name,
+        "other": beside,
+        "facts": facts,
+        "total": rows.total,
+        "shown": rows.pairs.height,
+        "tiles": tiles(facts, measured),
+        "groups": groups,
+    }
+
+
+def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The few numbers on top: what it is, and what it says of the config that `measured` looked at."""
+    found = [
+        (f"{rows['train']:,} / {rows['test']:,}", f"{config}: train / test")
+        for config, rows in facts["rows"].items()
+        if config != "scored"
+    ]
+    found.append((f"{facts['questions']:,}", "questions"))
+    found.append((f"{facts['generations']:,}", "scored answers"))
+    found.append((f"{measured['margins']['quantiles']['0.5']:.2f}", "median margin"))
+    longer = measured["length"]["chosen_longer_share"]
+    found.append(("–" if longer is None else f"{longer:.0%}", f"chosen is longer ({measured['config']})"))
+    return found
+
+
+def _quality(folder: Path) -> dict[str, Any] | None:
+    """What the gates found; None in a release that was built before there were any."""
+    path = folder / QUALITY_FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{path}: cannot be read ({error}); build the release again") from error
+    return content if isinstance(content, dict) else None

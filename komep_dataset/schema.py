@@ -33,7 +33,7 @@ class Status(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why a row or a question was rejected; the only values that `rejects.jsonl` holds."""
+    """Why a row, a question or a pair was rejected; the only values that `rejects.jsonl` holds."""
 
     MALFORMED = "malformed"
     MISSING_FIELD = "missing_field"
@@ -58,6 +58,12 @@ class Reason(str, Enum):
     OTHER_ORIGIN = "other_origin"
     REPLACED = "replaced"
     REQUEST_FAILED = "request_failed"
+    CONTAMINATED = "contaminated"
+    PERSONAL_DATA = "personal_data"
+    UNSAFE_DIRECTIVE = "unsafe_directive"
+    NEAR_DUPLICATE = "near_duplicate"
+    LENGTH_CONTROL = "length_control"
+    BALANCE_MODELS = "balance_models"
 
 
 class Origin(str, Enum):
@@ -68,6 +74,10 @@ class Origin(str, Enum):
 
 
 ORIGIN_CHOICES = ("all", *(origin.value for origin in Origin))  # which pairs `ko` takes
+
+# A quality gate is not run, or counts and shows what it finds, or takes such pairs out.
+GATE_SWITCHES = ("off", "report", "reject")
+OVERLAP_THRESHOLD = 0.6  # of a benchmark item's n-grams, see gates/contamination.py
 
 # A config of the release, in the order in which the card lists them; the first that has rows is the default.
 CONFIGS = ("ko", "en", "scored")

@@ -1,7 +1,9 @@
 """`komep verify`: is a release what it says, row by row, and does every pair follow from its evidence?
 
 A file that its checksum does not vouch for is named and not opened. What the other checks find is found in the
-data themselves, so that a change is seen although the checksums were written anew. Memory is bounded: rows are
+data themselves, so that a change is seen although the checksums were written anew. Two gates are taken at their word,
+line by line of rejects.jsonl, where they were on: contamination, since a release has no benchmark in it, and
+near-duplicates. What the others rejected is derived again. Memory is bounded: rows are
 read in ranges of question ids.
 """
 
@@ -19,11 +21,14 @@ from komep_dataset.errors import KomepError
 from komep_dataset.findings import Check, compare_values, text_lines
 from komep_dataset.pairs import SELECTIONS
 from komep_dataset.progress import progress_bar
+from komep_dataset.quality import GATE_REASONS, ORDER, check_switches
 from komep_dataset.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
+from komep_dataset.recorded_gates import Recorded, read_gate_rejects
 from komep_dataset.release import (
     BUILD_FILE,
     CARD_FILE,
     PROVENANCE_FILE,
+    QUALITY_FILE,
     RECORDS,
     SCHEMA_VERSION,
     SUMS_FILE,
@@ -31,6 +36,7 @@ from komep_dataset.release import (
     content_hash,
     data_files,
     read_facts,
+    read_quality,
     sum_problems,
 )
 from komep_dataset.row_checks import (
@@ -47,16 +53,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 # Reasons that follow from the rows of `scored`; the others are of rows that are not in the release.
-DERIVED = frozenset(
-    reason.value
-    for reason in (
-        Reason.TOO_FEW_RESPONSES,
-        Reason.TIE,
-        Reason.BELOW_MARGIN,
-        Reason.IDENTICAL_TEXT,
-        Reason.UNTRANSLATED,
-        Reason.OTHER_ORIGIN,
+DERIVED = (
+    frozenset(
+        reason.value
+        for reason in (
+            Reason.TOO_FEW_RESPONSES,
+            Reason.TIE,
+            Reason.BELOW_MARGIN,
+            Reason.IDENTICAL_TEXT,
+            Reason.UNTRANSLATED,
+            Reason.OTHER_ORIGIN,
+        )
     )
+    | GATE_REASONS
 )
 
 
@@ -67,8 +76,8 @@ CHECKS = {
     "keys": "rows are sorted by key (in a release that grew, those of each shard), and no key stands twice",
     "splits": "every row is in the split that its question id gives",
     "scores": "scores and states of `scored` against its units",
-    "pairs": "every cell of `en` and `ko` against the pairs that follow from `scored`",
-    "rejects": "rejects.jsonl against the questions without a pair",
+    "pairs": "every cell of `en` and `ko` against the pairs that follow from `scored` and pass the gates",
+    "rejects": "rejects.jsonl against the questions without a pair, and what the gates rejected",
     "counts": f"every count of {BUILD_FILE} against the data",
     "card": f"configs, counts and sizes in the YAML of {CARD_FILE} against the data",
 }
@@ -86,6 +95,7 @@ class _Seen:
     unreadable: list[str] = field(default_factory=list)  # configs that have files whose rows cannot
     tally: Tally = field(default_factory=Tally)
     rejects: list[Reject] = field(default_factory=list)
+    gates: Recorded | None = None
     last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
 
 
@@ -107,6 +117,8 @@ def verify(folder: Path) -> list[Check]:
     seen = _Seen(folder, {name: Check(name, compared) for name, compared in CHECKS.items()})
     damaged = _check_files(seen)
     _check_facts(seen)
+    if seen.options is not None:
+        seen.gates = Recorded(seen.options, read_gate_rejects(seen.folder / "rejects.jsonl"))
     for config in CONFIGS:
         _check_columns(seen, config, damaged)
     _check_rows(seen)
@@ -158,6 +170,8 @@ def _read_options(options: Mapping[str, Any]) -> Options:
     read = Options(**options)
     if not 0.0 <= read.min_margin <= 1.0 or read.pairs not in SELECTIONS or read.origin not in ORIGIN_CHOICES:
         raise ValueError(f"{dict(options)}")
+    if problems := list(check_switches(options)):
+        raise ValueError(f"{problems[0][0]}: {problems[0][1]}")
     return read
 
 
@@ -263,7 +277,7 @@ def _check_range(seen: _Seen, ids: Range) -> None:
     if seen.options is None:
         seen.checks["pairs"].skipped = "options of the build are not known"
         return
-    derived = derive(sound, seen.options)
+    derived = derive(sound, seen.options, seen.gates)
     seen.tally.add(sound, derived.pairs)
     seen.rejects += derived.rejects
     for config, expected in (("en", derived.en), ("ko", derived.ko)):
@@ -279,6 +293,24 @@ def _no_rows(like: pl.DataFrame) -> pl.DataFrame:
     return like.clear().with_columns(
         pl.lit("").alias(FILE_NAME), pl.lit(0).alias(ROW), pl.lit("").alias(SPLIT)
     )
+
+
+def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
+    """What the gates keep of all pairs, and quality.json's counts of rejects."""
+    if seen.gates is None:
+        return
+    if not seen.checks["pairs"].skipped:
+        for key, detail in seen.gates.subset_problems():
+            seen.checks["pairs"].add("rejects.jsonl", 0, "reason", f"{key}: {detail}")
+    try:
+        quality = read_quality(seen.folder)
+        said = {gate: {"rejected": quality[gate]["rejected"]} for gate in ORDER} if quality else {}
+    except (KomepError, KeyError, TypeError) as error:
+        seen.checks["rejects"].add(QUALITY_FILE, 0, "", f"not what a build writes ({error})")
+        return
+    given = {gate: {"rejected": counts.get(reason.value, 0)} for gate, reason in ORDER.items()}
+    if quality is not None or any(counts.get(reason) for reason in GATE_REASONS):
+        compare_values(seen.checks["rejects"], QUALITY_FILE, given, said)
 
 
 def _check_rejects(seen: _Seen) -> None:
@@ -299,6 +331,7 @@ def _check_rejects(seen: _Seen) -> None:
             counts[reject["reason"]] += 1
             if reject["reason"] in DERIVED:
                 given[reject["key"], reject["reason"]] += 1
+    _check_gates(seen, counts)
     compare_values(check, BUILD_FILE, {"rejects": dict(counts)}, {"rejects": seen.facts.get("rejects")})
     if not seen.checks["pairs"].skipped:
         derived = Counter((reject.key, reject.reason) for reject in seen.rejects)

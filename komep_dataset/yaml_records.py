@@ -7,7 +7,7 @@ that no file may set; `FILL_IN` is called with the keys of a record before they 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -78,6 +78,11 @@ def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
         return None
     if is_dataclass(hint):
         return build_record(hint, raw, file, f"{where}.")
+    if get_origin(hint) is Mapping:
+        if not isinstance(raw, dict):
+            raise KomepError(f"{file}: {where}: expected names and values, got {_kind(raw)}")
+        inner = get_args(hint)[1]
+        return {str(name): _value(inner, False, one, file, f"{where}.{name}") for name, one in raw.items()}
     if get_origin(hint) is tuple:
         if not isinstance(raw, list):
             raise KomepError(f"{file}: {where}: expected a list, got {_kind(raw)}")

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from reference_build import reference_build, side_of
 
-from komep_dataset import build as build_module
+from komep_dataset import spill as spill_module
 from komep_dataset.build import build
 from komep_dataset.errors import KomepError
 from komep_dataset.release import data_files, read_rows
@@ -213,11 +213,13 @@ def test_same_bytes_whatever_the_order_the_files_the_format_and_the_buckets(tmp_
     complete = read_rows(tmp_path / "whole", "scored").drop("split").sample(fraction=1, shuffle=True, seed=3)
     complete.write_parquet(tmp_path / "in.parquet")
     build([tmp_path / "in.parquet"], tmp_path / "from-parquet")
-    monkeypatch.setattr(build_module, "BUCKET_LIMITS", ())
-    build([tmp_path / "in.jsonl"], tmp_path / "bucketed")
+    monkeypatch.setattr(spill_module, "BUCKET_LIMITS", ())
+    build([tmp_path / "parts"], tmp_path / "bucketed")
+    monkeypatch.setattr(spill_module, "HELD_BYTES", 100_000)  # some parts in files, the rest in memory
+    build([tmp_path / "parts"], tmp_path / "spilled")
     whole = release_bytes(tmp_path / "whole")
     assert len(whole) == 6
-    for other in ("parted", "from-parquet", "bucketed"):
+    for other in ("parted", "from-parquet", "bucketed", "spilled"):
         assert release_bytes(tmp_path / other) == whole, other
 
 
@@ -235,7 +237,7 @@ def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
     monkeypatch.setattr("komep_dataset.shards.ROW_GROUP_ROWS", 64)
     source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
     build([source], tmp_path / "one")
-    monkeypatch.setattr(build_module, "BUCKET_LIMITS", ((1 << 40, 1),))
+    monkeypatch.setattr(spill_module, "BUCKET_LIMITS", ((1 << 40, 1),))
     build([source], tmp_path / "sixteen")
     assert release_bytes(tmp_path / "one") == release_bytes(tmp_path / "sixteen")
 

@@ -22,7 +22,7 @@ from komep_dataset.dahl import is_abstention, parse_batch, parse_verdict
 from komep_dataset.errors import KomepError
 from komep_dataset.languages import is_korean, is_native, language_of
 from komep_dataset.pipeline import run
-from komep_dataset.release import read_facts, read_rows
+from komep_dataset.release import read_facts, read_rows, write_sums
 from komep_dataset.schema import CONFIGS, Response, ScoredGeneration, question_id
 from komep_dataset.scoring import count_sentences, drop_fragment
 from komep_dataset.tables import read_table
@@ -403,6 +403,7 @@ def test_a_release_of_the_first_schema_is_still_read(tmp_path):
     (folder / "build.json").write_text(json.dumps(facts))
     for file in (folder / "ko").glob("*.parquet"):
         pl.read_parquet(file).drop("origin").write_parquet(file)
+    write_sums(folder)
     write_report(folder, tmp_path / "report.html")
     builder = Komep(data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
     builder.download_and_prepare()

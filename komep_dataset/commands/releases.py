@@ -10,6 +10,7 @@ import typer
 
 from komep_dataset.commands.options import OnError, Output, rejected
 from komep_dataset.errors import KomepError
+from komep_dataset.schema import OVERLAP_THRESHOLD
 
 
 def questions(
@@ -59,9 +60,55 @@ def build(
         Optional[Path],  # noqa: UP045
         typer.Option(help="A release to grow: these rows are added to its own, under its options."),
     ] = None,
+    decontaminate: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="NAME=PATH",
+            help="A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
+        ),
+    ] = None,
+    overlap_threshold: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Least share of a benchmark item's n-grams that makes a pair hold it.",
+            show_default=str(OVERLAP_THRESHOLD),
+        ),
+    ] = None,
+    near_duplicates: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="off, report or reject: questions and answers in almost the same words; holds a signature of each.",
+            show_default="off",
+        ),
+    ] = None,
+    personal_data: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="off, report or reject: personal data and secrets in texts.", show_default="report"
+        ),
+    ] = None,
+    unsafe: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="off, report or reject: directives to stop care, or to a judge; a short list.",
+            show_default="report",
+        ),
+    ] = None,
+    length_control: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--length-control", help="Keep a subset in which length does not tell chosen from rejected."
+        ),
+    ] = None,
+    balance_models: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="CAP", help="Largest share of the pairs that one model may win, above 0 to 1."),
+    ] = None,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
     from komep_dataset.build import build as build_release
+    from komep_dataset.gates.benchmark_files import parse_named_paths
+    from komep_dataset.quality import as_text
 
     result = build_release(
         scored or [],
@@ -72,12 +119,21 @@ def build(
         judge=judge,
         origin=origin,
         base=base,
+        decontaminate=parse_named_paths(decontaminate or []),
+        overlap_threshold=overlap_threshold,
+        near_duplicates=near_duplicates,
+        personal_data=personal_data,
+        unsafe=unsafe,
+        length_control=length_control,
+        balance_models=balance_models,
     )
     facts = result.facts
     print(f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {output}")
     for config, rows in facts["rows"].items():
         print(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
     print(f"  {rejected(result.rejects.elements())}")
+    if lines := as_text(result.quality):
+        print(lines)
     if not facts["pairs"]:
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:
@@ -87,11 +143,18 @@ def build(
 def report(
     release: Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")] = Path("komep"),
     output: Output = Path("report.html"),
+    compare: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Another release, usually the one before: what was added, removed and changed."),
+    ] = None,
+    max_pairs: Annotated[
+        int, typer.Option(help="Pairs that the page may hold; of more, a sample by chance is taken.")
+    ] = 10_000,
 ) -> None:
-    """Write one self-contained HTML page of a release."""
+    """Write one self-contained HTML page of a release: figures, and every pair to search and read."""
     from komep_dataset.report import write_report
 
-    print(f"report -> {write_report(release, output).resolve()}")
+    print(f"report -> {write_report(release, output, compare, max_pairs).resolve()}")
 
 
 def verify(

@@ -8,16 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-# Prefixes and lengths as the issuers document them; both Python's `re` and RE2 (pyarrow) read these.
-KINDS = {
-    "Hugging Face token": r"\bhf_[A-Za-z0-9]{30,}",
-    "OpenAI-style key": r"\bsk-[A-Za-z0-9_-]{20,}",
-    "AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})",
-    "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
-    "Slack token": r"\bxox[abprs]-[0-9A-Za-z-]{10,}",
-    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
-}
+from komep_dataset.secret_patterns import KINDS
+
 VARIABLE = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(?:_|$)")
 SHORTEST = 12  # a variable's value below this length is rather a switch or a word than a secret
 

@@ -1,0 +1,60 @@
+"""Commands that say whether a release is worth training on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from komep_dataset.commands.options import Release
+
+
+def bias(
+    release: Release,
+    config: Annotated[
+        Optional[str],  # noqa: UP045, typer reads this form on every Python
+        typer.Option(help="ko or en.", show_default="ko, where the release has it"),
+    ] = None,
+    purity: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Share of pairs that must be the right way round: which --min-margin gives it?"),
+    ] = None,
+    judge: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="What `komep calibrate --output` wrote, for a release that holds no calibration."),
+    ] = None,
+    json: Annotated[Optional[Path], typer.Option("--json", help="Write all figures, as JSON.")] = None,  # noqa: UP045
+) -> None:
+    """What a release teaches besides its subject: length, winners, trivial baselines, flipped labels."""
+    from rich.console import Console
+
+    from komep_dataset.bias import measure
+    from komep_dataset.bias_report import tables
+    from komep_dataset.calibration import read_record
+    from komep_dataset.errors import KomepError
+    from komep_dataset.label_noise import PURITIES
+
+    if purity is not None and not 0.0 < purity <= 1.0:
+        raise KomepError(f"--purity {purity}: give a share above 0 to 1", exit_code=2)
+    measured = measure(
+        release,
+        config,
+        judge=read_record(judge) if judge else None,
+        purities=PURITIES if purity is None else (purity,),
+    )
+    console = Console()
+    for table in tables(measured):
+        console.print(table)
+    if json:
+        _write_json(measured, json)
+        print(f"-> {json}")
+
+
+def _write_json(measured: dict, path: Path) -> None:
+    import json
+
+    from komep_dataset.tables import replacing
+
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,283 @@
+"""The figures of the overview, from what `bias.measure`, `build.json` and `quality.json` say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from komep_dataset.explorer import readings
+from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling
+
+SIDES = ("chosen", "rejected")
+SHOWN_BARS = 12  # the rest waits behind a switch
+STATUSES = ("scored", "unparsed", "abstained", "empty", "failed")
+MOST_EXAMPLES = 3
+EXAMPLE_LENGTH = 160
+
+
+def figure_groups(
+    measured: Mapping[str, Any], facts: Mapping[str, Any], quality: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The figures in groups: title, a line on what to look for, figures."""
+    told = {name: readings.sentence(line) for name, line in measured["verdicts"].items()}
+    return [
+        {
+            "title": "What else could be learned",
+            "lead": "A preference set teaches whatever tells chosen from rejected: length, a model’s style, a word.",
+            "figures": [
+                baselines(measured["baselines"], measured["verdicts"]),
+                length(measured["length"], told["length"]),
+                wins(measured["wins"], told["wins"]),
+                win_shares(measured["wins"]),
+            ],
+        },
+        {
+            "title": "How sure the labels are",
+            "lead": "A wide margin over several units is a safer label than a narrow one over two.",
+            "figures": [
+                margins(measured["margins"], told["margins"]),
+                units(measured["units"], told["units"]),
+                noise(measured["label_noise"], told["label noise"]),
+            ],
+        },
+        {
+            "title": "What the pairs are made of",
+            "lead": "Subjects and responders, and what was left out on the way.",
+            "figures": [
+                categories(measured["categories"], told["categories"]),
+                models(facts["models"]),
+                *rejects(facts),
+            ],
+        },
+        {
+            "title": "What the gates found",
+            "lead": "Checks that the build ran over questions and answers; each has its own switch.",
+            "figures": gates(quality),
+        },
+    ]
+
+
+def length(found: Mapping[str, Any], told: str) -> Figure:
+    """Histogram of chosen length / rejected length."""
+    edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
+    labels = edge_labels(edges, "{:.3g}", open_ends=True)
+    ticks = [f"{edge:.3g}×" if i % 2 == 0 and i else "" for i, edge in enumerate(edges[:-1])]
+    correlation = found["correlation"]["point_biserial"]["value"]
+    rows = [
+        ("mean characters, chosen", f"{found['chosen_mean']:,.0f}"),
+        ("mean characters, rejected", f"{found['rejected_mean']:,.0f}"),
+        ("median of chosen / rejected", f"{found['ratio_median']:.2f}"),
+        ("correlation of log length and label", "–" if correlation is None else f"{correlation:+.3f}"),
+        *((f"ratio {label}", f"{n:,}") for label, n in zip(labels, counts, strict=True)),
+    ]
+    data = columns(labels, {"pairs": counts}, "pairs", ticks) | {
+        "below": "characters, chosen ÷ rejected, from"
+    }
+    title = "Length of chosen against rejected"
+    return Figure("length", title, told, "columns", data, ("", "pairs"), tuple(rows))
+
+
+def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> list[str]:
+    """Bins as text: `a to b`; with open ends the first and the last bin reach on."""
+    labels = [f"{form.format(a)} to {form.format(b)}" for a, b in pairwise(edges)]
+    if open_ends:
+        labels[0], labels[-1] = f"below {form.format(edges[1])}", f"{form.format(edges[-2])} and above"
+    return labels
+
+
+def wins(found: Mapping[str, Any], told: str) -> Figure:
+    """Row against column: the share of pairs in which the row's model was chosen."""
+    header = ("chosen \\ rejected", *found["models"])
+    rows = [(m, *map(_number, row)) for m, row in zip(found["models"], found["matrix"], strict=True)]
+    data = heat(found["models"], found["matrix"])
+    title = "Who was chosen over whom"
+    return Figure("wins", title, told, "heat", data, header, tuple(rows))
+
+
+def win_shares(found: Mapping[str, Any]) -> Figure:
+    """Of the pairs that a model is in, how many it wins."""
+    order = sorted(found["win_share"], key=lambda m: (-m["share"], m["model"]))
+    drawn = [Bar(m["model"], f"{m['share']:.0%}", m["share"], *m["interval"]) for m in order]
+    rows = [
+        (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", _range(m["interval"], 1), f"{m['of_all']:.1%}")
+        for m in order
+    ]  # fmt: skip
+    header = ("model", "won", "pairs", "share", "interval", "of all pairs")
+    title = "How often each model wins"
+    return Figure("win-shares", title, readings.wins(found), "bars", bars(drawn, 0.5), header, tuple(rows))
+
+
+def categories(found: Mapping[str, Any], told: str) -> Figure:
+    """Pairs by category, the largest first."""
+    names = found["names"]
+    largest = max(one["pairs"] for one in names.values())
+    drawn = [Bar(n, f"{one['pairs']:,}", one["pairs"] / largest) for n, one in names.items()]
+    rows = [(n, f"{one['pairs']:,}", f"{one['share']:.1%}") for n, one in names.items()]
+    data = bars(drawn, hidden=max(0, len(drawn) - SHOWN_BARS))
+    return Figure("categories", "Pairs by category", told, "bars", data,
+                  ("category", "pairs", "share"), tuple(rows))  # fmt: skip
+
+
+def margins(found: Mapping[str, Any], told: str) -> Figure:
+    """Histogram of the score margins."""
+    edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
+    labels = edge_labels(edges, "{:.1f}")
+    data = columns(labels, {"pairs": counts}, "pairs", [f"{e:.1f}" for e in edges[:-1]])
+    data["below"] = "score margin, from"
+    rows = [(label, f"{n:,}") for label, n in zip(labels, counts, strict=True)]
+    return Figure("margins", "Pairs by score margin", told, "columns", data,
+                  ("margin", "pairs"), tuple(rows))  # fmt: skip
+
+
+def units(found: Mapping[str, Any], told: str) -> Figure:
+    """Histogram of units an answer, chosen beside rejected; long tails in one last bin."""
+    series = {side: found[side]["histogram"]["counts"] for side in SIDES if found[side]}
+    if not series:
+        return Figure("units", "Units an answer", told)
+    most = max(map(len, series.values()))
+    shown = min(most, SHOWN_BARS)
+    cut = {s: _tail([*counts, *[0] * (most - len(counts))], shown) for s, counts in series.items()}
+    labels = [str(n + 1) for n in range(shown)]
+    if most > shown:
+        labels[-1] += "+"
+    data = columns(labels, cut, "answers") | {"below": "units an answer"}
+    rows = [(label, *(f"{cut[s][i]:,}" for s in cut)) for i, label in enumerate(labels)]
+    return Figure("units", "Units an answer", told, "columns", data,
+                  ("units", *cut), tuple(rows))  # fmt: skip
+
+
+def _tail(counts: list[int], shown: int) -> list[int]:
+    return [*counts[: shown - 1], sum(counts[shown - 1 :])]
+
+
+def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -> Figure:
+    """How well a trivial rule tells chosen from rejected on held-out pairs; the line is chance."""
+    drawn, rows = [], []
+    for one in found:
+        if "accuracy" not in one:
+            rows.append((one["name"], "–", "–", "–", one["reason"]))
+            continue
+        drawn.append(Bar(one["name"], f"{one['accuracy']:.0%}", one["accuracy"], *one["interval"]))
+        auc = "–" if one.get("auc") is None else f"{one['auc']:.3f}"
+        rows.append(
+            (
+                one["name"],
+                f"{one['accuracy']:.1%}",
+                _range(one["interval"], 1),
+                auc,
+                _number(one["test_pairs"]),
+            )
+        )
+    header = ("rule", "right", "interval", "AUC", "held-out pairs")
+    title = "What trivial rules know of the label"
+    plot = "bars" if drawn else ""
+    return Figure(
+        "baselines", title, readings.baselines(found, verdicts), plot, bars(drawn, 0.5), header, tuple(rows)
+    )
+
+
+def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
+    """Expected share of flipped pairs by margin."""
+    title = "Expected label noise by margin"
+    if found is None:
+        return Figure("noise", title, told)
+    bins = [one for one in found["bins"] if one["pairs"]]
+    points = [((one["low"] + one["high"]) / 2, one["flipped"], None, None) for one in bins]
+    top = nice_ceiling(100 * max((one["flipped"] for one in bins), default=0.01)) / 100
+    rows = [(f"{b['low']:.1f} to {b['high']:.1f}", f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins]
+    data = curve(points, min(top, 1.0)) | {"below": "score margin"}
+    return Figure("noise", title, told, "curve", data,
+                  ("margin", "pairs", "expected flipped"), tuple(rows))  # fmt: skip
+
+
+def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """DAHL score of each responder."""
+    order = sorted(found.items(), key=lambda m: (-(m[1]["dahl"] or {"mean": -1})["mean"], m[0]))
+    drawn = [
+        Bar(name, f"{one['dahl']['mean']:.3f}", one["dahl"]["mean"], one["dahl"]["low"], one["dahl"]["high"])
+        for name, one in order
+        if one["dahl"]
+    ]
+    rows = [
+        (name, f"{m['dahl']['mean']:.3f}" if m["dahl"] else "–", _score_range(m["dahl"]), *(_number(m["statuses"][s]) for s in STATUSES))
+        for name, m in order
+    ]  # fmt: skip
+    return Figure("models", "DAHL score by responder", readings.models(found), "bars" if drawn else "", bars(drawn),
+                  ("responder", "mean", "interval", *STATUSES), tuple(rows))  # fmt: skip
+
+
+def rejects(facts: Mapping[str, Any]) -> list[Figure]:
+    """What was left out, by reason; nothing if nothing was."""
+    counts = {reason: n for reason, n in facts.get("rejects", {}).items() if n}
+    if not counts:
+        return []
+    order = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    drawn = [Bar(reason.replace("_", " "), f"{n:,}", n / order[0][1]) for reason, n in order]
+    told = f"{sum(counts.values()):,} in all; the most frequent reason is “{order[0][0].replace('_', ' ')}”."
+    return [Figure("rejects", "Left out, by reason", told, "bars", bars(drawn))]
+
+
+def gates(quality: Mapping[str, Any] | None) -> list[Figure]:
+    """One table of what each gate checked, found and rejected, with a few of its examples."""
+    records = {n: r for n, r in (quality or {}).items() if isinstance(r, Mapping) and "found" in r}
+    if not records:
+        return []
+    header = ("gate", "switch", "checked", "found", "rejected", "for example")
+    rows = [
+        (name.replace("_", " "), _text(r.get("switch")), *(_count(r, n) for n in ("checked", "found", "rejected")), _examples(r))
+        for name, r in records.items()
+    ]  # fmt: skip
+    on = {name: r for name, r in records.items() if r.get("switch") != "off"}
+    hits = [f"{name.replace('_', ' ')} {_text(r['found'])}" for name, r in on.items() if _amount(r["found"])]
+    told = f"{len(on)} of {len(records)} gates were on. " + (
+        f"Found: {', '.join(hits)}." if hits else "Nothing was found."
+    )
+    return [Figure("gates", "Findings", told, "", {}, header, tuple(rows), wide=True)]
+
+
+def _count(record: Mapping[str, Any], name: str) -> str:
+    """A count as text; none where the gate was off."""
+    return "–" if record.get("switch") == "off" else _text(record.get(name))
+
+
+def _amount(value: Any) -> int:
+    return value if isinstance(value, int) else len(value) if hasattr(value, "__len__") else 0
+
+
+def _examples(record: Mapping[str, Any]) -> str:
+    shown = [_example(one) for one in list(record.get("examples") or [])[:MOST_EXAMPLES]]
+    return "; ".join(shown) or "–"
+
+
+def _example(one: Any) -> str:
+    """The evidence of an example with the beginning of its question's id, which the search finds."""
+    if isinstance(one, Mapping) and "evidence" in one and "question_id" in one:
+        return f"{one['question_id'][:8]}: {_text(one['evidence'])}"[:EXAMPLE_LENGTH]
+    return _text(one)[:EXAMPLE_LENGTH]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(one)}" for name, one in value.items()) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value)) or "–"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _range(interval: Sequence[float], digits: int) -> str:
+    return f"{interval[0]:.{digits}%} to {interval[1]:.{digits}%}"
+
+
+def _score_range(score: Mapping[str, Any] | None) -> str:
+    if not score or score["low"] is None:
+        return "–"
+    return f"{score['low']:.3f} to {score['high']:.3f}"

@@ -1,0 +1,170 @@
+"""Figures as plain values: what the templates draw, and the table behind it. Pure geometry, no markup.
+
+Plots are SVG in a box of 400 by 190; bars are rows of a table with a track each, 0 to 100 wide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+BOX = (400, 190)
+LEFT, RIGHT, TOP, BOTTOM = 44, 384, 12, 150  # of the plot's own area; labels lie outside it
+HEAT_LEVELS = 5
+NUMBER = re.compile(r"([-+]?[\d.,]+%?( to [-+]?[\d.,]+%?)?)|–|same")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: `plot` names the macro that draws `data`; `header` and `rows` are the table of its numbers."""
+
+    key: str
+    title: str
+    reading: str  # one sentence, computed: what this shows
+    plot: str = ""  # `columns`, `curve`, `bars`, `heat`, or nothing but the table
+    data: Mapping[str, Any] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    wide: bool = False
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """For each column of the table, whether it holds numbers, to be set to the right."""
+        return tuple(all(map(NUMBER.fullmatch, cells)) for cells in zip(*self.rows, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A row with a track: label, what is written beside it, its value and interval, from 0 to 1."""
+
+    label: str
+    number: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    detail: str = ""
+
+
+def bars(rows: Sequence[Bar], reference: float | None = None, hidden: int = 0) -> dict[str, Any]:
+    """Rows of bars; `reference` draws a line across all tracks; the last `hidden` rows wait behind a switch."""
+    placed = [
+        {
+            "bar": row,
+            "width": _percent(row.value),
+            "span": None if row.low is None or row.high is None else (_percent(row.low), _percent(row.high)),
+        }
+        for row in rows
+    ]
+    first = len(placed) - hidden
+    mark = None if reference is None else _percent(reference)
+    return {"first": placed[:first], "more": placed[first:], "reference": mark}
+
+
+def _percent(value: float) -> float:
+    return round(100 * min(max(value, 0.0), 1.0), 2)
+
+
+def columns(
+    labels: Sequence[str], series: Mapping[str, Sequence[float]], unit: str, ticks: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A histogram of one or two series.
+
+    Args:
+        labels: one a bin, in full, for the table and the marks' titles.
+        series: name -> one count a bin.
+        unit: what is counted, as the title of the upright axis.
+        ticks: what stands under the bins (empty where a bin has no label); default `labels`.
+    """
+    largest = max((max(values, default=0) for values in series.values()), default=0) or 1
+    top = nice_ceiling(largest)
+    step = (RIGHT - LEFT) / max(len(labels), 1)
+    width = step * (0.86 if len(series) == 1 else 0.42)
+    rectangles = [
+        {
+            "kind": "ab"[s],
+            "x": round(LEFT + step * i + (step - width * len(series)) / 2 + width * s, 2),
+            "y": round(_height(value, top), 2),
+            "width": round(width, 2),
+            "height": round(BOTTOM - _height(value, top), 2),
+            "title": f"{label}: {value:,}" + (f" {name}" if len(series) > 1 else f" {unit}"),
+        }
+        for s, (name, values) in enumerate(series.items())
+        for i, (label, value) in enumerate(zip(labels, values, strict=True))
+    ]
+    marks = [(round(LEFT + step * (i + 0.5), 2), text) for i, text in enumerate(ticks or labels) if text]
+    return _axes(top) | {"rectangles": rectangles, "ticks": marks, "names": _names(series)}
+
+
+def curve(points: Sequence[tuple[float, float, float | None, float | None]], top: float) -> dict[str, Any]:
+    """A line of (x from 0 to 1, y, low, high), with its band where every point has an interval."""
+    placed = [
+        (round(LEFT + (RIGHT - LEFT) * x, 2), *(None if v is None else round(_height(v, top), 2) for v in ys))
+        for x, *ys in points
+    ]
+    band = None
+    if placed and all(low is not None and high is not None for _, _, low, high in placed):
+        edge = [(x, high) for x, _, _, high in placed] + [(x, low) for x, _, low, _ in reversed(placed)]
+        band = " ".join(f"{x},{y}" for x, y in edge)
+    marks = [(round(LEFT + (RIGHT - LEFT) * i / 5, 2), f"{i / 5:.1f}") for i in range(6)]
+    line = [(x, y) for x, y, _, _ in placed]
+    return _axes(top, percent=True) | {
+        "points": line,
+        "line": " ".join(f"{x},{y}" for x, y in line),
+        "band": band,
+        "ticks": marks,
+        "names": [],
+    }
+
+
+def heat(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """A matrix of shares: cell [a][b] is how often `a` was chosen, of all pairs of `a` and `b`."""
+    cells = []
+    for i, row in enumerate(matrix):
+        shares = [_share(n, matrix[j][i]) if i != j or n else None for j, n in enumerate(row)]
+        cells.append(
+            [
+                {"n": n, "of": n + matrix[j][i], "share": share, "level": heat_level(share)}
+                for j, (n, share) in enumerate(zip(row, shares, strict=True))
+            ]
+        )
+    return {"names": list(names), "cells": cells}
+
+
+def heat_level(share: float | None) -> int:
+    """Which of the colours 0 to 5 a share has: 0 = none, 5 = all."""
+    return 0 if share is None else round(share * HEAT_LEVELS)
+
+
+def _share(wins: int, losses: int) -> float | None:
+    return wins / (wins + losses) if wins + losses else None
+
+
+def nice_ceiling(value: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is no less than `value`, at least 1.
+
+    >>> [nice_ceiling(v) for v in (0, 1, 3, 18, 21, 501)]
+    [1, 1, 5, 20, 50, 1000]
+    """
+    power = 1
+    while True:
+        for digit in (1, 2, 5):
+            if digit * power >= value:
+                return digit * power
+        power *= 10
+
+
+def _height(value: float, top: float) -> float:
+    return BOTTOM - (BOTTOM - TOP) * min(max(value / top, 0.0), 1.0)
+
+
+def _axes(top: float, percent: bool = False) -> dict[str, Any]:
+    values = [top * part for part in (0.0, 0.5, 1.0)]
+    text = (lambda v: f"{v:.0%}") if percent else (lambda v: f"{v:,.0f}" if v == int(v) else "")
+    grid = [(round(_height(value, top), 2), text(value)) for value in values]
+    return {"box": BOX, "left": LEFT, "right": RIGHT, "bottom": BOTTOM, "grid": grid}
+
+
+def _names(series: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return list(zip("ab", series, strict=False)) if len(series) > 1 else []

@@ -1,0 +1,163 @@
+"""Which pairs of a release the page holds, and their texts: plain frames, narrow columns read first.
+
+`en` and `ko` are two languages of one list of pairs. A pair that is in one of them alone (untranslated, or asked in
+Korean) is listed in that language alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release import data_files, read_facts
+from komep_dataset.schema import SPLITS, KoreanRow, Origin, Pair
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is shown first
+SIDES = ("chosen", "rejected")
+KEY = list(Pair.KEY)
+ANSWER = ["question_id", "model"]
+_NARROW = [name for name in KoreanRow.__dataclass_fields__ if name not in ("prompt", *SIDES)]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRows:
+    """The pairs of a page.
+
+    `pairs`: the columns of `Pair`, `split`, `origin` (empty without `ko`), and for each language whether the pair is
+    in it. `questions`: `question_id`, `ko`, `en`. `answers`: `question_id`, `model`, `ko`, `en`, `units`. Texts that a
+    language lacks are null. `total`: pairs of the release; `pairs` holds all of them, or a sample.
+    """
+
+    languages: tuple[str, ...]
+    pairs: pl.DataFrame
+    questions: pl.DataFrame
+    answers: pl.DataFrame
+    total: int
+
+
+def pair_configs(folder: Path) -> tuple[str, ...]:
+    """The configs of a release that hold pairs. Raises `KomepError` if it is no release or has no pairs."""
+    rows = read_facts(folder)["rows"]
+    found = tuple(name for name in LANGUAGES if name in rows)
+    if not found:
+        raise KomepError(
+            f"{folder}: no pairs to report on (its rejects.jsonl says why, question by question)"
+        )
+    return found
+
+
+def page_rows(folder: Path, limit: int) -> PageRows:
+    """Read the pairs of a page.
+
+    Args:
+        folder: a release.
+        limit: how many pairs the page may hold. Of more, those are taken whose question ids end lowest: ids are
+            hashes, so this is a sample by chance, over both splits, and the same every time.
+
+    Raises:
+        KomepError: the folder is no release or has no pairs.
+    """
+    languages = pair_configs(folder)
+    every = _union({name: _scan(folder, name).select(_narrow(folder, name)).collect() for name in languages})
+    pairs = _sample(every, limit)
+    texts = {name: _texts(folder, name, pairs) for name in languages}
+    return PageRows(languages, pairs, _questions(texts), _answers(texts, _units(folder, pairs)), every.height)
+
+
+def _scan(folder: Path, config: str) -> pl.LazyFrame:
+    import polars as pl
+
+    frames = [
+        pl.scan_parquet(files).with_columns(split=pl.lit(split))
+        for split in SPLITS
+        if (files := data_files(folder, config, split))
+    ]
+    if not frames:
+        raise KomepError(f"{folder}: no data files for config {config!r}")
+    return pl.concat(frames)
+
+
+def _narrow(folder: Path, config: str) -> list[str | pl.Expr]:
+    """Every column but the texts; a release of the first schema has no `origin`: all of it was translated."""
+    import polars as pl
+
+    there = _scan(folder, config).collect_schema().names()
+    columns: list[str | pl.Expr] = [name for name in _NARROW if name in there]
+    if "origin" not in there:
+        columns.append(pl.lit(Origin.TRANSLATED.value if config == "ko" else "").alias("origin"))
+    return [*columns, "split"]
+
+
+def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """The pairs of all configs, each once, by id and models, with a Boolean column a language."""
+    import polars as pl
+
+    every = pl.concat(configs.values()).unique(KEY, keep="first", maintain_order=True)
+    for name in LANGUAGES:
+        keys = configs[name].select(KEY) if name in configs else every.select(KEY).head(0)
+        every = every.join(keys.with_columns(pl.lit(True).alias(name)), on=KEY, how="left").with_columns(
+            pl.col(name).fill_null(False)
+        )
+    return every.sort(KEY)
+
+
+def _sample(pairs: pl.DataFrame, limit: int) -> pl.DataFrame:
+    import polars as pl
+
+    if pairs.height <= limit:
+        return pairs
+    return pairs.sort(pl.col("question_id").str.slice(8), *KEY).head(limit).sort(KEY)
+
+
+def _texts(folder: Path, config: str, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Key, `prompt`, `chosen`, `rejected` as plain text, of the pairs that the page holds."""
+    import polars as pl
+
+    texts = [pl.col(name).list.first().struct.field("content").alias(name) for name in ("prompt", *SIDES)]
+    wanted = pairs.lazy().filter(pl.col(config)).select(KEY)
+    return _scan(folder, config).select(*KEY, *texts).join(wanted, on=KEY, how="semi").collect()
+
+
+def _units(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
+    wanted = pairs.lazy().select("question_id").unique()
+    scan = _scan(folder, "scored").select(*ANSWER, "units")
+    return scan.join(wanted, on="question_id", how="semi").collect().unique(ANSWER, keep="first")
+
+
+def _questions(texts: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    frames = {name: t.select("question_id", pl.col("prompt").alias("text")) for name, t in texts.items()}
+    return _by_language(frames, ["question_id"])
+
+
+def _answers(texts: dict[str, pl.DataFrame], units: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    frames = {
+        name: pl.concat(
+            t.select("question_id", pl.col(f"{side}_model").alias("model"), pl.col(side).alias("text"))
+            for side in SIDES
+        )
+        for name, t in texts.items()
+    }
+    return _by_language(frames, ANSWER).join(units, on=ANSWER, how="left", maintain_order="left")
+
+
+def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFrame:
+    """One row a key, sorted, with a text column a language (null where a language has no text for it)."""
+    import polars as pl
+
+    keys = pl.concat(frame.select(key) for frame in frames.values()).unique().sort(key)
+    for name in LANGUAGES:
+        if name in frames:
+            own = frames[name].unique(key, keep="first", maintain_order=True).rename({"text": name})
+            keys = keys.join(own, on=key, how="left", maintain_order="left")
+        else:
+            keys = keys.with_columns(pl.lit(None, pl.String).alias(name))
+    return keys

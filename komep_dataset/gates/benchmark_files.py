@@ -1,0 +1,217 @@
+"""The items of a benchmark, from the layouts in which people keep them: all splits, questions and options.
+
+A path is a JSONL, Parquet or CSV file, a folder of such files (searched in depth, every file is a split), or what
+`datasets` saved (`save_to_disk`). Question columns: `question` and `question_…` (`question_ko`), else the first of
+`QUESTION_COLUMNS`. Option columns: one letter (`A` to `J`), `opa`, `option_1`, `ending0`, and lists or mappings named
+`options` or `choices`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+
+SUFFIXES = (".jsonl", ".ndjson", ".parquet", ".csv")
+QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
+_QUESTION = re.compile(r"question(?:_(?!id|type|number|no|index)\w+)?", re.I)
+_OPTION = re.compile(r"[A-Ja-j]|op[a-e]|(?:option|choice|ending)_?\w{1,2}(?:_ko|_en)?|options|choices", re.I)
+_NAME = re.compile(r"[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a benchmark: where it stands, its question (one text a language or spelling), its options."""
+
+    split: str
+    row: int  # from 1
+    questions: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark by the name that the user gave it."""
+
+    name: str
+    items: tuple[Item, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of the items, so that the same benchmark in another file format has the same."""
+        content = json.dumps([asdict(item) for item in self.items], ensure_ascii=False)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def record(self) -> dict[str, Any]:
+        """What a release keeps of it."""
+        return {"name": self.name, "items": len(self.items), "sha256": self.sha256}
+
+
+def parse_named_paths(given: Iterable[str]) -> dict[str, Path]:
+    """`NAME=PATH` arguments by name.
+
+    >>> parse_named_paths(["kormedmcqa=data/k=1"])
+    {'kormedmcqa': PosixPath('data/k=1')}
+    """
+    named: dict[str, Path] = {}
+    for one in given:
+        name, sign, path = one.partition("=")
+        if not sign or not path or not _NAME.fullmatch(name):
+            raise KomepError(
+                f"--decontaminate {one}: give NAME=PATH, such as kormedmcqa=data/kormedmcqa", exit_code=2
+            )
+        if name in named:
+            raise KomepError(f"--decontaminate {one}: the name {name} stands twice", exit_code=2)
+        named[name] = Path(path)
+    return named
+
+
+def read_benchmark(name: str, path: Path) -> Benchmark:
+    """All items of all splits of a benchmark.
+
+    Raises:
+        KomepError: the path does not exist, holds no table, is not readable or not UTF-8 (file and line are named),
+            has no question column (the columns found are named), or no item.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise KomepError(f"--decontaminate {name}: {path}: no such file or folder")
+    items = [item for split, place, rows in _splits(path) for item in _items(split, place, rows)]
+    if not items:
+        raise KomepError(f"--decontaminate {name}: {path}: it holds no item")
+    return Benchmark(name, tuple(items))
+
+
+def _splits(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
+    """(split, file, rows) of each table behind a path."""
+    if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+        yield from _saved(path)
+        return
+    files = [path] if path.is_file() else sorted(_tables(path))
+    if not files:
+        raise KomepError(f"{path}: no {', '.join(SUFFIXES)} file in this folder, and no saved dataset")
+    for file in files:
+        name = file.name if file == path else file.relative_to(path).as_posix()
+        yield name.removesuffix(file.suffix), file, _rows(file)
+
+
+def _tables(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
+            yield path
+
+
+def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
+    from datasets import load_from_disk
+
+    try:
+        saved = load_from_disk(str(path))
+        splits = saved if isinstance(saved, dict) else {"all": saved}
+        tables = {name: split.to_list() for name, split in splits.items()}
+    except Exception as error:  # what a damaged folder raises depends on the damage
+        raise KomepError(f"{path}: not a saved dataset that can be read ({_first_line(error)})") from error
+    for name in sorted(tables):
+        yield name, path, tables[name]
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    suffix = file.suffix.lower()
+    if suffix == ".parquet":
+        return _parquet_rows(file)
+    if suffix not in SUFFIXES:
+        raise KomepError(
+            f"{file}: a benchmark is {', '.join(SUFFIXES)}, a folder of these, or a saved dataset"
+        )
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise KomepError(f"{file}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise KomepError(f"{file}:{line}: not UTF-8 ({error.reason}); save it as UTF-8") from error
+    return _csv_rows(file, text) if suffix == ".csv" else _json_rows(file, text)
+
+
+def _parquet_rows(file: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(file).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise KomepError(f"{file}: not a readable Parquet file ({_first_line(error)})") from error
+
+
+def _csv_rows(file: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise KomepError(f"{file}: not readable CSV ({error})") from error
+
+
+def _json_rows(file: Path, text: str) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise KomepError(f"{file}:{number}: not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise KomepError(f"{file}:{number}: not a JSON object")
+        rows.append(row)
+    return rows
+
+
+def _items(split: str, place: Path, rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    columns = list(dict.fromkeys(str(name) for row in rows for name in row))
+    questions = question_columns(columns)
+    if rows and not questions:
+        raise KomepError(
+            f"{place}: no column with a question ({split}; found: {', '.join(columns) or 'none'}); "
+            f"name it `question`"
+        )
+    options = [name for name in columns if _OPTION.fullmatch(name) and name not in questions]
+    for number, row in enumerate(rows, 1):
+        texts = tuple(dict.fromkeys(t for name in questions for t in _texts(row.get(name))))
+        if texts:
+            chosen = tuple(t for name in options for t in _texts(row.get(name)))
+            yield Item(split, number, texts, chosen)
+
+
+def question_columns(columns: Sequence[str]) -> list[str]:
+    """Which columns of a benchmark hold its questions."""
+    named = [name for name in columns if _QUESTION.fullmatch(name)]
+    if named:
+        return named
+    lower = {name.casefold(): name for name in columns}
+    return next(([lower[name]] for name in QUESTION_COLUMNS if name in lower), [])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The strings inside a value: a text, a list of texts, {"text": [...]}, or letter -> text."""
+    if isinstance(value, str):
+        if value.strip():
+            yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            if str(name).casefold() not in ("label", "key", "id"):
+                yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

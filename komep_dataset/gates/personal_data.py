@@ -1,0 +1,149 @@
+"""Personal data and secrets in the texts of a pair: what points at one person, or opens a door.
+
+Medical text is full of numbers (doses, dates, 120/80, EC and NCT numbers), so every kind has a check beyond its
+shape, and the rules rather miss than cry wolf:
+
+- resident registration number (Korea): a date of birth, and the check digit. Numbers given out since October 2020
+  have none; of those, only the hyphenated ones of people born since then are known by their date alone.
+- phone number: Korean mobile, 070 and regional numbers with separators, +82; other countries with `+` and 9 to 15
+  digits, or in the North American form. No hotlines (15xx-xxxx, toll-free).
+- e-mail address: not of the domains that RFC 2606 keeps for examples.
+- IP address: IPv4 of the public internet with one number above 99 and a first one above 7, so that neither an EC
+  number nor a section number is one; IPv6 in its long form.
+- payment card: length and first digits of a card scheme, grouped as on a card or not at all, and the Luhn digit.
+- secrets: `secret_patterns.KINDS`, as `komep publish` looks for them.
+- labelled field of a patient's record: "MRN:", "Patient name:", 등록번호, 환자명. Names without a label are not
+  looked for: that needs a model, and errs.
+
+It finds forms, not people: a text without a finding may still tell who somebody is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from komep_dataset.gates.evidence import Found
+from komep_dataset.secret_patterns import HINTS as SECRET_HINTS
+from komep_dataset.secret_patterns import KINDS
+
+# A text without any of these has no finding (checked by a test): one pass over all texts of a release.
+HINT = (
+    r"@|[0-9](?:[ .()-]{0,2}[0-9]){8}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|"
+    r"[0-9A-Fa-f]:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]|"
+    r"MRN|[Rr]ecord [Nn]|[Pp]atient(?:'s)? [Nn]ame|(?:성명|이름|자명|번호) ?[:：]|" + SECRET_HINTS
+)
+
+_EMAIL = re.compile(
+    r"(?<![\w.%+-])[A-Za-z0-9][A-Za-z0-9._%+-]*@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24})(?![\w-])", re.A
+)
+_RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)$", re.I)
+_RESIDENT = re.compile(r"(?<![\d.-])(\d{6})([- ]?)([1-8]\d{6})(?![\d-])", re.A)
+_MOBILE = re.compile(r"(?<![\d.-])(?:\+82[ -]?\(?0?\)?|0)1[016789][- .]?\d{3,4}[- .]?\d{4}(?![\d-])", re.A)
+_REGIONAL = re.compile(
+    r"(?<![\d.-])(?:\+82[ -]?|0|\(0)(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70)[-) ]{1,2}\d{3,4}-\d{4}(?![\d-])",
+    re.A,
+)
+_ABROAD = re.compile(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,4}){2,5}(?![\d%])", re.A)
+_AMERICAN = re.compile(r"(?<![\w.+-])(?:\(([2-9]\d{2})\) ?|([2-9]\d{2})-)[2-9]\d{2}-\d{4}(?![\w-])", re.A)
+_TOLL_FREE = {"800", "833", "844", "855", "866", "877", "888", "900"}
+_IPV4 = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?!\.?\w)", re.A)
+_IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])", re.A)
+_CARD = re.compile(
+    r"(?<![\w.-])(?:\d{4}([ -]?)\d{4}\1\d{4}\1\d{4}|3[47]\d{2}([ -]?)\d{6}\2\d{5})(?![\w-])", re.A
+)
+_CARD_SCHEME = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|4|5)|62|9[4]")
+_RECORD = re.compile(
+    r"\b(?:MRN|[Mm]edical [Rr]ecord [Nn](?:o|umber)\.?)\s*[:#：]\s*[A-Z]{0,3}\d{5,}"
+    r"|\b[Pp]atient(?:'s)? [Nn]ame\s*[:：]\s*[A-Z][a-z]+ [A-Z][a-z]+"
+    r"|(?:등록|차트|병록|환자)\s?번호\s?[:：]\s?[A-Z]{0,3}\d{5,}"
+    r"|환자\s?(?:성명|이름|명)\s?[:：]\s?[가-힣]{2,4}(?![가-힣])"
+)
+_SECRETS = {kind: re.compile(pattern) for kind, pattern in KINDS.items()}
+_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
+_CENTURIES = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}
+_NO_CHECK_DIGIT = date(2020, 10, 1)
+
+
+def find_personal_data(text: str) -> Iterator[Found]:
+    """Every kind of personal data or secret in a text, masked.
+
+    >>> [str(f.kind) for f in find_personal_data("BP 120/80, call 010-1234-5678")]
+    ['phone number']
+    """
+    for kind, value in _matches(text):
+        yield Found(kind, masked(value))
+
+
+def _matches(text: str) -> Iterator[tuple[str, str]]:
+    for match in _EMAIL.finditer(text):
+        if not _RESERVED.search(match[1]):
+            yield "e-mail address", match[0]
+    for match in _RESIDENT.finditer(text):
+        if is_resident_number(match[1] + match[3], hyphenated=match[2] == "-"):
+            yield "resident registration number", match[0]
+    for match in _CARD.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if _CARD_SCHEME.match(digits) and luhn(digits):
+            yield "payment card number", match[0]
+    yield from _phones(text)
+    for match in _IPV4.finditer(text):
+        if _is_public(match[1]):
+            yield "IP address", match[0]
+    for match in _IPV6.finditer(text):
+        if ipaddress.ip_address(match[0]).is_global:
+            yield "IP address", match[0]
+    for match in _RECORD.finditer(text):
+        yield "field of a patient's record", match[0]
+    for kind, pattern in _SECRETS.items():
+        for match in pattern.finditer(text):
+            yield kind, match[0]
+
+
+def _phones(text: str) -> Iterator[tuple[str, str]]:
+    known: list[tuple[int, int]] = []
+    for pattern in (_MOBILE, _REGIONAL, _ABROAD, _AMERICAN):
+        for match in pattern.finditer(text):
+            if any(low < match.end() and match.start() < high for low, high in known):
+                continue
+            if pattern is _ABROAD and not 9 <= sum(c.isdigit() for c in match[0]) <= 15:
+                continue
+            if pattern is _AMERICAN and (match[1] or match[2]) in _TOLL_FREE:
+                continue
+            known.append(match.span())
+            yield "phone number", match[0]
+
+
+def masked(value: str) -> str:
+    """Enough of a value to find it, too little to use it."""
+    return f"{value[:2]}… ({len(value)} characters)"
+
+
+def is_resident_number(digits: str, hyphenated: bool = False) -> bool:
+    """Whether 13 digits are a Korean resident (or foreigner) registration number, by date and check digit."""
+    try:
+        born = date(_CENTURIES[digits[6]] + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
+    except ValueError:
+        return False
+    if hyphenated and born >= _NO_CHECK_DIGIT:
+        return True
+    total = sum(w * int(d) for w, d in zip(_WEIGHTS, digits[:12], strict=True))
+    check = (13 if digits[6] in "5678" else 11) - total % 11
+    return check % 10 == int(digits[12])
+
+
+def luhn(digits: str) -> bool:
+    """Whether the last digit is the check digit that payment cards have."""
+    doubled = [int(d) * (1 + place % 2) for place, d in enumerate(reversed(digits))]
+    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
+
+
+def _is_public(address: str) -> bool:
+    numbers = [int(part) for part in address.split(".")]
+    if not (7 < numbers[0] < 224 and 99 < max(numbers) < 256) or any(
+        len(p) > 1 and p[0] == "0" for p in address.split(".")
+    ):
+        return False
+    return ipaddress.ip_address(address).is_global

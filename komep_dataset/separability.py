@@ -1,0 +1,209 @@
+"""How well trivial baselines tell chosen from rejected on held-out pairs: what a set teaches besides its
+subject.
+
+Each baseline is fitted on the pairs of `train` and asked, for each pair of `test`, which answer was chosen.
+All work on the difference of two answers, so none can tell which is shown first. Fits are convex, without any
+random draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.errors import KomepError, require
+from komep_dataset.schema import Pair
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+MOST_PAIRS = 10_000  # of a split that are looked at, the first by a hash of their key
+MOST_FEATURES = 20_000
+STRENGTH = 2.0  # C of scikit-learn: what the data weigh against the penalty
+# Parts of words, so that Korean endings do not hide a stem: 2 and 3 letters within a word.
+TEXT_OPTIONS = {
+    "analyzer": "char_wb",
+    "ngram_range": (2, 3),
+    "sublinear_tf": True,
+    "max_features": MOST_FEATURES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """Of `test_pairs` held-out pairs a baseline puts the chosen answer ahead in a share `accuracy`, ties
+    half.
+
+    `interval`: 95%, see `clustered_share`. `auc`: area under the ROC curve of its scores over single answers,
+    pairs mixed.
+    """
+
+    name: str
+    train_pairs: int
+    test_pairs: int
+    test_questions: int
+    accuracy: float
+    interval: list[float]
+    auc: float
+
+
+# (scores of chosen, scores of rejected) of the test pairs, given (train, test)
+Baseline = Callable[["pl.DataFrame", "pl.DataFrame"], "tuple[np.ndarray, np.ndarray]"]
+
+
+def separations(pairs: pl.DataFrame) -> list[dict[str, Any]]:
+    """Every baseline on the pairs of a config.
+
+    Args:
+        pairs: the columns of `Pair`, `split`, `chosen` and `rejected` (texts).
+
+    Returns:
+        for each baseline the fields of `Separation`, or `name` and the `reason` why it was not fitted.
+    """
+    train, test = (_first(pairs.filter(pairs["split"] == split)) for split in ("train", "test"))
+    found = []
+    for name, baseline in BASELINES.items():
+        reason = _obstacle(train, test)
+        if not reason:
+            try:
+                found.append(asdict(_separation(name, train, test, *baseline(train, test))))
+                continue
+            except KomepError as error:  # scikit-learn is not installed
+                reason = str(error)
+        found.append({"name": name, "reason": reason})
+    return found
+
+
+def _obstacle(train: pl.DataFrame, test: pl.DataFrame) -> str | None:
+    if test.is_empty():
+        return "no pair in the split test"
+    return "fewer than two pairs in the split train" if train.height < 2 else None
+
+
+def _first(pairs: pl.DataFrame) -> pl.DataFrame:
+    if pairs.height <= MOST_PAIRS:
+        return pairs.sort(Pair.KEY)
+    keys = ["\0".join(row) for row in pairs.select(Pair.KEY).iter_rows()]
+    order = sorted(range(len(keys)), key=lambda i: hashlib.sha256(keys[i].encode()).digest())
+    return pairs[order[:MOST_PAIRS]].sort(Pair.KEY)
+
+
+def _separation(name, train, test, chosen: np.ndarray, rejected: np.ndarray) -> Separation:
+    from scipy.stats import mannwhitneyu
+
+    right = (chosen > rejected) + 0.5 * (chosen == rejected)
+    auc = mannwhitneyu(chosen, rejected).statistic / (len(chosen) * len(rejected))
+    accuracy, interval = clustered_share(right, test["question_id"])
+    questions = test["question_id"].n_unique()
+    return Separation(name, train.height, test.height, questions, accuracy, list(interval), float(auc))
+
+
+def clustered_share(values: np.ndarray, questions: pl.Series) -> tuple[float, tuple[float, float]]:
+    """The mean of values from 0 to 1, one a pair, and its 95% Wilson interval.
+
+    Pairs of one question are alike: Wilson is given not their number but what they are worth, the number of
+    independent ones that would vary as much; no fewer than questions, no more than pairs.
+    """
+    import numpy as np
+
+    n, share = len(values), float(values.mean())
+    _, place = np.unique(questions.to_numpy(), return_inverse=True)
+    sums = np.bincount(place, weights=values - share)
+    clusters = len(sums)
+    spread = (sums**2).sum() / n**2 * clusters / max(clusters - 1, 1)
+    worth = share * (1 - share) / spread if spread > 0 else 0.0
+    worth = min(float(n), max(float(clusters), worth))
+    return share, wilson(share * worth, worth)
+
+
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """The 95% Wilson interval of a share; both may be parts of counts."""
+    from statistics import NormalDist
+
+    z = NormalDist().inv_cdf(0.975)
+    share = hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def longer_wins(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """One rule: the longer answer, or the shorter one, whichever is right more often in `train`."""
+    chosen, rejected = _lengths(train)
+    sign = 1.0 if (chosen > rejected).sum() >= (chosen < rejected).sum() else -1.0
+    return tuple(sign * side for side in _lengths(test))
+
+
+def length(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Logistic regression on log length and its square, so that it may prefer a middle length."""
+    import numpy as np
+
+    logs = [np.log(np.maximum(side, 1.0)) for split in (train, test) for side in _lengths(split)]
+    centre, scale = np.mean(logs[:2]), np.std(logs[:2]) + 1e-9
+    return _fit_difference(*(np.stack([z, z**2], axis=1) for z in ((log - centre) / scale for log in logs)))
+
+
+def model_name(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Bradley-Terry strengths: logistic regression on which model is which; an unseen model has the mean,
+    0."""
+    import numpy as np
+
+    models = sorted({*train["chosen_model"], *train["rejected_model"]})
+    place = {model: index for index, model in enumerate(models)}
+
+    def features(names):
+        rows = np.zeros((len(names), len(models) + 1))
+        rows[np.arange(len(names)), [place.get(name, -1) for name in names]] = 1.0
+        return rows[:, :-1]
+
+    return _fit_difference(*(features(s[f"{c}_model"]) for s in (train, test) for c in SIDES))
+
+
+def tfidf(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Logistic regression on TF-IDF of parts of words."""
+    require("quality", "sklearn")
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(**TEXT_OPTIONS)
+    try:
+        both = vectorizer.fit_transform([*train["chosen"], *train["rejected"]])
+    except ValueError as error:  # not one letter in any answer
+        raise KomepError(f"no word in the answers of the split train ({error})") from error
+    held_out = (vectorizer.transform(test[c].to_list()) for c in SIDES)
+    return _fit_difference(both[: train.height], both[train.height :], *held_out)
+
+
+SIDES = ("chosen", "rejected")
+BASELINES: dict[str, Baseline] = {
+    "longer wins": longer_wins,
+    "length": length,
+    "model name": model_name,
+    "tf-idf": tfidf,
+}
+
+
+def _lengths(pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Characters of chosen and of rejected."""
+    return tuple(pairs[side].str.len_chars().to_numpy().astype(float) for side in SIDES)
+
+
+def _fit_difference(chosen: Any, rejected: Any, *test: Any) -> Sequence[np.ndarray]:
+    """Scores of both sides of the test pairs by a logistic regression on differences of features.
+
+    Every other training pair stands there the other way round. Without an intercept that changes no loss; it
+    only gives the fit both of the labels that it asks for.
+    """
+    require("quality", "sklearn")
+    import numpy as np
+    from scipy.sparse import diags_array, issparse
+    from sklearn.linear_model import LogisticRegression
+
+    difference = chosen - rejected
+    signs = np.where(np.arange(difference.shape[0]) % 2, -1.0, 1.0)
+    turned = diags_array(signs) @ difference if issparse(difference) else signs[:, None] * difference
+    fitted = LogisticRegression(fit_intercept=False, max_iter=1000, C=STRENGTH).fit(turned, signs > 0)
+    # Rounded, so that answers that a fit cannot tell apart tie, whatever the order of its sums.
+    return tuple(np.round(side @ fitted.coef_[0], 9) for side in test)

@@ -1,0 +1,76 @@
+"""Rows on their way from the order of the input to that of the questions: buckets by the first characters of the id.
+
+What fits stays in memory; beyond that, everything held goes to files of its bucket at once, and on it goes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Input bytes up to which this many leading characters of the id name a bucket (16 and 256 buckets above).
+BUCKET_LIMITS = ((256 << 20, 0), (4 << 30, 1))
+HELD_BYTES = 1 << 30  # of frames that are kept in memory
+
+
+def bucket_width(size: int) -> int:
+    """How many leading characters of a question's id name its bucket, for so many bytes of input."""
+    return next((width for limit, width in BUCKET_LIMITS if size <= limit), 2)
+
+
+@dataclass
+class Spill:
+    """Frames with `question_id`, parted by its first `width` characters, in the order in which they came.
+
+    Files are in `folder`, which must be there and is the caller's to remove.
+    """
+
+    folder: Path
+    width: int
+    _held: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    _files: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    _size: int = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Take the rows of a frame."""
+        import polars as pl
+
+        if not frame.height:
+            return
+        if self.width == 0:
+            self._held["id-"].append(frame)
+        else:
+            named = frame.with_columns(
+                _bucket=pl.concat_str(pl.lit("id-"), pl.col("question_id").str.head(self.width))
+            )
+            parts = named.partition_by("_bucket", as_dict=True, include_key=False)
+            for (bucket,), part in parts.items():
+                self._held[bucket].append(part)
+        self._size += frame.estimated_size()
+        if self._size > HELD_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        import polars as pl
+
+        for bucket, frames in self._held.items():
+            path = self.folder / f"{bucket}.{len(self._files[bucket])}.arrow"
+            pl.concat(frames).write_ipc(path, compression="uncompressed")
+            self._files[bucket].append(path)
+        self._held.clear()
+        self._size = 0
+
+    def names(self) -> list[str]:
+        """The buckets that have rows, sorted: that is the order of their questions' ids."""
+        return sorted(self._held.keys() | self._files.keys())
+
+    def read(self, bucket: str) -> pl.DataFrame:
+        """All rows of a bucket."""
+        import polars as pl
+
+        return pl.concat([*(pl.read_ipc(path) for path in self._files[bucket]), *self._held[bucket]])

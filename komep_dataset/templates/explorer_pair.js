@@ -1,0 +1,53 @@
+// One pair, side by side, every unit with its verdict as a word, a sign and a colour.
+function fillPair(box, release, row, state) {
+  const { columns } = release;
+  const facts = [
+    ["category", shown(release.category(row))], ["margin", columns.margin[row].toFixed(2)],
+    ["split", release.splits[columns.split[row]]], ["origin", release.origin(row)],
+    ["question id", element("code", {}, columns.id[row])],
+  ].filter(([, value]) => value !== "");
+  box.replaceChildren(
+    element("p", { className: "prompt", lang: state.lang }, shown(release.question(row, state.lang))),
+    element("ul", { className: "facts", role: "list" }, facts.map(([name, value]) =>
+      element("li", { className: "fact" }, `${name} `, value))),
+    ...changeOf(release, row),
+    element("div", { className: "sides" }, ["chosen", "rejected"].map((side) => sideOf(release, row, side, state))));
+}
+
+function sideOf(release, row, side, state) {
+  const units = release.units(row, side);
+  const score = release.score(row, side);
+  return element("section", { className: `side ${side}`, "aria-label": `${side} answer` },
+    element("h3", {}, element("span", {}, element("b", {}, side), " ", shown(release.model(row, side))),
+      element("span", {}, `DAHL ${score.toFixed(2)}`)),
+    element("div", { className: "answer", lang: state.lang }, shown(release.answer(row, side, state.lang))),
+    ...(units.length ? unitList(units) : [element("p", { className: "quiet small" },
+      "No units: the score was given with the answer.")]));
+}
+
+function unitList(units) {
+  const counts = Object.values(VERDICTS).map(({ name }) => [units.filter((unit) => unit.name === name).length, name]);
+  const told = counts.filter(([n]) => n).map(([n, name]) => `${n} ${name}`).join(", ");
+  return [
+    element("h4", {}, `${count(units.length, "unit")}: ${told}`),
+    element("ul", { className: "units", role: "list" }, units.map((unit) =>
+      element("li", { className: unit.name },
+        element("span", { className: "verdict" }, `${unit.sign} ${unit.name}`),
+        shown(unit.text, { lang: languageOf(unit.text) })))),
+  ];
+}
+
+function changeOf(release, row) {
+  const change = release.changes?.[row];
+  if (!change) return [];
+  const { before, after } = change;
+  const names = change.change === "changed" ? Object.keys({ ...before, ...after }) : [];
+  const told = (value) => shown(value === undefined ? "–" : String(value));
+  const values = names.map((name) =>
+    element("li", {}, `${name.replaceAll("_", " ")}: `, told(before[name]), " → ", told(after[name])));
+  const why = change.reasons.map((reason) => reason.replaceAll("_", " ")).join(", ");
+  return [element("div", { className: "notice" },
+    element("p", {}, element("span", { className: `badge ${change.change}` }, change.change),
+      ` ${why || "no reason found"}${change.columns.length ? `; differs in ${change.columns.join(", ")}` : ""}`),
+    ...(values.length ? [element("ul", { className: "small", role: "list" }, values)] : []))];
+}
