@@ -75,7 +75,9 @@ def recipe(model: Path, release: Path, folder: Path, steps: int, config: str, *m
 
 def main(
     model: Annotated[Path, typer.Option(help="Folder of a model.")],
-    steps: Annotated[int, typer.Option(help="Optimiser steps of each side; the first is slower on both.")] = 12,
+    steps: Annotated[
+        int, typer.Option(help="Optimiser steps of each side; the first is slower on both.")
+    ] = 12,
     config: Annotated[str, typer.Option(help="Config of the sample's release.")] = "en",
 ) -> None:
     """Build the sample, train on both sides, print the ratio of seconds a step."""
