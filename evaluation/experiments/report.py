@@ -1,0 +1,241 @@
+"""`report.md`, `report.html` and `report.csv` of an experiment: every number from the cells' own files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.compare import shown_p
+from evaluation.experiments.cells import Cell
+from evaluation.experiments.matrix import BASE, Matrix, Published
+from evaluation.experiments.plots import draw_plots
+from evaluation.experiments.results import READINGS, Arm, decide, link, read_arms
+from evaluation.experiments.state import CONFIG, DONE, STATE, read_json, status
+from evaluation.experiments.verdicts import GAIN
+from evaluation.output import PREDICTIONS, write_atomically
+
+TEMPLATES = Path(__file__).parent / "templates"
+MEANING = {"paper": "letters read as in the paper", "robust": "letters read by the robust rules"}
+TRANSFER = (("en", "ko", "English to Korean"), ("ko", "en", "Korean to English"))
+COLUMNS = (
+    "benchmark", "variant", "model", "method", "trained_on", "seeds", "n", "reading", "base", "tuned", "points",
+    "relative_percent", "low", "high", "p", "p_holm", "parsed_base", "parsed_tuned", "parsing", "knowledge", "problems",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table, ready to be shown; links are (text, address) pairs."""
+
+    name: str
+    seeds: str
+    n: str
+    base: str
+    tuned: str
+    points: str
+    relative: str
+    interval: str
+    p: str
+    parsed: str
+    parsing: str
+    knowledge: str
+    problems: str
+    links: tuple[tuple[str, str], ...]
+
+
+def relative(base: float, difference: float) -> str:
+    """A change as a share of the base, in percent; nothing where the base is 0."""
+    return f"{100 * difference / base:+.1f}%" if base else "–"
+
+
+def _links(arm: Arm, root: Path) -> tuple[tuple[str, str], ...]:
+    found = []
+    for cell in arm.cells:
+        seed = "" if cell.seed is None else f" {cell.seed}"
+        output = cell.outputs[arm.benchmark.title]
+        paths = ((f"predictions{seed}", output / PREDICTIONS), (f"config{seed}", cell.folder / CONFIG),
+                 (f"command{seed}", cell.folder / "commands.sh"))  # fmt: skip
+        found += [(text, link(path, root)) for text, path in paths if path.is_file()]
+    return tuple(found)
+
+
+def table_row(arm: Arm, reading: str, root: Path) -> Row:
+    """An arm under one reading; what is missing shows as a dash, and why stands beside it."""
+    suffix = "" if reading == "paper" else "_robust"
+    blank = dict.fromkeys(("tuned", "points", "relative", "interval", "p", "parsing", "knowledge"), "–")
+    base = arm.base.results if arm.base else None
+    shown = {
+        **blank,
+        "base": f"{100 * base[f'accuracy{suffix}']:.1f}" if base else "–",
+        "parsed": f"{100 * base[f'parse_rate{suffix}']:.0f}" if base else "–",
+    }
+    if arm.method == BASE and base and not suffix:
+        shown["interval"] = " to ".join(f"{100 * end:.1f}" for end in base["interval"])
+    if arm.changes:
+        c = arm.changes[reading]
+        low, high = c.interval
+        shown |= {
+            "base": f"{100 * c.base:.1f}",
+            "tuned": f"{100 * c.tuned:.1f}",
+            "points": f"{100 * c.difference:+.1f}",
+            "relative": relative(c.base, c.difference),
+            "interval": f"{100 * low:+.1f} to {100 * high:+.1f}",
+            "p": shown_p(c.p_holm),
+            "parsed": f"{100 * c.parse_rate_base:.0f} → {100 * c.parse_rate_tuned:.0f}",
+            "parsing": f"{100 * c.split.parsing / arm.n:+.1f}",
+            "knowledge": f"{100 * c.split.knowledge / arm.n:+.1f}",
+        }
+    seeds = "" if arm.method == BASE else f"{len(arm.measured)} of {len(arm.cells)}"
+    return Row(
+        name=arm.title, seeds=seeds, n=str(arm.n or "–"), problems="; ".join(arm.problems), links=_links(arm, root),
+        **shown,
+    )  # fmt: skip
+
+
+def ours(matrix: Matrix, arms: dict[str, list[Arm]], published: Published) -> str:
+    """What this experiment measured where a published figure stands: points and relative, under the paper's reading."""
+    if not published.model:
+        return "–"
+    measure = next((m for m in matrix.benchmarks if m.language == published.tested), None)
+    wanted = (matrix.variants[0].name, published.model, published.method, published.language)
+    for arm in arms.get(measure.title, ()) if measure else ():
+        if (arm.variant, arm.model, arm.method, arm.language) == wanted and arm.changes:
+            c = arm.changes["paper"]
+            low, high = (100 * end for end in c.interval)
+            change = f"{100 * c.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
+            return f"{change}, {relative(c.base, c.difference)} of {100 * c.base:.1f}%"
+    return "not measured"
+
+
+def csv_text(arms: dict[str, list[Arm]]) -> str:
+    """Every arm and reading, a line each; shares as fractions from 0 to 1, points as such."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for title, group in arms.items():
+        for arm in group:
+            for reading in READINGS:
+                head = [
+                    title,
+                    arm.variant,
+                    arm.model,
+                    arm.method,
+                    arm.language,
+                    len(arm.measured),
+                    arm.n,
+                    reading,
+                ]
+                writer.writerow([*head, *_numbers(arm, reading), "; ".join(arm.problems)])
+    return out.getvalue()
+
+
+def _numbers(arm: Arm, reading: str) -> list[Any]:
+    c = arm.changes[reading] if arm.changes else None
+    if c is None:
+        suffix = "" if reading == "paper" else "_robust"
+        names = (f"accuracy{suffix}", f"parse_rate{suffix}")
+        accuracy, parsed = (arm.base.results[name] if arm.base else "" for name in names)
+        return [accuracy, *[""] * 7, parsed, *[""] * 3]
+    split = (c.split.parsing / arm.n, c.split.knowledge / arm.n)
+    share = 100 * c.difference / c.base if c.base else ""
+    return [
+        c.base, c.tuned, 100 * c.difference, share, *(100 * end for end in c.interval), c.p_value, c.p_holm,
+        c.parse_rate_base, c.parse_rate_tuned, *(100 * part for part in split),
+    ]  # fmt: skip
+
+
+def _tables(arms: dict[str, list[Arm]], root: Path) -> list[dict[str, Any]]:
+    """One block a benchmark and reading, and one for each direction of transfer."""
+    found = []
+    for title, group in arms.items():
+        for reading, meaning in MEANING.items():
+            rows = [table_row(arm, reading, root) for arm in group]
+            found.append({"title": f"{title}: {meaning}", "rows": rows})
+    for trained, tested, name in TRANSFER:
+        rows = [
+            table_row(arm, "robust", root)
+            for group in arms.values()
+            for arm in group
+            if arm.language == trained and arm.benchmark.language == tested
+        ]
+        if rows:
+            found.append(
+                {
+                    "title": f"Transfer, {name}: trained on {trained}, asked in {tested}; robust rules",
+                    "rows": rows,
+                }
+            )
+    return found
+
+
+def _cell_lines(cells: Sequence[Cell], root: Path) -> list[dict[str, Any]]:
+    lines = []
+    for cell in cells:
+        state, error = status(cell)
+        found = read_json(cell.folder / STATE) or {}
+        paths = (
+            ("config", cell.folder / CONFIG),
+            ("command", cell.folder / "commands.sh"),
+            ("state", cell.folder / STATE),
+        )
+        lines.append(
+            {
+                "name": cell.name,
+                "state": state,
+                "seconds": ", ".join(f"{step} {s:.0f} s" for step, s in found.get("seconds", {}).items()),
+                "error": error,
+                "shared": "" if cell.owner == cell.name else f"training of {cell.owner}",
+                "links": [(text, link(path, root)) for text, path in paths if path.is_file()],
+            }
+        )
+    return lines
+
+
+def report_values(
+    matrix: Matrix, cells: Sequence[Cell], file: Path
+) -> tuple[dict[str, Any], dict[str, list[Arm]]]:
+    """All that the templates name, and the arms behind it."""
+    arms, root = read_arms(matrix, cells), matrix.results
+    lines = _cell_lines(cells, root)
+    values = {
+        "name": matrix.name,
+        "file": file.as_posix(),
+        "caution": matrix.caution,
+        "tables": _tables(arms, root),
+        "statements": decide(matrix, arms),
+        "meaning": MEANING,
+        "published": [(one, ours(matrix, arms, one)) for one in matrix.published],
+        "cells": lines,
+        "done": sum(line["state"] == DONE for line in lines),
+        "gain": f"{100 * GAIN:g}",
+        "seeds": len(matrix.seeds),
+    }
+    return values, arms
+
+
+def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
+    """Write the three files and the plots into the results folder, each replaced in one step.
+
+    Returns:
+        the path of the HTML page.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    values, arms = report_values(matrix, cells, file)
+    plots = draw_plots(arms, matrix.results)
+    for name, escaped in (("report.md", False), ("report.html", True)):
+        engine = Environment(
+            loader=FileSystemLoader(TEMPLATES), autoescape=escaped, undefined=StrictUndefined, trim_blocks=True,
+            lstrip_blocks=True,
+        )  # fmt: skip
+        engine.filters["cell"] = lambda text: (
+            str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+        )
+        text = engine.get_template(f"{name}.j2").render(**values, plots=plots)
+        write_atomically(matrix.results / name, text)
+    write_atomically(matrix.results / "report.csv", csv_text(arms))
+    return matrix.results / "report.html"

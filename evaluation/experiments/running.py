@@ -1,0 +1,217 @@
+"""Running cells: each step a process of its own, its output in a log, its state on disk before and after.
+
+A step runs in a process group of its own. Stopped (SIGTERM, Ctrl-C), we stop the group and wait: the recipe saves a
+checkpoint. Killed (SIGKILL), the group may live on: the next run finds it by a variable in its environment and stops
+it first, so that no two processes ever write into one folder. One step's files are locked while it runs, so that
+cells of several jobs may share a release or a training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evaluation.experiments.cells import Cell
+from evaluation.experiments.commands import Step, script, steps
+from evaluation.experiments.estimates import cell_cost, duration
+from evaluation.experiments.matrix import Matrix
+from evaluation.experiments.state import (
+    DONE,
+    FAILED,
+    RUNNING,
+    STATE,
+    STOPPED,
+    done,
+    read_json,
+    write_config,
+    write_state,
+)
+from evaluation.experiments.stopping import Stopped
+from evaluation.output import make_folder, write_atomically
+
+MARK = "KOMEP_EXPERIMENT_STEP"  # in the environment of every process of a step: the file that it makes
+ERROR_LINES = 12
+PATIENCE = 280.0  # seconds that a stopped step has to save a checkpoint, as in recipes/multi_node.slurm
+
+
+class StepFailed(Exception):
+    """A step ended without its result; the text is what its log ends with."""
+
+
+def log_tail(path: Path, lines: int = ERROR_LINES) -> str:
+    """The last lines of a log that say something."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 20_000))
+        text = file.read().decode("utf-8", errors="replace").replace("\r", "\n")
+        return "\n".join([line.rstrip() for line in text.split("\n") if line.strip()][-lines:])
+    return ""
+
+
+def left_over(mark: str) -> list[int]:
+    """Processes of a killed run that still work on a step (Linux; elsewhere none is found)."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(folder.name) != os.getpid() and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def end_left_over(mark: str, patience: float = PATIENCE) -> None:
+    """Stop what a killed run left working on a step: SIGTERM, and SIGKILL if that is not enough."""
+    deadline = time.monotonic() + patience
+    told: set[int] = set()
+    while pids := left_over(mark):
+        late = time.monotonic() > deadline
+        for pid in pids if late else set(pids) - told:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        told |= set(pids)
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn SIGTERM into `Stopped`, as Ctrl-C is an exception already."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise Stopped(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def locked(step: Step) -> Iterator[None]:
+    """Hold the lock of a step's result; another run that holds it is waited for."""
+    lock = step.result.parent.with_name(f".{step.result.parent.name}.lock")
+    make_folder(lock.parent)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # ends with this process, however it ends
+        yield
+
+
+def drop_half_checkpoints(step: Step) -> None:
+    """Remove the checkpoint that a kill cut off: `trainer_state.json`, the last file that is written, is not there."""
+    for folder in step.result.parent.glob("checkpoint-*"):
+        if not (folder / "trainer_state.json").is_file():
+            shutil.rmtree(folder)
+
+
+def run_step(step: Step, log: Path) -> None:
+    """Run a step to its end.
+
+    Raises:
+        StepFailed: it ended without its result.
+        Stopped, KeyboardInterrupt: we were stopped, and the step with us.
+    """
+    mark = str(step.result.resolve())
+    with locked(step):
+        end_left_over(mark)
+        if step.done:
+            return
+        drop_half_checkpoints(step)
+        with log.open("ab") as file:
+            file.write(f"$ {step.shown()}\n".encode())
+            file.flush()
+            process = subprocess.Popen(
+                step.command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {MARK: mark},
+                start_new_session=True,
+            )
+            try:
+                code = process.wait()
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                end_left_over(mark)
+                process.wait()
+                raise
+    if code != 0 or not step.done:
+        raise StepFailed(f"{step.name} ended with {code}:\n{log_tail(log)}")
+
+
+def run_cell(matrix: Matrix, cell: Cell) -> tuple[str, str]:
+    """Run what is missing of a cell.
+
+    Returns:
+        its state, `done` or `failed`, and the last error lines.
+    """
+    write_config(cell)
+    write_atomically(cell.folder / "commands.sh", script(matrix, cell))
+    started, seconds, failures = (
+        time.monotonic(),
+        dict((read_json(cell.folder / STATE) or {}).get("seconds", {})),
+        [],
+    )
+    try:
+        for step in steps(matrix, cell):
+            if step.done:
+                continue
+            write_state(cell, RUNNING, step=step.name, seconds=seconds)
+            begun = time.monotonic()
+            try:
+                run_step(step, cell.folder / f"{step.name}.log")
+            except StepFailed as failure:
+                failures.append(str(failure))
+                if step.name in ("build", "train"):  # nothing further can be done; another benchmark can
+                    break
+                continue
+            seconds[step.name] = round(time.monotonic() - begun, 1)
+    except (Stopped, KeyboardInterrupt):
+        write_state(cell, STOPPED, seconds=seconds)
+        raise
+    state, error = (FAILED, "\n".join(failures)) if failures else (DONE, "")
+    took = round(time.monotonic() - started, 1)
+    write_state(cell, state, seconds=seconds, took=took, **({"error": error} if failures else {}))
+    return state, error
+
+
+def run_cells(matrix: Matrix, cells: Sequence[Cell], retry_failed: bool = True) -> int:
+    """Run what is missing of the cells, in order; a cell that fails is marked and the rest goes on.
+
+    Prints a line a cell: done and left, what it took, and the time left by the estimates, corrected by what the cells
+    of this run took in fact.
+
+    Returns:
+        how many cells failed (now, or before if they are kept).
+    """
+    estimated = {cell.name: cell_cost(matrix, cell).seconds for cell in cells}
+    todo = [cell for cell in cells if not done(cell)]
+    spent = planned = 0.0
+    failed = 0
+    with stoppable():
+        for number, cell in enumerate(todo, 1):
+            before = read_json(cell.folder / STATE) or {}
+            if before.get("state") == FAILED and not retry_failed:
+                failed += 1
+                continue
+            print(f"[{number}/{len(todo)}] {cell.name}: about {duration(estimated[cell.name])}", flush=True)
+            begun = time.monotonic()
+            state, error = run_cell(matrix, cell)
+            took = time.monotonic() - begun
+            failed += state == FAILED
+            if state == DONE:
+                spent, planned = spent + took, planned + estimated[cell.name]
+            ratio = spent / planned if planned else 1.0
+            left = ratio * sum(estimated[one.name] for one in todo[number:])
+            line = f"[{number}/{len(todo)}] {cell.name}: {state} in {duration(took)}"
+            print(f"{line}; {len(todo) - number} left, about {duration(left)}", flush=True)
+            if error:
+                print("  " + error.replace("\n", "\n  "), file=sys.stderr, flush=True)
+    return failed

@@ -1,0 +1,127 @@
+"""What lies on disk of a plan and of its cells: definitions, states, and whether a folder belongs to another plan."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation.experiments.cells import Cell
+from evaluation.experiments.matrix import Matrix
+from evaluation.output import PREDICTIONS, RESULTS, make_folder, write_atomically
+from komep_dataset.errors import KomepError
+
+PLAN, CONFIG, STATE = "plan.json", "config.json", "state.json"
+SUMMARY = "training_summary.json"
+RUNNING, DONE, FAILED, STOPPED, MISSING = "running", "done", "failed", "stopped", "missing"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write beside, then rename."""
+    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The content, or None where there is no file.
+
+    Raises `KomepError` where it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{path}: cannot be read ({error}); remove it, its cell is then run again") from None
+
+
+def flat(value: Any, where: str = "") -> dict[str, Any]:
+    """Nested keys joined by dots, down to plain values."""
+    if isinstance(value, dict) and value:
+        return {
+            k: v for name, one in value.items() for k, v in flat(one, f"{where}.{name}".lstrip(".")).items()
+        }
+    return {where: value}
+
+
+def first_difference(before: Any, after: Any) -> str | None:
+    """`KEY: A there, B here` for the first key in which two configs differ; None where they are equal."""
+    one, other = (flat(json.loads(json.dumps(v, default=str))) for v in (before, after))
+    for key in {**one, **other}:
+        there, here = one.get(key, "nothing"), other.get(key, "nothing")
+        if there != here:
+            return f"{key}: {there!r} there, {here!r} here"
+    return None
+
+
+def check_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
+    """Raise `KomepError` where the results folder holds another plan: another name, or a cell defined otherwise.
+
+    Cells may be added (a seed, a model); those that are there stay what they are.
+    """
+    plan = read_json(matrix.results / PLAN)
+    if plan is None:
+        return
+    advice = "take another folder (`results`), or remove this one"
+    if plan.get("name") != matrix.name:
+        raise KomepError(
+            f"{matrix.results} holds another plan: name: {plan.get('name')!r} there, {matrix.name!r} here; {advice}"
+        )
+    for cell in cells:
+        config = read_json(cell.folder / CONFIG)
+        difference = None if config is None else first_difference(config.get("defines", {}), cell.config)
+        if difference:
+            raise KomepError(f"{matrix.results} holds another plan: cell {cell.name}: {difference}; {advice}")
+
+
+def write_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
+    """Write what the plan is: its name and the digest of each cell."""
+    make_folder(matrix.results)
+    write_json(
+        matrix.results / PLAN, {"name": matrix.name, "cells": {cell.name: cell.digest for cell in cells}}
+    )
+
+
+def write_config(cell: Cell) -> None:
+    """Write what defines a cell, with its digest, and where what it shares lies."""
+    make_folder(cell.folder)
+    shared = {title: str(path) for title, path in cell.outputs.items() if path.parent != cell.folder}
+    content = {"cell": cell.name, "sha256": cell.digest, "defines": cell.config, "model": cell.model_path}
+    write_json(cell.folder / CONFIG, content | ({"shared": shared} if shared else {}))
+
+
+def write_state(cell: Cell, state: str, **more: Any) -> None:
+    """Write what a cell is doing, or how it ended."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    write_json(cell.folder / STATE, {"state": state, "sha256": cell.digest, "at": at, **more})
+
+
+def trained(cell: Cell) -> bool:
+    """Whether the training of a cell is there, complete; a base has none to do."""
+    return not cell.language or (Path(cell.model_path) / SUMMARY).is_file()
+
+
+def evaluated(folder: Path) -> bool:
+    """Whether an evaluation is there, complete."""
+    return (folder / RESULTS).is_file() and (folder / PREDICTIONS).is_file()
+
+
+def done(cell: Cell) -> bool:
+    """Whether all of a cell is there: its files say so, whatever its state says."""
+    return (cell.folder / CONFIG).is_file() and trained(cell) and all(map(evaluated, cell.outputs.values()))
+
+
+def done_cells(cells: Sequence[Cell]) -> list[str]:
+    """Names of the cells that are done."""
+    return [cell.name for cell in cells if done(cell)]
+
+
+def status(cell: Cell) -> tuple[str, str]:
+    """(state, last error lines) of a cell for the report; `running` of a killed run shows as stopped."""
+    if done(cell):
+        return DONE, ""
+    state = read_json(cell.folder / STATE) or {"state": MISSING}
+    if state["state"] == FAILED:
+        return FAILED, str(state.get("error", ""))
+    return (MISSING, "") if state["state"] == MISSING else (STOPPED, "")
