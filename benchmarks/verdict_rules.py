@@ -54,6 +54,9 @@ def worlds(models: int, size: float) -> dict[str, np.ndarray]:
         "mixed": mixed,
         "harm": np.full(models, -size),
         "one harmed": np.array([size] * (models - 1) + [-size]),
+        # Where the rules are most easily wrong: a change just at the edge of what a word means.
+        "one without": np.array([size] * (models - 1) + [0.0]),
+        "at the line": np.full(models, GAIN),
     }
 
 
@@ -135,7 +138,7 @@ def main() -> None:
             study = Study(questions, seeds, asked.spread)
             for size in asked.sizes:
                 for world, changes in worlds(asked.models, size).items():
-                    if world == "none" and size != asked.sizes[0]:
+                    if world in ("none", "at the line") and size != asked.sizes[0]:
                         continue
                     said = judge(changes, study, asked.studies, asked.seed)
                     for rule, counts in said.items():

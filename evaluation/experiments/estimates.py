@@ -2,15 +2,18 @@
 
 Two kinds of rates. Measured ones: tokens a second of each method on this machine (`training`), which is what a CPU run
 states. Derived ones: parameters x operations a token / (devices x `flops` x `utilisation`), which is what is stated
-where nothing was measured. A training of n pairs sees n x `pair_tokens[language]` tokens (both answers, each with its
-prompt; SFT sees half of them), an evaluation reads `question_tokens` and writes `reply_tokens` a question.
+where nothing was measured. A training of n pairs sees n x `pair_tokens[language]` tokens an epoch (both answers, each
+with its prompt; SFT sees half of them), an evaluation reads `question_tokens` and writes `reply_tokens` a question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from komep_dataset.yaml_records import read_yaml
 
 if TYPE_CHECKING:
     from evaluation.experiments.cells import Cell
@@ -33,7 +36,8 @@ class Rates:
     utilisation: float = 0.35  # share of it that training reaches
     startup: float = 30.0  # seconds that a training spends besides its steps: imports, loading, saving
     evaluation_startup: float = 15.0
-    training: Mapping[str, float] = field(default_factory=dict)  # method -> tokens a second, measured
+    # `dpo.ko` or `dpo` -> tokens a second, measured
+    training: Mapping[str, float] = field(default_factory=dict)
     pairs: int = 0  # of the train split, unless max_train_pairs limits them
     test_pairs: int = 0
     pair_tokens: Mapping[str, float] = field(default_factory=lambda: {"en": 400.0, "ko": 800.0})
@@ -76,22 +80,31 @@ def training_cost(matrix: Matrix, cell: Cell) -> tuple[float, str]:
     pairs = rates.pairs if limit is None else min(int(limit), rates.pairs or int(limit))
     held = cell.config["training"]["flags"].get("max_test_pairs")
     test = rates.test_pairs if held is None else min(int(held), rates.test_pairs or int(held))
-    tokens = rates.pair_tokens.get(cell.language, 0.0)
+    tokens, times = rates.pair_tokens.get(cell.language, 0.0), epochs(cell)
     per_second, shown = training_speed(matrix, cell)
     # The held-out pairs are read twice, forward alone: a third of what training on them takes.
-    seconds = rates.startup + pairs * tokens * SIDES[method] / per_second + 2 * test * tokens / 3 / per_second
+    seconds = rates.startup + (times * pairs * SIDES[method] + 2 * test / 3) * tokens / per_second
     side = "" if SIDES[method] == 1 else f" x {SIDES[method]:g} (one answer)"
     return seconds, (
-        f"{method} {cell.language}: {rates.startup:.0f} s start + ({pairs:,} pairs x {tokens:,.0f} tokens{side} + "
+        f"{method} {cell.language}: {rates.startup:.0f} s start + ({times:g} epoch(s) x {pairs:,} pairs x "
+        f"{tokens:,.0f} tokens{side} + "
         f"2 x {test:,} held-out pairs x {tokens:,.0f} / 3) / {per_second:,.0f} tokens/s{shown} = {seconds:,.0f} s"
     )
+
+
+def epochs(cell: Cell) -> float:
+    """`num_train_epochs` of a training: the experiment's flag, else the recipe's, else the trainers' default of 3."""
+    training = cell.config["training"]
+    recipe = read_yaml(Path(training["recipe"])) or {}
+    return float(training["flags"].get("num_train_epochs", recipe.get("num_train_epochs", 3)))
 
 
 def training_speed(matrix: Matrix, cell: Cell) -> tuple[float, str]:
     """Tokens a second of all devices together, and how that follows from the rates."""
     rates, method = matrix.estimate, cell.method
-    if method in rates.training:
-        return rates.training[method], ""
+    for name in (f"{method}.{cell.language}", method):
+        if name in rates.training:
+            return rates.training[name], ""
     parameters = matrix.model(cell.model).parameters
     if not (rates.flops and parameters):
         return 1000.0, " (no rate stated: a guess)"
@@ -170,15 +183,10 @@ def plan_lines(matrix: Matrix, cells: Sequence[Cell], done: Sequence[str] = ()) 
         f"rates: {rates.source}",
         "arithmetic:",
     ]
-    seen = set()
-    for cell in cells:
-        kind = (matrix.model(cell.model).parameters, cell.method, cell.language, costs[cell.name].arithmetic)
-        if kind not in seen:
-            seen.add(kind)
-            lines += [
-                f"  {cell.name}:",
-                *(f"    {line}" for line in costs[cell.name].arithmetic or ("shared: nothing",)),
-            ]
+    for model in matrix.models:
+        lines.append(f"  {model.name}:")
+        sums = (line for cell in cells if cell.model == model.name for line in costs[cell.name].arithmetic)
+        lines += [f"    {line}" for line in dict.fromkeys(sums)]  # alike for all seeds: each once
     lines += ["cells, in order:"]
     lines += [
         f"  {'done' if cell.name in done else duration(costs[cell.name].seconds):>8}  {cell.name}"

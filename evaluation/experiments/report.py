@@ -73,8 +73,8 @@ def table_row(arm: Arm, reading: str, root: Path) -> Row:
         "base": f"{100 * base[f'accuracy{suffix}']:.1f}" if base else "–",
         "parsed": f"{100 * base[f'parse_rate{suffix}']:.0f}" if base else "–",
     }
-    if arm.method == BASE and base and not suffix:
-        shown["interval"] = " to ".join(f"{100 * end:.1f}" for end in base["interval"])
+    if arm.method == BASE and base:
+        shown["interval"] = " to ".join(f"{100 * end:.1f}" for end in base[f"interval{suffix}"])
     if arm.changes:
         c = arm.changes[reading]
         low, high = c.interval

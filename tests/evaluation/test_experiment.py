@@ -67,9 +67,9 @@ def test_estimates_are_the_shown_arithmetic():
     matrix, cells = cells_of(SMOKE)
     cell = choose(cells, ["smollm2-135m.dpo.en.seed-0"])[0]
     rates = matrix.estimate
-    by_hand = 35 + (12 * 400 + 2 * 8 * 400 / 3) / rates.training["dpo"]
+    by_hand = 35 + (8 * 400 + 2 * 4 * 400 / 3) / rates.training["dpo.en"]
     assert cell_cost(matrix, cell).training == pytest.approx(by_hand)
-    assert cell_cost(matrix, cell).evaluation == pytest.approx(12 + 24 * 1.15 + 12 + 12 * 0.6)
+    assert cell_cost(matrix, cell).evaluation == pytest.approx(8 + 24 * 2.2 + 8 + 12 * 0.4)
     assert cell_cost(matrix, cell).disk == pytest.approx(0.135e9 * 4)
 
 
@@ -136,8 +136,8 @@ def test_results_of_another_plan_are_refused_and_a_larger_one_is_not(tmp_path):
         write_config(cell)
     check_plan(*cells_of(experiment(tmp_path)))
     check_plan(*cells_of(experiment(tmp_path, seeds=[0, 1, 2])))
-    with pytest.raises(KomepError, match=r"training.flags.max_train_pairs: 12 there, 8 here"):
-        changed = yaml.safe_load(SMOKE.read_text("utf-8"))["recipe"] | {"max_train_pairs": 8}
+    with pytest.raises(KomepError, match=r"training.flags.max_train_pairs: 8 there, 6 here"):
+        changed = yaml.safe_load(SMOKE.read_text("utf-8"))["recipe"] | {"max_train_pairs": 6}
         check_plan(*cells_of(experiment(tmp_path, recipe=changed)))
     with pytest.raises(KomepError, match="name: 'smoke' there, 'other' here"):
         check_plan(*cells_of(experiment(tmp_path, name="other")))

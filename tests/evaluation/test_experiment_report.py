@@ -48,6 +48,7 @@ def fill(cell, title: str, right: float, readable: float = 1.0) -> None:
     scores |= dict.fromkeys(("parse_rate", "parse_rate_robust"), readable)
     cell.outputs[title].mkdir(parents=True, exist_ok=True)
     results = {"benchmark": title, "model": cell.model_path, "shots": 5, "n": QUESTIONS, "interval": [0.1, 0.2],
+               "interval_robust": [0.1, 0.3],
                **scores, "config": {}}  # fmt: skip
     write_evaluation(cell.outputs[title], rows, results)
     write_config(cell)
