@@ -1,4 +1,4 @@
-# make quickstart | test | quality | style.  Everything is made in .venv; nothing else on the machine changes.
+# make quickstart | smoke | test | quality | style.  Everything is made in .venv; nothing else on the machine changes.
 #
 # TORCH is what pip is asked for before the rest, so that no other torch is pulled in later. Change it to the build that
 # fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: quickstart install test quality style clean
+.PHONY: quickstart install smoke test quality style clean
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -67,6 +67,10 @@ $(RESULTS)/dpo/results.json: $(RESULTS)/model/training_summary.json
 
 report.html: $(DATASET)/build.json
 	$(BIN)/komep report $(DATASET) --output $@
+
+# The smallest experiment, whole: 13 cells, under an hour on two cores, then results/smoke/report.html.
+smoke: $(MODEL)/model.safetensors
+	$(BIN)/python -m evaluation.experiment evaluation/experiments/smoke.yaml
 
 test: .venv/installed .venv-datasets3/installed
 	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_JOBS) --dist loadfile
