@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -22,8 +21,8 @@ from komep_dataset.derivation import STAGE, Options, Tally, derive
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.benchmark_files import Benchmark, read_benchmark
 from komep_dataset.generations import OPTIONAL, complete
-from komep_dataset.growth import LAYER, Base, grown_options, joined, open_base
-from komep_dataset.pairs import SELECTIONS, resolve_duplicates, split_column
+from komep_dataset.growth import Base, grown_options, joined, open_base
+from komep_dataset.pairs import SELECTIONS, resolve_duplicates
 from komep_dataset.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.progress import progress_bar
 from komep_dataset.provenance import provenance
@@ -41,12 +40,12 @@ from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneratio
 from komep_dataset.shards import SplitWriter, close_writers, open_writers
 from komep_dataset.spill import Spill, bucket_width
 from komep_dataset.tables import read_batches, table_files, write_rejects
+from komep_dataset.writing import Writing
 
 if TYPE_CHECKING:
     import polars as pl
 
 ON_ERROR = ("stop", "reject")
-WRITING_THREADS = 2  # compressing one bucket while the next is worked on
 
 
 @dataclass
@@ -172,27 +171,21 @@ def _build_buckets(
     if needs_all(options):
         _look_at_all(buckets, names, options, gates)
     tally, rejects = Tally(), []
-    writers, writing = open_writers(folder, grown.cuts if grown else None), []
-    with (
-        progress_bar("building", len(buckets.names()), "buckets") as advance,
-        ThreadPoolExecutor(WRITING_THREADS) as pool,
-    ):
+    writers = open_writers(folder, grown.cuts if grown else None)
+    with progress_bar("building", len(buckets.names()), "buckets") as advance, Writing(writers) as writing:
         for bucket in buckets.names():
             spilled = buckets.read(bucket)
             frame, conflicts, replaced = _one_row_a_key(spilled, names, grown)
             layers = grown.layers_by_question(spilled) if grown else None
             problems += conflicts
             rejects += replaced
+            writing.put("scored", frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
             derived = derive(frame, options, gates)
             tally.add(frame, derived.pairs)
             rejects += derived.rejects
-            parts = {"scored": frame.drop(FILE, LINE), "en": derived.en, "ko": derived.ko}
-            _wait(writing)  # no more than two buckets are in memory
-            writing = [
-                pool.submit(_write_splits, rows, name, writers, layers) for name, rows in parts.items()
-            ]
+            writing.put("en", derived.en, layers)
+            writing.put("ko", derived.ko, layers)
             advance(1)
-        _wait(writing)
     if not gates.settled:
         gates.settle()
     _remove(spill)
@@ -221,11 +214,6 @@ def _one_row_a_key(
     if grown:
         return joined(frame, names, len(grown.files))
     return *resolve_duplicates(frame, names), []
-
-
-def _wait(writing: list[Future]) -> None:
-    for one in writing:
-        one.result()
 
 
 def _judge_record(judge: Path | None) -> dict[str, Any] | None:
@@ -277,29 +265,6 @@ def _remove(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-
-
-def _write_splits(
-    rows: pl.DataFrame,
-    config: str,
-    writers: dict[tuple[str, str], SplitWriter],
-    layers: pl.DataFrame | None,
-) -> None:
-    """Hand rows to the writers of their splits; those of questions that `layers` does not have to the last layer."""
-    splits = split_column(rows)
-    for split in SPLITS:
-        writer, part = writers[config, split], rows.filter(splits == split)
-        if layers is None:
-            writer.append(part)
-            continue
-        new = len(writer.layers) - 1
-        layer = (
-            part.select("question_id")
-            .join(layers, on="question_id", how="left", maintain_order="left")[LAYER]
-            .fill_null(new)
-        )
-        for number in layer.unique().sort():
-            writer.append(part.filter(layer == number), number)
 
 
 def _facts(
