@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ from komep_dataset.quality import Gates, check_switches, needs_all
 from komep_dataset.release import (
     SCHEMA_VERSION,
     content_hash,
+    data_sums,
     write_card,
     write_facts,
     write_quality,
@@ -128,20 +131,22 @@ def build(
     grown = None if base is None else open_base(base)
     options = _options(given, grown, inputs)
     new = table_files(inputs or [sample_input()])
-    with replacing_folder(Path(output)) as folder:
-        tally, rejects, writers, quality = _build_buckets(folder, new, grown, options, benchmarks, on_error)
-        rows = close_writers(writers)
-        facts = _facts(folder, rows, writers, tally, rejects) | {
+    with replacing_folder(Path(output)) as folder, ThreadPoolExecutor(1) as beside:
+        base_record = grown.record() if grown else None
+        early = beside.submit(provenance, new, asdict(options), base=base_record, judge=record, seeds=seeds)
+        tally, rejects, writers, quality = _build_buckets(
+            folder, new, grown, options, benchmarks, on_error, beside
+        )
+        rows, sums = close_writers(writers), data_sums(folder)
+        facts = _facts(content_hash(folder, sums), rows, writers, tally, rejects) | {
             "is_sample": new == [sample_input()] and not grown
         }
-        source = provenance(
-            new, asdict(options), base=grown.record() if grown else None, judge=record, seeds=seeds
-        )
+        source = early.result()
         write_facts(folder, facts, source)
         write_rejects(folder, STAGE, rejects)
         write_quality(folder, quality)
         write_card(folder, facts | source | {"quality": quality})
-        write_sums(folder)
+        write_sums(folder, sums)
     return BuildResult(Path(output), facts | source, Counter(r.reason for r in rejects), quality)
 
 
@@ -160,6 +165,7 @@ def _build_buckets(
     options: Options,
     benchmarks: Sequence[Benchmark],
     on_error: str,
+    beside: ThreadPoolExecutor,
 ) -> tuple[Tally, list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release."""
     paths = [*(grown.files if grown else ()), *new]
@@ -167,6 +173,7 @@ def _build_buckets(
     spill = folder / ".spill"
     spill.mkdir()
     buckets, problems = _ingest(paths, names, spill)
+    beside.submit(import_module, "datasets")  # for the card; takes a second
     gates = Gates(options, benchmarks, spill)
     if needs_all(options):
         _look_at_all(buckets, names, options, gates)
@@ -268,7 +275,7 @@ def _remove(folder: Path) -> None:
 
 
 def _facts(
-    folder: Path,
+    content: str,
     rows: dict[str, dict[str, int]],
     writers: dict[tuple[str, str], SplitWriter],
     tally: Tally,
@@ -277,7 +284,7 @@ def _facts(
     """Everything that `build.json` says of what is in a release."""
     return {
         "schema": SCHEMA_VERSION,
-        "content_hash": content_hash(folder),
+        "content_hash": content,
         "rows": rows,
         "arrow_bytes": {c: {s: writers[c, s].arrow_bytes for s in SPLITS} for c in rows},
         **tally.facts(),
