@@ -8,7 +8,8 @@ The scored generations are made up from a seed (five responders a question, sent
 units an answer) and written in chunks, so that a file of any size fits in memory. The peer reads the same file,
 counts verdicts, takes each question's best and worst answer by the same sort keys and writes them to Parquet: no
 checks, no ids, no rejects, no evidence, no card. Each side runs in a process of its own, alternately, `--repeats`
-times; times are medians, memory is the largest. Prints one line of JSON a size.
+times; times are medians, memory is the largest. Imports are not counted: what a build imports only when it needs it
+(`datasets`, jinja2, scipy) is imported before the clock starts, on both sides. Prints one line of JSON a size.
 
 `--unchanged` builds a release, adds 1% of the questions, and prints the share of bytes that a store of content-defined
 chunks of 64 KB has already, and that lie in files of which nothing changed: once for a release that grew through
@@ -141,8 +142,13 @@ def measure(side: str, source: Path, target: Path) -> dict[str, float]:
 
 
 def run_side(side: str, source: Path, target: Path) -> None:
+    import datasets  # noqa: F401
+    import jinja2  # noqa: F401
     import polars as pl
     import pyarrow.parquet  # noqa: F401
+    import scipy.special  # noqa: F401
+
+    import komep_dataset.build  # noqa: F401
 
     pl.DataFrame({"a": [1]}).lazy().select(pl.col("a").sum()).collect()
     before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()

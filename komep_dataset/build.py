@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,8 @@ from komep_dataset.derivation import STAGE, Options, Tally, derive
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.benchmark_files import Benchmark, read_benchmark
 from komep_dataset.generations import OPTIONAL, complete
-from komep_dataset.growth import LAYER, Base, grown_options, joined, open_base
-from komep_dataset.pairs import SELECTIONS, resolve_duplicates, split_column
+from komep_dataset.growth import Base, grown_options, joined, open_base
+from komep_dataset.pairs import SELECTIONS, resolve_duplicates
 from komep_dataset.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.progress import progress_bar
 from komep_dataset.provenance import provenance
@@ -31,6 +32,7 @@ from komep_dataset.quality import Gates, check_switches, needs_all
 from komep_dataset.release import (
     SCHEMA_VERSION,
     content_hash,
+    data_sums,
     write_card,
     write_facts,
     write_quality,
@@ -41,12 +43,12 @@ from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneratio
 from komep_dataset.shards import SplitWriter, close_writers, open_writers
 from komep_dataset.spill import Spill, bucket_width
 from komep_dataset.tables import read_batches, table_files, write_rejects
+from komep_dataset.writing import Writing
 
 if TYPE_CHECKING:
     import polars as pl
 
 ON_ERROR = ("stop", "reject")
-WRITING_THREADS = 2  # compressing one bucket while the next is worked on
 
 
 @dataclass
@@ -129,20 +131,22 @@ def build(
     grown = None if base is None else open_base(base)
     options = _options(given, grown, inputs)
     new = table_files(inputs or [sample_input()])
-    with replacing_folder(Path(output)) as folder:
-        tally, rejects, writers, quality = _build_buckets(folder, new, grown, options, benchmarks, on_error)
-        rows = close_writers(writers)
-        facts = _facts(folder, rows, writers, tally, rejects) | {
+    with replacing_folder(Path(output)) as folder, ThreadPoolExecutor(1) as beside:
+        base_record = grown.record() if grown else None
+        early = beside.submit(provenance, new, asdict(options), base=base_record, judge=record, seeds=seeds)
+        tally, rejects, writers, quality = _build_buckets(
+            folder, new, grown, options, benchmarks, on_error, beside
+        )
+        rows, sums = close_writers(writers), data_sums(folder)
+        facts = _facts(content_hash(folder, sums), rows, writers, tally, rejects) | {
             "is_sample": new == [sample_input()] and not grown
         }
-        source = provenance(
-            new, asdict(options), base=grown.record() if grown else None, judge=record, seeds=seeds
-        )
+        source = early.result()
         write_facts(folder, facts, source)
         write_rejects(folder, STAGE, rejects)
         write_quality(folder, quality)
         write_card(folder, facts | source | {"quality": quality})
-        write_sums(folder)
+        write_sums(folder, sums)
     return BuildResult(Path(output), facts | source, Counter(r.reason for r in rejects), quality)
 
 
@@ -161,6 +165,7 @@ def _build_buckets(
     options: Options,
     benchmarks: Sequence[Benchmark],
     on_error: str,
+    beside: ThreadPoolExecutor,
 ) -> tuple[Tally, list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release."""
     paths = [*(grown.files if grown else ()), *new]
@@ -168,31 +173,26 @@ def _build_buckets(
     spill = folder / ".spill"
     spill.mkdir()
     buckets, problems = _ingest(paths, names, spill)
+    beside.submit(import_module, "datasets")  # for the card; takes a second
     gates = Gates(options, benchmarks, spill)
     if needs_all(options):
         _look_at_all(buckets, names, options, gates)
     tally, rejects = Tally(), []
-    writers, writing = open_writers(folder, grown.cuts if grown else None), []
-    with (
-        progress_bar("building", len(buckets.names()), "buckets") as advance,
-        ThreadPoolExecutor(WRITING_THREADS) as pool,
-    ):
+    writers = open_writers(folder, grown.cuts if grown else None)
+    with progress_bar("building", len(buckets.names()), "buckets") as advance, Writing(writers) as writing:
         for bucket in buckets.names():
             spilled = buckets.read(bucket)
             frame, conflicts, replaced = _one_row_a_key(spilled, names, grown)
             layers = grown.layers_by_question(spilled) if grown else None
             problems += conflicts
             rejects += replaced
+            writing.put("scored", frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
             derived = derive(frame, options, gates)
             tally.add(frame, derived.pairs)
             rejects += derived.rejects
-            parts = {"scored": frame.drop(FILE, LINE), "en": derived.en, "ko": derived.ko}
-            _wait(writing)  # no more than two buckets are in memory
-            writing = [
-                pool.submit(_write_splits, rows, name, writers, layers) for name, rows in parts.items()
-            ]
+            writing.put("en", derived.en, layers)
+            writing.put("ko", derived.ko, layers)
             advance(1)
-        _wait(writing)
     if not gates.settled:
         gates.settle()
     _remove(spill)
@@ -221,11 +221,6 @@ def _one_row_a_key(
     if grown:
         return joined(frame, names, len(grown.files))
     return *resolve_duplicates(frame, names), []
-
-
-def _wait(writing: list[Future]) -> None:
-    for one in writing:
-        one.result()
 
 
 def _judge_record(judge: Path | None) -> dict[str, Any] | None:
@@ -279,31 +274,8 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def _write_splits(
-    rows: pl.DataFrame,
-    config: str,
-    writers: dict[tuple[str, str], SplitWriter],
-    layers: pl.DataFrame | None,
-) -> None:
-    """Hand rows to the writers of their splits; those of questions that `layers` does not have to the last layer."""
-    splits = split_column(rows)
-    for split in SPLITS:
-        writer, part = writers[config, split], rows.filter(splits == split)
-        if layers is None:
-            writer.append(part)
-            continue
-        new = len(writer.layers) - 1
-        layer = (
-            part.select("question_id")
-            .join(layers, on="question_id", how="left", maintain_order="left")[LAYER]
-            .fill_null(new)
-        )
-        for number in layer.unique().sort():
-            writer.append(part.filter(layer == number), number)
-
-
 def _facts(
-    folder: Path,
+    content: str,
     rows: dict[str, dict[str, int]],
     writers: dict[tuple[str, str], SplitWriter],
     tally: Tally,
@@ -312,7 +284,7 @@ def _facts(
     """Everything that `build.json` says of what is in a release."""
     return {
         "schema": SCHEMA_VERSION,
-        "content_hash": content_hash(folder),
+        "content_hash": content,
         "rows": rows,
         "arrow_bytes": {c: {s: writers[c, s].arrow_bytes for s in SPLITS} for c in rows},
         **tally.facts(),

@@ -14,8 +14,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from komep_dataset.schema import Status, Unit, Verdict
 
@@ -235,6 +237,8 @@ def model_score(scores: Sequence[float]) -> ModelScore | None:
         return ModelScore(centre, None, None, 1)
     from scipy.special import stdtrit  # the t quantile; `scipy.stats` takes seconds to import
 
-    deviation = math.sqrt(math.fsum((score - centre) ** 2 for score in scores) / (n - 1))
+    # Few scores differ, and an exact sum does not depend on the order.
+    squares = (repeat((score - centre) ** 2, times) for score, times in Counter(scores).items())
+    deviation = math.sqrt(math.fsum(chain.from_iterable(squares)) / (n - 1))
     half = float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n)
     return ModelScore(centre, max(0.0, centre - half), min(1.0, centre + half), n)

@@ -56,26 +56,38 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
     import polars as pl
 
     frame = _with_derived(frame)
-    bad = pl.coalesce(
-        *(
-            pl.when(condition).then(
-                pl.struct(pl.lit(column).alias("column"), pl.lit(reason.value).alias("reason"), detail)
-            )
-            for column, reason, condition, detail in _checks()
-        )
-    )
-    frame = frame.with_columns(bad.alias("_bad"))
-    failed = frame.filter(pl.col("_bad").is_not_null()).select(FILE, LINE, pl.col("_bad").struct.unnest())
-    problems = [
-        Problem(files[file], line, column, Reason(reason), detail)
-        for file, line, column, reason, detail in failed.iter_rows()
-    ]
-    good = frame.filter(pl.col("_bad").is_null()).with_columns(
+    checks = list(_checks())
+    fails = frame.select(pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in checks))
+    fails = fails.to_series()
+    problems = []
+    if fails.any():
+        problems = _problems(frame.filter(fails), checks, files)
+        frame = frame.filter(~fails)
+    good = frame.with_columns(
         dahl_score=pl.when(pl.col("status") == Status.SCORED.value).then(
             pl.coalesce("_share_true", "dahl_score")
         ),
     )
     return good.select(*_record_columns(), FILE, LINE), problems
+
+
+def _problems(failed: pl.DataFrame, checks: Sequence[tuple], files: Sequence[str]) -> list[Problem]:
+    """What is wrong with each row: the first check that it fails."""
+    import polars as pl
+
+    bad = pl.coalesce(
+        *(
+            pl.when(condition).then(
+                pl.struct(pl.lit(column).alias("column"), pl.lit(reason.value).alias("reason"), detail)
+            )
+            for column, reason, condition, detail in checks
+        )
+    )
+    rows = failed.select(FILE, LINE, bad.alias("_bad")).unnest("_bad").iter_rows()
+    return [
+        Problem(files[file], line, column, Reason(reason), detail)
+        for file, line, column, reason, detail in rows
+    ]
 
 
 def _record_columns() -> list[str]:
@@ -116,9 +128,11 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
 
     response = pl.col("response")
     short = response.str.len_chars() <= dahl.ABSTENTION_CHARACTERS
+    asked = frame.select(pl.when(short & pl.col("status").is_null()).then(response)).to_series()
+    other = pl.when(response.str.len_bytes() > response.str.len_chars()).then(response)  # not ASCII: few
     hint = response.str.replace_all(dahl.APOSTROPHES, "").str.contains(dahl.ABSTENTION_HINT)
-    looked_at = short & (hint | ~response.str.contains(dahl.PLAIN_CHARACTERS)) & pl.col("status").is_null()
-    texts = frame.select(pl.when(looked_at).then(response)).to_series()
+    looked_at = hint | ~other.str.contains(dahl.PLAIN_CHARACTERS).fill_null(True)
+    texts = asked.to_frame().select(pl.when(looked_at).then(response)).to_series()
     abstains = map_unique(texts, dahl.is_abstention, pl.Boolean).fill_null(False)
     no_units = pl.col("_n_units") == 0
     # A score that comes without units (the authors' own) is taken as it is.
@@ -141,16 +155,9 @@ def _checks():
 
     score, share, status = pl.col("dahl_score"), pl.col("_share_true"), pl.col("status")
     scored = status == Status.SCORED.value
-    known_verdicts = [v.value for v in Verdict]
-    strange = (
-        pl.col("units")
-        .list.eval(
-            pl.element()
-            .struct.field("verdict")
-            .filter(~pl.element().struct.field("verdict").is_in(known_verdicts))
-        )
-        .list.first()
-    )
+    verdict = pl.element().struct.field("verdict")
+    known = pl.any_horizontal(verdict == v.value for v in Verdict)
+    strange = pl.col("units").list.eval(verdict.filter(~known)).list.first()
 
     def detail(*parts):
         return (pl.format(*parts) if len(parts) > 1 else pl.lit(parts[0])).alias("detail")
@@ -163,7 +170,8 @@ def _checks():
         ~pl.col("_splittable"),
         detail("{} does not begin with 8 hex digits", "question_id"),
     )
-    yield "units", Reason.BAD_VALUE, strange.is_not_null(), detail("unknown verdict {}", strange)
+    some_strange = pl.col("units").list.eval(~known).list.any()
+    yield "units", Reason.BAD_VALUE, some_strange, detail("unknown verdict {}", strange)
     yield (
         "status",
         Reason.BAD_VALUE,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,16 +52,23 @@ def _digest(file) -> str:
     return digest.hexdigest()
 
 
-def content_hash(folder: Path) -> str:
-    """SHA-256 over names and sums of the data files.
+def data_sums(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of each data file of a release, several read at once."""
+    paths = sorted(folder.rglob("*.parquet"))
+    with ThreadPoolExecutor() as pool:
+        return dict(
+            zip((p.relative_to(folder).as_posix() for p in paths), pool.map(file_sha256, paths), strict=True)
+        )
+
+
+def content_hash(folder: Path, sums: Mapping[str, str] | None = None) -> str:
+    """SHA-256 over names and sums of the data files, which are read where `sums` of them are not given.
 
     Two builds of the same rows have the same hash. A release that grew into these rows has another: its rows are
     the same, its shards are not.
     """
-    sums = [
-        f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in sorted(folder.rglob("*.parquet"))
-    ]
-    return hashlib.sha256("".join(sums).encode()).hexdigest()
+    lines = (f"{digest}  {name}\n" for name, digest in (sums or data_sums(folder)).items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def config_version(content: str) -> str:
@@ -71,9 +80,15 @@ def config_version(content: str) -> str:
     return f"1.0.{int(content[:8], 16)}"
 
 
-def write_sums(folder: Path) -> None:
-    """Write SHA256SUMS (as `sha256sum -c` reads it) over every other file of a release."""
-    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in _summed_files(folder)]
+def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
+    """Write SHA256SUMS (as `sha256sum -c` reads it) over every other file of a release.
+
+    Args:
+        folder: the release.
+        known: sums of files that need not be read again, by name.
+    """
+    known = known or {}
+    lines = [f"{known.get(name) or file_sha256(folder / name)}  {name}\n" for name in _summed_files(folder)]
     (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from komep_dataset.errors import KomepError
+from komep_dataset.parquet_frames import parquet_frames
 from komep_dataset.problems import FILE as FILE  # where readers of batches look for it
 from komep_dataset.problems import LINE, Problem, problems_error
 from komep_dataset.schema import Reason, Reject, arrow_schema, column_types, polars_schema
@@ -29,7 +30,6 @@ T = TypeVar("T")
 SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 # What lies beside a table and is none of its kind.
 NEVER_INPUT = ("rejects.jsonl", ".verdicts.parquet", ".translations.parquet")
-BATCH_ROWS = 50_000
 BLOCK_BYTES = 32 << 20
 
 
@@ -199,8 +199,7 @@ def _read_parquet(
         source = pq.ParquetFile(path)
         wanted = [name for name in frame_schema if name in source.schema_arrow.names]
         first = 1
-        for batch in one_ahead(source.iter_batches(BATCH_ROWS, columns=wanted)):
-            frame = pl.from_arrow(pa.Table.from_batches([batch]))
+        for frame in one_ahead(parquet_frames(path, source, wanted)):
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
             first += frame.height
             absent = (pl.lit(None).alias(name) for name in frame_schema if name not in wanted)
