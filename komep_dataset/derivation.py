@@ -136,8 +136,9 @@ class Tally:
         self.own_scores += scored.filter(pl.col("units").list.len() == 0).height
         for model, status, n in frame.group_by("model", "status").len().iter_rows():
             self.statuses[model][status] += n
-        for model, scores in scored.group_by("model").agg("dahl_score").iter_rows():
-            self.scores[model].extend(scores)
+        by_model = scored.select("model", "dahl_score").partition_by("model", as_dict=True)
+        for (model,), part in by_model.items():
+            self.scores[model].frombytes(part["dahl_score"].to_numpy().tobytes())
 
     def facts(self) -> dict[str, Any]:
         """The counts as `build.json` has them."""

@@ -25,9 +25,13 @@ def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> p
     """Apply a Python function to a string column, once per distinct value."""
     import polars as pl
 
-    values = column.drop_nulls().unique()
+    frame = column.to_frame("key").with_columns(run=pl.col("key").rle_id())
+    # Equal values often stand together: one of each run is looked at.
+    heads = frame.filter(pl.col("run").ne_missing(pl.col("run").shift(1)))["key"]
+    values = heads.drop_nulls().unique()
     table = pl.DataFrame({"key": values, "value": pl.Series([function(v) for v in values], dtype=dtype)})
-    return column.to_frame("key").join(table, on="key", how="left", maintain_order="left")["value"]
+    found = heads.to_frame().join(table, on="key", how="left", maintain_order="left")["value"]
+    return found[frame["run"]]
 
 
 def _is_blank(column: str) -> pl.Expr:

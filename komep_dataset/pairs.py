@@ -99,7 +99,8 @@ def select_pairs(
     """
     import polars as pl
 
-    scored = _with_ranks(_in_order(frame.filter(pl.col("status") == Status.SCORED.value)))
+    ranked = _with_ranks(frame).drop("units")  # the widest column, and its counts are all that is needed
+    scored = _in_order(ranked.filter(pl.col("status") == Status.SCORED.value))
     candidates = _best_worst(scored) if selection == "best-worst" else _all_ordered(scored)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
     candidates = candidates.with_columns(score_margin=margin).with_columns(
@@ -125,7 +126,7 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame if frame.select(before.all()).item() else frame.sort(ScoredGeneration.KEY)
 
 
-def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
+def _with_ranks(frame: pl.DataFrame) -> pl.DataFrame:
     """Add what the tie-breaks need."""
     import polars as pl
 
@@ -133,7 +134,7 @@ def _with_ranks(scored: pl.DataFrame) -> pl.DataFrame:
         verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
         return verdicts.list.count_matches(verdict.value)
 
-    return scored.with_columns(
+    return frame.with_columns(
         _true=count(Verdict.TRUE),
         _false=count(Verdict.FALSE),
         _length=pl.col("response").str.len_chars(),

@@ -45,10 +45,9 @@ class _LayerWriter:
     _shard_bytes: int = 0
     _waiting: pa.Table | None = None
 
-    def append(self, frame: pl.DataFrame) -> None:
-        """Add rows, which must continue in key order."""
-        # Converted once and cut afterwards: a slice of a frame takes the units of all its rows along.
-        table, done = arrow_table(frame, self.record), 0
+    def append(self, frame: pl.DataFrame, table: pa.Table) -> None:
+        """Add rows, as a frame and as a table of the record's schema; they must continue in key order."""
+        done = 0
         while self.cuts and (below := rows_below(frame, self.record.KEY, self.cuts[0])) < frame.height:
             self._take(table.slice(done, below - done))
             self._end_shard()
@@ -125,10 +124,13 @@ class SplitWriter:
     def arrow_bytes(self) -> int:
         return sum(layer.arrow_bytes for layer in self.layers)
 
-    def append(self, frame: pl.DataFrame, layer: int = 0) -> None:
-        """Add rows of a layer, which must continue in key order."""
+    def append(self, frame: pl.DataFrame, table: pa.Table | None = None, layer: int = 0) -> None:
+        """Add rows of a layer, which must continue in key order; `table` holds them as `tables.arrow_table` does."""
         if frame.height:
-            self.layers[layer].append(frame)
+            # Converted once and cut afterwards: a slice of a frame takes the units of all its rows along.
+            self.layers[layer].append(
+                frame, arrow_table(frame, RECORDS[self.config]) if table is None else table
+            )
 
     def close(self) -> None:
         """Write what waits and give the shards their final names; a split without rows has no file."""

@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING
 
 from komep_dataset.growth import LAYER
 from komep_dataset.pairs import split_column
+from komep_dataset.release import RECORDS
 from komep_dataset.schema import SPLITS
 from komep_dataset.shards import SplitWriter
+from komep_dataset.tables import arrow_table
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 
 class Writing:
     """Writes rows that are put config by config, in their order; use it in a `with` block, which ends when all is written.
 
-    Each split of a config has a thread of its own, since the largest would hold up all others. Of each no more than
-    one lot is under way: memory holds two buckets at most, the one that is written and the one that is made.
+    Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
+    makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
+    holds two buckets.
     """
 
     def __init__(self, writers: Mapping[tuple[str, str], SplitWriter]):
         self._writers = writers
         self._threads = {place: ThreadPoolExecutor(1) for place in writers}
+        self._parting = ThreadPoolExecutor(1)
         self._last: dict[tuple[str, str], Future] = {}
 
     def put(self, config: str, rows: pl.DataFrame, layers: pl.DataFrame | None = None) -> None:
@@ -38,9 +43,10 @@ class Writing:
         splits = split_column(rows)
         for split in SPLITS:
             place = config, split
+            part = self._parting.submit(_part, rows, splits == split, RECORDS[config])
             self._wait(place)
-            part = rows.filter(splits == split)
-            self._last[place] = self._threads[place].submit(_write, self._writers[place], part, layers)
+            thread, writer = self._threads[place], self._writers[place]
+            self._last[place] = thread.submit(_write, writer, part, layers)
 
     def _wait(self, place: tuple[str, str]) -> None:
         if place in self._last:
@@ -50,16 +56,22 @@ class Writing:
         return self
 
     def __exit__(self, kind, *_) -> None:
-        for thread in self._threads.values():
+        for thread in (self._parting, *self._threads.values()):
             thread.shutdown()
         if kind is None:
             for place in list(self._last):
                 self._wait(place)
 
 
-def _write(writer: SplitWriter, rows: pl.DataFrame, layers: pl.DataFrame | None) -> None:
+def _part(rows: pl.DataFrame, own: pl.Series, record: type) -> tuple[pl.DataFrame, pa.Table]:
+    part = rows.filter(own)
+    return part, arrow_table(part, record)
+
+
+def _write(writer: SplitWriter, part: Future, layers: pl.DataFrame | None) -> None:
+    rows, table = part.result()
     if layers is None:
-        writer.append(rows)
+        writer.append(rows, table)
         return
     new = len(writer.layers) - 1
     layer = (
@@ -68,4 +80,5 @@ def _write(writer: SplitWriter, rows: pl.DataFrame, layers: pl.DataFrame | None)
         .fill_null(new)
     )
     for number in layer.unique().sort():
-        writer.append(rows.filter(layer == number), number)
+        own = layer == number
+        writer.append(rows.filter(own), table.filter(own.to_arrow()), number)
