@@ -47,7 +47,7 @@ SHAPES = {
     "gemma-2-9b-it": Shape(42, 3584, 14336, 16, 8, 256, 256_000, tied=True, eager=True),
     "qwen2-7b-instruct": Shape(28, 3584, 18944, 28, 4, 128, 152_064),
     "qwen3-8b": Shape(36, 4096, 12288, 32, 8, 128, 151_936),
-    "kanana-1.5-8b-instruct": LLAMA,  # assumed: a LlamaForCausalLM of 8B
+    "exaone-3.5-7.8b-instruct": Shape(32, 4096, 14336, 32, 8, 128, 102_400),
 }
 
 

@@ -198,11 +198,10 @@ def test_accelerate_config_is_loaded(path):
 
 
 def test_models_need_no_remote_code():
-    """Their architectures are in transformers. EXAONE-3.5's is not, which is why Kanana is the Korean model here."""
+    """Their architectures are in transformers (EXAONE-3.5's since 5.24: tests/recipes/test_base_model.py)."""
     from transformers import CONFIG_MAPPING
 
-    assert {"llama", "gemma2", "qwen2", "qwen3"} <= set(CONFIG_MAPPING.keys())
-    assert "exaone" not in set(CONFIG_MAPPING.keys())  # when this fails, EXAONE-3.5-7.8B can have configs
+    assert {"llama", "gemma2", "qwen2", "qwen3", "exaone"} <= set(CONFIG_MAPPING.keys())
 
 
 def test_accelerate_config_with_an_unknown_key_is_refused(tmp_path):

@@ -56,6 +56,7 @@ class Family:
     chosen: str
     rejected: str
     adds_bos: bool = False  # the tokenizer itself writes it before every text, as Llama's and Gemma's do
+    writes_bos: bool = True  # tokenizer or template writes it at all, where the tokenizer names one
     pad: str = "<|endoftext|>"
     special: tuple[str, ...] = ()
 
@@ -122,18 +123,21 @@ FAMILIES = {
         chosen="<think> ⏎⏎ </think> ⏎⏎ insulin treats 당뇨병 <|im_end|> ⏎",
         rejected="<think> ⏎⏎ </think> ⏎⏎ aspirin ⏎ treats heart <|im_end|> ⏎",
     ),
-    "kanana-1.5": Family(
-        template="{{ bos_token }}" + LLAMA_TURNS,
-        bos="<|begin_of_text|>",
-        eos="<|eot_id|>",
-        end="<|eot_id|>",
-        adds_bos=True,
-        pad="<|end_of_text|>",
-        special=("<|start_header_id|>", "<|end_header_id|>"),
-        prompt="<|begin_of_text|> <|start_header_id|> user <|end_header_id|> ⏎⏎ 당뇨병 is ? <|eot_id|> "
-        "<|start_header_id|> assistant <|end_header_id|> ⏎⏎",
-        chosen="insulin treats 당뇨병 <|eot_id|>",
-        rejected="aspirin ⏎ treats heart <|eot_id|>",
+    # Its tokenizer names a BOS token and no text begins with it; only the turns of system and assistant have an end.
+    "exaone-3.5": Family(
+        template="{% if messages[0]['role'] != 'system' %}[|system|][|endofturn|]\n{% endif %}"
+        "{% for m in messages %}[|{{ m['role'] }}|]{{ m['content'] }}"
+        "{{ '\n' if m['role'] == 'user' else '[|endofturn|]\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}[|assistant|]{% endif %}",
+        bos="[BOS]",
+        eos="[|endofturn|]",
+        end="[|endofturn|]",
+        writes_bos=False,
+        pad="[PAD]",
+        special=("[|system|]", "[|user|]", "[|assistant|]"),
+        prompt="[|system|] [|endofturn|] ⏎ [|user|] 당뇨병 is ? ⏎ [|assistant|]",
+        chosen="insulin treats 당뇨병 [|endofturn|] ⏎",
+        rejected="aspirin ⏎ treats heart [|endofturn|] ⏎",
     ),
     # Its BOS token is the one that opens each turn, so there is no other at the start; its padding is its EOS.
     "smollm2": Family(
@@ -258,8 +262,8 @@ def test_tokens_that_reach_the_model(method, name, model, tmp_path):
         tokens = tokenizer.convert_ids_to_tokens(prompt + completion)
         turns = tokens.count("<|im_start|>") if family.bos == "<|im_start|>" else 1
         assert tokens.count(family.bos) == (
-            turns if family.bos else 0
-        )  # one BOS, or none where the family has none
+            turns if family.bos and family.writes_bos else 0
+        )  # one BOS, or none where the family writes none
         assert tokenizer.convert_ids_to_tokens(completion).count(family.end) == 1  # one end of turn
         assert tokens.count(family.eos) == (
             0 if family.eos != family.end else tokens.count(family.end)
