@@ -1,6 +1,6 @@
 """`komep build`: scored generations in, a release out, in bounded memory and with the same bytes every time.
 
-Rows are checked as they stream in and spilled into buckets by the first characters of their question id; the
+Rows are checked as they stream in and spilled into buckets by split and the first characters of their question id; the
 buckets are then worked off in order. Every rule looks at one question at a time, so no more than one bucket is
 ever in memory, and the output is sorted without a sort of the whole.
 
@@ -41,7 +41,7 @@ from komep_dataset.release import (
 from komep_dataset.replacement import replacing_folder
 from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
 from komep_dataset.shards import SplitWriter, close_writers, open_writers
-from komep_dataset.spill import Spill, bucket_width
+from komep_dataset.spill import Spill, bucket_width, split_of_bucket
 from komep_dataset.tables import read_batches, table_files, write_rejects
 from komep_dataset.writing import Writing
 
@@ -134,11 +134,11 @@ def build(
     with replacing_folder(Path(output)) as folder, ThreadPoolExecutor(1) as beside:
         base_record = grown.record() if grown else None
         early = beside.submit(provenance, new, asdict(options), base=base_record, judge=record, seeds=seeds)
-        tally, rejects, writers, quality = _build_buckets(
+        counts, rejects, writers, quality = _build_buckets(
             folder, new, grown, options, benchmarks, on_error, beside
         )
         rows, sums = close_writers(writers), data_sums(folder)
-        facts = _facts(content_hash(folder, sums), rows, writers, tally, rejects) | {
+        facts = _facts(content_hash(folder, sums), rows, writers, counts, rejects) | {
             "is_sample": new == [sample_input()] and not grown
         }
         source = early.result()
@@ -166,8 +166,12 @@ def _build_buckets(
     benchmarks: Sequence[Benchmark],
     on_error: str,
     beside: ThreadPoolExecutor,
-) -> tuple[Tally, list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
-    """Read the inputs, those of a base first, and write every row of the release."""
+) -> tuple[dict[str, Any], list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
+    """Read the inputs, those of a base first, and write every row of the release.
+
+    Returns:
+        (counts as `build.json` has them, rejects, the writers, what the gates found).
+    """
     paths = [*(grown.files if grown else ()), *new]
     names = [str(p) for p in paths]
     spill = folder / ".spill"
@@ -186,13 +190,15 @@ def _build_buckets(
             layers = grown.layers_by_question(spilled) if grown else None
             problems += conflicts
             rejects += replaced
-            writing.put("scored", frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
+            split = split_of_bucket(bucket)
+            writing.put("scored", split, frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
             derived = derive(frame, options, gates)
             tally.add(frame, derived.pairs)
             rejects += derived.rejects
-            writing.put("en", derived.en, layers)
-            writing.put("ko", derived.ko, layers)
+            writing.put("en", split, derived.en, layers)
+            writing.put("ko", split, derived.ko, layers)
             advance(1)
+        counts = tally.facts()  # while the last rows are written
     if not gates.settled:
         gates.settle()
     _remove(spill)
@@ -202,7 +208,8 @@ def _build_buckets(
         raise problems_error(problems)
     if not tally.rows:
         raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
-    return tally, [p.reject(STAGE) for p in problems] + rejects, writers, gates.record()
+    rejects.sort(key=lambda reject: (reject.key, reject.reason))
+    return counts, [p.reject(STAGE) for p in problems] + rejects, writers, gates.record()
 
 
 def _look_at_all(buckets: Spill, names: list[str], options: Options, gates: Gates) -> None:
@@ -278,7 +285,7 @@ def _facts(
     content: str,
     rows: dict[str, dict[str, int]],
     writers: dict[tuple[str, str], SplitWriter],
-    tally: Tally,
+    counts: dict[str, Any],
     rejects: list[Reject],
 ) -> dict[str, Any]:
     """Everything that `build.json` says of what is in a release."""
@@ -287,6 +294,6 @@ def _facts(
         "content_hash": content,
         "rows": rows,
         "arrow_bytes": {c: {s: writers[c, s].arrow_bytes for s in SPLITS} for c in rows},
-        **tally.facts(),
+        **counts,
         "rejects": dict(sorted(Counter(r.reason for r in rejects).items())),
     }

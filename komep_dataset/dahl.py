@@ -15,7 +15,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -229,16 +229,24 @@ def model_score(scores: Sequence[float]) -> ModelScore | None:
 
     The paper gives the mean alone; the interval is ours.
     """
-    n = len(scores)
+    return model_score_of_counts(Counter(scores))
+
+
+def model_score_of_counts(counts: Mapping[float, int]) -> ModelScore | None:
+    """`model_score` of scores that are given as score -> how many responses have it: few scores differ."""
+    n = sum(counts.values())
     if n == 0:
         return None
-    centre = math.fsum(scores) / n
+    centre = _sum_of(counts.items()) / n
     if n == 1:
         return ModelScore(centre, None, None, 1)
     from scipy.special import stdtrit  # the t quantile; `scipy.stats` takes seconds to import
 
-    # Few scores differ, and an exact sum does not depend on the order.
-    squares = (repeat((score - centre) ** 2, times) for score, times in Counter(scores).items())
-    deviation = math.sqrt(math.fsum(chain.from_iterable(squares)) / (n - 1))
-    half = float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n)
+    squares = _sum_of(((score - centre) ** 2, times) for score, times in counts.items())
+    half = float(stdtrit(n - 1, 0.975)) * math.sqrt(squares / (n - 1)) / math.sqrt(n)
     return ModelScore(centre, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def _sum_of(values: Iterable[tuple[float, int]]) -> float:
+    """The sum of values, each so many times; exact before it is rounded, so that no order changes it."""
+    return math.fsum(chain.from_iterable(repeat(value, times) for value, times in values))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -119,7 +118,7 @@ class Tally:
     own_scores: int = 0
     identical_korean: int = 0
     statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
-    scores: dict[str, array] = field(default_factory=lambda: defaultdict(lambda: array("d")))
+    scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
 
     def add(self, frame: pl.DataFrame, pairs: pl.DataFrame) -> None:
         """Count the generations of some questions and the pairs that they gave."""
@@ -136,15 +135,14 @@ class Tally:
         self.own_scores += scored.filter(pl.col("units").list.len() == 0).height
         for model, status, n in frame.group_by("model", "status").len().iter_rows():
             self.statuses[model][status] += n
-        by_model = scored.select("model", "dahl_score").partition_by("model", as_dict=True)
-        for (model,), part in by_model.items():
-            self.scores[model].frombytes(part["dahl_score"].to_numpy().tobytes())
+        for model, score, n in scored.group_by("model", "dahl_score").len().iter_rows():
+            self.scores[model][score] += n
 
     def facts(self) -> dict[str, Any]:
         """The counts as `build.json` has them."""
         models = {}
         for model in sorted(self.statuses):
-            score = dahl.model_score(self.scores[model])
+            score = dahl.model_score_of_counts(self.scores[model])
             statuses = {s.value: self.statuses[model][s.value] for s in Status}
             models[model] = {"dahl": asdict(score) if score else None, "statuses": statuses}
         return {

@@ -25,13 +25,14 @@ def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> p
     """Apply a Python function to a string column, once per distinct value."""
     import polars as pl
 
-    frame = column.to_frame("key").with_columns(run=pl.col("key").rle_id())
+    runs = column.rle_id()
     # Equal values often stand together: one of each run is looked at.
-    heads = frame.filter(pl.col("run").ne_missing(pl.col("run").shift(1)))["key"]
-    values = heads.drop_nulls().unique()
-    table = pl.DataFrame({"key": values, "value": pl.Series([function(v) for v in values], dtype=dtype)})
-    found = heads.to_frame().join(table, on="key", how="left", maintain_order="left")["value"]
-    return found[frame["run"]]
+    heads = column.filter(runs.ne_missing(runs.shift(1))).to_list()
+    known: dict[str | None, object] = {None: None}
+    for value in heads:
+        if value not in known:
+            known[value] = function(value)
+    return pl.Series([known[value] for value in heads], dtype=dtype).gather(runs)
 
 
 def _is_blank(column: str) -> pl.Expr:

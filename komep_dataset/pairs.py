@@ -296,10 +296,17 @@ def _message(role: str, column: str) -> pl.Expr:
     return pl.concat_list(pl.struct(role=pl.lit(role), content=pl.col(column)))
 
 
-def split_column(frame: pl.DataFrame) -> pl.Series:
-    """`train` or `test` for each row of a frame with `question_id`: `schema.split_of`, for a whole column."""
+def is_test() -> pl.Expr:
+    """Whether the row of a `question_id` is in `test`: `schema.split_of`, as an expression."""
     import polars as pl
 
-    number = pl.col("question_id").str.head(8).str.to_integer(base=16)
-    split = pl.when(number % 100 < TEST_PERCENT).then(pl.lit("test")).otherwise(pl.lit("train"))
-    return frame.select(split.alias("split")).to_series()
+    return pl.col("question_id").str.head(8).str.to_integer(base=16) % 100 < TEST_PERCENT
+
+
+def split_column(frame: pl.DataFrame) -> pl.Series:
+    """`train` or `test` for each row of a frame with `question_id`."""
+    import polars as pl
+
+    return frame.select(
+        pl.when(is_test()).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
+    ).to_series()

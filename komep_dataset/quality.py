@@ -12,6 +12,7 @@ takes a pass of its own over the buckets of a build, with narrow columns only, b
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,8 +103,10 @@ class Findings:
         self.found += 1
         for kind in kinds:
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append({**dict(zip(Pair.KEY, key, strict=True)), "evidence": evidence})
+        # The first by key, whatever the order in which the pairs are seen.
+        example = {**dict(zip(Pair.KEY, key, strict=True)), "evidence": evidence}
+        insort(self.examples, example, key=lambda one: tuple(one[name] for name in Pair.KEY))
+        del self.examples[EXAMPLES:]
 
     def record(self) -> dict[str, Any]:
         """As quality.json has it."""
@@ -239,8 +242,6 @@ class Gates:
 
     def record(self) -> dict[str, Any]:
         """The content of quality.json."""
-        for findings in self.findings.values():
-            findings.examples.sort(key=lambda one: tuple(one[name] for name in Pair.KEY))
         pairs = {"selected": self.pairs, "kept": self.pairs - len(self.decided)}
         return {gate: one.record() for gate, one in self.findings.items()} | {"pairs": pairs}
 

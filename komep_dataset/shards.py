@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-ROW_GROUP_ROWS = 10_000
+ROW_GROUP_ROWS = 20_000
 SHARD_BYTES = 500 << 20  # of Arrow memory; a Parquet shard comes out several times smaller
 
 Key = tuple[str, ...]
@@ -87,10 +87,9 @@ class _LayerWriter:
         self._waiting = None
         self._close_file()
 
-    def close(self) -> list[Path]:
-        """Write what waits; returns the shards, in order."""
+    def end(self) -> None:
+        """Write what waits."""
         self._end_shard()
-        return self.shards
 
 
 @dataclass
@@ -132,9 +131,15 @@ class SplitWriter:
                 frame, arrow_table(frame, RECORDS[self.config]) if table is None else table
             )
 
+    def end(self) -> None:
+        """Write what waits: no more rows come."""
+        for layer in self.layers:
+            layer.end()
+
     def close(self) -> None:
-        """Write what waits and give the shards their final names; a split without rows has no file."""
-        shards = [shard for layer in self.layers for shard in layer.close()]
+        """Give the shards their final names; a split without rows has no file."""
+        self.end()
+        shards = [shard for layer in self.layers for shard in layer.shards]
         for index, shard in enumerate(shards):
             shard.rename(shard.with_name(f"{self.split}-{index:05d}-of-{len(shards):05d}.parquet"))
 

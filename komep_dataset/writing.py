@@ -7,9 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from komep_dataset.growth import LAYER
-from komep_dataset.pairs import split_column
 from komep_dataset.release import RECORDS
-from komep_dataset.schema import SPLITS
 from komep_dataset.shards import SplitWriter
 from komep_dataset.tables import arrow_table
 
@@ -22,31 +20,30 @@ class Writing:
     """Writes rows that are put config by config, in their order; use it in a `with` block, which ends when all is written.
 
     Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
-    makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
+    makes Arrow tables for all of them. At the end every thread writes what its shard still waits for. Of each split no more than one lot is written while the next is made: memory
     holds two buckets.
     """
 
     def __init__(self, writers: Mapping[tuple[str, str], SplitWriter]):
         self._writers = writers
         self._threads = {place: ThreadPoolExecutor(1) for place in writers}
-        self._parting = ThreadPoolExecutor(1)
+        self._converting = ThreadPoolExecutor(1)
         self._last: dict[tuple[str, str], Future] = {}
 
-    def put(self, config: str, rows: pl.DataFrame, layers: pl.DataFrame | None = None) -> None:
-        """Hand over rows of a config; waits for those before.
+    def put(self, config: str, split: str, rows: pl.DataFrame, layers: pl.DataFrame | None = None) -> None:
+        """Hand over rows of a split; waits for those before.
 
         Args:
             config: where they go.
+            split: that all of them are of.
             rows: sorted by key; their questions come after all before, within a layer.
             layers: `question_id` and `_layer` of the questions that a base has; all others go to the last layer.
         """
-        splits = split_column(rows)
-        for split in SPLITS:
-            place = config, split
-            part = self._parting.submit(_part, rows, splits == split, RECORDS[config])
-            self._wait(place)
-            thread, writer = self._threads[place], self._writers[place]
-            self._last[place] = thread.submit(_write, writer, part, layers)
+        place = config, split
+        table = self._converting.submit(arrow_table, rows, RECORDS[config])
+        self._wait(place)
+        thread, writer = self._threads[place], self._writers[place]
+        self._last[place] = thread.submit(_write, writer, rows, table, layers)
 
     def _wait(self, place: tuple[str, str]) -> None:
         if place in self._last:
@@ -56,20 +53,18 @@ class Writing:
         return self
 
     def __exit__(self, kind, *_) -> None:
-        for thread in (self._parting, *self._threads.values()):
+        ended = [self._threads[place].submit(writer.end) for place, writer in self._writers.items()]
+        for thread in (self._converting, *self._threads.values()):
             thread.shutdown()
         if kind is None:
             for place in list(self._last):
                 self._wait(place)
+            for writer in ended:
+                writer.result()
 
 
-def _part(rows: pl.DataFrame, own: pl.Series, record: type) -> tuple[pl.DataFrame, pa.Table]:
-    part = rows.filter(own)
-    return part, arrow_table(part, record)
-
-
-def _write(writer: SplitWriter, part: Future, layers: pl.DataFrame | None) -> None:
-    rows, table = part.result()
+def _write(writer: SplitWriter, rows: pl.DataFrame, made: Future, layers: pl.DataFrame | None) -> None:
+    table: pa.Table = made.result()
     if layers is None:
         writer.append(rows, table)
         return

@@ -77,8 +77,10 @@ class Shingled:
         if len(self.ids) < 2:
             return []
         shingles = np.memmap(self.path, np.uint64, "r")
+        by_id = np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__))  # not as they came
         links = []
-        for left, right in _candidates(np.concatenate(self.bands)):
+        for one, other in _candidates(np.concatenate(self.bands)[by_id]):
+            left, right = int(by_id[one]), int(by_id[other])
             similar = jaccard(*(shingles[self.ends[i] : self.ends[i + 1]] for i in (left, right)))
             if similar >= SIMILAR:
                 links.append((left, right, similar))
