@@ -1,7 +1,7 @@
 """`komep build`: scored generations in, a release out, in bounded memory and with the same bytes every time.
 
-Rows are checked as they stream in and spilled into buckets by split and the first characters of their question id; the
-buckets are then worked off in order. Every rule looks at one question at a time, so no more than one bucket is
+Rows are checked as they stream in and spilled into buckets by split and range of their question id; the buckets are
+then worked off in order. Every rule looks at one question at a time, so no more than one bucket is
 ever in memory, and the output is sorted without a sort of the whole.
 
 The same rows give the same bytes, whatever their order. With `--base` (see `growth.py`) the same base and the same
@@ -41,7 +41,7 @@ from komep_dataset.release import (
 from komep_dataset.replacement import replacing_folder
 from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
 from komep_dataset.shards import SplitWriter, close_writers, open_writers
-from komep_dataset.spill import Spill, bucket_width, split_of_bucket
+from komep_dataset.spill import Spill, bucket_count
 from komep_dataset.tables import read_batches, table_files, write_rejects
 from komep_dataset.writing import Writing
 
@@ -190,7 +190,7 @@ def _build_buckets(
             layers = grown.layers_by_question(spilled) if grown else None
             problems += conflicts
             rejects += replaced
-            split = split_of_bucket(bucket)
+            split = bucket.split
             writing.put("scored", split, frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
             derived = derive(frame, options, gates)
             tally.add(frame, derived.pairs)
@@ -261,7 +261,7 @@ def _ingest(paths: list[Path], names: list[str], folder: Path) -> tuple[Spill, l
     import polars as pl
 
     size = sum(p.stat().st_size for p in paths)
-    buckets = Spill(folder, bucket_width(size))
+    buckets = Spill(folder, bucket_count(size))
     problems: list[Problem] = []
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):

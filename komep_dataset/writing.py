@@ -20,8 +20,8 @@ class Writing:
     """Writes rows that are put config by config, in their order; use it in a `with` block, which ends when all is written.
 
     Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
-    makes Arrow tables for all of them. At the end every thread writes what its shard still waits for. Of each split no more than one lot is written while the next is made: memory
-    holds two buckets.
+    makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
+    holds two buckets. At the end every thread writes what its shard still waits for.
     """
 
     def __init__(self, writers: Mapping[tuple[str, str], SplitWriter]):

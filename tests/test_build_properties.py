@@ -213,7 +213,7 @@ def test_same_bytes_whatever_the_order_the_files_the_format_and_the_buckets(tmp_
     complete = read_rows(tmp_path / "whole", "scored").drop("split").sample(fraction=1, shuffle=True, seed=3)
     complete.write_parquet(tmp_path / "in.parquet")
     build([tmp_path / "in.parquet"], tmp_path / "from-parquet")
-    monkeypatch.setattr(spill_module, "BUCKET_LIMITS", ())
+    monkeypatch.setattr(spill_module, "BUCKET_BYTES", 1)  # 256 buckets
     build([tmp_path / "parts"], tmp_path / "bucketed")
     monkeypatch.setattr(spill_module, "HELD_BYTES", 100_000)  # some parts in files, the rest in memory
     build([tmp_path / "parts"], tmp_path / "spilled")
@@ -237,7 +237,8 @@ def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
     monkeypatch.setattr("komep_dataset.shards.ROW_GROUP_ROWS", 64)
     source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
     build([source], tmp_path / "one")
-    monkeypatch.setattr(spill_module, "BUCKET_LIMITS", ((1 << 40, 1),))
+    monkeypatch.setattr(spill_module, "BUCKET_BYTES", 1)
+    monkeypatch.setattr(spill_module, "MOST_BUCKETS", 16)
     build([source], tmp_path / "sixteen")
     assert release_bytes(tmp_path / "one") == release_bytes(tmp_path / "sixteen")
 

@@ -390,7 +390,7 @@ def test_neither_row_order_nor_threads_change_a_byte(gated, tmp_path, monkeypatc
     rows = scored()
     random.Random(1).shuffle(rows)
     (tmp_path / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    monkeypatch.setattr("komep_dataset.spill.BUCKET_LIMITS", ())  # 256 buckets
+    monkeypatch.setattr("komep_dataset.spill.BUCKET_BYTES", 1)  # 256 buckets
     options = {"near_duplicates": "reject", "personal_data": "reject", "unsafe": "reject"}
     build(
         [tmp_path / "scored.jsonl"],
