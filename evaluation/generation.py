@@ -9,6 +9,7 @@ cache. In both, masks and positions are the model's own business.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     DynamicCache,
+    GenerationMixin,
     StoppingCriteria,
     StoppingCriteriaList,
 )
@@ -35,6 +37,11 @@ CACHED_LAYERS = {
     "full_attention",
     "sliding_attention",
 }  # layers whose past is a plain table of keys and values
+
+# What transformers calls the cache that a model is handed: `cache` since 5.24, and before that, as in the releases that
+# vLLM 0.32 asks for, `past_key_values`.
+_NAMES = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+CACHE = "cache" if "cache" in _NAMES else "past_key_values"
 
 Layers = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each [rows, heads, tokens, width]
 
@@ -190,7 +197,7 @@ class Generator:
         """Keys and values of the prefix, one row; a cache without a window, so that later rows can be cut from it."""
         cache = DynamicCache()
         ids = torch.tensor([tokens], device=self.device)
-        self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+        self.model.base_model(input_ids=ids, use_cache=True, **{CACHE: cache})
         layers = [(layer.keys, layer.values) for layer in cache.layers]
         return (
             [] if any(keys is None for keys, _ in layers) else layers
@@ -213,6 +220,7 @@ class Generator:
         ids = [prompt[:before] + [self.pad_id] * pad + prompt[before:] for pad, prompt in rows]
         mask = [[1] * before + [0] * pad + [1] * (len(prompt) - before) for pad, prompt in rows]
         stop = StopText(self.tokenizer, stops, length, len(prompts))
+        cache = (rest_cache(prefix) if shared else shifted_cache(prefix, pads)) if prefix else None
         with (
             first_logprobs(self.model, letter_tokens) as logprobs,
             attending_to(prefix if shared else (), pads),
@@ -220,15 +228,11 @@ class Generator:
             output = self.model.generate(
                 input_ids=torch.tensor(ids, device=self.device),
                 attention_mask=torch.tensor(mask, device=self.device),
-                past_key_values=rest_cache(prefix)
-                if shared
-                else shifted_cache(prefix, pads)
-                if prefix
-                else None,
                 max_new_tokens=limit,
                 do_sample=False,
                 pad_token_id=self.pad_id,
                 stopping_criteria=StoppingCriteriaList([stop]),
+                **{CACHE: cache},
             )
         new = [self._answer(row[length:][:end]) for row, end in zip(output.tolist(), stop.ended, strict=True)]
         texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -243,10 +243,13 @@ def describe(
 
 def installed_versions(backend: str) -> dict[str, str | None]:
     """Versions of Python and of the packages that a result depends on; None = not installed."""
+    names = {name: name for name in PACKAGES}
+    if backend == "vllm":  # comes as `vllm` for GPUs, and under other names for what else it runs on
+        names["vllm"] = next(iter(packages_distributions().get("vllm", ())), "vllm")
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in (*PACKAGES, *(("vllm",) if backend == "vllm" else ())):
+    for name, distribution in names.items():
         try:
-            found[name] = version(name)
+            found[name] = version(distribution)
         except PackageNotFoundError:
             found[name] = None
     return found

@@ -1,8 +1,8 @@
 """`server: transformers | vllm | sglang`: a server of our own, on a free loopback port, while it is needed.
 
 Run as a module, this file is the child: it asks to be ended with its parent, then becomes the server. Of the three,
-`transformers serve` has been run; the commands for vLLM and SGLang are written after their documentation (`vllm serve
---help`, `python -m sglang.launch_server --help`) and are tested as lists of arguments only.
+`transformers serve` and vLLM 0.32 (on a CPU: `make test-vllm`) have been run; the command for SGLang is written after its
+documentation (`python -m sglang.launch_server --help`) and is tested as a list of arguments only.
 """
 
 from __future__ import annotations

