@@ -50,7 +50,7 @@ class _LayerWriter:
         done = 0
         while self.cuts and (below := rows_below(frame, self.record.KEY, self.cuts[0])) < frame.height:
             self._take(table.slice(done, below - done))
-            self._end_shard()
+            self.end_shard()
             self.cuts, done = self.cuts[1:], below
         self._take(table.slice(done))
 
@@ -81,15 +81,12 @@ class _LayerWriter:
             self._writer.close()
         self._writer, self._shard_bytes = None, 0
 
-    def _end_shard(self) -> None:
+    def end_shard(self) -> None:
+        """Write what waits; further rows begin a shard."""
         if self._waiting is not None and self._waiting.num_rows:
             self._write(self._waiting)
         self._waiting = None
         self._close_file()
-
-    def end(self) -> None:
-        """Write what waits."""
-        self._end_shard()
 
 
 @dataclass
@@ -134,7 +131,7 @@ class SplitWriter:
     def end(self) -> None:
         """Write what waits: no more rows come."""
         for layer in self.layers:
-            layer.end()
+            layer.end_shard()
 
     def close(self) -> None:
         """Give the shards their final names; a split without rows has no file."""

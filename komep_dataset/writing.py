@@ -53,7 +53,8 @@ class Writing:
         return self
 
     def __exit__(self, kind, *_) -> None:
-        ended = [self._threads[place].submit(writer.end) for place, writer in self._writers.items()]
+        places = self._threads if kind is None else ()  # after an error nothing more is written
+        ended = [self._threads[place].submit(self._writers[place].end) for place in places]
         for thread in (self._converting, *self._threads.values()):
             thread.shutdown()
         if kind is None:
