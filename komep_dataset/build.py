@@ -1,8 +1,8 @@
 """`komep build`: scored generations in, a release out, in bounded memory and with the same bytes every time.
 
 Rows are checked as they stream in and spilled into buckets by split and range of their question id; the buckets are
-then worked off in order. Every rule looks at one question at a time, so no more than one bucket is
-ever in memory, and the output is sorted without a sort of the whole.
+then worked off in order. Every rule looks at one question at a time, so that memory holds a bucket or two, and the
+output is sorted without a sort of the whole.
 
 The same rows give the same bytes, whatever their order. With `--base` (see `growth.py`) the same base and the same
 new rows do, and what comes out has the rows of a build of them all, but not its bytes.

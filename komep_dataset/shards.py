@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-ROW_GROUP_ROWS = 20_000
+ROW_GROUP_ROWS = (
+    20_000  # larger ones are smaller in all, but a range of ids reads more than it needs (docs/log.md)
+)
 SHARD_BYTES = 500 << 20  # of Arrow memory; a Parquet shard comes out several times smaller
 
 Key = tuple[str, ...]

@@ -54,9 +54,9 @@ class Spill:
         if not frame.height:
             return
         ids = frame["question_id"]
-        places = {"_train": _ranges(ids, self.buckets), "_test": _ranges(ids, self.buckets // TEST_SHARE)}
+        train, test = _ranges(ids, self.buckets), _ranges(ids, self.buckets // TEST_SHARE)
         # A test bucket has a number below 0, since partitioning by two columns takes longer than by one.
-        own = pl.when(is_test()).then(-1 - places["_test"]).otherwise(places["_train"])
+        own = pl.when(is_test()).then(-1 - test).otherwise(train)
         parts = frame.with_columns(_bucket=own).partition_by("_bucket", as_dict=True, include_key=False)
         for (place,), part in parts.items():
             self._held[Bucket("test", -1 - place) if place < 0 else Bucket("train", place)].append(part)
