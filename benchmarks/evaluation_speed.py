@@ -1,12 +1,17 @@
 """The evaluation runner against lm-evaluation-harness: same model, same questions, same letters, how many times as fast.
 
-    python -m benchmarks.evaluation_speed --model models/smollm2-135m --questions 40
-    python -m benchmarks.evaluation_speed --model models/smollm2-135m --questions 40 --chat-template
+    python -m benchmarks.evaluation_speed --model models/smollm2-135m --questions 60
+    python -m benchmarks.evaluation_speed --model models/smollm2-135m --questions 60 --chat-template
 
-The questions are those of the sample in the shape of KorMedMCQA, as one subject under one set of five worked
-examples: the longer a subject, the less its shared examples weigh. Both sides run in this process, one after the
-other, on the same loaded weights; loading is not counted. Prints one line of JSON; `ratio_cpu` compares CPU seconds,
-which other work on the machine disturbs less.
+    python -m benchmarks.random_model --shape llama-8b --output models/random-llama-8b    # with a GPU
+    python -m benchmarks.evaluation_speed --model models/random-llama-8b --questions 435 --batch-size 128 \
+        --harness-batch-size 16 --harness-batch-size 64 --harness-batch-size 128
+
+The questions are those of the sample in the shape of KorMedMCQA, again from the first where more are asked for, as one
+subject under one set of five worked examples: the longer a subject, the less its shared examples weigh. Each side
+runs in a process of its own, one after the other, as a user would start it; loading is not counted. Of several batch
+sizes of the harness the fastest is its time. Prints one line of JSON; `ratio_cpu` compares CPU seconds, which other work
+on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -14,8 +19,12 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import cycle, islice
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -23,8 +32,9 @@ import typer
 from evaluation.backends import Job
 from evaluation.backends.transformers_backend import TransformersBackend
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.generation import Generator, load_generator
+from evaluation.generation import Generator
 from evaluation.kormedmcqa.extraction import extract_paper
+from evaluation.loading import load_generator
 from evaluation.processes import Processes
 from evaluation.prompts import subject_prompts
 from evaluation.questions import Question, Subject
@@ -36,8 +46,8 @@ STYLE = BENCHMARKS["kormedmcqa"].styles["direct"]
 def one_subject(questions: int) -> Subject:
     """The sample's questions as one subject, with the worked examples of its first one."""
     subjects = BENCHMARKS["kormedmcqa-sample"].load(None, None)
-    tests = tuple(question for subject in subjects for question in subject.test)[:questions]
-    return Subject("doctor", subjects[0].fewshot, tests)
+    tests = [question for subject in subjects for question in subject.test]
+    return Subject("doctor", subjects[0].fewshot, tuple(islice(cycle(tests), questions)))
 
 
 def as_row(question: Question) -> dict:
@@ -57,11 +67,9 @@ def ours(generator: Generator, subject: Subject, folder: Path, limit: int, batch
     return [answer.text for answer in answers], spent, sum(len(p.token_ids) for p in prompts)
 
 
-def harness(generator: Generator, subject: Subject, folder: Path, limit: int, batch: int, chat: bool):
-    """(replies, (seconds, CPU seconds)) of the harness's own task file over the same questions."""
-    import lm_eval
+def harness_task(subject: Subject, folder: Path, limit: int):
+    """The harness's own task file over the same questions."""
     import lm_eval.tasks.kormedmcqa.utils as shipped
-    from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
     files = {}
@@ -77,42 +85,74 @@ def harness(generator: Generator, subject: Subject, folder: Path, limit: int, ba
     )
     task = TaskManager(include_path=str(folder), include_defaults=False).load("here")["tasks"]["here"]
     task.config.generation_kwargs["max_gen_toks"] = limit
-    model = HFLM(pretrained=generator.model, tokenizer=generator.tokenizer, batch_size=batch)
-    started, cpu = time.perf_counter(), time.process_time()
-    result = lm_eval.evaluate(
-        lm=model, task_dict={"here": task}, log_samples=True, bootstrap_iters=0, apply_chat_template=chat
-    )
-    spent = time.perf_counter() - started, time.process_time() - cpu
-    samples = sorted(result["samples"]["here"], key=lambda sample: sample["doc_id"])
-    return [sample["resps"][0][0] for sample in samples], spent
+    return task
+
+
+def harness(
+    model: str, dtype: str, subject: Subject, folder: Path, limit: int, batches: list[int], chat: bool
+):
+    """(replies, (seconds, CPU seconds)) for each batch size; for a process of its own, which has no setting of ours."""
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype)).eval()
+    loaded.to("cuda" if torch.cuda.is_available() else "cpu")
+    tokenizer, found = AutoTokenizer.from_pretrained(model), {}
+    loaded.generate(torch.ones((2, 64), dtype=torch.long, device=loaded.device), max_new_tokens=2)  # warm
+    for batch in batches:
+        task = harness_task(subject, folder, limit)
+        peer = HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=batch)
+        started, cpu = time.perf_counter(), time.process_time()
+        result = lm_eval.evaluate(
+            lm=peer, task_dict={"here": task}, log_samples=True, bootstrap_iters=0, apply_chat_template=chat
+        )
+        spent = time.perf_counter() - started, time.process_time() - cpu
+        samples = sorted(result["samples"]["here"], key=lambda sample: sample["doc_id"])
+        found[batch] = [sample["resps"][0][0] for sample in samples], spent
+    return found
+
+
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a new process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def main(
     model: Annotated[str, typer.Option(help="Folder of a model.")],
-    questions: Annotated[int, typer.Option(help="Questions, at most 60.")] = 40,
+    questions: Annotated[int, typer.Option(help="Questions; the sample has 60.")] = 40,
     chat_template: Annotated[bool, typer.Option("--chat-template")] = False,
-    batch_size: Annotated[int, typer.Option(help="Questions that run together, ours.")] = 8,
-    harness_batch_size: Annotated[int, typer.Option(help="The same for the harness.")] = 1,
+    batch_size: Annotated[int, typer.Option(help="Questions whose replies are written together, ours.")] = 32,
+    harness_batch_size: Annotated[
+        list[int] | None,
+        typer.Option(help="The same for the harness; may be given several times. [default: 1]"),
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option()] = 32,
     dtype: Annotated[str, typer.Option()] = "auto",
 ) -> None:
     """Compare letters and times."""
     generator, subject = load_generator(model, dtype), one_subject(questions)
     generator.generate([[1] * 64] * 2, (), 2, 2)  # warm
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    name = str(generator.model.dtype).removeprefix("torch.")
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
         mine, my_time, tokens = ours(generator, subject, folder, max_new_tokens, batch_size, chat_template)
-        theirs, their_time = harness(
-            generator, subject, folder, max_new_tokens, harness_batch_size, chat_template
-        )
+        device = generator.device.type
+        del generator
+        torch.cuda.empty_cache()
+        batches = harness_batch_size or [1]
+        peers = alone(harness, model, name, subject, folder, max_new_tokens, batches, chat_template)
+    best = min(peers, key=lambda batch: peers[batch][1][0])
+    theirs, their_time = peers[best]
     letters = [(extract_paper(a), extract_paper(b)) for a, b in zip(mine, theirs, strict=True)]
     print(
         json.dumps(
             {
                 "model": Path(model).name,
                 "chat_template": chat_template,
-                "dtype": str(generator.model.dtype).removeprefix("torch."),
-                "device": generator.device.type,
+                "dtype": name,
+                "device": torch.cuda.get_device_name() if device == "cuda" else device,
                 "threads": torch.get_num_threads(),
                 "questions": len(mine),
                 "prompt_tokens": tokens // len(mine),
@@ -121,6 +161,9 @@ def main(
                 "replies_equal": sum(a == b for a, b in zip(mine, theirs, strict=True)),
                 "seconds_ours": round(my_time[0], 1),
                 "seconds_harness": round(their_time[0], 1),
+                "seconds_harness_by_batch": {
+                    batch: round(spent[0], 1) for batch, (_, spent) in peers.items()
+                },
                 "ratio": round(their_time[0] / my_time[0], 2),
                 "ratio_cpu": round(their_time[1] / my_time[1], 2),
             }

@@ -1,11 +1,18 @@
-"""DPO by our recipe against `trl dpo`: same model, same pairs, same device, same batch, both in float32, in one run.
+"""DPO by our recipe against `trl dpo`: same model, same pairs, same device, same batch, in one run.
 
     python -m benchmarks.train --model models/smollm2-135m
 
-TRL keeps its defaults but for bf16, for which a CPU without the instructions takes minutes a step: the peer is the one
-that a user would end up with. Each side is its own process, as a user would start it. Seconds a step are those that
-the trainer itself counts, without the reference's log-probabilities, which the recipe computes once and keeps for later
-runs; the wall seconds of the whole processes, with everything, stand beside. Prints one line of JSON.
+    python -m benchmarks.random_model --shape llama-8b --output models/random-llama-8b    # with a GPU
+    python -m benchmarks.train --model models/random-llama-8b --recipe llama-3.1-8b-instruct/dpo-lora --pairs-a-step 8 \
+        --config ko --lora --activation-checkpointing false
+
+TRL keeps its defaults but for bf16 on a CPU, for which one without the instructions takes minutes a step: the peer is the
+one that a user would end up with. With `--lora` both sides train the same adapters. Each side is its own process, as a
+user would start it. Seconds a step are those that the trainer itself counts, without the reference's
+log-probabilities, which the recipe computes once and keeps for later runs; the wall seconds of the whole processes,
+with everything, stand beside. `mfu` is the share of the device's matrix rate, measured in the same run, that the layers'
+linear maps alone account for: 6 operations a token and weight, 4 where the weight is frozen; attention, the head
+and what is computed twice are not counted. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +24,49 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 ROOT = Path(__file__).resolve().parents[1]
-PAIRS_A_STEP = 4
+LORA = (
+    *("--use_peft", "true", "--lora_target_modules", "all-linear", "--lora_r", "16"),
+    *("--lora_alpha", "32", "--lora_dropout", "0.0"),
+)
+# TRL's own script, and what it took at the most, in GiB: of the host's memory, and of the GPU's.
+TRL = """
+import atexit, resource, runpy, sys, torch
+def peak():
+    device = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, device / 2**30)
+atexit.register(peak)
+runpy.run_module("trl.scripts.dpo", run_name="__main__", alter_sys=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What both sides do: DPO of a model on a config of a release."""
+
+    model: Path
+    release: Path
+    config: str
+    steps: int
+    pairs_a_step: int
+    lora: bool
+    device: str  # cpu or cuda
+
+    @property
+    def flags(self) -> list[str]:
+        """Flags that both sides take."""
+        return [
+            *("--model_name_or_path", str(self.model), "--dataset_name", str(self.release)),
+            *("--dataset_config", self.config, "--max_steps", str(self.steps), "--seed", "0"),
+            *("--per_device_train_batch_size", str(self.pairs_a_step), "--save_strategy", "no"),
+            *(LORA if self.lora else ()),
+        ]
 
 
 def call(command: list[str], **environment: str) -> tuple[str, float]:
@@ -37,40 +80,74 @@ def call(command: list[str], **environment: str) -> tuple[str, float]:
     return done.stdout + done.stderr, time.perf_counter() - started
 
 
-def trl_defaults(model: Path, release: Path, folder: Path, steps: int, config: str) -> tuple[float, float]:
-    """(seconds a step, wall seconds) of TRL's own script."""
-    text, wall = call(
-        [
-            *(sys.executable, "-m", "trl.scripts.dpo", "--model_name_or_path", str(model)),
-            *(
-                "--dataset_name",
-                str(release),
-                "--dataset_config",
-                config,
-                "--output_dir",
-                str(folder / "trl"),
-            ),
-            *("--per_device_train_batch_size", str(PAIRS_A_STEP), "--max_steps", str(steps), "--seed", "0"),
-            *("--save_strategy", "no", "--eval_strategy", "no", "--report_to", "none", "--use_cpu"),
-            *("--bf16", "false"),
-        ]
-    )
-    return float(re.findall(r"train_runtime'?: '?([\d.]+)", text)[-1]) / steps, wall
+def build_sample(output: Path) -> Path:
+    """The release of the sample, in this folder."""
+    call([sys.executable, "-m", "komep_dataset.cli", "build", "--pairs", "all", "--output", str(output)])
+    return output
 
 
-def recipe(model: Path, release: Path, folder: Path, steps: int, config: str, *more: str) -> dict:
-    """The summary of our recipe, with the wall seconds of the process."""
-    output = folder / "ours"
+def trl_defaults(task: Task, folder: Path) -> dict[str, Any]:
+    """Seconds a step, wall seconds and peak memory of TRL's own script."""
+    on_cpu = ("--use_cpu", "--bf16", "false") if task.device == "cpu" else ()
+    output = ("--output_dir", str(folder / "trl"), "--eval_strategy", "no", "--report_to", "none")
+    text, wall = call([sys.executable, "-c", TRL, *task.flags, *output, *on_cpu])
+    host, device = re.findall(r"peak ([\d.]+) ([\d.]+)", text)[-1]
+    seconds = float(re.findall(r"train_runtime'?: '?([\d.]+)", text)[-1]) / task.steps
+    return {"seconds_per_step": seconds, "wall": wall, "peak": {"host": float(host), "device": float(device)}}
+
+
+def recipe(
+    task: Task, output: Path, config: str, topology: str, *more: str, launcher: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The summary of our recipe, with the wall seconds of its processes and the loss of each step."""
     _, wall = call(
         [
-            *(sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--config_file"),
-            *("accelerate_configs/cpu.yaml", "recipes/dpo.py", "--config", "recipes/smollm2-135m/dpo.yaml"),
-            *("--model_name_or_path", str(model), "--dataset_name", str(release), "--dataset_config", config),
-            *("--output_dir", str(output), "--max_steps", str(steps), "--save_strategy", "no", "--seed", "0"),
-            *("--max_train_pairs", str(PAIRS_A_STEP * steps), "--max_test_pairs", "1", *more),
+            *(sys.executable, "-m", "accelerate.commands.launch", "--quiet", *launcher),
+            *("--config_file", f"accelerate_configs/{topology}.yaml"),
+            *("recipes/dpo.py", "--config", f"recipes/{config}.yaml", *task.flags),
+            *("--output_dir", str(output), "--global_batch_size", str(task.pairs_a_step)),
+            *("--gradient_accumulation_steps", "1", "--logging_steps", "1"),
+            *("--max_train_pairs", str(task.pairs_a_step * task.steps), "--max_test_pairs", "1", *more),
         ]
     )
-    return json.loads((output / "training_summary.json").read_text("utf-8")) | {"wall": wall}
+    summary = json.loads((output / "training_summary.json").read_text("utf-8"))
+    history = json.loads((output / "trainer_state.json").read_text("utf-8"))["log_history"]
+    return summary | {"wall": wall, "losses": [entry["loss"] for entry in history if "loss" in entry]}
+
+
+def layer_weights(model: Path) -> int:
+    """Weights of the linear maps of a model's layers: without embeddings, head and norms; nothing is loaded."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    with torch.device("meta"):
+        layers = AutoModel.from_config(AutoConfig.from_pretrained(model))
+    return sum(map_.weight.numel() for map_ in layers.modules() if isinstance(map_, torch.nn.Linear))
+
+
+def matrix_rate(device: str, dtype: str) -> float:
+    """Operations a second of the best of ten products of square matrices, after three that warm up."""
+    import torch
+
+    size = 8192 if device == "cuda" else 2048
+    left, right = (torch.randn(size, size, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
+    spent = []
+    for _ in range(13):
+        started = time.perf_counter()
+        product = left @ right
+        if device == "cuda":
+            torch.cuda.synchronize()
+        spent.append(time.perf_counter() - started)
+        del product
+    return 2 * size**3 / min(spent[3:])
+
+
+def utilisation(summary: dict[str, Any], weights: int, rate: float) -> float | None:
+    """Share of the matrix rate; None where both answers of a pair share a prompt, so that fewer tokens are run."""
+    if summary.get("prompts_shared"):
+        return None
+    operations = 4 if summary["use_peft"] else 6
+    return operations * weights * summary["tokens_seen"] / summary["seconds"] / rate
 
 
 def main(
@@ -78,28 +155,54 @@ def main(
     steps: Annotated[
         int, typer.Option(help="Optimiser steps of each side; the first is slower on both.")
     ] = 12,
-    config: Annotated[str, typer.Option(help="Config of the sample's release.")] = "en",
+    pairs_a_step: Annotated[int, typer.Option(help="Pairs of a batch.")] = 4,
+    config: Annotated[str, typer.Option(help="Config of the release.")] = "en",
+    release: Annotated[
+        Path | None, typer.Option(help="A release. [default: the sample's, built here]")
+    ] = None,
+    recipe_config: Annotated[
+        str, typer.Option("--recipe", help="Ours: file under recipes/.")
+    ] = "smollm2-135m/dpo",
+    lora: Annotated[bool, typer.Option("--lora", help="Adapters of rank 16 on every linear map.")] = False,
+    activation_checkpointing: Annotated[
+        bool | None, typer.Option(help="Ours. [default: as the recipe has it]")
+    ] = None,
 ) -> None:
-    """Build the sample, train on both sides, print the ratio of seconds a step."""
+    """Train on both sides, print the ratio of seconds a step."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    again = activation_checkpointing
+    more = () if again is None else ("--activation_checkpointing", str(again).lower())
+    alone = ("--num_processes", "1") if device == "cuda" else ()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        release = folder / "komep"
-        call([sys.executable, "-m", "komep_dataset.cli", "build", "--pairs", "all", "--output", str(release)])
-        ours = recipe(model.resolve(), release, folder, steps, config)
-        theirs, their_wall = trl_defaults(model.resolve(), release, folder, steps, config)
+        release = release or build_sample(folder / "komep")
+        task = Task(model.resolve(), release.resolve(), config, steps, pairs_a_step, lora, device)
+        topology = "cpu" if device == "cpu" else "ddp"
+        ours = recipe(task, folder / "ours", recipe_config, topology, *more, launcher=alone)
+        theirs = trl_defaults(task, folder)
+    rate = matrix_rate(device, "bfloat16" if ours["bf16"] else "float32")
+    used = utilisation(ours, layer_weights(model), rate)
     print(
         json.dumps(
             {
                 "model": model.name,
+                "recipe": recipe_config,
+                "lora": lora,
                 "steps": steps,
-                "pairs_a_step": PAIRS_A_STEP,
-                "device": ours["device"],
-                "seconds_a_step_trl": round(theirs, 2),
+                "pairs_a_step": pairs_a_step,
+                "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+                "seconds_a_step_trl": round(theirs["seconds_per_step"], 2),
                 "seconds_a_step_ours": round(ours["seconds_per_step"], 2),
-                "ratio": round(theirs / ours["seconds_per_step"], 2),
-                "wall_trl": round(their_wall, 1),
+                "ratio": round(theirs["seconds_per_step"] / ours["seconds_per_step"], 2),
+                "wall_trl": round(theirs["wall"], 1),
                 "wall_ours": round(ours["wall"], 1),
-                "peak_gib_ours": ours["peak_memory_gib"]["host"],
+                "tokens_a_second_ours": round(ours["tokens_per_second"]),
+                "matrix_rate_tflops": round(rate / 1e12, 2),
+                "mfu": None if used is None else round(used, 3),
+                "peak_gib_trl": {key: round(value, 2) for key, value in theirs["peak"].items()},
+                "peak_gib_ours": ours["peak_memory_gib"],
                 "versions": {key: ours["versions"][key] for key in ("torch", "trl", "transformers")},
             }
         )

@@ -4,33 +4,25 @@ The harness computes the few-shot part anew for every question. Here the tokens 
 share are run once; the whole prompt is tokenised first and then cut, since tokenising the two parts apart gives
 other tokens. Where `shared_prefix.py` knows the model's attention, a batch attends to one copy of the prefix. Elsewhere
 every row has its own, and the layout is that of ordinary left padding, only that its first columns come from the
-cache. In both, masks and positions are the model's own business.
+cache. In both, masks and positions are the model's own business. Prompts are read a few at a time, and the replies of a
+batch go on together (`rows.py`).
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    DynamicCache,
-    GenerationMixin,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
-from transformers.utils import logging as transformers_logging
+from transformers import DynamicCache, GenerationMixin, StoppingCriteria, StoppingCriteriaList
 
 from evaluation.backends.backend import Answer, cut_at_stops
 from evaluation.prompts import common_prefix
-from evaluation.shared_prefix import NAME, attending_to, can_share, rest_cache
+from evaluation.rows import Rows, join, lay_out, plan_reading, shifted_cache
+from evaluation.shared_prefix import NAME, Layers, attending_to, can_share, rest_cache
 from komep_dataset.errors import KomepError
 
 CACHED_LAYERS = {
@@ -43,7 +35,11 @@ CACHED_LAYERS = {
 _NAMES = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
 CACHE = "cache" if "cache" in _NAMES else "past_key_values"
 
-Layers = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each [rows, heads, tokens, width]
+# Tokens of prompts that are read at once. On two cores 1,024 to 4,096 were equally fast and more were slower; elsewhere
+# it is a guess that keeps a GPU busy and activations small.
+READ_TOKENS = {"cpu": 2048}
+READ_TOKENS_ELSEWHERE = 16_384
+FEWEST_TOKENS, MOST_TOKENS = 4, 64  # new tokens of all rows before those that have ended are taken out
 
 
 class StopText(StoppingCriteria):
@@ -130,7 +126,7 @@ class Generator:
 
     @property
     def pad_id(self) -> int:
-        """Any token id serves: padding is masked, and what follows an ended row is cut."""
+        """Any token id serves: it fills rows that have ended, and what follows their end is cut."""
         ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, self.tokenizer.bos_token_id, 0)
         return next(i for i in ids if i is not None)
 
@@ -212,111 +208,71 @@ class Generator:
         limit: int,
         letter_tokens: Sequence[int],
     ) -> list[Answer]:
-        length = max(map(len, prompts))
-        pads = [length - len(prompt) for prompt in prompts]
-        shared = bool(prefix) and self.share_attention
-        before = prefix[0][0].shape[2] if shared else 0  # columns before the padding
-        rows = list(zip(pads, map(list, prompts), strict=True))
-        ids = [prompt[:before] + [self.pad_id] * pad + prompt[before:] for pad, prompt in rows]
-        mask = [[1] * before + [0] * pad + [1] * (len(prompt) - before) for pad, prompt in rows]
-        stop = StopText(self.tokenizer, stops, length, len(prompts))
-        cache = (rest_cache(prefix) if shared else shifted_cache(prefix, pads)) if prefix else None
-        with (
-            first_logprobs(self.model, letter_tokens) as logprobs,
-            attending_to(prefix if shared else (), pads),
-        ):
-            output = self.model.generate(
-                input_ids=torch.tensor(ids, device=self.device),
-                attention_mask=torch.tensor(mask, device=self.device),
-                max_new_tokens=limit,
-                do_sample=False,
-                pad_token_id=self.pad_id,
-                stopping_criteria=StoppingCriteriaList([stop]),
-                **{CACHE: cache},
-            )
-        new = [self._answer(row[length:][:end]) for row, end in zip(output.tolist(), stop.ended, strict=True)]
+        """Read the prompts in parts, up to the first new token of each; then all go on together."""
+        said: dict[int, list[int]] = {}  # the replies that have ended, by the places of their prompts
+        logprobs: list[tuple[float, ...]] = []
+        parts = []
+        for numbers in self._plan(prompts, prefix):
+            rows = self._lay_out(numbers, prompts, prefix)
+            with first_logprobs(self.model, letter_tokens) as found:
+                said |= self._go_on(rows, prefix, stops, 1 if prefix else limit, limit)
+            logprobs += found
+            parts.append(rows)
+        rows = join(parts)
+        while rows.numbers:
+            more = min(max(rows.said, FEWEST_TOKENS), MOST_TOKENS, limit - rows.said)
+            said |= self._go_on(rows, prefix, stops, more, limit)
+        new = [self._answer(said[number]) for number in range(len(prompts))]
         texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
         return [
             Answer(cut_at_stops(text, stops), row or None) for text, row in zip(texts, logprobs, strict=True)
         ]
+
+    def _plan(self, prompts: Sequence[Sequence[int]], prefix: Layers) -> list[list[int]]:
+        """Which prompts are read together: all of them where only an own cache of `generate` knows what was read."""
+        if not prefix:
+            return [list(range(len(prompts)))]
+        behind = [len(prompt) - prefix[0][0].shape[2] for prompt in prompts]
+        return plan_reading(behind, READ_TOKENS.get(self.device.type, READ_TOKENS_ELSEWHERE))
+
+    def _lay_out(self, numbers: Sequence[int], prompts: Sequence[Sequence[int]], prefix: Layers) -> Rows:
+        """Prompts as rows of equal length, before which the cache of the prefix lies."""
+        shared = bool(prefix) and self.share_attention
+        rows = lay_out(
+            numbers, [prompts[i] for i in numbers], prefix[0][0].shape[2] if shared else 0, self.device
+        )
+        if prefix:
+            rows.cache = rest_cache(prefix) if shared else shifted_cache(prefix, rows.pads)
+        return rows
+
+    def _go_on(
+        self, rows: Rows, prefix: Layers, stops: Sequence[str], tokens: int, limit: int
+    ) -> dict[int, list[int]]:
+        """Add tokens to each row; those that have ended by then are taken out, and their new tokens returned."""
+        stop = StopText(self.tokenizer, stops, rows.start, len(rows.numbers))
+        with attending_to(prefix if self.share_attention else (), rows.pads):
+            ids = self.model.generate(
+                input_ids=rows.ids,
+                attention_mask=rows.mask,
+                max_new_tokens=tokens,
+                do_sample=False,
+                pad_token_id=self.pad_id,
+                stopping_criteria=StoppingCriteriaList([stop]),
+                **{CACHE: rows.cache},
+            )
+        rows.extend(ids)
+        replies = [row[:end] for row, end in zip(rows.replies(), stop.ended, strict=True)]
+        ended = [
+            place
+            for place, (reply, end) in enumerate(zip(replies, stop.ended, strict=True))
+            if end is not None or len(reply) >= limit or len(self._answer(reply)) < len(reply)
+        ]
+        gone = {rows.numbers[place]: replies[place] for place in ended}
+        rows.drop(ended)
+        return gone
 
     def _answer(self, tokens: list[int]) -> list[int]:
         """The tokens before the first end-of-sequence; the padding of an ended row lies behind it."""
         ids = self.model.generation_config.eos_token_id
         ends = {ids} if isinstance(ids, int) else set(ids or ())
         return tokens[: next((n for n, token in enumerate(tokens) if token in ends), len(tokens))]
-
-
-def shifted_cache(prefix: Layers, pads: Sequence[int]) -> DynamicCache:
-    """The prefix for a left-padded batch: each row's copy is moved right by its padding and cut at the same column.
-
-    A row with padding so has fewer cached tokens; `generate` runs the rest with its question. The columns of the
-    padding hold zeros, which the attention mask hides.
-    """
-    layers = []
-    for keys, values in prefix:
-        rows = []
-        for table in (keys, values):
-            moved = table.new_zeros((len(pads), *table.shape[1:]))
-            for row, pad in enumerate(pads):
-                kept = max(0, table.shape[2] - pad)
-                moved[row, :, table.shape[2] - kept :] = table[0, :, :kept]
-            rows.append(moved)
-        layers.append(tuple(rows))
-    return DynamicCache(layers)
-
-
-def load_generator(
-    model: str, dtype: str = "auto", *, reuse_prefix: bool = True, device: torch.device | None = None
-) -> Generator:
-    """Load a model and its tokenizer: safetensors only, no code from the model's repository.
-
-    Args:
-        model: a folder with a model or a LoRA adapter, or an id on the Hub.
-        dtype: name of a torch dtype, or `auto`: float32 on a CPU, the checkpoint's own on a GPU.
-        reuse_prefix: whether the common prefix of prompts is computed once.
-        device: where it goes; None for the first GPU, or the CPU.
-
-    Raises:
-        KomepError: there is no such model, or it cannot be loaded.
-    """
-    check_model_folder(model)
-    if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    wanted = "float32" if dtype == "auto" and device.type == "cpu" else dtype
-    try:
-        loaded = AutoModelForCausalLM.from_pretrained(
-            model, dtype=wanted, use_safetensors=True, trust_remote_code=False
-        )
-    except UNLOADABLE as error:
-        raise unloadable(model, error) from None
-    return Generator(loaded.to(device).eval(), load_tokenizer(model), reuse_prefix)
-
-
-UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError)
-
-
-def check_model_folder(model: str) -> None:
-    """Raise `KomepError` for a folder that holds no model; a name that is no folder may be an id on the Hub."""
-    path = Path(model)
-    if path.exists() and not any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
-        raise KomepError(
-            f"--model {model}: no model here; a folder with config.json or adapter_config.json is needed"
-        )
-
-
-def load_tokenizer(model: str) -> Any:
-    """A model's tokenizer, without code from its repository; raises `KomepError` where there is none."""
-    try:
-        return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-    except UNLOADABLE as error:
-        raise unloadable(model, error) from None
-
-
-def unloadable(model: str, error: Exception) -> KomepError:
-    """The error for a model that cannot be loaded, with the reason in one line."""
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
-    return KomepError(
-        f"--model {model}: neither a model folder nor an id on the Hub that can be loaded ({reason})"
-    )

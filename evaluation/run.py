@@ -99,7 +99,9 @@ def command(
         int | None, typer.Option(min=1, help="Only the first N questions of each subject.")
     ] = None,
     chat_template: Annotated[bool, typer.Option("--chat-template", help="Ask as one user message.")] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions that run together.")] = 8,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Questions whose replies are written together.")
+    ] = 32,
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens of a reply at the most. [default: 1024, the protocol's]")
     ] = None,

@@ -32,10 +32,15 @@ class RestLayer(DynamicLayer):
     The tables have room for tokens to come: joining old and new ones at every token would copy all of them.
     """
 
-    def __init__(self, prefix_length: int):
+    def __init__(
+        self, prefix_length: int, keys: torch.Tensor | None = None, values: torch.Tensor | None = None
+    ):
         super().__init__()
         self.prefix_length = prefix_length
         self._tables: dict[str, torch.Tensor] = {}
+        if keys is not None:
+            self.lazy_initialization(keys, values)
+            self.keys, self.values = self._tables["keys"], self._tables["values"] = keys, values
 
     def get_seq_length(self) -> int:
         return self.prefix_length + super().get_seq_length()
@@ -49,6 +54,11 @@ class RestLayer(DynamicLayer):
         self.keys = self._put("keys", seen, key_states)
         self.values = self._put("values", seen, value_states)
         return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep these rows alone."""
+        super().batch_select_indices(indices)
+        self._tables = {"keys": self.keys, "values": self.values}
 
     def _put(self, name: str, seen: int, new: torch.Tensor) -> torch.Tensor:
         """Write tokens behind those seen; the table up to and with them."""

@@ -11,11 +11,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from evaluation.backends.backend import Answer, Groups, Job
-from evaluation.generation import Generator, Layers, load_generator, plan_batches
+from evaluation.generation import Generator, plan_batches
 from evaluation.journal import Journal, reply_key
+from evaluation.loading import load_generator
 from evaluation.processes import Processes
 from evaluation.prompts import Prompt, PromptEncoder
 from evaluation.questions import LETTERS
+from evaluation.shared_prefix import Layers
 from komep_dataset.progress import progress_bar
 from komep_dataset.serving import model_fingerprint
 

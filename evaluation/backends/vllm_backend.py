@@ -95,7 +95,7 @@ def open_backend(job: Job, processes: Processes) -> VllmBackend:
     from transformers import AutoConfig
     from vllm import LLM
 
-    from evaluation.generation import UNLOADABLE, check_model_folder, load_tokenizer, unloadable
+    from evaluation.loading import UNLOADABLE, check_model_folder, load_tokenizer, unloadable
 
     check_model_folder(job.model)
     tokenizer = load_tokenizer(job.model)

@@ -224,7 +224,7 @@ def test_vllm_without_vllm_is_explained(tiny_model, question_folder, tmp_path, c
 def test_what_is_handed_to_vllm(tiny_model, question_folder, tmp_path, monkeypatch):
     """A stand-in shows what vLLM is asked for; vLLM itself is run by `make test-vllm` (test_vllm.py)."""
     from evaluation.backends import vllm_backend
-    from evaluation.generation import load_generator
+    from evaluation.loading import load_generator
 
     generator, made, asked = load_generator(str(tiny_model)), [], []
 
@@ -285,7 +285,7 @@ def test_logits_pick_the_likeliest_letter(lettered_model, question_folder, tmp_p
     import torch
 
     from evaluation.benchmarks import BENCHMARKS
-    from evaluation.generation import load_generator
+    from evaluation.loading import load_generator
     from evaluation.prompts import prompt_text
     from evaluation.questions import from_folders
 
@@ -313,7 +313,7 @@ def test_logits_pick_the_likeliest_letter(lettered_model, question_folder, tmp_p
 
 
 def test_a_repetition_penalty_does_not_enter_the_logits(lettered_model, question_folder, tmp_path):
-    from evaluation.generation import load_generator
+    from evaluation.loading import load_generator
 
     generator = load_generator(str(lettered_model))
     generator.model.generation_config.repetition_penalty = 5.0

@@ -8,7 +8,7 @@ import pytest
 from evaluation.backends import Job
 from evaluation.backends.transformers_backend import TransformersBackend
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.generation import load_generator
+from evaluation.loading import load_generator
 from evaluation.processes import Processes
 from evaluation.prompts import subject_prompts
 from evaluation.run import main

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from evaluation.generation import Generator, StopText, cut_at_stops, load_generator, shifted_cache
+from evaluation.generation import Generator, StopText, cut_at_stops
+from evaluation.loading import load_generator
 from evaluation.prompts import common_prefix
 from komep_dataset.errors import KomepError
 
@@ -44,10 +43,12 @@ def tiny_gemma2():
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2"])
-@pytest.mark.parametrize("batch_size", [1, 5, 12])
+@pytest.mark.parametrize(("batch_size", "read_tokens"), [(1, 2048), (5, 2048), (12, 2048), (12, 70), (12, 1)])
 def test_cached_prefix_gives_what_generate_gives(
-    architecture, batch_size, prompts, make_llama, make_tokenizer
+    architecture, batch_size, read_tokens, prompts, make_llama, make_tokenizer, monkeypatch
 ):
+    """Whether a batch's prompts are read at once, a few at a time or one by one."""
+    monkeypatch.setattr("evaluation.generation.READ_TOKENS", {"cpu": read_tokens})
     model = make_llama() if architecture == "llama" else tiny_gemma2()
     tokenizer = make_tokenizer(bos=True)
     assert common_prefix(prompts) == 41
@@ -76,18 +77,6 @@ def test_models_with_other_layers_are_run_without_a_cached_prefix(make_tokenizer
 
     config = MambaConfig(vocab_size=400, hidden_size=16, state_size=4, num_hidden_layers=1, pad_token_id=0)
     assert not Generator(MambaForCausalLM(config), make_tokenizer(bos=True)).reuse_prefix
-
-
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None)
-def test_shifted_cache_is_the_prefix_moved_by_the_padding(pads):
-    keys = torch.arange(1.0, 41.0).reshape(1, 2, 5, 4)
-    layer = shifted_cache([(keys, -keys)], pads).layers[0]
-    assert layer.keys.shape == (len(pads), 2, 5, 4)
-    for row, pad in enumerate(pads):
-        assert torch.equal(layer.keys[row, :, pad:], keys[0, :, : max(0, 5 - pad)])
-        assert not layer.keys[row, :, :pad].any()
-    assert torch.equal(layer.values, -layer.keys)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +136,31 @@ def test_generation_stops_early_when_every_row_has_ended(prompts, make_llama, ma
     model.model.register_forward_pre_hook(lambda *_: steps.append(1))
     Generator(model, tokenizer).generate(prompts[:1], (free[:1],), LIMIT, 1)
     assert len(steps) < LIMIT
+
+
+@pytest.mark.parametrize("read_tokens", [2048, 70])
+@pytest.mark.parametrize("fewest", [1, 4])
+def test_rows_that_end_at_different_tokens(
+    read_tokens, fewest, prompts, make_llama, make_tokenizer, monkeypatch
+):
+    """Those that have ended are taken out of the batch, and the others say what they say alone."""
+    monkeypatch.setattr("evaluation.generation.READ_TOKENS", {"cpu": read_tokens})
+    monkeypatch.setattr("evaluation.generation.FEWEST_TOKENS", fewest)
+    model, tokenizer, rows, limit = make_llama(), make_tokenizer(bos=True), [], 24
+    model.generation_config.eos_token_id = None
+    tokens = plain(model, prompts, limit)
+    ends = {tokens[0][0], tokens[3][1], tokens[5][7], tokens[8][20]}
+    model.generation_config.eos_token_id = sorted(ends)
+    kept = [row[: next((n for n, t in enumerate(row) if t in ends), limit)] for row in tokens]
+    assert len({len(row) for row in kept}) > 4 and [] in kept
+    model.lm_head.register_forward_pre_hook(lambda module, args: rows.append(len(args[0])))
+    generator = Generator(model, tokenizer)
+    assert generator.generate(prompts, (), limit, 12) == tokenizer.batch_decode(
+        kept, skip_special_tokens=True
+    )
+    going_on = rows[next(n for n, count in enumerate(rows) if sum(rows[: n + 1]) == len(prompts)) + 1 :]
+    assert going_on == sorted(going_on, reverse=True)
+    assert going_on[0] <= sum(map(bool, kept)) and len(set(going_on)) > 2
 
 
 def test_replies_end_before_the_end_of_sequence(prompts, make_llama, make_tokenizer):
@@ -263,3 +277,21 @@ def test_pickled_weights_are_refused(tiny_model, tmp_path):
         (tmp_path / name).write_bytes((tiny_model / name).read_bytes())
     with pytest.raises(KomepError, match="safetensors"):
         load_generator(str(tmp_path))
+
+
+def test_padding_is_not_what_a_repetition_penalty_sees(prompts, make_llama, make_tokenizer):
+    """A model that comes with a repetition penalty (Qwen2-7B-Instruct has 1.05) replies in a batch as it does alone.
+
+    Tokens of the prompt are what is penalised: padding made of another token, say of end-of-sequence, would add that.
+    """
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    model.generation_config.eos_token_id = None
+    model.generation_config.repetition_penalty = 3.0
+    with torch.no_grad():  # the padding token is what it would say next
+        said = plain(model, prompts)[2][1]
+        for table in (model.lm_head.weight, model.model.embed_tokens.weight):
+            table[[said, tokenizer.pad_token_id]] = table[[tokenizer.pad_token_id, said]]
+    expected = tokenizer.batch_decode(plain(model, prompts), skip_special_tokens=True)
+    for reuse in (True, False):
+        generator = Generator(model, tokenizer, reuse_prefix=reuse)
+        assert generator.generate(prompts, (), LIMIT, 5) == expected

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.generation import Generator, load_generator
+from evaluation.generation import Generator
+from evaluation.loading import load_generator
 from evaluation.prompts import PromptEncoder, prompt_text, subject_prompts
 from evaluation.questions import Subject, from_folders
 
