@@ -210,7 +210,7 @@ def command(
     if plot is not None:
         from evaluation.forest import draw_forest
 
-        make_folder(plot.parent)
+        make_folder(plot.parent, "--plot")
         draw_forest(comparisons, plot)
     if json_ or markdown:
         typer.echo((as_json if json_ else as_markdown)(comparisons), nl=False)

@@ -109,6 +109,8 @@ class Generator:
         config.temperature = config.top_p = config.top_k = config.cache_implementation = None
         layer_types = getattr(self.text_config, "layer_types", None) or ()
         plain = set(layer_types) <= CACHED_LAYERS and not getattr(self.model, "_is_stateful", False)
+        # Models with an attention of their own (Falcon, MPT) measure their masks by what they have seen themselves.
+        plain = plain and getattr(self.model, "_supports_attention_backend", False)
         self.reuse_prefix = self.reuse_prefix and plain
         self.share_attention = self.reuse_prefix and can_share(self.model)
         if self.share_attention:

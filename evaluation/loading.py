@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -14,7 +15,7 @@ from evaluation.generation import Generator
 from komep_dataset.allocator import keep_freed_memory
 from komep_dataset.errors import KomepError
 
-UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError)
+UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 
 
 def load_generator(

@@ -13,6 +13,7 @@ from typing import Any
 from komep_dataset.errors import KomepError
 
 PREDICTIONS, RESULTS = "predictions.jsonl", "results.json"
+LETTERS_OR_NONE = ("", *"ABCDE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,14 @@ def write_atomically(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, option: str = "--output") -> None:
     """Create an output folder before the long work begins; raises `KomepError` where that is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise KomepError(f"--output {folder}: cannot be a folder ({error.strerror})") from None
+        raise KomepError(f"{option} {folder}: cannot be a folder ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
-        raise KomepError(f"--output {folder}: no permission to write here")
+        raise KomepError(f"{option} {folder}: no permission to write here")
 
 
 def write_evaluation(
@@ -96,7 +97,14 @@ def _prediction(path: Path, number: int, line: bytes) -> Prediction:
     for name, kind in types.items():
         if type(values[name]) is not kind:
             raise KomepError(f"{path}:{number}: {name} is {values[name]!r}, not of type {kind.__name__}")
+    for name in ("paper", "robust"):
+        if values[name] not in LETTERS_OR_NONE:
+            raise KomepError(
+                f"{path}:{number}: {name} is {values[name]!r}, not a letter from A to E or empty"
+            )
     logprobs = row.get("logprobs")
+    if logprobs is not None and not isinstance(logprobs, list):
+        raise KomepError(f"{path}:{number}: logprobs is {logprobs!r}, not a list")
     return Prediction(**values, logprobs=None if logprobs is None else tuple(logprobs))
 
 

@@ -89,6 +89,20 @@ def refusal(results: dict[str, Any]) -> str | None:
     return None
 
 
+def check_before(benchmark: str, sizes: dict[str, int], repo_id: str) -> None:
+    """Raise `KomepError` where results on so many questions of each subject could not be published under this id."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise KomepError(f"--publish {repo_id}: {' '.join(str(error).split())}", exit_code=2) from None
+    reason = refusal({"benchmark": benchmark, "subjects": {name: {"n": n} for name, n in sizes.items()}})
+    if reason:
+        raise KomepError(f"--publish {repo_id}: {reason}", exit_code=2)
+
+
 def check_results(results: dict[str, Any]) -> None:
     """Raise `KomepError` unless results have every score that is published, all together and for each subject."""
     for subject, scores in [(None, results), *results.get("subjects", {None: {}}).items()]:

@@ -22,6 +22,7 @@ from komep_dataset.schema import collapse_blanks
 LETTERS = "ABCDE"
 SUFFIXES = (".jsonl", ".parquet", ".csv")
 TEST, FEWSHOT = "test", "fewshot"
+OTHER_SPLITS = ("train", "dev", "validation", "val")  # known, and not asked
 SHOWN_PROBLEMS = 20
 LAYOUTS = (
     "a file (.jsonl, .parquet, .csv) with a column `subject`, a folder with a card that has one config a subject, "
@@ -134,7 +135,7 @@ def check_subjects(subjects: Sequence[Subject], shots: int, *, allow_duplicates:
     Raises `KomepError` for a subject without test questions or with too few few-shot examples, and for
     duplicates within a subject's test unless they are allowed.
     """
-    problems, repeated = [], 0
+    problems, repeated = ([] if subjects else [f"no question in the split `{TEST}`"]), 0
     for s in subjects:
         if not s.test:
             problems.append(f"{s.name}: no question in the split `{TEST}`")
@@ -222,7 +223,13 @@ def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:
         f"{place}: no column subject (found: {', '.join(map(str, row))})"
         for rows in splits.values()
         for place, row in rows
-        if not row.get("subject")
+        if row.get("subject") in (None, "")
+    ])  # fmt: skip
+    _raise([
+        f"{place}: subject is {row['subject']!r}, not a name"
+        for rows in splits.values()
+        for place, row in rows
+        if not isinstance(row["subject"], str) or not row["subject"].strip()
     ])  # fmt: skip
     names = dict.fromkeys(str(row["subject"]) for _, row in splits.get(TEST, []))
 
@@ -233,8 +240,17 @@ def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:
 
 
 def _from_file(path: Path, layout: Layout) -> list[Subject]:
-    """A single file: rows whose column `split` is `fewshot` are examples; `test` or none are to be answered."""
+    """A single file: rows whose column `split` is `fewshot` are examples; `test` or none are to be answered.
+
+    Rows of the other splits that benchmarks have are passed over; `KomepError` for any other value.
+    """
     rows = read_rows(path)
+    known = sorted({*OTHER_SPLITS, *layout.fewshot, *layout.test})
+    _raise([
+        f"{place}: split is {row['split']!r}, none of {', '.join(known)}"
+        for place, row in rows
+        if row.get("split") not in (None, "", *known)
+    ])  # fmt: skip
     examples = [r for r in rows if r[1].get("split") in layout.fewshot]
     tests = [r for r in rows if r[1].get("split") in (None, "", *layout.test)]
     return _by_subject({FEWSHOT: examples, TEST: tests}, layout)
@@ -296,15 +312,20 @@ def load_configs(path: str, names: Sequence[str] | None = None, layout: Layout =
                 for name in found
             }
         except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
             hint = "" if local else "; if this machine is offline, pass --data with a copy of the dataset"
             raise KomepError(f"{path}: cannot be loaded as a dataset ({reason}){hint}") from None
-    if layout.subject is not None and len(parts) == 1:
+    if len(parts) == 1 and (layout.subject is not None or _is_one_table(parts)):
         return _by_subject(next(iter(parts.values())), layout)
     return [
         Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout))
         for n, s in parts.items()
     ]
+
+
+def _is_one_table(parts: dict[str, dict[str, list[Row]]]) -> bool:
+    """Whether the only config is the one that `push_to_hub` makes of all subjects together."""
+    return list(parts) == ["default"] and all("subject" in row for _, row in parts["default"][TEST])
 
 
 def _from_saved(path: Path, layout: Layout) -> list[Subject]:

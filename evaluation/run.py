@@ -2,6 +2,7 @@
 
     python -m evaluation.run --model models/smollm2-135m --benchmark kormedmcqa-sample --output results/base
     accelerate launch -m evaluation.run --model org/model --benchmark kormedmcqa --batch-size 16 --output results/model
+    accelerate launch --config_file accelerate_configs/ddp.yaml --num_processes 2 -m evaluation.run ...    # two on a CPU
     python -m evaluation.run --backend openai --endpoint http://127.0.0.1:8000/v1 --chat-template \
         --model org/model --benchmark kormedmcqa --output results/served
 
@@ -136,7 +137,7 @@ def command(
         model, benchmark, output, data, shots, wanted, limit, prompt, scoring, chat_template, backend, batch_size,
         max_new_tokens, dtype, prefix_cache, allow_duplicates, endpoint, api_key_env, concurrency, tensor_parallel,
     )  # fmt: skip
-    results = evaluate_model(settings)
+    results = evaluate_model(settings, publish)
     if results is None:
         return
     print_results(results)

@@ -177,8 +177,10 @@ def agreement(letters: Sequence[str], readings: Sequence[Any]) -> dict[str, floa
     }
 
 
-def evaluate_model(settings: Settings) -> dict[str, Any] | None:
+def evaluate_model(settings: Settings, publish: str | None = None) -> dict[str, Any] | None:
     """Run one evaluation and write its files into `settings.output`; an interrupted one is taken up again.
+
+    `publish`: the model's id on the Hub if the results are to go there, so that what cannot is refused at once.
 
     Returns:
         the content of `results.json`; None in a process that is not the first.
@@ -190,6 +192,10 @@ def evaluate_model(settings: Settings) -> dict[str, Any] | None:
     benchmark = BENCHMARKS[settings.benchmark]
     style = benchmark.styles[settings.prompt]
     subjects, repeated = load_questions(benchmark, settings)
+    if publish is not None:
+        from evaluation.publishing import check_before
+
+        check_before(benchmark.name, {s.name: len(s.test) for s in subjects}, publish)
     make_folder(settings.output)
     processes = join_processes()
     try:

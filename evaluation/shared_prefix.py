@@ -126,8 +126,9 @@ def shared_prefix_attention(
         own, own_sum = _to_own_rows(query, key, value, _pads, scale)
     else:
         own, own_sum = _to_own(query, key, value, attention_mask, prefix[0].shape[2], scale)
-    joined = torch.lerp(shared, own, torch.sigmoid(own_sum - shared_sum).unsqueeze(-1))
-    return joined.transpose(1, 2).contiguous(), None
+    # In single precision, as the kernel gives the log-sum-exp whatever the type of the values.
+    joined = torch.lerp(shared.float(), own.float(), torch.sigmoid(own_sum - shared_sum).unsqueeze(-1))
+    return joined.to(query.dtype).transpose(1, 2).contiguous(), None
 
 
 def _to_prefix(
@@ -148,7 +149,7 @@ def _to_own_rows(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Each row to its own tokens before and at each query, row by row: no mask, and nothing for the padding."""
     groups = query.shape[1] // key.shape[1]
-    values, sums = torch.zeros_like(query), query.new_full(query.shape[:3], -torch.inf)
+    values, sums = torch.zeros_like(query), torch.full(query.shape[:3], -torch.inf)
     tables = query, repeat_kv(key, groups), repeat_kv(value, groups)
     for row, pad in enumerate(pads):
         if pad == query.shape[2]:  # the kernel takes no empty table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.benchmarks.benchmark import COT, DIRECT, Benchmark, Style
 from evaluation.questions import LETTERS, Question, Subject, load_configs, read_subjects
+from komep_dataset.errors import KomepError
 
 if TYPE_CHECKING:
     from evaluation.kormedmcqa.scoring import Reading
@@ -69,6 +70,9 @@ def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
     """The questions from a file or folder, or the wanted subjects from the Hub."""
     if data is not None:
         return in_order(read_subjects(data))
+    unknown = [name for name in subjects or () if name not in SUBJECTS]
+    if unknown:
+        raise KomepError(f"--subjects {', '.join(unknown)}: not in {HUB_ID}, which has {', '.join(SUBJECTS)}")
     return load_configs(HUB_ID, [name for name in SUBJECTS if subjects is None or name in subjects])
 
 

@@ -32,8 +32,10 @@ def convert(row: dict[str, Any]) -> dict[str, Any]:
     decision = row["final_decision"]
     answer = DECISIONS.index(decision) + 1 if decision in DECISIONS else decision
     options = dict(zip("ABC", DECISIONS, strict=True))
-    question = f"Abstract: {abstract}\nQuestion: {row.get('question', '')}"
-    return {"question": question, **options, "answer": answer, "cot": row.get("long_answer")}
+    asked = {"question": row["question"]} if "question" in row else {}
+    if isinstance(asked.get("question"), str) and asked["question"].strip():
+        asked["question"] = f"Abstract: {abstract}\nQuestion: {asked['question']}"
+    return {**asked, **options, "answer": answer, "cot": row.get("long_answer")}
 
 
 LAYOUT = Layout("ABC", convert, test=("test", "train"), fewshot=("fewshot", "train"), subject="pubmedqa")

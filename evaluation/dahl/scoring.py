@@ -61,6 +61,14 @@ def _check_lengths(n: int, **columns: Sequence[object] | None) -> None:
         raise ValueError("there is nothing to score: predictions are empty")
 
 
+def _check_texts(**columns: Sequence[object] | None) -> None:
+    """Raise `ValueError`, with index and value, for an entry of a column that is no string."""
+    for name, column in columns.items():
+        for row, value in enumerate(() if column is None else column):
+            if not isinstance(value, str):
+                raise ValueError(f"{name}[{row}] is {value!r}, not a string")
+
+
 def score(
     predictions: Sequence[object],
     mode: str = "strict",
@@ -87,6 +95,7 @@ def score(
     if mode not in MODES:
         raise ValueError(f"mode {mode!r}: give one of {', '.join(MODES)}")
     _check_lengths(len(predictions), responses=responses, categories=categories)
+    _check_texts(responses=responses, categories=categories)
     rows = []
     for row, units in enumerate(predictions):
         verdicts = [parse_verdict(text, mode) for text in verdict_texts(units, row)]

@@ -181,3 +181,13 @@ def test_the_command_runs_on_it(name, tmp_path, jsonl, lettered):
         assert done.value.code == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["n"] == (9 if name == "pubmedqa" else 6) and list(results["subjects"]) == [name]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"question": None}, "question is empty"), ({"question": " "}, "question is empty")],
+)
+def test_pubmedqa_needs_a_question(tmp_path, jsonl, change, message):
+    bad = jsonl(tmp_path / "test.jsonl", [pubmedqa(1) | change])
+    with pytest.raises(KomepError, match=message):
+        BENCHMARKS["pubmedqa"].load(bad, None)

@@ -266,6 +266,14 @@ def test_what_is_no_model_is_refused(tmp_path, content):
         load_generator(str(folder))
 
 
+def test_a_file_of_weights_that_was_cut_short_is_refused(tiny_model, tmp_path):
+    for file in tiny_model.iterdir():
+        content = file.read_bytes()
+        (tmp_path / file.name).write_bytes(content[:2000] if file.suffix == ".safetensors" else content)
+    with pytest.raises(KomepError, match=f"--model {tmp_path}"):
+        load_generator(str(tmp_path))
+
+
 def test_pickled_weights_are_refused(tiny_model, tmp_path):
     """Weights that can run code when they are loaded; safetensors only."""
     from transformers import AutoModelForCausalLM

@@ -204,6 +204,61 @@ def test_bad_folders(tmp_path, files, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_data_without_a_question_are_refused(tmp_path, content):
+    path = tmp_path / "empty.jsonl"
+    path.write_text(content)
+    with pytest.raises(KomepError, match="no question in the split `test`"):
+        check_subjects(read_subjects(path), 0)
+
+
+def test_a_file_of_examples_alone_has_no_question(tmp_path, jsonl, rows_of):
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "split": "fewshot"} for row in rows_of(3)])
+    with pytest.raises(KomepError, match="no question in the split `test`"):
+        check_subjects(read_subjects(path), 0)
+
+
+@pytest.mark.parametrize("split", ["Test", "tset", ["test"], 1])
+def test_a_row_of_an_unknown_split_is_named(tmp_path, jsonl, rows_of, split):
+    rows = rows_of(2)
+    path = jsonl(tmp_path / "all.jsonl", [rows[0], {**rows[1], "split": split}])
+    with pytest.raises(KomepError, match=r"all.jsonl:2: split is .*, none of .*test"):
+        read_subjects(path)
+
+
+def test_rows_of_other_known_splits_are_passed_over(tmp_path, jsonl, rows_of):
+    """KorMedMCQA has `train` and `dev`, too."""
+    rows = rows_of(3)
+    names = ("test", "train", "dev")
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "split": n} for row, n in zip(rows, names, strict=True)])
+    assert [len(s.test) for s in read_subjects(path)] == [1]
+
+
+@pytest.mark.parametrize("subject", [" ", ["doctor"], 3])
+def test_a_subject_that_is_no_name_is_refused(tmp_path, jsonl, rows_of, subject):
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "subject": subject} for row in rows_of(1)])
+    with pytest.raises(KomepError, match=r"all.jsonl:1: subject is .*, not a name"):
+        read_subjects(path)
+
+
+def test_one_table_on_the_hub_is_divided_by_its_column_subject(tmp_path, jsonl, rows_of):
+    """What `push_to_hub` makes of a DatasetDict: one config, `default`."""
+    for split, count in (("fewshot", 2), ("test", 3)):
+        rows = [*rows_of(count, "nurse", 50), *rows_of(count)]
+        jsonl(tmp_path / f"{split}.jsonl", rows)
+    files = "".join(f"  - {{split: {s}, path: {s}.jsonl}}\n" for s in ("fewshot", "test"))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n")
+    found = read_subjects(tmp_path)
+    assert [(s.name, len(s.fewshot), len(s.test)) for s in found] == [("nurse", 2, 3), ("doctor", 2, 3)]
+
+
+def test_an_unknown_subject_is_told_the_known_ones():
+    from evaluation.benchmarks import BENCHMARKS
+
+    with pytest.raises(KomepError, match=r"--subjects surgeon: .*doctor, nurse, pharm, dentist"):
+        BENCHMARKS["kormedmcqa"].load(None, ["surgeon"])
+
+
 def test_no_such_path(tmp_path):
     with pytest.raises(KomepError, match="no such file or folder"):
         read_subjects(tmp_path / "none")

@@ -242,3 +242,33 @@ def test_broken_output_is_refused(run, file, change, message):
     with pytest.raises(KomepError) as error:
         read_evaluation(folder)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--publish", "org/model", "--limit", "1"], "a part of a benchmark is not published"),
+        (["--publish", "a/b/c"], "Repo id must be in the form"),
+        (["--publish", "org/model", "--benchmark", "kormedmcqa-sample"], "is a sample"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_before_the_model_is_loaded(run, arguments, message):
+    code, error, folder = run(*arguments, model="/nowhere")
+    assert code == 2 and message in error and "--publish" in error and "nowhere" not in error
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"paper": "zz"}, "paper is 'zz', not a letter"), ({"logprobs": 5}, "logprobs is 5, not a list")],
+)
+def test_predictions_that_were_edited_are_named(run, changed, message):
+    _, _, folder = run()
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    del results["config"]["predictions_sha256"]
+    (folder / "results.json").write_text(json.dumps(results))
+    path = folder / "predictions.jsonl"
+    first, rest = path.read_text("utf-8").split("\n", 1)
+    path.write_text(json.dumps(json.loads(first) | changed, ensure_ascii=False) + "\n" + rest, "utf-8")
+    with pytest.raises(KomepError, match=f"predictions.jsonl:1: {message}"):
+        read_evaluation(folder)

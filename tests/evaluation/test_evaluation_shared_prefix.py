@@ -59,6 +59,57 @@ def test_it_is_used_where_it_is_known_and_nowhere_else(make_llama, make_tokenize
     assert not Generator(make_llama(), make_tokenizer(bos=True), reuse_prefix=False).share_attention
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("cached", [0, 3])
+def test_half_precision_is_joined_in_single(dtype, cached):
+    """The two attentions and their log-sum-exp come in different types; the result has the queries' own."""
+    torch.manual_seed(0)
+    query = torch.randn(2, 4, 2, WIDTH).to(dtype)
+    tables = [torch.randn(1, 2, 7, WIDTH).to(dtype) for _ in range(2)]
+    key, value = (torch.randn(2, 2, cached + 2, WIDTH).to(dtype) for _ in range(2))
+    column, row = torch.arange(7 + cached + 2), 7 + cached + torch.arange(2)
+    mask = (column <= row[:, None]).expand(2, 1, 2, 7 + cached + 2)
+    module = types.SimpleNamespace(layer_idx=0, training=False)
+    with attending_to([tables], [0, 0]):
+        ours, _ = shared_prefix_attention(module, query, key, value, mask, scaling=WIDTH**-0.5)
+    whole = [
+        torch.cat([t.expand(2, -1, -1, -1), own], 2) for t, own in zip(tables, (key, value), strict=True)
+    ]
+    whole = [table.repeat_interleave(2, 1).float() for table in whole]
+    expected = torch.nn.functional.scaled_dot_product_attention(query.float(), *whole, attn_mask=mask)
+    assert ours.dtype == dtype
+    torch.testing.assert_close(ours.float(), expected.transpose(1, 2), atol=0.03, rtol=0.03)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_models_in_half_precision_reply(dtype, make_llama, make_tokenizer):
+    model, tokenizer = make_llama().to(dtype), make_tokenizer(bos=True)
+    prompts = [[1, 5, 6, 7, 8, *range(20, 20 + n)] for n in (3, 9, 4)]
+    generator = Generator(model, tokenizer)
+    assert generator.share_attention
+    assert all(generator.generate(prompts, (), 6, 3))
+
+
+def test_models_that_build_their_own_masks_are_run_without_a_cached_prefix(make_tokenizer):
+    """Falcon and MPT take no attention of another's and no cache that is longer than what they have seen."""
+    from transformers import FalconConfig, FalconForCausalLM, MptConfig, MptForCausalLM
+
+    torch.manual_seed(0)
+    falcon = FalconConfig(vocab_size=400, hidden_size=32, num_hidden_layers=2, num_attention_heads=4)
+    mpt = MptConfig(vocab_size=400, d_model=32, n_layers=2, n_heads=4, expansion_ratio=2)
+    prompts = [[1, 5, 6, 7, 8, *range(20, 20 + n)] for n in (3, 9, 4)]
+    for model in (FalconForCausalLM(falcon).eval(), MptForCausalLM(mpt).eval()):
+        tokenizer, generator = make_tokenizer(bos=True), Generator(model, make_tokenizer(bos=True))
+        assert not generator.reuse_prefix
+        alone = [
+            model.generate(torch.tensor([p]), max_new_tokens=6, do_sample=False)[0, len(p) :].tolist()
+            for p in prompts
+        ]
+        assert generator.generate(prompts, (), 6, 1) == tokenizer.batch_decode(
+            alone, skip_special_tokens=True
+        )
+
+
 @pytest.mark.parametrize("share", [True, False])
 def test_both_ways_give_what_generate_gives(share, make_llama, make_tokenizer):
     model, tokenizer = make_llama(), make_tokenizer(bos=True)
