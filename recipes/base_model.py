@@ -54,6 +54,10 @@ def load_tokenizer(model_args: ModelConfig, args: TrainingArguments) -> PreTrain
     model = model_args.model_name_or_path
     if model is None:
         raise KomepError("--model_name_or_path is missing", exit_code=2)
+    if (Path(model) / "adapter_config.json").is_file() and not (Path(model) / "config.json").is_file():
+        raise KomepError(
+            f"{model} is a LoRA adapter: merge it into its model first (peft's merge_and_unload)"
+        )
     found = "cannot be read" if Path(model).is_dir() else "is no folder here, and cannot be fetched"
     with explained(f"model {model!r} {found}"):
         tokenizer = AutoTokenizer.from_pretrained(
@@ -61,5 +65,8 @@ def load_tokenizer(model_args: ModelConfig, args: TrainingArguments) -> PreTrain
         )
     if tokenizer.chat_template is None:
         raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
+    with explained(f"{model}: its chat template cannot be used"):
+        if not tokenizer.apply_chat_template([{"role": "user", "content": "?"}])["input_ids"]:
+            raise ValueError("it makes nothing of a message")
     tokenizer.pad_token = pick_padding(tokenizer)
     return tokenizer

@@ -23,7 +23,7 @@ from accelerate import PartialState
 from base_model import load_tokenizer, model_settings
 from dpo_trainer import PairwiseDPOTrainer
 from log_lines import use_log_lines
-from pair_metrics import PairFigures, evaluation_before
+from pair_metrics import PairFigures, evaluation_before, is_plain
 from preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
 from report import push, write_report
 from run_record import (
@@ -76,7 +76,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     ####################
     set_seed(training_args.seed)
     set_up_logging(training_args)
-    check_launch(script_args, training_args)
+    check_launch(script_args, training_args, model_args.model_name_or_path)
     if training_args.device.type == "cpu":
         prepare_cpu()
 
@@ -129,7 +129,9 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
             train_dataset=train,
             eval_dataset=test,
             processing_class=tokenizer,
-            compute_metrics=PairFigures("gain", training_args.beta, output, checkpoint),
+            compute_metrics=PairFigures(
+                "gain", training_args.beta, output, checkpoint, is_plain(training_args)
+            ),
             quantization_config=get_quantization_config(model_args),
             peft_config=get_peft_config(model_args),
             prompts_shared=script_args.share_prompts,
@@ -143,7 +145,8 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     process.print(describe_batch(training_args))
     process.print(f"going on from {checkpoint}" if checkpoint else "starting from the base model")
     set_seed(training_args.seed)  # again: whether the reference came from the cache must not change the order
-    result = trainer.train(resume_from_checkpoint=checkpoint)
+    with explained("training stopped", (ValueError, KeyError, ImportError)):
+        result = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_state()
     if trainer.watch.interrupted:
         process.print(f"interrupted at step {trainer.state.global_step}: the same command goes on from there")

@@ -35,8 +35,8 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
         TRL's own covers the trainer, output folder included, and is another one in every run.
         """
         prepared = super()._prepare_dataset(dataset, processing_class, args, dataset_name)
-        cut = (args.max_length, args.truncation_mode)
-        prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, cut))
+        how = (args.max_length, args.truncation_mode, args.bf16, args.fp16)
+        prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, how))
         return prepared
 
     def _set_signature_columns_if_needed(self):

@@ -69,7 +69,7 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     ####################
     set_seed(training_args.seed)
     set_up_logging(training_args)
-    check_launch(script_args, training_args)
+    check_launch(script_args, training_args, model_args.model_name_or_path)
     if training_args.device.type == "cpu":
         prepare_cpu()
 
@@ -133,7 +133,8 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     process.print(describe_batch(training_args))
     process.print(f"going on from {checkpoint}" if checkpoint else "starting from the base model")
     set_seed(training_args.seed)
-    result = trainer.train(resume_from_checkpoint=checkpoint)
+    with explained("training stopped", (ValueError, KeyError, ImportError)):
+        result = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_state()
     if trainer.watch.interrupted:
         process.print(f"interrupted at step {trainer.state.global_step}: the same command goes on from there")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from accelerate import PartialState
-from transformers import EvalPrediction, Trainer
+from transformers import EvalPrediction, Trainer, TrainingArguments
 
 # Nats. Two forward passes of one float32 model over differently padded batches differ by less.
 TIE = 1e-3
@@ -79,8 +79,25 @@ class PairFigures:
     model: it is kept in `base_log_probs.json`, from which a resumed run takes it.
     """
 
-    def __init__(self, reward: str | None, beta: float | None, output: Path, checkpoint: str | None):
-        """`output`: folder of the run; `checkpoint`: the one that the run goes on from, which has the file beside it."""
+    def __init__(
+        self,
+        reward: str | None,
+        beta: float | None,
+        output: Path,
+        checkpoint: str | None,
+        logistic: bool = False,
+    ):
+        """What to derive, and from where.
+
+        Args:
+            reward, beta: as in `preference_figures`.
+            output: folder of the run.
+            checkpoint: the one that the run goes on from, which has the file beside it.
+            logistic: whether the loss is DPO's own, mean of -log sigmoid(beta * advantage). It is then derived from
+                the pairs, too: the trainer's mean over batches counts, on several processes, the pairs twice that
+                fill the last batch.
+        """
+        self.logistic = logistic
         self.reward, self.beta, self.path, self.resumed = reward, beta, output / BASE, checkpoint is not None
         self.base = None
         if checkpoint is not None and (Path(checkpoint).parent / BASE).is_file():
@@ -93,6 +110,9 @@ class PairFigures:
         else:
             reference = self._reference(policy, tokens)
         figures = preference_figures(policy, reference, tokens, self.reward, self.beta)
+        if self.logistic and reference is not None:
+            gains = np.subtract(*(policy.astype(np.float64) - reference).T)
+            figures["loss"] = float(np.logaddexp(0, -self.beta * gains).mean())
         return {name: value for name, value in figures.items() if value is not None}
 
     def _reference(self, policy: np.ndarray, tokens: np.ndarray) -> np.ndarray | None:
@@ -104,6 +124,18 @@ class PairFigures:
                 self.path.write_text(json.dumps(self.base) + "\n", "utf-8")
         same = self.base is not None and self.base["tokens"] == tokens.tolist()
         return np.array(self.base["log_probs"]) if same else None
+
+
+def is_plain(args: TrainingArguments) -> bool:
+    """Whether DPO's loss is the paper's equation 7, of nothing but the gains of the two answers."""
+    changed = (
+        args.label_smoothing,
+        args.loss_weights,
+        args.ld_alpha,
+        args.use_weighting,
+        args.f_divergence_type != "reverse_kl",
+    )
+    return args.loss_type == ["sigmoid"] and not any(changed)
 
 
 def evaluation_before(trainer: Trainer) -> dict[str, float | None] | None:

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetsError
+from startup import explained, said_by
 from transformers import PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
@@ -25,27 +25,37 @@ def load_preferences(
         splits: names of the train and the test split.
 
     Returns:
-        Two datasets with at least the columns `prompt`, `chosen` and `rejected`, each a list of messages
-        (`role`, `content`). The test split is None when it is missing or empty.
+        Two datasets with the columns `prompt`, `chosen` and `rejected`, each a list of messages (`role`,
+        `content`), and `question_id` where there is one; any other column is left out, for TRL gives many names
+        a meaning. The test split is None when it is missing or empty.
 
     Raises:
-        KomepError: the dataset, the config or the train split is not there, or has other columns.
+        KomepError: the dataset, the config, the train split or a test split with a name of its own is not there, or
+            it has other columns.
     """
     try:
         train = load_dataset(name, config, split=splits[0])
-    except (DatasetsError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # a card's YAML, a script, the Hub: whatever it is, there are no pairs
         raise KomepError(
-            f"dataset {name!r}, config {config!r}: cannot be loaded ({reason:.300}); write a release with "
+            f"dataset {name!r}, config {config!r}: cannot be loaded ({said_by(error):.300}); write a release with "
             "`komep build`, or name one with --dataset_name and --dataset_config"
         ) from error
     try:
         test = load_dataset(name, config, split=splits[1])
     except ValueError:  # what `datasets` says of a split that is unknown, or known and without rows
         test = None
+    if test is None and splits[1] != "test":
+        raise KomepError(
+            f"dataset {name!r}, config {config!r}: no split {splits[1]!r}; see --dataset_test_split"
+        )
     for dataset in filter(None, (train, test)):
         check_columns(dataset, name)
-    return train, test or None
+    return only_pairs(train), only_pairs(test) if test else None
+
+
+def only_pairs(dataset: Dataset) -> Dataset:
+    """The columns that a recipe reads."""
+    return dataset.select_columns([c for c in (*COLUMNS, "question_id") if c in dataset.column_names])
 
 
 def check_columns(dataset: Dataset, name: str) -> None:
@@ -57,11 +67,21 @@ def check_columns(dataset: Dataset, name: str) -> None:
             f"it has {', '.join(dataset.column_names)}"
         )
     for column in COLUMNS:
-        first = dataset[0][column]
-        if not (isinstance(first, list) and first and {"role", "content"} <= set(first[0])):
+        first = next(
+            (value for value in dataset[column] if value), None
+        )  # rows without one are left out later
+        if first is None:
+            continue
+        if not (
+            isinstance(first, list) and isinstance(first[0], dict) and {"role", "content"} <= set(first[0])
+        ):
             raise KomepError(
                 f"dataset {name!r}: column {column} must hold messages, [{{'role': …, 'content': …}}], "
                 f"and its first row is {first!r:.60}"
+            )
+        if not isinstance(first[0]["content"], str | None):
+            raise KomepError(
+                f"dataset {name!r}: content in {column} must be text, and is {first[0]['content']!r:.60}"
             )
 
 
@@ -162,9 +182,10 @@ def split_overlong(
     """(pairs that fit, with their `length`; a `komep_dataset.schema.Reject` row for each that does not)."""
     if not len(dataset):
         return dataset, []
-    dataset = dataset.map(
-        count_tokens, fn_kwargs={"tokenizer": tokenizer}, desc=f"Counting tokens of {split}"
-    )
+    with explained(f"{split}: the tokenizer's chat template refuses a conversation"):
+        dataset = dataset.map(
+            count_tokens, fn_kwargs={"tokenizer": tokenizer}, desc=f"Counting tokens of {split}"
+        )
     limit = float("inf") if max_length is None else max_length
     lengths = list(dataset["length"])
     overlong = [i for i, length in enumerate(lengths) if length > limit]
@@ -179,6 +200,8 @@ def split_overlong(
 
 def draw(dataset: Dataset | None, limit: int | None, seed: int) -> Dataset | None:
     """At most `limit` rows, drawn at random without replacement; all of them where there is no limit."""
+    if limit == 0:
+        return None
     if dataset is None or limit is None or limit >= len(dataset):
         return dataset
     return dataset.shuffle(seed=seed).select(range(limit))

@@ -31,7 +31,9 @@ def write_report(
     drawn = draw_curves(entries, output / CURVES, title=f"{output.name}: {summary['method']}")
     if not drawn:
         print(f"no {CURVES}: matplotlib is not installed, or nothing was logged")
-    command = public_command(["python", *sys.argv])
+    many = summary["world_size"] > 1
+    launcher = ["accelerate", "launch", "--num_processes", str(summary["world_size"])] if many else ["python"]
+    command = public_command([*launcher, *sys.argv])
     text = render_card(summary, settings, output.name, command, CURVES if drawn else None)
     write_card(output / CARD, text)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import platform
 import resource
 from collections import Counter
@@ -26,7 +27,21 @@ SHAPING = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "optim"),
     *("max_steps", "num_train_epochs", "max_length", "beta", "loss_type", "loss_weights", "label_smoothing"),
     *("ld_alpha", "f_divergence_type", "seed", "train_sampling_strategy", "bf16", "fp16"),
-    *("completion_only_loss", "packing"),
+    *("completion_only_loss", "packing", "padding_free", "assistant_only_loss", "neftune_noise_alpha"),
+    *(
+        "adam_beta1",
+        "adam_beta2",
+        "adam_epsilon",
+        "lr_scheduler_kwargs",
+        "data_seed",
+        "label_smoothing_factor",
+    ),
+    *("use_weighting", "sync_ref_model", "reference_free"),
+)
+OF_MODEL = ("model_revision", "load_in_4bit", "load_in_8bit")
+OF_LORA = (
+    *("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "lora_modules_to_save"),
+    *("use_rslora", "use_dora"),
 )
 FIGURES = (
     *("pairs", "loss", "reward_accuracy", "margin", "gain_accuracy", "policy_accuracy"),
@@ -75,6 +90,7 @@ def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, 
         "fingerprint": train._fingerprint,
         "max_train_pairs": script_args.max_train_pairs,
         "max_test_pairs": script_args.max_test_pairs,
+        "test_split": script_args.dataset_test_split,
     }
 
 
@@ -85,7 +101,6 @@ def describe_settings(
 
     `more`: settings of the recipe's own, by name.
     """
-    lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules") if model_args.use_peft else ()
     values = args.to_dict()
     settings = {
         "method": method,
@@ -96,7 +111,9 @@ def describe_settings(
         **{name: values[name] for name in SHAPING if name in values},
         **more,
         "use_peft": model_args.use_peft,
-        **{name: getattr(model_args, name) for name in lora},
+        **{
+            name: getattr(model_args, name) for name in (*OF_MODEL, *(OF_LORA if model_args.use_peft else ()))
+        },
     }
     return json.loads(json.dumps(finite(settings), default=sorted))  # as it reads back from the file
 
@@ -107,15 +124,29 @@ def find_checkpoint(folder: Path, wanted: str | None) -> tuple[str | None, Train
     Raises:
         KomepError: the one that is wanted is no checkpoint.
     """
-    found = wanted
-    if wanted is None and folder.is_dir():
-        found = get_last_checkpoint(str(folder))
-    if found is None:
-        return None, TrainerState()
-    state = Path(found) / "trainer_state.json"
-    if not state.is_file():
-        raise KomepError(f"--resume_from_checkpoint {found}: no checkpoint there (no trainer_state.json)")
-    return found, TrainerState.load_from_json(str(state))
+    if wanted is not None:
+        state = read_state(Path(wanted))
+        if state is None:
+            raise KomepError(
+                f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)"
+            )
+        return wanted, state
+    numbered = [(int(path.name.split("-")[1]), path) for path in folder.glob("checkpoint-*[0-9]")]
+    for _, path in sorted(numbered, reverse=True):
+        state = read_state(path)
+        if state is not None:
+            return str(path), state
+        if os.environ.get("RANK", "0") == "0":
+            print(f"{path} was not written to its end and is passed over")
+    return None, TrainerState()
+
+
+def read_state(checkpoint: Path) -> TrainerState | None:
+    """State of a checkpoint; None where it is missing or cut short: it is written last, so all else is whole with it."""
+    try:
+        return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
@@ -125,15 +156,19 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
         KomepError: the folder holds a run with other settings, or a settings file that cannot be read.
     """
     of_value = (folder / SUMMARY).is_file() or (folder.is_dir() and get_last_checkpoint(str(folder)))
-    if not of_value or not (folder / SETTINGS).is_file():
+    if not of_value:
         return False
+    if not (folder / SETTINGS).is_file():
+        raise KomepError(
+            f"{folder} holds checkpoints and no {SETTINGS}: not of this recipe; take another --output_dir"
+        )
     try:
         before = json.loads((folder / SETTINGS).read_text("utf-8"))
     except ValueError as error:
         raise KomepError(f"{folder / SETTINGS}: not JSON ({error}); take another --output_dir") from error
-    changed = [key for key in {**before, **settings} if before.get(key) != settings.get(key)]
+    changed = [key for key in before if before[key] != settings.get(key)]  # an older version recorded fewer
     for key in changed:
-        if key not in EXTENDABLE:
+        if key not in EXTENDABLE or settings[key] < before[key]:
             raise KomepError(
                 f"{folder} holds a run with {key} = {before.get(key)!r}, this one has {settings.get(key)!r}; "
                 "take another --output_dir, or remove that folder"
@@ -194,6 +229,25 @@ def share_above_limit(lengths: list[int], limit: int | None) -> float:
     return 0.0 if limit is None else sum(length > limit for length in lengths) / len(lengths)
 
 
+def mean_loss(history: list[dict[str, Any]], steps: int, loss: float, more: int) -> float | None:
+    """Mean training loss of a resumed run over all its steps, as far as the earlier ones were logged.
+
+    Args:
+        history: log of the checkpoint; each loss in it is the mean since the one before.
+        steps: those of the checkpoint.
+        loss, more: mean over the steps since then, and how many these are.
+
+    Returns:
+        None where no loss is known.
+    """
+    total, counted, last = loss * more, more, 0
+    for entry in history:
+        if "loss" in entry and entry["step"] <= steps:
+            total, counted = total + entry["loss"] * (entry["step"] - last), counted + entry["step"] - last
+            last = entry["step"]
+    return total / counted if counted else None
+
+
 def summarise(
     trainer: Trainer,
     settings: dict[str, Any],
@@ -225,7 +279,8 @@ def summarise(
     in_training = evaluations[:-1] if after else evaluations
     seconds = result["train_runtime"] - sum(in_training)
     tokens = state.num_input_tokens_seen - resumed.num_input_tokens_seen
-    pairs = {"train": len(trainer.train_dataset), "test": len(trainer.eval_dataset or ())}
+    steps = state.global_step - resumed.global_step
+    pairs = {"train": trainer.pairs, "test": len(trainer.eval_dataset or ())}
     model = trainer.accelerator.unwrap_model(trainer.model)
     return {
         **settings,
@@ -243,10 +298,10 @@ def summarise(
         "trainable_parameters": count_parameters(model, trainable=True),
         "tokens_seen": state.num_input_tokens_seen,
         "seconds": round(seconds, 3),
-        "seconds_per_step": seconds / max(1, state.global_step - resumed.global_step),
+        "seconds_per_step": seconds / max(1, steps),
         "tokens_per_second": tokens / seconds if tokens else None,
         "peak_memory_gib": peak_memory_gib(),
-        "train_loss": result["train_loss"],
+        "train_loss": mean_loss(resumed.log_history, resumed.global_step, result["train_loss"], steps),
         "evaluation": {"before": pick_evaluation(before), "after": pick_evaluation(after)},
         "versions": installed_versions(),
     }

@@ -35,6 +35,7 @@ class GuardedTrainer:
 
     def __init__(self, *args, **kwargs):
         self.step_batches, self.loss_is_finite = [], True
+        self.pairs = len(kwargs["train_dataset"])  # before rows are joined by packing
         super().__init__(*args, **kwargs)
         self.watch = Watch(self)
         self.add_callback(self.watch)
@@ -47,6 +48,13 @@ class GuardedTrainer:
         loss = super().training_step(model, inputs, *args, **kwargs)
         self.loss_is_finite &= bool(torch.isfinite(loss).all())
         return loss
+
+    def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs):
+        """Trainer's, which would take one more step where a checkpoint of the last one lies inside an epoch."""
+        first, skipped = super()._init_training_state(
+            max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs
+        )
+        return (num_train_epochs, 0) if self.state.global_step >= max_steps else (first, skipped)
 
     def question_ids(self) -> list[str]:
         """Question ids of the step in progress, in the order of the dataset."""

@@ -1,6 +1,6 @@
 """TRL's `SFTTrainer` with an evaluation that looks at the rejected answer as well."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from datasets import Dataset
@@ -46,6 +46,14 @@ class PairwiseSFTTrainer(GuardedTrainer, SFTTrainer):
         super().__init__(args=args, **settings)
         self.data_collator = BothAnswersCollator(**vars(self.data_collator))
 
+    def get_eval_dataloader(self, *args, **kwargs):
+        """Batches of padded pairs, also where rows are joined for training."""
+        of_training, self.data_collator = self.data_collator, replace(self.data_collator, padding_free=False)
+        try:
+            return super().get_eval_dataloader(*args, **kwargs)
+        finally:
+            self.data_collator = of_training
+
     def _prepare_dataset(self, dataset, processing_class, args, packing, formatting_func, dataset_name):
         """TRL's, and on held-out pairs the tokens of the rejected conversation."""
         prepared = super()._prepare_dataset(
@@ -62,7 +70,8 @@ class PairwiseSFTTrainer(GuardedTrainer, SFTTrainer):
         self._signature_columns = [*{*self._signature_columns, *REJECTED, self.args.length_column_name}]
 
     def chosen_rows(self, inputs):
-        return inputs["input_ids"], inputs["attention_mask"]
+        ids = inputs["input_ids"]  # without padding there is no mask
+        return ids, inputs.get("attention_mask", torch.ones_like(ids))
 
     def lengths(self, dataset: Dataset) -> list[int]:
         return [len(ids) for ids in dataset["input_ids"]]

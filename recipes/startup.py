@@ -1,7 +1,9 @@
 """How every recipe starts and ends: TRL's own flags with KoMeP's defaults, logging, errors and exit codes."""
 
+import ctypes
 import math
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from types import NoneType, UnionType
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import datasets
 import torch
@@ -77,9 +80,11 @@ class RecipeParser(TrlParser):
         _, unknown = self.parse_known_args([word for word in args if word not in ("--config", path)])
         self._refuse_unknown("command line", unknown[:1])
         try:
-            return super().parse_args_and_config(args)
-        except (TypeError, ValueError) as error:
-            raise KomepError(" ".join(str(error).split()), exit_code=2) from error
+            return tuple(map(check_types, super().parse_args_and_config(args)))
+        except KomepError:
+            raise
+        except Exception as error:  # whatever a dataclass of TRL's says of a value that it cannot use
+            raise KomepError(said_by(error), exit_code=2) from error
 
     def error(self, message: str) -> NoReturn:
         """What argparse has to say, without the usage, which is 300 lines long."""
@@ -120,13 +125,14 @@ def split_config_flag(args: list[str]) -> list[str]:
     if "--config" in words:
         after = words[words.index("--config") + 1 :]
         if not after or not Path(after[0]).is_file():
-            raise KomepError(f"--config needs a YAML file, not {after[:1]}", exit_code=2)
+            raise KomepError(f"--config: no such file as {after[0] if after else 'nothing'}", exit_code=2)
     return words
 
 
 def run(main: Callable[..., None], parser: RecipeParser) -> int:
     """Parse, run a recipe's `main`, and turn its errors into one line and an exit code."""
     warnings.simplefilter("ignore", FutureWarning)  # what libraries say of one another is not for the user
+    end_with_launcher()
     try:
         main(*parser.parse_args_and_config())
     except KomepError as error:
@@ -139,13 +145,50 @@ def run(main: Callable[..., None], parser: RecipeParser) -> int:
     return 0
 
 
+def check_types(arguments: Any) -> Any:
+    """The dataclass instance; `KomepError` for a value of a YAML file that is no number or no text where one is due."""
+    for name, hint in get_type_hints(type(arguments)).items():
+        allowed = set(get_args(hint)) if get_origin(hint) in (Union, UnionType) else {hint}
+        value = getattr(arguments, name, None)
+        if not allowed <= {int, float, str, NoneType}:
+            continue
+        if isinstance(value, bool) or not isinstance(
+            value, tuple({*allowed, int} if float in allowed else allowed)
+        ):
+            wanted = " or ".join(sorted("nothing" if kind is NoneType else kind.__name__ for kind in allowed))
+            raise KomepError(f"--{name} {value!r}: {wanted} is needed", exit_code=2)
+    return arguments
+
+
+def end_with_launcher() -> None:
+    """Take SIGTERM where `accelerate launch` is ended, which does not hand it on to the only process it started.
+
+    That process would go on alone, and the same command would then start a second one in its folder. Linux only; a
+    launcher of several processes hands signals on itself.
+    """
+    alone = "ACCELERATE_MIXED_PRECISION" in os.environ and "RANK" not in os.environ
+    if alone and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def said_by(error: Exception) -> str:
+    """What an error says, in one line; with its kind where that is part of what it says."""
+    text = " ".join(str(error).split())[:400]
+    return text if text and isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}"
+
+
 @contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn what a library says of a bad path or a bad setting into a `KomepError` that begins with `what`."""
+def explained(what: str, kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
+    """Turn what a library says of a bad path or a bad setting into a `KomepError` that begins with `what`.
+
+    `kinds`: errors that are turned; by default all, for steps in which whatever fails is the user's to mend.
+    """
     try:
         yield
-    except (OSError, ValueError) as error:
-        raise KomepError(f"{what}: {' '.join(str(error).split()):.400}") from error
+    except KomepError:
+        raise
+    except kinds as error:
+        raise KomepError(f"{what}: {said_by(error)}") from error
 
 
 def set_up_logging(args: TrainingArguments) -> None:
@@ -164,13 +207,35 @@ def prepare_cpu() -> None:
     keep_freed_memory()
 
 
-def check_launch(script_args: RecipeArguments, args: TrainingArguments) -> None:
+def check_numbers(script_args: RecipeArguments, args: TrainingArguments) -> None:
+    """Raise `KomepError` for a number with which there is nothing to do."""
+    least = {"max_train_pairs": 1, "max_test_pairs": 0}
+    least |= {f"per_device_{name}_batch_size": 1 for name in ("train", "eval")}
+    least |= {"gradient_accumulation_steps": 1, "max_length": 1}
+    for name, minimum in least.items():
+        value = getattr(script_args, name, getattr(args, name, None))
+        if value is not None and (value < minimum or value != int(value)):
+            raise KomepError(f"--{name} {value}: a whole number from {minimum} is needed", exit_code=2)
+    if args.max_steps <= 0 and args.num_train_epochs <= 0:
+        raise KomepError(f"--num_train_epochs {args.num_train_epochs}: nothing would be trained", exit_code=2)
+    if args.learning_rate is not None and not args.learning_rate >= 0:
+        raise KomepError(f"--learning_rate {args.learning_rate}: no learning rate", exit_code=2)
+
+
+def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: str | None) -> None:
     """Raise `KomepError` for a launch that would not be the run that is meant.
 
     Several processes that each believe to be alone would train on all of the data and overwrite each other's output;
     with a batch of another size than the stated one every learning rate means something else; a token on the command
     line can be read by every user of the machine, and would be saved with the arguments.
     """
+    check_numbers(script_args, args)
+    if script_args.dataset_streaming:
+        raise KomepError(
+            "--dataset_streaming: pairs are checked and counted before the first step; drop it", 2
+        )
+    if model is not None and Path(args.output_dir).resolve() == Path(model).resolve():
+        raise KomepError(f"--output_dir {args.output_dir} is the model that is started from; take another", 2)
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if launched != args.world_size:
         raise KomepError(

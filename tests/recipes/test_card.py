@@ -9,6 +9,7 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 from curves import draw_curves, panels
 from log_lines import clock, compose
 from model_card import metadata, public_command
+from report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,13 @@ def test_folder_of_a_run(method, outputs):
         name for name in names if name.endswith((".bin", ".pt", ".tmp")) and name != "training_args.bin"
     ]
     assert (outputs[method] / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_of_several_processes_starts_as_many(outputs, tmp_path):
+    """`global_batch_size` refuses another number; the launcher's own file is not known to the recipe."""
+    write_report(tmp_path, read(outputs["dpo"]) | {"world_size": 8}, read(outputs["dpo"], "run.json"), [])
+    assert "accelerate launch --num_processes 8 " in (tmp_path / "README.md").read_text("utf-8")
+    assert "python " in (outputs["dpo"] / "README.md").read_text("utf-8")
 
 
 def test_metadata_names_what_is_on_the_hub():

@@ -164,6 +164,19 @@ def test_a_cached_reference_does_not_change_the_order_of_batches(tiny_model, tmp
     assert losses[0] == losses[1] and len(set(losses[0])) == 3
 
 
+def test_a_cached_reference_is_of_one_precision(tiny_model, tmp_path, monkeypatch):
+    folder = write_release(tmp_path / "release", {"train": [pair(i) for i in range(40, 48)]})
+    passes, compute = [], PairwiseDPOTrainer.compute_ref_log_probs
+    monkeypatch.setattr(
+        PairwiseDPOTrainer, "compute_ref_log_probs", lambda *a: passes.append(1) or compute(*a)
+    )
+    settings = {"max_steps": 1, "precompute_ref_log_probs": "true", "precompute_ref_batch_size": 8}
+    for number, half in enumerate(("true", "false", "true"), 1):
+        arguments = flags(tiny_model, folder, tmp_path / f"out{number}", **settings, **{"bf16": half})
+        assert train(arguments) == 0
+        assert len(passes) == min(number, 2)
+
+
 def test_resumed_run_equals_the_uninterrupted_one(tiny_model, release, trained, tmp_path):
     output = tmp_path / "out"
     shutil.copytree(trained, output)

@@ -2,15 +2,17 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from pair_metrics import PairFigures, preference_figures, share_above
+from pair_metrics import PairFigures, is_plain, preference_figures, share_above
 from preferences import draw
 from run_record import check_same_run, compare_evaluations, share_above_limit, write_json
+from transformers import EvalPrediction
 
 from komep_dataset.errors import KomepError
 
@@ -75,6 +77,29 @@ def test_base_figures_are_kept_for_a_resumed_run(tmp_path):
     assert "gain_accuracy" not in resumed(EvalPrediction(later, tokens + 1))  # other pairs, or another order
     elsewhere = PairFigures("odds", 0.1, tmp_path, str(tmp_path / "lost" / "checkpoint-1"))
     assert "gain_accuracy" not in elsewhere(EvalPrediction(later, tokens))  # not taken for the base model
+
+
+def test_dpo_loss_is_of_the_pairs_and_not_of_the_batches(tmp_path):
+    """Equation 7 of the paper; the trainer's mean would count the pairs twice that fill a batch."""
+    policy, reference = np.array([[-2.0, -3.0], [-5.0, -1.0]]), np.array([[-2.5, -2.0], [-4.0, -1.5]])
+    prediction = EvalPrediction(np.hstack([policy, reference]), np.ones((2, 2)))
+    gains = [(-2.0 + 2.5) - (-3.0 + 2.0), (-5.0 + 4.0) - (-1.0 + 1.5)]
+    expected = sum(math.log(1 + math.exp(-0.5 * gain)) for gain in gains) / 2
+    assert PairFigures("gain", 0.5, tmp_path, None, logistic=True)(prediction)["loss"] == pytest.approx(
+        expected
+    )
+    assert "loss" not in PairFigures("gain", 0.5, tmp_path, None)(prediction)
+
+
+@pytest.mark.parametrize(
+    ("change", "plain"),
+    [({}, True), ({"label_smoothing": 0.1}, False), ({"loss_type": ["ipo"]}, False), ({"ld_alpha": 0.5}, False),
+     ({"use_weighting": True}, False), ({"f_divergence_type": "js_divergence"}, False), ({"loss_weights": [2.0]}, False)],
+)  # fmt: skip
+def test_other_losses_are_the_trainers(change, plain):
+    settings = {"label_smoothing": 0.0, "loss_type": ["sigmoid"], "ld_alpha": None, "use_weighting": False}
+    settings |= {"f_divergence_type": "reverse_kl", "loss_weights": None}
+    assert is_plain(SimpleNamespace(**settings | change)) is plain
 
 
 def test_share_above_limit():
