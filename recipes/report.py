@@ -6,6 +6,7 @@ from typing import Any
 
 from curves import CURVES, draw_curves
 from model_card import CARD, public_command, render_card, write_card
+from startup import said_by
 from transformers import Trainer
 
 from komep_dataset.errors import KomepError
@@ -28,13 +29,13 @@ def write_report(
         history: `log_history` of the trainer's state.
     """
     entries = with_start(history, summary["evaluation"]["before"])
-    drawn = draw_curves(entries, output / CURVES, title=f"{output.name}: {summary['method']}")
+    drawn = draw_curves(entries, output / CURVES, title=f"{output.resolve().name}: {summary['method']}")
     if not drawn:
         print(f"no {CURVES}: matplotlib is not installed, or nothing was logged")
     many = summary["world_size"] > 1
     launcher = ["accelerate", "launch", "--num_processes", str(summary["world_size"])] if many else ["python"]
     command = public_command([*launcher, *sys.argv])
-    text = render_card(summary, settings, output.name, command, CURVES if drawn else None)
+    text = render_card(summary, settings, output.resolve().name, command, CURVES if drawn else None)
     write_card(output / CARD, text)
 
 
@@ -46,9 +47,11 @@ def push(trainer: Trainer) -> None:
     """
     try:
         trainer.push_to_hub()
-    except (OSError, RuntimeError, ValueError) as error:  # what huggingface_hub raises
+    except (
+        Exception
+    ) as error:  # huggingface_hub, and the HTTP client below it: the run is complete all the same
         folder = trainer.args.output_dir
         raise KomepError(
-            f"{folder} is complete, and was not pushed ({' '.join(str(error).split()):.300}); try again with: "
+            f"{folder} is complete, and was not pushed ({said_by(error):.300}); try again with: "
             f"hf upload {trainer.hub_model_id} {folder} --exclude 'checkpoint-*/*'"
         ) from error

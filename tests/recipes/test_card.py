@@ -1,5 +1,7 @@
 """What a run leaves to look at: card, curves, log lines, and no secret in any of them."""
 
+from types import SimpleNamespace
+
 import pytest
 import yaml
 from conftest import METHODS, flags, read, train
@@ -9,7 +11,9 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 from curves import draw_curves, panels
 from log_lines import clock, compose
 from model_card import metadata, public_command
-from report import write_report
+from report import push, write_report
+
+from komep_dataset.errors import KomepError
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,24 @@ def test_the_command_of_several_processes_starts_as_many(outputs, tmp_path):
     write_report(tmp_path, read(outputs["dpo"]) | {"world_size": 8}, read(outputs["dpo"], "run.json"), [])
     assert "accelerate launch --num_processes 8 " in (tmp_path / "README.md").read_text("utf-8")
     assert "python " in (outputs["dpo"] / "README.md").read_text("utf-8")
+
+
+def test_a_hub_that_is_lost_at_the_end_loses_no_run():
+    """The HTTP client has errors that are none of the operating system's."""
+
+    class ConnectError(Exception):
+        pass
+
+    def push_to_hub():
+        raise ConnectError("name or service not known")
+
+    trainer = SimpleNamespace(
+        push_to_hub=push_to_hub, args=SimpleNamespace(output_dir="out"), hub_model_id="me/model"
+    )
+    with pytest.raises(
+        KomepError, match=r"out is complete, and was not pushed .*not known.*hf upload me/model out"
+    ):
+        push(trainer)
 
 
 def test_metadata_names_what_is_on_the_hub():
