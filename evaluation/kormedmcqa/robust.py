@@ -1,10 +1,13 @@
 """Reading a letter out of a Korean or English generation, by rules of our own; plain Python, no dependencies.
 
 The reply is taken for what it says: the last stated answer counts ("정답은 A. 아니, 정답은 C" is C), a hedge
-between two letters is no answer, and a letter that names something else (an article, a vitamin, a hepatitis)
-is none. What counts as a statement, strongest first:
+between two letters is no answer, and a letter that is turned down ("정답은 A가 아니다", "D를 고르면 안 된다") or
+names something else (an article, a vitamin, a hepatitis) is none. What others would choose and what would hold
+in another case ("만약 임신부라면 정답은 D") count only where nothing else is stated. What counts as a
+statement, strongest first:
 
-1. a cue with a choice: "정답은 B번", "B가 정답", "the answer is B", "따라서 B", "아니, B입니다", a boxed one;
+1. a cue with a choice: "정답은 B번", "B가 정답", "the answer is B", "따라서 B", "아니, B입니다", "다시 보니 B가
+   맞다", a boxed one, a line of verdicts ("A(X), B(O)");
 2. a copula or a praise: "가장 가능성이 높은 진단은 B입니다", "B가 옳다";
 3. a last line that is a choice alone, or ends in one in brackets: "폐렴 (B)";
 4. a choice at the very start, which answers the prompt's "정답：";
@@ -53,7 +56,7 @@ def _state(
         if denial:
             position, ends_clause = denial.end(), False
             choice = choice_at(text, position, options)
-    if not choice:
+    if not choice or say.REFUSED.match(text, choice.end):
         return None
     if ends_clause and not (say.CLAUSE_END.match(text, choice.end) or _praised(text, choice)):
         return None
@@ -71,7 +74,7 @@ def _praised(text: str, choice: Choice) -> bool:
 
 def _joined_before(text: str, position: int, choice: Choice) -> bool:
     """Whether another choice is joined before the one here: "A와 B"; "…, B is" is about one."""
-    joined = say.JOINED_BEFORE.search(text[max(0, position - 12) : position])
+    joined = say.JOINED_BEFORE.search(text[max(0, position - 18) : position])
     if not joined or joined[1] in (choice.letter, str(LETTERS.index(choice.letter) + 1)):
         return False
     return not (joined[0].rstrip().endswith(",") and text.startswith(" is ", choice.end))
@@ -92,14 +95,16 @@ def _turned_down(text: str, choice: Choice, options: Sequence[str]) -> bool:
 
 _TOKEN = re.compile(
     r"(?:(?<=보기\s)|(?<=옵션\s)|(?<=선택지\s)|(?<=[Oo]ption\s)|(?<=[Cc]hoice\s))[1-5]"
-    r"|(?:(?<![A-Za-z0-9가-힣.\-])|(?<=보기)|(?<=선택지)|(?<=옵션)|(?<=정답))"
+    r"|(?:(?<![A-Za-z0-9가-힣.°\-])|(?<=보기)|(?<=선택지)|(?<=옵션)|(?<=정답)|(?<=또는)|(?<=혹은))"
     r"(?:\(\s?[A-E1-5]\s?(?:번\s?)?\)|[A-E](?![A-Za-z0-9])|[1-5](?=\s?번))"
 )
 
 
-def _tokens(text: str, options: Sequence[str]) -> Iterator[tuple[int, Choice]]:
+def _tokens(
+    text: str, options: Sequence[str], start: int = 0, end: int | None = None
+) -> Iterator[tuple[int, Choice]]:
     """Every choice that stands apart, with its position; a bare digit only with "번" or brackets."""
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(text, start, len(text) if end is None else end):
         choice = choice_at(text, token.start(), options)
         if choice:
             yield token.start(), choice
@@ -108,14 +113,24 @@ def _tokens(text: str, options: Sequence[str]) -> Iterator[tuple[int, Choice]]:
 def _after_cues(text: str, options: Sequence[str]) -> Iterator[Statement | None]:
     """ "정답은 B", "the answer is B", "정답은 폐렴(B)"."""
     for cue in say.CUE.finditer(text):
+        if say.CUE_DENIED.search(text[max(0, cue.start() - 16) : cue.start()]):
+            continue
         filler = say.FILLER.match(text, cue.end())
         end = filler.end() if filler else cue.end()
         direct = _state(text, end, options) or _state(text, cue.end(), options)
         in_words = None if direct else say.IN_WORDS.match(text, end)
         if in_words and not re.search("아니|아닌", in_words[0]):
-            marked = choice_at(f"({in_words[1] or in_words[2]})", 0, options)
-            direct = Statement(end, marked.letter, False) if marked else None
+            direct = _in_brackets(text, in_words, options)
         yield direct
+
+
+def _in_brackets(text: str, in_words: re.Match[str], options: Sequence[str]) -> Statement | None:
+    """The statement of "정답은 폐렴(B)" or "정답은 폐렴인 B"; "정답은 비타민(D)" and a denied one are none."""
+    marked = choice_at(f"({in_words[1] or in_words[2]})", 0, options)
+    part_of_name = in_words[1] and not choice_at(text, text.index("(", in_words.start()), options)
+    if not marked or part_of_name or say.REFUSED.match(text, in_words.end()):
+        return None
+    return Statement(in_words.start(), marked.letter, False)
 
 
 def _after_leads(text: str, options: Sequence[str]) -> Iterator[Statement | None]:
@@ -134,15 +149,21 @@ def _after_leads(text: str, options: Sequence[str]) -> Iterator[Statement | None
         yield _state(text, but.end(), options) if but else None
 
 
+_ELLIPSIS = re.compile(r"\sis(?:[.!](?=\s|$)|(?=\n|$))")  # "A is not the answer; B is."
+
+
 def _before_cues(text: str, options: Sequence[str]) -> Iterator[Statement | None]:
     """ "B가 정답", "B를 선택", "B is the answer", "B가 아니라 C", and the maybes: "B일 수도 있다"."""
     for position, choice in _tokens(text, options):
         answer = say.IS_ANSWER.match(text, choice.end)
         denial = say.IS_NOT.match(text, choice.end)
-        if answer and not say.DENIED.match(text, answer.end()):
+        chosen = answer and not any(no.match(text, answer.end()) for no in (say.DENIED, say.NOT_CHOSEN))
+        if chosen or _ELLIPSIS.match(text, choice.end):
             yield Statement(position, "" if _joined_before(text, position, choice) else choice.letter, False)
         elif denial:
             yield _state(text, denial.end(), options)
+        elif say.REFUSED.match(text, choice.end):
+            continue
         elif say.MAYBE.match(text, choice.end) or say.MAYBE_BEFORE.search(
             text[max(0, position - 24) : position]
         ):
@@ -150,8 +171,9 @@ def _before_cues(text: str, options: Sequence[str]) -> Iterator[Statement | None
 
 
 def _after_turns(text: str, stated: Sequence[Statement], options: Sequence[str]) -> Iterator[Statement]:
-    """What a sentence says after it has stated a choice and turned: "C로 볼 수 있으나 연령을 보면 B가 옳다"."""
-    positions = sorted(s.position for s in stated)
+    """What a sentence says after it has stated or weighed a choice and turned: "C로 볼 수 있으나 연령을 보면 B가 옳다"."""
+    weighed = [at for at, choice in _tokens(text, options) if say.IS_ANSWER.match(text, choice.end)]
+    positions = sorted([s.position for s in stated] + weighed)
     for turn in list(say.TURN.finditer(text))[-20:]:  # the last statement counts
         near = max(0, turn.start() - 300)
         start = max(near - 1, *(text.rfind(sign, near, turn.start()) for sign in (". ", "\n", "? ", "! ")))
@@ -159,15 +181,60 @@ def _after_turns(text: str, stated: Sequence[Statement], options: Sequence[str])
             continue
         rest = say.SENTENCE_BREAK.split(text[turn.end() : turn.end() + 200])[0]
         letters = _focus(rest, options)
-        if len(letters) == 1:
+        if len(letters) == 1 and not re.search("만약|만일", rest):
             yield Statement(turn.end(), letters.pop(), False)
 
 
+_PUNCTUATION = re.compile(r"[\s,.:!-]*")
+
+
+def _after_revisions(text: str, options: Sequence[str]) -> Iterator[Statement]:
+    """What the sentence after a second thought states: "다시 생각해보면 C입니다", "upon review, D is better"."""
+    for mark in list(say.REVISION.finditer(text))[-20:]:  # the last statement counts
+        start = _PUNCTUATION.match(text, mark.end()).end()
+        filler = say.FILLER.match(text, start)
+        stop = say.SENTENCE_STOP.search(text, start, start + 200)
+        for position, choice in _tokens(text, options, start, stop.end() if stop else start + 200):
+            before = text[max(start, position - 16) : position]
+            at_once = position in (start, filler and filler.end()) or say.REVISED.search(before)
+            if _stated(text, choice, options, at_once=bool(at_once)):
+                several = _several(text, choice, options) or _joined_before(text, position, choice)
+                yield Statement(position, "" if several else choice.letter, False)
+
+
+def _stated(text: str, choice: Choice, options: Sequence[str], *, at_once: bool) -> bool:
+    """Whether a choice ends its clause, with a copula unless it comes at once, or is called right."""
+    if say.REFUSED.match(text, choice.end) or _turned_down(text, choice, options):
+        return False
+    copula = at_once or say.IS_COPULA.match(text, choice.end)
+    return bool(copula and say.CLAUSE_END.match(text, choice.end)) or _praised(text, choice)
+
+
+def _after_contrasts(text: str, options: Sequence[str]) -> Iterator[Statement]:
+    """A choice that is praised right after a "but", without a condition: "그러나 C가 더 적절하다"."""
+    for mark in say.CONTRAST.finditer(text):
+        choice = choice_at(text, mark.end(), options)
+        right = say.IS_RIGHT.match(text, choice.end) if choice else None
+        if right and _praised(text, choice) and not say.LIMITED.match(text, right.end()):
+            yield Statement(mark.end(), choice.letter, False)
+
+
+def _is_aside(text: str, statement: Statement) -> bool:
+    """Whether a statement is about what others choose or about another case: "만약 임신부라면 정답은 D"."""
+    sentence = say.SENTENCE_STOP.split(text[max(0, statement.position - 160) : statement.position])[-1]
+    after = statement.position + 1 + text.startswith("(", statement.position)
+    return bool(
+        say.OTHERS.search(sentence) or say.SUPPOSED.search(sentence) or say.SUPPOSED_AFTER.match(text, after)
+    )
+
+
 def _firm(text: str, options: Sequence[str]) -> list[Statement]:
-    """Every statement of strength 1, in the order of the text."""
+    """Every statement of strength 1, in the order of the text; asides only where there is nothing else."""
     found = [*_after_cues(text, options), *_after_leads(text, options), *_before_cues(text, options)]
     stated = [s for s in found if s]
-    return sorted([*stated, *_after_turns(text, stated, options)])
+    stated += [*_after_turns(text, stated, options), *_after_contrasts(text, options)]
+    stated += _after_revisions(text, options)
+    return sorted([s for s in stated if not _is_aside(text, s)] or stated)
 
 
 def _mild(text: str, options: Sequence[str]) -> list[Statement]:
@@ -206,7 +273,7 @@ def _last(statements: Sequence[Statement]) -> str:
 
 _BARE_END = re.compile(rf"\s?번?\s?{say.COPULA}?[\s.)!:]*")
 _HESITANT = re.compile(
-    r"(?:\d{1,3}[.)]?|option|choice|보기|선택지|선지|probably|likely|maybe|아마도?|제\s생각에는?|저는|its|it\sis|i\sthink"
+    r"(?:\d{1,3}[.)]?|option|choice|보기|선택지|선지|probably|likely|maybe|아마도?|letter|number|번호|제\s생각에는?|저는|its|it\sis|i\sthink"
     r"|that\s(?:is|would\sbe))\s",
     re.IGNORECASE,
 )
@@ -226,6 +293,9 @@ def _bare(line: str, options: Sequence[str]) -> str:
     return bracketed[1] if bracketed and not named_before(line[: bracketed.start(1) - 1]) else ""
 
 
+_PERSON = re.compile(r"[A-E]\s(?:환자|간호사|병원|의사|약사|보호자|학생|국가|지역|회사|기관|학교)[.!]?")
+
+
 def _is_list(mark: re.Pattern[str], text: str) -> bool:
     """Whether a text begins with a mark and its second mark is the next one: "A. … B. …"."""
     marks = ["ABCDE12345".index(found) for found in mark.findall(text)] if mark.match(text) else []
@@ -236,6 +306,8 @@ def _at_start(text: str, options: Sequence[str]) -> str:
     """The choice that the reply begins with; "" for a list of options or of steps and for several choices."""
     choice = choice_at(text, 0, options)
     if not choice or not _AFTER_START.match(text, choice.end) or _several(text, choice, options):
+        return ""
+    if say.REFUSED.match(text, choice.end) or say.WRONG.match(text, choice.end):
         return ""
     if _is_list(_MARK, text.partition("\n")[0]) or _is_list(_LINE_MARK, text):
         return ""
@@ -259,6 +331,7 @@ def _focus(sentence: str, options: Sequence[str]) -> set[str]:
         closed = before.count("(") == before.count(")")
         label = closed and re.match(r"\)" if before.strip() else r"\s?[.):]", sentence[choice.end :])
         turned_down = _turned_down(sentence, choice, options) or say.REJECTED_BEFORE.search(before)
+        turned_down = turned_down or say.REFUSED.match(sentence, choice.end)
         joined = _several(sentence, choice, options) or _joined_before(sentence, position, choice)
         about = say.OPEN.search(before) and not say.DESCRIBED.match(sentence, choice.end)
         if not label and not turned_down and (about or joined):
@@ -275,11 +348,30 @@ def _by_focus(text: str, options: Sequence[str]) -> str | None:
     return None
 
 
+def _lists_options(text: str) -> bool:
+    """Whether a text is nothing but a list of three or more options from the first on: "① 위염 ② 장염 ③ 천식"."""
+    title = say.LIST_TITLE.match(text)
+    start = title.end() if title else 0
+    marks = list(say.LIST_MARK.finditer(text[start : start + 600]))
+    letters = "".join(LETTERS["ABCDE12345".index(m[m.lastindex]) % 5] for m in marks)
+    if len(marks) < 3 or marks[0].start() or not LETTERS.startswith(letters) or len(text) > start + 600:
+        return False
+    if len({m.lastindex for m in marks}) > 1:
+        return False
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    pieces = [
+        text[start + mark.end() : start + end].strip(" .\n") for mark, end in zip(marks, ends, strict=True)
+    ]
+    return all(len(piece) < 80 and not say.SENTENCE_BREAK.search(piece) for piece in pieces)
+
+
 def _by_letters(text: str, options: Sequence[str]) -> str | None:
     """The letter by all strengths; "" where several are stated, None where nothing is."""
     statements = _firm(text, options) or _mild(text, options)
     if statements:
         return _last(statements)
+    if _lists_options(text) or _PERSON.fullmatch(text):
+        return ""
     letter = _by_lines(text, options)
     return letter if letter is not None else _by_focus(text, options)
 
@@ -322,6 +414,12 @@ def _by_text(text: str, options: Sequence[str]) -> str:
     return letter if letter is not None else _mentioned(marked)
 
 
+def _sheet(found: re.Match[str]) -> str:
+    """A line of options and verdicts as a statement: "A(X), B(O)" is "정답: (B)"."""
+    right = [mark[1] for mark in say.MARKED_RIGHT.finditer(found[0])]
+    return f" 정답: {', '.join(f'({mark})' for mark in right)} " if right else " "
+
+
 def _read(text: str, options: Sequence[str]) -> str:
     letter = _by_letters(text, options)
     if letter is None and options:
@@ -348,6 +446,7 @@ def extract_robust(generation: str, options: Sequence[str] = ()) -> str:
     text = normal_form(generation)
     if len(text) > 2 * _END:
         text = f"{text[:_END]}\n{text[-_END:]}"
+    text = say.SHEET.sub(_sheet, text).strip()
     options = [normal_form(option) for option in options]
     if not text:
         return ""

@@ -33,6 +33,11 @@ HEDGES = ["{0} 또는 {1}", "정답은 {0} 또는 {1}입니다.", "{0}나 {1}", 
           "정답은 {0}와 {1}이다", "{0}일 수도 있고 {1}일 수도 있습니다.", "either {0} or {1}"]  # fmt: skip
 
 
+DENIED = ["정답은 {0}가 아니다.", "정답은 {0}가 아닙니다", "{1}번은 정답이 아닙니다.", "정답은 {1}번이 될 수 없다.", "{0}는 답이 아님", "{0} 아님", "{0} is incorrect.", "{0} is not the correct answer.", "The answer is not {0}."]  # fmt: skip
+REMARKS = ["{0}를 고르면 안 된다.", "{0}를 정답으로 착각하기 쉽다.", "{0}라고 생각할 수 있지만 틀렸다.", "만약 임신부라면 정답은 {0}이다.", "많은 학생이 {0}를 선택한다.", "{0}는 정답이 아닙니다.",
+           "Many would choose {0}, but that is wrong.", "Choosing {0} would be a mistake.", "If the patient were pregnant, the answer would be {0}."]  # fmt: skip
+
+
 def read(row: dict) -> str:
     return extract_robust(row["text"], row.get("options", ()))
 
@@ -93,10 +98,28 @@ def test_a_hedge_between_two_is_no_answer(one, other, template):
     assert extract_robust(template.format(one, other)) == ""
 
 
-@given(LETTER, LETTER, st.sampled_from(["정답은 {}입니다. 아니, 정답은 {}입니다.", "정답: {}\n정정합니다. 정답: {}", "The answer is {}. Wait, the answer is {}.", "정답은 {}가 아니라 {}이다."]))  # fmt: skip
+@given(LETTER, LETTER, st.sampled_from(["정답은 {}입니다. 아니, 정답은 {}입니다.", "정답: {}\n정정합니다. 정답: {}", "The answer is {}. Wait, the answer is {}.", "정답은 {}가 아니라 {}이다.", "정답은 {}입니다. 다시 보니 {}가 맞습니다.", "정답은 {}이다. 그러나 {}가 더 적절하다.", "Answer: {}. Upon review, {} is the better choice.", "Answer: {}. Sorry, I meant {}."]))  # fmt: skip
 def test_the_last_stated_answer_counts(first, last, template):
     assume(first != last)
     assert extract_robust(template.format(first, last)) == last
+
+
+@given(LETTER, st.sampled_from(DENIED))
+def test_a_denied_letter_is_no_answer(letter, template):
+    assert extract_robust(template.format(letter, "ABCDE".index(letter) + 1)) == ""
+
+
+@given(LETTER, LETTER, st.sampled_from(["정답은 {}이다. ", "정답: {}\n", "The answer is {}. "]), st.sampled_from(REMARKS))  # fmt: skip
+def test_a_remark_on_another_letter_changes_nothing(letter, other, answer, remark):
+    assume(letter != other)
+    assert extract_robust(answer.format(letter) + remark.format(other)) == letter
+
+
+@given(st.integers(3, 5), st.sampled_from([("{0}. {1}", " "), ("({0}) {1}", " "), ("{0}: {1}", "; "), ("{2}번 {1}", ", "), ("{2}. {1}", "\n"), ("({2}){1}", "")]))  # fmt: skip
+def test_a_list_of_the_options_is_no_answer(n, form):
+    options = ["위염", "담낭염", "충수염", "췌장염", "장염"]
+    text = form[1].join(form[0].format("ABCDE"[i], options[i], i + 1) for i in range(n))
+    assert extract_robust(text) == extract_robust(text, options) == ""
 
 
 @given(LETTER)
@@ -145,7 +168,8 @@ def test_an_option_text_is_read_when_options_are_given(options, letter):
         assert extract_robust(reply) == ""
 
 
-LOOPS = ("정답은 ", "A는 ", "( ", "(", "the answer is ", "B 또는 ", "아니, ", "\n", ".", "A, ", "A 아니고 ", "B로 생각했지만 ", "?\n", " : ")  # fmt: skip
+LOOPS = ("정답은 ", "A는 ", "( ", "(", "the answer is ", "B 또는 ", "아니, ", "\n", ".", "A, ", "A 아니고 ", "B로 생각했지만 ", "?\n", " : ",
+         "다시 보니 ", "그러나 C가 맞다 ", "A(X), ", "A(", "A=", "(1) 위염 ", "_", "비타민 K와 ", "if the patient ", "많은 학생이 ", "A를 고르면 ")  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", LOOPS)
