@@ -4,7 +4,7 @@
 
     python -m benchmarks.random_model --shape llama-8b --output models/random-llama-8b    # with a GPU
     python -m benchmarks.train --model models/random-llama-8b --recipe llama-3.1-8b-instruct/dpo-lora --pairs-a-step 8 \
-        --config ko --lora --activation-checkpointing false
+        --config ko --lora --no-activation-checkpointing
 
 TRL keeps its defaults but for bf16 on a CPU, for which one without the instructions takes minutes a step: the peer is the
 one that a user would end up with. With `--lora` both sides train the same adapters. Each side is its own process, as a
