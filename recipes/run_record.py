@@ -168,7 +168,7 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
         raise KomepError(f"{folder / SETTINGS}: not JSON ({error}); take another --output_dir") from error
     changed = [key for key in before if before[key] != settings.get(key)]  # an older version recorded fewer
     for key in changed:
-        if key not in EXTENDABLE or settings[key] < before[key]:
+        if key not in EXTENDABLE or 0 < settings[key] < before[key]:
             raise KomepError(
                 f"{folder} holds a run with {key} = {before.get(key)!r}, this one has {settings.get(key)!r}; "
                 "take another --output_dir, or remove that folder"

@@ -111,6 +111,15 @@ def test_a_run_is_not_shortened(finished, whole, copied, tiny_model, release, tm
     assert "max_steps = 4" in message and "3" in message
 
 
+def test_a_run_of_some_steps_may_be_lengthened_to_whole_epochs(whole, tiny_model, release, tmp_path):
+    """`max_steps` of -1 leaves it to the epochs; it is no smaller number of steps."""
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    settings = SETTINGS | {"max_steps": -1, "num_train_epochs": 3}
+    assert train("dpo", flags(tiny_model, release, folder, **settings)) == 0
+    assert read(folder)["resumed_from_step"] == 4 and read(folder)["steps"] == 9
+
+
 @pytest.mark.parametrize(
     "change",
     [
