@@ -23,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: quickstart install smoke test test-vllm quality style clean
+.PHONY: quickstart install smoke test test-vllm quality style
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -100,5 +100,3 @@ style: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
-	rm -rf $(RESULTS) $(DATASET) report.html

@@ -59,6 +59,7 @@ class BuildResult:
     facts: dict[str, Any]
     rejects: Counter = field(default_factory=Counter)
     quality: dict[str, Any] = field(default_factory=dict)  # the content of `quality.json`
+    notes: tuple[str, ...] = ()  # what the folder held that is not of the release, and was kept
 
 
 def sample_input() -> Path:
@@ -131,7 +132,8 @@ def build(
     grown = None if base is None else open_base(base)
     options = _options(given, grown, inputs)
     new = table_files(inputs or [sample_input()])
-    with replacing_folder(Path(output)) as folder, ThreadPoolExecutor(1) as beside:
+    with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
+        folder = replacement.folder
         base_record = grown.record() if grown else None
         early = beside.submit(provenance, new, asdict(options), base=base_record, judge=record, seeds=seeds)
         counts, rejects, writers, quality = _build_buckets(
@@ -147,7 +149,8 @@ def build(
         write_quality(folder, quality)
         write_card(folder, facts | source | {"quality": quality})
         write_sums(folder, sums)
-    return BuildResult(Path(output), facts | source, Counter(r.reason for r in rejects), quality)
+    reasons = Counter(r.reason for r in rejects)
+    return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 
 
 def _options(given: Mapping[str, Any], grown: Base | None, inputs: Sequence[Path]) -> Options:

@@ -19,12 +19,13 @@ from komep_dataset.checking import Checked, Item, check
 from komep_dataset.config import Checker, Config
 from komep_dataset.errors import KomepError
 from komep_dataset.model_report import read_scored, table
+from komep_dataset.outputs import json_with, write_json
 from komep_dataset.ranking import Ranking, Rates, pair_sides, simulate
 from komep_dataset.schema import LANGUAGES, Verdict, column_types
 from komep_dataset.serving import LocalServers
-from komep_dataset.tables import replacing
 
 RECORD_VERSION = 1
+RECORD = json_with("checker", "groups")
 SHARES = ("accuracy", "sensitivity", "specificity", "unknown")
 
 
@@ -316,8 +317,7 @@ def _kept_in(config: Config) -> Path:
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record as JSON."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_json(path, asdict(record), RECORD)
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.findings import flat
+from komep_dataset.outputs import check_file, lines_with, replacing
 from komep_dataset.progress import progress_bar
 from komep_dataset.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.release import RECORDS, check_whole, read_facts
 from komep_dataset.schema import CONFIGS, ScoredGeneration
-from komep_dataset.tables import replacing
 
 if TYPE_CHECKING:
     import polars as pl
 
+CHANGES = lines_with("config", "change", "reasons")
 # Why a row differs. The first six are changes of the inputs of a question, by the column of `scored` that differs.
 COLUMN_REASONS = {
     "question": "question_changed",
@@ -110,6 +111,8 @@ def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
     Raises:
         KomepError: one of them is no release, half-written, damaged or of a newer schema.
     """
+    if output is not None:
+        check_file(Path(output), *CHANGES)
     a, b = _open(Path(old)), _open(Path(new))
     result = Diff(_fact_changes(a.facts, b.facts))
     with nullcontext() if output is None else _lines(Path(output)) as write:
@@ -122,7 +125,7 @@ def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Callable[[str], Any]]:
-    with replacing(path) as beside, beside.open("w", encoding="utf-8") as file:
+    with replacing(path, *CHANGES) as beside, beside.open("w", encoding="utf-8") as file:
         yield file.write
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import check_tables
 from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_id
 from komep_dataset.tables import (
     LINE,
@@ -153,6 +154,8 @@ def make_questions(
         raise KomepError(f"{path}: no such file")
     if path.suffix not in (".csv", *SUFFIXES):
         raise KomepError(f"{path}: questions come as .csv, {', '.join(SUFFIXES)}")
+    target = output_path(Path(output), "questions.parquet")
+    check_tables({target: Question})
     questions, problems, repeats = collect(path, language, source or path.stem)
     if problems and on_error == "stop":
         raise problems_error(problems)
@@ -164,7 +167,6 @@ def make_questions(
         if question.category != questions[question.question_id].category:
             detail += f" under another category, {question.category!r}"
         rejects.append(Reject(STAGE, question.question_id, Reason.DUPLICATE_QUESTION.value, detail))
-    target = output_path(Path(output), "questions.parquet")
     write_table(pl.DataFrame([asdict(q) for q in questions.values()]), target, Question)
     write_rejects(target.parent, STAGE, rejects)
     return QuestionsResult(target, len(questions), rejects)

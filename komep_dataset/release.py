@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,10 @@ PROVENANCE_FILE = "provenance.json"  # from what, by which code, under which opt
 QUALITY_FILE = "quality.json"  # what the gates looked for, found and rejected; releases before 0.5 have none
 SUMS_FILE = "SHA256SUMS"
 CARD_FILE = "README.md"
+_BESIDE_DATA = frozenset(
+    (CARD_FILE, BUILD_FILE, PROVENANCE_FILE, QUALITY_FILE, SUMS_FILE, "rejects.jsonl", "croissant.json")
+) | {"figures/dahl.svg", "figures/margins.svg"}
+_DATA_FILE = re.compile(rf"(?:{'|'.join(RECORDS)})/(?:{'|'.join(SPLITS)})-[^/]*\.parquet")
 
 
 def file_sha256(path: Path) -> str:
@@ -54,11 +58,27 @@ def _digest(file) -> str:
 
 def data_sums(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of each data file of a release, several read at once."""
-    paths = sorted(folder.rglob("*.parquet"))
+    return file_sums(folder, sorted(n for c in RECORDS for n in _names_in(folder, c) if is_data_file(n)))
+
+
+def file_sums(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Name -> SHA-256 of files of a folder, several read at once."""
     with ThreadPoolExecutor() as pool:
-        return dict(
-            zip((p.relative_to(folder).as_posix() for p in paths), pool.map(file_sha256, paths), strict=True)
-        )
+        return dict(zip(names, pool.map(lambda name: file_sha256(folder / name), names), strict=True))
+
+
+def _names_in(folder: Path, part: str = "") -> list[str]:
+    return [p.relative_to(folder).as_posix() for p in sorted((folder / part).rglob("*")) if not p.is_dir()]
+
+
+def is_data_file(name: str) -> bool:
+    """Whether `load_dataset` takes a file of a release for its data."""
+    return bool(_DATA_FILE.fullmatch(name))
+
+
+def is_release_file(name: str) -> bool:
+    """Whether a build writes a file of this name; anything else in the folder is somebody's own."""
+    return name in _BESIDE_DATA or is_data_file(name)
 
 
 def content_hash(folder: Path, sums: Mapping[str, str] | None = None) -> str:
@@ -67,7 +87,7 @@ def content_hash(folder: Path, sums: Mapping[str, str] | None = None) -> str:
     Two builds of the same rows have the same hash. A release that grew into these rows has another: its rows are
     the same, its shards are not.
     """
-    lines = (f"{digest}  {name}\n" for name, digest in (sums or data_sums(folder)).items())
+    lines = (f"{digest}  {name}\n" for name, digest in (data_sums(folder) if sums is None else sums).items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -93,31 +113,71 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
 
 
 def _summed_files(folder: Path) -> list[str]:
-    names = (p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if not p.is_dir())
-    return [name for name in names if name != SUMS_FILE]
+    return [name for name in _names_in(folder) if name != SUMS_FILE]
 
 
-def sum_problems(folder: Path) -> list[tuple[str, str]]:
-    """(file, what is wrong) for each file that SHA256SUMS does not vouch for: changed, missing, unlisted."""
+def read_sums(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """(name -> SHA-256 that SHA256SUMS has for it, what is wrong with the file itself)."""
     try:
         lines = (folder / SUMS_FILE).read_bytes().decode("utf-8").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
-        return [(SUMS_FILE, f"cannot be read ({error})")]
-    listed = {}
+        return {}, [f"cannot be read ({error})"]
+    listed: dict[str, str] = {}
     wrong = []
     for number, line in enumerate(lines, 1):
         digest, _, name = line.removesuffix("\n").partition("  ")
         if not re.fullmatch("[0-9a-f]{64}", digest) or not name or name in listed or not line.endswith("\n"):
-            wrong.append((SUMS_FILE, f"line {number} is not `sha256  file`, once a file"))
+            wrong.append(f"line {number} is not `sha256  file`, once a file")
         listed[name] = digest
+    return listed, wrong
+
+
+def sum_problems(folder: Path) -> list[tuple[str, str]]:
+    """(file, what is wrong) for each file that SHA256SUMS does not vouch for: changed, missing, unlisted.
+
+    What is hidden (`.git`, `.gitattributes`) belongs to other tools and is none of the release.
+    """
+    listed, wrong = read_sums(folder)
+    found = [(SUMS_FILE, detail) for detail in wrong]
     present = set(_summed_files(folder))
-    wrong += [(name, f"listed in {SUMS_FILE}, but not there") for name in sorted(listed.keys() - present)]
-    wrong += [(name, f"not listed in {SUMS_FILE}") for name in sorted(present - listed.keys())]
+    found += [(name, f"listed in {SUMS_FILE}, but not there") for name in sorted(listed.keys() - present)]
+    unlisted = sorted(n for n in present - listed.keys() if not any(p.startswith(".") for p in n.split("/")))
+    found += [(name, f"not listed in {SUMS_FILE}") for name in unlisted]
     for name in sorted(present & listed.keys()):
-        found = file_sha256(folder / name)
-        if found != listed[name]:
-            wrong.append((name, f"SHA-256 {found[:12]}…, {SUMS_FILE} has {listed[name][:12]}…"))
-    return wrong
+        try:
+            digest = file_sha256(folder / name)
+        except OSError as error:
+            found.append((name, f"cannot be read ({error.strerror})"))
+            continue
+        if digest != listed[name]:
+            found.append((name, f"SHA-256 {digest[:12]}…, {SUMS_FILE} has {listed[name][:12]}…"))
+    return found
+
+
+def tops(names: Iterable[str], own: Iterable[str]) -> list[str]:
+    """Names of files, those of one folder as that folder, unless one of `own` lies in it; sorted."""
+    shared = {parent.as_posix() for name in own for parent in Path(name).parents}
+    found = set()
+    for name in names:
+        above = [parent.as_posix() for parent in Path(name).parents if parent.as_posix() not in shared]
+        found.add(f"{above[-1]}/" if above else name)
+    return sorted(found)
+
+
+def proven_sums(folder: Path) -> dict[str, str]:
+    """The sums of a folder that proves to be a release: `build.json` has our schema and the hash of the data files
+    that SHA256SUMS names. Reads no data.
+
+    Raises `KomepError` that says what is missing to the proof.
+    """
+    facts = read_facts(folder)
+    listed, wrong = read_sums(folder)
+    if wrong:
+        raise KomepError(f"{folder}: not a KoMeP release ({SUMS_FILE}: {wrong[0]})")
+    data = {name: listed[name] for name in sorted(listed) if is_data_file(name)}
+    if BUILD_FILE not in listed or facts.get("content_hash") != content_hash(folder, data):
+        raise KomepError(f"{folder}: not a KoMeP release ({BUILD_FILE} is not of the files in {SUMS_FILE})")
+    return listed
 
 
 def check_whole(folder: Path) -> None:

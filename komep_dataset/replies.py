@@ -70,6 +70,9 @@ class ReplyLog:
                 f"{self._path.parent}: another run is at work here; wait until it ends"
             ) from error
         self.read_others(self._others)
+        if (size := self._path.stat().st_size) and not is_log(self._path):
+            self._file.close()
+            raise KomepError(f"{self._path}: holds {size:,} bytes and no reply of a model; move it away")
         replies, good = read_log(self._path)
         self._replies |= replies
         self._file.truncate(good)
@@ -126,6 +129,13 @@ def read_log(path: Path) -> tuple[dict[str, Reply], int]:
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue  # unreadable: the request is simply asked again
     return replies, good
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file begins as a log of replies does; a first line that a kill cut short counts."""
+    start = b'{"key": "'
+    with path.open("rb") as file:
+        return start.startswith(file.read(len(start)))
 
 
 def _line(key: str, reply: Reply) -> bytes:

@@ -17,14 +17,15 @@ from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.page import render
 from komep_dataset.explorer.payload import packed, payload
 from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs
+from komep_dataset.outputs import check_file, replacing, text_with
 from komep_dataset.progress import progress_bar
 from komep_dataset.release import check_whole, read_facts
-from komep_dataset.tables import replacing
 
 MAX_PAIRS = (
     10_000  # of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py)
 )
 QUALITY_FILE = "quality.json"
+PAGE = text_with(b"<title>KoMeP release ", "page of `komep report`")
 
 
 def write_report(folder: Path, output: Path, compare: Path | None = None, max_pairs: int = MAX_PAIRS) -> Path:
@@ -42,8 +43,7 @@ def write_report(folder: Path, output: Path, compare: Path | None = None, max_pa
     if max_pairs < 1:
         raise KomepError(f"--max-pairs {max_pairs}: a page holds at least one pair", exit_code=2)
     folder, output = Path(folder), Path(output)
-    if output.is_dir():
-        raise KomepError(f"{output}: is a folder; name the HTML file to write")
+    check_file(output, *PAGE)
     pair_configs(folder)
     check_whole(folder)
     with progress_bar("report", 4, "steps") as advance:
@@ -57,7 +57,7 @@ def write_report(folder: Path, output: Path, compare: Path | None = None, max_pa
         data = packed(payload(rows, changes))
         advance()
         page = render(values, data)
-        with replacing(output) as beside:
+        with replacing(output, *PAGE) as beside:
             beside.write_text(page, "utf-8", errors="replace")
         advance()
     return output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from komep_dataset.config import Config, Responder
 from komep_dataset.inference import Reply, Request, ask
+from komep_dataset.outputs import stage_outputs
 from komep_dataset.prompts import FORMATS, cut_at_end, responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
 from komep_dataset.serving import LocalServers
@@ -82,12 +82,13 @@ def respond(
     asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
     requests = [request_for(question, responder) for question in asked]
     folder = responder_folder(config, responder)
-    replies = ask(requests, responder, folder, label=f"respond {model}", servers=servers)
-    rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
     target = output_path(output, "responses.parquet")
-    write_table(pl.DataFrame([asdict(row) for row in rows], schema=_schema()), target, Response)
-    rejects = list(failed_rejects(rows, replies))
-    write_rejects(target.parent, STAGE, [*_rejects_of_others(target.parent, model), *rejects])
+    with stage_outputs(folder, {target: Response}):
+        replies = ask(requests, responder, folder, label=f"respond {model}", servers=servers)
+        rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
+        write_table(pl.DataFrame([asdict(row) for row in rows], schema=_schema()), target, Response)
+        rejects = list(failed_rejects(rows, replies))
+        write_rejects(target.parent, STAGE, rejects, own=lambda key: key.endswith(f"/{model}"))
     return Responded(target, len(rows), len(rejects), rejects[0].detail if rejects else "")
 
 
@@ -103,14 +104,6 @@ def failed_rejects(rows: Iterable[Response], replies: dict[str, Reply]) -> Itera
         if reply.failed:
             key = f"{row.question_id}/{row.model}"
             yield Reject(STAGE, key, Reason.REQUEST_FAILED.value, reply.failure)
-
-
-def _rejects_of_others(folder: Path, model: str) -> Iterable[Reject]:
-    """Rejects that other responders left in the same folder; they stay."""
-    path = folder / "rejects.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    rejects = (Reject(**json.loads(line)) for line in lines if line.strip())
-    return [r for r in rejects if r.stage == STAGE and not r.key.endswith(f"/{model}")]
 
 
 def _schema():

@@ -20,6 +20,7 @@ from komep_dataset.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask
 from komep_dataset.languages import language_of
+from komep_dataset.outputs import stage_outputs
 from komep_dataset.prompts import split_messages
 from komep_dataset.schema import (
     Reason,
@@ -172,25 +173,34 @@ def score(
     """
     splitter, checker = config.judge("splitter"), config.judge("checker")
     folder = config.work / STAGE
-    with LocalServers() as own:
-        pool = servers or own
-        work = _split(
-            [_Work(row, text_to_split(row, mode)) for row in read_responses(responses)],
-            splitter,
-            folder,
-            mode,
-            pool,
-        )
-        context = checker.context == "question"
-        groups = [one.items(context) for one in work]
-        checked = check(groups, checker, folder / "check", mode=mode, servers=pool)
-    scored = [_scored(one, items, checked, mode) for one, items in zip(work, groups, strict=True)]
     target = output_path(output, "scored.parquet")
+    rows = read_responses(responses)
+    with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
+        with LocalServers() as own:
+            pool = servers or own
+            work = _split(
+                [_Work(row, text_to_split(row, mode)) for row in rows], splitter, folder, mode, pool
+            )
+            groups = [one.items(checker.context == "question") for one in work]
+            checked = check(groups, checker, folder / "check", mode=mode, servers=pool)
+        return _written(work, groups, checked, checker.model, target, mode)
+
+
+def _written(
+    work: Sequence[_Work],
+    groups: Sequence[list[Item]],
+    checked: Checked,
+    checker: str,
+    target: Path,
+    mode: str,
+) -> Scored:
+    """Write the table, its evidence and its rejects; returns what came of it."""
+    scored = [_scored(one, items, checked, mode) for one, items in zip(work, groups, strict=True)]
     _write(scored, target, ScoredGeneration)
     evidence = [
         row
         for one, items in zip(work, groups, strict=True)
-        for row in verdict_rows(one.row, items, checked, checker.model)
+        for row in verdict_rows(one.row, items, checked, checker)
     ]
     _write(evidence, verdicts_path(target), VerdictRow)
     rejects = [

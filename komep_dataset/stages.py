@@ -16,10 +16,11 @@ from typing import Any
 from komep_dataset import __version__, prompts
 from komep_dataset.config import Endpoint
 from komep_dataset.inference import source_of
+from komep_dataset.outputs import json_with, set_aside, write_json
 from komep_dataset.release import file_sha256
-from komep_dataset.tables import replacing
 
 DONE = "done.json"
+DONE_MARK = json_with("fingerprint", "outputs")
 # How an endpoint is reached, not what it answers: no reason to run a stage again.
 _UNIMPORTANT = ("api_key_env", "concurrency", "timeout", "max_attempts", "tokenizer", "gpus", "policy")
 
@@ -54,9 +55,21 @@ def run_stage(stage: Stage, retry_failed: bool = False) -> str:
     outcome = finished(stage)
     if outcome and not (retry_failed and outcome.failures):
         return f"unchanged ({outcome.line}){_left(outcome)}"
+    kept = "".join(f"; {note}" for note in keep_edited(stage))
     outcome = stage.run()
     write_done(stage, outcome)
-    return f"{outcome.line}{_left(outcome)}"
+    return f"{outcome.line}{_left(outcome)}{kept}"
+
+
+def keep_edited(stage: Stage) -> list[str]:
+    """Before a stage runs again: move the tables aside that were changed since it wrote them; a line for each."""
+    done = _read_done(stage.done) or {"outputs": {}}
+    notes = []
+    for path in stage.outputs:
+        known, found = done["outputs"].get(str(path)), _hash(path)
+        if path.is_file() and known not in (None, found):
+            notes.append(f"{path.name} had been changed: kept as {set_aside(path).name}")
+    return notes
 
 
 def _left(outcome: Outcome) -> str:
@@ -74,9 +87,7 @@ def finished(stage: Stage) -> Outcome | None:
 def write_done(stage: Stage, outcome: Outcome) -> None:
     """Leave the record that a stage is done."""
     facts = {"fingerprint": _fingerprint(stage), "outputs": _hashes(stage.outputs)} | asdict(outcome)
-    stage.done.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(stage.done) as beside:
-        beside.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_json(stage.done, facts, DONE_MARK)
 
 
 def done_of(work: Path, stage: str, output: Path) -> Path:

@@ -7,15 +7,15 @@ that each bad line gets its own reason while clean data stays fast.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from komep_dataset.errors import KomepError
+from komep_dataset.locks import locked
+from komep_dataset.outputs import REJECTS, REJECTS_MARK, replacing, resolved, table_of
 from komep_dataset.parquet_frames import parquet_frames
 from komep_dataset.problems import FILE as FILE  # where readers of batches look for it
 from komep_dataset.problems import LINE, Problem, problems_error
@@ -278,27 +278,12 @@ def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.Dat
     return table.sort(record.KEY)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; renamed over `path` if the block ends well, removed if it does not.
-
-    Raises `KomepError` where the folder cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        beside.replace(path)
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
 def output_path(output: Path, default_name: str) -> Path:
-    """Where a stage writes its table: the path as given, or a default name inside an existing folder."""
-    return output / default_name if output.is_dir() else output
+    """Where a stage writes its table: the path as given, or a default name inside an existing folder.
+
+    Raises `KomepError` where links lead in a circle.
+    """
+    return output / default_name if resolved(output).is_dir() else output
 
 
 def arrow_table(frame: pl.DataFrame, record: type) -> pa.Table:
@@ -322,9 +307,12 @@ def parquet_writer(path: Path, record: type):
 
 
 def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
-    """Write a table sorted by its key, as JSONL if the path ends so and as Parquet otherwise; atomic."""
+    """Write a table sorted by its key, as JSONL if the path ends so and as Parquet otherwise; atomic.
+
+    Raises `KomepError` where something else than such a table is there, or the folder cannot be written.
+    """
     frame = frame.select(polars_schema(record).names()).sort(record.KEY)
-    with replacing(path) as beside:
+    with replacing(path, *table_of(record)) as beside:
         if path.suffix in (".jsonl", ".ndjson"):
             frame.write_ndjson(beside)
         else:
@@ -332,25 +320,30 @@ def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
                 writer.write_table(arrow_table(frame, record))
 
 
-def write_rejects(folder: Path, stage: str, rejects: Iterable[Reject]) -> Path:
-    """Write `rejects.jsonl` in a folder: this stage's lines are replaced, those of other stages stay."""
-    path = folder / "rejects.jsonl"
-    others: list[str] = []
-    if path.exists():
-        kept = (line for line in path.read_text("utf-8").splitlines() if line.strip())
-        others = [line for line in kept if _stage_of(line) != stage]
-    lines = others + [json.dumps(asdict(r), ensure_ascii=False) for r in rejects]
-    with replacing(path) as beside:
-        beside.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+def write_rejects(
+    folder: Path, stage: str, rejects: Iterable[Reject], own: Callable[[str], bool] = lambda key: True
+) -> Path:
+    """Write `rejects.jsonl` in a folder: this stage's lines are replaced, of which `own` says by their keys which those
+    are; the others stay."""
+    path = resolved(folder) / REJECTS
+    with locked(path, wait=True):
+        lines = [line for line in _lines(path) if not _is_of(line, stage, own)]
+        lines += [json.dumps(asdict(r), ensure_ascii=False) for r in rejects]
+        with replacing(path, *REJECTS_MARK) as beside:
+            beside.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     return path
 
 
-def _stage_of(line: str) -> str | None:
+def _lines(path: Path) -> list[str]:
     try:
-        return json.loads(line).get("stage")
-    except (ValueError, AttributeError):
-        return None
+        return [line for line in path.read_text("utf-8").split("\n") if line.strip()] if path.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise KomepError(f"{path}: cannot be read ({error}); move it away") from error
 
 
-# A stage hands its progress to whoever shows it: (rows done, rows in all or None).
-Progress = Callable[[int, "int | None"], None]
+def _is_of(line: str, stage: str, own: Callable[[str], bool]) -> bool:
+    try:
+        row = json.loads(line)
+        return row["stage"] == stage and own(row["key"])
+    except (ValueError, TypeError, KeyError):
+        return False

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from komep_dataset.config import Config, Translator
 from komep_dataset.inference import Request
+from komep_dataset.outputs import stage_outputs
 from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
 from komep_dataset.serving import LocalServers
 from komep_dataset.tables import output_path, read_table, write_rejects, write_table
@@ -128,10 +129,20 @@ def translate(
     """
     translator = config.judge("translator")
     rows, items, glossary = _read(scored, config, translator)
-    session = Session(translator, config.work / STAGE, glossary, servers=servers)
-    done = translate_texts((item.text for item in items), session)
     target = output_path(output, "translated.parquet")
-    evidence = [_evidence(item, done.translations[item.text], translator.model) for item in items]
+    with stage_outputs(
+        config.work / STAGE, {target: ScoredGeneration, translations_path(target): TranslationRow}
+    ):
+        session = Session(translator, config.work / STAGE, glossary, servers=servers)
+        done = translate_texts((item.text for item in items), session)
+        return _written(rows, items, done, translator.model, target)
+
+
+def _written(
+    rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated, translator: str, target: Path
+) -> TranslatedTable:
+    """Write the table, its evidence and its rejects; returns what came of it."""
+    evidence = [_evidence(item, done.translations[item.text], translator) for item in items]
     korean = _korean_of(rows, items, done)
     filled = [_filled(row, korean) for row in rows]
     _write_evidence(evidence, filled, target)

@@ -11,7 +11,7 @@ import pytest
 from full_disk import run_on_full_disk
 
 from komep_dataset.build import build
-from komep_dataset.hub.installing import install
+from komep_dataset.hub.installing import MARK, install, uninstall
 from komep_dataset.komep import Komep, KomepError
 from komep_dataset.release import read_rows
 from tests.clients import Client, rows_hash
@@ -41,7 +41,11 @@ def test_install_load_replace_uninstall(offline, tmp_path):
     assert code == 0 and 'load_dataset("komep") reads ' in out, err
     assert load("komep") == first
     cached = Path(out.split(" reads ")[1].strip())
-    (cached.parents[3] / ".komep-installing-x" / "komep").mkdir(parents=True)  # what a killed install leaves
+    killed = cached.parents[3] / ".komep-installing-x"  # what a killed install leaves
+    (killed / "komep").mkdir(parents=True)
+    (killed / MARK).touch()
+    theirs = cached.parents[3] / ".komep-installing-mine"
+    theirs.mkdir()
     shutil.rmtree(tmp_path / "first")
     assert load("komep") == first
     assert load("komep", split="test", streaming=True) == {"test": first["test"]}
@@ -62,7 +66,8 @@ def test_install_load_replace_uninstall(offline, tmp_path):
 
     code, out, _ = offline.komep("install", "--uninstall")
     assert code == 0 and out.startswith("removed ") and out.count("\n") == 1
-    assert not list(cached.parents[3].glob(".komep*")) and "error" in load("komep", cwd=tmp_path / "empty")
+    assert [p.name for p in cached.parents[3].glob(".komep*")] == [theirs.name]
+    assert "error" in load("komep", cwd=tmp_path / "empty")
     assert offline.komep("install", "--uninstall")[1] == "nothing is installed\n"
 
 
@@ -82,7 +87,7 @@ def test_bad_input_is_one_line(offline, tmp_path):
 def test_a_cache_that_cannot_be_written(tmp_path):
     build([], tmp_path / "komep")
     (tmp_path / "cache").write_text("a file")
-    with pytest.raises(KomepError, match="the cache of `datasets` cannot be written"):
+    with pytest.raises(KomepError, match="cannot be written"):
         install(tmp_path / "komep", cache_dir=tmp_path / "cache")
 
 
@@ -115,3 +120,22 @@ def test_a_release_of_schema_1_gets_the_column_origin(tmp_path):
     english = Komep(config_name="en", data_dir=str(tmp_path / "komep"), cache_dir=str(tmp_path / "cache"))
     english.download_and_prepare()
     assert "origin" not in english.as_dataset("train").column_names
+
+
+def test_what_others_put_into_the_cache_stays(tmp_path):
+    """Beside the rows of an installed release, and under its name: it is named, and nothing is removed."""
+    build([], tmp_path / "komep")
+    prepared = install(tmp_path / "komep", tmp_path / "cache")
+    (prepared / "thesis.txt").write_text("years of work")
+    build([], tmp_path / "komep", pairs="all")
+    for harm in (
+        lambda: uninstall(tmp_path / "cache"),
+        lambda: install(tmp_path / "komep", tmp_path / "cache"),
+    ):
+        with pytest.raises(KomepError, match=r"holds thesis\.txt, which"):
+            harm()
+    assert (prepared / "thesis.txt").read_text() == "years of work" and (
+        prepared / "dataset_info.json"
+    ).exists()
+    (prepared / "thesis.txt").unlink()
+    assert len(uninstall(tmp_path / "cache")) == 1

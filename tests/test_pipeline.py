@@ -144,8 +144,10 @@ def test_a_table_that_was_damaged_is_made_again_without_asking(tmp_path):
         before, calls = tables_of(tmp_path / "a"), len(state.calls)
         table = tmp_path / "a" / "work" / "score" / "scored.parquet"
         table.write_bytes(b"damaged")
-        assert "unchanged" not in lines_of(path)[3]
+        said = lines_of(path)[3]
+        assert "unchanged" not in said and "scored.parquet had been changed: kept as scored.parquet.edited" in said
         assert tables_of(tmp_path / "a") == before and len(state.calls) == calls
+    assert table.with_name("scored.parquet.edited").read_bytes() == b"damaged"
 
 
 def test_a_failed_row_is_left_alone_until_it_is_asked_for_again(tmp_path):

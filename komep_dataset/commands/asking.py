@@ -152,6 +152,7 @@ def calibrate(
     load_config = _llm()
     from komep_dataset import adversarial as attack
     from komep_dataset import calibration
+    from komep_dataset.outputs import check_file
 
     if mode not in MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
@@ -160,6 +161,8 @@ def calibrate(
             raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
         print(attack.as_text(attack.measure_config(load_config(config), limit)))
         return
+    if output:
+        check_file(output, *calibration.RECORD)
     record = calibration.calibrate_file(
         load_config(config), labels, mode=mode, limit=limit, scored=scored or ()
     )
@@ -207,17 +210,16 @@ def models(
     ] = None,
 ) -> None:
     """How each responder did: DAHL score with interval, states of its answers, units, length."""
-    import json
-
     from komep_dataset import model_report
-    from komep_dataset.tables import replacing
+    from komep_dataset.outputs import check_file, json_with, write_json
 
+    mark = json_with("model", "dahl")
+    if output:
+        check_file(output, *mark)
     reports = model_report.model_reports(model_report.read_scored(scored))
     print(model_report.as_text(reports, categories=categories))
     if output:
-        with replacing(output) as beside:
-            text = json.dumps(model_report.as_json(reports), indent=1, ensure_ascii=False)
-            beside.write_text(text + "\n", "utf-8")
+        write_json(output, model_report.as_json(reports), mark)
         print(f"-> {output}")
 
 
@@ -259,10 +261,12 @@ def _needed(output: Path | None) -> Path:
 
 def _left_alone(stage, retry_failed: bool) -> bool:
     """Whether a table is finished with failed rows that nobody wants asked again; says so."""
-    from komep_dataset.stages import finished
+    from komep_dataset.stages import finished, keep_edited
 
     outcome = finished(stage)
     if retry_failed or outcome is None or not outcome.failures:
+        for note in keep_edited(stage):
+            print(f"note: {note}")
         return False
     print(f"unchanged: {outcome.line}")
     print(f"warning: {outcome.failures:,} rows failed; --retry-failed asks them again", file=sys.stderr)

@@ -34,7 +34,11 @@ def bias(
     from komep_dataset.calibration import read_record
     from komep_dataset.errors import KomepError
     from komep_dataset.label_noise import PURITIES
+    from komep_dataset.outputs import check_file, json_with, write_json
 
+    mark = json_with("config", "length")
+    if json:
+        check_file(json, *mark, "--json")
     if purity is not None and not 0.0 < purity <= 1.0:
         raise KomepError(f"--purity {purity}: give a share above 0 to 1", exit_code=2)
     measured = measure(
@@ -47,14 +51,5 @@ def bias(
     for table in tables(measured):
         console.print(table)
     if json:
-        _write_json(measured, json)
+        write_json(json, measured, mark)
         print(f"-> {json}")
-
-
-def _write_json(measured: dict, path: Path) -> None:
-    import json
-
-    from komep_dataset.tables import replacing
-
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -134,6 +134,8 @@ def build(
     print(f"  {rejected(result.rejects.elements())}")
     if lines := as_text(result.quality):
         print(lines)
+    for note in result.notes:
+        print(f"note: {note}")
     if not facts["pairs"]:
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:

@@ -9,6 +9,7 @@ loaded can have.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -17,10 +18,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
+from komep_dataset.locks import locked
 from komep_dataset.release import read_facts, sum_problems
 
 NAME = "komep"
 _BESIDE = ".komep-installing-"
+MARK = ".komep"  # in a folder that an installation works in
+_PREPARED = re.compile(r"dataset_info\.json|LICENSE|(?:komep|cache|tmp)[\w-]*\.arrow|.*\.lock")
 LATEST = datetime(
     2037, 1, 1, tzinfo=timezone.utc
 ).timestamp()  # the last year that every file system can note
@@ -44,11 +48,15 @@ def install(folder: Path, cache_dir: Path | None = None) -> Path:
     if problems:
         name, wrong = problems[0]
         raise KomepError(f"{folder / name}: {wrong} ({len(problems)} such); build the release again")
-    prepared = _prepare(folder, next(iter(facts["rows"])), facts["content_hash"], cache_dir)
-    for former in _installed(cache_dir):
-        if former != prepared:
-            _remove(former)
-    os.utime(prepared, (LATEST, LATEST))
+    with locked(_root(cache_dir) / NAME, wait=True):
+        _sweep(_root(cache_dir))
+        for former in _installed(cache_dir):
+            _check_ours(former)
+        prepared = _prepare(folder, next(iter(facts["rows"])), facts["content_hash"], cache_dir)
+        for former in _installed(cache_dir):
+            if former != prepared:
+                _remove(former)
+        os.utime(prepared, (LATEST, LATEST))
     return prepared
 
 
@@ -68,6 +76,7 @@ def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | Non
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_BESIDE, dir=root) as beside:
+            (Path(beside) / MARK).touch()
             # `base_path`, not `data_dir`: the latter becomes part of the config's name in the cache.
             builder = Komep(
                 dataset_name=NAME,
@@ -78,7 +87,9 @@ def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | Non
             )
             builder.download_and_prepare()
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(target, ignore_errors=True)
+            if target.exists():
+                _remove(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
             Path(builder.cache_dir).rename(target)
     except (OSError, DatasetGenerationError) as error:
         raise KomepError(f"the cache of `datasets` cannot be written: {_first_cause(error)}") from error
@@ -94,10 +105,21 @@ def _first_cause(error: BaseException) -> BaseException:
 
 def uninstall(cache_dir: Path | None = None) -> list[Path]:
     """Remove what `install` put into the cache; returns the folders that went."""
-    found = _installed(cache_dir)
-    for folder in [*found, *_root(cache_dir).glob(f"{_BESIDE}*")]:
-        _remove(folder)
+    if not (_root(cache_dir) / NAME).is_dir() and not any(_root(cache_dir).glob(f"{_BESIDE}*")):
+        return []
+    with locked(_root(cache_dir) / NAME, wait=True):
+        found = _installed(cache_dir)
+        for folder in found:
+            _remove(folder)
+        _sweep(_root(cache_dir))
     return found
+
+
+def _sweep(root: Path) -> None:
+    """Remove what installations left that were killed; the lock is held, so that none is at work."""
+    for folder in root.glob(f"{_BESIDE}*"):
+        if (folder / MARK).is_file() and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _root(cache_dir: Path | None) -> Path:
@@ -113,7 +135,16 @@ def _installed(cache_dir: Path | None) -> list[Path]:
     return sorted(p for p in (_root(cache_dir) / NAME).glob(f"*/{Komep.VERSION}/*") if p.is_dir())
 
 
+def _check_ours(folder: Path) -> None:
+    """Raise `KomepError` where something else lies in a prepared folder than `datasets` puts there."""
+    others = sorted(p.name for p in folder.iterdir() if p.is_dir() or not _PREPARED.fullmatch(p.name))
+    if others:
+        shown = ", ".join(others[:3])
+        raise KomepError(f"{folder}: holds {shown}, which `komep install` did not put there; move it away")
+
+
 def _remove(folder: Path) -> None:
+    _check_ours(folder)
     try:
         shutil.rmtree(folder)
     except OSError as error:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import json_with, write_json
 from komep_dataset.review.corrections import corrections_of, write_corrections
 from komep_dataset.review.sampling import QUESTIONS, summarise
 from komep_dataset.review.sheet import read_pairs, read_sheets
-from komep_dataset.tables import replacing
 
 PARTS = ("reviewer", "category", "origin", "margin")
 
@@ -46,8 +45,7 @@ def import_sheets(
     ]
     target = output.with_name("corrections.jsonl")
     write_corrections(corrections, target)
-    with replacing(output) as beside:
-        beside.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_json(output, record, json_with("release", "reviewers"))
     return record, target, notes
 
 

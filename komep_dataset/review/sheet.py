@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import replacing
 from komep_dataset.release import read_facts, read_rows
 from komep_dataset.review.sampling import (
     QUESTIONS,
@@ -28,7 +30,6 @@ from komep_dataset.review.sampling import (
     shuffled,
 )
 from komep_dataset.schema import Pair, collapse_blanks
-from komep_dataset.tables import replacing
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
@@ -98,7 +99,9 @@ def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, revie
     sample = draw(pairs, n, seed)
     names = [str(number) for number in range(1, reviewers + 1)]
     folders = [output if reviewers == 1 else output / f"reviewer-{name}" for name in names]
-    there = next((f / "review.csv" for f in folders if (f / "review.csv").exists()), None)
+    there = next(
+        (f / n for f in folders for n in ("review.csv", "review.html") if os.path.lexists(f / n)), None
+    )
     if there:
         raise KomepError(f"{there}: exists, and may be filled in; give another --output, or move it away")
     for name, folder in zip(names, folders, strict=True):

@@ -1,0 +1,68 @@
+"""Two at once: whoever writes to a place holds its lock, which the kernel drops when the process ends, however it ends.
+
+A lock is flock(2) on an empty file beside the place. Containers that share a disk share it, whatever their process
+ids are; on NFS it holds among machines whose kernels pass it on (Linux does).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+
+
+@contextmanager
+def locked(place: Path, wait: bool = False) -> Iterator[None]:
+    """Hold the lock of a file or folder, which need not be there; the folder that it lies in is made.
+
+    Args:
+        place: what is written to, links followed (`outputs.resolved`).
+        wait: wait for whoever holds it; by default that is an error.
+
+    Raises:
+        KomepError: another process holds it, or the folder or its disk has no locks to give.
+    """
+    path = place.with_name(f".{place.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _hold(path, wait)
+    except BlockingIOError:
+        raise KomepError(f"{place}: another run is at work here; wait until it ends") from None
+    except OSError as error:
+        raise KomepError(f"{place}: cannot be written ({error.strerror}: {path.name})") from error
+    try:
+        yield
+    finally:
+        # Removed while it is held: who waits for it finds another file under the name, or none, and tries again.
+        with suppress(OSError):
+            if os.fstat(file).st_size == 0:
+                path.unlink()
+        os.close(file)
+
+
+def _hold(path: Path, wait: bool) -> int:
+    """An open file that holds the lock, and that still has the name."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if _same(file, path):
+                return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
+
+
+def _same(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat(follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        return False
