@@ -15,15 +15,15 @@ from komep_dataset.config import Config, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import respond, responder_folder
-from komep_dataset.schema import Question
+from komep_dataset.schema import Question, Response, ScoredGeneration
 from komep_dataset.scoring import STAGE as SCORE
-from komep_dataset.scoring import score, verdicts_path
+from komep_dataset.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.serving import LocalServers
-from komep_dataset.stages import DONE, Outcome, Stage, done_of, endpoint_settings, run_stage
+from komep_dataset.stages import DONE, Outcome, Stage, check_outputs, done_of, endpoint_settings, run_stage
 from komep_dataset.tables import output_path, read_table, write_table
 from komep_dataset.terminology import SHIPPED
 from komep_dataset.translation import STAGE as TRANSLATE
-from komep_dataset.translation import translate, translations_path
+from komep_dataset.translation import TranslationRow, translate, translations_path
 
 NO_TRANSLATOR = "skipped: no `translator:` is configured; the scored table goes on as it is"
 
@@ -54,6 +54,8 @@ def run(
     check_complete(config)
     with LocalServers() as servers:
         steps = list(stages(config, servers))
+        for stage in steps:
+            check_outputs(stage)
         for number, stage in enumerate(steps, 1):
             say(f"[{number}/{len(steps)}] {stage.name}: {run_stage(stage, retry_failed)}")
     return config.work / "komep"
@@ -72,7 +74,7 @@ def stages(config: Config, servers: LocalServers) -> Iterable[Stage]:
     yield score_stage(config, tables, scored, scored.parent / DONE, config.mode, servers)
     translated = config.work / TRANSLATE / "translated.parquet"
     if config.translator is None:
-        yield Stage(TRANSLATE, translated.parent / DONE, (), (), {}, lambda: Outcome(NO_TRANSLATOR))
+        yield Stage(TRANSLATE, translated.parent / DONE, (), {}, {}, lambda: Outcome(NO_TRANSLATOR))
         yield _build_stage(config, scored)
     else:
         yield translate_stage(config, scored, translated, translated.parent / DONE, servers)
@@ -103,7 +105,7 @@ def _questions_stage(config: Config, table: Path) -> Stage:
         return Outcome(f"{kept:,} questions, {len(made.rejects):,} rejected -> {table}")
 
     settings = {"language": source.language, "limit": source.limit}
-    return Stage("questions", table.parent / DONE, (source.input,), (table,), settings, work)
+    return Stage("questions", table.parent / DONE, (source.input,), {table: Question}, settings, work)
 
 
 def respond_stage(
@@ -119,7 +121,7 @@ def respond_stage(
         return Outcome(f"{made.rows:,} responses{failed} -> {table}", made.failures)
 
     settings = endpoint_settings(config.responder(name))
-    return Stage(f"{RESPOND} {name}", done, (questions,), (table,), settings, work)
+    return Stage(f"{RESPOND} {name}", done, (questions,), {table: Response}, settings, work)
 
 
 def score_stage(
@@ -144,7 +146,8 @@ def score_stage(
         "splitter": endpoint_settings(config.judge("splitter")),
         "checker": endpoint_settings(config.judge("checker")),
     }
-    return Stage(SCORE, done, tuple(tables), (scored, verdicts_path(scored)), settings, work)
+    outputs = {scored: ScoredGeneration, verdicts_path(scored): VerdictRow}
+    return Stage(SCORE, done, tuple(tables), outputs, settings, work)
 
 
 def translate_stage(
@@ -164,7 +167,8 @@ def translate_stage(
     settings = endpoint_settings(translator) | {"selection": picked}
     del settings["glossary"]  # its content counts
     inputs = (scored, translator.glossary or SHIPPED)
-    return Stage(TRANSLATE, done, inputs, (table, translations_path(table)), settings, work)
+    outputs = {table: ScoredGeneration, translations_path(table): TranslationRow}
+    return Stage(TRANSLATE, done, inputs, outputs, settings, work)
 
 
 def respond_command(config: Config, name: str, questions: Path, output: Path) -> Stage:
@@ -198,4 +202,4 @@ def _build_stage(config: Config, scored: Path) -> Stage:
 
     inputs = (scored, *([judge] if judge else []), *config.selection.decontaminate.values())
     settings = asdict(config.selection) | {"decontaminate": sorted(config.selection.decontaminate)}
-    return Stage("build", config.work / "build" / DONE, inputs, (release,), settings, work)
+    return Stage("build", config.work / "build" / DONE, inputs, {release: None}, settings, work)

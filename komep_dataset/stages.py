@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from komep_dataset import __version__, prompts
 from komep_dataset.config import Endpoint
 from komep_dataset.inference import source_of
-from komep_dataset.outputs import json_with, set_aside, write_json
+from komep_dataset.outputs import check_file, json_with, set_aside, table_of, write_json
 from komep_dataset.release import file_sha256
+from komep_dataset.replacement import check_replaceable
 
 DONE = "done.json"
 DONE_MARK = json_with("fingerprint", "outputs")
@@ -37,13 +38,14 @@ class Outcome:
 class Stage:
     """One step of the chain: what it reads and writes, what it depends on, and how it is run.
 
-    `done` is the file of its record; a stage without outputs has none and always runs.
+    `done` is the file of its record; a stage without outputs has none and always runs. `outputs`: path -> record of a
+    table, None for a release.
     """
 
     name: str
     done: Path
     inputs: tuple[Path, ...]
-    outputs: tuple[Path, ...]
+    outputs: Mapping[Path, type | None]
     settings: dict[str, Any]
     run: Callable[[], Outcome]
 
@@ -59,6 +61,16 @@ def run_stage(stage: Stage, retry_failed: bool = False) -> str:
     outcome = stage.run()
     write_done(stage, outcome)
     return f"{outcome.line}{_left(outcome)}{kept}"
+
+
+def check_outputs(stage: Stage) -> None:
+    """Raise `KomepError` where something else lies than what the stage writes there; for before any stage is run."""
+    known = (_read_done(stage.done) or {"outputs": {}})["outputs"]
+    for path, record in stage.outputs.items():
+        if record is None:
+            check_replaceable(path)
+        elif str(path) not in known:  # what it wrote before and somebody changed is moved aside
+            check_file(path, *table_of(record))
 
 
 def keep_edited(stage: Stage) -> list[str]:

@@ -145,7 +145,10 @@ def test_a_table_that_was_damaged_is_made_again_without_asking(tmp_path):
         table = tmp_path / "a" / "work" / "score" / "scored.parquet"
         table.write_bytes(b"damaged")
         said = lines_of(path)[3]
-        assert "unchanged" not in said and "scored.parquet had been changed: kept as scored.parquet.edited" in said
+        assert (
+            "unchanged" not in said
+            and "scored.parquet had been changed: kept as scored.parquet.edited" in said
+        )
         assert tables_of(tmp_path / "a") == before and len(state.calls) == calls
     assert table.with_name("scored.parquet.edited").read_bytes() == b"damaged"
 
@@ -394,3 +397,39 @@ def test_the_mode_of_scoring_reaches_the_checker(tmp_path):
     assert asked and all(text.startswith("Is this true or false? Answer in one word.\n") for text in asked)
     with pytest.raises(KomepError, match="mode: "):
         run(write_chain(tmp_path / "b", "http://127.0.0.1:9/v1", mode="lenient"))
+
+
+FOREIGN = {
+    "komep/thesis.txt": "komep",
+    "score/scored.parquet": "scored.parquet",
+    "score/scored.verdicts.parquet": "scored.verdicts.parquet",
+    "respond/b/responses.parquet": "responses.parquet",
+    "questions/questions.parquet": "questions.parquet",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_lies_in_the_work_folder_and_is_not_ours_is_told_before_anybody_is_asked(tmp_path, name):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        mine = tmp_path / "a" / "work" / name
+        mine.parent.mkdir(parents=True)
+        mine.write_text("years of work")
+        with pytest.raises(KomepError, match="left as it is") as caught:
+            lines_of(path)
+    assert FOREIGN[name] in str(caught.value)
+    assert mine.read_text() == "years of work" and not state.calls
+
+
+def test_two_runs_in_one_work_folder_one_is_refused(tmp_path):
+    with loopback(Loopback(delay=0.2)) as (_, url):
+        path = write_chain(tmp_path / "a", url)
+        words = [sys.executable, "-m", "komep_dataset.cli", "run", str(path)]
+        both = [
+            subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        said = [process.communicate()[1] for process in both]
+        assert sorted(process.returncode for process in both) == [0, 1], said
+        assert "another run is at work here; wait until it ends" in "".join(said)
+        assert all("unchanged" in line for line in lines_of(path)[:4])
