@@ -12,7 +12,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.explorer.comparison import pair_changes
 from komep_dataset.explorer.page import HIDDEN, prose, visible
 from komep_dataset.explorer.payload import packed, unpacked
-from komep_dataset.explorer.plots import curve, heat, nice_ceiling
+from komep_dataset.explorer.plots import Figure, curve, heat, nice_ceiling
 from komep_dataset.release import read_facts, read_rows
 from komep_dataset.report import write_report
 from komep_dataset.schema import CONFIGS
@@ -235,3 +235,10 @@ def test_a_release_without_pairs_no_release_and_a_bad_quality_file(sample, tmp_p
     with pytest.raises(KomepError, match=r"quality.json: cannot be read"):
         write_report(tmp_path / "gates", tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_which_columns_hold_numbers_is_found_once_a_figure():
+    """The page asks for every cell: of a square table of models, the whole table was read again each time."""
+    figure = Figure("k", "t", "r", rows=(("a", "1,024", "50% to 60%", "–"), ("b", "+0.5", "same", "none")))
+    assert figure.numeric == (False, True, True, False)
+    assert figure.numeric is figure.numeric

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 BOX = (400, 190)
@@ -16,7 +17,7 @@ HEAT_LEVELS = 5
 NUMBER = re.compile(r"([-+]?[\d.,]+%?( to [-+]?[\d.,]+%?)?)|–|same")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figure:
     """One figure: `plot` names the macro that draws `data`; `header` and `rows` are the table of its numbers."""
 
@@ -29,7 +30,7 @@ class Figure:
     rows: tuple[tuple[str, ...], ...] = ()
     wide: bool = False
 
-    @property
+    @cached_property  # the template asks for every cell
     def numeric(self) -> tuple[bool, ...]:
         """For each column of the table, whether it holds numbers, to be set to the right."""
         return tuple(all(map(NUMBER.fullmatch, cells)) for cells in zip(*self.rows, strict=True))
