@@ -27,6 +27,7 @@ PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 SERVERS = ("transformers", "vllm", "sglang")
 EXECUTORS = ("local", "ray", "slurm")
 TRANSLATION_SCOPES = ("pairs", "all")
+SHORTEST_KEY = 8  # characters (ours)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -113,7 +114,7 @@ class Endpoint:
     def api_key(self) -> str | None:
         """The secret, read from the environment now; None when no variable is named.
 
-        Raises `KomepError` that names the variable if it is unset, empty or no possible key.
+        Raises `KomepError` that names the variable if it is unset, empty, no possible key or too short to be masked.
         """
         if self.api_key_env is None:
             return None
@@ -125,6 +126,12 @@ class Endpoint:
         if not re.fullmatch(r"[!-~]+", key):
             raise KomepError(
                 f"the environment variable {self.api_key_env} holds blanks or signs that no key has"
+            )
+        if len(key) < SHORTEST_KEY:
+            raise KomepError(
+                f"the environment variable {self.api_key_env} holds fewer than {SHORTEST_KEY} characters: too few to "
+                "be told from the words of an answer, where an echo of the key is masked; for a server that wants no "
+                "key leave `api_key_env` out, else give it a longer key"
             )
         return key
 

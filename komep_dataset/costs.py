@@ -5,23 +5,22 @@ An unknown price is None and is called unknown; no number is made up.
 
 from __future__ import annotations
 
-import json
+import hashlib
 import math
-import os
-import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from komep_dataset.config import Endpoint
 from komep_dataset.errors import KomepError
+from komep_dataset.ledgers import Ledger, dearer, spent_in
+from komep_dataset.usage import Usage
 from komep_dataset.yaml_records import build_record, read_yaml
 
 SHIPPED = Path(__file__).parent / "prices.yaml"
-LEDGER_BYTES = 256  # a ledger is one line of fixed length, so that one write replaces it whole
-OTHERS_SECONDS = 0.5  # how old the figure of what other processes have spent may be
+UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)
+TEMPLATE_TOKENS = 256  # reserved for what a chat template or a schema adds to a request (ours)
+ROUNDING = 1e-9  # by how much a sum of prices may miss the budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,37 +83,32 @@ def load_prices(path: Path | None = None) -> PriceTable:
     return PriceTable(path, raw["currency"], models)
 
 
-def spent_in(folder: Path, but: Path | None = None) -> tuple[float, int]:
-    """(amount, calls) in the ledgers of a folder; one that a kill left unreadable counts as nothing."""
-    amount, calls = 0.0, 0
-    for path in folder.glob("*.json") if folder.is_dir() else ():
-        if path != but and (entry := _read_ledger(path)):
-            amount, calls = amount + entry["amount"], calls + entry["calls"]
-    return amount, calls
-
-
-def _read_ledger(path: Path) -> dict[str, Any] | None:
-    try:
-        entry = json.loads(path.read_text("utf-8"))
-        return {"amount": float(entry["amount"]), "calls": int(entry["calls"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 class Meter:
-    """Counts what a process spends, writes it down, and says when the budget of all of them is reached.
+    """Counts what a process spends, writes it down, and lets no call go that the budget of all might not bear.
 
-    Every process that asks has a ledger of its own, `<folder>/<random>.json`, which one `pwrite` replaces whole: it
-    is right at any moment, also when the process is killed, and the sum over the folder is what the work cost. A
-    kill loses what was in flight: those calls may be billed and are not counted.
+    What a call may cost is reserved in the ledger (`ledgers.py`) before it is sent, and what it did cost is booked
+    when its answer has come. As long as no call costs more than was reserved for it, no more is owed than the
+    budget, whoever else asks and whoever is killed. A call may be billed for more than its text shows; therefore as
+    much is reserved as for the dearest one so far, and only one is sent before any has been priced.
     """
 
-    def __init__(self, price: Price | None, budget: float | None, folder: Path | None, currency: str = "USD"):
-        self._price, self._budget, self._folder, self._currency = price, budget, folder, currency
-        self._path = folder / f"{uuid.uuid4().hex}.json" if folder else None
-        self._file: int | None = None
-        self._amount, self._calls, self._saved = 0.0, 0, 0
-        self._others, self._others_at = (0.0, 0), -math.inf
+    def __init__(
+        self,
+        price: Price | None,
+        budget: float | None,
+        folder: Path | None,
+        currency: str = "USD",
+        model: str = "",
+    ):
+        self._price = None if price is None or price.free else price
+        self._budget, self._folder, self._currency = budget, folder, currency
+        digest = hashlib.sha256(f"{model} {price}".encode()).hexdigest()
+        self._ledger = Ledger(folder, currency, digest[:12])
+        self._next = 0.0
+        self._doubts, self._doubt = 0, ""
+        self.reached = (
+            False  # a call did not fit, and none is in flight that could still cost less than reserved
+        )
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Meter:
@@ -133,62 +127,96 @@ class Meter:
                 f"`budget` needs the price of {endpoint.model!r}: {table.file} does not have it; "
                 "copy that file, add the model and name the copy as `prices:`"
             )
-        return cls(price, policy.budget, policy.spending, table.currency)
+        model = f"{endpoint.endpoint} {endpoint.model}"
+        return cls(price, policy.budget, policy.spending, table.currency, model)
 
-    def charge(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        """Count an answer that was paid for.
+    def most(self, text_bytes: int, max_tokens: int | None) -> float:
+        """What a call with a text of so many bytes may cost; a token has a byte at the least."""
+        if self._price is None:
+            return 0.0
+        return self._price.cost(1, text_bytes + TEMPLATE_TOKENS, max_tokens or UNLIMITED_RESERVE)
+
+    def reserve(self, most: float) -> float | None:
+        """Write down what a call may cost, before it is sent.
+
+        Returns:
+            what was reserved, which `book` takes back; None where it does not fit: unless `reached`, calls are in
+            flight, and it may fit when they are booked.
 
         Raises:
-            KomepError: there is a budget to keep, and the endpoint does not say how many tokens it counted.
+            KomepError: a ledger cannot be read or written.
         """
         if self._price is None:
-            return
-        if self._budget is not None and not self._price.free and None in (prompt_tokens, completion_tokens):
-            raise KomepError(
-                "the endpoint reports no usage, so that no budget can be kept; leave `budget` out"
-            )
-        self._amount += self._price.cost(1, prompt_tokens or 0, completion_tokens or 0)
-        self._calls += 1
+            return 0.0
+        if self.reached:
+            return None
+        own = self._ledger.own
+        with self._ledger.locked():
+            if self._budget is not None:
+                others = self._ledger.others()
+                dearest = dearer(own.dearest, others.dearest)
+                most = max(most, dearest or 0.0)
+                spent = own.amount + own.reserved + others.spent
+                alone = not (own.in_flight or others.same)
+                if spent + most > self._budget * (1 + ROUNDING) or not (alone or dearest is not None):
+                    self.reached = not (own.in_flight or others.in_flight)
+                    self._next = most
+                    return None
+            own.reserved += most
+            own.in_flight += 1
+            self._ledger.write()
+        return most
 
-    def save(self) -> None:
-        """Write down what was charged since the last time."""
-        if self._path is None or self._calls == self._saved or self._price.free:
+    def book(self, reserved: float, usage: Usage | None, billed: bool = True) -> None:
+        """Replace what was reserved by what the call cost: by its usage, nothing, or all of it where nobody knows."""
+        if self._price is None:
             return
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o644)
-        line = json.dumps({"amount": self._amount, "calls": self._calls, "currency": self._currency})
-        os.pwrite(self._file, line.ljust(LEDGER_BYTES - 1).encode() + b"\n", 0)
-        self._saved = self._calls
+        own = self._ledger.own
+        with self._ledger.locked():
+            own.in_flight -= 1
+            own.reserved = max(0.0, own.reserved - reserved) if own.in_flight else 0.0
+            if usage is not None:
+                cost = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
+                own.dearest = dearer(own.dearest, cost)
+            else:
+                cost = reserved
+            if billed:
+                own.amount += cost
+                own.calls += 1
+            self._ledger.write()
+        if usage is not None and usage.doubt:
+            self._doubts += 1
+            self._doubt = self._doubt or usage.doubt
 
     def close(self) -> None:
-        self.save()
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._ledger.close()
 
-    def spent(self) -> float:
-        """The amount that all processes have spent so far; that of others is `OTHERS_SECONDS` old at the most."""
-        return self._amount + self._of_others()[0]
-
-    @property
-    def reached(self) -> bool:
-        """Whether there is a budget and nothing is left of it."""
-        return self._budget is not None and not self._price.free and self.spent() >= self._budget
+    def spent(self) -> tuple[float, int]:
+        """(amount, calls) of all processes so far, calls in flight included."""
+        if self._folder is not None:
+            return spent_in(self._folder)
+        own = self._ledger.own
+        return own.amount + own.reserved, own.calls + own.in_flight
 
     def report(self) -> str:
-        """What was spent, of what budget, by how many calls."""
-        calls = self._calls + self._of_others()[1]
+        """What was spent, of what budget, by how many calls, and what the next call may cost where that ended it."""
+        spent, calls = self.spent()
         budget = (
             "no budget" if self._budget is None else f"a budget of {amount(self._budget, self._currency)}"
         )
-        return f"{amount(self.spent(), self._currency)} spent by {calls:,} calls, of {budget}"
+        told = f"{amount(spent, self._currency)} spent by {calls:,} calls, of {budget}"
+        if self.reached:
+            told += f", and the next call may cost {amount(self._next, self._currency)}"
+        return told
 
-    def _of_others(self) -> tuple[float, int]:
-        if self._folder is not None and time.monotonic() - self._others_at > OTHERS_SECONDS:
-            self._others = spent_in(self._folder, but=self._path)
-            self._others_at = time.monotonic()
-        return self._others
+    def doubts(self) -> str:
+        """How many answers were paid for by a count of ours, or ""."""
+        if not self._doubts:
+            return ""
+        return (
+            f"{self._doubts:,} answers had no usage that can be believed (first: {self._doubt}); they were counted "
+            "from their text"
+        )
 
 
 def amount(value: float, currency: str) -> str:

@@ -22,6 +22,7 @@ from itertools import chain, repeat
 from komep_dataset.schema import Status, Unit, Verdict
 
 MODES = ("strict", "paper")
+VERDICT_CHARACTERS = 10_000  # a longer reply of a checker is no verdict (ours)
 
 _NEGATIONS = frozenset(
     [
@@ -75,13 +76,15 @@ def parse_verdict(reply: str, mode: str = "strict") -> Verdict:
     """Read a checker's reply.
 
     Strict: whole words after stripping punctuation, `true`/`참` or `false`/`거짓`; both, neither, or a negation
-    is `unknown`. Paper: lower-cased substrings "true" and "false"; both or neither is `unknown`.
+    is `unknown`, and so is a reply of more than `VERDICT_CHARACTERS`. Paper: lower-cased substrings "true" and
+    "false"; both or neither is `unknown`.
     """
     if mode == "paper":
         lowered = reply.lower()
         has_true, has_false = "true" in lowered, "false" in lowered
     else:
-        words = _words(reply)
+        # NFKC takes the square of the time for a text of combining marks alone: minutes for a megabyte.
+        words = _words(reply) if len(reply) <= VERDICT_CHARACTERS else []
         if any(word in _NEGATIONS for word in words):
             return Verdict.UNKNOWN
         has_true = any(_TRUE_WORD.fullmatch(word) for word in words)

@@ -12,9 +12,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
+import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -29,26 +32,37 @@ from yarl import URL
 from komep_dataset.config import Endpoint
 from komep_dataset.costs import Meter
 from komep_dataset.errors import KomepError
+from komep_dataset.masking import masker
 from komep_dataset.replies import FAILED, Reply
+from komep_dataset.usage import Usage, read_usage
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
-LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is asked again after this
+LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 STOP_AFTER_FAILURES = (
     50  # requests failed in a row, none answered between: the endpoint is down, not the request
 )
+STOP_AFTER_BARRED = 3  # requests that got a status of `BARRED`, none answered: nobody will be
+BARRED = (401, 403, 404, 405)
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
-SECRET_CHARACTERS = 16  # a shorter key is a dummy ("EMPTY", "test"), whose word may well stand in an answer
+LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
+ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
 SHOWN = 300  # characters of an error body that a message shows
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # OpenAI's finish reasons, and those of servers that use other words for the same.
 FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "length": "length"}
+UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+_CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 
-Usage = tuple[int | None, int | None]
 Keep = Callable[[Sequence[tuple[str, Reply]]], None]
+Hide = Callable[[str], str]
 
 
-class Again(Exception):
+class _Judged(Exception):
+    """What an attempt came to where it was no answer."""
+
+
+class Again(_Judged):
     """This attempt failed in a way that may pass; `wait` is what the endpoint asked for, in seconds."""
 
     def __init__(self, reason: str, wait: float | None = None):
@@ -56,84 +70,108 @@ class Again(Exception):
         self.wait = wait
 
 
-class Refused(Exception):
-    """The endpoint will never answer this request, but may well answer others; `usage` is what it counted."""
-
-    def __init__(self, reason: str, usage: Usage = (None, None)):
-        super().__init__(reason)
-        self.usage = usage
+class Unsent(Again):
+    """There was no connection to send the request over."""
 
 
-class Stop(Exception):
+class Refused(_Judged):
+    """The endpoint will never answer this request, but may well answer others."""
+
+
+class Barred(_Judged):
+    """The endpoint will answer no request, unless it answers others: a status of `BARRED`, or 3xx."""
+
+
+class Stop(_Judged):
     """The endpoint will answer no request."""
 
-    def __init__(self, message: str):
-        super().__init__(message)
-        self.message = message
 
-
-def read_reply(status: int, retry_after: str | None, body: str, max_tokens: int | None) -> Reply:
+def read_reply(
+    status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int = 0, hide: Hide = str
+) -> tuple[Reply, Usage]:
     """Judge one HTTP answer of an OpenAI-compatible endpoint.
 
+    Args:
+        max_tokens: the limit that the request had.
+        sent: bytes of the request's text, against which the usage is held.
+        hide: takes the key out of a text.
+
     Returns:
-        the answer, with its tokens where they are told.
+        the answer, failed where the endpoint withheld it (`content_filter`) or the model refused in OpenAI's field
+        for that, and what it used.
 
     Raises:
-        Stop: wrong key, model or address, or no credit left (401, 402, 403, 404, 405, 3xx,
-            `insufficient_quota`).
+        Stop: no credit left (402, `insufficient_quota`).
+        Barred: wrong key, model or address (401, 403, 404, 405, 3xx); some send these for a single text.
         Again: overload, server faults, or a body that is no completion (408, 409, 425, 429, 5xx, HTML, no
             choices).
-        Refused: any other status, an answer that the endpoint withheld (`content_filter`), or a refusal in OpenAI's
-            field for it.
+        Refused: any other status.
     """
-    shown = f"HTTP {status}: {' '.join(body[: 4 * SHOWN].split())[:SHOWN] or '(empty body)'}"
-    if (
-        status in (401, 402, 403, 404, 405)
-        or 300 <= status < 400
-        or (status == 429 and "insufficient_quota" in body)
-    ):
-        raise Stop(shown)
-    if status in (408, 409, 425, 429) or status >= 500:
-        raise Again(shown, _seconds(retry_after))
     if status != 200:
+        shown = _shown_answer(status, body, hide)
+        if status == 402 or (status == 429 and "insufficient_quota" in body):
+            raise Stop(shown)
+        if status in BARRED or 300 <= status < 400:
+            raise Barred(shown)
+        if status in (408, 409, 425, 429) or status >= 500:
+            raise Again(shown, _seconds(retry_after))
         raise Refused(shown)
     try:
         data = json.loads(body)
         choice = data["choices"][0]
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
         text, refusal = message.get("content"), message.get("refusal")
-        finish = choice.get("finish_reason")
-        if not isinstance(text, str | None):
-            raise TypeError("content is not text")
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise Again(f"not a completion: {shown}") from None
-    counted = data.get("usage") if isinstance(data.get("usage"), dict) else {}
-    usage = _count(counted.get("prompt_tokens")), _count(counted.get("completion_tokens"))
+        finish, told = choice.get("finish_reason"), data.get("usage")
+        reasoning = [message.get(name) for name in ("reasoning_content", "reasoning")]
+        if not all(isinstance(one, str | None) for one in (text, refusal, finish)):
+            raise TypeError("not text")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise Again(f"not a completion: {_shown_answer(status, body, hide)}") from None
+    text, refusal = hide(_clean(text or "")), refusal or ""
+    # The two names of reasoning stand for the same text.
+    thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")
+    usage = read_usage(told, sent, sum(text_bytes(one) for one in (text, refusal, thought)))
     if finish is None:  # some servers leave it out
-        finish = "length" if max_tokens and usage[1] and usage[1] >= max_tokens else "stop"
+        finish = "length" if max_tokens and usage.completion and usage.completion >= max_tokens else "stop"
     if refusal and not text:
-        raise Refused(f"the model refused: {_clean(str(refusal))[:SHOWN]}", usage)
+        return Reply("", FAILED, failure=f"the model refused: {_shown(refusal, hide)}"), usage
     if finish not in FINISH:
-        raise Refused(f"finish_reason {finish!r}: the endpoint withheld the answer", usage)
-    return Reply(_clean(text or ""), FINISH[finish], *usage)
+        withheld = f"finish_reason {_shown(finish, hide)!r}: the endpoint withheld the answer"
+        return Reply("", FAILED, failure=withheld), usage
+    return Reply(text, FINISH[finish], usage.prompt, usage.completion), usage
+
+
+def _shown_answer(status: int, body: str, hide: Hide) -> str:
+    return f"HTTP {status}: {_shown(body, hide) or '(empty body)'}"
+
+
+def _shown(text: str, hide: Hide) -> str:
+    """The beginning of a text from outside, for a message: one line, without control characters or the key."""
+    # Hidden before it is cut, so that no part of a key is left at the cut.
+    return _CONTROLS.sub(" ", hide(_clean(text))[: 4 * SHOWN]).strip()[:SHOWN]
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """A Retry-After header, seconds or a date, as seconds from now."""
-    if not retry_after:
-        return None
+    """A Retry-After header, seconds or a date, as seconds from now; None where it makes no sense or asks too much."""
     try:
-        wait = float(retry_after)
+        wait = float(retry_after or "nan")
     except ValueError:
         try:
             wait = parsedate_to_datetime(retry_after).timestamp() - time()
-        except ValueError:
+        except (ValueError, TypeError, LookupError, OverflowError, OSError):
             return None
-    return min(max(wait, 0.0), LONGEST_RETRY_AFTER)
+    return wait if 0 <= wait <= LONGEST_RETRY_AFTER else None
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def text_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def sent_bytes(body: dict[str, Any]) -> int:
+    """Bytes of text in a request."""
+    if "prompt" in body:
+        return text_bytes(body["prompt"])
+    return sum(text_bytes(message["content"]) for message in body["messages"])
 
 
 def _clean(text: str) -> str:
@@ -179,6 +217,8 @@ class _Client:
         self._target, self._endpoint, self._meter, self._attempts = target, target.endpoint, meter, attempts
         self._urls = {path: URL(f"{target.url}{path}") for path in ("/chat/completions", "/completions")}
         self._proxy = proxy_for(target.url)
+        self._hide = masker(target.secret)
+        self._turn, self._booked = asyncio.Lock(), asyncio.Event()
 
     async def __aenter__(self) -> _Client:
         secret = self._target.secret
@@ -197,15 +237,17 @@ class _Client:
     async def ask(self, body: dict[str, Any]) -> Reply | None:
         """The reply to a request, a failed one after the last attempt, or None once the budget is reached.
 
-        Raises `Stop` where no request would be answered.
+        Raises `Barred` where perhaps, and `Stop` where surely no request would be answered.
         """
         path = "/chat/completions" if "messages" in body else "/completions"
         payload = json.dumps(_body_for(self._endpoint, body) | {"model": self._endpoint.model}).encode()
+        sent, max_tokens = sent_bytes(body), body.get("max_tokens")
+        most = self._meter.most(sent, max_tokens)
         attempt = 0
-        while not self._meter.reached:
+        while (reserved := await self._reserve(most)) is not None:
             attempt += 1
             try:
-                return await self._attempt(path, payload, body.get("max_tokens"))
+                return await self._attempt(path, payload, max_tokens, sent, reserved)
             except Again as again:
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
                 if attempt == self._endpoint.max_attempts:
@@ -213,36 +255,73 @@ class _Client:
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
             except Refused as refused:
-                self._meter.charge(*(count or 0 for count in refused.usage))
                 return Reply("", FAILED, failure=str(refused))
             except Stop as stop:
-                raise Stop(_explained(stop.message, self._endpoint, f"{self._target.url}{path}")) from None
+                raise Stop(explained(str(stop), self._target, body)) from None
         return None
 
-    async def _attempt(self, path: str, payload: bytes, max_tokens: int | None) -> Reply:
+    async def _reserve(self, most: float) -> float | None:
+        """Wait until the budget has room for a call; None where it never will. First come, first served."""
+        async with self._turn:
+            while (reserved := self._meter.reserve(most)) is None and not self._meter.reached:
+                self._booked.clear()
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._booked.wait(), ROOM_SECONDS)
+            return reserved
+
+    async def _attempt(
+        self, path: str, payload: bytes, max_tokens: int | None, sent: int, reserved: float
+    ) -> Reply:
+        usage, billed = None, True  # whatever happens after it was sent: the endpoint may bill it
+        try:
+            status, retry_after, body = await self._exchange(path, payload)
+            billed = 200 <= status < 300
+            if body is None:
+                raise Refused(f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB")
+            reply, usage = self._judge(status, retry_after, body, max_tokens, sent)
+            return reply
+        except Unsent:
+            billed = False
+            raise
+        finally:
+            self._meter.book(reserved, usage, billed)
+            self._booked.set()
+
+    async def _exchange(self, path: str, payload: bytes) -> tuple[int, str | None, str | None]:
+        """Send a request; status, Retry-After and body, which is None where it is too long."""
         try:
             async with self._session.post(
                 self._urls[path], data=payload, allow_redirects=False, proxy=self._proxy
             ) as reply:
-                body = (await reply.read()).decode("utf-8", "replace")
-                status, retry_after = reply.status, reply.headers.get("Retry-After")
+                body = bytearray()
+                while chunk := await reply.content.readany():
+                    body += chunk
+                    if len(body) > LONGEST_BODY:
+                        reply.close()
+                        return reply.status, None, None
+                text = body.decode("utf-8-sig", "replace")
+                return reply.status, reply.headers.get("Retry-After"), text
+        except UNCONNECTED as error:
+            failed, kind = error, Unsent
         except asyncio.TimeoutError:
             raise Again(f"no answer within {self._endpoint.timeout:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            if not self._target.is_up():
-                raise Stop(
-                    "the server that was started for this stage has ended; server.log says why"
-                ) from None
-            raise Again(self._hidden(f"{type(error).__name__}: {error}")) from None
-        if status != 200 or len(self._target.secret or "") >= SECRET_CHARACTERS:
-            body = self._hidden(body)
-        answer = read_reply(status, retry_after, body, max_tokens)
-        self._meter.charge(answer.prompt_tokens, answer.completion_tokens)
-        return answer
+        except Exception as error:  # a broken answer makes aiohttp raise more than errors of its own
+            failed, kind = error, Again
+        if not self._target.is_up():
+            raise Stop("the server that was started for this stage has ended; server.log says why")
+        raise kind(f"{type(failed).__name__}: {_shown(str(failed), self._hide)}")
 
-    def _hidden(self, text: str) -> str:
-        """A text without the key: an endpoint may echo what it was sent."""
-        return text.replace(self._target.secret, "***") if self._target.secret else text
+    def _judge(
+        self, status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int
+    ) -> tuple[Reply, Usage]:
+        """`read_reply`; whatever else an answer makes it raise costs that request alone."""
+        try:
+            return read_reply(status, retry_after, body, max_tokens, sent, self._hide)
+        except _Judged:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {_shown(str(error), self._hide)}"
+            raise Refused(f"an answer that cannot be read: {reason}") from None
 
 
 def proxy_for(url: str) -> str | None:
@@ -256,11 +335,11 @@ def proxy_for(url: str) -> str | None:
     return urllib.request.getproxies().get(parts.scheme)
 
 
-def _explained(answer: str, endpoint: Endpoint, url: str) -> str:
+def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     """Why the run stops, and what to do about it."""
     if not answer.startswith("HTTP"):
         return answer
-    key = endpoint.api_key_env
+    endpoint, key = target.endpoint, target.endpoint.api_key_env
     hints = {
         "HTTP 401": f"check the key in {key}" if key else "it wants a key: set `api_key_env`",
         "HTTP 402": "the account has no credit",
@@ -270,9 +349,46 @@ def _explained(answer: str, endpoint: Endpoint, url: str) -> str:
         "HTTP 429": "the account has no quota left",
     }
     hint = hints.get(answer[:8], "check `endpoint`: it sends requests elsewhere")
-    if answer[:8] in ("HTTP 404", "HTTP 405") and not url.endswith("/chat/completions"):
+    if answer[:8] in ("HTTP 404", "HTTP 405") and "messages" not in body:
         hint += "; the protocol dahl-hf needs plain-text completions, which not every endpoint has"
+    url = f"{target.url}{'/chat/completions' if 'messages' in body else '/completions'}"
     return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"
+
+
+class _Door:
+    """Tells an endpoint that bars everybody from one that bars a single text, whose row alone fails.
+
+    Nobody is let in where `STOP_AFTER_BARRED` requests were barred (or all there are) and none was answered. Those
+    in flight are waited for first: a text is refused faster than another is answered.
+    """
+
+    def __init__(self, client: _Client, target: Target, requests: int, answered: bool):
+        self._client, self._target = client, target
+        self._enough, self._answered = min(STOP_AFTER_BARRED, requests), answered
+        self._barred = self._in_flight = 0
+        self._decided = asyncio.Event()
+
+    async def ask(self, body: dict[str, Any]) -> Reply | None:
+        """`_Client.ask`, with a failed reply for a request that was barred alone."""
+        barred = ""
+        self._in_flight += 1
+        try:
+            reply = await self._client.ask(body)
+        except Barred as error:
+            barred = str(error)
+            reply = Reply("", FAILED, failure=barred)
+            self._barred += 1
+        finally:
+            self._in_flight -= 1
+        self._answered = self._answered or not (reply is None or reply.failed)
+        enough = self._barred >= self._enough
+        if self._answered or (enough and not self._in_flight):
+            self._decided.set()
+        if barred and enough:
+            await self._decided.wait()
+            if not self._answered:
+                raise Stop(explained(barred, self._target, body))
+        return reply
 
 
 class _Commits:
@@ -282,8 +398,8 @@ class _Commits:
     answers than were in flight.
     """
 
-    def __init__(self, keep: Keep, meter: Meter):
-        self._keep, self._meter = keep, meter
+    def __init__(self, keep: Keep):
+        self._keep = keep
         self._rows: list[tuple[str, Reply]] = []
         self._written: asyncio.Future | None = None
 
@@ -307,23 +423,24 @@ class _Commits:
                 written.set_result(None)
 
     def flush(self) -> None:
-        """Write what waits. What it cost is written first: an answer that is lost then was still paid for."""
+        """Write what waits."""
         rows, self._rows = self._rows, []
-        self._meter.save()
         if rows:
             self._keep(rows)
 
 
-async def _ask_all(bodies: dict[str, dict], target: Target, keep: Keep, meter: Meter, tally: Counter) -> None:
+async def _ask_all(
+    bodies: dict[str, dict], target: Target, keep: Keep, meter: Meter, tally: Counter, answered: bool
+) -> None:
     """Send every request over `target.concurrency` lines; the first error ends all of them."""
     pending: Iterator[tuple[str, dict]] = iter(bodies.items())
-    commits = _Commits(keep, meter)
+    commits = _Commits(keep)
     failed_in_a_row = 0
 
-    async def line(client: _Client) -> None:
+    async def line(door: _Door) -> None:
         nonlocal failed_in_a_row
         while not meter.reached and (request := next(pending, None)):
-            reply = await client.ask(request[1])
+            reply = await door.ask(request[1])
             if reply is None:
                 return
             failed_in_a_row = failed_in_a_row + 1 if reply.failed else 0
@@ -334,16 +451,17 @@ async def _ask_all(bodies: dict[str, dict], target: Target, keep: Keep, meter: M
 
     errors: list[Exception] = []
 
-    async def until_error(client: _Client) -> None:
+    async def until_error(door: _Door) -> None:
         try:
-            await line(client)
+            await line(door)
         except Exception as error:
             errors.append(error)
             raise
 
     async with _Client(target, meter, tally) as client:
+        door = _Door(client, target, len(bodies), answered)
         lines = [
-            asyncio.ensure_future(until_error(client)) for _ in range(min(target.concurrency, len(bodies)))
+            asyncio.ensure_future(until_error(door)) for _ in range(min(target.concurrency, len(bodies)))
         ]
         try:
             await asyncio.wait(lines, return_when=asyncio.FIRST_EXCEPTION)
@@ -363,6 +481,7 @@ def run_requests(
     log: Path,
     label: str,
     meter: Meter | None = None,
+    answered: bool = False,
 ) -> None:
     """Send every request and hand replies on as they come, a few at a time.
 
@@ -374,6 +493,7 @@ def run_requests(
         log: file that gets a line of figures at the end.
         label: what messages call this run.
         meter: counts what is spent; once its budget is reached nothing is started, and what is in flight ends.
+        answered: whether the model has answered requests of these before, so that it bars nobody as such.
 
     Raises:
         KomepError: the endpoint answers nobody, the budget is spent, or the replies cannot be written.
@@ -382,14 +502,17 @@ def run_requests(
     tally: Counter[str] = Counter()
     start = monotonic()
     try:
-        asyncio.run(_ask_all(bodies, target, keep, meter, tally))
+        asyncio.run(_ask_all(bodies, target, keep, meter, tally, answered))
     except Stop as stop:
-        raise KomepError(f"{label}: {stop.message}") from None
+        raise KomepError(f"{label}: {stop}") from None
     except OSError as error:
         raise KomepError(f"{log.parent}: replies cannot be written ({error.strerror})") from error
     finally:
         meter.close()
-        _write_figures(log, label, len(bodies), tally, monotonic() - start)
+        doubts = meter.doubts()
+        if doubts:
+            print(f"komep: {label}: {doubts}", file=sys.stderr)
+        _write_figures(log, label, len(bodies), tally, monotonic() - start, doubts)
     missing = len(bodies) - tally["answered"] - tally["failed"]
     if missing:
         raise KomepError(
@@ -398,14 +521,17 @@ def run_requests(
         )
 
 
-def _write_figures(log: Path, label: str, asked: int, tally: Counter[str], seconds: float) -> None:
+def _write_figures(
+    log: Path, label: str, asked: int, tally: Counter[str], seconds: float, doubts: str
+) -> None:
     """Append a line to the log; a disk that is full has been reported already."""
     ended = {"answered", "failed"}
     again = ", ".join(f"{reason}: {n:,}" for reason, n in tally.most_common() if reason not in ended)
     rate = (tally["answered"] + tally["failed"]) / max(seconds, 1e-9)
     figures = (
         f"{datetime.now().isoformat(' ', 'seconds')} {label}: {asked:,} to ask, {tally['answered']:,} answered, "
-        f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}\n"
+        f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}"
+        f"{doubts and '; '}{doubts}\n"
     )
     try:
         with log.open("a", encoding="utf-8") as lines:

@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import ctypes
 import json
+import multiprocessing
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +33,29 @@ os.environ.setdefault("LOGURU_DIAGNOSE", "NO")  # read when loguru is imported, 
 
 from datatrove.executor.base import PipelineExecutor
 from datatrove.executor.local import LocalPipelineExecutor
+from datatrove.executor.ray import RayPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 
 from komep_dataset.config import Endpoint, Executor
 from komep_dataset.costs import Meter
 from komep_dataset.errors import KomepError, require
 from komep_dataset.inference import ENGINE_LOG, in_flight, workers_of
+from komep_dataset.jobs import (
+    JOBS,
+    Outcome,
+    clear_jobs,
+    outcome_path,
+    read_outcomes,
+    read_shard,
+    write_shards,
+)
 from komep_dataset.replies import Reply, ReplyLog, logs_of, worker_log
 from komep_dataset.serving import LocalServers
 
-JOBS = "jobs"  # requests, outcomes and datatrove's own logs of the workers at work; gone when all is well
 SUBMITTED = "slurm.json"
 POLL_SECONDS = 0.5
+MOST_DEATHS = 3  # of one worker in a run; one more would be no accident
 _PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a worker ended: the failed replies by key, or why it stopped."""
-
-    failures: dict[str, dict[str, Any]]
-    error: str = ""
-    exit_code: int = 1
 
 
 class AskShard(PipelineStep):
@@ -93,11 +97,12 @@ class AskShard(PipelineStep):
                 log.add_all([(key, reply) for key, reply in rows if not reply.failed])
 
             if todo:
+                answered = any(path.stat().st_size for path in logs_of(self.folder) if path.exists())
                 url = servers.url(self.endpoint, self.folder / JOBS / f"{rank:05d}") if own else self.url
                 up = servers.is_up if own else (lambda: True)
                 target = Target(self.endpoint, url, self.endpoint.api_key(), up, limit)
                 engine_log = self.folder / f"{rank:05d}.{ENGINE_LOG}"
-                run_requests(todo, target, keep, engine_log, self.label, Meter.of(self.endpoint))
+                run_requests(todo, target, keep, engine_log, self.label, Meter.of(self.endpoint), answered)
         return failures
 
 
@@ -112,43 +117,6 @@ def end_with(parent: int) -> None:
 def share(limit: int, rank: int, workers: int) -> int:
     """A worker's part of an endpoint's concurrency; the parts add up to it."""
     return limit // workers + (rank < limit % workers)
-
-
-def rank_of(key: str, workers: int) -> int:
-    """Which worker asks a request: a matter of its content alone."""
-    return int(key[:8], 16) % workers
-
-
-def shard_path(folder: Path, rank: int) -> Path:
-    return folder / JOBS / f"requests.{rank:05d}.log"
-
-
-def outcome_path(folder: Path, rank: int) -> Path:
-    return folder / JOBS / f"outcome.{rank:05d}.json"
-
-
-def write_shards(todo: dict[str, dict], folder: Path, workers: int) -> None:
-    """Deal the requests out to the workers, a file each; what an earlier job left is removed."""
-    shutil.rmtree(folder / JOBS, ignore_errors=True)
-    (folder / JOBS).mkdir(parents=True)
-    shards: list[list[str]] = [[] for _ in range(workers)]
-    for key, body in todo.items():
-        shards[rank_of(key, workers)].append(json.dumps([key, body]))
-    for rank, lines in enumerate(shards):
-        shard_path(folder, rank).write_text("".join(f"{line}\n" for line in lines), "utf-8")
-
-
-def read_shard(folder: Path, rank: int) -> dict[str, dict]:
-    with shard_path(folder, rank).open(encoding="utf-8") as lines:
-        return dict(json.loads(line) for line in lines)
-
-
-def read_outcomes(folder: Path, workers: int) -> list[Outcome | None]:
-    """What every worker left; None for one that has not ended."""
-    return [
-        Outcome(**json.loads(path.read_text("utf-8"))) if path.exists() else None
-        for path in (outcome_path(folder, rank) for rank in range(workers))
-    ]
 
 
 def ask_in_workers(
@@ -166,7 +134,8 @@ def ask_in_workers(
         failed replies by key.
 
     Raises:
-        KomepError: what a worker raised, a worker that ended without a word, or a job that Slurm now has.
+        KomepError: what a worker raised, a worker that died again and again, a server of our own that ended, or a
+            job that Slurm now has.
     """
     settings = endpoint.policy.executor
     Meter.of(endpoint)  # a budget without a price is told before anything starts
@@ -175,12 +144,13 @@ def ask_in_workers(
     workers = workers_of(endpoint, len(todo))
     write_shards(todo, folder, workers)
     with LocalServers() as own:
-        url = (endpoint.endpoint or "").rstrip("/")
+        url, is_up = (endpoint.endpoint or "").rstrip("/"), lambda: True
         if endpoint.server and settings.kind == "local":
-            url = (servers or own).url(endpoint, folder)
+            server = servers or own
+            url, is_up = server.url(endpoint, folder), server.is_up
         step = AskShard(endpoint, folder.resolve(), url, label)
         with _counting([worker_log(folder, rank) for rank in range(workers)], advance), _silent(folder):
-            make_executor(step, settings, workers, folder.resolve() / JOBS).run()
+            make_executor(step, settings, workers, folder.resolve() / JOBS).run(is_up)
     return _joined(todo, log, folder, workers, label)
 
 
@@ -194,21 +164,137 @@ def make_executor(step: AskShard, settings: Executor, workers: int, logs: Path) 
     return _LocalExecutor(**common)
 
 
-class _LocalExecutor(LocalPipelineExecutor):
-    """datatrove's local executor without the helper process that it forks to hand out numbers for its console.
+class _Watching(PipelineExecutor):
+    """Runs every rank until it has left its outcome: a worker that dies before is started anew and goes on from its
+    log. datatrove's own executors wait for ever for a process that was killed."""
 
-    That process inherits the lock of this folder and outlives us when we are killed. Workers are spawned, not
-    forked: this process has threads, and a fork server would know an older environment.
-    """
+    @abstractmethod
+    def _start(self, rank: int) -> Any:
+        """Start a worker for a rank, and do not wait for it."""
 
-    def run(self) -> None:
-        import multiprocess
+    @abstractmethod
+    def _ended(self, running: list[Any]) -> Iterable[tuple[Any, str]]:
+        """Wait a moment; the workers that have ended, each with how it died if it did."""
 
+    @abstractmethod
+    def _end(self, worker: Any) -> None:
+        """End a worker and whatever it started."""
+
+    def run(self, is_up: Callable[[], bool] = lambda: True) -> None:
+        """Run all ranks; `is_up` tells whether the server that they ask, if it is one of ours, still runs.
+
+        Raises:
+            KomepError: a worker has died `MOST_DEATHS` times, or the server has ended. No worker is left then.
+        """
         self.save_executor_as_json()
-        context = multiprocess.get_context("spawn")
-        with context.Pool(self.workers, initializer=end_with, initargs=(os.getpid(),)) as pool:
-            quiet = [(rank, 1) for rank in range(self.tasks)]  # local rank 0 would write to the terminal
-            pool.starmap(self._run_for_rank, quiet, chunksize=1)
+        step: AskShard = self.pipeline[0]
+        running: dict[Any, int] = {}
+        deaths: Counter[int] = Counter()
+        try:
+            for rank in range(self.tasks):
+                running[self._start(rank)] = rank
+            while running:
+                for worker, how in self._ended(list(running)):
+                    rank = running.pop(worker)
+                    if not outcome_path(step.folder, rank).exists():
+                        deaths[rank] += 1
+                        _count_death(f"{step.label}: worker {rank} {how}", deaths[rank], step.folder / JOBS)
+                        running[self._start(rank)] = rank
+                if not is_up():
+                    raise KomepError(
+                        f"{step.label}: the server that was started for this stage has ended; server.log says why; "
+                        "answers so far are kept, and the same command goes on"
+                    )
+        finally:
+            for worker in running:
+                self._end(worker)
+
+
+def _count_death(what: str, deaths: int, jobs: Path) -> None:
+    if deaths == MOST_DEATHS:
+        raise KomepError(
+            f"{what}; it has died {deaths} times, and the others were ended; {jobs / 'logs'} may say why; answers so "
+            "far are kept, and the same command goes on"
+        )
+    print(f"warning: {what}; it is started anew and goes on from its log", file=sys.stderr)
+
+
+def how_it_died(exit_code: int) -> str:
+    """What an exit code of `multiprocessing` says: a negative one is the signal that ended the process."""
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code} and without a word"
+    name = next((s.name for s in signal.Signals if s == -exit_code), f"signal {-exit_code}")
+    out_of_memory = " (so the kernel does where memory runs out: fewer `workers` need less)"
+    return f"was killed by {name}{out_of_memory if name == 'SIGKILL' else ''}"
+
+
+class _LocalExecutor(_Watching, LocalPipelineExecutor):
+    """A process a rank, spawned and not forked: this process has threads, and a fork server would know an older
+    environment."""
+
+    def _start(self, rank: int) -> multiprocessing.Process:
+        work = multiprocessing.get_context("spawn").Process(
+            target=_work, args=(self, rank, os.getpid()), daemon=True
+        )
+        try:
+            work.start()
+        except OSError as error:
+            raise KomepError(
+                f"{self.pipeline[0].label}: worker {rank} cannot be started ({error.strerror}); answers so far are "
+                "kept, and the same command goes on"
+            ) from error
+        return work
+
+    def _ended(self, running: list[multiprocessing.Process]) -> Iterator[tuple[Any, str]]:
+        wait([worker.sentinel for worker in running], POLL_SECONDS)
+        for worker in running:
+            if worker.exitcode is not None:  # only then has the kernel let go of the lock of its log
+                yield worker, how_it_died(worker.exitcode)
+
+    def _end(self, worker: multiprocessing.Process) -> None:
+        worker.kill()  # a stopped process takes no other signal
+        worker.join()
+
+
+def _work(executor: PipelineExecutor, rank: int, parent: int) -> None:
+    end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of us: who started us ends us
+    executor._run_for_rank(rank, 1)  # local rank 0 would write to the terminal
+
+
+class _RayExecutor(_Watching, RayPipelineExecutor):
+    """A Ray task a rank. datatrove's forks another process in each, which outlives it and whose death nobody sees."""
+
+    def _start(self, rank: int) -> Any:
+        import ray
+
+        task = ray.remote(
+            num_cpus=self.cpus_per_task,
+            num_gpus=self.gpus_per_task,
+            memory=int(self.mem_per_cpu_gb * self.cpus_per_task * 2**30),
+            max_retries=0,  # we start it anew, and count
+        )(_work_on_ray)
+        return task.remote(self, rank)
+
+    def _ended(self, running: list[Any]) -> Iterator[tuple[Any, str]]:
+        import ray
+
+        for task in ray.wait(running, timeout=POLL_SECONDS)[0]:
+            try:
+                ray.get(task)
+                yield task, "ended without a word"
+            except ray.exceptions.RayError as error:
+                yield task, f"died ({type(error).__name__}: {str(error).splitlines()[0]})"
+
+    def _end(self, worker: Any) -> None:
+        import ray
+
+        ray.cancel(worker, force=True)
+        ray.wait([worker], timeout=10)
+
+
+def _work_on_ray(executor: PipelineExecutor, rank: int) -> None:
+    executor._run_for_rank(rank, 1)
 
 
 def _ray_executor(common: dict[str, Any], settings: Executor) -> PipelineExecutor:
@@ -218,7 +304,6 @@ def _ray_executor(common: dict[str, Any], settings: Executor) -> PipelineExecuto
     """
     require("ray", "ray")
     import ray
-    from datatrove.executor.ray import RayPipelineExecutor
 
     if not ray.is_initialized():
         ray.init(
@@ -227,7 +312,7 @@ def _ray_executor(common: dict[str, Any], settings: Executor) -> PipelineExecuto
             logging_level="ERROR",
             runtime_env={"env_vars": {"LOGURU_DIAGNOSE": "NO"}},
         )
-    return RayPipelineExecutor(
+    return _RayExecutor(
         **common,
         cpus_per_task=settings.cpus,
         mem_per_cpu_gb=settings.memory_gb / settings.cpus,
@@ -314,7 +399,7 @@ def _joined(todo: dict[str, dict], log: ReplyLog, folder: Path, workers: int, la
     for outcome in outcomes:
         if outcome and outcome.error:
             # It has been read: the next run starts anew.
-            shutil.rmtree(folder / JOBS, ignore_errors=True)
+            clear_jobs(folder)
             raise KomepError(outcome.error, outcome.exit_code)
     failures = {key: Reply(**values) for o in outcomes if o for key, values in o.failures.items()}
     missing = [key for key in todo if key not in log and key not in failures]
@@ -324,7 +409,7 @@ def _joined(todo: dict[str, dict], log: ReplyLog, folder: Path, workers: int, la
             f"{label}: {len(missing):,} requests were not asked: worker {', '.join(silent)} ended without a word; "
             f"{folder / JOBS / 'logs'} may say why; answers so far are kept, and the same command goes on"
         )
-    shutil.rmtree(folder / JOBS, ignore_errors=True)
+    clear_jobs(folder)
     return failures
 
 

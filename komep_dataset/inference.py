@@ -137,7 +137,8 @@ def _ask_missing(
             return ask_in_workers(todo, endpoint, log, folder, label, servers, advance)
         pool = nullcontext(servers) if servers else LocalServers()
         with pool as running:
-            return _ask_here(todo, endpoint, secret, running, log, folder, label, advance)
+            answered = len(todo) < total
+            return _ask_here(todo, endpoint, secret, running, log, folder, label, advance, answered)
 
 
 def _ask_here(
@@ -149,6 +150,7 @@ def _ask_here(
     folder: Path,
     label: str,
     advance: Callable[[float], None],
+    answered: bool,
 ) -> dict[str, Reply]:
     """Ask from this process, at a server of our own where the endpoint wants one."""
     from komep_dataset.costs import Meter
@@ -167,7 +169,7 @@ def _ask_here(
         log.add_all([(key, reply) for key, reply in rows if not reply.failed])
         advance(len(rows))
 
-    run_requests(todo, target, keep, folder / ENGINE_LOG, label, meter)
+    run_requests(todo, target, keep, folder / ENGINE_LOG, label, meter, answered)
     return failures
 
 

@@ -126,7 +126,7 @@ def read_log(path: Path) -> tuple[dict[str, Reply], int]:
                 row = json.loads(line)
                 key = row.pop("key")
                 replies[key] = Reply(**row)
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # unreadable: the request is simply asked again
     return replies, good
 

@@ -16,7 +16,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,15 +26,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Fault:
     """An answer other than a completion.
 
-    `reset` cuts the connection instead, `cut` after half of the body; `stall` is how many seconds it takes.
+    `reset` cuts the connection instead, `cut` after half of the body; `stall` is how many seconds it takes. `raw`
+    gives what is written to the connection, HTTP or not, before it is closed.
     """
 
     status: int = 500
-    body: str = "{}"
+    body: str | bytes = "{}"
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
     cut: bool = False
     stall: float = 0.0
+    raw: Callable[[], Iterable[bytes]] | None = None
 
 
 FaultPlan = Callable[[dict, int], "Fault | None"]
@@ -119,16 +121,18 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
                     self._send(200, json.dumps(state.completion(self.path, body)), {})
                     return
                 time.sleep(fault.stall)
-                if fault.reset:
+                if fault.raw or fault.reset:
                     self.close_connection = True
+                    for data in fault.raw() if fault.raw else ():
+                        self.wfile.write(data)
                     self.connection.close()
                 else:
                     self._send(fault.status, fault.body, fault.headers, fault.cut)
             finally:
                 state.leave()
 
-        def _send(self, status: int, text: str, headers: dict[str, str], cut: bool = False):
-            data = text.encode()
+        def _send(self, status: int, text: str | bytes, headers: dict[str, str], cut: bool = False):
+            data = text.encode() if isinstance(text, str) else text
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, value)

@@ -183,6 +183,18 @@ def test_the_key_is_read_when_it_is_used(tmp_path, monkeypatch):
     assert "SECRET" not in str(caught.value)
 
 
+def test_a_key_too_short_to_be_told_from_text_is_refused_and_not_shown(tmp_path, monkeypatch):
+    responder = load(tmp_path, with_responder(api_key_env="KOMEP_TEST_KEY")).responder("a")
+    monkeypatch.setenv("KOMEP_TEST_KEY", "sk-1234")
+    with pytest.raises(
+        KomepError, match=r"KOMEP_TEST_KEY holds fewer than 8 .* leave `api_key_env` out"
+    ) as caught:
+        responder.api_key()
+    assert "sk-1234" not in str(caught.value)
+    monkeypatch.setenv("KOMEP_TEST_KEY", "sk-12345")
+    assert responder.api_key() == "sk-12345"
+
+
 def test_unknown_responder_names_the_nearest(tmp_path):
     with pytest.raises(KomepError, match="did you mean 'a'") as caught:
         load(tmp_path, with_responder()).responder("aa")

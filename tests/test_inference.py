@@ -12,7 +12,7 @@ import pytest
 from loopback import Fault, Loopback, last_text, loopback
 
 from komep_dataset.config import Judge
-from komep_dataset.engine import Again, Refused, Stop, read_reply
+from komep_dataset.engine import Again, Barred, Refused, Stop, read_reply
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import REPLIES, Reply, ReplyLog, Request, ask
 
@@ -145,22 +145,33 @@ def test_a_failure_is_a_reply_with_a_reason_is_not_kept_and_is_asked_again(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "calls", "said"),
     [
-        (Fault(401, '{"error": "bad key"}'), "check the key in KOMEP_TEST_KEY"),
-        (Fault(403, "{}"), "may not use the model 'm'"),
-        (Fault(404, '{"error": "no such model"}'), "check `endpoint` and `model` ('m')"),
-        (Fault(307, "", {"Location": "http://127.0.0.1:9/"}), "sends requests elsewhere"),
-        (Fault(429, '{"error": {"code": "insufficient_quota"}}'), "no quota left"),
+        (Fault(401, '{"error": "bad key"}'), 3, "check the key in KOMEP_TEST_KEY"),
+        (Fault(403, "{}"), 3, "may not use the model 'm'"),
+        (Fault(404, '{"error": "no such model"}'), 3, "check `endpoint` and `model` ('m')"),
+        (Fault(307, "", {"Location": "http://127.0.0.1:9/"}), 3, "sends requests elsewhere"),
+        (Fault(402, "{}"), 1, "the account has no credit"),
+        (Fault(429, '{"error": {"code": "insufficient_quota"}}'), 1, "no quota left"),
     ],
 )
-def test_a_wrong_key_or_model_stops_at_once_and_keeps_what_was_answered(tmp_path, monkeypatch, fault, said):
+def test_a_wrong_key_or_model_stops_the_run_soon(tmp_path, monkeypatch, fault, calls, said):
     monkeypatch.setenv("KOMEP_TEST_KEY", SECRET)
-    state = Loopback(echo, faults=lambda body, _: None if last_text(body) == "0" else fault)
-    with loopback(state) as (_, url), pytest.raises(KomepError) as caught:
+    with (
+        loopback(Loopback(echo, faults=lambda *_: fault)) as (state, url),
+        pytest.raises(KomepError) as caught,
+    ):
         requests = [request(str(i)) for i in range(200)]
         ask_all(url, tmp_path, requests, concurrency=1, api_key_env="KOMEP_TEST_KEY")
     assert said in str(caught.value)
+    assert len(state.calls) == calls
+
+
+def test_no_quota_in_the_midst_stops_at_once_and_keeps_what_was_answered(tmp_path):
+    empty = Fault(429, '{"error": {"code": "insufficient_quota"}}')
+    state = Loopback(echo, faults=lambda body, _: None if last_text(body) == "0" else empty)
+    with loopback(state) as (_, url), pytest.raises(KomepError, match="no quota left"):
+        ask_all(url, tmp_path, [request(str(i)) for i in range(200)], concurrency=1)
     assert len(state.calls) == 2
     assert len((tmp_path / REPLIES).read_text().splitlines()) == 1
 
@@ -197,11 +208,44 @@ def test_the_key_is_sent_and_never_written_even_when_the_endpoint_echoes_it(tmp_
     assert SECRET not in out.out + out.err
 
 
-def test_a_dummy_key_leaves_answers_alone(tmp_path, monkeypatch):
-    monkeypatch.setenv("KOMEP_TEST_KEY", "test")
-    with loopback(Loopback(lambda _: "A test is negative.")) as (_, url):
-        replies = ask_all(url, tmp_path, [request("a")], api_key_env="KOMEP_TEST_KEY")
-    assert replies["a"].text == "A test is negative."
+ESCAPES = {
+    "JSON": lambda c: f"\\u{ord(c):04x}",
+    "JSON in JSON": lambda c: f"\\\\u{ord(c):04X}",
+    "hex": lambda c: f"\\x{ord(c):02X}",
+    "an address": lambda c: f"%{ord(c):02x}",
+    "HTML": lambda c: f"&#{ord(c)};",
+    "HTML, hex": lambda c: f"&#x{ord(c):X};",
+}
+
+
+@pytest.mark.parametrize("secret", [SECRET, "sk/k.$0k"], ids=["long", "short"])
+@pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
+def test_a_key_that_is_echoed_escaped_is_masked_in_all_that_is_kept_or_shown(
+    tmp_path, monkeypatch, escape, secret
+):
+    """Wherever it stands, whatever is escaped: once by us, and once more by the JSON that carries it."""
+    monkeypatch.setenv("KOMEP_TEST_KEY", secret)
+    written = "".join(escape(c) if i % 3 else c for i, c in enumerate(secret))
+    all_escaped = "".join(f"\\u{ord(c):04x}" for c in secret)  # what json.loads makes plain again
+    plain = '{"choices": [{"message": {"content": "it is %s"}, "finish_reason": "%s"}]}'
+    faults = {
+        "refused": Fault(400, f"you sent {written}"),
+        "withheld": Fault(200, plain % ("x", all_escaped)),
+        "decoded": Fault(200, plain % (all_escaped, "stop")),
+        "no completion": Fault(200, f'{{"error": "{written}"}}'),
+        "cut": Fault(400, "x" * 295 + written),
+        "no HTTP": Fault(raw=lambda: [f"HTTP/1.1 {secret}\r\n\r\n".encode()]),
+    }
+    state = Loopback(lambda _: f"it is {written}", faults=lambda body, _: faults.get(last_text(body)))
+    with loopback(state) as (_, url):
+        requests = [request(text) for text in ("answered", *faults)]
+        replies = ask_all(url, tmp_path, requests, max_attempts=1, api_key_env="KOMEP_TEST_KEY")
+    assert replies["answered"].text == replies["decoded"].text == "it is ***"
+    assert replies["refused"].failure == "HTTP 400: you sent ***"
+    assert replies["cut"].failure == f"HTTP 400: {'x' * 295}***"
+    for name in ("withheld", "no completion", "no HTTP"):
+        assert "***" in replies[name].failure and secret not in replies[name].failure
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and secret in p.read_text("utf-8")]
 
 
 def test_nothing_is_said_where_nobody_watches(tmp_path, capfd):
@@ -253,9 +297,10 @@ def test_an_unreadable_line_in_the_middle_costs_that_answer_alone(tmp_path):
     path = tmp_path / REPLIES
     with ReplyLog(path) as log:
         log.add("a", Reply("1", "stop"))
-    path.write_bytes(b"garbage\n[]\n{}\n" + path.read_bytes())
+    line = path.read_bytes()
+    path.write_bytes(line + b"garbage\n[]\n{}\n" + line.replace(b'"a"', b'"b"'))
     with ReplyLog(path) as log:
-        assert "a" in log
+        assert "a" in log and "b" in log
 
 
 def test_replies_that_arrive_together_are_written_together(tmp_path, monkeypatch):
@@ -320,7 +365,7 @@ def test_every_kind_of_reply_is_judged():
         return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 4}})
 
     def judged(max_tokens=None, **choice):
-        return read_reply(200, None, completion(**choice), max_tokens)
+        return read_reply(200, None, completion(**choice), max_tokens)[0]
 
     said = {"message": {"content": "x"}}
     assert judged(**said, finish_reason="length").finish_reason == "length"
@@ -331,9 +376,16 @@ def test_every_kind_of_reply_is_judged():
     assert judged(text="plain", finish_reason="stop").text == "plain"
     for usage in ('"usage": null', '"usage": {"prompt_tokens": "3"}', '"x": 1'):
         body = '{"choices": [{"text": "a", "finish_reason": "stop"}], ' + usage + "}"
-        reply = read_reply(200, None, body, None)
+        reply, _ = read_reply(200, None, body, None)
         assert reply.prompt_tokens is None and reply.completion_tokens is None
-    for status, error in ((401, Stop), (302, Stop), (405, Stop), (408, Again), (529, Again), (422, Refused)):
+    for status, error in (
+        (402, Stop),
+        (401, Barred),
+        (302, Barred),
+        (408, Again),
+        (529, Again),
+        (422, Refused),
+    ):
         with pytest.raises(error):
             read_reply(status, None, "", None)
 

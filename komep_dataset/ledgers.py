@@ -1,0 +1,209 @@
+"""What work has cost, in a folder that all its processes share: a ledger each, and one lock for all.
+
+A ledger is one line of JSON that one `pwrite` replaces whole: what was spent, and what calls that are still in
+flight may cost. Its owner holds a lock on it for as long as it lives, so that the kernel tells those of the
+dead, whose calls in flight were sent and may be billed: they count as spent.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import math
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+
+LOCK = "lock"  # grows by a byte with every ledger, so that its size tells whether there is a new one
+LEDGER_BYTES = 512
+
+
+@dataclass(slots=True)
+class Entry:
+    """A ledger: the amount spent by `calls`, what the calls in flight may cost, and the dearest one so far.
+
+    `dearest` is None until the first call of `model` (a digest of address, name and price) has been priced.
+    """
+
+    amount: float = 0.0
+    calls: int = 0
+    reserved: float = 0.0
+    in_flight: int = 0
+    dearest: float | None = None
+    model: str = ""
+
+
+def read_entry(line: bytes) -> Entry:
+    """A ledger's line; ledgers of older versions have an amount and calls alone, one never written is empty.
+
+    Raises `ValueError` where it is not one.
+    """
+    if not line:
+        return Entry()
+    try:
+        row = dict(json.loads(line))
+        entry = Entry(**{name: row[name] for name in Entry.__slots__ if name in row})
+        counts = entry.calls, entry.in_flight
+        amounts = entry.amount, entry.reserved, entry.dearest or 0.0
+        sound = all(type(n) is int and n >= 0 for n in counts) and all(0 <= x < math.inf for x in amounts)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    if not sound or not {"amount", "calls"} <= row.keys():
+        raise ValueError("an amount and a number of calls from 0 up are wanted")
+    return entry
+
+
+def spent_in(folder: Path) -> tuple[float, int]:
+    """(amount, calls) of the ledgers of a folder, calls in flight included; one that cannot be read is left out."""
+    amount, calls = 0.0, 0
+    for path in folder.glob("*.json") if folder.is_dir() else ():
+        try:
+            entry = read_entry(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        amount, calls = amount + entry.amount + entry.reserved, calls + entry.calls + entry.in_flight
+    return amount, calls
+
+
+@dataclass(slots=True)
+class Others:
+    """The ledgers of all other processes together; `same` counts the calls in flight at the same model."""
+
+    spent: float = 0.0
+    in_flight: int = 0
+    same: int = 0
+    dearest: float | None = None
+
+    def add(self, entry: Entry, model: str, alive: bool) -> None:
+        self.spent += entry.amount + entry.reserved
+        self.in_flight += entry.in_flight if alive else 0
+        if entry.model == model:
+            self.same += entry.in_flight if alive else 0
+            self.dearest = dearer(self.dearest, entry.dearest)
+
+
+def dearer(one: float | None, other: float | None) -> float | None:
+    return max((cost for cost in (one, other) if cost is not None), default=None)
+
+
+class Ledger:
+    """This process's ledger and its view of the others. Without a folder it is kept in memory alone.
+
+    `own` may be changed, and `write` and `others` called, inside `locked()` only.
+    """
+
+    def __init__(self, folder: Path | None, currency: str, model: str):
+        self.own = Entry(model=model)
+        self._folder, self._currency = folder, json.dumps(currency[:16])
+        self._lock = self._file = -1
+        self._listed = -1  # size of the lock when the folder was last listed
+        self._alive: dict[Path, int] = {}
+        self._dead: set[Path] = set()
+        self._of_dead = Others()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else reads or changes a ledger of the folder while the block runs.
+
+        Raises:
+            KomepError: the folder or its disk does not take what is written in the block.
+        """
+        if self._folder is None:
+            yield
+            return
+        try:
+            if self._lock < 0:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._lock = os.open(self._folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+        except OSError as error:
+            raise KomepError(
+                f"{self._folder}: what is spent cannot be written down ({error.strerror}); make room or give the "
+                "folder back, and give the same command again"
+            ) from error
+
+    def write(self) -> None:
+        """Replace this process's line; `OSError` where the disk takes less."""
+        if self._folder is None:
+            return
+        if self._file < 0:
+            self._path = self._folder / f"{uuid.uuid4().hex}.json"
+            self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(self._lock, b".")
+        own = self.own
+        line = (
+            f'{{"amount": {own.amount!r}, "calls": {own.calls}, "currency": {self._currency}, '
+            f'"reserved": {own.reserved!r}, "in_flight": {own.in_flight}, '
+            f'"dearest": {"null" if own.dearest is None else repr(own.dearest)}, "model": "{own.model}"}}'
+        )
+        line = line.ljust(LEDGER_BYTES - 1).encode() + b"\n"
+        if os.pwrite(self._file, line, 0) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def others(self) -> Others:
+        """What all other ledgers say now; those of the dead are read once.
+
+        Raises:
+            KomepError: one cannot be read: what it counted would not be held against the budget.
+        """
+        found = Others()
+        if self._folder is not None:
+            if (size := os.fstat(self._lock).st_size) != self._listed:
+                self._list()
+                self._listed = size
+            for path, file in list(self._alive.items()):
+                alive = _is_locked(file)
+                entry = self._read(path, file)
+                if alive:
+                    found.add(entry, self.own.model, True)
+                else:
+                    self._of_dead.add(entry, self.own.model, False)
+                    self._dead.add(path)
+                    os.close(self._alive.pop(path))
+        dead = self._of_dead
+        return Others(  # of the dead, nothing is in flight
+            found.spent + dead.spent, found.in_flight, found.same, dearer(found.dearest, dead.dearest)
+        )
+
+    def _list(self) -> None:
+        """Open the ledgers that are new, this process's own left out."""
+        for path in self._folder.glob("*.json"):
+            if path not in self._alive and path not in self._dead and (self._file < 0 or path != self._path):
+                self._alive[path] = os.open(path, os.O_RDONLY)
+
+    def _read(self, path: Path, file: int) -> Entry:
+        try:
+            return read_entry(os.pread(file, 4 * LEDGER_BYTES, 0))
+        except (OSError, ValueError):
+            raise KomepError(
+                f"{path}: this record of what was spent cannot be read, so that no budget can be kept; write "
+                'what it stood for as {"amount": 1.5, "calls": 30}, or remove it if that was nothing'
+            ) from None
+
+    def close(self) -> None:
+        """Let go of the files; calls that are still in flight count as spent from now on."""
+        for file in (self._file, self._lock, *self._alive.values()):
+            if file >= 0:
+                os.close(file)
+        self._alive.clear()
+        self._lock = self._file = -1
+
+
+def _is_locked(file: int) -> bool:
+    """Whether a ledger's owner lives."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
