@@ -25,7 +25,7 @@ from komep_dataset.schema import LANGUAGES, Verdict, column_types
 from komep_dataset.serving import LocalServers
 
 RECORD_VERSION = 1
-RECORD = json_with("checker", "groups")
+RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")
 SHARES = ("accuracy", "sensitivity", "specificity", "unknown")
 
 

@@ -61,6 +61,9 @@ def main() -> None:
     except KomepError as error:
         print(f"komep: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except UnicodeEncodeError:
+        print("komep: a path on the command line is not UTF-8; give it another name", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("komep: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ def locked(place: Path, wait: bool = False) -> Iterator[None]:
     finally:
         # Removed while it is held: who waits for it finds another file under the name, or none, and tries again.
         with suppress(OSError):
-            if os.fstat(file).st_size == 0:
+            if os.fstat(file).st_size == 0:  # anything in it is not ours
                 path.unlink()
         os.close(file)
 
@@ -48,8 +49,10 @@ def locked(place: Path, wait: bool = False) -> Iterator[None]:
 def _hold(path: Path, wait: bool) -> int:
     """An open file that holds the lock, and that still has the name."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        file = _open(path)
         try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise FileExistsError(errno.EEXIST, "no regular file")
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if _same(file, path):
                 return file
@@ -57,6 +60,14 @@ def _hold(path: Path, wait: bool) -> int:
             os.close(file)
             raise
         os.close(file)
+
+
+def _open(path: Path) -> int:
+    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        return os.open(path, os.O_RDWR | flags, 0o666)
+    except PermissionError:  # left by another user; to hold a lock it is enough to read
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
 
 
 def _same(file: int, path: Path) -> bool:

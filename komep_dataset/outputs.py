@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ Owned = Callable[[Path], bool]  # whether a file that is there is one that the o
 Mark = tuple[Owned, str]  # and what such a file is, for messages
 REJECTS = "rejects.jsonl"
 HEAD_BYTES = 1 << 20  # of a file, in which its mark must stand
+LINE_BYTES = 64 << 20  # of a line of JSONL; a longer one is none of ours
 SHOWN_NAMES, SHOWN_COLUMNS = 3, 4  # of what lies there, or should, in a message
 
 
@@ -32,6 +34,7 @@ def resolved(path: Path, option: str = "--output") -> Path:
     Raises `KomepError` where links lead in a circle, or the path is none.
     """
     try:
+        str(path).encode("utf-8")  # no table and no reader of it takes another name
         place = Path(path).resolve()
         with suppress(FileNotFoundError, NotADirectoryError):
             place.stat()
@@ -40,8 +43,13 @@ def resolved(path: Path, option: str = "--output") -> Path:
         RuntimeError,
         ValueError,
     ) as error:  # a circle of links is a RuntimeError before Python 3.13
-        why = getattr(error, "strerror", None) or "links that lead in a circle"
-        raise KomepError(f"{option} {path}: {why}") from None
+        why = getattr(error, "strerror", None) or {
+            RuntimeError: "links that lead in a circle",
+            UnicodeEncodeError: "a name that is not UTF-8",
+        }.get(type(error), error)
+        raise KomepError(
+            f"{option} {str(path)!a}: {why}" if isinstance(error, ValueError) else f"{option} {path}: {why}"
+        ) from None
     return place
 
 
@@ -100,32 +108,44 @@ def described(place: Path) -> str:
 
 
 def table_of(record: type) -> Mark:
-    """The mark of a table: it has the key of the record, and no column that the record has not."""
-    known, key = set(column_types(record)), set(record.KEY)
+    """The mark of a table: it has the columns of the record, all but those that may be null, and no other.
+
+    Of JSONL, every line has. A table in a release is none that a command replaces.
+    """
+    known = set(column_types(record))
+    needed = {name for name, (_, nullable) in column_types(record).items() if not nullable}
     shown = ", ".join(
-        [*record.KEY, *(name for name in column_types(record) if name not in key)][:SHOWN_COLUMNS]
+        [*record.KEY, *(name for name in column_types(record) if name not in record.KEY)][:SHOWN_COLUMNS]
     )
 
     def owned(path: Path) -> bool:
-        names = _columns(path)
-        return names is not None and key <= names <= known
+        return all(needed <= names <= known for names in _columns(path)) and not in_release(path)
 
     return owned, f"table with the columns {shown}, …"
 
 
-def _columns(path: Path) -> set[str] | None:
-    """Names of the columns of a Parquet file or of the first line of a JSONL file; None where it is neither."""
+def in_release(path: Path) -> bool:
+    """Whether a file lies in a release: there, nothing is written but by a build."""
+    return any(
+        (folder / "SHA256SUMS").is_file() and (folder / "build.json").is_file() for folder in path.parents[:2]
+    )
+
+
+def _columns(path: Path) -> Iterator[set[str]]:
+    """Names of the columns of a Parquet file, or of each line of a JSONL file; none of what is neither."""
     if _head(path, 4) == b"PAR1":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
-            return set(pq.read_schema(path).names)
+            yield set(pq.read_schema(path).names)
         except (pa.ArrowException, OSError):
-            return None
+            yield set()
+        return
     with path.open("rb") as file:
-        row = _json(file.readline(HEAD_BYTES))
-    return set(row) if isinstance(row, dict) else None
+        for line in iter(lambda: file.readline(LINE_BYTES), b""):
+            row = _json(line)
+            yield set(row) if isinstance(row, dict) else set()
 
 
 def json_with(*keys: str) -> Mark:
@@ -140,13 +160,10 @@ def json_with(*keys: str) -> Mark:
 
 
 def lines_with(*keys: str) -> Mark:
-    """The mark of a JSONL file: its first line is an object with these keys."""
-
-    def owned(path: Path) -> bool:
-        names = _columns(path)
-        return names is not None and set(keys) <= names
-
-    return owned, f"JSONL with the keys {', '.join(keys)}"
+    """The mark of a JSONL file: every line is an object with these keys."""
+    return lambda path: all(
+        set(keys) <= names for names in _columns(path)
+    ), f"JSONL with the keys {', '.join(keys)}"
 
 
 def text_with(mark: bytes, kind: str) -> Mark:
@@ -175,13 +192,16 @@ def check_tables(tables: Mapping[Path, type]) -> None:
     For before the work, which may cost money: it looks at what lies there, and whether the folder can be written.
     """
     for path, record in tables.items():
-        check_file(path, *table_of(record))
+        if in_release(check_file(path, *table_of(record))):
+            raise KomepError(
+                f"--output {path}: lies in a release, which a build alone writes; name another file"
+            )
     check_file(next(iter(tables)).parent / REJECTS, *REJECTS_MARK)
 
 
 def check_writable(place: Path, option: str = "--output") -> None:
     """Raise `KomepError` where the folder of a file or folder cannot be written, or not be made."""
-    there = next(folder for folder in place.parents if os.path.lexists(folder))
+    there = next((folder for folder in place.parents if os.path.lexists(folder)), place)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         why = "it may not be written" if there.is_dir() else "it is no folder"
         raise KomepError(f"{option} {place}: cannot be written ({there}: {why})")
@@ -228,6 +248,8 @@ def replacing(path: Path, owned: Owned | None = None, kind: str = "") -> Iterato
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
+        if path.exists():
+            shutil.copymode(path, beside)
         beside.replace(path)
     except OSError as error:
         raise KomepError(f"{path}: cannot be written ({error.strerror or error})") from error
@@ -236,7 +258,12 @@ def replacing(path: Path, owned: Owned | None = None, kind: str = "") -> Iterato
             beside.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, owned: Owned | None = None, kind: str = "") -> None:
+    """Write a text as `replacing` does."""
+    with replacing(path, owned, kind) as beside:
+        beside.write_text(text, "utf-8")
+
+
 def write_json(path: Path, content: object, mark: Mark) -> None:
     """Write a JSON file over an earlier one of its mark, or where there is nothing."""
-    with replacing(path, *mark) as beside:
-        beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n", *mark)

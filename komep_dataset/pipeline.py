@@ -196,9 +196,12 @@ def _build_stage(config: Config, scored: Path) -> Stage:
         from komep_dataset.build import build
 
         options = asdict(config.selection)
-        facts = build([scored], release, judge=judge, seeds={"pipeline": config.seed}, **options).facts
+        made = build([scored], release, judge=judge, seeds={"pipeline": config.seed}, **options)
+        facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"
-        return Outcome(f"{facts['pairs']:,} pairs of {facts['questions']:,} questions{note} -> {release}")
+        return Outcome(
+            f"{facts['pairs']:,} pairs of {facts['questions']:,} questions{note} -> {release}{kept}"
+        )
 
     inputs = (scored, *([judge] if judge else []), *config.selection.decontaminate.values())
     settings = asdict(config.selection) | {"decontaminate": sorted(config.selection.decontaminate)}

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import check_tables
+from komep_dataset.outputs import check_tables, resolved
 from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_id
 from komep_dataset.tables import (
     LINE,
@@ -155,6 +155,8 @@ def make_questions(
     if path.suffix not in (".csv", *SUFFIXES):
         raise KomepError(f"{path}: questions come as .csv, {', '.join(SUFFIXES)}")
     target = output_path(Path(output), "questions.parquet")
+    if resolved(target) == path.resolve():
+        raise KomepError(f"--output {output}: is the input; name another file", exit_code=2)
     check_tables({target: Question})
     questions, problems, repeats = collect(path, language, source or path.stem)
     if problems and on_error == "stop":

@@ -5,9 +5,10 @@ has. Everything else in the folder is linked into the new release before the swa
 moment: files of others under their names, and a file of ours that was edited by hand as `NAME.edited`. Whatever came
 into the folder in between is moved over afterwards.
 
-The new release is made in `.NAME.building-…/new` beside the target, with a mark that holds its inode. A build that is
-killed leaves that folder; the next one, which alone holds the target's lock (`locks.py`), tells by the inode whether
-the swap was done: `new` is then ours and goes, or it is the former release, of which only our own files go.
+The new release is made in `.NAME.building-…/new` beside the target, with a mark that says how far it got. A build that
+is killed leaves that folder; the next one, which alone holds the target's lock (`locks.py`), removes a release that was
+still being built, or tells by its SHA256SUMS whether the swap was done: what lies there is then ours and goes, or it is
+the former release, of which only our own files go.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from komep_dataset.release import (
     CARD_FILE,
     RECORDS,
     SUMS_FILE,
+    file_sha256,
     file_sums,
     is_data_file,
     is_release_file,
@@ -44,10 +46,12 @@ from komep_dataset.release import (
 
 OUR_FOLDERS = frozenset((*RECORDS, "figures"))
 MARK = ".komep-building.json"  # in the folder that a build works in
+BUILDING, SWAPPING = "building", "swapping"
 PUBLISHED = (
     b"<!-- komep: generated"  # in a card that was on the Hub, where people's text may stand beside ours
 )
-_Signature = tuple[int, int, int]  # inode, bytes, time of change
+_Signature = tuple[int, int, int, int]  # inode, bytes, times of change of content and of anything
+_Known = dict[str, tuple[_Signature, str]]  # name -> signature and SHA-256 when it was last read
 
 
 @dataclass
@@ -78,23 +82,26 @@ def replacing_folder(target: Path) -> Iterator[Replacement]:
     target = check_replaceable(target)
     with locked(target):
         try:
-            _recover(target)
-            known: dict[str, tuple[_Signature, str]] = {}
+            notes = _recover(target)
+            known: _Known = {}
             former = _contents(target, known)
-            scratch, inode = _scratch(target)
+            scratch = _scratch(target)
             try:
-                _keep(target, former, scratch / "trial")  # what cannot be kept is told before the work
-                shutil.rmtree(scratch / "trial", ignore_errors=True)
-                one = Replacement(scratch / "new")
+                _keep(
+                    target, former, scratch / "trial", trial=True
+                )  # what cannot be kept is told before the work
+                _remove(scratch / "trial")
+                one = Replacement(scratch / "new", notes)
                 yield one
                 former = _contents(target, known)
                 one.notes += _keep(target, former, one.folder)
                 _swap(scratch, target)
-                one.notes += _retire(scratch / "old", target, former.ours)
+                one.notes += _retire(scratch / "old", target, former, known)
             finally:
-                _discard(scratch, inode)
+                _end(scratch, target)
         except OSError as error:
-            raise KomepError(f"{target}: cannot be written ({error.strerror or error})") from error
+            place = error.filename if isinstance(error.filename, str) else target
+            raise KomepError(f"{target}: cannot be written ({error.strerror or error}: {place})") from error
 
 
 def check_replaceable(target: Path) -> Path:
@@ -115,35 +122,82 @@ def check_replaceable(target: Path) -> Path:
         place = check_folder(target, owned, "KoMeP release")
     except KomepError as error:
         raise KomepError(f"{error}" + (f" ({why[0]})" if why else "")) from None
-    if mounts := [point for point in _mount_points() if point.is_relative_to(place)]:
+    if point := _mounted_in(place):
         raise KomepError(
-            f"{mounts[0]}: a mount point, which cannot be swapped; give a folder beside it, or inside it"
+            f"{point}: a mount point, which no swap can keep; name a folder inside it, or beside it"
         )
+    if place.is_dir():
+        _check_movable(place)
     return place
 
 
-def _mount_points() -> list[Path]:
-    """Every mount point that this process sees; none where the system does not list them."""
+def _check_movable(place: Path) -> None:
+    """Raise `KomepError` where this user may not rename a folder, or not change what is in it."""
+    me, above = os.geteuid(), place.parent.stat()
+    sticky = above.st_mode & stat.S_ISVTX and me not in (0, above.st_uid, place.stat().st_uid)
+    if sticky or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise KomepError(
+            f"{place}: cannot be written (it is another user's, or may only be read); give another --output"
+        )
+
+
+def _mounted_in(place: Path) -> Path | None:
+    """A mount point at a place or below it, also one that another name of the same folder has (`mount --bind`).
+
+    None where there is none, or where the system does not list them.
+    """
+    mounts = _mounts()
+    here = max(
+        (m for m in mounts if place.is_relative_to(m.point)), key=lambda m: len(m.point.parts), default=None
+    )
+    if here is None or here.point == place:
+        return here and place
+    wanted = here.on_disk(place)
+    for mount in mounts:
+        on = next((m for m in mounts if m.id == mount.parent and mount.point.is_relative_to(m.point)), None)
+        if on and on.device == here.device and on.on_disk(mount.point).is_relative_to(wanted):
+            return mount.point
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """A line of /proc/self/mountinfo: `root` is the folder of the device that is seen at `point`."""
+
+    id: str
+    parent: str
+    device: str
+    root: Path
+    point: Path
+
+    def on_disk(self, path: Path) -> Path:
+        return self.root / path.relative_to(self.point)
+
+
+def _mounts() -> list[_Mount]:
+    octal = re.compile(r"\\(\d{3})")
+    found = []
     with suppress(OSError):
-        lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
-        octal = re.compile(r"\\(\d{3})")
-        return [Path(octal.sub(lambda m: chr(int(m[1], 8)), line.split(" ")[4])) for line in lines]
-    return []
+        for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
+            id, parent, device, *paths = line.split(" ")[:5]
+            root, point = (Path(octal.sub(lambda m: chr(int(m[1], 8)), path)) for path in paths)
+            found.append(_Mount(id, parent, device, root, point))
+    return found
 
 
-def _contents(folder: Path, known: dict[str, tuple[_Signature, str]]) -> Contents:
+def _contents(folder: Path, known: _Known) -> Contents:
     """What lies in a release; `known` keeps the sums of files that have not changed since the last look.
 
-    Raises `KomepError` for a file that `load_dataset` would take for data of the new release, and for what stands in
-    the way of one of its files.
+    Raises `KomepError` for a file that `load_dataset` would take for data of the new release, for what stands in
+    the way of one of its files, and for a folder that this user may not change.
     """
     listed = read_sums(folder)[0] if folder.is_dir() else {}
     files, folders = _entries(folder)
     named = [name for name in files if is_release_file(name)]
-    sums = _sums_of(folder, [n for n in named if n in listed and not (folder / n).is_symlink()], known)
-    ours = {name for name, digest in sums.items() if digest == listed[name]}
-    if all(map(is_release_file, listed)):
-        ours |= {SUMS_FILE} & set(files)
+    sums = _sums_of(folder, [name for name in named if _is_regular(folder / name)], known)
+    ours = {name for name, digest in sums.items() if digest == listed.get(name)}
+    if SUMS_FILE in sums and all(map(is_release_file, listed)):
+        ours.add(SUMS_FILE)
     if CARD_FILE in ours and PUBLISHED in (folder / CARD_FILE).read_bytes():
         ours.remove(CARD_FILE)
     in_the_way = [n for n in named if is_data_file(n) and n not in listed]
@@ -161,45 +215,66 @@ def _contents(folder: Path, known: dict[str, tuple[_Signature, str]]) -> Content
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
     """(files and links, folders) below a folder, sorted, parents first."""
+    files: list[str] = []
+    folders: list[str] = []
+    todo = [""] if folder.is_dir() else []
+    disk = folder.stat().st_dev if todo else 0
+    while todo:
+        here = todo.pop()
+        with os.scandir(folder / here) as entries:
+            for entry in entries:
+                name = f"{here}/{entry.name}" if here else entry.name
+                if not entry.is_dir(follow_symlinks=False):
+                    files.append(name)
+                    continue
+                if entry.stat(follow_symlinks=False).st_dev != disk:
+                    raise KomepError(f"{folder / name}: a mount point, which no swap can keep; unmount it")
+                folders.append(name)
+                todo.append(name)
+    return sorted(files), sorted(folders, key=lambda name: name.split("/"))
 
-    def give_up(error: OSError) -> None:
-        raise error
 
-    files, folders = [], []
-    for here, inner, names in os.walk(folder, onerror=give_up) if folder.is_dir() else ():
-        place = Path(here).relative_to(folder)
-        links = [name for name in inner if (Path(here) / name).is_symlink()]
-        files += [(place / name).as_posix() for name in (*names, *links)]
-        folders += [(place / name).as_posix() for name in inner if name not in links]
-    return sorted(files), sorted(folders)
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
-def _sums_of(folder: Path, names: list[str], known: dict[str, tuple[_Signature, str]]) -> dict[str, str]:
+def _sums_of(folder: Path, names: list[str], known: _Known) -> dict[str, str]:
     signatures = {name: _signature(folder / name) for name in names}
-    new = [name for name in names if known.get(name, ((), ""))[0] != signatures[name]]
+    new = [name for name in names if name not in known or known[name][0] != signatures[name]]
     for name, digest in file_sums(folder, new).items():
         known[name] = (signatures[name], digest)
     return {name: known[name][1] for name in names}
 
 
 def _signature(path: Path) -> _Signature:
-    found = path.stat(follow_symlinks=False)
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    found = path.lstat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _keep(former: Path, contents: Contents, new: Path) -> list[str]:
-    """Link into a new folder what is not a build's in the former one; a line for each kind of it."""
+def _keep(former: Path, contents: Contents, new: Path, trial: bool = False) -> list[str]:
+    """Link into a new folder what is not a build's in the former one; a line for each kind of it. A trial copies nothing.
+
+    Raises `KomepError` for what cannot be kept.
+    """
+    for name in contents.folders:
+        if (
+            not os.access(former / name, os.R_OK | os.W_OK | os.X_OK)
+            and (former / name).stat().st_uid != os.geteuid()
+        ):
+            raise _cannot_keep(former / name, "it belongs to another user")
     kept_folders = [f for f in contents.folders if f not in OUR_FOLDERS]
+    new.mkdir(exist_ok=True)
     for name in kept_folders:
         (new / name).mkdir(parents=True, exist_ok=True)
-    new.mkdir(exist_ok=True)
     beside = {name: _free_name(former, new, name) for name in contents.edited}
     for name, kept in {**{name: name for name in contents.others}, **beside}.items():
-        _link(former, name, new / kept)
+        _link(former / name, new / kept, trial)
     for name in reversed(kept_folders):
         _like(former / name, new / name)
-    if former.is_dir():
-        _like(former, new)
+        shutil.copystat(former / name, new / name)
+    for name in ("", *OUR_FOLDERS):
+        if (former / name).is_dir() and (new / name).is_dir():
+            _like(former / name, new / name)
     notes = []
     if others := tops((*contents.others, *(f"{f}/" for f in kept_folders)), contents.ours):
         notes.append(f"kept, though not of the release: {', '.join(others)}")
@@ -216,58 +291,105 @@ def _free_name(former: Path, new: Path, name: str) -> str:
     raise AssertionError("names do not end")
 
 
-def _link(former: Path, name: str, copy: Path) -> None:
-    source = former / name
+def _link(source: Path, copy: Path, trial: bool) -> None:
     if os.path.lexists(copy):  # an edited file that is kept under this name already
         return
+    copy.parent.mkdir(parents=True, exist_ok=True)
     try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, copy, follow_symlinks=False)
-        except OSError:  # a disk without hard links, or a file of another user
-            if not (source.is_symlink() or stat.S_ISREG(source.stat().st_mode)):
-                raise
-            shutil.copy2(source, copy, follow_symlinks=False)
+        os.link(source, copy, follow_symlinks=False)
     except OSError as error:
-        raise KomepError(
-            f"{source}: not of the release, and cannot be kept across the swap ({error.strerror or error}); move it "
-            "away, or give another --output"
-        ) from error
+        # A disk without hard links takes a copy. Elsewhere the file is another user's, or may not be changed.
+        if _has_links(copy.parent) or not (source.is_symlink() or _is_regular(source)):
+            raise _cannot_keep(source, error.strerror) from error
+        try:
+            if not trial:
+                shutil.copy2(source, copy, follow_symlinks=False)
+            elif not source.is_symlink():
+                source.open("rb").close()
+        except OSError as failed:
+            raise _cannot_keep(source, failed.strerror) from failed
+
+
+def _cannot_keep(path: Path, why: str) -> KomepError:
+    return KomepError(
+        f"{path}: not of the release, and cannot be kept across the swap ({why}); move it away, or give another --output"
+    )
+
+
+def _has_links(folder: Path) -> bool:
+    """Whether the disk of a folder knows hard links."""
+    one, other = (folder / f".komep-{uuid.uuid4().hex}" for _ in range(2))
+    one.touch()
+    try:
+        os.link(one, other)
+        other.unlink()
+    except OSError:
+        return False
+    finally:
+        one.unlink()
+    return True
 
 
 def _like(former: Path, new: Path) -> None:
-    """Give a folder the owner, the rights and the time of another; of these the owner only where that is allowed."""
+    """Give a folder the rights of another, and its owner where that is allowed."""
     found = former.stat()
     with suppress(PermissionError):
         os.chown(new, found.st_uid, found.st_gid)
-    shutil.copystat(former, new)
+    new.chmod(stat.S_IMODE(found.st_mode))
 
 
 def _equal(a: Path, b: Path) -> bool:
     """Whether two files are one, or hold the same; links by where they lead."""
-    if a.is_symlink() or b.is_symlink():
-        return a.is_symlink() and b.is_symlink() and a.readlink() == b.readlink()
     if not (os.path.lexists(a) and os.path.lexists(b)):
         return False
-    if os.path.samestat(a.stat(), b.stat()):
+    if os.path.samestat(a.lstat(), b.lstat()):
         return True
-    return a.is_file() and b.is_file() and filecmp.cmp(a, b, shallow=False)
+    if a.is_symlink() or b.is_symlink():
+        return a.is_symlink() and b.is_symlink() and a.readlink() == b.readlink()
+    return _is_regular(a) and _is_regular(b) and filecmp.cmp(a, b, shallow=False)
 
 
-def _scratch(target: Path) -> tuple[Path, int]:
-    """A marked folder beside the target with an empty `new`, and the inode of that."""
+def _scratch(target: Path) -> Path:
+    """A marked folder beside the target with an empty `new`."""
     folder = target.with_name(f".{target.name}.building-{uuid.uuid4().hex[:12]}")
-    new = folder / "new"
-    new.mkdir(parents=True)
-    inode = new.stat().st_ino
-    (folder / MARK).write_text(json.dumps({"target": target.name, "new": inode}), "utf-8")
-    return folder, inode
+    (folder / "new").mkdir(parents=True)
+    _write_mark(folder, target, BUILDING)
+    return folder
+
+
+def _write_mark(scratch: Path, target: Path, state: str, new: str = "") -> None:
+    beside = scratch / f"{MARK}.tmp"
+    beside.write_text(json.dumps({"target": target.name, "state": state, "new": new}), "utf-8")
+    beside.replace(scratch / MARK)
+
+
+def _identity(release: Path) -> str:
+    """What tells a new release from the one before; a copy of it elsewhere has another."""
+    sums = release / SUMS_FILE
+    return (
+        f"{release.stat().st_ino} {file_sha256(sums) if os.path.lexists(sums) and _is_regular(sums) else ''}"
+    )
+
+
+def _read_mark(scratch: Path, target: Path) -> dict[str, str] | None:
+    """A folder's mark; None where the folder is none of ours."""
+    try:
+        mark = json.loads((scratch / MARK).read_bytes()) if _is_regular(scratch / MARK) else None
+        ours = (
+            mark["target"] == target.name
+            and {mark["state"]} <= {BUILDING, SWAPPING}
+            and not scratch.is_symlink()
+        )
+        return mark if ours else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _swap(scratch: Path, target: Path) -> None:
     """Put `new` at the target, and what was there at `old`; where the system can exchange two names at once, no moment
     shows neither."""
     new, old = scratch / "new", scratch / "old"
+    _write_mark(scratch, target, SWAPPING, _identity(new))
     if not os.path.lexists(target):
         new.rename(target)
     elif _exchange(new, target):
@@ -286,26 +408,35 @@ def _exchange(a: Path, b: Path) -> bool:
     return False
 
 
-def _retire(old: Path, target: Path, ours: frozenset[str]) -> list[str]:
+def _retire(old: Path, target: Path, former: Contents, known: _Known) -> list[str]:
     """Take a former release apart: files of ours go, and what the new one holds too; the rest is moved over.
 
-    SHA256SUMS goes last: whoever takes up the work after a kill knows our files by it.
+    SHA256SUMS goes last: whoever takes up the work after a kill knows our files by it. What cannot be removed stays and
+    is named: the new release is in place.
     """
     if not old.is_dir():
         return []
     moved = []
-    files, folders = _entries(old)
-    for name in folders:
-        (old / name).chmod(0o700)  # a folder that may only be read cannot be emptied
-    for name in sorted(files, key=lambda name: (name == SUMS_FILE, name)):
-        if not (name in ours or _equal(old / name, target / name) or _is_kept(old, target, name)):
-            moved.append(_move(old, target, name))
-        else:
-            (old / name).unlink()
-    for name in reversed(folders):
-        (target / name).mkdir(parents=True, exist_ok=True) if name not in OUR_FOLDERS else None
-        (old / name).rmdir()
-    old.rmdir()
+    try:
+        files, folders = _entries(old)
+        for name in folders:  # one that may only be read cannot be emptied
+            with suppress(PermissionError):
+                (old / name).chmod(0o700)
+        for name in sorted(files, key=lambda name: (name == SUMS_FILE, name)):
+            untouched = name in former.ours and known[name][0] == _signature(old / name)
+            if untouched or _equal(old / name, target / name) or _is_kept(old, target, name):
+                (old / name).unlink()
+            else:
+                moved.append(_move(old, target, name))
+        for name in reversed(folders):
+            if name not in OUR_FOLDERS:
+                (target / name).mkdir(parents=True, exist_ok=True)
+            (old / name).rmdir()
+        old.rmdir()
+    except OSError as error:
+        return [
+            f"what the former release held and could not be removed is in {old} ({error.strerror or error})"
+        ]
     return (
         [f"came into the old release while the new one was built: kept as {', '.join(moved)}"]
         if moved
@@ -319,60 +450,83 @@ def _is_kept(old: Path, target: Path, name: str) -> bool:
 
 
 def _move(old: Path, target: Path, name: str) -> str:
-    kept = name
-    if os.path.lexists(target / name):
-        kept = _free_name(old, target, name)
+    kept = _free_name(old, target, name) if os.path.lexists(target / name) else name
     (target / kept).parent.mkdir(parents=True, exist_ok=True)
     (old / name).rename(target / kept)
     return kept
 
 
-def _recover(target: Path) -> None:
-    """Finish or undo what builds of this target left that were killed; needs its lock."""
+def _recover(target: Path) -> list[str]:
+    """Finish or undo what builds of this target left that were killed; needs its lock. A line for what stays."""
+    notes = []
     for scratch in target.parent.glob(f".{glob.escape(target.name)}.building-*"):
         mark = _read_mark(scratch, target)
         if mark is None:  # not ours, or killed before the mark was written, or after it was removed
             _remove_empty(scratch)
-            continue
-        old = next(
-            (p for p in (scratch / "old", scratch / "new") if p.is_dir() and p.stat().st_ino != mark), None
-        )
-        if old is not None and not os.path.lexists(target):
-            old.rename(target)  # killed between two renames
-        elif old is not None:
-            _retire(old, target, _contents(old, {}).ours)
-        _discard(scratch, mark)
+        elif mark["state"] == BUILDING:
+            _discard(scratch)
+        else:
+            notes += _finish(scratch, target, mark["new"])
+    return notes
+
+
+def _end(scratch: Path, target: Path) -> None:
+    """Clean up after a build, also one that was interrupted in the midst of its swap."""
+    mark = _read_mark(scratch, target)
+    if mark and mark["state"] == SWAPPING and (scratch / "new").is_dir():
+        _finish(scratch, target, mark["new"])
+    else:
+        _discard(scratch)
+
+
+def _finish(scratch: Path, target: Path, identity: str) -> list[str]:
+    """End a swap that was cut short: what the target lacks is put there, and what is over goes.
+
+    What is taken for the former release, and is not, loses nothing by it.
+    """
+    new, old = scratch / "new", scratch / "old"
+    if new.is_dir() and not old.is_dir() and _identity(new) != identity:
+        new.rename(old)  # cut short between the exchange and this
+    if not os.path.lexists(target):
+        (old if old.is_dir() else new).rename(target)
+    known: _Known = {}
+    try:
+        notes = _retire(old, target, _contents(old, known), known) if old.is_dir() else []
+    except KomepError as error:
+        notes = [f"what a build left that was killed is in {scratch} ({error})"]
+    if not old.is_dir():
+        _discard(scratch)
+    return notes
 
 
 def _remove_empty(scratch: Path) -> None:
-    """Remove a folder that holds nothing, or nothing but an empty `new`."""
-    if (
-        scratch.is_dir()
-        and not scratch.is_symlink()
-        and [*islice(scratch.rglob("*"), 2)] in ([], [scratch / "new"])
-    ):
-        with suppress(OSError):
-            (scratch / "new").rmdir()
-        with suppress(OSError):
+    """Remove a folder that holds nothing, or nothing but an empty `new` and a mark that was not finished."""
+    if scratch.is_dir() and not scratch.is_symlink():
+        there = {*islice(scratch.rglob("*"), 3)}
+        if there <= {scratch / "new", scratch / f"{MARK}.tmp"}:
+            with suppress(OSError):
+                (scratch / f"{MARK}.tmp").unlink(missing_ok=True)
+                shutil.rmtree(scratch)
+
+
+def _discard(scratch: Path) -> None:
+    """Remove what a build worked in, but for a former release, and for what others put there."""
+    for name in ("new", "trial"):
+        _remove(scratch / name)
+    with suppress(OSError):
+        if {entry.name for entry in scratch.iterdir()} <= {MARK, f"{MARK}.tmp"}:
+            (scratch / f"{MARK}.tmp").unlink(missing_ok=True)
+            (scratch / MARK).unlink()
             scratch.rmdir()
 
 
-def _read_mark(scratch: Path, target: Path) -> int | None:
-    """The inode that a folder's mark holds; None where the folder is none of ours."""
-    try:
-        mark = json.loads((scratch / MARK).read_text("utf-8"))
-        return int(mark["new"]) if mark["target"] == target.name and not scratch.is_symlink() else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _discard(scratch: Path, inode: int) -> None:
-    """Remove what a build worked in; never a former release, which is told by its inode, nor what others put there."""
-    new = scratch / "new"
-    with suppress(OSError):
-        if new.stat(follow_symlinks=False).st_ino == inode:
-            shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(scratch / "trial", ignore_errors=True)
-    if {entry.name for entry in scratch.iterdir()} == {MARK}:
-        (scratch / MARK).unlink()
-        scratch.rmdir()
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours, also what may only be read in it; links are not followed."""
+    with suppress(OSError, KomepError):
+        files, folders = _entries(folder)
+        for name in ("", *folders):
+            (folder / name).chmod(0o700)
+        for name in files:
+            (folder / name).unlink()
+        for name in (*reversed(folders), ""):
+            (folder / name).rmdir()

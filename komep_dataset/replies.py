@@ -57,6 +57,8 @@ class ReplyLog:
         self._replies: dict[str, Reply] = {}
 
     def __enter__(self) -> ReplyLog:
+        if self._path.exists() and not self._path.is_file():
+            raise KomepError(f"{self._path}: no regular file; move it away")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab", buffering=0)

@@ -65,6 +65,8 @@ def run_stage(stage: Stage, retry_failed: bool = False) -> str:
 
 def check_outputs(stage: Stage) -> None:
     """Raise `KomepError` where something else lies than what the stage writes there; for before any stage is run."""
+    if stage.outputs:
+        check_file(stage.done, *DONE_MARK)
     known = (_read_done(stage.done) or {"outputs": {}})["outputs"]
     for path, record in stage.outputs.items():
         if record is None:
@@ -142,7 +144,7 @@ def _hash(path: Path) -> str:
 def _read_done(path: Path) -> dict[str, Any] | None:
     try:
         done = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     wanted = {"fingerprint", "outputs", "line", "failures"}
     return done if isinstance(done, dict) and wanted <= done.keys() else None

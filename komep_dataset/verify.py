@@ -35,9 +35,9 @@ from komep_dataset.release import (
     card_header,
     content_hash,
     data_files,
+    faults,
     read_facts,
     read_quality,
-    sum_problems,
 )
 from komep_dataset.row_checks import (
     check_gaps,
@@ -70,7 +70,7 @@ DERIVED = (
 
 
 CHECKS = {
-    "files": f"every file against {SUMS_FILE}",
+    "files": f"every file of the release against {SUMS_FILE}",
     "facts": f"{BUILD_FILE} and {PROVENANCE_FILE} are readable and of schema {SCHEMA_VERSION}",
     "columns": "columns, types and null rules of every data file against the schema",
     "keys": "rows are sorted by key (in a release that grew, those of each shard), and no key stands twice",
@@ -130,7 +130,7 @@ def verify(folder: Path) -> list[Check]:
 
 def _check_files(seen: _Seen) -> set[str]:
     """Checksums; returns the files that they do not vouch for."""
-    problems = sum_problems(seen.folder)
+    problems = faults(seen.folder)
     for file, detail in problems:
         seen.checks["files"].add(file, 0, "", detail)
     return {file for file, _ in problems}

@@ -1,5 +1,6 @@
 """One at a time: the lock of a place is the kernel's, and goes with the process that held it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -88,3 +89,10 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path):
     with pytest.raises(KomepError, match="cannot be written"), locked(tmp_path / "x"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_pipe_in_the_place_of_a_lock_stays(tmp_path):
+    os.mkfifo(tmp_path / ".x.lock")
+    with pytest.raises(KomepError, match="no regular file"), locked(tmp_path / "x"):
+        pass
+    assert (tmp_path / ".x.lock").is_fifo()

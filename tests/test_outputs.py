@@ -51,7 +51,7 @@ def test_marks_tell_ours_from_anything_else(tmp_path):
     marks = {
         "json": (json_with("a", "b"), '{"a": 1, "b": 2, "c": 3}'),
         "list": (json_with("a", "b"), '[{"a": 1, "b": 2}]'),
-        "lines": (lines_with("a", "b"), '{"a": 1, "b": 2}\n{"x": 1}\n'),
+        "lines": (lines_with("a", "b"), '{"a": 1, "b": 2}\n{"a": 3, "b": 4, "c": 5}\n'),
         "text": (text_with(b"<title>KoMeP", "page"), "<html><title>KoMeP release"),
     }
     others = [
@@ -67,13 +67,14 @@ def test_marks_tell_ours_from_anything_else(tmp_path):
         "\x00\xff",
         "\n",
     ]
+    others += ['{"a": 1, "b": 2}\nmy notes\n', '{"a": 1, "b": 2}\n{"x": 1}\n']
     for name, (mark, text) in marks.items():
         path = tmp_path / name
         path.write_text(text)
         assert check_file(path, *mark) == path
         path.write_text("")
         assert check_file(path, *mark) == path
-        for other in others:
+        for other in others if name != "list" and name != "json" else others[:-2]:
             path.write_text(other)
             with pytest.raises(KomepError, match="left as it is"):
                 check_file(path, *mark)
@@ -200,3 +201,66 @@ def test_a_place_that_may_only_be_read_is_told_before_the_work(release, tmp_path
     )
     assert done.returncode == 1 and "it may not be written" in done.stderr and "Traceback" not in done.stderr
     assert os.listdir(tmp_path) == ["try"]  # noqa: PTH208, of `may_mount`
+
+
+def test_a_table_that_somebody_wrote_into_is_none_of_ours(tmp_path):
+    path = table(tmp_path / "q.jsonl")
+    for more in (
+        '{"question_id": "x", "question": "Q?", "category": "c"}',
+        '{"my_note": "years of work"}',
+        "a line",
+    ):
+        path.write_text(path.read_text() + more + "\n")
+        with pytest.raises(KomepError, match="left as it is"):
+            table(path)
+        path.unlink()
+        table(path)
+
+
+def test_no_input_is_its_own_output_and_no_table_goes_into_a_release(release, tmp_path):
+    source = tmp_path / "q.jsonl"
+    source.write_text('{"question": "What is sepsis?", "category": "c"}\n')
+    done = CliRunner().invoke(app, ["questions", str(source), "--output", str(source)])
+    assert "is the input" in str(done.exception) and done.exception.exit_code == 2
+    before = {p: p.read_bytes() for p in release.rglob("*") if p.is_file()}
+    (tmp_path / "corrections.jsonl").write_text("")
+    apply = [
+        "review",
+        "apply",
+        str(release / "scored"),
+        "--corrections",
+        str(tmp_path / "corrections.jsonl"),
+        "--output",
+    ]
+    for words in (
+        ["questions", str(source), "--output", str(release)],
+        [*apply, str(next((release / "scored").iterdir()))],
+    ):
+        done = CliRunner().invoke(app, words)
+        assert isinstance(done.exception, KomepError), words
+    assert {p: p.read_bytes() for p in release.rglob("*") if p.is_file()} == before
+
+
+def test_the_rights_of_a_file_stay(tmp_path):
+    for _ in range(2):
+        write_json(tmp_path / "a.json", {"a": 1}, json_with("a"))
+        (tmp_path / "a.json").chmod(0o600)
+    write_json(tmp_path / "a.json", {"a": 2}, json_with("a"))
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("command", ["report", "bias", "diff", "models", "questions", "build"])
+@pytest.mark.parametrize(
+    "place", ["/", "o\udcff", "o\udcff/x"], ids=["the root", "no UTF-8", "below no UTF-8"]
+)
+def test_no_traceback_for_places_that_cannot_be(release, tmp_path, monkeypatch, command, place):
+    monkeypatch.chdir(tmp_path)
+    words, option = (commands(release, tmp_path) | {"build": (["build", release / "scored"], "--output")})[
+        command
+    ]
+    if (command, place) == ("questions", "/"):
+        return  # a folder, for `questions.parquet`
+    before = sorted(Path("/").iterdir())
+    done = CliRunner().invoke(app, [*map(str, words), option, place])
+    assert isinstance(done.exception, KomepError), done.exception
+    assert sorted(Path("/").iterdir()) == before

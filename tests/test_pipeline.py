@@ -401,6 +401,7 @@ def test_the_mode_of_scoring_reaches_the_checker(tmp_path):
 
 FOREIGN = {
     "komep/thesis.txt": "komep",
+    "score/done.json": "done.json",
     "score/scored.parquet": "scored.parquet",
     "score/scored.verdicts.parquet": "scored.verdicts.parquet",
     "respond/b/responses.parquet": "responses.parquet",
@@ -433,3 +434,11 @@ def test_two_runs_in_one_work_folder_one_is_refused(tmp_path):
         assert sorted(process.returncode for process in both) == [0, 1], said
         assert "another run is at work here; wait until it ends" in "".join(said)
         assert all("unchanged" in line for line in lines_of(path)[:4])
+
+
+def test_the_line_of_the_build_names_what_people_put_into_the_release(tmp_path):
+    with loopback() as (_, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        lines_of(path)
+        (tmp_path / "a" / "work" / "komep" / "notes.md").write_text("mine")
+        assert "kept, though not of the release: notes.md" in lines_of(path)[-1]

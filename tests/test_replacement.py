@@ -1,5 +1,6 @@
 """What `komep build --output` may replace, and what stays: nothing goes but what a build wrote and nobody touched."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,14 +10,17 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from full_disk import may_mount
 
+from komep_dataset import replacement
 from komep_dataset.build import build
 from komep_dataset.errors import KomepError
+from komep_dataset.hub.installing import install
 from komep_dataset.release import (
     content_hash,
     is_release_file,
@@ -25,7 +29,7 @@ from komep_dataset.release import (
     sum_problems,
     write_sums,
 )
-from komep_dataset.replacement import MARK, _mount_points, replacing_folder
+from komep_dataset.replacement import MARK, _mounts, replacing_folder
 from komep_dataset.verify import verify
 
 ROOT = Path(__file__).parents[1]
@@ -379,9 +383,11 @@ with replacing_folder(target) as one:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("system", ["exchange", "no exchange"])
-def test_kill_9_at_every_step_of_the_swap_loses_nothing(releases, tmp_path, system):
+@pytest.mark.parametrize("copied", [False, True], ids=["", "copied"])
+def test_kill_9_at_every_step_of_the_swap_loses_nothing(releases, tmp_path, system, copied):
     """SIGKILL before the first change of the disk, before the second, …: the release is one of the two and the files
-    of others are there (where names cannot be exchanged, after the next build), and the next build cleans up."""
+    of others are there (where names cannot be exchanged, after the next build), and the next build cleans up, also in a
+    copy of the folder, in which nothing has its inode."""
     old, new = releases
     killed = 0
     for at in range(1, 500):
@@ -402,6 +408,8 @@ def test_kill_9_at_every_step_of_the_swap_loses_nothing(releases, tmp_path, syst
             assert (target / "notes.md").read_text() == "mine" and (
                 target / "mine" / "deep.txt"
             ).read_text() == "too"
+        if copied:
+            target = Path(shutil.copytree(target.parent, tmp_path / f"{at}-copy", symlinks=True)) / "komep"
         replace(target, new)
         assert (target / "notes.md").read_text() == "mine" and (
             target / "mine" / "deep.txt"
@@ -496,8 +504,13 @@ def test_a_mount_point_is_refused(release, tmp_path):
     source = write(tmp_path / "in.jsonl")
     (tmp_path / "disk").mkdir()
     (release / "disk").mkdir()
-    for at, output in (("disk", "disk"), ("komep/disk", "komep")):
-        script = f"mount -t tmpfs tmpfs '{tmp_path}/{at}' && {sys.executable} -m komep_dataset.cli build '{source}' -o '{tmp_path}/{output}'"
+    alias = f"mkdir -p '{tmp_path}/alias' && mount --bind '{tmp_path}' '{tmp_path}/alias' && "
+    for at, output, before in (
+        ("disk", "disk", ""),
+        ("komep/disk", "komep", ""),
+        ("komep/disk", "alias/komep", alias),
+    ):
+        script = f"{before}mount -t tmpfs tmpfs '{tmp_path}/{at}' && {sys.executable} -m komep_dataset.cli build '{source}' -o '{tmp_path}/{output}'"
         done = subprocess.run(
             ["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
         )
@@ -515,5 +528,180 @@ def test_a_folder_that_may_only_be_read(release, tmp_path):
     assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_mount_points_are_read_from_the_system():
-    assert Path("/proc") in _mount_points() or not Path("/proc/self/mountinfo").exists()
+def test_mounts_are_read_from_the_system():
+    assert Path("/proc") in {mount.point for mount in _mounts()} or not Path("/proc/self/mountinfo").exists()
+
+
+@pytest.mark.parametrize("how", ["in place", "renamed", "with its old time"])
+def test_an_edit_at_the_last_moment_is_kept(release, releases, monkeypatch, how):
+    """After the last look at the folder, and before the swap."""
+    swap = replacement._swap
+
+    def edit_and_swap(scratch, target):
+        card = target / "README.md"
+        before = card.stat()
+        text = "x" * before.st_size if how == "with its old time" else "at the last moment"
+        if how == "renamed":
+            (target / "README.tmp").write_text(text)
+            (target / "README.tmp").rename(card)
+        else:
+            card.write_text(text)
+        if how == "with its old time":
+            os.utime(card, ns=(before.st_atime_ns, before.st_mtime_ns))
+        (target / "late").mkdir()
+        (target / "late" / "x.txt").write_text("late")
+        swap(scratch, target)
+
+    monkeypatch.setattr(replacement, "_swap", edit_and_swap)
+    size = (release / "README.md").stat().st_size
+    notes = replace(release, releases[1])
+    kept = (release / "README.md.edited").read_text()
+    assert kept == ("x" * size if how == "with its old time" else "at the last moment")
+    assert (release / "late" / "x.txt").read_text() == "late" and "late/x.txt" in notes[-1]
+    assert [p.name for p in release.parent.iterdir()] == ["komep"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_ctrl_c_around_the_swap_loses_nothing(release, releases, monkeypatch, moment):
+    (release / "notes.md").write_text("mine")
+    exchange = replacement._exchange
+
+    def interrupted(a, b):
+        if moment == "after":
+            (release / "late.md").write_text("late")
+            assert exchange(a, b)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replacement, "_exchange", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace(release, releases[1])
+    assert read_facts(release) == read_facts(releases[moment == "after"])
+    assert (release / "notes.md").read_text() == "mine"
+    assert moment == "before" or (release / "late.md").read_text() == "late"
+    assert [p.name for p in release.parent.iterdir()] == ["komep"]
+
+
+PIPES = ("SHA256SUMS", "build.json", "provenance.json", "README.md", "ko/train-00000-of-00001.parquet")
+
+
+@pytest.mark.parametrize("name", PIPES)
+def test_a_pipe_in_place_of_a_file_of_ours_is_not_waited_for(release, releases, name):
+    path = next(release.glob(name.replace("train", "*")))
+    path.unlink()
+    os.mkfifo(path)
+    code = "import sys, shutil; from pathlib import Path; from komep_dataset.replacement import replacing_folder\nwith replacing_folder(Path(sys.argv[1])) as one: shutil.copytree(sys.argv[2], one.folder, dirs_exist_ok=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, release, releases[1]],
+        cwd=ROOT,
+        timeout=20,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if name == "README.md" or "/" in name:
+        assert done.returncode == 0, done.stderr
+        assert path.with_name(f"{path.name}.edited").is_fifo()
+    else:
+        assert "left as it is" in done.stderr and path.is_fifo()
+
+
+def test_json_and_folders_without_end(release, releases, tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    shutil.copy(tmp_path / "deep.json", release / "build.json")
+    with pytest.raises(KomepError, match="left as it is"):
+        replace(release, releases[1])
+    shutil.copy(releases[0] / "build.json", release / "build.json")
+    here = release
+    for _ in range(1200):
+        here = here / "d"
+        here.mkdir()
+    replace(release, releases[1])
+    assert here.is_dir()
+    subprocess.run(["rm", "-rf", release], check=True)
+
+
+AS_SOMEBODY = """
+import os, shutil, sys
+from pathlib import Path
+from komep_dataset.errors import KomepError
+from komep_dataset.replacement import replacing_folder
+target, new = Path(sys.argv[1]), Path(sys.argv[2])
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    with replacing_folder(target) as one:
+        shutil.copytree(new, one.folder, dirs_exist_ok=True)
+except KomepError as error:
+    sys.exit(str(error))
+"""
+FOREIGN = {  # what root does to a release of an ordinary user, and what the user is then told
+    "a folder of another user": (
+        lambda release: ((release / "bobs").mkdir(), (release / "bobs" / "x").touch()),
+        "it belongs to another user",
+    ),
+    "an empty folder of another user": (
+        lambda release: (release / "bobs").mkdir(),
+        "it belongs to another user",
+    ),
+    "a file of another user": (
+        lambda release: ((release / "x").touch(), (release / "x").chmod(0o600)),
+        "cannot be kept",
+    ),
+    "a release of another user": (lambda release: os.chown(release, 0, 0), "another user's"),
+    "a release that may only be read": (lambda release: release.chmod(0o555), "may only be read"),
+    "a folder of its own that may only be read": (lambda release: own_folder(release), None),
+}
+
+
+def own_folder(release: Path) -> None:
+    (release / "ro").mkdir()
+    (release / "ro" / "x").write_text("mine")
+    (release / "ro").chmod(0o555)
+    os.chown(release / "ro", 65534, 65534)
+    os.chown(release / "ro" / "x", 65534, 65534)
+
+
+@pytest.mark.parametrize(("harm", "said"), FOREIGN.values(), ids=FOREIGN)
+def test_what_an_ordinary_user_may_not_change_is_told_before_the_work(releases, harm, said):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file of another user")
+    with tempfile.TemporaryDirectory() as folder:
+        target, new = Path(folder) / "komep", Path(folder) / "new"
+        for source, copy in zip(releases, (target, new), strict=True):
+            shutil.copytree(source, copy)
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            os.chown(path, 65534, 65534)
+        harm(target)
+        before = snapshot(target)
+        command = [sys.executable, "-c", AS_SOMEBODY, target, new]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if said is None:
+            assert done.returncode == 0, done.stderr
+            assert (target / "ro" / "x").read_text() == "mine" and read_facts(target) == read_facts(new)
+        else:
+            assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr, (
+                done.stderr
+            )
+            assert snapshot(target) == before
+        assert sorted(p.name for p in Path(folder).iterdir()) == ["komep", "new"]
+
+
+def test_without_hard_links_a_file_is_copied(release, releases, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    add_what_people_add(release)
+    (release / "pipe").unlink()
+    before = theirs(release)
+    replace(release, releases[1])
+    assert theirs(release) == before
+
+
+def test_a_release_with_notes_in_it_is_still_one(release, tmp_path):
+    (release / "notes.md").write_text("mine")
+    (release / "README.md").write_text("my card")
+    build([write(tmp_path / "in.jsonl", "CD")], release)
+    assert all(check.ok for check in verify(release))
+    assert install(release, tmp_path / "cache").is_dir()
+    (release / "ko" / "train-more.parquet").write_bytes(b"x")
+    assert [check.name for check in verify(release) if not check.ok]

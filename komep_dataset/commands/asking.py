@@ -210,10 +210,12 @@ def models(
     ] = None,
 ) -> None:
     """How each responder did: DAHL score with interval, states of its answers, units, length."""
+    from dataclasses import fields
+
     from komep_dataset import model_report
     from komep_dataset.outputs import check_file, json_with, write_json
 
-    mark = json_with("model", "dahl")
+    mark = json_with(*(field.name for field in fields(model_report.ModelReport)))
     if output:
         check_file(output, *mark)
     reports = model_report.model_reports(model_report.read_scored(scored))

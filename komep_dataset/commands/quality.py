@@ -36,7 +36,9 @@ def bias(
     from komep_dataset.label_noise import PURITIES
     from komep_dataset.outputs import check_file, json_with, write_json
 
-    mark = json_with("config", "length")
+    mark = json_with(
+        "config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines"
+    )
     if json:
         check_file(json, *mark, "--json")
     if purity is not None and not 0.0 < purity <= 1.0:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from komep_dataset.errors import KomepError
 from komep_dataset.locks import locked
-from komep_dataset.release import read_facts, sum_problems
+from komep_dataset.release import faults, read_facts
 
 NAME = "komep"
 _BESIDE = ".komep-installing-"
@@ -44,7 +44,7 @@ def install(folder: Path, cache_dir: Path | None = None) -> Path:
     """
     folder = Path(folder).resolve()
     facts = read_facts(folder)
-    problems = sum_problems(folder)
+    problems = faults(folder)
     if problems:
         name, wrong = problems[0]
         raise KomepError(f"{folder / name}: {wrong} ({len(problems)} such); build the release again")

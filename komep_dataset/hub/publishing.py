@@ -25,9 +25,12 @@ from komep_dataset.release import (
     BUILD_FILE,
     PROVENANCE_FILE,
     SUMS_FILE,
+    faults,
     file_sha256,
     read_facts,
+    read_sums,
     sum_problems,
+    tops,
 )
 
 CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"
@@ -39,12 +42,13 @@ _OUR_BRANCH_FILES = (".gitattributes",)  # the Hub's own
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release folder that may be published: its facts, its card, and every file but SHA256SUMS."""
+    """A release folder that may be published: its facts, its card, and every file of it but SHA256SUMS."""
 
     folder: Path
     facts: dict[str, Any]
     card: str
     names: tuple[str, ...]
+    strays: tuple[str, ...] = ()  # what lies there and is not of the release
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,16 @@ class Plan:
 
 
 def read_release(folder: Path) -> Release:
-    """A release that is whole, without files of others and without secrets.
+    """A release that is whole and without secrets; files of others that lie there are not sent.
 
     Raises `KomepError` naming the first files that are changed, missing, unlisted or hold a secret.
     """
     folder = Path(folder)
     facts = read_facts(folder)
     problems = sum_problems(folder)
+    strays = []
+    if not faults(folder):
+        strays, problems = tops((name for name, _ in problems), read_sums(folder)[0]), []
     problems += [
         (n, "is a script; `datasets` 4 and later refuse a dataset with one") for n in _scripts(folder)
     ]
@@ -89,7 +96,7 @@ def read_release(folder: Path) -> Release:
     names = [line.partition("  ")[2] for line in (folder / SUMS_FILE).read_text("utf-8").splitlines()]
     leaks = [(n, f"holds what looks like a secret ({kind})") for n, kind in _leaks(folder, names)]
     _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
-    return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(names))
+    return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(names), tuple(strays))
 
 
 def _scripts(folder: Path) -> list[str]:
@@ -226,6 +233,8 @@ def make_plan(
     files[CARD] = card.text.encode()
     gone = sorted((_listed(there.texts.get(SUMS_FILE, "")) & there.files.keys()) - {*files, CHANGELOG})
     plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message, is_new=remote is None)
+    if release.strays:
+        plan.notes.append(f"not of the release, and not sent: {', '.join(release.strays)}")
     tags, logged = _versions(there)
     differs = _differs(files, there.files) + gone
     if tag is not None and tagged is not None:

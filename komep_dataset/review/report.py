@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import json_with, write_json
-from komep_dataset.review.corrections import corrections_of, write_corrections
+from komep_dataset.outputs import check_file, json_with, resolved, table_of, write_json
+from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
 from komep_dataset.review.sampling import QUESTIONS, summarise
 from komep_dataset.review.sheet import read_pairs, read_sheets
 
+RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
 PARTS = ("reviewer", "category", "origin", "margin")
 
 
@@ -31,6 +32,13 @@ def import_sheets(
     Raises:
         KomepError: what `read_sheets` raises, or nothing was judged.
     """
+    target = output.parent / "corrections.jsonl"
+    if resolved(output) == resolved(target):
+        raise KomepError(
+            f"--output {output}: the corrections are written there; name another file", exit_code=2
+        )
+    check_file(output, *RECORD)
+    check_file(target, *table_of(Correction))
     pairs, keys, facts = read_pairs(release)
     by_id = {pair.pair_id: pair for pair in pairs}
     judgements, notes = read_sheets(sheets, by_id)
@@ -43,9 +51,8 @@ def import_sheets(
         {"question_id": c.question_id, "model": c.model, "reviewer": c.reviewer, "after": c.after}
         for c in conflicts
     ]
-    target = output.with_name("corrections.jsonl")
     write_corrections(corrections, target)
-    write_json(output, record, json_with("release", "reviewers"))
+    write_json(output, record, RECORD)
     return record, target, notes
 
 
