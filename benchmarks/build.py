@@ -158,15 +158,18 @@ def run_side(side: str, source: Path, target: Path) -> None:
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": after.ru_maxrss / 1024}))
 
 
-def compare(rows: int, folder: Path, repeats: int) -> dict:
-    """Both sides on one generated file, alternately."""
+def compare(rows: int, folder: Path, scratch: Path, repeats: int) -> dict:
+    """Both sides on one generated file, alternately; the file stays in `folder`, what they write goes."""
+    from komep_dataset.outputs import replacing
+
     source = folder / f"{rows}.parquet"
     if not source.exists():
-        generate(source, rows)
+        with replacing(source) as beside:
+            generate(beside, rows)
     runs: dict[str, list[dict]] = {side: [] for side in SIDES}
     for _ in range(repeats):
         for side in SIDES:
-            runs[side].append(measure(side, source, folder / f"out-{side}"))
+            runs[side].append(measure(side, source, scratch / f"out-{side}"))
     result: dict = {"rows": rows, "input_mb": round(source.stat().st_size / 2**20, 1)}
     for side, some in runs.items():
         median = {name: statistics.median(run[name] for run in some) for name in ("seconds", "cpu")}
@@ -251,12 +254,12 @@ def main() -> None:
         run_side(options.side[0], *map(Path, options.side[1:]))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
-        folder = options.folder or Path(scratch)
+        folder, scratch = options.folder or Path(scratch), Path(scratch)
         if options.unchanged:
-            print(json.dumps(unchanged_share(Path(scratch), max(options.rows))), flush=True)
+            print(json.dumps(unchanged_share(scratch, max(options.rows))), flush=True)
             return
         for rows in options.rows:
-            print(json.dumps(compare(rows, folder, options.repeats)), flush=True)
+            print(json.dumps(compare(rows, folder, scratch, options.repeats)), flush=True)
 
 
 if __name__ == "__main__":

@@ -87,10 +87,14 @@ def sentences(words: list[str]) -> str:
 
 def write_rows(path: Path, pairs: int, scale: float = 1.0) -> Path:
     """Write the scored generations of so many pairs as JSONL."""
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(
-            json.dumps(row, ensure_ascii=False) + "\n" for row in made_up_rows(pairs, scale=scale)
-        )
+    from komep_dataset.outputs import lines_with, replacing
+
+    rows = made_up_rows(pairs, scale=scale)
+    with (
+        replacing(path, *lines_with("question", "question_ko", "units")) as beside,
+        beside.open("wb") as file,
+    ):
+        file.writelines(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
     return path
 
 

@@ -16,6 +16,9 @@ from typing import Annotated
 import torch
 import typer
 
+from komep_dataset.errors import KomepError
+from komep_dataset.outputs import check_folder, check_writable
+
 LLAMA_3_1_8B = {  # of the published config.json; the rotary scaling of long texts is left out
     "vocab_size": 128_256,
     "hidden_size": 4096,
@@ -66,7 +69,12 @@ def main(
     """Write the model."""
     if shape not in SHAPES:
         sys.exit(f"--shape {shape}: one of {', '.join(SHAPES)}")
-    count = write_random_model(shape, tokenizer, output, seed)
+    try:
+        place = check_folder(output, lambda _: False, "empty folder")
+        check_writable(place)
+    except KomepError as error:
+        sys.exit(f"error: {error}")
+    count = write_random_model(shape, tokenizer, place, seed)
     print(f"{output}: {count / 1e9:.2f}e9 parameters, random, of the shape {shape}")
 
 

@@ -39,7 +39,9 @@ HOLM_NOTE = "Holm: p corrected over the models compared, for each subject and re
 EMPTY_NOTE = (
     "An interval without width: no answer turned right or wrong there, which does not prove the models equal."
 )
-PLOTS, FORMATS = (".png", ".svg"), (".md", ".json")
+PLOTS = (".png", ".svg")
+# What an --output of ours holds, whatever it compares.
+OURS = {".md": (NOTE.encode(), "comparison"), ".json": (b'"seeds_tuned": ', "comparison")}
 
 
 def shown_p(p: float) -> str:
@@ -194,23 +196,25 @@ def command(
         bool, typer.Option("--markdown", help="Print Markdown instead of the table.")
     ] = False,
 ) -> None:
-    _check_suffix(output, FORMATS, "--output")
+    _check_suffix(output, list(OURS), "--output")
     _check_suffix(plot, PLOTS, "--plot")
     if json_ and markdown:
         raise typer.BadParameter("take one of --json and --markdown")
     if plot is not None:
         require("eval", "matplotlib")
     from evaluation.comparison import compare_all
-    from evaluation.output import make_folder, write_atomically
+    from evaluation.forest import MARK, draw_forest
+    from komep_dataset.outputs import check_file, text_with, write_text
 
-    comparisons = compare_all(read_arm(base), [read_arm(folder) for folder in tuned])
-    if output is not None:
-        make_folder(output.parent)
-        write_atomically(output, (as_json if output.suffix == ".json" else as_markdown)(comparisons))
+    of_output = text_with(*OURS[output.suffix]) if output is not None else None
+    if of_output is not None:
+        check_file(output, *of_output)
     if plot is not None:
-        from evaluation.forest import draw_forest
-
-        make_folder(plot.parent, "--plot")
+        check_file(plot, *MARK, "--plot")
+    comparisons = compare_all(read_arm(base), [read_arm(folder) for folder in tuned])
+    if of_output is not None:
+        write_text(output, (as_json if output.suffix == ".json" else as_markdown)(comparisons), *of_output)
+    if plot is not None:
         draw_forest(comparisons, plot)
     if json_ or markdown:
         typer.echo((as_json if json_ else as_markdown)(comparisons), nl=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 import warnings
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.compare import shown_p, with_seeds
-from komep_dataset.errors import KomepError
+from komep_dataset.outputs import replacing, text_with
 
 if TYPE_CHECKING:
     from evaluation.comparison import Change, Comparison
@@ -32,6 +31,8 @@ CJK_FONTS = (
     "Baekmuk Gulim",
     "UnDotum",
 )
+DRAWN_BY = "KoMeP, evaluation.compare"  # in the file: what another program has drawn is not replaced
+MARK = text_with(DRAWN_BY.encode(), "plot of a comparison")
 NAME_WIDTH, SUBJECT_WIDTH = 60, 20  # characters that have room; a longer name is cut in its middle
 
 
@@ -183,7 +184,7 @@ def draw_forest(comparisons: Sequence[Comparison], path: Path) -> None:
     Names in Korean need a font with Korean letters; without one they are drawn as boxes by matplotlib's own font,
     which is said once on the standard error and is no failure. The same comparisons give the same file.
 
-    Raises `KomepError` where the file cannot be written.
+    Raises `KomepError` where the file cannot be written, or is not such a plot.
     """
     import matplotlib
 
@@ -193,16 +194,10 @@ def draw_forest(comparisons: Sequence[Comparison], path: Path) -> None:
         "axes.unicode_minus": False,  # not every font with Korean letters has the minus sign
         "svg.hashsalt": "komep",  # ids in the file do not change from run to run
     }
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     with matplotlib.rc_context(settings), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        figure = _draw(comparisons)
-        try:
-            figure.savefig(beside, metadata={"Date": None} if path.suffix == ".svg" else None)
-            beside.replace(path)
-        except OSError as error:
-            raise KomepError(f"{path}: cannot be written ({error.strerror})") from None
-        finally:
-            beside.unlink(missing_ok=True)
+        metadata = {"Creator": DRAWN_BY, "Date": None} if path.suffix == ".svg" else {"Software": DRAWN_BY}
+        with replacing(path, *MARK) as beside:
+            _draw(comparisons).savefig(beside, metadata=metadata)
     if any("missing from" in str(warning.message) for warning in caught):
         print(f"{path}: no font for some letters of the names, which are drawn as boxes", file=sys.stderr)

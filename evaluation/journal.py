@@ -10,12 +10,13 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from evaluation.output import JOURNAL
 from komep_dataset.errors import KomepError
-
-FOLDER = "replies"
+from komep_dataset.replies import is_log
 
 
 def reply_key(*parts: Any) -> str:
@@ -27,26 +28,31 @@ class Journal:
     """The replies of one run, by key: `(text, logprobs)`; held by one process a rank at a time."""
 
     def __init__(self, output: Path, rank: int = 0):
-        self._folder, self._rank = output / FOLDER, rank
+        self._folder, self._rank = output / JOURNAL, rank
         self._replies: dict[str, tuple[str, Sequence[float] | None]] = {}
 
     def __enter__(self) -> Journal:
         path = self._folder / f"rank-{self._rank}.jsonl"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise KomepError(
-                f"{self._folder.parent}: another evaluation is at work here; wait until it ends"
-            ) from None
-        except OSError as error:
-            raise KomepError(f"{path}: cannot be written ({error.strerror})") from None
-        for file in sorted(self._folder.glob("rank-*.jsonl")):
-            whole = self._read(file)
-            if file == path:
-                self._file.truncate(whole)  # a line that a kill cut short is taken off
+        with ExitStack() as opened:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._file = opened.enter_context(path.open("ab", buffering=0))
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for file in sorted(self._folder.glob("rank-*.jsonl")):
+                    if not is_log(file):
+                        raise KomepError(
+                            f"{file}: holds no replies of a model; it is left as it is: move it away"
+                        )
+                    whole = self._read(file)
+                    if file == path:
+                        self._file.truncate(whole)  # a line that a kill cut short is taken off
+            except BlockingIOError:
+                raise KomepError(
+                    f"{self._folder.parent}: another evaluation is at work here; wait until it ends"
+                ) from None
+            except OSError as error:
+                raise KomepError(f"{path}: cannot be written ({error.strerror})") from None
+            opened.pop_all()
         return self
 
     def __exit__(self, *_) -> None:
@@ -85,8 +91,8 @@ class Journal:
 
 def clear(output: Path) -> None:
     """Remove the journals of a run whose results are written."""
-    folder = output / FOLDER
-    for file in folder.glob("rank-*.jsonl"):
-        file.unlink(missing_ok=True)
+    folder = output / JOURNAL
+    for file in filter(is_log, folder.glob("rank-*.jsonl")):
+        file.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

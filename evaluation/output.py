@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import check_file, check_folder, check_writable, json_with, lines_with, write_text
+from komep_dataset.replies import is_log
 
 PREDICTIONS, RESULTS = "predictions.jsonl", "results.json"
+JOURNAL, LOGS = "replies", ("rank-*.jsonl", "replies*.log")  # folder of replies that are in, and its logs
+MARKS = {
+    PREDICTIONS: lines_with("subject", "index", "answer", "generation", "paper", "robust"),
+    RESULTS: json_with("benchmark", "model", "shots", "n", "config"),
+}
 LETTERS_OR_NONE = ("", *"ABCDE")
 
 
@@ -40,26 +46,26 @@ class Evaluation:
     predictions: tuple[Prediction, ...]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file beside its target, then rename it: a crash leaves the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        beside.unlink(missing_ok=True)
+def check_output(folder: Path) -> Path:
+    """The place of an evaluation's folder, which may be filled: it is new, empty, or an evaluation's already.
+
+    Other files in a folder of ours stay. Raises `KomepError` for what is somebody else's, and for what is no folder.
+    """
+    place = check_folder(folder, _is_ours, f"{RESULTS} of an evaluation")
+    check_writable(place)
+    for name, mark in MARKS.items():
+        check_file(place / name, *mark)
+    return place
 
 
-def make_folder(folder: Path, option: str = "--output") -> None:
-    """Create an output folder before the long work begins; raises `KomepError` where that is not possible."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KomepError(f"{option} {folder}: cannot be a folder ({error.strerror})") from None
-    if not os.access(folder, os.W_OK):
-        raise KomepError(f"{option} {folder}: no permission to write here")
+def _is_ours(folder: Path) -> bool:
+    """Whether both files of an evaluation lie there, or the replies of one that has not ended, or nothing else."""
+    if all((folder / name).is_file() and owned(folder / name) for name, (owned, _) in MARKS.items()):
+        return True
+    others = {entry.name for entry in folder.iterdir()} - {f".{RESULTS}.lock"}
+    logs = [log for name in LOGS for log in (folder / JOURNAL).glob(name)]
+    begun = bool(logs) and all(map(is_log, logs))
+    return not others or (begun and (others == {JOURNAL} or any(log.stat().st_size for log in logs)))
 
 
 def write_evaluation(
@@ -73,8 +79,9 @@ def write_evaluation(
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     config = {**results["config"], "predictions_sha256": hashlib.sha256(lines.encode()).hexdigest()}
     results = {**results, "config": config}
-    write_atomically(folder / PREDICTIONS, lines)
-    write_atomically(folder / RESULTS, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
+    write_text(folder / PREDICTIONS, lines, *MARKS[PREDICTIONS])
+    write_text(folder / RESULTS, text, *MARKS[RESULTS])
     return results
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError, require
+from komep_dataset.locks import locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,21 @@ class Processes:
             from accelerate import PartialState
 
             PartialState().wait_for_everyone()
+
+    @contextmanager
+    def hold(self, place: Path) -> Iterator[None]:
+        """Hold the lock of a file in the first process, for all; every process raises where another run holds it."""
+        with ExitStack() as held:
+            refusal = []
+            if self.is_main:
+                try:
+                    held.enter_context(locked(place))
+                except KomepError as error:
+                    refusal = [str(error)]
+            if refusals := self.gather(refusal):
+                self.close()
+                raise KomepError(refusals[0])
+            yield
 
     def close(self) -> None:
         """Leave the group, which else complains when the process ends."""

@@ -16,7 +16,7 @@ from evaluation.backends.backend import Answer
 from evaluation.benchmarks import BENCHMARKS, Benchmark
 from evaluation.benchmarks.benchmark import COT, DIRECT, Style
 from evaluation.journal import clear
-from evaluation.output import Prediction, make_folder, write_evaluation
+from evaluation.output import RESULTS, Prediction, check_output, write_evaluation
 from evaluation.processes import Processes, join_processes
 from evaluation.prompts import Prompt, subject_prompts
 from evaluation.questions import FEWSHOT, LETTERS, TEST, Subject, check_subjects, fingerprint
@@ -196,37 +196,39 @@ def evaluate_model(settings: Settings, publish: str | None = None) -> dict[str, 
         from evaluation.publishing import check_before
 
         check_before(benchmark.name, {s.name: len(s.test) for s in subjects}, publish)
-    make_folder(settings.output)
+    settings = replace(settings, output=check_output(settings.output))
     processes = join_processes()
-    try:
-        job, shots = job_of(settings, style), shots_of(benchmark, settings)
-        backend = open_backend(job, processes)
-        prompts = make_prompts(backend, style, subjects, shots, job.max_new_tokens)
-        started = time.perf_counter()
-        answers = ask(backend, prompts, f"{benchmark.name}: {settings.model}", processes)
-        seconds = time.perf_counter() - started
-        found = backend.describe()
-    finally:
-        processes.close()
-    if not processes.is_main:
-        return None
-    predictions, scores = read_answers(benchmark, subjects, answers, logits=job.logits)
-    counts = {
-        "prompts_with_fewer_shots": sum(p.shots < shots for group in prompts for p in group),
-        "duplicate_questions": repeated,
-    }
-    results = {
-        "benchmark": benchmark.name,
-        "model": settings.model,
-        "shots": shots,
-        **scores,
-        "seconds": round(seconds, 3),
-        "versions": installed_versions(settings.backend),
-        "config": describe(settings, style, job, subjects, shots) | found | counts,
-    }
-    written = write_evaluation(settings.output, predictions, results)
-    clear(settings.output)
-    return written
+    # In the folder, not beside it: containers may share nothing but the folder.
+    with processes.hold(settings.output / RESULTS):
+        try:
+            job, shots = job_of(settings, style), shots_of(benchmark, settings)
+            backend = open_backend(job, processes)
+            prompts = make_prompts(backend, style, subjects, shots, job.max_new_tokens)
+            started = time.perf_counter()
+            answers = ask(backend, prompts, f"{benchmark.name}: {settings.model}", processes)
+            seconds = time.perf_counter() - started
+            found = backend.describe()
+        finally:
+            processes.close()
+        if not processes.is_main:
+            return None
+        predictions, scores = read_answers(benchmark, subjects, answers, logits=job.logits)
+        counts = {
+            "prompts_with_fewer_shots": sum(p.shots < shots for group in prompts for p in group),
+            "duplicate_questions": repeated,
+        }
+        results = {
+            "benchmark": benchmark.name,
+            "model": settings.model,
+            "shots": shots,
+            **scores,
+            "seconds": round(seconds, 3),
+            "versions": installed_versions(settings.backend),
+            "config": describe(settings, style, job, subjects, shots) | found | counts,
+        }
+        written = write_evaluation(settings.output, predictions, results)
+        clear(settings.output)
+        return written
 
 
 def describe(

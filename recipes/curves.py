@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from komep_dataset.outputs import replacing
+
 CURVES = "curves.png"
 # Title of a panel -> (name in a log entry of training, name in one of an evaluation, value by chance).
 PANELS = {
@@ -77,8 +79,7 @@ def draw_curves(entries: list[dict], path: Path, title: str) -> bool:
         bbox_to_anchor=(0.5, -0.02),
     )
     figure.tight_layout(rect=(0, 0.06, 1, 1))
-    temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, dpi=150, format="png")
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=150, format="png")
     pyplot.close(figure)
-    temporary.replace(path)
     return True

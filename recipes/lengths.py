@@ -9,7 +9,6 @@ table says how much longer the chosen answers are.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,11 @@ from rich.table import Table
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import check_file, json_with, write_json
 
 COLUMNS = ("prompt", "chosen", "rejected", "pair")
 LIMITS = (256, 512, 1024, 2048, 4096)
+MARK = json_with("model", "dataset", "splits")  # of --output
 
 
 def measure(row: dict, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int, int]:
@@ -127,18 +128,16 @@ def main(words: list[str] | None = None) -> int:
     args = parser.parse_args(words)
     splits = (args.dataset_train_split, args.dataset_test_split)
     try:
+        if args.output is not None:
+            check_file(args.output, *MARK)
         report = make_report(
             args.model_name_or_path, args.model_revision, args.dataset_name, args.dataset_config, splits
         )
         if args.output is not None:
-            args.output.parent.mkdir(parents=True, exist_ok=True)
-            args.output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            write_json(args.output, report, MARK)
     except KomepError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except OSError as error:
-        print(f"error: {args.output}: cannot be written ({error.strerror})", file=sys.stderr)
-        return 1
     console = Console()
     console.print(f"{report['dataset']} ({report['config']}) under {report['model']}")
     for table in tables(report):

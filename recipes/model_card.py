@@ -86,10 +86,3 @@ def render_card(
         command=command,
         curves=curves,
     )
-
-
-def write_card(path: Path, text: str) -> None:
-    """Write beside, then rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

@@ -17,12 +17,11 @@ from accelerate import PartialState
 from base_model import load_tokenizer, model_settings
 from log_lines import use_log_lines
 from orpo_trainer import NLL_ON, ORPOConfig, PairwiseORPOTrainer
+from output_folder import SETTINGS, SUMMARY
 from pair_metrics import PairFigures, evaluation_before
 from preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
 from report import push, write_report
 from run_record import (
-    SETTINGS,
-    SUMMARY,
     check_same_run,
     compare_evaluations,
     describe_batch,
@@ -32,8 +31,8 @@ from run_record import (
     summarise,
     write_json,
 )
-from safeguards import check_space, check_writable
-from startup import RecipeArguments, RecipeParser, check_launch, explained, prepare_cpu, run, set_up_logging
+from safeguards import check_space
+from startup import RecipeArguments, RecipeParser, explained, prepare_cpu, run, set_up_logging
 from transformers import set_seed
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
@@ -69,7 +68,6 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     ####################
     set_seed(training_args.seed)
     set_up_logging(training_args)
-    check_launch(script_args, training_args, model_args.model_name_or_path)
     if training_args.device.type == "cpu":
         prepare_cpu()
 
@@ -100,7 +98,6 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
         return
     checkpoint, resumed = find_checkpoint(output, training_args.resume_from_checkpoint)
     process.wait_for_everyone()  # nobody may read the settings of this run as those of an earlier one
-    check_writable(output)
     if process.is_main_process:
         write_json(output / SETTINGS, settings)
         write_rejects(output / "rejects.jsonl", rejects)

@@ -24,6 +24,8 @@ import numpy as np
 from accelerate import PartialState
 from transformers import EvalPrediction, Trainer, TrainingArguments
 
+from komep_dataset.outputs import write_text
+
 # Nats. Two forward passes of one float32 model over differently padded batches differ by less.
 TIE = 1e-3
 BASE = "base_log_probs.json"
@@ -120,8 +122,7 @@ class PairFigures:
         if self.base is None and not self.resumed:
             self.base = {"tokens": tokens.tolist(), "log_probs": policy.tolist()}
             if PartialState().is_main_process:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.path.write_text(json.dumps(self.base) + "\n", "utf-8")
+                write_text(self.path, json.dumps(self.base) + "\n")
         same = self.base is not None and self.base["tokens"] == tokens.tolist()
         return np.array(self.base["log_probs"]) if same else None
 

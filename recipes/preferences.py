@@ -9,6 +9,7 @@ from startup import explained, said_by
 from transformers import PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import write_text
 from komep_dataset.schema import Reason, collapse_blanks
 
 COLUMNS = ("prompt", "chosen", "rejected")
@@ -208,7 +209,5 @@ def draw(dataset: Dataset | None, limit: int | None, seed: int) -> Dataset | Non
 
 
 def write_rejects(path: Path, rejects: list[dict[str, str]]) -> None:
-    """Write reject rows as JSONL, beside and then renamed; an empty list gives an empty file."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rejects), "utf-8")
-    temporary.replace(path)
+    """Write reject rows as JSONL; an empty list gives an empty file."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rejects))

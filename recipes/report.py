@@ -1,15 +1,20 @@
 """What a run leaves for people to look at, beside its model: curves, a model card, and both on the Hub if wanted."""
 
+import hashlib
+import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from curves import CURVES, draw_curves
-from model_card import CARD, public_command, render_card, write_card
+from model_card import CARD, public_command, render_card
+from output_folder import SUMMARY
 from startup import said_by
 from transformers import Trainer
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import write_text
 
 
 def with_start(history: list[dict], before: dict[str, Any] | None) -> list[dict]:
@@ -25,7 +30,7 @@ def write_report(
     """Write `curves.png` (where matplotlib is installed) and `README.md` into the folder of a run.
 
     Args:
-        summary, settings: content of `training_summary.json` and `run.json`.
+        summary, settings: content of `training_summary.json` and `run.json`; the summary gets the digest of the card.
         history: `log_history` of the trainer's state.
     """
     entries = with_start(history, summary["evaluation"]["before"])
@@ -36,7 +41,20 @@ def write_report(
     launcher = ["accelerate", "launch", "--num_processes", str(summary["world_size"])] if many else ["python"]
     command = public_command([*launcher, *sys.argv])
     text = render_card(summary, settings, output.resolve().name, command, CURVES if drawn else None)
-    write_card(output / CARD, text)
+    keep_edited(output)
+    write_text(output / CARD, text)
+    summary["card_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+
+
+def keep_edited(output: Path) -> None:
+    """Move a card out of the way that is not as the run before this one wrote it, by the digest in its summary."""
+    card, summary = output / CARD, output / SUMMARY
+    written = json.loads(summary.read_text("utf-8")).get("card_sha256") if summary.is_file() else None
+    if card.is_file() and hashlib.sha256(card.read_bytes()).hexdigest() != written:
+        names = (f"{CARD}.edited" + (f"-{n}" if n > 1 else "") for n in range(1, 1000))
+        kept = next(output / name for name in names if not os.path.lexists(output / name))
+        card.rename(kept)
+        print(f"{card} had been edited: kept as {kept.name}")
 
 
 def push(trainer: Trainer) -> None:

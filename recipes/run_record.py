@@ -13,16 +13,15 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
+from output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
 from startup import RecipeArguments
 from transformers import Trainer, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import write_text
 
 PACKAGES = ("komep", "torch", "transformers", "trl", "accelerate", "datasets", "peft", "deepspeed")
-SUMMARY = "training_summary.json"
-SETTINGS = "run.json"
 SHAPING = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "optim"),
     *("max_steps", "num_train_epochs", "max_length", "beta", "loss_type", "loss_weights", "label_smoothing"),
@@ -47,8 +46,6 @@ FIGURES = (
     *("pairs", "loss", "reward_accuracy", "margin", "gain_accuracy", "policy_accuracy"),
     *("policy_accuracy_per_token", "logps_chosen", "logps_rejected"),
 )
-# A run may be lengthened when it is resumed; every other change would mix two runs in one model.
-EXTENDABLE = ("max_steps", "num_train_epochs")
 
 
 def finite(value: Any) -> Any:
@@ -61,11 +58,8 @@ def finite(value: Any) -> Any:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write beside, then rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
-    temporary.write_text(text + "\n", "utf-8")
-    temporary.replace(path)
+    """Write into a folder of ours, without NaN and infinities."""
+    write_text(path, json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def effective_batch(args: TrainingArguments) -> int:
@@ -131,8 +125,7 @@ def find_checkpoint(folder: Path, wanted: str | None) -> tuple[str | None, Train
                 f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)"
             )
         return wanted, state
-    numbered = [(int(path.name.split("-")[1]), path) for path in folder.glob("checkpoint-*[0-9]")]
-    for _, path in sorted(numbered, reverse=True):
+    for _, path in reversed(numbered(folder)):
         state = read_state(path)
         if state is not None:
             return str(path), state
@@ -155,13 +148,9 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
     Raises:
         KomepError: the folder holds a run with other settings, or a settings file that cannot be read.
     """
-    of_value = (folder / SUMMARY).is_file() or (folder.is_dir() and get_last_checkpoint(str(folder)))
+    of_value = (folder / SUMMARY).is_file() or numbered(folder) or any(folder.glob("*.safetensors"))
     if not of_value:
         return False
-    if not (folder / SETTINGS).is_file():
-        raise KomepError(
-            f"{folder} holds checkpoints and no {SETTINGS}: not of this recipe; take another --output_dir"
-        )
     try:
         before = json.loads((folder / SETTINGS).read_text("utf-8"))
     except ValueError as error:

@@ -7,20 +7,21 @@
   after 30 seconds (torch elastic; TORCH_ELASTIC_SHUTDOWN_TIMEOUT), which step and checkpoint must fit into.
 - A loss or gradient that is not finite stops the run before the next checkpoint, with the step and the question ids
   of its batch.
-- An output folder that cannot be written, or too little space for the checkpoints, is found before the first step.
+- Too little space for the checkpoints is found before the first step.
+- No checkpoint is written over or removed but the run's own (`output_folder.py`).
 """
 
 import math
 import os
 import shutil
 import signal
-import tempfile
 import threading
 from pathlib import Path
 
 import torch
 from accelerate.utils import gather_object, reduce
 from datasets import Dataset
+from output_folder import begin_checkpoint, rotate
 from transformers import TrainerCallback, TrainingArguments
 
 from komep_dataset.errors import KomepError
@@ -42,6 +43,19 @@ class GuardedTrainer:
 
     def create_model_card(self, *_, **__) -> None:
         """None of TRL's, which would overwrite the recipe's own beside every checkpoint and at a push."""
+
+    def _save_checkpoint(self, model, trial):
+        """Trainer's, without its rotation, which removes whatever folder is called `checkpoint-…`."""
+        checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        limit = self.args.save_total_limit
+        if self.args.should_save:
+            begin_checkpoint(checkpoint)
+        self.accelerator.wait_for_everyone()
+        self.args.save_total_limit = None
+        super()._save_checkpoint(model, trial)
+        self.args.save_total_limit = limit
+        if self.args.should_save:
+            rotate(checkpoint, limit, self.state.best_model_checkpoint)
 
     def training_step(self, model, inputs, *args, **kwargs):
         self.step_batches.append(inputs)
@@ -127,16 +141,6 @@ class Watch(TrainerCallback):
             f"step {step}: {what}; question ids of its batch: {', '.join(dict.fromkeys(ids)) or 'not known'}. Nothing "
             "was saved at this step. Lower --learning_rate, look at these rows, or train in bf16 rather than fp16"
         )
-
-
-def check_writable(folder: Path) -> None:
-    """Raise `KomepError` unless a file can be written into the folder, which is made where it is missing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"komep")
-    except OSError as error:
-        raise KomepError(f"--output_dir {folder}: cannot be written ({error.strerror})") from error
 
 
 def planned_checkpoints(args: TrainingArguments, pairs: int) -> int:

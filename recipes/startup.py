@@ -18,11 +18,13 @@ import datasets
 import torch
 import transformers
 import yaml
+from output_folder import held_output
 from transformers import TrainingArguments
 from trl import ScriptArguments, TrlParser
 
 from komep_dataset.allocator import keep_freed_memory
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import resolved
 
 
 @dataclass
@@ -130,11 +132,14 @@ def split_config_flag(args: list[str]) -> list[str]:
 
 
 def run(main: Callable[..., None], parser: RecipeParser) -> int:
-    """Parse, run a recipe's `main`, and turn its errors into one line and an exit code."""
+    """Parse, hold the output folder, run a recipe's `main`, and turn errors into one line and an exit code."""
     warnings.simplefilter("ignore", FutureWarning)  # what libraries say of one another is not for the user
     end_with_launcher()
     try:
-        main(*parser.parse_args_and_config())
+        script_args, training_args, model_args = parser.parse_args_and_config()
+        check_launch(script_args, training_args, model_args.model_name_or_path)
+        with held_output(training_args):
+            main(script_args, training_args, model_args)
     except KomepError as error:
         if os.environ.get("RANK", "0") == "0":  # every process fails alike; one message is enough
             print(f"error: {error}", file=sys.stderr)
@@ -234,7 +239,8 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
         raise KomepError(
             "--dataset_streaming: pairs are checked and counted before the first step; drop it", 2
         )
-    if model is not None and Path(args.output_dir).resolve() == Path(model).resolve():
+    place = resolved(Path(args.output_dir), "--output_dir")
+    if model is not None and place == resolved(Path(model), "--model_name_or_path"):
         raise KomepError(f"--output_dir {args.output_dir} is the model that is started from; take another", 2)
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if launched != args.world_size:

@@ -1,6 +1,8 @@
 """What the training benchmarks compute, and the random model they run where the real one is not at hand."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -52,6 +54,14 @@ def test_a_tokenizer_larger_than_the_shape_is_refused(tokenizer_folder, tmp_path
     with pytest.raises(ValueError, match="3 tokens, and two has 2 rows"):
         write_random_model("two", tokenizer_folder, tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_random_model_goes_into_a_folder_of_its_own(tokenizer_folder, tmp_path):
+    (tmp_path / "config.json").write_text("mine")
+    command = [sys.executable, "-m", "benchmarks.random_model", "--shape", "tiny", "--output", str(tmp_path)]
+    done = subprocess.run([*command, "--tokenizer", str(tokenizer_folder)], capture_output=True, text=True)
+    assert done.returncode == 1 and "holds config.json" in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "config.json").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_shape_of_llama_has_its_published_parameters():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.backends.backend import Answer, Groups, Job, cut_at_stops
-from evaluation.journal import FOLDER
+from evaluation.output import JOURNAL
 from evaluation.processes import Processes
 from evaluation.prompts import Prompt
 from komep_dataset.config import Endpoint
@@ -48,7 +48,7 @@ class OpenAIBackend:
     def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
         rows = [(s, row, prompt) for s, prompts in enumerate(groups) for row, prompt in enumerate(prompts)]
         requests = [Request(f"{s}:{row}", request_body(prompt, self.job)) for s, row, prompt in rows]
-        folder = self.job.output / FOLDER
+        folder = self.job.output / JOURNAL
         self.resumed = count_lines(folder / REPLIES)
         replies = ask(requests, self.endpoint, folder, label=label)
         failed = [

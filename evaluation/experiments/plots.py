@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evaluation.experiments.results import Arm
 from evaluation.forest import OFFSET, STYLES, short
-from evaluation.output import write_atomically
+from komep_dataset.outputs import write_text
 
 PLOTS = "plots"
 
@@ -81,10 +81,9 @@ def draw_plots(arms: dict[str, list[Arm]], root: Path) -> list[Plot]:
         compared = [arm for arm in group if arm.changes]
         if not compared:
             continue
-        (root / PLOTS).mkdir(exist_ok=True)
         svg = draw_changes(title, compared)
         path = root / PLOTS / f"{title}.svg"
-        write_atomically(path, svg)
+        write_text(path, svg)
         data = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
         found.append(Plot(title, path.relative_to(root).as_posix(), data, in_words(compared)))
     return found

@@ -16,7 +16,8 @@ from evaluation.experiments.plots import draw_plots
 from evaluation.experiments.results import READINGS, Arm, decide, link, read_arms
 from evaluation.experiments.state import CONFIG, DONE, STATE, read_json, status
 from evaluation.experiments.verdicts import GAIN
-from evaluation.output import PREDICTIONS, write_atomically
+from evaluation.output import PREDICTIONS
+from komep_dataset.outputs import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEANING = {"paper": "letters read as in the paper", "robust": "letters read by the robust rules"}
@@ -236,6 +237,6 @@ def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
             str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
         )
         text = engine.get_template(f"{name}.j2").render(**values, plots=plots)
-        write_atomically(matrix.results / name, text)
-    write_atomically(matrix.results / "report.csv", csv_text(arms))
+        write_text(matrix.results / name, text)
+    write_text(matrix.results / "report.csv", csv_text(arms))
     return matrix.results / "report.html"

@@ -2,16 +2,15 @@
 
 A step runs in a process group of its own. Stopped (SIGTERM, Ctrl-C), we stop the group and wait: the recipe saves a
 checkpoint. Killed (SIGKILL), the group may live on: the next run finds it by a variable in its environment and stops
-it first, so that no two processes ever write into one folder. One step's files are locked while it runs, so that
-cells of several jobs may share a release or a training.
+it first, so that no two processes ever write into one folder; one that it cannot see, in another container, holds the
+lock of its folder, and the cell fails with that message. A second run waits for a step that another one is at, so
+that cells of several jobs may share a release or a training.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +34,8 @@ from evaluation.experiments.state import (
     write_state,
 )
 from evaluation.experiments.stopping import Stopped
-from evaluation.output import make_folder, write_atomically
+from komep_dataset.locks import locked
+from komep_dataset.outputs import write_text
 
 MARK = "KOMEP_EXPERIMENT_STEP"  # in the environment of every process of a step: the file that it makes
 ERROR_LINES = 12
@@ -93,36 +93,21 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@contextlib.contextmanager
-def locked(step: Step) -> Iterator[None]:
-    """Hold the lock of a step's result; another run that holds it is waited for."""
-    lock = step.result.parent.with_name(f".{step.result.parent.name}.lock")
-    make_folder(lock.parent)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # ends with this process, however it ends
-        yield
-
-
-def drop_half_checkpoints(step: Step) -> None:
-    """Remove the checkpoint that a kill cut off: `trainer_state.json`, the last file that is written, is not there."""
-    for folder in step.result.parent.glob("checkpoint-*"):
-        if not (folder / "trainer_state.json").is_file():
-            shutil.rmtree(folder)
-
-
 def run_step(step: Step, log: Path) -> None:
-    """Run a step to its end.
+    """Run a step to its end; where another run is at this step, wait for it first.
 
     Raises:
         StepFailed: it ended without its result.
         Stopped, KeyboardInterrupt: we were stopped, and the step with us.
     """
     mark = str(step.result.resolve())
-    with locked(step):
+    folder = step.result.resolve().parent
+    with locked(
+        folder.with_name(f"{folder.name}.step"), wait=True
+    ):  # the step itself holds the folder's own lock
         end_left_over(mark)
         if step.done:
             return
-        drop_half_checkpoints(step)
         with log.open("ab") as file:
             file.write(f"$ {step.shown()}\n".encode())
             file.flush()
@@ -153,7 +138,7 @@ def run_cell(matrix: Matrix, cell: Cell) -> tuple[str, str]:
         its state, `done` or `failed`, and the last error lines.
     """
     write_config(cell)
-    write_atomically(cell.folder / "commands.sh", script(matrix, cell))
+    write_text(cell.folder / "commands.sh", script(matrix, cell))
     started, seconds, failures = (
         time.monotonic(),
         dict((read_json(cell.folder / STATE) or {}).get("seconds", {})),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import Matrix
-from evaluation.output import make_folder, write_atomically
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import write_text
 
 SLURM, DRIVER = "slurm", "submit.sh"
 
@@ -87,8 +87,7 @@ def driver(matrix: Matrix, chosen: Sequence[Cell], folder: Path) -> str:
 def write_scripts(matrix: Matrix, chosen: Sequence[Cell], cells: Sequence[Cell], file: Path) -> Path:
     """Write all scripts; returns the driver's path."""
     folder = matrix.results / SLURM
-    make_folder(folder)
     for cell in chosen:
-        write_atomically(folder / f"{cell.name}.slurm", cell_script(matrix, cell, file, folder))
-    write_atomically(folder / DRIVER, driver(matrix, chosen, folder))
+        write_text(folder / f"{cell.name}.slurm", cell_script(matrix, cell, file, folder))
+    write_text(folder / DRIVER, driver(matrix, chosen, folder))
     return folder / DRIVER

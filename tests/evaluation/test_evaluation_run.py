@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.kormedmcqa.scoring import score
-from evaluation.output import read_evaluation, write_atomically
+from evaluation.output import read_evaluation
 from evaluation.questions import from_folders
 from evaluation.run import main
 from komep_dataset.errors import KomepError
@@ -157,7 +157,11 @@ def test_duplicates_are_refused_unless_allowed(run, question_folder):
             "--model no-org/no-model: neither a model folder nor an id on the Hub",
         ),
         (["--chat-template"], 1, "has no chat template"),
-        (["--output", "/dev/null/x"], 1, "--output /dev/null/x: cannot be a folder"),
+        (
+            ["--output", "/dev/null/x"],
+            1,
+            "--output /dev/null/x: cannot be written (/dev/null: it is no folder)",
+        ),
         (["--benchmark", "mmlu"], 2, "'mmlu' is not one of kormedmcqa, kormedmcqa-sample"),
         (["--backend", "tgi"], 2, "'tgi' is not one of transformers, vllm, openai"),
         (["--backend", "openai"], 2, "--backend openai needs --endpoint"),
@@ -207,18 +211,6 @@ def test_help_is_fast_because_heavy_imports_wait():
         assert done.stdout.strip() == "[]", done.stderr
         done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)  # fmt: skip
         assert done.returncode == 0 and "Usage: python -m evaluation." in done.stdout
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file.json"
-    write_atomically(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "new \ud800")  # dies while it writes
-    assert path.read_text() == "old"
-    write_atomically(path, "new")
-    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
-    with pytest.raises(KomepError, match="cannot be written"):
-        write_atomically(tmp_path / "none" / "file.json", "x")
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
 
+from evaluation.experiment import main
 from evaluation.experiments.cells import base_of, choose, make_cells
 from evaluation.experiments.commands import Step, steps
 from evaluation.experiments.estimates import cell_cost, plan_lines
 from evaluation.experiments.matrix import read_matrix
 from evaluation.experiments.running import StepFailed, end_left_over, left_over, run_step
 from evaluation.experiments.slurm import write_scripts
-from evaluation.experiments.state import check_plan, write_config, write_plan
+from evaluation.experiments.state import check_plan, write_config, write_plan, write_state
 from komep_dataset.errors import KomepError
+from komep_dataset.locks import locked
+from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, snapshot, with_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "evaluation/experiments/smoke.yaml"
@@ -143,6 +147,57 @@ def test_results_of_another_plan_are_refused_and_a_larger_one_is_not(tmp_path):
         check_plan(*cells_of(experiment(tmp_path, name="other")))
 
 
+OF_OTHERS = {
+    "a plan of others": with_files(plan_json='{"milestones": []}'),
+    "cells of others": with_files(cells__biology_txt="mitosis"),
+}
+PLACES = SOMEBODYS | OF_OTHERS | NOWHERE | UNSPEAKABLE
+
+
+@pytest.mark.parametrize("option", ["--plan", "--report", "--submit"])
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_results_go_into_a_folder_of_ours_alone(place, option, tmp_path, capsys):
+    results = place(tmp_path)
+    path = experiment(tmp_path, results=str(results))
+    before = snapshot(tmp_path)
+    with pytest.raises(SystemExit) as done:
+        main([str(path), option])
+    error = capsys.readouterr().err
+    assert done.value.code == 1 and error.startswith("error: results ") and str(results)[:9] in error
+    assert error.count("\n") == 1 and snapshot(tmp_path) == before
+
+
+def test_a_plan_that_was_killed_at_its_first_file_is_gone_on_with(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / ".plan.json.writing-0a1b.json").touch()
+    matrix, cells = cells_of(experiment(tmp_path))
+    check_plan(matrix, cells)
+    write_plan(matrix, cells)
+    check_plan(matrix, cells)
+
+
+def test_two_experiments_write_into_one_folder_at_once(tmp_path):
+    """As jobs of Slurm do: each writes the plan, and the definition and state of a cell."""
+    matrix, cells = cells_of(experiment(tmp_path))
+
+    def write(number: int) -> None:
+        for _ in range(20):
+            write_plan(matrix, cells)
+            write_config(cells[0])
+            write_state(cells[0], "running", step=f"step {number}")
+            check_plan(matrix, cells)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert {p.name for p in matrix.results.rglob("*")} == {
+        "plan.json",
+        "cells",
+        cells[0].name,
+        "config.json",
+        "state.json",
+    }
+
+
 def test_every_command_is_the_public_one(tmp_path):
     matrix, cells = cells_of(experiment(tmp_path))
     build, train, first, second = steps(matrix, choose(cells, ["smollm2-135m.orpo.en.seed-1"])[0])
@@ -227,6 +282,57 @@ def test_a_step_that_fails_says_its_last_lines(tmp_path):
         run_step(shell_step("echo no such model >&2; exit 3", tmp_path / "a" / "x"), tmp_path / "log")
     with pytest.raises(StepFailed, match="ended with 0"):  # as a recipe that was stopped from outside
         run_step(shell_step("true", tmp_path / "a" / "x"), tmp_path / "log")
+
+
+def test_a_step_waits_for_another_run_of_it(tmp_path):
+    result = tmp_path / "a" / "x"
+    started = tmp_path / "started"
+    slow = shell_step(f"touch {started}; sleep 1; mkdir -p {result.parent}; touch {result}", result)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(run_step, slow, tmp_path / "log")
+        wait_for(started)
+        run_step(shell_step("exit 3", result), tmp_path / "log2")  # done by then: not run
+        first.result()
+    assert not (tmp_path / "log2").exists() and sorted(p.name for p in tmp_path.iterdir()) == [
+        "a",
+        "log",
+        "started",
+    ]
+
+
+def test_a_step_that_another_container_still_works_on_fails_and_says_so(tmp_path):
+    """A killed run's step in another container is in no /proc of ours; its lock is there."""
+    output = tmp_path / "a"
+    command = (
+        sys.executable,
+        "-m",
+        "evaluation.run",
+        "--model",
+        "no/model",
+        "--benchmark",
+        "kormedmcqa-sample",
+    )
+    step = Step("evaluate", (*command, "--output", str(output)), output / "results.json")
+    with (
+        locked(output / "results.json"),
+        pytest.raises(StepFailed, match="another run is at work here; wait until it ends"),
+    ):
+        run_step(step, tmp_path / "log")
+
+
+def test_files_with_the_names_of_ours_in_a_folder_stay(tmp_path):
+    result = tmp_path / "a" / "x"
+    for name in (
+        "a/checkpoint-best/model.bin",
+        "a/checkpoint-7/model.safetensors",
+        ".a.lock",
+        ".a.step.lock",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    before = snapshot(tmp_path)
+    run_step(shell_step(f"touch {result}", result), tmp_path / "log")
+    assert snapshot(tmp_path).items() >= before.items()
 
 
 def test_what_a_killed_run_left_behind_is_ended_first(tmp_path):

@@ -15,9 +15,9 @@ from conftest import train as train_by
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from dpo import ARGUMENTS, main  # noqa: E402
+from dpo import ARGUMENTS  # noqa: E402
 from dpo_trainer import PairwiseDPOTrainer  # noqa: E402
-from startup import RecipeParser  # noqa: E402
+from startup import RecipeParser, check_launch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from komep_dataset.errors import KomepError  # noqa: E402
@@ -263,7 +263,7 @@ def test_processes_that_do_not_see_each_other_are_refused(tiny_model, release, t
     parsed = RecipeParser(ARGUMENTS).parse_args_and_config(flags(tiny_model, release, tmp_path / "out"))
     monkeypatch.setenv("WORLD_SIZE", "2")  # what a launcher sets; this process is alone all the same
     with pytest.raises(KomepError, match="2 processes were launched and do not see each other"):
-        main(*parsed)
+        check_launch(*parsed[:2], None)
 
 
 @pytest.mark.parametrize("column", ["prompt", "rejected"])
