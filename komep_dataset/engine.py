@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import re
 import sys
 import urllib.request
 from collections import Counter
@@ -20,163 +19,45 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
+from komep_dataset.answers import (
+    Again,
+    Barred,
+    Judged,
+    Refused,
+    Stop,
+    Unsent,
+    read_reply,
+    sent_bytes,
+    shown,
+)
 from komep_dataset.config import Endpoint
 from komep_dataset.costs import Meter
 from komep_dataset.errors import KomepError
 from komep_dataset.masking import masker
 from komep_dataset.replies import FAILED, Reply
-from komep_dataset.usage import Usage, read_usage
+from komep_dataset.usage import Usage
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
-LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 STOP_AFTER_FAILURES = (
     50  # requests failed in a row, none answered between: the endpoint is down, not the request
 )
 STOP_AFTER_BARRED = 3  # requests that got a status of `BARRED`, none answered: nobody will be
-BARRED = (401, 403, 404, 405)
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
-SHOWN = 300  # characters of an error body that a message shows
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# OpenAI's finish reasons, and those of servers that use other words for the same.
-FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "length": "length"}
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
-_CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 
 Keep = Callable[[Sequence[tuple[str, Reply]]], None]
-Hide = Callable[[str], str]
-
-
-class _Judged(Exception):
-    """What an attempt came to where it was no answer."""
-
-
-class Again(_Judged):
-    """This attempt failed in a way that may pass; `wait` is what the endpoint asked for, in seconds."""
-
-    def __init__(self, reason: str, wait: float | None = None):
-        super().__init__(reason)
-        self.wait = wait
-
-
-class Unsent(Again):
-    """There was no connection to send the request over."""
-
-
-class Refused(_Judged):
-    """The endpoint will never answer this request, but may well answer others."""
-
-
-class Barred(_Judged):
-    """The endpoint will answer no request, unless it answers others: a status of `BARRED`, or 3xx."""
-
-
-class Stop(_Judged):
-    """The endpoint will answer no request."""
-
-
-def read_reply(
-    status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int = 0, hide: Hide = str
-) -> tuple[Reply, Usage]:
-    """Judge one HTTP answer of an OpenAI-compatible endpoint.
-
-    Args:
-        max_tokens: the limit that the request had.
-        sent: bytes of the request's text, against which the usage is held.
-        hide: takes the key out of a text.
-
-    Returns:
-        the answer, failed where the endpoint withheld it (`content_filter`) or the model refused in OpenAI's field
-        for that, and what it used.
-
-    Raises:
-        Stop: no credit left (402, `insufficient_quota`).
-        Barred: wrong key, model or address (401, 403, 404, 405, 3xx); some send these for a single text.
-        Again: overload, server faults, or a body that is no completion (408, 409, 425, 429, 5xx, HTML, no
-            choices).
-        Refused: any other status.
-    """
-    if status != 200:
-        shown = _shown_answer(status, body, hide)
-        if status == 402 or (status == 429 and "insufficient_quota" in body):
-            raise Stop(shown)
-        if status in BARRED or 300 <= status < 400:
-            raise Barred(shown)
-        if status in (408, 409, 425, 429) or status >= 500:
-            raise Again(shown, _seconds(retry_after))
-        raise Refused(shown)
-    try:
-        data = json.loads(body)
-        choice = data["choices"][0]
-        message = choice["message"] if "message" in choice else {"content": choice["text"]}
-        text, refusal = message.get("content"), message.get("refusal")
-        finish, told = choice.get("finish_reason"), data.get("usage")
-        reasoning = [message.get(name) for name in ("reasoning_content", "reasoning")]
-        if not all(isinstance(one, str | None) for one in (text, refusal, finish)):
-            raise TypeError("not text")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise Again(f"not a completion: {_shown_answer(status, body, hide)}") from None
-    text, refusal = hide(_clean(text or "")), refusal or ""
-    # The two names of reasoning stand for the same text.
-    thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")
-    usage = read_usage(told, sent, sum(text_bytes(one) for one in (text, refusal, thought)))
-    if finish is None:  # some servers leave it out
-        finish = "length" if max_tokens and usage.completion and usage.completion >= max_tokens else "stop"
-    if refusal and not text:
-        return Reply("", FAILED, failure=f"the model refused: {_shown(refusal, hide)}"), usage
-    if finish not in FINISH:
-        withheld = f"finish_reason {_shown(finish, hide)!r}: the endpoint withheld the answer"
-        return Reply("", FAILED, failure=withheld), usage
-    return Reply(text, FINISH[finish], usage.prompt, usage.completion), usage
-
-
-def _shown_answer(status: int, body: str, hide: Hide) -> str:
-    return f"HTTP {status}: {_shown(body, hide) or '(empty body)'}"
-
-
-def _shown(text: str, hide: Hide) -> str:
-    """The beginning of a text from outside, for a message: one line, without control characters or the key."""
-    # Hidden before it is cut, so that no part of a key is left at the cut.
-    return _CONTROLS.sub(" ", hide(_clean(text))[: 4 * SHOWN]).strip()[:SHOWN]
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """A Retry-After header, seconds or a date, as seconds from now; None where it makes no sense or asks too much."""
-    try:
-        wait = float(retry_after or "nan")
-    except ValueError:
-        try:
-            wait = parsedate_to_datetime(retry_after).timestamp() - time()
-        except (ValueError, TypeError, LookupError, OverflowError, OSError):
-            return None
-    return wait if 0 <= wait <= LONGEST_RETRY_AFTER else None
-
-
-def text_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
-def sent_bytes(body: dict[str, Any]) -> int:
-    """Bytes of text in a request."""
-    if "prompt" in body:
-        return text_bytes(body["prompt"])
-    return sum(text_bytes(message["content"]) for message in body["messages"])
-
-
-def _clean(text: str) -> str:
-    """Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _body_for(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
@@ -309,7 +190,7 @@ class _Client:
             failed, kind = error, Again
         if not self._target.is_up():
             raise Stop("the server that was started for this stage has ended; server.log says why")
-        raise kind(f"{type(failed).__name__}: {_shown(str(failed), self._hide)}")
+        raise kind(f"{type(failed).__name__}: {shown(str(failed), self._hide)}")
 
     def _judge(
         self, status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int
@@ -317,10 +198,10 @@ class _Client:
         """`read_reply`; whatever else an answer makes it raise costs that request alone."""
         try:
             return read_reply(status, retry_after, body, max_tokens, sent, self._hide)
-        except _Judged:
+        except Judged:
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {_shown(str(error), self._hide)}"
+            reason = f"{type(error).__name__}: {shown(str(error), self._hide)}"
             raise Refused(f"an answer that cannot be read: {reason}") from None
 
 

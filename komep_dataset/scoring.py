@@ -251,15 +251,22 @@ def _split(work: list[_Work], splitter: Judge, folder: Path, mode: str, servers:
         if one.text is not None
     ]
     replies = ask(requests, splitter, folder / "split", label="score: split", servers=servers)
-    return [_with_units(one, replies.get(one.key), mode) for one in work]
+    most = splitter.max_new_tokens or SPLIT_TOKENS
+    return [_with_units(one, replies.get(one.key), mode, most) for one in work]
 
 
-def _with_units(one: _Work, reply: Reply | None, mode: str) -> _Work:
+def _with_units(one: _Work, reply: Reply | None, mode: str, most: int) -> _Work:
+    """A response with its units; more of them than the reply may have tokens would be paid for one by one."""
     if reply is None:
         return one
     if reply.failed:
         return _Work(one.row, one.text, failure=f"splitter: {reply.failure}")
-    return _Work(one.row, one.text, tuple(units_of(reply, mode)))
+    units = tuple(units_of(reply, mode))
+    if len(units) > most:
+        return _Work(
+            one.row, one.text, failure=f"splitter: {len(units):,} units in a reply of at most {most:,} tokens"
+        )
+    return _Work(one.row, one.text, units)
 
 
 def _failure(one: _Work, items: Sequence[Item], checked: Checked) -> str:

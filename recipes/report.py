@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from startup import said_by
 from transformers import Trainer
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import write_text
+from komep_dataset.outputs import set_aside, write_text
 
 
 def with_start(history: list[dict], before: dict[str, Any] | None) -> list[dict]:
@@ -51,10 +50,7 @@ def keep_edited(output: Path) -> None:
     card, summary = output / CARD, output / SUMMARY
     written = json.loads(summary.read_text("utf-8")).get("card_sha256") if summary.is_file() else None
     if card.is_file() and hashlib.sha256(card.read_bytes()).hexdigest() != written:
-        names = (f"{CARD}.edited" + (f"-{n}" if n > 1 else "") for n in range(1, 1000))
-        kept = next(output / name for name in names if not os.path.lexists(output / name))
-        card.rename(kept)
-        print(f"{card} had been edited: kept as {kept.name}")
+        print(f"{card} had been edited: kept as {set_aside(card).name}")
 
 
 def push(trainer: Trainer) -> None:

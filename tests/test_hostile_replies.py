@@ -7,16 +7,16 @@ import subprocess
 import sys
 import time
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 from loopback import Fault, Loopback, last_text, loopback
 
-from komep_dataset import dahl, engine
+from komep_dataset import answers, dahl, engine
 from komep_dataset.checking import Item, check
-from komep_dataset.config import Checker, Judge
+from komep_dataset.config import Checker, Endpoint, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask
 
@@ -115,7 +115,7 @@ def test_a_hostile_answer_costs_its_row_alone(tmp_path, fault, said):
     replies, state = asked(tmp_path, fault)
     assert replies["first"].text == replies["last"].text == "fine"
     assert replies["bad"].failed and said in replies["bad"].failure
-    assert replies["bad"].failure.isprintable() and len(replies["bad"].failure) < 2 * engine.SHOWN
+    assert replies["bad"].failure.isprintable() and len(replies["bad"].failure) < 2 * answers.SHOWN
     assert len(state.calls) == (4 if replies["bad"].failure.startswith("no answer") else 3)
     assert (tmp_path / "engine.log").read_text("utf-8").count("\n") == 1
 
@@ -126,7 +126,7 @@ def test_an_odd_answer_is_still_an_answer_and_no_odd_count_gets_into_a_table(tmp
     assert replies["bad"] == Reply("re", "stop", None, None)
 
 
-A_YEAR = format_datetime(datetime.now(UTC) + timedelta(days=365), usegmt=True)
+A_YEAR = format_datetime(datetime.now(timezone.utc) + timedelta(days=365), usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_a_retry_after_that_makes_no_sense_or_asks_too_much_is_our_own_wait(tmp_
 
 @pytest.mark.parametrize("value", ["0", "2.5", "300"])
 def test_a_retry_after_that_makes_sense_is_obeyed(value):
-    with pytest.raises(engine.Again) as caught:
-        engine.read_reply(503, value, "", None)
+    with pytest.raises(answers.Again) as caught:
+        answers.read_reply(503, value, "", None)
     assert caught.value.wait == float(value)
 
 
@@ -154,7 +154,7 @@ def test_what_nobody_thought_of_costs_the_row_and_never_shows_the_key(tmp_path, 
     def broken(*_):
         raise MemoryError("at sk-hostile-0123")
 
-    monkeypatch.setattr(engine, "_seconds", broken)
+    monkeypatch.setattr(answers, "_seconds", broken)
     replies, _ = asked(tmp_path, Fault(503), api_key_env="KOMEP_TEST_KEY")
     assert replies["bad"].failure == "an answer that cannot be read: MemoryError: at ***"
     assert replies["last"].text == "fine"
@@ -254,3 +254,13 @@ def test_a_checker_whose_replies_are_hostile_gives_unknown(tmp_path, options):
         items = [Item(f"unit {i}") for i in range(8)]
         checked = check([items], Checker(endpoint=url, model="m", concurrency=1, **options), tmp_path)
     assert {checked.verdict(item) for item in items} == {"unknown"}
+
+
+def test_signs_that_are_piled_up_without_end_are_no_text(tmp_path):
+    """Their normal form, which every later stage takes, would need hours."""
+    piled = {"q1": "a" + "\u0301\u0327" * 100_000, "q2": "각" * 1000 + "e\u0301" * 1000}
+    with loopback(Loopback(lambda body: piled.get(last_text(body), "fine"))) as (_, url):
+        requests = [Request(t, {"messages": [{"role": "user", "content": t}]}) for t in ("q0", "q1", "q2")]
+        replies = ask(requests, Endpoint(model="m", endpoint=url), tmp_path, label="test")
+    assert [reply.failed for reply in replies.values()] == [False, True, False]
+    assert "combining signs" in replies["q1"].failure and replies["q2"].text == piled["q2"]

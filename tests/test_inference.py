@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from loopback import Fault, Loopback, last_text, loopback
 
+from komep_dataset.answers import Again, Barred, Refused, Stop, read_reply
 from komep_dataset.config import Judge
-from komep_dataset.engine import Again, Barred, Refused, Stop, read_reply
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import REPLIES, Reply, ReplyLog, Request, ask
 

@@ -333,3 +333,18 @@ def test_a_judge_is_greedy_unless_it_is_told_to_sample():
     assert sampled["temperature"] == 1.0
     assert sampled == judge_body(messages, Judge(**place, temperature=1.0), 16)
     assert sampled["seed"] != other["seed"]  # one seed for all would draw the same verdict again and again
+
+
+def test_a_splitter_that_gives_more_units_than_tokens_costs_its_row_and_no_calls(tmp_path):
+    """A reply of 4 MB may hold a million lines, and each would be asked for and paid."""
+
+    def reply(body: dict) -> str:
+        return (
+            "x\n" * 100_000 if body["model"] == "splitter" and "endless" in last_text(body) else truth(body)
+        )
+
+    rows = (response("This is endless.", model="a"), response("This is right.", model="b"))
+    state, done, table = scored(tmp_path, *rows, state=Loopback(reply))
+    assert (table["a"]["status"], table["b"]["status"], done.failures) == ("failed", "scored", 1)
+    assert "100,000 units in a reply of at most 1,024 tokens" in done.reason
+    assert len(sent(state, "checker")) == 1

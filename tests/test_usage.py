@@ -88,4 +88,7 @@ def test_no_usage_makes_a_call_cheaper_than_its_text_can_be(told, sent, received
 
 def test_a_count_that_is_not_believed_is_still_kept_as_it_was_told():
     usage = read_usage({"prompt_tokens": 7, "completion_tokens": 5}, 300, 150)
-    assert (usage.prompt, usage.completion) == (7, 5) and (usage.paid_prompt, usage.paid_completion) == (100, 50)
+    assert (usage.prompt, usage.completion) == (7, 5) and (usage.paid_prompt, usage.paid_completion) == (
+        100,
+        50,
+    )
