@@ -242,7 +242,7 @@ def replacing(path: Path, owned: Owned | None = None, kind: str = "") -> Iterato
     Raises:
         KomepError: something else is there, or the folder cannot be written.
     """
-    path = check_file(path, owned, kind) if owned else resolved(path)
+    given, path = path, check_file(path, owned, kind) if owned else resolved(path)
     # Not the process id: two containers have the same ones.
     beside = path.with_name(f".{path.name}.writing-{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
@@ -252,7 +252,7 @@ def replacing(path: Path, owned: Owned | None = None, kind: str = "") -> Iterato
             shutil.copymode(path, beside)
         beside.replace(path)
     except OSError as error:
-        raise KomepError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise KomepError(f"{given}: cannot be written ({error.strerror or error})") from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -338,8 +338,11 @@ def test_a_disk_that_fills_under_a_diff(tmp_path):
         rows = [row(q, m, v, f"{text} {m} {q}") for q in range(200) for m, v in ("at", "bf")]
         build([write(tmp_path / f"{name}.jsonl", rows)], tmp_path / name)
     diff_command = f"'{sys.executable}' -m komep_dataset.cli diff a b --output full/d.jsonl"
-    command = f"echo old > full/d.jsonl; {diff_command} > out.txt; echo code $?; ls -A full; cat full/d.jsonl"
+    old = '{"config": "en", "change": "added", "reasons": []}'
+    command = (
+        f"echo '{old}' > full/d.jsonl; {diff_command} > out.txt; echo code $?; ls -A full; cat full/d.jsonl"
+    )
     done = run_on_full_disk(tmp_path, command, kilobytes=16)
     reason = re.fullmatch(r"komep: full/d.jsonl: cannot be written \((.*)\)\n", done.stderr)
     assert reason and reason[1] in ("No space left on device", "File too large")
-    assert done.stdout == "code 1\nd.jsonl\nold\n"
+    assert done.stdout == f"code 1\nd.jsonl\n{old}\n"
