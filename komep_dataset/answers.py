@@ -28,7 +28,9 @@ _STACKED = re.compile(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
 
 
 class Judged(Exception):
-    """What an attempt came to where it was no answer."""
+    """What an attempt came to where it was no answer; `usage` is what it may be billed for, where anything came."""
+
+    usage: Usage | None = None
 
 
 class Again(Judged):
@@ -85,6 +87,7 @@ def read_reply(
         if status in (408, 409, 425, 429) or status >= 500:
             raise Again(said, _seconds(retry_after))
         raise Refused(said)
+    data = None
     try:
         data = json.loads(body)
         choice = data["choices"][0]
@@ -95,7 +98,10 @@ def read_reply(
         if not all(isinstance(one, str | None) for one in (text, refusal, finish)):
             raise TypeError("not text")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise Again(f"not a completion: {_shown_answer(status, body, hide)}") from None
+        again = Again(f"not a completion: {_shown_answer(status, body, hide)}")
+        told = data.get("usage") if isinstance(data, dict) else None
+        again.usage = read_usage(told, sent, text_bytes(body))
+        raise again from None
     text, refusal = hide(_clean(text or "")), refusal or ""
     # The two names of reasoning stand for the same text.
     thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")

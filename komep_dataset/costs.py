@@ -167,8 +167,11 @@ class Meter:
             self._ledger.write()
         return most
 
-    def book(self, reserved: float, usage: Usage | None, billed: bool = True) -> None:
-        """Replace what was reserved by what the call cost: by its usage, nothing, or all of it where nobody knows."""
+    def book(self, reserved: float, usage: Usage | None, billed: bool = True, answered: bool = True) -> None:
+        """Replace what was reserved by what the call cost: by its usage, nothing, or all of it where nobody knows.
+
+        Where what came was no answer and its usage is in doubt, the call cost no less than was reserved.
+        """
         if self._price is None:
             return
         own = self._ledger.own
@@ -177,6 +180,7 @@ class Meter:
             own.reserved = max(0.0, own.reserved - reserved) if own.in_flight else 0.0
             if usage is not None:
                 cost = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
+                cost = max(cost, 0.0 if answered or not usage.doubt else reserved)
                 own.dearest = dearer(own.dearest, cost)
             else:
                 cost = reserved

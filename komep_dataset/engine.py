@@ -43,7 +43,7 @@ from komep_dataset.costs import Meter
 from komep_dataset.errors import KomepError
 from komep_dataset.masking import masker
 from komep_dataset.replies import FAILED, Reply
-from komep_dataset.usage import Usage
+from komep_dataset.usage import Usage, read_usage
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
@@ -91,6 +91,17 @@ class Target:
     concurrency: int = 1
 
 
+class _Connector(aiohttp.TCPConnector):
+    """aiohttp's, which would use a connection again over which something came that nobody had asked for: the next
+    request would take it for its answer."""
+
+    async def _get(self, key, traces):
+        for waiting in [one for one in self._conns.get(key, ()) if one[0].should_close]:
+            self._conns[key].remove(waiting)
+            waiting[0].close()
+        return await super()._get(key, traces)
+
+
 class _Client:
     """One endpoint: sends a request, waits and tries again where that helps."""
 
@@ -107,7 +118,7 @@ class _Client:
             headers={"Content-Type": "application/json"}
             | ({"Authorization": f"Bearer {secret}"} if secret else {}),
             timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout),
-            connector=aiohttp.TCPConnector(limit=self._target.concurrency),
+            connector=_Connector(limit=self._target.concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
@@ -153,19 +164,27 @@ class _Client:
     async def _attempt(
         self, path: str, payload: bytes, max_tokens: int | None, sent: int, reserved: float
     ) -> Reply:
-        usage, billed = None, True  # whatever happens after it was sent: the endpoint may bill it
+        usage, billed, reply = (
+            None,
+            True,
+            None,
+        )  # whatever happens after it was sent: the endpoint may bill it
         try:
             status, retry_after, body = await self._exchange(path, payload)
             billed = 200 <= status < 300
             if body is None:
+                usage = read_usage(None, sent, LONGEST_BODY)
                 raise Refused(f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB")
             reply, usage = self._judge(status, retry_after, body, max_tokens, sent)
             return reply
         except Unsent:
             billed = False
             raise
+        except Judged as judged:
+            usage = usage or judged.usage
+            raise
         finally:
-            self._meter.book(reserved, usage, billed)
+            self._meter.book(reserved, usage, billed, answered=reply is not None)
             self._booked.set()
 
     async def _exchange(self, path: str, payload: bytes) -> tuple[int, str | None, str | None]:
@@ -190,7 +209,9 @@ class _Client:
             failed, kind = error, Again
         if not self._target.is_up():
             raise Stop("the server that was started for this stage has ended; server.log says why")
-        raise kind(f"{type(failed).__name__}: {shown(str(failed), self._hide)}")
+        # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
+        said = f": {shown(str(failed), self._hide)}" if isinstance(failed, OSError) else ""
+        raise kind(f"{type(failed).__name__}{said}")
 
     def _judge(
         self, status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int

@@ -12,6 +12,7 @@ import fcntl
 import json
 import math
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,9 +51,9 @@ def read_entry(line: bytes) -> Entry:
         row = dict(json.loads(line))
         entry = Entry(**{name: row[name] for name in Entry.__slots__ if name in row})
         counts = entry.calls, entry.in_flight
-        amounts = entry.amount, entry.reserved, entry.dearest or 0.0
+        amounts = [x * 1.0 for x in (entry.amount, entry.reserved, entry.dearest or 0.0)]
         sound = all(type(n) is int and n >= 0 for n in counts) and all(0 <= x < math.inf for x in amounts)
-    except (TypeError, RecursionError) as error:
+    except (TypeError, RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from None
     if not sound or not {"amount", "calls"} <= row.keys():
         raise ValueError("an amount and a number of calls from 0 up are wanted")
@@ -64,7 +65,7 @@ def spent_in(folder: Path) -> tuple[float, int]:
     amount, calls = 0.0, 0
     for path in folder.glob("*.json") if folder.is_dir() else ():
         try:
-            entry = read_entry(path.read_bytes())
+            entry = read_entry(path.read_bytes() if path.is_file() else b"no ledger")
         except (OSError, ValueError):
             continue
         amount, calls = amount + entry.amount + entry.reserved, calls + entry.calls + entry.in_flight
@@ -120,7 +121,7 @@ class Ledger:
         try:
             if self._lock < 0:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._lock = os.open(self._folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+                self._lock = _open_lock(self._folder / LOCK)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             try:
                 yield
@@ -163,33 +164,39 @@ class Ledger:
                 self._list()
                 self._listed = size
             for path, file in list(self._alive.items()):
-                alive = _is_locked(file)
-                entry = self._read(path, file)
-                if alive:
-                    found.add(entry, self.own.model, True)
-                else:
-                    self._of_dead.add(entry, self.own.model, False)
-                    self._dead.add(path)
-                    os.close(self._alive.pop(path))
+                self._look(path, file, found)
         dead = self._of_dead
         return Others(  # of the dead, nothing is in flight
             found.spent + dead.spent, found.in_flight, found.same, dearer(found.dearest, dead.dearest)
         )
 
+    def _look(self, path: Path, file: int, found: Others) -> None:
+        """Count a ledger among the living or, once and for all, among the dead."""
+        alive = _is_locked(file)
+        entry = self._read(path, file)
+        if alive:
+            found.add(entry, self.own.model, True)
+        else:
+            self._of_dead.add(entry, self.own.model, False)
+            self._dead.add(path)
+            os.close(self._alive.pop(path))
+
     def _list(self) -> None:
-        """Open the ledgers that are new, this process's own left out."""
+        """Open the ledgers that are new, this process's own left out; those of the dead are closed at once."""
         for path in self._folder.glob("*.json"):
             if path not in self._alive and path not in self._dead and (self._file < 0 or path != self._path):
-                self._alive[path] = os.open(path, os.O_RDONLY)
+                try:
+                    self._alive[path] = _open_regular(path, os.O_RDONLY)
+                except OSError as error:
+                    raise _unreadable(path) from error
+                if not _is_locked(self._alive[path]):
+                    self._look(path, self._alive[path], Others())
 
     def _read(self, path: Path, file: int) -> Entry:
         try:
             return read_entry(os.pread(file, 4 * LEDGER_BYTES, 0))
         except (OSError, ValueError):
-            raise KomepError(
-                f"{path}: this record of what was spent cannot be read, so that no budget can be kept; write "
-                'what it stood for as {"amount": 1.5, "calls": 30}, or remove it if that was nothing'
-            ) from None
+            raise _unreadable(path) from None
 
     def close(self) -> None:
         """Let go of the files; calls that are still in flight count as spent from now on."""
@@ -198,6 +205,39 @@ class Ledger:
                 os.close(file)
         self._alive.clear()
         self._lock = self._file = -1
+
+
+def _unreadable(path: Path) -> KomepError:
+    return KomepError(
+        f"{path}: this record of what was spent cannot be read, so that no budget can be kept; write "
+        'what it stood for as {"amount": 1.5, "calls": 30}, or remove it if that was nothing'
+    )
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    """An open file; `OSError` for a link, a pipe or anything else that is no regular file."""
+    file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "no regular file")
+    return file
+
+
+def _open_lock(path: Path) -> int:
+    """The file of the lock, made if it is not there.
+
+    Raises `KomepError` where something else has its name.
+    """
+    try:
+        file = _open_regular(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
+    except OSError as error:
+        raise KomepError(
+            f"{path}: cannot be the lock of what is spent ({error.strerror}); move it away"
+        ) from error
+    if os.pread(file, 1 << 20, 0).strip(b"."):
+        os.close(file)
+        raise KomepError(f"{path}: holds something else than the lock of what is spent; move it away")
+    return file
 
 
 def _is_locked(file: int) -> bool:

@@ -44,7 +44,11 @@ _TELLING = (
     Reason.LAYOUT_CHANGED,
 )
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-_TAGS = re.compile(r"\A<(text\d*)>\s*(.*?)\s*</\1>\Z", re.DOTALL)
+_TAG = re.compile(r"\A<(text\d*)>")
+MOST_TIMES, MOST_MORE = (
+    8,
+    2000,
+)  # characters of a reply for each of its source, and on top: more is no translation (ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,9 @@ def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> 
 
 def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -> list[Failure]:
     source = plan.pieces[index].text
+    if len(reply.text) > MOST_TIMES * len(source) + MOST_MORE:
+        detail = f"{len(reply.text):,} characters for a text of {len(source):,}"
+        return [Failure(Reason.REPETITION, detail)]
     if reply.finish_reason == "length":
         return [
             Failure(
@@ -277,5 +284,6 @@ def cleaned(reply: str) -> str:
     """A reply without white space at its ends, thoughts in front of it and the tags that a model may repeat; in NFC,
     as Korean is typed."""
     text = _THOUGHTS.sub("", unicodedata.normalize("NFC", reply)).strip()
-    tagged = _TAGS.match(text)
-    return tagged[2] if tagged else text
+    tag = _TAG.match(text)
+    end = f"</{tag[1]}>" if tag else ""
+    return text[tag.end() : -len(end)].strip() if tag and text.endswith(end) else text

@@ -57,11 +57,9 @@ def _paid(count: int | None, text_bytes: int) -> int:
 
 
 def _doubt(told: dict[str, Any], name: str) -> str:
+    """What is wrong with a count; no text of the endpoint's and no long number, either of which may be a key."""
     if name not in told:
         return f"no {name}"
     value = told[name]
-    return (
-        f"{name} {value!r:.40}"
-        if isinstance(value, str | int | float | None)
-        else f"{name} is a {type(value).__name__}"
-    )
+    short = value is None or (isinstance(value, int | float) and abs(value) < 1e6)
+    return f"{name} {value!r}" if short else f"{name} is no count ({type(value).__name__})"

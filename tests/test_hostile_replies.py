@@ -16,7 +16,8 @@ from loopback import Fault, Loopback, last_text, loopback
 
 from komep_dataset import answers, dahl, engine
 from komep_dataset.checking import Item, check
-from komep_dataset.config import Checker, Endpoint, Judge
+from komep_dataset.config import Checker, Endpoint, Judge, Policy
+from komep_dataset.costs import spent_in
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import Reply, Request, ask
 
@@ -133,6 +134,7 @@ A_YEAR = format_datetime(datetime.now(timezone.utc) + timedelta(days=365), usegm
     "value",
     ["31536000", A_YEAR, "nan", "inf", "1e999", "-5", "soon", HUGE, "Mon, 99 Foo 99999999999999999999 99:99:99", "\xff",
      "Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +2359", "Thu, 01 Jan 1970 00:00:00"],
+    ids=itertools.count(),  # a date of today would give every worker of the tests another name
 )  # fmt: skip
 def test_a_retry_after_that_makes_no_sense_or_asks_too_much_is_our_own_wait(tmp_path, value):
     start = time.monotonic()
@@ -264,3 +266,80 @@ def test_signs_that_are_piled_up_without_end_are_no_text(tmp_path):
         replies = ask(requests, Endpoint(model="m", endpoint=url), tmp_path, label="test")
     assert [reply.failed for reply in replies.values()] == [False, True, False]
     assert "combining signs" in replies["q1"].failure and replies["q2"].text == piled["q2"]
+
+
+@pytest.mark.parametrize(
+    ("body", "least"),
+    [
+        (completion(message={"content": [{"type": "text", "text": "x"}]}), 40_000),
+        ('{"choices": []}', 40_000),
+        (completion(finish_reason=["stop"]), 40_000),
+        ("<html>", 0),
+        (completion(text="x" * 5 * 2**20), 1_000_000),
+    ],
+)
+def test_what_is_no_answer_is_paid_for_as_its_usage_or_its_size_says(tmp_path, body, least):
+    """Else an endpoint that bills what we cannot read would be a way around any budget."""
+    if least == 40_000:
+        body = body[:-1] + ', "usage": {"prompt_tokens": 20000, "completion_tokens": 20000}}'
+    (tmp_path / "prices.yaml").write_text(
+        "{currency: USD, models: {m: {input: 1, output: 1, date: x, source: made up for a test}}}"
+    )
+    policy = Policy(prices=tmp_path / "prices.yaml", spending=tmp_path / "spending")
+    with loopback(Loopback(faults=lambda *_: Fault(200, body))) as (state, url):
+        endpoint = Endpoint(model="m", endpoint=url, max_attempts=1, policy=policy)
+        asked = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 9}
+        ask([Request("a", asked)], endpoint, tmp_path / "w", label="test")
+    amount, calls = spent_in(tmp_path / "spending")
+    assert calls == len(state.calls) == 1
+    assert amount * 1e6 >= max(least, 9)
+
+
+KEY = "sk-SeCrEt_abcdef0123456789"
+
+
+@pytest.mark.parametrize(
+    "head", ["HTTP/1.1 200 OK\nX: {}", "HTTP/1.1 200 {}", "HTTP/1.1 {}"], ids=["header", "reason", "status"]
+)
+@pytest.mark.parametrize("pad", range(70, 100, 3))
+def test_no_part_of_a_key_is_kept_where_a_line_is_cut(tmp_path, monkeypatch, head, pad):
+    monkeypatch.setenv("A_KEY", KEY)
+    line = "a" * pad + KEY + "b" * 9000
+    replies, _ = asked(tmp_path, http(head.format(line)), api_key_env="A_KEY", max_attempts=1)
+    assert replies["bad"].failed and KEY[:6] not in replies["bad"].failure
+    assert KEY[:6] not in (tmp_path / "engine.log").read_text()
+
+
+def test_no_key_is_told_as_a_doubtful_count(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("A_KEY", KEY)
+    (tmp_path / "prices.yaml").write_text(
+        "{currency: USD, models: {m: {input: 1, output: 1, date: x, source: made up for a test}}}"
+    )
+    policy = Policy(prices=tmp_path / "prices.yaml", spending=tmp_path / "spending")
+    said = with_usage(json.dumps({"prompt_tokens": KEY, "completion_tokens": KEY + "x" * 100}))
+    asked(tmp_path, Fault(200, said), api_key_env="A_KEY", policy=policy)
+    told = capfd.readouterr().err
+    assert "prompt_tokens is no count (str)" in told
+    assert KEY[:6] not in told + (tmp_path / "engine.log").read_text()
+
+
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path):
+    """It comes over a connection that waits to be used again."""
+
+    def twice(body: dict) -> Fault:
+        right = completion(message={"content": f"re: {last_text(body)}"}).encode()
+        stale = completion(message={"content": "stale"}).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+        def parts():
+            yield head % len(right) + right
+            time.sleep(0.001)
+            yield head % len(stale) + stale
+
+        return Fault(raw=parts)
+
+    with loopback(Loopback(faults=lambda body, _: twice(body))) as (_, url):
+        requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(30)]
+        endpoint = Endpoint(model="m", endpoint=url, concurrency=2)
+        replies = ask(requests, endpoint, tmp_path, label="test")
+    assert {name: reply.text for name, reply in replies.items()} == {f"q{i}": f"re: q{i}" for i in range(30)}

@@ -25,12 +25,15 @@ from komep_dataset.build import build
 from komep_dataset.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.estimates import estimate_run, estimate_translate
+from komep_dataset.inference import Reply
 from komep_dataset.pipeline import run
-from komep_dataset.schema import ScoredGeneration, question_id
+from komep_dataset.schema import Reason, ScoredGeneration, question_id
+from komep_dataset.segments import Piece
 from komep_dataset.tables import read_table, table_files
-from komep_dataset.terminology import Glossary
+from komep_dataset.terminology import Glossary, read_glossary
 from komep_dataset.translation import TranslationRow, translate, translations_path
-from komep_dataset.translator import Session, Text, translate_texts
+from komep_dataset.translation_checks.reply_checks import sentences_of
+from komep_dataset.translator import Session, Text, _failures, _Plan, cleaned, translate_texts
 
 UNITS = ("mg", "ml")
 WORD = re.compile("`[^`]*`|[A-Za-z]+")  # code stays
@@ -408,3 +411,38 @@ def test_killed_with_faults_the_same_command_ends_with_the_same_files(tmp_path):
         (tmp_path / "whole" / n).read_bytes() for n in names
     ]
     assert state.repeats <= 4
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<text>" + "\n" * 300_000 + "b",
+        "<text> a" + " " * 300_000 + "b",
+        "가" + " " * 300_000 + "나",
+        "|" + " " * 300_000 + "가",
+        "가나다. " * 100_000,
+    ],
+    ids=["tag and lines", "tag and blanks", "blanks", "bar and blanks", "a loop"],
+)
+def test_a_reply_that_is_no_translation_by_its_length_is_refused_at_once(reply):
+    """Patterns that look for tags, lists and loops took minutes for some of these, and hours at the longest reply."""
+    cleaned(reply)
+    sentences_of(reply)
+    plan = _Plan(Text("Fever is common in flu."), (Piece("Fever is common in flu.", True),))
+    [failure] = _failures(plan, {0: Reply(reply, "stop")}, read_glossary(None))[0]
+    assert failure.reason is Reason.REPETITION and "characters for a text of 23" in failure.detail
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("<text>\n열이 난다.\n</text>", "열이 난다."),
+        ("<text2> 가 </text2>", "가"),
+        ("<text>가</text2>", "<text>가</text2>"),
+        ("<text></text>", ""),
+        ("<text>가", "<text>가"),
+        ("<think>x</think>\n<text>가</text>", "가"),
+    ],
+)
+def test_tags_around_a_reply_are_taken_off(reply, text):
+    assert cleaned(reply) == text

@@ -333,8 +333,11 @@ _MANY = 30  # longest loop, in words, that is looked for
 
 def sentences_of(text: str) -> list[str]:
     """Sentences and lines of a text, without what marks a list, long enough to be more than a heading."""
-    parts = (re.sub(r"^[\s>#*•\-\d.)(]+|[\s.*_]+$", "", part) for part in _SENTENCE.split(text))
-    return [" ".join(part.split()) for part in parts if len(part) >= 8]
+    parts = (re.sub(r"^[\s>#*•\-\d.)(]+", "", part) for part in _SENTENCE.split(text))
+    ended = (
+        re.sub(r"(?<![\s.*_])[\s.*_]+$", "", part) for part in parts
+    )  # without the look behind, it is quadratic
+    return [" ".join(part.split()) for part in ended if len(part) >= 8]
 
 
 def repetition(source: str, target: str) -> str:
