@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from full_disk import may_mount
+from places import NOWHERE, SOMEBODYS, snapshot
 from typer.testing import CliRunner
 
 from komep_dataset.build import build
@@ -264,3 +265,76 @@ def test_no_traceback_for_places_that_cannot_be(release, tmp_path, monkeypatch, 
     done = CliRunner().invoke(app, [*map(str, words), option, place])
     assert isinstance(done.exception, KomepError), done.exception
     assert sorted(Path("/").iterdir()) == before
+
+
+@pytest.fixture(scope="module")
+def asking(release, tmp_path_factory) -> tuple[Path, dict[str, tuple[list[str], str]]]:
+    """A folder with what the commands that ask models read; by command its words, and the option of its output."""
+    folder = tmp_path_factory.mktemp("asking")
+    (folder / "q.jsonl").write_text('{"question": "What is sepsis?", "category": "c"}\n')
+    CliRunner().invoke(app, ["questions", str(folder / "q.jsonl"), "--output", str(folder / "q.parquet")])
+    row = {
+        "model": "a",
+        "response": "One.",
+        "prompt_protocol": "chat",
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "seed": 0,
+    }
+    row |= {
+        "question_id": "0" * 16,
+        "question": "Q?",
+        "category": "c",
+        "finish_reason": "stop",
+        "max_new_tokens": 9,
+    }
+    (folder / "r.jsonl").write_text(
+        json.dumps(row | {"prompt_tokens": None, "completion_tokens": None}) + "\n"
+    )
+    place = {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}
+    config = {"responders": [place | {"name": "a"}], "splitter": place, "checker": place, "translator": place}
+    (folder / "p.yaml").write_text(json.dumps(config))
+    sheets = folder / "sheets"
+    CliRunner().invoke(
+        app, ["review", "sample", str(release), "--n", "1", "--reviewers", "1", "--output", str(sheets)]
+    )
+    configured = ["--config", str(folder / "p.yaml")]
+    return folder, {
+        "respond": (["respond", str(folder / "q.parquet"), *configured, "--model", "a"], "--output"),
+        "score": (["score", str(folder / "r.jsonl"), *configured], "--output"),
+        "translate": (["translate", str(release / "scored"), *configured], "--output"),
+        "calibrate": (["calibrate", *configured], "--output"),
+        "review import": (
+            ["review", "import", str(sheets / "review.csv"), "--release", str(release)],
+            "--output",
+        ),
+        "review sample": (["review", "sample", str(release), "--n", "1"], "--output"),
+    }
+
+
+@pytest.mark.parametrize("place", [*SOMEBODYS, *NOWHERE])
+@pytest.mark.parametrize("command", ["respond", "score", "translate", "calibrate", "review import"])
+def test_commands_that_cost_refuse_before_they_ask(asking, tmp_path, command, place):
+    """The endpoint is nowhere: who asked it would say so."""
+    _, known = asking
+    words, option = known[command]
+    output = (SOMEBODYS | NOWHERE)[place](tmp_path)
+    if place in SOMEBODYS and output.is_dir() and command in ("respond", "score", "translate"):
+        return  # a folder, for the table's own name in it
+    before = snapshot(tmp_path)
+    done = CliRunner().invoke(app, [*words, option, str(output)])
+    assert isinstance(done.exception, KomepError | SystemExit) and "127.0.0.1" not in str(done.exception), (
+        done.exception
+    )
+    assert snapshot(tmp_path) == before and not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize("place", NOWHERE)
+def test_sheets_are_not_written_where_nothing_can_be(asking, tmp_path, place):
+    _, known = asking
+    words, option = known["review sample"]
+    before_made = NOWHERE[place](tmp_path)
+    before = snapshot(tmp_path)
+    done = CliRunner().invoke(app, [*words, option, str(before_made)])
+    assert isinstance(done.exception, KomepError | SystemExit), done.exception
+    assert snapshot(tmp_path) == before
