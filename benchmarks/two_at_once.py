@@ -30,8 +30,8 @@ from komep_dataset.schema import Response, polars_schema, question_id
 from komep_dataset.tables import write_table
 from komep_dataset.verify import verify
 
-CONTAINER = ("unshare", "-rpf", "--kill-child", "--mount-proc", sys.executable, "-m", "komep_dataset.cli")
-BUSY = "another run is at work here"
+CONTAINER = ("unshare", "-rpf", "--kill-child", "--mount-proc", sys.executable, "-m")
+KOMEP, BUSY = "komep_dataset.cli", "another run is at work here"
 
 
 def table(path: Path, mark: str) -> Path:
@@ -46,15 +46,15 @@ def table(path: Path, mark: str) -> Path:
     return path
 
 
-def at_once(commands: list[list[str]], rng: random.Random) -> Counter:
-    """Run two commands, each in a container; returns how they ended. What is neither done, refused nor killed is an
+def at_once(commands: list[list[str]], rng: random.Random, longest: float = 1.2) -> Counter:
+    """Run two commands, each in a container, one of them killed within `longest` seconds; returns how they ended. What is neither done, refused nor killed is an
     error, and is counted under its message."""
     both = [
         subprocess.Popen([*CONTAINER, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for words in commands
     ]
     if rng.random() < 0.5:
-        time.sleep(rng.uniform(0.2, 1.2))
+        time.sleep(rng.uniform(0.2, longest))
         both[rng.randrange(2)].kill()
     ends = Counter()
     for process in both:
@@ -75,7 +75,7 @@ def builds(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, list[
     for number in range(tries):
         cards += not (target / "README.md").read_text("utf-8").startswith("card ")
         (target / "README.md").write_text(f"card {cards}")
-        ends += at_once([["build", str(s), "--output", str(target)] for s in sources], rng)
+        ends += at_once([[KOMEP, "build", str(s), "--output", str(target)] for s in sources], rng)
         broken += [f"try {number}: {what}" for what in _harm(target, hashes, cards)]
     build([sources[0]], target)
     left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
@@ -123,6 +123,7 @@ def scorings(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, lis
                 f"checker: {{endpoint: {url}, model: checker, concurrency: 4}}\n"
             )
             words = [
+                KOMEP,
                 "score",
                 str(responses),
                 "--config",
@@ -132,7 +133,7 @@ def scorings(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, lis
             ]
             state.calls.clear()
             ends += at_once([words, words], rng)
-            command = [sys.executable, "-m", "komep_dataset.cli", *words]
+            command = [sys.executable, "-m", *words]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             twice = len(state.calls) - len({json.dumps(call) for call in state.calls})
             if done.returncode or "scored 40" not in done.stdout:
@@ -142,9 +143,52 @@ def scorings(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, lis
     return ends, broken
 
 
+def evaluations(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, list[str]]:
+    """Two evaluations into one folder, in which notes of somebody's lie: (how they ended, what was broken)."""
+    from evaluation.output import read_evaluation
+    from tests.loopback import Loopback, loopback
+
+    ends, broken = Counter(), []
+    with loopback(Loopback(lambda body: "A", delay=0.05)) as (state, url):
+        for number in range(tries):
+            output = folder / str(number)
+            words = [
+                "evaluation.run",
+                "--backend",
+                "openai",
+                "--endpoint",
+                url,
+                "--model",
+                "m",
+                "--concurrency",
+                "4",
+            ]
+            words += ["--benchmark", "kormedmcqa-sample", "--output", str(output)]
+            state.calls.clear()
+            ends += at_once([words, words], rng, longest=9.0)
+            if output.is_dir():
+                (output / "notes.md").write_text("mine")
+            done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
+            if done.returncode or len(read_evaluation(output).predictions) != 80:
+                broken.append(f"try {number}: {done.stderr[:200]}")
+            twice = len(state.calls) - len({json.dumps(call) for call in state.calls})
+            if twice > 4 + 80:  # in flight at a kill; a whole run again where the first was done
+                broken.append(f"try {number}: {twice} calls asked twice")
+            left = {p.name for p in output.iterdir()} - {
+                "notes.md",
+                "predictions.jsonl",
+                "results.json",
+                "replies",
+            }
+            if left or not (output / "notes.md").is_file():
+                broken.append(f"try {number}: left {sorted(left)}, or notes gone")
+    return ends, broken
+
+
 CASES: dict[str, Callable[[Path, int, random.Random], tuple[Counter, list[str]]]] = {
     "komep build": builds,
     "komep score": scorings,
+    "evaluation.run": evaluations,
 }
 
 
@@ -152,9 +196,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--tries", type=int, default=100, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=CASES, help="this command alone")
     args = parser.parse_args()
     harm = 0
-    for name, case in CASES.items():
+    for name, case in CASES.items() if args.only is None else [(args.only, CASES[args.only])]:
         with tempfile.TemporaryDirectory() as folder:
             ends, broken = case(Path(folder), args.tries, random.Random(args.seed))
         shown = ", ".join(f"{n} {how}" for how, n in sorted(ends.items()))

@@ -93,12 +93,13 @@ class Target:
 
 class _Connector(aiohttp.TCPConnector):
     """aiohttp's, which would use a connection again over which something came that nobody had asked for: the next
-    request would take it for its answer."""
+    request would take it for its answer. After the first such answer, no connection is used twice."""
 
     async def _get(self, key, traces):
         for waiting in [one for one in self._conns.get(key, ()) if one[0].should_close]:
             self._conns[key].remove(waiting)
             waiting[0].close()
+            self._force_close = True
         return await super()._get(key, traces)
 
 

@@ -323,8 +323,9 @@ def test_no_key_is_told_as_a_doubtful_count(tmp_path, monkeypatch, capfd):
     assert KEY[:6] not in told + (tmp_path / "engine.log").read_text()
 
 
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path):
-    """It comes over a connection that waits to be used again."""
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path, monkeypatch):
+    """It comes over a connection that waits to be used again, for long enough to be read."""
+    monkeypatch.setattr(engine, "COMMIT_SECONDS", 0.2)
 
     def twice(body: dict) -> Fault:
         right = completion(message={"content": f"re: {last_text(body)}"}).encode()
@@ -335,11 +336,12 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path)
             yield head % len(right) + right
             time.sleep(0.001)
             yield head % len(stale) + stale
+            time.sleep(0.6)  # else the server would close the connection before it is used again
 
         return Fault(raw=parts)
 
     with loopback(Loopback(faults=lambda body, _: twice(body))) as (_, url):
-        requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(30)]
+        requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(6)]
         endpoint = Endpoint(model="m", endpoint=url, concurrency=2)
         replies = ask(requests, endpoint, tmp_path, label="test")
-    assert {name: reply.text for name, reply in replies.items()} == {f"q{i}": f"re: q{i}" for i in range(30)}
+    assert {name: reply.text for name, reply in replies.items()} == {f"q{i}": f"re: q{i}" for i in range(6)}
