@@ -62,10 +62,12 @@ def _is_ours(folder: Path) -> bool:
     """Whether both files of an evaluation lie there, or the replies of one that has not ended, or nothing else."""
     if all((folder / name).is_file() and owned(folder / name) for name, (owned, _) in MARKS.items()):
         return True
-    others = {entry.name for entry in folder.iterdir()} - {f".{RESULTS}.lock"}
+    lock = folder / f".{RESULTS}.lock"
+    others = {entry.name for entry in folder.iterdir()} - {lock.name}
     logs = [log for name in LOGS for log in (folder / JOURNAL).glob(name)]
-    begun = bool(logs) and all(map(is_log, logs))
-    return not others or (begun and (others == {JOURNAL} or any(log.stat().st_size for log in logs)))
+    held = lock.is_file() and not lock.stat().st_size  # a run was killed, perhaps before its first reply
+    begun = (bool(logs) or (held and (folder / JOURNAL).is_dir())) and all(map(is_log, logs))
+    return not others or (begun and (held or others == {JOURNAL} or any(log.stat().st_size for log in logs)))
 
 
 def write_evaluation(

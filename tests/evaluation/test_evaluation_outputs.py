@@ -117,6 +117,15 @@ def test_what_a_kill_left_before_the_first_reply_is_gone_on_with(evaluated, tmp_
     assert {p.name for p in tmp_path.iterdir()} == {"predictions.jsonl", "results.json"}
 
 
+def test_notes_beside_a_run_that_was_killed_before_its_first_reply_do_not_hinder_it(evaluated, tmp_path):
+    given, _ = evaluated
+    (tmp_path / "replies").mkdir()
+    (tmp_path / ".results.json.lock").touch()
+    (tmp_path / "notes.md").write_text("mine")
+    assert run(*given, "--output", str(tmp_path)) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"predictions.jsonl", "results.json", "notes.md"}
+
+
 def test_a_file_that_comes_during_the_run_is_not_replaced(evaluated, tmp_path, monkeypatch, capsys):
     from evaluation import runner
 
