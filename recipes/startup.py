@@ -1,5 +1,6 @@
 """How every recipe starts and ends: TRL's own flags with KoMeP's defaults, logging, errors and exit codes."""
 
+import atexit
 import ctypes
 import math
 import os
@@ -133,6 +134,18 @@ def split_config_flag(args: list[str]) -> list[str]:
 
 def run(main: Callable[..., None], parser: RecipeParser) -> int:
     """Parse, hold the output folder, run a recipe's `main`, and turn errors into one line and an exit code."""
+    code = _run(main, parser)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # All is written. At the interpreter's own end, torch's threads now and then abort one of several processes
+        # (SIGABRT), and the launcher calls a finished run a failed one.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _run(main: Callable[..., None], parser: RecipeParser) -> int:
     warnings.simplefilter("ignore", FutureWarning)  # what libraries say of one another is not for the user
     end_with_launcher()
     try:
