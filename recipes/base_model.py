@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from startup import explained
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArguments
+from transformers.modeling_layers import GradientCheckpointingLayer
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
@@ -70,3 +72,18 @@ def load_tokenizer(model_args: ModelConfig, args: TrainingArguments) -> PreTrain
             raise ValueError("it makes nothing of a message")
     tokenizer.pad_token = pick_padding(tokenizer)
     return tokenizer
+
+
+def compile_layers(model: torch.nn.Module, args: TrainingArguments) -> None:
+    """Compile a model's layers in place, once for all of them and for any length.
+
+    A layer with adapters is a hundred small operations, and what starts them is slower than the card.
+
+    Raises:
+        KomepError: (exit code 2) the activations of its layers are to be computed again, which takes them apart.
+    """
+    if args.activation_checkpointing:
+        raise KomepError("--compile_layers goes with --activation_checkpointing false", exit_code=2)
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):  # what transformers makes every layer of a model of
+            layer.compile(dynamic=True)

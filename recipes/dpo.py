@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import PartialState
-from base_model import load_tokenizer, model_settings
+from base_model import compile_layers, load_tokenizer, model_settings
 from dpo_trainer import PairwiseDPOTrainer
 from log_lines import use_log_lines
 from output_folder import SETTINGS, SUMMARY
@@ -133,6 +133,8 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
             peft_config=get_peft_config(model_args),
             prompts_shared=script_args.share_prompts,
         )
+    if script_args.compile_layers:
+        compile_layers(trainer.model, training_args)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

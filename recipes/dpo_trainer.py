@@ -1,6 +1,9 @@
 """TRL's `DPOTrainer` with a prompt that both answers share, and an evaluation that keeps each pair's log-probabilities."""
 
+import hashlib
+
 import torch
+import trl.trainer.dpo_trainer
 from datasets import Dataset
 from datasets.fingerprint import Hasher
 from peft import PeftModel
@@ -8,6 +11,26 @@ from safeguards import GuardedTrainer
 from shared_prompt import share_prompts
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import DPOTrainer
+
+REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")  # sums over an answer's tokens
+
+
+def hash_weights(model: torch.nn.Module) -> str:
+    """A fingerprint of a model's names, types and weights, by which cached reference log-probabilities are found.
+
+    Of the weights as they lie in this process: under ZeRO-3 its share of them, for the tensors themselves are empty there.
+    """
+    found = hashlib.sha256()
+    for name, weight in model.state_dict(keep_vars=True).items():
+        held = getattr(weight, "ds_tensor", weight).detach()
+        number = int(torch.hash_tensor(held).view(torch.int64)) if held.numel() else 0
+        found.update(repr((name, str(held.dtype), tuple(held.shape), number)).encode())
+    return found.hexdigest()
+
+
+# TRL's own copies 8 billion weights to the host as float32, which takes most of a minute, and finds all models of a shape
+# the same under ZeRO-3, so that one would be trained against the reference of another.
+trl.trainer.dpo_trainer.hash_module = hash_weights
 
 
 class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
@@ -38,6 +61,13 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
         how = (args.max_length, args.truncation_mode, args.bf16, args.fp16)
         prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, how))
         return prepared
+
+    def _prepare_inputs(self, inputs):
+        """Trainer's, which under DeepSpeed turns all floats into the model's type: 3,000 nats to the nearest 16."""
+        reference = {name: inputs[name] for name in REFERENCE if name in inputs}
+        return super()._prepare_inputs(inputs) | {
+            name: x.to(self.args.device) for name, x in reference.items()
+        }
 
     def _set_signature_columns_if_needed(self):
         super()._set_signature_columns_if_needed()  # without the lengths TRL cannot group pairs by length

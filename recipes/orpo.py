@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import PartialState
-from base_model import load_tokenizer, model_settings
+from base_model import compile_layers, load_tokenizer, model_settings
 from log_lines import use_log_lines
 from orpo_trainer import NLL_ON, ORPOConfig, PairwiseORPOTrainer
 from output_folder import SETTINGS, SUMMARY
@@ -121,6 +121,8 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
             peft_config=get_peft_config(model_args),
             nll_on=script_args.nll_on,
         )
+    if script_args.compile_layers:
+        compile_layers(trainer.model, training_args)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

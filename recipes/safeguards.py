@@ -22,6 +22,7 @@ import torch
 from accelerate.utils import gather_object, reduce
 from datasets import Dataset
 from output_folder import begin_checkpoint, rotate
+from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import TrainerCallback, TrainingArguments
 
 from komep_dataset.errors import KomepError
@@ -38,6 +39,11 @@ class GuardedTrainer:
         self.step_batches, self.loss_is_finite = [], True
         self.pairs = len(kwargs["train_dataset"])  # before rows are joined by packing
         super().__init__(*args, **kwargs)
+        if self.args.bf16 or self.args.fp16:
+            leave_inputs(self.model)
+        # PEFT's card, written with every adapter, over the one that a user may have edited.
+        if hasattr(self.model, "create_or_update_model_card"):
+            self.model.create_or_update_model_card = lambda output_dir: None
         self.watch = Watch(self)
         self.add_callback(self.watch)
 
@@ -76,6 +82,17 @@ class GuardedTrainer:
         for ids, mask in map(self.chosen_rows, self.step_batches):
             rows += [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
         return find_questions(self.train_dataset, self.chosen_columns, rows)
+
+
+def leave_inputs(model: torch.nn.Module) -> None:
+    """Let adapters take their inputs as they come: autocast gives them the type that they compute in.
+
+    PEFT first turns inputs into the float32 of the adapters' weights, and autocast then turns them back: the same
+    numbers, and each time two more passes over all activations.
+    """
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            module.cast_input_dtype_enabled = False
 
 
 def find_questions(dataset: Dataset, columns: tuple[str, ...], rows: list[list[int]]) -> list[str]:

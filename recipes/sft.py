@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from accelerate import PartialState
-from base_model import load_tokenizer, model_settings
+from base_model import compile_layers, load_tokenizer, model_settings
 from log_lines import use_log_lines
 from output_folder import SETTINGS, SUMMARY
 from pair_metrics import PairFigures, evaluation_before
@@ -108,6 +108,8 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
             quantization_config=get_quantization_config(model_args),
             peft_config=get_peft_config(model_args),
         )
+    if script_args.compile_layers:
+        compile_layers(trainer.model, training_args)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

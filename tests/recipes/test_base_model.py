@@ -8,7 +8,6 @@ torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from base_model import model_settings  # noqa: E402
-from memory import SHAPES  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from transformers import (  # noqa: E402
     AutoModelForCausalLM,
@@ -19,6 +18,8 @@ from transformers import (  # noqa: E402
     set_seed,
 )
 from trl import ModelConfig  # noqa: E402
+
+from benchmarks.gpu.memory import SHAPES  # noqa: E402
 
 SIZES = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 24}
 # The names that EXAONE's own code gives its tensors, for those that LlamaForCausalLM gives them.

@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import os
 import shutil
 import socket
@@ -181,6 +182,24 @@ def test_same_losses(topology, runs, one_process):
         ]
         assert stage == int(topology[-1])
     same_run(runs(topology), one_process, topology, 2, kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["cpu_zero2", "cpu_zero3"])
+def test_a_cached_reference_is_not_rounded_under_deepspeed(config, tiny_model, tmp_path):
+    """In bfloat16, the type of every GPU topology: a policy that is still the reference has a loss of ln 2.
+
+    Sums over long answers are hundreds of nats, which bfloat16 knows to the nearest 2 or 4.
+    """
+    rows = [pair(i, words=80 + i) for i in range(16)]
+    data = write_release(tmp_path / "release", {"train": rows, "test": rows[:2]})
+    changes = {"bf16": "true", "precompute_ref_log_probs": "true", "max_steps": 1, "max_length": 512}
+    finish(start(config, flags(tiny_model, data, tmp_path / "out", 2, **changes)))
+    assert (
+        read(tmp_path / "out")["evaluation"]["before"]["logps_chosen"] < -250
+    )  # else rounding would not show
+    print(f"{config}: {losses(tmp_path / 'out')[0]:.5f}")
+    assert losses(tmp_path / "out")[0] == pytest.approx(math.log(2), abs=2e-3)
 
 
 @pytest.mark.slow

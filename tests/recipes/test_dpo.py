@@ -234,6 +234,8 @@ def test_lora(cached, tiny_model, release, tmp_path):
     adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), output)
     moved = {name: bool(p.abs().sum() > 0) for name, p in adapted.named_parameters() if "lora_B" in name}
     assert len(moved) == 4 and all(moved.values())  # B starts at zero
+    cards = [path.name for path in output.rglob("*.md*")]
+    assert cards == ["README.md"]  # PEFT's own card was never written, and so not taken for an edited one
 
 
 BAD = {
