@@ -39,9 +39,10 @@ def load_generator(
     if device.type == "cpu":
         keep_freed_memory()
     wanted = "float32" if dtype == "auto" and device.type == "cpu" else dtype
+    placed = {} if device.type == "cpu" else {"device_map": {"": device}}  # never whole in the host's memory
     try:
         loaded = AutoModelForCausalLM.from_pretrained(
-            model, dtype=wanted, use_safetensors=True, trust_remote_code=False
+            model, dtype=wanted, use_safetensors=True, trust_remote_code=False, **placed
         )
     except UNLOADABLE as error:
         raise unloadable(model, error) from None

@@ -101,8 +101,9 @@ def command(
     ] = None,
     chat_template: Annotated[bool, typer.Option("--chat-template", help="Ask as one user message.")] = False,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Questions whose replies are written together.")
-    ] = 32,
+        int | None,
+        typer.Option(min=1, help="Questions whose replies are written together. [default: 32; 256 on a GPU]"),
+    ] = None,
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens of a reply at the most. [default: 1024, the protocol's]")
     ] = None,

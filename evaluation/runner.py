@@ -43,7 +43,7 @@ class Settings:
     scoring: str = GENERATE
     chat_template: bool = False
     backend: str = "transformers"
-    batch_size: int = 32
+    batch_size: int | None = None
     max_new_tokens: int | None = None
     dtype: str = "auto"
     prefix_cache: bool = True

@@ -1,4 +1,4 @@
-"""Attention over a prefix that all rows of a batch share, on the CPU: one copy of its keys and values for all.
+"""Attention over a prefix that all rows of a batch share: one copy of its keys and values for all.
 
 An ordinary cache holds the prefix once a row, copies it with every token and lets each row attend to its copy. Here
 the queries of all rows attend to one copy at once, without a mask, and each row to its own remaining tokens; the
@@ -21,6 +21,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 NAME = "komep_shared_prefix"
 Layers = Sequence[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each [1, heads, tokens, width]
 
+HALF = (torch.bfloat16, torch.float16)
 ROOM = 64  # tokens by which the table of a row grows
 _active: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # layer -> prefix of the batch that is being run
 _pads: list[int] = []  # padding of each of its rows
@@ -101,10 +102,33 @@ def attend(
     mask: torch.Tensor | None = None,
     causal: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(values [rows, heads, queries, width], log-sum-exp [rows, heads, queries]) of one attention on the CPU."""
-    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query, key, value, is_causal=causal, attn_mask=mask, scale=scale
-    )
+    """(values [rows, heads, queries, width], log-sum-exp [rows, heads, queries], in nats) of one attention.
+
+    By the kernels behind PyTorch's SDPA, which hands out no log-sum-exp; where none of them takes a mask, by its terms.
+    `mask` is added to the scores and goes without `causal`.
+    """
+    kernels = torch.ops.aten
+    if query.device.type == "cpu":
+        return kernels._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, is_causal=causal, attn_mask=mask, scale=scale
+        )
+    if mask is None and query.dtype in HALF:
+        return kernels._scaled_dot_product_flash_attention(query, key, value, 0.0, causal, scale=scale)[:2]
+    if mask is None:  # flash attention has no float32; this one fills its sums up to a multiple of 32 queries
+        values, sums, *_ = kernels._scaled_dot_product_efficient_attention(
+            query, key, value, None, True, 0.0, causal, scale=scale
+        )
+        return values, sums[..., : query.shape[2]]
+    return attend_by_terms(query, key, value, scale, mask)
+
+
+def attend_by_terms(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`attend` without a kernel of its own, for a few queries; NaN where the mask hides everything."""
+    scores = (query @ key.transpose(-1, -2)).float() * scale + mask
+    sums = scores.logsumexp(-1)
+    return (scores - sums.unsqueeze(-1)).exp().to(value.dtype) @ value, sums
 
 
 def shared_prefix_attention(
@@ -149,7 +173,8 @@ def _to_own_rows(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Each row to its own tokens before and at each query, row by row: no mask, and nothing for the padding."""
     groups = query.shape[1] // key.shape[1]
-    values, sums = torch.zeros_like(query), torch.full(query.shape[:3], -torch.inf)
+    values = torch.zeros_like(query)
+    sums = torch.full(query.shape[:3], -torch.inf, device=query.device)
     tables = query, repeat_kv(key, groups), repeat_kv(value, groups)
     for row, pad in enumerate(pads):
         if pad == query.shape[2]:  # the kernel takes no empty table
@@ -187,10 +212,10 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def can_share(model: Any) -> bool:
-    """Whether a model's attention is the plain one that this module replaces: on the CPU, SDPA, every layer full."""
+    """Whether a model's attention is the plain one that this module replaces: SDPA, every layer full, on CPU or CUDA."""
     config = model.config.get_text_config()
     plain = set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}
     windowed = bool(getattr(config, "sliding_window", None)) and getattr(config, "use_sliding_window", True)
     special = getattr(config, "attn_logit_softcapping", None) or getattr(config, "attention_sinks", None)
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    return on_cpu and plain and not windowed and not special and config._attn_implementation in ("sdpa", NAME)
+    known = next(model.parameters()).device.type in ("cpu", "cuda")
+    return known and plain and not windowed and not special and config._attn_implementation in ("sdpa", NAME)

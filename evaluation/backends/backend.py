@@ -35,7 +35,7 @@ class Job:
     output: Path
     stops: tuple[str, ...]
     max_new_tokens: int
-    batch_size: int
+    batch_size: int | None  # None: what the device does well
     dtype: str
     chat_template: bool
     prefix_cache: bool

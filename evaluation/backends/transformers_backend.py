@@ -21,6 +21,10 @@ from evaluation.shared_prefix import Layers
 from komep_dataset.progress import progress_bar
 from komep_dataset.serving import model_fingerprint
 
+# Replies that are written together: on a GPU a token of 32 takes as long as one of 256 (docs/gpu.md).
+BATCH_SIZE = {"cpu": 32}
+BATCH_SIZE_ELSEWHERE = 256
+
 Batch = tuple[int, list[int], list[int]]  # subject, the rows that share its prefix, those that run together
 
 
@@ -38,6 +42,7 @@ class TransformersBackend:
 
     def __init__(self, job: Job, processes: Processes, generator: Generator):
         self.job, self.processes, self.generator = job, processes, generator
+        self.batch_size = job.batch_size or BATCH_SIZE.get(generator.device.type, BATCH_SIZE_ELSEWHERE)
         model_type = generator.model.config.model_type
         self.encode = PromptEncoder(generator.tokenizer, model_type, chat_template=job.chat_template)
         self.window = generator.window
@@ -48,7 +53,7 @@ class TransformersBackend:
         letters = self._letter_tokens(groups) if self.job.logits else ()
         mine: list[tuple[int, int, Answer]] = []
         with Journal(self.job.output, self.processes.rank) as journal, self._bar(groups, label) as advance:
-            for number, (subject, rows, batch) in enumerate(batches(groups, self.job.batch_size)):
+            for number, (subject, rows, batch) in enumerate(batches(groups, self.batch_size)):
                 if number % self.processes.size == self.processes.rank:
                     answers = self._batch(groups[subject], rows, batch, journal, letters)
                     mine += ((subject, row, a) for row, a in zip(batch, answers, strict=True))
@@ -64,13 +69,14 @@ class TransformersBackend:
         return progress_bar(label, sum(map(len, groups)), "questions")
 
     def describe(self) -> dict[str, Any]:
-        smallest = min(self.processes.gather([self.generator.largest or self.job.batch_size]))
+        smallest = min(self.processes.gather([self.generator.largest or self.batch_size]))
         return {
             "dtype": str(self.generator.model.dtype).removeprefix("torch."),
             "device": self.generator.device.type,
             "world_size": self.processes.size,
             "bos": self.encode.wants_bos,
             "prefix_cache": self.generator.reuse_prefix,
+            "batch_size": self.batch_size,
             "batch_size_reached": smallest,
             "resumed_questions": self.resumed,
             "generation": self.generator.model.generation_config.to_diff_dict(),
@@ -106,7 +112,14 @@ class TransformersBackend:
 
     def _key(self, prompt: Prompt) -> str:
         job, model = self.job, self.generator.model
-        how = [str(model.dtype), model.device.type, job.stops, job.max_new_tokens, job.batch_size, job.logits]
+        how = [
+            str(model.dtype),
+            model.device.type,
+            job.stops,
+            job.max_new_tokens,
+            self.batch_size,
+            job.logits,
+        ]
         return reply_key(job.model, model_fingerprint(job.model), how, prompt.token_ids)
 
     def _letter_tokens(self, groups: Groups) -> tuple[int, ...]:

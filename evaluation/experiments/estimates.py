@@ -2,18 +2,20 @@
 
 Two kinds of rates. Measured ones: tokens a second of each method on this machine (`training`), which is what a CPU run
 states. Derived ones: parameters x operations a token / (devices x `flops` x `utilisation`), which is what is stated
-where nothing was measured. A training of n pairs sees n x `pair_tokens[language]` tokens an epoch (both answers, each
-with its prompt; SFT sees half of them), an evaluation reads `question_tokens` and writes `reply_tokens` a question.
+where nothing was measured; `measured` names a file like docs/gpu/rates.yaml, which has `flops` and `utilisation` of a
+card and its seconds a question. A training of n pairs sees n x `pair_tokens[language]` tokens an epoch (both answers,
+each with its prompt; SFT sees half of them), an evaluation reads `question_tokens` and writes `reply_tokens` a question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from komep_dataset.yaml_records import read_yaml
+from komep_dataset.errors import KomepError
+from komep_dataset.yaml_records import build_record, read_yaml
 
 if TYPE_CHECKING:
     from evaluation.experiments.cells import Cell
@@ -30,6 +32,7 @@ class Rates:
     """Rates and sizes that an estimate rests on; every one is stated in the experiment file, with its source."""
 
     source: str = "not stated"
+    measured: str = ""  # a file of measured rates, beside the experiment file or in the current folder
     devices: int = 1
     gpus: bool = False
     flops: float = 0.0  # peak operations a second of a device
@@ -57,6 +60,59 @@ class Rates:
         for name in ("devices", "batch"):
             if getattr(self, name) < 1:
                 yield name, f"{getattr(self, name)} is below 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Rates of one GPU with a model of 8B, as `benchmarks.gpu.render` writes them."""
+
+    card: str
+    date: str
+    source: str  # the lines that they are made of
+    flops: float
+    lever: Mapping[str, str]  # method -> what its fastest run was
+    tokens_a_second: Mapping[str, float]
+    utilisation: Mapping[str, float]
+    questions_a_second: Mapping[str, float]  # by batch size, of KorMedMCQA's kind
+
+    def problems(self):
+        if self.flops <= 0:
+            yield "flops", f"{self.flops} is not above 0"
+        for name in ("utilisation", "questions_a_second"):
+            yield from (
+                (name, f"{value} is not above 0") for value in getattr(self, name).values() if value <= 0
+            )
+        yield from (
+            ("questions_a_second", f"{n!r} is no batch size")
+            for n in self.questions_a_second
+            if not n.isdecimal()
+        )
+
+
+def with_measured(rates: Rates, stated: Collection[str], file: Path) -> Rates:
+    """Rates with what their `measured` file has, where the experiment file states nothing itself.
+
+    The lowest utilisation of any method stands for all; questions a second are those of the largest measured batch that
+    is no larger than `batch`.
+
+    Raises:
+        KomepError: there is no such file, or it is none of measured rates.
+    """
+    if not rates.measured:
+        return rates
+    places = [folder / rates.measured for folder in (file.parent, Path())]
+    if not (found := [place for place in places if place.is_file()]):
+        raise KomepError(f"{file}: estimate.measured: {rates.measured}: no such file")
+    seen = build_record(Measured, read_yaml(found[0]), str(found[0]), "")
+    filled: dict[str, object] = {"flops": seen.flops}
+    if seen.utilisation:
+        filled["utilisation"] = min(seen.utilisation.values())
+    if batches := {int(size): rate for size, rate in seen.questions_a_second.items()}:
+        size = max((size for size in batches if size <= rates.batch), default=min(batches))
+        filled["seconds_per_question"] = {"ko": 1 / batches[size] / rates.devices}
+    levers = "; ".join(f"{method}: {lever}" for method, lever in seen.lever.items())
+    source = f"measured on one {seen.card}, {seen.date} ({rates.measured}; {levers}); {rates.source}"
+    return replace(rates, source=source, **{k: v for k, v in filled.items() if k not in stated})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +180,7 @@ def evaluation_cost(matrix: Matrix, cell: Cell, title: str) -> tuple[float, str]
         each = rates.seconds_per_question[measure.language]
         return (
             start + n * each,
-            f"{title}: {start:.0f} s start + {n:,} questions x {each:g} s = {start + n * each:,.0f} s",
+            f"{title}: {start:.0f} s start + {n:,} questions x {each:.4g} s = {start + n * each:,.0f} s",
         )
     parameters = matrix.model(cell.model).parameters * 1e9
     if not (rates.flops and parameters):

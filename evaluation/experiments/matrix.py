@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.experiments.estimates import Rates
+from evaluation.experiments.estimates import Rates, with_measured
 from komep_dataset.errors import KomepError
 from komep_dataset.yaml_records import build_record, nearest, read_yaml
 
@@ -380,6 +380,7 @@ def read_matrix(path: Path) -> Matrix:
     )
     if only and not named:
         keys.refuse("variants_only", "there are no variants")
+    stated = keys.raw.get("estimate", {})
     return Matrix(
         name=name,
         **values,
@@ -388,7 +389,7 @@ def read_matrix(path: Path) -> Matrix:
         processes=processes,
         recipe=keys.mapping("recipe"),
         variants=tuple(named if only else [plain, *named]),
-        estimate=build_record(Rates, keys.raw.get("estimate", {}), file, "estimate."),
+        estimate=with_measured(build_record(Rates, stated, file, "estimate."), stated, path),
         slurm=build_record(Slurm, keys.raw.get("slurm", {}), file, "slurm."),
         published=published,
         caution=keys.text("caution") or "",

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.generation import Generator
-from evaluation.shared_prefix import NAME, attending_to, can_share, shared_prefix_attention
+from evaluation.shared_prefix import (
+    NAME,
+    attend,
+    attend_by_terms,
+    attending_to,
+    can_share,
+    shared_prefix_attention,
+)
 
 WIDTH = 8
 
@@ -122,3 +129,26 @@ def test_both_ways_give_what_generate_gives(share, make_llama, make_tokenizer):
     if not share:
         model.set_attn_implementation("sdpa")
     assert generator.generate(prompts, (), 9, 5) == tokenizer.batch_decode(alone, skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("kind", ["free", "causal", "masked"])
+def test_every_kernel_gives_the_attention_and_its_sums(device, kind):
+    """Against the terms themselves in double precision; on a GPU each type has a kernel of its own."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    torch.manual_seed(0)
+    hidden = torch.zeros(40, 40, device=device)
+    if kind == "causal":
+        hidden = torch.full_like(hidden, -torch.inf).triu(1)
+    elif kind == "masked":
+        hidden[:, 30:] = -torch.inf
+    for dtype, near in ((torch.float32, 1e-5), (torch.bfloat16, 3e-2)):
+        query, key, value = (torch.randn(2, 3, 40, 16, device=device, dtype=dtype) for _ in range(3))
+        mask = hidden.to(dtype) if kind == "masked" else None
+        values, sums = attend(query, key, value, 0.25, mask, causal=kind == "causal")
+        exact, exact_sums = attend_by_terms(
+            query.double(), key.double(), value.double(), 0.25, hidden.double()
+        )
+        torch.testing.assert_close(values.double(), exact, rtol=near, atol=near)
+        torch.testing.assert_close(sums.double(), exact_sums.double(), rtol=1e-4, atol=1e-4)
