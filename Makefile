@@ -1,4 +1,5 @@
-# make quickstart | smoke | test | test-vllm | quality | style.  Everything is made in .venv; nothing else on the machine changes.
+# make quickstart | smoke | test | test-vllm | quality | style | gpu-wheels | gpu-rehearsal.  Everything is made in this
+# folder; nothing else on the machine changes.
 #
 # TORCH is what pip is asked for before the rest, so that no other torch is pulled in later. Change it to the build that
 # fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
@@ -23,7 +24,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: quickstart install smoke test test-vllm quality style
+.PHONY: quickstart install smoke test test-vllm quality style gpu-wheels gpu-rehearsal
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -100,3 +101,22 @@ style: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What travels to a GPU machine without network (benchmarks/gpu), for its Python 3.12.
+gpu-wheels: $(MODEL)/model.safetensors
+	$(BIN)/python -m benchmarks.gpu.wheels --output .gpu
+	mkdir -p .gpu/tokenizer
+	cp $(MODEL)/tokenizer.json $(MODEL)/tokenizer_config.json $(MODEL)/chat_template.jinja .gpu/tokenizer/
+
+# What stands for that machine here: its versions of what it has, and PyTorch for the CPU. Nothing but what is named.
+REHEARSAL_PYTHON ?= python3.11
+.gpu-rehearsal/env/installed: benchmarks/gpu/image.txt
+	rm -rf .gpu-rehearsal/env
+	$(REHEARSAL_PYTHON) -m venv .gpu-rehearsal/env
+	.gpu-rehearsal/env/bin/python -m pip install --quiet --no-deps --no-compile $(TORCH) -r benchmarks/gpu/image.txt
+	touch $@
+
+# The GPU check on the CPU, with tiny models: whether it runs, not how fast.
+gpu-rehearsal: .gpu-rehearsal/env/installed .venv/installed
+	$(BIN)/python -m benchmarks.gpu.wheels --python $(REHEARSAL_PYTHON:python%=%) --output .gpu-rehearsal
+	PYTHON=.gpu-rehearsal/env/bin/python bash benchmarks/gpu/check.sh --wheels .gpu-rehearsal --device cpu --tiny \
+		--output results/gpu-rehearsal

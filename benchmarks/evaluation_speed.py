@@ -88,29 +88,39 @@ def harness_task(subject: Subject, folder: Path, limit: int):
     return task
 
 
+def load_harness(model: str, dtype: str):
+    """(model, tokenizer) as the harness gets them, warm."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    placed = {"device_map": {"": device}} if device == "cuda" else {}
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype), **placed).eval()
+    loaded.generate(torch.ones((2, 64), dtype=torch.long, device=loaded.device), max_new_tokens=2)
+    return loaded, AutoTokenizer.from_pretrained(model)
+
+
+def harness_pass(loaded, tokenizer, subject: Subject, folder: Path, limit: int, batch: int, chat: bool):
+    """(replies, (seconds, CPU seconds)) of the harness at one batch size."""
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+
+    task = harness_task(subject, folder, limit)
+    peer = HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=batch)
+    started, cpu = time.perf_counter(), time.process_time()
+    result = lm_eval.evaluate(
+        lm=peer, task_dict={"here": task}, log_samples=True, bootstrap_iters=0, apply_chat_template=chat
+    )
+    spent = time.perf_counter() - started, time.process_time() - cpu
+    samples = sorted(result["samples"]["here"], key=lambda sample: sample["doc_id"])
+    return [sample["resps"][0][0] for sample in samples], spent
+
+
 def harness(
     model: str, dtype: str, subject: Subject, folder: Path, limit: int, batches: list[int], chat: bool
 ):
     """(replies, (seconds, CPU seconds)) for each batch size; for a process of its own, which has no setting of ours."""
-    import lm_eval
-    from lm_eval.models.huggingface import HFLM
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype)).eval()
-    loaded.to("cuda" if torch.cuda.is_available() else "cpu")
-    tokenizer, found = AutoTokenizer.from_pretrained(model), {}
-    loaded.generate(torch.ones((2, 64), dtype=torch.long, device=loaded.device), max_new_tokens=2)  # warm
-    for batch in batches:
-        task = harness_task(subject, folder, limit)
-        peer = HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=batch)
-        started, cpu = time.perf_counter(), time.process_time()
-        result = lm_eval.evaluate(
-            lm=peer, task_dict={"here": task}, log_samples=True, bootstrap_iters=0, apply_chat_template=chat
-        )
-        spent = time.perf_counter() - started, time.process_time() - cpu
-        samples = sorted(result["samples"]["here"], key=lambda sample: sample["doc_id"])
-        found[batch] = [sample["resps"][0][0] for sample in samples], spent
-    return found
+    loaded, tokenizer = load_harness(model, dtype)
+    return {batch: harness_pass(loaded, tokenizer, subject, folder, limit, batch, chat) for batch in batches}
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -29,8 +29,16 @@ LLAMA_3_1_8B = {  # of the published config.json; the rotary scaling of long tex
     "max_position_embeddings": 8192,
     "rope_theta": 500_000.0,
 }
+LLAMA_3_2_1B = LLAMA_3_1_8B | {
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 16,
+    "head_dim": 64,
+    "tie_word_embeddings": True,
+}
 SHAPES = {
     "llama-8b": LLAMA_3_1_8B,
+    "llama-1b": LLAMA_3_2_1B,
     "llama-8b-4-layers": LLAMA_3_1_8B | {"num_hidden_layers": 4},
     "tiny": LLAMA_3_1_8B | {"vocab_size": 49_152, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
                             "num_attention_heads": 4, "num_key_value_heads": 2},

@@ -1,0 +1,260 @@
+"""Every figure that a GPU owes us, step by step, in order of worth; one line of JSON each, written at once.
+
+    bash benchmarks/gpu/check.sh                                 # installs wheels where some lie in .gpu/, then this
+    python -m benchmarks.gpu.check --device cpu --tiny           # the same steps on tiny shapes: a rehearsal
+    python -m benchmarks.gpu.check --only dpo-trl dpo-recipe --seconds 120
+
+Each step runs in a process of its own, forked from one that has everything imported, and is ended at its limit; one
+that fails is a line that says why, and the others go on. No step begins that has no time left. `check.jsonl` in the
+output folder gets the lines, `check.log` what the steps printed; `benchmarks.gpu.render` makes the tables of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gpu import steps
+from benchmarks.gpu.steps import Setting
+
+LINES, LOG = "check.jsonl", "check.log"
+# What the process that all steps are forked from imports; none of it may touch the card.
+PRELOADED = (
+    *(
+        "torch",
+        "transformers",
+        "transformers.trainer",
+        "transformers.models.llama.modeling_llama",
+        "datasets",
+    ),
+    *(
+        "peft",
+        "trl.trainer.dpo_trainer",
+        "trl.trainer.sft_trainer",
+        "evaluation.backends.transformers_backend",
+    ),
+    *("lm_eval.models.huggingface", "benchmarks.gpu.steps"),
+)
+ROOM = 40 * 2**30  # bytes that models, adapters and data take
+# Without it torch asks CUDA itself whether there is a card, after which no fork may use it.
+FORKABLE = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+PLAIN = ("--activation_checkpointing", "false")
+SHARED = ("--share_prompts", "true")
+LIGER = ("--use_liger_kernel", "true")
+COMPILED = (*PLAIN, "--compile_layers", "true")
+SEGMENTS = (("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),)
+FULL = {"lora": False, "recipe": "llama-3.1-8b-instruct/dpo"}
+TOPOLOGIES = ("ddp", "cpu", "zero2", "zero3", "fsdp2", "zero3_offload")
+REHEARSED = ("cpu", "cpu_zero2", "cpu_zero3")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A function of `steps.py`, its arguments, and after how many seconds it is ended."""
+
+    run: Callable[..., None]
+    limit: float
+
+
+def step(function: Callable[..., None], limit: float, **arguments: Any) -> Step:
+    return Step(functools.partial(function, **arguments), limit)
+
+
+def all_steps(tiny: bool) -> dict[str, Step]:
+    """Every step by its name, in order of worth; `card` and `prepare` come first, for the others need them."""
+    train = functools.partial(step, steps.training)
+    batches = ((4, 2), (4,)) if tiny else ((256, 128, 32), (64, 128, 16))
+    return {
+        "card": step(steps.card, 30),
+        "prepare": step(steps.prepare, 120),
+        "shared-attention": step(steps.shared_attention, 30),
+        "runner": step(steps.runner, 90, model="8b", dtype="bfloat16", batches=batches[0]),
+        "dpo-trl": train(60, side="trl", lever="defaults"),
+        "dpo-recipe": train(90, side="ours", lever="recipe"),
+        "harness": step(steps.harness, 150, model="8b", dtype="bfloat16", batches=batches[1]),
+        "dpo-liger": train(60, side="ours", lever="liger", more=(*PLAIN, *LIGER), accumulated=2),
+        "dpo-plain": train(45, side="ours", lever="no checkpointing", more=PLAIN, profiled=True),
+        "dpo-segments": train(60, side="ours", lever="liger, expandable segments", more=(*PLAIN, *LIGER), environment=SEGMENTS),
+        "dpo-shared": train(60, side="ours", lever="prompts shared", more=(*PLAIN, *SHARED), accumulated=2),
+        "dpo-cast": train(45, side="ours", lever="inputs cast by peft", more=PLAIN, cast_inputs=True),
+        "small-model": step(steps.small_model, 90),
+        "runner-small-float32": step(steps.runner, 60, model="small", dtype="float32", batches=batches[0][-1:], questions=60),
+        "harness-small-float32": step(steps.harness, 60, model="small", dtype="float32", batches=(4,) if tiny else (16, 64), questions=60),
+        "runner-small-bfloat16": step(steps.runner, 60, model="small", dtype="bfloat16", batches=batches[0][-1:], questions=60),
+        "harness-small-bfloat16": step(steps.harness, 60, model="small", dtype="bfloat16", batches=(4,) if tiny else (16, 64), questions=60),
+        "letters": step(steps.letters, 30),
+        "topologies": step(steps.topologies, 240, names=REHEARSED if tiny else TOPOLOGIES),
+        "memory-lora-8b": train(45, side="ours", lever="memory", config="fixed", steps=5, batch=4),
+        "memory-lora-1b": train(45, side="ours", lever="memory", model="1b", config="fixed", steps=5, batch=4),
+        "memory-full-1b": train(45, side="ours", lever="memory", model="1b", config="fixed", steps=5, batch=8, **FULL),
+        "orpo": train(60, side="ours", lever="recipe", method="orpo", recipe="llama-3.1-8b-instruct/orpo-lora", accumulated=2),
+        "sft": train(60, side="ours", lever="recipe", method="sft", recipe="llama-3.1-8b-instruct/sft-lora"),
+        "dpo-full": train(120, side="ours", lever="full", steps=8, accumulated=2, **FULL),
+        "dpo-compiled": train(300, side="ours", lever="compiled layers", more=COMPILED, profiled=True),
+        "reference-hash": step(steps.reference_hash, 60),
+    }  # fmt: skip
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    """Add a line and see it on the disk: what was measured outlives whatever ends this program."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def child(name: str, setting: Setting, output: Path) -> None:
+    """One step, in its own process and process group; its words go to the log."""
+    os.setsid()
+    log = os.open(output / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    import torch
+
+    if (
+        setting.device == "cuda" and torch.cuda._is_in_bad_fork()
+    ):  # something that was imported did touch the card
+        program = [sys.executable, "-m", "benchmarks.gpu.check", "--alone", name, "--work", str(setting.work)]
+        os.execv(sys.executable, [*program, "--output", str(output), *(["--tiny"] if setting.tiny else [])])
+    sys.exit(alone(name, setting, output))
+
+
+def alone(name: str, setting: Setting, output: Path) -> int:
+    """Run one step and write its lines; the exit code."""
+    print(f"===== {name}", flush=True)
+    os.environ.update(steps.QUIET)
+    started = time.perf_counter()
+
+    def say(line: dict[str, Any]) -> None:
+        append(output / LINES, {"step": name, "at": round(time.perf_counter() - started, 1), **line})
+
+    log = output / LOG
+    before = log.stat().st_size if log.is_file() else 0
+    try:
+        all_steps(setting.tiny)[name].run(setting, say)
+    except Exception as error:
+        said = log.read_bytes()[before:].decode("utf-8", "replace") if log.is_file() else ""
+        words = [
+            line for line in said.splitlines() if line.startswith("error: ")
+        ]  # of a recipe, for its user
+        traceback.print_exc()
+        say({"failed": words[-1] if words else one_line(error)})
+        return 1
+    return 0
+
+
+def end(process: multiprocessing.Process) -> None:
+    """End a step and all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+    process.join()
+
+
+def run_steps(names: list[str], setting: Setting, output: Path, seconds: float) -> int:
+    """Run the steps one after the other; how many did not end well."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    planned, started, failed = all_steps(setting.tiny), time.monotonic(), 0
+    for name in names:
+        left = seconds - (time.monotonic() - started)
+        if left < 5:
+            append(output / LINES, {"step": name, "failed": f"not begun: {seconds:.0f} s were to be used"})
+            failed += 1
+            continue
+        begun = time.monotonic()
+        process = context.Process(target=child, args=(name, setting, output))
+        process.start()
+        process.join(min(planned[name].limit, left))
+        spent = time.monotonic() - begun
+        late = process.is_alive()
+        end(process) if late else None
+        if late:
+            append(output / LINES, {"step": name, "failed": f"ended after {spent:.0f} s"})
+        elif process.exitcode not in (0, 1):
+            append(output / LINES, {"step": name, "failed": f"the process ended with {process.exitcode}"})
+        failed += late or process.exitcode != 0
+        print(f"{name:<24} {spent:6.1f} s  {'FAILED' if late or process.exitcode else 'done'}", flush=True)
+    return failed
+
+
+def main(words: list[str] | None = None) -> int:
+    """Parse, check what is there, run; the exit code is 0 where every step ended well."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="tiny shapes, a few questions: a rehearsal")
+    parser.add_argument(
+        "--output", type=Path, default=Path("results/gpu-check"), help="folder for the figures"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="folder for models and data; one on the memory disk by default"
+    )
+    parser.add_argument("--seconds", type=float, default=540.0, help="no step goes on after them")
+    parser.add_argument("--only", nargs="+", help="these steps, in this order, and what they need")
+    parser.add_argument("--without", nargs="+", default=[], help="all steps but these")
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    args = parser.parse_args(words)
+    planned = all_steps(args.tiny)
+    if unknown := [name for name in [*(args.only or []), *args.without] if name not in planned]:
+        sys.exit(f"error: no step {', '.join(unknown)}; there are {', '.join(planned)}")
+    args.output.mkdir(parents=True, exist_ok=True)
+    output = args.output.resolve()
+    if args.alone:
+        return alone(args.alone, Setting(args.device, args.tiny, args.work), output)
+    os.environ.update(FORKABLE | steps.QUIET)
+    path = [str(steps.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        path
+    )  # for what is launched: scripts find the project as if installed
+    if args.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            sys.exit(
+                "error: no GPU that PyTorch can use; --device cpu --tiny rehearses the check without one"
+            )
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > (0 if args.tiny else ROOM)
+    work = args.work or Path(tempfile.mkdtemp(prefix="komep-gpu-", dir=memory if roomy else None))
+    os.environ["HF_DATASETS_CACHE"] = str(work.resolve() / "datasets")  # read where `datasets` is imported
+    setting = Setting(args.device, args.tiny, work.resolve())
+    names = args.only or [name for name in planned if name not in args.without]
+    needed = (
+        ["card"] if (work / "pairs").is_dir() else ["card", "prepare"]
+    )  # no figure without what it was measured on
+    names = [name for name in needed if name not in names] + list(names)
+    append(output / LINES, {
+        "step": "begin", "date": time.strftime("%Y-%m-%d"), "device": args.device, "rehearsal": args.tiny,
+        "command": " ".join(["python -m benchmarks.gpu.check", *(sys.argv[1:] if words is None else words)]),
+    })  # fmt: skip
+    try:
+        failed = run_steps(names, setting, output, args.seconds)
+    finally:
+        if args.work is None:
+            shutil.rmtree(work, ignore_errors=True)
+    print(f"{output / LINES}: {len(names)} steps, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
