@@ -56,6 +56,12 @@ class Setting:
         """Folder of a model: `8b`, `1b`, `small` (SmolLM2)."""
         return self.work / "models" / name
 
+    def made(self, name: str) -> Path:
+        """The same; raises `FileNotFoundError` where no step could make it."""
+        if not (self.model(name) / "config.json").is_file():
+            raise FileNotFoundError(f"no model {name}: it could not be made, see the steps before")
+        return self.model(name)
+
     @property
     def release(self) -> Path:
         return self.work / "pairs"
@@ -138,9 +144,13 @@ def prepare(setting: Setting, say: Say) -> None:
     write_pairs(AutoTokenizer.from_pretrained(tokenizer), setting.release, pairs, 480, scale=scale)
     for name in ("8b", "1b"):
         started = time.perf_counter()
-        count = write_random_model(
-            "tiny" if setting.tiny else f"llama-{name}", tokenizer, setting.model(name)
-        )
+        try:
+            count = write_random_model(
+                "tiny" if setting.tiny else f"llama-{name}", tokenizer, setting.model(name)
+            )
+        except (RuntimeError, OSError) as error:  # too little memory, too little room: others may fit
+            say({"model": name, "failed": " ".join(str(error).split())[:300]})
+            continue
         say({"model": name, "parameters": count, "seconds": round(time.perf_counter() - started, 1)})
 
 
@@ -218,7 +228,7 @@ def runner(
     most, shots, tokens = evaluation_sizes(setting)
     subject = subject_of(setting, min(most, questions or most), shots)
     started = time.perf_counter()
-    generator = load_generator(str(setting.model(model)), dtype)
+    generator = load_generator(str(setting.made(model)), dtype)
     loading = time.perf_counter() - started
     generator.generate([[1] * 64] * 2, (), 2, 2)  # warm
     for batch in batches:
@@ -250,7 +260,7 @@ def harness(
     most, shots, tokens = evaluation_sizes(setting)
     subject = subject_of(setting, min(most, questions or most), shots)
     speed.SHOTS = shots
-    loaded, tokenizer = speed.load_harness(str(setting.model(model)), dtype)
+    loaded, tokenizer = speed.load_harness(str(setting.made(model)), dtype)
     for batch in batches:
         folder = setting.work / f"harness-{model}-{dtype}-{batch}"
         folder.mkdir()
@@ -391,6 +401,9 @@ def training(
 
     from benchmarks.train import layer_weights
 
+    if setting.device == "cpu" and "--use_liger_kernel" in more:
+        say({"lever": lever, "skipped": "Liger's kernels are Triton's, which needs a GPU"})
+        return
     os.environ.update(QUIET | dict(environment))
     if setting.tiny:
         steps, batch = 5, 2
@@ -399,7 +412,7 @@ def training(
         setting.work / "trained" / "-".join([method, side, model, "lora" if lora else "full", *lever.split()])
     )
     words = [
-        *("--model_name_or_path", str(setting.model(model)), "--dataset_name", str(setting.release)),
+        *("--model_name_or_path", str(setting.made(model)), "--dataset_name", str(setting.release)),
         *(
             "--dataset_config",
             config,
@@ -525,7 +538,7 @@ def reference_hash(setting: Setting, say: Say) -> None:
     from trl.trainer.utils import hash_module
 
     placed = {"device_map": {"": 0}} if setting.device == "cuda" else {}
-    model = AutoModelForCausalLM.from_pretrained(setting.model("1b"), dtype="bfloat16", **placed)
+    model = AutoModelForCausalLM.from_pretrained(setting.made("1b"), dtype="bfloat16", **placed)
     started = time.perf_counter()
     hash_module(model)
     say(
@@ -572,7 +585,7 @@ def launch(setting: Setting, topology: str) -> dict[str, Any]:
     place = setting.work / "topologies" / topology
     half = "true" if setting.device == "cuda" and topology != "cpu" else "false"
     single = [] if topology == "cpu" else ["--num_processes", "1", "--main_process_port", str(free_port())]
-    model = setting.model("8b" if setting.tiny else "small")
+    model = setting.made("8b" if setting.tiny else "small")
     command = [
         *(sys.executable, "-m", "accelerate.commands.launch", "--quiet", *single),
         *("--config_file", str(ROOT / "accelerate_configs" / f"{topology}.yaml")),
