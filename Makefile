@@ -120,3 +120,4 @@ gpu-rehearsal: .gpu-rehearsal/env/installed .venv/installed
 	$(BIN)/python -m benchmarks.gpu.wheels --python $(REHEARSAL_PYTHON:python%=%) --output .gpu-rehearsal
 	PYTHON=.gpu-rehearsal/env/bin/python bash benchmarks/gpu/check.sh --wheels .gpu-rehearsal --device cpu --tiny \
 		--output results/gpu-rehearsal
+	$(BIN)/python -m benchmarks.gpu.render results/gpu-rehearsal/check.jsonl --output results/gpu-rehearsal/check.md

@@ -89,6 +89,8 @@ def all_steps(tiny: bool) -> dict[str, Step]:
         "dpo-plain": train(45, side="ours", lever="no checkpointing", more=PLAIN, profiled=True),
         "dpo-segments": train(60, side="ours", lever="liger, expandable segments", more=(*PLAIN, *LIGER), environment=SEGMENTS),
         "dpo-shared": train(60, side="ours", lever="prompts shared", more=(*PLAIN, *SHARED), accumulated=2),
+        "dpo-grouped": train(45, side="ours", lever="grouped by length", more=(*PLAIN, "--train_sampling_strategy", "group_by_length")),
+        "dpo-reference": train(60, side="ours", lever="reference asked in every step", more=(*PLAIN, "--precompute_ref_log_probs", "false")),
         "dpo-cast": train(45, side="ours", lever="inputs cast by peft", more=PLAIN, cast_inputs=True),
         "small-model": step(steps.small_model, 90),
         "runner-small-float32": step(steps.runner, 60, model="small", dtype="float32", batches=batches[0][-1:], questions=60),
@@ -198,6 +200,14 @@ def run_steps(names: list[str], setting: Setting, output: Path, seconds: float) 
     return failed
 
 
+def command(args: argparse.Namespace) -> str:
+    """The command of a call without its folders, which are a machine's own."""
+    said = ["python -m benchmarks.gpu.check", f"--device {args.device}", f"--seconds {args.seconds:.0f}"]
+    said += ["--tiny"] if args.tiny else []
+    lists = {"--only": args.only, "--without": args.without}
+    return " ".join([*said, *(f"{flag} {' '.join(names)}" for flag, names in lists.items() if names)])
+
+
 def main(words: list[str] | None = None) -> int:
     """Parse, check what is there, run; the exit code is 0 where every step ended well."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -227,6 +237,9 @@ def main(words: list[str] | None = None) -> int:
         path
     )  # for what is launched: scripts find the project as if installed
     if args.device == "cuda":
+        os.environ.setdefault(
+            "CUDA_VISIBLE_DEVICES", "0"
+        )  # of several, trainers would take all by themselves
         import torch
 
         if not torch.cuda.is_available():
@@ -239,13 +252,12 @@ def main(words: list[str] | None = None) -> int:
     os.environ["HF_DATASETS_CACHE"] = str(work.resolve() / "datasets")  # read where `datasets` is imported
     setting = Setting(args.device, args.tiny, work.resolve())
     names = args.only or [name for name in planned if name not in args.without]
-    needed = (
-        ["card"] if (work / "pairs").is_dir() else ["card", "prepare"]
-    )  # no figure without what it was measured on
+    # No figure without what it was measured on.
+    needed = ["card"] if (work / "pairs").is_dir() else ["card", "prepare"]
     names = [name for name in needed if name not in names] + list(names)
     append(output / LINES, {
         "step": "begin", "date": time.strftime("%Y-%m-%d"), "device": args.device, "rehearsal": args.tiny,
-        "command": " ".join(["python -m benchmarks.gpu.check", *(sys.argv[1:] if words is None else words)]),
+        "command": command(args),
     })  # fmt: skip
     try:
         failed = run_steps(names, setting, output, args.seconds)

@@ -31,6 +31,17 @@ def test_models_of_one_shape_have_fingerprints_of_their_own(spread):
     assert len({hash_weights(other) for other in [model(spread=spread), *others]}) == 4
 
 
+def test_weights_that_are_all_alike_are_told_apart():
+    """As those of norms are at first; XOR over an even number of equal ones is 0."""
+    hash_weights, made = import_module("dpo_trainer").hash_weights, model()
+    found = set()
+    for value in (0.0, 1.0, 2.0):
+        made.weight.data = torch.full((2, 2), value)
+        found.add(hash_weights(made))
+    made.weight.data = torch.tensor(2.0)
+    assert len(found | {hash_weights(made)}) == 4
+
+
 def test_it_is_the_one_that_trl_asks():
     assert trl_dpo.hash_module is import_module("dpo_trainer").hash_weights
 
