@@ -44,6 +44,10 @@ def load_generator(
         loaded = AutoModelForCausalLM.from_pretrained(
             model, dtype=wanted, use_safetensors=True, trust_remote_code=False, **placed
         )
+    except torch.OutOfMemoryError:
+        raise KomepError(
+            f"--model {model}: does not fit into the memory of {device}; take a smaller one, or --dtype bfloat16"
+        ) from None
     except UNLOADABLE as error:
         raise unloadable(model, error) from None
     return Generator(loaded.to(device).eval(), load_tokenizer(model), reuse_prefix)

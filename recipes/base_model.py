@@ -74,16 +74,11 @@ def load_tokenizer(model_args: ModelConfig, args: TrainingArguments) -> PreTrain
     return tokenizer
 
 
-def compile_layers(model: torch.nn.Module, args: TrainingArguments) -> None:
+def compile_layers(model: torch.nn.Module) -> None:
     """Compile a model's layers in place, once for all of them and for any length.
 
-    A layer with adapters is a hundred small operations, and what starts them is slower than the card.
-
-    Raises:
-        KomepError: (exit code 2) the activations of its layers are to be computed again, which takes them apart.
+    A layer with adapters is a hundred small operations, and what starts them can be slower than the card.
     """
-    if args.activation_checkpointing:
-        raise KomepError("--compile_layers goes with --activation_checkpointing false", exit_code=2)
     for layer in model.modules():
         if isinstance(layer, GradientCheckpointingLayer):  # what transformers makes every layer of a model of
             layer.compile(dynamic=True)

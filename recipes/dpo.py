@@ -134,7 +134,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
             prompts_shared=script_args.share_prompts,
         )
     if script_args.compile_layers:
-        compile_layers(trainer.model, training_args)
+        compile_layers(trainer.model)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

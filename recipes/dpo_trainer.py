@@ -4,6 +4,7 @@ import hashlib
 
 import torch
 import trl.trainer.dpo_trainer
+from accelerate.utils import gather_object
 from datasets import Dataset
 from datasets.fingerprint import Hasher
 from peft import PeftModel
@@ -18,19 +19,19 @@ REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")  # sums over an answer's 
 def hash_weights(model: torch.nn.Module) -> str:
     """A fingerprint of a model's names, types and weights, by which cached reference log-probabilities are found.
 
-    Of the weights as they lie in this process: under ZeRO-3 its share of them, for the tensors themselves are empty there.
+    Of the weights as they lie in the processes: under ZeRO-3 each has a share, and the tensors themselves are empty.
     """
     found = hashlib.sha256()
     for name, weight in model.state_dict(keep_vars=True).items():
-        held = getattr(weight, "ds_tensor", weight).detach()
-        number = int(torch.hash_tensor(held).view(torch.int64)) if held.numel() else 0
-        first = held.flatten()[:1].tolist()  # the number is 0 for any weights that are all alike
-        found.update(repr((name, str(held.dtype), tuple(held.shape), number, first)).encode())
-    return found.hexdigest()
+        held = getattr(weight, "ds_tensor", weight).detach().cpu()
+        found.update(repr((name, str(held.dtype), tuple(held.shape))).encode())
+        found.update(held.flatten().view(torch.uint8).numpy())
+    shares = list(dict.fromkeys(gather_object([found.hexdigest()])))  # one, where all processes have all
+    return Hasher.hash(shares)
 
 
-# TRL's own copies 8 billion weights to the host as float32, which takes most of a minute, and finds all models of a shape
-# the same under ZeRO-3, so that one would be trained against the reference of another.
+# TRL's own makes float32 of all weights first, and reads the empty tensors under ZeRO-3: all models of a shape are the same
+# there, so that one would be trained against the reference of another.
 trl.trainer.dpo_trainer.hash_module = hash_weights
 
 

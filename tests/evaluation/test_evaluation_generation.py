@@ -303,3 +303,12 @@ def test_padding_is_not_what_a_repetition_penalty_sees(prompts, make_llama, make
     for reuse in (True, False):
         generator = Generator(model, tokenizer, reuse_prefix=reuse)
         assert generator.generate(prompts, (), LIMIT, 5) == expected
+
+
+def test_a_model_too_large_for_the_card_is_not_called_a_missing_one(tiny_model, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 112.00 MiB")
+
+    monkeypatch.setattr("evaluation.loading.AutoModelForCausalLM.from_pretrained", full)
+    with pytest.raises(KomepError, match="does not fit into the memory of cpu; take a smaller one"):
+        load_generator(str(tiny_model))

@@ -2,7 +2,6 @@
 
 import shutil
 from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
 from conftest import flags, read, train
@@ -31,15 +30,26 @@ def test_models_of_one_shape_have_fingerprints_of_their_own(spread):
     assert len({hash_weights(other) for other in [model(spread=spread), *others]}) == 4
 
 
-def test_weights_that_are_all_alike_are_told_apart():
-    """As those of norms are at first; XOR over an even number of equal ones is 0."""
-    hash_weights, made = import_module("dpo_trainer").hash_weights, model()
-    found = set()
-    for value in (0.0, 1.0, 2.0):
-        made.weight.data = torch.full((2, 2), value)
+def test_every_other_weight_shows():
+    """Values, signs, places, shapes and types; quantised ones, too."""
+    hash_weights, made, found = import_module("dpo_trainer").hash_weights, torch.nn.Module(), set()
+    square = torch.arange(4.0).reshape(2, 2)
+    others = [square, -square, square.T, square.flip(0), torch.ones(4), torch.ones(4) * 2, torch.tensor(2.0)]
+    others += [square.to(torch.uint8), square.to(torch.float8_e4m3fn), torch.empty(0)]
+    for other in others:
+        made.register_buffer("weight", other)
         found.add(hash_weights(made))
-    made.weight.data = torch.tensor(2.0)
-    assert len(found | {hash_weights(made)}) == 4
+    assert len(found) == len(others)
+
+
+def test_every_process_has_its_part_in_the_fingerprint(monkeypatch):
+    """Under ZeRO-3; where all of them hold the same, it is that of one process."""
+    trainer = import_module("dpo_trainer")
+    alone = trainer.hash_weights(model())
+    monkeypatch.setattr(trainer, "gather_object", lambda rows: rows * 2)
+    assert trainer.hash_weights(model()) == alone
+    monkeypatch.setattr(trainer, "gather_object", lambda rows: [*rows, "of another"])
+    assert trainer.hash_weights(model()) != alone
 
 
 def test_it_is_the_one_that_trl_asks():
@@ -95,5 +105,5 @@ def test_compiled_layers_train_alike(tiny_model, release, tmp_path):
     import transformers
 
     loaded = transformers.AutoModelForCausalLM.from_pretrained(tiny_model)
-    layers(loaded, SimpleNamespace(activation_checkpointing=False))
+    layers(loaded)
     assert sum(module._compiled_call_impl is not None for module in loaded.modules()) == 2
