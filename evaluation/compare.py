@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evaluation.comparison import shown_p, with_seeds
 from komep_dataset.errors import KomepError, require
 
 if TYPE_CHECKING:
@@ -44,11 +45,6 @@ PLOTS = (".png", ".svg")
 OURS = {".md": (NOTE.encode(), "comparison"), ".json": (b'"seeds_tuned": ', "comparison")}
 
 
-def shown_p(p: float) -> str:
-    """A p-value in three decimals, or as a power of ten below 0.0005."""
-    return f"{p:.3f}" if p >= 0.0005 else f"{p:.0e}"
-
-
 def _cells(name: str, n: int, c: Change) -> tuple[str, ...]:
     low, high = c.interval
     return (
@@ -70,11 +66,6 @@ def table_rows(comparison: Comparison, reading: str, total: str = "all") -> list
     subjects = comparison.subjects if len(comparison.subjects) > 1 else {}
     rows = [_cells(name, subject.n, getattr(subject, reading)) for name, subject in subjects.items()]
     return [*rows, _cells(total, comparison.n, getattr(comparison, reading))]
-
-
-def with_seeds(name: str, seeds: int) -> str:
-    """A model's name, with its number of seeds where there are several."""
-    return name if seeds == 1 else f"{name} ({seeds} seeds)"
 
 
 def title(comparisons: Sequence[Comparison]) -> str:

@@ -250,3 +250,13 @@ def compare_all(base: Arm, others: Sequence[Arm], seed: int = SEED) -> list[Comp
 def compare(base: Arm, tuned: Arm, seed: int = SEED) -> Comparison:
     """Compare two models; see `compare_all`."""
     return compare_all(base, [tuned], seed)[0]
+
+
+def shown_p(p: float) -> str:
+    """A p-value in three decimals, or as a power of ten below 0.0005."""
+    return f"{p:.3f}" if p >= 0.0005 else f"{p:.0e}"
+
+
+def with_seeds(name: str, seeds: int) -> str:
+    """A model's name, with its number of seeds where there are several."""
+    return name if seeds == 1 else f"{name} ({seeds} seeds)"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.compare import shown_p, with_seeds
+from evaluation.comparison import shown_p, with_seeds
 from komep_dataset.outputs import replacing, text_with
 
 if TYPE_CHECKING:

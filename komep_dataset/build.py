@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from komep_dataset.card.card import write_card
 from komep_dataset.derivation import STAGE, Options, Tally, derive
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.benchmark_files import Benchmark, read_benchmark
@@ -33,12 +33,12 @@ from komep_dataset.release import (
     SCHEMA_VERSION,
     content_hash,
     data_sums,
-    write_card,
     write_facts,
     write_quality,
     write_sums,
 )
 from komep_dataset.replacement import replacing_folder
+from komep_dataset.samples import sample_input
 from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
 from komep_dataset.shards import SplitWriter, close_writers, open_writers
 from komep_dataset.spill import Spill, bucket_count
@@ -60,11 +60,6 @@ class BuildResult:
     rejects: Counter = field(default_factory=Counter)
     quality: dict[str, Any] = field(default_factory=dict)  # the content of `quality.json`
     notes: tuple[str, ...] = ()  # what the folder held that is not of the release, and was kept
-
-
-def sample_input() -> Path:
-    """The scored generations that ship with the package, written for this project."""
-    return Path(str(package_files("komep_dataset"))) / "samples" / "scored_generations.jsonl"
 
 
 def build(

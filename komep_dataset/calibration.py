@@ -278,7 +278,7 @@ def calibrate_file(
     releases; default: the shipped sample). Replies are kept in `<work>/calibrate`, and beside them the newest
     record, `judge.json`, which `komep run` puts into the card.
     """
-    from komep_dataset.build import sample_input
+    from komep_dataset.samples import sample_input
 
     source = path or sample_statements()
     statements = read_statements(source)[:limit]

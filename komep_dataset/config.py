@@ -111,6 +111,18 @@ class Endpoint:
         if not (self.timeout > 0 and math.isfinite(self.timeout)):
             yield "timeout", f"{self.timeout} is not a number of seconds above 0"
 
+    @property
+    def in_flight(self) -> int:
+        """The most requests in flight.
+
+        `transformers serve` answers one request after the other, and its seed is one for the process.
+        """
+        return 1 if self.server == "transformers" else self.concurrency
+
+    def workers_for(self, requests: int) -> int:
+        """How many workers ask so many requests, at least one."""
+        return max(1, min(self.policy.executor.workers, self.in_flight, requests))
+
     def api_key(self) -> str | None:
         """The secret, read from the environment now; None when no variable is named.
 

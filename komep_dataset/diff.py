@@ -19,8 +19,8 @@ from komep_dataset.findings import flat
 from komep_dataset.outputs import check_file, lines_with, replacing
 from komep_dataset.progress import progress_bar
 from komep_dataset.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
-from komep_dataset.release import RECORDS, check_whole, read_facts
-from komep_dataset.schema import CONFIGS, ScoredGeneration
+from komep_dataset.release import check_whole, read_facts
+from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
 
 if TYPE_CHECKING:
     import polars as pl

@@ -39,7 +39,6 @@ from datatrove.pipeline.base import PipelineStep
 from komep_dataset.config import Endpoint, Executor
 from komep_dataset.costs import Meter
 from komep_dataset.errors import KomepError, require
-from komep_dataset.inference import ENGINE_LOG, in_flight, workers_of
 from komep_dataset.jobs import (
     JOBS,
     Outcome,
@@ -49,7 +48,7 @@ from komep_dataset.jobs import (
     read_shard,
     write_shards,
 )
-from komep_dataset.replies import Reply, ReplyLog, logs_of, worker_log
+from komep_dataset.replies import ENGINE_LOG, Reply, ReplyLog, logs_of, worker_log
 from komep_dataset.serving import LocalServers
 
 SUBMITTED = "slurm.json"
@@ -88,7 +87,7 @@ class AskShard(PipelineStep):
         failures: dict[str, dict[str, Any]] = {}
         # Servers of our own, one a worker, have their full limit each; a shared address is shared out.
         own = bool(self.endpoint.server) and not self.url
-        limit = in_flight(self.endpoint) if own else share(in_flight(self.endpoint), rank, world_size)
+        limit = self.endpoint.in_flight if own else share(self.endpoint.in_flight, rank, world_size)
         with LocalServers() as servers, ReplyLog(worker_log(self.folder, rank), logs_of(self.folder)) as log:
             todo = {key: body for key, body in read_shard(self.folder, rank).items() if key not in log}
 
@@ -141,7 +140,7 @@ def ask_in_workers(
     Meter.of(endpoint)  # a budget without a price is told before anything starts
     if settings.kind == "slurm":
         return _ask_by_slurm(todo, endpoint, log, folder, label)
-    workers = workers_of(endpoint, len(todo))
+    workers = endpoint.workers_for(len(todo))
     write_shards(todo, folder, workers)
     with LocalServers() as own:
         url, is_up = (endpoint.endpoint or "").rstrip("/"), lambda: True
@@ -362,7 +361,7 @@ def _ask_by_slurm(
         todo = {key: body for key, body in todo.items() if key not in log}
     workers = max(1, min(endpoint.policy.executor.workers, len(todo)))
     if not endpoint.server:
-        workers = min(workers, in_flight(endpoint))
+        workers = min(workers, endpoint.in_flight)
     write_shards(todo, folder, workers)
     step = AskShard(endpoint, folder.resolve(), (endpoint.endpoint or "").rstrip("/"), label)
     executor = make_executor(step, endpoint.policy.executor, workers, folder.resolve() / JOBS)

@@ -29,8 +29,8 @@ from komep_dataset.errors import KomepError
 from komep_dataset.pairs import resolve_duplicates
 from komep_dataset.problems import FILE, LINE, Problem
 from komep_dataset.quality import needs_all
-from komep_dataset.release import RECORDS, check_whole, data_files, read_facts
-from komep_dataset.schema import CONFIGS, SPLITS, Reason, Reject, ScoredGeneration, column_types
+from komep_dataset.release import check_whole, data_files, read_facts
+from komep_dataset.schema import CONFIGS, RECORDS, SPLITS, Reason, Reject, ScoredGeneration, column_types
 from komep_dataset.shards import Cuts, Key
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import Any
 from komep_dataset.config import Endpoint
 from komep_dataset.errors import require
 from komep_dataset.progress import progress_bar
-from komep_dataset.replies import FAILED, REPLIES, Reply, ReplyLog, logs_of, read_log
+from komep_dataset.replies import ENGINE_LOG, FAILED, REPLIES, Reply, ReplyLog, logs_of, read_log
 from komep_dataset.serving import LocalServers, model_fingerprint
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "source_of",
     "unanswered",
 ]
-
-ENGINE_LOG = "engine.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def _ask_missing(
     secret = endpoint.api_key()  # an unset variable is named before anything starts
     with progress_bar(label, total, "requests") as advance:
         advance(total - len(todo))
-        if workers_of(endpoint, len(todo)) > 1 or endpoint.policy.executor.kind != "local":
+        if endpoint.workers_for(len(todo)) > 1 or endpoint.policy.executor.kind != "local":
             from komep_dataset.executors import ask_in_workers
 
             return ask_in_workers(todo, endpoint, log, folder, label, servers, advance)
@@ -157,7 +155,7 @@ def _ask_here(
     from komep_dataset.engine import Target, run_requests
 
     meter = Meter.of(endpoint)
-    limit = in_flight(endpoint)
+    limit = endpoint.in_flight
     if endpoint.server:
         target = Target(endpoint, servers.url(endpoint, folder), secret, servers.is_up, limit)
     else:
@@ -171,16 +169,3 @@ def _ask_here(
 
     run_requests(todo, target, keep, folder / ENGINE_LOG, label, meter, answered)
     return failures
-
-
-def in_flight(endpoint: Endpoint) -> int:
-    """The most requests in flight at an endpoint.
-
-    `transformers serve` answers one request after the other, and its seed is one for the process.
-    """
-    return 1 if endpoint.server == "transformers" else endpoint.concurrency
-
-
-def workers_of(endpoint: Endpoint, requests: int) -> int:
-    """How many workers share the requests: as many as are wanted, but none without a request in flight."""
-    return max(1, min(endpoint.policy.executor.workers, in_flight(endpoint), requests))

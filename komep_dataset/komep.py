@@ -154,7 +154,7 @@ def _content_hash(folder: Path) -> str:
 
 def _sample_input() -> Path:
     try:
-        from komep_dataset.build import sample_input
+        from komep_dataset.samples import sample_input
     except ImportError as error:
         raise _no_sample(error) from None
     return sample_input()

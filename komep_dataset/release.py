@@ -7,27 +7,20 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset import __version__
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import (
+    RECORDS,
     SPLITS,
-    KoreanRow,
-    ReleaseRow,
-    ScoredGeneration,
-    arrow_schema,
-    column_docs,
     polars_schema,
 )
 
 if TYPE_CHECKING:
     import polars as pl
-    from jinja2 import Template
 
-RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
 BUILD_FILE = "build.json"  # what was built from what, with all counts; marks a folder as a release
 PROVENANCE_FILE = "provenance.json"  # from what, by which code, under which options
 QUALITY_FILE = "quality.json"  # what the gates looked for, found and rejected; releases before 0.5 have none
@@ -201,83 +194,6 @@ def check_whole(folder: Path) -> None:
             f"{folder}: not whole by its {SUMS_FILE} ({len(wrong)} files):\n{shown}\n"
             f"`komep verify {folder}` says more; build it again."
         )
-
-
-def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """The YAML of the card: what `datasets` reads, and what the Hub shows.
-
-    Args:
-        folder: the release, data files in place.
-        facts: `content_hash`, `rows` and `arrow_bytes` as in `build.json`.
-    """
-    from datasets import Features
-
-    from komep_dataset.card.metadata import hub_metadata
-
-    version = config_version(facts["content_hash"])
-    configs, infos = [], []
-    for config, rows in facts["rows"].items():
-        rows = {split: n for split, n in rows.items() if n}  # `datasets` cannot read a split without rows
-        files = [{"split": s, "path": f"{config}/{s}-*.parquet"} for s in rows]
-        entry = {"config_name": config, "version": version, "data_files": files}
-        configs.append(entry | ({"default": True} if not infos else {}))
-        sizes = {s: sum(p.stat().st_size for p in (folder / config).glob(f"{s}-*.parquet")) for s in rows}
-        features = Features.from_arrow_schema(arrow_schema(RECORDS[config]))
-        splits = [
-            {"name": s, "num_bytes": facts["arrow_bytes"][config][s], "num_examples": n}
-            for s, n in rows.items()
-        ]
-        infos.append(
-            {
-                "config_name": config,
-                "features": features._to_yaml_list(),
-                "splits": splits,
-                "download_size": sum(sizes.values()),
-                "dataset_size": sum(facts["arrow_bytes"][config][s] for s in rows),
-            }
-        )
-    return {
-        "pretty_name": "KoMeP: Korean Medical Preference",
-        **hub_metadata(facts["rows"], facts.get("is_sample", False)),
-        "configs": configs,
-        "dataset_info": infos,
-    }
-
-
-@cache  # compiling it takes as long as a small build
-def _card_template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("komep_dataset"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("card.md.j2")
-
-
-def write_card(folder: Path, facts: dict[str, Any]) -> None:
-    """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json`.
-
-    Args:
-        folder: the release, data files in place.
-        facts: the content of `build.json` and `provenance.json`.
-    """
-    import yaml
-
-    from komep_dataset.card.croissant import write_croissant
-    from komep_dataset.card.figures import write_figures
-    from komep_dataset.card.metadata import output_terms
-
-    header = yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True)
-    columns = {config: column_docs(RECORDS[config]) for config in facts["rows"]}
-    text = _card_template().render(
-        yaml=header,
-        facts=facts,
-        columns=columns,
-        figures=write_figures(folder, facts),
-        terms=output_terms(facts["models"], facts["is_sample"]),
-    )
-    (folder / CARD_FILE).write_text(text, "utf-8")
-    write_croissant(folder, facts)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

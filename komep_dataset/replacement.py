@@ -33,7 +33,6 @@ from komep_dataset.locks import locked
 from komep_dataset.outputs import check_folder, edited_names
 from komep_dataset.release import (
     CARD_FILE,
-    RECORDS,
     SUMS_FILE,
     file_sha256,
     file_sums,
@@ -43,6 +42,7 @@ from komep_dataset.release import (
     read_sums,
     tops,
 )
+from komep_dataset.schema import RECORDS
 
 OUR_FOLDERS = frozenset((*RECORDS, "figures"))
 MARK = ".komep-building.json"  # in the folder that a build works in

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from komep_dataset.errors import KomepError
 
+ENGINE_LOG = "engine.log"
 REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read by its endings
 FAILED = "failed"
 

@@ -199,6 +199,9 @@ class KoreanRow(ReleaseRow):
     origin: str = column("`translated` from English, or `native`: asked and answered in Korean")
 
 
+RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}  # the row type of each config
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A line of `rejects.jsonl`, which lies beside every table."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from komep_dataset.release import RECORDS
-from komep_dataset.schema import CONFIGS, SPLITS
+from komep_dataset.schema import CONFIGS, RECORDS, SPLITS
 from komep_dataset.tables import arrow_table, parquet_writer
 
 if TYPE_CHECKING:

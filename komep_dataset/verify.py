@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from komep_dataset.card.card import card_header
 from komep_dataset.derivation import Options, Tally, derive
 from komep_dataset.errors import KomepError
 from komep_dataset.findings import Check, compare_values, text_lines
@@ -29,10 +30,8 @@ from komep_dataset.release import (
     CARD_FILE,
     PROVENANCE_FILE,
     QUALITY_FILE,
-    RECORDS,
     SCHEMA_VERSION,
     SUMS_FILE,
-    card_header,
     content_hash,
     data_files,
     faults,
@@ -47,7 +46,16 @@ from komep_dataset.row_checks import (
     compare_rows,
     without_nulls,
 )
-from komep_dataset.schema import CONFIGS, ORIGIN_CHOICES, SPLITS, Reason, Reject, arrow_schema, column_types
+from komep_dataset.schema import (
+    CONFIGS,
+    ORIGIN_CHOICES,
+    RECORDS,
+    SPLITS,
+    Reason,
+    Reject,
+    arrow_schema,
+    column_types,
+)
 
 if TYPE_CHECKING:
     import polars as pl

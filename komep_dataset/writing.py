@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from komep_dataset.growth import LAYER
-from komep_dataset.release import RECORDS
+from komep_dataset.schema import RECORDS
 from komep_dataset.shards import SplitWriter
 from komep_dataset.tables import arrow_table
 

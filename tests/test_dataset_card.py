@@ -16,9 +16,9 @@ from huggingface_hub import DatasetCard
 from komep_dataset.build import build, sample_input
 from komep_dataset.card.figures import margin_counts, write_figures
 from komep_dataset.card.metadata import OUTPUT_TERMS, hub_metadata, output_terms
-from komep_dataset.release import RECORDS, read_facts, read_rows
+from komep_dataset.release import read_facts, read_rows
 from komep_dataset.responders import ENTRIES
-from komep_dataset.schema import column_docs, column_types
+from komep_dataset.schema import RECORDS, column_docs, column_types
 
 SVG = "{http://www.w3.org/2000/svg}"
 # The Hub's lists (github.com/huggingface/hub-docs, datasetcard.md; docs/datasets, the tagging app).

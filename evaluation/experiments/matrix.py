@@ -14,7 +14,7 @@ Keys of a file (`smoke.yaml` shows most of them); an unknown one is an error tha
 - `variants`: list of {`name`, `methods`, `languages`, `models`, `seeds`: a part of each axis, `build`, `recipe`,
   `evaluation`: overrides of this variant}. The variant that needs no name, with no override, always comes first,
   unless `variants_only: true`.
-- `estimate`: rates (see `estimates.Rates`). `slurm`: {`time`, `gpus`, `cpus`, `memory`, `partition`, `account`}.
+- `estimate`: rates (see `rates.Rates`). `slurm`: {`time`, `gpus`, `cpus`, `memory`, `partition`, `account`}.
 - `published`: list of {`text`, `value`, and `model`, `method`, `language`, `tested` where a cell of ours answers it}:
   figures of others to print beside ours. `caution`: printed above every table.
 """
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.experiments.estimates import Rates, with_measured
+from evaluation.experiments.rates import Rates, with_measured
 from komep_dataset.errors import KomepError
 from komep_dataset.yaml_records import build_record, nearest, read_yaml
 

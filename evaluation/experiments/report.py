@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.compare import shown_p
+from evaluation.comparison import shown_p
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import BASE, Matrix, Published
 from evaluation.experiments.plots import draw_plots

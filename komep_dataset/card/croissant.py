@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from komep_dataset.schema import SPLITS, column_docs, column_types
+from komep_dataset.schema import RECORDS, SPLITS, column_docs, column_types
 
 FILE = "croissant.json"
 _TYPES = {str: "sc:Text", int: "sc:Integer", float: "sc:Float"}
@@ -29,7 +29,7 @@ def croissant(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         facts: `rows`, `content_hash` and `is_sample` as in `build.json`.
     """
     from komep_dataset.card.metadata import hub_metadata
-    from komep_dataset.release import RECORDS, config_version, data_files
+    from komep_dataset.release import config_version, data_files
 
     licence = hub_metadata(facts["rows"], facts["is_sample"])["license"]
     parts = [(c, s) for c in facts["rows"] for s in SPLITS if data_files(folder, c, s)]
