@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from evaluation.generation import Generator
-from komep_dataset.allocator import keep_freed_memory
 from komep_dataset.errors import KomepError
+from komep_dataset.system import keep_freed_memory
 
 UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 

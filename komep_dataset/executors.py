@@ -12,7 +12,6 @@ Imports datatrove: import this module only when there are workers to start.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import multiprocessing
 import os
@@ -50,11 +49,11 @@ from komep_dataset.jobs import (
 )
 from komep_dataset.replies import ENGINE_LOG, Reply, ReplyLog, logs_of, worker_log
 from komep_dataset.serving import LocalServers
+from komep_dataset.system import end_with_parent
 
 SUBMITTED = "slurm.json"
 POLL_SECONDS = 0.5
 MOST_DEATHS = 3  # of one worker in a run; one more would be no accident
-_PR_SET_PDEATHSIG = 1
 
 
 class AskShard(PipelineStep):
@@ -107,8 +106,7 @@ class AskShard(PipelineStep):
 
 def end_with(parent: int) -> None:
     """Ask the kernel to end this process when its parent dies (Linux alone can), or end now if it is dead."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(1)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from komep_dataset.config import Endpoint
 from komep_dataset.errors import KomepError
+from komep_dataset.system import end_with_parent
 
 START_SECONDS = 900.0  # a large model takes minutes to load
 SERVER_LOG = "server.log"
@@ -32,7 +33,6 @@ NEEDS = {
     "vllm": (("vllm",), "pip install vllm"),
     "sglang": (("sglang",), 'pip install "sglang[all]"'),
 }
-_PR_SET_PDEATHSIG = 1
 
 
 class LocalServers:
@@ -186,10 +186,7 @@ def _tail(log: Path) -> str:
 
 def _become_server(parent: int, serve: list[str]) -> None:
     """Tie this process to its parent, then replace it by the server."""
-    with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
-        import ctypes
-
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         sys.exit("the process that wanted this server has ended")
     os.execv(sys.executable, [sys.executable, *serve])

@@ -1,7 +1,6 @@
 """How every recipe starts and ends: TRL's own flags with KoMeP's defaults, logging, errors and exit codes."""
 
 import atexit
-import ctypes
 import math
 import os
 import signal
@@ -23,9 +22,9 @@ from output_folder import held_output
 from transformers import TrainingArguments
 from trl import ScriptArguments, TrlParser
 
-from komep_dataset.allocator import keep_freed_memory
 from komep_dataset.errors import KomepError
 from komep_dataset.outputs import resolved
+from komep_dataset.system import end_with_parent, keep_freed_memory
 
 
 @dataclass
@@ -191,8 +190,8 @@ def end_with_launcher() -> None:
     launcher of several processes hands signals on itself.
     """
     alone = "ACCELERATE_MIXED_PRECISION" in os.environ and "RANK" not in os.environ
-    if alone and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    if alone:
+        end_with_parent(signal.SIGTERM)
 
 
 def said_by(error: Exception) -> str:

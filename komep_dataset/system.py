@@ -1,12 +1,15 @@
-"""glibc told to keep freed memory, for programs that make and drop big tensors on the CPU."""
+"""What is asked of the kernel and the C library: an end with the parent, and freed memory that is kept."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
+import signal
+from contextlib import suppress
 
 # M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no mappings, nothing handed back, 256 MiB taken at once.
 PARAMETERS = ((-4, 0), (-1, -1), (-2, 256 << 20))
+PR_SET_PDEATHSIG = 1  # of prctl.h
 
 
 def keep_freed_memory() -> bool:
@@ -21,3 +24,12 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(parameter, value) for parameter, value in PARAMETERS)
+
+
+def end_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
+    """Have this process sent a signal when its parent dies. Linux alone can; elsewhere nothing happens.
+
+    A parent that is dead already sends none: who must not outlive it compares `os.getppid()` afterwards.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, how)
