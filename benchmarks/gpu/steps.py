@@ -380,6 +380,11 @@ def step_clock() -> Iterator[list[tuple[float, int]]]:
         transformers.trainer.DEFAULT_CALLBACKS.remove(Clock)
 
 
+def as_words(**flags: Any) -> list[str]:
+    """Flags as words of a command line."""
+    return [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+
+
 def run_script(path: str, words: list[str], module: bool = False) -> None:
     """Run a script as its user does, in this process; what it says of a failure is raised."""
     sys.argv = [path, *words]
@@ -428,42 +433,23 @@ def training(
     if setting.tiny:
         steps, batch = 5, 2
     accumulated = min(accumulated, batch)
-    place = (
-        setting.scratch
-        / "trained"
-        / "-".join([method, side, model, "lora" if lora else "full", *lever.split()])
-    )
-    words = [
-        *("--model_name_or_path", str(setting.made(model)), "--dataset_name", str(setting.release)),
-        *(
-            "--dataset_config",
-            config,
-            "--max_steps",
-            str(steps + 2 * profiled),
-            "--seed",
-            "0",
-            "--output_dir",
-            str(place),
-        ),
-        *("--save_strategy", "no", "--report_to", "none"),
-        *(
-            "--per_device_train_batch_size",
-            str(batch // accumulated),
-            "--gradient_accumulation_steps",
-            str(accumulated),
-        ),
-        *("--logging_steps", "1", "--max_length", "1024"),
-        *(LORA if lora else ()),
-    ]
-    if setting.device == "cpu":
-        words += (
-            ["--bf16", "false", "--dtype", "float32"] if side == "ours" else ["--use_cpu", "--bf16", "false"]
-        )
+    name = "-".join([method, side, model, "lora" if lora else "full", *lever.split()])
+    place = setting.scratch / "trained" / name
+    words = as_words(
+        model_name_or_path=setting.made(model), dataset_name=setting.release, dataset_config=config, seed=0,
+        max_steps=steps + 2 * profiled, max_length=1024, per_device_train_batch_size=batch // accumulated,
+        gradient_accumulation_steps=accumulated, save_strategy="no", report_to="none", logging_steps=1, output_dir=place,
+    )  # fmt: skip
+    words += LORA if lora else ()
     if side == "ours":
-        words += ["--config", str(ROOT / "recipes" / f"{recipe}.yaml"), "--global_batch_size", str(batch)]
-        words += ["--max_test_pairs", "1", "--train_sampling_strategy", "random", "--save_only_model", "true"]
+        words += as_words(
+            config=ROOT / "recipes" / f"{recipe}.yaml", global_batch_size=batch, max_test_pairs=1,
+            train_sampling_strategy="random", save_only_model="true",
+        )  # fmt: skip
+        words += as_words(bf16="false", dtype="float32") if setting.device == "cpu" else []
     else:
-        words += ["--eval_strategy", "no"]
+        words += as_words(eval_strategy="no")
+        words += ["--use_cpu", *as_words(bf16="false")] if setting.device == "cpu" else []
     words += more
     if setting.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -608,50 +594,15 @@ def launch(setting: Setting, topology: str) -> dict[str, Any]:
     half = "true" if setting.device == "cuda" and topology != "cpu" else "false"
     single = [] if topology == "cpu" else ["--num_processes", "1", "--main_process_port", str(free_port())]
     model = setting.made("8b" if setting.tiny else "small")
-    command = [
-        *(sys.executable, "-m", "accelerate.commands.launch", "--quiet", *single),
-        *("--config_file", str(ROOT / "accelerate_configs" / f"{topology}.yaml")),
-        *("recipes/dpo.py", "--config", "recipes/smollm2-135m/dpo.yaml", "--model_name_or_path", str(model)),
-        *(
-            "--dataset_name",
-            str(setting.release),
-            "--dataset_config",
-            "sample",
-            "--max_steps",
-            "6",
-            "--seed",
-            "0",
-        ),
-        *(
-            "--per_device_train_batch_size",
-            "4",
-            "--gradient_accumulation_steps",
-            "1",
-            "--global_batch_size",
-            "4",
-        ),
-        *(
-            "--save_strategy",
-            "no",
-            "--logging_steps",
-            "1",
-            "--max_train_pairs",
-            "24",
-            "--max_test_pairs",
-            "1",
-        ),
-        *(
-            "--train_sampling_strategy",
-            "random",
-            "--learning_rate",
-            "1e-5",
-            "--bf16",
-            half,
-            "--save_only_model",
-            "true",
-        ),
-        *("--max_length", "1024", "--output_dir", str(place)),
-    ]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", *single]
+    command += ["--config_file", str(ROOT / "accelerate_configs" / f"{topology}.yaml"), "recipes/dpo.py"]
+    command += as_words(
+        config="recipes/smollm2-135m/dpo.yaml", model_name_or_path=model, dataset_name=setting.release,
+        dataset_config="sample", max_steps=6, max_length=1024, max_train_pairs=24, max_test_pairs=1, seed=0,
+        per_device_train_batch_size=4, gradient_accumulation_steps=1, global_batch_size=4, learning_rate="1e-5",
+        train_sampling_strategy="random", bf16=half, logging_steps=1, save_strategy="no", save_only_model="true",
+        output_dir=place,
+    )  # fmt: skip
     hidden = {"CUDA_VISIBLE_DEVICES": "", "DS_ACCELERATOR": "cpu"} if topology.startswith("cpu") else {}
     done = subprocess.run(
         command,
