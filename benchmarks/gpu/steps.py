@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +135,9 @@ def seconds_of(work: Callable[[], Any]) -> float:
 
 def versions() -> dict[str, str | None]:
     """Versions of the packages that the figures depend on; None = not installed."""
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
+    found = reversed(list(distributions()))  # of several the first on the path is the one that is imported
+    numbers = {one.name.lower().replace("-", "_"): one.version for one in found}
+    return {name: numbers.get(name) for name in PACKAGES}
 
 
 def prepare(setting: Setting, say: Say) -> None:

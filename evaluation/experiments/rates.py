@@ -53,7 +53,7 @@ class Measured:
     date: str
     source: str  # the lines that they are made of
     flops: float
-    lever: Mapping[str, str]  # method -> what its fastest run was
+    lever: Mapping[str, str]  # method -> which run its rates are of
     tokens_a_second: Mapping[str, float]
     utilisation: Mapping[str, float]
     questions_a_second: Mapping[str, float]  # by batch size, of KorMedMCQA's kind
