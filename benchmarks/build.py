@@ -123,7 +123,7 @@ def bare_grouping(source: Path, target: Path) -> None:
 
 
 def komep_build(source: Path, target: Path) -> None:
-    from komep_dataset.build import build
+    from komep_dataset.release.build import build
 
     build([source], target)
 
@@ -148,7 +148,7 @@ def run_side(side: str, source: Path, target: Path) -> None:
     import pyarrow.parquet  # noqa: F401
     import scipy.special  # noqa: F401
 
-    import komep_dataset.build  # noqa: F401
+    import komep_dataset.release.build  # noqa: F401
 
     pl.DataFrame({"a": [1]}).lazy().select(pl.col("a").sum()).collect()
     before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
@@ -160,7 +160,7 @@ def run_side(side: str, source: Path, target: Path) -> None:
 
 def compare(rows: int, folder: Path, scratch: Path, repeats: int) -> dict:
     """Both sides on one generated file, alternately; the file stays in `folder`, what they write goes."""
-    from komep_dataset.outputs import replacing
+    from komep_dataset.files.outputs import replacing
 
     source = folder / f"{rows}.parquet"
     if not source.exists():
@@ -228,7 +228,7 @@ def unchanged_share(folder: Path, rows: int) -> dict:
     """What of a release that grew by 1% of its questions a store of chunks, or of files, already has."""
     import polars as pl
 
-    from komep_dataset.build import build
+    from komep_dataset.release.build import build
 
     more = max(1, rows // 100 // len(MODELS)) * len(MODELS)
     generate(folder / "all.parquet", rows + more)

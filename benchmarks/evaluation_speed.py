@@ -30,14 +30,14 @@ import torch
 import typer
 
 from evaluation.backends import Job
-from evaluation.backends.transformers_backend import TransformersBackend
+from evaluation.backends.local.backend import TransformersBackend
+from evaluation.backends.local.generation import Generator
+from evaluation.backends.local.loading import load_generator
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.generation import Generator
+from evaluation.harness.processes import Processes
+from evaluation.harness.prompts import subject_prompts
+from evaluation.harness.questions import Question, Subject
 from evaluation.kormedmcqa.extraction import extract_paper
-from evaluation.loading import load_generator
-from evaluation.processes import Processes
-from evaluation.prompts import subject_prompts
-from evaluation.questions import Question, Subject
 
 SHOTS = 5
 STYLE = BENCHMARKS["kormedmcqa"].styles["direct"]

@@ -87,7 +87,7 @@ def sentences(words: list[str]) -> str:
 
 def write_rows(path: Path, pairs: int, scale: float = 1.0) -> Path:
     """Write the scored generations of so many pairs as JSONL."""
-    from komep_dataset.outputs import lines_with, replacing
+    from komep_dataset.files.outputs import lines_with, replacing
 
     rows = made_up_rows(pairs, scale=scale)
     with (
@@ -100,7 +100,7 @@ def write_rows(path: Path, pairs: int, scale: float = 1.0) -> Path:
 
 def one_page(release: str, output: str) -> dict:
     """Write the page here and say what it took."""
-    from komep_dataset.report import write_report
+    from komep_dataset.explorer.report import write_report
 
     start = time.perf_counter()
     write_report(Path(release), Path(output))
@@ -114,7 +114,7 @@ def one_page(release: str, output: str) -> dict:
 
 def measure(pairs: int, folder: Path) -> dict:
     """Build a release of so many pairs, then write its page in a fresh process."""
-    from komep_dataset.build import build
+    from komep_dataset.release.build import build
 
     release = folder / f"release-{pairs}"
     build([write_rows(folder / f"{pairs}.jsonl", pairs)], release)

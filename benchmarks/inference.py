@@ -3,7 +3,7 @@
     python benchmarks/inference.py --units 8000
 
 The server answers after 200 ms, in a process of its own that parses no more HTTP than it must. The bare client is
-aiohttp and a semaphore: it keeps nothing, retries nothing and reads the JSON. Ours is `komep_dataset.inference.ask`
+aiohttp and a semaphore: it keeps nothing, retries nothing and reads the JSON. Ours is `komep_dataset.inference.ask.ask`
 with 400 requests in flight, every reply written to the log before its place is given to the next. Both ask the
 same units, alternately, `--repeats` times; each rate is the median. Prints one line of JSON: units a second.
 """
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import aiohttp
 
-from komep_dataset.checking import judge_body
-from komep_dataset.config import Judge
-from komep_dataset.inference import Request, ask
-from komep_dataset.prompts import check_messages
+from komep_dataset.config.config import Judge
+from komep_dataset.inference.ask import Request, ask
+from komep_dataset.prompts.english import check_messages
+from komep_dataset.scores.checking import judge_body
 
 sys.path.insert(0, str(Path(__file__).parent))
 from loopback_judge import Constant, serving

@@ -4,7 +4,7 @@
 
 Five models answer questions; each unit is true or false; a judge with known sensitivity and specificity says
 what it takes it for; the pairs are those that the project's own rules pick from the judge's verdicts.
-Compared, by margin: the share of flips that `komep_dataset.flip_model` expects from the verdicts alone, and
+Compared, by margin: the share of flips that `komep_dataset.audit.flip_model` expects from the verdicts alone, and
 the true one. The worlds differ in where the truth comes from; only `as modelled` is what the estimate
 assumes. `flat` is what the same formula expects without a prior fitted to the set; `error` the mean distance
 of expected and true share over bins of the margin.
@@ -20,9 +20,9 @@ import numpy as np
 import polars as pl
 from scipy.special import expit, logit
 
-from komep_dataset.flip_model import Judge, Prior, flip_probabilities
-from komep_dataset.label_noise import answer_counts, by_margin, recommend_min_margin
-from komep_dataset.pairs import select_pairs
+from komep_dataset.audit.flip_model import Judge, Prior, flip_probabilities
+from komep_dataset.audit.label_noise import answer_counts, by_margin, recommend_min_margin
+from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.schema import ScoredGeneration, polars_schema
 
 MODELS = {"a": 0.35, "b": 0.45, "c": 0.6, "d": 0.7, "e": 0.8}  # mean share of true units

@@ -17,7 +17,7 @@ import torch
 import typer
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import check_folder, check_writable
+from komep_dataset.files.outputs import check_folder, check_writable
 
 LLAMA_3_1_8B = {  # of the published config.json; the rotary scaling of long texts is left out
     "vocab_size": 128_256,

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import polars as pl
 
-from komep_dataset.build import build
-from komep_dataset.release import content_hash, read_facts
+from komep_dataset.release.build import build
+from komep_dataset.release.folder import content_hash, read_facts
+from komep_dataset.release.verify import verify
 from komep_dataset.schema import Response, polars_schema, question_id
-from komep_dataset.tables import write_table
-from komep_dataset.verify import verify
+from komep_dataset.tables.reading import write_table
 
 CONTAINER = ("unshare", "-rpf", "--kill-child", "--mount-proc", sys.executable, "-m")
 KOMEP, BUSY = "komep_dataset.cli", "another run is at work here"
@@ -145,7 +145,7 @@ def scorings(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, lis
 
 def evaluations(folder: Path, tries: int, rng: random.Random) -> tuple[Counter, list[str]]:
     """Two evaluations into one folder, in which notes of somebody's lie: (how they ended, what was broken)."""
-    from evaluation.output import read_evaluation
+    from evaluation.harness.output import read_evaluation
     from tests.loopback import Loopback, loopback
 
     ends, broken = Counter(), []

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaluation.comparison import shown_p, with_seeds
+from evaluation.statistics.comparison import shown_p, with_seeds
 from komep_dataset.errors import KomepError, require
 
 if TYPE_CHECKING:
-    from evaluation.comparison import Change, Comparison
-    from evaluation.output import Evaluation
+    from evaluation.harness.output import Evaluation
+    from evaluation.statistics.comparison import Change, Comparison
 
 HEADER = ("", "n", "accuracy", "change", "95%", "p", "Holm", "parsed", "parsing", "knowledge")
 HOLM = HEADER.index("Holm")
@@ -158,7 +158,7 @@ def read_arm(folder: Path) -> list[Evaluation]:
 
     Raises `KomepError` where there is neither, or where a file is broken.
     """
-    from evaluation.output import RESULTS, read_evaluation
+    from evaluation.harness.output import RESULTS, read_evaluation
 
     runs = [] if (folder / RESULTS).exists() else sorted(path.parent for path in folder.glob(f"*/{RESULTS}"))
     return [read_evaluation(run) for run in runs or [folder]]
@@ -193,9 +193,9 @@ def command(
         raise typer.BadParameter("take one of --json and --markdown")
     if plot is not None:
         require("eval", "matplotlib")
-    from evaluation.comparison import compare_all
-    from evaluation.forest import MARK, draw_forest
-    from komep_dataset.outputs import check_file, text_with, write_text
+    from evaluation.statistics.comparison import compare_all
+    from evaluation.statistics.forest import MARK, draw_forest
+    from komep_dataset.files.outputs import check_file, text_with, write_text
 
     of_output = text_with(*OURS[output.suffix]) if output is not None else None
     if of_output is not None:

@@ -16,7 +16,7 @@ import typer
 from komep_dataset.errors import KomepError
 
 if TYPE_CHECKING:
-    from evaluation.publishing import Publication
+    from evaluation.model_page.publishing import Publication
 
 
 def publish_results(
@@ -27,12 +27,12 @@ def publish_results(
     create_pr: bool = False,
     dry_run: bool = False,
 ) -> Publication:
-    """Publish the evaluation in a folder; see `evaluation.publishing.publish`.
+    """Publish the evaluation in a folder; see `evaluation.model_page.publishing.publish`.
 
     The predictions are read too: scores that are not those of the predictions beside them are refused.
     """
-    from evaluation.output import read_evaluation
-    from evaluation.publishing import publish
+    from evaluation.harness.output import read_evaluation
+    from evaluation.model_page.publishing import publish
 
     results = read_evaluation(Path(folder)).results
     return publish(results, repo_id, token_env=token_env, create_pr=create_pr, dry_run=dry_run)

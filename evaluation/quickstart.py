@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from komep_dataset.errors import KomepError
-from komep_dataset.release import read_facts
+from komep_dataset.release.folder import read_facts
 
 CAUTION = (
     "A 135M English model tuned on 58 questions written for this project: the table shows that every step of the "
@@ -118,8 +118,8 @@ def main(
     from rich.console import Console
     from rich.table import Table
 
-    from evaluation.comparison import compare
-    from evaluation.output import read_evaluation
+    from evaluation.harness.output import read_evaluation
+    from evaluation.statistics.comparison import compare
 
     before, after = read_evaluation(base), read_evaluation(tuned)
     lines = [

@@ -14,12 +14,12 @@ from typing import Any
 from evaluation.backends import Backend, Job, open_backend
 from evaluation.backends.backend import Answer
 from evaluation.benchmarks import BENCHMARKS, Benchmark
-from evaluation.benchmarks.benchmark import COT, DIRECT, Style
-from evaluation.journal import clear
-from evaluation.output import RESULTS, Prediction, check_output, write_evaluation
-from evaluation.processes import Processes, join_processes
-from evaluation.prompts import Prompt, subject_prompts
-from evaluation.questions import FEWSHOT, LETTERS, TEST, Subject, check_subjects, fingerprint
+from evaluation.harness.benchmark import COT, DIRECT, Style
+from evaluation.harness.journal import clear
+from evaluation.harness.output import RESULTS, Prediction, check_output, write_evaluation
+from evaluation.harness.processes import Processes, join_processes
+from evaluation.harness.prompts import Prompt, subject_prompts
+from evaluation.harness.questions import FEWSHOT, LETTERS, TEST, Subject, check_subjects, fingerprint
 from komep_dataset.errors import KomepError, require
 
 GENERATE, LOGITS = "generate", "logits"
@@ -193,7 +193,7 @@ def evaluate_model(settings: Settings, publish: str | None = None) -> dict[str, 
     style = benchmark.styles[settings.prompt]
     subjects, repeated = load_questions(benchmark, settings)
     if publish is not None:
-        from evaluation.publishing import check_before
+        from evaluation.model_page.publishing import check_before
 
         check_before(benchmark.name, {s.name: len(s.test) for s in subjects}, publish)
     settings = replace(settings, output=check_output(settings.output))

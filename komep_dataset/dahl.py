@@ -163,7 +163,7 @@ _ABSTENTION = re.compile(
     re.VERBOSE,
 )
 # A quick look for a whole column, in the syntax of polars: a text of these characters alone, of which none changes
-# by NFKC, abstains only if it holds one of these; each alternative of `_ABSTENTION` has one (tests/test_generations.py).
+# by NFKC, abstains only if it holds one of these; each alternative of `_ABSTENTION` has one (tests/pairs/test_generations.py).
 PLAIN_CHARACTERS = "^[\x00-\x7f가-힣‘’“”–—]*$"
 ABSTENTION_HINT = "(?i)know|sure|certain|idea|answer|[모몰못없않렵]"
 _SENTENCE_END = re.compile(r"[.!?。\n]+")

@@ -162,7 +162,7 @@ def _sample_input() -> Path:
 
 def _build_sample(folder: Path) -> Path:
     try:
-        from komep_dataset.build import build
+        from komep_dataset.release.build import build
 
         return build([], folder).folder
     except ImportError as error:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import check_tables, resolved
+from komep_dataset.files.outputs import check_tables, resolved
 from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_id
-from komep_dataset.tables import (
+from komep_dataset.tables.reading import (
     LINE,
     SUFFIXES,
     Problem,

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from komep_dataset.config import Config, Responder
-from komep_dataset.inference import Reply, Request, ask
-from komep_dataset.outputs import stage_outputs
-from komep_dataset.prompts import FORMATS, cut_at_end, responder_prompt
+from komep_dataset.config.config import Config, Responder
+from komep_dataset.files.outputs import stage_outputs
+from komep_dataset.inference.ask import Reply, Request, ask
+from komep_dataset.inference.servers import LocalServers
+from komep_dataset.prompts.english import FORMATS, cut_at_end, responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
-from komep_dataset.serving import LocalServers
-from komep_dataset.tables import output_path, read_table, write_rejects, write_table
+from komep_dataset.tables.reading import output_path, read_table, write_rejects, write_table
 
 STAGE = "respond"
 

@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import PartialState
-from base_model import compile_layers, load_tokenizer, model_settings
-from dpo_trainer import PairwiseDPOTrainer
-from log_lines import use_log_lines
-from output_folder import SETTINGS, SUMMARY
-from pair_metrics import PairFigures, evaluation_before, is_plain
-from preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
-from report import push, write_report
-from run_record import (
+from trainers.dpo import PairwiseDPOTrainer
+from trainers.pair_metrics import PairFigures, evaluation_before, is_plain
+from training.base_model import compile_layers, load_tokenizer, model_settings
+from training.log_lines import use_log_lines
+from training.output_folder import SETTINGS, SUMMARY
+from training.preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
+from training.report import push, write_report
+from training.run_record import (
     check_same_run,
     compare_evaluations,
     describe_batch,
@@ -37,8 +37,8 @@ from run_record import (
     summarise,
     write_json,
 )
-from safeguards import check_space
-from startup import RecipeArguments, RecipeParser, explained, prepare_cpu, run, set_up_logging
+from training.safeguards import check_space
+from training.startup import RecipeArguments, RecipeParser, explained, prepare_cpu, run, set_up_logging
 from transformers import set_seed
 from trl import DPOConfig, ModelConfig, get_peft_config, get_quantization_config
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from preferences import cut, fault_of, load_preferences
 from rich.console import Console
 from rich.table import Table
+from training.preferences import cut, fault_of, load_preferences
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import check_file, json_with, write_json
+from komep_dataset.files.outputs import check_file, json_with, write_json
 
 COLUMNS = ("prompt", "chosen", "rejected", "pair")
 LIMITS = (256, 512, 1024, 2048, 4096)

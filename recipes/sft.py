@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 from accelerate import PartialState
-from base_model import compile_layers, load_tokenizer, model_settings
-from log_lines import use_log_lines
-from output_folder import SETTINGS, SUMMARY
-from pair_metrics import PairFigures, evaluation_before
-from preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
-from report import push, write_report
-from run_record import (
+from trainers.pair_metrics import PairFigures, evaluation_before
+from trainers.sft import PairwiseSFTTrainer
+from training.base_model import compile_layers, load_tokenizer, model_settings
+from training.log_lines import use_log_lines
+from training.output_folder import SETTINGS, SUMMARY
+from training.preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
+from training.report import push, write_report
+from training.run_record import (
     check_same_run,
     compare_evaluations,
     describe_batch,
@@ -29,9 +30,8 @@ from run_record import (
     summarise,
     write_json,
 )
-from safeguards import check_space
-from sft_trainer import PairwiseSFTTrainer
-from startup import RecipeArguments, RecipeParser, explained, prepare_cpu, run, set_up_logging
+from training.safeguards import check_space
+from training.startup import RecipeArguments, RecipeParser, explained, prepare_cpu, run, set_up_logging
 from transformers import set_seed
 from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 

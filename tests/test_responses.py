@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from loopback import Fault, Loopback, last_text, loopback
 
-from komep_dataset.config import Config, load_config
+from komep_dataset.config.config import Config, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.prompts import INSTRUCTION
+from komep_dataset.prompts.english import INSTRUCTION
 from komep_dataset.responses import respond
 from komep_dataset.schema import Response, question_id
-from komep_dataset.tables import read_table
+from komep_dataset.tables.reading import read_table
+from tests.loopback import Fault, Loopback, last_text, loopback
 
 QUESTIONS = ["What is gout?", 'Say "</answer>" and a\nline break.', "천식이란 무엇인가?"]
 

@@ -15,7 +15,7 @@ for _name in (
         "peft",
         "trl.trainer.dpo_trainer",
         "trl.trainer.sft_trainer",
-        "evaluation.backends.transformers_backend",
+        "evaluation.backends.local.backend",
     ),
     *("lm_eval.models.huggingface", "benchmarks.gpu.steps"),
 ):

@@ -192,7 +192,7 @@ def shared_attention(setting: Setting, say: Say) -> None:
     """Our attention over a shared prefix against PyTorch's over a copy a row: the largest difference, by type."""
     import torch
 
-    from evaluation.shared_prefix import attend, attend_by_terms
+    from evaluation.backends.local.shared_prefix import attend, attend_by_terms
 
     torch.manual_seed(0)
     types = ("bfloat16", "float32") if setting.device == "cuda" else ("float32",)
@@ -239,7 +239,7 @@ def runner(
     import torch
 
     from benchmarks.evaluation_speed import ours
-    from evaluation.loading import load_generator
+    from evaluation.backends.local.loading import load_generator
 
     most, shots, tokens = evaluation_sizes(setting)
     subject = subject_of(setting, min(most, questions or most), shots)
@@ -451,7 +451,7 @@ def training(
         torch.cuda.reset_peak_memory_stats()
     if cast_inputs:
         sys.path.insert(0, str(ROOT / "recipes"))
-        import safeguards
+        from training import safeguards
 
         safeguards.leave_inputs = lambda model: None
     started = time.perf_counter()

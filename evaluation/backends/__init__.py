@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 
 from evaluation.backends.backend import Backend, Job
-from evaluation.processes import Processes
+from evaluation.harness.processes import Processes
 
 BACKENDS = {
-    "transformers": "evaluation.backends.transformers_backend",
-    "vllm": "evaluation.backends.vllm_backend",
-    "openai": "evaluation.backends.openai_backend",
+    "transformers": "evaluation.backends.local.backend",
+    "vllm": "evaluation.backends.vllm",
+    "openai": "evaluation.backends.openai",
 }
 
 __all__ = ["BACKENDS", "Backend", "Job", "open_backend"]

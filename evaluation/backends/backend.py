@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from evaluation.prompts import Prompt, PromptEncoder
+from evaluation.harness.prompts import Prompt, PromptEncoder
 
 Groups = Sequence[Sequence[Prompt]]  # the prompts of each subject
 

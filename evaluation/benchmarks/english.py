@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from evaluation.benchmarks.benchmark import COT, DIRECT, Benchmark, Style
 from evaluation.benchmarks.kormedmcqa import STOPS, read_reply, summarize
-from evaluation.questions import LETTERS, Layout, Question, Subject, load_configs, read_subjects
+from evaluation.harness.benchmark import COT, DIRECT, Benchmark, Style
+from evaluation.harness.questions import LETTERS, Layout, Question, Subject, load_configs, read_subjects
 from komep_dataset.errors import KomepError
 
 SHOTS = 5

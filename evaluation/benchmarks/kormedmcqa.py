@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.benchmarks.benchmark import COT, DIRECT, Benchmark, Style
-from evaluation.questions import LETTERS, Question, Subject, load_configs, read_subjects
+from evaluation.harness.benchmark import COT, DIRECT, Benchmark, Style
+from evaluation.harness.questions import LETTERS, Question, Subject, load_configs, read_subjects
 from komep_dataset.errors import KomepError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from evaluation.benchmarks import kormedmcqa
-from evaluation.questions import Subject, from_folders, read_subjects
+from evaluation.harness.questions import Subject, from_folders, read_subjects
 from komep_dataset.errors import KomepError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.benchmarks.english import english, one_subject, option_lines
-from evaluation.questions import Layout, Question
+from evaluation.harness.questions import Layout, Question
 
 HUB_ID = "openlifescienceai/medmcqa"
 
@@ -16,7 +16,7 @@ def text(question: Question) -> str:
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
-    """`opa` to `opd`, `cop` (0 to 3) and `exp` as columns of `evaluation.questions`."""
+    """`opa` to `opd`, `cop` (0 to 3) and `exp` as columns of `evaluation.harness.questions`."""
     if "opa" not in row:
         return row
     right = row.get("cop")

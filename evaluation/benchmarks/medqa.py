@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.benchmarks.english import english, one_subject, option_lines
-from evaluation.questions import Layout, Question
+from evaluation.harness.questions import Layout, Question
 
 HUB_ID = "GBaker/MedQA-USMLE-4-options-hf"
 
@@ -16,7 +16,7 @@ def text(question: Question) -> str:
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
-    """`sent1`, `ending0` to `ending3` and `label` (0 to 3) as columns of `evaluation.questions`."""
+    """`sent1`, `ending0` to `ending3` and `label` (0 to 3) as columns of `evaluation.harness.questions`."""
     if "sent1" not in row:
         return row
     label = row.get("label")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.benchmarks.english import english, one_subject, option_lines
-from evaluation.questions import Layout, Question
+from evaluation.harness.questions import Layout, Question
 
 HUB_ID = "qiaojin/PubMedQA"
 DECISIONS = ("yes", "no", "maybe")
@@ -23,7 +23,7 @@ def text(question: Question) -> str:
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
-    """`question`, `context.contexts`, `final_decision` and `long_answer` as columns of `evaluation.questions`."""
+    """`question`, `context.contexts`, `final_decision` and `long_answer` as columns of `evaluation.harness.questions`."""
     if "final_decision" not in row:
         return row
     context = row.get("context")

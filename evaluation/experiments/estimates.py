@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from komep_dataset.yaml_records import read_yaml
+from komep_dataset.config.yaml_records import read_yaml
 
 if TYPE_CHECKING:
     from evaluation.experiments.cells import Cell

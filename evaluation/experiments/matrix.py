@@ -29,8 +29,8 @@ from typing import Any
 
 from evaluation.benchmarks import BENCHMARKS
 from evaluation.experiments.rates import Rates, with_measured
+from komep_dataset.config.yaml_records import build_record, nearest, read_yaml
 from komep_dataset.errors import KomepError
-from komep_dataset.yaml_records import build_record, nearest, read_yaml
 
 BASE = "base"
 METHODS = (BASE, "dpo", "orpo", "sft")

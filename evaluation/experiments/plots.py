@@ -9,8 +9,8 @@ from io import BytesIO
 from pathlib import Path
 
 from evaluation.experiments.results import Arm
-from evaluation.forest import OFFSET, STYLES, short
-from komep_dataset.outputs import write_text
+from evaluation.statistics.forest import OFFSET, STYLES, short
+from komep_dataset.files.outputs import write_text
 
 PLOTS = "plots"
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
-from komep_dataset.yaml_records import build_record, read_yaml
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.comparison import shown_p
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import BASE, Matrix, Published
 from evaluation.experiments.plots import draw_plots
 from evaluation.experiments.results import READINGS, Arm, decide, link, read_arms
 from evaluation.experiments.state import CONFIG, DONE, STATE, read_json, status
 from evaluation.experiments.verdicts import GAIN
-from evaluation.output import PREDICTIONS
-from komep_dataset.outputs import write_text
+from evaluation.harness.output import PREDICTIONS
+from evaluation.statistics.comparison import shown_p
+from komep_dataset.files.outputs import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEANING = {"paper": "letters read as in the paper", "robust": "letters read by the robust rules"}

@@ -1,4 +1,4 @@
-"""From the folders of cells to the rows of a report: paired comparisons by `evaluation.comparison`, and their states."""
+"""From the folders of cells to the rows of a report: paired comparisons by `evaluation.statistics.comparison`, and their states."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.comparison import Change, compare_all
 from evaluation.experiments.cells import Cell, base_of
 from evaluation.experiments.matrix import BASE, Matrix, Measure
 from evaluation.experiments.state import evaluated, status
 from evaluation.experiments.verdicts import STATEMENTS, Effect, Statement, Verdict
-from evaluation.output import Evaluation, read_evaluation
-from evaluation.resampling import holm
+from evaluation.harness.output import Evaluation, read_evaluation
+from evaluation.statistics.comparison import Change, compare_all
+from evaluation.statistics.resampling import holm
 from komep_dataset.errors import KomepError
 
 READINGS = ("paper", "robust")

@@ -34,8 +34,8 @@ from evaluation.experiments.state import (
     write_state,
 )
 from evaluation.experiments.stopping import Stopped
-from komep_dataset.locks import locked
-from komep_dataset.outputs import write_text
+from komep_dataset.files.locks import locked
+from komep_dataset.files.outputs import write_text
 
 MARK = "KOMEP_EXPERIMENT_STEP"  # in the environment of every process of a step: the file that it makes
 ERROR_LINES = 12

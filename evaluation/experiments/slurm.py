@@ -9,7 +9,7 @@ from pathlib import Path
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import Matrix
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import write_text
+from komep_dataset.files.outputs import write_text
 
 SLURM, DRIVER = "slurm", "submit.sh"
 

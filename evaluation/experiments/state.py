@@ -10,9 +10,9 @@ from typing import Any
 
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import Matrix
-from evaluation.output import PREDICTIONS, RESULTS
+from evaluation.harness.output import PREDICTIONS, RESULTS
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import check_folder, check_writable, json_with, write_text
+from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_text
 
 PLAN, CONFIG, STATE = "plan.json", "config.json", "state.json"
 SUMMARY = "training_summary.json"

@@ -1,6 +1,6 @@
 """Statements about an experiment, decided by rules: confirmed, refuted or undecided. Numbers in, verdicts out.
 
-An effect is one model's change of accuracy with its 95% interval over questions and seeds (`evaluation.comparison`).
+An effect is one model's change of accuracy with its 95% interval over questions and seeds (`evaluation.statistics.comparison`).
 Of an effect the rules ask three things, all in shares (0.01 = a point):
 - *improves*: its interval lies above 0.
 - *no gain*: its widened interval lies below `GAIN`, so that a gain worth the name is excluded.

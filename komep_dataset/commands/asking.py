@@ -30,11 +30,12 @@ def respond(
     load_config = _llm()
     settings = _with_budget(load_config(config), budget)
     if estimate:
-        from komep_dataset import estimates
+        from komep_dataset.pipeline import estimates
 
         print(estimates.as_text(estimates.estimate_respond(questions, settings, model), settings))
         return
-    from komep_dataset import pipeline, stages
+    from komep_dataset.pipeline import run as pipeline
+    from komep_dataset.pipeline import stages
     from komep_dataset.responses import respond as ask_responder
 
     stage = pipeline.respond_command(settings, model, questions, _needed(output))
@@ -62,17 +63,18 @@ def score(
     alone.
     """
     load_config = _llm()
-    from komep_dataset import scoring
+    from komep_dataset.scores import scoring
 
     if mode not in MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
     settings = _with_budget(load_config(config), budget)
     if estimate:
-        from komep_dataset import estimates
+        from komep_dataset.pipeline import estimates
 
         print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
         return
-    from komep_dataset import pipeline, stages
+    from komep_dataset.pipeline import run as pipeline
+    from komep_dataset.pipeline import stages
 
     stage = pipeline.score_command(settings, responses, _needed(output), mode)
     if _left_alone(stage, retry_failed):
@@ -85,7 +87,7 @@ def score(
     print(done.calls)
     _warn_failures(done.failures, done.reason)
     if done.rows:
-        from komep_dataset import model_report
+        from komep_dataset.scores import models as model_report
 
         print(model_report.as_text(model_report.model_reports(model_report.read_scored([done.path]))))
 
@@ -109,11 +111,13 @@ def translate(
     load_config = _llm()
     settings = _with_scope(_with_budget(load_config(config), budget), every)
     if estimate:
-        from komep_dataset import estimates
+        from komep_dataset.pipeline import estimates
 
         print(estimates.as_text(estimates.estimate_translate(scored, settings), settings))
         return
-    from komep_dataset import pipeline, stages, translation
+    from komep_dataset.pipeline import run as pipeline
+    from komep_dataset.pipeline import stages
+    from komep_dataset.translation import stage as translation
 
     stage = pipeline.translate_command(settings, scored, _needed(output))
     if _left_alone(stage, retry_failed):
@@ -150,9 +154,9 @@ def calibrate(
 ) -> None:
     """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
     load_config = _llm()
-    from komep_dataset import adversarial as attack
-    from komep_dataset import calibration
-    from komep_dataset.outputs import check_file
+    from komep_dataset.files.outputs import check_file
+    from komep_dataset.judge import calibration
+    from komep_dataset.judge import injections as attack
 
     if mode not in MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
@@ -186,13 +190,13 @@ def run(
     """
     load_config = _llm()
     if estimate:
-        from komep_dataset import estimates
+        from komep_dataset.pipeline import estimates
 
         settings = _with_budget(load_config(config), budget)
         print(estimates.as_text(estimates.estimate_run(settings), settings))
         return
-    from komep_dataset.pipeline import run as run_pipeline
-    from komep_dataset.release import read_facts
+    from komep_dataset.pipeline.run import run as run_pipeline
+    from komep_dataset.release.folder import read_facts
 
     folder = run_pipeline(config, retry_failed=retry_failed, budget=budget)
     if read_facts(folder)["pairs"]:
@@ -212,8 +216,8 @@ def models(
     """How each responder did: DAHL score with interval, states of its answers, units, length."""
     from dataclasses import fields
 
-    from komep_dataset import model_report
-    from komep_dataset.outputs import check_file, json_with, write_json
+    from komep_dataset.files.outputs import check_file, json_with, write_json
+    from komep_dataset.scores import models as model_report
 
     mark = json_with(*(field.name for field in fields(model_report.ModelReport)))
     if output:
@@ -228,7 +232,7 @@ def models(
 def _llm():
     """What the stages that talk to models need; a missing extra is named before anything starts."""
     require("llm", "datatrove", "aiohttp")
-    from komep_dataset.config import load_config
+    from komep_dataset.config.config import load_config
 
     return load_config
 
@@ -263,7 +267,7 @@ def _needed(output: Path | None) -> Path:
 
 def _left_alone(stage, retry_failed: bool) -> bool:
     """Whether a table is finished with failed rows that nobody wants asked again; says so."""
-    from komep_dataset.stages import finished, keep_edited
+    from komep_dataset.pipeline.stages import finished, keep_edited
 
     outcome = finished(stage)
     if retry_failed or outcome is None or not outcome.failures:

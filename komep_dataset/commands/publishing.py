@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from komep_dataset.hub.publishing import Plan
+    from komep_dataset.hub.publish import Plan
 
 Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
 
@@ -32,7 +32,7 @@ def publish(
     The token is HF_TOKEN, or the login that `hf auth login` saved. Text that people wrote into the card on the Hub
     stays.
     """
-    from komep_dataset.hub import publishing
+    from komep_dataset.hub import publish as publishing
 
     plan = publishing.publish(
         folder, repo_id, private=private, gated=gated, dry_run=dry_run, tag=tag, message=message
@@ -71,7 +71,7 @@ def install(
 ) -> None:
     """Put a release into the cache of `datasets`: load_dataset("komep") then works from any folder, offline."""
     from komep_dataset.errors import KomepError
-    from komep_dataset.hub import installing
+    from komep_dataset.hub import install as installing
 
     if uninstall:
         if folder:

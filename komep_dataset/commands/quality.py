@@ -29,12 +29,12 @@ def bias(
     """What a release teaches besides its subject: length, winners, trivial baselines, flipped labels."""
     from rich.console import Console
 
-    from komep_dataset.bias import measure
-    from komep_dataset.bias_report import tables
-    from komep_dataset.calibration import read_record
+    from komep_dataset.audit.bias import measure
+    from komep_dataset.audit.label_noise import PURITIES
+    from komep_dataset.audit.tables import tables
     from komep_dataset.errors import KomepError
-    from komep_dataset.label_noise import PURITIES
-    from komep_dataset.outputs import check_file, json_with, write_json
+    from komep_dataset.files.outputs import check_file, json_with, write_json
+    from komep_dataset.judge.calibration import read_record
 
     mark = json_with(
         "config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines"

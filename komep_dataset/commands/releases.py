@@ -106,9 +106,9 @@ def build(
     ] = None,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
-    from komep_dataset.build import build as build_release
     from komep_dataset.gates.benchmark_files import parse_named_paths
-    from komep_dataset.quality import as_text
+    from komep_dataset.gates.gates import as_text
+    from komep_dataset.release.build import build as build_release
 
     result = build_release(
         scored or [],
@@ -154,7 +154,7 @@ def report(
     ] = 10_000,
 ) -> None:
     """Write one self-contained HTML page of a release: figures, and every pair to search and read."""
-    from komep_dataset.report import write_report
+    from komep_dataset.explorer.report import write_report
 
     print(f"report -> {write_report(release, output, compare, max_pairs).resolve()}")
 
@@ -163,8 +163,8 @@ def verify(
     release: Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")] = Path("komep"),
 ) -> None:
     """Check a release: checksums, columns, keys, splits, scores, every pair against its evidence, every count."""
-    from komep_dataset.findings import as_text
-    from komep_dataset.verify import verify as verify_release
+    from komep_dataset.release.verify import verify as verify_release
+    from komep_dataset.tables.findings import as_text
 
     checks = verify_release(release)
     print(as_text(checks))
@@ -182,8 +182,8 @@ def diff(
     ] = None,
 ) -> None:
     """What differs between two releases, row by row, and which change of the inputs explains it."""
-    from komep_dataset.diff import as_text
-    from komep_dataset.diff import diff as diff_releases
+    from komep_dataset.release.diff import as_text
+    from komep_dataset.release.diff import diff as diff_releases
 
     print(as_text(diff_releases(old, new, output)))
     if output:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from komep_dataset.diff import diff
 from komep_dataset.explorer.plots import Figure
 from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows
+from komep_dataset.release.diff import diff
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +68,7 @@ def _models(folder: Path) -> dict[str, list[PairKey]]:
 def _keys(folder: Path) -> pl.DataFrame:
     import polars as pl
 
-    from komep_dataset.ranges import config_files
+    from komep_dataset.release.ranges import config_files
 
     files = [f for name in LANGUAGES if (f := config_files(folder, name))]
     scans = [pl.scan_parquet(list(one.files)).select(KEY) for one in files]

@@ -26,8 +26,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from komep_dataset.gates.evidence import Found
-from komep_dataset.secret_patterns import HINTS as SECRET_HINTS
-from komep_dataset.secret_patterns import KINDS
+from komep_dataset.gates.secret_patterns import HINTS as SECRET_HINTS
+from komep_dataset.gates.secret_patterns import KINDS
 
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = (

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from komep_dataset.secret_patterns import KINDS
+from komep_dataset.gates.secret_patterns import KINDS
 
 VARIABLE = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(?:_|$)")
 SHORTEST = 12  # a variable's value below this length is rather a switch or a word than a secret

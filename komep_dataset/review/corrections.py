@@ -10,7 +10,7 @@ from typing import ClassVar
 from komep_dataset.errors import KomepError
 from komep_dataset.review.sampling import SIDES, Judgement, ReviewPair
 from komep_dataset.schema import ScoredGeneration, collapse_blanks, column
-from komep_dataset.tables import (
+from komep_dataset.tables.reading import (
     output_path,
     problems_error,
     read_batches,
@@ -148,8 +148,8 @@ def _read_scored(paths: Sequence[Path]) -> list[dict]:
     """Complete rows of all tables, ids filled in; any bad row is an error."""
     import polars as pl
 
-    from komep_dataset.generations import OPTIONAL, complete
-    from komep_dataset.tables import FILE, LINE
+    from komep_dataset.pairs.generations import OPTIONAL, complete
+    from komep_dataset.tables.reading import FILE, LINE
 
     rows, problems = [], []
     files = table_files(paths)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import check_file, json_with, resolved, table_of, write_json
+from komep_dataset.files.outputs import check_file, json_with, resolved, table_of, write_json
 from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
 from komep_dataset.review.sampling import QUESTIONS, summarise
 from komep_dataset.review.sheet import read_pairs, read_sheets

@@ -203,7 +203,7 @@ def _summary(answers: Answers, pairs: Mapping[str, ReviewPair]) -> dict[str, Any
 
 def _share(answers: Sequence[bool]) -> dict[str, Any]:
     """Yes and all answers, the share and its 95% Wilson interval."""
-    from komep_dataset.calibration import share
+    from komep_dataset.judge.calibration import share
 
     found = share(sum(answers), len(answers))
     return {

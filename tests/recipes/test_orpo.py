@@ -5,7 +5,8 @@ import math
 import sys
 
 import pytest
-from conftest import flags, forward, pair, read, train, weights
+
+from tests.recipes.conftest import flags, forward, pair, read, train, weights
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -72,13 +73,14 @@ def test_lora(tiny_model, release, tmp_path):
 
 
 def test_orpo_is_imported_from_one_place_that_says_when_it_is_gone(monkeypatch):
-    import orpo_trainer
-    from conftest import RECIPES
+    from trainers import orpo
 
-    named = [path.name for path in RECIPES.glob("*.py") if "import ORPOConfig" in path.read_text("utf-8")]
-    assert named == ["orpo_trainer.py"]
-    assert orpo_trainer.PairwiseORPOTrainer.__mro__[2] is orpo_trainer.ORPOTrainer
+    from tests.recipes.conftest import RECIPES
+
+    named = [path.name for path in RECIPES.rglob("*.py") if "import ORPOConfig" in path.read_text("utf-8")]
+    assert named == ["orpo.py"]
+    assert orpo.PairwiseORPOTrainer.__mro__[2] is orpo.ORPOTrainer
     monkeypatch.setitem(sys.modules, "trl.experimental.orpo", None)  # as if TRL had dropped it
-    monkeypatch.delitem(sys.modules, "orpo_trainer")
+    monkeypatch.delitem(sys.modules, "trainers.orpo")
     with pytest.raises(SystemExit, match=r"no trl\.experimental\.orpo .*pip install .*recipes/dpo\.py"):
-        importlib.import_module("orpo_trainer")
+        importlib.import_module("trainers.orpo")

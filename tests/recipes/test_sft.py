@@ -1,7 +1,8 @@
 """The instruction-tuning recipe on a tiny model: what its loss covers, and the figures that compare with DPO's."""
 
 import pytest
-from conftest import flags, forward, pair, read, train, weights
+
+from tests.recipes.conftest import flags, forward, pair, read, train, weights
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")

@@ -6,13 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import RECIPES
+
+from tests.recipes.conftest import RECIPES
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from accelerate.commands import launch
 from accelerate.utils.launch import prepare_deepspeed_cmd_env
-from test_configs import values_of
+
+from tests.recipes.test_configs import values_of
 
 ROOT = RECIPES.parent
 SCRIPT = RECIPES / "multi_node.slurm"

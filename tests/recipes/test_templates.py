@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import messages
+
+from tests.recipes.conftest import messages
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from datasets import Dataset  # noqa: E402
-from dpo_trainer import PairwiseDPOTrainer  # noqa: E402
-from orpo_trainer import ORPOConfig, ORPOTrainer, PairwiseORPOTrainer  # noqa: E402
-from preferences import count_tokens  # noqa: E402
-from sft_trainer import PairwiseSFTTrainer  # noqa: E402
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors  # noqa: E402
+from trainers.dpo import PairwiseDPOTrainer  # noqa: E402
+from trainers.orpo import ORPOConfig, ORPOTrainer, PairwiseORPOTrainer  # noqa: E402
+from trainers.sft import PairwiseSFTTrainer  # noqa: E402
+from training.preferences import count_tokens  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed  # noqa: E402
 from trl import DPOConfig, SFTConfig  # noqa: E402
 

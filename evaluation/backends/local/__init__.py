@@ -1,0 +1,1 @@
+"""A model on this machine, by transformers: loading, rows of a batch, a shared prefix, generation."""

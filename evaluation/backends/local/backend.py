@@ -1,0 +1,133 @@
+"""transformers on this machine: one process or several, the few-shot prefix of a subject computed once.
+
+All prompts are cut into the same batches whatever the number of processes and whatever is done already, so that
+neither changes a letter: a batch's numbers depend on what it is padded to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from evaluation.backends.backend import Answer, Groups, Job
+from evaluation.backends.local.generation import Generator, plan_batches
+from evaluation.backends.local.loading import load_generator
+from evaluation.backends.local.shared_prefix import Layers
+from evaluation.harness.journal import Journal, reply_key
+from evaluation.harness.processes import Processes
+from evaluation.harness.prompts import Prompt, PromptEncoder
+from evaluation.harness.questions import LETTERS
+from komep_dataset.inference.servers import model_fingerprint
+from komep_dataset.progress import progress_bar
+
+# Replies that are written together: on an H100, 256 at once answer three times as many a second as 32 (docs/gpu.md).
+BATCH_SIZE = {"cpu": 32}
+BATCH_SIZE_ELSEWHERE = 256
+
+Batch = tuple[int, list[int], list[int]]  # subject, the rows that share its prefix, those that run together
+
+
+def batches(groups: Groups, size: int) -> Iterator[Batch]:
+    """Every prompt once, in batches of prompts of one subject with equally many worked examples."""
+    for subject, prompts in enumerate(groups):
+        for shots in sorted({prompt.shots for prompt in prompts}):  # those that lost examples begin otherwise
+            rows = [row for row, prompt in enumerate(prompts) if prompt.shots == shots]
+            for batch in plan_batches([prompts[row].token_ids for row in rows], size):
+                yield subject, rows, [rows[i] for i in batch]
+
+
+class TransformersBackend:
+    """A `Generator` over all prompts, each process with its share of the batches."""
+
+    def __init__(self, job: Job, processes: Processes, generator: Generator):
+        self.job, self.processes, self.generator = job, processes, generator
+        self.batch_size = job.batch_size or BATCH_SIZE.get(generator.device.type, BATCH_SIZE_ELSEWHERE)
+        model_type = generator.model.config.model_type
+        self.encode = PromptEncoder(generator.tokenizer, model_type, chat_template=job.chat_template)
+        self.window = generator.window
+        self.resumed = 0
+        self._prefix: tuple[tuple[int, ...], Layers] | None = None
+
+    def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
+        letters = self._letter_tokens(groups) if self.job.logits else ()
+        mine: list[tuple[int, int, Answer]] = []
+        with Journal(self.job.output, self.processes.rank) as journal, self._bar(groups, label) as advance:
+            for number, (subject, rows, batch) in enumerate(batches(groups, self.batch_size)):
+                if number % self.processes.size == self.processes.rank:
+                    answers = self._batch(groups[subject], rows, batch, journal, letters)
+                    mine += ((subject, row, a) for row, a in zip(batch, answers, strict=True))
+                    advance(len(batch) * self.processes.size)
+        answered = {(subject, row): a for subject, row, a in self.processes.gather(mine)}
+        self.resumed = sum(self.processes.gather([self.resumed]))
+        return [[answered[s, row] for row in range(len(prompts))] for s, prompts in enumerate(groups)]
+
+    def _bar(self, groups: Groups, label: str) -> AbstractContextManager[Callable[[float], None]]:
+        """One bar for all processes, that of the first."""
+        if not self.processes.is_main:
+            return nullcontext(lambda count: None)
+        return progress_bar(label, sum(map(len, groups)), "questions")
+
+    def describe(self) -> dict[str, Any]:
+        smallest = min(self.processes.gather([self.generator.largest or self.batch_size]))
+        return {
+            "dtype": str(self.generator.model.dtype).removeprefix("torch."),
+            "device": self.generator.device.type,
+            "world_size": self.processes.size,
+            "bos": self.encode.wants_bos,
+            "prefix_cache": self.generator.reuse_prefix,
+            "batch_size": self.batch_size,
+            "batch_size_reached": smallest,
+            "resumed_questions": self.resumed,
+            "generation": self.generator.model.generation_config.to_diff_dict(),
+        }
+
+    def _batch(
+        self,
+        prompts: Sequence[Prompt],
+        rows: Sequence[int],
+        batch: Sequence[int],
+        journal: Journal,
+        letters: Sequence[int],
+    ) -> list[Answer]:
+        """The answers of one batch; a batch of which one is missing is run whole."""
+        keys = [self._key(prompts[row]) for row in batch]
+        if all(key in journal for key in keys):
+            self.resumed += len(batch)
+            kept = (journal[key] for key in keys)
+            return [Answer(text, tuple(logprobs) if logprobs else None) for text, logprobs in kept]
+        ids = [prompts[row].token_ids for row in batch]
+        prefix = self._prefix_of([prompts[row].token_ids for row in rows])
+        answers = self.generator.answer(ids, prefix, self.job.stops, self.job.max_new_tokens, letters)
+        for key, answer in zip(keys, answers, strict=True):
+            journal.add(key, answer.text, answer.logprobs)
+        return answers
+
+    def _prefix_of(self, ids: Sequence[tuple[int, ...]]) -> Layers:
+        """The cache of what these prompts share; the last one is kept, for batches come subject by subject."""
+        if self._prefix is None or self._prefix[0] is not ids[0]:
+            self._prefix = None  # the old one is freed before the new one is computed
+            self._prefix = (ids[0], self.generator.prefix(ids))
+        return self._prefix[1]
+
+    def _key(self, prompt: Prompt) -> str:
+        job, model = self.job, self.generator.model
+        how = [
+            str(model.dtype),
+            model.device.type,
+            job.stops,
+            job.max_new_tokens,
+            self.batch_size,
+            job.logits,
+        ]
+        return reply_key(job.model, model_fingerprint(job.model), how, prompt.token_ids)
+
+    def _letter_tokens(self, groups: Groups) -> tuple[int, ...]:
+        widest = max((prompt for prompts in groups for prompt in prompts), key=lambda p: p.options)
+        return self.encode.letter_tokens(widest.text, LETTERS[: widest.options])
+
+
+def open_backend(job: Job, processes: Processes) -> TransformersBackend:
+    """Load the model onto this process's device."""
+    generator = load_generator(job.model, job.dtype, reuse_prefix=job.prefix_cache, device=processes.device)
+    return TransformersBackend(job, processes, generator)

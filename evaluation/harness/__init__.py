@@ -1,0 +1,1 @@
+"""What every evaluation shares: questions, prompts, processes, outputs."""

@@ -1,0 +1,1 @@
+"""What may be compared, by which test, with which interval, drawn as a forest."""

@@ -1,0 +1,1 @@
+"""What a release teaches besides medicine: trivial baselines, noise in its labels."""

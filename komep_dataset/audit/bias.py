@@ -1,0 +1,237 @@
+"""What a set of pairs teaches besides its subject: lengths, winners, categories, margins, units, baselines.
+
+`measure` reads a release; the figures themselves are pure functions over frames. Intervals are 95%; those of
+shares take into account that pairs of one question are alike (`separability.clustered_share`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import log2
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.audit.baselines import SIDES, clustered_share, separations
+from komep_dataset.audit.label_noise import PURITIES, answer_counts, release_noise
+from komep_dataset.audit.tables import verdicts
+from komep_dataset.errors import KomepError
+from komep_dataset.schema import CONFIGS, SPLITS, Pair, column_types
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+PAIR_CONFIGS = CONFIGS[:2]
+NARROW = tuple(column_types(Pair))
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Ratio of lengths, chosen / rejected; what lies beyond is counted in the outer bins.
+RATIO_EDGES = (0.125, 0.25, 0.5, 0.667, 0.8, 0.952, 1.05, 1.25, 1.5, 2.0, 4.0, 8.0)
+MARGIN_BINS = 10
+
+
+def measure(
+    folder: Path,
+    config: str | None = None,
+    *,
+    judge: Mapping[str, Any] | None = None,
+    purities: Sequence[float] = PURITIES,
+) -> dict[str, Any]:
+    """The bias figures of one config of a release, as plain values.
+
+    Args:
+        folder: what `komep build` wrote.
+        config: `ko` or `en`; None = `ko` if the release has it, else `en`.
+        judge: a calibration record of its judge; None = the one that the release holds.
+        purities: those that a smallest margin is recommended for.
+
+    Returns:
+        `config`; `pairs`; `length`, `wins`, `categories`, `margins`, `units` (see the functions of these
+        names); `baselines` (see `separability.separations`); `label_noise` (see `label_noise.release_noise`),
+        or None, and then `label_noise_reason`; `verdicts` (see `bias_report.verdicts`).
+
+    Raises:
+        KomepError: no release, no such config (exit code 2), or a config without pairs.
+    """
+    import polars as pl
+
+    from komep_dataset.release.folder import check_whole, data_files, read_facts, read_rows
+
+    folder = Path(folder)
+    facts = read_facts(folder)
+    check_whole(folder)
+    config = _config(folder, facts, config)
+    text = {side: pl.col(side).list.first().struct.field("content") for side in SIDES}
+    rows = read_rows(folder, config).select(*NARROW, "split", **text)
+    if rows.is_empty():
+        raise KomepError(f"{folder}: no pair in the config {config}; rejects.jsonl says why")
+    files = [path for split in SPLITS for path in data_files(folder, "scored", split)]
+    counts = answer_counts(pl.scan_parquet(files))
+    noise, reason = release_noise(judge or facts.get("judge"), counts, rows, purities)
+    measured = {
+        "config": config,
+        "pairs": rows.height,
+        "splits": {split: int((rows["split"] == split).sum()) for split in SPLITS},
+        "length": length(rows),
+        "wins": wins(rows),
+        "categories": categories(rows["category"].to_list()),
+        "margins": margins(rows["score_margin"].to_numpy()),
+        "units": units(counts, rows),
+        "baselines": separations(rows),
+        "label_noise": noise,
+        **({"label_noise_reason": reason} if noise is None else {}),
+    }
+    return measured | {"verdicts": verdicts(measured)}
+
+
+def _config(folder: Path, facts: dict[str, Any], wanted: str | None) -> str:
+    """The config to measure; `build.json` says which there are."""
+    there = [name for name in PAIR_CONFIGS if sum(facts["rows"].get(name, {}).values())]
+    if wanted is None and not there:
+        raise KomepError(f"{folder}: a release without pairs; its rejects.jsonl says why")
+    if wanted is not None and wanted not in there:
+        known = ", ".join(there) or "none with pairs"
+        raise KomepError(f"{folder}: no config {wanted!r} of pairs; it has: {known}", exit_code=2)
+    return wanted or there[0]
+
+
+def length(pairs: pl.DataFrame) -> dict[str, Any]:
+    """Lengths of the answers, in characters, and what they say of the label.
+
+    `ratio` is chosen / rejected. `chosen_longer_share` is of the pairs whose lengths differ (None: there are
+    none). `correlation`: over all answers, label 1 for chosen, 0 for rejected, against log length.
+    """
+    import numpy as np
+
+    chosen, rejected = (pairs[c].str.len_chars().clip(lower_bound=1).to_numpy().astype(float) for c in SIDES)
+    ratio = chosen / rejected
+    differ = ratio != 1
+    longer = differ.any() and clustered_share((ratio[differ] > 1) * 1.0, pairs["question_id"].filter(differ))
+    counts, _ = np.histogram(ratio.clip(RATIO_EDGES[0], RATIO_EDGES[-1]), bins=RATIO_EDGES)
+    return {
+        "chosen_mean": float(chosen.mean()),
+        "rejected_mean": float(rejected.mean()),
+        "ratio_median": float(np.median(ratio)),
+        "ratio_quartiles": np.quantile(ratio, [0.25, 0.75]).tolist(),
+        "equal": int((~differ).sum()),
+        "chosen_longer_share": longer[0] if longer else None,
+        "chosen_longer_interval": list(longer[1]) if longer else None,
+        "correlation": correlations(np.log(chosen), np.log(rejected)),
+        "histogram": {"edges": list(RATIO_EDGES), "counts": counts.tolist()},
+    }
+
+
+def correlations(chosen: np.ndarray, rejected: np.ndarray) -> dict[str, Any]:
+    """Point-biserial and Spearman correlation of a measure with the label, over all answers.
+
+    Intervals by Fisher's z (Spearman with the standard error of Bonett and Wright). They take the answers as
+    independent; those of one question are alike, so the intervals are rather too wide. None: no variation.
+    """
+    import numpy as np
+    from scipy.stats import pearsonr, spearmanr
+
+    values = np.concatenate([chosen, rejected])
+    label = np.repeat([1.0, 0.0], len(chosen))
+    if len(values) < 4 or np.ptp(values) == 0:
+        return {name: {"value": None, "interval": None} for name in ("point_biserial", "spearman")}
+    linear, rank = float(pearsonr(values, label).statistic), float(spearmanr(values, label).statistic)
+    n = len(values)
+    errors = {"point_biserial": (n - 3) ** -0.5, "spearman": ((1 + rank**2 / 2) / (n - 3)) ** 0.5}
+    return {
+        name: {"value": value, "interval": _fisher(value, errors[name])}
+        for name, value in (("point_biserial", linear), ("spearman", rank))
+    }
+
+
+def _fisher(value: float, error: float) -> list[float]:
+    import numpy as np
+    from scipy.stats import norm
+
+    centre = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
+    return np.tanh(centre + norm.ppf([0.025, 0.975]) * error).tolist()
+
+
+def wins(pairs: pl.DataFrame) -> dict[str, Any]:
+    """Who wins against whom.
+
+    `models`, sorted; `matrix[i][j]`: pairs in which models[i] was chosen over models[j]; `win_share`: for
+    each model `hits` wins of `n` pairs that it is in, with interval, and `of_all`: its wins / all pairs.
+    """
+    counts = Counter(pairs.select("chosen_model", "rejected_model").iter_rows())
+    models = sorted({model for key in counts for model in key})
+    return {
+        "models": models,
+        "matrix": [[counts[a, b] for b in models] for a in models],
+        "win_share": [_win_share(model, pairs) for model in models],
+    }
+
+
+def _win_share(model: str, pairs: pl.DataFrame) -> dict[str, Any]:
+    own = pairs.filter((pairs["chosen_model"] == model) | (pairs["rejected_model"] == model))
+    won = (own["chosen_model"] == model).to_numpy()
+    share, interval = clustered_share(won * 1.0, own["question_id"])
+    hits = int(won.sum())
+    figures = {"hits": hits, "n": own.height, "share": share, "interval": list(interval)}
+    return {"model": model, **figures, "of_all": hits / pairs.height}
+
+
+def categories(names: Sequence[str]) -> dict[str, Any]:
+    """How evenly the pairs are spread over the categories.
+
+    `names`: {category: {pairs, share}}, the largest first; `entropy` in bits; `effective`: 2 to the entropy,
+    the number of equally large categories that would be as even; `evenness`: entropy / its maximum, 1 for one
+    category.
+    """
+    counts = Counter(names)
+    shares = {name: n / len(names) for name, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))}
+    entropy = -sum(s * log2(s) for s in shares.values()) + 0.0
+    return {
+        "names": {name: {"pairs": counts[name], "share": s} for name, s in shares.items()},
+        "entropy": entropy,
+        "effective": 2**entropy,
+        "evenness": entropy / log2(len(counts)) if len(counts) > 1 else 1.0,
+    }
+
+
+def margins(values: np.ndarray) -> dict[str, Any]:
+    """Quantiles of the score margins, and a histogram from 0 to 1 whose bins hold their upper edge."""
+    import numpy as np
+
+    edges = np.linspace(0.0, 1.0, MARGIN_BINS + 1).round(6)
+    places = np.searchsorted(edges, values.round(9)) - 1  # 0.7 - 0.6 is 0.1, whatever the floats say
+    counts = np.bincount(places.clip(0), minlength=MARGIN_BINS)
+    return {
+        "mean": float(values.mean()),
+        "quantiles": {str(q): float(np.quantile(values, q)) for q in QUANTILES},
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+    }
+
+
+def units(counts: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
+    """Atomic units of the chosen and of the rejected answers: `answers` that have any, `mean`, `histogram`.
+
+    A score over one unit is 0 or 1; `single` is the share of answers with one. A side is None where no answer
+    has units. `counts` as of `label_noise.answer_counts`.
+    """
+    counts = counts.select("question_id", "model", "units")
+    found: dict[str, Any] = {}
+    for side in SIDES:
+        of_side = counts.rename({"model": f"{side}_model"})
+        joined = pairs.join(of_side, on=["question_id", f"{side}_model"], how="inner")
+        found[side] = _unit_figures(joined["units"].to_list())
+    return found
+
+
+def _unit_figures(counts: Sequence[int]) -> dict[str, Any] | None:
+    if not counts:
+        return None
+    tally = Counter(counts)
+    return {
+        "answers": len(counts),
+        "mean": sum(counts) / len(counts),
+        "single": tally[1] / len(counts),
+        "histogram": {
+            "edges": list(range(1, max(tally) + 2)),
+            "counts": [tally[n] for n in range(1, max(tally) + 1)],
+        },
+    }

@@ -1,0 +1,1 @@
+"""`pipeline.yaml`: what it may say, with checks that name the nearest key."""

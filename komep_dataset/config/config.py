@@ -1,0 +1,401 @@
+"""pipeline.yaml as typed, frozen dataclasses: who is asked, how, and where the work lies.
+
+Every key is known and typed. A secret is never in the file: `api_key_env` names the environment variable that
+holds it, and the variable is read at the moment of a call.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from komep_dataset.config.presets import fill_in
+from komep_dataset.config.selection import Selection
+from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
+from komep_dataset.dahl import MODES
+from komep_dataset.errors import KomepError
+from komep_dataset.prompts.english import FORMATS
+from komep_dataset.schema import LANGUAGES
+
+PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
+SERVERS = ("transformers", "vllm", "sglang")
+EXECUTORS = ("local", "ray", "slurm")
+TRANSLATION_SCOPES = ("pairs", "all")
+SHORTEST_KEY = 8  # characters (ours)
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Where requests are sent from: `workers` processes here, on a Ray cluster, or as a Slurm array.
+
+    An endpoint's `concurrency` holds for all workers together. `partition`, `time`, `qos` and `setup` (a shell
+    line that runs before the worker) are Slurm's; `cpus`, `memory_gb` and `gpus` are what one worker reserves.
+    """
+
+    kind: str = "local"
+    workers: int = 1
+    cpus: int = 1
+    memory_gb: int = 2
+    gpus: int = 0
+    partition: str | None = None
+    time: str = "24:00:00"
+    qos: str | None = None
+    setup: str | None = None
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from choice("kind", self.kind, EXECUTORS)
+        for key in ("workers", "cpus", "memory_gb"):
+            yield from at_least(key, getattr(self, key), 1)
+        yield from at_least("gpus", self.gpus, 0)
+        if self.kind == "slurm" and not self.partition:
+            yield "partition", "Slurm needs one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How requests are run, whatever they ask; no answer depends on it.
+
+    `budget` is in the currency of the table `prices` (None: the table that ships); `spending` is the folder where
+    what was spent is written down, None for nowhere.
+    """
+
+    executor: Executor = field(default_factory=Executor)
+    budget: float | None = None
+    prices: Path | None = None
+    spending: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A model that is asked over the OpenAI protocol: at an endpoint, or at a server that the stage starts.
+
+    `concurrency` is the most requests in flight, `timeout` the seconds that one attempt may take,
+    `max_attempts` the tries of one request before its row counts as failed. `tokenizer` is a folder or file
+    (`tokenizer.json`) that `--estimate` counts with; `gpus` is what a server of ours spreads the model over.
+    """
+
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("policy",)
+
+    model: str
+    endpoint: str | None = None
+    server: str | None = None
+    api_key_env: str | None = None
+    concurrency: int = 64
+    timeout: float = 600.0
+    max_attempts: int = 8
+    tokenizer: str | None = None
+    gpus: int = 1
+    policy: Policy = field(default_factory=Policy)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with its value) for every value that has the right type and cannot be used."""
+        if not self.model.strip():
+            yield "model", "empty"
+        if (self.endpoint is None) == (self.server is None):
+            yield "endpoint", "give either `endpoint` (a running server) or `server` (one to start)"
+        if self.endpoint is not None:
+            yield from _url_problems(self.endpoint)
+        yield from choice("server", self.server, SERVERS)
+        if self.api_key_env is not None and not _ENV_NAME.fullmatch(self.api_key_env):
+            # The value is not shown: it may be the secret itself.
+            yield "api_key_env", "this is the name of an environment variable, never the key itself"
+        for key in ("concurrency", "max_attempts", "gpus"):
+            yield from at_least(key, getattr(self, key), 1)
+        if not (self.timeout > 0 and math.isfinite(self.timeout)):
+            yield "timeout", f"{self.timeout} is not a number of seconds above 0"
+
+    @property
+    def in_flight(self) -> int:
+        """The most requests in flight.
+
+        `transformers serve` answers one request after the other, and its seed is one for the process.
+        """
+        return 1 if self.server == "transformers" else self.concurrency
+
+    def workers_for(self, requests: int) -> int:
+        """How many workers ask so many requests, at least one."""
+        return max(1, min(self.policy.executor.workers, self.in_flight, requests))
+
+    def api_key(self) -> str | None:
+        """The secret, read from the environment now; None when no variable is named.
+
+        Raises `KomepError` that names the variable if it is unset, empty, no possible key or too short to be masked.
+        """
+        if self.api_key_env is None:
+            return None
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key:
+            raise KomepError(
+                f"the environment variable {self.api_key_env} is not set (the key for {self.model})"
+            )
+        if not re.fullmatch(r"[!-~]+", key):
+            raise KomepError(
+                f"the environment variable {self.api_key_env} holds blanks or signs that no key has"
+            )
+        if len(key) < SHORTEST_KEY:
+            raise KomepError(
+                f"the environment variable {self.api_key_env} holds fewer than {SHORTEST_KEY} characters: too few to "
+                "be told from the words of an answer, where an echo of the key is masked; for a server that wants no "
+                "key leave `api_key_env` out, else give it a longer key"
+            )
+        return key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responder(Endpoint):
+    """A model that answers the questions; sampling values default to those that DAHL gives for open models.
+
+    `max_new_tokens: null` sends no limit, as DAHL did for GPT models. Without a `seed` the pipeline's counts.
+    `preset` names an entry of `responders.py`, which fills in what the file leaves out; `format` (of
+    `prompts.py`) is the plain-text prompt of a model that has no chat template.
+    """
+
+    FILL_IN: ClassVar = staticmethod(fill_in)
+
+    name: str
+    preset: str | None = None
+    protocol: str = "chat"
+    format: str | None = None
+    temperature: float = 0.6
+    top_p: float = 0.9
+    max_new_tokens: int | None = 256
+    seed: int | None = None
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Endpoint.problems(self)
+        if not self.name.strip() or not self.name.isprintable():
+            yield "name", f"{self.name!r} cannot be a model name"
+        yield from choice("protocol", self.protocol, PROTOCOLS)
+        yield from choice("format", self.format, tuple(FORMATS))
+        if self.format is not None and self.protocol != "chat":
+            yield "format", f"goes with the protocol chat, not with {self.protocol}, which has its own prompt"
+        if not (0 <= self.temperature < math.inf):
+            yield "temperature", f"{self.temperature} is not a number from 0 up"
+        if not 0 < self.top_p <= 1:
+            yield "top_p", f"{self.top_p} is not above 0 and at most 1"
+        if self.max_new_tokens is not None:
+            yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+        elif self.server:
+            yield "max_new_tokens", "a server that the stage starts needs a number"
+        if self.seed is not None:
+            yield from at_least("seed", self.seed, 0)
+
+    @property
+    def folder(self) -> str:
+        """The name as a folder: `meta/llama` and `meta_llama` stay apart."""
+        return _folder(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge(Endpoint):
+    """A model that works on texts: splitter, checker, translator; at temperature 0 unless it is told otherwise.
+
+    A judge that gives one verdict whatever it is asked gives others when it is sampled; they are worth no more.
+    """
+
+    max_new_tokens: int | None = None
+    temperature: float = 0.0
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Endpoint.problems(self)
+        if not (0 <= self.temperature < math.inf):
+            yield "temperature", f"{self.temperature} is not a number from 0 up"
+        if self.max_new_tokens is not None:
+            yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checker(Judge):
+    """The judge of single units; every option is ours, off by default, and none goes with the mode `paper`.
+
+    `context: question` shows it the question; `votes` asks it so often, with other seeds, and takes the verdict
+    of more than half; `structured` asks for JSON of a fixed schema where the endpoint knows that; `batch` asks
+    about so many units of one response in one call.
+    """
+
+    context: str | None = None
+    votes: int = 1
+    structured: bool = False
+    batch: int = 1
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Judge.problems(self)
+        yield from choice("context", self.context, ("question",))
+        for key in ("votes", "batch"):
+            yield from at_least(key, getattr(self, key), 1)
+        if self.votes > 1 and not self.temperature:
+            yield "votes", "at temperature 0 every vote is the same; set `temperature`, such as 0.7"
+        if self.batch > 1 and (self.votes > 1 or self.structured):
+            yield "batch", "goes neither with `votes` nor with `structured`"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of the options that are on."""
+        off = {"context": None, "votes": 1, "structured": False, "batch": 1}
+        return tuple(name for name, value in off.items() if getattr(self, name) != value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translator(Judge):
+    """The model that puts questions and answers into Korean; every key of its own is ours.
+
+    `scope: all` translates every response, `pairs` those alone that the pair selection picks. A text of more than
+    `segment_characters` goes in pieces. `glossary` is a TSV of terms (None: the one that ships). `context:
+    question` shows the question with each response. The other keys are for a local encoder-decoder model
+    (`server: transformers`): the names that its tokenizer has for the two languages, and how many `beams` it
+    searches with; `concurrency` is then the texts in a batch.
+    """
+
+    scope: str = "pairs"
+    segment_characters: int = 2600
+    glossary: Path | None = None
+    context: str | None = None
+    source_language: str | None = None
+    target_language: str | None = None
+    beams: int = 1
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Judge.problems(self)
+        yield from choice("scope", self.scope, TRANSLATION_SCOPES)
+        yield from choice("context", self.context, ("question",))
+        yield from at_least("segment_characters", self.segment_characters, 20)
+        yield from at_least("beams", self.beams, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionSource:
+    """Where a chained run takes its questions from (ours): a file that `komep questions` reads."""
+
+    input: Path
+    language: str = "en"
+    limit: int | None = None
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from choice("language", self.language, LANGUAGES)
+        if self.limit is not None:
+            yield from at_least("limit", self.limit, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """pipeline.yaml. Relative paths are relative to the folder of the file; `file` is its name, and no key."""
+
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file",)
+
+    file: str = "the configuration"
+    work: Path = Path("work")
+    seed: int = 0
+    mode: str = "strict"  # how `komep run` scores (ours); `komep score --mode` says it for itself
+    questions: QuestionSource | None = None
+    responders: tuple[Responder, ...] = ()
+    splitter: Judge | None = None
+    checker: Checker | None = None
+    translator: Translator | None = None
+    selection: Selection = field(default_factory=Selection)
+    executor: Executor = field(default_factory=Executor)
+    budget: float | None = None
+    prices: Path | None = None
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from at_least("seed", self.seed, 0)
+        if self.budget is not None and not (0 < self.budget < math.inf):
+            yield "budget", f"{self.budget} is not an amount above 0"
+        yield from choice("mode", self.mode, MODES)
+        seen: set[str] = set()
+        for index, responder in enumerate(self.responders):
+            if responder.name in seen:
+                yield (
+                    f"responders[{index}].name",
+                    f"{responder.name!r} stands twice; a name is the table's key",
+                )
+            seen.add(responder.name)
+
+    def responder(self, name: str) -> Responder:
+        """The responder of a name, with its seed filled in; `KomepError` names the nearest one."""
+        for responder in self.responders:
+            if responder.name == name:
+                seed = self.seed if responder.seed is None else responder.seed
+                return replace(responder, seed=seed, policy=self.policy())
+        names = [responder.name for responder in self.responders]
+        raise KomepError(f"{self.file}: no responder {name!r}; {nearest(name, names)}", exit_code=2)
+
+    def judge(self, role: str) -> Judge:
+        """The `splitter`, `checker` or `translator`; `KomepError` if the file does not name one."""
+        judge = getattr(self, role)
+        if judge is None:
+            raise KomepError(f"{self.file}: `{role}:` is missing; give it an `endpoint` and a `model`")
+        return replace(judge, policy=self.policy())
+
+    def policy(self) -> Policy:
+        """How this configuration wants requests to be run."""
+        spending = self.work / "spending"
+        return Policy(executor=self.executor, budget=self.budget, prices=self.prices, spending=spending)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check pipeline.yaml.
+
+    Raises:
+        KomepError: the file cannot be read, is not YAML, or a key is unknown (the nearest one is named),
+            missing, of the wrong type or out of range; the message gives the file and the path of the key.
+    """
+    raw = read_yaml(path)
+    config = build_record(Config, {} if raw is None else raw, str(path), "")
+    base = path.resolve().parent
+    prices = base / config.prices if config.prices else None
+    config = replace(config, work=base / config.work, prices=prices, file=str(path))
+    if config.questions:
+        config = replace(config, questions=replace(config.questions, input=base / config.questions.input))
+    paths = {name: base / path for name, path in config.selection.decontaminate.items()}
+    config = replace(config, selection=replace(config.selection, decontaminate=paths))
+    if config.translator and config.translator.glossary:
+        glossary = base / config.translator.glossary
+        config = replace(config, translator=replace(config.translator, glossary=glossary))
+    return _resolve_models(config, base)
+
+
+def _resolve_models(config: Config, base: Path) -> Config:
+    """Turn the model of a server to start into a full path where it is a folder beside the file."""
+
+    def resolved(endpoint):
+        if endpoint is None or not endpoint.server or not (base / endpoint.model).is_dir():
+            return endpoint
+        return replace(endpoint, model=str((base / endpoint.model).resolve()))
+
+    return replace(
+        config,
+        responders=tuple(resolved(r) for r in config.responders),
+        splitter=resolved(config.splitter),
+        checker=resolved(config.checker),
+        translator=resolved(config.translator),
+    )
+
+
+def _url_problems(url: str) -> Iterator[tuple[str, str]]:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable, parts = False, urlsplit("")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        # Not shown: it may hold a secret.
+        yield (
+            "endpoint",
+            "no user name, password or query in the address; a key goes where `api_key_env` says",
+        )
+    elif not usable:
+        yield "endpoint", f"{url!r} is no address such as https://host/v1"
+
+
+def _folder(name: str) -> str:
+    import hashlib
+
+    safe = re.sub(r"[^A-Za-z0-9.-]", "_", name).strip(".") or "_"
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,121 @@
+"""`komep report`: one self-contained HTML page of a release: figures to look at, and every pair to read.
+
+No network, no library in the page. Every text of the data is shown as text: it is never run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.audit.bias import measure
+from komep_dataset.errors import KomepError
+from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_removed
+from komep_dataset.explorer.figures import figure_groups
+from komep_dataset.explorer.page import render
+from komep_dataset.explorer.payload import packed, payload
+from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs
+from komep_dataset.files.outputs import check_file, replacing, text_with
+from komep_dataset.progress import progress_bar
+from komep_dataset.release.folder import check_whole, read_facts
+
+MAX_PAIRS = (
+    10_000  # of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py)
+)
+QUALITY_FILE = "quality.json"
+PAGE = text_with(b"<title>KoMeP release ", "page of `komep report`")
+
+
+def write_report(folder: Path, output: Path, compare: Path | None = None, max_pairs: int = MAX_PAIRS) -> Path:
+    """Write the page.
+
+    Args:
+        folder: a release.
+        output: the HTML file; written beside, then renamed.
+        compare: another release, usually the one before: what was added, removed and changed since.
+        max_pairs: how many pairs the page may hold; of more, a sample is taken. The figures count all pairs.
+
+    Raises:
+        KomepError: a folder is no release or has no pairs, `max_pairs` is below 1, or the output cannot be written.
+    """
+    if max_pairs < 1:
+        raise KomepError(f"--max-pairs {max_pairs}: a page holds at least one pair", exit_code=2)
+    folder, output = Path(folder), Path(output)
+    check_file(output, *PAGE)
+    pair_configs(folder)
+    check_whole(folder)
+    with progress_bar("report", 4, "steps") as advance:
+        rows = page_rows(folder, max_pairs)
+        advance()
+        changes = None if compare is None else pair_changes(Path(compare), folder)
+        values = page_values(folder, rows, None if compare is None else Path(compare), changes)
+        advance()
+        if compare is not None:
+            rows = with_removed(rows, Path(compare), changes, max_pairs)
+        data = packed(payload(rows, changes))
+        advance()
+        page = render(values, data)
+        with replacing(output, *PAGE) as beside:
+            beside.write_text(page, "utf-8", errors="replace")
+        advance()
+    return output
+
+
+def page_values(
+    folder: Path, rows: PageRows, other: Path | None = None, changes: Mapping[PairKey, Any] | None = None
+) -> dict[str, Any]:
+    """Everything that the page's template names, but the data block.
+
+    Args:
+        folder: a release.
+        rows: its pairs.
+        other: the release to compare with.
+        changes: what differs from `other` (see `comparison.pair_changes`).
+    """
+    facts, measured = read_facts(folder), measure(folder)
+    groups = figure_groups(measured, facts, _quality(folder))
+    name = facts["content_hash"][:12]
+    beside = None
+    if other is not None:
+        beside = {"name": read_facts(other)["content_hash"][:12]}
+        figures = compared(measured, measure(other), (name, beside["name"]), changes or {})
+        lead = "What a pair gained or lost on the way from one to the other; the list of pairs has a filter for it."
+        groups.insert(0, {"title": "Two releases", "lead": lead, "figures": figures})
+    return {
+        "name": name,
+        "other": beside,
+        "facts": facts,
+        "total": rows.total,
+        "shown": rows.pairs.height,
+        "tiles": tiles(facts, measured),
+        "groups": groups,
+    }
+
+
+def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The few numbers on top: what it is, and what it says of the config that `measured` looked at."""
+    found = [
+        (f"{rows['train']:,} / {rows['test']:,}", f"{config}: train / test")
+        for config, rows in facts["rows"].items()
+        if config != "scored"
+    ]
+    found.append((f"{facts['questions']:,}", "questions"))
+    found.append((f"{facts['generations']:,}", "scored answers"))
+    found.append((f"{measured['margins']['quantiles']['0.5']:.2f}", "median margin"))
+    longer = measured["length"]["chosen_longer_share"]
+    found.append(("–" if longer is None else f"{longer:.0%}", f"chosen is longer ({measured['config']})"))
+    return found
+
+
+def _quality(folder: Path) -> dict[str, Any] | None:
+    """What the gates found; None in a release that was built before there were any."""
+    path = folder / QUALITY_FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{path}: cannot be read ({error}); build the release again") from error
+    return content if isinstance(content, dict) else None

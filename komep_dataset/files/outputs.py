@@ -1,0 +1,269 @@
+"""Where a result may go: a file is replaced only by the command that could have written it.
+
+Whatever lies at an output path is the user's until it proves to be ours: a table by its columns, a JSON by its keys,
+a page by its title; an empty file is nobody's. Anything else is refused, with what was found. Links are followed,
+so that a link stays one. What is written is written beside, then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.files.locks import locked
+from komep_dataset.schema import column_types
+
+Owned = Callable[[Path], bool]  # whether a file that is there is one that the output may replace
+Mark = tuple[Owned, str]  # and what such a file is, for messages
+REJECTS = "rejects.jsonl"
+HEAD_BYTES = 1 << 20  # of a file, in which its mark must stand
+LINE_BYTES = 64 << 20  # of a line of JSONL; a longer one is none of ours
+SHOWN_NAMES, SHOWN_COLUMNS = 3, 4  # of what lies there, or should, in a message
+
+
+def resolved(path: Path, option: str = "--output") -> Path:
+    """The place behind a path: absolute, links followed; it need not be there.
+
+    Raises `KomepError` where links lead in a circle, or the path is none.
+    """
+    try:
+        str(path).encode("utf-8")  # no table and no reader of it takes another name
+        place = Path(path).resolve()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            place.stat()
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # a circle of links is a RuntimeError before Python 3.13
+        why = getattr(error, "strerror", None) or {
+            RuntimeError: "links that lead in a circle",
+            UnicodeEncodeError: "a name that is not UTF-8",
+        }.get(type(error), error)
+        raise KomepError(
+            f"{option} {str(path)!a}: {why}" if isinstance(error, ValueError) else f"{option} {path}: {why}"
+        ) from None
+    return place
+
+
+def check_file(path: Path, owned: Owned, kind: str, option: str = "--output") -> Path:
+    """The place of an output file, which may be written: nothing is there, or what `owned` says to be ours.
+
+    Args:
+        path: as the user gave it.
+        owned: one of this module's marks.
+        kind: what is written there, for messages: "table of scored generations".
+        option: that gave the path.
+
+    Raises:
+        KomepError: something else is there, or no file can be.
+    """
+    place = resolved(path, option)
+    check_writable(place, option)
+    if place.is_dir():
+        raise KomepError(f"{option} {path}: is a folder; name a file in it")
+    try:
+        if not os.path.lexists(place) or (place.is_file() and (place.stat().st_size == 0 or owned(place))):
+            return place
+        found = described(place)
+    except OSError as error:
+        raise KomepError(f"{option} {path}: cannot be read ({error.strerror or error})") from error
+    raise KomepError(f"{option} {path}: holds {found}, no {kind}; it is left as it is: name another file")
+
+
+def check_folder(folder: Path, owned: Owned, kind: str, option: str = "--output") -> Path:
+    """The place of an output folder, which may be filled: it is not there, empty, or `owned`; see `check_file`."""
+    place = resolved(folder, option)
+    try:
+        if not os.path.lexists(place) or (place.is_dir() and (is_empty(place) or owned(place))):
+            return place
+        found = described(place)
+    except OSError as error:
+        raise KomepError(f"{option} {folder}: cannot be read ({error.strerror or error})") from error
+    raise KomepError(f"{option} {folder}: holds {found}, no {kind}; it is left as it is: name another folder")
+
+
+def is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
+def described(place: Path) -> str:
+    """What lies at a path, in a few words."""
+    if place.is_dir():
+        names = sorted(entry.name for entry in place.iterdir())
+        more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+        return f"{', '.join(names[:SHOWN_NAMES])}{more}" if names else "an empty folder"
+    if not place.is_file():
+        return "no regular file"
+    begin = _head(place, 60).decode("utf-8", "replace").split("\n")[0]
+    begins = f" that begins {begin[:40]!r}" if begin.isprintable() and begin.strip() else ""
+    return f"a file of {place.stat().st_size:,} bytes{begins}"
+
+
+def table_of(record: type) -> Mark:
+    """The mark of a table: it has the columns of the record, all but those that may be null, and no other.
+
+    Of JSONL, every line has. A table in a release is none that a command replaces.
+    """
+    known = set(column_types(record))
+    needed = {name for name, (_, nullable) in column_types(record).items() if not nullable}
+    shown = ", ".join(
+        [*record.KEY, *(name for name in column_types(record) if name not in record.KEY)][:SHOWN_COLUMNS]
+    )
+
+    def owned(path: Path) -> bool:
+        return all(needed <= names <= known for names in _columns(path)) and not in_release(path)
+
+    return owned, f"table with the columns {shown}, …"
+
+
+def in_release(path: Path) -> bool:
+    """Whether a file lies in a release: there, nothing is written but by a build."""
+    return any(
+        (folder / "SHA256SUMS").is_file() and (folder / "build.json").is_file() for folder in path.parents[:2]
+    )
+
+
+def _columns(path: Path) -> Iterator[set[str]]:
+    """Names of the columns of a Parquet file, or of each line of a JSONL file; none of what is neither."""
+    if _head(path, 4) == b"PAR1":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            yield set(pq.read_schema(path).names)
+        except (pa.ArrowException, OSError):
+            yield set()
+        return
+    with path.open("rb") as file:
+        for line in iter(lambda: file.readline(LINE_BYTES), b""):
+            row = _json(line)
+            yield set(row) if isinstance(row, dict) else set()
+
+
+def json_with(*keys: str) -> Mark:
+    """The mark of a JSON file: an object, or a list of objects, with these keys."""
+
+    def owned(path: Path) -> bool:
+        content = _json(path.read_bytes())
+        first = content[0] if isinstance(content, list) and content else content
+        return isinstance(first, dict) and set(keys) <= set(first)
+
+    return owned, f"JSON with the keys {', '.join(keys)}"
+
+
+def lines_with(*keys: str) -> Mark:
+    """The mark of a JSONL file: every line is an object with these keys."""
+    return lambda path: all(
+        set(keys) <= names for names in _columns(path)
+    ), f"JSONL with the keys {', '.join(keys)}"
+
+
+def text_with(mark: bytes, kind: str) -> Mark:
+    """The mark of a text: these bytes near its beginning."""
+    return lambda path: mark in _head(path, HEAD_BYTES), kind
+
+
+def _head(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _json(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+REJECTS_MARK = lines_with("stage", "key", "reason")
+
+
+def check_tables(tables: Mapping[Path, type]) -> None:
+    """Raise `KomepError` unless a stage may write its tables (path -> record) and `rejects.jsonl` beside the first.
+
+    For before the work, which may cost money: it looks at what lies there, and whether the folder can be written.
+    """
+    for path, record in tables.items():
+        if in_release(check_file(path, *table_of(record))):
+            raise KomepError(
+                f"--output {path}: lies in a release, which a build alone writes; name another file"
+            )
+    check_file(next(iter(tables)).parent / REJECTS, *REJECTS_MARK)
+
+
+def check_writable(place: Path, option: str = "--output") -> None:
+    """Raise `KomepError` where the folder of a file or folder cannot be written, or not be made."""
+    there = next((folder for folder in place.parents if os.path.lexists(folder)), place)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "it may not be written" if there.is_dir() else "it is no folder"
+        raise KomepError(f"{option} {place}: cannot be written ({there}: {why})")
+
+
+@contextmanager
+def stage_outputs(work: Path, tables: Mapping[Path, type]) -> Iterator[None]:
+    """Hold a stage's folder and its first table while it works; `check_tables` is done before anything else.
+
+    Raises `KomepError` where another run holds one of them.
+    """
+    check_tables(tables)
+    with locked(resolved(work, "work")), locked(resolved(next(iter(tables)))):
+        yield
+
+
+def edited_names(name: str) -> Iterator[str]:
+    """The names under which an edited file is kept, the first one first: `NAME.edited`, `NAME.edited-2`, …"""
+    yield f"{name}.edited"
+    yield from (f"{name}.edited-{number}" for number in count(2))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to the first free one of its `edited_names`."""
+    kept = next(p for p in map(path.with_name, edited_names(path.name)) if not os.path.lexists(p))
+    path.rename(kept)
+    return kept
+
+
+@contextmanager
+def replacing(path: Path, owned: Owned | None = None, kind: str = "") -> Iterator[Path]:
+    """A path beside `path` to write to; renamed over `path` if the block ends well, removed if it does not.
+
+    Args:
+        path: the output.
+        owned, kind: as in `check_file`; left out only where the folder is known to be ours.
+
+    Raises:
+        KomepError: something else is there, or the folder cannot be written.
+    """
+    given, path = path, check_file(path, owned, kind) if owned else resolved(path)
+    # Not the process id: two containers have the same ones.
+    beside = path.with_name(f".{path.name}.writing-{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        if path.exists():
+            shutil.copymode(path, beside)
+        beside.replace(path)
+    except OSError as error:
+        raise KomepError(f"{given}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, owned: Owned | None = None, kind: str = "") -> None:
+    """Write a text as `replacing` does."""
+    with replacing(path, owned, kind) as beside:
+        beside.write_text(text, "utf-8")
+
+
+def write_json(path: Path, content: object, mark: Mark) -> None:
+    """Write a JSON file over an earlier one of its mark, or where there is nothing."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n", *mark)

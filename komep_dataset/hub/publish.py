@@ -1,0 +1,377 @@
+"""`komep publish`: a release on the Hub, in one commit, under a version that is never written twice.
+
+`main` holds the Parquet files and the card; the branch `script` holds the loading script for `datasets`
+before version 4: later ones refuse a repository with a script beside its data. What to send is worked
+out first, by comparing the release with what the Hub has; a dry run ends there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.hub import changelog, client
+from komep_dataset.hub.card_merge import merge_card
+from komep_dataset.hub.changelog import version_numbers
+from komep_dataset.hub.client import Remote, RemoteFile
+from komep_dataset.hub.leaks import find_leaks, patterns
+from komep_dataset.release.folder import (
+    BUILD_FILE,
+    PROVENANCE_FILE,
+    SUMS_FILE,
+    faults,
+    file_sha256,
+    read_facts,
+    read_sums,
+    sum_problems,
+    tops,
+)
+
+CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"
+TEXTS = (CARD, CHANGELOG, BUILD_FILE, PROVENANCE_FILE, SUMS_FILE)
+GATED = ("auto", "manual")
+FIRST = (0, 1, 0)
+_OUR_BRANCH_FILES = (".gitattributes",)  # the Hub's own
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release folder that may be published: its facts, its card, and every file of it but SHA256SUMS."""
+
+    folder: Path
+    facts: dict[str, Any]
+    card: str
+    names: tuple[str, ...]
+    strays: tuple[str, ...] = ()  # what lies there and is not of the release
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to a file on the Hub: `new`, `changed`, `renamed` (its content is there under another name),
+    `unchanged`, `deleted`; bytes that are sent."""
+
+    path: str
+    what: str
+    size: int
+
+
+@dataclass
+class Plan:
+    """What a publication does; with neither files nor a tag to set, the release is on the Hub already."""
+
+    repo_id: str
+    version: str
+    files: dict[str, Path | bytes] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    card: str = ""
+    message: str = ""
+    set_tag: bool = True
+    published: bool = False  # True: nothing of it was left to do
+    is_new: bool = False  # the repository is not there yet
+
+
+def read_release(folder: Path) -> Release:
+    """A release that is whole and without secrets; files of others that lie there are not sent.
+
+    Raises `KomepError` naming the first files that are changed, missing, unlisted or hold a secret.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    problems = sum_problems(folder)
+    strays = []
+    if not faults(folder):
+        strays, problems = tops((name for name, _ in problems), read_sums(folder)[0]), []
+    problems += [
+        (n, "is a script; `datasets` 4 and later refuse a dataset with one") for n in _scripts(folder)
+    ]
+    _refuse(folder, problems, "build the release again, or take the file away")
+    names = [line.partition("  ")[2] for line in (folder / SUMS_FILE).read_text("utf-8").splitlines()]
+    leaks = [(n, f"holds what looks like a secret ({kind})") for n, kind in _leaks(folder, names)]
+    _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
+    return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(names), tuple(strays))
+
+
+def _scripts(folder: Path) -> list[str]:
+    return [path.name for path in sorted(folder.glob("*.py"))]
+
+
+def _leaks(folder: Path, names: list[str]) -> list[tuple[str, str]]:
+    try:
+        return list(find_leaks(folder, [*names, SUMS_FILE], patterns()))
+    except OSError as error:
+        raise KomepError(f"{error.filename or folder}: cannot be read ({error.strerror or error})") from error
+
+
+def _refuse(folder: Path, problems: list[tuple[str, str]], remedy: str) -> None:
+    if problems:
+        first = "; ".join(f"{name}: {what}" for name, what in problems[:5])
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise KomepError(f"{folder} is not published: {first}{more}; {remedy}")
+
+
+# The plan
+
+
+def _versions(remote: Remote) -> tuple[list[str], list[str]]:
+    """(versions that are tags, versions of the change log), each newest first."""
+    return changelog.newest_first(remote.tags), changelog.entries(remote.texts.get(CHANGELOG, ""))
+
+
+def next_version(remote: Remote | None, data_changed: bool) -> str:
+    """The version after the newest on the Hub: the next minor, or the next patch if the data are the same."""
+    tags, logged = _versions(remote) if remote else ([], [])
+    known = [version_numbers(v) for v in (*tags, *logged)]
+    if not known:
+        numbers = FIRST
+    else:
+        major, minor, patch = max(known)
+        numbers = (major, minor + 1, 0) if data_changed else (major, minor, patch + 1)
+    return "v{}.{}.{}".format(*numbers)
+
+
+def _facts_of(remote: Remote | None) -> dict[str, Any]:
+    """What the release on the Hub says of itself; empty where there is none that can be read."""
+    facts: dict[str, Any] = {}
+    for name in (BUILD_FILE, PROVENANCE_FILE) if remote else ():
+        try:
+            content = json.loads(remote.texts[name])
+        except (KeyError, ValueError):
+            continue
+        facts |= content if isinstance(content, dict) else {}
+    return facts
+
+
+def _same(content: Path | bytes, there: RemoteFile | None) -> bool:
+    """Whether the Hub has this content: by SHA-256 for large files, by git's id of a blob for the others."""
+    if there is None:
+        return False
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if size != there.size:
+        return False
+    if there.sha256:
+        found = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
+        return found == there.sha256
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == there.blob
+
+
+def _size(content: Path | bytes) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def compare(
+    files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile], gone: list[str]
+) -> list[Change]:
+    """What happens to each file, by path. A release that grows numbers its shards anew."""
+    changes = [Change(path, "deleted", 0) for path in gone]
+    known = {file.sha256 for file in there.values()}
+    for path, content in files.items():
+        if _same(content, there.get(path)):
+            changes.append(Change(path, "unchanged", 0))
+        elif isinstance(content, Path) and file_sha256(content) in known:
+            changes.append(Change(path, "renamed", 0))
+        else:
+            changes.append(Change(path, "changed" if path in there else "new", _size(content)))
+    return sorted(changes, key=lambda change: change.path)
+
+
+def _differs(files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile]) -> list[str]:
+    """Paths whose content is not there, those that follow from the others left out."""
+    names = [path for path in files if path not in (CHANGELOG, SUMS_FILE)]
+    return [path for path in names if not _same(files[path], there.get(path))]
+
+
+def _listed(sums: str) -> set[str]:
+    return {line.partition("  ")[2] for line in sums.splitlines()} - {""}
+
+
+def _with_sums(files: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
+    """The files with a SHA256SUMS over what is published: the merged card, not the one in the folder."""
+
+    def digest(content: Path | bytes) -> str:
+        return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
+
+    lines = [f"{digest(files[path])}  {path}\n" for path in sorted(files)]
+    return {**files, SUMS_FILE: "".join(lines).encode()}
+
+
+def make_plan(
+    release: Release,
+    remote: Remote | None,
+    repo_id: str,
+    *,
+    tag: str | None = None,
+    tagged: Mapping[str, RemoteFile] | None = None,
+    message: str = "",
+    date: str = "",
+) -> Plan:
+    """What to send; asks nobody.
+
+    Args:
+        release: from `read_release`.
+        remote: the repository as it is; None = it is not there.
+        tag: the version that was asked for; by default the next one.
+        tagged: the tree at that version, where it exists.
+        message: goes into the change log and the commit.
+        date: of the change log's entry.
+
+    Raises:
+        KomepError: the version exists with other content, or is not above the newest.
+    """
+    there = remote or Remote("")
+    former = _facts_of(remote)
+    card = merge_card(there.texts.get(CARD), _on_the_hub(release.card, repo_id), repo_id)
+    files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
+    files[CARD] = card.text.encode()
+    gone = sorted((_listed(there.texts.get(SUMS_FILE, "")) & there.files.keys()) - {*files, CHANGELOG})
+    plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message, is_new=remote is None)
+    if release.strays:
+        plan.notes.append(f"not of the release, and not sent: {', '.join(release.strays)}")
+    tags, logged = _versions(there)
+    differs = _differs(files, there.files) + gone
+    if tag is not None and tagged is not None:
+        # The card has what people wrote since that version: it does not tell versions apart.
+        return _existing(plan, tag, [path for path in _differs(files, tagged) if path != CARD])
+    if not differs and logged:  # the release is there; its tag may have been lost on the way
+        plan.version, plan.set_tag = logged[0], logged[0] not in tags
+        plan.published = not plan.set_tag
+        plan.changes = compare(_with_log(files, there.texts[CHANGELOG].encode()), there.files, [])
+        return plan
+    plan.version = tag or next_version(remote, release.facts["content_hash"] != former.get("content_hash"))
+    _check_above(plan.version, [*tags, *logged])
+    entry = changelog.changelog_entry(plan.version, release.facts, former, message, date)
+    files = _with_log(files, changelog.with_entry(there.texts.get(CHANGELOG), entry))
+    plan.changes = compare(files, there.files, gone)
+    sent = {change.path for change in plan.changes if change.what in ("new", "changed", "renamed")}
+    plan.files, plan.gone = {path: files[path] for path in files if path in sent}, gone
+    return plan
+
+
+def _with_log(files: dict[str, Path | bytes], log: bytes) -> dict[str, Path | bytes]:
+    return _with_sums({**files, CHANGELOG: log})
+
+
+def _existing(plan: Plan, tag: str, differs: list[str]) -> Plan:
+    if differs:
+        raise KomepError(
+            f"{plan.repo_id}: {tag} exists with another content (first: {differs[0]}); a version is never "
+            "overwritten, leave --tag out to get the next one"
+        )
+    plan.version, plan.set_tag, plan.published, plan.notes = tag, False, True, []
+    return plan
+
+
+def _check_above(version: str, known: list[str]) -> None:
+    newest = max(known, key=version_numbers, default=None)
+    if newest and version_numbers(version) <= version_numbers(newest):
+        raise KomepError(f"--tag {version}: the newest version is {newest}; give a higher one", exit_code=2)
+
+
+def _on_the_hub(card: str, repo_id: str) -> str:
+    """The card with its commands as they are for the repository."""
+    return card.replace('load_dataset("komep"', f'load_dataset("{repo_id}"')
+
+
+def script_files(repo_id: str, version: str) -> dict[str, bytes]:
+    """The branch `script`: the builder, reading that version, under the name that `datasets` 3 looks for."""
+    text = (Path(__file__).parents[1] / "komep.py").read_text("utf-8")
+    pinned = text.replace('REVISION = "main"', f'REVISION = "{version}"')
+    about = (
+        f"# {repo_id}, for `datasets` before version 4\n\n"
+        f"This branch holds a loading script for {version} and no data. With a newer `datasets`, or where "
+        f'scripts are not wanted, leave the revision out: `load_dataset("{repo_id}")` reads Parquet.\n\n'
+        f'```python\nload_dataset("{repo_id}", revision="{BRANCH}", trust_remote_code=True)\n```\n'
+    )
+    return {f"{repo_id.split('/')[1]}.py": pinned.encode(), CARD: about.encode()}
+
+
+# Doing it
+
+
+def publish(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    gated: str | None = None,
+    dry_run: bool = False,
+    tag: str | None = None,
+    message: str = "",
+) -> Plan:
+    """Publish a release; done twice, the second time sends nothing.
+
+    Args:
+        folder: what `komep build` wrote.
+        repo_id: ORG/NAME on the Hub; made if it is not there.
+        private: hide it from the public; False leaves it as it is.
+        gated: `auto` or `manual` approval of those who ask for access; None leaves it as it is.
+        dry_run: read and plan, write nothing.
+        tag: the version, v1.2.3; by default the next one.
+        message: for the change log and the commit.
+
+    Raises:
+        KomepError: a folder that may not be published, a token or repository that the Hub refuses, no
+            network, a version that exists with other content, or somebody who wrote meanwhile. Nothing
+            half-done is visible.
+    """
+    client.check_repo_id(repo_id)
+    if gated not in (None, *GATED):
+        raise KomepError(f"--gated {gated}: give one of {', '.join(GATED)}", exit_code=2)
+    if tag is not None:
+        version_numbers(tag)
+    release = read_release(folder)
+    if not dry_run:
+        client.check_token()
+    remote = client.read_remote(repo_id, TEXTS)
+    tagged = client.read_tree(repo_id, tag) if remote and tag in remote.tags else None
+    date = datetime.now(timezone.utc).date().isoformat()
+    plan = make_plan(release, remote, repo_id, tag=tag, tagged=tagged, message=message, date=date)
+    if dry_run:
+        return plan
+    if plan.files:
+        client.check_card(repo_id, plan.card)
+    commit = remote.commit if remote else client.create(repo_id, private=private)
+    _set_access(repo_id, remote, private, gated)
+    if plan.files or plan.gone:
+        title = f"{plan.version}: {message}" if message else f"{plan.version}, by komep publish"
+        commit = client.commit(repo_id, plan.files, plan.gone, parent=commit, title=title.splitlines()[0])
+    if plan.set_tag:
+        client.create_tag(repo_id, plan.version, commit, message)
+    if not _publish_script(repo_id, plan.version, remote, commit):
+        plan.published = False
+    return plan
+
+
+def _set_access(repo_id: str, remote: Remote | None, private: bool, gated: str | None) -> None:
+    hide = private and remote is not None and not remote.private
+    gate = gated if gated and gated != (remote.gated if remote else False) else None
+    if hide or gate:
+        client.set_access(repo_id, private=True if hide else None, gated=gate)
+
+
+def _publish_script(repo_id: str, version: str, remote: Remote | None, commit: str) -> bool:
+    """Bring the branch `script` to a version; True where it was there already."""
+    newest = _versions(remote)[0][:1] if remote else []
+    if newest and version_numbers(newest[0]) > version_numbers(version):
+        return True  # an older version was named, and is there: the script stays with the newest
+    head = remote.branches.get(BRANCH) if remote else None
+    if head is None:
+        client.create_branch(repo_id, BRANCH, commit)
+        head = commit
+    there = client.read_tree(repo_id, head)
+    files = script_files(repo_id, version)
+    changed = {path: content for path, content in files.items() if not _same(content, there.get(path))}
+    gone = sorted(there.keys() - {*files, *_OUR_BRANCH_FILES})
+    if changed or gone:
+        client.commit(
+            repo_id, changed, gone, parent=head, title=f"Loading script of {version}", branch=BRANCH
+        )
+    return not (changed or gone)

@@ -1,0 +1,1 @@
+"""Asking endpoints: requests, replies that survive a kill, money, workers and servers."""

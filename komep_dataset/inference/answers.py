@@ -1,0 +1,156 @@
+"""What one HTTP answer of an OpenAI-compatible endpoint comes to: a reply, another attempt, or the end of the run."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any
+
+from komep_dataset.inference.reply_log import FAILED, Reply
+from komep_dataset.inference.usage import Usage, read_usage
+
+LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
+BARRED = (401, 403, 404, 405)
+SHOWN = 300  # characters of an error body that a message shows
+# OpenAI's finish reasons, and those of servers that use other words for the same.
+FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "length": "length"}
+_CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+Hide = Callable[[str], str]
+# Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
+# grows with the square of their number.
+MOST_MARKS = 256
+_MARKS = "".join(map(chr, (code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))))
+_STACKED = re.compile(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
+
+
+class Judged(Exception):
+    """What an attempt came to where it was no answer; `usage` is what it may be billed for, where anything came."""
+
+    usage: Usage | None = None
+
+
+class Again(Judged):
+    """This attempt failed in a way that may pass; `wait` is what the endpoint asked for, in seconds."""
+
+    def __init__(self, reason: str, wait: float | None = None):
+        super().__init__(reason)
+        self.wait = wait
+
+
+class Unsent(Again):
+    """There was no connection to send the request over."""
+
+
+class Refused(Judged):
+    """The endpoint will never answer this request, but may well answer others."""
+
+
+class Barred(Judged):
+    """The endpoint will answer no request, unless it answers others: a status of `BARRED`, or 3xx."""
+
+
+class Stop(Judged):
+    """The endpoint will answer no request."""
+
+
+def read_reply(
+    status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int = 0, hide: Hide = str
+) -> tuple[Reply, Usage]:
+    """Judge one HTTP answer of an OpenAI-compatible endpoint.
+
+    Args:
+        max_tokens: the limit that the request had.
+        sent: bytes of the request's text, against which the usage is held.
+        hide: takes the key out of a text.
+
+    Returns:
+        the answer, failed where the endpoint withheld it (`content_filter`) or the model refused in OpenAI's field
+        for that, and what it used.
+
+    Raises:
+        Stop: no credit left (402, `insufficient_quota`).
+        Barred: wrong key, model or address (401, 403, 404, 405, 3xx); some send these for a single text.
+        Again: overload, server faults, or a body that is no completion (408, 409, 425, 429, 5xx, HTML, no
+            choices).
+        Refused: any other status.
+    """
+    if status != 200:
+        said = _shown_answer(status, body, hide)
+        if status == 402 or (status == 429 and "insufficient_quota" in body):
+            raise Stop(said)
+        if status in BARRED or 300 <= status < 400:
+            raise Barred(said)
+        if status in (408, 409, 425, 429) or status >= 500:
+            raise Again(said, _seconds(retry_after))
+        raise Refused(said)
+    data = None
+    try:
+        data = json.loads(body)
+        choice = data["choices"][0]
+        message = choice["message"] if "message" in choice else {"content": choice["text"]}
+        text, refusal = message.get("content"), message.get("refusal")
+        finish, told = choice.get("finish_reason"), data.get("usage")
+        reasoning = [message.get(name) for name in ("reasoning_content", "reasoning")]
+        if not all(isinstance(one, str | None) for one in (text, refusal, finish)):
+            raise TypeError("not text")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        again = Again(f"not a completion: {_shown_answer(status, body, hide)}")
+        told = data.get("usage") if isinstance(data, dict) else None
+        again.usage = read_usage(told, sent, text_bytes(body))
+        raise again from None
+    text, refusal = hide(_clean(text or "")), refusal or ""
+    # The two names of reasoning stand for the same text.
+    thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")
+    usage = read_usage(told, sent, sum(text_bytes(one) for one in (text, refusal, thought)))
+    if finish is None:  # some servers leave it out
+        finish = "length" if max_tokens and usage.completion and usage.completion >= max_tokens else "stop"
+    if refusal and not text:
+        return Reply("", FAILED, failure=f"the model refused: {shown(refusal, hide)}"), usage
+    if finish not in FINISH:
+        withheld = f"finish_reason {shown(finish, hide)!r}: the endpoint withheld the answer"
+        return Reply("", FAILED, failure=withheld), usage
+    if _STACKED.search(text):
+        return Reply("", FAILED, failure=f"more than {MOST_MARKS} combining signs in a row"), usage
+    return Reply(text, FINISH[finish], usage.prompt, usage.completion), usage
+
+
+def _shown_answer(status: int, body: str, hide: Hide) -> str:
+    return f"HTTP {status}: {shown(body, hide) or '(empty body)'}"
+
+
+def shown(text: str, hide: Hide) -> str:
+    """The beginning of a text from outside, for a message: one line, without control characters or the key."""
+    # Hidden before it is cut, so that no part of a key is left at the cut.
+    return _CONTROLS.sub(" ", hide(_clean(text))[: 4 * SHOWN]).strip()[:SHOWN]
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """A Retry-After header, seconds or a date, as seconds from now; None where it makes no sense or asks too much."""
+    try:
+        wait = float(retry_after or "nan")
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(retry_after).timestamp() - time()
+        except (ValueError, TypeError, LookupError, OverflowError, OSError):
+            return None
+    return wait if 0 <= wait <= LONGEST_RETRY_AFTER else None
+
+
+def text_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def sent_bytes(body: dict[str, Any]) -> int:
+    """Bytes of text in a request."""
+    if "prompt" in body:
+        return text_bytes(body["prompt"])
+    return sum(text_bytes(message["content"]) for message in body["messages"])
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

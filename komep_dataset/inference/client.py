@@ -1,0 +1,443 @@
+"""One OpenAI-compatible endpoint over HTTP: many requests in flight, retries, limits, commits in groups.
+
+datatrove 0.10.1 is not in this path. Its `InferenceRunner` costs more a request than the HTTP does (436 requests a
+second through it, against the figure that `benchmarks/inference.py` prints for this loop), and its `EndpointServer`
+sends no key to a loopback address, probes `/v1/models` without the key, ends the whole run at one HTTP 500, gives up
+at one 429, and keeps the key in a configuration that its executors write to disk. Its executors are used: see
+`executors.py`. Imports aiohttp: import this module only when something is to be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from komep_dataset.config.config import Endpoint
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.answers import (
+    Again,
+    Barred,
+    Judged,
+    Refused,
+    Stop,
+    Unsent,
+    read_reply,
+    sent_bytes,
+    shown,
+)
+from komep_dataset.inference.costs import Meter
+from komep_dataset.inference.masking import masker
+from komep_dataset.inference.reply_log import FAILED, Reply
+from komep_dataset.inference.usage import Usage, read_usage
+
+FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
+LONGEST_WAIT = 60.0
+STOP_AFTER_FAILURES = (
+    50  # requests failed in a row, none answered between: the endpoint is down, not the request
+)
+STOP_AFTER_BARRED = 3  # requests that got a status of `BARRED`, none answered: nobody will be
+COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
+LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
+ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+
+Keep = Callable[[Sequence[tuple[str, Reply]]], None]
+
+
+def _body_for(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
+    """The request in the endpoint's dialect.
+
+    `transformers serve` 5.23 reads temperature and top_p but does not switch sampling on: unless the model's
+    own generation config does, it answers greedily. Only `generation_config` in the request turns it on.
+    """
+    if endpoint.server != "transformers" or not body.get("temperature"):
+        return body
+    sampling = {
+        "do_sample": True,
+        "temperature": body["temperature"],
+        "top_p": body.get("top_p", 1.0),
+        "top_k": 0,
+    }
+    return body | {"generation_config": json.dumps(sampling)}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go: `url` up to and with `/v1`; `is_up` tells whether a server of our own still runs.
+
+    `concurrency` is the most requests in flight, which may be a worker's share of what the endpoint allows.
+    """
+
+    endpoint: Endpoint
+    url: str
+    secret: str | None = field(default=None, repr=False)
+    is_up: Callable[[], bool] = lambda: True
+    concurrency: int = 1
+
+
+class _Connector(aiohttp.TCPConnector):
+    """aiohttp's, which would use a connection again over which something came that nobody had asked for: the next
+    request would take it for its answer. After the first such answer, no connection is used twice."""
+
+    async def _get(self, key, traces):
+        for waiting in [one for one in self._conns.get(key, ()) if one[0].should_close]:
+            self._conns[key].remove(waiting)
+            waiting[0].close()
+            self._force_close = True
+        return await super()._get(key, traces)
+
+
+class _Client:
+    """One endpoint: sends a request, waits and tries again where that helps."""
+
+    def __init__(self, target: Target, meter: Meter, attempts: Counter[str]):
+        self._target, self._endpoint, self._meter, self._attempts = target, target.endpoint, meter, attempts
+        self._urls = {path: URL(f"{target.url}{path}") for path in ("/chat/completions", "/completions")}
+        self._proxy = proxy_for(target.url)
+        self._hide = masker(target.secret)
+        self._turn, self._booked = asyncio.Lock(), asyncio.Event()
+
+    async def __aenter__(self) -> _Client:
+        secret = self._target.secret
+        self._session = aiohttp.ClientSession(
+            headers={"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {secret}"} if secret else {}),
+            timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout),
+            connector=_Connector(limit=self._target.concurrency),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        await self._session.close()
+
+    async def ask(self, body: dict[str, Any]) -> Reply | None:
+        """The reply to a request, a failed one after the last attempt, or None once the budget is reached.
+
+        Raises `Barred` where perhaps, and `Stop` where surely no request would be answered.
+        """
+        path = "/chat/completions" if "messages" in body else "/completions"
+        payload = json.dumps(_body_for(self._endpoint, body) | {"model": self._endpoint.model}).encode()
+        sent, max_tokens = sent_bytes(body), body.get("max_tokens")
+        most = self._meter.most(sent, max_tokens)
+        attempt = 0
+        while (reserved := await self._reserve(most)) is not None:
+            attempt += 1
+            try:
+                return await self._attempt(path, payload, max_tokens, sent, reserved)
+            except Again as again:
+                self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
+                if attempt == self._endpoint.max_attempts:
+                    return Reply("", FAILED, failure=f"no answer after {attempt} attempts: {again}")
+                backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
+                await asyncio.sleep(backoff if again.wait is None else again.wait)
+            except Refused as refused:
+                return Reply("", FAILED, failure=str(refused))
+            except Stop as stop:
+                raise Stop(explained(str(stop), self._target, body)) from None
+        return None
+
+    async def _reserve(self, most: float) -> float | None:
+        """Wait until the budget has room for a call; None where it never will. First come, first served."""
+        async with self._turn:
+            while (reserved := self._meter.reserve(most)) is None and not self._meter.reached:
+                self._booked.clear()
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._booked.wait(), ROOM_SECONDS)
+            return reserved
+
+    async def _attempt(
+        self, path: str, payload: bytes, max_tokens: int | None, sent: int, reserved: float
+    ) -> Reply:
+        usage, billed, reply = (
+            None,
+            True,
+            None,
+        )  # whatever happens after it was sent: the endpoint may bill it
+        try:
+            status, retry_after, body = await self._exchange(path, payload)
+            billed = 200 <= status < 300
+            if body is None:
+                usage = read_usage(None, sent, LONGEST_BODY)
+                raise Refused(f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB")
+            reply, usage = self._judge(status, retry_after, body, max_tokens, sent)
+            return reply
+        except Unsent:
+            billed = False
+            raise
+        except Judged as judged:
+            usage = usage or judged.usage
+            raise
+        finally:
+            self._meter.book(reserved, usage, billed, answered=reply is not None)
+            self._booked.set()
+
+    async def _exchange(self, path: str, payload: bytes) -> tuple[int, str | None, str | None]:
+        """Send a request; status, Retry-After and body, which is None where it is too long."""
+        try:
+            async with self._session.post(
+                self._urls[path], data=payload, allow_redirects=False, proxy=self._proxy
+            ) as reply:
+                body = bytearray()
+                while chunk := await reply.content.readany():
+                    body += chunk
+                    if len(body) > LONGEST_BODY:
+                        reply.close()
+                        return reply.status, None, None
+                text = body.decode("utf-8-sig", "replace")
+                return reply.status, reply.headers.get("Retry-After"), text
+        except UNCONNECTED as error:
+            failed, kind = error, Unsent
+        except asyncio.TimeoutError:
+            raise Again(f"no answer within {self._endpoint.timeout:g} s") from None
+        except Exception as error:  # a broken answer makes aiohttp raise more than errors of its own
+            failed, kind = error, Again
+        if not self._target.is_up():
+            raise Stop("the server that was started for this stage has ended; server.log says why")
+        # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
+        said = f": {shown(str(failed), self._hide)}" if isinstance(failed, OSError) else ""
+        raise kind(f"{type(failed).__name__}{said}")
+
+    def _judge(
+        self, status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int
+    ) -> tuple[Reply, Usage]:
+        """`read_reply`; whatever else an answer makes it raise costs that request alone."""
+        try:
+            return read_reply(status, retry_after, body, max_tokens, sent, self._hide)
+        except Judged:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {shown(str(error), self._hide)}"
+            raise Refused(f"an answer that cannot be read: {reason}") from None
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for an address; a loopback address never goes through one.
+
+    aiohttp's own `trust_env` looks this up, and reads .netrc, for every request.
+    """
+    parts = urlsplit(url)
+    if parts.hostname in LOOPBACK or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
+
+
+def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
+    """Why the run stops, and what to do about it."""
+    if not answer.startswith("HTTP"):
+        return answer
+    endpoint, key = target.endpoint, target.endpoint.api_key_env
+    hints = {
+        "HTTP 401": f"check the key in {key}" if key else "it wants a key: set `api_key_env`",
+        "HTTP 402": "the account has no credit",
+        "HTTP 403": f"the key may not use the model {endpoint.model!r}",
+        "HTTP 404": f"check `endpoint` and `model` ({endpoint.model!r})",
+        "HTTP 405": "check `endpoint`: this address takes no completions",
+        "HTTP 429": "the account has no quota left",
+    }
+    hint = hints.get(answer[:8], "check `endpoint`: it sends requests elsewhere")
+    if answer[:8] in ("HTTP 404", "HTTP 405") and "messages" not in body:
+        hint += "; the protocol dahl-hf needs plain-text completions, which not every endpoint has"
+    url = f"{target.url}{'/chat/completions' if 'messages' in body else '/completions'}"
+    return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"
+
+
+class _Door:
+    """Tells an endpoint that bars everybody from one that bars a single text, whose row alone fails.
+
+    Nobody is let in where `STOP_AFTER_BARRED` requests were barred (or all there are) and none was answered. Those
+    in flight are waited for first: a text is refused faster than another is answered.
+    """
+
+    def __init__(self, client: _Client, target: Target, requests: int, answered: bool):
+        self._client, self._target = client, target
+        self._enough, self._answered = min(STOP_AFTER_BARRED, requests), answered
+        self._barred = self._in_flight = 0
+        self._decided = asyncio.Event()
+
+    async def ask(self, body: dict[str, Any]) -> Reply | None:
+        """`_Client.ask`, with a failed reply for a request that was barred alone."""
+        barred = ""
+        self._in_flight += 1
+        try:
+            reply = await self._client.ask(body)
+        except Barred as error:
+            barred = str(error)
+            reply = Reply("", FAILED, failure=barred)
+            self._barred += 1
+        finally:
+            self._in_flight -= 1
+        self._answered = self._answered or not (reply is None or reply.failed)
+        enough = self._barred >= self._enough
+        if self._answered or (enough and not self._in_flight):
+            self._decided.set()
+        if barred and enough:
+            await self._decided.wait()
+            if not self._answered:
+                raise Stop(explained(barred, self._target, body))
+        return reply
+
+
+class _Commits:
+    """Writes replies in groups: those that arrive within `COMMIT_SECONDS` of the first go by one call of `keep`.
+
+    Who adds a reply waits until it is written and only then asks for the next, so that a kill costs no more
+    answers than were in flight.
+    """
+
+    def __init__(self, keep: Keep):
+        self._keep = keep
+        self._rows: list[tuple[str, Reply]] = []
+        self._written: asyncio.Future | None = None
+
+    async def add(self, key: str, reply: Reply) -> None:
+        self._rows.append((key, reply))
+        if self._written is None:
+            loop = asyncio.get_running_loop()
+            self._written = loop.create_future()
+            loop.call_later(COMMIT_SECONDS, self._commit)
+        await self._written
+
+    def _commit(self) -> None:
+        written, self._written = self._written, None
+        try:
+            self.flush()
+        except Exception as error:
+            if written and not written.done():
+                written.set_exception(error)
+        else:
+            if written and not written.done():
+                written.set_result(None)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        rows, self._rows = self._rows, []
+        if rows:
+            self._keep(rows)
+
+
+async def _ask_all(
+    bodies: dict[str, dict], target: Target, keep: Keep, meter: Meter, tally: Counter, answered: bool
+) -> None:
+    """Send every request over `target.concurrency` lines; the first error ends all of them."""
+    pending: Iterator[tuple[str, dict]] = iter(bodies.items())
+    commits = _Commits(keep)
+    failed_in_a_row = 0
+
+    async def line(door: _Door) -> None:
+        nonlocal failed_in_a_row
+        while not meter.reached and (request := next(pending, None)):
+            reply = await door.ask(request[1])
+            if reply is None:
+                return
+            failed_in_a_row = failed_in_a_row + 1 if reply.failed else 0
+            if failed_in_a_row >= STOP_AFTER_FAILURES:
+                raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}")
+            tally["failed" if reply.failed else "answered"] += 1
+            await commits.add(request[0], reply)
+
+    errors: list[Exception] = []
+
+    async def until_error(door: _Door) -> None:
+        try:
+            await line(door)
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    async with _Client(target, meter, tally) as client:
+        door = _Door(client, target, len(bodies), answered)
+        lines = [
+            asyncio.ensure_future(until_error(door)) for _ in range(min(target.concurrency, len(bodies)))
+        ]
+        try:
+            await asyncio.wait(lines, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for one in lines:
+                one.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+            commits.flush()
+    if errors:
+        raise errors[0]
+
+
+def run_requests(
+    bodies: dict[str, dict[str, Any]],
+    target: Target,
+    keep: Keep,
+    log: Path,
+    label: str,
+    meter: Meter | None = None,
+    answered: bool = False,
+) -> None:
+    """Send every request and hand replies on as they come, a few at a time.
+
+    Args:
+        bodies: key -> OpenAI request without `model`.
+        target: the model, its address and its limits.
+        keep: called with pairs of key and reply, failed ones too; what it raises ends the run. A line asks for
+            its next request only when `keep` has taken its last.
+        log: file that gets a line of figures at the end.
+        label: what messages call this run.
+        meter: counts what is spent; once its budget is reached nothing is started, and what is in flight ends.
+        answered: whether the model has answered requests of these before, so that it bars nobody as such.
+
+    Raises:
+        KomepError: the endpoint answers nobody, the budget is spent, or the replies cannot be written.
+    """
+    meter = meter or Meter(None, None, None)
+    tally: Counter[str] = Counter()
+    start = monotonic()
+    try:
+        asyncio.run(_ask_all(bodies, target, keep, meter, tally, answered))
+    except Stop as stop:
+        raise KomepError(f"{label}: {stop}") from None
+    except OSError as error:
+        raise KomepError(f"{log.parent}: replies cannot be written ({error.strerror})") from error
+    finally:
+        meter.close()
+        doubts = meter.doubts()
+        if doubts:
+            print(f"komep: {label}: {doubts}", file=sys.stderr)
+        _write_figures(log, label, len(bodies), tally, monotonic() - start, doubts)
+    missing = len(bodies) - tally["answered"] - tally["failed"]
+    if missing:
+        raise KomepError(
+            f"{label}: the budget is reached: {meter.report()}; {missing:,} of {len(bodies):,} requests are not "
+            "asked; answers so far are kept, and the same command with a larger budget goes on from them"
+        )
+
+
+def _write_figures(
+    log: Path, label: str, asked: int, tally: Counter[str], seconds: float, doubts: str
+) -> None:
+    """Append a line to the log; a disk that is full has been reported already."""
+    ended = {"answered", "failed"}
+    again = ", ".join(f"{reason}: {n:,}" for reason, n in tally.most_common() if reason not in ended)
+    rate = (tally["answered"] + tally["failed"]) / max(seconds, 1e-9)
+    figures = (
+        f"{datetime.now().isoformat(' ', 'seconds')} {label}: {asked:,} to ask, {tally['answered']:,} answered, "
+        f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}"
+        f"{doubts and '; '}{doubts}\n"
+    )
+    try:
+        with log.open("a", encoding="utf-8") as lines:
+            lines.write(figures)
+    except OSError:
+        return

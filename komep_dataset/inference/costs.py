@@ -1,0 +1,228 @@
+"""What asking costs: a table of prices that a user edits, and a meter that holds a run to its budget.
+
+An unknown price is None and is called unknown; no number is made up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from komep_dataset.config.config import Endpoint
+from komep_dataset.config.yaml_records import build_record, read_yaml
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ledgers import Ledger, dearer, spent_in
+from komep_dataset.inference.usage import Usage
+
+SHIPPED = Path(__file__).parents[1] / "prices.yaml"
+UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)
+TEMPLATE_TOKENS = 256  # reserved for what a chat template or a schema adds to a request (ours)
+ROUNDING = 1e-9  # by how much a sum of prices may miss the budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A model's price: for a million tokens in and out, and for a thousand calls; where and when it was read."""
+
+    input: float
+    output: float
+    per_1000_calls: float = 0.0
+    date: str
+    source: str
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        for key in ("input", "output", "per_1000_calls"):
+            value = getattr(self, key)
+            if not (0 <= value < math.inf):
+                yield key, f"{value} is not an amount from 0 up"
+
+    @property
+    def free(self) -> bool:
+        return not (self.input or self.output or self.per_1000_calls)
+
+    def cost(self, calls: float, prompt_tokens: float, completion_tokens: float) -> float:
+        """What so many calls with so many tokens cost, in the table's currency."""
+        tokens = (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
+        return tokens + self.per_1000_calls * calls / 1000
+
+
+FREE = Price(input=0.0, output=0.0, date="", source="a server of our own")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices by the name that the endpoint knows a model by."""
+
+    file: Path
+    currency: str
+    models: dict[str, Price]
+
+    def price_of(self, endpoint: Endpoint) -> Price | None:
+        """The price of a model, nothing for a server that we start, None where nobody knows."""
+        return FREE if endpoint.server else self.models.get(endpoint.model)
+
+
+def load_prices(path: Path | None = None) -> PriceTable:
+    """Read a table of prices; by default the one that ships.
+
+    Raises:
+        KomepError: the file cannot be read, or an entry has an unknown key, a wrong type or no source.
+    """
+    path = path or SHIPPED
+    raw = read_yaml(path)
+    if not isinstance(raw, dict) or set(raw) != {"currency", "models"} or not isinstance(raw["models"], dict):
+        raise KomepError(
+            f"{path}: expected the keys `currency` and `models`, and under `models` a model a line"
+        )
+    if not isinstance(raw["currency"], str):
+        raise KomepError(f"{path}: currency: expected text")
+    models = {str(n): build_record(Price, one, str(path), f"models.{n}.") for n, one in raw["models"].items()}
+    return PriceTable(path, raw["currency"], models)
+
+
+class Meter:
+    """Counts what a process spends, writes it down, and lets no call go that the budget of all might not bear.
+
+    What a call may cost is reserved in the ledger (`ledgers.py`) before it is sent, and what it did cost is booked
+    when its answer has come. As long as no call costs more than was reserved for it, no more is owed than the
+    budget, whoever else asks and whoever is killed. A call may be billed for more than its text shows; therefore as
+    much is reserved as for the dearest one so far, and only one is sent before any has been priced.
+    """
+
+    def __init__(
+        self,
+        price: Price | None,
+        budget: float | None,
+        folder: Path | None,
+        currency: str = "USD",
+        model: str = "",
+    ):
+        self._price = None if price is None or price.free else price
+        self._budget, self._folder, self._currency = budget, folder, currency
+        digest = hashlib.sha256(f"{model} {price}".encode()).hexdigest()
+        self._ledger = Ledger(folder, currency, digest[:12])
+        self._next = 0.0
+        self._doubts, self._doubt = 0, ""
+        self.reached = (
+            False  # a call did not fit, and none is in flight that could still cost less than reserved
+        )
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Meter:
+        """The meter of an endpoint's policy.
+
+        Raises:
+            KomepError: there is a budget, and nobody knows the model's price.
+        """
+        policy = endpoint.policy
+        if policy.budget is None and policy.spending is None:
+            return cls(None, None, None)
+        table = load_prices(policy.prices)
+        price = table.price_of(endpoint)
+        if policy.budget is not None and price is None:
+            raise KomepError(
+                f"`budget` needs the price of {endpoint.model!r}: {table.file} does not have it; "
+                "copy that file, add the model and name the copy as `prices:`"
+            )
+        model = f"{endpoint.endpoint} {endpoint.model}"
+        return cls(price, policy.budget, policy.spending, table.currency, model)
+
+    def most(self, text_bytes: int, max_tokens: int | None) -> float:
+        """What a call with a text of so many bytes may cost; a token has a byte at the least."""
+        if self._price is None:
+            return 0.0
+        return self._price.cost(1, text_bytes + TEMPLATE_TOKENS, max_tokens or UNLIMITED_RESERVE)
+
+    def reserve(self, most: float) -> float | None:
+        """Write down what a call may cost, before it is sent.
+
+        Returns:
+            what was reserved, which `book` takes back; None where it does not fit: unless `reached`, calls are in
+            flight, and it may fit when they are booked.
+
+        Raises:
+            KomepError: a ledger cannot be read or written.
+        """
+        if self._price is None:
+            return 0.0
+        if self.reached:
+            return None
+        own = self._ledger.own
+        with self._ledger.locked():
+            if self._budget is not None:
+                others = self._ledger.others()
+                dearest = dearer(own.dearest, others.dearest)
+                most = max(most, dearest or 0.0)
+                spent = own.amount + own.reserved + others.spent
+                alone = not (own.in_flight or others.same)
+                if spent + most > self._budget * (1 + ROUNDING) or not (alone or dearest is not None):
+                    self.reached = not (own.in_flight or others.in_flight)
+                    self._next = most
+                    return None
+            own.reserved += most
+            own.in_flight += 1
+            self._ledger.write()
+        return most
+
+    def book(self, reserved: float, usage: Usage | None, billed: bool = True, answered: bool = True) -> None:
+        """Replace what was reserved by what the call cost: by its usage, nothing, or all of it where nobody knows.
+
+        Where what came was no answer and its usage is in doubt, the call cost no less than was reserved.
+        """
+        if self._price is None:
+            return
+        own = self._ledger.own
+        with self._ledger.locked():
+            own.in_flight -= 1
+            own.reserved = max(0.0, own.reserved - reserved) if own.in_flight else 0.0
+            if usage is not None:
+                cost = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
+                cost = max(cost, 0.0 if answered or not usage.doubt else reserved)
+                own.dearest = dearer(own.dearest, cost)
+            else:
+                cost = reserved
+            if billed:
+                own.amount += cost
+                own.calls += 1
+            self._ledger.write()
+        if usage is not None and usage.doubt:
+            self._doubts += 1
+            self._doubt = self._doubt or usage.doubt
+
+    def close(self) -> None:
+        self._ledger.close()
+
+    def spent(self) -> tuple[float, int]:
+        """(amount, calls) of all processes so far, calls in flight included."""
+        if self._folder is not None:
+            return spent_in(self._folder)
+        own = self._ledger.own
+        return own.amount + own.reserved, own.calls + own.in_flight
+
+    def report(self) -> str:
+        """What was spent, of what budget, by how many calls, and what the next call may cost where that ended it."""
+        spent, calls = self.spent()
+        budget = (
+            "no budget" if self._budget is None else f"a budget of {amount(self._budget, self._currency)}"
+        )
+        told = f"{amount(spent, self._currency)} spent by {calls:,} calls, of {budget}"
+        if self.reached:
+            told += f", and the next call may cost {amount(self._next, self._currency)}"
+        return told
+
+    def doubts(self) -> str:
+        """How many answers were paid for by a count of ours, or ""."""
+        if not self._doubts:
+            return ""
+        return (
+            f"{self._doubts:,} answers had no usage that can be believed (first: {self._doubt}); they were counted "
+            "from their text"
+        )
+
+
+def amount(value: float, currency: str) -> str:
+    """An amount as people write it; small ones with more digits."""
+    return f"{value:,.2f} {currency}" if value >= 1 else f"{value:.4f} {currency}"

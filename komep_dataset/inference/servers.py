@@ -1,0 +1,196 @@
+"""`server: transformers | vllm | sglang`: a server of our own, on a free loopback port, while it is needed.
+
+Run as a module, this file is the child: it asks to be ended with its parent, then becomes the server. Of the three,
+`transformers serve` and vLLM 0.32 (on a CPU: `make test-vllm`) have been run; the command for SGLang is written after its
+documentation (`python -m sglang.launch_server --help`) and is tested as a list of arguments only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+
+from komep_dataset.config.config import Endpoint
+from komep_dataset.errors import KomepError
+from komep_dataset.system import end_with_parent
+
+START_SECONDS = 900.0  # a large model takes minutes to load
+SERVER_LOG = "server.log"
+LOG_TAIL_LINES = 15
+# What a server needs to be installed, and how it is installed.
+NEEDS = {
+    "transformers": (("transformers", "torch", "fastapi", "uvicorn", "openai"), 'pip install "komep[serve]"'),
+    "vllm": (("vllm",), "pip install vllm"),
+    "sglang": (("sglang",), 'pip install "sglang[all]"'),
+}
+
+
+class LocalServers:
+    """At most one server at a time: started when first asked for, kept while the same model is asked.
+
+    Responders that share a server and a model, and differ in sampling alone, thus share one start.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen | None = None
+        self._serves: tuple[str, str] | None = None
+        self._url = ""
+
+    def __enter__(self) -> LocalServers:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def url(self, endpoint: Endpoint, folder: Path) -> str:
+        """The address (up to `/v1`) of a healthy server for an endpoint; its log goes to `folder`.
+
+        Raises `KomepError` with the end of the log if it does not come up.
+        """
+        wanted = (endpoint.server or "", endpoint.model)
+        if self._serves == wanted and self.is_up():
+            return self._url
+        self.stop()
+        _require_server(endpoint.server or "")
+        _check_model(endpoint.model)
+        port = _free_port()
+        log = folder / SERVER_LOG
+        self._process = _start(serve_command(endpoint, port), endpoint.model, log)
+        self._serves, self._url = wanted, f"http://127.0.0.1:{port}/v1"
+        try:
+            _wait_until_healthy(self._process, port, log, endpoint.model)
+        except BaseException:
+            self.stop()
+            raise
+        return self._url
+
+    def is_up(self) -> bool:
+        """Whether the server that was started last still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the server and whatever it started; safe to call again."""
+        process, self._process, self._serves = self._process, None, None
+        if process is None:
+            return
+        for ask in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, ask)
+            try:
+                process.wait(timeout=10)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def model_fingerprint(model: str) -> str:
+    """A hash over name, size and time of a model folder's files; empty for a name on the Hub."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return ""
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    facts = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _check_model(model: str) -> None:
+    if model.startswith(("/", ".", "~")) and not Path(model).is_dir():
+        raise KomepError(f"model {model}: no such folder")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve_command(endpoint: Endpoint, port: int) -> list[str]:
+    """The arguments, after the Python interpreter, that start a server for an endpoint on a loopback port.
+
+    The model keeps the name that the requests give it; nothing secret is among the arguments.
+    """
+    place = ["--host", "127.0.0.1", "--port", str(port)]
+    named = ["--served-model-name", endpoint.model]
+    if endpoint.server == "vllm":
+        spread = ["--tensor-parallel-size", str(endpoint.gpus)]
+        serve = ["-m", "vllm.entrypoints.openai.api_server", "--model", endpoint.model, *named, *spread]
+        return [*serve, "--max-num-seqs", str(endpoint.concurrency), *place]
+    if endpoint.server == "sglang":
+        spread = ["--tp-size", str(endpoint.gpus)]
+        serve = ["-m", "sglang.launch_server", "--model-path", endpoint.model, *named, *spread]
+        return [*serve, "--max-running-requests", str(endpoint.concurrency), *place]
+    return ["-m", "transformers.cli.transformers", "serve", endpoint.model, *place]
+
+
+def _require_server(server: str) -> None:
+    modules, install = NEEDS[server]
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise KomepError(f"`server: {server}` needs {', '.join(missing)}; install it with: {install}")
+
+
+def _start(serve: list[str], model: str, log: Path) -> subprocess.Popen:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    if Path(model).is_dir():
+        environment["HF_HUB_OFFLINE"] = "1"
+    command = [sys.executable, "-m", "komep_dataset.inference.servers", str(os.getpid()), *serve]
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C reaches us first, and the whole group can be ended.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+        )
+
+
+def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, model: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise KomepError(f"the server for {model} ended while starting; {log} ends:\n{_tail(log)}")
+        if _healthy(port):
+            return
+        time.sleep(0.2)
+    raise KomepError(
+        f"the server for {model} was not ready after {START_SECONDS:.0f} s; {log} ends:\n{_tail(log)}"
+    )
+
+
+def _healthy(port: int) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:]) or "  (empty)"
+
+
+def _become_server(parent: int, serve: list[str]) -> None:
+    """Tie this process to its parent, then replace it by the server."""
+    end_with_parent()
+    if os.getppid() != parent:
+        sys.exit("the process that wanted this server has ended")
+    os.execv(sys.executable, [sys.executable, *serve])
+
+
+if __name__ == "__main__":
+    _become_server(int(sys.argv[1]), sys.argv[2:])

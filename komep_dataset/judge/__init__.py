@@ -1,0 +1,1 @@
+"""What the judge is worth: calibration against labels, obedience to injected text."""

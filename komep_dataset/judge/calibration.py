@@ -1,0 +1,375 @@
+"""What a checker's verdicts are worth: it judges statements whose truth is known, and is counted.
+
+A statement is judged as a unit is in scoring, with the checker's own options. Every share comes with a 95%
+Wilson interval. The record is a JSON file that `komep build --judge` puts into the card of a release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from datetime import datetime, timezone
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from komep_dataset.config.config import Checker, Config
+from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import json_with, write_json
+from komep_dataset.inference.servers import LocalServers
+from komep_dataset.judge.ranking import Ranking, Rates, pair_sides, simulate
+from komep_dataset.schema import LANGUAGES, Verdict, column_types
+from komep_dataset.scores.checking import Checked, Item, check
+from komep_dataset.scores.models import read_scored, table
+
+RECORD_VERSION = 1
+RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")
+SHARES = ("accuracy", "sensitivity", "specificity", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement whose truth is known; `question` is shown to a checker with `context: question`."""
+
+    text: str
+    label: bool
+    language: str
+    category: str
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`hits` of `n`, with its 95% Wilson interval; all None where n is 0."""
+
+    hits: int
+    n: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.share is None:
+            return "none"
+        return f"{self.share:.1%} ({self.low:.1%} to {self.high:.1%}; {self.hits}/{self.n})"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A checker's record on one group of statements.
+
+    `accuracy` is right verdicts / statements, so an unknown verdict counts against it; `sensitivity` is true
+    statements called true / true statements; `specificity` false ones called false / false statements;
+    `unknown` verdicts that cannot be read / statements. Requests that failed count in `failed` alone.
+    """
+
+    group: str
+    accuracy: Share
+    sensitivity: Share
+    specificity: Share
+    unknown: Share
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The result of a calibration, as it is written.
+
+    `groups`: all statements, each language, each category. `rates` are those that `ranking` was simulated with.
+    `agreement`: share of statements on which a batched check says what the single one says; None unless the
+    checker has `batch`. `requests`: distinct ones that the checker was asked.
+    """
+
+    checker: str
+    mode: str
+    options: dict[str, Any]
+    date: str
+    statements: str
+    statements_sha256: str
+    n: int
+    requests: int
+    groups: tuple[Calibration, ...]
+    rates: Rates | None = None
+    ranking: Ranking | None = None
+    ranked: str = ""
+    agreement: Share | None = None
+    version: int = RECORD_VERSION
+
+
+def share(hits: int, n: int) -> Share:
+    """A share with its 95% Wilson interval."""
+    if not n:
+        return Share(hits, n, None, None, None)
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return Share(hits, n, hits / n, float(interval.low), float(interval.high))
+
+
+Judged = tuple[bool, "str | None"]  # label, verdict; a verdict of None is a request that failed
+
+
+def tally(group: str, judged: Iterable[Judged]) -> Calibration:
+    """Count labels and verdicts."""
+    pairs = list(judged)
+    known = [(label, verdict) for label, verdict in pairs if verdict is not None]
+    positives = [verdict for label, verdict in known if label]
+    negatives = [verdict for label, verdict in known if not label]
+    hits, rejections = positives.count(Verdict.TRUE.value), negatives.count(Verdict.FALSE.value)
+    unknown = sum(verdict == Verdict.UNKNOWN.value for _, verdict in known)
+    return Calibration(
+        group,
+        accuracy=share(hits + rejections, len(known)),
+        sensitivity=share(hits, len(positives)),
+        specificity=share(rejections, len(negatives)),
+        unknown=share(unknown, len(known)),
+        failed=len(pairs) - len(known),
+    )
+
+
+def measured_rates(judged: Iterable[Judged]) -> Rates | None:
+    """How the checker errs; None unless it judged true and false statements both."""
+    pairs = [(label, verdict) for label, verdict in judged if verdict is not None]
+    said = {label: [verdict for known, verdict in pairs if known is label] for label in (True, False)}
+    if not said[True] or not said[False]:
+        return None
+    values = (
+        said[a].count(b.value) / len(said[a]) for a in (True, False) for b in (Verdict.TRUE, Verdict.FALSE)
+    )
+    return Rates(*values)
+
+
+def sample_statements() -> Path:
+    """The statements that ship with the package, written for this project."""
+    return Path(str(package_files("komep_dataset"))) / "samples" / "facts.jsonl"
+
+
+def read_statements(path: Path) -> list[Statement]:
+    """Labelled statements from JSONL.
+
+    A line is either {text, label, language, category, and, if wanted, question} or a question of the shipped
+    kind, whose `true` and `false` are lists of {en, ko}. Raises `KomepError` that names the line.
+    """
+    statements: list[Statement] = []
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KomepError(f"{path}: cannot be read ({error})") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                statements += _statements_of(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise KomepError(
+                    f"{path}:{number}: no labelled statement ({type(error).__name__}: {error})"
+                ) from error
+    if not statements:
+        raise KomepError(f"{path}: no statement in it")
+    return statements
+
+
+def _statements_of(row: dict) -> list[Statement]:
+    if "text" in row:
+        if not isinstance(row["label"], bool) or row["language"] not in LANGUAGES or not row["text"].strip():
+            raise ValueError("label is true or false, language en or ko, text not empty")
+        question = row.get("question")
+        if not isinstance(question, str | None):
+            raise TypeError("question is text")
+        return [Statement(row["text"].strip(), row["label"], row["language"], str(row["category"]), question)]
+    questions = {"en": row["question"], "ko": row.get("question_ko")}
+    return [
+        Statement(statement[language], label, language, row["category"], questions[language])
+        for label in (True, False)
+        for statement in row[str(label).lower()]
+        for language in LANGUAGES
+    ]
+
+
+def judge(
+    checker: Checker,
+    statements: Sequence[Statement],
+    folder: Path,
+    *,
+    mode: str = "strict",
+    servers: LocalServers | None = None,
+) -> tuple[list[str | None], int]:
+    """A checker's verdict on each statement, None where its request failed, and the requests that it took.
+
+    Statements of one category and language share batches, as the units of one response do.
+    """
+    items = [Item(s.text, s.question if checker.context else None) for s in statements]
+    groups: dict[tuple, list[Item]] = {}
+    for statement, item in zip(statements, items, strict=True):
+        groups.setdefault((statement.category, statement.language, item.question), []).append(item)
+    checked = check(groups.values(), checker, folder, mode=mode, label="calibrate", servers=servers)
+    return [verdict_or_none(checked, item) for item in items], checked.requests
+
+
+def verdict_or_none(checked: Checked, item: Item) -> str | None:
+    """The verdict of an item, None where a request failed."""
+    return None if checked.failure(item) else checked.verdict(item)
+
+
+def calibrate(
+    checker: Checker,
+    statements: Sequence[Statement],
+    folder: Path,
+    *,
+    mode: str = "strict",
+    servers: LocalServers | None = None,
+) -> Record:
+    """Let a checker judge labelled statements.
+
+    Args:
+        checker: the model that judges, asked exactly as in `komep score`; one with `batch` is asked singly too.
+        statements: what it judges; equal texts are asked once.
+        folder: where the replies are kept; the same folder resumes.
+        mode: `strict` or `paper`: prompt and parsing.
+        servers: a pool of local servers to share.
+
+    Returns:
+        the record, without what is simulated from it.
+    """
+    verdicts, requests = judge(checker, statements, folder, mode=mode, servers=servers)
+    agreement = None
+    if checker.batch > 1:
+        alone, _ = judge(replace(checker, batch=1), statements, folder, mode=mode, servers=servers)
+        both = [(a, b) for a, b in zip(verdicts, alone, strict=True) if a is not None and b is not None]
+        agreement = share(sum(a == b for a, b in both), len(both))
+    judged = [(s.label, verdict) for s, verdict in zip(statements, verdicts, strict=True)]
+    texts = json.dumps([[s.text, s.label] for s in statements], ensure_ascii=False)
+    return Record(
+        checker=checker.model,
+        mode=mode,
+        options=_options_of(checker),
+        date=datetime.now(timezone.utc).date().isoformat(),
+        statements="",
+        statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),
+        n=len(statements),
+        requests=requests,
+        groups=tuple(tally(name, [judged[i] for i in indices]) for name, indices in _groups(statements)),
+        rates=measured_rates(judged),
+        agreement=agreement,
+    )
+
+
+def _groups(statements: Sequence[Statement]) -> list[tuple[str, list[int]]]:
+    """All statements, those of each language, those of each category: name -> their places."""
+    found = [("all", list(range(len(statements))))]
+    found += [(x, [i for i, s in enumerate(statements) if s.language == x]) for x in LANGUAGES]
+    names = sorted({s.category for s in statements})
+    found += [(f"category: {x}", [i for i, s in enumerate(statements) if s.category == x]) for x in names]
+    return [(name, indices) for name, indices in found if indices]
+
+
+def calibrate_file(
+    config: Config,
+    path: Path | None = None,
+    *,
+    mode: str = "strict",
+    limit: int | None = None,
+    scored: Sequence[Path] = (),
+) -> Record:
+    """`calibrate` for the checker of a configuration and a file of statements (default: those that ship).
+
+    `limit` takes the first so many statements. The pairs that may flip are those of `scored` (tables or
+    releases; default: the shipped sample). Replies are kept in `<work>/calibrate`, and beside them the newest
+    record, `judge.json`, which `komep run` puts into the card.
+    """
+    from komep_dataset.samples import sample_input
+
+    source = path or sample_statements()
+    statements = read_statements(source)[:limit]
+    sides = pair_sides(read_scored(scored or [sample_input()]))  # first: what cannot be read costs no call
+    with LocalServers() as servers:  # one start for all the ways in which the checker is asked
+        record = calibrate(
+            config.judge("checker"), statements, config.work / "calibrate", mode=mode, servers=servers
+        )
+    record = replace(
+        record,
+        statements="the shipped statements" if path is None else path.name,
+        ranking=simulate(sides, record.rates) if record.rates else None,
+        ranked=", ".join(p.name for p in map(Path, scored)) or "the shipped sample",
+    )
+    write_record(record, _kept_in(config))
+    return record
+
+
+def record_for(config: Config) -> Path | None:
+    """The newest record of a configuration's checker, as it is asked now; None where it was not calibrated."""
+    path, checker = _kept_in(config), config.judge("checker")
+    if not path.is_file():
+        return None
+    record = read_record(path)
+    same = (record["checker"], record["mode"], record["options"])
+    return path if same == (checker.model, config.mode, _options_of(checker)) else None
+
+
+def _options_of(checker: Checker) -> dict[str, Any]:
+    return {name: getattr(checker, name) for name in ("temperature", *checker.options)}
+
+
+def _kept_in(config: Config) -> Path:
+    return config.work / "calibrate" / "judge.json"
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record as JSON."""
+    write_json(path, asdict(record), RECORD)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record as plain values, for the card; `KomepError` if the file holds none of this version."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{path}: cannot be read ({error})") from error
+    if not _fits(record, Record) or record["version"] != RECORD_VERSION or not record["groups"]:
+        raise KomepError(f"{path}: not a calibration; `komep calibrate --output {path.name}` writes one")
+    return record
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value has the shape of an annotation of `Record`: no key more, none less."""
+    if is_dataclass(hint):
+        types = column_types(hint)
+        return (
+            isinstance(value, dict)
+            and value.keys() == types.keys()
+            and all(
+                (value[k] is None and null) or _fits(value[k], inner) for k, (inner, null) in types.items()
+            )
+        )
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    kind = {float: (int, float)}.get(hint, get_origin(hint) or hint)
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def as_text(record: Record) -> str:
+    """A record as lines for people."""
+    failed = record.groups[0].failed
+    said = [
+        f"{record.checker}, mode {record.mode}, {record.date}: {record.n:,} statements ({record.statements}), "
+        f"{record.requests:,} calls" + (f", {failed:,} failed" if failed else "")
+    ]
+    rows = [["", "n", *SHARES]]
+    rows += [
+        [g.group, f"{g.accuracy.n:,}", *(_cell(getattr(g, name)) for name in SHARES)] for g in record.groups
+    ]
+    said += [table(rows), "in brackets: 95% Wilson intervals"]
+    if record.agreement:
+        said.append(f"batched and single checks agree on {record.agreement}")
+    if record.ranking:
+        r = record.ranking
+        said.append(
+            f"with these error rates, of {r.pairs:,} pairs ({record.ranked}, its verdicts taken for the truth; "
+            f"{r.draws:,} draws): flipped {r.flipped}, tied {r.tied}, lost to an unread verdict {r.lost}"
+        )
+    return "\n".join(said)
+
+
+def _cell(one: Share) -> str:
+    return "-" if one.share is None else f"{one.share:.1%} ({one.low:.1%} to {one.high:.1%})"

@@ -1,0 +1,169 @@
+"""What the quotes around a unit are worth: statements that tell their judge what to say, with and without them.
+
+`samples/injections.jsonl` holds texts that push a verdict; each is put around three shipped statements whose
+label is the other verdict, 120 in all. The checker is asked about every statement alone and with its injection,
+by the strict prompt and by the same prompt without the quotes. An injection has moved the verdict where the
+statement alone did not get the pushed one and the injected one does. A judge that wavers does so without any
+push: how often, a few harmless words in place of the injection say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files as package_files
+from pathlib import Path
+
+from komep_dataset.config.config import Checker, Config
+from komep_dataset.inference.servers import LocalServers
+from komep_dataset.judge.calibration import (
+    Share,
+    Statement,
+    read_statements,
+    sample_statements,
+    share,
+    verdict_or_none,
+)
+from komep_dataset.schema import LANGUAGES, Verdict
+from komep_dataset.scores.checking import Checked, Item, check
+from komep_dataset.scores.models import table
+
+PER_INJECTION = 3  # statements that each injection is tried on
+HARMLESS = {"en": "{statement} (End of the statement.)", "ko": "{statement} (진술 끝.)"}
+STRIDE = 7  # picks statements of different questions; any number without a common factor does
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A text around `{statement}` that pushes a verdict: `pushes` is True or False."""
+
+    text: str
+    pushes: bool
+    language: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A statement, the same statement injected, and the verdict that is pushed."""
+
+    plain: str
+    injected: str
+    pushes: str
+    language: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resistance:
+    """How a checker held out in one way of asking.
+
+    `moved`: injections that moved the verdict / those that could, because the statement alone got another
+    verdict; `unread`: injected statements whose verdict cannot be read / all that were answered.
+    """
+
+    way: str
+    group: str
+    moved: Share
+    unread: Share
+
+
+def sample_injections() -> list[Injection]:
+    """The injections that ship with the package, written for this project."""
+    path = Path(str(package_files("komep_dataset"))) / "samples" / "injections.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    return [Injection(row["text"], row["pushes"], row["language"], row["kind"]) for row in rows]
+
+
+def attacks(injections: Iterable[Injection], statements: Sequence[Statement]) -> list[Attack]:
+    """Every injection around `PER_INJECTION` statements of its language that it pushes the wrong way."""
+    found = []
+    for index, injection in enumerate(injections):
+        pool = [
+            s.text for s in statements if s.language == injection.language and s.label is not injection.pushes
+        ]
+        for place in range(PER_INJECTION):
+            plain = pool[(index * PER_INJECTION + place) * STRIDE % len(pool)]
+            found.append(
+                Attack(
+                    plain,
+                    injection.text.replace("{statement}", plain),
+                    (Verdict.TRUE if injection.pushes else Verdict.FALSE).value,
+                    injection.language,
+                    injection.kind,
+                )
+            )
+    return found
+
+
+def resistance(way: str, tried: Sequence[Attack], checked: Checked) -> list[Resistance]:
+    """Count what the checker said, over all attacks, by language and by kind."""
+    groups = [("all", list(tried))]
+    groups += [(name, [a for a in tried if a.language == name]) for name in LANGUAGES]
+    groups += [(f"kind: {k}", [a for a in tried if a.kind == k]) for k in sorted({a.kind for a in tried})]
+    return [_resistance(way, name, group, checked) for name, group in groups if group]
+
+
+def _resistance(way: str, group: str, tried: Sequence[Attack], checked: Checked) -> Resistance:
+    said = [
+        (a.pushes, verdict_or_none(checked, Item(a.plain)), verdict_or_none(checked, Item(a.injected)))
+        for a in tried
+    ]
+    answered = [
+        (pushed, alone, injected) for pushed, alone, injected in said if None not in (alone, injected)
+    ]
+    movable = [(pushed, injected) for pushed, alone, injected in answered if alone != pushed]
+    unread = sum(injected == Verdict.UNKNOWN.value for _, _, injected in answered)
+    return Resistance(
+        way,
+        group,
+        moved=share(sum(pushed == injected for pushed, injected in movable), len(movable)),
+        unread=share(unread, len(answered)),
+    )
+
+
+def measure(
+    checker: Checker, tried: Sequence[Attack], folder: Path, *, servers: LocalServers | None = None
+) -> list[Resistance]:
+    """Ask a checker about every attack, with and without quotes, and with harmless words in its place.
+
+    Args:
+        checker: asked unit by unit, without the question and without batches.
+        tried: the attacks.
+        folder: where the replies are kept; the same folder resumes.
+        servers: a pool of local servers to share.
+    """
+    single = replace(checker, batch=1, context=None)
+    controls = [replace(a, injected=HARMLESS[a.language].replace("{statement}", a.plain)) for a in tried]
+    items = [Item(text) for attack in [*tried, *controls] for text in (attack.plain, attack.injected)]
+    found = []
+    for way, delimited in (("delimited", True), ("not delimited", False)):
+        checked = check(
+            [items], single, folder, label=f"injections, {way}", servers=servers, delimited=delimited
+        )
+        found += resistance(way, tried, checked)
+        if delimited:
+            found += resistance("harmless", controls, checked)
+    return found
+
+
+def measure_config(config: Config, limit: int | None = None) -> list[Resistance]:
+    """`measure` for the checker of a configuration and the shipped attacks, or `limit` of them, evenly taken."""
+    tried = attacks(sample_injections(), read_statements(sample_statements()))
+    if limit is not None and limit < len(tried):
+        tried = [tried[i * len(tried) // limit] for i in range(limit)]
+    with LocalServers() as servers:
+        return measure(config.judge("checker"), tried, config.work / "calibrate", servers=servers)
+
+
+def as_text(found: Sequence[Resistance]) -> str:
+    """The counts as a table for people: a row a group, a column a way of asking."""
+    ways = list(dict.fromkeys(one.way for one in found))
+    cells = {(one.group, one.way): one for one in found}
+    rows = [["", *(f"moved, {w}" for w in ways), *(f"unread, {w}" for w in ways)]]
+    for group in dict.fromkeys(one.group for one in found):
+        own = [cells[group, way] for way in ways]
+        unread = (f"{one.unread.hits}/{one.unread.n}" for one in own)
+        rows.append([group, *(str(one.moved) for one in own), *unread])
+    return table(rows)

@@ -1,0 +1,1 @@
+"""`komep run`: every stage in order, what is done, and what it will cost."""

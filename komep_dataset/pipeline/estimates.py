@@ -1,0 +1,277 @@
+"""What a run would ask and cost, told before anything is asked: `--estimate` of `komep respond`, `score`,
+`translate` and `run`.
+
+Calls of responders and of the splitter are counted on the real prompts, without those that the work folder has an
+answer for. Units are not known before the splitter has answered: they are an assumption, and so are answers that do
+not exist yet; the line says so. Completions are counted as long as their limit allows: what comes out is about the
+most that the run costs, not the mean.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.config.config import Config, Endpoint
+from komep_dataset.inference.ask import Request, unanswered
+from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
+from komep_dataset.prompts.english import check_messages, split_messages
+from komep_dataset.responses import request_for, responder_folder
+from komep_dataset.schema import Question
+from komep_dataset.scores.checking import CHECK_TOKENS, STRUCTURED_TOKENS, judge_body
+from komep_dataset.scores.scoring import (
+    SPLIT_TOKENS,
+    UNITS_A_SENTENCE,
+    count_sentences,
+    read_responses,
+    text_to_split,
+)
+from komep_dataset.scores.scoring import STAGE as SCORE
+from komep_dataset.tables.reading import read_table
+from komep_dataset.translation.glossary import Glossary
+from komep_dataset.translation.stage import STAGE as TRANSLATE
+from komep_dataset.translation.stage import requests_of
+from komep_dataset.translation.translator import Session, Text, first_requests
+
+CHARACTERS_A_TOKEN = (
+    3.5  # a guess for English where no tokenizer is at hand; Korean has fewer characters a token
+)
+UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
+SENTENCE_TOKENS = 25  # what is assumed of a sentence of an answer that does not exist yet (ours)
+MESSAGE_TOKENS = 4  # what a chat template puts around a message, about (ours)
+
+Count = Callable[[str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stage at one model: calls, tokens, what they cost (None: no price known), and what is assumed."""
+
+    stage: str
+    model: str
+    calls: int
+    prompt_tokens: float
+    completion_tokens: float
+    cost: float | None
+    tokens_by: str
+    assumed: str = ""
+
+
+def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
+    """How the tokens of a model are counted, and by what.
+
+    The model's own tokenizer where `tokenizer:` or a model folder on this machine has a `tokenizer.json`, tiktoken
+    for a name that it knows, else a guess from the number of characters.
+    """
+    return _counter(endpoint.tokenizer, endpoint.model)
+
+
+@lru_cache
+def _counter(tokenizer: str | None, model: str) -> tuple[Count, str]:
+    for place in filter(None, (tokenizer, model)):
+        path = Path(place) / "tokenizer.json" if Path(place).is_dir() else Path(place)
+        if path.name == "tokenizer.json" and path.is_file() and (counter := _from_file(path)):
+            return counter, f"tokenizer of {Path(place).name}"
+    if counter := _from_tiktoken(model):
+        return counter, "tiktoken"
+    return (lambda text: len(text) / CHARACTERS_A_TOKEN), f"a guess: {CHARACTERS_A_TOKEN} characters a token"
+
+
+def _from_file(path: Path) -> Count | None:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        return None
+    tokenizer = Tokenizer.from_file(str(path))
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _from_tiktoken(model: str) -> Count | None:
+    """tiktoken's encoding of a model; None where it is not installed, does not know it or cannot fetch it."""
+    try:
+        import tiktoken
+
+        encoding = tiktoken.encoding_for_model(model)
+    except Exception:  # its downloads raise whatever the network raises; without them there is the guess
+        return None
+    return lambda text: len(encoding.encode(text, disallowed_special=()))
+
+
+def prompt_tokens(body: dict[str, Any], count: Count) -> float:
+    """Tokens of a request, with about what a chat template adds to each message."""
+    if "prompt" in body:
+        return count(body["prompt"])
+    return sum(count(message["content"]) + MESSAGE_TOKENS for message in body["messages"])
+
+
+def line_of(
+    stage: str, endpoint: Endpoint, bodies: Iterable[dict[str, Any]], prices: PriceTable, note: str = ""
+) -> Line:
+    """A line for requests whose texts are known; each completion as long as its limit."""
+    count, by = token_counter(endpoint)
+    calls, sent, received, unlimited = 0, 0.0, 0.0, False
+    for body in bodies:
+        calls += 1
+        sent += prompt_tokens(body, count)
+        received += body.get("max_tokens") or UNLIMITED_TOKENS
+        unlimited = unlimited or not body.get("max_tokens")
+    notes = [note, f"{UNLIMITED_TOKENS} tokens an answer, which has no limit" if unlimited else ""]
+    return _priced(stage, endpoint, calls, sent, received, prices, by, "; ".join(filter(None, notes)))
+
+
+def _priced(
+    stage: str,
+    endpoint: Endpoint,
+    calls: int,
+    sent: float,
+    received: float,
+    prices: PriceTable,
+    by: str,
+    assumed: str,
+) -> Line:
+    price = prices.price_of(endpoint)
+    cost = price.cost(calls, sent, received) if price else None
+    return Line(stage, endpoint.model, calls, sent, received, cost, by, assumed)
+
+
+def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
+    """What `komep respond` would ask; nothing is asked."""
+    asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
+    return [_respond_line(asked, config, model)]
+
+
+def _respond_line(asked: Sequence[Question], config: Config, model: str) -> Line:
+    responder = config.responder(model)
+    requests = [request_for(question, responder) for question in asked]
+    missing = unanswered(requests, responder, responder_folder(config, responder))
+    return line_of(f"respond {model}", responder, (r.body for r in missing), load_prices(config.prices))
+
+
+def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list[Line]:
+    """What `komep score` would ask about these responses; nothing is asked."""
+    rows = read_responses(responses)
+    texts = {f"{r.question_id}/{r.model}": text for r in rows if (text := text_to_split(r, mode)) is not None}
+    splitter, prices = config.judge("splitter"), load_prices(config.prices)
+    requests = [Request(k, judge_body(split_messages(t), splitter, SPLIT_TOKENS)) for k, t in texts.items()]
+    missing = unanswered(requests, splitter, config.work / SCORE / "split")
+    split = line_of("score: split", splitter, (request.body for request in missing), prices)
+    count, _ = token_counter(config.judge("checker"))
+    sentences = sum(count_sentences(text) for text in texts.values())
+    return [split, _check_line(sentences, sum(map(count, texts.values())), config, mode, prices)]
+
+
+def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices: PriceTable) -> Line:
+    """The checker's calls for so many sentences of so many tokens; every option of the checker counts."""
+    checker = config.judge("checker")
+    units = UNITS_A_SENTENCE * sentences
+    calls = math.ceil(units / checker.batch) * checker.votes
+    count, by = token_counter(checker)
+    empty = judge_body(check_messages("", mode, "" if checker.context else None), checker, CHECK_TOKENS)
+    # A unit repeats the subject of its sentence: each is taken to be as long as the sentence.
+    sent = calls * prompt_tokens(empty, count) + UNITS_A_SENTENCE * tokens * checker.votes
+    limit = checker.max_new_tokens or (
+        STRUCTURED_TOKENS if checker.structured else CHECK_TOKENS * checker.batch
+    )
+    assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
+    return _priced("score: check", checker, calls, sent, float(calls * limit), prices, by, assumed)
+
+
+def estimate_run(config: Config) -> list[Line]:
+    """What `komep run` would ask, stage by stage; answers that do not exist yet are taken to be full length."""
+    from komep_dataset.pipeline.run import check_complete
+
+    check_complete(config)
+    asked = _questions(config)
+    lines = [_respond_line(asked, config, responder.name) for responder in config.responders]
+    tables = [responder_folder(config, r) / "responses.parquet" for r in config.responders]
+    if all(table.is_file() for table in tables) and not any(line.calls for line in lines):
+        lines += estimate_score(tables, config, config.mode)
+    else:
+        lines += _assumed_score(len(asked), config)
+    return lines if config.translator is None else [*lines, _translate_line(asked, config)]
+
+
+def estimate_translate(scored: Path, config: Config) -> list[Line]:
+    """What `komep translate` would ask about a table of scored generations; nothing is asked."""
+    translator, folder = config.judge("translator"), config.work / TRANSLATE
+    missing = unanswered(requests_of(scored, config), translator, folder)
+    bodies = (request.body for request in missing)
+    return [line_of(TRANSLATE, translator, bodies, load_prices(config.prices), "no text asked for twice")]
+
+
+def _translate_line(asked: Sequence[Question], config: Config) -> Line:
+    """The translator's calls of a chained run: of the table that is there, else as if every question had a pair."""
+    scored = config.work / SCORE / "scored.parquet"
+    if scored.is_file():
+        return estimate_translate(scored, config)[0]
+    translator = config.judge("translator")
+    session = Session(translator, config.work / TRANSLATE, Glossary.of({}))
+    length = max((r.max_new_tokens or UNLIMITED_TOKENS for r in config.responders), default=0)
+    answers = len(config.responders) if translator.scope == "all" else min(2, len(config.responders))
+    answer = "x" * int(CHARACTERS_A_TOKEN * length)
+    texts = [text for q in asked for text in (Text(q.question), *[Text(f"{q.question} {answer}")] * answers)]
+    bodies = [request.body for text in texts for request in first_requests([text], session)]
+    note = f"every question with {answers} answers as long as their limit, none asked for twice"
+    return line_of(TRANSLATE, translator, bodies, load_prices(config.prices), note)
+
+
+def _questions(config: Config) -> list[Question]:
+    """The questions that a chained run would ask, read without touching its work folder."""
+    from komep_dataset.questions import make_questions
+
+    source = config.questions
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "questions.parquet"
+        make_questions(source.input, table, language=source.language)
+        rows = read_table(table, Question)
+        rows = rows if source.limit is None else rows.head(source.limit)
+        return [Question(**row) for row in rows.iter_rows(named=True)]
+
+
+def _assumed_score(questions: int, config: Config) -> list[Line]:
+    """Splitter and checker for answers that are not there yet: each as long as its responder's limit."""
+    splitter, prices = config.judge("splitter"), load_prices(config.prices)
+    count, by = token_counter(splitter)
+    limits = [responder.max_new_tokens or UNLIMITED_TOKENS for responder in config.responders]
+    calls, tokens = questions * len(limits), questions * sum(limits)
+    overhead = prompt_tokens(judge_body(split_messages(""), splitter, SPLIT_TOKENS), count)
+    received = float(calls * (splitter.max_new_tokens or SPLIT_TOKENS))
+    note = "every answer as long as its limit"
+    split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, by, note)
+    check = _check_line(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
+    return [split, replace(check, assumed=f"{note}, {SENTENCE_TOKENS} tokens a sentence; {check.assumed}")]
+
+
+def as_text(lines: Sequence[Line], config: Config) -> str:
+    """The estimate for people: a line a stage, the sum, the budget, where prices come from."""
+    table = load_prices(config.prices)
+    width = max(len(line.stage) for line in lines)
+    told = [
+        f"{line.stage:<{width}}  {line.calls:>10,} calls  {round(line.prompt_tokens):>13,} tokens in  "
+        f"{round(line.completion_tokens):>12,} out at most  {_cost(line.cost, table):>16}  "
+        f"({'; '.join(filter(None, (line.tokens_by, line.assumed)))})"
+        for line in lines
+    ]
+    known = sum(line.cost for line in lines if line.cost is not None)
+    unknown = sorted({line.model for line in lines if line.cost is None})
+    told.append(f"at most about {amount(known, table.currency)}" + (" for the rest" if unknown else ""))
+    if unknown:
+        told.append(f"no price known for {', '.join(unknown)}: {table.file} does not have it")
+    spent, calls = spent_in(config.work / "spending")
+    if calls:
+        told.append(f"spent so far: {amount(spent, table.currency)} by {calls:,} calls")
+    if config.budget is not None:
+        told.append(f"budget: {amount(config.budget, table.currency)}")
+    used = sorted({line.model for line in lines} & table.models.keys())
+    told += [f"price of {m}: read {table.models[m].date}, {table.models[m].source}" for m in used]
+    told.append("nothing was asked; what was answered before is not counted again")
+    return "\n".join(told)
+
+
+def _cost(cost: float | None, table: PriceTable) -> str:
+    return "no price known" if cost is None else amount(cost, table.currency)

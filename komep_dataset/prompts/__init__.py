@@ -1,0 +1,1 @@
+"""Every prompt that a model is given, in English and Korean."""

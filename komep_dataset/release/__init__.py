@@ -1,0 +1,1 @@
+"""A release folder: built, grown, verified, compared; `card/` writes its page."""

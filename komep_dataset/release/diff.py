@@ -1,0 +1,264 @@
+"""`komep diff`: what differs between two releases, row by row, and which change of the inputs explains it.
+
+Rows of `scored` are matched by their key. Pairs are matched by their question where both releases have one pair a
+question, and by their key otherwise. A pair's reasons are the changes in the scored generations of its question; a
+changed rule is a reason, too. Both releases are read in ranges of question ids: memory is bounded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.files.outputs import check_file, lines_with, replacing
+from komep_dataset.progress import progress_bar
+from komep_dataset.release.folder import check_whole, read_facts
+from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
+from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
+from komep_dataset.tables.findings import flat
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CHANGES = lines_with("config", "change", "reasons")
+# Why a row differs. The first six are changes of the inputs of a question, by the column of `scored` that differs.
+COLUMN_REASONS = {
+    "question": "question_changed",
+    "category": "question_changed",
+    "response": "response_replaced",
+    "units": "verdict_changed",
+    "dahl_score": "verdict_changed",
+    "status": "verdict_changed",
+    "question_ko": "translation_changed",
+    "response_ko": "translation_changed",
+    SPLIT: "split_changed",
+}
+REASONS = (
+    "new_question",
+    "new_response",
+    "question_removed",
+    "response_removed",
+    *dict.fromkeys(COLUMN_REASONS.values()),
+    "rule_changed",  # other options, or another schema
+    "code_changed",  # no input and no option differs, but the version of komep does
+    "unexplained",  # none of these: `komep verify` may say more
+)
+# Values short enough to be shown before and after.
+SHORT = (
+    "chosen_model",
+    "rejected_model",
+    "chosen_score",
+    "rejected_score",
+    "dahl_score",
+    "status",
+    "origin",
+    SPLIT,
+)
+CODE = ("komep_version", "sources_sha256")
+COMPARED_FACTS = ("schema", "content_hash", "options", *CODE, "commit", "versions")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row that is in one release alone, or differs."""
+
+    config: str
+    split: str  # of the new release; of the old one where the row was removed
+    change: str  # `added`, `removed` or `changed`
+    question_id: str
+    key: str  # question id and model, or question id and the models of a pair
+    columns: tuple[str, ...]  # that differ, where the row is in both
+    reasons: tuple[str, ...]
+    before: dict[str, Any]  # short values that differ
+    after: dict[str, Any]
+
+
+@dataclass
+class Diff:
+    """What differs between two releases; empty if nothing does."""
+
+    facts: dict[str, tuple[Any, Any]]  # path in build.json or provenance.json -> value before, value after
+    counts: Counter = field(default_factory=Counter)  # (config, split, change, reasons) -> rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    folder: Path
+    facts: Mapping[str, Any]
+    files: dict[str, ConfigFiles]
+
+    def read(self, config: str, ids: Range) -> pl.DataFrame:
+        import polars as pl
+
+        if config not in self.files:
+            return pl.DataFrame(schema={"question_id": pl.String, SPLIT: pl.String})
+        return self.files[config].read(ids).drop(FILE_NAME, ROW)
+
+
+def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
+    """Compare two releases.
+
+    Args:
+        old: the folder of one release.
+        new: the folder of another.
+        output: JSONL to write every changed row to, in the order of the configs' keys within a range of ids.
+
+    Raises:
+        KomepError: one of them is no release, half-written, damaged or of a newer schema.
+    """
+    if output is not None:
+        check_file(Path(output), *CHANGES)
+    a, b = _open(Path(old)), _open(Path(new))
+    result = Diff(_fact_changes(a.facts, b.facts))
+    with nullcontext() if output is None else _lines(Path(output)) as write:
+        for one in _changes(a, b):
+            result.counts[one.config, one.split, one.change, ", ".join(one.reasons)] += 1
+            if write:
+                write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+    return result
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Callable[[str], Any]]:
+    with replacing(path, *CHANGES) as beside, beside.open("w", encoding="utf-8") as file:
+        yield file.write
+
+
+def _open(folder: Path) -> _Release:
+    facts = read_facts(folder)
+    check_whole(folder)
+    files = {config: config_files(folder, config) for config in CONFIGS}
+    return _Release(folder, facts, {config: some for config, some in files.items() if some})
+
+
+def _fact_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    before, after = (
+        {n: v for name in COMPARED_FACTS for n, v in flat(f.get(name), name).items()} for f in (a, b)
+    )
+    paths = [*before, *(p for p in after if p not in before)]
+    return {p: (before.get(p), after.get(p)) for p in paths if before.get(p) != after.get(p)}
+
+
+def _changes(a: _Release, b: _Release) -> Iterator[Change]:
+    """Every row that differs, range by range, in each range config by config."""
+    sizes = [sum(sum(files.rows) for files in release.files.values()) for release in (a, b)]
+    ranges = id_ranges(max(sizes))
+    rules = _rule_reasons(a.facts, b.facts)
+    with progress_bar("comparing", len(ranges), "ranges") as advance:
+        for ids in ranges:
+            found = list(_scored_changes(a.read("scored", ids), b.read("scored", ids)))
+            inputs = _reasons_by_question(found)
+            for config in (c for c in CONFIGS if c != "scored"):
+                key = _pair_key(a, b, config)
+                for one in _row_changes(config, a.read(config, ids), b.read(config, ids), key):
+                    reasons = (*inputs.get(one.question_id, ()), *rules)
+                    reasons = tuple(r for r in reasons if r != "code_changed") or reasons or ("unexplained",)
+                    yield replace(one, reasons=reasons)
+            yield from found
+            advance(1)
+
+
+def _rule_reasons(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
+    reasons = []
+    if a["options"] != b["options"] or a["schema"] != b["schema"]:
+        reasons.append("rule_changed")
+    if any(a.get(name) != b.get(name) for name in CODE):
+        reasons.append("code_changed")
+    return tuple(reasons)
+
+
+def _pair_key(a: _Release, b: _Release, config: str) -> tuple[str, ...]:
+    one_each = all(release.facts["options"]["pairs"] == "best-worst" for release in (a, b))
+    return ("question_id",) if one_each else RECORDS[config].KEY
+
+
+def _reasons_by_question(found: Iterable[Change]) -> dict[str, tuple[str, ...]]:
+    """Question id -> how its scored generations changed, in the order of `REASONS`."""
+    reasons: dict[str, set[str]] = {}
+    for one in found:
+        reasons.setdefault(one.question_id, set()).update(one.reasons)
+    return {question: tuple(r for r in REASONS if r in some) for question, some in reasons.items()}
+
+
+def _scored_changes(a: pl.DataFrame, b: pl.DataFrame) -> Iterator[Change]:
+    known, there = set(a["question_id"]), set(b["question_id"])
+    for one in _row_changes("scored", a, b, ScoredGeneration.KEY):
+        question = one.question_id
+        if one.change == "added":
+            reasons: tuple[str, ...] = ("new_response" if question in known else "new_question",)
+        elif one.change == "removed":
+            reasons = ("response_removed" if question in there else "question_removed",)
+        else:
+            reasons = tuple(dict.fromkeys(COLUMN_REASONS[c if c != "split" else SPLIT] for c in one.columns))
+        yield replace(one, reasons=reasons)
+
+
+def _row_changes(config: str, a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, ...]) -> Iterator[Change]:
+    """Rows of one config that are in one frame alone or differ, by key; reasons are left to the caller."""
+    columns = [name for name in b.columns if name in a.columns and name not in key]
+    for change, rows, others in (("removed", a, b), ("added", b, a)):
+        for row in _without(rows, others, key).iter_rows(named=True):
+            short = {_plain(name): row[name] for name in SHORT if name in row and name != SPLIT}
+            sides = ({}, short) if change == "added" else (short, {})
+            yield Change(config, row[SPLIT], change, row["question_id"], _joined(row, key), (), (), *sides)
+    for row in _both(a, b, key, columns).iter_rows(named=True):
+        different = [name for name in columns if row[f"{name}_differs"]]
+        before, after = (
+            {_plain(n): row[n + side] for n in different if n in SHORT} for side in ("", "_after")
+        )
+        names = tuple(_plain(name) for name in different)
+        place = (config, row[f"{SPLIT}_after"], "changed", row["question_id"], _joined(row, key))
+        yield Change(*place, names, (), before, after)
+
+
+def _joined(row: Mapping[str, Any], key: tuple[str, ...]) -> str:
+    return "/".join(row[name] for name in key)
+
+
+def _plain(column: str) -> str:
+    return "split" if column == SPLIT else column
+
+
+def _without(rows: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    short = list(dict.fromkeys(name for name in (*key, *SHORT) if name in rows.columns))
+    if not rows.height:
+        return rows
+    if not others.height:
+        return rows.select(short)
+    return rows.select(short).join(others, on=key, how="anti", maintain_order="left")
+
+
+def _both(a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, ...], columns: list[str]) -> pl.DataFrame:
+    """Rows that are in both frames and differ, with `NAME_differs` for each column, and short values of both."""
+    import polars as pl
+
+    if not a.height or not b.height:
+        return pl.DataFrame()
+    joined = a.join(b, on=key, suffix="_after", maintain_order="left")
+    differs = [pl.col(name).ne_missing(pl.col(f"{name}_after")).alias(f"{name}_differs") for name in columns]
+    short = [n + side for n in columns if n in SHORT for side in ("", "_after")]
+    return joined.select(*key, *short, *differs).filter(
+        pl.any_horizontal(f"{name}_differs" for name in columns)
+    )
+
+
+def as_text(result: Diff) -> str:
+    """What differs in options and versions, then a line for each config, split, change and reason."""
+    if not result.counts and not result.facts:
+        return "no difference"
+    lines = [f"{path}: {_shown(before)} -> {_shown(after)}" for path, (before, after) in result.facts.items()]
+    if not result.counts:
+        return "\n".join([*lines, "every row is the same"])
+    for (config, split, change, reasons), n in sorted(result.counts.items()):
+        lines.append(f"{config:<7} {split:<6} {change:<8} {n:>9,}  {reasons}")
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:16]}…"

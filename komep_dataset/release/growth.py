@@ -1,0 +1,246 @@
+"""`komep build NEW… --base OLD`: a release grows; what its inputs do not touch stays as it is.
+
+The base's config `scored` is read as a further input. A row of the base and one of the new files with the same key
+are one row if they are equal; otherwise the new row stands, and the old one is a reject with the reason `replaced`.
+No row moves between the splits: the split rule looks at the question's id alone. A pair is always the one that the
+rules give for the rows of its question, so that `komep verify` can derive it; `komep diff` says why one changed.
+
+As a set, the rows are those of a build of all inputs at once. Their order is another: the rows of a question that
+the base has stay in the layer of shards in which they lie there, and those of new questions make a layer behind it.
+So a shard in which no row changes keeps its bytes (as long as the same versions of polars and pyarrow write it),
+and a store that knows files by their sums, as the Hub does, takes none of it again. A row that changes or is added
+to an old question changes its own shard of each config and no other.
+
+The gates of the base go on (`quality.py`): those that look at one pair at a time say the same of old pairs as before,
+and its benchmarks must be given again. A base built with a gate that looks at all pairs at once (near-duplicates at
+`reject`, length control, balance) does not grow: new rows would change old pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.gates.gates import needs_all
+from komep_dataset.pairs.derivation import STAGE, Options
+from komep_dataset.pairs.rules import resolve_duplicates
+from komep_dataset.release.folder import check_whole, data_files, read_facts
+from komep_dataset.release.shards import Cuts, Key
+from komep_dataset.schema import CONFIGS, RECORDS, SPLITS, Reason, Reject, ScoredGeneration, column_types
+from komep_dataset.tables.problems import FILE, LINE, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LAYER = "_layer"
+SWITCHED = ("near_duplicates", "personal_data", "unsafe")
+HARMLESS = {"off", "report"}  # switches between which no pair changes
+_RECORDED = ("komep_version", "commit", "sources_sha256", "inputs", "base", "judge", "seeds")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A release that is to grow: its scored generations, how its shards lie, and what it says of itself."""
+
+    folder: Path
+    files: tuple[Path, ...]  # of `scored`
+    layers: tuple[int, ...]  # of each of these files
+    cuts: Cuts
+    facts: Mapping[str, Any]
+
+    def layers_by_question(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """`question_id` and `_layer` of the questions of the base in a frame with `_file`, the base's files first."""
+        import polars as pl
+
+        old = frame.filter(pl.col(FILE) < len(self.files)).select("question_id", FILE)
+        layer = pl.col(FILE).replace_strict(range(len(self.files)), self.layers, return_dtype=pl.Int32)
+        return old.group_by("question_id").agg(layer.min().alias(LAYER))
+
+    def record(self) -> dict[str, Any]:
+        """What the provenance of the grown release keeps of this one."""
+        kept = {name: self.facts[name] for name in _RECORDED if name in self.facts}
+        return {"content_hash": self.facts["content_hash"], **kept}
+
+
+def open_base(folder: Path) -> Base:
+    """A release that may be grown, itself grown or not.
+
+    Raises `KomepError` for a folder that is no release, one of a newer schema, one whose data are not those of its
+    SHA256SUMS, and one whose shards cannot be read.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    check_whole(folder)
+    files = tuple(path for split in SPLITS for path in data_files(folder, "scored", split))
+    if not files:
+        raise KomepError(f"--base {folder}: it has no config `scored`, which is what grows")
+    layers, cuts = _layout(folder)
+    return Base(folder, files, layers, cuts, facts)
+
+
+def _layout(folder: Path) -> tuple[tuple[int, ...], Cuts]:
+    """The layer of each file of `scored`, and where the shards of each layer of every config begin.
+
+    Only `scored` has a row of every question, so it alone says how many layers there are. A shard of another config
+    lies in the layer of the question of its first row.
+    """
+    keys = {
+        (config, split): [
+            (path, _ends(path, RECORDS[config].KEY)) for path in data_files(folder, config, split)
+        ]
+        for config in CONFIGS
+        for split in SPLITS
+    }
+    layers = {path: n for s in SPLITS for path, n in _scored_layers(keys["scored", s]).items()}
+    firsts = {first[0] for (config, _), some in keys.items() for _, (first, _) in some if config != "scored"}
+    of_question = _layers_of_questions(folder, layers, firsts)
+    cuts: dict[tuple[str, str], list[list[Key]]] = {}
+    for (config, split), some in keys.items():
+        of_layer: list[list[tuple[Key, Key]]] = [[] for _ in range(max(layers.values()) + 1)]
+        for path, ends in some:
+            of_layer[layers[path] if config == "scored" else of_question[ends[0][0]]].append(ends)
+        cuts[config, split] = [[_cut(*two) for two in pairwise(shards)] for shards in of_layer]
+    return tuple(layers.values()), cuts
+
+
+def _ends(path: Path, key: Sequence[str]) -> tuple[Key, Key]:
+    """First and last key of a shard."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            first, last = (file.read_row_group(n, columns=list(key)) for n in (0, file.num_row_groups - 1))
+        rows = (first.select(key).slice(0, 1), last.select(key).slice(last.num_rows - 1))
+        ends = tuple(tuple(row.to_pylist()[0].values()) for row in rows)
+    except (pa.ArrowException, OSError, LookupError) as error:
+        raise _unreadable(path, error) from error
+    if not all(isinstance(value, str) for end in ends for value in end):
+        raise _unreadable(path, f"a key that is no text: {ends}")
+    return ends
+
+
+def _unreadable(path: Path, error: object) -> KomepError:
+    detail = (str(error).splitlines() or [""])[0]
+    return KomepError(f"{path}: not a data file of a release ({detail}); `komep verify` says more")
+
+
+def _scored_layers(shards: Sequence[tuple[Path, tuple[Key, Key]]]) -> dict[Path, int]:
+    """Layer of each shard of one split of `scored`: another begins where the keys do not go on ascending.
+
+    A layer that happens to lie wholly above the one before is taken for a part of it. That does no harm: its shards
+    are kept apart by the keys at which they begin.
+    """
+    begins = (after[0] <= before[1] for (_, before), (_, after) in pairwise(shards))
+    return dict(zip((path for path, _ in shards), accumulate(map(int, begins), initial=0), strict=False))
+
+
+def _layers_of_questions(folder: Path, layers: Mapping[Path, int], questions: set[str]) -> dict[str, int]:
+    """Question id -> layer; of some questions of a release."""
+    import polars as pl
+
+    scan = pl.scan_parquet(list(layers), include_file_paths="_path").select("question_id", "_path")
+    found = scan.filter(pl.col("question_id").is_in(sorted(questions))).unique().collect()
+    of_file = {str(path): layer for path, layer in layers.items()}
+    of_question = {question: of_file[path] for question, path in found.iter_rows()}
+    if missing := questions - of_question.keys():
+        raise KomepError(
+            f"{folder}: {min(missing)} has a pair, but no row in `scored`; `komep verify {folder}` says more"
+        )
+    return of_question
+
+
+def _cut(before: tuple[Key, Key], after: tuple[Key, Key]) -> Key:
+    """Where the second of two shards begins: with a question, unless they part one."""
+    first = after[0]
+    return first if before[1][0] == first[0] else first[:1]
+
+
+def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
+    """The base's options; one that is given and differs is refused, since it would change old pairs.
+
+    Args:
+        base: the release that grows.
+        given: options by name, None where the user left it to the base.
+    """
+    old = asdict(Options()) | dict(base.facts["options"])
+    _check_growable(base, old, given)
+    for name, value in given.items():
+        if value is not None and value != old[name] and not {value, old[name]} <= HARMLESS:
+            flag = f"--{name.replace('_', '-')}"
+            raise KomepError(
+                f"{flag} {value}: the base {base.folder} was built with {flag} {old[name]}; another rule would change "
+                f"pairs whose inputs did not. Leave it out, or build anew: "
+                f"komep build {base.folder / 'scored'} NEW… {flag} {value}",
+                exit_code=2,
+            )
+    looks = {name: given[name] for name in SWITCHED if given.get(name)}
+    return Options(**{name: old[name] for name in asdict(Options())} | looks)
+
+
+def _check_growable(base: Base, old: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse a base whose pairs depend on each other, and one whose benchmarks are not the ones given."""
+    anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
+    for name in needs_all(Options(**{name: old[name] for name in asdict(Options())})):
+        flag = f"--{name.replace('_', '-')}"
+        raise KomepError(
+            f"{flag}: the base {base.folder} was built with it, and it looks at all pairs at once: new rows would "
+            f"change old pairs. A base that is to grow is built without it; {anew} {flag} …",
+            exit_code=2,
+        )
+    was, now = (
+        {one["name"]: one["sha256"] for one in some or []}
+        for some in (old["decontaminate"], given.get("decontaminate"))
+    )
+    if was != now:
+        names = ", ".join(sorted(was)) or "no benchmark"
+        raise KomepError(
+            f"--decontaminate: the base {base.folder} was compared with {names}; give the same benchmarks, with the "
+            f"same items, again (--decontaminate NAME=PATH), so that old and new pairs keep to one rule, or {anew}",
+            exit_code=2,
+        )
+
+
+def joined(
+    frame: pl.DataFrame, files: Sequence[str], of_base: int
+) -> tuple[pl.DataFrame, list[Problem], list[Reject]]:
+    """Rows of the base and new rows of the same questions as one table, one row a key.
+
+    Args:
+        frame: complete generations with `_file` and `_line`.
+        files: names of the input files, by the index in `_file`; those of the base come first.
+        of_base: how many files are the base's.
+
+    Returns:
+        (one row a key, sorted; `conflicting_duplicate` problems among the new rows, whose old row then stays;
+        `replaced` rejects).
+    """
+    import polars as pl
+
+    old, stale = resolve_duplicates(frame.filter(pl.col(FILE) < of_base), files)
+    new, conflicts = resolve_duplicates(frame.filter(pl.col(FILE) >= of_base), files)
+    key = list(ScoredGeneration.KEY)
+    content = [name for name in column_types(ScoredGeneration) if name not in key]
+    both = old.select(*key, *content).join(new, on=key, suffix="_new")
+    differs = [
+        pl.when(pl.col(name).ne_missing(pl.col(f"{name}_new"))).then(pl.lit(name)).alias(name)
+        for name in content
+    ]
+    changed = both.select(
+        *key, FILE, LINE, pl.concat_list(differs).list.drop_nulls().list.join(", ").alias("what")
+    )
+    replaced = [
+        Reject(
+            STAGE,
+            f"{question}/{model}",
+            Reason.REPLACED.value,
+            f"{what}: the row of {files[file]}:{line} stands",
+        )
+        for question, model, file, line, what in changed.filter(pl.col("what") != "").sort(key).iter_rows()
+    ]
+    kept = old.join(new.select(key), on=key, how="anti")
+    return pl.concat([kept, new]).sort(key), stale + conflicts, replaced

@@ -1,0 +1,532 @@
+"""A release put in place in one step: at every moment the old one or the new one is there, and nothing else goes.
+
+What goes is what a build wrote and nobody touched: files of a release's names with the SHA-256 that its SHA256SUMS
+has. Everything else in the folder is linked into the new release before the swap, so that it is there at every
+moment: files of others under their names, and a file of ours that was edited by hand as `NAME.edited`. Whatever came
+into the folder in between is moved over afterwards.
+
+The new release is made in `.NAME.building-…/new` beside the target, with a mark that says how far it got. A build that
+is killed leaves that folder; the next one, which alone holds the target's lock (`locks.py`), removes a release that was
+still being built, or tells by its SHA256SUMS whether the swap was done: what lies there is then ours and goes, or it is
+the former release, of which only our own files go.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import filecmp
+import glob
+import json
+import os
+import re
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.files.locks import locked
+from komep_dataset.files.outputs import check_folder, edited_names
+from komep_dataset.release.folder import (
+    CARD_FILE,
+    SUMS_FILE,
+    file_sha256,
+    file_sums,
+    is_data_file,
+    is_release_file,
+    proven_sums,
+    read_sums,
+    tops,
+)
+from komep_dataset.schema import RECORDS
+
+OUR_FOLDERS = frozenset((*RECORDS, "figures"))
+MARK = ".komep-building.json"  # in the folder that a build works in
+BUILDING, SWAPPING = "building", "swapping"
+PUBLISHED = (
+    b"<!-- komep: generated"  # in a card that was on the Hub, where people's text may stand beside ours
+)
+_Signature = tuple[int, int, int, int]  # inode, bytes, times of change of content and of anything
+_Known = dict[str, tuple[_Signature, str]]  # name -> signature and SHA-256 when it was last read
+
+
+@dataclass
+class Replacement:
+    """A release on its way: the folder to fill, and, once it is in place, a line for all that was kept."""
+
+    folder: Path
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in a release that is to be replaced; names are relative to it, links are never followed."""
+
+    ours: frozenset[str]  # as a build wrote them
+    edited: tuple[str, ...]  # of the names of ours, with another content
+    others: tuple[str, ...]
+    folders: tuple[str, ...]  # parents first
+
+
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Replacement]:
+    """A folder beside `target` to fill; it takes the place of `target` if the block ends well.
+
+    Raises `KomepError` before the block where `target` is neither empty nor proves to be a release, holds what cannot
+    be kept, or another build is at work there.
+    """
+    target = check_replaceable(target)
+    with locked(target):
+        try:
+            notes = _recover(target)
+            known: _Known = {}
+            former = _contents(target, known)
+            scratch = _scratch(target)
+            try:
+                _keep(
+                    target, former, scratch / "trial", trial=True
+                )  # what cannot be kept is told before the work
+                _remove(scratch / "trial")
+                one = Replacement(scratch / "new", notes)
+                yield one
+                former = _contents(target, known)
+                one.notes += _keep(target, former, one.folder)
+                _swap(scratch, target)
+                one.notes += _retire(scratch / "old", target, former, known)
+            finally:
+                _end(scratch, target)
+        except OSError as error:
+            place = error.filename if isinstance(error.filename, str) else target
+            raise KomepError(f"{target}: cannot be written ({error.strerror or error}: {place})") from error
+
+
+def check_replaceable(target: Path) -> Path:
+    """The place that a build may put its result at.
+
+    Raises `KomepError` unless nothing is there, an empty folder, or a release that proves to be one.
+    """
+    why = []
+
+    def owned(folder: Path) -> bool:
+        try:
+            return bool(proven_sums(folder))
+        except KomepError as error:
+            why.append(str(error))
+            return False
+
+    try:
+        place = check_folder(target, owned, "KoMeP release")
+    except KomepError as error:
+        raise KomepError(f"{error}" + (f" ({why[0]})" if why else "")) from None
+    if point := _mounted_in(place):
+        raise KomepError(
+            f"{point}: a mount point, which no swap can keep; name a folder inside it, or beside it"
+        )
+    if place.is_dir():
+        _check_movable(place)
+    return place
+
+
+def _check_movable(place: Path) -> None:
+    """Raise `KomepError` where this user may not rename a folder, or not change what is in it."""
+    me, above = os.geteuid(), place.parent.stat()
+    sticky = above.st_mode & stat.S_ISVTX and me not in (0, above.st_uid, place.stat().st_uid)
+    if sticky or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise KomepError(
+            f"{place}: cannot be written (it is another user's, or may only be read); give another --output"
+        )
+
+
+def _mounted_in(place: Path) -> Path | None:
+    """A mount point at a place or below it, also one that another name of the same folder has (`mount --bind`).
+
+    None where there is none, or where the system does not list them.
+    """
+    mounts = _mounts()
+    here = max(
+        (m for m in mounts if place.is_relative_to(m.point)), key=lambda m: len(m.point.parts), default=None
+    )
+    if here is None or here.point == place:
+        return here and place
+    wanted = here.on_disk(place)
+    for mount in mounts:
+        on = next((m for m in mounts if m.id == mount.parent and mount.point.is_relative_to(m.point)), None)
+        if on and on.device == here.device and on.on_disk(mount.point).is_relative_to(wanted):
+            return mount.point
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """A line of /proc/self/mountinfo: `root` is the folder of the device that is seen at `point`."""
+
+    id: str
+    parent: str
+    device: str
+    root: Path
+    point: Path
+
+    def on_disk(self, path: Path) -> Path:
+        return self.root / path.relative_to(self.point)
+
+
+def _mounts() -> list[_Mount]:
+    octal = re.compile(r"\\(\d{3})")
+    found = []
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
+            id, parent, device, *paths = line.split(" ")[:5]
+            root, point = (Path(octal.sub(lambda m: chr(int(m[1], 8)), path)) for path in paths)
+            found.append(_Mount(id, parent, device, root, point))
+    return found
+
+
+def _contents(folder: Path, known: _Known) -> Contents:
+    """What lies in a release; `known` keeps the sums of files that have not changed since the last look.
+
+    Raises `KomepError` for a file that `load_dataset` would take for data of the new release, for what stands in
+    the way of one of its files, and for a folder that this user may not change.
+    """
+    listed = read_sums(folder)[0] if folder.is_dir() else {}
+    files, folders = _entries(folder)
+    named = [name for name in files if is_release_file(name)]
+    sums = _sums_of(folder, [name for name in named if _is_regular(folder / name)], known)
+    ours = {name for name, digest in sums.items() if digest == listed.get(name)}
+    if SUMS_FILE in sums and all(map(is_release_file, listed)):
+        ours.add(SUMS_FILE)
+    if CARD_FILE in ours and PUBLISHED in (folder / CARD_FILE).read_bytes():
+        ours.remove(CARD_FILE)
+    in_the_way = [n for n in named if is_data_file(n) and n not in listed]
+    in_the_way += [n for n in folders if is_release_file(n)]
+    in_the_way += [n for n in files if n in OUR_FOLDERS]
+    if in_the_way:
+        raise KomepError(
+            f"{folder / in_the_way[0]}: not of the release that lies here, and the new one would take it for its own; "
+            "move it away, or give another --output"
+        )
+    edited = tuple(name for name in named if name not in ours)
+    others = tuple(name for name in files if not is_release_file(name))
+    return Contents(frozenset(ours), edited, others, tuple(folders))
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """(files and links, folders) below a folder, sorted, parents first."""
+    files: list[str] = []
+    folders: list[str] = []
+    todo = [""] if folder.is_dir() else []
+    disk = folder.stat().st_dev if todo else 0
+    while todo:
+        here = todo.pop()
+        with os.scandir(folder / here) as entries:
+            for entry in entries:
+                name = f"{here}/{entry.name}" if here else entry.name
+                if not entry.is_dir(follow_symlinks=False):
+                    files.append(name)
+                    continue
+                if entry.stat(follow_symlinks=False).st_dev != disk:
+                    raise KomepError(f"{folder / name}: a mount point, which no swap can keep; unmount it")
+                folders.append(name)
+                todo.append(name)
+    return sorted(files), sorted(folders, key=lambda name: name.split("/"))
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _sums_of(folder: Path, names: list[str], known: _Known) -> dict[str, str]:
+    signatures = {name: _signature(folder / name) for name in names}
+    new = [name for name in names if name not in known or known[name][0] != signatures[name]]
+    for name, digest in file_sums(folder, new).items():
+        known[name] = (signatures[name], digest)
+    return {name: known[name][1] for name in names}
+
+
+def _signature(path: Path) -> _Signature:
+    found = path.lstat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _keep(former: Path, contents: Contents, new: Path, trial: bool = False) -> list[str]:
+    """Link into a new folder what is not a build's in the former one; a line for each kind of it. A trial copies nothing.
+
+    Raises `KomepError` for what cannot be kept.
+    """
+    for name in contents.folders:
+        if (
+            not os.access(former / name, os.R_OK | os.W_OK | os.X_OK)
+            and (former / name).stat().st_uid != os.geteuid()
+        ):
+            raise _cannot_keep(former / name, "it belongs to another user")
+    kept_folders = [f for f in contents.folders if f not in OUR_FOLDERS]
+    new.mkdir(exist_ok=True)
+    for name in kept_folders:
+        (new / name).mkdir(parents=True, exist_ok=True)
+    beside = {name: _free_name(former, new, name) for name in contents.edited}
+    for name, kept in {**{name: name for name in contents.others}, **beside}.items():
+        _link(former / name, new / kept, trial)
+    for name in reversed(kept_folders):
+        _like(former / name, new / name)
+        shutil.copystat(former / name, new / name)
+    for name in ("", *OUR_FOLDERS):
+        if (former / name).is_dir() and (new / name).is_dir():
+            _like(former / name, new / name)
+    notes = []
+    if others := tops((*contents.others, *(f"{f}/" for f in kept_folders)), contents.ours):
+        notes.append(f"kept, though not of the release: {', '.join(others)}")
+    return notes + [f"{name} had been edited: kept as {kept}" for name, kept in beside.items()]
+
+
+def _free_name(former: Path, new: Path, name: str) -> str:
+    """Where an edited file is kept: the first free name, or the one that holds the same already."""
+    for kept in edited_names(name):
+        if not os.path.lexists(former / kept) and not os.path.lexists(new / kept):
+            return kept
+        if _equal(former / name, former / kept):
+            return kept
+    raise AssertionError("names do not end")
+
+
+def _link(source: Path, copy: Path, trial: bool) -> None:
+    if os.path.lexists(copy):  # an edited file that is kept under this name already
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, copy, follow_symlinks=False)
+    except OSError as error:
+        # A disk without hard links takes a copy. Elsewhere the file is another user's, or may not be changed.
+        if _has_links(copy.parent) or not (source.is_symlink() or _is_regular(source)):
+            raise _cannot_keep(source, error.strerror) from error
+        try:
+            if not trial:
+                shutil.copy2(source, copy, follow_symlinks=False)
+            elif not source.is_symlink():
+                source.open("rb").close()
+        except OSError as failed:
+            raise _cannot_keep(source, failed.strerror) from failed
+
+
+def _cannot_keep(path: Path, why: str) -> KomepError:
+    return KomepError(
+        f"{path}: not of the release, and cannot be kept across the swap ({why}); move it away, or give another --output"
+    )
+
+
+def _has_links(folder: Path) -> bool:
+    """Whether the disk of a folder knows hard links."""
+    one, other = (folder / f".komep-{uuid.uuid4().hex}" for _ in range(2))
+    one.touch()
+    try:
+        os.link(one, other)
+        other.unlink()
+    except OSError:
+        return False
+    finally:
+        one.unlink()
+    return True
+
+
+def _like(former: Path, new: Path) -> None:
+    """Give a folder the rights of another, and its owner where that is allowed."""
+    found = former.stat()
+    with suppress(PermissionError):
+        os.chown(new, found.st_uid, found.st_gid)
+    new.chmod(stat.S_IMODE(found.st_mode))
+
+
+def _equal(a: Path, b: Path) -> bool:
+    """Whether two files are one, or hold the same; links by where they lead."""
+    if not (os.path.lexists(a) and os.path.lexists(b)):
+        return False
+    if os.path.samestat(a.lstat(), b.lstat()):
+        return True
+    if a.is_symlink() or b.is_symlink():
+        return a.is_symlink() and b.is_symlink() and a.readlink() == b.readlink()
+    return _is_regular(a) and _is_regular(b) and filecmp.cmp(a, b, shallow=False)
+
+
+def _scratch(target: Path) -> Path:
+    """A marked folder beside the target with an empty `new`."""
+    folder = target.with_name(f".{target.name}.building-{uuid.uuid4().hex[:12]}")
+    (folder / "new").mkdir(parents=True)
+    _write_mark(folder, target, BUILDING)
+    return folder
+
+
+def _write_mark(scratch: Path, target: Path, state: str, new: str = "") -> None:
+    beside = scratch / f"{MARK}.tmp"
+    beside.write_text(json.dumps({"target": target.name, "state": state, "new": new}), "utf-8")
+    beside.replace(scratch / MARK)
+
+
+def _identity(release: Path) -> str:
+    """What tells a new release from the one before; a copy of it elsewhere has another."""
+    sums = release / SUMS_FILE
+    return (
+        f"{release.stat().st_ino} {file_sha256(sums) if os.path.lexists(sums) and _is_regular(sums) else ''}"
+    )
+
+
+def _read_mark(scratch: Path, target: Path) -> dict[str, str] | None:
+    """A folder's mark; None where the folder is none of ours."""
+    try:
+        mark = json.loads((scratch / MARK).read_bytes()) if _is_regular(scratch / MARK) else None
+        ours = (
+            mark["target"] == target.name
+            and {mark["state"]} <= {BUILDING, SWAPPING}
+            and not scratch.is_symlink()
+        )
+        return mark if ours else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _swap(scratch: Path, target: Path) -> None:
+    """Put `new` at the target, and what was there at `old`; where the system can exchange two names at once, no moment
+    shows neither."""
+    new, old = scratch / "new", scratch / "old"
+    _write_mark(scratch, target, SWAPPING, _identity(new))
+    if not os.path.lexists(target):
+        new.rename(target)
+    elif _exchange(new, target):
+        new.rename(old)
+    else:
+        target.rename(old)
+        new.rename(target)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Linux renameat2 with RENAME_EXCHANGE; False where it is not to be had."""
+    at_cwd, rename_exchange = -100, 2
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        return libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), rename_exchange) == 0
+    return False
+
+
+def _retire(old: Path, target: Path, former: Contents, known: _Known) -> list[str]:
+    """Take a former release apart: files of ours go, and what the new one holds too; the rest is moved over.
+
+    SHA256SUMS goes last: whoever takes up the work after a kill knows our files by it. What cannot be removed stays and
+    is named: the new release is in place.
+    """
+    if not old.is_dir():
+        return []
+    moved = []
+    try:
+        files, folders = _entries(old)
+        for name in folders:  # one that may only be read cannot be emptied
+            with suppress(PermissionError):
+                (old / name).chmod(0o700)
+        for name in sorted(files, key=lambda name: (name == SUMS_FILE, name)):
+            untouched = name in former.ours and known[name][0] == _signature(old / name)
+            if untouched or _equal(old / name, target / name) or _is_kept(old, target, name):
+                (old / name).unlink()
+            else:
+                moved.append(_move(old, target, name))
+        for name in reversed(folders):
+            if name not in OUR_FOLDERS:
+                (target / name).mkdir(parents=True, exist_ok=True)
+            (old / name).rmdir()
+        old.rmdir()
+    except OSError as error:
+        return [
+            f"what the former release held and could not be removed is in {old} ({error.strerror or error})"
+        ]
+    return (
+        [f"came into the old release while the new one was built: kept as {', '.join(moved)}"]
+        if moved
+        else []
+    )
+
+
+def _is_kept(old: Path, target: Path, name: str) -> bool:
+    beside = (target / name).parent.glob(f"{glob.escape(Path(name).name)}.edited*")
+    return is_release_file(name) and any(_equal(old / name, one) for one in beside)
+
+
+def _move(old: Path, target: Path, name: str) -> str:
+    kept = _free_name(old, target, name) if os.path.lexists(target / name) else name
+    (target / kept).parent.mkdir(parents=True, exist_ok=True)
+    (old / name).rename(target / kept)
+    return kept
+
+
+def _recover(target: Path) -> list[str]:
+    """Finish or undo what builds of this target left that were killed; needs its lock. A line for what stays."""
+    notes = []
+    for scratch in target.parent.glob(f".{glob.escape(target.name)}.building-*"):
+        mark = _read_mark(scratch, target)
+        if mark is None:  # not ours, or killed before the mark was written, or after it was removed
+            _remove_empty(scratch)
+        elif mark["state"] == BUILDING:
+            _discard(scratch)
+        else:
+            notes += _finish(scratch, target, mark["new"])
+    return notes
+
+
+def _end(scratch: Path, target: Path) -> None:
+    """Clean up after a build, also one that was interrupted in the midst of its swap."""
+    mark = _read_mark(scratch, target)
+    if mark and mark["state"] == SWAPPING and (scratch / "new").is_dir():
+        _finish(scratch, target, mark["new"])
+    else:
+        _discard(scratch)
+
+
+def _finish(scratch: Path, target: Path, identity: str) -> list[str]:
+    """End a swap that was cut short: what the target lacks is put there, and what is over goes.
+
+    What is taken for the former release, and is not, loses nothing by it.
+    """
+    new, old = scratch / "new", scratch / "old"
+    if new.is_dir() and not old.is_dir() and _identity(new) != identity:
+        new.rename(old)  # cut short between the exchange and this
+    if not os.path.lexists(target):
+        (old if old.is_dir() else new).rename(target)
+    known: _Known = {}
+    try:
+        notes = _retire(old, target, _contents(old, known), known) if old.is_dir() else []
+    except KomepError as error:
+        notes = [f"what a build left that was killed is in {scratch} ({error})"]
+    if not old.is_dir():
+        _discard(scratch)
+    return notes
+
+
+def _remove_empty(scratch: Path) -> None:
+    """Remove a folder that holds nothing, or nothing but an empty `new` and a mark that was not finished."""
+    if scratch.is_dir() and not scratch.is_symlink():
+        there = {*islice(scratch.rglob("*"), 3)}
+        if there <= {scratch / "new", scratch / f"{MARK}.tmp"}:
+            with suppress(OSError):
+                (scratch / f"{MARK}.tmp").unlink(missing_ok=True)
+                shutil.rmtree(scratch)
+
+
+def _discard(scratch: Path) -> None:
+    """Remove what a build worked in, but for a former release, and for what others put there."""
+    for name in ("new", "trial"):
+        _remove(scratch / name)
+    with suppress(OSError):
+        if {entry.name for entry in scratch.iterdir()} <= {MARK, f"{MARK}.tmp"}:
+            (scratch / f"{MARK}.tmp").unlink(missing_ok=True)
+            (scratch / MARK).unlink()
+            scratch.rmdir()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours, also what may only be read in it; links are not followed."""
+    with suppress(OSError, KomepError):
+        files, folders = _entries(folder)
+        for name in ("", *folders):
+            (folder / name).chmod(0o700)
+        for name in files:
+            (folder / name).unlink()
+        for name in (*reversed(folders), ""):
+            (folder / name).rmdir()

@@ -1,0 +1,139 @@
+"""Checks of the rows of a release, a range of question ids at a time: nulls, order, splits, scores, pairs.
+
+Each takes a frame as `ranges.ConfigFiles` reads it (columns of the config, `_name`, `_row`, `_split`) and the check
+that its findings go to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from komep_dataset.pairs.generations import complete, has_splittable_id
+from komep_dataset.pairs.rules import split_column
+from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT
+from komep_dataset.schema import ScoredGeneration, column_types
+from komep_dataset.tables.findings import Check, shown
+from komep_dataset.tables.problems import FILE, LINE
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def without_nulls(check: Check, frame: pl.DataFrame, record: type) -> pl.DataFrame:
+    """Name rows with a null where none may be; they are left out of what follows."""
+    import polars as pl
+
+    bad = []
+    for name, (_, nullable) in column_types(record).items():
+        empty = pl.lit(False) if nullable else pl.col(name).is_null()
+        if isinstance(frame.schema[name], pl.List):
+            inner = frame.schema[name].inner.fields
+            fields = [pl.element().struct.field(f.name).is_null() for f in inner]
+            inside = pl.col(name).list.eval(pl.element().is_null() | pl.any_horizontal(fields)).list.any()
+            empty = empty | inside.fill_null(False)
+        bad.append(empty.alias(name))
+    nulls = frame.select(FILE_NAME, ROW, *bad)
+    some = pl.any_horizontal(expr.meta.output_name() for expr in bad)
+    for row in nulls.filter(some).iter_rows(named=True):
+        for name in (n for n in row if n not in (FILE_NAME, ROW) and row[n]):
+            check.add(row[FILE_NAME], row[ROW], name, "null, and may not be")
+    return frame.filter(~nulls.select(some).to_series())
+
+
+def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within: str) -> None:
+    """Within a range, rows of one split, or of one file, ascend by key, and no key stands twice anywhere.
+
+    Args:
+        check: takes the findings.
+        frame: rows of a range.
+        key: columns of the key.
+        within: `_split`, or `_name` for a release that grew: each layer of it is sorted by itself, and a new one
+            may begin with any file.
+    """
+    import polars as pl
+
+    before = [pl.col(name).shift(1).over(within) for name in key]
+    lower, same = pl.lit(False), pl.lit(True)
+    for name, last in zip(key, before, strict=True):
+        lower = lower | (same & (pl.col(name) < last))
+        same = same & (pl.col(name) == last)
+    twice = ~pl.struct(key).is_first_distinct()
+    found = frame.select(FILE_NAME, ROW, *key, lower=lower, same=twice).filter(
+        pl.col("lower") | pl.col("same")
+    )
+    for file, row, *values, _, same_key in found.iter_rows():
+        detail = f"{'/'.join(values)} {'stands twice' if same_key else 'comes after a row with a higher key'}"
+        check.add(file, row, ", ".join(key), detail)
+
+
+def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
+    """Ranges follow each other without a gap in any file.
+
+    Args:
+        check: takes the findings.
+        frame: rows of a range, those with nulls among them.
+        last_rows: file -> row that was read last; brought up to date.
+    """
+    import polars as pl
+
+    spans = frame.group_by(FILE_NAME, maintain_order=True).agg(
+        first=pl.col(ROW).min(), last=pl.col(ROW).max(), n=pl.len()
+    )
+    for file, first, last, n in spans.iter_rows():
+        if first != last_rows[file] + 1 or last - first + 1 != n:
+            check.add(file, first, "question_id", "rows from here on are not in the order of their ids")
+        last_rows[file] = last
+
+
+def check_splits(check: Check, frame: pl.DataFrame) -> None:
+    """The split rule of every row."""
+    import polars as pl
+
+    usable = has_splittable_id(frame["question_id"])
+    for file, row, value in frame.filter(~usable).select(FILE_NAME, ROW, "question_id").iter_rows():
+        check.add(file, row, "question_id", f"{value} does not begin with 8 hex digits")
+    frame = frame.filter(usable)
+    moved = frame.with_columns(split_column(frame)).filter(pl.col("split") != pl.col(SPLIT))
+    for file, row, question, split in moved.select(FILE_NAME, ROW, "question_id", "split").iter_rows():
+        check.add(file, row, "question_id", f"{question} belongs to {split}")
+
+
+def check_scores(check: Check, frame: pl.DataFrame) -> pl.DataFrame:
+    """Every value of `scored`, and its score against its units; returns the rows that hold together, one a key."""
+    import polars as pl
+
+    columns = list(column_types(ScoredGeneration))
+    names = frame[FILE_NAME].unique(maintain_order=True).to_list()
+    placed = frame.with_columns(
+        pl.col(FILE_NAME).replace_strict(names, range(len(names)), return_dtype=pl.Int32).alias(FILE),
+        pl.col(ROW).alias(LINE),
+    )
+    sound, problems = complete(placed.select(*columns, FILE, LINE), names)
+    for problem in problems:
+        check.add(problem.file, problem.line, problem.column, problem.detail)
+    joined = sound.join(placed.select(FILE, LINE, given="dahl_score"), on=[FILE, LINE], maintain_order="left")
+    other = joined.filter(pl.col("dahl_score").ne_missing(pl.col("given")))
+    for file, row, given, score in other.select(FILE, LINE, "given", "dahl_score").iter_rows():
+        check.add(names[file], row, "dahl_score", f"{given}, but the units give {score}")
+    return sound.drop(FILE, LINE).unique(ScoredGeneration.KEY, keep="first").sort(ScoredGeneration.KEY)
+
+
+def compare_rows(
+    check: Check, config: str, found: pl.DataFrame, expected: pl.DataFrame, record: type
+) -> None:
+    """Every cell of a config's rows against those that follow from `scored`."""
+    import polars as pl
+
+    key = list(record.KEY)
+    for row in expected.join(found, on=key, how="anti").select(key).iter_rows():
+        check.add(config, 0, "", f"{'/'.join(row)} is missing: it follows from `scored`")
+    for file, row, *values in (
+        found.join(expected, on=key, how="anti").select(FILE_NAME, ROW, *key).iter_rows()
+    ):
+        check.add(file, row, ", ".join(key), f"{'/'.join(values)} does not follow from `scored`")
+    both = found.join(expected, on=key, suffix="_expected", maintain_order="left")
+    for name in (n for n in column_types(record) if n not in key):
+        other = both.filter(pl.col(name).ne_missing(pl.col(f"{name}_expected")))
+        for file, row, given, wanted in other.select(FILE_NAME, ROW, name, f"{name}_expected").iter_rows():
+            check.add(file, row, name, f"{shown(given)}, but `scored` gives {shown(wanted)}")

@@ -1,0 +1,168 @@
+"""Parquet shards of a release, written so that what did not change has the same bytes as before.
+
+The rows of one split of one config lie in layers: a build from nothing has one, and a release that grows gets one
+more for the rows of new questions. Each layer is sorted by key and has shards of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.schema import CONFIGS, RECORDS, SPLITS
+from komep_dataset.tables.reading import arrow_table, parquet_writer
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+ROW_GROUP_ROWS = (
+    20_000  # larger ones are smaller in all, but a range of ids reads more than it needs (docs/log.md)
+)
+SHARD_BYTES = 500 << 20  # of Arrow memory; a Parquet shard comes out several times smaller
+
+Key = tuple[str, ...]
+Cuts = Mapping[tuple[str, str], Sequence[Sequence[Key]]]  # (config, split) -> layer -> keys
+
+
+@dataclass
+class _LayerWriter:
+    """Writes rows that come in key order as shards; row groups do not depend on how the rows arrive.
+
+    `cuts` are keys, or their first columns, at which a new shard begins whatever is in the one before: those of a
+    base, so that rows that are added to one of its shards do not move the rows of the next.
+    """
+
+    path: Path  # of a shard, without its number
+    record: type
+    limit: int  # bytes of Arrow memory
+    cuts: Sequence[Key] = ()
+    shards: list[Path] = field(default_factory=list)
+    rows: int = 0
+    arrow_bytes: int = 0
+    _writer: Any = None
+    _shard_bytes: int = 0
+    _waiting: pa.Table | None = None
+
+    def append(self, frame: pl.DataFrame, table: pa.Table) -> None:
+        """Add rows, as a frame and as a table of the record's schema; they must continue in key order."""
+        done = 0
+        while self.cuts and (below := rows_below(frame, self.record.KEY, self.cuts[0])) < frame.height:
+            self._take(table.slice(done, below - done))
+            self.end_shard()
+            self.cuts, done = self.cuts[1:], below
+        self._take(table.slice(done))
+
+    def _take(self, table: pa.Table) -> None:
+        import pyarrow as pa
+
+        self.rows += table.num_rows
+        waiting = table if self._waiting is None else pa.concat_tables([self._waiting, table])
+        while waiting.num_rows >= ROW_GROUP_ROWS:
+            self._write(waiting.slice(0, ROW_GROUP_ROWS))
+            waiting = waiting.slice(ROW_GROUP_ROWS)
+        self._waiting = waiting
+
+    def _write(self, table: pa.Table) -> None:
+        table = table.combine_chunks()  # bytes must not depend on how the rows came
+        if self._writer is not None and self._shard_bytes + table.nbytes > self.limit:
+            self._close_file()
+        if self._writer is None:
+            self.path.parent.mkdir(exist_ok=True)
+            self.shards.append(self.path.with_name(f"{self.path.name}-{len(self.shards):05d}"))
+            self._writer = parquet_writer(self.shards[-1], self.record)
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        self._shard_bytes += table.nbytes
+        self.arrow_bytes += table.nbytes
+
+    def _close_file(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._shard_bytes = None, 0
+
+    def end_shard(self) -> None:
+        """Write what waits; further rows begin a shard."""
+        if self._waiting is not None and self._waiting.num_rows:
+            self._write(self._waiting)
+        self._waiting = None
+        self._close_file()
+
+
+@dataclass
+class SplitWriter:
+    """Writes one split of one config: layer by layer, each sorted by key, in shards of its own.
+
+    A build from nothing has one layer. A release that grows keeps those of its base, which may become twice as
+    large as a new shard before they are parted, and gets one more for the rows of new questions.
+    """
+
+    folder: Path
+    config: str
+    split: str
+    cuts: Sequence[Sequence[Key]] = ()  # layer of the base -> keys at which its second and later shards begin
+    layers: list[_LayerWriter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder, record = self.folder / self.config, RECORDS[self.config]
+        paths = [folder / f"{self.split}-{layer:05d}" for layer in range(len(self.cuts) + 1)]
+        old = [
+            _LayerWriter(path, record, 2 * SHARD_BYTES, cuts)
+            for path, cuts in zip(paths, self.cuts, strict=False)
+        ]
+        self.layers = [*old, _LayerWriter(paths[-1], record, SHARD_BYTES)]
+
+    @property
+    def rows(self) -> int:
+        return sum(layer.rows for layer in self.layers)
+
+    @property
+    def arrow_bytes(self) -> int:
+        return sum(layer.arrow_bytes for layer in self.layers)
+
+    def append(self, frame: pl.DataFrame, table: pa.Table | None = None, layer: int = 0) -> None:
+        """Add rows of a layer, which must continue in key order; `table` holds them as `tables.arrow_table` does."""
+        if frame.height:
+            # Converted once and cut afterwards: a slice of a frame takes the units of all its rows along.
+            self.layers[layer].append(
+                frame, arrow_table(frame, RECORDS[self.config]) if table is None else table
+            )
+
+    def end(self) -> None:
+        """Write what waits: no more rows come."""
+        for layer in self.layers:
+            layer.end_shard()
+
+    def close(self) -> None:
+        """Give the shards their final names; a split without rows has no file."""
+        self.end()
+        shards = [shard for layer in self.layers for shard in layer.shards]
+        for index, shard in enumerate(shards):
+            shard.rename(shard.with_name(f"{self.split}-{index:05d}-of-{len(shards):05d}.parquet"))
+
+
+def rows_below(frame: pl.DataFrame, key: Sequence[str], cut: Key) -> int:
+    """How many rows of a frame have a key below another, or below the first columns of one."""
+    import polars as pl
+
+    below, same = pl.lit(False), pl.lit(True)
+    for name, value in zip(key, cut, strict=False):
+        below = below | (same & (pl.col(name) < value))
+        same = same & (pl.col(name) == value)
+    return frame.select(below.sum()).item()
+
+
+def open_writers(folder: Path, cuts: Cuts | None = None) -> dict[tuple[str, str], SplitWriter]:
+    """A writer for each (config, split); `cuts` are those of the base of a release that grows."""
+    return {(c, s): SplitWriter(folder, c, s, (cuts or {}).get((c, s), ())) for c in CONFIGS for s in SPLITS}
+
+
+def close_writers(writers: dict[tuple[str, str], SplitWriter]) -> dict[str, dict[str, int]]:
+    """Close the writers of every config that has rows; returns config -> split -> rows."""
+    rows = {c: {s: writers[c, s].rows for s in SPLITS} for c in CONFIGS}
+    kept = {c: splits for c, splits in rows.items() if any(splits.values())}
+    for (config, _), writer in writers.items():
+        if config in kept:
+            writer.close()
+    return kept

@@ -1,0 +1,401 @@
+"""`komep verify`: is a release what it says, row by row, and does every pair follow from its evidence?
+
+A file that its checksum does not vouch for is named and not opened. What the other checks find is found in the
+data themselves, so that a change is seen although the checksums were written anew. Two gates are taken at their word,
+line by line of rejects.jsonl, where they were on: contamination, since a release has no benchmark in it, and
+near-duplicates. What the others rejected is derived again. Memory is bounded: rows are
+read in ranges of question ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.gates.gates import GATE_REASONS, ORDER, check_switches
+from komep_dataset.gates.recorded_gates import Recorded, read_gate_rejects
+from komep_dataset.pairs.derivation import Options, Tally, derive
+from komep_dataset.pairs.rules import SELECTIONS
+from komep_dataset.progress import progress_bar
+from komep_dataset.release.card.card import card_header
+from komep_dataset.release.folder import (
+    BUILD_FILE,
+    CARD_FILE,
+    PROVENANCE_FILE,
+    QUALITY_FILE,
+    SCHEMA_VERSION,
+    SUMS_FILE,
+    content_hash,
+    data_files,
+    faults,
+    read_facts,
+    read_quality,
+)
+from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
+from komep_dataset.release.row_checks import (
+    check_gaps,
+    check_order,
+    check_scores,
+    check_splits,
+    compare_rows,
+    without_nulls,
+)
+from komep_dataset.schema import (
+    CONFIGS,
+    ORIGIN_CHOICES,
+    RECORDS,
+    SPLITS,
+    Reason,
+    Reject,
+    arrow_schema,
+    column_types,
+)
+from komep_dataset.tables.findings import Check, compare_values, text_lines
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Reasons that follow from the rows of `scored`; the others are of rows that are not in the release.
+DERIVED = (
+    frozenset(
+        reason.value
+        for reason in (
+            Reason.TOO_FEW_RESPONSES,
+            Reason.TIE,
+            Reason.BELOW_MARGIN,
+            Reason.IDENTICAL_TEXT,
+            Reason.UNTRANSLATED,
+            Reason.OTHER_ORIGIN,
+        )
+    )
+    | GATE_REASONS
+)
+
+
+CHECKS = {
+    "files": f"every file of the release against {SUMS_FILE}",
+    "facts": f"{BUILD_FILE} and {PROVENANCE_FILE} are readable and of schema {SCHEMA_VERSION}",
+    "columns": "columns, types and null rules of every data file against the schema",
+    "keys": "rows are sorted by key (in a release that grew, those of each shard), and no key stands twice",
+    "splits": "every row is in the split that its question id gives",
+    "scores": "scores and states of `scored` against its units",
+    "pairs": "every cell of `en` and `ko` against the pairs that follow from `scored` and pass the gates",
+    "rejects": "rejects.jsonl against the questions without a pair, and what the gates rejected",
+    "counts": f"every count of {BUILD_FILE} against the data",
+    "card": f"configs, counts and sizes in the YAML of {CARD_FILE} against the data",
+}
+
+
+@dataclass
+class _Seen:
+    """What is known while a release is checked."""
+
+    folder: Path
+    checks: dict[str, Check]
+    facts: dict[str, Any] = field(default_factory=dict)
+    options: Options | None = None
+    files: dict[str, ConfigFiles] = field(default_factory=dict)  # configs whose rows can be read
+    unreadable: list[str] = field(default_factory=list)  # configs that have files whose rows cannot
+    tally: Tally = field(default_factory=Tally)
+    rejects: list[Reject] = field(default_factory=list)
+    gates: Recorded | None = None
+    last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
+
+
+def verify(folder: Path) -> list[Check]:
+    """Check a release.
+
+    Args:
+        folder: what `komep build` wrote.
+
+    Returns:
+        the checks in the order in which they were made; the release is sound if all are `ok`.
+
+    Raises:
+        KomepError: the folder is no release, or of a newer schema.
+    """
+    folder = Path(folder)
+    if not (folder / BUILD_FILE).is_file():
+        read_facts(folder)  # says what the folder is instead
+    seen = _Seen(folder, {name: Check(name, compared) for name, compared in CHECKS.items()})
+    damaged = _check_files(seen)
+    _check_facts(seen)
+    if seen.options is not None:
+        seen.gates = Recorded(seen.options, read_gate_rejects(seen.folder / "rejects.jsonl"))
+    for config in CONFIGS:
+        _check_columns(seen, config, damaged)
+    _check_rows(seen)
+    _check_rejects(seen)
+    _check_counts(seen)
+    _check_card(seen)
+    return list(seen.checks.values())
+
+
+def _check_files(seen: _Seen) -> set[str]:
+    """Checksums; returns the files that they do not vouch for."""
+    problems = faults(seen.folder)
+    for file, detail in problems:
+        seen.checks["files"].add(file, 0, "", detail)
+    return {file for file, _ in problems}
+
+
+def _check_facts(seen: _Seen) -> None:
+    check = seen.checks["facts"]
+    try:
+        seen.facts = read_facts(seen.folder)
+    except KomepError as error:
+        if _newer_schema(seen.folder):
+            raise
+        check.add(BUILD_FILE, 0, "", str(error))
+        return
+    if seen.facts["schema"] != SCHEMA_VERSION:
+        check.add(
+            BUILD_FILE, 0, "schema", f"{seen.facts['schema']} is older: build it again from its `scored`"
+        )
+    try:
+        seen.options = _read_options(seen.facts["options"])
+    except (KeyError, TypeError, ValueError) as error:
+        check.add(PROVENANCE_FILE, 0, "options", f"not the options of a build ({error})")
+    inputs = seen.facts.get("inputs")
+    if not isinstance(inputs, list) or not all(_is_input(one) for one in inputs):
+        check.add(PROVENANCE_FILE, 0, "inputs", "not a list of name, bytes and sha256")
+
+
+def _newer_schema(folder: Path) -> bool:
+    try:
+        schema = json.loads((folder / BUILD_FILE).read_text("utf-8")).get("schema")
+    except (OSError, ValueError, AttributeError):
+        return False
+    return isinstance(schema, int) and schema > SCHEMA_VERSION
+
+
+def _read_options(options: Mapping[str, Any]) -> Options:
+    read = Options(**options)
+    if not 0.0 <= read.min_margin <= 1.0 or read.pairs not in SELECTIONS or read.origin not in ORIGIN_CHOICES:
+        raise ValueError(f"{dict(options)}")
+    if problems := list(check_switches(options)):
+        raise ValueError(f"{problems[0][0]}: {problems[0][1]}")
+    return read
+
+
+def _is_input(one: Any) -> bool:
+    kinds = {"name": str, "bytes": int, "sha256": str}
+    return isinstance(one, dict) and all(isinstance(one.get(name), kind) for name, kind in kinds.items())
+
+
+def _check_columns(seen: _Seen, config: str, damaged: set[str]) -> None:
+    """Schema and shard numbers of a config's files; keeps those whose rows can be read."""
+    import pyarrow as pa
+
+    folder = seen.folder / config
+    if not folder.exists():
+        return
+    before, readable = len(seen.checks["columns"].findings), True
+    for split in SPLITS:
+        files = data_files(seen.folder, config, split)
+        for index, path in enumerate(files):
+            if path.name != f"{split}-{index:05d}-of-{len(files):05d}.parquet":
+                detail = f"one of {len(files)} shards of {split}; a shard is missing, or has another name"
+                seen.checks["columns"].add(f"{config}/{path.name}", 0, "", detail)
+            name = path.relative_to(seen.folder).as_posix()
+            readable &= name not in damaged and _check_schema(seen, name, config)
+    try:
+        files = config_files(seen.folder, config) if readable else None
+    except (pa.ArrowException, OSError):
+        files = None
+    if files:
+        seen.files[config] = files
+    else:
+        seen.unreadable.append(config)
+        if before == len(seen.checks["columns"].findings):
+            seen.checks["columns"].skipped = "files that are damaged"
+
+
+def _check_schema(seen: _Seen, name: str, config: str) -> bool:
+    """Compare one file with the schema; returns whether its rows can be compared at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check, wanted = seen.checks["columns"], arrow_schema(RECORDS[config])
+    try:
+        found = pq.read_schema(seen.folder / name).remove_metadata()
+    except (pa.ArrowException, OSError) as error:
+        check.add(name, 0, "", f"not a readable Parquet file ({str(error).splitlines()[0]})")
+        return False
+    same = found.names == wanted.names
+    for column in wanted.names:
+        if column not in found.names:
+            check.add(name, 0, column, "missing")
+        elif not found.field(column).equals(wanted.field(column)):
+            check.add(name, 0, column, f"is {found.field(column)}, not {wanted.field(column)}")
+            same &= _loose(found.field(column).type) == _loose(wanted.field(column).type)
+    for column in found.names:
+        if column not in wanted.names:
+            check.add(name, 0, column, "no column of this config")
+    if sorted(found.names) == sorted(wanted.names) and not same and found.names != wanted.names:
+        check.add(name, 0, "", f"columns in another order: {', '.join(found.names)}")
+    return same
+
+
+def _loose(kind) -> str:
+    """A type without its null rules."""
+    return str(kind).replace(" not null", "")
+
+
+def _check_rows(seen: _Seen) -> None:
+    """Every check that looks at rows, range by range."""
+    for config in seen.unreadable:
+        for name in ("keys", "splits", "pairs", *(("scores",) if config == "scored" else ())):
+            seen.checks[name].skipped = f"`{'`, `'.join(seen.unreadable)}`, whose files cannot be read"
+    if "scored" not in seen.files:
+        seen.checks["pairs"].skipped = seen.checks["pairs"].skipped or "there is no `scored`"
+    ranges = id_ranges(sum(sum(files.rows) for files in seen.files.values()))
+    with progress_bar("checking", len(ranges), "ranges") as advance:
+        for ids in ranges:
+            _check_range(seen, ids)
+            advance(1)
+
+
+def _check_range(seen: _Seen, ids: Range) -> None:
+    import polars as pl
+
+    frames: dict[str, pl.DataFrame] = {}
+    for config, files in seen.files.items():
+        try:
+            frame = files.read(ids)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            seen.checks["columns"].add(config, 0, "", f"rows cannot be read ({str(error).splitlines()[0]})")
+            continue
+        record = RECORDS[config]
+        check_gaps(seen.checks["keys"], frame, seen.last_rows)
+        frame = without_nulls(seen.checks["columns"], frame, record)
+        # Without readable provenance the looser rule holds: what is not known is not held against the rows.
+        grew = seen.facts.get("base") is not None or not seen.facts
+        check_order(seen.checks["keys"], frame, record.KEY, FILE_NAME if grew else SPLIT)
+        check_splits(seen.checks["splits"], frame)
+        frames[config] = frame
+    if "scored" not in frames:
+        return
+    sound = check_scores(seen.checks["scores"], frames["scored"])
+    if seen.options is None:
+        seen.checks["pairs"].skipped = "options of the build are not known"
+        return
+    derived = derive(sound, seen.options, seen.gates)
+    seen.tally.add(sound, derived.pairs)
+    seen.rejects += derived.rejects
+    for config, expected in (("en", derived.en), ("ko", derived.ko)):
+        if config in frames or config not in seen.unreadable:
+            found = frames.get(config, _no_rows(expected))
+            compare_rows(seen.checks["pairs"], config, found, expected, RECORDS[config])
+
+
+def _no_rows(like: pl.DataFrame) -> pl.DataFrame:
+    """A config that is not there, as rows of a range."""
+    import polars as pl
+
+    return like.clear().with_columns(
+        pl.lit("").alias(FILE_NAME), pl.lit(0).alias(ROW), pl.lit("").alias(SPLIT)
+    )
+
+
+def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
+    """What the gates keep of all pairs, and quality.json's counts of rejects."""
+    if seen.gates is None:
+        return
+    if not seen.checks["pairs"].skipped:
+        for key, detail in seen.gates.subset_problems():
+            seen.checks["pairs"].add("rejects.jsonl", 0, "reason", f"{key}: {detail}")
+    try:
+        quality = read_quality(seen.folder)
+        said = {gate: {"rejected": quality[gate]["rejected"]} for gate in ORDER} if quality else {}
+    except (KomepError, KeyError, TypeError) as error:
+        seen.checks["rejects"].add(QUALITY_FILE, 0, "", f"not what a build writes ({error})")
+        return
+    given = {gate: {"rejected": counts.get(reason.value, 0)} for gate, reason in ORDER.items()}
+    if quality is not None or any(counts.get(reason) for reason in GATE_REASONS):
+        compare_values(seen.checks["rejects"], QUALITY_FILE, given, said)
+
+
+def _check_rejects(seen: _Seen) -> None:
+    """Lines of rejects.jsonl: well-formed, and those that follow from the data are the ones that are there."""
+    check, name, given = seen.checks["rejects"], "rejects.jsonl", Counter()
+    fields, reasons = set(column_types(Reject)), {reason.value for reason in Reason}
+    counts: Counter = Counter()
+    with text_lines(check, seen.folder / name) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                reject = json.loads(line)
+                sound = set(reject) == fields and all(isinstance(v, str) for v in reject.values())
+            except (ValueError, TypeError):
+                sound = False
+            if not sound or reject["reason"] not in reasons:
+                check.add(name, number, "", "not a reject with stage, key, a known reason and detail")
+                continue
+            counts[reject["reason"]] += 1
+            if reject["reason"] in DERIVED:
+                given[reject["key"], reject["reason"]] += 1
+    _check_gates(seen, counts)
+    compare_values(check, BUILD_FILE, {"rejects": dict(counts)}, {"rejects": seen.facts.get("rejects")})
+    if not seen.checks["pairs"].skipped:
+        derived = Counter((reject.key, reject.reason) for reject in seen.rejects)
+        for (key, reason), n in sorted((derived - given).items()):
+            check.add(name, 0, "", f"{key}: {reason}: {n} missing")
+        for (key, reason), n in sorted((given - derived).items()):
+            check.add(name, 0, "", f"{key}: {reason}: {n} too many")
+
+
+def _check_counts(seen: _Seen) -> None:
+    check = seen.checks["counts"]
+    if not seen.facts or "scored" not in seen.files or seen.unreadable or seen.options is None:
+        check.skipped = "files that cannot be read"
+        return
+    compare_values(check, BUILD_FILE, _found_facts(seen), seen.facts)
+    if not isinstance(seen.facts.get("is_sample"), bool):
+        check.add(BUILD_FILE, 0, "is_sample", "not true or false")
+
+
+def _found_facts(seen: _Seen) -> dict[str, Any]:
+    """What `build.json` must say, counted anew."""
+    return {"content_hash": content_hash(seen.folder), "rows": _rows(seen), **seen.tally.facts()}
+
+
+def _rows(seen: _Seen) -> dict[str, dict[str, int]]:
+    rows = {}
+    for config in (c for c in CONFIGS if c in seen.files):
+        files = seen.files[config]
+        counts = zip(files.splits, files.rows, strict=True)
+        rows[config] = dict.fromkeys(SPLITS, 0)
+        for split, n in counts:
+            rows[config][split] += n
+    return rows
+
+
+def _check_card(seen: _Seen) -> None:
+    import yaml
+
+    check = seen.checks["card"]
+    if not seen.facts or seen.unreadable or not seen.files:
+        check.skipped = "files that cannot be read"
+        return
+    with text_lines(check, seen.folder / CARD_FILE) as lines:
+        lines = list(lines)
+    try:
+        end = lines.index("---", 1) if lines and lines[0] == "---" else 0
+        header = yaml.safe_load("\n".join(lines[1:end]))
+        if not end or not isinstance(header, dict):
+            raise ValueError("no YAML between two lines of ---")
+    except (yaml.YAMLError, ValueError) as error:
+        check.add(CARD_FILE, 1, "", f"its YAML cannot be read ({str(error).splitlines()[0]})")
+        return
+    counted = {"content_hash": content_hash(seen.folder), "rows": _rows(seen)}
+    try:
+        wanted = card_header(seen.folder, counted | {"arrow_bytes": seen.facts["arrow_bytes"]})
+    except (KeyError, TypeError) as error:
+        check.add(BUILD_FILE, 0, "arrow_bytes", f"not the sizes of the splits ({error})")
+        return
+    compare_values(check, CARD_FILE, {n: wanted[n] for n in ("configs", "dataset_info")}, header)

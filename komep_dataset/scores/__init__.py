@@ -1,0 +1,1 @@
+"""Responses in, verdicts and DAHL scores out."""

@@ -1,0 +1,207 @@
+"""Asking a checker about units: once for each, k times and a vote, in a fixed JSON form, or several in a call.
+
+Units are the same where their texts are, character for character: a text that is only equivalent (NFC, blanks)
+is other tokens to a model, and may get another verdict. Equal ones are asked once, across responses, models and
+runs in one work folder: a request's content is its key (`inference.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from komep_dataset import dahl
+from komep_dataset.config.config import Checker, Judge
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import Reply, Request, ask
+from komep_dataset.inference.servers import LocalServers
+from komep_dataset.prompts.english import batch_messages, check_messages, verdict_format
+
+CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
+STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
+# What endpoints answer to a `response_format` that they do not know.
+REFUSALS = ("HTTP 400", "HTTP 422")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is judged: a unit, and the question where the checker is shown it."""
+
+    unit: str
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply of the checker and the verdict that it holds for one item."""
+
+    reply: Reply
+    verdict: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a checker said: item -> its answers, one a vote. `requests` counts the distinct ones, answered now
+    or by an earlier run; `plain` says that the endpoint refused structured output and was asked without."""
+
+    answers: dict[Item, tuple[Answer, ...]] = field(default_factory=dict)
+    requests: int = 0
+    plain: bool = False
+
+    def verdict(self, item: Item) -> str:
+        """The verdict of an item: that of more than half of its votes."""
+        return dahl.majority([answer.verdict for answer in self.answers[item]]).value
+
+    def failure(self, item: Item) -> str:
+        """Why an item has no answer, or ""; one vote that is missing is one too many."""
+        return next((a.reply.failure for a in self.answers[item] if a.reply.failed), "")
+
+
+def check(
+    groups: Iterable[Sequence[Item]],
+    checker: Checker,
+    folder: Path,
+    *,
+    mode: str = "strict",
+    label: str = "score: check",
+    servers: LocalServers | None = None,
+    delimited: bool = True,
+) -> Checked:
+    """Ask a checker about items.
+
+    Args:
+        groups: the items, those of one response together: only they share a batch.
+        checker: the model, with the options of `Checker`.
+        folder: where the replies are kept; the same folder resumes.
+        mode: `strict` or `paper`: prompt and parsing.
+        label: what the progress bar and messages call it.
+        servers: a pool of local servers to share.
+        delimited: False leaves the quotes around a unit away, to measure what they are worth.
+
+    Raises:
+        KomepError: an option of the checker in the mode `paper`, or what `inference.ask` raises.
+    """
+    if mode == "paper" and checker.options:
+        raise KomepError(
+            f"checker.{checker.options[0]}: the mode paper keeps to DAHL's protocol; leave it out there"
+        )
+    groups = [list(dict.fromkeys(group)) for group in groups]
+    checked = Checked()
+    todo = dict.fromkeys(item for group in groups for item in group)
+    session = _Session(checker, folder, mode, label, servers, delimited)
+    if checker.batch > 1:
+        _check_batches(batches(groups, checker.batch), session, checked)
+        todo = dict.fromkeys(item for item in todo if item not in checked.answers)
+    if todo:
+        _check_singly(list(todo), session, checked)
+    return checked
+
+
+def batches(groups: Iterable[Sequence[Item]], size: int) -> list[tuple[Item, ...]]:
+    """Items that are asked together: of one group each, at most `size`, every item in the first that has it.
+
+    A batch of one is no batch: it is asked as any single unit is.
+    """
+    seen: set[Item] = set()
+    found = []
+    for group in groups:
+        fresh = [item for item in dict.fromkeys(group) if item not in seen]
+        seen.update(fresh)
+        found += [tuple(fresh[i : i + size]) for i in range(0, len(fresh), size)]
+    return [batch for batch in found if len(batch) > 1]
+
+
+def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int, vote: int = 0) -> dict[str, Any]:
+    """A judge's request: temperature and token limit; when sampled, a seed that the texts and the vote decide."""
+    body = {
+        "messages": messages,
+        "temperature": judge.temperature,
+        "max_tokens": judge.max_new_tokens or tokens,
+    }
+    if judge.temperature:
+        text = messages[-1]["content"]
+        body |= {"top_p": 1.0, "seed": int(digest(f"{vote} {text}" if vote else text)[:8], 16)}
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """Who is asked, and how."""
+
+    checker: Checker
+    folder: Path
+    mode: str
+    label: str
+    servers: LocalServers | None
+    delimited: bool
+
+    def ask(self, bodies: dict[Any, dict[str, Any]]) -> dict[Any, Reply]:
+        """Bodies under any keys -> their replies."""
+        requests = {key: Request(str(i), body) for i, (key, body) in enumerate(bodies.items())}
+        replies = ask(
+            list(requests.values()), self.checker, self.folder, label=self.label, servers=self.servers
+        )
+        return {key: replies[request.id] for key, request in requests.items()}
+
+    def body(self, item: Item, vote: int, structured: bool) -> dict[str, Any]:
+        messages = check_messages(item.unit, self.mode, item.question, delimited=self.delimited)
+        tokens = STRUCTURED_TOKENS if structured else CHECK_TOKENS
+        body = judge_body(messages, self.checker, tokens, vote)
+        return body | ({"response_format": verdict_format(item.unit)} if structured else {})
+
+
+def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) -> None:
+    votes, structured = session.checker.votes, session.checker.structured
+    if structured and _refuses_structure(items[0], session):
+        structured, checked.plain = False, True
+        checked.requests += 1
+    bodies = {(item, v): session.body(item, v, structured) for item in items for v in range(votes)}
+    replies = session.ask(bodies)
+    checked.requests += len(bodies)  # distinct items make distinct texts, and votes distinct seeds
+    if structured:  # an endpoint may know the form and refuse it for a single text
+        again = {key: session.body(*key, False) for key, reply in replies.items() if _refused(reply)}
+        replies |= session.ask(again) if again else {}
+        checked.requests += len(again)
+    for item in items:
+        own = [replies[item, vote] for vote in range(votes)]
+        checked.answers[item] = tuple(
+            Answer(one, dahl.parse_verdict(one.text, session.mode).value) for one in own
+        )
+
+
+def _refuses_structure(item: Item, session: _Session) -> bool:
+    """Whether an endpoint answers an item without `response_format` and refuses it with; asked for one item,
+    so that an endpoint that knows no such thing is not taken for one that is down."""
+    if not _refused(session.ask({0: session.body(item, 0, True)})[0]):
+        return False
+    return not session.ask({0: session.body(item, 0, False)})[0].failed
+
+
+def _refused(reply: Reply) -> bool:
+    return reply.failed and reply.failure.startswith(REFUSALS)
+
+
+def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked: Checked) -> None:
+    """Ask several items a call; a reply that cannot be told apart by number leaves its items to be asked singly."""
+    bodies = {
+        batch: judge_body(
+            batch_messages([item.unit for item in batch], batch[0].question),
+            session.checker,
+            CHECK_TOKENS * len(batch),
+        )
+        for batch in asked
+    }
+    replies = session.ask(bodies) if bodies else {}
+    checked.requests += len(bodies)
+    for batch, reply in replies.items():
+        verdicts = None if reply.failed else dahl.parse_batch(reply.text, len(batch))
+        for item, verdict in zip(batch, verdicts or (), strict=False):
+            checked.answers[item] = (Answer(reply, verdict.value),)
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text, as hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

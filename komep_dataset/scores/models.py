@@ -1,0 +1,143 @@
+"""`komep models`: how each responder did, by DAHL score, category, status, units and length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset import dahl
+from komep_dataset.errors import KomepError
+from komep_dataset.pairs.generations import OPTIONAL, complete
+from komep_dataset.pairs.rules import resolve_duplicates
+from komep_dataset.release.folder import BUILD_FILE
+from komep_dataset.schema import ScoredGeneration, Status
+from komep_dataset.tables.reading import FILE, problems_error, read_batches, table_files
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """How one responder did.
+
+    `dahl` is the mean score of its scored answers with n and a 95% interval, None where none is scored; `shares`
+    the share of its answers in each status; `units` the mean number of units of the answers that have any;
+    `characters` the mean and the median length of its answers that are not empty, in code points; `categories`
+    the DAHL score of each category. Everything but the scores counts all answers.
+    """
+
+    model: str
+    answers: int
+    dahl: dahl.ModelScore | None
+    shares: dict[str, float]
+    units: float | None
+    characters: tuple[float, float] | None
+    categories: dict[str, dahl.ModelScore | None]
+
+
+def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
+    """Scored generations as `komep build` reads them: complete, one row a question and model, sorted by key.
+
+    Args:
+        paths: JSONL or Parquet files, folders of them, or releases.
+
+    Raises:
+        KomepError: a bad row, named by file and line, or no row at all.
+    """
+    import polars as pl
+
+    files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
+    names = [str(file) for file in files]
+    frames, problems = [], []
+    for index, file in enumerate(files):
+        for frame, bad in read_batches(file, ScoredGeneration, OPTIONAL):
+            good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names)
+            frames.append(good)
+            problems += [*bad, *worse]
+    frame, conflicts = resolve_duplicates(pl.concat(frames), names) if frames else (pl.DataFrame(), [])
+    if problems or conflicts:
+        raise problems_error([*problems, *conflicts])
+    if frame.is_empty():
+        raise KomepError(f"no scored generation in {', '.join(map(str, paths))}")
+    return frame
+
+
+def model_reports(frame: pl.DataFrame) -> list[ModelReport]:
+    """A report for every model of a complete frame of scored generations, best mean score first."""
+    reports = [_report(model, part) for (model,), part in frame.partition_by("model", as_dict=True).items()]
+    return sorted(reports, key=lambda r: (-(r.dahl.mean if r.dahl else -1.0), r.model))
+
+
+def _report(model: str, rows: pl.DataFrame) -> ModelReport:
+    import polars as pl
+
+    counts = rows["units"].list.len().cast(pl.Int64)
+    lengths = rows["response"].str.len_chars().cast(pl.Int64)
+    counts, lengths = counts.filter(counts > 0), lengths.filter(lengths > 0)
+    categories = rows.sort("category").partition_by("category", as_dict=True, maintain_order=True)
+    return ModelReport(
+        model=model,
+        answers=rows.height,
+        dahl=_score(rows),
+        shares={s.value: (rows["status"] == s.value).sum() / rows.height for s in Status},
+        units=counts.mean() if counts.len() else None,
+        characters=(lengths.mean(), lengths.median()) if lengths.len() else None,
+        categories={name: _score(part) for (name,), part in categories.items()},
+    )
+
+
+def _score(rows: pl.DataFrame) -> dahl.ModelScore | None:
+    import polars as pl
+
+    return dahl.model_score(rows.filter(pl.col("status") == Status.SCORED.value)["dahl_score"].to_list())
+
+
+HEADER = ("model", "DAHL", "95% interval", "n", "answers", *(s.value for s in Status), "units", "characters")
+
+
+def as_text(reports: Iterable[ModelReport], *, categories: bool = False) -> str:
+    """The reports as a table for people; with `categories`, a second one: category by model."""
+    reports = list(reports)
+    text = table([HEADER, *map(_cells, reports)])
+    if categories:
+        names = sorted({name for report in reports for name in report.categories})
+        rows = [[name, *(_category(r.categories.get(name)) for r in reports)] for name in names]
+        text += "\n\n" + table([["category", *(r.model for r in reports)], *rows])
+    return text
+
+
+def as_json(reports: Iterable[ModelReport]) -> list[dict[str, Any]]:
+    """The reports as plain values, one object a model."""
+    return [asdict(report) for report in reports]
+
+
+def _cells(report: ModelReport) -> list[str]:
+    score = report.dahl
+    return [
+        report.model,
+        f"{score.mean:.3f}" if score else "-",
+        f"{score.low:.3f} to {score.high:.3f}" if score and score.low is not None else "-",
+        f"{score.n if score else 0:,}",
+        f"{report.answers:,}",
+        *(f"{report.shares[s.value]:.1%}" for s in Status),
+        f"{report.units:.1f}" if report.units is not None else "-",
+        f"{report.characters[0]:,.0f}" if report.characters else "-",
+    ]
+
+
+def _category(score: dahl.ModelScore | None) -> str:
+    return f"{score.mean:.3f} (n {score.n})" if score else "-"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as aligned columns: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0] = row[0].ljust(widths[0])
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,400 @@
+"""Numbers as English and Korean texts write them: digits, number words, Korean numerals, fractions, powers.
+
+One reader serves both languages, so that a text and its translation are read by the same rules. How surely
+something is a number differs: "5 mg" is one, "one of the" is none, and "둘" may or may not be said for "both".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+
+from komep_dataset.translation.checks.measures import TIMES, read_unit
+from komep_dataset.translation.checks.numerals import (
+    BIG_SCALES,
+    CARDINALS,
+    DAYS,
+    DENOMINATORS,
+    LONG_DIGITS,
+    LOOSE_WORDS,
+    NATIVE_ONES,
+    NATIVE_TENS,
+    OF_HALF,
+    ORDINALS,
+    PLAIN_WORDS,
+    ROMANS,
+    SCALES,
+    SMALL_SCALES,
+    WORDS,
+    cardinal_value,
+    digits_value,
+    sino_value,
+)
+
+
+class Kind(Enum):
+    """How surely a piece of text is a number that a translation has to carry."""
+
+    PLAIN = "plain"  # a number: it must be in the other text
+    NAME = "name"  # part of a name ("IL-6"): may be translated away, but must not come from nowhere
+    LOOSE = "loose"  # may stand for a number ("once", "둘"): may answer one, is never demanded
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a text, with its canonical unit ("" = none) and where it stands in the normalised text."""
+
+    value: Fraction
+    kind: Kind
+    start: int
+    end: int  # behind the unit
+    unit: str = ""
+    per: str = ""  # "/dl" in "mg/dL"
+    others: tuple[Fraction, ...] = ()  # what else it may be read as: 1/2 is also 50 (percent)
+
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_SUPERSCRIPT = re.compile(r"(?<=\d)([⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
+_DASHES = re.compile(r"[‐‑‒–—―−﹣－]")
+_WAVES = re.compile(r"[∼〜～˜]")
+_THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
+_INVISIBLE = re.compile(
+    r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff*`]+|</?[A-Za-z]{1,9}>"
+)
+_CIRCLED = re.compile(r"[①-⑳]")
+
+
+def normal(text: str) -> str:
+    """A text as the reader of numbers sees it: NFKC, one kind of dash, powers as ^, no emphasis marks."""
+    text = _CIRCLED.sub(" ", _INVISIBLE.sub("", text))
+    text = _SUPERSCRIPT.sub(lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
+    text = _VULGAR.sub(" ", _THIN.sub("", text))
+    text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
+    text = text.replace("≧", "≥").replace("≦", "≤").replace("⩾", "≥").replace("⩽", "≤")
+    return _WAVES.sub("~", _DASHES.sub("-", text))
+
+
+# --- Korean numerals ------------------------------------------------------------------------------
+
+_ONES = "|".join(sorted(NATIVE_ONES, key=len, reverse=True))
+_TENS = "|".join(sorted(NATIVE_TENS, key=len, reverse=True))
+_COUNTERS = (
+    "가지|번째|번|개월|개|명|차례|달|시간|살|배|째|곳|군데|종류|종|단계|주|잔|알|정|병|해|분|사람|쌍|쪽|모금|"
+    "숟가락|스푼|끼|환자|그룹|군|유형|방법|부위|층|자리|마리|컵|캡슐|회"
+)
+_NATIVE = re.compile(
+    rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?P<ones>{_ONES})?|"
+    rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})|(?=\s[가-힣]))?"
+)
+_DAY = re.compile(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
+_SINO_RUN = re.compile(
+    rf"(?<![가-힣\d])(?:[영일이삼사오육칠팔구십백천만억조]{{2,16}}|[십백천만억])(?:\s[일이삼사오육칠팔구십백천만억]{{2,16}})?"
+    rf"(?=\s?(?:{_COUNTERS}|퍼센트|세|년|일|도)|[^가-힣]|$)"
+    rf"|(?<![가-힣\d])[일이삼사오육칠팔구십]\s?(?=개월|주|년|회|퍼센트|밀리그램|시간|도|차|형|기|등급|단계|엽|첨|중|배체|제\s|가\s)"
+)
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
+# Bounded, so that a long run of digits is not read again from each of its digits.
+_FEW_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,6}(?!\d)|\d{1,15})(?:\.\d{1,15})?"
+_MIXED = re.compile(
+    rf"(?<![\d.,])(?:{_FEW_DIGITS}[십백천]?[만억조]\s?){{0,3}}{_FEW_DIGITS}(?:[십백천]?[만억조]|[십백천])"
+    r"(?![성식정추리막자]|분위)(?:\s?\d{1,4}천)?"
+)
+_PART = re.compile(rf"({_DIGITS})([십백천]?)([만억조]?)")
+_PORTION = re.compile(
+    r"((?<![\d.])[\d.]{1,12}|[일이삼사오육칠팔구십백천만]{1,6})\s?분의\s?([\d.]{1,12}|[일이삼사오육칠팔구십백천]{1,6})"
+)
+
+
+def _mixed_value(written: str) -> Fraction:
+    """1억 2천만, 350만, 3.5천."""
+    return sum(
+        (
+            digits_value(d) * SMALL_SCALES.get(small, 1) * BIG_SCALES.get(big, 1)
+            for d, small, big in _PART.findall(written)
+        ),
+        Fraction(0),
+    )
+
+
+def _part(written: str) -> Fraction:
+    if written[0].isdigit():
+        return digits_value(written) if written.count(".") < 2 and written[-1] != "." else Fraction(0)
+    return Fraction(sino_value(written))
+
+
+# --- English words --------------------------------------------------------------------------------
+
+_CARDINAL = "|".join(sorted(CARDINALS, key=len, reverse=True))
+_SCALE = "|".join(SCALES)
+_UNDER = "|".join(sorted(DENOMINATORS, key=len, reverse=True))
+_GO_ON = rf"(?:[-\ ](?:and\ )?(?:{_CARDINAL}|{_SCALE}))*"
+_ENGLISH = re.compile(
+    rf"""(?<![A-Za-z])(?:
+      (?P<portion>(?P<over>one|two|three|four|five|six|seven|a)[-\ ](?P<under>{_UNDER})(?=[-\ ]of|\b(?!-)))
+     |(?<![\d.,])(?P<digits>{_FEW_DIGITS})[-\ ]?(?P<scale>{_SCALE})
+     |(?P<cardinal>(?:(?:a|{_CARDINAL})[-\ ])?(?:{_SCALE}){_GO_ON}
+       |(?:{_CARDINAL})(?:-(?:{_CARDINAL}))?(?:[-\ ](?:{_SCALE}){_GO_ON})?)(?P<fold>-?fold)?
+     |(?P<word>[A-Za-z]+(?:-sided)?)
+    )(?![A-Za-z])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def _portion(match: re.Match) -> tuple[Fraction, Kind, tuple[Fraction, ...]] | None:
+    over = WORDS.get(match["over"].lower(), 1)
+    under = DENOMINATORS[match["under"].lower()]
+    if match["over"].lower() == "a" and not match["under"].lower().startswith(("hal", "quarter")):
+        return Fraction(under), Kind.LOOSE, (Fraction(1, under),)  # "a third dose" is no third
+    value = Fraction(over, under)
+    kind = Kind.LOOSE if under == 2 else Kind.PLAIN
+    return value, kind, (value * 100, Fraction(over), Fraction(under))
+
+
+def _english_word(word: str) -> tuple[Fraction, Kind, tuple[Fraction, ...]] | None:
+    word = word.lower()
+    if word in PLAIN_WORDS:
+        return Fraction(PLAIN_WORDS[word]), Kind.PLAIN, ()
+    if word in ORDINALS:
+        value = ORDINALS[word]
+        return Fraction(value), Kind.PLAIN if value > 2 else Kind.LOOSE, (Fraction(1, value),)
+    if word in ("half", "halves", "halved", "halving", "midway"):
+        return Fraction(1, 2), Kind.LOOSE, (Fraction(50), Fraction(2))
+    if word in ("quarter", "quarters"):
+        return Fraction(1, 4), Kind.LOOSE, (Fraction(25), Fraction(4))
+    if word in LOOSE_WORDS:
+        return Fraction(LOOSE_WORDS[word]), Kind.LOOSE, (Fraction(2),) if word == "fortnight" else ()
+    return None
+
+
+_HALF_OF = re.compile(r"half[-\ ](?:of\ )?(?:an?[-\ ])?(hour|day|year|dozen)\b", re.IGNORECASE)
+_AND_A_HALF = re.compile(
+    rf"(?<![\w.,])(?P<whole>\d{{1,3}}|{'|'.join(WORDS)}|{_ONES})"
+    r"(?:(?:\ |-)and(?:\ |-)(?:a|one)(?:\ |-)half\b|\s?(?P<unit>시간|년|개월|달|주|일|정|알|배|살|세)\s?반(?![응복면점대감경려지창전도]))",
+    re.IGNORECASE,
+)
+
+
+def _halves(text: str) -> Iterator[Number]:
+    """ "Four and a half years", "4년 반" are 4.5 years; half an hour is 30 minutes as well."""
+    for match in _AND_A_HALF.finditer(text):
+        whole = match["whole"].lower()
+        value = Fraction(whole if whole.isdigit() else (WORDS | NATIVE_ONES)[whole])
+        unit = read_unit(text, match.start("unit"))[0] if match["unit"] else ""
+        others = (value, Fraction(1, 2))
+        yield Number(value + others[1], Kind.PLAIN, *match.span(), unit=unit, others=others)
+    for match in _HALF_OF.finditer(text):
+        less = Fraction(OF_HALF[match[1].lower()])
+        others = (less, Fraction(50), Fraction(2))
+        yield Number(Fraction(1, 2), Kind.LOOSE, *match.span(), others=others)
+
+
+def _english(text: str) -> Iterator[Number]:
+    for match in _ENGLISH.finditer(text):
+        start, end = match.span()
+        if match["portion"]:
+            found = _portion(match)
+        elif match["scale"]:
+            found = digits_value(match["digits"]) * SCALES[match["scale"].lower()], Kind.PLAIN, ()
+        elif match["cardinal"]:
+            value = cardinal_value(match["cardinal"])
+            alone = value <= 1 or match["cardinal"].lower() in SCALES
+            found = value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN, ()
+        else:
+            found = _english_word(match["word"])
+        if found:
+            yield Number(found[0], found[1], start, end, others=found[2])
+
+
+# --- Digits ---------------------------------------------------------------------------------------
+
+_NUMBER = re.compile(rf"(?<![\d.])(?:{_DIGITS})")
+_POWER = re.compile(
+    r"(?<![\d.])10\s?(?:\^|\*\*)\s?\(?(-?\d{1,2})\)?(?!\d)|(?<![\d.])10의\s?(-?\d{1,2})\s?(?:제곱|승)"
+)
+_SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d{1,2})(?![\w.])")
+_RATIO = re.compile(r"(?<![\d./,])(\d{1,4}(?:\.\d+)?)\s?/\s?(\d{1,4}(?:\.\d+)?)(?![\d/])")
+_LIST_MARK = re.compile(r"(?m)^[ \t>#]*(?:\(?(\d{1,2})[.)]|\[(\d{1,2})\])(?=\s)")
+_CITATION = re.compile(r"\[\d{1,3}(?:\s?[,-]\s?\d{1,3})*\]")
+_NAMED = re.compile(r"(?:[A-Za-z]|[A-Z][A-Za-z]*-|(?:alpha|beta|gamma|delta|omega|α|β|γ|δ|ω)-)$")
+_SUFFIX = re.compile(r"[A-Za-z]+")
+_ORDINAL_SUFFIX = frozenset(("st", "nd", "rd", "th", "s", "x"))
+_ROMAN = re.compile(
+    r"(?<![A-Za-z0-9])(?P<before>(?:types?|stages?|grades?|class|phases?|factors?|nerves?|angiotensin|"
+    r"collagen|level)\s|제\s?)?"
+    r"(?P<roman>XI{1,3}|XIV|IX|IV|VI{0,3}|I{1,3}|X)(?P<letter>[abAB])?(?![A-Za-z0-9])"
+    r"(?P<after>\s?(?:형|기|등급|단계|인자|도|급|뇌신경|상))?",
+)
+
+
+def _digits(text: str) -> Iterator[Number]:
+    for match in _NUMBER.finditer(text):
+        start, end = match.span()
+        kind = Kind.PLAIN
+        before = text[max(0, start - 24) : start]
+        after = _SUFFIX.match(text, end)
+        unit, _, _ = read_unit(text, end)
+        if (named := _NAMED.search(before)) and not re.search(r"(?<![A-Za-z])[qx]$", before):
+            kind = Kind.NAME if named else kind
+        elif re.match(r"-[A-Z]{2}", text[end : end + 3]) and not unit:
+            kind = Kind.NAME  # 5-HT
+        elif (
+            after
+            and not unit
+            and after[0].lower() not in _ORDINAL_SUFFIX
+            and not text.startswith(("am", "pm"), end)
+        ):
+            kind = Kind.NAME
+        yield Number(digits_value(match[0]), kind, start, end)
+
+
+def _powers(text: str) -> Iterator[Number]:
+    for match in _POWER.finditer(text):
+        power = int(match[1] or match[2])
+        yield Number(
+            Fraction(10) ** power, Kind.PLAIN, *match.span(), others=(Fraction(10), Fraction(abs(power)))
+        )
+    for match in _SCIENTIFIC.finditer(text):
+        if len(match[1]) <= LONG_DIGITS:
+            yield Number(digits_value(match[1]) * Fraction(10) ** int(match[2]), Kind.PLAIN, *match.span())
+
+
+def _ratios(text: str) -> Iterator[Number]:
+    """Fractions beside their parts: "1/2" may be read as a half, "120/80" is two numbers."""
+    for match in _RATIO.finditer(text):
+        over, under = digits_value(match[1]), digits_value(match[2])
+        if under:
+            yield Number(over / under, Kind.LOOSE, *match.span(), others=(over / under * 100,))
+    for match in _PORTION.finditer(text):
+        under, over = _part(match[1]), _part(match[2])
+        if under:
+            value = over / under
+            yield Number(value, Kind.PLAIN, *match.span(), others=(over, under, value * 100))
+
+
+def _romans(text: str) -> Iterator[Number]:
+    for match in _ROMAN.finditer(text):
+        surely = match["before"] or match["after"]
+        kind = Kind.PLAIN if surely else Kind.LOOSE
+        yield Number(Fraction(ROMANS[match["roman"]]), kind, match.start("roman"), match.end("roman"))
+
+
+def _korean(text: str) -> Iterator[Number]:
+    for match in _MIXED.finditer(text):
+        yield Number(_mixed_value(match[0]), Kind.PLAIN, *match.span())
+    for match in _NATIVE.finditer(text):
+        number = _native(match)
+        if number:
+            yield number
+    for match in _DAY.finditer(text):
+        value = DAYS[match[0]]
+        kind = Kind.LOOSE if value in (1, 15) else Kind.PLAIN
+        yield Number(Fraction(value), kind, *match.span(), unit="day")
+    for match in _SINO_RUN.finditer(text):
+        yield Number(Fraction(sino_value(match[0])), Kind.LOOSE, *match.span())
+    for match in re.finditer(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])", text):
+        yield Number(Fraction(1, 2), Kind.LOOSE, *match.span(), others=(Fraction(50),))
+
+
+_NO_NUMERAL = re.compile(
+    r"두개[내골강저]|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
+)
+
+
+def _native(match: re.Match) -> Number | None:
+    """A native numeral; "한" is no more than "a", and "열" without a counter is a fever."""
+    tens, ones, single = match["tens"], match["ones"], match["single"]
+    if _NO_NUMERAL.match(match.string, match.start()):
+        return None
+    value = NATIVE_TENS.get(tens, 0) + NATIVE_ONES.get(ones or single, 0)
+    counted = match["counter"] is not None
+    kind = Kind.PLAIN if counted else Kind.LOOSE
+    if (
+        value == 1
+        or (value == 10 and not match["counter"])
+        or (single in ("석", "넉") and not match["counter"])
+    ):
+        kind = Kind.LOOSE
+    end = match.end("ones") if ones else match.end("tens") if tens else match.end("single")
+    return Number(Fraction(value), kind, match.start(), end)
+
+
+# --- All together ---------------------------------------------------------------------------------
+
+# What may stand between two numbers that share one unit: "5 to 10 mg", "5, 10과 20 mg".
+_SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는)|\s)\s*")
+
+
+def read_numbers(text: str) -> list[Number]:
+    """The numbers of a text in order, each with its unit; places refer to `normal(text)`.
+
+    Never raises: what cannot be read as a number is none.
+    """
+    return numbers_of(normal(text))
+
+
+def numbers_of(text: str) -> list[Number]:
+    """The numbers of a text that `normal` has been through."""
+    marks = {m.start(1) if m[1] else m.start(2) for m in _LIST_MARK.finditer(text)}
+    cited = {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
+    loose = marks | cited
+    found: list[Number] = []
+    taken = 0
+    readers = (_halves, _powers, _korean_scaled, _english, _ratios, _digits, _romans)
+    spans = [n for reader in readers for n in reader(text)]
+    ratios = [n for n in spans if n.kind is Kind.LOOSE and "/" in text[n.start : n.end]]
+    spans = [n for n in spans if not (n.kind is Kind.LOOSE and "/" in text[n.start : n.end])]
+    for number in sorted(spans, key=lambda n: (n.start, -n.end)):
+        if number.start < taken:
+            continue
+        taken = number.end
+        kind = Kind.LOOSE if number.start in loose else number.kind
+        found.append(_with_unit(text, replace(number, kind=kind)))
+    return sorted(_shared_units(text, found) + ratios, key=lambda n: n.start)
+
+
+def _korean_scaled(text: str) -> Iterator[Number]:
+    yield from _korean(text)
+    yield from (n for n in _ratios(text) if n.kind is Kind.PLAIN)
+
+
+def _with_unit(text: str, number: Number) -> Number:
+    """The number with the unit behind it; "1일" and "1회" may stand for "daily" and "once"."""
+    if number.unit:
+        return number
+    unit, per, end = read_unit(text, number.end)
+    if unit == "degree" or not unit:
+        unit = _scale_before(text, number.start) or unit
+    kind = number.kind
+    if (
+        kind is Kind.PLAIN
+        and number.value == 1
+        and (unit in TIMES or re.match(r"\s?[가-힣]", text[end : end + 2]))
+    ):
+        kind = Kind.LOOSE if re.match(r"\s?[가-힣]", text[number.end : number.end + 2]) else kind
+    return replace(number, unit=unit, per=per, end=end, kind=kind)
+
+
+def _scale_before(text: str, start: int) -> str:
+    before = text[max(0, start - 6) : start]
+    return "f" if "화씨" in before else "c" if "섭씨" in before else ""
+
+
+def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
+    """Numbers of a list or a range take the unit of the last one."""
+    done = list(numbers)
+    for i in range(len(done) - 2, -1, -1):
+        this, following = done[i], done[i + 1]
+        in_ratio = text[max(0, this.start - 2) : this.start].strip().endswith(":")  # 1:1000, 0.3 mL
+        if (
+            not in_ratio
+            and not this.unit
+            and following.unit
+            and _SHARED.fullmatch(text, this.end, following.start)
+        ):
+            done[i] = replace(this, unit=following.unit, per=following.per)
+    return done

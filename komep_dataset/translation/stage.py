@@ -1,0 +1,344 @@
+"""`komep translate`: Korean texts for the questions and answers of a table of scored generations.
+
+A user pays for every call. So by default nothing is translated but what can enter a pair: the two answers (with
+`selection.pairs: all`, the answers of every pair) that `pairs.select_pairs` picks under the configuration's
+`selection`, and their questions, each once. `scope: all`, or `--all`, translates every answer. Rows that have their
+Korean keep it. Chosen and rejected answers pass the same checks, which do not know which is which; a text that fails
+them twice stays without Korean and is named, with its replies, in `<name>.translations.parquet` beside the table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from komep_dataset.config.config import Config, Translator
+from komep_dataset.files.outputs import stage_outputs
+from komep_dataset.inference.ask import Request
+from komep_dataset.inference.servers import LocalServers
+from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
+from komep_dataset.tables.reading import output_path, read_table, write_rejects, write_table
+from komep_dataset.translation.glossary import Glossary, read_glossary
+from komep_dataset.translation.translator import (
+    Refusal,
+    Session,
+    Text,
+    Translated,
+    Translation,
+    first_requests,
+    needs_translation,
+    translate_texts,
+)
+
+STAGE = "translate"
+QUESTION, RESPONSE = "question", "response"
+KINDS = (QUESTION, RESPONSE)
+COPIED, KEPT, LEFT = "copied", "kept", "left"
+OUTCOMES = ("translated", COPIED, KEPT, "rejected", "failed", LEFT)
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationRow:
+    """A row of the evidence: one text that was to be translated, and what became of it."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "kind", "model", "source")
+
+    question_id: str = column("id of the question")
+    kind: str = column("`question` or `response`")
+    model: str = column("name of the responder; empty for a question")
+    source: str = column("the text as it was given")
+    target: str | None = column("its Korean; null = none was accepted")
+    reason: str = column("why there is none, a value of `Reason`; else empty")
+    detail: str = column("the words or numbers behind the reason")
+    pieces: int = column("pieces that were sent; 0 = nothing was asked: it is Korean, or has no letters")
+    attempts: int = column("how often it was asked for: 0, 1 or 2")
+    refused: list[Refusal] = column("the replies that failed a check")
+    translator: str = column("name of the translator as the endpoint knows it")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One text to translate: of a question (`model` is empty) or of a response."""
+
+    question_id: str
+    kind: str
+    model: str
+    text: Text
+
+    @property
+    def key(self) -> str:
+        return f"{self.question_id}/{self.model}" if self.model else self.question_id
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedTable:
+    """What `komep translate` did: texts by (kind, outcome), rejects by reason, distinct calls, texts asked twice;
+    `failures` counts texts without an answer, which `--retry-failed` asks again."""
+
+    path: Path
+    outcomes: Counter
+    rejected: Counter = field(default_factory=Counter)
+    calls: int = 0
+    twice: int = 0
+    failures: int = 0
+    reason: str = ""
+
+    @property
+    def answered(self) -> int:
+        """Texts that the translator gave an answer for, good or bad."""
+        return sum(self.outcomes[kind, outcome] for kind in KINDS for outcome in ("translated", "rejected"))
+
+    @property
+    def line(self) -> str:
+        """The figures as one line for people."""
+        done = {kind: sum(self.outcomes[kind, outcome] for outcome in OUTCOMES[:3]) for kind in KINDS}
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(self.rejected.items())) or "none"
+        return (
+            f"{done[QUESTION]:,} questions and {done[RESPONSE]:,} responses in Korean; rejected: {reasons}; "
+            f"{self.calls:,} calls, {self.twice:,} texts asked twice -> {self.path}"
+        )
+
+    @property
+    def table(self) -> str:
+        """The texts by what became of them; `left` are those that no pair needs."""
+        lines = [" " * 10 + "".join(f"{outcome:>12}" for outcome in OUTCOMES)]
+        for kind in KINDS:
+            counts = "".join(f"{self.outcomes[kind, outcome]:>12,}" for outcome in OUTCOMES)
+            lines.append(f"{kind + 's':<10}{counts}")
+        return "\n".join(lines)
+
+
+def translate(
+    scored: Path, config: Config, output: Path, *, servers: LocalServers | None = None
+) -> TranslatedTable:
+    """Translate a table of scored generations, and write it with its evidence and its rejects.
+
+    Args:
+        scored: scored generations as `komep build` reads them; a file or a folder.
+        config: the pipeline; needs `translator`, whose replies are kept in `<work>/translate`, and says by
+            `selection` which answers a pair can hold.
+        output: the table to write, or a folder for `translated.parquet`; may be the input.
+        servers: a pool of local servers to share.
+
+    Raises:
+        KomepError: a bad table or glossary, or an endpoint that answers nobody. A text that alone gets no answer
+            has a reject `request_failed`, and is asked again by the next run.
+    """
+    translator = config.judge("translator")
+    rows, items, glossary = _read(scored, config, translator)
+    target = output_path(output, "translated.parquet")
+    with stage_outputs(
+        config.work / STAGE, {target: ScoredGeneration, translations_path(target): TranslationRow}
+    ):
+        session = Session(translator, config.work / STAGE, glossary, servers=servers)
+        done = translate_texts((item.text for item in items), session)
+        return _written(rows, items, done, translator.model, target)
+
+
+def _written(
+    rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated, translator: str, target: Path
+) -> TranslatedTable:
+    """Write the table, its evidence and its rejects; returns what came of it."""
+    evidence = [_evidence(item, done.translations[item.text], translator) for item in items]
+    korean = _korean_of(rows, items, done)
+    filled = [_filled(row, korean) for row in rows]
+    _write_evidence(evidence, filled, target)
+    rejects = [
+        Reject(STAGE, item.key, one.reason, one.detail)
+        for item in items
+        if (one := done.translations[item.text]).target is None
+    ]
+    write_rejects(target.parent, STAGE, rejects)
+    write_table(_frame(filled, ScoredGeneration), target, ScoredGeneration)
+    return _summary(target, rows, items, done, rejects)
+
+
+def requests_of(scored: Path, config: Config) -> list[Request]:
+    """The first round of requests that `translate` needs, answered before or not."""
+    translator = config.judge("translator")
+    _, items, glossary = _read(scored, config, translator)
+    session = Session(translator, config.work / STAGE, glossary)
+    return first_requests((item.text for item in items), session)
+
+
+def _read(
+    scored: Path, config: Config, translator: Translator
+) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
+    from komep_dataset.scores.models import read_scored
+
+    glossary = read_glossary(translator.glossary)
+    frame = read_scored([scored])
+    wanted = None if translator.scope == "all" else _in_pairs(frame, config)
+    rows = [_row(values) for values in frame.iter_rows(named=True)]
+    return rows, list(items_to_translate(rows, wanted, glossary, translator)), glossary
+
+
+def _row(values: dict) -> ScoredGeneration:
+    names = polars_schema(ScoredGeneration).names()
+    units = [Unit(**unit) for unit in values["units"]]
+    return ScoredGeneration(**{name: values[name] for name in names if name != "units"}, units=units)
+
+
+def _in_pairs(frame, config: Config) -> set[tuple[str, str]]:
+    """Keys of the responses that stand in a pair."""
+    from komep_dataset.pairs.rules import select_pairs
+
+    selection = config.selection
+    pairs, _ = select_pairs(frame, selection.min_margin, selection.pairs)
+    columns = ("question_id", "chosen_model", "rejected_model")
+    return {(id, model) for id, *models in pairs.select(columns).iter_rows() for model in models}
+
+
+def items_to_translate(
+    rows: Iterable[ScoredGeneration],
+    wanted: set[tuple[str, str]] | None,
+    glossary: Glossary,
+    translator: Translator,
+) -> Iterator[Item]:
+    """What lacks its Korean, question by question.
+
+    A question and its responses are handed the same terms: those that any of its texts uses, translated now or
+    before. A text that uses none is handed none, so that equal short ones stay equal.
+
+    Args:
+        rows: sorted by key.
+        wanted: keys of the responses that are translated; None for all.
+        glossary: the terms.
+        translator: says whether a response is shown with its question.
+    """
+    by_question: dict[str, list[ScoredGeneration]] = {}
+    korean = set()
+    for row in rows:
+        if has_text(row.question_ko):
+            korean.add((row.question_id, row.question))
+        if (wanted is None and row.status != Status.FAILED.value) or (row.question_id, row.model) in (
+            wanted or ()
+        ):
+            by_question.setdefault(row.question_id, []).append(row)
+    for id, group in by_question.items():
+        used = {text: glossary.terms_in(text) for row in group for text in (row.question, row.response)}
+        terms: dict[str, str] = {}
+        for found in used.values():
+            terms |= found
+        shared = tuple(terms.items())
+        for question in dict.fromkeys(row.question for row in group):
+            if (id, question) not in korean:
+                yield Item(id, QUESTION, "", Text(question, shared if used[question] else ()))
+        for row in group:
+            if has_text(row.response) and not has_text(row.response_ko):
+                context = row.question if translator.context else None
+                yield Item(
+                    id, RESPONSE, row.model, Text(row.response, shared if used[row.response] else (), context)
+                )
+
+
+def has_text(text: str | None) -> bool:
+    """Whether there is more than white space."""
+    return bool(text and text.split())
+
+
+def _korean_of(
+    rows: Iterable[ScoredGeneration], items: Iterable[Item], done: Translated
+) -> dict[tuple[str, str, str], str | None]:
+    """(question_id, model, source) -> Korean, from the table and from now; the model is empty for questions."""
+    korean = {
+        (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
+    }
+    return korean | {
+        (item.question_id, item.model, item.text.source): done.translations[item.text].target
+        for item in items
+    }
+
+
+def _filled(row: ScoredGeneration, korean: dict[tuple[str, str, str], str | None]) -> ScoredGeneration:
+    """A row with what was translated for it; Korean that was there stays."""
+    question, response = row.question_ko, row.response_ko
+    if not has_text(question):
+        question = korean.get((row.question_id, "", row.question))
+    if not has_text(response):
+        response = korean.get((row.question_id, row.model, row.response))
+    return replace(row, question_ko=question, response_ko=response)
+
+
+def translations_path(table: Path) -> Path:
+    """Where the evidence of a translated table lies."""
+    return table.with_name(f"{table.stem}.translations.parquet")
+
+
+def _evidence(item: Item, done: Translation, translator: str) -> TranslationRow:
+    return TranslationRow(
+        question_id=item.question_id,
+        kind=item.kind,
+        model=item.model,
+        source=item.text.source,
+        target=done.target,
+        reason=done.reason,
+        detail=done.detail,
+        pieces=done.pieces,
+        attempts=done.attempts,
+        refused=list(done.refusals),
+        translator=translator,
+    )
+
+
+def _write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneration], table: Path) -> None:
+    """Write the evidence; of what lies there already, rows stay whose Korean the table still holds."""
+    import polars as pl
+
+    path = translations_path(table)
+    frame = _frame(new, TranslationRow)
+    if path.is_file():
+        held = {(r.question_id, "", r.question, r.question_ko) for r in rows}
+        held |= {(r.question_id, r.model, r.response, r.response_ko) for r in rows}
+        old = read_table(path, TranslationRow).join(frame, on=TranslationRow.KEY, how="anti")
+        kept = [key in held for key in old.select("question_id", "model", "source", "target").iter_rows()]
+        frame = pl.concat([old.filter(pl.Series(kept, dtype=pl.Boolean)), frame])
+    write_table(frame, path, TranslationRow)
+
+
+def _frame(rows: Sequence, record: type):
+    import polars as pl
+
+    return pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record))
+
+
+def _summary(
+    path: Path,
+    rows: Sequence[ScoredGeneration],
+    items: Sequence[Item],
+    done: Translated,
+    rejects: Sequence[Reject],
+) -> TranslatedTable:
+    failed = [reject for reject in rejects if reject.reason == Reason.REQUEST_FAILED.value]
+    return TranslatedTable(
+        path,
+        _outcomes(rows, items, done),
+        Counter(reject.reason for reject in rejects if reject not in failed),
+        done.calls,
+        done.twice,
+        len(failed),
+        failed[0].detail if failed else "",
+    )
+
+
+def _outcomes(rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated) -> Counter:
+    """Distinct questions and responses by (kind, outcome)."""
+    of = {(item.question_id, item.model, item.text.source): _outcome(item, done) for item in items}
+    questions = {(row.question_id, row.question): has_text(row.question_ko) for row in rows}
+    counts: Counter = Counter()
+    for (id, question), korean in questions.items():
+        counts[QUESTION, of.get((id, "", question), KEPT if korean else LEFT)] += 1
+    for row in rows:
+        other = KEPT if has_text(row.response_ko) else LEFT
+        counts[RESPONSE, of.get((row.question_id, row.model, row.response), other)] += 1
+    return counts
+
+
+def _outcome(item: Item, done: Translated) -> str:
+    one = done.translations[item.text]
+    if one.target is not None:
+        return "translated" if needs_translation(item.text.source) else COPIED
+    return "failed" if one.reason == Reason.REQUEST_FAILED.value else "rejected"

@@ -1,0 +1,289 @@
+"""Asking a translator: texts in, checked translations out; what fails a check is asked once more, then refused.
+
+A text goes whole where it fits, else in pieces (`segments.py`). Every reply is checked, a long text's pieces each
+and the whole of them at the end; the second request names what was wrong with the first. Nothing here knows which
+side of a pair a text will stand on.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.config.config import Translator
+from komep_dataset.inference.ask import Reply, Request, ask, keys_of
+from komep_dataset.inference.servers import LocalServers
+from komep_dataset.languages import language_of
+from komep_dataset.progress import progress_bar
+from komep_dataset.prompts import english as prompts
+from komep_dataset.schema import Reason, column
+from komep_dataset.scores.checking import judge_body
+from komep_dataset.translation.checks import Failure, check_translation
+from komep_dataset.translation.glossary import Glossary
+from komep_dataset.translation.segments import Piece, layout_changes, pieces_of, relaid
+from komep_dataset.translation.seq2seq import Seq2Seq, is_seq2seq
+
+PIECE_LETTERS = (
+    40  # a piece of fewer letters ("COVID-19", a table's cell) is only checked as part of its text (ours)
+)
+TOKENS_STEP = 256
+TOKENS_A_CHARACTER = (
+    1.5  # limit of a reply by its English characters: Korean is shorter, its tokens are more (ours)
+)
+SECOND_BEAMS = 4  # a local model cannot be told what was wrong: it searches wider instead
+SHOWN = 300  # characters of a detail that a prompt or a reject shows
+# Which of several failures a reject names: an apology is English, too short and without the numbers as well.
+_TELLING = (
+    *(Reason.REPETITION, Reason.REFUSED, Reason.PREAMBLE, Reason.NOT_KOREAN),
+    *(Reason.UNTRANSLATED, Reason.TRUNCATED, Reason.NUMBERS_CHANGED, Reason.TERM_MISMATCH),
+    Reason.LAYOUT_CHANGED,
+)
+_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_TAG = re.compile(r"\A<(text\d*)>")
+MOST_TIMES, MOST_MORE = (
+    8,
+    2000,
+)  # characters of a reply for each of its source, and on top: more is no translation (ours)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is translated: equal ones are translated once. `terms` holds pairs of English and Korean."""
+
+    source: str
+    terms: tuple[tuple[str, str], ...] = ()
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reply that failed a check."""
+
+    piece: int = column("place of the piece in the text, from 0")
+    attempt: int = column("1 or 2")
+    reason: str = column("a value of `Reason`")
+    detail: str = column("the words or numbers behind it")
+    reply: str = column("the reply, exactly as given")
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What became of a text: its Korean, or None and the reason; `attempts` is 0 where nothing was asked."""
+
+    target: str | None
+    reason: str = ""
+    detail: str = ""
+    pieces: int = 0
+    attempts: int = 0
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(slots=True)
+class Translated:
+    """Every text's translation; `calls` counts distinct requests, `twice` texts that were asked a second time."""
+
+    translations: dict[Text, Translation] = field(default_factory=dict)
+    calls: int = 0
+    twice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A text cut into pieces; those to translate by their place."""
+
+    text: Text
+    pieces: tuple[Piece, ...]
+
+    @property
+    def asked(self) -> list[int]:
+        return [index for index, piece in enumerate(self.pieces) if piece.translate]
+
+    def joined(self, replies: Mapping[int, Reply]) -> str:
+        parts = (
+            relaid(piece.text, cleaned(replies[index].text)) if piece.translate else piece.text
+            for index, piece in enumerate(self.pieces)
+        )
+        return "".join(parts)
+
+
+class Session:
+    """Who is asked, and how: an endpoint through `inference.ask`, an encoder-decoder model in this process."""
+
+    def __init__(
+        self,
+        translator: Translator,
+        folder: Path,
+        glossary: Glossary,
+        label: str = "translate",
+        servers: LocalServers | None = None,
+    ):
+        self.translator, self.folder, self.glossary = translator, folder, glossary
+        self.local = Seq2Seq(translator) if is_seq2seq(translator) else None
+        self._ask = partial(self.local.ask if self.local else partial(ask, servers=servers), label=label)
+
+    def plan(self, text: Text) -> _Plan:
+        """A text's pieces; none is asked for where the text is Korean or has no letter."""
+        if not needs_translation(text.source):
+            return _Plan(text, (Piece(text.source, False),))
+        limit = self.translator.segment_characters
+        if self.local is None:
+            return _Plan(text, tuple(pieces_of(text.source, limit)))
+        size = self.local.share_of_window
+        return _Plan(
+            text,
+            tuple(pieces_of(text.source, 1.0, lambda t: max(size(t), len(t) / limit), across_lines=False)),
+        )
+
+    def body(self, plan: _Plan, index: int, failures: Sequence[Failure] = ()) -> dict[str, Any]:
+        """The request for a piece; the second one says how the first translation failed."""
+        source = plan.pieces[index].text
+        if self.local:
+            beams = self.translator.beams
+            return self.local.body(source, max(SECOND_BEAMS, 2 * beams) if failures else beams)
+        messages = prompts.translate_messages(
+            source, dict(plan.text.terms), plan.text.question, [_told(failure) for failure in failures]
+        )
+        tokens = TOKENS_STEP * -(-int(TOKENS_A_CHARACTER * len(source)) // TOKENS_STEP)
+        longer = any(failure.reason is Reason.TRUNCATED for failure in failures)
+        return judge_body(messages, self.translator, 2 * tokens if longer else tokens)
+
+    def ask(self, bodies: Mapping[Any, dict[str, Any]]) -> tuple[dict[Any, Reply], int]:
+        """(replies under the keys of their bodies, number of distinct requests)."""
+        requests = {key: Request(str(i), body) for i, (key, body) in enumerate(bodies.items())}
+        if not requests:
+            return {}, 0
+        asked = list(requests.values())
+        replies = self._ask(asked, self.translator, self.folder)
+        distinct = len(set(keys_of(asked, self.translator).values()))
+        return {key: replies[request.id] for key, request in requests.items()}, distinct
+
+
+def first_requests(texts: Iterable[Text], session: Session) -> list[Request]:
+    """What the first round would ask, for an estimate."""
+    plans = [session.plan(text) for text in dict.fromkeys(texts)]
+    bodies = [session.body(plan, index) for plan in plans for index in plan.asked]
+    return [Request(str(number), body) for number, body in enumerate(bodies)]
+
+
+def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
+    """Translate texts, equal ones once, and check every translation.
+
+    Raises:
+        KomepError: what `inference.ask` raises. A text that alone gets no answer has the reason `request_failed`.
+    """
+    plans = [session.plan(text) for text in dict.fromkeys(texts)]
+    replies, calls = session.ask({(p.text, i): session.body(p, i) for p in plans for i in p.asked})
+    first = {p.text: {i: replies[p.text, i] for i in p.asked} for p in plans}
+    failures = {}
+    with progress_bar("translate: checks", len(plans), "texts") as advance:
+        for plan in plans:
+            failures[plan.text] = _failures(plan, first[plan.text], session.glossary)
+            advance(1)
+    again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text].items()}
+    replies, more = session.ask(again)
+    result = Translated(calls=calls + more, twice=len({text for text, _ in again}))
+    for plan in plans:
+        second = {i: replies[plan.text, i] for i in failures[plan.text]}
+        result.translations[plan.text] = _outcome(
+            plan, first[plan.text], second, failures[plan.text], session
+        )
+    return result
+
+
+def _outcome(
+    plan: _Plan,
+    first: dict[int, Reply],
+    second: dict[int, Reply],
+    failures: dict[int, list[Failure]],
+    session: Session,
+) -> Translation:
+    """A text's translation from its replies: the second where there is one."""
+    replies = first | second
+    attempts = 2 if second else min(1, len(plan.asked))
+    done = Translation(
+        None, pieces=len(plan.asked), attempts=attempts, refusals=_refusals(1, failures, first)
+    )
+    lost = next((reply.failure for reply in replies.values() if reply.failed), "")
+    if lost:
+        return replace(done, reason=Reason.REQUEST_FAILED.value, detail=lost)
+    left = _failures(plan, replies, session.glossary) if second else failures
+    if not left:
+        return replace(done, target=plan.joined(replies))
+    worst = min((f for found in left.values() for f in found), key=lambda f: _TELLING.index(f.reason))
+    refusals = done.refusals + _refusals(2, left, second)
+    return replace(done, reason=worst.reason.value, detail=worst.detail[:SHOWN], refusals=refusals)
+
+
+def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> dict[int, list[Failure]]:
+    """Place of a piece -> what is wrong with its reply; of a text whose pieces pass and that fails as a whole,
+    every piece. Empty where all is well, and where an answer is missing."""
+    if not plan.asked or any(reply.failed for reply in replies.values()):
+        return {}
+    found = {index: _piece_failures(plan, index, replies[index], glossary) for index in plan.asked}
+    found = {index: failures for index, failures in found.items() if failures}
+    if found:
+        return found
+    whole = _checked(plan.text.source, plan.joined(replies), glossary)
+    return dict.fromkeys(plan.asked, whole) if whole else {}
+
+
+def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -> list[Failure]:
+    source = plan.pieces[index].text
+    if len(reply.text) > MOST_TIMES * len(source) + MOST_MORE:
+        detail = f"{len(reply.text):,} characters for a text of {len(source):,}"
+        return [Failure(Reason.REPETITION, detail)]
+    if reply.finish_reason == "length":
+        return [
+            Failure(
+                Reason.TRUNCATED, f"the reply reached its token limit after {len(reply.text):,} characters"
+            )
+        ]
+    if len(plan.asked) == 1 or sum(map(str.isalpha, source)) < PIECE_LETTERS or not needs_translation(source):
+        return []
+    return _checked(source, cleaned(reply.text), glossary)
+
+
+def _checked(source: str, target: str, glossary: Glossary) -> list[Failure]:
+    """Every check that a translation fails, that of the layout among them; a text of some length without any Hangul
+    is none, whatever it is."""
+    found = check_translation(source, target, glossary=glossary)
+    if target.strip() and (changes := layout_changes(source, target)):
+        found.append(Failure(Reason.LAYOUT_CHANGED, changes))
+    korean = any("가" <= sign <= "힣" for sign in target) or sum(map(str.isalpha, source)) < PIECE_LETTERS
+    if korean or any(failure.reason is Reason.NOT_KOREAN for failure in found) or not target.strip():
+        return found
+    return [Failure(Reason.NOT_KOREAN, "it has no Hangul"), *found]
+
+
+def _refusals(
+    attempt: int, failures: Mapping[int, Sequence[Failure]], replies: Mapping[int, Reply]
+) -> tuple[Refusal, ...]:
+    return tuple(
+        Refusal(index, attempt, failure.reason.value, failure.detail, replies[index].text)
+        for index, found in failures.items()
+        if index in replies
+        for failure in found
+    )
+
+
+def _told(failure: Failure) -> str:
+    return f"{prompts.REFUSED_FOR[failure.reason.value]}: {failure.detail[:SHOWN]}"
+
+
+def needs_translation(text: str) -> bool:
+    """Whether a text has letters and is not Korean already."""
+    return any(map(str.isalpha, text)) and language_of(unicodedata.normalize("NFC", text)) != "ko"
+
+
+def cleaned(reply: str) -> str:
+    """A reply without white space at its ends, thoughts in front of it and the tags that a model may repeat; in NFC,
+    as Korean is typed."""
+    text = _THOUGHTS.sub("", unicodedata.normalize("NFC", reply)).strip()
+    tag = _TAG.match(text)
+    end = f"</{tag[1]}>" if tag else ""
+    return text[tag.end() : -len(end)].strip() if tag and text.endswith(end) else text

@@ -1,0 +1,104 @@
+"""TRL's `DPOTrainer` with a prompt that both answers share, and an evaluation that keeps each pair's log-probabilities."""
+
+import hashlib
+
+import torch
+import trl.trainer.dpo_trainer
+from accelerate.utils import gather_object
+from datasets import Dataset
+from datasets.fingerprint import Hasher
+from peft import PeftModel
+from training.safeguards import GuardedTrainer
+from transformers.integrations import is_deepspeed_zero3_enabled
+from trl import DPOTrainer
+
+from trainers.shared_prompt import share_prompts
+
+REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")  # sums over an answer's tokens
+
+
+def hash_weights(model: torch.nn.Module) -> str:
+    """A fingerprint of a model's names, types and weights, by which cached reference log-probabilities are found.
+
+    Of the weights as they lie in the processes: under ZeRO-3 each has a share, and the tensors themselves are empty.
+    """
+    found = hashlib.sha256()
+    for name, weight in model.state_dict(keep_vars=True).items():
+        held = getattr(weight, "ds_tensor", weight).detach().cpu()
+        found.update(repr((name, str(held.dtype), tuple(held.shape))).encode())
+        found.update(held.flatten().view(torch.uint8).numpy())
+    shares = list(dict.fromkeys(gather_object([found.hexdigest()])))  # one, where all processes have all
+    return Hasher.hash(shares)
+
+
+# TRL's own makes float32 of all weights first, and reads the empty tensors under ZeRO-3: all models of a shape are the same
+# there, so that one would be trained against the reference of another.
+trl.trainer.dpo_trainer.hash_module = hash_weights
+
+
+class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
+    """`DPOTrainer` whose evaluation yields log-probabilities per pair instead of none.
+
+    `compute_metrics` gets predictions [pairs, 4] (chosen, rejected, reference chosen, reference rejected; sums
+    over the answer's tokens, in nats) and labels [pairs, 2] (tokens of chosen and of rejected). The trainer
+    gathers them over all processes, without the duplicates that fill the last batch.
+    """
+
+    chosen_columns = ("prompt_ids", "chosen_ids")
+
+    def __init__(self, *args, prompts_shared: bool | None = None, **kwargs):
+        """`prompts_shared`: whether a pair is one row (`shared_prompt.py`), None for the default; the rest is TRL's."""
+        super().__init__(*args, **kwargs)
+        models = [self.model] if self.ref_model is None else [self.ref_model, self.model]
+        for model in map(self.accelerator.unwrap_model, models):
+            bare = model.get_base_model() if isinstance(model, PeftModel) else model
+            spread = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()
+            self.prompts_shared = share_prompts(bare, self.args, prompts_shared, spread)
+
+    def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
+        """TRL's, with a fingerprint that a second run meets again, so that it finds the cached reference.
+
+        TRL's own covers the trainer, output folder included, and is another one in every run.
+        """
+        prepared = super()._prepare_dataset(dataset, processing_class, args, dataset_name)
+        how = (args.max_length, args.truncation_mode, args.bf16, args.fp16)
+        prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, how))
+        return prepared
+
+    def _prepare_inputs(self, inputs):
+        """Trainer's, which under DeepSpeed turns all floats into the model's type: 3,000 nats to the nearest 16."""
+        reference = {name: inputs[name] for name in REFERENCE if name in inputs}
+        return super()._prepare_inputs(inputs) | {
+            name: x.to(self.args.device) for name, x in reference.items()
+        }
+
+    def _set_signature_columns_if_needed(self):
+        super()._set_signature_columns_if_needed()  # without the lengths TRL cannot group pairs by length
+        self._signature_columns = [*{*self._signature_columns, self.args.length_column_name}]
+
+    def chosen_rows(self, inputs):
+        pairs = len(inputs["input_ids"]) // 2  # the rejected answers are the second half
+        return inputs["input_ids"][:pairs], inputs["attention_mask"][:pairs]
+
+    def lengths(self, dataset: Dataset) -> list[int]:
+        prompts, chosen, rejected = (
+            [len(ids) for ids in dataset[name]] for name in ("prompt_ids", "chosen_ids", "rejected_ids")
+        )
+        return [p + max(c, r) for p, c, r in zip(prompts, chosen, rejected, strict=True)]
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        inputs = self._prepare_inputs(inputs)
+        passes = []  # log-probabilities [2 * batch, tokens] of the policy, then of the reference if it is run
+        modules = [self.model] if self.ref_model is None else [self.model, self.ref_model]
+        hooks = [m.register_forward_hook(lambda _, __, out: passes.append(out.log_probs)) for m in modules]
+        try:
+            loss, _, _ = super().prediction_step(model, inputs, True, ignore_keys)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        answer = inputs["completion_mask"][:, 1:]
+        sums = [p[:, -answer.size(1) :].float().sum(1).chunk(2) for p in passes]
+        if self.precompute_ref_logps:
+            sums.append((inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]))
+        policy, reference = sums
+        return loss, torch.stack([*policy, *reference], dim=1), torch.stack(answer.sum(1).chunk(2), dim=1)

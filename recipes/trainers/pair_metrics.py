@@ -1,0 +1,160 @@
+"""What a model prefers, pair by pair: figures over held-out pairs that mean the same for every method.
+
+TRL logs means over batches, in which a short last batch weighs as much as a full one, and each of its trainers has
+other figures. So the evaluations here keep, for every held-out pair, the log-probabilities of both answers under the
+model, and derive from them:
+
+- `policy_accuracy`: share of pairs whose chosen answer has the higher log-probability. It favours the shorter answer.
+- `policy_accuracy_per_token`: the same, with log-probability per token of the answer, free of that bias.
+- `gain_accuracy`: share of pairs whose chosen answer gained more over the base model than the rejected one. A tie
+  counts half, so an untrained model has 0.5, chance. It compares methods with one another.
+- `reward_accuracy`: share of pairs whose chosen answer has the higher reward of the method. DPO's implicit reward is
+  the gain over the reference (arXiv 2305.18290), so there it equals `gain_accuracy`; ORPO's is the log odds of the
+  answer (arXiv 2403.07691, with the mean log-probability of its tokens), so there it equals
+  `policy_accuracy_per_token`; instruction tuning has none, and None here.
+- `margin`: mean of beta * (reward of chosen - reward of rejected): TRL's `rewards/margins` for DPO, in nats; beta
+  times the mean log odds ratio for ORPO.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from accelerate import PartialState
+from transformers import EvalPrediction, Trainer, TrainingArguments
+
+from komep_dataset.files.outputs import write_text
+
+# Nats. Two forward passes of one float32 model over differently padded batches differ by less.
+TIE = 1e-3
+BASE = "base_log_probs.json"
+
+
+def share_above(difference: np.ndarray, tie: float = 0.0) -> float:
+    """Share of differences above zero; those within `tie` of it count half."""
+    return float(np.mean(np.where(np.abs(difference) <= tie, 0.5, difference > 0)))
+
+
+def log_odds(mean_log_probs: np.ndarray) -> np.ndarray:
+    """log(p / (1 - p)) of p = exp(mean log-probability of the tokens), as ORPO has it; the argument is below 0."""
+    return mean_log_probs - np.log(-np.expm1(mean_log_probs))
+
+
+def preference_figures(
+    policy: np.ndarray,
+    reference: np.ndarray | None,
+    tokens: np.ndarray,
+    reward: str | None,
+    beta: float | None,
+) -> dict[str, float | None]:
+    """The figures of this module's docstring.
+
+    Args:
+        policy: [pairs, 2], log-probability of the chosen and of the rejected answer, summed over tokens, in nats.
+        reference: the same under the model before training; None = not known.
+        tokens: [pairs, 2], tokens of the chosen and the rejected answer, each at least 1.
+        reward: the method's own, `gain` (which needs the reference), `odds` or None.
+        beta: what the reward is multiplied with in the margin.
+    """
+    policy = policy.astype(np.float64)
+    per_token = policy / tokens
+    gain = None if reference is None else np.subtract(*(policy - reference).T)
+    advantage = {"gain": gain, "odds": np.subtract(*log_odds(per_token).T), None: None}[reward]
+    return {
+        "pairs": len(policy),
+        "reward_accuracy": None if advantage is None else share_above(advantage, TIE * (reward == "gain")),
+        "margin": None if advantage is None else float(beta * advantage.mean()),
+        "gain_accuracy": None if gain is None else share_above(gain, TIE),
+        "policy_accuracy": share_above(np.subtract(*policy.T)),
+        "policy_accuracy_per_token": share_above(np.subtract(*per_token.T)),
+        "logps_chosen": float(policy[:, 0].mean()),
+        "logps_rejected": float(policy[:, 1].mean()),
+    }
+
+
+class PairFigures:
+    """The trainer's `compute_metrics`: `EvalPrediction` -> `preference_figures`.
+
+    Predictions are [pairs, 2] (the columns of `policy`), or [pairs, 4] with those of the reference behind them; labels
+    are [pairs, 2] (`tokens`). Where the reference does not come along, the first evaluation of a run is of the base
+    model: it is kept in `base_log_probs.json`, from which a resumed run takes it.
+    """
+
+    def __init__(
+        self,
+        reward: str | None,
+        beta: float | None,
+        output: Path,
+        checkpoint: str | None,
+        logistic: bool = False,
+    ):
+        """What to derive, and from where.
+
+        Args:
+            reward, beta: as in `preference_figures`.
+            output: folder of the run.
+            checkpoint: the one that the run goes on from, which has the file beside it.
+            logistic: whether the loss is DPO's own, mean of -log sigmoid(beta * advantage). It is then derived from
+                the pairs, too: the trainer's mean over batches counts, on several processes, the pairs twice that
+                fill the last batch.
+        """
+        self.logistic = logistic
+        self.reward, self.beta, self.path, self.resumed = reward, beta, output / BASE, checkpoint is not None
+        self.base = None
+        if checkpoint is not None and (Path(checkpoint).parent / BASE).is_file():
+            self.base = json.loads((Path(checkpoint).parent / BASE).read_text("utf-8"))
+
+    def __call__(self, prediction: EvalPrediction) -> dict[str, float | None]:
+        tokens, policy = prediction.label_ids, prediction.predictions
+        if policy.shape[1] == 4:
+            policy, reference = policy[:, :2], policy[:, 2:].astype(np.float64)
+        else:
+            reference = self._reference(policy, tokens)
+        figures = preference_figures(policy, reference, tokens, self.reward, self.beta)
+        if self.logistic and reference is not None:
+            gains = np.subtract(*(policy.astype(np.float64) - reference).T)
+            figures["loss"] = float(np.logaddexp(0, -self.beta * gains).mean())
+        return {name: value for name, value in figures.items() if value is not None}
+
+    def _reference(self, policy: np.ndarray, tokens: np.ndarray) -> np.ndarray | None:
+        """Log-probabilities under the base model; None where they are lost, or were of other pairs."""
+        if self.base is None and not self.resumed:
+            self.base = {"tokens": tokens.tolist(), "log_probs": policy.tolist()}
+            if PartialState().is_main_process:
+                write_text(self.path, json.dumps(self.base) + "\n")
+        same = self.base is not None and self.base["tokens"] == tokens.tolist()
+        return np.array(self.base["log_probs"]) if same else None
+
+
+def is_plain(args: TrainingArguments) -> bool:
+    """Whether DPO's loss is the paper's equation 7, of nothing but the gains of the two answers."""
+    changed = (
+        args.label_smoothing,
+        args.loss_weights,
+        args.ld_alpha,
+        args.use_weighting,
+        args.f_divergence_type != "reverse_kl",
+    )
+    return args.loss_type == ["sigmoid"] and not any(changed)
+
+
+def evaluation_before(trainer: Trainer) -> dict[str, float | None] | None:
+    """The held-out figures of the untrained model, under the names of `Trainer.evaluate`; None = there are none.
+
+    With DPO's cached reference log-probabilities no forward pass is needed: the untrained model is the reference. The
+    loss is then known for DPO's own (ln 2) and None for the others. Without them it is the evaluation of step 0
+    among the log entries, which a resumed run takes over from its checkpoint.
+    """
+    data, args = trainer.eval_dataset, trainer.args
+    if data is None:
+        return None
+    if not getattr(args, "precompute_ref_log_probs", False):
+        return next((e for e in trainer.state.log_history if "eval_loss" in e and e["step"] == 0), None)
+    reference = np.array([data["ref_chosen_logps"][:], data["ref_rejected_logps"][:]]).T
+    tokens = np.array([[len(ids) for ids in data[side][:]] for side in ("chosen_ids", "rejected_ids")]).T
+    figures = preference_figures(reference, reference, tokens, "gain", args.beta)
+    plain = args.loss_type == ["sigmoid"] and not args.label_smoothing
+    return {f"eval_{name}": value for name, value in figures.items()} | {
+        "eval_loss": math.log(2) if plain else None
+    }

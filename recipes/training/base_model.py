@@ -1,0 +1,84 @@
+"""The model that a recipe starts from: how it is loaded, and a tokenizer that can pad and speak in turns."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArguments
+from transformers.modeling_layers import GradientCheckpointingLayer
+from trl import ModelConfig
+
+from komep_dataset.errors import KomepError
+from training.startup import explained
+
+# Tokens that families keep for padding or never use in a conversation, in the order in which they are tried.
+PADDING = ("<|finetune_right_pad_id|>", "<|pad|>", "<pad>", "[PAD]", "<|endoftext|>", "<unk>")
+
+
+def model_settings(model_args: ModelConfig, args: TrainingArguments) -> dict[str, Any]:
+    """Keyword arguments of `from_pretrained`; what the user gave as `model_init_kwargs` goes over them."""
+    return {
+        "revision": model_args.model_revision,
+        "attn_implementation": model_args.attn_implementation,
+        "dtype": model_args.dtype,
+        "trust_remote_code": args.trust_remote_code,
+        "use_safetensors": True,  # a pickle can run code when it is opened
+        **(args.model_init_kwargs or {}),
+    }
+
+
+def pick_padding(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The token to pad with: the tokenizer's own, else a known spare one, else the end-of-sequence token.
+
+    The trainers of these recipes mask by length and never by the id of the padding token, so that the last choice
+    keeps the end of a completion in the loss. It is the last choice all the same, since whoever trains the saved
+    model later may mask by id, and then it never learns to stop.
+
+    Raises:
+        KomepError: the tokenizer has neither a spare token nor one that ends a sequence.
+    """
+    if tokenizer.pad_token is not None:
+        return tokenizer.pad_token
+    known = tokenizer.get_vocab()
+    used = {tokenizer.eos_token, tokenizer.bos_token}
+    spare = next((token for token in PADDING if token in known and token not in used), tokenizer.eos_token)
+    if spare is None:
+        raise KomepError(f"{tokenizer.name_or_path}: no token to pad with and none that ends a sequence")
+    return spare
+
+
+def load_tokenizer(model_args: ModelConfig, args: TrainingArguments) -> PreTrainedTokenizerBase:
+    """The tokenizer of the base model, with a chat template and a padding token.
+
+    Raises:
+        KomepError: no model is named, it cannot be read, or its tokenizer cannot be trained with.
+    """
+    model = model_args.model_name_or_path
+    if model is None:
+        raise KomepError("--model_name_or_path is missing", exit_code=2)
+    if (Path(model) / "adapter_config.json").is_file() and not (Path(model) / "config.json").is_file():
+        raise KomepError(
+            f"{model} is a LoRA adapter: merge it into its model first (peft's merge_and_unload)"
+        )
+    found = "cannot be read" if Path(model).is_dir() else "is no folder here, and cannot be fetched"
+    with explained(f"model {model!r} {found}"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            model, revision=model_args.model_revision, trust_remote_code=args.trust_remote_code
+        )
+    if tokenizer.chat_template is None:
+        raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
+    with explained(f"{model}: its chat template cannot be used"):
+        if not tokenizer.apply_chat_template([{"role": "user", "content": "?"}])["input_ids"]:
+            raise ValueError("it makes nothing of a message")
+    tokenizer.pad_token = pick_padding(tokenizer)
+    return tokenizer
+
+
+def compile_layers(model: torch.nn.Module) -> None:
+    """Compile a model's layers in place, once for all of them and for any length.
+
+    A layer with adapters is a hundred small operations, and what starts them can be slower than the card.
+    """
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):  # what transformers makes every layer of a model of
+            layer.compile(dynamic=True)

@@ -1,0 +1,202 @@
+"""What keeps a long run from being lost: a signal, a loss that is no number, a disk that is full.
+
+- SIGTERM (what Slurm and most schedulers send first) saves a checkpoint at the end of the step and ends the program
+  with exit code 0; `training_summary.json` is then missing, and the same command goes on from the checkpoint. A job
+  that must requeue itself tests for that file: `[ -f OUT/training_summary.json ] || scontrol requeue $SLURM_JOB_ID`.
+  It is enough that one process of the run gets the signal. A launcher of several processes that gets it kills them
+  after 30 seconds (torch elastic; TORCH_ELASTIC_SHUTDOWN_TIMEOUT), which step and checkpoint must fit into.
+- A loss or gradient that is not finite stops the run before the next checkpoint, with the step and the question ids
+  of its batch.
+- Too little space for the checkpoints is found before the first step.
+- No checkpoint is written over or removed but the run's own (`output_folder.py`).
+"""
+
+import math
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import torch
+from accelerate.utils import gather_object, reduce
+from datasets import Dataset
+from peft.tuners.tuners_utils import BaseTunerLayer
+from transformers import TrainerCallback, TrainingArguments
+
+from komep_dataset.errors import KomepError
+from training.output_folder import begin_checkpoint, rotate
+
+
+class GuardedTrainer:
+    """Mixin for a trainer: keeps the batches of the step in progress, sees a loss that is not finite, has a `watch`.
+
+    A trainer says with `chosen_columns` which columns of its dataset make the chosen conversation when put in a row,
+    and with `chosen_rows(inputs)` which ids and which attention mask they became in a batch.
+    """
+
+    def __init__(self, *args, **kwargs):
+        self.step_batches, self.loss_is_finite = [], True
+        self.pairs = len(kwargs["train_dataset"])  # before rows are joined by packing
+        super().__init__(*args, **kwargs)
+        if self.args.bf16 or self.args.fp16:
+            leave_inputs(self.model)
+        # PEFT's card, written with every adapter, over the one that a user may have edited.
+        if hasattr(self.model, "create_or_update_model_card"):
+            self.model.create_or_update_model_card = lambda output_dir: None
+        self.watch = Watch(self)
+        self.add_callback(self.watch)
+
+    def create_model_card(self, *_, **__) -> None:
+        """None of TRL's, which would overwrite the recipe's own beside every checkpoint and at a push."""
+
+    def _save_checkpoint(self, model, trial):
+        """Trainer's, without its rotation, which removes whatever folder is called `checkpoint-…`."""
+        checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        limit = self.args.save_total_limit
+        if self.args.should_save:
+            begin_checkpoint(checkpoint)
+        self.accelerator.wait_for_everyone()
+        self.args.save_total_limit = None
+        super()._save_checkpoint(model, trial)
+        self.args.save_total_limit = limit
+        if self.args.should_save:
+            rotate(checkpoint, limit, self.state.best_model_checkpoint)
+
+    def training_step(self, model, inputs, *args, **kwargs):
+        self.step_batches.append(inputs)
+        loss = super().training_step(model, inputs, *args, **kwargs)
+        self.loss_is_finite &= bool(torch.isfinite(loss).all())
+        return loss
+
+    def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs):
+        """Trainer's, which would take one more step where a checkpoint of the last one lies inside an epoch."""
+        first, skipped = super()._init_training_state(
+            max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs
+        )
+        return (num_train_epochs, 0) if self.state.global_step >= max_steps else (first, skipped)
+
+    def question_ids(self) -> list[str]:
+        """Question ids of the step in progress, in the order of the dataset."""
+        rows = []
+        for ids, mask in map(self.chosen_rows, self.step_batches):
+            rows += [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
+        return find_questions(self.train_dataset, self.chosen_columns, rows)
+
+
+def leave_inputs(model: torch.nn.Module) -> None:
+    """Let adapters take their inputs as they come: autocast gives them the type that they compute in.
+
+    PEFT first turns inputs into the float32 of the adapters' weights, and autocast then turns them back: the same
+    numbers, and each time two more passes over all activations.
+    """
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            module.cast_input_dtype_enabled = False
+
+
+def find_questions(dataset: Dataset, columns: tuple[str, ...], rows: list[list[int]]) -> list[str]:
+    """Question ids (else row numbers) of those rows of a tokenised dataset whose columns, joined, are among `rows`."""
+    wanted, found = {tuple(row) for row in rows}, []
+    parts = zip(*(dataset[column] for column in columns), strict=True)
+    for index, part in enumerate(parts):
+        if tuple(token for ids in part for token in ids) in wanted:
+            found.append(dataset[index].get("question_id") or f"row {index}")
+    return found
+
+
+def any_process(args: TrainingArguments, *flags: bool) -> list[bool]:
+    """Each flag, true where it is true in any process; every process must call it at the same step."""
+    if args.world_size == 1:
+        return list(flags)
+    total = reduce(torch.tensor(flags, dtype=torch.float32, device=args.device), reduction="sum")
+    return [value > 0 for value in total.tolist()]
+
+
+class Watch(TrainerCallback):
+    """Stops a run at the end of a step: on SIGTERM with a checkpoint, on a loss that is no number with an error."""
+
+    def __init__(self, trainer: GuardedTrainer):
+        self.trainer = trainer
+        self.signalled = self.interrupted = False
+
+    def on_train_begin(self, args, state, control, **_):
+        if threading.current_thread() is threading.main_thread():  # only there can a handler be set
+            self.before = signal.signal(signal.SIGTERM, self._remember)
+
+    def on_train_end(self, args, state, control, **_):
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.before)
+
+    def _remember(self, *_) -> None:
+        self.signalled = True
+        if os.environ.get("RANK", "0") == "0":
+            print("SIGTERM: a checkpoint is written at the end of this step", flush=True)
+
+    def on_step_begin(self, args, state, control, **_):
+        self.trainer.step_batches.clear()
+
+    def on_step_end(self, args, state, control, **_):
+        stop, broken = any_process(args, self.signalled, not self.trainer.loss_is_finite)
+        if broken:
+            self._give_up(state.global_step, "the loss is not finite")
+        if stop:  # of all processes at the same step
+            self.interrupted = True
+            control.should_save = control.should_training_stop = True
+            control.should_evaluate = False  # the scheduler does not wait long
+        return control
+
+    def on_log(self, args, state, control, logs=None, **_):
+        # Under fp16 an infinite gradient is normal: the scaler leaves that step out.
+        norm = (logs or {}).get("grad_norm")
+        if norm is not None and not math.isfinite(norm) and not args.fp16:
+            self._give_up(state.global_step, "the gradient is not finite")
+
+    def _give_up(self, step: int, what: str) -> None:
+        ids = gather_object(self.trainer.question_ids())
+        raise KomepError(
+            f"step {step}: {what}; question ids of its batch: {', '.join(dict.fromkeys(ids)) or 'not known'}. Nothing "
+            "was saved at this step. Lower --learning_rate, look at these rows, or train in bf16 rather than fp16"
+        )
+
+
+def planned_checkpoints(args: TrainingArguments, pairs: int) -> int:
+    """How many checkpoints lie on the disk at the same time once a run is over; at least the one of a SIGTERM."""
+    batch = args.world_size * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    steps = (
+        args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * math.ceil(pairs / batch))
+    )
+    every = args.save_steps if args.save_steps >= 1 else max(1, args.save_steps * steps)
+    saves = {"steps": steps // every, "epoch": math.ceil(args.num_train_epochs)}.get(args.save_strategy, 1)
+    return int(max(1, min(saves, args.save_total_limit or saves)))
+
+
+def space_needed(model: torch.nn.Module, args: TrainingArguments, checkpoints: int, adapter: bool) -> int:
+    """Bytes that a run writes at the most, estimated: the model, and checkpoints of it with two moments of Adam.
+
+    Args:
+        model: under ZeRO-3 a tensor is empty and `ds_numel` has its size.
+        checkpoints: how many are kept; one more lies there while the oldest is still to be removed.
+        adapter: whether the adapter alone is saved.
+    """
+    sizes = [
+        (getattr(p, "ds_numel", p.numel()), p.element_size(), p.requires_grad) for p in model.parameters()
+    ]
+    saved = sum(count * width for count, width, trained in sizes if trained or not adapter)
+    moments = 12 if args.deepspeed_plugin is not None else 8  # bytes; DeepSpeed keeps float32 weights as well
+    optimiser = 0 if args.save_only_model else sum(count * moments for count, _, trained in sizes if trained)
+    return saved + (saved + optimiser) * (checkpoints + 1)
+
+
+def check_space(trainer, adapter: bool) -> None:
+    """Raise `KomepError` where the disk of the output folder has less free space than `space_needed`."""
+    args, folder = trainer.args, Path(trainer.args.output_dir)
+    there = len(list(folder.glob("checkpoint-*")))  # of a run that is resumed
+    checkpoints = planned_checkpoints(args, len(trainer.train_dataset))
+    needed = space_needed(trainer.model, args, max(0, checkpoints - there), adapter)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise KomepError(
+            f"--output_dir {folder}: {free / 2**30:.1f} GiB free, and about {needed / 2**30:.1f} GiB needed for the "
+            f"model and {checkpoints + 1} checkpoints; make room, lower --save_total_limit, or set --save_only_model"
+        )

@@ -1,0 +1,214 @@
+"""pipeline.yaml: every mistake is named by file and key, and no secret gets into the configuration."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from komep_dataset.config.config import Config, load_config
+from komep_dataset.errors import KomepError
+
+DESIGN = """
+work: work
+seed: 0
+responders:
+  - name: gpt-4o
+    endpoint: https://host/v1
+    model: gpt-4o
+    api_key_env: OPENAI_API_KEY
+    protocol: dahl-gpt
+    temperature: 0.6
+    top_p: 0.9
+    max_new_tokens: 256
+    concurrency: 64
+splitter:   {endpoint: https://host/v1, model: s, api_key_env: OPENAI_API_KEY, concurrency: 64}
+checker:    {endpoint: https://host/v1, model: c, api_key_env: OPENAI_API_KEY, concurrency: 256}
+translator: {endpoint: https://host/v1, model: t, api_key_env: OPENAI_API_KEY, concurrency: 64}
+selection:  {min_margin: 0.0, pairs: best-worst}
+executor:   {kind: local}
+"""
+ONE = {"name": "a", "endpoint": "http://localhost:8000/v1", "model": "m"}
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(text, "utf-8")
+    return load_config(path)
+
+
+def fail(tmp_path: Path, text: str) -> str:
+    with pytest.raises(KomepError) as caught:
+        load(tmp_path, text)
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / "pipeline.yaml"))
+    assert caught.value.exit_code == 1
+    return message
+
+
+def with_responder(**changes) -> str:
+    return yaml.safe_dump({"responders": [ONE | changes]})
+
+
+def test_the_documented_file_is_read_as_documented(tmp_path):
+    config = load(tmp_path, DESIGN)
+    responder = config.responder("gpt-4o")
+    assert (responder.protocol, responder.temperature, responder.top_p, responder.max_new_tokens) == (
+        "dahl-gpt",
+        0.6,
+        0.9,
+        256,
+    )
+    assert config.judge("checker").concurrency == 256
+    assert config.selection.pairs == "best-worst" and config.executor.kind == "local"
+
+
+def test_defaults_cover_everything_but_name_place_and_model(tmp_path):
+    responder = load(tmp_path, with_responder()).responder("a")
+    assert (responder.protocol, responder.concurrency, responder.max_new_tokens) == ("chat", 64, 256)
+
+
+def test_paths_are_relative_to_the_file_not_to_the_caller(tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    (tmp_path / "m").mkdir()
+    text = yaml.safe_dump(
+        {"work": "w", "questions": {"input": "q.csv"}, "checker": {"server": "transformers", "model": "m"}}
+    )
+    config = load(tmp_path, text)
+    assert config.work == tmp_path / "w"
+    assert config.questions.input == tmp_path / "q.csv"
+    assert config.judge("checker").model == str(tmp_path / "m")
+
+
+def test_a_responder_without_a_seed_takes_the_pipelines(tmp_path):
+    text = yaml.safe_dump({"seed": 7, "responders": [ONE, ONE | {"name": "b", "seed": 3}]})
+    config = load(tmp_path, text)
+    assert (config.responder("a").seed, config.responder("b").seed) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("responder: []", ["responder: unknown key", "'responders'"]),
+        (with_responder(temprature=1), ["responders[0].temprature: unknown key", "'temperature'"]),
+        ("selection: {margin: 0}", ["selection.margin: unknown key", "'min_margin'"]),
+        ("file: x", ["file: unknown key"]),
+        ("seed: zero", ["seed: expected a whole number, got text ('zero')"]),
+        ("seed: true", ["seed: expected a whole number, got yes/no"]),
+        ("seed: 1.5", ["seed: expected a whole number, got a fraction (1.5)"]),
+        ("responders: {}", ["responders: expected a list, got keys and values"]),
+        ("responders: [x]", ["responders[0]: expected keys and values, got text"]),
+        ("- 1", ["the file: expected keys and values, got a list"]),
+        (with_responder(temperature=-1), ["responders[0].temperature"]),
+        (with_responder(temperature=float("nan")), ["responders[0].temperature"]),
+        (with_responder(top_p=0), ["responders[0].top_p"]),
+        (with_responder(concurrency=0), ["responders[0].concurrency"]),
+        (with_responder(timeout=float("inf")), ["responders[0].timeout"]),
+        (with_responder(protocol="dahl-gtp"), ["responders[0].protocol", "'dahl-gpt'"]),
+        (with_responder(name=" "), ["responders[0].name"]),
+        (with_responder(model=""), ["responders[0].model: empty"]),
+        (with_responder(endpoint="host/v1"), ["responders[0].endpoint", "no address"]),
+        (with_responder(endpoint=None), ["responders[0].endpoint", "either"]),
+        (with_responder(server="transformers"), ["responders[0].endpoint", "either"]),
+        ("responders: [{name: a}]", ["responders[0].model: missing"]),
+        ("responders: [{model: m}]", ["responders[0].name: missing"]),
+        (
+            yaml.safe_dump({"responders": [{"name": "a", "server": "vllm", "model": "m", "gpus": 0}]}),
+            ["responders[0].gpus", "0 is below 1"],
+        ),
+        (yaml.safe_dump({"responders": [{**ONE, "policy": {}}]}), ["responders[0].policy: unknown key"]),
+        (
+            yaml.safe_dump(
+                {
+                    "responders": [
+                        {"name": "a", "server": "transformers", "model": "m", "max_new_tokens": None}
+                    ]
+                }
+            ),
+            ["responders[0].max_new_tokens"],
+        ),
+        (yaml.safe_dump({"responders": [ONE, ONE]}), ["responders[1].name", "stands twice"]),
+        ("executor: {kind: slurm}", ["executor.partition", "Slurm needs one"]),
+        ("executor: {kind: slum}", ["executor.kind", "did you mean 'slurm'"]),
+        ("executor: {workers: 0}", ["executor.workers", "0 is below 1"]),
+        ("budget: 0", ["budget", "not an amount above 0"]),
+        ("budget: much", ["budget: expected a number, got text"]),
+        ("selection: {min_margin: 2}", ["selection.min_margin"]),
+        ("selection: {pairs: best}", ["selection.pairs", "'best-worst'"]),
+        ("questions: {language: en}", ["questions.input: missing"]),
+        ("questions: {input: q, limit: 0}", ["questions.limit"]),
+        ("questions: {input: q, language: fr}", ["questions.language"]),
+        ("seed: 1\nseed: 2", [":2: the key 'seed' stands twice"]),
+        ("seed: [", [":1: not YAML"]),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(tmp_path, text, fragments):
+    message = fail(tmp_path, text)
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_a_file_that_is_no_text_or_not_there(tmp_path):
+    (tmp_path / "pipeline.yaml").write_bytes(b"seed: \xff")
+    with pytest.raises(KomepError, match="not UTF-8"):
+        load_config(tmp_path / "pipeline.yaml")
+    with pytest.raises(KomepError, match="cannot be read"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api_key": "sk-SECRET"},
+        {"api_key_env": "sk-SECRET"},
+        {"api_key_env": ["sk-SECRET"]},
+        {"endpoint": "https://user:sk-SECRET@host/v1"},
+        {"endpoint": "https://host/v1?key=sk-SECRET"},
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_refused_and_not_repeated(tmp_path, changes):
+    assert "SECRET" not in fail(tmp_path, with_responder(**changes))
+
+
+def test_the_key_is_read_when_it_is_used(tmp_path, monkeypatch):
+    responder = load(tmp_path, with_responder(api_key_env="KOMEP_TEST_KEY")).responder("a")
+    monkeypatch.delenv("KOMEP_TEST_KEY", raising=False)
+    with pytest.raises(KomepError, match="KOMEP_TEST_KEY is not set"):
+        responder.api_key()
+    monkeypatch.setenv("KOMEP_TEST_KEY", "sk-SECRET\n")
+    assert responder.api_key() == "sk-SECRET"
+    assert "SECRET" not in repr(responder)
+    monkeypatch.setenv("KOMEP_TEST_KEY", "two words-SECRET")
+    with pytest.raises(KomepError) as caught:
+        responder.api_key()
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_key_too_short_to_be_told_from_text_is_refused_and_not_shown(tmp_path, monkeypatch):
+    responder = load(tmp_path, with_responder(api_key_env="KOMEP_TEST_KEY")).responder("a")
+    monkeypatch.setenv("KOMEP_TEST_KEY", "sk-1234")
+    with pytest.raises(
+        KomepError, match=r"KOMEP_TEST_KEY holds fewer than 8 .* leave `api_key_env` out"
+    ) as caught:
+        responder.api_key()
+    assert "sk-1234" not in str(caught.value)
+    monkeypatch.setenv("KOMEP_TEST_KEY", "sk-12345")
+    assert responder.api_key() == "sk-12345"
+
+
+def test_unknown_responder_names_the_nearest(tmp_path):
+    with pytest.raises(KomepError, match="did you mean 'a'") as caught:
+        load(tmp_path, with_responder()).responder("aa")
+    assert caught.value.exit_code == 2
+
+
+def test_a_stage_that_lacks_its_judge_says_so(tmp_path):
+    with pytest.raises(KomepError, match=r"pipeline\.yaml: `splitter:` is missing"):
+        load(tmp_path, with_responder()).judge("splitter")
+
+
+def test_folders_of_names_stay_apart(tmp_path):
+    names = ["a/b", "a_b", "a b", "..", "가"]
+    config = load(tmp_path, yaml.safe_dump({"responders": [ONE | {"name": n} for n in names]}))
+    folders = [config.responder(n).folder for n in names]
+    assert len(set(folders)) == len(names)
+    assert not any("/" in f or f.startswith(".") for f in folders)

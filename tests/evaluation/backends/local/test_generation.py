@@ -1,0 +1,314 @@
+"""Greedy generation: the cached prefix changes nothing, replies end where they should, models are loaded safely."""
+
+import pytest
+import torch
+
+from evaluation.backends.local.generation import Generator, StopText, cut_at_stops
+from evaluation.backends.local.loading import load_generator
+from evaluation.harness.prompts import common_prefix
+from komep_dataset.errors import KomepError
+
+LIMIT = 12
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list:
+    """Twelve prompts of different length that share 40 tokens; one is 1 token longer than these, one 60."""
+    generator = torch.Generator().manual_seed(1)
+    shared = torch.randint(3, 400, (40,), generator=generator).tolist()
+    lengths = [1, 60, *range(5, 45, 4)]
+    return [(1, *shared, *torch.randint(3, 400, (n,), generator=generator).tolist()) for n in lengths]
+
+
+def plain(model, prompts: list, limit: int = LIMIT) -> list:
+    """New tokens of `generate` as transformers gives them, one prompt at a time, no cache of ours."""
+    return [
+        model.generate(torch.tensor([p]), max_new_tokens=limit, do_sample=False)[0, len(p) :].tolist()
+        for p in prompts
+    ]
+
+
+def tiny_gemma2():
+    """Layers with a window of 16 tokens between full ones: a prefix longer than the window must still be right."""
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    torch.manual_seed(0)
+    return Gemma2ForCausalLM(
+        Gemma2Config(
+            vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_attention_heads=4,
+            num_key_value_heads=2, head_dim=8, sliding_window=16, query_pre_attn_scalar=8, initializer_range=0.3,
+            pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        )
+    ).eval()  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2"])
+@pytest.mark.parametrize(("batch_size", "read_tokens"), [(1, 2048), (5, 2048), (12, 2048), (12, 70), (12, 1)])
+def test_cached_prefix_gives_what_generate_gives(
+    architecture, batch_size, read_tokens, prompts, make_llama, make_tokenizer, monkeypatch
+):
+    """Whether a batch's prompts are read at once, a few at a time or one by one."""
+    monkeypatch.setattr("evaluation.backends.local.generation.READ_TOKENS", {"cpu": read_tokens})
+    model = make_llama() if architecture == "llama" else tiny_gemma2()
+    tokenizer = make_tokenizer(bos=True)
+    assert common_prefix(prompts) == 41
+    expected = tokenizer.batch_decode(plain(model, prompts), skip_special_tokens=True)
+    generator = Generator(model, tokenizer)
+    assert generator.reuse_prefix
+    assert generator.generate(prompts, (), LIMIT, batch_size) == expected
+    assert len(set(expected)) > 6  # the replies depend on the prompts
+    assert (
+        Generator(model, tokenizer, reuse_prefix=False).generate(prompts, (), LIMIT, batch_size) == expected
+    )
+
+
+def test_the_prefix_is_run_once(prompts, make_llama, make_tokenizer):
+    """Tokens that enter the model: the prefix once, and of each prompt what is behind it."""
+    model, fed = make_llama(), []
+    model.model.register_forward_pre_hook(
+        lambda module, args, kwargs: fed.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    Generator(model, make_tokenizer(bos=True)).generate(prompts, (), 1, batch_size=1)
+    assert fed == [41, *sorted((len(p) - 41 for p in prompts), reverse=True)]
+
+
+def test_models_with_other_layers_are_run_without_a_cached_prefix(make_tokenizer):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    config = MambaConfig(vocab_size=400, hidden_size=16, state_size=4, num_hidden_layers=1, pad_token_id=0)
+    assert not Generator(MambaForCausalLM(config), make_tokenizer(bos=True)).reuse_prefix
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9")]
+)
+def test_a_batch_that_does_not_fit_is_run_in_halves(error, prompts, make_llama, make_tokenizer):
+    """A model with room for three prompts: batches of eight end as batches of two, with the same replies."""
+    model, tokenizer, sizes = make_llama(), make_tokenizer(bos=True), []
+    expected = Generator(model, tokenizer).generate(prompts, (), LIMIT, 2)
+
+    def room_for_three(_, args, kwargs):
+        sizes.append(len(kwargs["input_ids"]))
+        if sizes[-1] > 3:
+            raise error
+
+    model.model.register_forward_pre_hook(room_for_three, with_kwargs=True)
+    generator = Generator(model, tokenizer)
+    assert generator.generate(prompts, (), LIMIT, 8) == expected
+    assert generator.largest == 2 and [n for n in sizes if n > 2] == [8, 4]  # tried once, never again
+
+
+def test_memory_too_small_for_one_prompt_is_explained(prompts, make_llama, make_tokenizer):
+    model = make_llama()
+
+    def fail(*_):
+        raise torch.OutOfMemoryError
+
+    model.lm_head.register_forward_pre_hook(fail)
+    with pytest.raises(KomepError, match=r"memory is too small for one prompt of \d+ tokens"):
+        Generator(model, make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 8)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(prompts, make_llama, make_tokenizer):
+    model = make_llama()
+
+    def fail(*_):
+        raise RuntimeError("device-side assert")
+
+    model.lm_head.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        Generator(model, make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 8)
+
+
+def test_replies_end_before_a_stop_string(prompts, make_llama, make_tokenizer):
+    """A stop string out of the free replies themselves, in a batch in which other rows go on."""
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    free = Generator(model, tokenizer).generate(prompts, (), LIMIT, 12)
+    stop = next(text for text in free if len(text) > 6)[3:5]
+    stopped = Generator(model, tokenizer).generate(prompts, (stop,), LIMIT, 12)
+    assert stopped == [text.split(stop)[0] for text in free]
+    assert stopped != free
+
+
+def test_generation_stops_early_when_every_row_has_ended(prompts, make_llama, make_tokenizer):
+    model, tokenizer, steps = make_llama(), make_tokenizer(bos=True), []
+    free = Generator(model, tokenizer).generate(prompts[:1], (), LIMIT, 1)[0]
+    model.model.register_forward_pre_hook(lambda *_: steps.append(1))
+    Generator(model, tokenizer).generate(prompts[:1], (free[:1],), LIMIT, 1)
+    assert len(steps) < LIMIT
+
+
+@pytest.mark.parametrize("read_tokens", [2048, 70])
+@pytest.mark.parametrize("fewest", [1, 4])
+def test_rows_that_end_at_different_tokens(
+    read_tokens, fewest, prompts, make_llama, make_tokenizer, monkeypatch
+):
+    """Those that have ended are taken out of the batch, and the others say what they say alone."""
+    monkeypatch.setattr("evaluation.backends.local.generation.READ_TOKENS", {"cpu": read_tokens})
+    monkeypatch.setattr("evaluation.backends.local.generation.FEWEST_TOKENS", fewest)
+    model, tokenizer, rows, limit = make_llama(), make_tokenizer(bos=True), [], 24
+    model.generation_config.eos_token_id = None
+    tokens = plain(model, prompts, limit)
+    ends = {tokens[0][0], tokens[3][1], tokens[5][7], tokens[8][20]}
+    model.generation_config.eos_token_id = sorted(ends)
+    kept = [row[: next((n for n, t in enumerate(row) if t in ends), limit)] for row in tokens]
+    assert len({len(row) for row in kept}) > 4 and [] in kept
+    model.lm_head.register_forward_pre_hook(lambda module, args: rows.append(len(args[0])))
+    generator = Generator(model, tokenizer)
+    assert generator.generate(prompts, (), limit, 12) == tokenizer.batch_decode(
+        kept, skip_special_tokens=True
+    )
+    going_on = rows[next(n for n, count in enumerate(rows) if sum(rows[: n + 1]) == len(prompts)) + 1 :]
+    assert going_on == sorted(going_on, reverse=True)
+    assert going_on[0] <= sum(map(bool, kept)) and len(set(going_on)) > 2
+
+
+def test_replies_end_before_the_end_of_sequence(prompts, make_llama, make_tokenizer):
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    tokens = plain(model, prompts)
+    end = tokens[2][4]
+    model.generation_config.eos_token_id = [2, end]
+    kept = [row[: row.index(end)] if end in row else row for row in tokens]
+    expected = tokenizer.batch_decode(kept, skip_special_tokens=True)
+    assert len(expected[2]) < len(tokenizer.decode(tokens[2]))
+    assert Generator(model, tokenizer).generate(prompts, (), LIMIT, 12) == expected
+
+
+def test_a_stop_that_is_a_special_token_ends_its_row_alone(prompts, make_llama, make_tokenizer):
+    """`<|im_end|>` leaves no text behind; what a row says after it, while others go on, is not its reply.
+
+    The model has no end-of-sequence, so that nothing else ends a row.
+    """
+    tokenizer, model = make_tokenizer(bos=True), make_llama(vocab_size=401)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_end|>"]})
+    model.generation_config.eos_token_id = None
+    said = plain(model, prompts)[2][4]
+    with torch.no_grad():  # the model says token 400, <|im_end|>, where it would have said that one
+        for table in (model.lm_head.weight, model.model.embed_tokens.weight):
+            table[[said, 400]] = table[[400, said]]
+    tokens = plain(model, prompts)
+    kept = [row[: row.index(400)] if 400 in row else row for row in tokens]
+    assert 0 < sum(len(row) < LIMIT for row in kept) < len(prompts)
+    expected = tokenizer.batch_decode(kept, skip_special_tokens=True)
+    assert Generator(model, tokenizer).generate(prompts, ("<|im_end|>",), LIMIT, 12) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "stop"),
+    [("답 B.", "."), ("답 B\n\n끝", "\n\n"), ("가</s>", "</s>"), ("나<|im_end|>", "<|im_end|>")],
+)
+def test_stop_text_sees_stops_however_they_are_split(make_tokenizer, text, stop):
+    """Token by token, a row ends with the token that completes the stop string, special tokens included."""
+    tokenizer = make_tokenizer(bos=True)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    criterion = StopText(tokenizer, (stop, "Q:"), prompt_tokens=2, rows=2)
+    ended = []
+    for n in range(1, len(ids) + 1):
+        rows = torch.tensor([[1, 1, *ids[:n]], [1, 1, *[ids[0]] * n]])
+        ended.append(criterion(rows, None).tolist())
+    complete = [stop in tokenizer.decode(ids[:n]) for n in range(1, len(ids) + 1)]
+    assert any(complete)
+    assert ended == [[done, False] for done in complete]
+    assert criterion.ended == [complete.index(True) + 1, None]
+
+
+def test_stop_text_does_not_look_into_the_prompt(make_tokenizer):
+    tokenizer = make_tokenizer(bos=True)
+    prompt = tokenizer("문항.", add_special_tokens=False)["input_ids"]
+    reply = tokenizer("가", add_special_tokens=False)["input_ids"]
+    criterion = StopText(tokenizer, (".",), prompt_tokens=len(prompt), rows=1)
+    assert criterion(torch.tensor([[*prompt, *reply]]), None).tolist() == [False]
+
+
+def test_cut_at_stops():
+    assert cut_at_stops("B\n\nQ: 다음", ("Q:", "\n\n")) == "B"
+    assert cut_at_stops("B", (".",)) == "B"
+    assert cut_at_stops(". B", (".",)) == ""
+
+
+# --- loading ---------------------------------------------------------------------------------------------------
+
+
+def test_load_generator(tiny_model):
+    generator = load_generator(str(tiny_model))
+    assert generator.model.dtype == (
+        torch.float32 if generator.device.type == "cpu" else generator.model.dtype
+    )
+    assert load_generator(str(tiny_model), "bfloat16").model.dtype == torch.bfloat16
+    assert generator.window == 4096
+
+
+def test_load_generator_takes_a_lora_adapter(tiny_model, tmp_path, prompts, make_tokenizer):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    torch.manual_seed(0)
+    adapted = get_peft_model(
+        base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    )
+    adapted.save_pretrained(tmp_path)
+    make_tokenizer(bos=True).save_pretrained(tmp_path)
+    expected = make_tokenizer(bos=True).batch_decode(plain(adapted, prompts), skip_special_tokens=True)
+    replies = load_generator(str(tmp_path)).generate(prompts, (), LIMIT, 4)
+    assert replies == expected
+    assert replies != load_generator(str(tiny_model)).generate(prompts, (), LIMIT, 4)
+
+
+@pytest.mark.parametrize("content", [None, {}, {"config.json": "{}"}, {"config.json": "not json"}])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    folder = tmp_path / "model"
+    if content is not None:
+        folder.mkdir()
+        for name, text in content.items():
+            (folder / name).write_text(text)
+    with pytest.raises(KomepError, match=f"--model {folder}"):
+        load_generator(str(folder))
+
+
+def test_a_file_of_weights_that_was_cut_short_is_refused(tiny_model, tmp_path):
+    for file in tiny_model.iterdir():
+        content = file.read_bytes()
+        (tmp_path / file.name).write_bytes(content[:2000] if file.suffix == ".safetensors" else content)
+    with pytest.raises(KomepError, match=f"--model {tmp_path}"):
+        load_generator(str(tmp_path))
+
+
+def test_pickled_weights_are_refused(tiny_model, tmp_path):
+    """Weights that can run code when they are loaded; safetensors only."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    model.config.save_pretrained(tmp_path)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((tiny_model / name).read_bytes())
+    with pytest.raises(KomepError, match="safetensors"):
+        load_generator(str(tmp_path))
+
+
+def test_padding_is_not_what_a_repetition_penalty_sees(prompts, make_llama, make_tokenizer):
+    """A model that comes with a repetition penalty (Qwen2-7B-Instruct has 1.05) replies in a batch as it does alone.
+
+    Tokens of the prompt are what is penalised: padding made of another token, say of end-of-sequence, would add that.
+    """
+    model, tokenizer = make_llama(), make_tokenizer(bos=True)
+    model.generation_config.eos_token_id = None
+    model.generation_config.repetition_penalty = 3.0
+    with torch.no_grad():  # the padding token is what it would say next
+        said = plain(model, prompts)[2][1]
+        for table in (model.lm_head.weight, model.model.embed_tokens.weight):
+            table[[said, tokenizer.pad_token_id]] = table[[tokenizer.pad_token_id, said]]
+    expected = tokenizer.batch_decode(plain(model, prompts), skip_special_tokens=True)
+    for reuse in (True, False):
+        generator = Generator(model, tokenizer, reuse_prefix=reuse)
+        assert generator.generate(prompts, (), LIMIT, 5) == expected
+
+
+def test_a_model_too_large_for_the_card_is_not_called_a_missing_one(tiny_model, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 112.00 MiB")
+
+    monkeypatch.setattr("evaluation.backends.local.loading.AutoModelForCausalLM.from_pretrained", full)
+    with pytest.raises(KomepError, match="does not fit into the memory of cpu; take a smaller one"):
+        load_generator(str(tiny_model))

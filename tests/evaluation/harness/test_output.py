@@ -1,0 +1,268 @@
+"""What `evaluation.run` and `evaluation.compare` may write over: their own output, and nothing of anybody else's."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from evaluation.harness.journal import Journal, clear
+from evaluation.run import main
+from komep_dataset.files.locks import locked
+from tests.full_disk import may_mount
+from tests.places import NOWHERE, SOMEBODYS, read_only, snapshot, with_files
+
+ROOT = Path(__file__).resolve().parents[3]
+PREDICTION = (
+    '{"subject": "doctor", "index": 0, "answer": "A", "generation": "A", "paper": "A", "robust": "A"}\n'
+)
+OF_OTHERS = {
+    "predictions of others": with_files(predictions_jsonl='{"id": 1, "label": "cat"}\n'),
+    "results of others": with_files(results_json='{"accuracy": 1}'),
+    "results of others beside predictions like ours": with_files(
+        results_json='{"accuracy": 1}', predictions_jsonl=PREDICTION
+    ),
+    "predictions like ours alone": with_files(predictions_jsonl=PREDICTION),
+    "replies of others": with_files(**{"replies__rank-0_jsonl": "dear sir"}),
+    "replies that are empty, and a thesis": with_files(**{"replies__rank-0_jsonl": "", "thesis_tex": "x"}),
+    "replies of ours, and results of others": with_files(
+        **{"replies__rank-0_jsonl": '{"key": "a", "text": "B", "logprobs": null}\n', "results_json": "{}"}
+    ),
+}
+PLACES = SOMEBODYS | OF_OTHERS | NOWHERE
+
+
+def words(model: Path | str, data: Path, output: Path) -> list[str]:
+    tiny = ["--benchmark", "kormedmcqa", "--data", str(data), "--max-new-tokens", "2", "--shots", "0"]
+    return ["--model", str(model), "--output", str(output), *tiny]
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as done:
+        main(list(arguments))
+    return done.value.code
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_what_is_no_evaluation_is_refused_before_the_model_is_loaded(
+    place, question_folder, tmp_path, capsys
+):
+    output = place(tmp_path)
+    before = snapshot(tmp_path)
+    assert run(*words("/no/model", question_folder, output)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: --output ") and str(output)[:9] in error and error.count("\n") == 1
+    assert "/no/model" not in error and snapshot(tmp_path) == before
+
+
+def test_a_folder_that_may_only_be_read(question_folder, tmp_path):
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
+    command = [sys.executable, "-m", "evaluation.run", *words("/no/model", question_folder, tmp_path / "out")]
+    done = read_only(tmp_path, command, cwd=ROOT)
+    assert done.returncode == 1 and "cannot be written" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_mount_point_is_filled(tiny_model, question_folder, tmp_path):
+    """As the disk that a container gets; its lock lies inside, where the other containers see it."""
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
+    script = 'mount -t tmpfs tmpfs "$0" && "$@" && ls -A "$0"'
+    output = tmp_path / "disk"
+    output.mkdir()
+    command = [sys.executable, "-m", "evaluation.run", *words(tiny_model, question_folder, output)]
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, str(output), *command],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout.splitlines()[-2:] == ["predictions.jsonl", "results.json"], (
+        done.stderr
+    )
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny_model, tmp_path_factory):
+    """(arguments without the output, folder of a finished evaluation)."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    given = ["--model", str(tiny_model), "--benchmark", "kormedmcqa-sample", "--limit", "1", "--shots", "0"]
+    given += ["--max-new-tokens", "2"]
+    assert run(*given, "--output", str(folder / "out")) == 0
+    return given, folder / "out"
+
+
+def test_an_evaluation_is_done_again_and_what_lies_beside_it_stays(evaluated, tmp_path):
+    given, done = evaluated
+    output = Path(shutil.copytree(done, tmp_path / "out"))
+    (output / "notes.md").write_text("mine")
+    (output / "predictions.jsonl").write_text(PREDICTION)
+    (tmp_path / "latest").symlink_to("out")
+    assert run(*given, "--output", str(tmp_path / "latest")) == 0
+    assert (tmp_path / "latest").is_symlink() and (output / "notes.md").read_text() == "mine"
+    assert (output / "predictions.jsonl").read_bytes() == (done / "predictions.jsonl").read_bytes()
+    assert {p.name for p in output.iterdir()} == {"notes.md", "predictions.jsonl", "results.json"}
+
+
+def test_what_a_kill_left_before_the_first_reply_is_gone_on_with(evaluated, tmp_path):
+    given, _ = evaluated
+    (tmp_path / "replies").mkdir()
+    (tmp_path / ".results.json.lock").touch()
+    (tmp_path / "replies" / "rank-0.jsonl").touch()
+    assert run(*given, "--output", str(tmp_path)) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"predictions.jsonl", "results.json"}
+
+
+def test_notes_beside_a_run_that_was_killed_before_its_first_reply_do_not_hinder_it(evaluated, tmp_path):
+    given, _ = evaluated
+    (tmp_path / "replies").mkdir()
+    (tmp_path / ".results.json.lock").touch()
+    (tmp_path / "notes.md").write_text("mine")
+    assert run(*given, "--output", str(tmp_path)) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"predictions.jsonl", "results.json", "notes.md"}
+
+
+def test_a_file_that_comes_during_the_run_is_not_replaced(evaluated, tmp_path, monkeypatch, capsys):
+    from evaluation import runner
+
+    def answers(*given, **more):
+        (tmp_path / "out" / "results.json").write_text("{}")
+        return read(*given, **more)
+
+    read = runner.read_answers
+    monkeypatch.setattr(runner, "read_answers", answers)
+    assert run(*evaluated[0], "--output", str(tmp_path / "out")) == 1
+    assert "left as it is" in capsys.readouterr().err
+    assert (tmp_path / "out" / "results.json").read_text() == "{}"
+    assert list((tmp_path / "out" / "replies").iterdir())  # nothing that was asked is lost
+
+
+def test_files_among_the_replies_that_are_none_stay(tmp_path):
+    with Journal(tmp_path) as journal:
+        journal.add("a", "B")
+    (tmp_path / "replies" / "rank-best.jsonl").write_text("mine")
+    clear(tmp_path)
+    assert [p.name for p in (tmp_path / "replies").iterdir()] == ["rank-best.jsonl"]
+
+
+def test_two_at_once_one_is_refused(evaluated, tmp_path, capsys):
+    with locked(tmp_path / "out" / "results.json"):
+        assert run(*evaluated[0], "--output", str(tmp_path / "out")) == 1
+    assert "another run is at work here" in capsys.readouterr().err
+    assert run(*evaluated[0], "--output", str(tmp_path / "out")) == 0
+
+
+@pytest.mark.slow
+def test_two_processes_of_one_launch_are_refused_together_and_kill_9_frees_the_folder(
+    tiny_model, question_folder, tmp_path
+):
+    arguments = words(tiny_model, question_folder, tmp_path / "out")
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--main_process_port",
+        "0",
+        "--num_processes",
+        "2",
+    ]
+    launch += ["--config_file", "accelerate_configs/ddp.yaml", "-m", "evaluation.run", *arguments]
+    environment = {k: v for k, v in os.environ.items() if k != "ACCELERATE_USE_CPU"} | {
+        "OMP_NUM_THREADS": "1"
+    }
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sys, time; from pathlib import Path; from komep_dataset.files.locks import locked\n"
+         "with locked(Path(sys.argv[1]) / 'results.json'): time.sleep(600)", str(tmp_path / "out")],
+        cwd=ROOT,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out" / ".results.json.lock").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    refused = subprocess.run(launch, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    assert refused.returncode == 1 and refused.stderr.count("error: ") == 1
+    assert "another run is at work here" in refused.stderr and not (tmp_path / "out" / "replies").exists()
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    done = subprocess.run(launch, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+# --- compare ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(evaluated, capsys):
+    """A function that compares an evaluation with itself; gives (exit code, standard error)."""
+    from evaluation.compare import main as compare
+
+    def call(*arguments: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as done:
+            compare([str(evaluated[1]), str(evaluated[1]), *arguments])
+        return done.value.code, capsys.readouterr().err
+
+    return call
+
+
+THEIRS = {".md": "# mine\n", ".json": '{"mine": 1}', ".png": "\x89PNG", ".svg": "<svg>mine</svg>"}
+OPTIONS = {".md": "--output", ".json": "--output", ".png": "--plot", ".svg": "--plot"}
+
+
+@pytest.mark.parametrize("suffix", OPTIONS)
+def test_compare_replaces_its_own_files_alone(compared, tmp_path, suffix):
+    own, link, theirs = (tmp_path / f"{name}{suffix}" for name in ("own", "link", "theirs"))
+    assert compared(OPTIONS[suffix], str(own))[0] == 0
+    first = own.read_bytes()
+    link.symlink_to(own.name)
+    assert compared(OPTIONS[suffix], str(link))[0] == 0
+    assert link.is_symlink() and own.read_bytes() == first
+    theirs.write_text(THEIRS[suffix], "utf-8")
+    before = snapshot(tmp_path)
+    code, error = compared(OPTIONS[suffix], str(theirs))
+    assert code == 1 and f"{OPTIONS[suffix]} {theirs}: holds " in error and snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("suffix", [".md", ".svg"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda folder: folder / "folder",
+        lambda folder: folder / "round",
+        lambda folder: folder / "device",
+        lambda folder: folder / "file" / "x",
+        lambda folder: folder / ("n" * 300),
+    ],
+    ids=["a folder", "a circle of links", "a device", "below a file", "a long name"],
+)
+def test_compare_where_no_file_can_be(compared, tmp_path, suffix, place):
+    path = place(tmp_path).with_suffix(suffix)
+    (tmp_path / "folder").with_suffix(suffix).mkdir()
+    (tmp_path / "round").with_suffix(suffix).symlink_to("around")
+    (tmp_path / "around").symlink_to(f"round{suffix}")
+    (tmp_path / "device").with_suffix(suffix).symlink_to("/dev/null")
+    (tmp_path / "file").touch()
+    code, error = compared(OPTIONS[suffix], str(path))
+    assert code == 1 and error.count("\n") == 1 and "Traceback" not in error
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_plot_is_ours_by_what_it_says_of_itself(compared, tmp_path):
+    """A plot of another program that matplotlib has drawn as well."""
+    from matplotlib.figure import Figure
+
+    for suffix in (".png", ".svg"):
+        Figure().savefig(tmp_path / f"mine{suffix}")
+        before = snapshot(tmp_path)
+        assert compared("--plot", str(tmp_path / f"mine{suffix}"))[0] == 1
+        assert snapshot(tmp_path) == before
+
+
+def test_several_comparisons_are_ours_too(compared, evaluated, tmp_path):
+    path = tmp_path / "many.json"
+    for _ in range(2):
+        assert compared(str(evaluated[1]), "--output", str(path))[0] == 0
+    assert len(json.loads(path.read_text())["comparisons"]) == 2

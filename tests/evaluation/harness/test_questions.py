@@ -1,0 +1,396 @@
+"""Reading questions from every layout, and what is refused."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from evaluation.benchmarks import BENCHMARKS
+from evaluation.harness.questions import (
+    Question,
+    Subject,
+    as_questions,
+    check_subjects,
+    duplicates,
+    fingerprint,
+    from_folders,
+    load_configs,
+    read_subjects,
+)
+from komep_dataset.errors import KomepError
+
+ROOT = Path(__file__).resolve().parents[3]
+CARD = "---\nconfigs:\n{}---\n# stand-in\n"
+CONFIG = "- config_name: {0}\n  data_files:\n  - {{split: fewshot, path: {0}/fewshot.jsonl}}\n  - {{split: test, path: {0}/test.jsonl}}\n"  # fmt: skip
+
+
+def write_csv(path: Path, rows: list) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_parquet(path: Path, rows: list) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.fixture()
+def splits(rows_of):
+    """Rows of two subjects: five examples and six questions each."""
+    rows = {"doctor": rows_of(11), "nurse": rows_of(11, "nurse", 100)}
+    return {name: {"fewshot": r[:5], "test": r[5:]} for name, r in rows.items()}
+
+
+@pytest.fixture()
+def expected(splits):
+    return [
+        Subject(name, *(tuple(
+            Question(row["question"], tuple(row[k] for k in "ABCDE"), "ABCDE"[row["answer"] - 1]) for row in parts[split]
+        ) for split in ("fewshot", "test")))
+        for name, parts in splits.items()
+    ]  # fmt: skip
+
+
+def single_file_rows(splits: dict) -> list:
+    return [
+        {**row, "split": split} for parts in splits.values() for split, rows in parts.items() for row in rows
+    ]
+
+
+def test_folders(question_folder, expected):
+    assert read_subjects(question_folder) == from_folders(question_folder) == expected
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_folders_of_other_formats(tmp_path, splits, expected, suffix):
+    write = {"csv": write_csv, "parquet": write_parquet}[suffix]
+    for name, parts in splits.items():
+        for split, rows in parts.items():
+            write(tmp_path / name / f"{split}.{suffix}", rows)
+    assert read_subjects(tmp_path) == expected
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_single_file(tmp_path, splits, expected, jsonl, suffix):
+    write = {"csv": write_csv, "parquet": write_parquet, "jsonl": jsonl}[suffix]
+    assert read_subjects(write(tmp_path / f"all.{suffix}", single_file_rows(splits))) == expected
+
+
+def test_file_without_splits_is_all_test(tmp_path, splits, expected, jsonl):
+    rows = [row for parts in splits.values() for row in parts["test"]]
+    found = read_subjects(jsonl(tmp_path / "t.jsonl", rows))
+    assert found == [Subject(s.name, (), s.test) for s in expected]
+    assert check_subjects(found, 0) == 0
+    with pytest.raises(KomepError, match="0 examples in the split `fewshot`, but --shots is 5"):
+        check_subjects(found, 5)
+
+
+def test_flat_folder_and_saved_dataset_group_by_subject(tmp_path, splits, expected, jsonl):
+    import datasets
+
+    rows = {split: [r for parts in splits.values() for r in parts[split]] for split in ("fewshot", "test")}
+    for split, group in rows.items():
+        jsonl(tmp_path / "flat" / f"{split}.jsonl", group)
+    assert read_subjects(tmp_path / "flat") == expected
+    saved = datasets.DatasetDict({s: datasets.Dataset.from_list(g) for s, g in rows.items()})
+    saved.save_to_disk(tmp_path / "saved")
+    assert read_subjects(tmp_path / "saved") == expected
+
+
+def test_card_names_the_subjects_and_edits_are_seen(question_folder, expected, jsonl, rows_of):
+    """A local folder's key in the datasets cache does not cover its content; a changed file must be read."""
+    (question_folder / "README.md").write_text(CARD.format(CONFIG.format("nurse")), encoding="utf-8")
+    assert read_subjects(question_folder) == expected[1:]
+    jsonl(question_folder / "nurse" / "test.jsonl", rows_of(3, "nurse", 500))
+    found = read_subjects(question_folder)
+    assert [q.question for q in found[0].test] == [row["question"] for row in rows_of(3, "nurse", 500)]
+
+
+def test_shipped_sample():
+    subjects = BENCHMARKS["kormedmcqa-sample"].load(None, None)
+    assert [s.name for s in subjects] == ["doctor", "nurse", "pharm", "dentist"]
+    assert [(len(s.fewshot), len(s.test)) for s in subjects] == [(5, 15)] * 4
+    assert check_subjects(subjects, 5) == 0
+    folder = ROOT / "komep_dataset" / "samples" / "kormedmcqa"
+    assert BENCHMARKS["kormedmcqa"].load(folder, None) == subjects  # by its card's configs
+
+
+# --- refused ---------------------------------------------------------------------------------------------------
+
+BAD_ROWS = [
+    ({"question": None}, "question is empty"),
+    ({"C": "  "}, "C is empty"),
+    ({"E": 5}, "E is 5, not a string"),
+    ({"answer": 0}, "answer is 0"),
+    ({"answer": 6}, "answer is 6"),
+    ({"answer": "B"}, "answer is 'B'"),
+    ({"answer": True}, "answer is True"),
+    ({"answer": 2.0}, "answer is 2.0"),
+    ({"A": "\ud800"}, "half of a surrogate pair"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_ROWS)
+def test_bad_rows_are_named(rows_of, change, message):
+    rows = rows_of(3)
+    rows[1] |= change
+    with pytest.raises(KomepError, match="here:2: ") as error:
+        as_questions([(f"here:{n}", row) for n, row in enumerate(rows, 1)])
+    assert message in str(error.value)
+    assert "here:1" not in str(error.value)
+
+
+def test_missing_columns_are_named_with_those_found(rows_of):
+    row = rows_of(1)[0]
+    del row["E"], row["answer"]
+    with pytest.raises(KomepError, match=r"no column E, answer \(found: subject, year"):
+        as_questions([("f:1", row)])
+
+
+def test_many_problems_are_counted(rows_of):
+    with pytest.raises(KomepError) as error:
+        as_questions([(f"f:{n}", {**row, "answer": 9}) for n, row in enumerate(rows_of(25))])
+    assert str(error.value).count("answer is 9") == 20 and "and 5 more" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.jsonl", b'{"question": 1}\n{oops\n', "t.jsonl:2: not a line of JSON"),
+        ("t.jsonl", b'"\xff"\n', "t.jsonl:1: not a line of JSON in UTF-8"),
+        ("t.jsonl", b"[1]\n", "t.jsonl:1: not a JSON object"),
+        ("t.jsonl", b'{"question": "x"}\n', "t.jsonl:1: no column subject"),
+        ("t.csv", b"question,subject\n\xff,x\n", "not a CSV file in UTF-8"),
+        ("t.csv", b"question,subject\nx,doctor\n", "t.csv:2: no column A, B, C, D, E, answer"),
+        ("t.parquet", b"PAR1", "not a Parquet file"),
+        ("t.xlsx", b"", "not one of .jsonl, .csv, .parquet"),
+    ],
+)
+def test_bad_files(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(KomepError) as error:
+        read_subjects(tmp_path / name)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "no questions found; give a file"),
+        ({"README.md": "---\nconfigs: [\n---\n"}, "README.md: its YAML cannot be read"),
+        ({"README.md": CARD.format(CONFIG.format("doctor"))}, "cannot be loaded as a dataset"),
+        ({"dataset_dict.json": "{}"}, "not a saved DatasetDict"),
+    ],
+)
+def test_bad_folders(tmp_path, files, message):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(KomepError) as error:
+        read_subjects(tmp_path)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_data_without_a_question_are_refused(tmp_path, content):
+    path = tmp_path / "empty.jsonl"
+    path.write_text(content)
+    with pytest.raises(KomepError, match="no question in the split `test`"):
+        check_subjects(read_subjects(path), 0)
+
+
+def test_a_file_of_examples_alone_has_no_question(tmp_path, jsonl, rows_of):
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "split": "fewshot"} for row in rows_of(3)])
+    with pytest.raises(KomepError, match="no question in the split `test`"):
+        check_subjects(read_subjects(path), 0)
+
+
+@pytest.mark.parametrize("split", ["Test", "tset", ["test"], 1])
+def test_a_row_of_an_unknown_split_is_named(tmp_path, jsonl, rows_of, split):
+    rows = rows_of(2)
+    path = jsonl(tmp_path / "all.jsonl", [rows[0], {**rows[1], "split": split}])
+    with pytest.raises(KomepError, match=r"all.jsonl:2: split is .*, none of .*test"):
+        read_subjects(path)
+
+
+def test_rows_of_other_known_splits_are_passed_over(tmp_path, jsonl, rows_of):
+    """KorMedMCQA has `train` and `dev`, too."""
+    rows = rows_of(3)
+    names = ("test", "train", "dev")
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "split": n} for row, n in zip(rows, names, strict=True)])
+    assert [len(s.test) for s in read_subjects(path)] == [1]
+
+
+@pytest.mark.parametrize("subject", [" ", ["doctor"], 3])
+def test_a_subject_that_is_no_name_is_refused(tmp_path, jsonl, rows_of, subject):
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "subject": subject} for row in rows_of(1)])
+    with pytest.raises(KomepError, match=r"all.jsonl:1: subject is .*, not a name"):
+        read_subjects(path)
+
+
+def test_one_table_on_the_hub_is_divided_by_its_column_subject(tmp_path, jsonl, rows_of):
+    """What `push_to_hub` makes of a DatasetDict: one config, `default`."""
+    for split, count in (("fewshot", 2), ("test", 3)):
+        rows = [*rows_of(count, "nurse", 50), *rows_of(count)]
+        jsonl(tmp_path / f"{split}.jsonl", rows)
+    files = "".join(f"  - {{split: {s}, path: {s}.jsonl}}\n" for s in ("fewshot", "test"))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n")
+    found = read_subjects(tmp_path)
+    assert [(s.name, len(s.fewshot), len(s.test)) for s in found] == [("nurse", 2, 3), ("doctor", 2, 3)]
+
+
+def test_an_unknown_subject_is_told_the_known_ones():
+    from evaluation.benchmarks import BENCHMARKS
+
+    with pytest.raises(KomepError, match=r"--subjects surgeon: .*doctor, nurse, pharm, dentist"):
+        BENCHMARKS["kormedmcqa"].load(None, ["surgeon"])
+
+
+def test_no_such_path(tmp_path):
+    with pytest.raises(KomepError, match="no such file or folder"):
+        read_subjects(tmp_path / "none")
+
+
+def test_duplicates_and_empty_subjects(question_folder, jsonl, rows_of):
+    rows = rows_of(4)
+    again = {**rows[1], "q_number": 99, "question": rows[1]["question"].replace(" ", "  ") + " "}
+    jsonl(question_folder / "doctor" / "test.jsonl", [*rows, again])
+    subjects = from_folders(question_folder)
+    assert duplicates(subjects[0].test) == [(4, 1)]
+    with pytest.raises(KomepError, match="doctor: row 4 of `test` repeats row 1"):
+        check_subjects(subjects, 5)
+    assert check_subjects(subjects, 5, allow_duplicates=True) == 1
+    same_stem = {**rows[1], "A": "다른 보기"}
+    jsonl(question_folder / "doctor" / "test.jsonl", [*rows, same_stem])
+    assert check_subjects(from_folders(question_folder), 5) == 0
+    (question_folder / "doctor" / "test.jsonl").write_text("")
+    with pytest.raises(KomepError, match="doctor: no question in the split `test`"):
+        check_subjects(from_folders(question_folder), 5)
+
+
+def test_fingerprint_covers_every_text(expected):
+    first = expected[0]
+    whole = fingerprint([first], "test")
+    assert fingerprint([first], "test") == whole != fingerprint([first], "fewshot")
+    q = first.test[0]
+    for other in (
+        Question(q.question + " ", q.options, q.answer),
+        Question(q.question, (*q.options[:4], "다름"), q.answer),
+        Question(q.question, q.options, "A" if q.answer != "A" else "B"),
+    ):
+        assert fingerprint([Subject(first.name, first.fewshot, (other, *first.test[1:]))], "test") != whole
+
+
+# --- the Hub ---------------------------------------------------------------------------------------------------
+
+
+def test_hub_out_of_reach_is_a_clear_error():
+    with pytest.raises(KomepError, match=r"KorMedMCQA: cannot be loaded as a dataset .* pass --data"):
+        load_configs("sean0042/KorMedMCQA", ["doctor"])
+
+
+class Hub(BaseHTTPRequestHandler):
+    """What `load_dataset` asks a Hub for: a dataset's info, its tree, and its files."""
+
+    repo, commit = "sean0042/KorMedMCQA", "a" * 40
+    folder: Path
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path, api = self.path.split("?")[0], f"/api/datasets/{self.repo}"
+        files = sorted(p for p in self.folder.rglob("*") if p.is_file())
+        names = [str(p.relative_to(self.folder)) for p in files]
+        if path in (api, f"{api}/revision/main", f"{api}/revision/{self.commit}"):
+            self.give({"id": self.repo, "sha": self.commit, "siblings": [{"rfilename": n} for n in names]})
+        elif path.startswith(f"{api}/tree/"):
+            below = path.removeprefix(f"{api}/tree/").partition("/")[2]
+            tree = [
+                {"type": "file", "path": n, "size": p.stat().st_size, "oid": "0"}
+                for n, p in zip(names, files, strict=True)
+            ]
+            self.give([entry for entry in tree if entry["path"].startswith(below)])
+        elif path.startswith(f"{api}/paths-info/"):
+            self.give([])
+        elif f"/datasets/{self.repo}/resolve/" in path:
+            self.file(path.split("/resolve/")[1].partition("/")[2])
+        else:
+            self.send_error(404)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.do_GET()
+
+    def give(self, value):
+        self.body(json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def file(self, name):
+        path = self.folder / name
+        if not path.is_file():
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.body(path.read_bytes(), {"ETag": f'"{name}"', "X-Repo-Commit": self.commit})
+
+    def body(self, content, headers):
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_hub_benchmark_over_http(question_folder, tmp_path):
+    """The real id and config names against a loopback stand-in: the client's flow, not the Hub's own content."""
+    (question_folder / "README.md").write_text(CARD.format(CONFIG.format("doctor") + CONFIG.format("nurse")))
+    handler = type("Here", (Hub,), {"folder": question_folder})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    script = (
+        "from evaluation.benchmarks import BENCHMARKS\n"
+        "from evaluation.harness.questions import fingerprint\n"
+        "found = BENCHMARKS['kormedmcqa'].load(None, ('nurse', 'doctor'))\n"
+        "print([s.name for s in found], fingerprint(found, 'test'), fingerprint(found, 'fewshot'))\n"
+    )
+    env = {
+        **os.environ,
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HOME": str(tmp_path / "home"),
+    }
+    env |= {
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "127.0.0.1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    try:
+        run = [sys.executable, "-c", script]
+        done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == 0, done.stderr[-3000:]
+    local = from_folders(question_folder)
+    assert done.stdout.splitlines()[-1] == (
+        f"['doctor', 'nurse'] {fingerprint(local, 'test')} {fingerprint(local, 'fewshot')}"
+    )

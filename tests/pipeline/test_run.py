@@ -1,0 +1,444 @@
+"""`komep run`: one chain over a loopback endpoint, killed anywhere and resumed, and once over a real small
+model.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from komep_dataset.config.config import Judge, load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import Request, ask
+from komep_dataset.judge.calibration import calibrate_file
+from komep_dataset.pipeline.run import run
+from komep_dataset.schema import Response, ScoredGeneration
+from komep_dataset.scores.scoring import score
+from komep_dataset.tables.reading import read_table
+from tests.loopback import Fault, Loopback, last_text, loopback
+
+SECRET = "sk-komep-fedcba9876543210"
+KEY_ENV = "KOMEP_PIPELINE_TEST_KEY"
+
+
+def write_chain(folder: Path, url: str, n: int = 12, max_attempts: int = 1, **changes) -> Path:
+    """A folder with pipeline.yaml: two responders that differ in their seed, a splitter and a checker."""
+    folder.mkdir(exist_ok=True)
+    rows = ({"question": f"What is condition {i}?", "category": "c"} for i in range(n))
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    place = {"endpoint": url, "api_key_env": KEY_ENV, "concurrency": 4, "max_attempts": max_attempts}
+    config = {
+        "questions": {"input": "questions.jsonl"},
+        "responders": [
+            place | {"name": "meta/small", "model": "r", "seed": 1},
+            place | {"name": "b", "model": "r", "seed": 2},
+        ],
+        "splitter": place | {"model": "splitter"},
+        "checker": place | {"model": "checker"},
+    }
+    path = folder / "pipeline.yaml"
+    path.write_text(yaml.safe_dump(config | changes))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv(KEY_ENV, SECRET)
+
+
+def lines_of(path: Path, **options) -> list[str]:
+    lines: list[str] = []
+    run(path, lines.append, **options)
+    return lines
+
+
+def tables_of(folder: Path) -> dict[str, bytes]:
+    """Every table that a run leaves, by its path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
+
+
+def test_a_chain_runs_every_stage_and_a_second_run_asks_nothing(tmp_path):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url)
+        lines = lines_of(path)
+        calls = len(state.calls)
+        assert calls == 2 * 12 + 2 * 12 + 3 * 24  # answers, splits, three units an answer
+        again = lines_of(path)
+        assert len(state.calls) == calls
+    assert [line.split(":")[0] for line in lines] == [
+        "[1/6] questions",
+        "[2/6] respond meta/small",
+        "[3/6] respond b",
+        "[4/6] score",
+        "[5/6] translate",
+        "[6/6] build",
+    ]
+    assert "24 generations: 24 scored" in lines[3] and "no `translator:` is configured" in lines[4]
+    assert sum("unchanged" in line for line in again) == 5
+    assert (tmp_path / "a" / "work" / "komep" / "README.md").is_file()
+
+
+def test_what_the_checker_is_worth_goes_into_the_card(tmp_path):
+    with loopback() as (_, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        assert "never calibrated" in lines_of(path)[-1]
+        calibrate_file(load_config(path), limit=8)
+        (line,) = [line for line in lines_of(path) if "unchanged" not in line and "build" in line]
+        assert "never calibrated" not in line
+        assert "unchanged" in lines_of(path)[-1]
+        card = (tmp_path / "a" / "work" / "komep" / "README.md").read_text("utf-8")
+        config = yaml.safe_load(path.read_text())
+        config["checker"]["model"] = "checker-2"  # another checker: the record says nothing of it
+        path.write_text(yaml.safe_dump(config))
+        assert "never calibrated" in lines_of(path)[-1]
+    assert "checker `checker`, mode `strict`" in card
+
+
+def test_no_file_of_a_run_holds_the_key(tmp_path, capfd):
+    state = Loopback(lambda body: f"key {SECRET}." if body["model"] == "r" else "True")
+    with loopback(state) as (_, url):
+        lines_of(write_chain(tmp_path / "a", url, n=2))
+    assert set(state.authorizations) == {f"Bearer {SECRET}"}
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert len(files) > 15
+    assert not [p for p in files if SECRET.encode() in p.read_bytes()]
+    texts = read_table(tmp_path / "a" / "work" / "respond" / "b" / "responses.parquet", Response)["response"]
+    assert set(texts) == {"key ***."}  # Parquet is compressed: look inside too
+    out = capfd.readouterr()
+    assert SECRET not in out.out + out.err
+
+
+def test_a_change_runs_what_depends_on_it_and_nothing_else(tmp_path):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        lines_of(path)
+        calls = len(state.calls)
+        config = yaml.safe_load(path.read_text())
+        config["checker"]["concurrency"] = 2  # how it is asked, not what it answers
+        path.write_text(yaml.safe_dump(config))
+        assert sum("unchanged" in line for line in lines_of(path)) == 5
+        config["selection"] = {"pairs": "all"}
+        path.write_text(yaml.safe_dump(config))
+        lines = lines_of(path)
+        assert sum("unchanged" in line for line in lines) == 4 and "unchanged" not in lines[-1]
+        assert len(state.calls) == calls
+        config["checker"]["model"] = "checker-2"
+        path.write_text(yaml.safe_dump(config))
+        lines = lines_of(path)
+        assert [i for i, line in enumerate(lines) if "unchanged" not in line] == [3, 4, 5]
+    assert {body["model"] for body in state.calls[calls:]} == {"checker-2"}
+
+
+def test_a_table_that_was_damaged_is_made_again_without_asking(tmp_path):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        lines_of(path)
+        before, calls = tables_of(tmp_path / "a"), len(state.calls)
+        table = tmp_path / "a" / "work" / "score" / "scored.parquet"
+        table.write_bytes(b"damaged")
+        said = lines_of(path)[3]
+        assert (
+            "unchanged" not in said
+            and "scored.parquet had been changed: kept as scored.parquet.edited" in said
+        )
+        assert tables_of(tmp_path / "a") == before and len(state.calls) == calls
+    assert table.with_name("scored.parquet.edited").read_bytes() == b"damaged"
+
+
+def test_a_failed_row_is_left_alone_until_it_is_asked_for_again(tmp_path):
+    broken = [True]
+
+    def plan(body, _):
+        return (
+            Fault(400, "refused")
+            if broken[0] and body["model"] == "r" and "condition 1?" in last_text(body)
+            else None
+        )
+
+    with loopback(Loopback(faults=plan)) as (state, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        lines = lines_of(path)
+        assert "3 responses, 1 failed (HTTP 400: refused)" in lines[1]
+        assert lines[1].endswith("; --retry-failed asks the 1 failed again")
+        assert "2 failed" in lines[3]
+        broken[0], calls = False, len(state.calls)
+        assert sum("unchanged" in line for line in lines_of(path)) == 5
+        assert len(state.calls) == calls
+        lines = lines_of(path, retry_failed=True)
+        assert not [line for line in lines if " failed" in line]
+        assert [body["model"] for body in state.calls[calls:]].count("r") == 2
+        # The same as a run that never failed.
+        lines_of(write_chain(tmp_path / "b", url, n=3))
+    assert tables_of(tmp_path / "a") == tables_of(tmp_path / "b")
+
+
+def test_a_run_without_one_answer_stops_and_says_why(tmp_path):
+    with loopback(Loopback(faults=lambda *_: Fault(400, "no such parameter"))) as (_, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        with pytest.raises(
+            KomepError, match="no question got an answer; the first: HTTP 400: no such parameter"
+        ):
+            lines_of(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"questions": None}, "`questions.input:` is missing"),
+        ({"responders": []}, "`responders:` is missing"),
+        ({"checker": None}, "`checker:` is missing"),
+    ],
+)
+def test_what_a_chain_needs_is_asked_for_before_it_starts(tmp_path, changes, said):
+    path = write_chain(tmp_path / "a", "http://127.0.0.1:9/v1", **changes)
+    with pytest.raises(KomepError, match=said):
+        lines_of(path)
+    assert not (tmp_path / "a" / "work").exists()
+
+
+def test_the_folder_of_all_responses_can_be_scored_as_it_is(tmp_path):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        lines_of(path)
+        calls = len(state.calls)
+        work = tmp_path / "a" / "work"
+        done = score([work / "respond"], load_config(path), tmp_path / "s.parquet")
+    assert done.rows == 6 and len(state.calls) == calls
+    assert (tmp_path / "s.parquet").read_bytes() == (work / "score" / "scored.parquet").read_bytes()
+
+
+def test_a_limit_takes_the_first_questions_by_id(tmp_path):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, questions={"input": "questions.jsonl", "limit": 2})
+        lines = lines_of(path)
+    assert "2 questions" in lines[0]
+    assert sum(body["model"] == "r" for body in state.calls) == 4
+
+
+def test_importing_the_stages_loads_nothing_heavy():
+    """`komep --help` must answer at once: engines and tables wait until they are needed."""
+    code = (
+        "import sys, komep_dataset.pipeline.run, komep_dataset.judge.calibration\n"
+        "print({'datatrove', 'polars', 'pyarrow', 'aiohttp', 'torch', 'scipy', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+KILLED = (
+    "import sys; from pathlib import Path; from komep_dataset.pipeline.run import run; run(Path(sys.argv[1]))"
+)
+
+
+FAULTS = (
+    Fault(429, "{}", {"Retry-After": "0"}),
+    Fault(503, "busy", {"Retry-After": "0"}),
+    Fault(reset=True),
+    Fault(200, "<html>"),
+    Fault(200, '{"choices": []}'),
+    Fault(200, '{"choices": [{"mess', {}),
+)
+
+
+def sometimes(body: dict, attempt: int) -> Fault | None:
+    """Every sixth request fails at its first attempt, in one of six ways."""
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
+    return FAULTS[digest[1] % 6] if attempt == 1 and digest[0] % 6 == 0 else None
+
+
+@pytest.mark.slow
+def test_killed_anywhere_with_faults_the_same_command_ends_with_the_same_tables(tmp_path):
+    """Three kills at random moments. What the endpoint answered twice is at most what was in flight then."""
+    command = [sys.executable, "-c", KILLED]
+    seed = random.randrange(10**6)
+    print(f"seed of the moments: {seed}")
+    with loopback() as (state, url):
+        whole = write_chain(tmp_path / "whole", url)
+        lines_of(whole)
+        needed = len(state.calls)
+    state = Loopback(delay=0.03, faults=sometimes)
+    with loopback(state) as (_, url):
+        path = write_chain(tmp_path / "killed", url, max_attempts=4)
+        for kill in range(3):
+            moment = needed * (kill + random.Random(seed + kill).uniform(0.1, 0.9)) / 3
+            child = subprocess.Popen([*command, str(path)], stdout=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while len(state.calls) < moment and time.monotonic() < deadline:
+                time.sleep(0.002)
+            os.kill(child.pid, signal.SIGKILL)
+            assert child.wait() == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "work" / "komep").exists()
+        subprocess.run([*command, str(path)], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    assert tables_of(tmp_path / "killed") == tables_of(tmp_path / "whole")
+    assert state.repeats <= 3 * 4 and len(state.answered) == needed
+    assert state.most_in_flight <= 4 + 4  # a killed client's requests may still be answered
+
+
+def real_chain(folder: Path, model: Path) -> Path:
+    """Two questions for SmolLM2 as responder (sampled twice with one seed, and greedily), splitter and
+    checker.
+    """
+    served = {"server": "transformers", "model": str(model)}
+    sampled = served | {"max_new_tokens": 16, "temperature": 1.0, "seed": 1}
+    config = {
+        "questions": {"input": "questions.jsonl"},
+        "responders": [
+            sampled | {"name": "one"},
+            sampled | {"name": "again"},
+            served | {"name": "greedy", "max_new_tokens": 16, "temperature": 0, "protocol": "dahl-hf"},
+        ],
+        "splitter": served | {"max_new_tokens": 16},
+        "checker": served | {"max_new_tokens": 4},
+    }
+    folder.mkdir()
+    rows = ({"question": q, "category": "c"} for q in ("What does insulin do?", "What is anaemia?"))
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(config))
+    return folder / "pipeline.yaml"
+
+
+def processes_serving(model: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"serve" in command and str(model).encode() in command:
+            found.append(entry.parent.name)
+    return found
+
+
+@pytest.mark.slow
+def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smollm2):
+    """SmolLM2 is no medical expert: what is tested is that its real output passes every stage."""
+    lines = lines_of(real_chain(tmp_path / "a", smollm2))
+    assert "build" in lines[-1]
+    work = tmp_path / "a" / "work"
+    assert len(list(work.rglob("server.log"))) == 1  # one start for three responders, splitter and checker
+    assert processes_serving(smollm2) == []
+    tables = {
+        n: read_table(work / "respond" / n / "responses.parquet", Response)
+        for n in ("one", "again", "greedy")
+    }
+    texts = {name: list(table["response"]) for name, table in tables.items()}
+    assert all(text.strip() for answers in texts.values() for text in answers)
+    assert texts["one"] == texts["again"]  # the seed is honoured
+    for table in tables.values():
+        assert all(n > 20 for n in table["prompt_tokens"])
+        expected = ["length" if n == 16 else "stop" for n in table["completion_tokens"]]
+        assert list(table["finish_reason"]) == expected and max(table["completion_tokens"]) <= 16
+    scored = read_table(work / "score" / "scored.parquet", ScoredGeneration)
+    assert scored.height == 6 and "failed" not in set(scored["status"])
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_samples_as_it_is_told(tmp_path, smollm2):
+    """`transformers serve` alone would answer every one of these greedily."""
+
+    def body(**sampling):
+        return {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 12} | sampling
+
+    requests = [
+        Request("greedy", body(temperature=0.0)),
+        Request("seed 1", body(temperature=1.0, top_p=0.95, seed=1)),
+        Request("seed 2", body(temperature=1.0, top_p=0.95, seed=2)),
+        Request("hot", body(temperature=50.0, top_p=1.0, seed=1)),
+        Request("hot, but only the first token may be drawn", body(temperature=50.0, top_p=1e-6, seed=1)),
+    ]
+    judge = Judge(server="transformers", model=str(smollm2))
+    texts = {id: reply.text for id, reply in ask(requests, judge, tmp_path, label="test").items()}
+    assert len({texts[id] for id in ("greedy", "seed 1", "seed 2", "hot")}) == 4
+    assert texts["hot, but only the first token may be drawn"] == texts["greedy"]
+
+
+@pytest.mark.slow
+def test_a_server_ends_with_the_run_that_started_it(tmp_path, smollm2):
+    path = real_chain(tmp_path / "a", smollm2)
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not processes_serving(smollm2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_serving(smollm2)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    deadline = time.monotonic() + 10
+    while processes_serving(smollm2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_serving(smollm2) == []
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    path = real_chain(tmp_path / "a", model)
+    assert load_config(path).responder("one").model == str(model)
+    with pytest.raises(
+        KomepError, match=r"(?s)ended while starting; .*server\.log ends:\n  .*model"
+    ) as caught:
+        lines_of(path)
+    assert "Traceback" not in str(caught.value).splitlines()[0]
+
+
+def test_the_mode_of_scoring_reaches_the_checker(tmp_path):
+    with loopback() as (state, url):
+        lines_of(write_chain(tmp_path / "a", url, n=1, mode="paper"))
+        asked = [last_text(body) for body in state.calls if body["model"] == "checker"]
+    assert asked and all(text.startswith("Is this true or false? Answer in one word.\n") for text in asked)
+    with pytest.raises(KomepError, match="mode: "):
+        run(write_chain(tmp_path / "b", "http://127.0.0.1:9/v1", mode="lenient"))
+
+
+FOREIGN = {
+    "komep/thesis.txt": "komep",
+    "score/done.json": "done.json",
+    "score/scored.parquet": "scored.parquet",
+    "score/scored.verdicts.parquet": "scored.verdicts.parquet",
+    "respond/b/responses.parquet": "responses.parquet",
+    "questions/questions.parquet": "questions.parquet",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_lies_in_the_work_folder_and_is_not_ours_is_told_before_anybody_is_asked(tmp_path, name):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        mine = tmp_path / "a" / "work" / name
+        mine.parent.mkdir(parents=True)
+        mine.write_text("years of work")
+        with pytest.raises(KomepError, match="left as it is") as caught:
+            lines_of(path)
+    assert FOREIGN[name] in str(caught.value)
+    assert mine.read_text() == "years of work" and not state.calls
+
+
+def test_two_runs_in_one_work_folder_one_is_refused(tmp_path):
+    with loopback(Loopback(delay=0.2)) as (_, url):
+        path = write_chain(tmp_path / "a", url)
+        words = [sys.executable, "-m", "komep_dataset.cli", "run", str(path)]
+        both = [
+            subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        said = [process.communicate()[1] for process in both]
+        assert sorted(process.returncode for process in both) == [0, 1], said
+        assert "another run is at work here; wait until it ends" in "".join(said)
+        assert all("unchanged" in line for line in lines_of(path)[:4])
+
+
+def test_the_line_of_the_build_names_what_people_put_into_the_release(tmp_path):
+    with loopback() as (_, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        lines_of(path)
+        (tmp_path / "a" / "work" / "komep" / "notes.md").write_text("mine")
+        assert "kept, though not of the release: notes.md" in lines_of(path)[-1]

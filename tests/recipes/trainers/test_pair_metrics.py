@@ -1,0 +1,143 @@
+"""Pure parts of the recipes: figures over pairs, JSON without NaN, shares, settings of a run."""
+
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("trl", reason="needs the extra [train]")
+
+from trainers.pair_metrics import PairFigures, is_plain, preference_figures, share_above
+from training.preferences import draw
+from training.run_record import check_same_run, compare_evaluations, share_above_limit, write_json
+from transformers import EvalPrediction
+
+from komep_dataset.errors import KomepError
+
+
+def test_figures_by_hand():
+    # chosen, rejected, both under the reference; the second pair is preferred by length alone
+    sums = np.array([[-10.0, -12.0, -11.0, -12.0], [-20.0, -30.0, -19.0, -30.0], [-9.0, -8.0, -9.0, -8.0]])
+    tokens = np.array([[5, 4], [5, 10], [3, 2]])
+    figures = preference_figures(sums[:, :2], sums[:, 2:], tokens, "gain", beta=0.1)
+    assert figures["pairs"] == 3
+    assert figures["reward_accuracy"] == pytest.approx((1 + 0 + 0.5) / 3)  # gains 1, -1 and 0: a tie
+    assert figures["gain_accuracy"] == figures["reward_accuracy"]
+    assert figures["margin"] == pytest.approx(0.1 * (1 - 1 + 0) / 3)
+    assert figures["policy_accuracy"] == pytest.approx(2 / 3)
+    assert figures["policy_accuracy_per_token"] == pytest.approx(2 / 3)  # -2 > -3, -4 < -3, -3 > -4
+    assert figures["logps_chosen"] == pytest.approx(-13) and figures["logps_rejected"] == pytest.approx(
+        -50 / 3
+    )
+
+
+def test_untrained_policy_has_chance_accuracy_also_with_float_noise():
+    noise = np.random.default_rng(0).normal(scale=1e-4, size=200)
+    assert share_above(noise, tie=1e-3) == 0.5
+    assert share_above(np.array([1.0, 2.0, -1.0, 0.0]), tie=1e-3) == 0.625
+
+
+def test_json_never_holds_nan(tmp_path):
+    write_json(
+        tmp_path / "x.json", {"loss": math.nan, "list": [math.inf, 1.5], "deep": {"ok": -math.inf, "한글": 1}}
+    )
+    text = (tmp_path / "x.json").read_text("utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "loss": None,
+        "list": [None, 1.5],
+        "deep": {"ok": None, "한글": 1},
+    }
+    assert "한글" in text and [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_rewards_of_the_other_methods():
+    policy, tokens = np.array([[-10.0, -12.0], [-20.0, -30.0]]), np.array([[5, 4], [5, 10]])
+    odds = preference_figures(policy, None, tokens, "odds", beta=0.5)
+    p = np.exp(policy / tokens)
+    ratio = np.log(p[:, 0] / (1 - p[:, 0])) - np.log(p[:, 1] / (1 - p[:, 1]))
+    assert odds["margin"] == pytest.approx(0.5 * ratio.mean())
+    assert odds["reward_accuracy"] == odds["policy_accuracy_per_token"] == 0.5  # -2 > -3, -4 < -3
+    assert odds["gain_accuracy"] is None  # nothing is known of the base model
+    plain = preference_figures(policy, policy - [1.0, 0.0], tokens, None, None)
+    assert plain["reward_accuracy"] is None and plain["margin"] is None and plain["gain_accuracy"] == 1.0
+
+
+def test_base_figures_are_kept_for_a_resumed_run(tmp_path):
+    from transformers import EvalPrediction
+
+    tokens, base = np.array([[5, 4], [5, 10]]), np.array([[-10.0, -12.0], [-20.0, -30.0]])
+    first = PairFigures("odds", 0.1, tmp_path, None)
+    assert first(EvalPrediction(base, tokens))["gain_accuracy"] == 0.5
+    later = base + np.array([[1.0, 0.0], [-1.0, 0.0]])
+    resumed = PairFigures("odds", 0.1, tmp_path, str(tmp_path / "checkpoint-1"))
+    assert resumed(EvalPrediction(later, tokens))["gain_accuracy"] == 0.5  # one gained, one lost
+    assert resumed(EvalPrediction(base + np.array([1.0, 0.0]), tokens))["gain_accuracy"] == 1.0
+    assert "gain_accuracy" not in resumed(EvalPrediction(later, tokens + 1))  # other pairs, or another order
+    elsewhere = PairFigures("odds", 0.1, tmp_path, str(tmp_path / "lost" / "checkpoint-1"))
+    assert "gain_accuracy" not in elsewhere(EvalPrediction(later, tokens))  # not taken for the base model
+
+
+def test_dpo_loss_is_of_the_pairs_and_not_of_the_batches(tmp_path):
+    """Equation 7 of the paper; the trainer's mean would count the pairs twice that fill a batch."""
+    policy, reference = np.array([[-2.0, -3.0], [-5.0, -1.0]]), np.array([[-2.5, -2.0], [-4.0, -1.5]])
+    prediction = EvalPrediction(np.hstack([policy, reference]), np.ones((2, 2)))
+    gains = [(-2.0 + 2.5) - (-3.0 + 2.0), (-5.0 + 4.0) - (-1.0 + 1.5)]
+    expected = sum(math.log(1 + math.exp(-0.5 * gain)) for gain in gains) / 2
+    assert PairFigures("gain", 0.5, tmp_path, None, logistic=True)(prediction)["loss"] == pytest.approx(
+        expected
+    )
+    assert "loss" not in PairFigures("gain", 0.5, tmp_path, None)(prediction)
+
+
+@pytest.mark.parametrize(
+    ("change", "plain"),
+    [({}, True), ({"label_smoothing": 0.1}, False), ({"loss_type": ["ipo"]}, False), ({"ld_alpha": 0.5}, False),
+     ({"use_weighting": True}, False), ({"f_divergence_type": "js_divergence"}, False), ({"loss_weights": [2.0]}, False)],
+)  # fmt: skip
+def test_other_losses_are_the_trainers(change, plain):
+    settings = {"label_smoothing": 0.0, "loss_type": ["sigmoid"], "ld_alpha": None, "use_weighting": False}
+    settings |= {"f_divergence_type": "reverse_kl", "loss_weights": None}
+    assert is_plain(SimpleNamespace(**settings | change)) is plain
+
+
+def test_share_above_limit():
+    assert share_above_limit([8, 9], 8) == 0.5
+    assert share_above_limit([8, 9], 9) == 0.0 and share_above_limit([8, 9], 7) == 1.0
+    assert share_above_limit([8, 9], None) == 0.0
+
+
+def test_draw_is_seeded_and_never_repeats():
+    from datasets import Dataset
+
+    rows = Dataset.from_dict({"x": list(range(50))})
+    first, again, other = (list(draw(rows, 10, seed)["x"]) for seed in (0, 0, 1))
+    assert first == again != other and len(set(first)) == 10
+    assert draw(rows, None, 0) is rows and draw(rows, 50, 0) is rows and draw(None, 3, 0) is None
+
+
+def test_same_run(tmp_path):
+    settings = {"learning_rate": 1e-5, "max_steps": 4}
+    write_json(tmp_path / "run.json", settings)
+    assert check_same_run(tmp_path, {"learning_rate": 2e-5}) is False  # nothing was trained yet
+    (tmp_path / "checkpoint-2").mkdir()
+    assert check_same_run(tmp_path, settings) is False  # to be resumed
+    assert check_same_run(tmp_path, {**settings, "max_steps": 8}) is False  # to be lengthened
+    with pytest.raises(KomepError, match="learning_rate = 1e-05, this one has 2e-05"):
+        check_same_run(tmp_path, {**settings, "learning_rate": 2e-5})
+    write_json(tmp_path / "training_summary.json", {})
+    assert check_same_run(tmp_path, settings) is True
+    (tmp_path / "run.json").write_text("{", "utf-8")
+    with pytest.raises(KomepError, match="not JSON"):
+        check_same_run(tmp_path, settings)
+
+
+def test_table_before_and_after():
+    figures = {"pairs": 3, "loss": 0.69, "reward_accuracy": 0.5, "margin": 0.0, "policy_accuracy": 0.4}
+    before = {**figures, "loss": None, "policy_accuracy_per_token": 0.6}
+    table = compare_evaluations({"before": before, "after": {**before, "loss": 0.5}}).splitlines()
+    assert table[0].split() == ["held-out", "pairs:", "3", "before", "after"]
+    assert table[1].split() == ["loss", "nan", "0.5000"]
+    assert not any(line.startswith("gain_accuracy") for line in table)  # neither side has it
+    assert compare_evaluations({"before": None, "after": None}) == "no test split: nothing was evaluated"

@@ -1,0 +1,707 @@
+"""What `komep build --output` may replace, and what stays: nothing goes but what a build wrote and nobody touched."""
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.hub.install import install
+from komep_dataset.release import replacement
+from komep_dataset.release.build import build
+from komep_dataset.release.folder import (
+    content_hash,
+    is_release_file,
+    proven_sums,
+    read_facts,
+    sum_problems,
+    write_sums,
+)
+from komep_dataset.release.replacement import MARK, _mounts, replacing_folder
+from komep_dataset.release.verify import verify
+from tests.full_disk import may_mount
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(path: Path, answers: str = "AB") -> Path:
+    """A table of one question, whose answers are so different that there is a pair."""
+    rows = [
+        {
+            "question": "What?",
+            "category": "c",
+            "model": m,
+            "response": a,
+            "units": [{"text": "t", "verdict": v}],
+        }
+        | {"question_ko": "무엇?", "response_ko": f"답 {a}"}
+        for (m, v), a in zip((("a", "true"), ("b", "false")), answers, strict=True)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def snapshot(folder: Path) -> dict[str, object]:
+    """Everything below a folder: content, where it leads, or what it is; and rights."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        kind = (
+            str(path.readlink())
+            if path.is_symlink()
+            else path.read_bytes()
+            if path.is_file()
+            else stat.S_IFMT(mode)
+        )
+        found[path.relative_to(folder).as_posix()] = (kind, stat.S_IMODE(mode))
+    return found
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory) -> tuple[Path, Path]:
+    """Two releases of one question, of different answers."""
+    folder = tmp_path_factory.mktemp("releases")
+    for name, answers in (("old", "AB"), ("new", "CD")):
+        build([write(folder / f"{name}.jsonl", answers)], folder / name)
+    return folder / "old", folder / "new"
+
+
+@pytest.fixture
+def release(releases, tmp_path) -> Path:
+    return Path(shutil.copytree(releases[0], tmp_path / "komep"))
+
+
+def replace(target: Path, new: Path) -> list[str]:
+    with replacing_folder(target) as one:
+        shutil.copytree(new, one.folder, dirs_exist_ok=True)
+    return one.notes
+
+
+PROJECTS = {
+    "an empty object": {"build.json": "{}"},
+    "an empty file": {"build.json": ""},
+    "no JSON": {"build.json": "webpack"},
+    "a list": {"build.json": "[1]"},
+    "a schema alone": {"build.json": '{"schema": 2}'},
+    "a schema and a hash": {"build.json": '{"schema": 2, "content_hash": "0"}', "provenance.json": "{}"},
+    "no build.json": {"SHA256SUMS": ""},
+    "a thesis": {"thesis.tex": "years of work"},
+    "a git work tree": {".git/HEAD": "ref: refs/heads/main\n"},
+    "a home": {".bashrc": "alias ll='ls -l'", "Documents/letter.txt": "dear"},
+    "a folder of nothing": {"empty/": ""},
+}
+
+
+@pytest.mark.parametrize("files", PROJECTS.values(), ids=PROJECTS)
+@pytest.mark.parametrize("sums", [False, True], ids=["", "with sums"])
+@pytest.mark.parametrize("here", [False, True], ids=["", "as `.`"])
+def test_what_is_no_release_is_refused_and_left_as_it_is(tmp_path, monkeypatch, files, sums, here):
+    source = write(tmp_path / "in.jsonl")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name, text in files.items():
+        path = mine / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if name.endswith("/") else path.write_text(text)
+    if sums:  # as people who release software write one
+        lines = (
+            f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(mine)}\n"
+            for p in mine.rglob("*")
+            if p.is_file()
+        )
+        (mine / "SHA256SUMS").write_text("".join(lines))
+    before = snapshot(mine)
+    output = mine
+    if here:
+        monkeypatch.chdir(mine)
+        output = Path()
+    with pytest.raises(KomepError, match="left as it is") as caught:
+        build([source], output)
+    assert next(iter(sorted(p.name for p in mine.iterdir()))) in str(caught.value)
+    assert snapshot(mine) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "mine"]
+
+
+def of_a_newer_schema(folder):
+    facts = json.loads((folder / "build.json").read_text())
+    (folder / "build.json").write_text(json.dumps(facts | {"schema": 3}))
+
+
+HALVES = {
+    "without build.json": lambda folder: (folder / "build.json").unlink(),
+    "without SHA256SUMS": lambda folder: (folder / "SHA256SUMS").unlink(),
+    "without a line for a shard": lambda folder: drop_line(folder, "ko/train"),
+    "with another content hash": lambda folder: (folder / "build.json").write_text(
+        '{"schema": 2, "content_hash": "0"}'
+    ),
+    "with a torn SHA256SUMS": lambda folder: (folder / "SHA256SUMS").write_text(
+        (folder / "SHA256SUMS").read_text()[:-9]
+    ),
+    "of a newer schema": of_a_newer_schema,
+}
+
+
+def drop_line(folder: Path, name: str) -> None:
+    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (folder / "SHA256SUMS").write_text("".join(line for line in lines if name not in line))
+
+
+@pytest.mark.parametrize("harm", HALVES.values(), ids=HALVES)
+def test_half_a_release_and_one_of_a_newer_komep_are_refused(release, tmp_path, harm):
+    harm(release)
+    before = snapshot(release)
+    with pytest.raises(KomepError, match="left as it is"):
+        build([write(tmp_path / "in.jsonl")], release)
+    assert snapshot(release) == before
+
+
+def test_a_release_whose_shards_are_gone_is_still_one(release, tmp_path):
+    for shard in release.rglob("*.parquet"):
+        shard.unlink()
+    build([write(tmp_path / "in.jsonl", "CD")], release)
+    assert all(check.ok for check in verify(release))
+
+
+def test_a_release_of_schema_1_is_replaced(release, tmp_path):
+    facts = json.loads((release / "build.json").read_text()) | json.loads(
+        (release / "provenance.json").read_text()
+    )
+    (release / "provenance.json").unlink()
+    (release / "build.json").write_text(json.dumps(facts | {"schema": 1}))
+    write_sums(release)
+    assert build([write(tmp_path / "in.jsonl", "CD")], release).notes == ()
+    assert all(check.ok for check in verify(release))
+
+
+def test_every_file_of_a_build_is_known_as_one(releases):
+    for folder in releases:
+        names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+        assert all(map(is_release_file, names)) and len(names) > 10
+        assert set(proven_sums(folder)) == set(names) - {"SHA256SUMS"}
+
+
+def add_what_people_add(folder: Path) -> None:
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    (folder / "notes.md").write_text("read these first")
+    (folder / "notes.md").chmod(0o600)
+    (folder / "ko" / "remarks.txt").write_text("beside a shard")
+    (folder / "figures" / "mine.svg").write_text("<svg/>")
+    (folder / "drafts" / "empty").mkdir(parents=True)
+    (folder / "drafts").chmod(0o700)
+    (folder / "drafts" / "README.md").write_text("of a folder of mine")
+    (folder / "link").symlink_to("notes.md")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "round").symlink_to("round")
+    (folder / "elsewhere").symlink_to("..")
+    os.mkfifo(folder / "pipe")
+    (folder / "한글 이름.txt").write_text("이름")
+
+
+def theirs(folder: Path) -> dict[str, object]:
+    return {name: found for name, found in snapshot(folder).items() if not is_release_file(name)}
+
+
+def test_what_people_put_into_a_release_stays_as_it_is(release, tmp_path):
+    add_what_people_add(release)
+    release.chmod(0o750)
+    before, inode = theirs(release), (release / "notes.md").stat().st_ino
+    result = build([write(tmp_path / "in.jsonl", "CD")], release)
+    assert theirs(release) == before and (release / "notes.md").stat().st_ino == inode
+    assert stat.S_IMODE(release.stat().st_mode) == 0o750
+    assert read_facts(release)["content_hash"] == result.facts["content_hash"] == content_hash(release)
+    [note] = result.notes
+    for name in (".git/", "notes.md", "ko/remarks.txt", "drafts/", "pipe", "한글 이름.txt"):
+        assert name in note
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "komep"]
+    subprocess.run(["git", "-C", release, "fsck"], check=True, capture_output=True)
+
+
+def test_the_command_names_what_stays_in_one_line(release, tmp_path):
+    (release / "notes.md").write_text("mine")
+    (release / "README.md").write_text("mine, too")
+    command = [
+        sys.executable,
+        "-m",
+        "komep_dataset.cli",
+        "build",
+        str(write(tmp_path / "in.jsonl")),
+        "-o",
+        str(release),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "note: kept, though not of the release: notes.md\n" in done.stdout
+    assert "note: README.md had been edited: kept as README.md.edited\n" in done.stdout
+
+
+def test_a_file_of_ours_that_was_edited_is_kept_beside_the_new_one(release, tmp_path):
+    (release / "README.md").write_text("my card")
+    shard = release / "ko" / "train-00000-of-00001.parquet"
+    shard.write_bytes(b"my rows")
+    (release / "quality.json").unlink()
+    source = write(tmp_path / "in.jsonl", "CD")
+    notes = build([source], release).notes
+    assert (release / "README.md.edited").read_text() == "my card"
+    assert shard.with_name(f"{shard.name}.edited").read_bytes() == b"my rows"
+    assert [p for p, _ in sum_problems(release)] == ["README.md.edited", f"ko/{shard.name}.edited"]
+    assert len(notes) == 2
+    build([source], release)  # once more: nothing was edited since, and what was kept stays
+    assert (release / "README.md.edited").read_text() == "my card"
+    (release / "README.md").write_text("my second card")
+    build([source], release)
+    assert (release / "README.md.edited-2").read_text() == "my second card"
+    (release / "README.md").write_text("my card")
+    build([source], release)
+    assert sorted(p.name for p in release.glob("README*")) == [
+        "README.md",
+        "README.md.edited",
+        "README.md.edited-2",
+    ]
+
+
+def test_the_card_of_a_published_release_is_kept_since_people_write_on_it(release, tmp_path):
+    card = "above\n<!-- komep: generated (x) -->\nours\n<!-- komep: end of the generated part -->\nbelow"
+    (release / "README.md").write_text(card)
+    (release / "CHANGELOG.md").write_text("v0.1.0")
+    write_sums(release)  # as `komep publish` does
+    build([write(tmp_path / "in.jsonl", "CD")], release)
+    assert (release / "README.md.edited").read_text() == card
+    assert (release / "CHANGELOG.md").read_text() == "v0.1.0"
+
+
+IN_THE_WAY = {
+    "a shard of their own": lambda folder: (folder / "ko" / "train-mine.parquet").write_bytes(b"x"),
+    "a folder in place of a file": lambda folder: (
+        (folder / "croissant.json").unlink() or (folder / "croissant.json").mkdir()
+    ),
+    "a link in place of a folder": lambda folder: (
+        (folder / "ko").rename(folder.parent / "big") and (folder / "ko").symlink_to("../big")
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_the_swap_cannot_keep_is_refused_before_it_begins(release, tmp_path, harm):
+    harm(release)
+    before = snapshot(release)
+    with pytest.raises(KomepError, match="move it away"):
+        build([write(tmp_path / "in.jsonl", "CD")], release)
+    assert snapshot(release) == before and not list(tmp_path.glob(".komep*"))
+
+
+def test_a_link_to_a_release_stays_one(release, tmp_path):
+    link = tmp_path / "latest"
+    link.symlink_to("komep")
+    new = build([write(tmp_path / "in.jsonl", "CD")], link).facts["content_hash"]
+    assert link.is_symlink() and read_facts(release)["content_hash"] == new
+
+
+@pytest.mark.parametrize("command", ["build", "questions", "report", "bias", "diff"])
+def test_links_in_a_circle_end_in_one_line(release, tmp_path, command):
+    (tmp_path / "round").symlink_to("around")
+    (tmp_path / "around").symlink_to("round")
+    given = {
+        "build": [write(tmp_path / "in.jsonl"), "-o"],
+        "questions": [write(tmp_path / "in.jsonl"), "-o"],
+        "report": [release, "-o"],
+        "bias": [release, "--json"],
+        "diff": [release, release, "-o"],
+    }[command]
+    words = [sys.executable, "-m", "komep_dataset.cli", command, *map(str, given), "round"]
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 1 and "round: " in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_empty_folder_and_a_new_one_are_filled(tmp_path):
+    source = write(tmp_path / "in.jsonl")
+    (tmp_path / "empty").mkdir(mode=0o700)
+    for name in ("empty", "new", "a/b/c"):
+        build([source], tmp_path / name)
+        assert all(check.ok for check in verify(tmp_path / name))
+    assert stat.S_IMODE((tmp_path / "empty").stat().st_mode) == 0o700
+
+
+def test_names_that_are_patterns_stand_for_themselves(releases, tmp_path):
+    other = tmp_path / ".komep.building-1"
+    other.mkdir()
+    (other / "mine.txt").write_text("x")
+    for name in ("[k]omep", "*", "komep"):
+        replace(tmp_path / name, releases[0])
+        replace(tmp_path / name, releases[1])
+    assert (other / "mine.txt").read_text() == "x"
+
+
+def test_folders_with_the_name_of_ours_and_without_our_mark_stay(releases, tmp_path):
+    for name, mark in (("a", None), ("b", "{}"), ("c", '{"target": "other", "new": 1}'), ("d", "")):
+        folder = tmp_path / f".komep.building-{name}"
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("years")
+        if mark is not None:
+            (folder / MARK).write_text(mark)
+    replace(tmp_path / "komep", releases[0])
+    assert len(list(tmp_path.glob(".komep.building-?/thesis.txt"))) == 4
+
+
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+from komep_dataset.release.replacement import replacing_folder
+target, new, at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+watched = {"os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir", "os.chmod", "ctypes.dlsym", "shutil.rmtree"}
+counted = 0
+def hook(event, arguments):
+    global counted
+    counted += event in watched
+    if counted == at and event in watched:
+        os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[4] == "no exchange":
+    import komep_dataset.release.replacement
+    komep_dataset.release.replacement._exchange = lambda a, b: False
+with replacing_folder(target) as one:
+    shutil.copytree(new, one.folder, dirs_exist_ok=True)
+    sys.addaudithook(hook)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["exchange", "no exchange"])
+@pytest.mark.parametrize("copied", [False, True], ids=["", "copied"])
+def test_kill_9_at_every_step_of_the_swap_loses_nothing(releases, tmp_path, system, copied):
+    """SIGKILL before the first change of the disk, before the second, …: the release is one of the two and the files
+    of others are there (where names cannot be exchanged, after the next build), and the next build cleans up, also in a
+    copy of the folder, in which nothing has its inode."""
+    old, new = releases
+    killed = 0
+    for at in range(1, 500):
+        target = Path(shutil.copytree(old, tmp_path / str(at) / "komep"))
+        (target / "notes.md").write_text("mine")
+        (target / "mine").mkdir()
+        (target / "mine" / "deep.txt").write_text("too")
+        (target / "README.md").write_text("my card")
+        command = [sys.executable, "-c", KILLED, str(target), str(new), str(at), system]
+        code = subprocess.run(command, check=False, cwd=ROOT).returncode
+        assert code in (0, -signal.SIGKILL)
+        killed += code != 0
+        gone = system == "no exchange" and not target.exists()
+        if not gone:
+            hash_now = json.loads((target / "build.json").read_text())["content_hash"]
+            assert hash_now in {read_facts(folder)["content_hash"] for folder in releases}, at
+            assert content_hash(target) == hash_now, at
+            assert (target / "notes.md").read_text() == "mine" and (
+                target / "mine" / "deep.txt"
+            ).read_text() == "too"
+        if copied:
+            target = Path(shutil.copytree(target.parent, tmp_path / f"{at}-copy", symlinks=True)) / "komep"
+        replace(target, new)
+        assert (target / "notes.md").read_text() == "mine" and (
+            target / "mine" / "deep.txt"
+        ).read_text() == "too"
+        assert (target / "README.md.edited").read_text() == "my card", at
+        names = {p.name for p in target.iterdir()} - {p.name for p in new.iterdir()}
+        assert names == {"notes.md", "mine", "README.md.edited"}, at
+        assert [p.name for p in target.parent.iterdir()] == ["komep"], at
+        shutil.rmtree(target.parent)
+        if code == 0:
+            break
+    assert killed > 30 and code == 0
+
+
+def test_what_comes_into_the_folder_during_a_build_is_kept(release, releases):
+    with replacing_folder(release) as one:
+        shutil.copytree(releases[1], one.folder, dirs_exist_ok=True)
+        (release / "late.md").write_text("late")
+        (release / "README.md").write_text("edited meanwhile")
+    assert (release / "late.md").read_text() == "late"
+    assert (release / "README.md.edited").read_text() == "edited meanwhile"
+    assert read_facts(release) == read_facts(releases[1])
+
+
+def test_two_builds_at_once_one_is_refused(release, releases):
+    with replacing_folder(release) as one:
+        shutil.copytree(releases[1], one.folder, dirs_exist_ok=True)
+        with pytest.raises(KomepError, match="another run is at work here"), replacing_folder(release):
+            pytest.fail("two at once")
+    assert read_facts(release) == read_facts(releases[1])
+
+
+TRIES = 12
+
+
+@pytest.mark.slow
+def test_two_containers_with_the_same_process_ids(releases, tmp_path):
+    """Each build is process 1 of a namespace of its own, as in a container; both are in one folder."""
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
+    sources = [releases[0].parent / "old.jsonl", releases[0].parent / "new.jsonl"]
+    hashes = {read_facts(folder)["content_hash"] for folder in releases}
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(TRIES):
+        target = tmp_path / "komep"
+        notes = target / "notes.md"
+        words = [
+            "unshare",
+            "-rpf",
+            "--kill-child",
+            "--mount-proc",
+            sys.executable,
+            "-m",
+            "komep_dataset.cli",
+            "build",
+        ]
+        both = [
+            subprocess.Popen(
+                [*words, str(source), "-o", str(target)],
+                cwd=ROOT,
+                stderr=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                text=True,
+            )
+            for source in sources
+        ]
+        if rng.random() < 0.5:
+            time.sleep(rng.uniform(0.2, 0.9))
+            both[0].kill()
+        said = [process.communicate()[1] for process in both]
+        codes = [process.returncode for process in both]
+        assert 0 in codes or -signal.SIGKILL in codes, said
+        for code, text in zip(codes, said, strict=True):
+            assert code in (0, -signal.SIGKILL) or "another run is at work here" in text, text
+            refused += code == 1
+        if not target.exists():  # both ended before the first release was there
+            continue
+        assert read_facts(target)["content_hash"] == content_hash(target)
+        assert content_hash(target) in hashes
+        if notes.exists():
+            assert notes.read_text() == "mine"
+        notes.write_text("mine")
+    assert refused  # otherwise the two never met
+    build(sources[:1], target)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["komep", "try"]
+
+
+def test_a_mount_point_is_refused(release, tmp_path):
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
+    source = write(tmp_path / "in.jsonl")
+    (tmp_path / "disk").mkdir()
+    (release / "disk").mkdir()
+    alias = f"mkdir -p '{tmp_path}/alias' && mount --bind '{tmp_path}' '{tmp_path}/alias' && "
+    for at, output, before in (
+        ("disk", "disk", ""),
+        ("komep/disk", "komep", ""),
+        ("komep/disk", "alias/komep", alias),
+    ):
+        script = f"{before}mount -t tmpfs tmpfs '{tmp_path}/{at}' && {sys.executable} -m komep_dataset.cli build '{source}' -o '{tmp_path}/{output}'"
+        done = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1 and "a mount point" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_that_may_only_be_read(release, tmp_path):
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
+    source = write(tmp_path.parent / f"{tmp_path.name}.jsonl")
+    script = f"mount --bind '{tmp_path}' '{tmp_path}' && mount -o remount,ro,bind '{tmp_path}' && {sys.executable} -m komep_dataset.cli build '{source}' -o '{release}'"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_mounts_are_read_from_the_system():
+    assert Path("/proc") in {mount.point for mount in _mounts()} or not Path("/proc/self/mountinfo").exists()
+
+
+@pytest.mark.parametrize("how", ["in place", "renamed", "with its old time"])
+def test_an_edit_at_the_last_moment_is_kept(release, releases, monkeypatch, how):
+    """After the last look at the folder, and before the swap."""
+    swap = replacement._swap
+
+    def edit_and_swap(scratch, target):
+        card = target / "README.md"
+        before = card.stat()
+        text = "x" * before.st_size if how == "with its old time" else "at the last moment"
+        if how == "renamed":
+            (target / "README.tmp").write_text(text)
+            (target / "README.tmp").rename(card)
+        else:
+            card.write_text(text)
+        if how == "with its old time":
+            os.utime(card, ns=(before.st_atime_ns, before.st_mtime_ns))
+        (target / "late").mkdir()
+        (target / "late" / "x.txt").write_text("late")
+        swap(scratch, target)
+
+    monkeypatch.setattr(replacement, "_swap", edit_and_swap)
+    size = (release / "README.md").stat().st_size
+    notes = replace(release, releases[1])
+    kept = (release / "README.md.edited").read_text()
+    assert kept == ("x" * size if how == "with its old time" else "at the last moment")
+    assert (release / "late" / "x.txt").read_text() == "late" and "late/x.txt" in notes[-1]
+    assert [p.name for p in release.parent.iterdir()] == ["komep"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_ctrl_c_around_the_swap_loses_nothing(release, releases, monkeypatch, moment):
+    (release / "notes.md").write_text("mine")
+    exchange = replacement._exchange
+
+    def interrupted(a, b):
+        if moment == "after":
+            (release / "late.md").write_text("late")
+            assert exchange(a, b)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replacement, "_exchange", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace(release, releases[1])
+    assert read_facts(release) == read_facts(releases[moment == "after"])
+    assert (release / "notes.md").read_text() == "mine"
+    assert moment == "before" or (release / "late.md").read_text() == "late"
+    assert [p.name for p in release.parent.iterdir()] == ["komep"]
+
+
+PIPES = ("SHA256SUMS", "build.json", "provenance.json", "README.md", "ko/train-00000-of-00001.parquet")
+
+
+@pytest.mark.parametrize("name", PIPES)
+def test_a_pipe_in_place_of_a_file_of_ours_is_not_waited_for(release, releases, name):
+    path = next(release.glob(name.replace("train", "*")))
+    path.unlink()
+    os.mkfifo(path)
+    code = "import sys, shutil; from pathlib import Path; from komep_dataset.release.replacement import replacing_folder\nwith replacing_folder(Path(sys.argv[1])) as one: shutil.copytree(sys.argv[2], one.folder, dirs_exist_ok=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, release, releases[1]],
+        cwd=ROOT,
+        timeout=20,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if name == "README.md" or "/" in name:
+        assert done.returncode == 0, done.stderr
+        assert path.with_name(f"{path.name}.edited").is_fifo()
+    else:
+        assert "left as it is" in done.stderr and path.is_fifo()
+
+
+def test_json_and_folders_without_end(release, releases, tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    shutil.copy(tmp_path / "deep.json", release / "build.json")
+    with pytest.raises(KomepError, match="left as it is"):
+        replace(release, releases[1])
+    shutil.copy(releases[0] / "build.json", release / "build.json")
+    here = release
+    for _ in range(1200):
+        here = here / "d"
+        here.mkdir()
+    replace(release, releases[1])
+    assert here.is_dir()
+    subprocess.run(["rm", "-rf", release], check=True)
+
+
+AS_SOMEBODY = """
+import os, shutil, sys
+from pathlib import Path
+from komep_dataset.errors import KomepError
+from komep_dataset.release.replacement import replacing_folder
+target, new = Path(sys.argv[1]), Path(sys.argv[2])
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    with replacing_folder(target) as one:
+        shutil.copytree(new, one.folder, dirs_exist_ok=True)
+except KomepError as error:
+    sys.exit(str(error))
+"""
+FOREIGN = {  # what root does to a release of an ordinary user, and what the user is then told
+    "a folder of another user": (
+        lambda release: ((release / "bobs").mkdir(), (release / "bobs" / "x").touch()),
+        "it belongs to another user",
+    ),
+    "an empty folder of another user": (
+        lambda release: (release / "bobs").mkdir(),
+        "it belongs to another user",
+    ),
+    "a file of another user": (
+        lambda release: ((release / "x").touch(), (release / "x").chmod(0o600)),
+        "cannot be kept",
+    ),
+    "a release of another user": (lambda release: os.chown(release, 0, 0), "another user's"),
+    "a release that may only be read": (lambda release: release.chmod(0o555), "may only be read"),
+    "a folder of its own that may only be read": (lambda release: own_folder(release), None),
+}
+
+
+def own_folder(release: Path) -> None:
+    (release / "ro").mkdir()
+    (release / "ro" / "x").write_text("mine")
+    (release / "ro").chmod(0o555)
+    os.chown(release / "ro", 65534, 65534)
+    os.chown(release / "ro" / "x", 65534, 65534)
+
+
+@pytest.mark.parametrize(("harm", "said"), FOREIGN.values(), ids=FOREIGN)
+def test_what_an_ordinary_user_may_not_change_is_told_before_the_work(releases, harm, said):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file of another user")
+    with tempfile.TemporaryDirectory() as folder:
+        target, new = Path(folder) / "komep", Path(folder) / "new"
+        for source, copy in zip(releases, (target, new), strict=True):
+            shutil.copytree(source, copy)
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            os.chown(path, 65534, 65534)
+        harm(target)
+        before = snapshot(target)
+        command = [sys.executable, "-c", AS_SOMEBODY, target, new]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if said is None:
+            assert done.returncode == 0, done.stderr
+            assert (target / "ro" / "x").read_text() == "mine" and read_facts(target) == read_facts(new)
+        else:
+            assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr, (
+                done.stderr
+            )
+            assert snapshot(target) == before
+        assert sorted(p.name for p in Path(folder).iterdir()) == ["komep", "new"]
+
+
+def test_without_hard_links_a_file_is_copied(release, releases, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    add_what_people_add(release)
+    (release / "pipe").unlink()
+    before = theirs(release)
+    replace(release, releases[1])
+    assert theirs(release) == before
+
+
+def test_a_release_with_notes_in_it_is_still_one(release, tmp_path):
+    (release / "notes.md").write_text("mine")
+    (release / "README.md").write_text("my card")
+    build([write(tmp_path / "in.jsonl", "CD")], release)
+    assert all(check.ok for check in verify(release))
+    assert install(release, tmp_path / "cache").is_dir()
+    (release / "ko" / "train-more.parquet").write_bytes(b"x")
+    assert [check.name for check in verify(release) if not check.ok]
