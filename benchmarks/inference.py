@@ -22,9 +22,8 @@ from pathlib import Path
 import aiohttp
 
 from komep_dataset.config.config import Judge
-from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.ask import Request, ask, judge_body
 from komep_dataset.prompts.english import check_messages
-from komep_dataset.scores.checking import judge_body
 
 sys.path.insert(0, str(Path(__file__).parent))
 from loopback_judge import Constant, serving

@@ -75,7 +75,7 @@ def command(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a `KomepError` becomes a message and its exit code."""
-    from evaluation.experiments.stopping import Stopped
+    from evaluation.experiments.running import Stopped
 
     try:
         app(args=arguments)

@@ -275,3 +275,11 @@ def question_id(question: str) -> str:
 def split_of(question_id: str) -> str:
     """`test` or `train`, by the first 8 hex digits of the id, so that a row never changes sides."""
     return "test" if int(question_id[:8], 16) % 100 < TEST_PERCENT else "train"
+
+
+# Files of a release beside its data.
+BUILD_FILE = "build.json"  # what was built from what, with all counts; marks a folder as a release
+PROVENANCE_FILE = "provenance.json"  # from what, by which code, under which options
+QUALITY_FILE = "quality.json"  # what the gates looked for, found and rejected; releases before 0.5 have none
+SUMS_FILE = "SHA256SUMS"
+CARD_FILE = "README.md"

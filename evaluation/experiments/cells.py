@@ -12,7 +12,7 @@ from typing import Any
 
 from evaluation.experiments.matrix import BASE, Matrix, Measure, Model, Variant
 from komep_dataset.errors import KomepError
-from komep_dataset.release.folder import SUMS_FILE
+from komep_dataset.schema import SUMS_FILE
 
 CELLS, RELEASES = "cells", "releases"
 MODEL = "model"  # folder of a trained model inside its cell

@@ -14,7 +14,7 @@ from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import Matrix
 from evaluation.experiments.state import SUMMARY, evaluated
 from evaluation.harness.output import RESULTS
-from komep_dataset.release.folder import BUILD_FILE
+from komep_dataset.schema import BUILD_FILE
 
 SHORT = {"python -m accelerate.commands.launch": "accelerate launch", "python -m komep_dataset.cli": "komep"}
 

@@ -33,13 +33,20 @@ from evaluation.experiments.state import (
     write_config,
     write_state,
 )
-from evaluation.experiments.stopping import Stopped
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import write_text
 
 MARK = "KOMEP_EXPERIMENT_STEP"  # in the environment of every process of a step: the file that it makes
 ERROR_LINES = 12
 PATIENCE = 280.0  # seconds that a stopped step has to save a checkpoint, as in recipes/multi_node.slurm
+
+
+class Stopped(Exception):
+    """The command was told to stop; `signal` is the number of the signal, which becomes the exit code."""
+
+    def __init__(self, signal: int):
+        super().__init__(f"signal {signal}")
+        self.signal = signal
 
 
 class StepFailed(Exception):

@@ -87,9 +87,10 @@ def score(
     print(done.calls)
     _warn_failures(done.failures, done.reason)
     if done.rows:
+        from komep_dataset.pairs.reading import read_scored
         from komep_dataset.scores import models as model_report
 
-        print(model_report.as_text(model_report.model_reports(model_report.read_scored([done.path]))))
+        print(model_report.as_text(model_report.model_reports(read_scored([done.path]))))
 
 
 def translate(
@@ -217,12 +218,13 @@ def models(
     from dataclasses import fields
 
     from komep_dataset.files.outputs import check_file, json_with, write_json
+    from komep_dataset.pairs.reading import read_scored
     from komep_dataset.scores import models as model_report
 
     mark = json_with(*(field.name for field in fields(model_report.ModelReport)))
     if output:
         check_file(output, *mark)
-    reports = model_report.model_reports(model_report.read_scored(scored))
+    reports = model_report.model_reports(read_scored(scored))
     print(model_report.as_text(reports, categories=categories))
     if output:
         write_json(output, model_report.as_json(reports), mark)

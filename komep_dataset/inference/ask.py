@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from komep_dataset.config.config import Endpoint
+from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import require
 from komep_dataset.inference.reply_log import ENGINE_LOG, FAILED, REPLIES, Reply, ReplyLog, logs_of, read_log
 from komep_dataset.inference.servers import LocalServers, model_fingerprint
@@ -43,6 +43,24 @@ class Request:
 
     id: str
     body: dict[str, Any]
+
+
+def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int, vote: int = 0) -> dict[str, Any]:
+    """A judge's request: temperature and token limit; when sampled, a seed that the texts and the vote decide."""
+    body = {
+        "messages": messages,
+        "temperature": judge.temperature,
+        "max_tokens": judge.max_new_tokens or tokens,
+    }
+    if judge.temperature:
+        text = messages[-1]["content"]
+        body |= {"top_p": 1.0, "seed": int(digest(f"{vote} {text}" if vote else text)[:8], 16)}
+    return body
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text, as hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def request_key(body: dict[str, Any], source: str) -> str:

@@ -20,9 +20,10 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import json_with, write_json
 from komep_dataset.inference.servers import LocalServers
 from komep_dataset.judge.ranking import Ranking, Rates, pair_sides, simulate
+from komep_dataset.pairs.reading import read_scored
 from komep_dataset.schema import LANGUAGES, Verdict, column_types
 from komep_dataset.scores.checking import Checked, Item, check
-from komep_dataset.scores.models import read_scored, table
+from komep_dataset.tables.text import table
 
 RECORD_VERSION = 1
 RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")

@@ -27,7 +27,7 @@ from komep_dataset.judge.calibration import (
 )
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check
-from komep_dataset.scores.models import table
+from komep_dataset.tables.text import table
 
 PER_INJECTION = 3  # statements that each injection is tried on
 HARMLESS = {"en": "{statement} (End of the statement.)", "ko": "{statement} (진술 끝.)"}

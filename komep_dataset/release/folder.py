@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from komep_dataset import __version__
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import (
+    BUILD_FILE,
+    CARD_FILE,
+    PROVENANCE_FILE,
+    QUALITY_FILE,
     RECORDS,
     SPLITS,
+    SUMS_FILE,
     polars_schema,
 )
 
 if TYPE_CHECKING:
     import polars as pl
 
-BUILD_FILE = "build.json"  # what was built from what, with all counts; marks a folder as a release
-PROVENANCE_FILE = "provenance.json"  # from what, by which code, under which options
-QUALITY_FILE = "quality.json"  # what the gates looked for, found and rejected; releases before 0.5 have none
-SUMS_FILE = "SHA256SUMS"
-CARD_FILE = "README.md"
 _BESIDE_DATA = frozenset(
     (CARD_FILE, BUILD_FILE, PROVENANCE_FILE, QUALITY_FILE, SUMS_FILE, "rejects.jsonl", "croissant.json")
 ) | {"figures/dahl.svg", "figures/margins.svg"}

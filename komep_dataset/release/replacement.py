@@ -32,8 +32,6 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import check_folder, edited_names
 from komep_dataset.release.folder import (
-    CARD_FILE,
-    SUMS_FILE,
     file_sha256,
     file_sums,
     is_data_file,
@@ -42,7 +40,7 @@ from komep_dataset.release.folder import (
     read_sums,
     tops,
 )
-from komep_dataset.schema import RECORDS
+from komep_dataset.schema import CARD_FILE, RECORDS, SUMS_FILE
 
 OUR_FOLDERS = frozenset((*RECORDS, "figures"))
 MARK = ".komep-building.json"  # in the folder that a build works in

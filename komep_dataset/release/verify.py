@@ -24,12 +24,7 @@ from komep_dataset.pairs.rules import SELECTIONS
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.card.card import card_header
 from komep_dataset.release.folder import (
-    BUILD_FILE,
-    CARD_FILE,
-    PROVENANCE_FILE,
-    QUALITY_FILE,
     SCHEMA_VERSION,
-    SUMS_FILE,
     content_hash,
     data_files,
     faults,
@@ -46,10 +41,15 @@ from komep_dataset.release.row_checks import (
     without_nulls,
 )
 from komep_dataset.schema import (
+    BUILD_FILE,
+    CARD_FILE,
     CONFIGS,
     ORIGIN_CHOICES,
+    PROVENANCE_FILE,
+    QUALITY_FILE,
     RECORDS,
     SPLITS,
+    SUMS_FILE,
     Reason,
     Reject,
     arrow_schema,

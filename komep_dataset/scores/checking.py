@@ -7,16 +7,15 @@ runs in one work folder: a request's content is its key (`inference.py`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from komep_dataset import dahl
-from komep_dataset.config.config import Checker, Judge
+from komep_dataset.config.config import Checker
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Reply, Request, ask
+from komep_dataset.inference.ask import Reply, Request, ask, judge_body
 from komep_dataset.inference.servers import LocalServers
 from komep_dataset.prompts.english import batch_messages, check_messages, verdict_format
 
@@ -114,19 +113,6 @@ def batches(groups: Iterable[Sequence[Item]], size: int) -> list[tuple[Item, ...
     return [batch for batch in found if len(batch) > 1]
 
 
-def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int, vote: int = 0) -> dict[str, Any]:
-    """A judge's request: temperature and token limit; when sampled, a seed that the texts and the vote decide."""
-    body = {
-        "messages": messages,
-        "temperature": judge.temperature,
-        "max_tokens": judge.max_new_tokens or tokens,
-    }
-    if judge.temperature:
-        text = messages[-1]["content"]
-        body |= {"top_p": 1.0, "seed": int(digest(f"{vote} {text}" if vote else text)[:8], 16)}
-    return body
-
-
 @dataclass(frozen=True, slots=True)
 class _Session:
     """Who is asked, and how."""
@@ -200,8 +186,3 @@ def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked
         verdicts = None if reply.failed else dahl.parse_batch(reply.text, len(batch))
         for item, verdict in zip(batch, verdicts or (), strict=False):
             checked.answers[item] = (Answer(reply, verdict.value),)
-
-
-def digest(text: str) -> str:
-    """SHA-256 of a text, as hex."""
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset import dahl
-from komep_dataset.errors import KomepError
-from komep_dataset.pairs.generations import OPTIONAL, complete
-from komep_dataset.pairs.rules import resolve_duplicates
-from komep_dataset.release.folder import BUILD_FILE
-from komep_dataset.schema import ScoredGeneration, Status
-from komep_dataset.tables.reading import FILE, problems_error, read_batches, table_files
+from komep_dataset.schema import Status
+from komep_dataset.tables.text import table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,33 +31,6 @@ class ModelReport:
     units: float | None
     characters: tuple[float, float] | None
     categories: dict[str, dahl.ModelScore | None]
-
-
-def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
-    """Scored generations as `komep build` reads them: complete, one row a question and model, sorted by key.
-
-    Args:
-        paths: JSONL or Parquet files, folders of them, or releases.
-
-    Raises:
-        KomepError: a bad row, named by file and line, or no row at all.
-    """
-    import polars as pl
-
-    files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
-    names = [str(file) for file in files]
-    frames, problems = [], []
-    for index, file in enumerate(files):
-        for frame, bad in read_batches(file, ScoredGeneration, OPTIONAL):
-            good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names)
-            frames.append(good)
-            problems += [*bad, *worse]
-    frame, conflicts = resolve_duplicates(pl.concat(frames), names) if frames else (pl.DataFrame(), [])
-    if problems or conflicts:
-        raise problems_error([*problems, *conflicts])
-    if frame.is_empty():
-        raise KomepError(f"no scored generation in {', '.join(map(str, paths))}")
-    return frame
 
 
 def model_reports(frame: pl.DataFrame) -> list[ModelReport]:
@@ -130,14 +98,3 @@ def _cells(report: ModelReport) -> list[str]:
 
 def _category(score: dahl.ModelScore | None) -> str:
     return f"{score.mean:.3f} (n {score.n})" if score else "-"
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as aligned columns: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-        cells[0] = row[0].ljust(widths[0])
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

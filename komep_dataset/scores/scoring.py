@@ -18,7 +18,7 @@ from komep_dataset import dahl
 from komep_dataset.config.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
-from komep_dataset.inference.ask import Reply, Request, ask
+from komep_dataset.inference.ask import Reply, Request, ask, judge_body
 from komep_dataset.inference.servers import LocalServers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.english import split_messages
@@ -33,7 +33,7 @@ from komep_dataset.schema import (
     polars_schema,
 )
 from komep_dataset.scores import sentences as korean_sentences
-from komep_dataset.scores.checking import Checked, Item, check, judge_body
+from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.tables.reading import output_path, read_table, write_rejects, write_table
 
 STAGE = "score"

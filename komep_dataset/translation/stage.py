@@ -167,7 +167,7 @@ def requests_of(scored: Path, config: Config) -> list[Request]:
 def _read(
     scored: Path, config: Config, translator: Translator
 ) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
-    from komep_dataset.scores.models import read_scored
+    from komep_dataset.pairs.reading import read_scored
 
     glossary = read_glossary(translator.glossary)
     frame = read_scored([scored])

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Translator
-from komep_dataset.inference.ask import Reply, Request, ask, keys_of
+from komep_dataset.inference.ask import Reply, Request, ask, judge_body, keys_of
 from komep_dataset.inference.servers import LocalServers
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts import english as prompts
 from komep_dataset.schema import Reason, column
-from komep_dataset.scores.checking import judge_body
 from komep_dataset.translation.checks import Failure, check_translation
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.segments import Piece, layout_changes, pieces_of, relaid

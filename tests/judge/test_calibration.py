@@ -31,9 +31,9 @@ from komep_dataset.judge.calibration import (
 from komep_dataset.judge.injections import as_text as attacks_as_text
 from komep_dataset.judge.injections import attacks, measure, sample_injections
 from komep_dataset.judge.ranking import Rates, Sides, pair_sides, simulate
+from komep_dataset.pairs.reading import read_scored
 from komep_dataset.release.build import build, sample_input
 from komep_dataset.release.folder import read_facts
-from komep_dataset.scores.models import read_scored
 from tests.loopback import Loopback, last_text, loopback
 
 FACTS = read_statements(sample_statements())

@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 from komep_dataset.cli import app
 from komep_dataset.dahl import model_score
 from komep_dataset.errors import KomepError
+from komep_dataset.pairs.reading import read_scored
 from komep_dataset.release.build import build, sample_input
-from komep_dataset.scores.models import as_json, as_text, model_reports, read_scored
+from komep_dataset.scores.models import as_json, as_text, model_reports
 
 
 def row(model: str, question: str, verdicts: str, response: str = "four", category: str = "c") -> dict:

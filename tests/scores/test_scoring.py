@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from komep_dataset.config.config import Checker, Config, Judge, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Reply
+from komep_dataset.inference.ask import Reply, judge_body
 from komep_dataset.judge.calibration import (
     Statement,
     calibrate,
@@ -24,7 +24,6 @@ from komep_dataset.judge.calibration import (
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.english import SPLIT_EXAMPLES, check_messages, split_messages
 from komep_dataset.schema import ScoredGeneration, question_id
-from komep_dataset.scores.checking import judge_body
 from komep_dataset.scores.scoring import (
     VerdictRow,
     drop_fragment,

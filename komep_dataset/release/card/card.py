@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.release.card.figures import write_figures
 from komep_dataset.release.card.metadata import hub_metadata, output_terms
-from komep_dataset.release.folder import CARD_FILE, config_version
-from komep_dataset.schema import RECORDS, arrow_schema, column_docs
+from komep_dataset.release.folder import config_version
+from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs
 
 if TYPE_CHECKING:
     from jinja2 import Template
