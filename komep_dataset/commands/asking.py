@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -132,7 +132,7 @@ def translate(
 def calibrate(
     config: Config,
     labels: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--labels",
             "--statements",
@@ -140,17 +140,17 @@ def calibrate(
         ),
     ] = None,
     scored: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         typer.Option(help="Scored table or release whose pairs may flip; default: the shipped sample."),
     ] = None,
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--output", "-o", help="JSON of the result, for `komep build --judge`."),
     ] = None,
     adversarial: Annotated[
         bool, typer.Option(help="Try 120 statements that tell the checker what to say, instead.")
     ] = False,
-    limit: Annotated[Optional[int], typer.Option(min=1, help="Judge only the first so many.")] = None,  # noqa: UP045
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first so many.")] = None,
     mode: Mode = "strict",
 ) -> None:
     """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
@@ -210,7 +210,7 @@ def models(
     scored: Annotated[list[Path], typer.Argument(help="Scored generations, or releases.")],
     categories: Annotated[bool, typer.Option(help="A second table: DAHL score by category.")] = False,
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--output", "-o", help="JSON of the same, categories included."),
     ] = None,
 ) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
-MaybeOutput = Annotated[Optional[Path], typer.Option("--output", "-o", help="Where the table goes.")]  # noqa: UP045
+MaybeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Where the table goes.")]
 Config = Annotated[Path, typer.Option(help="pipeline.yaml.")]
 Mode = Annotated[str, typer.Option(help="strict (ours), or paper: as DAHL's reference code.")]
 Estimated = Annotated[bool, typer.Option("--estimate", help="Count calls, tokens and cost; ask nothing.")]
 Budget = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(min=0.0, help="Stop when so much is spent, over all runs in the work folder."),
 ]
 RetryFailed = Annotated[

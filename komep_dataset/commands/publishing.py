@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,13 +18,13 @@ def publish(
     repo_id: Annotated[str, typer.Option(help="ORG/NAME on the Hub; made if it is not there.")],
     private: Annotated[bool, typer.Option("--private", help="Hide the repository from the public.")] = False,
     gated: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Let readers ask for access first: auto or manual approval."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; write nothing.")
     ] = False,
-    tag: Annotated[Optional[str], typer.Option(help="Version, v1.2.3.", show_default="the next one")] = None,  # noqa: UP045
+    tag: Annotated[str | None, typer.Option(help="Version, v1.2.3.", show_default="the next one")] = None,
     message: Annotated[str, typer.Option(help="For the change log and the commit.")] = "",
 ) -> None:
     """Put a release on the Hugging Face Hub, as one commit and one version; what is there is not sent again.
@@ -64,7 +64,7 @@ def as_text(plan: Plan, *, dry_run: bool, private: bool = False, gated: str | No
 
 def install(
     folder: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Argument(help="A folder that `komep build` wrote.", show_default="komep"),
     ] = None,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Take it out of the cache again.")] = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -13,18 +13,18 @@ from komep_dataset.commands.options import Release
 def bias(
     release: Release,
     config: Annotated[
-        Optional[str],  # noqa: UP045, typer reads this form on every Python
+        str | None,
         typer.Option(help="ko or en.", show_default="ko, where the release has it"),
     ] = None,
     purity: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Share of pairs that must be the right way round: which --min-margin gives it?"),
     ] = None,
     judge: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="What `komep calibrate --output` wrote, for a release that holds no calibration."),
     ] = None,
-    json: Annotated[Optional[Path], typer.Option("--json", help="Write all figures, as JSON.")] = None,  # noqa: UP045
+    json: Annotated[Path | None, typer.Option("--json", help="Write all figures, as JSON.")] = None,
 ) -> None:
     """What a release teaches besides its subject: length, winners, trivial baselines, flipped labels."""
     from rich.console import Console

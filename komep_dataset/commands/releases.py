@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ def questions(
     input: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with the columns question, category.")],
     output: Output,
     language: Annotated[str, typer.Option(help="en or ko, for rows that do not say it.")] = "en",
-    source: Annotated[Optional[str], typer.Option(help="Source, for rows that do not say it.")] = None,  # noqa: UP045
+    source: Annotated[str | None, typer.Option(help="Source, for rows that do not say it.")] = None,
     on_error: OnError = "stop",
 ) -> None:
     """Give exam questions their ids and leave repeats out, each with its reason."""
@@ -29,79 +29,79 @@ def questions(
 
 def build(
     scored: Annotated[
-        Optional[list[Path]],  # noqa: UP045, typer reads this form on every Python
+        list[Path] | None,
         typer.Argument(
             help="Scored generations: JSONL or Parquet files, or folders. None: the shipped sample."
         ),
     ] = None,
     output: Output = Path("komep"),
     min_margin: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="A pair's score margin must lie above this.", show_default="0"),
     ] = None,
     pairs: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="best-worst: one pair a question; all: every ordered pair.", show_default="best-worst"
         ),
     ] = None,
     on_error: OnError = "stop",
     judge: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="What `komep calibrate --output` wrote of the checker: goes into the card."),
     ] = None,
     origin: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Pairs that `ko` takes: all, translated, or native (asked in Korean).", show_default="all"
         ),
     ] = None,
     base: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="A release to grow: these rows are added to its own, under its options."),
     ] = None,
     decontaminate: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             metavar="NAME=PATH",
             help="A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
         ),
     ] = None,
     overlap_threshold: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Least share of a benchmark item's n-grams that makes a pair hold it.",
             show_default=str(OVERLAP_THRESHOLD),
         ),
     ] = None,
     near_duplicates: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="off, report or reject: questions and answers in almost the same words; holds a signature of each.",
             show_default="off",
         ),
     ] = None,
     personal_data: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="off, report or reject: personal data and secrets in texts.", show_default="report"
         ),
     ] = None,
     unsafe: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="off, report or reject: directives to stop care, or to a judge; a short list.",
             show_default="report",
         ),
     ] = None,
     length_control: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
             "--length-control", help="Keep a subset in which length does not tell chosen from rejected."
         ),
     ] = None,
     balance_models: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(metavar="CAP", help="Largest share of the pairs that one model may win, above 0 to 1."),
     ] = None,
 ) -> None:
@@ -146,7 +146,7 @@ def report(
     release: Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")] = Path("komep"),
     output: Output = Path("report.html"),
     compare: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Another release, usually the one before: what was added, removed and changed."),
     ] = None,
     max_pairs: Annotated[
@@ -177,7 +177,7 @@ def diff(
     old: Annotated[Path, typer.Argument(help="A release.")],
     new: Annotated[Path, typer.Argument(help="Another one.")],
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--output", "-o", help="JSONL of every row that differs: key, columns, reasons."),
     ] = None,
 ) -> None:
