@@ -110,7 +110,8 @@ def main() -> None:
 def measure(options: argparse.Namespace, scratch: Path) -> dict:
     from komep_dataset.questions import make_questions
     from komep_dataset.schema import Question
-    from komep_dataset.tables.reading import read_table, write_table
+    from komep_dataset.tables.reading import read_table
+    from komep_dataset.tables.writing import write_table
 
     questions = scratch / "questions.parquet"
     made = make_questions(options.questions, questions)

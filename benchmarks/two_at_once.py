@@ -28,7 +28,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.folder import content_hash, read_facts
 from komep_dataset.release.verify import verify
 from komep_dataset.schema import Response, polars_schema, question_id
-from komep_dataset.tables.reading import write_table
+from komep_dataset.tables.writing import write_table
 
 CONTAINER = ("unshare", "-rpf", "--kill-child", "--mount-proc", sys.executable, "-m")
 KOMEP, BUSY = "komep_dataset.cli", "another run is at work here"

@@ -11,16 +11,9 @@ from pathlib import Path
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
 from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_id
-from komep_dataset.tables.reading import (
-    LINE,
-    SUFFIXES,
-    Problem,
-    output_path,
-    problems_error,
-    read_batches,
-    write_rejects,
-    write_table,
-)
+from komep_dataset.tables.problems import LINE, Problem, problems_error
+from komep_dataset.tables.reading import SUFFIXES, read_batches
+from komep_dataset.tables.writing import output_path, write_rejects, write_table
 
 STAGE = "questions"
 REQUIRED = ("question", "category")

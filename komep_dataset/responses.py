@@ -13,7 +13,8 @@ from komep_dataset.inference.ask import Reply, Request, ask
 from komep_dataset.inference.servers import LocalServers
 from komep_dataset.prompts.english import FORMATS, cut_at_end, responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
-from komep_dataset.tables.reading import output_path, read_table, write_rejects, write_table
+from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_table
 
 STAGE = "respond"
 

@@ -231,20 +231,24 @@ def column_docs(record: type) -> dict[str, str]:
     return {f.name: f.metadata["doc"] for f in fields(record)}
 
 
-def arrow_schema(record: type):
-    """The `pyarrow.Schema` of a row type; columns that may not be null are marked so."""
+def arrow_schema(record: type, *, loose: bool = False):
+    """The `pyarrow.Schema` of a row type; columns that may not be null are marked so, unless it is `loose`.
+
+    In a loose one every column and field may be null: what a reader may meet.
+    """
     import pyarrow as pa
 
     def arrow_type(hint):
         if is_dataclass(hint):
-            return pa.struct(
-                [pa.field(n, arrow_type(t), null) for n, (t, null) in column_types(hint).items()]
-            )
+            return pa.struct(columns(hint))
         if get_origin(hint) is list:
             return pa.list_(arrow_type(get_args(hint)[0]))
         return {str: pa.string(), int: pa.int64(), float: pa.float64()}[hint]
 
-    return pa.schema([pa.field(n, arrow_type(t), null) for n, (t, null) in column_types(record).items()])
+    def columns(of):
+        return [pa.field(n, arrow_type(t), null or loose) for n, (t, null) in column_types(of).items()]
+
+    return pa.schema(columns(record))
 
 
 def polars_schema(record: type):

@@ -94,7 +94,7 @@ def test_the_llm_commands_without_their_extra(tmp_path, args):
 
 def test_score_estimates_without_asking_or_writing(tmp_path):
     from komep_dataset.schema import Response
-    from komep_dataset.tables.reading import write_table
+    from komep_dataset.tables.writing import write_table
 
     row = {
         "question_id": "0" * 16, "model": "m", "question": "What?", "category": "c", "response": "One. Two.",

@@ -164,7 +164,7 @@ def verify(
 ) -> None:
     """Check a release: checksums, columns, keys, splits, scores, every pair against its evidence, every count."""
     from komep_dataset.release.verify import verify as verify_release
-    from komep_dataset.tables.findings import as_text
+    from komep_dataset.tables.problems import as_text
 
     checks = verify_release(release)
     print(as_text(checks))

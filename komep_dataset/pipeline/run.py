@@ -28,7 +28,8 @@ from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import Question, Response, ScoredGeneration
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
-from komep_dataset.tables.reading import output_path, read_table, write_table
+from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.writing import output_path, write_table
 from komep_dataset.translation.glossary import SHIPPED
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import TranslationRow, translate, translations_path

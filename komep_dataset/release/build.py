@@ -43,7 +43,8 @@ from komep_dataset.release.writing import Writing
 from komep_dataset.samples import sample_input
 from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
-from komep_dataset.tables.reading import read_batches, table_files, write_rejects
+from komep_dataset.tables.reading import read_batches, table_files
+from komep_dataset.tables.writing import write_rejects
 
 if TYPE_CHECKING:
     import polars as pl

@@ -20,7 +20,7 @@ from komep_dataset.progress import progress_bar
 from komep_dataset.release.folder import check_whole, read_facts
 from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
-from komep_dataset.tables.findings import flat
+from komep_dataset.tables.problems import flat
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,8 +13,7 @@ from komep_dataset.pairs.generations import complete, has_splittable_id
 from komep_dataset.pairs.rules import split_column
 from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT
 from komep_dataset.schema import ScoredGeneration, column_types
-from komep_dataset.tables.findings import Check, shown
-from komep_dataset.tables.problems import FILE, LINE
+from komep_dataset.tables.problems import FILE, LINE, Check, shown
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS
-from komep_dataset.tables.reading import arrow_table, parquet_writer
+from komep_dataset.tables.writing import arrow_table, parquet_writer
 
 if TYPE_CHECKING:
     import polars as pl

@@ -55,7 +55,7 @@ from komep_dataset.schema import (
     arrow_schema,
     column_types,
 )
-from komep_dataset.tables.findings import Check, compare_values, text_lines
+from komep_dataset.tables.problems import Check, compare_values, text_lines
 
 if TYPE_CHECKING:
     import polars as pl

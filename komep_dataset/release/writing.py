@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from komep_dataset.release.growth import LAYER
 from komep_dataset.release.shards import SplitWriter
 from komep_dataset.schema import RECORDS
-from komep_dataset.tables.reading import arrow_table
+from komep_dataset.tables.writing import arrow_table
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,16 +10,9 @@ from typing import ClassVar
 from komep_dataset.errors import KomepError
 from komep_dataset.review.sampling import SIDES, Judgement, ReviewPair
 from komep_dataset.schema import ScoredGeneration, collapse_blanks, column
-from komep_dataset.tables.reading import (
-    output_path,
-    problems_error,
-    read_batches,
-    read_table,
-    table_files,
-    write_table,
-)
-
-SHOWN = 20
+from komep_dataset.tables.problems import listed, problems_error
+from komep_dataset.tables.reading import read_batches, read_table, table_files
+from komep_dataset.tables.writing import output_path, write_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     problems = [problem for one in wanted if (problem := _misfit(one, rows))]
     if problems:
         raise KomepError(
-            f"{corrections}: {len(problems)} corrections do not fit the table:\n{_listed(problems)}"
+            f"{corrections}: {len(problems)} corrections do not fit the table:\n{listed(problems)}"
         )
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
@@ -149,7 +142,7 @@ def _read_scored(paths: Sequence[Path]) -> list[dict]:
     import polars as pl
 
     from komep_dataset.pairs.generations import OPTIONAL, complete
-    from komep_dataset.tables.reading import FILE, LINE
+    from komep_dataset.tables.problems import FILE, LINE
 
     rows, problems = [], []
     files = table_files(paths)
@@ -162,8 +155,3 @@ def _read_scored(paths: Sequence[Path]) -> list[dict]:
     if problems:
         raise problems_error(problems)
     return rows
-
-
-def _listed(lines: Sequence[str]) -> str:
-    more = f"\n  … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    return "".join(f"  {line}\n" for line in lines[:SHOWN]).rstrip() + more

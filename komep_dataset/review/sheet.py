@@ -12,7 +12,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +30,16 @@ from komep_dataset.review.sampling import (
     shuffled,
 )
 from komep_dataset.schema import Pair, collapse_blanks
+from komep_dataset.tables.problems import Problem, listed
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
 COLUMNS = (*SHOWN, "reviewer", *FILLED)
 YES, NO = ("yes", "예"), ("no", "아니오", "아니요")
-SHOWN_FAULTS = 20
 # What begins a formula. A text that begins with apostrophes and then such a sign gets one more, too: reading must
 # not take an apostrophe away that was there before.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A cell that cannot be used: where it is, what it holds, what to do."""
-
-    file: str
-    line: int
-    column: str
-    detail: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {f'{self.column}: ' if self.column else ''}{self.detail}"
 
 
 def escape(cell: str) -> str:
@@ -163,7 +149,9 @@ def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple
             if judgement:
                 key, place = (judgement.pair_id, judgement.reviewer), f"{path}:{line}"
                 if seen.setdefault(key, place) != place:
-                    wrong.append(Fault(str(path), line, "reviewer", _twice(judgement.reviewer, seen[key])))
+                    wrong.append(
+                        Problem(str(path), line, "reviewer", None, _twice(judgement.reviewer, seen[key]))
+                    )
                 judgements.append(judgement)
             faults += wrong
     if faults:
@@ -175,12 +163,10 @@ def _twice(reviewer: str, place: str) -> str:
     return f"{reviewer!r} judged this pair at {place} too; give each reviewer a name of their own"
 
 
-def _faults_error(faults: Sequence[Fault], notes: Sequence[str]) -> KomepError:
-    shown = "\n".join(f"  {fault}" for fault in faults[:SHOWN_FAULTS])
-    more = f"\n  … and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+def _faults_error(faults: Sequence[Problem], notes: Sequence[str]) -> KomepError:
     hints = "".join(f"\n{note}" for note in notes)
     return KomepError(
-        f"{len(faults)} cells cannot be used:\n{shown}{more}{hints}\nMend them in the sheet and import again."
+        f"{len(faults)} cells cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
     )
 
 
@@ -241,14 +227,16 @@ def _decoded(path: Path) -> tuple[str, str]:
     raise KomepError(f"{path}: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
 
 
-def _faults(file: str, line: int, row: Mapping[str, str], pairs: Mapping[str, ReviewPair]) -> Iterable[Fault]:
+def _faults(
+    file: str, line: int, row: Mapping[str, str], pairs: Mapping[str, ReviewPair]
+) -> Iterable[Problem]:
     """What is wrong with a row; where the pair is unknown, nothing else is looked at."""
     name = row.get("pair_id", "").strip()
     pair = pairs.get(name)
     if pair is None:
         hint = "give the --release that was sampled, and leave this column alone"
         detail = f"{name!r} is no pair of the release; {hint}"
-        yield Fault(file, line, "pair_id", detail)
+        yield Problem(file, line, "pair_id", None, detail)
         return
     for column, given in asdict(pair).items():
         cell = row.get(column, "")
@@ -258,11 +246,15 @@ def _faults(file: str, line: int, row: Mapping[str, str], pairs: Mapping[str, Re
                 if column.endswith("_korean")
                 else "leave it"
             )
-            yield Fault(file, line, column, f"{_cut(cell)} is not what the release has; {better}")
+            yield Problem(file, line, column, None, f"{_cut(cell)} is not what the release has; {better}")
     for column in QUESTIONS:
         if (cell := row.get(column, "").strip()) and cell.lower() not in (*YES, *NO):
-            yield Fault(
-                file, line, column, f"{_cut(cell)} is none of yes, no, 예, 아니오; leave it empty if unsure"
+            yield Problem(
+                file,
+                line,
+                column,
+                None,
+                f"{_cut(cell)} is none of yes, no, 예, 아니오; leave it empty if unsure",
             )
     if pair.origin == "native":
         for column in (f"corrected_{side}" for side in SIDES):
@@ -270,7 +262,7 @@ def _faults(file: str, line: int, row: Mapping[str, str], pairs: Mapping[str, Re
                 detail = (
                     f"{_cut(row[column])}: a native text is no translation; say what is wrong in the comment"
                 )
-                yield Fault(file, line, column, detail)
+                yield Problem(file, line, column, None, detail)
 
 
 def _cut(cell: str) -> str:

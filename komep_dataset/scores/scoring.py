@@ -34,7 +34,8 @@ from komep_dataset.schema import (
 )
 from komep_dataset.scores import sentences as korean_sentences
 from komep_dataset.scores.checking import Checked, Item, check
-from komep_dataset.tables.reading import output_path, read_table, write_rejects, write_table
+from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_table
 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)

@@ -1,9 +1,11 @@
-"""Rows that cannot be used: where each is, and why; the error that names them."""
+"""Where something is wrong, and what: rows that cannot be used, what a check found, and the messages that list them."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason, Reject
@@ -15,30 +17,109 @@ FILE, LINE = ("_file", "_line")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One row that cannot be used: where it is and why."""
+    """Something that is wrong: where, and what."""
 
     file: str
-    line: int  # 1-based line of a JSONL or CSV file, row of a Parquet file; 0 = the file as a whole
-    column: str  # "" where the row as a whole is at fault
-    reason: Reason
+    line: int  # 1-based line of a text file, row of a Parquet file; 0 = the file as a whole
+    column: str  # column, or path of a value in a JSON or YAML file; "" = the row as a whole
+    reason: Reason | None  # why the row is left out; None where nothing is left out for it
     detail: str
 
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {f'{self.column}: ' if self.column else ''}{self.reason.value}: {self.detail}"
+        parts = (self.place, self.column, self.reason and self.reason.value, self.detail)
+        return ": ".join(filter(None, parts))
 
     def reject(self, stage: str) -> Reject:
-        place = f"{self.file}:{self.line}" if self.line else self.file
+        """The problem as a line of `rejects.jsonl`."""
         detail = f"{self.column}: {self.detail}" if self.column else self.detail
-        return Reject(stage, place, self.reason.value, detail)
+        return Reject(stage, self.place, self.reason.value, detail)
+
+
+def listed(problems: Sequence[object]) -> str:
+    """The first `SHOWN_PROBLEMS`, one an indented line, and how many more there are."""
+    lines = [f"  {problem}" for problem in problems[:SHOWN_PROBLEMS]]
+    more = len(problems) - len(lines)
+    return "\n".join([*lines, *([f"  … and {more} more"] if more else [])])
 
 
 def problems_error(problems: Sequence[Problem]) -> KomepError:
     """The error that names the first problems, each with file, line, column and reason, and counts them all."""
-    shown = "\n".join(f"  {p}" for p in problems[:SHOWN_PROBLEMS])
-    more = len(problems) - SHOWN_PROBLEMS
-    tail = f"\n  … and {more} more" if more > 0 else ""
     return KomepError(
-        f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{shown}{tail}\n"
+        f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{listed(problems)}\n"
         "Mend them, or pass --on-error reject to leave them out (they are written to rejects.jsonl)."
     )
+
+
+@dataclass
+class Check:
+    """One check: what was compared, and every finding."""
+
+    name: str
+    compared: str
+    findings: list[Problem] = field(default_factory=list)
+    skipped: str = ""  # why it could not be made, or not of all
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings and not self.skipped
+
+    def add(self, file: str, line: int, column: str, detail: str) -> None:
+        self.findings.append(Problem(file, line, column, None, detail))
+
+    def __str__(self) -> str:
+        state = "ok" if self.ok else f"failed ({len(self.findings):,})" if self.findings else "not checked"
+        skipped = f"; not checked: {self.skipped}" if self.skipped else ""
+        return f"{self.name:<8} {self.compared}: {state}{skipped}"
+
+
+def as_text(checks: Iterable[Check]) -> str:
+    """One line a check, then every finding under it."""
+    lines = []
+    for check in checks:
+        lines += [str(check), *(f"  {finding}" for finding in check.findings)]
+    return "\n".join(lines)
+
+
+def shown(value: Any, longest: int = 80, kept: int = 79) -> str:
+    """A value as JSON; of one of more than `longest` characters the first `kept`."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= longest else text[:kept] + "…"
+
+
+@contextmanager
+def text_lines(check: Check, path: Path) -> Iterator[Iterable[str]]:
+    """Lines of a text file; none, and a finding, where it cannot be read."""
+    try:
+        lines = path.read_bytes().decode("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        check.add(path.name, 0, "", f"cannot be read ({error})")
+        lines = []
+    yield lines[:-1] if lines and not lines[-1] else lines
+
+
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """A nested value as path -> leaf, for example `rows.ko.train`."""
+    if isinstance(value, dict):
+        items = ((str(k), v) for k, v in value.items())
+    elif isinstance(value, list):
+        items = ((f"[{i}]", v) for i, v in enumerate(value))
+    else:
+        return {path: value}
+    leaves: dict[str, Any] = {}
+    for name, inner in items:
+        leaves |= flat(inner, name if not path else f"{path}{name if name.startswith('[') else '.' + name}")
+    return leaves or {path: value}
+
+
+def compare_values(check: Check, file: str, found: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Each value of `found` against the one of the same path in `given`, of which more may be there."""
+    for name, value in found.items():
+        wanted, there = flat(value, name), flat(given.get(name), name)
+        for path in [*wanted, *(p for p in there if p not in wanted)]:
+            if path not in there or path not in wanted or wanted[path] != there[path]:
+                said, counted = there.get(path, "missing"), wanted.get(path, "nothing of it")
+                check.add(file, 0, path, f"{shown(said)}, but the data give {shown(counted)}")

@@ -1,39 +1,33 @@
-"""Tables on disk: JSONL or Parquet in, typed batches and named problems out; written beside, then renamed.
+"""Tables in: JSONL or Parquet as typed batches, and the rows that cannot be used as named problems.
 
 JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses is read again line by line, so
 that each bad line gets its own reason while clean data stays fast.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.locks import locked
-from komep_dataset.files.outputs import REJECTS, REJECTS_MARK, replacing, resolved, table_of
-from komep_dataset.schema import Reason, Reject, arrow_schema, column_types, polars_schema
-from komep_dataset.tables.parquet_frames import parquet_frames
-from komep_dataset.tables.problems import FILE as FILE  # where readers of batches look for it
-from komep_dataset.tables.problems import LINE, Problem, problems_error
-from komep_dataset.tables.typed_frames import drop_missing, fit_types
-
-if TYPE_CHECKING:
-    import polars as pl
-    import pyarrow as pa
+from komep_dataset.files.outputs import REJECTS
+from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema
+from komep_dataset.tables.frames import drop_missing, fit_types, parquet_frames
+from komep_dataset.tables.problems import LINE, Problem, problems_error, shown
 
 T = TypeVar("T")
 SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 # What lies beside a table and is none of its kind.
-NEVER_INPUT = ("rejects.jsonl", ".verdicts.parquet", ".translations.parquet")
+NEVER_INPUT = (REJECTS, ".verdicts.parquet", ".translations.parquet")
 BLOCK_BYTES = 32 << 20
-# Of the distinct values of a column in a row group, up to which it is written as a dictionary. Equal units of different
-# answers fit: a fifth smaller and a sixth faster than with Parquet's usual 1 MiB; 3% slower where no two are equal.
-DICTIONARY_BYTES = 2 << 20
+SHORT = (60, 57)  # a value that a message quotes: characters that it may have, and those kept of a longer one
 
 
 def table_files(paths: Iterable[Path]) -> list[Path]:
@@ -68,26 +62,21 @@ def check_value(value: Any, hint: Any, nullable: bool, name: str) -> tuple[str, 
         return None if nullable else (name, Reason.MISSING_FIELD, "no value")
     if get_origin(hint) is list:
         if not isinstance(value, list):
-            return name, Reason.WRONG_TYPE, f"expected a list, got {_shown(value)}"
+            return name, Reason.WRONG_TYPE, f"expected a list, got {shown(value, *SHORT)}"
         inner = get_args(hint)[0]
         found = (check_value(v, inner, False, f"{name}[{i}]") for i, v in enumerate(value))
         return next((f for f in found if f), None)
     if is_dataclass(hint):
         if not isinstance(value, dict):
-            return name, Reason.WRONG_TYPE, f"expected an object, got {_shown(value)}"
+            return name, Reason.WRONG_TYPE, f"expected an object, got {shown(value, *SHORT)}"
         columns = column_types(hint).items()
         found = (check_value(value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns)
         return next((f for f in found if f), None)
     fits = isinstance(value, (int, float) if hint is float else hint) and not isinstance(value, bool)
     if not fits:
         kind = {str: "a string", int: "a whole number", float: "a number"}[hint]
-        return name, Reason.WRONG_TYPE, f"expected {kind}, got {_shown(value)}"
+        return name, Reason.WRONG_TYPE, f"expected {kind}, got {shown(value, *SHORT)}"
     return None
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tuple[str, Reason, str]:
@@ -104,7 +93,7 @@ def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tu
     except (RecursionError, ValueError) as error:
         return "", Reason.MALFORMED, f"not usable JSON ({error})"
     if not isinstance(row, dict):
-        return "", Reason.MALFORMED, f"not a JSON object but {_shown(row)}"
+        return "", Reason.MALFORMED, f"not a JSON object but {shown(row, *SHORT)}"
     found = []
     for name, (hint, nullable) in column_types(record).items():
         problem = check_value(row.get(name), hint, nullable or name in optional, name)
@@ -139,9 +128,6 @@ def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
 
 def _parse_block(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
     """A block of lines by Arrow's strict reader; None where it refuses, or where it may have misread."""
-    import pyarrow as pa
-    from pyarrow import json as arrow_json
-
     block = b"".join(lines)
     options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
@@ -154,24 +140,11 @@ def _parse_block(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
     return table if table.num_rows == len(lines) else None
 
 
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    """A schema in which every field may be null, nested ones too: what a reader may meet."""
-    import pyarrow as pa
-
-    def loosen(kind):
-        if pa.types.is_struct(kind):
-            return pa.struct([pa.field(f.name, loosen(f.type)) for f in kind])
-        return pa.list_(loosen(kind.value_type)) if pa.types.is_list(kind) else kind
-
-    return pa.schema([pa.field(f.name, loosen(f.type)) for f in schema])
-
-
 def _read_jsonl(
     path: Path, record: type, optional: frozenset[str]
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    import polars as pl
 
-    schema, frame_schema = _nullable(arrow_schema(record)), polars_schema(record)
+    schema, frame_schema = arrow_schema(record, loose=True), polars_schema(record)
     for numbers, lines in _jsonl_blocks(path):
         table = _parse_block(lines, schema)
         if table is not None:
@@ -193,9 +166,6 @@ def _read_jsonl(
 def _read_parquet(
     path: Path, record: type, optional: frozenset[str]
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    import polars as pl
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     frame_schema = polars_schema(record)
     try:
@@ -261,8 +231,6 @@ def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.Dat
 
     Raises `KomepError` that names the bad rows by file, line and reason, or the key that stands twice.
     """
-    import polars as pl
-
     frames, problems = [], []
     for file in table_files([path]):
         for frame, bad in read_batches(file, record, optional):
@@ -276,74 +244,3 @@ def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.Dat
         key = "/".join(repeated.row(0)[table.columns.index(name)] for name in record.KEY)
         raise KomepError(f"{path}: {repeated.height} rows share a key, first {key} ({', '.join(record.KEY)})")
     return table.sort(record.KEY)
-
-
-def output_path(output: Path, default_name: str) -> Path:
-    """Where a stage writes its table: the path as given, or a default name inside an existing folder.
-
-    Raises `KomepError` where links lead in a circle.
-    """
-    return output / default_name if resolved(output).is_dir() else output
-
-
-def arrow_table(frame: pl.DataFrame, record: type) -> pa.Table:
-    """A frame as an Arrow table in the record's own schema (columns in order, null rules included)."""
-    schema = arrow_schema(record)
-    return frame.select(schema.names).to_arrow().cast(_nullable(schema)).cast(schema)
-
-
-def parquet_writer(path: Path, record: type):
-    """A Parquet writer as the Hub likes it: zstd, page indexes, content-defined chunks."""
-    import pyarrow.parquet as pq
-
-    return pq.ParquetWriter(
-        path,
-        arrow_schema(record),
-        compression="zstd",
-        write_page_index=True,
-        use_content_defined_chunking=True,
-        dictionary_pagesize_limit=DICTIONARY_BYTES,
-    )
-
-
-def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
-    """Write a table sorted by its key, as JSONL if the path ends so and as Parquet otherwise; atomic.
-
-    Raises `KomepError` where something else than such a table is there, or the folder cannot be written.
-    """
-    frame = frame.select(polars_schema(record).names()).sort(record.KEY)
-    with replacing(path, *table_of(record)) as beside:
-        if path.suffix in (".jsonl", ".ndjson"):
-            frame.write_ndjson(beside)
-        else:
-            with parquet_writer(beside, record) as writer:
-                writer.write_table(arrow_table(frame, record))
-
-
-def write_rejects(
-    folder: Path, stage: str, rejects: Iterable[Reject], own: Callable[[str], bool] = lambda key: True
-) -> Path:
-    """Write `rejects.jsonl` in a folder: this stage's lines are replaced, of which `own` says by their keys which those
-    are; the others stay."""
-    path = resolved(folder) / REJECTS
-    with locked(path, wait=True):
-        lines = [line for line in _lines(path) if not _is_of(line, stage, own)]
-        lines += [json.dumps(asdict(r), ensure_ascii=False) for r in rejects]
-        with replacing(path, *REJECTS_MARK) as beside:
-            beside.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    return path
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text("utf-8").split("\n") if line.strip()] if path.exists() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise KomepError(f"{path}: cannot be read ({error}); move it away") from error
-
-
-def _is_of(line: str, stage: str, own: Callable[[str], bool]) -> bool:
-    try:
-        row = json.loads(line)
-        return row["stage"] == stage and own(row["key"])
-    except (ValueError, TypeError, KeyError):
-        return False

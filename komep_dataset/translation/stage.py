@@ -20,7 +20,8 @@ from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Request
 from komep_dataset.inference.servers import LocalServers
 from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
-from komep_dataset.tables.reading import output_path, read_table, write_rejects, write_table
+from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_table
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.translator import (
     Refusal,

@@ -25,7 +25,7 @@ from komep_dataset.files.outputs import (
 )
 from komep_dataset.release.build import build
 from komep_dataset.schema import Question, Reject, Response, ScoredGeneration
-from komep_dataset.tables.reading import write_rejects, write_table
+from komep_dataset.tables.writing import write_rejects, write_table
 from tests.full_disk import may_mount
 from tests.places import NOWHERE, SOMEBODYS, snapshot
 
@@ -139,7 +139,7 @@ def test_rejects_of_somebody_else_stay_and_those_of_other_stages_and_models_too(
 def test_rejects_that_many_write_at_once_are_all_there(tmp_path):
     code = (
         "import sys; from pathlib import Path; from komep_dataset.schema import Reject;"
-        "from komep_dataset.tables.reading import write_rejects; n = sys.argv[2];"
+        "from komep_dataset.tables.writing import write_rejects; n = sys.argv[2];"
         "[write_rejects(Path(sys.argv[1]), 's', [Reject('s', f'q/{n}', 'tie', '')], own=lambda k: k == f'q/{n}') for _ in range(30)]"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, tmp_path, str(n)], cwd=ROOT) for n in range(4)]

@@ -25,7 +25,7 @@ from komep_dataset.release.folder import (
 from komep_dataset.release.ranges import id_ranges
 from komep_dataset.release.verify import verify
 from komep_dataset.schema import split_of
-from komep_dataset.tables.findings import as_text
+from komep_dataset.tables.problems import as_text
 from tests.release.test_growth import row, write
 
 
@@ -266,7 +266,7 @@ def test_a_finding_names_file_row_and_column(sound, tmp_path):
     rewrite(shard(tmp_path / "komep", "en"), change, None)
     reseal(tmp_path / "komep")
     [finding] = failed(tmp_path / "komep")["pairs"].findings
-    assert (finding.file, finding.row, finding.column) == ("en/train-00000-of-00001.parquet", 5, "chosen")
+    assert (finding.file, finding.line, finding.column) == ("en/train-00000-of-00001.parquet", 5, "chosen")
     assert "Another text." in finding.detail
 
 

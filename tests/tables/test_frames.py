@@ -9,8 +9,8 @@ import pytest
 
 from komep_dataset.pairs.rules import split_column
 from komep_dataset.schema import split_of
-from komep_dataset.tables import parquet_frames as module
-from komep_dataset.tables.parquet_frames import parquet_frames
+from komep_dataset.tables import frames as module
+from komep_dataset.tables.frames import parquet_frames
 
 ROWS = 2_500
 
