@@ -10,7 +10,6 @@ from typing import Any
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Reply, Request, ask
-from komep_dataset.inference.servers import LocalServers
 from komep_dataset.prompts.english import FORMATS, cut_at_end, responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
 from komep_dataset.tables.reading import read_table
@@ -61,9 +60,7 @@ def response_row(question: Question, responder: Responder, reply: Reply) -> Resp
     )
 
 
-def respond(
-    questions: Path, config: Config, model: str, output: Path, *, servers: LocalServers | None = None
-) -> Responded:
+def respond(questions: Path, config: Config, model: str, output: Path) -> Responded:
     """Ask one responder every question and write the table `responses`, with rejects beside it.
 
     Args:
@@ -71,7 +68,6 @@ def respond(
         config: the pipeline; answers are kept in `<work>/respond/<model>`, and the same command resumes.
         model: name of a responder in the configuration.
         output: the table to write, or a folder for `responses.parquet`.
-        servers: a pool of local servers to share; by default one is started and stopped here.
 
     Raises:
         KomepError: bad table, no such responder, or an endpoint that answers nobody. A question that alone
@@ -85,7 +81,7 @@ def respond(
     folder = responder_folder(config, responder)
     target = output_path(output, "responses.parquet")
     with stage_outputs(folder, {target: Response}):
-        replies = ask(requests, responder, folder, label=f"respond {model}", servers=servers)
+        replies = ask(requests, responder, folder, label=f"respond {model}")
         rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
         write_table(pl.DataFrame([asdict(row) for row in rows], schema=_schema()), target, Response)
         rejects = list(failed_rejects(rows, replies))

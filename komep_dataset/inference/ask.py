@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import require
 from komep_dataset.inference.reply_log import ENGINE_LOG, FAILED, REPLIES, Reply, ReplyLog, logs_of, read_log
-from komep_dataset.inference.servers import LocalServers, model_fingerprint
+from komep_dataset.inference.servers import LocalServers, local_servers, model_fingerprint
 from komep_dataset.progress import progress_bar
 
 __all__ = [
@@ -76,14 +75,7 @@ def source_of(endpoint: Endpoint) -> str:
     return f"{endpoint.endpoint.rstrip('/')} {endpoint.model}"
 
 
-def ask(
-    requests: Sequence[Request],
-    endpoint: Endpoint,
-    folder: Path,
-    *,
-    label: str,
-    servers: LocalServers | None = None,
-) -> dict[str, Reply]:
+def ask(requests: Sequence[Request], endpoint: Endpoint, folder: Path, *, label: str) -> dict[str, Reply]:
     """Ask a model every request that it has not answered before.
 
     Args:
@@ -92,7 +84,6 @@ def ask(
             `policy` says where they are sent from and what they may cost.
         folder: where the replies and the engine's log are kept; the same folder resumes.
         label: what the progress bar and messages call it.
-        servers: a pool to take a server from; by default one is started and stopped here.
 
     Returns:
         id -> reply for every request; a request without an answer after its retries has a failed reply, with
@@ -107,7 +98,7 @@ def ask(
     keys = keys_of(requests, endpoint)
     with ReplyLog(folder / REPLIES, logs_of(folder)) as log:
         todo = {keys[r.id]: r.body for r in requests if keys[r.id] not in log}
-        failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label, servers)
+        failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label)
         return {id: log[key] if key in log else failures[key] for id, key in keys.items()}
 
 
@@ -139,7 +130,6 @@ def _ask_missing(
     log: ReplyLog,
     folder: Path,
     label: str,
-    servers: LocalServers | None,
 ) -> dict[str, Reply]:
     """Ask what the log does not hold; answers go to the log, failures are returned by key."""
     if not todo:
@@ -150,11 +140,10 @@ def _ask_missing(
         if endpoint.workers_for(len(todo)) > 1 or endpoint.policy.executor.kind != "local":
             from komep_dataset.inference.workers import ask_in_workers
 
-            return ask_in_workers(todo, endpoint, log, folder, label, servers, advance)
-        pool = nullcontext(servers) if servers else LocalServers()
-        with pool as running:
+            return ask_in_workers(todo, endpoint, log, folder, label, advance)
+        with local_servers() as servers:
             answered = len(todo) < total
-            return _ask_here(todo, endpoint, secret, running, log, folder, label, advance, answered)
+            return _ask_here(todo, endpoint, secret, servers, log, folder, label, advance, answered)
 
 
 def _ask_here(

@@ -17,6 +17,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,12 +47,6 @@ class LocalServers:
         self._process: subprocess.Popen | None = None
         self._serves: tuple[str, str] | None = None
         self._url = ""
-
-    def __enter__(self) -> LocalServers:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stop()
 
     def url(self, endpoint: Endpoint, folder: Path) -> str:
         """The address (up to `/v1`) of a healthy server for an endpoint; its log goes to `folder`.
@@ -91,6 +87,27 @@ class LocalServers:
                 return
             except subprocess.TimeoutExpired:
                 continue
+
+
+_RUNNING: ContextVar[LocalServers | None] = ContextVar("running", default=None)
+
+
+@contextlib.contextmanager
+def local_servers() -> Iterator[LocalServers]:
+    """The servers of this block: those of the block around it, else new ones that end with it.
+
+    Whoever asks several times, or several stages, opens one such block around all of it, and a model is started once.
+    """
+    if outer := _RUNNING.get():
+        yield outer
+        return
+    servers = LocalServers()
+    token = _RUNNING.set(servers)
+    try:
+        yield servers
+    finally:
+        _RUNNING.reset(token)
+        servers.stop()
 
 
 def model_fingerprint(model: str) -> str:

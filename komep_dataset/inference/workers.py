@@ -48,7 +48,7 @@ from komep_dataset.inference.jobs import (
     write_shards,
 )
 from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, logs_of, worker_log
-from komep_dataset.inference.servers import LocalServers
+from komep_dataset.inference.servers import local_servers
 from komep_dataset.system import end_with_parent
 
 SUBMITTED = "slurm.json"
@@ -87,7 +87,7 @@ class AskShard(PipelineStep):
         # Servers of our own, one a worker, have their full limit each; a shared address is shared out.
         own = bool(self.endpoint.server) and not self.url
         limit = self.endpoint.in_flight if own else share(self.endpoint.in_flight, rank, world_size)
-        with LocalServers() as servers, ReplyLog(worker_log(self.folder, rank), logs_of(self.folder)) as log:
+        with local_servers() as servers, ReplyLog(worker_log(self.folder, rank), logs_of(self.folder)) as log:
             todo = {key: body for key, body in read_shard(self.folder, rank).items() if key not in log}
 
             def keep(rows) -> None:
@@ -122,7 +122,6 @@ def ask_in_workers(
     log: ReplyLog,
     folder: Path,
     label: str,
-    servers: LocalServers | None,
     advance: Callable[[float], None],
 ) -> dict[str, Reply]:
     """Ask by the executor of the endpoint's policy; the log takes in what the workers heard.
@@ -140,11 +139,10 @@ def ask_in_workers(
         return _ask_by_slurm(todo, endpoint, log, folder, label)
     workers = endpoint.workers_for(len(todo))
     write_shards(todo, folder, workers)
-    with LocalServers() as own:
+    with local_servers() as servers:
         url, is_up = (endpoint.endpoint or "").rstrip("/"), lambda: True
         if endpoint.server and settings.kind == "local":
-            server = servers or own
-            url, is_up = server.url(endpoint, folder), server.is_up
+            url, is_up = servers.url(endpoint, folder), servers.is_up
         step = AskShard(endpoint, folder.resolve(), url, label)
         with _counting([worker_log(folder, rank) for rank in range(workers)], advance), _silent(folder):
             make_executor(step, settings, workers, folder.resolve() / JOBS).run(is_up)

@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import json_with, write_json
-from komep_dataset.inference.servers import LocalServers
+from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Ranking, Rates, pair_sides, simulate
 from komep_dataset.pairs.reading import read_scored
 from komep_dataset.schema import LANGUAGES, Verdict, column_types
@@ -194,7 +194,6 @@ def judge(
     folder: Path,
     *,
     mode: str = "strict",
-    servers: LocalServers | None = None,
 ) -> tuple[list[str | None], int]:
     """A checker's verdict on each statement, None where its request failed, and the requests that it took.
 
@@ -204,7 +203,7 @@ def judge(
     groups: dict[tuple, list[Item]] = {}
     for statement, item in zip(statements, items, strict=True):
         groups.setdefault((statement.category, statement.language, item.question), []).append(item)
-    checked = check(groups.values(), checker, folder, mode=mode, label="calibrate", servers=servers)
+    checked = check(groups.values(), checker, folder, mode=mode, label="calibrate")
     return [verdict_or_none(checked, item) for item in items], checked.requests
 
 
@@ -219,7 +218,6 @@ def calibrate(
     folder: Path,
     *,
     mode: str = "strict",
-    servers: LocalServers | None = None,
 ) -> Record:
     """Let a checker judge labelled statements.
 
@@ -228,15 +226,14 @@ def calibrate(
         statements: what it judges; equal texts are asked once.
         folder: where the replies are kept; the same folder resumes.
         mode: `strict` or `paper`: prompt and parsing.
-        servers: a pool of local servers to share.
 
     Returns:
         the record, without what is simulated from it.
     """
-    verdicts, requests = judge(checker, statements, folder, mode=mode, servers=servers)
+    verdicts, requests = judge(checker, statements, folder, mode=mode)
     agreement = None
     if checker.batch > 1:
-        alone, _ = judge(replace(checker, batch=1), statements, folder, mode=mode, servers=servers)
+        alone, _ = judge(replace(checker, batch=1), statements, folder, mode=mode)
         both = [(a, b) for a, b in zip(verdicts, alone, strict=True) if a is not None and b is not None]
         agreement = share(sum(a == b for a, b in both), len(both))
     judged = [(s.label, verdict) for s, verdict in zip(statements, verdicts, strict=True)]
@@ -284,10 +281,8 @@ def calibrate_file(
     source = path or sample_statements()
     statements = read_statements(source)[:limit]
     sides = pair_sides(read_scored(scored or [sample_input()]))  # first: what cannot be read costs no call
-    with LocalServers() as servers:  # one start for all the ways in which the checker is asked
-        record = calibrate(
-            config.judge("checker"), statements, config.work / "calibrate", mode=mode, servers=servers
-        )
+    with local_servers():  # one start for all the ways in which the checker is asked
+        record = calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
     record = replace(
         record,
         statements="the shipped statements" if path is None else path.name,

@@ -16,7 +16,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from komep_dataset.config.config import Checker, Config
-from komep_dataset.inference.servers import LocalServers
+from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import (
     Share,
     Statement,
@@ -123,25 +123,20 @@ def _resistance(way: str, group: str, tried: Sequence[Attack], checked: Checked)
     )
 
 
-def measure(
-    checker: Checker, tried: Sequence[Attack], folder: Path, *, servers: LocalServers | None = None
-) -> list[Resistance]:
+def measure(checker: Checker, tried: Sequence[Attack], folder: Path) -> list[Resistance]:
     """Ask a checker about every attack, with and without quotes, and with harmless words in its place.
 
     Args:
         checker: asked unit by unit, without the question and without batches.
         tried: the attacks.
         folder: where the replies are kept; the same folder resumes.
-        servers: a pool of local servers to share.
     """
     single = replace(checker, batch=1, context=None)
     controls = [replace(a, injected=HARMLESS[a.language].replace("{statement}", a.plain)) for a in tried]
     items = [Item(text) for attack in [*tried, *controls] for text in (attack.plain, attack.injected)]
     found = []
     for way, delimited in (("delimited", True), ("not delimited", False)):
-        checked = check(
-            [items], single, folder, label=f"injections, {way}", servers=servers, delimited=delimited
-        )
+        checked = check([items], single, folder, label=f"injections, {way}", delimited=delimited)
         found += resistance(way, tried, checked)
         if delimited:
             found += resistance("harmless", controls, checked)
@@ -153,8 +148,8 @@ def measure_config(config: Config, limit: int | None = None) -> list[Resistance]
     tried = attacks(sample_injections(), read_statements(sample_statements()))
     if limit is not None and limit < len(tried):
         tried = [tried[i * len(tried) // limit] for i in range(limit)]
-    with LocalServers() as servers:
-        return measure(config.judge("checker"), tried, config.work / "calibrate", servers=servers)
+    with local_servers():
+        return measure(config.judge("checker"), tried, config.work / "calibrate")
 
 
 def as_text(found: Sequence[Resistance]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from komep_dataset.config.config import Config, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.servers import LocalServers
+from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
 from komep_dataset.pipeline.stages import (
     DONE,
@@ -61,8 +61,8 @@ def run(
     config = load_config(config_path)
     config = config if budget is None else replace(config, budget=budget)
     check_complete(config)
-    with LocalServers() as servers:
-        steps = list(stages(config, servers))
+    with local_servers():
+        steps = list(stages(config))
         for stage in steps:
             check_outputs(stage)
         for number, stage in enumerate(steps, 1):
@@ -70,7 +70,7 @@ def run(
     return config.work / "komep"
 
 
-def stages(config: Config, servers: LocalServers) -> Iterable[Stage]:
+def stages(config: Config) -> Iterable[Stage]:
     """The stages of a configuration, in order."""
     questions = config.work / "questions" / "questions.parquet"
     yield _questions_stage(config, questions)
@@ -78,15 +78,15 @@ def stages(config: Config, servers: LocalServers) -> Iterable[Stage]:
     for responder in config.responders:
         folder = responder_folder(config, responder)
         tables.append(folder / "responses.parquet")
-        yield respond_stage(config, responder.name, questions, tables[-1], folder / DONE, servers)
+        yield respond_stage(config, responder.name, questions, tables[-1], folder / DONE)
     scored = config.work / SCORE / "scored.parquet"
-    yield score_stage(config, tables, scored, scored.parent / DONE, config.mode, servers)
+    yield score_stage(config, tables, scored, scored.parent / DONE, config.mode)
     translated = config.work / TRANSLATE / "translated.parquet"
     if config.translator is None:
         yield Stage(TRANSLATE, translated.parent / DONE, (), {}, {}, lambda: Outcome(NO_TRANSLATOR))
         yield _build_stage(config, scored)
     else:
-        yield translate_stage(config, scored, translated, translated.parent / DONE, servers)
+        yield translate_stage(config, scored, translated, translated.parent / DONE)
         yield _build_stage(config, translated)
 
 
@@ -117,13 +117,11 @@ def _questions_stage(config: Config, table: Path) -> Stage:
     return Stage("questions", table.parent / DONE, (source.input,), {table: Question}, settings, work)
 
 
-def respond_stage(
-    config: Config, name: str, questions: Path, table: Path, done: Path, servers: LocalServers | None = None
-) -> Stage:
+def respond_stage(config: Config, name: str, questions: Path, table: Path, done: Path) -> Stage:
     """One responder's answers to all questions; `done` is where the record of it lies."""
 
     def work() -> Outcome:
-        made = respond(questions, config, name, table, servers=servers)
+        made = respond(questions, config, name, table)
         if made.rows and made.failures == made.rows:
             raise KomepError(f"respond {name}: no question got an answer; the first: {made.reason}")
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
@@ -139,12 +137,11 @@ def score_stage(
     scored: Path,
     done: Path,
     mode: str,
-    servers: LocalServers | None = None,
 ) -> Stage:
     """The scores of tables of responses; `done` is where the record of it lies."""
 
     def work() -> Outcome:
-        made = score(tables, config, scored, mode=mode, servers=servers)
+        made = score(tables, config, scored, mode=mode)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
         line = f"{made.rows:,} generations: {counts}{reason}; {made.calls} -> {scored}"
@@ -159,14 +156,12 @@ def score_stage(
     return Stage(SCORE, done, tuple(tables), outputs, settings, work)
 
 
-def translate_stage(
-    config: Config, scored: Path, table: Path, done: Path, servers: LocalServers | None = None
-) -> Stage:
+def translate_stage(config: Config, scored: Path, table: Path, done: Path) -> Stage:
     """The Korean texts of a table of scored generations; `done` is where the record of it lies."""
     translator = config.judge("translator")
 
     def work() -> Outcome:
-        made = translate(scored, config, table, servers=servers)
+        made = translate(scored, config, table)
         if made.failures and not made.answered:
             raise KomepError(f"{TRANSLATE}: no text got an answer; the first: {made.reason}")
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""

@@ -16,7 +16,6 @@ from komep_dataset import dahl
 from komep_dataset.config.config import Checker
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Reply, Request, ask, judge_body
-from komep_dataset.inference.servers import LocalServers
 from komep_dataset.prompts.english import batch_messages, check_messages, verdict_format
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
@@ -66,7 +65,6 @@ def check(
     *,
     mode: str = "strict",
     label: str = "score: check",
-    servers: LocalServers | None = None,
     delimited: bool = True,
 ) -> Checked:
     """Ask a checker about items.
@@ -77,7 +75,6 @@ def check(
         folder: where the replies are kept; the same folder resumes.
         mode: `strict` or `paper`: prompt and parsing.
         label: what the progress bar and messages call it.
-        servers: a pool of local servers to share.
         delimited: False leaves the quotes around a unit away, to measure what they are worth.
 
     Raises:
@@ -90,7 +87,7 @@ def check(
     groups = [list(dict.fromkeys(group)) for group in groups]
     checked = Checked()
     todo = dict.fromkeys(item for group in groups for item in group)
-    session = _Session(checker, folder, mode, label, servers, delimited)
+    session = _Session(checker, folder, mode, label, delimited)
     if checker.batch > 1:
         _check_batches(batches(groups, checker.batch), session, checked)
         todo = dict.fromkeys(item for item in todo if item not in checked.answers)
@@ -121,15 +118,12 @@ class _Session:
     folder: Path
     mode: str
     label: str
-    servers: LocalServers | None
     delimited: bool
 
     def ask(self, bodies: dict[Any, dict[str, Any]]) -> dict[Any, Reply]:
         """Bodies under any keys -> their replies."""
         requests = {key: Request(str(i), body) for i, (key, body) in enumerate(bodies.items())}
-        replies = ask(
-            list(requests.values()), self.checker, self.folder, label=self.label, servers=self.servers
-        )
+        replies = ask(list(requests.values()), self.checker, self.folder, label=self.label)
         return {key: replies[request.id] for key, request in requests.items()}
 
     def body(self, item: Item, vote: int, structured: bool) -> dict[str, Any]:

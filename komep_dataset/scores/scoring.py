@@ -19,7 +19,7 @@ from komep_dataset.config.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Reply, Request, ask, judge_body
-from komep_dataset.inference.servers import LocalServers
+from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.english import split_messages
 from komep_dataset.schema import (
@@ -158,7 +158,6 @@ def score(
     output: Path,
     *,
     mode: str = "strict",
-    servers: LocalServers | None = None,
 ) -> Scored:
     """Score responses and write the table of scored generations, its evidence and its rejects.
 
@@ -167,7 +166,6 @@ def score(
         config: the pipeline; needs `splitter` and `checker`. Replies are kept in `<work>/score`.
         output: the table to write, or a folder for `scored.parquet`.
         mode: `strict` (ours) or `paper` (as DAHL's reference code).
-        servers: a pool of local servers to share.
 
     Raises:
         KomepError: bad tables or an endpoint that answers nobody. A response whose splitting or checking
@@ -178,13 +176,10 @@ def score(
     target = output_path(output, "scored.parquet")
     rows = read_responses(responses)
     with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
-        with LocalServers() as own:
-            pool = servers or own
-            work = _split(
-                [_Work(row, text_to_split(row, mode)) for row in rows], splitter, folder, mode, pool
-            )
+        with local_servers():  # one start for both where they are the same model
+            work = _split([_Work(row, text_to_split(row, mode)) for row in rows], splitter, folder, mode)
             groups = [one.items(checker.context == "question") for one in work]
-            checked = check(groups, checker, folder / "check", mode=mode, servers=pool)
+            checked = check(groups, checker, folder / "check", mode=mode)
         return _written(work, groups, checked, checker.model, target, mode)
 
 
@@ -245,14 +240,14 @@ def read_responses(paths: Sequence[Path]) -> list[Response]:
     return [rows[key] for key in sorted(rows)]
 
 
-def _split(work: list[_Work], splitter: Judge, folder: Path, mode: str, servers: LocalServers) -> list[_Work]:
+def _split(work: list[_Work], splitter: Judge, folder: Path, mode: str) -> list[_Work]:
     """Fill in the units of every response that has a text to split."""
     requests = [
         Request(one.key, judge_body(split_messages(one.text), splitter, SPLIT_TOKENS))
         for one in work
         if one.text is not None
     ]
-    replies = ask(requests, splitter, folder / "split", label="score: split", servers=servers)
+    replies = ask(requests, splitter, folder / "split", label="score: split")
     most = splitter.max_new_tokens or SPLIT_TOKENS
     return [_with_units(one, replies.get(one.key), mode, most) for one in work]
 

@@ -18,7 +18,6 @@ from typing import ClassVar
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Request
-from komep_dataset.inference.servers import LocalServers
 from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_table
@@ -112,9 +111,7 @@ class TranslatedTable:
         return "\n".join(lines)
 
 
-def translate(
-    scored: Path, config: Config, output: Path, *, servers: LocalServers | None = None
-) -> TranslatedTable:
+def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
     """Translate a table of scored generations, and write it with its evidence and its rejects.
 
     Args:
@@ -122,7 +119,6 @@ def translate(
         config: the pipeline; needs `translator`, whose replies are kept in `<work>/translate`, and says by
             `selection` which answers a pair can hold.
         output: the table to write, or a folder for `translated.parquet`; may be the input.
-        servers: a pool of local servers to share.
 
     Raises:
         KomepError: a bad table or glossary, or an endpoint that answers nobody. A text that alone gets no answer
@@ -134,7 +130,7 @@ def translate(
     with stage_outputs(
         config.work / STAGE, {target: ScoredGeneration, translations_path(target): TranslationRow}
     ):
-        session = Session(translator, config.work / STAGE, glossary, servers=servers)
+        session = Session(translator, config.work / STAGE, glossary)
         done = translate_texts((item.text for item in items), session)
         return _written(rows, items, done, translator.model, target)
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from komep_dataset.config.config import Translator
 from komep_dataset.inference.ask import Reply, Request, ask, judge_body, keys_of
-from komep_dataset.inference.servers import LocalServers
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts import english as prompts
@@ -119,11 +118,10 @@ class Session:
         folder: Path,
         glossary: Glossary,
         label: str = "translate",
-        servers: LocalServers | None = None,
     ):
         self.translator, self.folder, self.glossary = translator, folder, glossary
         self.local = Seq2Seq(translator) if is_seq2seq(translator) else None
-        self._ask = partial(self.local.ask if self.local else partial(ask, servers=servers), label=label)
+        self._ask = partial(self.local.ask if self.local else ask, label=label)
 
     def plan(self, text: Text) -> _Plan:
         """A text's pieces; none is asked for where the text is Korean or has no letter."""

@@ -351,15 +351,15 @@ def test_a_run_whose_own_server_is_killed_ends_at_once(tmp_path, monkeypatch, wo
             time.sleep(0.01)
         os.kill(servers._process.pid, signal.SIGKILL)
 
-    with serving.LocalServers() as servers:
+    with serving.local_servers() as servers:
         threading.Thread(target=kill, args=(servers,), daemon=True).start()
         start = time.monotonic()
         with pytest.raises(KomepError, match="test: the server that was started for this stage has ended"):
-            ask(requests(300), place, folder, label="test", servers=servers)
+            ask(requests(300), place, folder, label="test")
         assert time.monotonic() - start < 10  # nine attempts would take minutes
         assert not any(map(holder, logs_of(folder)))
-    with serving.LocalServers() as servers:
-        assert len(ask(requests(40), place, folder, label="test", servers=servers)) == 40
+    with serving.local_servers() as servers:
+        assert len(ask(requests(40), place, folder, label="test")) == 40
 
 
 def slurm_settings() -> dict:

@@ -110,5 +110,5 @@ def test_a_server_that_is_not_installed_is_named(tmp_path, monkeypatch):
     from komep_dataset.errors import KomepError
 
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
-    with serving.LocalServers() as servers, pytest.raises(KomepError, match="needs vllm; install it with"):
+    with serving.local_servers() as servers, pytest.raises(KomepError, match="needs vllm; install it with"):
         servers.url(Endpoint(model="m", server="vllm"), Path(tmp_path))
