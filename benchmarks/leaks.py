@@ -33,8 +33,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from komep_dataset.gates.benchmark_files import Benchmark, Item, read_benchmark
 from komep_dataset.gates.contamination import CHARACTERS, THRESHOLD, WORDS, Index
+from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, read_benchmark
 from komep_dataset.languages import HANGUL, language_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "komep_dataset" / "samples"
@@ -178,7 +178,7 @@ def shares(index: Index, rows: list[dict]) -> list[float]:
     """The highest share of an item that each pair holds."""
     import polars as pl
 
-    from komep_dataset.gates.evidence import TEXTS
+    from komep_dataset.gates.trial.evidence import TEXTS
 
     best = [0.0] * len(rows)
     for one in index.overlaps(pl.DataFrame(rows, schema=dict.fromkeys(TEXTS, pl.String)), NOISE):

@@ -106,8 +106,8 @@ def build(
     ] = None,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
-    from komep_dataset.gates.benchmark_files import parse_named_paths
-    from komep_dataset.gates.gates import as_text
+    from komep_dataset.gates.trial.benchmark_files import parse_named_paths
+    from komep_dataset.gates.trial.run import as_text
     from komep_dataset.release.build import build as build_release
 
     result = build_release(

@@ -1,1 +1,1 @@
-"""What a pair is looked at for before it is released, one module a gate; `quality.py` runs them."""
+"""What a pair is looked at for before it is released, one module a gate; `trial` runs them."""

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from komep_dataset.gates.benchmark_files import Benchmark
-from komep_dataset.gates.evidence import TEXTS
-from komep_dataset.gates.ngrams import grams, normal, tokens, without_particles
+from komep_dataset.gates.trial.benchmark_files import Benchmark
+from komep_dataset.gates.trial.evidence import TEXTS
+from komep_dataset.gates.trial.ngrams import grams, normal, tokens, without_particles
 from komep_dataset.languages import HANGUL, language_of
 from komep_dataset.schema import OVERLAP_THRESHOLD
 

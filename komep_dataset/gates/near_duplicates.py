@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.ngrams import grams, normal
+from komep_dataset.gates.trial.ngrams import grams, normal
 from komep_dataset.languages import language_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ shape, and the rules rather miss than cry wolf:
 - IP address: IPv4 of the public internet with one number above 99 and a first one above 7, so that neither an EC
   number nor a section number is one; IPv6 in its long form.
 - payment card: length and first digits of a card scheme, grouped as on a card or not at all, and the Luhn digit.
-- secrets: `secret_patterns.KINDS`, as `komep publish` looks for them.
+- secrets: `SECRET_KINDS`, as `komep publish` looks for them.
 - labelled field of a patient's record: "MRN:", "Patient name:", 등록번호, 환자명. Names without a label are not
   looked for: that needs a model, and errs.
 
@@ -25,15 +25,26 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from komep_dataset.gates.evidence import Found
-from komep_dataset.gates.secret_patterns import HINTS as SECRET_HINTS
-from komep_dataset.gates.secret_patterns import KINDS
+from komep_dataset.gates.trial.evidence import Found
+
+# Prefixes and lengths as the issuers document them; Python's `re`, RE2 (pyarrow) and Rust's regex (polars) read these.
+SECRET_KINDS = {
+    "Hugging Face token": r"\bhf_[A-Za-z0-9]{30,}",
+    "OpenAI-style key": r"\bsk-[A-Za-z0-9_-]{20,}",
+    "AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})",
+    "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
+    "Slack token": r"\bxox[abprs]-[0-9A-Za-z-]{10,}",
+    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+}
+# Literal pieces of which a text has one if it has any of `SECRET_KINDS`: a fast first look.
+_SECRET_HINT = r"hf_|sk-|AKIA|ASIA|gh[pousr]_|github_pat_|AIza|xox[abprs]-|PRIVATE KEY"
 
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = (
     r"@|[0-9](?:[ .()-]{0,2}[0-9]){8}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|"
     r"[0-9A-Fa-f]:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]|"
-    r"MRN|[Rr]ecord [Nn]|[Pp]atient(?:'s)? [Nn]ame|(?:성명|이름|자명|번호) ?[:：]|" + SECRET_HINTS
+    r"MRN|[Rr]ecord [Nn]|[Pp]atient(?:'s)? [Nn]ame|(?:성명|이름|자명|번호) ?[:：]|" + _SECRET_HINT
 )
 
 _EMAIL = re.compile(
@@ -61,7 +72,7 @@ _RECORD = re.compile(
     r"|(?:등록|차트|병록|환자)\s?번호\s?[:：]\s?[A-Z]{0,3}\d{5,}"
     r"|환자\s?(?:성명|이름|명)\s?[:：]\s?[가-힣]{2,4}(?![가-힣])"
 )
-_SECRETS = {kind: re.compile(pattern) for kind, pattern in KINDS.items()}
+_COMPILED = {kind: re.compile(pattern) for kind, pattern in SECRET_KINDS.items()}
 _WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _CENTURIES = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}
 _NO_CHECK_DIGIT = date(2020, 10, 1)
@@ -97,7 +108,7 @@ def _matches(text: str) -> Iterator[tuple[str, str]]:
             yield "IP address", match[0]
     for match in _RECORD.finditer(text):
         yield "field of a patient's record", match[0]
-    for kind, pattern in _SECRETS.items():
+    for kind, pattern in _COMPILED.items():
         for match in pattern.finditer(text):
             yield kind, match[0]
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from komep_dataset.gates.evidence import Found, shortened
+from komep_dataset.gates.trial.evidence import Found, shortened
 
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = (

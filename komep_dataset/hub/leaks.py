@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from komep_dataset.gates.secret_patterns import KINDS
+from komep_dataset.gates.personal_data import SECRET_KINDS
 
 VARIABLE = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(?:_|$)")
 SHORTEST = 12  # a variable's value below this length is rather a switch or a word than a secret
@@ -16,7 +16,7 @@ SHORTEST = 12  # a variable's value below this length is rather a switch or a wo
 
 def patterns(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Kind of secret -> regular expression; of variables, the values of those named like a secret."""
-    found = dict(KINDS)
+    found = dict(SECRET_KINDS)
     for name, value in environment.items():
         value = value.strip()
         if VARIABLE.search(name.upper()) and len(value) >= SHORTEST and not Path(value).exists():

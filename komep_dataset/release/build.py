@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.benchmark_files import Benchmark, read_benchmark
-from komep_dataset.gates.gates import Gates, check_switches, needs_all
+from komep_dataset.gates.trial.benchmark_files import Benchmark, read_benchmark
+from komep_dataset.gates.trial.run import Gates, check_switches, needs_all
 from komep_dataset.pairs.derivation import STAGE, Options, Tally, derive
 from komep_dataset.pairs.generations import OPTIONAL, complete
 from komep_dataset.pairs.rules import SELECTIONS, resolve_duplicates

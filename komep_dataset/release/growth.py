@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.gates import needs_all
+from komep_dataset.gates.trial.run import needs_all
 from komep_dataset.pairs.derivation import STAGE, Options
 from komep_dataset.pairs.rules import resolve_duplicates
 from komep_dataset.release.folder import check_whole, data_files, read_facts

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.gates import GATE_REASONS, ORDER, check_switches
-from komep_dataset.gates.recorded_gates import Recorded, read_gate_rejects
+from komep_dataset.gates.trial.recorded import Recorded, read_gate_rejects
+from komep_dataset.gates.trial.run import GATE_REASONS, ORDER, check_switches
 from komep_dataset.pairs.derivation import Options, Tally, derive
 from komep_dataset.pairs.rules import SELECTIONS
 from komep_dataset.progress import progress_bar

@@ -5,8 +5,8 @@ import random
 import numpy as np
 
 from komep_dataset.gates import near_duplicates
-from komep_dataset.gates.gates import EXAMPLES, Findings
 from komep_dataset.gates.near_duplicates import BANDS, Shingled
+from komep_dataset.gates.trial.run import EXAMPLES, Findings
 
 ALIKE = "one two three four five six seven eight nine ten eleven twelve"
 TEXTS = {

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.gates import near_duplicates
-from komep_dataset.gates.benchmark_files import Benchmark, Item, parse_named_paths, read_benchmark
 from komep_dataset.gates.contamination import THRESHOLD, Index
-from komep_dataset.gates.evidence import TEXTS, scan
-from komep_dataset.gates.gates import TEXT_GATES
 from komep_dataset.gates.near_duplicates import SIMILAR, Shingled
-from komep_dataset.gates.ngrams import grams, normal
 from komep_dataset.gates.personal_data import HINT, find_personal_data, is_resident_number, luhn
+from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, parse_named_paths, read_benchmark
+from komep_dataset.gates.trial.evidence import TEXTS, scan
+from komep_dataset.gates.trial.ngrams import grams, normal
+from komep_dataset.gates.trial.run import TEXT_GATES
 from komep_dataset.gates.unsafe_directives import find_unsafe_directives
 from komep_dataset.pipeline.run import _build_stage
 from komep_dataset.release.build import build

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.personal_data import SECRET_KINDS
 from komep_dataset.hub import changelog
 from komep_dataset.hub.card_merge import merge_card, sections
 from komep_dataset.hub.client import Remote, RemoteFile
-from komep_dataset.hub.leaks import KINDS, find_leaks, patterns
+from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.hub.publish import make_plan, next_version, read_release, script_files
 from komep_dataset.release.build import build, sample_input
 from komep_dataset.release.folder import file_sha256, read_facts, read_rows, write_sums
@@ -291,7 +292,7 @@ SECRETS = {  # put together here, so that no scanner takes this file for a leak
 
 
 def test_secrets_are_found_and_never_shown(tmp_path):
-    assert SECRETS.keys() == KINDS.keys()
+    assert SECRETS.keys() == SECRET_KINDS.keys()
     given = dict(zip(("a.txt", "b.json"), ("KOMEP_TEST_TOKEN", "OTHER"), strict=True))
     environment = {name: f"value-of-{name}-1234" for name in given.values()} | {"SHORT_TOKEN": "1"}
     for name, variable in given.items():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from komep_dataset.gates.gates import (
+from komep_dataset.gates.trial.run import (
     GATE_REASONS,
     ORDER,
     SUBSET_REASONS,

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.gates import near_duplicates, personal_data, unsafe_directives
-from komep_dataset.gates.benchmark_files import Benchmark
-from komep_dataset.gates.evidence import Placed, scan
 from komep_dataset.gates.near_duplicates import Cluster, Shingled
+from komep_dataset.gates.trial.benchmark_files import Benchmark
+from komep_dataset.gates.trial.evidence import Placed, scan
 from komep_dataset.schema import GATE_SWITCHES, Pair, Reason, column_types
 
 if TYPE_CHECKING:

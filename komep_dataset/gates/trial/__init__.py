@@ -1,0 +1,1 @@
+"""How pairs are tried by the gates: in a build (`run`), and again for a finished release (`recorded`)."""
