@@ -13,6 +13,7 @@ from komep_dataset.files.outputs import check_tables, resolved
 from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_id
 from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.reading import SUFFIXES, read_batches
+from komep_dataset.tables.rows import csv_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_table
 
 STAGE = "questions"
@@ -36,32 +37,27 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str] | Problem]]:
     Raises `KomepError` if the header lacks `question` or `category`.
     """
     with path.open("rb") as raw:
-        decoded = (_decode(line) for line in raw)
-        reader = csv.reader(decoded, strict=True)
-        header = next(reader, [])
+        rows = csv_rows(map(_decode, raw), strict=True)
+        _, _, header = next(rows, (1, 1, []))
+        if isinstance(header, csv.Error):
+            raise KomepError(f"{path}:1: not CSV ({header})")
         missing = [name for name in REQUIRED if name not in header]
         if missing:
             raise KomepError(
                 f"{path}:1: no column {', '.join(missing)} (header: {', '.join(header) or 'empty'})"
             )
-        while True:
-            line = reader.line_num + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, Problem(str(path), line, "", Reason.MALFORMED, f"not CSV ({error})")
-                continue
-            if not row:
-                continue
-            if len(row) != len(header):
-                detail = f"{len(row)} fields, the header has {len(header)}"
-                yield line, Problem(str(path), line, "", Reason.MALFORMED, detail)
-            elif any("\udc80" <= c <= "\udcff" for value in row for c in value):
-                yield line, Problem(str(path), line, "", Reason.MALFORMED, "not UTF-8")
-            else:
-                yield line, dict(zip(header, row, strict=True))
+        for line, _, cells in rows:
+            bad = ""
+            if isinstance(cells, csv.Error):
+                bad = f"not CSV ({cells})"
+            elif cells and len(cells) != len(header):
+                bad = f"{len(cells)} fields, the header has {len(header)}"
+            elif any("\udc80" <= c <= "\udcff" for cell in cells for c in cell):
+                bad = "not UTF-8"
+            if bad:
+                yield line, Problem(str(path), line, "", Reason.MALFORMED, bad)
+            elif cells:
+                yield line, dict(zip(header, cells, strict=True))
 
 
 def _decode(line: bytes) -> str:

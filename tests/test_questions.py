@@ -53,6 +53,7 @@ def test_jsonl_parquet_and_a_folder_as_output(tmp_path):
     [
         ("q.csv", b"", "no column question, category"),
         ("q.csv", b"question,topic\na,b\n", "q.csv:1: no column category"),
+        ("q.csv", b'"question"x,category\na,b\n', "q.csv:1: not CSV"),
         ("q.csv", b"question,category\n ,x\n", "q.csv:2: question: bad_value: empty"),
         ("q.csv", b"question,category\na,b\nonly one\n", "q.csv:3: malformed: 1 fields, the header has 2"),
         ("q.csv", b"question,category\na,b\n\xff\xfe,b\n", "q.csv:3: malformed: not UTF-8"),

@@ -7,23 +7,25 @@ and in files that hold several subjects `subject`; `cot` (a worked solution) is 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
+from komep_dataset.tables.problems import listed
+from komep_dataset.tables.rows import Unreadable
+from komep_dataset.tables.rows import read_rows as rows_of
 
 LETTERS = "ABCDE"
 SUFFIXES = (".jsonl", ".parquet", ".csv")
+FORMATS = {".jsonl": "a line of JSON in UTF-8", ".csv": "a CSV file in UTF-8", ".parquet": "a Parquet file"}
 TEST, FEWSHOT = "test", "fewshot"
 OTHER_SPLITS = ("train", "dev", "validation", "val")  # known, and not asked
-SHOWN_PROBLEMS = 20
 LAYOUTS = (
     "a file (.jsonl, .parquet, .csv) with a column `subject`, a folder with a card that has one config a subject, "
     "a folder of folders SUBJECT/test.jsonl and SUBJECT/fewshot.jsonl, or a saved DatasetDict"
@@ -94,9 +96,7 @@ def _problem(row: dict[str, Any], letters: str) -> str | None:
 
 def _raise(problems: Sequence[str]) -> None:
     if problems:
-        more = len(problems) - SHOWN_PROBLEMS
-        lines = [*problems[:SHOWN_PROBLEMS], *([f"… and {more} more"] if more > 0 else [])]
-        raise KomepError("cannot use these questions:\n" + "\n".join(f"  {line}" for line in lines))
+        raise KomepError(f"cannot use these questions:\n{listed(problems)}")
 
 
 def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Question, ...]:
@@ -169,49 +169,29 @@ def fingerprint(subjects: Sequence[Subject], split: str, *, cot: bool = False) -
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
-    for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line.decode("utf-8"))
-        except (UnicodeError, ValueError, RecursionError) as error:
-            raise KomepError(f"{path}:{number}: not a line of JSON in UTF-8 ({error})") from None
-        if not isinstance(row, dict):
-            raise KomepError(f"{path}:{number}: not a JSON object")
-        yield f"{path}:{number}", row
-
-
-def _csv_rows(path: Path) -> Iterator[Row]:
-    """Rows of a CSV file with a header; every cell is text, `answer` a number where it is written as one."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            for row in (reader := csv.DictReader(file, strict=True)):
-                answer = row.get("answer")
-                if answer and answer.strip().isdecimal():
-                    row["answer"] = int(answer)
-                yield f"{path}:{reader.line_num}", {k: v for k, v in row.items() if k is not None}
-        except (UnicodeError, csv.Error) as error:
-            raise KomepError(f"{path}: not a CSV file in UTF-8 ({error})") from None
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise KomepError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
-    return ((f"{path}, row {i}", row) for i, row in enumerate(rows, 1))
-
-
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a .jsonl, .csv or .parquet file, each with its place; raises `KomepError` for a bad file."""
-    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
-    if path.suffix not in readers:
-        raise KomepError(f"{path}: not one of {', '.join(readers)}")
-    return list(readers[path.suffix](path))
+    """The rows of a .jsonl, .csv or .parquet file, each with its place; raises `KomepError` for a bad file.
+
+    Every cell of CSV is text, `answer` a number where it is written as one.
+    """
+    if path.suffix not in FORMATS:
+        raise KomepError(f"{path}: not one of {', '.join(FORMATS)}")
+    try:
+        rows = list(rows_of(path, strict=True))
+    except Unreadable as bad:
+        place = f"{path}:{bad.line}" if path.suffix == ".jsonl" else path
+        raise KomepError(f"{place}: not {FORMATS[path.suffix]} ({str(bad.error).splitlines()[0]})") from None
+    if path.suffix == ".parquet":
+        return [(f"{path}, row {number}", row) for number, row in rows]
+    return [(f"{path}:{line}", _typed(row) if path.suffix == ".csv" else row) for line, row in rows]
+
+
+def _typed(row: dict[Any, Any]) -> dict[str, Any]:
+    """A row of CSV with its answer as a number, and without cells that have no column."""
+    answer = row.get("answer")
+    if answer and answer.strip().isdecimal():
+        row["answer"] = int(answer)
+    return {name: value for name, value in row.items() if name is not None}
 
 
 def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:

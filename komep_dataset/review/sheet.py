@@ -31,6 +31,7 @@ from komep_dataset.review.sampling import (
 )
 from komep_dataset.schema import Pair, collapse_blanks
 from komep_dataset.tables.problems import Problem, listed
+from komep_dataset.tables.rows import csv_rows
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
@@ -189,18 +190,12 @@ def read_csv(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
             f"{path}:1: missing columns {', '.join(missing)}; take the sheet that `komep review sample` wrote"
         )
     rows = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        next(reader, None)
-        start = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((start + bool(declared), dict(zip(names, map(unescape, cells), strict=False))))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise KomepError(
-            f"{path}:{reader.line_num}: not readable as CSV ({error}); save it as CSV again"
-        ) from None
+    found = csv_rows(io.StringIO(text, newline=""), separator)
+    for number, (first, last, cells) in enumerate(found):
+        if isinstance(cells, csv.Error):
+            raise KomepError(f"{path}:{last}: not readable as CSV ({cells}); save it as CSV again")
+        if number and any(cell.strip() for cell in cells):
+            rows.append((first + bool(declared), dict(zip(names, map(unescape, cells), strict=False))))
     return rows, note
 
 

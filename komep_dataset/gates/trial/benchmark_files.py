@@ -8,9 +8,7 @@ A path is a JSONL, Parquet or CSV file, a folder of such files (searched in dept
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.tables.rows import read_rows
 
 SUFFIXES = (".jsonl", ".ndjson", ".parquet", ".csv")
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
@@ -118,60 +117,18 @@ def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
         splits = saved if isinstance(saved, dict) else {"all": saved}
         tables = {name: split.to_list() for name, split in splits.items()}
     except Exception as error:  # what a damaged folder raises depends on the damage
-        raise KomepError(f"{path}: not a saved dataset that can be read ({_first_line(error)})") from error
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise KomepError(f"{path}: not a saved dataset that can be read ({said})") from error
     for name in sorted(tables):
         yield name, path, tables[name]
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
-    suffix = file.suffix.lower()
-    if suffix == ".parquet":
-        return _parquet_rows(file)
-    if suffix not in SUFFIXES:
+    if file.suffix.lower() not in SUFFIXES:
         raise KomepError(
             f"{file}: a benchmark is {', '.join(SUFFIXES)}, a folder of these, or a saved dataset"
         )
-    try:
-        content = file.read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise KomepError(f"{file}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise KomepError(f"{file}:{line}: not UTF-8 ({error.reason}); save it as UTF-8") from error
-    return _csv_rows(file, text) if suffix == ".csv" else _json_rows(file, text)
-
-
-def _parquet_rows(file: Path) -> list[dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(file).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise KomepError(f"{file}: not a readable Parquet file ({_first_line(error)})") from error
-
-
-def _csv_rows(file: Path, text: str) -> list[dict[str, Any]]:
-    try:
-        return list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise KomepError(f"{file}: not readable CSV ({error})") from error
-
-
-def _json_rows(file: Path, text: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise KomepError(f"{file}:{number}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise KomepError(f"{file}:{number}: not a JSON object")
-        rows.append(row)
-    return rows
+    return [row for _, row in read_rows(file)]
 
 
 def _items(split: str, place: Path, rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
@@ -211,7 +168,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _texts(inner)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
