@@ -25,7 +25,8 @@ from pathlib import Path
 import polars as pl
 
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import content_hash, read_facts
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.sums import content_hash
 from komep_dataset.release.verify import verify
 from komep_dataset.schema import Response, polars_schema, question_id
 from komep_dataset.tables.writing import write_table

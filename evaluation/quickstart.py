@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from komep_dataset.errors import KomepError
-from komep_dataset.release.folder import read_facts
+from komep_dataset.release.facts import read_facts
 
 CAUTION = (
     "A 135M English model tuned on 58 questions written for this project: the table shows that every step of the "

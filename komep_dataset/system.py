@@ -1,11 +1,14 @@
-"""What is asked of the kernel and the C library: an end with the parent, and freed memory that is kept."""
-
-from __future__ import annotations
+"""What is asked of the kernel and the C library: an end with the parent, freed memory that is kept, mount points, two
+names exchanged at once."""
 
 import ctypes
+import os
 import platform
+import re
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 # M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no mappings, nothing handed back, 256 MiB taken at once.
 PARAMETERS = ((-4, 0), (-1, -1), (-2, 256 << 20))
@@ -33,3 +36,57 @@ def end_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, how)
+
+
+def exchange(a: Path, b: Path) -> bool:
+    """Give two files or folders each other's name at once: Linux renameat2; False where it is not to be had."""
+    at_cwd, rename_exchange = -100, 2  # of fcntl.h and fs.h
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        return libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), rename_exchange) == 0
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A line of /proc/self/mountinfo: `root` is the folder of the device that is seen at `point`."""
+
+    id: str
+    parent: str
+    device: str
+    root: Path
+    point: Path
+
+    def on_disk(self, path: Path) -> Path:
+        return self.root / path.relative_to(self.point)
+
+
+def mounts() -> list[Mount]:
+    """All mounts that this process sees; none where the system does not list them."""
+    octal = re.compile(r"\\(\d{3})")
+    found = []
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
+            id, parent, device, *paths = line.split(" ")[:5]
+            root, point = (Path(octal.sub(lambda m: chr(int(m[1], 8)), path)) for path in paths)
+            found.append(Mount(id, parent, device, root, point))
+    return found
+
+
+def mounted_in(place: Path) -> Path | None:
+    """A mount point at a place or below it, also one that another name of the same folder has (`mount --bind`).
+
+    None where there is none, or where the system does not list them.
+    """
+    known = mounts()
+    here = max(
+        (m for m in known if place.is_relative_to(m.point)), key=lambda m: len(m.point.parts), default=None
+    )
+    if here is None or here.point == place:
+        return here and place
+    wanted = here.on_disk(place)
+    for mount in known:
+        on = next((m for m in known if m.id == mount.parent and mount.point.is_relative_to(m.point)), None)
+        if on and on.device == here.device and on.on_disk(mount.point).is_relative_to(wanted):
+            return mount.point
+    return None

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each floor holds, from the ground up; docs/architecture.md says what each folder is for.
 FLOORS = {
     "komep_dataset": (
-        "errors languages progress schema system",
+        "errors languages progress schema system templates",
         "files samples",
         "dahl prompts tables",
         "config pairs questions",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_rows
+from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import CONFIGS
 from tests.clients import OLD, ROOT, Client, rows_hash
 from tests.hub_server import client_environment, serve

@@ -55,7 +55,9 @@ def measure(
     """
     import polars as pl
 
-    from komep_dataset.release.folder import check_whole, data_files, read_facts, read_rows
+    from komep_dataset.release.facts import read_facts
+    from komep_dataset.release.rows import data_files, read_rows
+    from komep_dataset.release.sums import check_whole
 
     folder = Path(folder)
     facts = read_facts(folder)

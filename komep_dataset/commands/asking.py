@@ -197,7 +197,7 @@ def run(
         print(estimates.as_text(estimates.estimate_run(settings), settings))
         return
     from komep_dataset.pipeline.run import run as run_pipeline
-    from komep_dataset.release.folder import read_facts
+    from komep_dataset.release.facts import read_facts
 
     folder = run_pipeline(config, retry_failed=retry_failed, budget=budget)
     if read_facts(folder)["pairs"]:

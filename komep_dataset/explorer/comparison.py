@@ -68,7 +68,7 @@ def _models(folder: Path) -> dict[str, list[PairKey]]:
 def _keys(folder: Path) -> pl.DataFrame:
     import polars as pl
 
-    from komep_dataset.release.ranges import config_files
+    from komep_dataset.release.rows import config_files
 
     files = [f for name in LANGUAGES if (f := config_files(folder, name))]
     scans = [pl.scan_parquet(list(one.files)).select(KEY) for one in files]

@@ -19,7 +19,8 @@ from komep_dataset.explorer.payload import packed, payload
 from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.progress import progress_bar
-from komep_dataset.release.folder import check_whole, read_facts
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.sums import check_whole
 
 MAX_PAIRS = (
     10_000  # of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py)

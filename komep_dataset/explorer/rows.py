@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from komep_dataset.errors import KomepError
-from komep_dataset.release.folder import data_files, read_facts
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import data_files
 from komep_dataset.schema import SPLITS, KoreanRow, Origin, Pair
 
 if TYPE_CHECKING:

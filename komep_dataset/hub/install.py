@@ -19,7 +19,8 @@ from pathlib import Path
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
-from komep_dataset.release.folder import faults, read_facts
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.sums import faults
 
 NAME = "komep"
 _BESIDE = ".komep-installing-"

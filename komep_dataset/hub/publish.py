@@ -21,7 +21,8 @@ from komep_dataset.hub.card_merge import merge_card
 from komep_dataset.hub.changelog import version_numbers
 from komep_dataset.hub.client import Remote, RemoteFile
 from komep_dataset.hub.leaks import find_leaks, patterns
-from komep_dataset.release.folder import faults, file_sha256, read_facts, read_sums, sum_problems, tops
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.sums import faults, file_sha256, read_sums, sum_problems, tops
 from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, SUMS_FILE
 
 CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"

@@ -4,17 +4,14 @@ All rows of a bucket are of one split, so that nobody has to part them again. Wh
 everything held goes to files of its bucket at once, and on it goes.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import polars as pl
 
 from komep_dataset.pairs.rules import is_test
-
-if TYPE_CHECKING:
-    import polars as pl
 
 BUCKET_BYTES = 16 << 20  # of input, for a bucket of `train`; up to twice as many may come
 MOST_BUCKETS = 256
@@ -49,8 +46,6 @@ class Spill:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Take the rows of a frame."""
-        import polars as pl
-
         if not frame.height:
             return
         ids = frame["question_id"]
@@ -65,8 +60,6 @@ class Spill:
             self._write()
 
     def _write(self) -> None:
-        import polars as pl
-
         for bucket, frames in self._held.items():
             path = self.folder / f"{bucket.split}-{bucket.number}.{len(self._files[bucket])}.arrow"
             pl.concat(frames).write_ipc(path, compression="uncompressed")
@@ -80,8 +73,6 @@ class Spill:
 
     def read(self, bucket: Bucket) -> pl.DataFrame:
         """All rows of a bucket."""
-        import polars as pl
-
         return pl.concat([*(pl.read_ipc(path) for path in self._files[bucket]), *self._held[bucket]])
 
 
@@ -90,8 +81,6 @@ def _ranges(ids: pl.Series, count: int) -> pl.Series:
 
     An id is compared as the text that it is, so that the order of the ranges is that of any ids.
     """
-    import polars as pl
-
     if count <= 1:
         return pl.zeros(len(ids), pl.Int16, eager=True)
     cuts = pl.Series([f"{number * 256 // count:02x}" for number in range(1, count)])

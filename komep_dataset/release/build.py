@@ -27,19 +27,11 @@ from komep_dataset.pairs.rules import SELECTIONS, resolve_duplicates
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.buckets import Spill, bucket_count
 from komep_dataset.release.card.card import write_card
-from komep_dataset.release.folder import (
-    SCHEMA_VERSION,
-    content_hash,
-    data_sums,
-    write_facts,
-    write_quality,
-    write_sums,
-)
+from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
 from komep_dataset.release.growth import Base, grown_options, joined, open_base
-from komep_dataset.release.provenance import provenance
 from komep_dataset.release.replacement import replacing_folder
-from komep_dataset.release.shards import SplitWriter, close_writers, open_writers
-from komep_dataset.release.writing import Writing
+from komep_dataset.release.shards import SplitWriter, Writing, close_writers, open_writers
+from komep_dataset.release.sums import content_hash, data_sums, write_sums
 from komep_dataset.samples import sample_input
 from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
@@ -140,9 +132,8 @@ def build(
             "is_sample": new == [sample_input()] and not grown
         }
         source = early.result()
-        write_facts(folder, facts, source)
+        write_facts(folder, facts, source, quality)
         write_rejects(folder, STAGE, rejects)
-        write_quality(folder, quality)
         write_card(folder, facts | source | {"quality": quality})
         write_sums(folder, sums)
     reasons = Counter(r.reason for r in rejects)

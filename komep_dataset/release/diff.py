@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from komep_dataset.files.outputs import check_file, lines_with, replacing
 from komep_dataset.progress import progress_bar
-from komep_dataset.release.folder import check_whole, read_facts
-from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
+from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
 from komep_dataset.tables.problems import flat
 

@@ -28,15 +28,16 @@ from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.run import needs_all
 from komep_dataset.pairs.derivation import STAGE, Options
 from komep_dataset.pairs.rules import resolve_duplicates
-from komep_dataset.release.folder import check_whole, data_files, read_facts
-from komep_dataset.release.shards import Cuts, Key
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import data_files
+from komep_dataset.release.shards import LAYER, Cuts, Key
+from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS, Reason, Reject, ScoredGeneration, column_types
 from komep_dataset.tables.problems import FILE, LINE, Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-LAYER = "_layer"
 SWITCHED = ("near_duplicates", "personal_data", "unsafe")
 HARMLESS = {"off", "report"}  # switches between which no pair changes
 _RECORDED = ("komep_version", "commit", "sources_sha256", "inputs", "base", "judge", "seeds")

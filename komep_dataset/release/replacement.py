@@ -11,14 +11,9 @@ still being built, or tells by its SHA256SUMS whether the swap was done: what li
 the former release, of which only our own files go.
 """
 
-from __future__ import annotations
-
-import ctypes
-import filecmp
 import glob
 import json
 import os
-import re
 import shutil
 import stat
 import uuid
@@ -28,28 +23,26 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from komep_dataset import system
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
-from komep_dataset.files.outputs import check_folder, edited_names
-from komep_dataset.release.folder import (
-    file_sha256,
-    file_sums,
-    is_data_file,
-    is_release_file,
-    proven_sums,
-    read_sums,
-    tops,
+from komep_dataset.files.outputs import edited_names
+from komep_dataset.release.contents import (
+    OUR_FOLDERS,
+    Contents,
+    Known,
+    check_replaceable,
+    entries,
+    is_regular,
+    look_into,
+    same_content,
+    signature,
 )
-from komep_dataset.schema import CARD_FILE, RECORDS, SUMS_FILE
+from komep_dataset.release.sums import file_sha256, is_release_file, tops
+from komep_dataset.schema import SUMS_FILE
 
-OUR_FOLDERS = frozenset((*RECORDS, "figures"))
 MARK = ".komep-building.json"  # in the folder that a build works in
 BUILDING, SWAPPING = "building", "swapping"
-PUBLISHED = (
-    b"<!-- komep: generated"  # in a card that was on the Hub, where people's text may stand beside ours
-)
-_Signature = tuple[int, int, int, int]  # inode, bytes, times of change of content and of anything
-_Known = dict[str, tuple[_Signature, str]]  # name -> signature and SHA-256 when it was last read
 
 
 @dataclass
@@ -58,16 +51,6 @@ class Replacement:
 
     folder: Path
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What lies in a release that is to be replaced; names are relative to it, links are never followed."""
-
-    ours: frozenset[str]  # as a build wrote them
-    edited: tuple[str, ...]  # of the names of ours, with another content
-    others: tuple[str, ...]
-    folders: tuple[str, ...]  # parents first
 
 
 @contextmanager
@@ -81,8 +64,8 @@ def replacing_folder(target: Path) -> Iterator[Replacement]:
     with locked(target):
         try:
             notes = _recover(target)
-            known: _Known = {}
-            former = _contents(target, known)
+            known: Known = {}
+            former = look_into(target, known)
             scratch = _scratch(target)
             try:
                 _keep(
@@ -91,7 +74,7 @@ def replacing_folder(target: Path) -> Iterator[Replacement]:
                 _remove(scratch / "trial")
                 one = Replacement(scratch / "new", notes)
                 yield one
-                former = _contents(target, known)
+                former = look_into(target, known)
                 one.notes += _keep(target, former, one.folder)
                 _swap(scratch, target)
                 one.notes += _retire(scratch / "old", target, former, known)
@@ -100,153 +83,6 @@ def replacing_folder(target: Path) -> Iterator[Replacement]:
         except OSError as error:
             place = error.filename if isinstance(error.filename, str) else target
             raise KomepError(f"{target}: cannot be written ({error.strerror or error}: {place})") from error
-
-
-def check_replaceable(target: Path) -> Path:
-    """The place that a build may put its result at.
-
-    Raises `KomepError` unless nothing is there, an empty folder, or a release that proves to be one.
-    """
-    why = []
-
-    def owned(folder: Path) -> bool:
-        try:
-            return bool(proven_sums(folder))
-        except KomepError as error:
-            why.append(str(error))
-            return False
-
-    try:
-        place = check_folder(target, owned, "KoMeP release")
-    except KomepError as error:
-        raise KomepError(f"{error}" + (f" ({why[0]})" if why else "")) from None
-    if point := _mounted_in(place):
-        raise KomepError(
-            f"{point}: a mount point, which no swap can keep; name a folder inside it, or beside it"
-        )
-    if place.is_dir():
-        _check_movable(place)
-    return place
-
-
-def _check_movable(place: Path) -> None:
-    """Raise `KomepError` where this user may not rename a folder, or not change what is in it."""
-    me, above = os.geteuid(), place.parent.stat()
-    sticky = above.st_mode & stat.S_ISVTX and me not in (0, above.st_uid, place.stat().st_uid)
-    if sticky or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        raise KomepError(
-            f"{place}: cannot be written (it is another user's, or may only be read); give another --output"
-        )
-
-
-def _mounted_in(place: Path) -> Path | None:
-    """A mount point at a place or below it, also one that another name of the same folder has (`mount --bind`).
-
-    None where there is none, or where the system does not list them.
-    """
-    mounts = _mounts()
-    here = max(
-        (m for m in mounts if place.is_relative_to(m.point)), key=lambda m: len(m.point.parts), default=None
-    )
-    if here is None or here.point == place:
-        return here and place
-    wanted = here.on_disk(place)
-    for mount in mounts:
-        on = next((m for m in mounts if m.id == mount.parent and mount.point.is_relative_to(m.point)), None)
-        if on and on.device == here.device and on.on_disk(mount.point).is_relative_to(wanted):
-            return mount.point
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Mount:
-    """A line of /proc/self/mountinfo: `root` is the folder of the device that is seen at `point`."""
-
-    id: str
-    parent: str
-    device: str
-    root: Path
-    point: Path
-
-    def on_disk(self, path: Path) -> Path:
-        return self.root / path.relative_to(self.point)
-
-
-def _mounts() -> list[_Mount]:
-    octal = re.compile(r"\\(\d{3})")
-    found = []
-    with suppress(OSError):
-        for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
-            id, parent, device, *paths = line.split(" ")[:5]
-            root, point = (Path(octal.sub(lambda m: chr(int(m[1], 8)), path)) for path in paths)
-            found.append(_Mount(id, parent, device, root, point))
-    return found
-
-
-def _contents(folder: Path, known: _Known) -> Contents:
-    """What lies in a release; `known` keeps the sums of files that have not changed since the last look.
-
-    Raises `KomepError` for a file that `load_dataset` would take for data of the new release, for what stands in
-    the way of one of its files, and for a folder that this user may not change.
-    """
-    listed = read_sums(folder)[0] if folder.is_dir() else {}
-    files, folders = _entries(folder)
-    named = [name for name in files if is_release_file(name)]
-    sums = _sums_of(folder, [name for name in named if _is_regular(folder / name)], known)
-    ours = {name for name, digest in sums.items() if digest == listed.get(name)}
-    if SUMS_FILE in sums and all(map(is_release_file, listed)):
-        ours.add(SUMS_FILE)
-    if CARD_FILE in ours and PUBLISHED in (folder / CARD_FILE).read_bytes():
-        ours.remove(CARD_FILE)
-    in_the_way = [n for n in named if is_data_file(n) and n not in listed]
-    in_the_way += [n for n in folders if is_release_file(n)]
-    in_the_way += [n for n in files if n in OUR_FOLDERS]
-    if in_the_way:
-        raise KomepError(
-            f"{folder / in_the_way[0]}: not of the release that lies here, and the new one would take it for its own; "
-            "move it away, or give another --output"
-        )
-    edited = tuple(name for name in named if name not in ours)
-    others = tuple(name for name in files if not is_release_file(name))
-    return Contents(frozenset(ours), edited, others, tuple(folders))
-
-
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """(files and links, folders) below a folder, sorted, parents first."""
-    files: list[str] = []
-    folders: list[str] = []
-    todo = [""] if folder.is_dir() else []
-    disk = folder.stat().st_dev if todo else 0
-    while todo:
-        here = todo.pop()
-        with os.scandir(folder / here) as entries:
-            for entry in entries:
-                name = f"{here}/{entry.name}" if here else entry.name
-                if not entry.is_dir(follow_symlinks=False):
-                    files.append(name)
-                    continue
-                if entry.stat(follow_symlinks=False).st_dev != disk:
-                    raise KomepError(f"{folder / name}: a mount point, which no swap can keep; unmount it")
-                folders.append(name)
-                todo.append(name)
-    return sorted(files), sorted(folders, key=lambda name: name.split("/"))
-
-
-def _is_regular(path: Path) -> bool:
-    return stat.S_ISREG(path.lstat().st_mode)
-
-
-def _sums_of(folder: Path, names: list[str], known: _Known) -> dict[str, str]:
-    signatures = {name: _signature(folder / name) for name in names}
-    new = [name for name in names if name not in known or known[name][0] != signatures[name]]
-    for name, digest in file_sums(folder, new).items():
-        known[name] = (signatures[name], digest)
-    return {name: known[name][1] for name in names}
-
-
-def _signature(path: Path) -> _Signature:
-    found = path.lstat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _keep(former: Path, contents: Contents, new: Path, trial: bool = False) -> list[str]:
@@ -284,7 +120,7 @@ def _free_name(former: Path, new: Path, name: str) -> str:
     for kept in edited_names(name):
         if not os.path.lexists(former / kept) and not os.path.lexists(new / kept):
             return kept
-        if _equal(former / name, former / kept):
+        if same_content(former / name, former / kept):
             return kept
     raise AssertionError("names do not end")
 
@@ -297,7 +133,7 @@ def _link(source: Path, copy: Path, trial: bool) -> None:
         os.link(source, copy, follow_symlinks=False)
     except OSError as error:
         # A disk without hard links takes a copy. Elsewhere the file is another user's, or may not be changed.
-        if _has_links(copy.parent) or not (source.is_symlink() or _is_regular(source)):
+        if _has_links(copy.parent) or not (source.is_symlink() or is_regular(source)):
             raise _cannot_keep(source, error.strerror) from error
         try:
             if not trial:
@@ -336,17 +172,6 @@ def _like(former: Path, new: Path) -> None:
     new.chmod(stat.S_IMODE(found.st_mode))
 
 
-def _equal(a: Path, b: Path) -> bool:
-    """Whether two files are one, or hold the same; links by where they lead."""
-    if not (os.path.lexists(a) and os.path.lexists(b)):
-        return False
-    if os.path.samestat(a.lstat(), b.lstat()):
-        return True
-    if a.is_symlink() or b.is_symlink():
-        return a.is_symlink() and b.is_symlink() and a.readlink() == b.readlink()
-    return _is_regular(a) and _is_regular(b) and filecmp.cmp(a, b, shallow=False)
-
-
 def _scratch(target: Path) -> Path:
     """A marked folder beside the target with an empty `new`."""
     folder = target.with_name(f".{target.name}.building-{uuid.uuid4().hex[:12]}")
@@ -365,14 +190,14 @@ def _identity(release: Path) -> str:
     """What tells a new release from the one before; a copy of it elsewhere has another."""
     sums = release / SUMS_FILE
     return (
-        f"{release.stat().st_ino} {file_sha256(sums) if os.path.lexists(sums) and _is_regular(sums) else ''}"
+        f"{release.stat().st_ino} {file_sha256(sums) if os.path.lexists(sums) and is_regular(sums) else ''}"
     )
 
 
 def _read_mark(scratch: Path, target: Path) -> dict[str, str] | None:
     """A folder's mark; None where the folder is none of ours."""
     try:
-        mark = json.loads((scratch / MARK).read_bytes()) if _is_regular(scratch / MARK) else None
+        mark = json.loads((scratch / MARK).read_bytes()) if is_regular(scratch / MARK) else None
         ours = (
             mark["target"] == target.name
             and {mark["state"]} <= {BUILDING, SWAPPING}
@@ -390,23 +215,14 @@ def _swap(scratch: Path, target: Path) -> None:
     _write_mark(scratch, target, SWAPPING, _identity(new))
     if not os.path.lexists(target):
         new.rename(target)
-    elif _exchange(new, target):
+    elif system.exchange(new, target):
         new.rename(old)
     else:
         target.rename(old)
         new.rename(target)
 
 
-def _exchange(a: Path, b: Path) -> bool:
-    """Linux renameat2 with RENAME_EXCHANGE; False where it is not to be had."""
-    at_cwd, rename_exchange = -100, 2
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        return libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), rename_exchange) == 0
-    return False
-
-
-def _retire(old: Path, target: Path, former: Contents, known: _Known) -> list[str]:
+def _retire(old: Path, target: Path, former: Contents, known: Known) -> list[str]:
     """Take a former release apart: files of ours go, and what the new one holds too; the rest is moved over.
 
     SHA256SUMS goes last: whoever takes up the work after a kill knows our files by it. What cannot be removed stays and
@@ -416,13 +232,13 @@ def _retire(old: Path, target: Path, former: Contents, known: _Known) -> list[st
         return []
     moved = []
     try:
-        files, folders = _entries(old)
+        files, folders = entries(old)
         for name in folders:  # one that may only be read cannot be emptied
             with suppress(PermissionError):
                 (old / name).chmod(0o700)
         for name in sorted(files, key=lambda name: (name == SUMS_FILE, name)):
-            untouched = name in former.ours and known[name][0] == _signature(old / name)
-            if untouched or _equal(old / name, target / name) or _is_kept(old, target, name):
+            untouched = name in former.ours and known[name][0] == signature(old / name)
+            if untouched or same_content(old / name, target / name) or _is_kept(old, target, name):
                 (old / name).unlink()
             else:
                 moved.append(_move(old, target, name))
@@ -444,7 +260,7 @@ def _retire(old: Path, target: Path, former: Contents, known: _Known) -> list[st
 
 def _is_kept(old: Path, target: Path, name: str) -> bool:
     beside = (target / name).parent.glob(f"{glob.escape(Path(name).name)}.edited*")
-    return is_release_file(name) and any(_equal(old / name, one) for one in beside)
+    return is_release_file(name) and any(same_content(old / name, one) for one in beside)
 
 
 def _move(old: Path, target: Path, name: str) -> str:
@@ -487,9 +303,9 @@ def _finish(scratch: Path, target: Path, identity: str) -> list[str]:
         new.rename(old)  # cut short between the exchange and this
     if not os.path.lexists(target):
         (old if old.is_dir() else new).rename(target)
-    known: _Known = {}
+    known: Known = {}
     try:
-        notes = _retire(old, target, _contents(old, known), known) if old.is_dir() else []
+        notes = _retire(old, target, look_into(old, known), known) if old.is_dir() else []
     except KomepError as error:
         notes = [f"what a build left that was killed is in {scratch} ({error})"]
     if not old.is_dir():
@@ -521,7 +337,7 @@ def _discard(scratch: Path) -> None:
 def _remove(folder: Path) -> None:
     """Remove a folder of ours, also what may only be read in it; links are not followed."""
     with suppress(OSError, KomepError):
-        files, folders = _entries(folder)
+        files, folders = entries(folder)
         for name in ("", *folders):
             (folder / name).chmod(0o700)
         for name in files:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from komep_dataset.pairs.generations import complete, has_splittable_id
 from komep_dataset.pairs.rules import split_column
-from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT
+from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
 from komep_dataset.schema import ScoredGeneration, column_types
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
 

@@ -7,20 +7,20 @@ more for the rows of new questions. Each layer is sorted by key and has shards o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
 
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS
 from komep_dataset.tables.writing import arrow_table, parquet_writer
 
-if TYPE_CHECKING:
-    import polars as pl
-    import pyarrow as pa
-
-ROW_GROUP_ROWS = (
-    20_000  # larger ones are smaller in all, but a range of ids reads more than it needs (docs/log.md)
-)
+# Larger groups are smaller in all, but a range of ids reads more than it needs (docs/log.md).
+ROW_GROUP_ROWS = 20_000
+LAYER = "_layer"  # column: the layer of a question that a base has
 SHARD_BYTES = 500 << 20  # of Arrow memory; a Parquet shard comes out several times smaller
 
 Key = tuple[str, ...]
@@ -56,8 +56,6 @@ class _LayerWriter:
         self._take(table.slice(done))
 
     def _take(self, table: pa.Table) -> None:
-        import pyarrow as pa
-
         self.rows += table.num_rows
         waiting = table if self._waiting is None else pa.concat_tables([self._waiting, table])
         while waiting.num_rows >= ROW_GROUP_ROWS:
@@ -144,8 +142,6 @@ class SplitWriter:
 
 def rows_below(frame: pl.DataFrame, key: Sequence[str], cut: Key) -> int:
     """How many rows of a frame have a key below another, or below the first columns of one."""
-    import polars as pl
-
     below, same = pl.lit(False), pl.lit(True)
     for name, value in zip(key, cut, strict=False):
         below = below | (same & (pl.col(name) < value))
@@ -166,3 +162,67 @@ def close_writers(writers: dict[tuple[str, str], SplitWriter]) -> dict[str, dict
         if config in kept:
             writer.close()
     return kept
+
+
+class Writing:
+    """Writes rows that are put config by config, in their order; use it in a `with` block, which ends when all is written.
+
+    Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
+    makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
+    holds two buckets. At the end every thread writes what its shard still waits for.
+    """
+
+    def __init__(self, writers: Mapping[tuple[str, str], SplitWriter]):
+        self._writers = writers
+        self._threads = {place: ThreadPoolExecutor(1) for place in writers}
+        self._converting = ThreadPoolExecutor(1)
+        self._last: dict[tuple[str, str], Future] = {}
+
+    def put(self, config: str, split: str, rows: pl.DataFrame, layers: pl.DataFrame | None = None) -> None:
+        """Hand over rows of a split; waits for those before.
+
+        Args:
+            config: where they go.
+            split: that all of them are of.
+            rows: sorted by key; their questions come after all before, within a layer.
+            layers: `question_id` and `_layer` of the questions that a base has; all others go to the last layer.
+        """
+        place = config, split
+        table = self._converting.submit(arrow_table, rows, RECORDS[config])
+        self._wait(place)
+        thread, writer = self._threads[place], self._writers[place]
+        self._last[place] = thread.submit(_write, writer, rows, table, layers)
+
+    def _wait(self, place: tuple[str, str]) -> None:
+        if place in self._last:
+            self._last.pop(place).result()
+
+    def __enter__(self) -> Writing:
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        places = self._threads if kind is None else ()  # after an error nothing more is written
+        ended = [self._threads[place].submit(self._writers[place].end) for place in places]
+        for thread in (self._converting, *self._threads.values()):
+            thread.shutdown()
+        if kind is None:
+            for place in list(self._last):
+                self._wait(place)
+            for writer in ended:
+                writer.result()
+
+
+def _write(writer: SplitWriter, rows: pl.DataFrame, made: Future, layers: pl.DataFrame | None) -> None:
+    table: pa.Table = made.result()
+    if layers is None:
+        writer.append(rows, table)
+        return
+    new = len(writer.layers) - 1
+    layer = (
+        rows.select("question_id")
+        .join(layers, on="question_id", how="left", maintain_order="left")[LAYER]
+        .fill_null(new)
+    )
+    for number in layer.unique().sort():
+        own = layer == number
+        writer.append(rows.filter(own), table.filter(own.to_arrow()), number)

@@ -23,15 +23,7 @@ from komep_dataset.pairs.derivation import Options, Tally, derive
 from komep_dataset.pairs.rules import SELECTIONS
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.card.card import card_header
-from komep_dataset.release.folder import (
-    SCHEMA_VERSION,
-    content_hash,
-    data_files,
-    faults,
-    read_facts,
-    read_quality,
-)
-from komep_dataset.release.ranges import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
+from komep_dataset.release.facts import SCHEMA_VERSION, read_facts, read_quality
 from komep_dataset.release.row_checks import (
     check_gaps,
     check_order,
@@ -40,6 +32,17 @@ from komep_dataset.release.row_checks import (
     compare_rows,
     without_nulls,
 )
+from komep_dataset.release.rows import (
+    FILE_NAME,
+    ROW,
+    SPLIT,
+    ConfigFiles,
+    Range,
+    config_files,
+    data_files,
+    id_ranges,
+)
+from komep_dataset.release.sums import content_hash, faults
 from komep_dataset.schema import (
     BUILD_FILE,
     CARD_FILE,

@@ -18,7 +18,8 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import replacing
-from komep_dataset.release.folder import read_facts, read_rows
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
 from komep_dataset.review.sampling import (
     QUESTIONS,
     SIDES,

@@ -26,7 +26,8 @@ from komep_dataset.errors import KomepError
 from komep_dataset.judge.calibration import Record, measured_rates, tally, write_record
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_facts, read_rows
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
 
 # --- against the truth ------------------------------------------------------------------------------------
 

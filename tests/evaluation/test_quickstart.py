@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evaluation.quickstart import data_lines, training_lines
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_facts
+from komep_dataset.release.facts import read_facts
 
 ROOT = Path(__file__).parents[2]
 FACTS = {

@@ -14,7 +14,8 @@ from komep_dataset.explorer.payload import packed, unpacked
 from komep_dataset.explorer.plots import Figure, curve, heat, nice_ceiling
 from komep_dataset.explorer.report import write_report
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_facts, read_rows
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import CONFIGS
 
 ATTACK = (

@@ -28,7 +28,8 @@ from komep_dataset.gates.trial.run import TEXT_GATES
 from komep_dataset.gates.unsafe_directives import find_unsafe_directives
 from komep_dataset.pipeline.run import _build_stage
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_rows, write_sums
+from komep_dataset.release.rows import read_rows
+from komep_dataset.release.sums import write_sums
 from komep_dataset.release.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]

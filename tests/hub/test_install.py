@@ -12,7 +12,7 @@ import pytest
 from komep_dataset.hub.install import MARK, install, uninstall
 from komep_dataset.komep import Komep, KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_rows
+from komep_dataset.release.rows import read_rows
 from tests.clients import Client, rows_hash
 from tests.full_disk import run_on_full_disk
 

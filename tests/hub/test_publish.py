@@ -20,7 +20,9 @@ from komep_dataset.hub.client import Remote, RemoteFile
 from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.hub.publish import make_plan, next_version, read_release, script_files
 from komep_dataset.release.build import build, sample_input
-from komep_dataset.release.folder import file_sha256, read_facts, read_rows, write_sums
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
+from komep_dataset.release.sums import file_sha256, write_sums
 from komep_dataset.schema import CONFIGS
 from tests.clients import Client, rows_hash
 from tests.hub_server import client_environment, serve

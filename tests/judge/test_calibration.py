@@ -33,7 +33,7 @@ from komep_dataset.judge.injections import attacks, measure, sample_injections
 from komep_dataset.judge.ranking import Rates, Sides, pair_sides, simulate
 from komep_dataset.pairs.reading import read_scored
 from komep_dataset.release.build import build, sample_input
-from komep_dataset.release.folder import read_facts
+from komep_dataset.release.facts import read_facts
 from tests.loopback import Loopback, last_text, loopback
 
 FACTS = read_statements(sample_statements())

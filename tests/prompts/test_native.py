@@ -23,7 +23,9 @@ from komep_dataset.pipeline.run import run
 from komep_dataset.prompts import english as prompts
 from komep_dataset.prompts import korean as korean_prompts
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_facts, read_rows, write_sums
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
+from komep_dataset.release.sums import write_sums
 from komep_dataset.schema import CONFIGS, Response, ScoredGeneration, question_id
 from komep_dataset.scores.scoring import count_sentences, drop_fragment
 from komep_dataset.tables.reading import read_table

@@ -13,7 +13,7 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_rows
+from komep_dataset.release.rows import read_rows
 
 UNITS = [{"text": "a fact", "verdict": "true"}, {"text": "another", "verdict": "false"}]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from komep_dataset.errors import KomepError
 from komep_dataset.release import buckets as spill_module
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import data_files, read_rows
+from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.schema import ScoredGeneration, polars_schema
 from tests.reference_build import reference_build, side_of
 

@@ -15,9 +15,15 @@ from huggingface_hub import DatasetCard
 
 from komep_dataset.config.presets import ENTRIES
 from komep_dataset.release.build import build, sample_input
-from komep_dataset.release.card.figures import margin_counts, write_figures
-from komep_dataset.release.card.metadata import OUTPUT_TERMS, hub_metadata, output_terms
-from komep_dataset.release.folder import read_facts, read_rows
+from komep_dataset.release.card.card import (
+    OUTPUT_TERMS,
+    hub_metadata,
+    margin_counts,
+    output_terms,
+    write_figures,
+)
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import RECORDS, column_docs, column_types
 
 SVG = "{http://www.w3.org/2000/svg}"

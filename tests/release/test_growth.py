@@ -21,9 +21,10 @@ from komep_dataset.errors import KomepError
 from komep_dataset.komep import Komep
 from komep_dataset.release.build import build
 from komep_dataset.release.diff import diff
-from komep_dataset.release.folder import RECORDS, data_files, read_facts, read_rows
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.release.verify import verify
-from komep_dataset.schema import SPLITS
+from komep_dataset.schema import RECORDS, SPLITS
 from tests.full_disk import run_on_full_disk
 from tests.reference_build import id_of, side_of
 

@@ -16,20 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from komep_dataset import system
 from komep_dataset.errors import KomepError
 from komep_dataset.hub.install import install
 from komep_dataset.release import replacement
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import (
-    content_hash,
-    is_release_file,
-    proven_sums,
-    read_facts,
-    sum_problems,
-    write_sums,
-)
-from komep_dataset.release.replacement import MARK, _mounts, replacing_folder
+from komep_dataset.release.contents import proven_sums
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.replacement import MARK, replacing_folder
+from komep_dataset.release.sums import content_hash, is_release_file, sum_problems, write_sums
 from komep_dataset.release.verify import verify
+from komep_dataset.system import mounts
 from tests.full_disk import may_mount
 
 ROOT = Path(__file__).parents[2]
@@ -373,8 +370,8 @@ def hook(event, arguments):
     if counted == at and event in watched:
         os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[4] == "no exchange":
-    import komep_dataset.release.replacement
-    komep_dataset.release.replacement._exchange = lambda a, b: False
+    import komep_dataset.system
+    komep_dataset.system.exchange = lambda a, b: False
 with replacing_folder(target) as one:
     shutil.copytree(new, one.folder, dirs_exist_ok=True)
     sys.addaudithook(hook)
@@ -529,7 +526,7 @@ def test_a_folder_that_may_only_be_read(release, tmp_path):
 
 
 def test_mounts_are_read_from_the_system():
-    assert Path("/proc") in {mount.point for mount in _mounts()} or not Path("/proc/self/mountinfo").exists()
+    assert Path("/proc") in {mount.point for mount in mounts()} or not Path("/proc/self/mountinfo").exists()
 
 
 @pytest.mark.parametrize("how", ["in place", "renamed", "with its old time"])
@@ -564,7 +561,7 @@ def test_an_edit_at_the_last_moment_is_kept(release, releases, monkeypatch, how)
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_ctrl_c_around_the_swap_loses_nothing(release, releases, monkeypatch, moment):
     (release / "notes.md").write_text("mine")
-    exchange = replacement._exchange
+    exchange = system.exchange
 
     def interrupted(a, b):
         if moment == "after":
@@ -572,7 +569,7 @@ def test_ctrl_c_around_the_swap_loses_nothing(release, releases, monkeypatch, mo
             assert exchange(a, b)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replacement, "_exchange", interrupted)
+    monkeypatch.setattr(system, "exchange", interrupted)
     with pytest.raises(KeyboardInterrupt):
         replace(release, releases[1])
     assert read_facts(release) == read_facts(releases[moment == "after"])

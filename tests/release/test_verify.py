@@ -14,15 +14,9 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import (
-    config_version,
-    content_hash,
-    data_files,
-    read_facts,
-    sum_problems,
-    write_sums,
-)
-from komep_dataset.release.ranges import id_ranges
+from komep_dataset.release.facts import config_version, read_facts
+from komep_dataset.release.rows import data_files, id_ranges
+from komep_dataset.release.sums import content_hash, sum_problems, write_sums
 from komep_dataset.release.verify import verify
 from komep_dataset.schema import split_of
 from komep_dataset.tables.problems import as_text
@@ -272,8 +266,8 @@ def test_a_finding_names_file_row_and_column(sound, tmp_path):
 
 def test_ranges_find_the_same(sound, tmp_path, monkeypatch):
     """Many ranges: a row at the wrong end of its file is seen although each range by itself is in order."""
-    monkeypatch.setattr("komep_dataset.release.ranges.RANGE_LIMITS", ((10, 0), (10**9, 1)))
-    monkeypatch.setattr("komep_dataset.release.ranges._LEADING", "48c")
+    monkeypatch.setattr("komep_dataset.release.rows.RANGE_LIMITS", ((10, 0), (10**9, 1)))
+    monkeypatch.setattr("komep_dataset.release.rows._LEADING", "48c")
     shutil.copytree(sound, tmp_path / "komep")
     rewrite(shard(tmp_path / "komep", "scored"), lambda rows, rng: rows[1:] + rows[:1], None)
     reseal(tmp_path / "komep")

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from komep_dataset.cli import app, main
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.folder import read_rows
+from komep_dataset.release.rows import read_rows
 from komep_dataset.review.corrections import apply, read_corrections
 from komep_dataset.review.sampling import ReviewPair, allocate, draw, kappa, margin_terciles
 from komep_dataset.review.sheet import COLUMNS, escape, read_pairs, read_sheets, unescape, write_sheets

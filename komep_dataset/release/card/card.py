@@ -1,19 +1,63 @@
-"""The card of a release: its YAML, its text, and what lies beside it."""
+"""The card of a release: its YAML for `datasets` and the Hub, its text, and the two figures in it.
 
-from __future__ import annotations
+The same release gives the same bytes.
+"""
 
-from functools import cache
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
 
 from komep_dataset.release.card.croissant import write_croissant
-from komep_dataset.release.card.figures import write_figures
-from komep_dataset.release.card.metadata import hub_metadata, output_terms
-from komep_dataset.release.folder import config_version
+from komep_dataset.release.facts import config_version
 from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs
+from komep_dataset.templates import environment
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+# github.com/huggingface/hub-docs, datasetcard.md: size classes by rows.
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+LARGER = "1M<n<10M"
+# Terms of what the ready-made responders write, as their makers publish them; they go with the model's name.
+OUTPUT_TERMS = {
+    "dolly-v2-3b": "MIT (the model's licence)",
+    "mpt-7b": "Apache-2.0 (the model's licence)",
+    "mpt-7b-instruct": "Apache-2.0 (the model's licence)",
+    "gpt-4o": "OpenAI's terms of use, which restrict training models that compete",
+    "qwen2-7b": "Apache-2.0 (the model's licence)",
+    "qwen2-7b-instruct": "Apache-2.0 (the model's licence)",
+    "llama-3-8b": "Meta Llama 3 Community License, which restricts training others on its output",
+    "llama-3-8b-instruct": "Meta Llama 3 Community License, which restricts training others on its output",
+}
+_OF_THE_SAMPLE = "Apache-2.0: written for the KoMeP project, no model's output"
+_UNKNOWN = "not recorded here"
+FIGURES = "figures"  # their folder
+BINS = 10  # of the histogram, each a tenth of the margins from 0 to 1
+
+
+def write_card(folder: Path, facts: dict[str, Any]) -> None:
+    """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json`.
+
+    Args:
+        folder: the release, data files in place.
+        facts: the content of `build.json` and `provenance.json`.
+    """
+    header = yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True)
+    columns = {config: column_docs(RECORDS[config]) for config in facts["rows"]}
+    text = (
+        environment(escape=False)
+        .get_template("card.md.j2")
+        .render(
+            yaml=header,
+            facts=facts,
+            columns=columns,
+            figures=write_figures(folder, facts),
+            terms=output_terms(facts["models"], facts["is_sample"]),
+        )
+    )
+    (folder / CARD_FILE).write_text(text, "utf-8")
+    write_croissant(folder, facts)
 
 
 def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +67,7 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         folder: the release, data files in place.
         facts: `content_hash`, `rows` and `arrow_bytes` as in `build.json`.
     """
-    from datasets import Features
+    from datasets import Features  # takes a second, in which a build works on (see `build.py`)
 
     version = config_version(facts["content_hash"])
     configs, infos = [], []
@@ -55,33 +99,74 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@cache  # compiling it takes as long as a small build
-def _card_template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("komep_dataset"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("card.md.j2")
-
-
-def write_card(folder: Path, facts: dict[str, Any]) -> None:
-    """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json`.
+def hub_metadata(rows: Mapping[str, Mapping[str, int]], is_sample: bool) -> dict[str, Any]:
+    """Licence, size, languages and makers of a release as the Hub names them.
 
     Args:
-        folder: the release, data files in place.
-        facts: the content of `build.json` and `provenance.json`.
+        rows: config -> split -> rows; the first config is the default one.
+        is_sample: whether it was built from the sample alone.
     """
-    import yaml
-
-    header = yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True)
-    columns = {config: column_docs(RECORDS[config]) for config in facts["rows"]}
-    text = _card_template().render(
-        yaml=header,
-        facts=facts,
-        columns=columns,
-        figures=write_figures(folder, facts),
-        terms=output_terms(facts["models"], facts["is_sample"]),
+    total = sum(next(iter(rows.values()), {}).values())
+    size = next((name for limit, name in SIZES if total < limit), LARGER)
+    licence = (
+        {"license": "apache-2.0"}
+        if is_sample
+        else {"license": "other", "license_name": "terms-of-its-sources"}
     )
-    (folder / CARD_FILE).write_text(text, "utf-8")
-    write_croissant(folder, facts)
+    return {
+        **licence,
+        "language": [c for c in ("ko", "en") if c in rows] or ["en"],
+        "multilinguality": ["translation" if {"ko", "en"} <= rows.keys() else "monolingual"],
+        "size_categories": [size],
+        "source_datasets": ["original"],
+        "annotations_creators": ["other" if is_sample else "machine-generated"],
+        "language_creators": ["other"] if is_sample else ["found", "machine-generated"],
+        "task_categories": ["text-generation"],
+        "tags": ["medical", "preference", "dpo", "orpo", "korean", "dahl"],
+    }
+
+
+def output_terms(models: Mapping[str, Any], is_sample: bool) -> dict[str, str]:
+    """Responder -> the terms of its answers; by its name where it is a ready-made one, else not known."""
+    return {
+        name: _OF_THE_SAMPLE if is_sample else OUTPUT_TERMS.get(name.casefold(), _UNKNOWN) for name in models
+    }
+
+
+def write_figures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
+    """Draw what the numbers of a release allow. Returns name -> path in the release, for the card.
+
+    Args:
+        folder: the release, data files in place; the figures go below it.
+        facts: `rows` and `models` as in `build.json`.
+    """
+    pictures = {}
+    if pairs := [config for config in facts["rows"] if config != "scored"]:
+        pictures["margins"] = _drawn("margins.svg.j2", counts=margin_counts(folder, pairs[0]))
+    models = {_printable(name): m["dahl"] for name, m in facts["models"].items() if m["dahl"]}
+    if models:
+        pictures["dahl"] = _drawn("dahl.svg.j2", models=models)
+    for name, text in pictures.items():
+        (folder / FIGURES).mkdir(exist_ok=True)
+        (folder / FIGURES / f"{name}.svg").write_text(text, "utf-8")
+    return {name: f"{FIGURES}/{name}.svg" for name in pictures}
+
+
+def margin_counts(folder: Path, config: str) -> list[int]:
+    """Pairs by score margin: bin i holds those above i / 10, up to and including (i + 1) / 10."""
+    counts = [0] * BINS
+    for file in sorted((folder / config).glob("*.parquet")):
+        margins = pq.read_table(file, columns=["score_margin"])["score_margin"]
+        for margin, pairs in (one.values() for one in margins.value_counts().to_pylist()):
+            # Rounded first: 0.9 - 0.2 is a little more than 0.7 in floating point, and belongs with it.
+            counts[min(max(math.ceil(round(margin * BINS, 6)) - 1, 0), BINS - 1)] += pairs
+    return counts
+
+
+def _printable(name: str) -> str:
+    text = "".join(c if c.isprintable() else " " for c in name)
+    return text if len(text) <= 28 else f"{text[:27]}…"
+
+
+def _drawn(template: str, **values: Any) -> str:
+    return environment().get_template(template).render(**values)

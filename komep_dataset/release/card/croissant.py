@@ -1,22 +1,19 @@
 """Croissant metadata of a release (mlcommons.org/croissant, version 1.0): `croissant.json`."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from komep_dataset.release.facts import config_version
+from komep_dataset.release.rows import data_files
 from komep_dataset.schema import RECORDS, SPLITS, column_docs, column_types
 
 FILE = "croissant.json"
 _TYPES = {str: "sc:Text", int: "sc:Integer", float: "sc:Float"}
-_LICENCES = {"apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0"}
-
-
-def _context() -> dict[str, Any]:
-    """The `@context` that the specification gives; readers warn of any other."""
-    return json.loads((Path(__file__).parents[2] / "templates" / "croissant_context.json").read_text("utf-8"))
+# The `@context` that the specification gives; readers warn of any other.
+CONTEXT = Path(__file__).parents[2] / "templates" / "croissant_context.json"
+LICENCE_OF_THE_SAMPLE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
 def croissant(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
@@ -28,20 +25,16 @@ def croissant(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         folder: the release, data files in place.
         facts: `rows`, `content_hash` and `is_sample` as in `build.json`.
     """
-    from komep_dataset.release.card.metadata import hub_metadata
-    from komep_dataset.release.folder import config_version, data_files
-
-    licence = hub_metadata(facts["rows"], facts["is_sample"])["license"]
     parts = [(c, s) for c in facts["rows"] for s in SPLITS if data_files(folder, c, s)]
     return {
-        "@context": _context(),
+        "@context": json.loads(CONTEXT.read_text("utf-8")),
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": "komep",
         "description": "KoMeP, Korean Medical Preference: pairs of answers to biomedical questions, chosen "
         "and rejected by DAHL score, and the scored answers behind them. Not for clinical use."
         + (" This is the sample, written for the project." if facts["is_sample"] else ""),
-        "license": _LICENCES.get(licence, "The terms of the sources; see README.md"),
+        "license": LICENCE_OF_THE_SAMPLE if facts["is_sample"] else "The terms of the sources; see README.md",
         "version": config_version(facts["content_hash"]),
         "creator": {"@type": "sc:Organization", "name": "KoMeP contributors"},
         "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255",

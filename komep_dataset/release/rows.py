@@ -1,29 +1,49 @@
-"""A release read in ranges of question ids, so that a check or a comparison holds a part of it in memory.
+"""The rows of a release: of a config as a whole, or in ranges of question ids, so that memory holds a part of them.
 
 Each data file is sorted by question id: Parquet's statistics let a range skip what lies outside it. The ranges
 cover every string, so that no row is missed, whatever its id. A release that grew has its rows in several layers
 of files, each sorted by itself: a range then has the rows of one layer behind those of another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from komep_dataset.release.folder import data_files
-from komep_dataset.schema import SPLITS
+import polars as pl
+import pyarrow.parquet as pq
 
-if TYPE_CHECKING:
-    import polars as pl
+from komep_dataset.errors import KomepError
+from komep_dataset.schema import RECORDS, SPLITS, polars_schema
 
 # Rows of a release up to which so many leading characters of the id make a range.
 RANGE_LIMITS = ((200_000, 0), (4_000_000, 1))
 _LEADING = "123456789ABCDEFabcdef"  # sorted, as hex digits begin an id; what is below "1" is the first range
 FILE_NAME, ROW, SPLIT = "_name", "_row", "_split"  # where a row stands: file, 1-based row in it, split
 
-Range = tuple[str, "str | None"]
+Range = tuple[str, str | None]
+
+
+def data_files(folder: Path, config: str, split: str) -> list[Path]:
+    """The shards of one split of one config, in order."""
+    return sorted((Path(folder) / config).glob(f"{split}-*.parquet"))
+
+
+def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFrame:
+    """Rows of one config (of one split, or of both with a column `split`), in the order of the files.
+
+    They are sorted by key, train before test; in a release that grew, each layer of a split is.
+    """
+    frames = []
+    for name in (split,) if split else SPLITS:
+        files = data_files(folder, config, name)
+        if files:
+            frame = pl.read_parquet(files)
+            frames.append(frame if split else frame.with_columns(split=pl.lit(name)))
+    if not frames and (not split or not (Path(folder) / config).is_dir()):
+        raise KomepError(f"{folder}: no data files for config {config!r}")
+    if not frames:  # the config has rows, this split has none
+        return pl.DataFrame(schema=polars_schema(RECORDS[config]))
+    return pl.concat(frames)
 
 
 def id_ranges(rows: int) -> list[Range]:
@@ -48,8 +68,6 @@ class ConfigFiles:
 
     def read(self, ids: Range, columns: Iterable[str] | None = None) -> pl.DataFrame:
         """Rows of one range, file by file in order, with `_name`, `_row` and `_split`."""
-        import polars as pl
-
         low, high = ids
         scan = pl.scan_parquet(list(self.files), row_index_name=ROW, include_file_paths="_path")
         if columns is not None:
@@ -74,8 +92,6 @@ class ConfigFiles:
 
 def config_files(folder: Path, config: str) -> ConfigFiles | None:
     """The data files of a config, or None where it has none. Raises what pyarrow raises for an unreadable file."""
-    import pyarrow.parquet as pq
-
     found = [(split, path) for split in SPLITS for path in data_files(folder, config, split)]
     if not found:
         return None

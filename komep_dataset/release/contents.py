@@ -1,0 +1,164 @@
+"""What lies in the folder of a release, and whose it is.
+
+Ours is what a build wrote and nobody touched: files of a release's names with the SHA-256 that its SHA256SUMS has, in a
+folder that proves to be a release. All else is somebody's: files of other names, and files of ours that were edited.
+"""
+
+import filecmp
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import check_folder
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.sums import content_hash, file_sums, is_data_file, is_release_file, read_sums
+from komep_dataset.schema import BUILD_FILE, CARD_FILE, RECORDS, SUMS_FILE
+from komep_dataset.system import mounted_in
+
+OUR_FOLDERS = frozenset((*RECORDS, "figures"))
+# In a card that was on the Hub, where people's text may stand beside ours.
+PUBLISHED = b"<!-- komep: generated"
+Signature = tuple[int, int, int, int]  # inode, bytes, times of change of content and of anything
+Known = dict[str, tuple[Signature, str]]  # name -> signature and SHA-256 when it was last read
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in a release that is to be replaced; names are relative to it, links are never followed."""
+
+    ours: frozenset[str]  # as a build wrote them
+    edited: tuple[str, ...]  # of the names of ours, with another content
+    others: tuple[str, ...]
+    folders: tuple[str, ...]  # parents first
+
+
+def proven_sums(folder: Path) -> dict[str, str]:
+    """The sums of a folder that proves to be a release: `build.json` has our schema and the hash of the data files
+    that SHA256SUMS names. Reads no data.
+
+    Raises `KomepError` that says what is missing to the proof.
+    """
+    facts = read_facts(folder)
+    listed, wrong = read_sums(folder)
+    if wrong:
+        raise KomepError(f"{folder}: not a KoMeP release ({SUMS_FILE}: {wrong[0]})")
+    data = {name: listed[name] for name in sorted(listed) if is_data_file(name)}
+    if BUILD_FILE not in listed or facts.get("content_hash") != content_hash(folder, data):
+        raise KomepError(f"{folder}: not a KoMeP release ({BUILD_FILE} is not of the files in {SUMS_FILE})")
+    return listed
+
+
+def check_replaceable(target: Path) -> Path:
+    """The place that a build may put its result at.
+
+    Raises `KomepError` unless nothing is there, an empty folder, or a release that proves to be one.
+    """
+    why = []
+
+    def owned(folder: Path) -> bool:
+        try:
+            return bool(proven_sums(folder))
+        except KomepError as error:
+            why.append(str(error))
+            return False
+
+    try:
+        place = check_folder(target, owned, "KoMeP release")
+    except KomepError as error:
+        raise KomepError(f"{error}" + (f" ({why[0]})" if why else "")) from None
+    if point := mounted_in(place):
+        raise KomepError(
+            f"{point}: a mount point, which no swap can keep; name a folder inside it, or beside it"
+        )
+    if place.is_dir():
+        _check_movable(place)
+    return place
+
+
+def _check_movable(place: Path) -> None:
+    """Raise `KomepError` where this user may not rename a folder, or not change what is in it."""
+    me, above = os.geteuid(), place.parent.stat()
+    sticky = above.st_mode & stat.S_ISVTX and me not in (0, above.st_uid, place.stat().st_uid)
+    if sticky or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise KomepError(
+            f"{place}: cannot be written (it is another user's, or may only be read); give another --output"
+        )
+
+
+def look_into(folder: Path, known: Known) -> Contents:
+    """What lies in a release; `known` keeps the sums of files that have not changed since the last look.
+
+    Raises `KomepError` for a file that `load_dataset` would take for data of the new release, and for what stands in
+    the way of one of its files.
+    """
+    listed = read_sums(folder)[0] if folder.is_dir() else {}
+    files, folders = entries(folder)
+    named = [name for name in files if is_release_file(name)]
+    sums = _sums_of(folder, [name for name in named if is_regular(folder / name)], known)
+    ours = {name for name, digest in sums.items() if digest == listed.get(name)}
+    if SUMS_FILE in sums and all(map(is_release_file, listed)):
+        ours.add(SUMS_FILE)
+    if CARD_FILE in ours and PUBLISHED in (folder / CARD_FILE).read_bytes():
+        ours.remove(CARD_FILE)
+    in_the_way = [n for n in named if is_data_file(n) and n not in listed]
+    in_the_way += [n for n in folders if is_release_file(n)]
+    in_the_way += [n for n in files if n in OUR_FOLDERS]
+    if in_the_way:
+        raise KomepError(
+            f"{folder / in_the_way[0]}: not of the release that lies here, and the new one would take it for its own; "
+            "move it away, or give another --output"
+        )
+    edited = tuple(name for name in named if name not in ours)
+    others = tuple(name for name in files if not is_release_file(name))
+    return Contents(frozenset(ours), edited, others, tuple(folders))
+
+
+def entries(folder: Path) -> tuple[list[str], list[str]]:
+    """(files and links, folders) below a folder, sorted, parents first."""
+    files: list[str] = []
+    folders: list[str] = []
+    todo = [""] if folder.is_dir() else []
+    disk = folder.stat().st_dev if todo else 0
+    while todo:
+        here = todo.pop()
+        with os.scandir(folder / here) as listing:
+            for entry in listing:
+                name = f"{here}/{entry.name}" if here else entry.name
+                if not entry.is_dir(follow_symlinks=False):
+                    files.append(name)
+                    continue
+                if entry.stat(follow_symlinks=False).st_dev != disk:
+                    raise KomepError(f"{folder / name}: a mount point, which no swap can keep; unmount it")
+                folders.append(name)
+                todo.append(name)
+    return sorted(files), sorted(folders, key=lambda name: name.split("/"))
+
+
+def is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _sums_of(folder: Path, names: list[str], known: Known) -> dict[str, str]:
+    signatures = {name: signature(folder / name) for name in names}
+    new = [name for name in names if name not in known or known[name][0] != signatures[name]]
+    for name, digest in file_sums(folder, new).items():
+        known[name] = (signatures[name], digest)
+    return {name: known[name][1] for name in names}
+
+
+def signature(path: Path) -> Signature:
+    found = path.lstat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def same_content(a: Path, b: Path) -> bool:
+    """Whether two files are one, or hold the same; links by where they lead."""
+    if not (os.path.lexists(a) and os.path.lexists(b)):
+        return False
+    if os.path.samestat(a.lstat(), b.lstat()):
+        return True
+    if a.is_symlink() or b.is_symlink():
+        return a.is_symlink() and b.is_symlink() and a.readlink() == b.readlink()
+    return is_regular(a) and is_regular(b) and filecmp.cmp(a, b, shallow=False)
