@@ -29,14 +29,14 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from evaluation.backends import Job
-from evaluation.backends.local.backend import TransformersBackend
 from evaluation.backends.local.generation import Generator
 from evaluation.backends.local.loading import load_generator
-from evaluation.benchmarks import BENCHMARKS
+from evaluation.backends.transformers import TransformersBackend
+from evaluation.harness.options import Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import subject_prompts
 from evaluation.harness.questions import Question, Subject
+from evaluation.harness.registry import BENCHMARKS
 from evaluation.kormedmcqa.extraction import extract_paper
 
 SHOTS = 5
@@ -58,8 +58,11 @@ def as_row(question: Question) -> dict:
 
 def ours(generator: Generator, subject: Subject, folder: Path, limit: int, batch: int, chat: bool):
     """(replies, (seconds, CPU seconds), tokens of all prompts)."""
-    job = Job("transformers", "model", folder / "out", STYLE.stops, limit, batch, "auto", chat, True, False)
-    backend = TransformersBackend(job, Processes(), generator)
+    options = Options(
+        model="model", benchmark="kormedmcqa", output=folder / "out", max_new_tokens=limit, batch_size=batch,
+        chat_template=chat,
+    )  # fmt: skip
+    backend = TransformersBackend(options, STYLE, Processes(), generator)
     started, cpu = time.perf_counter(), time.process_time()
     prompts = subject_prompts(STYLE, subject, backend.encode, SHOTS, None)
     (answers,) = backend.answer([prompts], "ours")

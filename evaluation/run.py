@@ -11,19 +11,15 @@ rates stand beside it because a model may learn to answer readably without learn
 command goes on from the questions that are done.
 """
 
-from __future__ import annotations
-
+import inspect
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, get_type_hints
 
 import typer
 
-from evaluation.backends import BACKENDS
-from evaluation.benchmarks import BENCHMARKS
-from evaluation.runner import DTYPES, PROMPTS, SCORINGS, Settings, evaluate_model
+from evaluation.harness.options import Options
 from komep_dataset.errors import KomepError
 
 
@@ -53,100 +49,29 @@ def print_results(results: dict[str, Any]) -> None:
         console.print(f"Letters are those of the logits; replies say the same in {' and '.join(shares)}.")
 
 
-def _one_of(names: Sequence[str]):
-    """A typer callback that refuses values outside a list, with exit code 2."""
+def command(**given: Any) -> None:
+    """The command, whose options are the fields of `Options`."""
+    options = Options(**given)
+    from evaluation.runner import evaluate_model
 
-    def check(value: str) -> str:
-        if value not in names:
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
-        return value
-
-    return check
-
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-
-@app.command(help="Evaluate a model on a benchmark; writes predictions.jsonl and results.json into --output.")
-def command(
-    model: Annotated[str, typer.Option(help="Folder of a model or LoRA adapter, or an id on the Hub.")],
-    benchmark: Annotated[
-        str, typer.Option(help=f"One of {', '.join(BENCHMARKS)}.", callback=_one_of(tuple(BENCHMARKS)))
-    ],
-    output: Annotated[Path, typer.Option(help="Folder for the two files.")],
-    data: Annotated[
-        Path | None, typer.Option(help="File or folder to read in place of the benchmark's own data.")
-    ] = None,
-    shots: Annotated[
-        int | None, typer.Option(min=0, help="Worked examples in the prompt. [default: 5]")
-    ] = None,
-    backend: Annotated[
-        str,
-        typer.Option(help=f"What runs the model: {', '.join(BACKENDS)}.", callback=_one_of(tuple(BACKENDS))),
-    ] = "transformers",
-    prompt: Annotated[
-        str,
-        typer.Option(help="direct: the protocol's own; cot: a solution first.", callback=_one_of(PROMPTS)),
-    ] = "direct",
-    scoring: Annotated[
-        str,
-        typer.Option(
-            help="generate: read the reply; logits: the likeliest letter as its first token.",
-            callback=_one_of(SCORINGS),
-        ),
-    ] = "generate",
-    subjects: Annotated[str | None, typer.Option(help="Subjects, comma-separated. [default: all]")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first N questions of each subject.")
-    ] = None,
-    chat_template: Annotated[bool, typer.Option("--chat-template", help="Ask as one user message.")] = False,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Questions whose replies are written together. [default: 32; 256 on a GPU]"),
-    ] = None,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a reply at the most. [default: 1024, the protocol's]")
-    ] = None,
-    dtype: Annotated[
-        str,
-        typer.Option(help=f"One of {', '.join(DTYPES)}; auto: float32 on a CPU.", callback=_one_of(DTYPES)),
-    ] = "auto",
-    prefix_cache: Annotated[bool, typer.Option(help="Compute what a subject's prompts share once.")] = True,
-    allow_duplicates: Annotated[
-        bool, typer.Option("--allow-duplicates", help="Count repeated questions instead of refusing them.")
-    ] = False,
-    endpoint: Annotated[
-        str | None, typer.Option(help="Address up to and with /v1, for --backend openai.")
-    ] = None,
-    api_key_env: Annotated[
-        str | None, typer.Option(help="Environment variable that holds the endpoint's key.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at an endpoint.")] = 16,
-    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a model is split over, for vllm.")] = 1,
-    publish: Annotated[
-        str | None, typer.Option(help="Write the results into this model's card and results on the Hub.")
-    ] = None,
-) -> None:
-    wanted = (
-        tuple(name.strip() for name in subjects.split(",") if name.strip()) if subjects is not None else None
-    )
-    if wanted == ():
-        raise typer.BadParameter("name at least one subject", param_hint="--subjects")
-    if endpoint is not None and backend != "openai":
-        raise typer.BadParameter("only --backend openai asks an endpoint", param_hint="--endpoint")
-    settings = Settings(
-        model, benchmark, output, data, shots, wanted, limit, prompt, scoring, chat_template, backend, batch_size,
-        max_new_tokens, dtype, prefix_cache, allow_duplicates, endpoint, api_key_env, concurrency, tensor_parallel,
-    )  # fmt: skip
-    results = evaluate_model(settings, publish)
+    results = evaluate_model(options)
     if results is None:
         return
     print_results(results)
-    typer.echo(f"written to {output}")
-    if publish is not None:
+    typer.echo(f"written to {options.output}")
+    if options.publish is not None:
         from evaluation.publish import publish_results, report
 
-        typer.echo(report(publish_results(output, publish), publish, dry_run=False))
+        done = publish_results(options.output, options.publish)
+        typer.echo(report(done, options.publish, dry_run=False))
+
+
+command.__signature__ = inspect.signature(Options)
+command.__annotations__ = get_type_hints(Options, include_extras=True)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command(help="Evaluate a model on a benchmark; writes predictions.jsonl and results.json into --output.")(
+    command
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

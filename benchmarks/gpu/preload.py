@@ -15,7 +15,7 @@ for _name in (
         "peft",
         "trl.trainer.dpo_trainer",
         "trl.trainer.sft_trainer",
-        "evaluation.backends.local.backend",
+        "evaluation.backends.transformers",
     ),
     *("lm_eval.models.huggingface", "benchmarks.gpu.steps"),
 ):

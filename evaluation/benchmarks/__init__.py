@@ -1,7 +1,5 @@
-"""The table of benchmarks: one small file each; a further one is one file and one entry here."""
+"""Benchmarks, a file each, named as `--benchmark` has it; `evaluation.harness.registry` finds them.
 
-from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample, medmcqa, medqa, pubmedqa
-from evaluation.harness.benchmark import Benchmark
-
-MODULES = (kormedmcqa, kormedmcqa_sample, medqa, medmcqa, pubmedqa)
-BENCHMARKS: dict[str, Benchmark] = {module.BENCHMARK.name: module.BENCHMARK for module in MODULES}
+A file declares `BENCHMARK`, a `harness.benchmark.Benchmark`: where its questions come from, how they are asked, and
+where that differs from KorMedMCQA's, how replies are read and scored. Nothing else knows of it.
+"""

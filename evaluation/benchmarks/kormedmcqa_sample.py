@@ -3,8 +3,6 @@
 It shows that the evaluation works and how its outputs look; its scores say nothing about medical knowledge.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
@@ -27,4 +25,4 @@ def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
         return kormedmcqa.in_order(from_folders(folder))
 
 
-BENCHMARK = replace(kormedmcqa.BENCHMARK, name="kormedmcqa-sample", load=load, keeps_duplicates=False)
+BENCHMARK = replace(kormedmcqa.BENCHMARK, load=load, keeps_duplicates=False)

@@ -1,18 +1,12 @@
 """MedMCQA, Indian medical entrance exams (PMLR 174:248), validation split: the answers of its test are not public."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from evaluation.benchmarks.english import english, one_subject, option_lines
-from evaluation.harness.questions import Layout, Question
+from evaluation.harness.english import english
+from evaluation.harness.questions import Layout
 
 HUB_ID = "openlifescienceai/medmcqa"
-
-
-def text(question: Question) -> str:
-    """The harness's `doc_to_text` of `medmcqa`, up to the answer line."""
-    return f"Question: {question.question}\nChoices:\n{option_lines(question)}"
+TEXT = "Question: {question}\nChoices:\n{options}"  # the harness's `doc_to_text` of `medmcqa`
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +21,4 @@ def convert(row: dict[str, Any]) -> dict[str, Any]:
 
 
 LAYOUT = Layout("ABCD", convert, test=("validation", "test"), fewshot=("fewshot", "train"), subject="medmcqa")
-BENCHMARK = english(
-    "medmcqa", one_subject("medmcqa", HUB_ID, LAYOUT), text, "lm-evaluation-harness medmcqa prompt"
-)
+BENCHMARK = english(TEXT, "lm-evaluation-harness medmcqa prompt", HUB_ID, LAYOUT)

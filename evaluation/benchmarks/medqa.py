@@ -1,18 +1,12 @@
 """MedQA, USMLE, four options (arXiv 2009.13081), in the copy and with the prompt of lm-evaluation-harness."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from evaluation.benchmarks.english import english, one_subject, option_lines
-from evaluation.harness.questions import Layout, Question
+from evaluation.harness.english import english
+from evaluation.harness.questions import Layout
 
 HUB_ID = "GBaker/MedQA-USMLE-4-options-hf"
-
-
-def text(question: Question) -> str:
-    """The harness's `doc_to_text` of `medqa_4options`, up to the answer line."""
-    return f"Question: {question.question}\n{option_lines(question)}"
+TEXT = "Question: {question}\n{options}"  # the harness's `doc_to_text` of `medqa_4options`
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
@@ -26,6 +20,4 @@ def convert(row: dict[str, Any]) -> dict[str, Any]:
 
 
 LAYOUT = Layout("ABCD", convert, test=("test",), fewshot=("fewshot", "train"), subject="medqa")
-BENCHMARK = english(
-    "medqa", one_subject("medqa", HUB_ID, LAYOUT), text, "lm-evaluation-harness medqa_4options prompt"
-)
+BENCHMARK = english(TEXT, "lm-evaluation-harness medqa_4options prompt", HUB_ID, LAYOUT)

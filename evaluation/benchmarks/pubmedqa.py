@@ -6,20 +6,14 @@ that no copy on the Hub carries, so all labelled questions but the worked exampl
 reports do therefore not compare.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
-from evaluation.benchmarks.english import english, one_subject, option_lines
-from evaluation.harness.questions import Layout, Question
+from evaluation.harness.english import english
+from evaluation.harness.questions import Layout
 
 HUB_ID = "qiaojin/PubMedQA"
 DECISIONS = ("yes", "no", "maybe")
-
-
-def text(question: Question) -> str:
-    """Abstract and question, then the three options."""
-    return f"{question.question}\n{option_lines(question)}"
+TEXT = "{question}\n{options}"  # the abstract is a part of the question
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +33,4 @@ def convert(row: dict[str, Any]) -> dict[str, Any]:
 
 
 LAYOUT = Layout("ABC", convert, test=("test", "train"), fewshot=("fewshot", "train"), subject="pubmedqa")
-BENCHMARK = english(
-    "pubmedqa", one_subject("pubmedqa", HUB_ID, LAYOUT, "pqa_labeled"), text, "KoMeP pubmedqa 1"
-)
+BENCHMARK = english(TEXT, "KoMeP pubmedqa 1", HUB_ID, LAYOUT, "pqa_labeled")

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from evaluation.benchmarks import BENCHMARKS
 from evaluation.experiments.rates import Rates, with_measured
+from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.config.yaml_records import build_record, nearest, read_yaml
 from komep_dataset.errors import KomepError
 

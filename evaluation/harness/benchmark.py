@@ -1,15 +1,15 @@
 """What a benchmark is: where its questions come from, how they are asked, and how replies are read and scored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from evaluation.harness.questions import Question, Subject
+from evaluation.harness.questions import Subject
+from evaluation.kormedmcqa import scoring
 
-DIRECT, COT = "direct", "cot"
+# Where a reply ends that is a letter: those of lm-evaluation-harness's task `kormedmcqa`.
+STOPS = ("Q:", "</s>", "<|im_end|>", ".", "\n\n")
 
 
 class Reading(Protocol):
@@ -22,32 +22,36 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One way to put the questions: text without and with its answer, and where a reply ends.
+    """One way to put the questions: who made it, what is asked, what a worked example adds, and where a reply ends.
 
-    `protocol` names who made it; `solutions` tells that a worked example shows its solution (`Question.cot`).
+    `prompt` and `reply` are texts in braces of which stand `question`, `stripped` (the question without blanks
+    around it), `options` (a line each), `answer` (the letter) and `cot` (a worked solution).
     """
 
     protocol: str
-    prompt: Callable[[Question], str]
-    shot: Callable[[Question], str]
-    stops: tuple[str, ...]
-    max_new_tokens: int
-    solutions: bool = False
+    prompt: str
+    reply: str
+    stops: tuple[str, ...] = STOPS
+    max_new_tokens: int = 1024
+
+    @property
+    def solutions(self) -> bool:
+        """Whether a worked example shows its solution."""
+        return "{cot}" in self.reply
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One entry of the table of benchmarks.
+    """What a file of `evaluation/benchmarks/` declares as `BENCHMARK`.
 
     `load` takes the value of --data (None = the benchmark's own source) and the names of the wanted subjects
-    (None = all); `styles` are the values of --prompt; `read` reads a generation against a question; `summarize`
-    gives the scores of all readings with their subjects.
+    (None = all); `styles` are the values of --prompt; `read` reads a generation against the right letter and the
+    texts of the options; `summarize` gives the scores of all readings with their subjects.
     """
 
-    name: str
     load: Callable[[Path | None, Sequence[str] | None], list[Subject]]
     styles: Mapping[str, Style]
-    read: Callable[[str, Question], Reading]
-    summarize: Callable[[Sequence[Reading], Sequence[str]], dict[str, object]]
-    shots: int
-    keeps_duplicates: bool = False  # its own source is scored as published, repeated questions included
+    shots: int = 5
+    keeps_duplicates: bool = True  # its own source is scored as published, repeated questions included
+    read: Callable[[str, str, Sequence[str]], Reading] = scoring.read
+    summarize: Callable[[Sequence[Reading], Sequence[str]], dict[str, object]] = scoring.summarize

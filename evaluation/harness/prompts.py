@@ -1,13 +1,11 @@
 """Prompts as token ids: few-shot text, chat template, one BOS or none, and what to drop when it is too long."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evaluation.harness.benchmark import Style
-from evaluation.harness.questions import Question, Subject
+from evaluation.harness.questions import LETTERS, Question, Subject
 from komep_dataset.errors import KomepError
 
 
@@ -26,7 +24,14 @@ class Prompt:
 
 def prompt_text(style: Style, examples: Sequence[Question], question: Question) -> str:
     """The examples with their answers in file order, then the question."""
-    return "".join(style.shot(example) for example in examples) + style.prompt(question)
+
+    def fill(text: str, q: Question) -> str:
+        lines = "".join(f"{letter}. {option}\n" for letter, option in zip(LETTERS, q.options, strict=False))
+        return text.format(
+            question=q.question, stripped=q.question.strip(), options=lines, answer=q.answer, cot=q.cot
+        )
+
+    return "".join(fill(style.prompt + style.reply, e) for e in examples) + fill(style.prompt, question)
 
 
 class PromptEncoder:

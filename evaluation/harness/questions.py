@@ -7,8 +7,6 @@ and in files that hold several subjects `subject`; `cot` (a worked solution) is 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import collapse_blanks
 from komep_dataset.tables.problems import listed
 from komep_dataset.tables.rows import Unreadable
 from komep_dataset.tables.rows import read_rows as rows_of
@@ -94,7 +91,8 @@ def _problem(row: dict[str, Any], letters: str) -> str | None:
     return None
 
 
-def _raise(problems: Sequence[str]) -> None:
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise `KomepError` for questions that cannot be used, with the first 20 problems and the number of all."""
     if problems:
         raise KomepError(f"cannot use these questions:\n{listed(problems)}")
 
@@ -105,7 +103,9 @@ def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Ques
     Raises `KomepError` that names place, column and value of the first 20 bad rows and counts them all.
     """
     rows = [(place, layout.convert(row)) for place, row in rows]
-    _raise([f"{place}: {problem}" for place, row in rows if (problem := _problem(row, layout.letters))])
+    raise_problems(
+        [f"{place}: {problem}" for place, row in rows if (problem := _problem(row, layout.letters))]
+    )
     return tuple(_question(row, layout.letters) for _, row in rows)
 
 
@@ -115,55 +115,6 @@ def _question(row: dict[str, Any], letters: str) -> Question:
     return Question(
         row["question"], options, letters[row["answer"] - 1], cot.strip() if isinstance(cot, str) else ""
     )
-
-
-def duplicates(questions: Sequence[Question]) -> list[tuple[int, int]]:
-    """Pairs (row, earlier row) of questions whose text and options are the same, blanks apart; rows from 0."""
-    seen: dict[tuple[str, ...], int] = {}
-    found = []
-    for index, q in enumerate(questions):
-        key = tuple(collapse_blanks(text) for text in (q.question, *q.options))
-        if key in seen:
-            found.append((index, seen[key]))
-        seen.setdefault(key, index)
-    return found
-
-
-def check_subjects(subjects: Sequence[Subject], shots: int, *, allow_duplicates: bool = False) -> int:
-    """Check that subjects can be evaluated with so many shots; gives the number of duplicate test questions.
-
-    Raises `KomepError` for a subject without test questions or with too few few-shot examples, and for
-    duplicates within a subject's test unless they are allowed.
-    """
-    problems, repeated = ([] if subjects else [f"no question in the split `{TEST}`"]), 0
-    for s in subjects:
-        if not s.test:
-            problems.append(f"{s.name}: no question in the split `{TEST}`")
-        if len(s.fewshot) < shots:
-            problems.append(
-                f"{s.name}: {len(s.fewshot)} examples in the split `{FEWSHOT}`, but --shots is {shots}; "
-                "add examples or lower --shots"
-            )
-        found = duplicates(s.test)
-        repeated += len(found)
-        if not allow_duplicates:
-            problems += [
-                f"{s.name}: row {a} of `{TEST}` repeats row {b} (rows count from 0): {s.test[a].question[:60]!r}; "
-                "remove it, or pass --allow-duplicates"
-                for a, b in found
-            ]
-    _raise(problems)
-    return repeated
-
-
-def fingerprint(subjects: Sequence[Subject], split: str, *, cot: bool = False) -> str:
-    """SHA-256 of the questions of one split (`test` or `fewshot`), with subject, options, answers, perhaps solutions."""
-    rows = [
-        [s.name, q.question, *q.options, q.answer, *([q.cot] if cot and q.cot else [])]
-        for s in subjects
-        for q in getattr(s, split)
-    ]
-    return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
 
 
 # --- files -----------------------------------------------------------------------------------------------------
@@ -199,13 +150,13 @@ def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:
     if layout.subject is not None and not any("subject" in row for _, row in splits.get(TEST, [])):
         examples = as_questions(splits.get(FEWSHOT, []), layout)
         return [Subject(layout.subject, examples, as_questions(splits.get(TEST, []), layout))]
-    _raise([
+    raise_problems([
         f"{place}: no column subject (found: {', '.join(map(str, row))})"
         for rows in splits.values()
         for place, row in rows
         if row.get("subject") in (None, "")
     ])  # fmt: skip
-    _raise([
+    raise_problems([
         f"{place}: subject is {row['subject']!r}, not a name"
         for rows in splits.values()
         for place, row in rows
@@ -226,7 +177,7 @@ def _from_file(path: Path, layout: Layout) -> list[Subject]:
     """
     rows = read_rows(path)
     known = sorted({*OTHER_SPLITS, *layout.fewshot, *layout.test})
-    _raise([
+    raise_problems([
         f"{place}: split is {row['split']!r}, none of {', '.join(known)}"
         for place, row in rows
         if row.get("split") not in (None, "", *known)

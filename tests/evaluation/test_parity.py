@@ -10,9 +10,9 @@ import pytest
 
 from evaluation.backends.local.generation import Generator
 from evaluation.backends.local.loading import load_generator
-from evaluation.benchmarks import BENCHMARKS
 from evaluation.harness.prompts import PromptEncoder, prompt_text, subject_prompts
 from evaluation.harness.questions import Subject, from_folders
+from evaluation.harness.registry import BENCHMARKS
 
 BENCHMARK = BENCHMARKS["kormedmcqa"]
 STYLE = BENCHMARK.styles["direct"]
@@ -57,7 +57,7 @@ def ours(
     encode = PromptEncoder(generator.tokenizer, generator.model.config.model_type, chat_template=chat)
     prompts = subject_prompts(STYLE, subject, encode, shots, None)
     replies = generator.generate([p.token_ids for p in prompts], STYLE.stops, max_new_tokens, batch_size=4)
-    readings = [BENCHMARK.read(r, q) for r, q in zip(replies, subject.test, strict=True)]
+    readings = [BENCHMARK.read(r, q.answer, q.options) for r, q in zip(replies, subject.test, strict=True)]
     return replies, BENCHMARK.summarize(readings, [subject.name] * len(readings))
 
 

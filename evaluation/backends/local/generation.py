@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from transformers import DynamicCache, GenerationMixin, StoppingCriteria, StoppingCriteriaList
 
-from evaluation.backends.backend import Answer, cut_at_stops
 from evaluation.backends.local.rows import Rows, join, lay_out, plan_reading, shifted_cache
 from evaluation.backends.local.shared_prefix import NAME, Layers, attending_to, can_share, rest_cache
+from evaluation.harness.backend import Answer, cut_at_stops
 from evaluation.harness.prompts import common_prefix
 from komep_dataset.errors import KomepError
 

@@ -207,10 +207,9 @@ def test_what_an_endpoint_cannot_do_is_refused(served, capsys):
 
 
 def test_stop_strings_made_of_text_go_first():
-    job = types.SimpleNamespace(
-        stops=("<|im_end|>", "a", "</s>", "b", "c"), chat_template=False, max_new_tokens=1
-    )
-    assert request_body(Prompt("x", None, 0, 5), job)["stop"] == ["a", "b", "c", "<|im_end|>"]
+    options = types.SimpleNamespace(chat_template=False, max_new_tokens=1)
+    stops = ("<|im_end|>", "a", "</s>", "b", "c")
+    assert request_body(Prompt("x", None, 0, 5), options, stops)["stop"] == ["a", "b", "c", "<|im_end|>"]
 
 
 # --- vLLM ------------------------------------------------------------------------------------------------------
@@ -285,9 +284,9 @@ def test_logits_pick_the_likeliest_letter(lettered_model, question_folder, tmp_p
     import torch
 
     from evaluation.backends.local.loading import load_generator
-    from evaluation.benchmarks import BENCHMARKS
     from evaluation.harness.prompts import prompt_text
     from evaluation.harness.questions import from_folders
+    from evaluation.harness.registry import BENCHMARKS
 
     assert run(*command(lettered_model, question_folder, tmp_path / "out", "--scoring", "logits")) == 0
     evaluation = read_evaluation(tmp_path / "out")

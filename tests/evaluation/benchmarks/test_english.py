@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.backends import Job
-from evaluation.backends.local.backend import TransformersBackend
 from evaluation.backends.local.loading import load_generator
-from evaluation.benchmarks import BENCHMARKS
+from evaluation.backends.transformers import TransformersBackend
+from evaluation.harness.options import Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import subject_prompts
+from evaluation.harness.registry import BENCHMARKS
 from evaluation.run import main
 from evaluation.runner import likeliest
 from komep_dataset.errors import KomepError
@@ -147,8 +147,15 @@ def test_logits_are_the_harness_own(name, tmp_path, jsonl, lettered):
     data = write(tmp_path / name, name, jsonl)
     (subject,) = benchmark.load(data, None)
     generator = load_generator(str(lettered), "float32")
-    job = Job("transformers", str(lettered), tmp_path / "out", (), 1, 4, "float32", False, True, True)
-    backend = TransformersBackend(job, Processes(), generator)
+    options = Options(
+        model=str(lettered),
+        benchmark=name,
+        output=tmp_path / "out",
+        max_new_tokens=1,
+        batch_size=4,
+        scoring="logits",
+    )
+    backend = TransformersBackend(options, benchmark.styles["direct"], Processes(), generator)
     prompts = subject_prompts(benchmark.styles["direct"], subject, backend.encode, 0, None)
     (answers,) = backend.answer([prompts], name)
     theirs = harness_result(name, tmp_path, data, generator.model, generator.tokenizer)

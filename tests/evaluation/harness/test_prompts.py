@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.benchmarks import BENCHMARKS
 from evaluation.harness.prompts import PromptEncoder, common_prefix, prompt_text, subject_prompts
 from evaluation.harness.questions import Subject, from_folders
+from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.errors import KomepError
 
 STYLE = BENCHMARKS["kormedmcqa"].styles["direct"]

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.benchmarks import BENCHMARKS
 from evaluation.harness.questions import (
     Question,
     Subject,
     as_questions,
-    check_subjects,
-    duplicates,
-    fingerprint,
     from_folders,
     load_configs,
     read_subjects,
 )
+from evaluation.harness.registry import BENCHMARKS
+from evaluation.harness.selection import check_subjects, duplicates, fingerprint
 from komep_dataset.errors import KomepError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -253,7 +251,7 @@ def test_one_table_on_the_hub_is_divided_by_its_column_subject(tmp_path, jsonl, 
 
 
 def test_an_unknown_subject_is_told_the_known_ones():
-    from evaluation.benchmarks import BENCHMARKS
+    from evaluation.harness.registry import BENCHMARKS
 
     with pytest.raises(KomepError, match=r"--subjects surgeon: .*doctor, nurse, pharm, dentist"):
         BENCHMARKS["kormedmcqa"].load(None, ["surgeon"])
@@ -367,8 +365,8 @@ def test_hub_benchmark_over_http(question_folder, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     script = (
-        "from evaluation.benchmarks import BENCHMARKS\n"
-        "from evaluation.harness.questions import fingerprint\n"
+        "from evaluation.harness.registry import BENCHMARKS\n"
+        "from evaluation.harness.selection import fingerprint\n"
         "found = BENCHMARKS['kormedmcqa'].load(None, ('nurse', 'doctor'))\n"
         "print([s.name for s in found], fingerprint(found, 'test'), fingerprint(found, 'fewshot'))\n"
     )

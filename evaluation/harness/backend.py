@@ -1,10 +1,6 @@
 """What a backend is asked and what it gives: the contract between the runner and whatever runs the model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from evaluation.harness.prompts import Prompt, PromptEncoder
@@ -24,26 +20,6 @@ def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     for stop in stops:
         text = text.split(stop, 1)[0]
     return text
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a backend needs to know: the model, how it is run, and how its replies end."""
-
-    backend: str
-    model: str
-    output: Path
-    stops: tuple[str, ...]
-    max_new_tokens: int
-    batch_size: int | None  # None: what the device does well
-    dtype: str
-    chat_template: bool
-    prefix_cache: bool
-    logits: bool  # whether `Answer.logprobs` is wanted
-    endpoint: str | None = None
-    api_key_env: str | None = None
-    concurrency: int = 16
-    tensor_parallel: int = 1
 
 
 class Backend(Protocol):

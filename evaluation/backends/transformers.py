@@ -4,17 +4,17 @@ All prompts are cut into the same batches whatever the number of processes and w
 neither changes a letter: a batch's numbers depend on what it is padded to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from evaluation.backends.backend import Answer, Groups, Job
 from evaluation.backends.local.generation import Generator, plan_batches
 from evaluation.backends.local.loading import load_generator
 from evaluation.backends.local.shared_prefix import Layers
+from evaluation.harness.backend import Answer, Groups
+from evaluation.harness.benchmark import Style
 from evaluation.harness.journal import Journal, reply_key
+from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from evaluation.harness.questions import LETTERS
@@ -40,19 +40,22 @@ def batches(groups: Groups, size: int) -> Iterator[Batch]:
 class TransformersBackend:
     """A `Generator` over all prompts, each process with its share of the batches."""
 
-    def __init__(self, job: Job, processes: Processes, generator: Generator):
-        self.job, self.processes, self.generator = job, processes, generator
-        self.batch_size = job.batch_size or BATCH_SIZE.get(generator.device.type, BATCH_SIZE_ELSEWHERE)
+    def __init__(self, options: Options, style: Style, processes: Processes, generator: Generator):
+        self.options, self.stops, self.processes, self.generator = options, style.stops, processes, generator
+        self.batch_size = options.batch_size or BATCH_SIZE.get(generator.device.type, BATCH_SIZE_ELSEWHERE)
         model_type = generator.model.config.model_type
-        self.encode = PromptEncoder(generator.tokenizer, model_type, chat_template=job.chat_template)
+        self.encode = PromptEncoder(generator.tokenizer, model_type, chat_template=options.chat_template)
         self.window = generator.window
         self.resumed = 0
         self._prefix: tuple[tuple[int, ...], Layers] | None = None
 
     def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
-        letters = self._letter_tokens(groups) if self.job.logits else ()
+        letters = self._letter_tokens(groups) if self.options.scoring == LOGITS else ()
         mine: list[tuple[int, int, Answer]] = []
-        with Journal(self.job.output, self.processes.rank) as journal, self._bar(groups, label) as advance:
+        with (
+            Journal(self.options.output, self.processes.rank) as journal,
+            self._bar(groups, label) as advance,
+        ):
             for number, (subject, rows, batch) in enumerate(batches(groups, self.batch_size)):
                 if number % self.processes.size == self.processes.rank:
                     answers = self._batch(groups[subject], rows, batch, journal, letters)
@@ -98,7 +101,7 @@ class TransformersBackend:
             return [Answer(text, tuple(logprobs) if logprobs else None) for text, logprobs in kept]
         ids = [prompts[row].token_ids for row in batch]
         prefix = self._prefix_of([prompts[row].token_ids for row in rows])
-        answers = self.generator.answer(ids, prefix, self.job.stops, self.job.max_new_tokens, letters)
+        answers = self.generator.answer(ids, prefix, self.stops, self.options.max_new_tokens, letters)
         for key, answer in zip(keys, answers, strict=True):
             journal.add(key, answer.text, answer.logprobs)
         return answers
@@ -111,23 +114,25 @@ class TransformersBackend:
         return self._prefix[1]
 
     def _key(self, prompt: Prompt) -> str:
-        job, model = self.job, self.generator.model
+        options, model = self.options, self.generator.model
         how = [
             str(model.dtype),
             model.device.type,
-            job.stops,
-            job.max_new_tokens,
+            self.stops,
+            options.max_new_tokens,
             self.batch_size,
-            job.logits,
+            options.scoring == LOGITS,
         ]
-        return reply_key(job.model, model_fingerprint(job.model), how, prompt.token_ids)
+        return reply_key(options.model, model_fingerprint(options.model), how, prompt.token_ids)
 
     def _letter_tokens(self, groups: Groups) -> tuple[int, ...]:
         widest = max((prompt for prompts in groups for prompt in prompts), key=lambda p: p.options)
         return self.encode.letter_tokens(widest.text, LETTERS[: widest.options])
 
 
-def open_backend(job: Job, processes: Processes) -> TransformersBackend:
+def open_backend(options: Options, style: Style, processes: Processes) -> TransformersBackend:
     """Load the model onto this process's device."""
-    generator = load_generator(job.model, job.dtype, reuse_prefix=job.prefix_cache, device=processes.device)
-    return TransformersBackend(job, processes, generator)
+    generator = load_generator(
+        options.model, options.dtype, reuse_prefix=options.prefix_cache, device=processes.device
+    )
+    return TransformersBackend(options, style, processes, generator)

@@ -1,0 +1,112 @@
+"""What one evaluation is asked for: the options of `python -m evaluation.run`, stated once.
+
+The command takes its options from the record's fields, the runner and the backends read it, and `results.json` keeps
+it under `config`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.harness.registry import BACKENDS, BENCHMARKS
+
+DIRECT, COT = "direct", "cot"
+GENERATE, LOGITS = "generate", "logits"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+# How `results.json` begins under `config`; the others follow as they stand in the record.
+FIRST = ("model", "benchmark", "data", "shots", "subjects", "limit", "prompt", "scoring", "chat_template")
+NOT_RECORDED = ("output", "publish")
+
+
+def one_of(names: Iterable[str], **settings: Any) -> typer.models.OptionInfo:
+    """An option that takes one of these names; another value is refused with exit code 2."""
+    known = tuple(names)
+
+    def check(value: str) -> str:
+        if value not in known:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(known)}")
+        return value
+
+    return typer.Option(callback=check, **settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What one evaluation is asked for, in the order of --help.
+
+    Raises `typer.BadParameter` where values contradict one another.
+    """
+
+    model: Annotated[str, typer.Option(help="Folder of a model or LoRA adapter, or an id on the Hub.")]
+    benchmark: Annotated[str, one_of(BENCHMARKS, help=f"One of {', '.join(BENCHMARKS)}.")]
+    output: Annotated[Path, typer.Option(help="Folder for the two files.")]
+    data: Annotated[
+        Path | None, typer.Option(help="File or folder to read in place of the benchmark's own data.")
+    ] = None
+    shots: Annotated[int | None, typer.Option(min=0, help="Worked examples in the prompt. [default: 5]")] = (
+        None
+    )
+    backend: Annotated[str, one_of(BACKENDS, help=f"What runs the model: {', '.join(BACKENDS)}.")] = (
+        "transformers"
+    )
+    prompt: Annotated[
+        str, one_of((DIRECT, COT), help="direct: the protocol's own; cot: a solution first.")
+    ] = DIRECT
+    scoring: Annotated[
+        str,
+        one_of(
+            (GENERATE, LOGITS),
+            help="generate: read the reply; logits: the likeliest letter as its first token.",
+        ),
+    ] = GENERATE
+    subjects: Annotated[str | None, typer.Option(help="Subjects, comma-separated. [default: all]")] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions of each subject.")] = (
+        None
+    )
+    chat_template: Annotated[bool, typer.Option("--chat-template", help="Ask as one user message.")] = False
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Questions whose replies are written together. [default: 32; 256 on a GPU]"),
+    ] = None
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a reply at the most. [default: 1024, the protocol's]")
+    ] = None
+    dtype: Annotated[str, one_of(DTYPES, help=f"One of {', '.join(DTYPES)}; auto: float32 on a CPU.")] = (
+        "auto"
+    )
+    prefix_cache: Annotated[bool, typer.Option(help="Compute what a subject's prompts share once.")] = True
+    allow_duplicates: Annotated[
+        bool, typer.Option("--allow-duplicates", help="Count repeated questions instead of refusing them.")
+    ] = False
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address up to and with /v1, for --backend openai.")
+    ] = None
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the endpoint's key.")
+    ] = None
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at an endpoint.")] = 16
+    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a model is split over, for vllm.")] = 1
+    publish: Annotated[
+        str | None, typer.Option(help="Write the results into this model's card and results on the Hub.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.wanted == ():
+            raise typer.BadParameter("name at least one subject", param_hint="--subjects")
+        if self.endpoint is not None and self.backend != "openai":
+            raise typer.BadParameter("only --backend openai asks an endpoint", param_hint="--endpoint")
+
+    @property
+    def wanted(self) -> tuple[str, ...] | None:
+        """Names of the wanted subjects; None for all."""
+        if self.subjects is None:
+            return None
+        return tuple(name.strip() for name in self.subjects.split(",") if name.strip())
+
+    def recorded(self) -> dict[str, Any]:
+        """The options as `results.json` keeps them; paths as text."""
+        asked = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return dict.fromkeys(FIRST) | {k: v for k, v in asked.items() if k not in NOT_RECORDED}
