@@ -20,6 +20,7 @@ from komep_dataset.inference.ask import source_of
 from komep_dataset.prompts import english as prompts
 from komep_dataset.release.replacement import check_replaceable
 from komep_dataset.release.sums import file_sha256
+from komep_dataset.translation.checks.registry import wordings
 
 DONE = "done.json"
 DONE_MARK = json_with("fingerprint", "outputs")
@@ -122,7 +123,7 @@ def _fingerprint(stage: Stage) -> str:
         stage.name,
         stage.settings,
         __version__,
-        prompts.fingerprint(),
+        prompts.fingerprint(wordings()),
         sorted(_hashes(stage.inputs).values()),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -262,20 +262,6 @@ TRANSLATE_SYSTEM = (
 )
 
 
-# What a translator is told of a translation that failed a check; what was found follows.
-REFUSED_FOR = {
-    "not_korean": "it was not Korean",
-    "untranslated": "it left English untranslated",
-    "numbers_changed": "it did not keep the numbers",
-    "preamble": "it said something besides the translation",
-    "refused": "it refused to translate, apologised, or answered the text instead",
-    "truncated": "it broke off, or left something out",
-    "term_mismatch": "it did not use the given translations of terms",
-    "repetition": "it repeated itself",
-    "layout_changed": "it did not keep the lines, their markers, tables or code",
-}
-
-
 def translate_messages(
     text: str, terms: Mapping[str, str], question: str | None = None, refused: Sequence[str] = ()
 ) -> Messages:
@@ -308,13 +294,17 @@ def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def fingerprint() -> str:
-    """A hash of every prompt: a stage that was run with other wording is not taken for done."""
+def fingerprint(wordings: Mapping[str, str]) -> str:
+    """A hash of every prompt: a stage that was run with other wording is not taken for done.
+
+    Args:
+        wordings: what a translator is told of a translation that failed a check, by the check's name.
+    """
     sample = [responder_prompt("?", protocol) for protocol in ("dahl-gpt", "dahl-hf", "chat")]
     for text in ("?", "가?"):  # one of each language
         sample += [responder_prompt(text, "chat", format) for format in (None, *FORMATS)]
         sample += [split_messages(text), check_messages(text, "strict"), check_messages(text, "paper")]
         sample += [check_messages(text, "strict", "?"), check_messages(text, "strict", delimited=False)]
         sample += [batch_messages([text], "?"), verdict_format(text)]
-    sample += [translate_messages("?", {"?": "?"}, "?", ["?"]), REFUSED_FOR]
+    sample += [translate_messages("?", {"?": "?"}, "?", ["?"]), dict(wordings)]
     return hashlib.sha256(json.dumps(sample, sort_keys=True).encode()).hexdigest()[:16]

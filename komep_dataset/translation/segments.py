@@ -50,7 +50,7 @@ _MARKER = re.compile(
 )
 # A heading in bold at the start of a line: "**Diagnosis:** …".
 _BOLD = re.compile(r"(\*\*|__)([^*_\n]+)(\1)")
-_INLINE = re.compile(
+INLINE = re.compile(
     r"(`{1,2}[^`\n]+`{1,2}"  # code
     r"|https?://[^\s<>\"')\]]+"
     r"|</?[A-Za-z][^<>\n]{0,300}>"  # HTML
@@ -99,7 +99,7 @@ def _after_marker(text: str) -> Iterator[Segment]:
 
 
 def _inline(text: str) -> Iterator[Segment]:
-    for index, part in enumerate(_INLINE.split(text)):
+    for index, part in enumerate(INLINE.split(text)):
         if index % 2:
             yield Segment(part, Kind.MARK)
         else:
@@ -128,7 +128,7 @@ def _sentence_ends(text: str) -> Iterator[int]:
             yield match.end()
 
 
-def _lines_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
+def lines_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
     """Lines that are not blank as (all before its words, its words, what kind it is), and what follows the last.
 
     The kind is the line's marker, `|` for each of a table row's, or `code` inside fences.
@@ -153,22 +153,10 @@ def _lines_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
     return lines, before
 
 
-def layout_changes(source: str, target: str) -> str:
-    """How a translation of a text departs from its lines, markers, table cells, code spans and addresses; or ""."""
-    old, new = ([kind for _, _, kind in _lines_of(text)[0]] for text in (source, target))
-    if len(old) != len(new):
-        return f"lines with text: {len(new):,} instead of {len(old):,}"
-    for number, (was, has) in enumerate(zip(old, new, strict=True), 1):
-        if was != has:
-            return f"line {number:,} begins with {has or 'a word'} instead of {was or 'a word'}"
-    spans = (span for span in _INLINE.findall(source) if span.startswith(("`", "http")))
-    return next((f"{span[:80]} is gone" for span in spans if span not in target), "")
-
-
 def relaid(source: str, target: str) -> str:
     """A translation with the line ends, blank lines, indents, markers and code blocks of its source, byte for byte;
     as it is where it has not as many lines of the same kinds."""
-    (old, end), (new, _) = _lines_of(source), _lines_of(target)
+    (old, end), (new, _) = lines_of(source), lines_of(target)
     if [kind for _, _, kind in old] != [kind for _, _, kind in new]:
         return target
     words = (was if kind == "code" else has for (_, was, kind), (_, has, _) in zip(old, new, strict=True))

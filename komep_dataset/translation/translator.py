@@ -21,9 +21,11 @@ from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts import english as prompts
 from komep_dataset.schema import Reason, column
-from komep_dataset.translation.checks import Failure, check_translation
+from komep_dataset.translation.checks.registry import Failure, check_translation
+from komep_dataset.translation.checks.repetition import REPETITION
+from komep_dataset.translation.checks.truncated import TRUNCATED
 from komep_dataset.translation.glossary import Glossary
-from komep_dataset.translation.segments import Piece, layout_changes, pieces_of, relaid
+from komep_dataset.translation.segments import Piece, pieces_of, relaid
 from komep_dataset.translation.seq2seq import Seq2Seq, is_seq2seq
 
 PIECE_LETTERS = (
@@ -35,12 +37,6 @@ TOKENS_A_CHARACTER = (
 )
 SECOND_BEAMS = 4  # a local model cannot be told what was wrong: it searches wider instead
 SHOWN = 300  # characters of a detail that a prompt or a reject shows
-# Which of several failures a reject names: an apology is English, too short and without the numbers as well.
-_TELLING = (
-    *(Reason.REPETITION, Reason.REFUSED, Reason.PREAMBLE, Reason.NOT_KOREAN),
-    *(Reason.UNTRANSLATED, Reason.TRUNCATED, Reason.NUMBERS_CHANGED, Reason.TERM_MISMATCH),
-    Reason.LAYOUT_CHANGED,
-)
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _TAG = re.compile(r"\A<(text\d*)>")
 MOST_TIMES, MOST_MORE = (
@@ -143,10 +139,13 @@ class Session:
             beams = self.translator.beams
             return self.local.body(source, max(SECOND_BEAMS, 2 * beams) if failures else beams)
         messages = prompts.translate_messages(
-            source, dict(plan.text.terms), plan.text.question, [_told(failure) for failure in failures]
+            source,
+            dict(plan.text.terms),
+            plan.text.question,
+            [f"{f.check.told}: {f.detail[:SHOWN]}" for f in failures],
         )
         tokens = TOKENS_STEP * -(-int(TOKENS_A_CHARACTER * len(source)) // TOKENS_STEP)
-        longer = any(failure.reason is Reason.TRUNCATED for failure in failures)
+        longer = any(failure.check is TRUNCATED for failure in failures)
         return judge_body(messages, self.translator, 2 * tokens if longer else tokens)
 
     def ask(self, bodies: Mapping[Any, dict[str, Any]]) -> tuple[dict[Any, Reply], int]:
@@ -211,9 +210,9 @@ def _outcome(
     left = _failures(plan, replies, session.glossary) if second else failures
     if not left:
         return replace(done, target=plan.joined(replies))
-    worst = min((f for found in left.values() for f in found), key=lambda f: _TELLING.index(f.reason))
+    worst = min((f for found in left.values() for f in found), key=lambda f: f.check.rank)
     refusals = done.refusals + _refusals(2, left, second)
-    return replace(done, reason=worst.reason.value, detail=worst.detail[:SHOWN], refusals=refusals)
+    return replace(done, reason=worst.reason, detail=worst.detail[:SHOWN], refusals=refusals)
 
 
 def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> dict[int, list[Failure]]:
@@ -225,7 +224,7 @@ def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> 
     found = {index: failures for index, failures in found.items() if failures}
     if found:
         return found
-    whole = _checked(plan.text.source, plan.joined(replies), glossary)
+    whole = check_translation(plan.text.source, plan.joined(replies), glossary)
     return dict.fromkeys(plan.asked, whole) if whole else {}
 
 
@@ -233,43 +232,24 @@ def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -
     source = plan.pieces[index].text
     if len(reply.text) > MOST_TIMES * len(source) + MOST_MORE:
         detail = f"{len(reply.text):,} characters for a text of {len(source):,}"
-        return [Failure(Reason.REPETITION, detail)]
+        return [Failure(REPETITION, detail)]
     if reply.finish_reason == "length":
-        return [
-            Failure(
-                Reason.TRUNCATED, f"the reply reached its token limit after {len(reply.text):,} characters"
-            )
-        ]
+        detail = f"the reply reached its token limit after {len(reply.text):,} characters"
+        return [Failure(TRUNCATED, detail)]
     if len(plan.asked) == 1 or sum(map(str.isalpha, source)) < PIECE_LETTERS or not needs_translation(source):
         return []
-    return _checked(source, cleaned(reply.text), glossary)
-
-
-def _checked(source: str, target: str, glossary: Glossary) -> list[Failure]:
-    """Every check that a translation fails, that of the layout among them; a text of some length without any Hangul
-    is none, whatever it is."""
-    found = check_translation(source, target, glossary=glossary)
-    if target.strip() and (changes := layout_changes(source, target)):
-        found.append(Failure(Reason.LAYOUT_CHANGED, changes))
-    korean = any("가" <= sign <= "힣" for sign in target) or sum(map(str.isalpha, source)) < PIECE_LETTERS
-    if korean or any(failure.reason is Reason.NOT_KOREAN for failure in found) or not target.strip():
-        return found
-    return [Failure(Reason.NOT_KOREAN, "it has no Hangul"), *found]
+    return check_translation(source, cleaned(reply.text), glossary)
 
 
 def _refusals(
     attempt: int, failures: Mapping[int, Sequence[Failure]], replies: Mapping[int, Reply]
 ) -> tuple[Refusal, ...]:
     return tuple(
-        Refusal(index, attempt, failure.reason.value, failure.detail, replies[index].text)
+        Refusal(index, attempt, failure.reason, failure.detail, replies[index].text)
         for index, found in failures.items()
         if index in replies
         for failure in found
     )
-
-
-def _told(failure: Failure) -> str:
-    return f"{prompts.REFUSED_FOR[failure.reason.value]}: {failure.detail[:SHOWN]}"
 
 
 def needs_translation(text: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from komep_dataset.translation.segments import Kind, layout_changes, pieces_of, relaid, segments_of
+from komep_dataset.translation.checks.layout_changed import layout_changes
+from komep_dataset.translation.segments import Kind, pieces_of, relaid, segments_of
 
 # What texts are made of: Markdown, code, HTML, numbers, sentences, scripts, every kind of line end.
 LINE_ENDS = ("\n", "\n\n", "\r\n", "\u2028", " ", "  ", "\t", ". ", "! ", "…”\n", "...")
@@ -61,19 +62,6 @@ def test_a_translation_gets_the_line_ends_markers_and_code_blocks_of_its_source_
     loose = "\n".join(line.strip() for line in text.splitlines() if line.strip())  # as a model may write it
     restored = relaid(text, loose)
     assert restored in (text, loose) and (restored == text) >= (layout_changes(text, loose) == "")
-
-
-def test_a_changed_layout_is_named():
-    source = "Signs:\n\n- fever\n- E. coli\n| a | b |\nuse `x = 1`."
-    assert layout_changes(source, "징후:\n- 열\n- 대장균\n| 가 | 나 |\n`x = 1` 사용.") == ""
-    assert relaid(source, "징후:\n-  열\n- 대장균\n | 가 | 나 |\n`x = 1` 사용.\n").startswith(
-        "징후:\n\n- 열\n- 대장균\n| 가"
-    )
-    assert layout_changes(source, "징후: 열, 대장균") == "lines with text: 1 instead of 5"
-    assert "line 3 begins with * instead of -" in layout_changes(
-        source, "징후:\n- 열\n* 대장균\n| 가 | 나 |\n`x = 1`"
-    )
-    assert layout_changes(source, source.replace("`x = 1`", "x")) == "`x = 1` is gone"
 
 
 TABLE = "# Sepsis\n\n**Signs:** fever; E. coli grew (e.g. in urine). See `x = 1. 2` and <b>this</b>.\n- one. Two.\n"

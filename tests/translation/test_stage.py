@@ -1,12 +1,8 @@
-"""`komep translate` over a loopback translator: what is asked, what is refused and why, what a kill leaves.
-
-The translator here is no model: it writes Hangul made from each English word, and keeps all else.
-"""
+"""`komep translate` over a loopback translator: what is asked, what is refused and why, what a kill leaves."""
 
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,88 +12,30 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Reply
 from komep_dataset.pipeline.estimates import estimate_run, estimate_translate
 from komep_dataset.pipeline.run import run
 from komep_dataset.release.build import build
-from komep_dataset.schema import Reason, ScoredGeneration, question_id
+from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.tables.reading import read_table, table_files
-from komep_dataset.translation.checks.reply_checks import sentences_of
-from komep_dataset.translation.glossary import Glossary, read_glossary
-from komep_dataset.translation.segments import Piece
 from komep_dataset.translation.stage import TranslationRow, translate, translations_path
-from komep_dataset.translation.translator import Session, Text, _failures, _Plan, cleaned, translate_texts
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.pipeline.test_run import FAULTS, write_chain
 from tests.pipeline.test_run import key as key  # the chain's endpoints want one
-
-UNITS = ("mg", "ml")
-WORD = re.compile("`[^`]*`|[A-Za-z]+")  # code stays
-
-
-def source_in(body: dict) -> str:
-    """The text between the tags of a request."""
-    return re.search(r"<(text\d*)>\n(.*)\n</\1>\Z", last_text(body), re.DOTALL)[2]
-
-
-def hangul(word: str) -> str:
-    """Syllables made from a word, about four for ten letters."""
-    digest = hashlib.sha256(word.casefold().encode()).digest()
-    syllables = (chr(0xAC00 + (digest[i] * 256 + digest[i + 1]) % 11172) for i in range(0, len(word), 3))
-    return "".join(syllables)[:12]
-
-
-def korean(body: dict) -> str:
-    """Terms as the prompt gives them, every other English word in Hangul; a question stays one."""
-    text = source_in(body)
-    given = re.search(r"^Use these translations of terms: (.*)$", last_text(body), re.MULTILINE)
-    for term, form in json.loads(given[1]).items() if given else ():
-        text = re.sub(rf"\b{re.escape(term)}s?\b", form, text, flags=re.IGNORECASE)
-    return WORD.sub(lambda word: word[0] if word[0] in UNITS or word[0][0] == "`" else hangul(word[0]), text)
-
-
-def row(question: str, model: str, response: str, score: float, **more) -> dict:
-    return {
-        "question": question,
-        "category": "c",
-        "model": model,
-        "response": response,
-        "dahl_score": score,
-    } | more
-
-
-def write_rows(path: Path, *rows: dict) -> Path:
-    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows), "utf-8")
-    return path
-
-
-def write_config(folder: Path, url: str, translator: dict | None = None, **more) -> Path:
-    place = {"endpoint": url, "model": "t", "concurrency": 4, "max_attempts": 3}
-    path = folder / "pipeline.yaml"
-    path.write_text(yaml.safe_dump({"translator": place | (translator or {})} | more))
-    return path
-
-
-def rejects_of(folder: Path) -> dict[str, str]:
-    """Key -> reason of the lines that this stage left."""
-    lines = map(json.loads, (folder / "rejects.jsonl").read_text("utf-8").splitlines())
-    return {line["key"]: line["reason"] for line in lines if line["stage"] == "translate"}
-
-
-Q = "Which organ does hypertension harm after many years?"
-GOOD = "Over many years high pressure harms the kidneys, the retina and the heart muscle."
-BAD = "Over many years high pressure harms nothing but the hair and the nails of the patient."
-MIDDLE = "The kidneys suffer first, and the nails of the patient suffer last."
-
-
-def five_answers() -> list[dict]:
-    texts = [(GOOD, 0.9), (MIDDLE, 0.5), (BAD, 0.1), (MIDDLE + " Indeed.", 0.4)]
-    rows = [row(Q, f"m{i}", text, score) for i, (text, score) in enumerate(texts)]
-    return [*rows, row(Q, "silent", "", None, status="empty") | {"dahl_score": None}]
+from tests.translation.loopback_translator import (
+    BAD,
+    GOOD,
+    Q,
+    five_answers,
+    korean,
+    rejects_of,
+    row,
+    source_in,
+    write_config,
+    write_rows,
+)
 
 
 def test_what_a_pair_needs_is_translated_once_and_the_table_is_built(tmp_path):
@@ -246,59 +184,6 @@ def test_a_question_that_is_answered_instead_of_translated_is_refused_and_mended
     assert evidence["refused"][0]["reason"] == "refused" and "콩팥" in evidence["refused"][0]["reply"]
 
 
-def session_of(folder: Path, url: str, **keys) -> Session:
-    config = load_config(write_config(folder, url, keys))
-    return Session(config.judge("translator"), folder / "log", Glossary.of({}))
-
-
-LONG = "# Sepsis\n\n" + "\n".join(
-    f"{i}. **Step {chr(65 + i)}:** give the patient {i + 3} mg of drug{chr(97 + i)} and `keep = {i}` in mind.\n\n| a{i} | b |\n|---|---|"
-    for i in range(1, 15)
-)
-
-
-def test_a_long_text_goes_in_pieces_and_comes_back_whole(tmp_path):
-    with loopback(Loopback(korean)) as (state, url):
-        done = translate_texts([Text(LONG)], session_of(tmp_path, url, segment_characters=300))
-        one = done.translations[Text(LONG)]
-        assert one.reason == "" and one.pieces == len(state.calls) > 4
-        assert all(len(source_in(body)) <= 300 for body in state.calls)
-        # Whole, to a model that drops blank lines: they come back.
-        state.reply = lambda body: "\n".join(line for line in korean(body).splitlines() if line)
-        whole = translate_texts([Text(LONG)], session_of(tmp_path, url)).translations[Text(LONG)]
-    assert (whole.pieces, whole.target) == (1, one.target)
-    kept = WORD.sub(lambda word: word[0] if word[0] in UNITS or word[0][0] == "`" else "", LONG)
-    assert re.sub("[가-힣]+", "", one.target) == kept
-
-
-def test_a_truncated_reply_is_never_taken_and_the_piece_alone_is_asked_again_with_more_room(tmp_path):
-    state = Loopback(korean)
-    state.finish_reason = "length"
-    with loopback(state) as (_, url):
-        one = translate_texts([Text(LONG)], session_of(tmp_path, url, segment_characters=300)).translations[
-            Text(LONG)
-        ]
-    assert (one.target, one.reason) == (None, "truncated") and len(state.calls) == 2 * one.pieces
-    limits = Counter(body["max_tokens"] for body in state.calls)
-    assert max(limits) == 2 * sorted(limits)[-2] or len(limits) > 1
-
-
-def test_texts_that_need_no_translator_are_copied_and_strange_ones_break_nothing(tmp_path):
-    nfd = unicodedata.normalize("NFD", "폐렴의 흔한 원인균은 폐렴구균이다.")
-    copied = ["120/80", "🩺 42 %", "폐렴은 흔하다.", "COPD 환자에서 FEV1이 감소한다.", nfd, "\n\n"]
-    huge = [
-        ("word " * 20_000)[:100_000],
-        "x" * 9_000,
-        "<div>" * 2000 + "Sepsis is bad." + "</div>" * 2000,
-        "😀 a \x00\ufeff",
-    ]
-    with loopback(Loopback(lambda body: source_in(body))) as (state, url):
-        done = translate_texts([*map(Text, copied), *map(Text, huge)], session_of(tmp_path, url))
-    assert [done.translations[Text(text)].target for text in copied] == copied
-    assert all(done.translations[Text(text)].target is None for text in huge)  # an echo is never accepted
-    assert {source_in(body) for body in state.calls}.isdisjoint(copied)
-
-
 def komep(*arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -411,38 +296,3 @@ def test_killed_with_faults_the_same_command_ends_with_the_same_files(tmp_path):
         (tmp_path / "whole" / n).read_bytes() for n in names
     ]
     assert state.repeats <= 4
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        "<text>" + "\n" * 300_000 + "b",
-        "<text> a" + " " * 300_000 + "b",
-        "가" + " " * 300_000 + "나",
-        "|" + " " * 300_000 + "가",
-        "가나다. " * 100_000,
-    ],
-    ids=["tag and lines", "tag and blanks", "blanks", "bar and blanks", "a loop"],
-)
-def test_a_reply_that_is_no_translation_by_its_length_is_refused_at_once(reply):
-    """Patterns that look for tags, lists and loops took minutes for some of these, and hours at the longest reply."""
-    cleaned(reply)
-    sentences_of(reply)
-    plan = _Plan(Text("Fever is common in flu."), (Piece("Fever is common in flu.", True),))
-    [failure] = _failures(plan, {0: Reply(reply, "stop")}, read_glossary(None))[0]
-    assert failure.reason is Reason.REPETITION and "characters for a text of 23" in failure.detail
-
-
-@pytest.mark.parametrize(
-    ("reply", "text"),
-    [
-        ("<text>\n열이 난다.\n</text>", "열이 난다."),
-        ("<text2> 가 </text2>", "가"),
-        ("<text>가</text2>", "<text>가</text2>"),
-        ("<text></text>", ""),
-        ("<text>가", "<text>가"),
-        ("<think>x</think>\n<text>가</text>", "가"),
-    ],
-)
-def test_tags_around_a_reply_are_taken_off(reply, text):
-    assert cleaned(reply) == text

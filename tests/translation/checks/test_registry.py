@@ -1,22 +1,39 @@
 """The checks of a translation: how much they catch, and that no text breaks them."""
 
+import sys
 import time
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from komep_dataset.translation.checks import check_translation, reply_checks
+from komep_dataset.cli import app
+from komep_dataset.prompts.english import fingerprint
+from komep_dataset.tables.reading import read_table
+from komep_dataset.translation import checks
+from komep_dataset.translation.checks.registry import all_checks, check_translation, wordings
 from komep_dataset.translation.glossary import read_glossary
+from komep_dataset.translation.stage import TranslationRow, translations_path
+from tests.loopback import Loopback, last_text, loopback
 from tests.translation.checks import confusion
+from tests.translation.loopback_translator import (
+    BAD,
+    five_answers,
+    korean,
+    rejects_of,
+    source_in,
+    write_config,
+    write_rows,
+)
 
 GLOSSARY = read_glossary()
 ROWS = confusion.read_set()
 
 
 def reasons(source, target, **options):
-    return [failure.reason.value for failure in check_translation(source, target, **options)]
+    return [failure.reason for failure in check_translation(source, target, **options)]
 
 
 def test_recall_and_false_alarms():
@@ -41,14 +58,6 @@ def test_no_false_alarm_in_pairs_that_were_written_for_something_else():
     assert len(accused) <= 0.02 * len(pairs), accused
 
 
-def test_the_length_bounds_are_those_of_the_rule():
-    table = confusion.bounds()
-    print("\n" + confusion.render_bounds())
-    assert [row[2] for row in table] == list(reply_checks.LOWEST)
-    assert [row[3] for row in table] == list(reply_checks.LOWEST_FEWER)
-    assert [row[4] for row in table] == list(reply_checks.HIGHEST)
-
-
 def test_echo_empty_and_nothing():
     source = "Aspirin inhibits the aggregation of platelets."
     assert reasons(source, source) == ["untranslated", "not_korean"]
@@ -56,20 +65,60 @@ def test_echo_empty_and_nothing():
     assert reasons("", "") == []
 
 
-def test_terms():
-    source, target = "Beta blockers treat hypertension.", "베타 차단제는 고혈압을 치료한다."
-    assert reasons(source, target, terms={"hypertension": "고혈압"}) == []
-    assert reasons(source, target, terms={"hypertension": "높은 혈압"}) == ["term_mismatch"]
-    assert reasons(source, target, terms={"hypertension": "높은 혈압|고혈압"}) == []
-    assert reasons(source, target, terms={"hypertension": "높은 혈압"}, glossary=GLOSSARY) == []
-    assert reasons(source, target.replace("고혈압", "저혈압"), glossary=GLOSSARY) == ["term_mismatch"]
-
-
 def test_decomposed_hangul_is_korean():
     for row in [row for row in ROWS if not row["expected"]][::10]:
         target = unicodedata.normalize("NFD", row["target"])
         composed = reasons(row["source"], row["target"], glossary=GLOSSARY)
         assert reasons(row["source"], target, glossary=GLOSSARY) == composed
+
+
+SHOUTING = """
+from komep_dataset.translation.checks.registry import Check
+
+def added_marks(source, target):
+    return "" if "!" in source else target.strip(".")[-1:] * ("!" in target)
+
+CHECKS = (Check("shouting", added_marks, "it raised its voice", order=35, rank=5),)
+"""
+
+
+@pytest.fixture
+def shouting(tmp_path, monkeypatch):
+    """A check in a file of its own, in a folder that the package looks for checks in, and nowhere else."""
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "shouting.py").write_text(SHOUTING)
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path / "checks")])
+    all_checks.cache_clear()
+    yield
+    all_checks.cache_clear()
+    del sys.modules[f"{checks.__name__}.shouting"]
+
+
+def test_a_check_in_a_file_of_its_own_is_seen_wherever_checks_are(shouting, tmp_path):
+    """In the order of trial, the second request, the evidence, the rejects, the report, and what makes a stage stale."""
+    names = [check.name for check in all_checks()]
+    assert names.index("numbers_changed") + 1 == names.index("shouting") == names.index("preamble") - 1
+    assert fingerprint(wordings()) != fingerprint({k: v for k, v in wordings().items() if k != "shouting"})
+    table = write_rows(tmp_path / "s.jsonl", *five_answers())
+    loud = lambda body: korean(body).replace(".", " 999!") if source_in(body) == BAD else korean(body)  # noqa: E731
+    with loopback(Loopback(loud)) as (state, url):
+        command = ["translate", str(table), "--config", str(write_config(tmp_path, url))]
+        done = CliRunner().invoke(app, [*command, "--output", str(tmp_path / "t.parquet")])
+    assert done.exit_code == 0 and "rejected: shouting 1; 4 calls, 1 texts asked twice" in done.output
+    [again] = [last_text(body) for body in state.calls if "was refused" in last_text(body)]
+    assert '- "it did not keep the numbers: 999 is not in the source"\n- "it raised its voice: !"\n' in again
+    assert list(rejects_of(tmp_path).values()) == ["shouting"]  # whose rank is lower
+    evidence = read_table(translations_path(tmp_path / "t.parquet"), TranslationRow)
+    [refused] = evidence.filter(evidence["reason"] == "shouting").to_dicts()
+    assert (refused["detail"], refused["attempts"]) == ("!", 2)
+    assert [one["reason"] for one in refused["refused"]] == ["numbers_changed", "shouting"] * 2
+
+
+def test_one_name_has_one_wording_and_one_rank():
+    named = {check.name: (check.told, check.rank) for check in all_checks()}
+    assert all(named[check.name] == (check.told, check.rank) for check in all_checks())
+    assert len({rank for _, rank in named.values()}) == len(named)
+    assert len({check.order for check in all_checks()}) == len(all_checks())
 
 
 PIECES = [

@@ -4,8 +4,6 @@ One reader serves both languages, so that a text and its translation are read by
 something is a number differs: "5 mg" is one, "one of the" is none, and "둘" may or may not be said for "both".
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -13,27 +11,104 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
-from komep_dataset.translation.checks.measures import TIMES, read_unit
-from komep_dataset.translation.checks.numerals import (
-    BIG_SCALES,
-    CARDINALS,
-    DAYS,
-    DENOMINATORS,
-    LONG_DIGITS,
-    LOOSE_WORDS,
-    NATIVE_ONES,
-    NATIVE_TENS,
-    OF_HALF,
-    ORDINALS,
-    PLAIN_WORDS,
-    ROMANS,
-    SCALES,
-    SMALL_SCALES,
-    WORDS,
-    cardinal_value,
-    digits_value,
-    sino_value,
+from komep_dataset.translation.units import TIMES, read_unit
+
+# --- Values of numerals ---------------------------------------------------------------------------
+
+LONG_DIGITS = 40  # a longer run of digits is no quantity
+
+
+def digits_value(digits: str) -> Fraction:
+    """The value of digits with separators; one too long for a quantity is known by its characters."""
+    digits = digits.replace(",", "")
+    if len(digits) > LONG_DIGITS:
+        return Fraction(int.from_bytes(digits.encode(), "big"))
+    return Fraction("0" + digits if digits.startswith(".") else digits)
+
+
+# --- Korean
+
+SINO = {c: n for n, c in enumerate("영일이삼사오육칠팔구")} | {"공": 0}
+SMALL_SCALES = {"십": 10, "백": 100, "천": 1000}
+BIG_SCALES = {"만": 10**4, "억": 10**8, "조": 10**12}
+NATIVE_ONES = {
+    "하나": 1, "한": 1, "둘": 2, "두": 2, "셋": 3, "세": 3, "석": 3, "넷": 4, "네": 4, "넉": 4, "다섯": 5,
+    "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9,
+}  # fmt: skip
+NATIVE_TENS = {
+    "열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50, "예순": 60, "일흔": 70, "여든": 80,
+    "아흔": 90,
+}  # fmt: skip
+DAYS = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "열흘": 10, "보름": 15}
+
+
+def sino_value(numeral: str) -> int:
+    """The value of a Sino-Korean numeral, digits among it or not: 천이백 = 1200, 3만5천 = 35000."""
+    total = part = 0
+    digits: int | None = None
+    for c in numeral:
+        if c in BIG_SCALES:
+            total += ((part + (digits or 0)) or 1) * BIG_SCALES[c]
+            part, digits = 0, None
+        elif c in SMALL_SCALES:
+            part += (1 if digits is None else digits) * SMALL_SCALES[c]
+            digits = None
+        elif c in SINO or c.isdigit():
+            digits = (digits or 0) * 10 + (SINO[c] if c in SINO else int(c))
+    return total + part + (digits or 0)
+
+
+# --- English
+
+
+def _count(words: str, first: int = 1, step: int = 1) -> dict[str, int]:
+    return {word: step * place for place, word in enumerate(words.split(), first)}
+
+
+WORDS = _count(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen",
+    first=0,
 )
+CARDINALS = WORDS | _count("twenty thirty forty fifty sixty seventy eighty ninety", first=2, step=10)
+SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+ORDINALS = _count("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
+_BY_VALUE = {
+    1: "once a an per each every daily weekly monthly yearly annual annually hourly nightly single "
+    "primary another only alone any same sole",
+    2: "both either neither couple pair pairs paired double doubles doubled doubling dual twin twins "
+    "bilateral secondary between bid biphasic biannual biannually biweekly bimonthly former "
+    "latter binary two-sided",
+    3: "triple tripled triples tid tertiary trivalent triplets triad trimester",
+    4: "quadruple qid tetrad quadrivalent tetralogy quaternary",
+    5: "pentad quintuple",
+    12: "dozen",
+    14: "fortnight",
+}  # fmt: skip
+LOOSE_WORDS = {word: value for value, words in _BY_VALUE.items() for word in words.split()}
+LOOSE_WORDS |= _count("january february march april may june july august september october november december")
+PLAIN_WORDS = {"twice": 2, "thrice": 3}
+DENOMINATORS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
+    w + s: n for w, n in ORDINALS.items() if n > 2 for s in ("", "s")
+}
+OF_HALF = {"hour": 30, "day": 12, "year": 6, "dozen": 6}  # half of it in minutes, hours, months, pieces
+ROMANS = _count("I II III IV V VI VII VIII IX X XI XII XIII XIV")
+
+
+def cardinal_value(written: str) -> Fraction:
+    """The value of an English cardinal: "two hundred and five thousand"."""
+    total = part = 0
+    for word in re.split(r"[- ]+", written.lower()):
+        if word == "hundred":
+            part = (part or 1) * 100
+        elif word in SCALES:
+            total, part = total + (part or 1) * SCALES[word], 0
+        elif word not in ("and", "a"):
+            part += CARDINALS[word]
+    return Fraction(total + part)
+
+
+# --- Numbers in a text --------------------------------------------------------------------------
 
 
 class Kind(Enum):
@@ -269,6 +344,10 @@ def _ratios(text: str) -> Iterator[Number]:
         over, under = digits_value(match[1]), digits_value(match[2])
         if under:
             yield Number(over / under, Kind.LOOSE, *match.span(), others=(over / under * 100,))
+
+
+def _portions(text: str) -> Iterator[Number]:
+    """ "3분의 1", a third; also for its parts."""
     for match in _PORTION.finditer(text):
         under, over = _part(match[1]), _part(match[2])
         if under:
@@ -329,37 +408,27 @@ def _native(match: re.Match) -> Number | None:
 _SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는)|\s)\s*")
 
 
-def read_numbers(text: str) -> list[Number]:
-    """The numbers of a text in order, each with its unit; places refer to `normal(text)`.
-
-    Never raises: what cannot be read as a number is none.
-    """
-    return numbers_of(normal(text))
+_KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
 
 
 def numbers_of(text: str) -> list[Number]:
-    """The numbers of a text that `normal` has been through."""
-    marks = {m.start(1) if m[1] else m.start(2) for m in _LIST_MARK.finditer(text)}
-    cited = {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
-    loose = marks | cited
+    """The numbers of a text that `normal` has been through, in order, each with its unit.
+
+    Never raises: what cannot be read as a number is none.
+    """
+    loose = {m.start(1) if m[1] else m.start(2) for m in _LIST_MARK.finditer(text)}
+    loose |= {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
     found: list[Number] = []
     taken = 0
-    readers = (_halves, _powers, _korean_scaled, _english, _ratios, _digits, _romans)
-    spans = [n for reader in readers for n in reader(text)]
-    ratios = [n for n in spans if n.kind is Kind.LOOSE and "/" in text[n.start : n.end]]
-    spans = [n for n in spans if not (n.kind is Kind.LOOSE and "/" in text[n.start : n.end])]
+    readers = (_halves, _powers, _korean, _portions, _english, _digits, _romans)
+    spans = [number for reader in readers for number in reader(text)]
     for number in sorted(spans, key=lambda n: (n.start, -n.end)):
         if number.start < taken:
             continue
         taken = number.end
         kind = Kind.LOOSE if number.start in loose else number.kind
         found.append(_with_unit(text, replace(number, kind=kind)))
-    return sorted(_shared_units(text, found) + ratios, key=lambda n: n.start)
-
-
-def _korean_scaled(text: str) -> Iterator[Number]:
-    yield from _korean(text)
-    yield from (n for n in _ratios(text) if n.kind is Kind.PLAIN)
+    return sorted([*_shared_units(text, found), *_ratios(text)], key=lambda n: n.start)
 
 
 def _with_unit(text: str, number: Number) -> Number:
@@ -367,21 +436,13 @@ def _with_unit(text: str, number: Number) -> Number:
     if number.unit:
         return number
     unit, per, end = read_unit(text, number.end)
-    if unit == "degree" or not unit:
-        unit = _scale_before(text, number.start) or unit
+    before = text[max(0, number.start - 6) : number.start]
+    if unit in ("", "degree"):
+        unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
     kind = number.kind
-    if (
-        kind is Kind.PLAIN
-        and number.value == 1
-        and (unit in TIMES or re.match(r"\s?[가-힣]", text[end : end + 2]))
-    ):
-        kind = Kind.LOOSE if re.match(r"\s?[가-힣]", text[number.end : number.end + 2]) else kind
+    if kind is Kind.PLAIN and number.value == 1 and _KOREAN_BEHIND.match(text, number.end):
+        kind = Kind.LOOSE if unit in TIMES or _KOREAN_BEHIND.match(text, end) else kind
     return replace(number, unit=unit, per=per, end=end, kind=kind)
-
-
-def _scale_before(text: str, start: int) -> str:
-    before = text[max(0, start - 6) : start]
-    return "f" if "화씨" in before else "c" if "섭씨" in before else ""
 
 
 def _shared_units(text: str, numbers: list[Number]) -> list[Number]:

@@ -1,0 +1,85 @@
+"""A translation that is no Korean text, by its scripts."""
+
+import re
+
+from komep_dataset.translation.checks.registry import Check
+from komep_dataset.translation.latin_words import (
+    FUNCTION_WORDS,
+    GLOSS,
+    HANGUL,
+    MARKUP,
+    WORD,
+    is_name,
+    is_title,
+    letters,
+    runs,
+)
+
+# Share of Hangul among the letters that count. A measured value: see `tests/translation/checks/confusion.py`.
+MIN_HANGUL = 0.6
+FOREIGN = re.compile(
+    "["
+    "\u0400-\u052f\u0530-\u058f\u0590-\u05ff\u0600-\u06ff\u0900-\u0dff\u0e00-\u0eff"  # Cyrillic … Thai
+    "\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # kana, Han
+    "]+"
+)
+LETTERS_OF_NAMES = 40  # a text of fewer letters may be names alone, and stay without Hangul (ours)
+
+
+def wrong_script(source: str, target: str) -> str:
+    """Why a target is no Korean text, or "" if it is one.
+
+    Han, kana and other scripts count wherever the source does not have them, except Hanja in brackets
+    behind a
+    Korean word. Drug, gene and unit names in Latin letters do not count against Hangul.
+    """
+    source, target = letters(source), MARKUP.sub(" ", letters(target))
+    plain = GLOSS.sub(lambda m: " " if len(FOREIGN.sub("", m[0])) == 2 else m[0], target)
+    allowed = set("".join(FOREIGN.findall(source)))
+    for match in FOREIGN.finditer(plain):
+        if not set(match[0]) <= allowed:
+            return f"{match[0][:20]!r} is no Hangul"
+    hangul = len(HANGUL.findall(target))
+    latin = _counted(GLOSS.sub(" ", plain))
+    if not hangul and (strange := _strange_words(source, plain)):
+        return f"no Hangul, and {strange!r} is not in the source"  # romanised Korean, or another language
+    if hangul + latin == 0:
+        return ""
+    share = hangul / (hangul + latin)
+    return f"{share:.0%} of its letters are Hangul" if share < MIN_HANGUL else ""
+
+
+def _strange_words(source: str, target: str) -> str:
+    """Two or more words in small letters that the source does not have, or ""."""
+    there = source.lower()
+    words = [w.strip(".'-/+") for w in WORD.findall(target)]
+    strange = [
+        w for w in words if len(w) >= 4 and w[1:].replace("-", "").islower() and w.lower() not in there
+    ]
+    return " ".join(strange)[:60] if len(strange) >= 2 else ""
+
+
+def _counted(text: str) -> int:
+    """Latin letters that belong to no name; a run with English function words counts whole."""
+    total = 0
+    for words in runs(text):
+        if is_title(words):
+            continue
+        english = any(w.lower().strip(".'") in FUNCTION_WORDS for w in words)
+        total += sum(len(w) for w in words if english or not is_name(w))
+    return total
+
+
+def no_hangul(source: str, target: str) -> str:
+    """That a text of some length is left without any Hangul, whatever else it is; "" where `wrong_script` says more."""
+    if any("가" <= sign <= "힣" for sign in letters(target)):
+        return ""
+    few = sum(map(str.isalpha, source)) < LETTERS_OF_NAMES
+    return "" if few or wrong_script(source, target) else "it has no Hangul"
+
+
+_TOLD = "it was not Korean"
+CHECKS = (
+    Check("not_korean", no_hangul, _TOLD, order=0, rank=40),
+    Check("not_korean", wrong_script, _TOLD, order=20, rank=40),
+)

@@ -1,0 +1,100 @@
+"""English that a translation has left over although it is no name."""
+
+import re
+
+from komep_dataset.translation.checks.registry import Check
+from komep_dataset.translation.latin_words import (
+    COMMON_WORDS,
+    FUNCTION_WORDS,
+    GLOSS,
+    HANGUL,
+    MARKUP,
+    NAME_ENDING,
+    PLAIN_ENGLISH,
+    VERBS,
+    WORD,
+    is_marked,
+    is_name,
+    is_title,
+    letters,
+    runs,
+)
+
+# An English verb with a Korean ending: "bleed하지 않는다".
+_VERBAL = re.compile(r"(?<![A-Za-z가-힣\-])([a-z]{4,})(?=(?:하(?!루|나)|되|시키|했|됐|한다)[가-힣])")
+_LIST_MARK = re.compile(r"^[\s>#*•·\-–\d.)(]+")
+_LABEL = re.compile(r"([A-Za-z]{4,}(?: [a-z]{3,}){0,3})[*_]{0,2}\s?[:：]")
+
+
+def leftover(source: str, target: str) -> str:
+    """English that a translation has left over, or "".
+
+    A run of words is left over if it reads as English: with a verb or a function word among three words and
+    more, or four words of which two are no names. So is a line or a sentence that repeats one of the
+    source, unless names make it up.
+    """
+    source, target = letters(source), MARKUP.sub(" ", letters(target))
+    glosses = [m[0][1:-1] for m in GLOSS.finditer(target)]
+    outside = GLOSS.sub(" ", target)
+    for words in runs(outside):
+        if _reads_as_english(words):
+            return " ".join(words)[:120]
+    for gloss in glosses:
+        words = WORD.findall(gloss)
+        verbs = [w for w in words if w.lower() in VERBS]
+        if not HANGUL.search(gloss) and len(words) >= 5 and verbs and gloss.strip() not in source:
+            return gloss[:120]
+        if not HANGUL.search(gloss) and len(words) >= 6 and len(verbs) >= 1:
+            return gloss[:120]
+    return _english_line(outside) or _plain_words(source, outside)
+
+
+def _plain_words(source: str, outside: str) -> str:
+    """Two everyday words of the source that stand in the target outside brackets: "sleep quality를 개선한다"."""
+    if not HANGUL.search(outside):
+        return ""
+    there = {word.lower().strip(".'-/+") for word in WORD.findall(source)}
+    found = [
+        word
+        for words in runs(outside)
+        if not is_title(words)
+        for word in words
+        if word.lower() in PLAIN_ENGLISH and word[1:].islower() and word.lower() in there
+    ]
+    verbal = [word for word in _VERBAL.findall(outside) if word in there]
+    found += verbal
+    enough = len(found) >= 2 or bool(verbal)
+    return " … ".join(dict.fromkeys(found))[:120] if enough else ""
+
+
+def _reads_as_english(words: list[str]) -> bool:
+    low = [w.lower().strip(".'") for w in words]
+    functions = sum(w in FUNCTION_WORDS and (w != "a" or len(words) > 3) for w in low)
+    ordinary = sum(not is_name(w) for w in words)
+    if is_title(words):
+        return len(words) >= 3 and sum(w in COMMON_WORDS for w in low) * 2 > len(words)
+    if len(words) >= 3 and functions and ordinary:
+        return True
+    return (len(words) >= 4 and ordinary >= 2) or (len(words) >= 3 and ordinary >= 3)
+
+
+def _english_line(text: str) -> str:
+    """A line without Hangul that consists of ordinary English words, such as a heading."""
+    for line in text.splitlines():
+        bare = _LIST_MARK.sub("", line)
+        words = WORD.findall(bare)
+        if label := _LABEL.match(bare):
+            named = [w for w in WORD.findall(label[1]) if is_marked(w) or NAME_ENDING.search(w.lower())]
+            if not named:
+                return label[1]
+        if not words or HANGUL.search(bare):
+            continue
+        low = [w.lower().strip(".,") for w in words]
+        ordinary = sum(w in COMMON_WORDS or w in FUNCTION_WORDS for w in low)
+        names = sum(is_marked(w) or bool(NAME_ENDING.search(w.lower())) for w in words)
+        if ordinary * 2 >= len(words) or (ordinary and len(words) >= 3 and names * 2 < len(words)):
+            return bare.strip()[:120]
+    return ""
+
+
+CHECKS = (Check("untranslated", leftover, "it left English untranslated", order=10, rank=50),)

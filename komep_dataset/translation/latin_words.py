@@ -1,0 +1,76 @@
+"""Words in Latin letters in a Korean text: the names that may stay, and the English that may not."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+_WORDS = yaml.safe_load(Path(__file__).with_name("english_words.yaml").read_text("utf-8"))
+FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH = (
+    frozenset(_WORDS[name].split())
+    for name in ("function_words", "verbs", "unit_words", "common_words", "plain_english")
+)
+
+HANGUL = re.compile("[가-힣ㄱ-ㆎᄀ-ᇿ]")
+WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’.\-/+]*")
+# Endings of drug names (INN stems), of enzymes, of Latin names and of other words that Korean texts keep in
+# Latin letters.
+NAME_ENDING = re.compile(
+    r"(?:mab|nib|tinib|pril|prilat|sartan|olol|statin|azole|cillin|mycin|micin|floxacin|cycline|vir|"
+    r"vudine|dipine|"
+    r"zosin|gliptin|gliflozin|glitazone|tide|parin|xaban|gatran|grel|platin|taxel|rubicin|triptan|"
+    r"setron|oxetine|"
+    r"pram|azepam|azolam|barbital|caine|curium|curonium|fentanil|phylline|terol|sone|solone|onide|penem|"
+    r"cef[a-z]+|"
+    r"oxacin|thiazide|semide|lukast|dronate|cept|ase|ine|ol|one|ide|ate|in|um|us|ae|is|ii|ella|ium|"
+    r"ococcus|a)$"
+)
+MARKUP = re.compile(r"https?://[^\s가-힣]+|</?[A-Za-z][^<>\n]{0,80}>|&[a-z]{2,8};|```[a-z]*")
+GLOSS = re.compile(
+    r"(?<=[가-힣])\s?[(\[（［][^()\[\]（）［］\n]{1,90}(?:[)\]）］]|$)|[(\[（［][^()\[\]（）［］\n]{1,90}[)\]）］]"
+)
+_BREAK = re.compile(r"[가-힣ㄱ-ㆎ\n|;:()（）\[\]{}]|[.!?](?=\s|$)")
+
+
+def letters(text: str) -> str:
+    """NFC text; decomposed Hangul becomes syllables."""
+    return unicodedata.normalize("NFC", text)
+
+
+def is_marked(word: str) -> bool:
+    """Whether digits or capitals mark a word as an abbreviation or a gene."""
+    bare = word.strip(".-'’/+")
+    return len(bare) <= 1 or any(c.isdigit() for c in bare) or sum(c.isupper() for c in bare) >= 2
+
+
+def is_name(word: str) -> bool:
+    """Whether a word in Latin letters may stand in a Korean text: an abbreviation, a unit, a gene, a name."""
+    bare = word.strip(".-'’/+")
+    if is_marked(word):
+        return True
+    if bare.lower() in FUNCTION_WORDS or bare.lower() in COMMON_WORDS:
+        return False
+    if len(bare) <= 4 and bare.lower() in UNIT_WORDS:
+        return True
+    if bare[0].isupper():
+        return True
+    return bool(NAME_ENDING.search(bare))
+
+
+def is_title(words: list[str]) -> bool:
+    """Whether a run is written like the title of a journal or an institution."""
+    if not 2 <= len(words) <= 8 or {w.lower() for w in words} & VERBS:
+        return False
+    return all(w[0].isupper() for w in words if w.lower() not in FUNCTION_WORDS) and any(
+        w[0].isupper() for w in words
+    )
+
+
+def runs(text: str) -> Iterator[list[str]]:
+    """Runs of words in Latin letters, without Hangul, brackets or the end of a sentence between them."""
+    for piece in _BREAK.split(text):
+        words = WORD.findall(piece)
+        if words:
+            yield words
