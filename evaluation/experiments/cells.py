@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.experiments.matrix import BASE, Matrix, Measure, Model, Variant
+from komep_dataset.config.yaml_records import closest
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import SUMS_FILE
 
@@ -214,8 +214,8 @@ def choose(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
     known = [cell.name for cell in cells]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            near = closest(name, known)
             raise KomepError(
-                f"--only {name}: no such cell; did you mean {near[0]}? --plan lists all", exit_code=2
+                f"--only {name}: no such cell; did you mean {near}? --plan lists all", exit_code=2
             )
     return [cell for cell in cells if not names or cell.name in names]

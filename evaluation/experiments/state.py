@@ -12,16 +12,12 @@ from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import Matrix
 from evaluation.harness.output import PREDICTIONS, RESULTS
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_text
+from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_json
+from komep_dataset.tables.problems import flat
 
 PLAN, CONFIG, STATE = "plan.json", "config.json", "state.json"
 SUMMARY = "training_summary.json"
 RUNNING, DONE, FAILED, STOPPED, MISSING = "running", "done", "failed", "stopped", "missing"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a file of a results folder, which `check_plan` has found to be ours."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -37,18 +33,9 @@ def read_json(path: Path) -> Any:
         raise KomepError(f"{path}: cannot be read ({error}); remove it, its cell is then run again") from None
 
 
-def flat(value: Any, where: str = "") -> dict[str, Any]:
-    """Nested keys joined by dots, down to plain values."""
-    if isinstance(value, dict) and value:
-        return {
-            k: v for name, one in value.items() for k, v in flat(one, f"{where}.{name}".lstrip(".")).items()
-        }
-    return {where: value}
-
-
 def first_difference(before: Any, after: Any) -> str | None:
     """`KEY: A there, B here` for the first key in which two configs differ; None where they are equal."""
-    one, other = (flat(json.loads(json.dumps(v, default=str))) for v in (before, after))
+    one, other = (flat(json.loads(json.dumps(v, default=str)), lists=False) for v in (before, after))
     for key in {**one, **other}:
         there, here = one.get(key, "nothing"), other.get(key, "nothing")
         if there != here:
@@ -98,13 +85,13 @@ def write_config(cell: Cell) -> None:
     """Write what defines a cell, with its digest, and where what it shares lies."""
     shared = {title: str(path) for title, path in cell.outputs.items() if path.parent != cell.folder}
     content = {"cell": cell.name, "sha256": cell.digest, "defines": cell.config, "model": cell.model_path}
-    write_json(cell.folder / CONFIG, content | ({"shared": shared} if shared else {}))
+    write_json(cell.folder / CONFIG, content | ({"shared": shared} if shared else {}), default=str)
 
 
 def write_state(cell: Cell, state: str, **more: Any) -> None:
     """Write what a cell is doing, or how it ended."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    write_json(cell.folder / STATE, {"state": state, "sha256": cell.digest, "at": at, **more})
+    write_json(cell.folder / STATE, {"state": state, "sha256": cell.digest, "at": at, **more}, default=str)
 
 
 def trained(cell: Cell) -> bool:

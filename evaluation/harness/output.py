@@ -16,6 +16,7 @@ from komep_dataset.files.outputs import (
     check_writable,
     json_with,
     lines_with,
+    write_json,
     write_text,
 )
 from komep_dataset.inference.reply_log import is_log
@@ -88,9 +89,8 @@ def write_evaluation(
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     config = {**results["config"], "predictions_sha256": hashlib.sha256(lines.encode()).hexdigest()}
     results = {**results, "config": config}
-    text = json.dumps(results, ensure_ascii=False, indent=2) + "\n"
     write_text(folder / PREDICTIONS, lines, *MARKS[PREDICTIONS])
-    write_text(folder / RESULTS, text, *MARKS[RESULTS])
+    write_json(folder / RESULTS, results, MARKS[RESULTS], indent=2)
     return results
 
 

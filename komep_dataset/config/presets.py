@@ -8,11 +8,10 @@ A sixth model is one entry more. Sampling values are DAHL's (arXiv 2411.09255): 
 256 new tokens for open models; temperature 0.6 and no token limit for GPT models.
 """
 
-from __future__ import annotations
-
-import difflib
 from dataclasses import dataclass
 from typing import Any
+
+from komep_dataset.config.yaml_records import nearest
 
 OPEN_PROTOCOLS = ("chat", "dahl-hf", "dahl-gpt")
 
@@ -67,9 +66,8 @@ def fill_in(raw: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(name, str):
         raise ValueError("preset", f"expected the name of a preset, got {name!r}")
     if name not in ENTRIES:
-        # Cutoff 0: with so few names the nearest is worth showing however far it is.
-        near = difflib.get_close_matches(name.casefold(), ENTRIES, n=1, cutoff=0.0)[0]
-        raise ValueError("preset", f"no preset {name!r}; did you mean {near!r}? (all: {', '.join(ENTRIES)})")
+        meant = nearest(name.casefold(), ENTRIES)
+        raise ValueError("preset", f"no preset {name!r}; {meant} (all: {', '.join(ENTRIES)})")
     entry = ENTRIES[name]
     protocol = raw.get("protocol", entry.protocol)
     if protocol in OPEN_PROTOCOLS and protocol not in entry.protocols:

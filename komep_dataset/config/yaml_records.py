@@ -7,7 +7,7 @@ that no file may set; `FILL_IN` is called with the keys of a record before they 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -60,7 +60,7 @@ def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
         del types[name]
     for key in raw:
         if key not in types:
-            raise KomepError(f"{file}: {where}{key}: unknown key; {nearest(str(key), list(types))}")
+            raise KomepError(f"{file}: {where}{key}: unknown key; {nearest(str(key), types)}")
     for item in fields(cls):
         if item.name in raw and item.name in types:
             hint, nullable = types[item.name]
@@ -104,14 +104,20 @@ def _kind(raw: Any) -> str:
     return names.get(type(raw), f"a {type(raw).__name__}")
 
 
-def nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"did you mean {close[0]!r}?" if close else "none is configured"
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like another, however far it is; None where none is known."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)), None)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message that refuses a name: which one may be meant."""
+    close = closest(name, known)
+    return "none is configured" if close is None else f"did you mean {close!r}?"
 
 
 def choice(key: str, value: str | None, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if value is not None and value not in known:
-        yield key, f"{value!r} is none of {', '.join(known)}; {nearest(value, list(known))}"
+        yield key, f"{value!r} is none of {', '.join(known)}; {nearest(value, known)}"
 
 
 def at_least(key: str, value: int, least: int) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
@@ -264,6 +265,8 @@ def write_text(path: Path, text: str, owned: Owned | None = None, kind: str = ""
         beside.write_text(text, "utf-8")
 
 
-def write_json(path: Path, content: object, mark: Mark) -> None:
-    """Write a JSON file over an earlier one of its mark, or where there is nothing."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n", *mark)
+def write_json(
+    path: Path, content: object, mark: Mark | tuple[None, str] = (None, ""), **options: Any
+) -> None:
+    """Write a JSON file as `replacing` does; `options` are those of `json.dumps`, such as another `indent`."""
+    write_text(path, json.dumps(content, **{"indent": 1, "ensure_ascii": False} | options) + "\n", *mark)

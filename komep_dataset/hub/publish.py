@@ -22,7 +22,7 @@ from komep_dataset.hub.changelog import version_numbers
 from komep_dataset.hub.client import Remote, RemoteFile
 from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.release.facts import read_facts
-from komep_dataset.release.sums import faults, file_sha256, read_sums, sum_problems, tops
+from komep_dataset.release.sums import faults, file_sha256, parse_sums, read_sums, sum_problems, tops
 from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, SUMS_FILE
 
 CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"
@@ -85,7 +85,7 @@ def read_release(folder: Path) -> Release:
         (n, "is a script; `datasets` 4 and later refuse a dataset with one") for n in _scripts(folder)
     ]
     _refuse(folder, problems, "build the release again, or take the file away")
-    names = [line.partition("  ")[2] for line in (folder / SUMS_FILE).read_text("utf-8").splitlines()]
+    names = list(read_sums(folder)[0])
     leaks = [(n, f"holds what looks like a secret ({kind})") for n, kind in _leaks(folder, names)]
     _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
     return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(names), tuple(strays))
@@ -181,10 +181,6 @@ def _differs(files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile])
     return [path for path in names if not _same(files[path], there.get(path))]
 
 
-def _listed(sums: str) -> set[str]:
-    return {line.partition("  ")[2] for line in sums.splitlines()} - {""}
-
-
 def _with_sums(files: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
     """The files with a SHA256SUMS over what is published: the merged card, not the one in the folder."""
 
@@ -223,7 +219,9 @@ def make_plan(
     card = merge_card(there.texts.get(CARD), _on_the_hub(release.card, repo_id), repo_id)
     files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
     files[CARD] = card.text.encode()
-    gone = sorted((_listed(there.texts.get(SUMS_FILE, "")) & there.files.keys()) - {*files, CHANGELOG})
+    gone = sorted(
+        (parse_sums(there.texts.get(SUMS_FILE, ""))[0].keys() & there.files.keys()) - {*files, CHANGELOG}
+    )
     plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message, is_new=remote is None)
     if release.strays:
         plan.notes.append(f"not of the release, and not sent: {', '.join(release.strays)}")

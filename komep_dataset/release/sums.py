@@ -98,12 +98,17 @@ def read_sums(folder: Path) -> tuple[dict[str, str], list[str]]:
     if not (folder / SUMS_FILE).is_file():
         return {}, ["cannot be read (no such file)"]
     try:
-        lines = (folder / SUMS_FILE).read_bytes().decode("utf-8").splitlines(keepends=True)
+        text = (folder / SUMS_FILE).read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return {}, [f"cannot be read ({error})"]
+    return parse_sums(text)
+
+
+def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
+    """(name -> SHA-256, what is wrong with a line) of the text of a SHA256SUMS."""
     listed: dict[str, str] = {}
     wrong = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
         digest, _, name = line.removesuffix("\n").partition("  ")
         if not re.fullmatch("[0-9a-f]{64}", digest) or not name or name in listed or not line.endswith("\n"):
             wrong.append(f"line {number} is not `sha256  file`, once a file")

@@ -101,17 +101,18 @@ def text_lines(check: Check, path: Path) -> Iterator[Iterable[str]]:
     yield lines[:-1] if lines and not lines[-1] else lines
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:
-    """A nested value as path -> leaf, for example `rows.ko.train`."""
+def flat(value: Any, path: str = "", *, lists: bool = True) -> dict[str, Any]:
+    """A nested value as path -> leaf, for example `rows.ko.train`; a list is a leaf unless `lists`."""
     if isinstance(value, dict):
         items = ((str(k), v) for k, v in value.items())
-    elif isinstance(value, list):
+    elif isinstance(value, list) and lists:
         items = ((f"[{i}]", v) for i, v in enumerate(value))
     else:
         return {path: value}
     leaves: dict[str, Any] = {}
     for name, inner in items:
-        leaves |= flat(inner, name if not path else f"{path}{name if name.startswith('[') else '.' + name}")
+        place = f"{path}{name}" if not path or name.startswith("[") else f"{path}.{name}"
+        leaves |= flat(inner, place, lists=lists)
     return leaves or {path: value}
 
 
