@@ -9,15 +9,14 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from typing import Any
 
 from evaluation.harness.backend import Answer, Backend
-from evaluation.harness.benchmark import Benchmark, Reading, Style
+from evaluation.harness.benchmark import Benchmark, Reading, Style, load_questions
 from evaluation.harness.journal import clear
 from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.output import RESULTS, Prediction, check_output, write_evaluation
 from evaluation.harness.processes import Processes, join_processes
 from evaluation.harness.prompts import Prompt, subject_prompts
-from evaluation.harness.questions import FEWSHOT, LETTERS, TEST, Subject
+from evaluation.harness.questions import LETTERS, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
-from evaluation.harness.selection import fingerprint, load_questions
 from komep_dataset.errors import KomepError, require
 
 PACKAGES = ("komep", "torch", "transformers", "datasets")
@@ -42,7 +41,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         shots=benchmark.shots if options.shots is None else options.shots,
         max_new_tokens=options.max_new_tokens or style.max_new_tokens,
     )
-    subjects, repeated = load_questions(benchmark, options)
+    subjects, repeated, asked = load_questions(benchmark, options)
     if options.publish is not None:
         from evaluation.model_page.publishing import check_before
 
@@ -63,6 +62,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         if not processes.is_main:
             return None
         predictions, scores = read_answers(benchmark, subjects, answers, logits=options.scoring == LOGITS)
+        how = {"protocol": style.protocol, "stops": list(style.stops)}
         counts = {
             "prompts_with_fewer_shots": sum(p.shots < options.shots for group in prompts for p in group),
             "duplicate_questions": repeated,
@@ -74,7 +74,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
             **scores,
             "seconds": round(seconds, 3),
             "versions": installed_versions(options.backend),
-            "config": describe(options, style, subjects) | found | counts,
+            "config": options.recorded() | how | asked | found | counts,
         }
         written = write_evaluation(options.output, predictions, results)
         clear(options.output)
@@ -143,18 +143,6 @@ def agreement(letters: Sequence[str], readings: Sequence[Reading]) -> dict[str, 
         name: sum(getattr(r, name) == letter for r, letter in zip(readings, letters, strict=True))
         / len(letters)
         for name in ("paper", "robust")
-    }
-
-
-def describe(options: Options, style: Style, subjects: Sequence[Subject]) -> dict[str, Any]:
-    """Everything asked for that the scores depend on, for `results.json`."""
-    tests = [replace(s, fewshot=s.fewshot[: options.shots]) for s in subjects]
-    return options.recorded() | {
-        "protocol": style.protocol,
-        "stops": list(style.stops),
-        "subjects": [s.name for s in subjects],
-        "questions_sha256": fingerprint(tests, TEST),
-        "fewshot_sha256": fingerprint(tests, FEWSHOT, cot=style.solutions),
     }
 
 

@@ -16,7 +16,7 @@ from evaluation.harness.prompts import Prompt
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Request, ask
-from komep_dataset.inference.reply_log import REPLIES, read_log
+from komep_dataset.inference.reply_log import FAILED, REPLIES, read_log
 
 MOST_STOPS = 4  # OpenAI's own limit
 SHOWN = 3  # failures that a message names
@@ -54,7 +54,7 @@ class OpenAIBackend:
         folder = self.options.output / JOURNAL
         self.resumed = len(read_log(folder / REPLIES)[0])
         replies = ask(requests, self.endpoint, folder, label=label)
-        failures = [reply.failure for reply in replies.values() if reply.failed]
+        failures = [reply.failure for reply in replies.values() if reply.finish_reason == FAILED]
         if failures:
             shown = "; ".join(sorted(set(failures))[:SHOWN])
             raise KomepError(

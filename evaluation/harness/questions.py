@@ -5,8 +5,6 @@ and in files that hold several subjects `subject`; `cot` (a worked solution) is 
 `period` and `q_number` are not needed. Other sets of questions have a `Layout` of their own.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -92,7 +90,7 @@ def _problem(row: dict[str, Any], letters: str) -> str | None:
 
 
 def raise_problems(problems: Sequence[str]) -> None:
-    """Raise `KomepError` for questions that cannot be used, with the first 20 problems and the number of all."""
+    """Raise `KomepError` for questions that cannot be used, if there are any, with the first 20 and the number of all."""
     if problems:
         raise KomepError(f"cannot use these questions:\n{listed(problems)}")
 

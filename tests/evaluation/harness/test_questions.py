@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.harness.benchmark import check_subjects, duplicates, fingerprint
 from evaluation.harness.questions import (
     Question,
     Subject,
@@ -20,7 +21,6 @@ from evaluation.harness.questions import (
     read_subjects,
 )
 from evaluation.harness.registry import BENCHMARKS
-from evaluation.harness.selection import check_subjects, duplicates, fingerprint
 from komep_dataset.errors import KomepError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -366,7 +366,7 @@ def test_hub_benchmark_over_http(question_folder, tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     script = (
         "from evaluation.harness.registry import BENCHMARKS\n"
-        "from evaluation.harness.selection import fingerprint\n"
+        "from evaluation.harness.benchmark import fingerprint\n"
         "found = BENCHMARKS['kormedmcqa'].load(None, ('nurse', 'doctor'))\n"
         "print([s.name for s in found], fingerprint(found, 'test'), fingerprint(found, 'fewshot'))\n"
     )
