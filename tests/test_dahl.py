@@ -154,3 +154,26 @@ def test_interval_is_students(scores):
 def test_too_few_scores_for_an_interval():
     assert model_score([]) is None
     assert model_score([0.5]).low is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "이 질문에 대해서는 잘 모르겠습니다.", "죄송합니다만 정확한 답을 알지 못합니다.", "정답이 무엇인지 모릅니다.",
+        "안타깝게도 이 문제의 정답은 알 수가 없습니다.", "이 질문에 대한 답변을 드릴 수 없습니다.", "저는 잘 모르겠어요.",
+        "확실하지 않습니다.", "제가 모르는 내용입니다.", "죄송합니다. 이 질문에는 대답할 수 없습니다.", "정답을 알고 있지 않습니다",
+    ],
+)  # fmt: skip
+def test_korean_abstentions(text):
+    assert is_abstention(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "원인은 알려지지 않았습니다.", "정확한 원인은 알 수 없습니다.", "알려지지 않았습니다.", "기전은 아직 확실하지 않습니다.",
+        "모르는 사이에 진행됩니다.", "용량은 모르지만 헤파린은 항응고제입니다.", "환자는 통증을 모릅니다.", "치료법이 없습니다.",
+    ],
+)  # fmt: skip
+def test_korean_answers_that_are_none(text):
+    assert not is_abstention(text)

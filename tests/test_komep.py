@@ -3,17 +3,25 @@
 3.6 lives in an environment of its own, `.venv-datasets3`, which `make test` makes.
 """
 
+import json
 import subprocess
 import threading
 from pathlib import Path
 
+import polars as pl
 import pytest
+from datasets import load_dataset
 
+from komep_dataset.errors import KomepError
+from komep_dataset.explorer.report import write_report
+from komep_dataset.komep import Komep
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
+from komep_dataset.release.sums import write_sums
 from komep_dataset.schema import CONFIGS
 from tests.clients import OLD, ROOT, Client, rows_hash
 from tests.hub_server import client_environment, serve
+from tests.release.native_pairs import NATIVE, write_input
 
 pytestmark = pytest.mark.slow
 SCRIPT = str(ROOT / "komep_dataset" / "komep.py")
@@ -170,3 +178,38 @@ def test_installed_and_the_hub_out_of_reach(unreachable, release):
     thread, answers = unreachable
     thread.join(100)
     assert answers == [expected(release)]
+
+
+def test_a_release_of_native_pairs_alone_loads(tmp_path, monkeypatch):
+    build([write_input(tmp_path / "s.jsonl", NATIVE)], tmp_path / "komep")
+    assert not (tmp_path / "komep" / "en").exists()
+    cache = str(tmp_path / "cache")
+    loaded = load_dataset(str(tmp_path / "komep"), cache_dir=cache)
+    [row] = [row for split in loaded.values() for row in split]
+    assert (row["prompt"][0]["content"], row["origin"]) == ("고유한 질문은?", "native")
+    builder = Komep(data_dir=str(tmp_path / "komep"), cache_dir=cache)
+    builder.download_and_prepare()
+    assert sum(split.num_rows for split in builder.as_dataset().values()) == 1
+    with pytest.raises(KomepError, match="no rows in config 'en'"):
+        english = Komep(config_name="en", data_dir=str(tmp_path / "komep"), cache_dir=cache)
+        english.download_and_prepare()
+
+
+def test_a_release_of_the_first_schema_is_still_read(tmp_path):
+    """Before native pairs there was no column `origin`: every pair was translated."""
+    folder = tmp_path / "komep"
+    build([], folder)
+    facts = json.loads((folder / "build.json").read_text("utf-8"))
+    provenance = json.loads((folder / "provenance.json").read_text("utf-8"))
+    del facts["native"], provenance["options"]["origin"]
+    facts |= provenance  # which had no file of its own
+    (folder / "provenance.json").unlink()
+    facts["schema"] = 1
+    (folder / "build.json").write_text(json.dumps(facts))
+    for file in (folder / "ko").glob("*.parquet"):
+        pl.read_parquet(file).drop("origin").write_parquet(file)
+    write_sums(folder)
+    write_report(folder, tmp_path / "report.html")
+    builder = Komep(data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
+    builder.download_and_prepare()
+    assert set(builder.as_dataset("train")["origin"]) == {"translated"}

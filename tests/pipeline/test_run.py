@@ -15,12 +15,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from komep_dataset import samples
 from komep_dataset.config.config import Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Request, ask
 from komep_dataset.judge.calibration import calibrate_file
+from komep_dataset.languages import language_of
 from komep_dataset.pipeline.run import run
-from komep_dataset.schema import Response, ScoredGeneration
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import read_rows
+from komep_dataset.schema import Response, ScoredGeneration, question_id
 from komep_dataset.scores.scoring import score
 from komep_dataset.tables.reading import read_table
 from tests.loopback import Fault, Loopback, last_text, loopback
@@ -442,3 +446,92 @@ def test_the_line_of_the_build_names_what_people_put_into_the_release(tmp_path):
         lines_of(path)
         (tmp_path / "a" / "work" / "komep" / "notes.md").write_text("mine")
         assert "kept, though not of the release: notes.md" in lines_of(path)[-1]
+
+
+def korean_answers(body: dict) -> str:
+    """A model that speaks the language of what it is sent; it answers in three sentences, the last cut off."""
+    text, model = last_text(body), body["model"]
+    korean = language_of(text) == "ko"
+    if model == "checker":
+        wrong = "거짓" if korean else "False"
+        return wrong if "나쁜" in text or "bad" in text else ("참" if korean else "True")
+    if model == "splitter":
+        return text.split("\n")[1].replace("다. ", "다.\n").replace(". ", ".\n")
+    name = (
+        "나쁜 약"
+        if korean and model == "worse"
+        else "좋은 약"
+        if korean
+        else "A bad drug"
+        if model == "worse"
+        else "A drug"
+    )
+    return (
+        f"{name}은 열을 내린다. {name}은 통증을 줄인다" if korean else f"{name} lowers fever. {name} helps."
+    )
+
+
+def write_korean_chain(folder: Path, url: str, questions: list[str], **changes) -> Path:
+    rows = [{"question": q, "category": "c", "source": "written for this project"} for q in questions]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    place = {"endpoint": url, "max_attempts": 1}
+    config = {
+        "questions": {"input": "questions.jsonl", "language": "ko"},
+        "responders": [place | {"name": n, "model": n} for n in ("better", "worse")],
+        "splitter": place | {"model": "splitter"},
+        "checker": place | {"model": "checker"},
+    }
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(config | changes))
+    return folder / "pipeline.yaml"
+
+
+@pytest.fixture(scope="module")
+def korean_run(tmp_path_factory):
+    """The sample's Korean questions and two English ones, from questions to a release."""
+    folder = tmp_path_factory.mktemp("native")
+    korean = [
+        json.loads(line)["question_ko"]
+        for line in (Path(samples.__file__).parent / "facts.jsonl").read_text("utf-8").splitlines()
+    ][:6]
+    with loopback(Loopback(korean_answers)) as (state, url):
+        path = write_korean_chain(folder, url, [*korean, "What is sepsis?", "What is gout?"])
+        run(path, lambda line: None)
+    return folder, korean, state.calls
+
+
+def test_a_korean_run_speaks_korean_to_every_model(korean_run):
+    _, _, calls = korean_run
+    line = {
+        "better": -1,
+        "worse": -1,
+        "splitter": 1,
+        "checker": 0,
+    }  # of the last message: what is asked about
+    seen = {
+        (
+            body["model"],
+            language_of(last_text(body).split("\n")[line[body["model"]]]),
+            language_of(body["messages"][0]["content"].split("\n")[0]),
+        )
+        for body in calls
+    }
+    assert seen == {(model, language, language) for model in line for language in ("ko", "en")}
+
+
+def test_a_korean_run_ends_in_native_pairs(korean_run, tmp_path):
+    folder, korean, _ = korean_run
+    scored = read_table(folder / "work" / "score" / "scored.parquet", ScoredGeneration)
+    ids = {question_id(q) for q in korean}
+    for row in scored.iter_rows(named=True):
+        native = row["question_id"] in ids
+        assert row["question_ko"] == (row["question"] if native else None)
+        assert row["response_ko"] == (row["response"] if native else None)
+        assert row["status"] == "scored" and len(row["units"]) == 2
+    release = folder / "work" / "komep"
+    facts = read_facts(release)
+    assert (facts["pairs"], facts["native"], facts["rejects"]) == (8, 6, {"untranslated": 2})
+    ko, en = read_rows(release, "ko"), read_rows(release, "en")
+    assert set(ko["question_id"]) == ids and set(ko["origin"]) == {"native"} and ko.height == 6
+    assert en.height == 2 and "origin" not in en.columns
+    assert "6 of the pairs are native" in (release / "README.md").read_text("utf-8")
+    assert "2 pairs lack the Korean" in (release / "README.md").read_text("utf-8")

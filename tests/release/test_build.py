@@ -10,10 +10,16 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from komep_dataset.cli import app
+from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
+from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
+from komep_dataset.schema import CONFIGS
+from tests.release.native_pairs import NATIVE, TRANSLATED, write_input
 
 UNITS = [{"text": "a fact", "verdict": "true"}, {"text": "another", "verdict": "false"}]
 
@@ -347,3 +353,37 @@ def test_parquet_as_the_hub_likes_it(tmp_path):
     columns = [m.row_group(0).column(0) for m in shards if m.num_row_groups and m.num_rows]
     assert columns
     assert all(c.compression == "ZSTD" and c.has_offset_index and c.has_column_index for c in columns)
+
+
+@pytest.mark.parametrize(
+    ("origin", "ko", "en", "rejects"),
+    [
+        ("all", ["native", "translated"], 1, {}),
+        ("native", ["native"], 1, {"other_origin": 1}),
+        ("translated", ["translated"], 1, {"other_origin": 1}),
+    ],
+)
+def test_origin_selects_what_ko_takes(tmp_path, origin, ko, en, rejects):
+    source = write_input(tmp_path / "s.jsonl", NATIVE + TRANSLATED)
+    output = tmp_path / "komep"
+    done = CliRunner().invoke(app, ["build", str(source), "-o", str(output), "--origin", origin])
+    assert done.exit_code == 0, done.output
+    assert sorted(read_rows(output, "ko")["origin"]) == ko
+    assert read_rows(output, "en").height == en
+    facts = read_facts(output)
+    assert (facts["rejects"], facts["native"], facts["options"]["origin"]) == (rejects, 1, origin)
+
+
+def test_a_wrong_origin_is_refused(tmp_path):
+    source = write_input(tmp_path / "s.jsonl", NATIVE)
+    with pytest.raises(KomepError, match="--origin both: give one of all, translated, native") as error:
+        build([source], tmp_path / "komep", origin="both")
+    assert error.value.exit_code == 2
+    (tmp_path / "p.yaml").write_text("selection: {origin: both}")
+    with pytest.raises(KomepError, match=r"selection\.origin"):
+        load_config(tmp_path / "p.yaml")
+
+
+def test_the_default_config_is_the_first_that_has_rows(tmp_path):
+    build([write_input(tmp_path / "s.jsonl", TRANSLATED)], tmp_path / "komep", origin="native")
+    assert list(read_facts(tmp_path / "komep")["rows"]) == [c for c in CONFIGS if c != "ko"]
