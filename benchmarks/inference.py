@@ -23,7 +23,7 @@ import aiohttp
 
 from komep_dataset.config.config import Judge
 from komep_dataset.inference.ask import Request, ask, judge_body
-from komep_dataset.prompts.english import check_messages
+from komep_dataset.prompts.messages import check_messages
 
 sys.path.insert(0, str(Path(__file__).parent))
 from loopback_judge import Constant, serving

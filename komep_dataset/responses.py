@@ -10,7 +10,8 @@ from typing import Any
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Reply, Request, ask
-from komep_dataset.prompts.english import FORMATS, cut_at_end, responder_prompt
+from komep_dataset.prompts.formats import FORMATS, cut_at_end
+from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_table

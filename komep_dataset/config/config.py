@@ -20,7 +20,7 @@ from komep_dataset.config.selection import Selection
 from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
 from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
-from komep_dataset.prompts.english import FORMATS
+from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
 
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
@@ -154,7 +154,7 @@ class Responder(Endpoint):
 
     `max_new_tokens: null` sends no limit, as DAHL did for GPT models. Without a `seed` the pipeline's counts.
     `preset` names an entry of `responders.py`, which fills in what the file leaves out; `format` (of
-    `prompts.py`) is the plain-text prompt of a model that has no chat template.
+    `prompts/formats.py`) is the plain-text prompt of a model that has no chat template.
     """
 
     FILL_IN: ClassVar = staticmethod(fill_in)

@@ -21,7 +21,7 @@ class Entry:
     """What is known of a model.
 
     `model` is the name on the Hub or at the provider; `protocol` the one it is asked by unless the file says
-    otherwise, `protocols` all that it can be asked by; `format` a name of `prompts.FORMATS`, for a model that
+    otherwise, `protocols` all that it can be asked by; `format` a name of `prompts.formats.FORMATS`, for a model that
     is asked by `chat` and has no chat template: its prompt is rendered here and goes to `/completions`.
     """
 

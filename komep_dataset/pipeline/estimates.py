@@ -20,7 +20,7 @@ from typing import Any
 from komep_dataset.config.config import Config, Endpoint
 from komep_dataset.inference.ask import Request, judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
-from komep_dataset.prompts.english import check_messages, split_messages
+from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.responses import request_for, responder_folder
 from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, STRUCTURED_TOKENS

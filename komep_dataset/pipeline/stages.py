@@ -17,7 +17,7 @@ from komep_dataset import __version__
 from komep_dataset.config.config import Endpoint
 from komep_dataset.files.outputs import check_file, json_with, set_aside, table_of, write_json
 from komep_dataset.inference.ask import source_of
-from komep_dataset.prompts import english as prompts
+from komep_dataset.prompts import messages as prompts
 from komep_dataset.release.replacement import check_replaceable
 from komep_dataset.release.sums import file_sha256
 from komep_dataset.translation.checks.registry import wordings

@@ -1,4 +1,4 @@
-"""The Korean wording of `prompts.py`: what is sent about a Korean question, answer or statement.
+"""The Korean wording: what is sent about a Korean question, answer or statement.
 
 Worded for this project. The published protocol of DAHL is English; the instruction says in Korean what DAHL's
 says, and adds the language of the answer.

@@ -16,7 +16,7 @@ from komep_dataset import dahl
 from komep_dataset.config.config import Checker
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Reply, Request, ask, judge_body
-from komep_dataset.prompts.english import batch_messages, check_messages, verdict_format
+from komep_dataset.prompts.messages import batch_messages, check_messages, verdict_format
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow

@@ -21,7 +21,7 @@ from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Reply, Request, ask, judge_body
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
-from komep_dataset.prompts.english import split_messages
+from komep_dataset.prompts.messages import split_messages
 from komep_dataset.schema import (
     Reason,
     Reject,

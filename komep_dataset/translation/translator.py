@@ -19,7 +19,7 @@ from komep_dataset.config.config import Translator
 from komep_dataset.inference.ask import Reply, Request, ask, judge_body, keys_of
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
-from komep_dataset.prompts import english as prompts
+from komep_dataset.prompts import messages as prompts
 from komep_dataset.schema import Reason, column
 from komep_dataset.translation.checks.registry import Failure, check_translation
 from komep_dataset.translation.checks.repetition import REPETITION

@@ -9,7 +9,9 @@ from komep_dataset.config import presets as responders
 from komep_dataset.config.config import load_config
 from komep_dataset.config.presets import ENTRIES, Entry
 from komep_dataset.errors import KomepError
-from komep_dataset.prompts.english import FORMATS, INSTRUCTION, cut_at_end, responder_prompt
+from komep_dataset.prompts.english import INSTRUCTION
+from komep_dataset.prompts.formats import FORMATS, cut_at_end
+from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.responses import request_for, respond
 from komep_dataset.schema import Question
 from tests.loopback import Loopback, last_text, loopback

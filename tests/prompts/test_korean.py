@@ -1,26 +1,22 @@
-"""The Korean wording: worked examples, and verdicts that can be read."""
+"""The Korean wording: a name for each of the English ones, and worked examples that stand alone."""
 
-import json
+from komep_dataset.prompts import english, korean
 
-from komep_dataset.dahl import parse_batch, parse_verdict
-from komep_dataset.prompts import english as prompts
-from komep_dataset.prompts import korean as korean_prompts
+ENGLISH_ALONE = {"PAPER_CHECK_SYSTEM", "PAPER_CHECK_QUESTION", "TRANSLATE_SYSTEM"}
+
+
+def test_both_languages_have_the_same_names():
+    names = [{name for name in vars(wording) if name.isupper()} for wording in (english, korean)]
+    assert names[0] - ENGLISH_ALONE == names[1]
+    for name in names[1]:  # as many examples, labels and words, and the same kinds
+        assert type(getattr(korean, name)) is type(getattr(english, name))
+        if isinstance(getattr(korean, name), tuple):
+            assert len(getattr(korean, name)) == len(getattr(english, name))
 
 
 def test_korean_worked_examples_repeat_the_subject():
-    for _, facts in korean_prompts.SPLIT_EXAMPLES:
+    for _, facts in korean.SPLIT_EXAMPLES:
         lines = facts.split("\n")
         assert len(lines) >= 2 and all(line.endswith("다.") for line in lines)
         # every fact of an example is about the same thing, and every line names it
         assert any(all(word in line for line in lines) for word in ("이부프로펜", "통풍", "인슐린"))
-
-
-def test_korean_verdicts_can_be_asked_for_and_read():
-    schema = prompts.verdict_format("통풍은 관절염이다.")["json_schema"]["schema"]
-    words = schema["properties"]["verdict"]["enum"]
-    assert [parse_verdict(json.dumps({"verdict": w}, ensure_ascii=False)).value for w in words] == [
-        "true", "false", "unknown",
-    ]  # fmt: skip
-    assert parse_batch("1: 참\n2: 거짓입니다.\n3: 모름\n4: 참이 아닙니다", 4) == [
-        "true", "false", "unknown", "unknown",
-    ]  # fmt: skip

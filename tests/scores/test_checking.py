@@ -13,7 +13,7 @@ from komep_dataset.dahl import majority, parse_batch, split_units
 from komep_dataset.errors import KomepError
 from komep_dataset.languages import language_of
 from komep_dataset.pairs.generations import OPTIONAL
-from komep_dataset.prompts.english import VERDICT_FORMAT, WORDINGS, batch_messages, check_messages
+from komep_dataset.prompts.messages import WORDINGS, batch_messages, check_messages, verdict_format
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.scores.checking import Item, batches, check
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
@@ -196,7 +196,7 @@ def test_neither_question_nor_unit_leaves_its_string(question, unit):
     asked, stated, rest = check_messages(unit, "strict", question)[-1]["content"].split("\n")
     assert json.loads(asked.partition(": ")[2]) == question  # the label is Korean for a Korean unit
     assert json.loads(stated.partition(": ")[2]) == unit
-    assert rest == WORDINGS[language_of(unit)].ask
+    assert rest == WORDINGS[language_of(unit)].ASK
 
 
 # --- structured output ----------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_structured_output_is_asked_for_and_read(tmp_path):
 
     state = Loopback(reply)
     done, rows = scored(tmp_path, five()[:2], state, structured=True)
-    assert all(b["response_format"] == VERDICT_FORMAT for b in state.calls if b["model"] == "checker")
+    assert all(b["response_format"] == verdict_format("") for b in state.calls if b["model"] == "checker")
     assert rows["a"]["dahl_score"] == pytest.approx(2 / 3) and not done.plain
 
 

@@ -22,7 +22,8 @@ from komep_dataset.judge.calibration import (
     tally,
 )
 from komep_dataset.languages import language_of
-from komep_dataset.prompts.english import SPLIT_EXAMPLES, check_messages, split_messages
+from komep_dataset.prompts.english import SPLIT_EXAMPLES
+from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.scores.scoring import (
     VerdictRow,

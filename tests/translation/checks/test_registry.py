@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from komep_dataset.cli import app
-from komep_dataset.prompts.english import fingerprint
+from komep_dataset.prompts.messages import fingerprint
 from komep_dataset.tables.reading import read_table
 from komep_dataset.translation import checks
 from komep_dataset.translation.checks.registry import all_checks, check_translation, wordings

@@ -2,9 +2,11 @@
 
 import json
 
+from komep_dataset.dahl import parse_batch, parse_verdict
 from komep_dataset.languages import language_of
-from komep_dataset.prompts import english as prompts
+from komep_dataset.prompts import english
 from komep_dataset.prompts import korean as korean_prompts
+from komep_dataset.prompts import messages as prompts
 from tests.loopback import last_text
 
 
@@ -31,4 +33,15 @@ def test_the_published_words_stay_english():
     assert user["content"] == "Is this true or false? Answer in one word.\n통풍은 관절염이다."
     for protocol in ("dahl-gpt", "dahl-hf"):
         prompt = prompts.responder_prompt("통풍이란?", protocol)
-        assert prompts.INSTRUCTION in json.dumps(prompt) and "통풍이란?" in last_text(prompt)
+        assert english.INSTRUCTION in json.dumps(prompt) and "통풍이란?" in last_text(prompt)
+
+
+def test_korean_verdicts_can_be_asked_for_and_read():
+    schema = prompts.verdict_format("통풍은 관절염이다.")["json_schema"]["schema"]
+    words = schema["properties"]["verdict"]["enum"]
+    assert [parse_verdict(json.dumps({"verdict": w}, ensure_ascii=False)).value for w in words] == [
+        "true", "false", "unknown",
+    ]  # fmt: skip
+    assert parse_batch("1: 참\n2: 거짓입니다.\n3: 모름\n4: 참이 아닙니다", 4) == [
+        "true", "false", "unknown", "unknown",
+    ]  # fmt: skip
