@@ -1,10 +1,11 @@
 """The `model-index` of a model card, changed in place: every other line of the card stays as it is."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any
+
+import yaml
+from huggingface_hub import ModelCardData
 
 from komep_dataset.errors import KomepError
 
@@ -14,15 +15,11 @@ FRONT = re.compile(r"^(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(?
 
 
 def _dump(content: Any) -> str:
-    import yaml
-
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000).rstrip("\n")
 
 
 def _lines_of(block: str, key: str) -> tuple[int, int] | None:
     """First line and line after the last of a top-level key, comments after it left out; None where it is not."""
-    import yaml
-
     node = yaml.compose(block)
     starts = [(k.value, k.start_mark.line) for k, _ in node.value] if node is not None else []
     lines = block.split("\n")
@@ -41,8 +38,6 @@ def with_key(block: str, key: str, value: Any) -> str:
     Where the text cannot be cut by lines (a mapping in braces, an alias into the replaced part), the whole mapping
     is written anew: the same data, without its comments.
     """
-    import yaml
-
     wanted = {**(yaml.safe_load(block) or {}), key: value}
     lines, new = block.split("\n"), _dump({key: value}).split("\n")
     start, end = _lines_of(block, key) or (len(lines), len(lines))
@@ -57,8 +52,6 @@ def with_key(block: str, key: str, value: Any) -> str:
 
 def _check(metadata: Any) -> None:
     """Raise `ValueError` unless card metadata are a mapping that huggingface_hub's own model can read."""
-    from huggingface_hub import ModelCardData
-
     if not isinstance(metadata, dict):
         raise ValueError("its metadata are no mapping")
     index = metadata.get(KEY)
@@ -81,8 +74,6 @@ def merge_card(card: str | None, merged: Callable[[list[Any] | None], list[Any]]
     Raises:
         KomepError: the card's metadata, before or after, are not as the Hub's schema has them.
     """
-    import yaml
-
     text = f"# {repo_id.rpartition('/')[2]}\n" if card is None else card.removeprefix("\ufeff")
     found = FRONT.match(text)
     block = found[2].replace("\r\n", "\n") if found else ""

@@ -8,15 +8,26 @@ What others wrote is kept: the card's other metadata and text stay as they are, 
 and of former results only those are replaced that this project published under the same settings.
 """
 
-from __future__ import annotations
-
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.model_page.hub import HubUnreachable, Snapshot, push_files, read_files, token_from
+import yaml
+from huggingface_hub import (
+    EvalResult,
+    EvalResultEntry,
+    eval_result_entries_to_yaml,
+    parse_eval_result_entries,
+)
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.repocard_data import eval_results_to_model_index
+from huggingface_hub.utils import validate_repo_id
+
+from evaluation.model_page.card import merge_card
 from komep_dataset.errors import KomepError
+from komep_dataset.hub.client import HubUnreachable, Repository
 
 CARD = "README.md"
 EVALUATOR = "komep"  # marks what this project published
@@ -91,9 +102,6 @@ def refusal(results: dict[str, Any]) -> str | None:
 
 def check_before(benchmark: str, sizes: dict[str, int], repo_id: str) -> None:
     """Raise `KomepError` where results on so many questions of each subject could not be published under this id."""
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
@@ -145,9 +153,6 @@ def model_index(results: dict[str, Any], name: str | None = None) -> dict[str, A
         results: the content of `results.json`.
         name: the model's name; by default as in the results.
     """
-    from huggingface_hub import EvalResult
-    from huggingface_hub.repocard_data import eval_results_to_model_index
-
     target = target_of(results)
     entries = []
     for subject, scores in _scores(results):
@@ -180,8 +185,6 @@ def _mark(results: dict[str, Any]) -> str:
 
 def eval_result_entries(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Results as entries of `.eval_results/*.yaml`: accuracy by the paper's cascade, in total and by subject."""
-    from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
-
     target = target_of(results)
     entries = []
     for subject, s in _scores(results):
@@ -195,21 +198,12 @@ def eval_result_entries(results: dict[str, Any]) -> list[dict[str, Any]]:
     return eval_result_entries_to_yaml(entries)
 
 
-def eval_results_yaml(results: dict[str, Any]) -> str:
-    """The text of `.eval_results/kormedmcqa.yaml` with nothing but these results."""
-    return _dump(eval_result_entries(results))
-
-
 def _dump(content: Any) -> str:
-    import yaml
-
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def check_eval_results(entries: Any) -> None:
     """Raise `ValueError` unless entries are as the schema of `.eval_results/*.yaml` has them."""
-    from huggingface_hub import parse_eval_result_entries
-
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("not a list of entries")
     try:
@@ -262,27 +256,28 @@ def merged_entries(former: list[Any] | None, results: dict[str, Any]) -> list[An
     return _replaced(former or [], eval_result_entries(results), is_ours)
 
 
-def merge(snapshot: Snapshot, results: dict[str, Any], repo_id: str) -> dict[str, str]:
+def merge(files: dict[str, str | None], results: dict[str, Any], repo_id: str) -> dict[str, str]:
     """The files that change, path -> new text; empty where the repository says all of this already.
+
+    Args:
+        files: the card and the file of results as they are on the Hub; None where there is none.
+        results: the content of `results.json`.
+        repo_id: names the files in messages.
 
     Raises `KomepError` where a file on the Hub is not as its schema wants, for merging could lose content.
     """
-    from evaluation.model_page.card import merge_card
-
     target = target_of(results)
-    card, file = snapshot.files[CARD], snapshot.files[target.file]
+    card, file = files[CARD], files[target.file]
     merged = {
         CARD: merge_card(
             card, lambda index: merged_index(index, results, repo_id.rpartition("/")[2]), repo_id
         ),
         target.file: _merge_entries(file, results, f"{repo_id}: {target.file}"),
     }
-    return {path: text for path, text in merged.items() if text != snapshot.files[path]}
+    return {path: text for path, text in merged.items() if text != files[path]}
 
 
 def _merge_entries(text: str | None, results: dict[str, Any], where: str) -> str:
-    import yaml
-
     try:
         former = yaml.safe_load(text) if text else None
         check_eval_results(former or [])
@@ -321,21 +316,33 @@ def publish(
     if reason and not dry_run:
         raise KomepError(f"{reason} (--dry-run shows what it would look like)")
     notes = [reason] if reason else []
-    token, paths = token_from(token_env), (CARD, target_of(results).file)
+    repository = Repository(repo_id, "model", _token_from(token_env))
+    paths = (CARD, target_of(results).file)
     try:
-        snapshot = read_files(repo_id, paths, token)
+        commit, there = repository.read_texts(paths)
     except HubUnreachable as error:
         if not dry_run:
             raise
         notes.append(f"{error}: shown as for a repository without these files")
-        snapshot = Snapshot("", dict.fromkeys(paths))
-    files = merge(snapshot, results, repo_id)
+        commit, there = "", dict.fromkeys(paths)
+    files = merge(there, results, repo_id)
     if dry_run or not files:
         return Publication(files, note="; ".join(notes))
-    shots = f"{results['shots']} shots"
-    title = f"Add results on {target_of(results).name}, {shots}"
+    title = f"Add results on {target_of(results).name}, {results['shots']} shots"
     text = f"Accuracy {results['accuracy']:.4f} of {results['n']} questions. {settings(results)['protocol']}."
-    url = push_files(
-        repo_id, files, token, parent=snapshot.commit, title=title, text=text, create_pr=create_pr
-    )
-    return Publication(files, url)
+    contents = {path: content.encode() for path, content in files.items()}
+    done = repository.commit(contents, parent=commit, title=title, text=text, create_pr=create_pr)
+    return Publication(files, (done.pr_url if create_pr else None) or done.commit_url)
+
+
+def _token_from(variable: str | None) -> str | None:
+    """The token in an environment variable; None without a name: the one that huggingface_hub finds.
+
+    Raises `KomepError` where the variable is not set; its content is never shown.
+    """
+    if variable is None:
+        return None
+    token = os.environ.get(variable, "").strip()
+    if not token:
+        raise KomepError(f"the environment variable {variable} holds no token for the Hub")
+    return token

@@ -1,11 +1,11 @@
 """A generated dataset card put into the one on the Hub: what people wrote there stays."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from komep_dataset.errors import KomepError
 
@@ -61,20 +61,16 @@ def merge_card(former: str | None, ours: str, where: str) -> Merged:
 
 def _parse(card: str, where: str) -> tuple[dict[str, Any], str]:
     """(metadata, text below them) of a card."""
-    import yaml
-
     found = _FRONT.match(card)
     try:
         data = yaml.safe_load(found[1]) if found else {}
     except yaml.YAMLError as error:
-        raise KomepError(f"{where}: the metadata of its README.md are no YAML ({_line(error)})") from None
+        raise KomepError(
+            f"{where}: the metadata of its README.md are no YAML ({' '.join(str(error).split())})"
+        ) from None
     if not isinstance(data or {}, dict):
         raise KomepError(f"{where}: the metadata of its README.md are no mapping; mend the card on the Hub")
     return data or {}, (card[found.end() :] if found else card).strip("\n")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _short(value: Any) -> str:
@@ -83,8 +79,6 @@ def _short(value: Any) -> str:
 
 
 def _write(data: dict[str, Any], before: str, body: str, after: str) -> str:
-    import yaml
-
     front = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000)
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     parts = (before, f"{BEGIN.format(digest=digest)}\n{body}\n{END}", after)

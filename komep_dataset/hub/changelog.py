@@ -1,7 +1,5 @@
 """Versions of a published dataset, and the CHANGELOG.md that says what each of them holds."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -6,8 +6,6 @@ there. So only the default config is installed, and its folder gets a date that 
 loaded can have.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -17,8 +15,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
+import datasets
+from datasets.exceptions import DatasetGenerationError
+
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
+from komep_dataset.komep import Komep
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.sums import faults
 
@@ -26,9 +28,7 @@ NAME = "komep"
 _BESIDE = ".komep-installing-"
 MARK = ".komep"  # in a folder that an installation works in
 _PREPARED = re.compile(r"dataset_info\.json|LICENSE|(?:komep|cache|tmp)[\w-]*\.arrow|.*\.lock")
-LATEST = datetime(
-    2037, 1, 1, tzinfo=timezone.utc
-).timestamp()  # the last year that every file system can note
+LATEST = datetime(2037, 1, 1, tzinfo=timezone.utc).timestamp()  # every file system can note this year
 
 
 def install(folder: Path, cache_dir: Path | None = None) -> Path:
@@ -63,11 +63,6 @@ def install(folder: Path, cache_dir: Path | None = None) -> Path:
 
 def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | None) -> Path:
     """Prepare beside the cache and move it there: a folder that is not whole would break `load_dataset`."""
-    import datasets
-    from datasets.exceptions import DatasetGenerationError
-
-    from komep_dataset.komep import Komep
-
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     root = _root(cache_dir)
@@ -124,15 +119,11 @@ def _sweep(root: Path) -> None:
 
 
 def _root(cache_dir: Path | None) -> Path:
-    import datasets
-
     return Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser()
 
 
 def _installed(cache_dir: Path | None) -> list[Path]:
     """Folders of the cache that the builder class prepared under this name."""
-    from komep_dataset.komep import Komep
-
     return sorted(p for p in (_root(cache_dir) / NAME).glob(f"*/{Komep.VERSION}/*") if p.is_dir())
 
 

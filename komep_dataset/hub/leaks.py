@@ -1,12 +1,14 @@
 """Whether a file that is about to be published holds a token, a key or a secret of the environment."""
 
-from __future__ import annotations
-
 import mmap
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from komep_dataset.gates.personal_data import SECRET_KINDS
 
@@ -44,9 +46,6 @@ def _in_bytes(path: Path, pattern: str) -> bool:
 
 
 def _in_parquet(path: Path, pattern: str) -> bool:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
     return any(
         pc.any(pc.match_substring_regex(texts, pattern)).as_py()
         for batch in pq.ParquetFile(path).iter_batches()
@@ -57,8 +56,6 @@ def _in_parquet(path: Path, pattern: str) -> bool:
 
 def _texts(column) -> Iterator:
     """The string arrays inside a column of strings, lists and structs."""
-    import pyarrow as pa
-
     if pa.types.is_string(column.type):
         yield column
     elif pa.types.is_list(column.type):

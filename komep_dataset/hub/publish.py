@@ -5,8 +5,6 @@ before version 4: later ones refuse a repository with a script beside its data. 
 out first, by comparing the release with what the Hub has; a dry run ends there.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.hub import changelog, client
+from komep_dataset.hub import changelog
 from komep_dataset.hub.card_merge import merge_card
 from komep_dataset.hub.changelog import version_numbers
-from komep_dataset.hub.client import Remote, RemoteFile
+from komep_dataset.hub.client import Remote, RemoteFile, Repository, check_token
 from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.sums import faults, file_sha256, parse_sums, read_sums, sum_problems, tops
@@ -82,17 +80,14 @@ def read_release(folder: Path) -> Release:
     if not faults(folder):
         strays, problems = tops((name for name, _ in problems), read_sums(folder)[0]), []
     problems += [
-        (n, "is a script; `datasets` 4 and later refuse a dataset with one") for n in _scripts(folder)
+        (path.name, "is a script; `datasets` 4 and later refuse a dataset with one")
+        for path in sorted(folder.glob("*.py"))
     ]
     _refuse(folder, problems, "build the release again, or take the file away")
     names = list(read_sums(folder)[0])
     leaks = [(n, f"holds what looks like a secret ({kind})") for n, kind in _leaks(folder, names)]
     _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
     return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(names), tuple(strays))
-
-
-def _scripts(folder: Path) -> list[str]:
-    return [path.name for path in sorted(folder.glob("*.py"))]
 
 
 def _leaks(folder: Path, names: list[str]) -> list[tuple[str, str]]:
@@ -143,20 +138,20 @@ def _facts_of(remote: Remote | None) -> dict[str, Any]:
 
 def _same(content: Path | bytes, there: RemoteFile | None) -> bool:
     """Whether the Hub has this content: by SHA-256 for large files, by git's id of a blob for the others."""
-    if there is None:
-        return False
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
-    if size != there.size:
+    if there is None or _size(content) != there.size:
         return False
     if there.sha256:
-        found = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
-        return found == there.sha256
+        return _sha256(content) == there.sha256
     data = content if isinstance(content, bytes) else content.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == there.blob
 
 
 def _size(content: Path | bytes) -> int:
     return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _sha256(content: Path | bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
 
 
 def compare(
@@ -181,13 +176,10 @@ def _differs(files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile])
     return [path for path in names if not _same(files[path], there.get(path))]
 
 
-def _with_sums(files: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
-    """The files with a SHA256SUMS over what is published: the merged card, not the one in the folder."""
-
-    def digest(content: Path | bytes) -> str:
-        return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
-
-    lines = [f"{digest(files[path])}  {path}\n" for path in sorted(files)]
+def _with_log(files: Mapping[str, Path | bytes], log: bytes) -> dict[str, Path | bytes]:
+    """The files with a change log, and a SHA256SUMS over all: of the merged card, not the one in the folder."""
+    files = {**files, CHANGELOG: log}
+    lines = [f"{_sha256(files[path])}  {path}\n" for path in sorted(files)]
     return {**files, SUMS_FILE: "".join(lines).encode()}
 
 
@@ -243,10 +235,6 @@ def make_plan(
     sent = {change.path for change in plan.changes if change.what in ("new", "changed", "renamed")}
     plan.files, plan.gone = {path: files[path] for path in files if path in sent}, gone
     return plan
-
-
-def _with_log(files: dict[str, Path | bytes], log: bytes) -> dict[str, Path | bytes]:
-    return _with_sums({**files, CHANGELOG: log})
 
 
 def _existing(plan: Plan, tag: str, differs: list[str]) -> Plan:
@@ -312,56 +300,55 @@ def publish(
             network, a version that exists with other content, or somebody who wrote meanwhile. Nothing
             half-done is visible.
     """
-    client.check_repo_id(repo_id)
+    repository = Repository(repo_id)
+    repository.check_id()
     if gated not in (None, *GATED):
         raise KomepError(f"--gated {gated}: give one of {', '.join(GATED)}", exit_code=2)
     if tag is not None:
         version_numbers(tag)
     release = read_release(folder)
     if not dry_run:
-        client.check_token()
-    remote = client.read_remote(repo_id, TEXTS)
-    tagged = client.read_tree(repo_id, tag) if remote and tag in remote.tags else None
+        check_token()
+    remote = repository.read(TEXTS)
+    tagged = repository.tree(tag) if remote and tag in remote.tags else None
     date = datetime.now(timezone.utc).date().isoformat()
     plan = make_plan(release, remote, repo_id, tag=tag, tagged=tagged, message=message, date=date)
     if dry_run:
         return plan
     if plan.files:
-        client.check_card(repo_id, plan.card)
-    commit = remote.commit if remote else client.create(repo_id, private=private)
-    _set_access(repo_id, remote, private, gated)
+        repository.check_card(plan.card)
+    commit = remote.commit if remote else repository.create(private=private)
+    _set_access(repository, remote, private, gated)
     if plan.files or plan.gone:
         title = f"{plan.version}: {message}" if message else f"{plan.version}, by komep publish"
-        commit = client.commit(repo_id, plan.files, plan.gone, parent=commit, title=title.splitlines()[0])
+        commit = repository.commit(plan.files, plan.gone, parent=commit, title=title.splitlines()[0]).oid
     if plan.set_tag:
-        client.create_tag(repo_id, plan.version, commit, message)
-    if not _publish_script(repo_id, plan.version, remote, commit):
+        repository.create_tag(plan.version, commit, message)
+    if not _publish_script(repository, plan.version, remote, commit):
         plan.published = False
     return plan
 
 
-def _set_access(repo_id: str, remote: Remote | None, private: bool, gated: str | None) -> None:
+def _set_access(repository: Repository, remote: Remote | None, private: bool, gated: str | None) -> None:
     hide = private and remote is not None and not remote.private
     gate = gated if gated and gated != (remote.gated if remote else False) else None
     if hide or gate:
-        client.set_access(repo_id, private=True if hide else None, gated=gate)
+        repository.set_access(private=True if hide else None, gated=gate)
 
 
-def _publish_script(repo_id: str, version: str, remote: Remote | None, commit: str) -> bool:
+def _publish_script(repository: Repository, version: str, remote: Remote | None, commit: str) -> bool:
     """Bring the branch `script` to a version; True where it was there already."""
     newest = _versions(remote)[0][:1] if remote else []
     if newest and version_numbers(newest[0]) > version_numbers(version):
         return True  # an older version was named, and is there: the script stays with the newest
     head = remote.branches.get(BRANCH) if remote else None
     if head is None:
-        client.create_branch(repo_id, BRANCH, commit)
+        repository.create_branch(BRANCH, commit)
         head = commit
-    there = client.read_tree(repo_id, head)
-    files = script_files(repo_id, version)
+    there = repository.tree(head)
+    files = script_files(repository.id, version)
     changed = {path: content for path, content in files.items() if not _same(content, there.get(path))}
     gone = sorted(there.keys() - {*files, *_OUR_BRANCH_FILES})
     if changed or gone:
-        client.commit(
-            repo_id, changed, gone, parent=head, title=f"Loading script of {version}", branch=BRANCH
-        )
+        repository.commit(changed, gone, parent=head, title=f"Loading script of {version}", branch=BRANCH)
     return not (changed or gone)

@@ -9,88 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.personal_data import SECRET_KINDS
 from komep_dataset.hub import changelog
-from komep_dataset.hub.card_merge import merge_card, sections
 from komep_dataset.hub.client import Remote, RemoteFile
-from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.hub.publish import make_plan, next_version, read_release, script_files
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
-from komep_dataset.release.rows import read_rows
 from komep_dataset.release.sums import file_sha256, write_sums
 from komep_dataset.schema import CONFIGS
-from tests.clients import Client, rows_hash
-from tests.hub_server import client_environment, serve
-
-REPO = "org/komep"
-ID = ("--repo-id", REPO)
-
-
-@pytest.fixture(scope="module")
-def releases(tmp_path_factory) -> dict[str, Path]:
-    """Releases of the sample: `small` from half of its lines, `whole` from all, `grown` from `small` and the rest."""
-    folder = tmp_path_factory.mktemp("releases")
-    lines = sample_input().read_text("utf-8").splitlines(keepends=True)
-    (folder / "half.jsonl").write_text("".join(lines[: len(lines) // 2]), "utf-8")
-    build([folder / "half.jsonl"], folder / "small")
-    build([], folder / "whole")
-    (folder / "rest.jsonl").write_text("".join(lines[len(lines) // 2 :]), "utf-8")
-    build([folder / "rest.jsonl"], folder / "grown", base=folder / "small")
-    return {name: folder / name for name in ("small", "whole", "grown")}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """(the hub, a client of it) for the whole module; each test has its own repository state."""
-    home = tmp_path_factory.mktemp("home")
-    with serve() as hub, Client(client_environment(hub.address, home, None), home) as client:
-        yield hub, client
-
-
-@pytest.fixture
-def hub(running):
-    hub = running[0]
-    hub.repos.clear(), hub.blobs.clear(), hub.calls.clear(), hub.faults.clear()
-    hub.before_commit = lambda _: None
-    return hub
-
-
-@pytest.fixture
-def komep(running, hub):
-    def run(*arguments, token: str | None = "hf_write", **variables) -> tuple[int, str, str]:
-        hub.calls.clear()
-        code, out, err = running[1].komep(*arguments, HF_TOKEN=token, **variables)
-        assert "hf_write" not in out + err and "hf_wrong" not in out + err
-        return code, out, err
-
-    return run
-
-
-def count(folder: Path) -> int:
-    """Files that a publication of a release holds: its own and the change log."""
-    return 1 + sum(path.is_file() for path in folder.rglob("*"))
-
-
-def writes(hub) -> list[tuple[str, str]]:
-    """Calls that change something on the Hub; its check of a card's metadata changes nothing."""
-    return [(m, p) for m, p in hub.calls if m not in ("GET", "HEAD") and p != "/api/validate-yaml"]
-
-
-def sent(hub) -> list[str]:
-    return [path for method, path in hub.calls if method == "PUT" and path.startswith("/lfs/")]
-
-
-def local(folder: Path, config: str, split: str) -> list:
-    rows = read_rows(folder, config, split).to_dicts()
-    return [len(rows), rows_hash(rows)]
-
-
-# The whole flow
+from tests.hub.publications import ID, REPO, check_sums, count, local, sent, writes
+from tests.hub.test_leaks import SECRETS
 
 
 def test_publish_load_grow_and_load_again(hub, komep, running, releases):
@@ -174,91 +103,6 @@ def test_a_grown_release_sends_its_new_shards_alone(hub, komep, running, release
     assert running[1].load(REPO) == {s: local(releases["grown"], "ko", s) for s in ("train", "test")}
 
 
-def check_sums(files: dict[str, bytes]) -> None:
-    """SHA256SUMS on the Hub is right about what lies there, the merged card included."""
-    import hashlib
-
-    lines = (line.split("  ") for line in files["SHA256SUMS"].decode().splitlines())
-    expected = {
-        path: hashlib.sha256(content).hexdigest()
-        for path, content in files.items()
-        if path not in ("SHA256SUMS", ".gitattributes")
-    }
-    assert {path: digest for digest, path in lines} == expected
-
-
-@pytest.mark.slow
-def test_a_server_that_dies_half_way(hub, komep, releases):
-    def fails(message: str) -> None:
-        code, out, err = komep("publish", releases["small"], *ID)
-        assert (code, out, err.count("\n")) == (1, "", 1) and message in err, err
-
-    def refuse_one(method: str, path: str, status: int) -> None:
-        hub.faults = {(method, path): status}
-
-    [shard] = (releases["small"] / "en").glob("train-*")
-    digest = next(
-        line.split("  ")[0]
-        for line in (releases["small"] / "SHA256SUMS").read_text().splitlines()
-        if line.endswith(f"en/{shard.name}")
-    )
-    refuse_one("PUT", f"/lfs/{digest}", 403)  # storage refuses one file
-    fails("may not write here (403)")
-    repo = hub.repos["dataset", REPO]
-    there = len(hub.blobs)
-    assert set(repo.files()) == {".gitattributes"} and repo.tags == set() and there < 6
-    refuse_one("POST", "/commit/", 0)  # the server dies when all is sent but the commit
-    fails("the Hub cannot be reached")
-    assert len(sent(hub)) == 6 - there and set(repo.files()) == {".gitattributes"}
-    for status, message in ((429, "run the command again later"), (500, "cannot answer now (status 500)")):
-        refuse_one("POST", "/commit/", status)
-        fails(message)
-    refuse_one("POST", "/tag/", 500)  # the commit is made, its name is not
-    fails("cannot answer now (status 500)")
-    assert sent(hub) == [] and len(repo.files()) == count(releases["small"]) + 1 and repo.tags == set()
-    hub.faults = {}
-    code, out, err = komep("publish", releases["small"], *ID)
-    assert code == 0 and "published v0.1.0: 0 files" in out, err
-    assert [p.split("/")[4] for _, p in writes(hub)][:2] == ["komep", "komep"] and sent(hub) == []
-    assert repo.tags == {"v0.1.0"} and [c["ref"] for c in repo.log].count("main") == 2
-    assert "komep.py" in repo.files("script")
-
-
-@pytest.mark.slow
-def test_somebody_else_pushes_meanwhile(hub, komep, releases):
-    repo = hub.create(REPO, {"README.md": b"# Theirs\n"}, "dataset")
-    meanwhile = {"README.md": b"# Theirs\n\nnew line\n"}
-    hub.before_commit = lambda h: repo.commit(meanwhile, title="theirs") if len(repo.log) == 1 else None
-    code, out, err = komep("publish", releases["small"], *ID)
-    assert code == 1 and "somebody has changed the repository meanwhile; run the command again" in err
-    assert repo.files() == meanwhile and repo.tags == set()
-    code, out, err = komep("publish", releases["small"], *ID)
-    assert code == 0 and "was not made by komep; its text stands below ours" in out, err
-    assert repo.files()["README.md"].decode().rstrip().endswith("# Theirs\n\nnew line")
-
-
-def test_refusals_are_one_line_and_write_nothing(hub, komep, releases, tmp_path):
-    def refused(message: str, *more, folder=releases["small"], repo=REPO, code: int = 1, **environment):
-        found, out, err = komep("publish", folder, "--repo-id", repo, *more, **environment)
-        assert (found, out, err.count("\n")) == (code, "", 1) and message in err, err
-        assert [w for w in writes(hub) if w[1] != "/api/repos/create"] == [] and hub.repos == {}
-
-    refused("no token for the Hub: set HF_TOKEN", token=None)
-    refused("refuses the token (401)", token="hf_wrong")
-    refused("may not write here (403); it needs write access to 'elsewhere'", repo="elsewhere/komep")
-    for name in ("komep", "a/b/c", "org/bad name", "org/..", ""):
-        refused("is no id of a dataset", repo=name, code=2)
-    refused("give a version as v1.2.3", "--tag", "1.2.3", code=2)
-    refused("--gated maybe: give one of auto, manual", "--gated", "maybe", code=2)
-    refused("no such folder", folder=tmp_path / "none")
-    refused("not a KoMeP release", folder=tmp_path)
-    hub.faults = {("POST", "/validate-yaml"): 503}
-    refused("cannot answer now (status 503)")
-
-
-# What may not be published
-
-
 @pytest.fixture
 def copy(releases, tmp_path) -> Path:
     return Path(shutil.copytree(releases["small"], tmp_path / "komep"))
@@ -282,35 +126,6 @@ def test_a_folder_that_is_not_whole(copy):
         read_release(copy)
 
 
-SECRETS = {  # put together here, so that no scanner takes this file for a leak
-    "Hugging Face token": "hf_" + "aB3" * 12,
-    "OpenAI-style key": "sk-" + "proj-Ab1" * 5,
-    "AWS access key": "AKIA" + "ABCDEFGH12345678",
-    "GitHub token": "ghp_" + "a1B2" * 9,
-    "Google API key": "AIza" + "Ab_-1" * 7,
-    "Slack token": "xoxb-" + "1234567890-abc",
-    "private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
-}
-
-
-def test_secrets_are_found_and_never_shown(tmp_path):
-    assert SECRETS.keys() == SECRET_KINDS.keys()
-    given = dict(zip(("a.txt", "b.json"), ("KOMEP_TEST_TOKEN", "OTHER"), strict=True))
-    environment = {name: f"value-of-{name}-1234" for name in given.values()} | {"SHORT_TOKEN": "1"}
-    for name, variable in given.items():
-        (tmp_path / name).write_text(f"x {environment[variable]} 1")
-    (tmp_path / "empty").write_text("")
-    (tmp_path / "words").write_text(
-        "risk-adjusted-mortality-after-surgery task-force hf_hub desk-" + "a" * 30
-    )
-    names = sorted(path.name for path in tmp_path.iterdir())
-    found = list(find_leaks(tmp_path, names, patterns(environment)))
-    assert found == [("a.txt", "value of $KOMEP_TEST_TOKEN")]
-    for kind, secret in SECRETS.items():
-        (tmp_path / "b.json").write_text(f'{{"key": "{secret}"}}')
-        assert list(find_leaks(tmp_path, ["b.json"], patterns({}))) == [("b.json", kind)]
-
-
 def test_a_secret_inside_compressed_parquet_stops_a_publication(tmp_path):
     rows = [
         {"question": "Q?", "category": "c", "model": m, "response": f"{m} {SECRETS['Hugging Face token']}",
@@ -322,9 +137,6 @@ def test_a_secret_inside_compressed_parquet_stops_a_publication(tmp_path):
     with pytest.raises(KomepError, match=r"parquet: holds what looks like a secret") as error:
         read_release(tmp_path / "komep")
     assert "aB3aB3" not in str(error.value) and "Hugging Face token" in str(error.value)
-
-
-# The plan
 
 
 @pytest.mark.parametrize(
@@ -363,44 +175,3 @@ def test_the_script_has_the_name_that_datasets_3_looks_for():
     text = files["medical-pairs.py"].decode()
     assert text.count('\nREVISION = "v1.2.3"\n') == 1 and 'REVISION = "main"' not in text
     compile(text, "script", "exec")
-
-
-# The card
-
-OURS = (
-    "---\nlicense: other\ntags: [a]\n---\n\n# KoMeP\n\n## One\n\n```\n## no heading\n```\n\n## Two\n\ntext\n"
-)
-prose = st.text(st.sampled_from("ab #-\n`한"), max_size=40).filter(lambda t: "---" not in t)
-
-
-@settings(max_examples=60, deadline=None)
-@given(above=prose, below=prose)
-def test_what_people_wrote_around_the_generated_part_stays(above, below):
-    once = merge_card(None, OURS, REPO).text
-    front, body = once.split("---\n\n", 1)
-    edited = f"{front}---\n\n{above}\n\n{body}\n\n{below}\n"
-    merged = merge_card(edited, OURS.replace("text", "new text"), REPO)
-    assert above.strip("\n") in merged.text and below.strip("\n") in merged.text
-    assert "new text" in merged.text and merged.text.count("## Two") == 1 and merged.notes == ()
-    again = merge_card(merged.text, OURS.replace("text", "new text"), REPO)
-    assert again.text == merged.text
-
-
-def test_a_card_that_cannot_be_merged_is_left_alone():
-    for card, reason in (("---\na: [\n---\n", "no YAML"), ("---\n- a\n---\n", "no mapping")):
-        with pytest.raises(KomepError, match=reason):
-            merge_card(card, OURS, REPO)
-
-
-def test_cards_of_other_shapes():
-    assert sections(OURS.split("---\n")[2]).keys() == {"", "One", "Two"}
-    for card in (
-        "",
-        "# Only text\n",
-        "\ufeff---\r\nlicense: mit\r\nmine: 1\r\n---\r\nText\r\n",
-        "---\n---\nText\n",
-    ):
-        merged = merge_card(card, OURS, REPO)
-        assert yaml.safe_load(merged.text.split("---\n")[1])["license"] == "other"
-        assert ("mine: 1" in merged.text) == ("mine" in card) and ("Text" in merged.text) == ("Text" in card)
-        assert merge_card(merged.text, OURS, REPO).text == merged.text

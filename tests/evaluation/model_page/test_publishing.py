@@ -12,78 +12,38 @@ from pathlib import Path
 
 import pytest
 import yaml
-from huggingface_hub import ModelCard, parse_eval_result_entries
+from huggingface_hub import parse_eval_result_entries
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from evaluation.harness.output import Prediction, write_evaluation
-from evaluation.kormedmcqa.scoring import wilson_interval
-from evaluation.model_page.card import merge_card, with_key
-from evaluation.model_page.hub import Snapshot
 from evaluation.model_page.publishing import (
-    TARGETS,
     check_eval_results,
     eval_result_entries,
-    eval_results_yaml,
     merge,
     merged_entries,
-    merged_index,
     model_index,
     publish,
     refusal,
 )
 from komep_dataset.errors import KomepError
+from tests.evaluation.model_page.results import (
+    CARD,
+    FILE,
+    PROTOCOL,
+    REPO,
+    index_of,
+    merged,
+    results_of,
+    scores,
+)
 from tests.hub_server import Hub, client_environment, serve
 
 ROOT = Path(__file__).resolve().parents[3]
-REPO, FILE = "someone/tuned", ".eval_results/kormedmcqa.yaml"
-PROTOCOL = "lm-evaluation-harness kormedmcqa 3.0"
-CARD = """---
-# chosen by hand
-license: apache-2.0   # do not touch
-tags: [medical, 'korean']
-model-index:
-- name: Their name
-  results:
-  - task:
-      type: question-answering
-    dataset:
-      name: Other
-      type: other/data
-    metrics:
-    - type: f1
-      value: 20.0 ± 1.2
-      unknown-key: kept
-# about the language
-language: ko
----
-
-# Their model
-
-Text with --- dashes.
-"""
 
 
-def scores(n: int, right: int) -> dict:
-    shares = {"accuracy": right / n, "accuracy_robust": (right + 1) / n, "exact_match_raw": 0.0}
-    return {
-        "n": n,
-        **shares,
-        "parse_rate": 0.9,
-        "parse_rate_robust": 0.95,
-        "interval": wilson_interval(right, n),
-    }
-
-
-def results_of(right: float = 0.4, benchmark: str = "kormedmcqa", shots: int = 5, **config) -> dict:
-    sizes = TARGETS["kormedmcqa"].sizes
-    subjects = {name: scores(n, int(n * right)) for name, n in sizes.items()}
-    n = sum(sizes.values())
-    total = {**scores(n, int(n * right)), "subjects": subjects}
-    config = {"protocol": PROTOCOL, "chat_template": False, "max_new_tokens": 1024, **config}
-    return {"benchmark": benchmark, "model": "results/model", "shots": shots, **total, "config": config}
-
-
-# The two formats
+def eval_results_yaml(results: dict) -> str:
+    """The text of `.eval_results/kormedmcqa.yaml` with nothing but these results."""
+    return yaml.safe_dump(eval_result_entries(results), sort_keys=False, allow_unicode=True, width=1000)
 
 
 def test_model_index_is_what_huggingface_hub_reads():
@@ -159,29 +119,6 @@ def test_samples_and_parts_are_no_results():
         publish({k: v for k, v in results_of().items() if k != "interval"}, REPO)
 
 
-# Merging
-
-
-def index_of(text: str) -> list:
-    return ModelCard(text).data.to_dict()["model-index"]
-
-
-def merged(card: str | None, results: dict) -> str:
-    return merge_card(card, lambda index: merged_index(index, results, "tuned"), REPO)
-
-
-def test_a_card_keeps_everything_else_byte_by_byte():
-    text = merged(CARD, results_of())
-    start, end = text.index("model-index:"), text.index("# about the language")
-    assert text[:start] == CARD[: CARD.index("model-index:")]
-    assert text[end:] == CARD[CARD.index("# about the language") :]
-    before, after = (yaml.safe_load(t.split("\n---\n")[0]) for t in (CARD, text))
-    assert after["model-index"][0]["results"][0] == before["model-index"][0]["results"][0]
-    assert (
-        after["model-index"][0]["name"] == "Their name" and len(after["model-index"][0]["results"]) == 1 + 5
-    )
-
-
 def test_a_second_publication_replaces_the_first_and_nothing_else():
     once = merged(CARD, results_of(0.4))
     assert merged(once, results_of(0.4)) == once
@@ -198,49 +135,6 @@ def test_a_second_publication_replaces_the_first_and_nothing_else():
     assert merged(other, results_of(0.5)) == other
 
 
-@pytest.mark.parametrize(
-    "card",
-    [
-        None,
-        "# No metadata\n",
-        "---\n---\n# Empty metadata\n",
-        "---\nlicense: mit\n---\n",
-        "---\r\nlicense: mit\r\n---\r\n\r\n# Windows\r\n",
-        "\ufeff---\nlicense: mit\n---\n# BOM\n",
-        "---\n{license: mit, tags: [a]}\n---\n# Braces\n",
-        "---\nmodel-index:\nlicense: mit\n---\n",
-    ],
-)
-def test_cards_of_every_shape(card):
-    text = merged(card, results_of())
-    assert len(index_of(text)[0]["results"]) == 5 and text == merged(text, results_of())
-    if card and "license" in card:
-        assert ModelCard(text).data.license == "mit"
-    if card:
-        assert text.endswith(card.removeprefix("\ufeff").split("---")[-1])
-        assert text.count("\r\n") == (text.count("\n") if "\r" in card else 0)
-
-
-def test_an_anchor_in_the_replaced_part_costs_the_comments_and_no_data():
-    block = "model-index: &a [1]\nother: *a # gone"
-    assert yaml.safe_load(with_key(block, "model-index", [2])) == {"model-index": [2], "other": [1]}
-
-
-@pytest.mark.parametrize(
-    ("card", "reason"),
-    [
-        ("---\nmodel-index: text\n---\n", "model-index is no list"),
-        ("---\nmodel-index:\n- name: x\n---\n", "model_index"),
-        ("---\n- a\n- b\n---\n", "no mapping"),
-        ("---\na: [\n---\n", "README.md is not as"),
-    ],
-)
-def test_a_broken_card_is_left_alone(card, reason):
-    with pytest.raises(KomepError, match=reason) as error:
-        merged(card, results_of())
-    assert "\n" not in str(error.value)
-
-
 def test_entries_of_others_stay():
     theirs = {
         "dataset": {"id": "sean0042/KorMedMCQA", "task_id": "doctor"},
@@ -254,12 +148,9 @@ def test_entries_of_others_stay():
     twice = merged_entries([*once, theirs], results_of(0.5))
     assert twice == [theirs, other, *eval_result_entries(results_of(0.5)), theirs]
     assert len(merged_entries(twice, results_of(0.3, chat_template=True))) == len(twice) + 5
-    snapshot = Snapshot("c", {"README.md": CARD, FILE: "a: 1"})
+    there = {"README.md": CARD, FILE: "a: 1"}
     with pytest.raises(KomepError, match=r"kormedmcqa.yaml is not as the Hub's schema"):
-        merge(snapshot, results_of(), REPO)
-
-
-# Over HTTP
+        merge(there, results_of(), REPO)
 
 
 @pytest.fixture(scope="module")
