@@ -27,7 +27,7 @@ from typing import Any
 from benchmarks.loopback_judge import Judge, http, serving, stats_of
 from komep_dataset.config.config import Endpoint, Executor, Policy
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.ask import ask
 from komep_dataset.inference.costs import spent_in
 
 REQUESTS, MAX_TOKENS, BUDGET = 60, 20_000, 0.20
@@ -98,12 +98,12 @@ def asked(model: str, address: str, folder: Path, workers: int, budget: float) -
     )
     endpoint = Endpoint(model=model, endpoint=f"{address}/v1", concurrency=8, policy=policy)
     texts = {f"q{n}": f"Condition {n} is treated with substance {n}. " * 10 for n in range(REQUESTS)}
-    requests = [
-        Request(id, {"messages": [{"role": "user", "content": text}], "max_tokens": MAX_TOKENS})
+    bodies = {
+        id: {"messages": [{"role": "user", "content": text}], "max_tokens": MAX_TOKENS}
         for id, text in texts.items()
-    ]
+    }
     try:
-        ask(requests, endpoint, folder / "work", label="benchmark")
+        ask(bodies, endpoint, folder / "work", label="benchmark")
     except KomepError as error:
         if "the budget is reached" not in str(error):
             raise

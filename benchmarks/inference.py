@@ -22,35 +22,35 @@ from pathlib import Path
 import aiohttp
 
 from komep_dataset.config.config import Judge
-from komep_dataset.inference.ask import Request, ask, judge_body
+from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.prompts.messages import check_messages
 
 sys.path.insert(0, str(Path(__file__).parent))
 from loopback_judge import Constant, serving
 
 
-def requests_of(units: int) -> list[Request]:
+def requests_of(units: int) -> list[Body]:
     """Requests to a checker as `komep score` sends them, for so many made-up units."""
     judge = Judge(model="checker", endpoint="http://127.0.0.1:1/v1")
     texts = (f"Condition {n} is treated with substance {n * 7919 % units}." for n in range(units))
-    return [Request(str(n), judge_body(check_messages(t, "strict"), judge, 16)) for n, t in enumerate(texts)]
+    return [judge_body(check_messages(text, "strict"), judge, 16) for text in texts]
 
 
-async def bare(requests: list[Request], url: str, in_flight: int) -> int:
+async def bare(bodies: list[Body], url: str, in_flight: int) -> int:
     """The simplest client there is; returns how many answers say True."""
     gate = asyncio.Semaphore(in_flight)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=in_flight)) as session:
 
-        async def one(request: Request) -> str:
-            async with gate, session.post(f"{url}/chat/completions", json=request.body) as reply:
+        async def one(body: Body) -> str:
+            async with gate, session.post(f"{url}/chat/completions", json=body) as reply:
                 return (await reply.json())["choices"][0]["message"]["content"]
 
-        return sum("True" in text for text in await asyncio.gather(*map(one, requests)))
+        return sum("True" in text for text in await asyncio.gather(*map(one, bodies)))
 
 
-def ours(requests: list[Request], url: str, in_flight: int, folder: Path) -> int:
+def ours(bodies: list[Body], url: str, in_flight: int, folder: Path) -> int:
     judge = Judge(model="checker", endpoint=url, concurrency=in_flight)
-    replies = ask(requests, judge, folder, label="benchmark")
+    replies = ask(dict(enumerate(bodies)), judge, folder, label="benchmark")
     return sum("True" in reply.text for reply in replies.values())
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         "--folder", type=Path, help="where the log of replies goes; by default a temporary one"
     )
     options = parser.parse_args()
-    requests = requests_of(options.units)
+    bodies = requests_of(options.units)
     rates: dict[str, list[float]] = {"bare": [], "ours": []}
     with (
         tempfile.TemporaryDirectory(dir=options.folder) as scratch,
@@ -77,11 +77,11 @@ def main() -> None:
             for name in rates:
                 start = time.perf_counter()
                 if name == "bare":
-                    answered = asyncio.run(bare(requests, url, options.in_flight))
+                    answered = asyncio.run(bare(bodies, url, options.in_flight))
                 else:
-                    answered = ours(requests, url, options.in_flight, Path(scratch) / str(repeat))
-                rates[name].append(len(requests) / (time.perf_counter() - start))
-                assert answered == len(requests), f"{name}: {answered} of {len(requests)} answered"
+                    answered = ours(bodies, url, options.in_flight, Path(scratch) / str(repeat))
+                rates[name].append(len(bodies) / (time.perf_counter() - start))
+                assert answered == len(bodies), f"{name}: {answered} of {len(bodies)} answered"
     medians = {name: statistics.median(values) for name, values in rates.items()}
     print(
         json.dumps(

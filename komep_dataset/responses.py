@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.files.outputs import stage_outputs
-from komep_dataset.inference.ask import Reply, Request, ask
+from komep_dataset.inference.ask import Body, ask
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
@@ -29,21 +29,21 @@ class Responded:
     reason: str = ""
 
 
-def request_for(question: Question, responder: Responder) -> Request:
+def request_for(question: Question, responder: Responder) -> Body:
     """The request for one question: protocol, sampling values and seed; no token limit where it is null."""
-    body: dict[str, Any] = responder_prompt(question.question, responder.protocol, responder.format)
+    body: Body = responder_prompt(question.question, responder.protocol, responder.format)
     body |= {"temperature": responder.temperature, "top_p": responder.top_p, "seed": responder.seed}
     if responder.format and responder.server != "transformers":  # which refuses keys that it does not know
         body |= FORMATS[responder.format].extra
     if responder.max_new_tokens is not None:
         body["max_tokens"] = responder.max_new_tokens
-    return Request(question.question_id, body)
+    return body
 
 
 def response_row(question: Question, responder: Responder, reply: Reply) -> Response:
     """A reply as a row of the table `responses`; the text is kept exactly as given, up to the format's end."""
     text = cut_at_end(reply.text, responder.format)
-    ended = text != reply.text and not reply.failed  # the model had closed its answer: no limit cut it off
+    ended = text != reply.text and not reply.failure  # the model had closed its answer: no limit cut it off
     return Response(
         question_id=question.question_id,
         model=responder.name,
@@ -78,11 +78,11 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
 
     responder = config.responder(model)
     asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
-    requests = [request_for(question, responder) for question in asked]
+    bodies = {q.question_id: request_for(q, responder) for q in asked}
     folder = responder_folder(config, responder)
     target = output_path(output, "responses.parquet")
     with stage_outputs(folder, {target: Response}):
-        replies = ask(requests, responder, folder, label=f"respond {model}")
+        replies = ask(bodies, responder, folder, label=f"respond {model}")
         rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
         write_table(pl.DataFrame([asdict(row) for row in rows], schema=_schema()), target, Response)
         rejects = list(failed_rejects(rows, replies))
@@ -99,7 +99,7 @@ def failed_rejects(rows: Iterable[Response], replies: dict[str, Reply]) -> Itera
     """A reject for every question that got no answer."""
     for row in rows:
         reply = replies[row.question_id]
-        if reply.failed:
+        if reply.failure:
             key = f"{row.question_id}/{row.model}"
             yield Reject(STAGE, key, Reason.REQUEST_FAILED.value, reply.failure)
 

@@ -15,8 +15,8 @@ from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Request, ask
-from komep_dataset.inference.reply_log import FAILED, REPLIES, read_log
+from komep_dataset.inference.ask import ask
+from komep_dataset.inference.reply_log import REPLIES, read_log
 
 MOST_STOPS = 4  # OpenAI's own limit
 SHOWN = 3  # failures that a message names
@@ -48,21 +48,19 @@ class OpenAIBackend:
 
     def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
         rows = [(s, row, prompt) for s, prompts in enumerate(groups) for row, prompt in enumerate(prompts)]
-        requests = [
-            Request(f"{s}:{row}", request_body(prompt, self.options, self.stops)) for s, row, prompt in rows
-        ]
+        bodies = {(s, row): request_body(prompt, self.options, self.stops) for s, row, prompt in rows}
         folder = self.options.output / JOURNAL
         self.resumed = len(read_log(folder / REPLIES)[0])
-        replies = ask(requests, self.endpoint, folder, label=label)
-        failures = [reply.failure for reply in replies.values() if reply.finish_reason == FAILED]
+        replies = ask(bodies, self.endpoint, folder, label=label)
+        failures = [reply.failure for reply in replies.values() if reply.failure]
         if failures:
             shown = "; ".join(sorted(set(failures))[:SHOWN])
             raise KomepError(
-                f"{len(failures)} of {len(requests)} questions got no answer ({shown}); the others are kept, "
+                f"{len(failures)} of {len(bodies)} questions got no answer ({shown}); the others are kept, "
                 "and the same command asks these again"
             )
         return [
-            [Answer(cut_at_stops(replies[f"{s}:{row}"].text, self.stops)) for row in range(len(prompts))]
+            [Answer(cut_at_stops(replies[s, row].text, self.stops)) for row in range(len(prompts))]
             for s, prompts in enumerate(groups)
         ]
 

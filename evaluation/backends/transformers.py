@@ -13,11 +13,12 @@ from evaluation.backends.local.loading import load_generator
 from evaluation.backends.local.shared_prefix import Layers
 from evaluation.harness.backend import Answer, Groups
 from evaluation.harness.benchmark import Style
-from evaluation.harness.journal import Journal, reply_key
+from evaluation.harness.journal import keep, open_journal, reply_key
 from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from evaluation.harness.questions import LETTERS
+from komep_dataset.inference.reply_log import ReplyLog
 from komep_dataset.inference.servers import model_fingerprint
 from komep_dataset.progress import progress_bar
 
@@ -53,7 +54,7 @@ class TransformersBackend:
         letters = self._letter_tokens(groups) if self.options.scoring == LOGITS else ()
         mine: list[tuple[int, int, Answer]] = []
         with (
-            Journal(self.options.output, self.processes.rank) as journal,
+            open_journal(self.options.output, self.processes.rank) as journal,
             self._bar(groups, label) as advance,
         ):
             for number, (subject, rows, batch) in enumerate(batches(groups, self.batch_size)):
@@ -90,20 +91,20 @@ class TransformersBackend:
         prompts: Sequence[Prompt],
         rows: Sequence[int],
         batch: Sequence[int],
-        journal: Journal,
+        journal: ReplyLog,
         letters: Sequence[int],
     ) -> list[Answer]:
         """The answers of one batch; a batch of which one is missing is run whole."""
         keys = [self._key(prompts[row]) for row in batch]
-        if all(key in journal for key in keys):
+        if all(key in journal.rows for key in keys):
             self.resumed += len(batch)
-            kept = (journal[key] for key in keys)
+            kept = (journal.rows[key] for key in keys)
             return [Answer(text, tuple(logprobs) if logprobs else None) for text, logprobs in kept]
         ids = [prompts[row].token_ids for row in batch]
         prefix = self._prefix_of([prompts[row].token_ids for row in rows])
         answers = self.generator.answer(ids, prefix, self.stops, self.options.max_new_tokens, letters)
         for key, answer in zip(keys, answers, strict=True):
-            journal.add(key, answer.text, answer.logprobs)
+            keep(journal, key, answer)
         return answers
 
     def _prefix_of(self, ids: Sequence[tuple[int, ...]]) -> Layers:

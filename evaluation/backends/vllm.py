@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluation.harness.backend import Answer, Groups, cut_at_stops
 from evaluation.harness.benchmark import Style
-from evaluation.harness.journal import Journal, reply_key
+from evaluation.harness.journal import keep, open_journal, reply_key
 from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
@@ -38,17 +38,17 @@ class VllmBackend:
             temperature=0.0, max_tokens=self.options.max_new_tokens, stop=list(self.stops)
         )
         total = sum(map(len, groups))
-        with Journal(self.options.output) as journal, progress_bar(label, total, "questions") as advance:
-            todo = [p for prompts in groups for p in prompts if self._key(p) not in journal]
+        with open_journal(self.options.output) as journal, progress_bar(label, total, "questions") as advance:
+            todo = [p for prompts in groups for p in prompts if self._key(p) not in journal.rows]
             self.resumed = total - len(todo)
             advance(self.resumed)
             for part in chunks(todo, CHUNK):
                 ids = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in part]
                 outputs = self.llm.generate(ids, sampling, use_tqdm=False)
                 for prompt, output in zip(part, outputs, strict=True):
-                    journal.add(self._key(prompt), self._reply(output.outputs[0].token_ids))
+                    keep(journal, self._key(prompt), Answer(self._reply(output.outputs[0].token_ids)))
                 advance(len(part))
-            return [[Answer(journal[self._key(p)][0]) for p in prompts] for prompts in groups]
+            return [[journal.rows[self._key(p)] for p in prompts] for prompts in groups]
 
     def _reply(self, token_ids: Sequence[int]) -> str:
         """The text of a reply, decoded as the transformers backend does: vLLM's own text leaves out a last letter of

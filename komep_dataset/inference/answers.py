@@ -1,23 +1,31 @@
-"""What one HTTP answer of an OpenAI-compatible endpoint comes to: a reply, another attempt, or the end of the run."""
+"""What one HTTP answer of an OpenAI-compatible endpoint comes to: a reply, another attempt, or the end of the run.
 
-from __future__ import annotations
+Its usage is what it says that it counted, or what is counted from the text where that cannot be believed: an endpoint
+that says nothing, or nonsense, still sends a bill, and no count is taken for zero. A key that an endpoint echoes is
+masked in every text that is kept or shown, plain and escaped.
+"""
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
-from komep_dataset.inference.reply_log import FAILED, Reply
-from komep_dataset.inference.usage import Usage, read_usage
+from komep_dataset.inference.reply_log import Reply, no_reply
 
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
 SHOWN = 300  # characters of an error body that a message shows
 # OpenAI's finish reasons, and those of servers that use other words for the same.
 FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "length": "length"}
+MASK = "***"
+MOST_TOKENS = 10**9  # no call has more (ours)
+FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
+BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 Hide = Callable[[str], str]
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
@@ -25,6 +33,18 @@ Hide = Callable[[str], str]
 MOST_MARKS = 256
 _MARKS = "".join(map(chr, (code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))))
 _STACKED = re.compile(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call: as they were told (None: nothing that is a count), those that are paid for, and what of it
+    is doubted."""
+
+    prompt: int | None = None
+    completion: int | None = None
+    paid_prompt: int = 0
+    paid_completion: int = 0
+    doubt: str = ""
 
 
 class Judged(Exception):
@@ -109,12 +129,12 @@ def read_reply(
     if finish is None:  # some servers leave it out
         finish = "length" if max_tokens and usage.completion and usage.completion >= max_tokens else "stop"
     if refusal and not text:
-        return Reply("", FAILED, failure=f"the model refused: {shown(refusal, hide)}"), usage
+        return no_reply(f"the model refused: {shown(refusal, hide)}"), usage
     if finish not in FINISH:
         withheld = f"finish_reason {shown(finish, hide)!r}: the endpoint withheld the answer"
-        return Reply("", FAILED, failure=withheld), usage
+        return no_reply(withheld), usage
     if _STACKED.search(text):
-        return Reply("", FAILED, failure=f"more than {MOST_MARKS} combining signs in a row"), usage
+        return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
     return Reply(text, FINISH[finish], usage.prompt, usage.completion), usage
 
 
@@ -154,3 +174,68 @@ def sent_bytes(body: dict[str, Any]) -> int:
 def _clean(text: str) -> str:
     """Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def read_usage(told: Any, sent: int, received: int) -> Usage:
+    """Judge the field `usage` of an answer to so many bytes of text with so many bytes of text.
+
+    Reasoning that the text does not show is paid for too: endpoints count it in `total_tokens` alone, or in
+    `completion_tokens_details` beside `completion_tokens`.
+    """
+    told = told if isinstance(told, dict) else {}
+    prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    paid_prompt, visible = _paid(prompt, sent), _paid(completion, received)
+    details = told.get("completion_tokens_details")
+    reasoning = (_count(details.get("reasoning_tokens")) if isinstance(details, dict) else None) or 0
+    total = _count(told.get("total_tokens")) or 0
+    hidden = reasoning if visible != completion or reasoning > visible else 0
+    paid = max(visible + hidden, total - paid_prompt)
+    doubts = [_doubt(told, "prompt_tokens")] if paid_prompt != prompt else []
+    doubts += [_doubt(told, "completion_tokens")] if visible != completion else []
+    return Usage(prompt, completion, paid_prompt, paid, next(iter(doubts), ""))
+
+
+def _count(value: Any) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= MOST_TOKENS else None
+
+
+def _paid(count: int | None, text_bytes: int) -> int:
+    """A count that a text of so many bytes can have; where it is none, our own count of the text."""
+    believed = count is not None and count * FEWEST >= text_bytes
+    return count if believed else math.ceil(text_bytes / BYTES_A_TOKEN)
+
+
+def _doubt(told: dict[str, Any], name: str) -> str:
+    """What is wrong with a count; no text of the endpoint's and no long number, either of which may be a key."""
+    if name not in told:
+        return f"no {name}"
+    value = told[name]
+    short = value is None or (isinstance(value, int | float) and abs(value) < 1e6)
+    return f"{name} {value!r}" if short else f"{name} is no count ({type(value).__name__})"
+
+
+def masker(secret: str | None) -> Hide:
+    """A function that masks a key in a text, each of its characters plain or in any of the usual escapes.
+
+    Known are JSON's and JavaScript's (also of JSON within JSON, and of octal digits), those of addresses, and those
+    of HTML; what is escaped twice or thrice is found too. Repeats have limits, so that no text
+    takes longer than its length.
+    """
+    if not secret:
+        return str
+    pattern = re.compile("".join(map(_written, secret)))
+    return lambda text: pattern.sub(MASK, text)
+
+
+def _written(character: str) -> str:
+    """A pattern of the ways to write a printable ASCII character."""
+    code = ord(character)
+    both = f"(?i:{code:02x})"
+    ways = (
+        re.escape(character),
+        rf"\\\\{{0,7}}(?:{re.escape(character)}|u(?:00{both}|\{{0{{0,4}}{both}\}})|x{both}|0{{0,2}}{code:o})",
+        rf"%(?:25){{0,3}}{both}",
+        rf"&(?:(?i:amp);){{0,3}}#(?:0{{0,5}}{code};?|(?i:x)0{{0,5}}{both};?)",
+    )
+    return f"(?:{'|'.join(ways)})"

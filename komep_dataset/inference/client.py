@@ -4,10 +4,8 @@ datatrove 0.10.1 is not in this path. Its `InferenceRunner` costs more a request
 second through it, against the figure that `benchmarks/inference.py` prints for this loop), and its `EndpointServer`
 sends no key to a loopback address, probes `/v1/models` without the key, ends the whole run at one HTTP 500, gives up
 at one 429, and keeps the key in a configuration that its executors write to disk. Its executors are used: see
-`executors.py`. Imports aiohttp: import this module only when something is to be asked.
+`workers.py`. Imports aiohttp: import this module only when something is to be asked.
 """
-
-from __future__ import annotations
 
 import asyncio
 import json
@@ -36,14 +34,15 @@ from komep_dataset.inference.answers import (
     Refused,
     Stop,
     Unsent,
+    Usage,
+    masker,
     read_reply,
+    read_usage,
     sent_bytes,
     shown,
 )
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.masking import masker
-from komep_dataset.inference.reply_log import FAILED, Reply
-from komep_dataset.inference.usage import Usage, read_usage
+from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
@@ -57,7 +56,7 @@ ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks wheth
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
-Keep = Callable[[Sequence[tuple[str, Reply]]], None]
+Rows = Sequence[tuple[str, Reply]]
 
 
 def _body_for(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +112,7 @@ class _Client:
         self._hide = masker(target.secret)
         self._turn, self._booked = asyncio.Lock(), asyncio.Event()
 
-    async def __aenter__(self) -> _Client:
+    async def __aenter__(self) -> "_Client":
         secret = self._target.secret
         self._session = aiohttp.ClientSession(
             headers={"Content-Type": "application/json"}
@@ -144,11 +143,11 @@ class _Client:
             except Again as again:
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
                 if attempt == self._endpoint.max_attempts:
-                    return Reply("", FAILED, failure=f"no answer after {attempt} attempts: {again}")
+                    return no_reply(f"no answer after {attempt} attempts: {again}")
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
             except Refused as refused:
-                return Reply("", FAILED, failure=str(refused))
+                return no_reply(str(refused))
             except Stop as stop:
                 raise Stop(explained(str(stop), self._target, body)) from None
         return None
@@ -279,11 +278,11 @@ class _Door:
             reply = await self._client.ask(body)
         except Barred as error:
             barred = str(error)
-            reply = Reply("", FAILED, failure=barred)
+            reply = no_reply(barred)
             self._barred += 1
         finally:
             self._in_flight -= 1
-        self._answered = self._answered or not (reply is None or reply.failed)
+        self._answered = self._answered or not (reply is None or reply.failure)
         enough = self._barred >= self._enough
         if self._answered or (enough and not self._in_flight):
             self._decided.set()
@@ -301,7 +300,7 @@ class _Commits:
     answers than were in flight.
     """
 
-    def __init__(self, keep: Keep):
+    def __init__(self, keep: Callable[[Rows], None]):
         self._keep = keep
         self._rows: list[tuple[str, Reply]] = []
         self._written: asyncio.Future | None = None
@@ -333,7 +332,12 @@ class _Commits:
 
 
 async def _ask_all(
-    bodies: dict[str, dict], target: Target, keep: Keep, meter: Meter, tally: Counter, answered: bool
+    bodies: dict[str, dict],
+    target: Target,
+    keep: Callable[[Rows], None],
+    meter: Meter,
+    tally: Counter[str],
+    answered: bool,
 ) -> None:
     """Send every request over `target.concurrency` lines; the first error ends all of them."""
     pending: Iterator[tuple[str, dict]] = iter(bodies.items())
@@ -346,10 +350,10 @@ async def _ask_all(
             reply = await door.ask(request[1])
             if reply is None:
                 return
-            failed_in_a_row = failed_in_a_row + 1 if reply.failed else 0
+            failed_in_a_row = failed_in_a_row + 1 if reply.failure else 0
             if failed_in_a_row >= STOP_AFTER_FAILURES:
                 raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}")
-            tally["failed" if reply.failed else "answered"] += 1
+            tally["failed" if reply.failure else "answered"] += 1
             await commits.add(request[0], reply)
 
     errors: list[Exception] = []
@@ -380,48 +384,58 @@ async def _ask_all(
 def run_requests(
     bodies: dict[str, dict[str, Any]],
     target: Target,
-    keep: Keep,
-    log: Path,
+    log: ReplyLog,
+    figures: Path,
     label: str,
-    meter: Meter | None = None,
+    meter: Meter,
     answered: bool = False,
-) -> None:
-    """Send every request and hand replies on as they come, a few at a time.
+    advance: Callable[[float], None] = lambda requests: None,
+) -> dict[str, Reply]:
+    """Send every request and keep replies as they come, a few at a time.
 
     Args:
         bodies: key -> OpenAI request without `model`.
         target: the model, its address and its limits.
-        keep: called with pairs of key and reply, failed ones too; what it raises ends the run. A line asks for
-            its next request only when `keep` has taken its last.
-        log: file that gets a line of figures at the end.
+        log: takes the answers. A line asks for its next request only when its last reply is written.
+        figures: file that gets a line of figures at the end.
         label: what messages call this run.
         meter: counts what is spent; once its budget is reached nothing is started, and what is in flight ends.
         answered: whether the model has answered requests of these before, so that it bars nobody as such.
+        advance: is told how many requests have ended.
+
+    Returns:
+        failed replies by key.
 
     Raises:
         KomepError: the endpoint answers nobody, the budget is spent, or the replies cannot be written.
     """
-    meter = meter or Meter(None, None, None)
     tally: Counter[str] = Counter()
+    failures: dict[str, Reply] = {}
     start = monotonic()
+
+    def keep(rows: Rows) -> None:
+        failures.update((key, reply) for key, reply in rows if reply.failure)
+        log.add([(key, reply) for key, reply in rows if not reply.failure])
+        advance(len(rows))
+
     try:
         asyncio.run(_ask_all(bodies, target, keep, meter, tally, answered))
     except Stop as stop:
         raise KomepError(f"{label}: {stop}") from None
     except OSError as error:
-        raise KomepError(f"{log.parent}: replies cannot be written ({error.strerror})") from error
+        raise KomepError(f"{figures.parent}: replies cannot be written ({error.strerror})") from error
     finally:
-        meter.close()
-        doubts = meter.doubts()
+        doubts = meter.close()
         if doubts:
             print(f"komep: {label}: {doubts}", file=sys.stderr)
-        _write_figures(log, label, len(bodies), tally, monotonic() - start, doubts)
+        _write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)
     missing = len(bodies) - tally["answered"] - tally["failed"]
     if missing:
         raise KomepError(
             f"{label}: the budget is reached: {meter.report()}; {missing:,} of {len(bodies):,} requests are not "
             "asked; answers so far are kept, and the same command with a larger budget goes on from them"
         )
+    return failures
 
 
 def _write_figures(
@@ -431,13 +445,10 @@ def _write_figures(
     ended = {"answered", "failed"}
     again = ", ".join(f"{reason}: {n:,}" for reason, n in tally.most_common() if reason not in ended)
     rate = (tally["answered"] + tally["failed"]) / max(seconds, 1e-9)
-    figures = (
+    line = (
         f"{datetime.now().isoformat(' ', 'seconds')} {label}: {asked:,} to ask, {tally['answered']:,} answered, "
         f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}"
         f"{doubts and '; '}{doubts}\n"
     )
-    try:
-        with log.open("a", encoding="utf-8") as lines:
-            lines.write(figures)
-    except OSError:
-        return
+    with suppress(OSError), log.open("a", encoding="utf-8") as lines:
+        lines.write(line)

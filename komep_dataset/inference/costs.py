@@ -3,8 +3,6 @@
 An unknown price is None and is called unknown; no number is made up.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterator
@@ -14,8 +12,8 @@ from pathlib import Path
 from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
+from komep_dataset.inference.answers import Usage
 from komep_dataset.inference.ledgers import Ledger, dearer, spent_in
-from komep_dataset.inference.usage import Usage
 
 SHIPPED = Path(__file__).parents[1] / "prices.yaml"
 UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)
@@ -111,7 +109,7 @@ class Meter:
         )
 
     @classmethod
-    def of(cls, endpoint: Endpoint) -> Meter:
+    def of(cls, endpoint: Endpoint) -> "Meter":
         """The meter of an endpoint's policy.
 
         Raises:
@@ -192,8 +190,16 @@ class Meter:
             self._doubts += 1
             self._doubt = self._doubt or usage.doubt
 
-    def close(self) -> None:
-        self._ledger.close()
+    def close(self) -> str:
+        """Let go of the ledgers; says how many answers were paid for by a count of ours, or ""."""
+        if self._price is not None:
+            self._ledger.close()
+        if not self._doubts:
+            return ""
+        return (
+            f"{self._doubts:,} answers had no usage that can be believed (first: {self._doubt}); they were counted "
+            "from their text"
+        )
 
     def spent(self) -> tuple[float, int]:
         """(amount, calls) of all processes so far, calls in flight included."""
@@ -212,15 +218,6 @@ class Meter:
         if self.reached:
             told += f", and the next call may cost {amount(self._next, self._currency)}"
         return told
-
-    def doubts(self) -> str:
-        """How many answers were paid for by a count of ours, or ""."""
-        if not self._doubts:
-            return ""
-        return (
-            f"{self._doubts:,} answers had no usage that can be believed (first: {self._doubt}); they were counted "
-            "from their text"
-        )
 
 
 def amount(value: float, currency: str) -> str:

@@ -3,8 +3,6 @@
 It is gone when all is well. Nothing in it is removed but what a job wrote: our files and datatrove's own.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ flight may cost. Its owner holds a lock on it for as long as it lives, so that t
 dead, whose calls in flight were sent and may be billed: they count as spent.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import json

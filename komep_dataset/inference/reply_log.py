@@ -1,18 +1,19 @@
 """What models answered, kept on disk by the content of the request: an append-only log that survives a kill.
 
-Replies that arrive together are written together, by one `write`. What has been written survives the death of
-the process; it is forced to the disk when the log is closed, so that a power cut may cost more than a kill.
+Rows that arrive together are written together, by one `write`. What has been written survives the death of the
+process; it is forced to the disk when the log is closed, so that a power cut may cost more than a kill. What is spent
+(`ledgers.py`) is no such log: there a line is replaced, and all processes look at each other's.
 """
-
-from __future__ import annotations
 
 import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 
@@ -21,9 +22,8 @@ REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read 
 FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or `failed`."""
+class Reply(NamedTuple):
+    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`."""
 
     text: str
     finish_reason: str
@@ -31,9 +31,10 @@ class Reply:
     completion_tokens: int | None = None
     failure: str = ""
 
-    @property
-    def failed(self) -> bool:
-        return self.finish_reason == FAILED
+
+def no_reply(why: str) -> Reply:
+    """A failed reply; `why` is not empty."""
+    return Reply("", FAILED, failure=why)
 
 
 def worker_log(folder: Path, rank: int) -> Path:
@@ -47,91 +48,86 @@ def logs_of(folder: Path) -> list[Path]:
 
 
 class ReplyLog:
-    """Replies by the content of their request, one JSON object a line.
+    """An open log: `rows` has the row of each key, its own and those of the logs that were read."""
 
-    Held by one process at a time. A line that a kill cut short is taken off when the log is opened. `others` are
-    logs of other processes: they are read, never written.
-    """
+    def __init__(self, path: Path, file: FileIO, record: Any):
+        self.rows: dict[str, Any] = {}
+        self.path, self._file, self._record = path, file, record
 
-    def __init__(self, path: Path, others: Sequence[Path] = ()):
-        self._path, self._others = path, [other for other in others if other != path]
-        self._replies: dict[str, Reply] = {}
-
-    def __enter__(self) -> ReplyLog:
-        if self._path.exists() and not self._path.is_file():
-            raise KomepError(f"{self._path}: no regular file; move it away")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab", buffering=0)
-        except OSError as error:
-            raise KomepError(f"{self._path}: cannot be written ({error.strerror})") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise KomepError(
-                f"{self._path.parent}: another run is at work here; wait until it ends"
-            ) from error
-        self.read_others(self._others)
-        if (size := self._path.stat().st_size) and not is_log(self._path):
-            self._file.close()
-            raise KomepError(f"{self._path}: holds {size:,} bytes and no reply of a model; move it away")
-        replies, good = read_log(self._path)
-        self._replies |= replies
-        self._file.truncate(good)
-        self._written = 0
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self._written:
-            os.fsync(self._file.fileno())
-        self._file.close()
-
-    def read_others(self, paths: Iterable[Path]) -> None:
+    def read(self, paths: Iterable[Path]) -> None:
         """Take in what other processes have written by now."""
         for path in paths:
-            if path != self._path and path.exists():
-                self._replies |= read_log(path)[0]
+            self.rows |= read_log(path, self._record)[0]
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._replies
-
-    def __getitem__(self, key: str) -> Reply:
-        return self._replies[key]
-
-    def add(self, key: str, reply: Reply) -> None:
-        """Keep an answer; a failure is refused, so that it is asked again next time."""
-        self.add_all([(key, reply)])
-
-    def add_all(self, rows: Sequence[tuple[str, Reply]]) -> None:
-        """Keep answers, all by one write; `OSError` if the disk takes less."""
-        if any(reply.failed for _, reply in rows):
+    def add(self, rows: Sequence[tuple[str, Any]]) -> None:
+        """Keep rows, all by one write; `OSError` if the disk takes less, `ValueError` for a failure."""
+        if any(getattr(row, "failure", "") for _, row in rows):
             raise ValueError("a failure is never kept")
-        lines = b"".join(_line(key, reply) for key, reply in rows)
+        lines = b"".join(_line(key, row) for key, row in rows)
         if self._file.write(lines) != len(lines):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._written += len(rows)
-        self._replies.update(rows)
+        self.rows.update(rows)
 
 
-def read_log(path: Path) -> tuple[dict[str, Reply], int]:
-    """The replies of a log, and how many of its bytes are whole lines; nothing where there is no log."""
-    replies: dict[str, Reply] = {}
-    good = 0
+@contextmanager
+def open_log(
+    path: Path, others: Iterable[Path] | None = None, record: Any = Reply, busy: str = ""
+) -> Iterator[ReplyLog]:
+    """Hold a log while the block runs: one JSON object a line, with a key and the fields of a record.
+
+    Args:
+        path: the log; a line of it that a kill cut short is taken off.
+        others: logs of other processes, which are read and never written; by default those beside it.
+        record: the named tuple of a row; its field `failure`, if it has one, is not written.
+        busy: what is said where another process holds the log.
+
+    Raises:
+        KomepError: another process holds it, something else lies there, or nothing can be written.
+    """
+    if path.exists() and not path.is_file():
+        raise KomepError(f"{path}: no regular file; move it away")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab", buffering=0)
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be written ({error.strerror})") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            busy = busy or f"{path.parent}: another run is at work here; wait until it ends"
+            raise KomepError(busy) from error
+        log = ReplyLog(path, file, record)
+        log.read(other for other in (logs_of(path.parent) if others is None else others) if other != path)
+        if (size := path.stat().st_size) and not is_log(path):
+            raise KomepError(f"{path}: holds {size:,} bytes and no reply of a model; move it away")
+        own, whole = read_log(path, record)
+        log.rows |= own
+        file.truncate(whole)
+        try:
+            yield log
+        finally:
+            os.fsync(file.fileno())
+
+
+def read_log(path: Path, record: Any = Reply) -> tuple[dict[str, Any], int]:
+    """The rows of a log, and how many of its bytes are whole lines; nothing where there is no log."""
+    rows: dict[str, Any] = {}
+    whole = 0
     if not path.exists():
-        return replies, good
+        return rows, whole
     with path.open("rb") as lines:
         for line in lines:
             if not line.endswith(b"\n"):
                 break
-            good += len(line)
+            whole += len(line)
             try:
                 row = json.loads(line)
                 key = row.pop("key")
-                replies[key] = Reply(**row)
+                rows[key] = record(**row)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # unreadable: the request is simply asked again
-    return replies, good
+    return rows, whole
 
 
 def is_log(path: Path) -> bool:
@@ -141,6 +137,6 @@ def is_log(path: Path) -> bool:
         return start.startswith(file.read(len(start)))
 
 
-def _line(key: str, reply: Reply) -> bytes:
-    row = {"key": key} | {k: v for k, v in asdict(reply).items() if k != "failure"}
-    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+def _line(key: str, row: Any) -> bytes:
+    fields = {"key": key} | {name: value for name, value in row._asdict().items() if name != "failure"}
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -10,8 +10,6 @@ key, which every worker reads from its own environment, and it raises nothing: i
 Imports datatrove: import this module only when there are workers to start.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os
@@ -47,7 +45,7 @@ from komep_dataset.inference.jobs import (
     read_shard,
     write_shards,
 )
-from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, logs_of, worker_log
+from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, logs_of, open_log, worker_log
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.system import end_with_parent
 
@@ -83,25 +81,21 @@ class AskShard(PipelineStep):
     def _ask(self, rank: int, world_size: int) -> dict[str, dict[str, Any]]:
         from komep_dataset.inference.client import Target, run_requests
 
-        failures: dict[str, dict[str, Any]] = {}
         # Servers of our own, one a worker, have their full limit each; a shared address is shared out.
         own = bool(self.endpoint.server) and not self.url
         limit = self.endpoint.in_flight if own else share(self.endpoint.in_flight, rank, world_size)
-        with local_servers() as servers, ReplyLog(worker_log(self.folder, rank), logs_of(self.folder)) as log:
-            todo = {key: body for key, body in read_shard(self.folder, rank).items() if key not in log}
-
-            def keep(rows) -> None:
-                failures.update((key, asdict(reply)) for key, reply in rows if reply.failed)
-                log.add_all([(key, reply) for key, reply in rows if not reply.failed])
-
-            if todo:
-                answered = any(path.stat().st_size for path in logs_of(self.folder) if path.exists())
-                url = servers.url(self.endpoint, self.folder / JOBS / f"{rank:05d}") if own else self.url
-                up = servers.is_up if own else (lambda: True)
-                target = Target(self.endpoint, url, self.endpoint.api_key(), up, limit)
-                engine_log = self.folder / f"{rank:05d}.{ENGINE_LOG}"
-                run_requests(todo, target, keep, engine_log, self.label, Meter.of(self.endpoint), answered)
-        return failures
+        with local_servers() as servers, open_log(worker_log(self.folder, rank)) as log:
+            todo = {key: body for key, body in read_shard(self.folder, rank).items() if key not in log.rows}
+            if not todo:
+                return {}
+            answered = any(path.stat().st_size for path in logs_of(self.folder) if path.exists())
+            url = servers.url(self.endpoint, self.folder / JOBS / f"{rank:05d}") if own else self.url
+            up = servers.is_up if own else (lambda: True)
+            target = Target(self.endpoint, url, self.endpoint.api_key(), up, limit)
+            figures = self.folder / f"{rank:05d}.{ENGINE_LOG}"
+            meter = Meter.of(self.endpoint)
+            failures = run_requests(todo, target, log, figures, self.label, meter, answered)
+            return {key: reply._asdict() for key, reply in failures.items()}
 
 
 def end_with(parent: int) -> None:
@@ -134,7 +128,6 @@ def ask_in_workers(
             job that Slurm now has.
     """
     settings = endpoint.policy.executor
-    Meter.of(endpoint)  # a budget without a price is told before anything starts
     if settings.kind == "slurm":
         return _ask_by_slurm(todo, endpoint, log, folder, label)
     workers = endpoint.workers_for(len(todo))
@@ -348,13 +341,13 @@ def _ask_by_slurm(
                 f"{label}: Slurm's job {job['id']} is at work, {ended} of {job['workers']} tasks have ended; give "
                 "the same command again when all have"
             )
-        log.read_others(logs_of(folder))
+        log.read(logs_of(folder))
         if None not in outcomes:
-            missing = [key for key in todo if key not in log]
+            missing = [key for key in todo if key not in log.rows]
             failed = {key for outcome in outcomes for key in outcome.failures}
             if failed.issuperset(missing) or any(outcome.error for outcome in outcomes):
                 return _joined(todo, log, folder, job["workers"], label)
-        todo = {key: body for key, body in todo.items() if key not in log}
+        todo = {key: body for key, body in todo.items() if key not in log.rows}
     workers = max(1, min(endpoint.policy.executor.workers, len(todo)))
     if not endpoint.server:
         workers = min(workers, endpoint.in_flight)
@@ -389,7 +382,7 @@ def _slurm_has(job: str) -> bool:
 
 def _joined(todo: dict[str, dict], log: ReplyLog, folder: Path, workers: int, label: str) -> dict[str, Reply]:
     """Take in the workers' logs and outcomes; their folder goes where all went well."""
-    log.read_others(logs_of(folder))
+    log.read(logs_of(folder))
     outcomes = read_outcomes(folder, workers)
     for outcome in outcomes:
         if outcome and outcome.error:
@@ -397,7 +390,7 @@ def _joined(todo: dict[str, dict], log: ReplyLog, folder: Path, workers: int, la
             clear_jobs(folder)
             raise KomepError(outcome.error, outcome.exit_code)
     failures = {key: Reply(**values) for o in outcomes if o for key, values in o.failures.items()}
-    missing = [key for key in todo if key not in log and key not in failures]
+    missing = [key for key in todo if key not in log.rows and key not in failures]
     if missing:
         silent = [str(rank) for rank, outcome in enumerate(outcomes) if outcome is None]
         raise KomepError(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Config, Endpoint
-from komep_dataset.inference.ask import Request, judge_body, unanswered
+from komep_dataset.inference.ask import judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.responses import request_for, responder_folder
@@ -147,22 +147,22 @@ def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
 
 def _respond_line(asked: Sequence[Question], config: Config, model: str) -> Line:
     responder = config.responder(model)
-    requests = [request_for(question, responder) for question in asked]
-    missing = unanswered(requests, responder, responder_folder(config, responder))
-    return line_of(f"respond {model}", responder, (r.body for r in missing), load_prices(config.prices))
+    bodies = [request_for(question, responder) for question in asked]
+    missing = unanswered(bodies, responder, responder_folder(config, responder))
+    return line_of(f"respond {model}", responder, missing, load_prices(config.prices))
 
 
 def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list[Line]:
     """What `komep score` would ask about these responses; nothing is asked."""
     rows = read_responses(responses)
-    texts = {f"{r.question_id}/{r.model}": text for r in rows if (text := text_to_split(r, mode)) is not None}
+    texts = [text for row in rows if (text := text_to_split(row, mode)) is not None]
     splitter, prices = config.judge("splitter"), load_prices(config.prices)
-    requests = [Request(k, judge_body(split_messages(t), splitter, SPLIT_TOKENS)) for k, t in texts.items()]
-    missing = unanswered(requests, splitter, config.work / SCORE / "split")
-    split = line_of("score: split", splitter, (request.body for request in missing), prices)
+    bodies = [judge_body(split_messages(text), splitter, SPLIT_TOKENS) for text in texts]
+    missing = unanswered(bodies, splitter, config.work / SCORE / "split")
+    split = line_of("score: split", splitter, missing, prices)
     count, _ = token_counter(config.judge("checker"))
-    sentences = sum(count_sentences(text) for text in texts.values())
-    return [split, _check_line(sentences, sum(map(count, texts.values())), config, mode, prices)]
+    sentences = sum(count_sentences(text) for text in texts)
+    return [split, _check_line(sentences, sum(map(count, texts)), config, mode, prices)]
 
 
 def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices: PriceTable) -> Line:
@@ -200,8 +200,7 @@ def estimate_translate(scored: Path, config: Config) -> list[Line]:
     """What `komep translate` would ask about a table of scored generations; nothing is asked."""
     translator, folder = config.judge("translator"), config.work / TRANSLATE
     missing = unanswered(requests_of(scored, config), translator, folder)
-    bodies = (request.body for request in missing)
-    return [line_of(TRANSLATE, translator, bodies, load_prices(config.prices), "no text asked for twice")]
+    return [line_of(TRANSLATE, translator, missing, load_prices(config.prices), "no text asked for twice")]
 
 
 def _translate_line(asked: Sequence[Question], config: Config) -> Line:
@@ -215,7 +214,7 @@ def _translate_line(asked: Sequence[Question], config: Config) -> Line:
     answers = len(config.responders) if translator.scope == "all" else min(2, len(config.responders))
     answer = "x" * int(CHARACTERS_A_TOKEN * length)
     texts = [text for q in asked for text in (Text(q.question), *[Text(f"{q.question} {answer}")] * answers)]
-    bodies = [request.body for text in texts for request in first_requests([text], session)]
+    bodies = [body for text in texts for body in first_requests([text], session)]
     note = f"every question with {answers} answers as long as their limit, none asked for twice"
     return line_of(TRANSLATE, translator, bodies, load_prices(config.prices), note)
 

@@ -15,7 +15,8 @@ from typing import Any
 from komep_dataset import dahl
 from komep_dataset.config.config import Checker
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Reply, Request, ask, judge_body
+from komep_dataset.inference.ask import Body, ask, judge_body
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.messages import batch_messages, check_messages, verdict_format
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
@@ -55,7 +56,7 @@ class Checked:
 
     def failure(self, item: Item) -> str:
         """Why an item has no answer, or ""; one vote that is missing is one too many."""
-        return next((a.reply.failure for a in self.answers[item] if a.reply.failed), "")
+        return next((a.reply.failure for a in self.answers[item] if a.reply.failure), "")
 
 
 def check(
@@ -120,13 +121,11 @@ class _Session:
     label: str
     delimited: bool
 
-    def ask(self, bodies: dict[Any, dict[str, Any]]) -> dict[Any, Reply]:
+    def ask(self, bodies: dict[Any, Body]) -> dict[Any, Reply]:
         """Bodies under any keys -> their replies."""
-        requests = {key: Request(str(i), body) for i, (key, body) in enumerate(bodies.items())}
-        replies = ask(list(requests.values()), self.checker, self.folder, label=self.label)
-        return {key: replies[request.id] for key, request in requests.items()}
+        return ask(bodies, self.checker, self.folder, label=self.label)
 
-    def body(self, item: Item, vote: int, structured: bool) -> dict[str, Any]:
+    def body(self, item: Item, vote: int, structured: bool) -> Body:
         messages = check_messages(item.unit, self.mode, item.question, delimited=self.delimited)
         tokens = STRUCTURED_TOKENS if structured else CHECK_TOKENS
         body = judge_body(messages, self.checker, tokens, vote)
@@ -157,11 +156,11 @@ def _refuses_structure(item: Item, session: _Session) -> bool:
     so that an endpoint that knows no such thing is not taken for one that is down."""
     if not _refused(session.ask({0: session.body(item, 0, True)})[0]):
         return False
-    return not session.ask({0: session.body(item, 0, False)})[0].failed
+    return not session.ask({0: session.body(item, 0, False)})[0].failure
 
 
 def _refused(reply: Reply) -> bool:
-    return reply.failed and reply.failure.startswith(REFUSALS)
+    return reply.failure.startswith(REFUSALS)
 
 
 def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked: Checked) -> None:
@@ -177,6 +176,6 @@ def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked
     replies = session.ask(bodies) if bodies else {}
     checked.requests += len(bodies)
     for batch, reply in replies.items():
-        verdicts = None if reply.failed else dahl.parse_batch(reply.text, len(batch))
+        verdicts = None if reply.failure else dahl.parse_batch(reply.text, len(batch))
         for item, verdict in zip(batch, verdicts or (), strict=False):
             checked.answers[item] = (Answer(reply, verdict.value),)

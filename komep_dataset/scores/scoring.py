@@ -18,7 +18,8 @@ from komep_dataset import dahl
 from komep_dataset.config.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
-from komep_dataset.inference.ask import Reply, Request, ask, judge_body
+from komep_dataset.inference.ask import ask, judge_body
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
@@ -242,12 +243,12 @@ def read_responses(paths: Sequence[Path]) -> list[Response]:
 
 def _split(work: list[_Work], splitter: Judge, folder: Path, mode: str) -> list[_Work]:
     """Fill in the units of every response that has a text to split."""
-    requests = [
-        Request(one.key, judge_body(split_messages(one.text), splitter, SPLIT_TOKENS))
+    bodies = {
+        one.key: judge_body(split_messages(one.text), splitter, SPLIT_TOKENS)
         for one in work
         if one.text is not None
-    ]
-    replies = ask(requests, splitter, folder / "split", label="score: split")
+    }
+    replies = ask(bodies, splitter, folder / "split", label="score: split")
     most = splitter.max_new_tokens or SPLIT_TOKENS
     return [_with_units(one, replies.get(one.key), mode, most) for one in work]
 
@@ -256,7 +257,7 @@ def _with_units(one: _Work, reply: Reply | None, mode: str, most: int) -> _Work:
     """A response with its units; more of them than the reply may have tokens would be paid for one by one."""
     if reply is None:
         return one
-    if reply.failed:
+    if reply.failure:
         return _Work(one.row, one.text, failure=f"splitter: {reply.failure}")
     units = tuple(units_of(reply, mode))
     if len(units) > most:

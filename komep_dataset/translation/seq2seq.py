@@ -8,15 +8,15 @@ batch. The model is a folder on this machine, or in the Hub's cache: safetensors
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Translator
 from komep_dataset.errors import KomepError, require
-from komep_dataset.inference.ask import REPLIES, Reply, ReplyLog, Request, keys_of
-from komep_dataset.inference.reply_log import FAILED, logs_of
+from komep_dataset.inference.ask import Body, Key, keys_of
+from komep_dataset.inference.reply_log import REPLIES, Reply, no_reply, open_log
 from komep_dataset.progress import progress_bar
 
 WINDOW = 512  # tokens of a model whose configuration gives no number (ours)
@@ -113,29 +113,29 @@ class Seq2Seq:
         return {"prompt": source, "languages": languages, "beams": beams, "max_tokens": limit}
 
     def ask(
-        self, requests: Sequence[Request], translator: Translator, folder: Path, *, label: str
-    ) -> dict[str, Reply]:
+        self, bodies: Mapping[Key, Body], translator: Translator, folder: Path, *, label: str
+    ) -> dict[Key, Reply]:
         """Translate what the folder's log does not hold, in batches of `concurrency`, the longest first.
 
         Raises:
             KomepError: the model cannot be loaded, or does not know a language. A text that does not fit into
                 the window has a failed reply.
         """
-        keys = keys_of(requests, translator)
+        keys = keys_of(bodies, translator)
         with (
-            ReplyLog(folder / REPLIES, logs_of(folder)) as log,
+            open_log(folder / REPLIES) as log,
             progress_bar(label, len(keys), "texts") as advance,
         ):
-            todo = {keys[r.id]: r.body for r in requests if keys[r.id] not in log}
+            todo = {keys[id]: body for id, body in bodies.items() if keys[id] not in log.rows}
             advance(len(keys) - len(todo))
             failed: dict[str, Reply] = {}
             for batch in _batches(todo, translator.concurrency):
                 replies = self._translate([body for _, body in batch])
                 rows = list(zip((key for key, _ in batch), replies, strict=True))
-                log.add_all([(key, reply) for key, reply in rows if not reply.failed])
-                failed |= {key: reply for key, reply in rows if reply.failed}
+                log.add([(key, reply) for key, reply in rows if not reply.failure])
+                failed |= {key: reply for key, reply in rows if reply.failure}
                 advance(len(batch))
-            return {id: log[key] if key in log else failed[key] for id, key in keys.items()}
+            return {id: log.rows.get(key) or failed[key] for id, key in keys.items()}
 
     @cached_property
     def _model(self):
@@ -176,9 +176,7 @@ class Seq2Seq:
 
     def _alone(self, body: dict[str, Any], length: int) -> Reply:
         if length > self.window:
-            return Reply(
-                "", FAILED, failure=f"{length:,} tokens do not fit into the window of {self.window:,}"
-            )
+            return no_reply(f"{length:,} tokens do not fit into the window of {self.window:,}")
         return self._translate([body])[0]
 
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
-from komep_dataset.inference.ask import Request
+from komep_dataset.inference.ask import Body
 from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_table
@@ -153,7 +153,7 @@ def _written(
     return _summary(target, rows, items, done, rejects)
 
 
-def requests_of(scored: Path, config: Config) -> list[Request]:
+def requests_of(scored: Path, config: Config) -> list[Body]:
     """The first round of requests that `translate` needs, answered before or not."""
     translator = config.judge("translator")
     _, items, glossary = _read(scored, config, translator)

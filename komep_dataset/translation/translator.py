@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Translator
-from komep_dataset.inference.ask import Reply, Request, ask, judge_body, keys_of
+from komep_dataset.inference.ask import Body, ask, judge_body, keys_of
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts import messages as prompts
@@ -150,20 +151,16 @@ class Session:
 
     def ask(self, bodies: Mapping[Any, dict[str, Any]]) -> tuple[dict[Any, Reply], int]:
         """(replies under the keys of their bodies, number of distinct requests)."""
-        requests = {key: Request(str(i), body) for i, (key, body) in enumerate(bodies.items())}
-        if not requests:
+        if not bodies:
             return {}, 0
-        asked = list(requests.values())
-        replies = self._ask(asked, self.translator, self.folder)
-        distinct = len(set(keys_of(asked, self.translator).values()))
-        return {key: replies[request.id] for key, request in requests.items()}, distinct
+        replies = self._ask(bodies, self.translator, self.folder)
+        return replies, len(set(keys_of(bodies, self.translator).values()))
 
 
-def first_requests(texts: Iterable[Text], session: Session) -> list[Request]:
+def first_requests(texts: Iterable[Text], session: Session) -> list[Body]:
     """What the first round would ask, for an estimate."""
     plans = [session.plan(text) for text in dict.fromkeys(texts)]
-    bodies = [session.body(plan, index) for plan in plans for index in plan.asked]
-    return [Request(str(number), body) for number, body in enumerate(bodies)]
+    return [session.body(plan, index) for plan in plans for index in plan.asked]
 
 
 def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
@@ -204,7 +201,7 @@ def _outcome(
     done = Translation(
         None, pieces=len(plan.asked), attempts=attempts, refusals=_refusals(1, failures, first)
     )
-    lost = next((reply.failure for reply in replies.values() if reply.failed), "")
+    lost = next((reply.failure for reply in replies.values() if reply.failure), "")
     if lost:
         return replace(done, reason=Reason.REQUEST_FAILED.value, detail=lost)
     left = _failures(plan, replies, session.glossary) if second else failures
@@ -218,7 +215,7 @@ def _outcome(
 def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> dict[int, list[Failure]]:
     """Place of a piece -> what is wrong with its reply; of a text whose pieces pass and that fails as a whole,
     every piece. Empty where all is well, and where an answer is missing."""
-    if not plan.asked or any(reply.failed for reply in replies.values()):
+    if not plan.asked or any(reply.failure for reply in replies.values()):
         return {}
     found = {index: _piece_failures(plan, index, replies[index], glossary) for index in plan.asked}
     found = {index: failures for index, failures in found.items() if failures}

@@ -50,7 +50,7 @@ def with_preset(folder, **keys):
 
 
 def body_of(responder) -> dict:
-    return request_for(Question("0" * 16, QUESTION, "c", "en", "test"), responder).body
+    return request_for(Question("0" * 16, QUESTION, "c", "en", "test"), responder)
 
 
 def test_the_golden_prompts_cover_every_preset_and_protocol():

@@ -18,8 +18,9 @@ from komep_dataset.config.config import Checker, Endpoint, Judge, Policy
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import answers
 from komep_dataset.inference import client as engine
-from komep_dataset.inference.ask import Reply, Request, ask
+from komep_dataset.inference.ask import ask
 from komep_dataset.inference.costs import spent_in
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.scores.checking import Item, check
 from tests.loopback import Fault, Loopback, last_text, loopback
 
@@ -105,7 +106,7 @@ def no_wait(monkeypatch):
 def asked(folder: Path, fault: Fault, **changes) -> tuple[dict[str, Reply], Loopback]:
     """Three requests, one of which gets a fault every time."""
     plan = lambda body, _: fault if last_text(body) == "bad" else None  # noqa: E731
-    requests = [Request(t, {"messages": [{"role": "user", "content": t}]}) for t in ("first", "bad", "last")]
+    requests = {t: {"messages": [{"role": "user", "content": t}]} for t in ("first", "bad", "last")}
     with loopback(Loopback(lambda _: "fine", faults=plan)) as (state, url):
         judge = Judge(
             **{"endpoint": url, "model": "m", "concurrency": 1, "max_attempts": 2, "timeout": 1.0} | changes
@@ -117,7 +118,7 @@ def asked(folder: Path, fault: Fault, **changes) -> tuple[dict[str, Reply], Loop
 def test_a_hostile_answer_costs_its_row_alone(tmp_path, fault, said):
     replies, state = asked(tmp_path, fault)
     assert replies["first"].text == replies["last"].text == "fine"
-    assert replies["bad"].failed and said in replies["bad"].failure
+    assert replies["bad"].failure and said in replies["bad"].failure
     assert replies["bad"].failure.isprintable() and len(replies["bad"].failure) < 2 * answers.SHOWN
     assert len(state.calls) == (4 if replies["bad"].failure.startswith("no answer") else 3)
     assert (tmp_path / "engine.log").read_text("utf-8").count("\n") == 1
@@ -168,10 +169,10 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from komep_dataset.config.config import Judge
-from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.ask import ask
 judge = Judge(endpoint=sys.argv[1], model="m", concurrency=1, max_attempts=1, timeout=3)
 def run(*texts):
-    asked = [Request(t, {"messages": [{"role": "user", "content": t}]}) for t in texts]
+    asked = {t: {"messages": [{"role": "user", "content": t}]} for t in texts}
     return [r.failure for r in ask(asked, judge, Path(sys.argv[2]), label="test").values()]
 run("good")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -217,22 +218,22 @@ def test_a_status_that_bars_one_text_is_that_rows_failure(tmp_path, status):
         lambda _: time.sleep(0.2) or "fine", faults=lambda b, _: barred if "bad" in last_text(b) else None
     )
     with loopback(state) as (_, url):
-        requests = [
-            Request(f"{i}", {"messages": [{"role": "user", "content": f"{i} {'bad' if i < 6 else 'good'}"}]})
+        requests = {
+            f"{i}": {"messages": [{"role": "user", "content": f"{i} {'bad' if i < 6 else 'good'}"}]}
             for i in range(12)
-        ]
+        }
         replies = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
-        assert [reply.failed for reply in replies.values()] == [True] * 6 + [False] * 6
+        assert [bool(reply.failure) for reply in replies.values()] == [True] * 6 + [False] * 6
         assert replies["0"].failure == f"HTTP {status}: moderated"
         assert len(state.calls) == 12
         # What is left of a run that was answered is asked again, and bars no more than itself.
         again = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
-        assert [reply.failed for reply in again.values()] == [True] * 6 + [False] * 6
+        assert [bool(reply.failure) for reply in again.values()] == [True] * 6 + [False] * 6
 
 
 @pytest.mark.parametrize(("requests", "calls"), [(40, 3), (2, 2), (1, 1)])
 def test_an_endpoint_that_bars_everybody_stops_the_run(tmp_path, requests, calls):
-    asked = [Request(f"{i}", {"messages": [{"role": "user", "content": f"{i}"}]}) for i in range(requests)]
+    asked = {f"{i}": {"messages": [{"role": "user", "content": f"{i}"}]} for i in range(requests)}
     with loopback(Loopback(faults=lambda *_: Fault(403, "no"))) as (state, url):
         with pytest.raises(KomepError, match="answered HTTP 403: no\nthe key may not use the model 'm'"):
             ask(asked, Judge(endpoint=url, model="m", concurrency=1), tmp_path, label="test")
@@ -264,9 +265,9 @@ def test_signs_that_are_piled_up_without_end_are_no_text(tmp_path):
     """Their normal form, which every later stage takes, would need hours."""
     piled = {"q1": "a" + "\u0301\u0327" * 100_000, "q2": "각" * 1000 + "e\u0301" * 1000}
     with loopback(Loopback(lambda body: piled.get(last_text(body), "fine"))) as (_, url):
-        requests = [Request(t, {"messages": [{"role": "user", "content": t}]}) for t in ("q0", "q1", "q2")]
+        requests = {t: {"messages": [{"role": "user", "content": t}]} for t in ("q0", "q1", "q2")}
         replies = ask(requests, Endpoint(model="m", endpoint=url), tmp_path, label="test")
-    assert [reply.failed for reply in replies.values()] == [False, True, False]
+    assert [bool(reply.failure) for reply in replies.values()] == [False, True, False]
     assert "combining signs" in replies["q1"].failure and replies["q2"].text == piled["q2"]
 
 
@@ -291,7 +292,7 @@ def test_what_is_no_answer_is_paid_for_as_its_usage_or_its_size_says(tmp_path, b
     with loopback(Loopback(faults=lambda *_: Fault(200, body))) as (state, url):
         endpoint = Endpoint(model="m", endpoint=url, max_attempts=1, policy=policy)
         asked = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 9}
-        ask([Request("a", asked)], endpoint, tmp_path / "w", label="test")
+        ask({"a": asked}, endpoint, tmp_path / "w", label="test")
     amount, calls = spent_in(tmp_path / "spending")
     assert calls == len(state.calls) == 1
     assert amount * 1e6 >= max(least, 9)
@@ -308,7 +309,7 @@ def test_no_part_of_a_key_is_kept_where_a_line_is_cut(tmp_path, monkeypatch, hea
     monkeypatch.setenv("A_KEY", KEY)
     line = "a" * pad + KEY + "b" * 9000
     replies, _ = asked(tmp_path, http(head.format(line)), api_key_env="A_KEY", max_attempts=1)
-    assert replies["bad"].failed and KEY[:6] not in replies["bad"].failure
+    assert replies["bad"].failure and KEY[:6] not in replies["bad"].failure
     assert KEY[:6] not in (tmp_path / "engine.log").read_text()
 
 
@@ -343,7 +344,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path,
         return Fault(raw=parts)
 
     with loopback(Loopback(faults=lambda body, _: twice(body))) as (_, url):
-        requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(6)]
+        requests = {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(6)}
         endpoint = Endpoint(model="m", endpoint=url, concurrency=2)
         replies = ask(requests, endpoint, tmp_path, label="test")
     assert {name: reply.text for name, reply in replies.items()} == {f"q{i}": f"re: q{i}" for i in range(6)}

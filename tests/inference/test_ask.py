@@ -13,7 +13,8 @@ import pytest
 from komep_dataset.config.config import Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.answers import Again, Barred, Refused, Stop, read_reply
-from komep_dataset.inference.ask import REPLIES, Reply, ReplyLog, Request, ask
+from komep_dataset.inference.ask import Body, ask
+from komep_dataset.inference.reply_log import REPLIES, Reply, ReplyLog, open_log
 from tests.loopback import Fault, Loopback, last_text, loopback
 
 SECRET = "sk-komep-0123456789abcdef"
@@ -23,16 +24,16 @@ def endpoint(url: str, **changes) -> Judge:
     return Judge(**{"endpoint": url, "model": "m", "concurrency": 4, "max_attempts": 2} | changes)
 
 
-def request(id: str, text: str | None = None, **changes) -> Request:
-    return Request(id, {"messages": [{"role": "user", "content": text or id}], "temperature": 0.0} | changes)
+def request(id: str, text: str | None = None, **changes) -> tuple[str, Body]:
+    return id, ({"messages": [{"role": "user", "content": text or id}], "temperature": 0.0} | changes)
 
 
 def echo(body: dict) -> str:
     return f"re: {last_text(body)}"
 
 
-def ask_all(url: str, folder: Path, requests: list[Request], **changes) -> dict[str, Reply]:
-    return ask(requests, endpoint(url, **changes), folder, label="test")
+def ask_all(url: str, folder: Path, requests: list[tuple[str, Body]], **changes) -> dict[str, Reply]:
+    return ask(dict(requests), endpoint(url, **changes), folder, label="test")
 
 
 def test_replies_join_by_key_whatever_the_order_of_arrival(tmp_path):
@@ -134,7 +135,7 @@ def test_a_failure_is_a_reply_with_a_reason_is_not_kept_and_is_asked_again(tmp_p
     with loopback(Loopback(echo, faults=plan)) as (state, url):
         replies = ask_all(url, tmp_path, [request("bad"), request("good")], timeout=0.4)
         assert replies["good"].text == "re: good"
-        assert replies["bad"].failed and said in replies["bad"].failure
+        assert replies["bad"].failure and said in replies["bad"].failure
         assert len(state.calls) == calls + 1
         assert "bad" not in "".join(
             json.loads(x)["text"] for x in (tmp_path / REPLIES).read_text().splitlines()
@@ -245,7 +246,7 @@ def test_a_key_that_is_echoed_escaped_is_masked_in_all_that_is_kept_or_shown(
     assert replies["cut"].failure == f"HTTP 400: {'x' * 295}***"
     for name in ("withheld", "no completion"):
         assert "***" in replies[name].failure and secret not in replies[name].failure
-    assert replies["no HTTP"].failed and secret[:6] not in replies["no HTTP"].failure
+    assert replies["no HTTP"].failure and secret[:6] not in replies["no HTTP"].failure
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and secret in p.read_text("utf-8")]
 
 
@@ -259,14 +260,14 @@ def test_nothing_is_said_where_nobody_watches(tmp_path, capfd):
 
 def test_plain_prompts_go_to_completions(tmp_path):
     with loopback(Loopback(echo)) as (state, url):
-        replies = ask_all(url, tmp_path, [Request("a", {"prompt": "say", "temperature": 0.0})])
+        replies = ask_all(url, tmp_path, [("a", {"prompt": "say", "temperature": 0.0})])
     assert state.paths == ["/v1/completions"] and replies["a"].text == "re: say"
     gone = Fault(404, "no such path")
     with (
         loopback(Loopback(echo, faults=lambda *_: gone)) as (_, url),
         pytest.raises(KomepError, match="dahl-hf needs plain-text completions"),
     ):
-        ask_all(url, tmp_path, [Request("a", {"prompt": "say", "temperature": 0.0})])
+        ask_all(url, tmp_path, [("a", {"prompt": "say", "temperature": 0.0})])
 
 
 def test_missing_extra_is_named(tmp_path, monkeypatch):
@@ -283,33 +284,33 @@ def test_missing_extra_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("tail", [b'{"key": "b", "te', b"\x00\x00\x00", b'{"key": "b", "text": "\xed\x95'])
 def test_a_line_cut_short_by_a_kill_is_taken_off(tmp_path, tail):
     path = tmp_path / REPLIES
-    with ReplyLog(path) as log:
-        log.add("a", Reply("한국어", "stop", 1, None))
+    with open_log(path) as log:
+        log.add([("a", Reply("한국어", "stop", 1, None))])
     with path.open("ab") as file:
         file.write(tail)
-    with ReplyLog(path) as log:
-        assert "b" not in log and log["a"] == Reply("한국어", "stop", 1, None)
-        log.add("b", Reply("x\u2028y", "length"))
-    with ReplyLog(path) as log:
-        assert log["b"] == Reply("x\u2028y", "length")
+    with open_log(path) as log:
+        assert "b" not in log.rows and log.rows["a"] == Reply("한국어", "stop", 1, None)
+        log.add([("b", Reply("x\u2028y", "length"))])
+    with open_log(path) as log:
+        assert log.rows["b"] == Reply("x\u2028y", "length")
 
 
 def test_an_unreadable_line_in_the_middle_costs_that_answer_alone(tmp_path):
     path = tmp_path / REPLIES
-    with ReplyLog(path) as log:
-        log.add("a", Reply("1", "stop"))
+    with open_log(path) as log:
+        log.add([("a", Reply("1", "stop"))])
     line = path.read_bytes()
     path.write_bytes(line + b"garbage\n[]\n{}\n" + line.replace(b'"a"', b'"b"'))
-    with ReplyLog(path) as log:
-        assert "a" in log and "b" in log
+    with open_log(path) as log:
+        assert log.rows.keys() == {"a", "b"}
 
 
 def test_replies_that_arrive_together_are_written_together(tmp_path, monkeypatch):
     writes = []
     monkeypatch.setattr(
         ReplyLog,
-        "add_all",
-        lambda log, rows, add=ReplyLog.add_all: (writes.append(len(rows)), add(log, rows)),
+        "add",
+        lambda log, rows, add=ReplyLog.add: (writes.append(len(rows)), add(log, rows)),
     )
     with loopback(Loopback(echo, delay=0.05)) as (_, url):
         replies = ask_all(url, tmp_path, [request(f"q{i}") for i in range(64)], concurrency=32)
@@ -319,20 +320,20 @@ def test_replies_that_arrive_together_are_written_together(tmp_path, monkeypatch
 
 
 def test_a_failure_cannot_be_kept(tmp_path):
-    with ReplyLog(tmp_path / REPLIES) as log, pytest.raises(ValueError):
-        log.add("a", Reply("", "failed", failure="boom"))
+    with open_log(tmp_path / REPLIES) as log, pytest.raises(ValueError):
+        log.add([("a", Reply("", "failed", failure="boom"))])
     assert (tmp_path / REPLIES).read_bytes() == b""
 
 
 def test_two_runs_cannot_work_in_one_folder(tmp_path):
-    with ReplyLog(tmp_path / REPLIES), pytest.raises(KomepError, match="another run is at work"):
-        ReplyLog(tmp_path / REPLIES).__enter__()
+    with open_log(tmp_path / REPLIES), pytest.raises(KomepError, match="another run is at work"):
+        open_log(tmp_path / REPLIES).__enter__()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KomepError, match="cannot be written"):
-        ReplyLog(tmp_path / "file" / REPLIES).__enter__()
+        open_log(tmp_path / "file" / REPLIES).__enter__()
 
 
 FULL_DISK = """
@@ -341,8 +342,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 from pathlib import Path
 from komep_dataset.config.config import Judge
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Request, ask
-requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(100)]
+from komep_dataset.inference.ask import ask
+requests = {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(100)}
 try:
     ask(requests, Judge(endpoint=sys.argv[1], model="m", concurrency=8), Path(sys.argv[2]), label="test")
 except KomepError as error:
@@ -358,7 +359,7 @@ def test_a_disk_that_is_full_ends_the_run_with_a_message(tmp_path):
         assert done.stderr == ""
         # What was cut short is taken off, and the run goes on where there is room.
         replies = ask_all(url, tmp_path, [request(f"q{i}") for i in range(100)], concurrency=8)
-    assert not any(reply.failed for reply in replies.values())
+    assert not any(reply.failure for reply in replies.values())
 
 
 def test_every_kind_of_reply_is_judged():
@@ -395,9 +396,9 @@ KILLED = """
 import json, sys
 from pathlib import Path
 from komep_dataset.config.config import Judge
-from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.ask import ask
 url, folder, out = sys.argv[1:]
-requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(120)]
+requests = {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(120)}
 replies = ask(requests, Judge(endpoint=url, model="m", concurrency=8), Path(folder), label="test")
 Path(out).write_text(json.dumps({id: reply.text for id, reply in replies.items()}))
 """

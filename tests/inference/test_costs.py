@@ -12,9 +12,9 @@ import yaml
 from komep_dataset.config.config import Endpoint, Executor, Policy, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import client as engine
-from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.answers import Usage
+from komep_dataset.inference.ask import Body, ask
 from komep_dataset.inference.costs import SHIPPED, Meter, Price, load_prices, spent_in
-from komep_dataset.inference.usage import Usage
 from komep_dataset.pipeline import estimates
 from komep_dataset.pipeline.run import run
 from tests.loopback import Fault, Loopback, last_text, loopback
@@ -42,8 +42,8 @@ def expensive() -> Loopback:
     return state
 
 
-def requests(n: int) -> list[Request]:
-    return [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(n)]
+def requests(n: int) -> dict[str, Body]:
+    return {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(n)}
 
 
 def endpoint(folder: Path, url: str, budget: float | None, **changes) -> Endpoint:
@@ -95,7 +95,7 @@ def test_a_budget_stops_cleanly_starts_nothing_more_and_a_larger_one_goes_on(tmp
         assert len(state.calls) == 10
         replies = ask(requests(40), endpoint(tmp_path, url, 100.0), tmp_path / "w", label="test")
     assert len(state.calls) == 40 and state.repeats == 0
-    assert not any(reply.failed for reply in replies.values())
+    assert not any(reply.failure for reply in replies.values())
 
 
 def test_a_budget_that_is_less_than_the_next_call_may_cost_asks_nothing(tmp_path):
@@ -138,7 +138,7 @@ def test_a_connection_that_is_never_made_costs_nothing(tmp_path, monkeypatch):
     with loopback() as (_, url):
         pass  # nobody listens any more
     place = endpoint(tmp_path, url, 10.0, max_attempts=2)
-    assert all(reply.failed for reply in ask(requests(3), place, tmp_path / "w", label="test").values())
+    assert all(reply.failure for reply in ask(requests(3), place, tmp_path / "w", label="test").values())
     assert spent_in(tmp_path / "spending") == (0.0, 0)
 
 
@@ -178,10 +178,9 @@ def test_usage_that_cannot_be_believed_is_counted_from_the_text_and_said_once(tm
     """300 bytes are sent and 3,000 come: a call costs 0.0011, and a budget of 0.05 is no more than 45 of them."""
     state = Loopback(lambda _: "x" * 3000)
     state.usage = usage
-    asked = [
-        Request(f"{i}", {"messages": [{"role": "user", "content": f"{i:0300}"}], "max_tokens": 800})
-        for i in range(60)
-    ]
+    asked = {
+        f"{i}": {"messages": [{"role": "user", "content": f"{i:0300}"}], "max_tokens": 800} for i in range(60)
+    }
     with loopback(state) as (_, url), pytest.raises(KomepError, match="the budget is reached"):
         ask(asked, endpoint(tmp_path, url, 0.05), tmp_path / "w", label="test")
     amount, calls = spent_in(tmp_path / "spending")
@@ -241,7 +240,7 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from komep_dataset.inference.costs import Meter, Price
-from komep_dataset.inference.usage import Usage
+from komep_dataset.inference.answers import Usage
 meter = Meter(Price(input=1, output=1, date="", source=""), 100.0, Path(sys.argv[1]))
 meter.book(meter.reserve(1.0), Usage(paid_prompt=2_000_000))
 meter.reserve(1.0), meter.reserve(1.0)

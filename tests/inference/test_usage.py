@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from komep_dataset.inference.usage import BYTES_A_TOKEN, MOST_TOKENS, read_usage
+from komep_dataset.inference.answers import BYTES_A_TOKEN, MOST_TOKENS, read_usage
 
 TOLD = {"prompt_tokens": 100, "completion_tokens": 50}
 

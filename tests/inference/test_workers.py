@@ -16,9 +16,9 @@ import yaml
 
 from komep_dataset.config.config import Config, Endpoint, Executor, Policy, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Reply, Request, ask, request_key
+from komep_dataset.inference.ask import Body, ask, request_key
 from komep_dataset.inference.jobs import rank_of
-from komep_dataset.inference.reply_log import logs_of
+from komep_dataset.inference.reply_log import Reply, logs_of
 from komep_dataset.responses import respond
 from komep_dataset.scores.scoring import score
 from komep_dataset.translation.stage import translate
@@ -44,8 +44,8 @@ def echo(body: dict) -> str:
     return f"re: {last_text(body)}"
 
 
-def requests(n: int) -> list[Request]:
-    return [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(n)]
+def requests(n: int) -> dict[str, Body]:
+    return {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(n)}
 
 
 def endpoint(url: str, *, budget: float | None = None, money: Path | None = None, **executor) -> Endpoint:
@@ -86,7 +86,7 @@ def same_as_one_worker(tmp_path: Path, **executor) -> Loopback:
         alone = ask_all(url, tmp_path / "one")
     with loopback(Loopback(echo, faults=faulty, delay=0.02)) as (state, url):
         many = ask_all(url, tmp_path / "many", **executor)
-        assert many == alone and many["q7"].failed and "***" in many["q7"].failure
+        assert many == alone and many["q7"].failure and "***" in many["q7"].failure
         assert len(logs_of(tmp_path / "many")) == 1 + executor["workers"]
         assert state.most_in_flight <= 6 and state.repeats == 0
         assert set(state.authorizations) == {f"Bearer {SECRET}"}
@@ -149,9 +149,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from komep_dataset.config.config import Endpoint, Executor, Policy
-from komep_dataset.inference.ask import Request, ask
+from komep_dataset.inference.ask import ask
 if __name__ == "__main__":
-    requests = [Request(f"q{i}", {"messages": [{"role": "user", "content": f"q{i}"}]}) for i in range(120)]
+    requests = {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(120)}
     endpoint = Endpoint(model="m", endpoint=sys.argv[1], concurrency=6, policy=Policy(executor=Executor(workers=2)))
     replies = ask(requests, endpoint, Path(sys.argv[2]), label="test")
     assert all(replies[f"q{i}"].text == f"re: q{i}" for i in range(120))
@@ -422,7 +422,7 @@ def test_a_slurm_job_is_handed_over_waited_for_and_joined(tmp_path, monkeypatch)
         (tmp_path / "ended").touch()
         replies = ask_all(url, tmp_path / "w", n=20, **settings)
         calls = len(state.calls)
-    assert [id for id, reply in replies.items() if reply.failed] == ["q7"]
+    assert [id for id, reply in replies.items() if reply.failure] == ["q7"]
     assert replies["q3"].text == "re: q3" and state.repeats == 0 and calls == 20 + 6 + 1
     assert no_file_holds_the_key(tmp_path)
 
@@ -441,7 +441,7 @@ def test_a_ray_worker_that_is_killed_is_started_anew_or_ends_the_run(tmp_path, t
     with loopback(Loopback(echo, delay=0.1)) as (state, url):
         with killing(tmp_path / "w" / "replies.00000.log", lines=3, times=times) as killed:
             if times == 1:
-                assert not any(reply.failed for reply in ask_all(url, tmp_path / "w", **settings).values())
+                assert not any(reply.failure for reply in ask_all(url, tmp_path / "w", **settings).values())
             else:
                 with pytest.raises(
                     KomepError, match=r"worker 0 died \(WorkerCrashedError.*same command goes on"

@@ -8,7 +8,6 @@ import yaml
 
 from komep_dataset.config.config import Translator, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Request
 from komep_dataset.inference.reply_log import REPLIES
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.tables.reading import read_table
@@ -61,9 +60,9 @@ def translator(model: Path, **keys) -> Translator:
 def replies_of(model: Path, folder: Path, texts: list[str], **keys):
     asked = translator(model, **keys)
     local = Seq2Seq(asked)
-    requests = [Request(str(i), local.body(text, asked.beams)) for i, text in enumerate(texts)]
+    requests = {str(i): local.body(text, asked.beams) for i, text in enumerate(texts)}
     replies = local.ask(requests, asked, folder, label="test")
-    return local, [replies[request.id] for request in requests]
+    return local, list(replies.values())
 
 
 def test_an_endpoint_and_a_decoder_are_not_taken_for_one(tmp_path):
@@ -99,8 +98,8 @@ def test_a_local_model_translates_in_batches_and_a_kill_costs_one_batch(tmp_path
     )
     assert local.tokenizer.convert_ids_to_tokens(tokens[0].tolist())[1] == "kor_Hang"
     too_long = replies_of(model, tmp_path / "c", ["y" * 80, "Short."])[1]
-    assert too_long[0].failed and "83 tokens do not fit into the window of 64" in too_long[0].failure
-    assert not too_long[1].failed
+    assert too_long[0].failure and "83 tokens do not fit into the window of 64" in too_long[0].failure
+    assert not too_long[1].failure
     with pytest.raises(KomepError, match="does not know 'kor'"):
         replies_of(model, tmp_path / "d", ["x"], target_language="kor")
     with pytest.raises(KomepError, match="set `target_language`, such as"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from komep_dataset.config.config import load_config
-from komep_dataset.inference.ask import Reply
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.translation.checks.repetition import sentences_of
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.segments import Piece

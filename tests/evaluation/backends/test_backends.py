@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.backends.openai import request_body
-from evaluation.harness.journal import Journal
+from evaluation.harness.backend import Answer
+from evaluation.harness.journal import keep, open_journal
 from evaluation.harness.output import read_evaluation
 from evaluation.harness.prompts import Prompt
 from evaluation.run import main
@@ -68,20 +69,20 @@ def test_a_killed_run_goes_on_from_the_questions_that_are_done(tiny_model, quest
 
 
 def test_replies_of_other_settings_are_not_taken_over(tiny_model, question_folder, tmp_path):
-    with Journal(tmp_path / "out") as journal:
-        journal.add("of another run", "B")
+    with open_journal(tmp_path / "out") as journal:
+        keep(journal, "of another run", Answer("B"))
     assert run(*command(tiny_model, question_folder, tmp_path / "out")) == 0
     assert read_evaluation(tmp_path / "out").results["config"]["resumed_questions"] == 0
 
 
 def test_a_folder_serves_one_run_at_a_time(tmp_path):
-    with Journal(tmp_path), pytest.raises(KomepError, match="another evaluation is at work here"):
-        Journal(tmp_path).__enter__()
-    with Journal(tmp_path, rank=0) as first, Journal(tmp_path, rank=1) as second:
-        second.add("b", "C", (0.1, 0.2))
-        assert "b" not in first
-    with Journal(tmp_path, rank=0) as first:
-        assert first["b"] == ("C", [0.1, 0.2])  # every process reads what the others left
+    with open_journal(tmp_path), pytest.raises(KomepError, match="another evaluation is at work here"):
+        open_journal(tmp_path).__enter__()
+    with open_journal(tmp_path, rank=0) as first, open_journal(tmp_path, rank=1) as second:
+        keep(second, "b", Answer("C", (0.1, 0.2)))
+        assert "b" not in first.rows
+    with open_journal(tmp_path, rank=0) as first:
+        assert first.rows["b"] == ("C", [0.1, 0.2])  # every process reads what the others left
 
 
 # --- several processes -----------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.harness.journal import Journal, clear
+from evaluation.harness.backend import Answer
+from evaluation.harness.journal import clear, keep, open_journal
 from evaluation.run import main
 from komep_dataset.files.locks import locked
 from tests.full_disk import may_mount
@@ -142,8 +143,8 @@ def test_a_file_that_comes_during_the_run_is_not_replaced(evaluated, tmp_path, m
 
 
 def test_files_among_the_replies_that_are_none_stay(tmp_path):
-    with Journal(tmp_path) as journal:
-        journal.add("a", "B")
+    with open_journal(tmp_path) as journal:
+        keep(journal, "a", Answer("B"))
     (tmp_path / "replies" / "rank-best.jsonl").write_text("mine")
     clear(tmp_path)
     assert [p.name for p in (tmp_path / "replies").iterdir()] == ["rank-best.jsonl"]
