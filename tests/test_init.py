@@ -1,0 +1,59 @@
+"""The Python face: `import komep_dataset as komep`, then a function for every command."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import komep_dataset as komep
+from komep_dataset.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = [name for name in komep.__all__ if name != "__version__"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_there_and_says_what_it_does(name):
+    found = getattr(komep, name)
+    assert name in dir(komep) and inspect.getdoc(found)
+    if inspect.isfunction(found):
+        assert inspect.signature(found).return_annotation is not inspect.Signature.empty
+
+
+def test_every_command_has_its_function():
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert {"make_questions" if name == "questions" else name for name in commands} <= set(NAMES)
+
+
+def test_no_module_takes_the_place_of_a_function():
+    for name in NAMES:
+        found = getattr(komep, name)
+        importlib.import_module(inspect.getmodule(found).__name__)
+        assert isinstance(found, ModuleType) == (name in ("dahl", "schema")), name
+        assert getattr(komep, name) is found
+        if not isinstance(found, ModuleType):
+            with pytest.raises(ModuleNotFoundError):
+                importlib.import_module(f"komep_dataset.{name}")
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="module 'komep_dataset' has no attribute 'nothing'"):
+        komep.nothing  # noqa: B018
+    assert not hasattr(komep, "utils")
+
+
+def test_importing_the_package_imports_nothing_else():
+    others = "{m.split('.')[0] for m in sys.modules} - sys.stdlib_module_names - {'__main__'}"
+    command = [sys.executable, "-S", "-c", f"import sys, komep_dataset; print({others})"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "{'komep_dataset'}", done.stdout + done.stderr
+
+
+def test_a_release_by_functions_alone(tmp_path):
+    built = komep.build([], tmp_path / "komep")
+    assert all(check.ok for check in komep.verify(built.folder))
+    assert {m.model for m in komep.models(komep.read_scored([built.folder]))} == set(built.facts["models"])
