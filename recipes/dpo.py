@@ -23,10 +23,12 @@ from accelerate import PartialState
 from trainers.dpo import PairwiseDPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before, is_plain
 from training.base_model import compile_layers, load_tokenizer, model_settings
+from training.errors import explained
+from training.flags import RecipeArguments, RecipeParser
 from training.log_lines import use_log_lines
-from training.output_folder import SETTINGS, SUMMARY
-from training.preferences import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
-from training.report import push, write_report
+from training.model_card import write_report
+from training.output_folder import SETTINGS, SUMMARY, check_space, push
+from training.pairs import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
 from training.run_record import (
     check_same_run,
     compare_evaluations,
@@ -37,8 +39,7 @@ from training.run_record import (
     summarise,
     write_json,
 )
-from training.safeguards import check_space
-from training.startup import RecipeArguments, RecipeParser, explained, prepare_cpu, run, set_up_logging
+from training.startup import prepare_cpu, run, set_up_logging
 from transformers import set_seed
 from trl import DPOConfig, ModelConfig, get_peft_config, get_quantization_config
 

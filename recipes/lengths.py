@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from training.preferences import cut, fault_of, load_preferences
+from training.pairs import cut, fault_of, load_preferences
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError

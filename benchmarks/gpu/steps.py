@@ -451,7 +451,7 @@ def training(
         torch.cuda.reset_peak_memory_stats()
     if cast_inputs:
         sys.path.insert(0, str(ROOT / "recipes"))
-        from training import safeguards
+        from trainers import safeguards
 
         safeguards.leave_inputs = lambda model: None
     started = time.perf_counter()

@@ -1,39 +1,16 @@
 """TRL's `DPOTrainer` with a prompt that both answers share, and an evaluation that keeps each pair's log-probabilities."""
 
-import hashlib
-
 import torch
-import trl.trainer.dpo_trainer
-from accelerate.utils import gather_object
 from datasets import Dataset
-from datasets.fingerprint import Hasher
 from peft import PeftModel
-from training.safeguards import GuardedTrainer
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import DPOTrainer
 
+from trainers.reference_cache import use_known_fingerprint
+from trainers.safeguards import GuardedTrainer
 from trainers.shared_prompt import share_prompts
 
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")  # sums over an answer's tokens
-
-
-def hash_weights(model: torch.nn.Module) -> str:
-    """A fingerprint of a model's names, types and weights, by which cached reference log-probabilities are found.
-
-    Of the weights as they lie in the processes: under ZeRO-3 each has a share, and the tensors themselves are empty.
-    """
-    found = hashlib.sha256()
-    for name, weight in model.state_dict(keep_vars=True).items():
-        held = getattr(weight, "ds_tensor", weight).detach().cpu()
-        found.update(repr((name, str(held.dtype), tuple(held.shape))).encode())
-        found.update(held.flatten().view(torch.uint8).numpy())
-    shares = list(dict.fromkeys(gather_object([found.hexdigest()])))  # one, where all processes have all
-    return Hasher.hash(shares)
-
-
-# TRL's own makes float32 of all weights first, and reads the empty tensors under ZeRO-3: all models of a shape are the same
-# there, so that one would be trained against the reference of another.
-trl.trainer.dpo_trainer.hash_module = hash_weights
 
 
 class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
@@ -56,14 +33,9 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
             self.prompts_shared = share_prompts(bare, self.args, prompts_shared, spread)
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
-        """TRL's, with a fingerprint that a second run meets again, so that it finds the cached reference.
-
-        TRL's own covers the trainer, output folder included, and is another one in every run.
-        """
+        """TRL's, with a fingerprint by which a second run finds the reference's log-probabilities in the cache."""
         prepared = super()._prepare_dataset(dataset, processing_class, args, dataset_name)
-        how = (args.max_length, args.truncation_mode, args.bf16, args.fp16)
-        prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, how))
-        return prepared
+        return use_known_fingerprint(prepared, dataset, processing_class, args)
 
     def _prepare_inputs(self, inputs):
         """Trainer's, which under DeepSpeed turns all floats into the model's type: 3,000 nats to the nearest 16."""

@@ -13,8 +13,9 @@ from functools import partial
 
 import torch
 from datasets import Dataset
-from training.preferences import cut
-from training.safeguards import GuardedTrainer
+from training.pairs import cut
+
+from trainers.safeguards import GuardedTrainer
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # what it warns of is in this docstring
 try:

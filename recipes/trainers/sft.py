@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import torch
 from datasets import Dataset
-from training.preferences import cut
-from training.safeguards import GuardedTrainer
+from training.pairs import cut
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from trainers.safeguards import GuardedTrainer
 
 REJECTED = ("rejected_input_ids", "rejected_labels")
 

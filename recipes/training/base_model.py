@@ -9,7 +9,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
-from training.startup import explained
+from training.errors import explained
 
 # Tokens that families keep for padding or never use in a conversation, in the order in which they are tried.
 PADDING = ("<|finetune_right_pad_id|>", "<|pad|>", "<pad>", "[PAD]", "<|endoftext|>", "<unk>")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from komep_dataset.files.outputs import replacing
 
@@ -14,6 +15,13 @@ PANELS = {
     "gain accuracy": (None, "eval_gain_accuracy", 0.5),
 }
 TRAIN, HELD_OUT, INK = "#8a9bb0", "#c44e2c", "#444444"
+
+
+def with_start(history: list[dict], before: dict[str, Any] | None) -> list[dict]:
+    """Log entries of a run, with the figures of the untrained model at step 0 where no entry has them."""
+    if not before or any("eval_loss" in entry and entry["step"] == 0 for entry in history):
+        return history
+    return [{"step": 0, **{f"eval_{name}": value for name, value in before.items()}}, *history]
 
 
 def points(entries: Iterable[dict], name: str | None) -> list[tuple[int, float]]:

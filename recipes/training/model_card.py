@@ -1,12 +1,19 @@
-"""The model card of a run: `README.md` beside the model, from what `training_summary.json` says."""
+"""The model card of a run: `README.md` beside the model, from what `training_summary.json` says, and its curves."""
 
+import hashlib
+import json
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from komep_dataset.files.outputs import set_aside, write_text
+from training.curves import CURVES, draw_curves, with_start
+from training.output_folder import SUMMARY
 
 CARD = "README.md"
 TITLES = {"dpo": "DPO", "orpo": "ORPO", "sft": "instruction tuning"}
@@ -86,3 +93,33 @@ def render_card(
         command=command,
         curves=curves,
     )
+
+
+def write_report(
+    output: Path, summary: dict[str, Any], settings: dict[str, Any], history: list[dict]
+) -> None:
+    """Write `curves.png` (where matplotlib is installed) and `README.md` into the folder of a run.
+
+    Args:
+        summary, settings: content of `training_summary.json` and `run.json`; the summary gets the digest of the card.
+        history: `log_history` of the trainer's state.
+    """
+    entries = with_start(history, summary["evaluation"]["before"])
+    drawn = draw_curves(entries, output / CURVES, title=f"{output.resolve().name}: {summary['method']}")
+    if not drawn:
+        print(f"no {CURVES}: matplotlib is not installed, or nothing was logged")
+    many = summary["world_size"] > 1
+    launcher = ["accelerate", "launch", "--num_processes", str(summary["world_size"])] if many else ["python"]
+    command = public_command([*launcher, *sys.argv])
+    text = render_card(summary, settings, output.resolve().name, command, CURVES if drawn else None)
+    keep_edited(output)
+    write_text(output / CARD, text)
+    summary["card_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+
+
+def keep_edited(output: Path) -> None:
+    """Move a card out of the way that is not as the run before this one wrote it, by the digest in its summary."""
+    card, summary = output / CARD, output / SUMMARY
+    written = json.loads(summary.read_text("utf-8")).get("card_sha256") if summary.is_file() else None
+    if card.is_file() and hashlib.sha256(card.read_bytes()).hexdigest() != written:
+        print(f"{card} had been edited: kept as {set_aside(card).name}")

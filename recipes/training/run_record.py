@@ -18,8 +18,8 @@ from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
+from training.flags import RecipeArguments
 from training.output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
-from training.startup import RecipeArguments
 
 PACKAGES = ("komep", "torch", "transformers", "trl", "accelerate", "datasets", "peft", "deepspeed")
 SHAPING = (

@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 from benchmarks.gpu.memory import CHECKED, SHAPES, estimate
-from tests.recipes.conftest import RECIPES
+from tests.recipes.tiny_runs import RECIPES
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from accelerate.commands import launch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
-from training.startup import RecipeParser
+from training.flags import RecipeParser
 
 from komep_dataset.errors import KomepError
 

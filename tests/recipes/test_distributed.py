@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import RECIPES, pair, write_release
+from tests.recipes.tiny_runs import RECIPES, pair, write_release
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -23,7 +23,8 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 from accelerate.commands.config.config_args import load_config_from_file  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from trainers.dpo import PairwiseDPOTrainer  # noqa: E402
-from training.startup import RecipeParser, run  # noqa: E402
+from training.flags import RecipeParser  # noqa: E402
+from training.startup import run  # noqa: E402
 
 ROOT = RECIPES.parent
 STEPS = 6

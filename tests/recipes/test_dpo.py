@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import RECIPES, pair, read, weights, write_release
-from tests.recipes.conftest import flags as tiny_flags
-from tests.recipes.conftest import train as train_by
+from tests.recipes.tiny_runs import RECIPES, pair, read, weights, write_release
+from tests.recipes.tiny_runs import flags as tiny_flags
+from tests.recipes.tiny_runs import train as train_by
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from dpo import ARGUMENTS  # noqa: E402
 from trainers.dpo import PairwiseDPOTrainer  # noqa: E402
-from training.startup import RecipeParser, check_launch  # noqa: E402
+from training.flags import RecipeParser, check_launch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from komep_dataset.errors import KomepError  # noqa: E402

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.recipes.conftest import messages, pair, write_release
+from tests.recipes.tiny_runs import messages, pair, write_release
 
 pytest.importorskip("transformers", reason="needs the extra [train]")
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.recipes.conftest import flags, forward, pair, read, train, weights
+from tests.recipes.tiny_runs import flags, forward, pair, read, train, weights
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -75,7 +75,7 @@ def test_lora(tiny_model, release, tmp_path):
 def test_orpo_is_imported_from_one_place_that_says_when_it_is_gone(monkeypatch):
     from trainers import orpo
 
-    from tests.recipes.conftest import RECIPES
+    from tests.recipes.tiny_runs import RECIPES
 
     named = [path.name for path in RECIPES.rglob("*.py") if "import ORPOConfig" in path.read_text("utf-8")]
     assert named == ["orpo.py"]

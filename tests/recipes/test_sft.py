@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recipes.conftest import flags, forward, pair, read, train, weights
+from tests.recipes.tiny_runs import flags, forward, pair, read, train, weights
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")

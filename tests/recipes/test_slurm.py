@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import RECIPES
+from tests.recipes.tiny_runs import RECIPES
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.conftest import messages
+from tests.recipes.tiny_runs import messages
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -19,7 +19,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, pro
 from trainers.dpo import PairwiseDPOTrainer  # noqa: E402
 from trainers.orpo import ORPOConfig, ORPOTrainer, PairwiseORPOTrainer  # noqa: E402
 from trainers.sft import PairwiseSFTTrainer  # noqa: E402
-from training.preferences import count_tokens  # noqa: E402
+from training.pairs import count_tokens  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed  # noqa: E402
 from trl import DPOConfig, SFTConfig  # noqa: E402
 

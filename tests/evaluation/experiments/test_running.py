@@ -1,7 +1,6 @@
 """A whole experiment by the real command: a tiny model, killed in the middle of a training, and finished."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import signal
@@ -15,20 +14,16 @@ import yaml
 
 from evaluation.experiments.running import left_over
 from tests.evaluation.conftest import stand_in, write_jsonl
+from tests.recipes.tiny_runs import TINY, write_tiny_model, write_tiny_release
 
 ROOT = Path(__file__).resolve().parents[3]
-SPEC = importlib.util.spec_from_file_location("recipes_conftest", ROOT / "tests/recipes/conftest.py")
-MADE = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(MADE)
-tiny_model, release = MADE.tiny_model, MADE.release  # fixtures
-
 ONLY = ("tiny.base", "broken.base", "tiny.dpo.ko.seed-0")
 
 
 def write_experiment(tmp_path: Path, model: Path, data: Path) -> Path:
     recipes = tmp_path / "recipes"
     recipes.mkdir()
-    plain = {name: yaml.safe_load(str(value)) for name, value in MADE.TINY.items()}
+    plain = {name: yaml.safe_load(str(value)) for name, value in TINY.items()}
     flags = plain | {"save_strategy": "steps", "save_steps": 1, "num_train_epochs": 10}
     (recipes / "dpo.yaml").write_text(yaml.safe_dump(flags), "utf-8")
     rows = [stand_in(n) | {"split": "test"} for n in range(4)]
@@ -61,8 +56,9 @@ def start(path: Path) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-def test_killed_in_a_training_and_finished(tmp_path, tiny_model, release):
-    path = write_experiment(tmp_path, tiny_model, release)
+def test_killed_in_a_training_and_finished(tmp_path):
+    model, release = write_tiny_model(tmp_path / "model"), write_tiny_release(tmp_path / "release")
+    path = write_experiment(tmp_path, model, release)
     cells = tmp_path / "results" / "cells"
     first = start(path)
     model, deadline = cells / "tiny.dpo.ko.seed-0" / "model", time.monotonic() + 120

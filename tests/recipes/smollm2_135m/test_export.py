@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.recipes.conftest import RECIPES
+from tests.recipes.tiny_runs import RECIPES
 
 pytest.importorskip("transformers", reason="needs the extra [train]")
 

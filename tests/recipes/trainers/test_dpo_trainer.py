@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.recipes.conftest import flags, read, train
+from tests.recipes.tiny_runs import flags, read, train
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 trl_dpo = pytest.importorskip("trl.trainer.dpo_trainer", reason="needs the extra [train]")
@@ -25,7 +25,7 @@ def model(value: float = 1.0, dtype: torch.dtype = torch.float32, spread: bool =
 
 @pytest.mark.parametrize("spread", [False, True], ids=["whole", "spread"])
 def test_models_of_one_shape_have_fingerprints_of_their_own(spread):
-    hash_weights = import_module("trainers.dpo").hash_weights
+    hash_weights = import_module("trainers.reference_cache").hash_weights
     assert hash_weights(model(spread=spread)) == hash_weights(model(spread=spread))
     others = [model(1.5, spread=spread), model(dtype=torch.bfloat16, spread=spread), model(spread=not spread)]
     assert len({hash_weights(other) for other in [model(spread=spread), *others]}) == 4
@@ -33,7 +33,11 @@ def test_models_of_one_shape_have_fingerprints_of_their_own(spread):
 
 def test_every_other_weight_shows():
     """Values, signs, places, shapes and types; quantised ones, too."""
-    hash_weights, made, found = import_module("trainers.dpo").hash_weights, torch.nn.Module(), set()
+    hash_weights, made, found = (
+        import_module("trainers.reference_cache").hash_weights,
+        torch.nn.Module(),
+        set(),
+    )
     square = torch.arange(4.0).reshape(2, 2)
     others = [square, -square, square.T, square.flip(0), torch.ones(4), torch.ones(4) * 2, torch.tensor(2.0)]
     others += [square.to(torch.uint8), square.to(torch.float8_e4m3fn), torch.empty(0)]
@@ -45,7 +49,7 @@ def test_every_other_weight_shows():
 
 def test_every_process_has_its_part_in_the_fingerprint(monkeypatch):
     """Under ZeRO-3; where all of them hold the same, it is that of one process."""
-    trainer = import_module("trainers.dpo")
+    trainer = import_module("trainers.reference_cache")
     alone = trainer.hash_weights(model())
     monkeypatch.setattr(trainer, "gather_object", lambda rows: rows * 2)
     assert trainer.hash_weights(model()) == alone
@@ -54,7 +58,7 @@ def test_every_process_has_its_part_in_the_fingerprint(monkeypatch):
 
 
 def test_it_is_the_one_that_trl_asks():
-    assert trl_dpo.hash_module is import_module("trainers.dpo").hash_weights
+    assert trl_dpo.hash_module is import_module("trainers.reference_cache").hash_weights
 
 
 def test_adapters_give_the_same_numbers_without_peft_s_casts():
@@ -79,7 +83,7 @@ def test_adapters_give_the_same_numbers_without_peft_s_casts():
         logits.float().square().mean().backward()
         found.append([logits, *(layer.lora_A["default"].weight.grad.clone() for layer in layers)])
         assert all(layer.cast_input_dtype_enabled is not bool(found[1:]) for layer in layers)
-        import_module("training.safeguards").leave_inputs(adapted)
+        import_module("trainers.safeguards").leave_inputs(adapted)
     for before, after in zip(*found, strict=True):
         torch.testing.assert_close(after, before, rtol=0, atol=0)
 

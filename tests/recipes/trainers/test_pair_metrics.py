@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from trainers.pair_metrics import PairFigures, is_plain, preference_figures, share_above
-from training.preferences import draw
+from training.pairs import draw
 from training.run_record import check_same_run, compare_evaluations, share_above_limit, write_json
 from transformers import EvalPrediction
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.recipes.conftest import flags as tiny_flags
-from tests.recipes.conftest import read, train
+from tests.recipes.tiny_runs import flags as tiny_flags
+from tests.recipes.tiny_runs import read, train
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from tests.recipes.conftest import METHODS, flags, read, train
+from tests.recipes.tiny_runs import METHODS, flags, read, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from training.curves import draw_curves, panels
 from training.log_lines import clock, compose
-from training.model_card import metadata, public_command
-from training.report import push, write_report
+from training.model_card import metadata, public_command, write_report
+from training.output_folder import push
 
 from komep_dataset.errors import KomepError
 

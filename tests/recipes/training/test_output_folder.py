@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.full_disk import may_mount
-from tests.recipes.conftest import METHODS, RECIPES, flags, read, train
+from tests.recipes.tiny_runs import METHODS, RECIPES, flags, read, train
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")

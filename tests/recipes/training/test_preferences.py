@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.recipes.conftest import METHODS, RECIPES, flags, messages, pair, read, train, write_release
+from tests.recipes.tiny_runs import METHODS, RECIPES, flags, messages, pair, read, train, write_release
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")

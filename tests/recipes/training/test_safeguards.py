@@ -11,12 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.recipes.conftest import METHODS, RECIPES, flags, pair, read, train, weights, write_release
+from tests.recipes.tiny_runs import METHODS, RECIPES, flags, pair, read, train, weights, write_release
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.safeguards import Watch, find_questions, planned_checkpoints, space_needed  # noqa: E402
+from trainers.safeguards import Watch, find_questions  # noqa: E402
+from training.output_folder import planned_checkpoints, space_needed  # noqa: E402
 
 from komep_dataset.errors import KomepError  # noqa: E402
 
@@ -81,7 +82,7 @@ def test_output_that_cannot_be_written(tiny_model, release, tmp_path, capsys):
 
 
 def test_full_disk_is_found_before_the_first_step(tiny_model, release, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("training.safeguards.shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
+    monkeypatch.setattr("training.output_folder.shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
     settings = {"max_steps": 4, "save_strategy": "steps", "save_steps": 1, "save_total_limit": 2}
     assert train("dpo", flags(tiny_model, release, tmp_path / "out", **settings)) == 1
     message = capsys.readouterr().err

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.recipes.conftest import METHODS, flags, pair, read, train, write_release
+from tests.recipes.tiny_runs import METHODS, flags, pair, read, train, write_release
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")

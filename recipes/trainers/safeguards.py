@@ -1,4 +1,4 @@
-"""What keeps a long run from being lost: a signal, a loss that is no number, a disk that is full.
+"""What all trainers here add to TRL's: a long run is not lost to a signal, nor to a loss that is no number.
 
 - SIGTERM (what Slurm and most schedulers send first) saves a checkpoint at the end of the step and ends the program
   with exit code 0; `training_summary.json` is then missing, and the same command goes on from the checkpoint. A job
@@ -7,13 +7,11 @@
   after 30 seconds (torch elastic; TORCH_ELASTIC_SHUTDOWN_TIMEOUT), which step and checkpoint must fit into.
 - A loss or gradient that is not finite stops the run before the next checkpoint, with the step and the question ids
   of its batch.
-- Too little space for the checkpoints is found before the first step.
-- No checkpoint is written over or removed but the run's own (`output_folder.py`).
+- No checkpoint is written over or removed but the run's own (`training/output_folder.py`).
 """
 
 import math
 import os
-import shutil
 import signal
 import threading
 from pathlib import Path
@@ -22,10 +20,10 @@ import torch
 from accelerate.utils import gather_object, reduce
 from datasets import Dataset
 from peft.tuners.tuners_utils import BaseTunerLayer
+from training.output_folder import begin_checkpoint, rotate
 from transformers import TrainerCallback, TrainingArguments
 
 from komep_dataset.errors import KomepError
-from training.output_folder import begin_checkpoint, rotate
 
 
 class GuardedTrainer:
@@ -157,46 +155,4 @@ class Watch(TrainerCallback):
         raise KomepError(
             f"step {step}: {what}; question ids of its batch: {', '.join(dict.fromkeys(ids)) or 'not known'}. Nothing "
             "was saved at this step. Lower --learning_rate, look at these rows, or train in bf16 rather than fp16"
-        )
-
-
-def planned_checkpoints(args: TrainingArguments, pairs: int) -> int:
-    """How many checkpoints lie on the disk at the same time once a run is over; at least the one of a SIGTERM."""
-    batch = args.world_size * args.per_device_train_batch_size * args.gradient_accumulation_steps
-    steps = (
-        args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * math.ceil(pairs / batch))
-    )
-    every = args.save_steps if args.save_steps >= 1 else max(1, args.save_steps * steps)
-    saves = {"steps": steps // every, "epoch": math.ceil(args.num_train_epochs)}.get(args.save_strategy, 1)
-    return int(max(1, min(saves, args.save_total_limit or saves)))
-
-
-def space_needed(model: torch.nn.Module, args: TrainingArguments, checkpoints: int, adapter: bool) -> int:
-    """Bytes that a run writes at the most, estimated: the model, and checkpoints of it with two moments of Adam.
-
-    Args:
-        model: under ZeRO-3 a tensor is empty and `ds_numel` has its size.
-        checkpoints: how many are kept; one more lies there while the oldest is still to be removed.
-        adapter: whether the adapter alone is saved.
-    """
-    sizes = [
-        (getattr(p, "ds_numel", p.numel()), p.element_size(), p.requires_grad) for p in model.parameters()
-    ]
-    saved = sum(count * width for count, width, trained in sizes if trained or not adapter)
-    moments = 12 if args.deepspeed_plugin is not None else 8  # bytes; DeepSpeed keeps float32 weights as well
-    optimiser = 0 if args.save_only_model else sum(count * moments for count, _, trained in sizes if trained)
-    return saved + (saved + optimiser) * (checkpoints + 1)
-
-
-def check_space(trainer, adapter: bool) -> None:
-    """Raise `KomepError` where the disk of the output folder has less free space than `space_needed`."""
-    args, folder = trainer.args, Path(trainer.args.output_dir)
-    there = len(list(folder.glob("checkpoint-*")))  # of a run that is resumed
-    checkpoints = planned_checkpoints(args, len(trainer.train_dataset))
-    needed = space_needed(trainer.model, args, max(0, checkpoints - there), adapter)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise KomepError(
-            f"--output_dir {folder}: {free / 2**30:.1f} GiB free, and about {needed / 2**30:.1f} GiB needed for the "
-            f"model and {checkpoints + 1} checkpoints; make room, lower --save_total_limit, or set --save_only_model"
         )

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.schema import Reason, collapse_blanks
-from training.startup import explained, said_by
+from training.errors import explained, said_by
 
 COLUMNS = ("prompt", "chosen", "rejected")
 

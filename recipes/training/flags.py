@@ -1,0 +1,194 @@
+"""The flags of the recipes: TRL's own with KoMeP's defaults, and what is checked of them before anything is loaded."""
+
+import math
+import os
+import sys
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+import torch
+import yaml
+from transformers import TrainingArguments
+from trl import ScriptArguments, TrlParser
+
+from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import resolved
+from training.errors import said_by
+
+
+@dataclass
+class RecipeArguments(ScriptArguments):
+    """TRL's `ScriptArguments`, with a KoMeP release as the default dataset and a limit for short runs."""
+
+    dataset_name: str = field(
+        default="komep",
+        metadata={"help": "Folder that `komep build` wrote, or repository of a release on the Hub."},
+    )
+    dataset_config: str | None = field(
+        default="ko", metadata={"help": "Config of the release: `ko` or `en`."}
+    )
+    max_train_pairs: int | None = field(
+        default=None, metadata={"help": "Train on so many pairs, drawn at random by --seed; default: all."}
+    )
+    max_test_pairs: int | None = field(
+        default=None,
+        metadata={"help": "Evaluate on so many held-out pairs, always the same ones; default: all."},
+    )
+    compile_layers: bool = field(
+        default=False,
+        metadata={
+            "help": "Compile the model's layers (`torch.compile`): a minute at the start, and fewer, larger kernels."
+        },
+    )
+    global_batch_size: int | None = field(
+        default=None,
+        metadata={
+            "help": "Pairs per optimiser step that the run is meant to have. The recipe refuses to start unless "
+            "it is processes x per_device_train_batch_size x gradient_accumulation_steps; default: not checked."
+        },
+    )
+
+
+class RecipeParser(TrlParser):
+    """`TrlParser` that explains wrong usage in one line and never with a traceback.
+
+    `use_cpu` is the default where there is no accelerator: without it, processes that are launched together on
+    such a machine do not see each other, neither under DDP nor under DeepSpeed (world size 1, no warning).
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.set_defaults(use_cpu=not torch.accelerator.is_available())
+
+    def parse_args_and_config(self, args: list[str] | None = None, **_) -> tuple:
+        """Dataclass instances from `--config FILE` and the flags over it.
+
+        Args:
+            args: command line without the program; by default that of this process.
+
+        Raises:
+            KomepError: (exit code 2) the file cannot be read, a key is unknown, or a value is refused.
+        """
+        args = split_config_flag(sys.argv[1:] if args is None else args)
+        path = args[args.index("--config") + 1] if "--config" in args else None
+        # Before TRL builds its dataclasses, whose complaint about a value may come of a misspelt key.
+        if path is not None:
+            self._refuse_unknown(str(path), read_keys(Path(path)))
+        _, unknown = self.parse_known_args([word for word in args if word not in ("--config", path)])
+        self._refuse_unknown("command line", unknown[:1])
+        try:
+            return tuple(map(check_types, super().parse_args_and_config(args)))
+        except KomepError:
+            raise
+        except Exception as error:  # whatever a dataclass of TRL's says of a value that it cannot use
+            raise KomepError(said_by(error), exit_code=2) from error
+
+    def error(self, message: str) -> NoReturn:
+        """What argparse has to say, without the usage, which is 300 lines long."""
+        raise KomepError(message, exit_code=2)
+
+    def _refuse_unknown(self, place: str, keys: list[str]) -> None:
+        """Raise `KomepError` for a key that no dataclass has, with the known one that is nearest to it."""
+        known = {"env", *(action.dest for action in self._actions)}
+        for key in (key.lstrip("-").split("=")[0] for key in keys):
+            if key not in known:
+                near = get_close_matches(key.replace("-", "_"), known, n=1, cutoff=0.4)
+                hint = f"; the nearest known one is {near[0]!r}" if near else ""
+                raise KomepError(f"{place}: unknown key {key!r}{hint}", exit_code=2)
+
+
+def read_keys(path: Path) -> list[str]:
+    """Keys of a YAML file.
+
+    Raises:
+        KomepError: (exit code 2) it is not YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KomepError(f"{path}: not YAML ({' '.join(str(error).split())})", exit_code=2) from error
+    if not isinstance(content, dict):
+        raise KomepError(f"{path}: not a list of `key: value`", exit_code=2)
+    return [str(key) for key in content]
+
+
+def split_config_flag(args: list[str]) -> list[str]:
+    """Command line with `--config=FILE` as two words, the only form that TRL reads.
+
+    Raises:
+        KomepError: (exit code 2) `--config` has no file after it, or the file is not there.
+    """
+    words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
+    if "--config" in words:
+        after = words[words.index("--config") + 1 :]
+        if not after or not Path(after[0]).is_file():
+            raise KomepError(f"--config: no such file as {after[0] if after else 'nothing'}", exit_code=2)
+    return words
+
+
+def check_types(arguments: Any) -> Any:
+    """The dataclass instance; `KomepError` for a value of a YAML file that is no number or no text where one is due."""
+    for name, hint in get_type_hints(type(arguments)).items():
+        allowed = set(get_args(hint)) if get_origin(hint) in (Union, UnionType) else {hint}
+        value = getattr(arguments, name, None)
+        if not allowed <= {int, float, str, NoneType}:
+            continue
+        if isinstance(value, bool) or not isinstance(
+            value, tuple({*allowed, int} if float in allowed else allowed)
+        ):
+            wanted = " or ".join(sorted("nothing" if kind is NoneType else kind.__name__ for kind in allowed))
+            raise KomepError(f"--{name} {value!r}: {wanted} is needed", exit_code=2)
+    return arguments
+
+
+def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: str | None) -> None:
+    """Raise `KomepError` for a launch that would not be the run that is meant.
+
+    Several processes that each believe to be alone would train on all of the data and overwrite each other's output;
+    with a batch of another size than the stated one every learning rate means something else; a token on the command
+    line can be read by every user of the machine, and would be saved with the arguments.
+    """
+    check_numbers(script_args, args)
+    if script_args.dataset_streaming:
+        raise KomepError(
+            "--dataset_streaming: pairs are checked and counted before the first step; drop it", 2
+        )
+    place = resolved(Path(args.output_dir), "--output_dir")
+    if model is not None and place == resolved(Path(model), "--model_name_or_path"):
+        raise KomepError(f"--output_dir {args.output_dir} is the model that is started from; take another", 2)
+    if script_args.compile_layers and args.activation_checkpointing:  # which takes the layers apart again
+        raise KomepError("--compile_layers goes with --activation_checkpointing false", 2)
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched != args.world_size:
+        raise KomepError(
+            f"{launched} processes were launched and do not see each other (world size {args.world_size}); "
+            "on a machine without GPUs leave --use_cpu true"
+        )
+    sizes = (args.world_size, args.per_device_train_batch_size, args.gradient_accumulation_steps)
+    stated = script_args.global_batch_size
+    if stated is not None and stated != math.prod(sizes):
+        raise KomepError(
+            f"--global_batch_size {stated}, and {sizes[0]} processes x {sizes[1]} pairs x {sizes[2]} accumulated = "
+            f"{math.prod(sizes)}; change --gradient_accumulation_steps, or the number of processes",
+            exit_code=2,
+        )
+    if args.hub_token is not None:
+        raise KomepError("--hub_token would be saved with the arguments; give it as HF_TOKEN, or log in", 2)
+
+
+def check_numbers(script_args: RecipeArguments, args: TrainingArguments) -> None:
+    """Raise `KomepError` for a number with which there is nothing to do."""
+    least = {"max_train_pairs": 1, "max_test_pairs": 0}
+    least |= {f"per_device_{name}_batch_size": 1 for name in ("train", "eval")}
+    least |= {"gradient_accumulation_steps": 1, "max_length": 1}
+    for name, minimum in least.items():
+        value = getattr(script_args, name, getattr(args, name, None))
+        if value is not None and (value < minimum or value != int(value)):
+            raise KomepError(f"--{name} {value}: a whole number from {minimum} is needed", exit_code=2)
+    if args.max_steps <= 0 and args.num_train_epochs <= 0:
+        raise KomepError(f"--num_train_epochs {args.num_train_epochs}: nothing would be trained", exit_code=2)
+    if args.learning_rate is not None and not args.learning_rate >= 0:
+        raise KomepError(f"--learning_rate {args.learning_rate}: no learning rate", exit_code=2)
