@@ -9,8 +9,6 @@ Two modes exist throughout. `strict` (ours, the default) treats everything that 
 - an empty response scores 0 and counts; an abstention is scored like any other answer.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata
@@ -24,38 +22,9 @@ from komep_dataset.schema import Status, Unit, Verdict
 MODES = ("strict", "paper")
 VERDICT_CHARACTERS = 10_000  # a longer reply of a checker is no verdict (ours)
 
-_NEGATIONS = frozenset(
-    [
-        "not",
-        "no",
-        "non",
-        "never",
-        "neither",
-        "nor",
-        "none",
-        "cannot",
-        "cant",
-        "isnt",
-        "arent",
-        "wasnt",
-        "werent",
-        "doesnt",
-        "dont",
-        "didnt",
-        "aint",
-        "아니다",
-        "아닙니다",
-        "아님",
-        "아니오",
-        "아니요",
-        "아니에요",
-        "아니며",
-        "아니고",
-        "않다",
-        "않습니다",
-        "않음",
-        "안",
-    ]
+_NEGATION = re.compile(
+    "not|no|non|never|neither|nor|none|cannot|cant|isnt|arent|wasnt|werent|doesnt|dont|didnt|aint"
+    "|아니다|아닙니다|아님|아니오|아니요|아니에요|아니며|아니고|않다|않습니다|않음|안"
 )
 # A Korean noun carries its copula in the same word: "참입니다" is the word "참" and nothing else.
 _COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"
@@ -85,7 +54,7 @@ def parse_verdict(reply: str, mode: str = "strict") -> Verdict:
     else:
         # NFKC takes the square of the time for a text of combining marks alone: minutes for a megabyte.
         words = _words(reply) if len(reply) <= VERDICT_CHARACTERS else []
-        if any(word in _NEGATIONS for word in words):
+        if any(_NEGATION.fullmatch(word) for word in words):
             return Verdict.UNKNOWN
         has_true = any(_TRUE_WORD.fullmatch(word) for word in words)
         has_false = any(_FALSE_WORD.fullmatch(word) for word in words)

@@ -1,7 +1,5 @@
 """One progress bar for every long stage: rate and time left on a terminal, silence elsewhere."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

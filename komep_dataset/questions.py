@@ -1,12 +1,12 @@
 """`komep questions`: exam questions from CSV, JSONL or Parquet, each with its id, repeats left out with a reason."""
 
-from __future__ import annotations
-
 import csv
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
@@ -134,8 +134,6 @@ def make_questions(
     Raises:
         KomepError: no such file, missing columns, bad rows, nothing left.
     """
-    import polars as pl
-
     if language not in LANGUAGES:
         raise KomepError(f"--language {language}: give one of {', '.join(LANGUAGES)}", exit_code=2)
     path = Path(path)

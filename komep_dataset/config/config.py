@@ -4,8 +4,7 @@ Every key is known and typed. A secret is never in the file: `api_key_env` names
 holds it, and the variable is read at the moment of a call.
 """
 
-from __future__ import annotations
-
+import hashlib
 import math
 import os
 import re
@@ -395,7 +394,5 @@ def _url_problems(url: str) -> Iterator[tuple[str, str]]:
 
 
 def _folder(name: str) -> str:
-    import hashlib
-
     safe = re.sub(r"[^A-Za-z0-9.-]", "_", name).strip(".") or "_"
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

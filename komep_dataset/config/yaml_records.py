@@ -4,21 +4,19 @@ A dataclass that is read has `problems()`, which yields (key, what is wrong with
 that no file may set; `FILL_IN` is called with the keys of a record before they are read, and may add some.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import yaml
+
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import column_types
 
 
 def read_yaml(path: Path) -> Any:
-    import yaml
-
     class Loader(yaml.SafeLoader):
         """SafeLoader that refuses a key that stands twice, where YAML would silently take the last."""
 

@@ -4,8 +4,6 @@ A lock is flock(2) on an empty file beside the place. Containers that share a di
 ids are; on NFS it holds among machines whose kernels pass it on (Linux does).
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -5,8 +5,6 @@ a page by its title; an empty file is nobody's. Anything else is refused, with w
 so that a link stays one. What is written is written beside, then renamed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -39,18 +37,14 @@ def resolved(path: Path, option: str = "--output") -> Path:
         place = Path(path).resolve()
         with suppress(FileNotFoundError, NotADirectoryError):
             place.stat()
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # a circle of links is a RuntimeError before Python 3.13
+    except (OSError, RuntimeError, ValueError) as error:
+        # A circle of links is a RuntimeError before Python 3.13.
         why = getattr(error, "strerror", None) or {
             RuntimeError: "links that lead in a circle",
             UnicodeEncodeError: "a name that is not UTF-8",
         }.get(type(error), error)
-        raise KomepError(
-            f"{option} {str(path)!a}: {why}" if isinstance(error, ValueError) else f"{option} {path}: {why}"
-        ) from None
+        shown = f"{str(path)!a}" if isinstance(error, ValueError) else path
+        raise KomepError(f"{option} {shown}: {why}") from None
     return place
 
 
