@@ -7,8 +7,6 @@
 Killed at any moment, the same command goes on from there. A failed cell is marked, the rest goes on, exit code 1.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,9 +41,9 @@ def command(
     if plan + report + submit > 1:
         raise typer.BadParameter("take one of --plan, --report and --submit")
     from evaluation.experiments.cells import choose, make_cells
-    from evaluation.experiments.estimates import plan_lines
     from evaluation.experiments.matrix import read_matrix
-    from evaluation.experiments.state import check_plan, done_cells, write_plan
+    from evaluation.experiments.plan import check_plan, plan_lines, write_plan
+    from evaluation.experiments.state import done_cells
 
     matrix = read_matrix(file)
     cells = make_cells(matrix)
@@ -58,7 +56,7 @@ def command(
     write_plan(matrix, cells)
     failed = 0
     if submit:
-        from evaluation.experiments.slurm import write_scripts
+        from evaluation.experiments.commands import write_scripts
 
         typer.echo(f"written; submit with: bash {write_scripts(matrix, chosen, cells, file)}")
         return

@@ -6,8 +6,6 @@
 Reads files alone; every number in it stands in one of them.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass

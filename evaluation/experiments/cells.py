@@ -1,7 +1,5 @@
 """The cells of a matrix: what each one is, what defines it, what it shares, and in which order it is worth running."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence

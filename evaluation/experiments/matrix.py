@@ -14,12 +14,10 @@ Keys of a file (`smoke.yaml` shows most of them); an unknown one is an error tha
 - `variants`: list of {`name`, `methods`, `languages`, `models`, `seeds`: a part of each axis, `build`, `recipe`,
   `evaluation`: overrides of this variant}. The variant that needs no name, with no override, always comes first,
   unless `variants_only: true`.
-- `estimate`: rates (see `rates.Rates`). `slurm`: {`time`, `gpus`, `cpus`, `memory`, `partition`, `account`}.
+- `estimate`: rates (see `estimates.Rates`). `slurm`: {`time`, `gpus`, `cpus`, `memory`, `partition`, `account`}.
 - `published`: list of {`text`, `value`, and `model`, `method`, `language`, `tested` where a cell of ours answers it}:
   figures of others to print beside ours. `caution`: printed above every table.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,7 +25,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from evaluation.experiments.rates import Rates, with_measured
+from evaluation.experiments.estimates import Rates, with_measured
 from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.config.yaml_records import build_record, nearest, read_yaml
 from komep_dataset.errors import KomepError

@@ -1,7 +1,6 @@
-"""`report.md`, `report.html` and `report.csv` of an experiment: every number from the cells' own files."""
+"""`report.md`, `report.html`, `report.csv` and the plots of an experiment: every number from the cells' own files."""
 
-from __future__ import annotations
-
+import base64
 import csv
 import io
 from collections.abc import Sequence
@@ -9,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import BASE, Matrix, Published
-from evaluation.experiments.plots import draw_plots
-from evaluation.experiments.results import READINGS, Arm, decide, link, read_arms
+from evaluation.experiments.results import Arm, decide, link, read_arms
 from evaluation.experiments.state import CONFIG, DONE, STATE, read_json, status
 from evaluation.experiments.verdicts import GAIN
 from evaluation.harness.output import PREDICTIONS
-from evaluation.statistics.comparison import shown_p
+from evaluation.statistics.comparison import READINGS, shown_p
+from evaluation.statistics.forest import OFFSET, STYLES, short
 from komep_dataset.files.outputs import write_text
 
+PLOTS = "plots"
 TEMPLATES = Path(__file__).parent / "templates"
-MEANING = {"paper": "letters read as in the paper", "robust": "letters read by the robust rules"}
 TRANSFER = (("en", "ko", "English to Korean"), ("ko", "en", "Korean to English"))
 COLUMNS = (
     "benchmark", "variant", "model", "method", "trained_on", "seeds", "n", "reading", "base", "tuned", "points",
@@ -153,7 +154,7 @@ def _tables(arms: dict[str, list[Arm]], root: Path) -> list[dict[str, Any]]:
     """One block a benchmark and reading, and one for each direction of transfer."""
     found = []
     for title, group in arms.items():
-        for reading, meaning in MEANING.items():
+        for reading, meaning in READINGS.items():
             rows = [table_row(arm, reading, root) for arm in group]
             found.append({"title": f"{title}: {meaning}", "rows": rows})
     for trained, tested, name in TRANSFER:
@@ -196,6 +197,80 @@ def _cell_lines(cells: Sequence[Cell], root: Path) -> list[dict[str, Any]]:
     return lines
 
 
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawn plot: its file beside the report, the same as an address that holds it, and what it shows in words."""
+
+    title: str
+    path: str
+    data: str
+    words: str
+
+
+def in_words(arms: Sequence[Arm]) -> str:
+    """What the plot shows, for who cannot see it."""
+    parts = []
+    for arm in arms:
+        c = arm.changes["robust"]
+        low, high = (100 * end for end in c.interval)
+        parts.append(f"{arm.title} {100 * c.difference:+.1f} points ({low:+.1f} to {high:+.1f})")
+    return "; ".join(parts)
+
+
+def draw_changes(title: str, arms: Sequence[Arm]) -> str:
+    """A forest plot of one benchmark's changes under both readings, as SVG; the same arms give the same text."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.hashsalt": "komep", "axes.unicode_minus": False, "font.size": 9}):
+        figure = Figure(figsize=(8, 1.4 + 0.4 * len(arms)), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        for reading, (marker, colour) in STYLES.items():
+            changes = [arm.changes[reading] for arm in arms]
+            heights = [len(arms) - 1 - i + OFFSET[reading] for i in range(len(arms))]
+            middle = [100 * c.difference for c in changes]
+            ends = [[100 * (c.difference - c.interval[0]) for c in changes],
+                    [100 * (c.interval[1] - c.difference) for c in changes]]  # fmt: skip
+            clipped = [[max(0.0, end) for end in side] for side in ends]
+            axes.errorbar(
+                middle,
+                heights,
+                xerr=clipped,
+                fmt=marker,
+                color=colour,
+                capsize=2,
+                label=READINGS[reading],
+            )
+        axes.axvline(0, color="#333333", linewidth=1)
+        axes.set_yticks(range(len(arms)), [short(arm.title) for arm in reversed(arms)])
+        axes.set_xlabel("change of accuracy, points, with 95% intervals over questions and seeds")
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        figure.legend(loc="outside lower right", ncols=2, frameon=False)
+        out = io.BytesIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue().decode()
+
+
+def draw_plots(arms: dict[str, list[Arm]], root: Path) -> list[Plot]:
+    """One plot a benchmark that has any change, written to `plots/`."""
+    found = []
+    for title, group in arms.items():
+        compared = [arm for arm in group if arm.changes]
+        if not compared:
+            continue
+        svg = draw_changes(title, compared)
+        path = root / PLOTS / f"{title}.svg"
+        write_text(path, svg)
+        data = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+        found.append(Plot(title, path.relative_to(root).as_posix(), data, in_words(compared)))
+    return found
+
+
 def report_values(
     matrix: Matrix, cells: Sequence[Cell], file: Path
 ) -> tuple[dict[str, Any], dict[str, list[Arm]]]:
@@ -208,7 +283,7 @@ def report_values(
         "caution": matrix.caution,
         "tables": _tables(arms, root),
         "statements": decide(matrix, arms),
-        "meaning": MEANING,
+        "meaning": READINGS,
         "published": [(one, ours(matrix, arms, one)) for one in matrix.published],
         "cells": lines,
         "done": sum(line["state"] == DONE for line in lines),
@@ -224,8 +299,6 @@ def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
     Returns:
         the path of the HTML page.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     values, arms = report_values(matrix, cells, file)
     plots = draw_plots(arms, matrix.results)
     for name, escaped in (("report.md", False), ("report.html", True)):

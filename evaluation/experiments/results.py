@@ -1,7 +1,5 @@
 """From the folders of cells to the rows of a report: paired comparisons by `evaluation.statistics.comparison`, and their states."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +9,9 @@ from evaluation.experiments.matrix import BASE, Matrix, Measure
 from evaluation.experiments.state import evaluated, status
 from evaluation.experiments.verdicts import STATEMENTS, Effect, Statement, Verdict
 from evaluation.harness.output import Evaluation, read_evaluation
-from evaluation.statistics.comparison import Change, compare_all
+from evaluation.statistics.comparison import READINGS, Change, compare_all
 from evaluation.statistics.resampling import holm
 from komep_dataset.errors import KomepError
-
-READINGS = ("paper", "robust")
 
 
 @dataclass(frozen=True, slots=True)

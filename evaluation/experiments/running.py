@@ -7,8 +7,6 @@ lock of its folder, and the cell fails with that message. A second run waits for
 that cells of several jobs may share a release or a training.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
@@ -20,8 +18,9 @@ from pathlib import Path
 
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.commands import Step, script, steps
-from evaluation.experiments.estimates import cell_cost, duration
+from evaluation.experiments.estimates import duration
 from evaluation.experiments.matrix import Matrix
+from evaluation.experiments.plan import cell_cost
 from evaluation.experiments.state import (
     DONE,
     FAILED,

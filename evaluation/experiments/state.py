@@ -1,6 +1,4 @@
-"""What lies on disk of a plan and of its cells: definitions, states, and whether a folder belongs to another plan."""
-
-from __future__ import annotations
+"""What lies on disk of a cell: its definition, its state, and whether it is done."""
 
 import json
 import time
@@ -9,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.experiments.cells import Cell
-from evaluation.experiments.matrix import Matrix
 from evaluation.harness.output import PREDICTIONS, RESULTS
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_json
-from komep_dataset.tables.problems import flat
+from komep_dataset.files.outputs import write_json
 
-PLAN, CONFIG, STATE = "plan.json", "config.json", "state.json"
+CONFIG, STATE = "config.json", "state.json"
 SUMMARY = "training_summary.json"
 RUNNING, DONE, FAILED, STOPPED, MISSING = "running", "done", "failed", "stopped", "missing"
 
@@ -31,54 +27,6 @@ def read_json(path: Path) -> Any:
         return None
     except (OSError, ValueError) as error:
         raise KomepError(f"{path}: cannot be read ({error}); remove it, its cell is then run again") from None
-
-
-def first_difference(before: Any, after: Any) -> str | None:
-    """`KEY: A there, B here` for the first key in which two configs differ; None where they are equal."""
-    one, other = (flat(json.loads(json.dumps(v, default=str)), lists=False) for v in (before, after))
-    for key in {**one, **other}:
-        there, here = one.get(key, "nothing"), other.get(key, "nothing")
-        if there != here:
-            return f"{key}: {there!r} there, {here!r} here"
-    return None
-
-
-def check_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
-    """Raise `KomepError` where the results folder holds something else, or another plan: another name, or a cell
-    defined otherwise.
-
-    Cells may be added (a seed, a model); those that are there stay what they are.
-    """
-    check_writable(
-        check_folder(matrix.results, _holds_plan, f"{PLAN} of an experiment", "results"), "results"
-    )
-    plan = read_json(matrix.results / PLAN)
-    if plan is None:
-        return
-    advice = "take another folder (`results`), or remove this one"
-    if plan.get("name") != matrix.name:
-        raise KomepError(
-            f"{matrix.results} holds another plan: name: {plan.get('name')!r} there, {matrix.name!r} here; {advice}"
-        )
-    for cell in cells:
-        config = read_json(cell.folder / CONFIG)
-        difference = None if config is None else first_difference(config.get("defines", {}), cell.config)
-        if difference:
-            raise KomepError(f"{matrix.results} holds another plan: cell {cell.name}: {difference}; {advice}")
-
-
-def _holds_plan(folder: Path) -> bool:
-    """Whether the plan lies there, or nothing but what a kill left of its first writing."""
-    path = folder / PLAN
-    begun = all(entry.name.startswith(f".{PLAN}.") for entry in folder.iterdir())
-    return json_with("name", "cells")[0](path) if path.is_file() else begun
-
-
-def write_plan(matrix: Matrix, cells: Sequence[Cell]) -> None:
-    """Write what the plan is: its name and the digest of each cell."""
-    write_json(
-        matrix.results / PLAN, {"name": matrix.name, "cells": {cell.name: cell.digest for cell in cells}}
-    )
 
 
 def write_config(cell: Cell) -> None:

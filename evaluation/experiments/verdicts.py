@@ -11,8 +11,6 @@ interval is widened by 3/n as well: what none of n questions showed may still ho
 `benchmarks/verdict_rules.py` measures how often each rule is right where the truth is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt

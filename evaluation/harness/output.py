@@ -1,7 +1,5 @@
 """The files of one evaluation: `predictions.jsonl`, a line a question, and `results.json`, the scores."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence
@@ -158,3 +156,12 @@ def read_evaluation(folder: Path) -> Evaluation:
             f"{folder}: {RESULTS} counts {results['n']} questions, {PREDICTIONS} {len(predictions)}"
         )
     return Evaluation(folder, results, predictions)
+
+
+def read_arm(folder: Path) -> list[Evaluation]:
+    """The evaluation in a folder, or those in its sub-folders: one model's seeds, in order of their names.
+
+    Raises `KomepError` where there is neither, or where a file is broken.
+    """
+    runs = [] if (folder / RESULTS).exists() else sorted(path.parent for path in folder.glob(f"*/{RESULTS}"))
+    return [read_evaluation(run) for run in runs or [folder]]

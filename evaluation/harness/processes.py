@@ -1,7 +1,5 @@
 """The processes of one evaluation: one, or those that `accelerate launch -m evaluation.run` started."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

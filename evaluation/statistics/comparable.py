@@ -1,7 +1,5 @@
 """Whether evaluations may be compared: same questions, shots and protocol, or a message that names the difference."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -10,12 +10,12 @@ on one question are no independent answers, so McNemar's test gives way to the s
 mean differences (`resampling.sign_flip_p`), which is the same test where there is one seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from evaluation.harness.output import Evaluation, Prediction
 from evaluation.statistics.comparable import cautions, check_comparable, in_order_of
@@ -29,10 +29,8 @@ from evaluation.statistics.resampling import (
     sign_flip_p,
 )
 
-if TYPE_CHECKING:
-    import numpy as np
-
-READINGS = ("paper", "robust")  # columns of predictions.jsonl that hold a letter
+# Columns of predictions.jsonl that hold a letter, and how it was read.
+READINGS = {"paper": "letters read as in the paper", "robust": "letters read by the robust rules"}
 Runs = Sequence[Sequence[Prediction]]  # one entry a seed, each with the same questions in the same order
 Arm = Evaluation | Sequence[Evaluation]  # a model's evaluation, or one a seed
 
@@ -74,6 +72,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectComparison:
+    """The changes within one subject."""
+
+    n: int
+    paper: Change
+    robust: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two models compared; `subjects` holds the same changes for each subject."""
 
@@ -94,19 +101,8 @@ class Comparison:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectComparison:
-    """The changes within one subject."""
-
-    n: int
-    paper: Change
-    robust: Change
-
-
 def _right(runs: Runs, reading: str) -> np.ndarray:
     """1 where the letter is right, (seeds, questions)."""
-    import numpy as np
-
     return np.array([[getattr(p, reading) == p.answer for p in run] for run in runs], dtype=np.int64)
 
 

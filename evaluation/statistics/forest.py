@@ -1,23 +1,18 @@
 """A forest plot of comparisons: every model's change in accuracy with its interval, in total and by subject."""
 
-from __future__ import annotations
-
 import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from evaluation.statistics.comparison import shown_p, with_seeds
+from evaluation.statistics.comparison import READINGS, Change, Comparison, shown_p, with_seeds
 from komep_dataset.files.outputs import replacing, text_with
 
-if TYPE_CHECKING:
-    from evaluation.statistics.comparison import Change, Comparison
-
 # Wong's palette (Nature Methods 8, 2011): blue and vermilion stay apart for colour-blind readers.
-STYLES = {"paper": ("o", "#0072B2", "as in the paper"), "robust": ("D", "#D55E00", "by the robust rules")}
+STYLES = {"paper": ("o", "#0072B2"), "robust": ("D", "#D55E00")}  # marker and colour of a reading
 OFFSET = {"paper": 0.17, "robust": -0.17}  # of a reading's mark from the middle of its row
 CJK_FONTS = (
     "Noto Sans CJK KR",
@@ -85,7 +80,7 @@ def _draw_row(axes: Any, y: float, row: Row, several: bool) -> None:
     weight = "bold" if row.total else "normal"
     axes.text(-0.36, y, row.label, transform=beside, va="center", ha="left", weight=weight)
     axes.text(-0.03, y, f"{row.n:,}", transform=beside, va="center", ha="right")
-    for reading, (marker, colour, _) in STYLES.items():
+    for reading, (marker, colour) in STYLES.items():
         change = row.changes[reading]
         at, middle = y + OFFSET[reading], 100 * change.difference
         low, high = (100 * end for end in change.interval)
@@ -159,10 +154,8 @@ def _draw(comparisons: Sequence[Comparison]) -> Any:
         size=12, weight="bold", va="center",
     )  # fmt: skip
     marks = [
-        Line2D(
-            [], [], color=colour, marker=marker, linewidth=1.6, markersize=6, label=f"letters read {meaning}"
-        )
-        for marker, colour, meaning in STYLES.values()
+        Line2D([], [], color=colour, marker=marker, linewidth=1.6, markersize=6, label=READINGS[reading])
+        for reading, (marker, colour) in STYLES.items()
     ]
     figure.legend(
         handles=marks,

@@ -5,14 +5,12 @@ arms answer the same questions; their numbers of seeds may differ. The differenc
 seeds and questions of the second, less that of the first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import gcd
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+from scipy.signal import fftconvolve
+from scipy.stats import binom, binomtest
 
 RESAMPLES = 10_000
 SEED = 0
@@ -20,8 +18,6 @@ SEED = 0
 
 def mcnemar_p(gained: int, lost: int) -> float:
     """Two-sided p-value of McNemar's exact test: are gains and losses equally likely? 1 where there is neither."""
-    from scipy.stats import binomtest
-
     return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
 
 
@@ -30,8 +26,6 @@ def bootstrap_interval(n: int, gained: int, lost: int, seed: int = SEED) -> tupl
 
     A question's difference is 1 (gained), -1 (lost) or 0, so a resample of n questions is one multinomial draw.
     """
-    import numpy as np
-
     shares = [gained / n, lost / n, (n - gained - lost) / n]
     draws = np.random.default_rng(seed).multinomial(n, shares, size=RESAMPLES)
     low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, [2.5, 97.5])
@@ -40,8 +34,6 @@ def bootstrap_interval(n: int, gained: int, lost: int, seed: int = SEED) -> tupl
 
 def _seed_weights(rng: np.random.Generator, seeds: int, resamples: int) -> np.ndarray:
     """Weights of the seeds, (resamples, seeds), each row with sum 1: `seeds - 1` of them, with replacement."""
-    import numpy as np
-
     if seeds == 1:
         return np.ones((resamples, 1))
     return rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=resamples) / (seeds - 1)
@@ -67,8 +59,6 @@ def pooled_interval(
         seed: of the resampling.
         resamples: number of resamples.
     """
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     n = base.shape[1]
     # Questions with the same answers in both arms are alike: drawing n of them is drawing counts of such patterns.
@@ -94,10 +84,6 @@ def sign_flip_p(differences: np.ndarray) -> float:
     differences of -1, 0 and 1 this is McNemar's exact test. With several seeds a question's difference is the mean
     over seeds (times a common denominator, to be whole); the test asks about these seeds, not about other ones.
     """
-    import numpy as np
-    from scipy.signal import fftconvolve
-    from scipy.stats import binom
-
     values = np.asarray(differences, dtype=np.int64)
     sizes, counts = np.unique(np.abs(values[values != 0]), return_counts=True)
     if not sizes.size:

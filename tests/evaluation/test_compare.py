@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.compare import as_json, as_markdown, main, read_arm
-from evaluation.harness.output import Evaluation, Prediction, read_evaluation, write_evaluation
+from evaluation.compare import main
+from evaluation.harness.output import Evaluation, Prediction, read_arm, read_evaluation, write_evaluation
 from evaluation.statistics.comparison import Split, change, compare, compare_all, split_change
 from evaluation.statistics.forest import NAME_WIDTH, forest_rows, short
 from evaluation.statistics.resampling import holm, pooled_interval
+from evaluation.statistics.tables import as_json, as_markdown
 from komep_dataset.errors import KomepError
 from tests.evaluation.statistics.test_resampling import random_arm
 

@@ -8,8 +8,6 @@ cache. In both, masks and positions are the model's own business. Prompts are re
 batch go on together (`rows.py`).
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

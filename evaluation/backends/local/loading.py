@@ -1,7 +1,5 @@
 """Models and tokenizers from a folder or the Hub: safetensors only, and no code out of a repository."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ by themselves; a token of a reply costs a pass over all weights whatever the num
 read a few at a time and replies go on together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 

@@ -6,8 +6,6 @@ two softmaxes are joined by their log-sum-exp (Hydragen, arXiv 2402.05099, secti
 out as prefix, padding, rest, so that positions and masks stay the model's own business.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -15,12 +15,11 @@ import yaml
 
 from evaluation.experiment import main
 from evaluation.experiments.cells import base_of, choose, make_cells
-from evaluation.experiments.commands import Step, steps
-from evaluation.experiments.estimates import cell_cost, plan_lines
+from evaluation.experiments.commands import Step, steps, write_scripts
 from evaluation.experiments.matrix import read_matrix
+from evaluation.experiments.plan import cell_cost, check_plan, plan_lines, write_plan
 from evaluation.experiments.running import StepFailed, end_left_over, left_over, run_step
-from evaluation.experiments.slurm import write_scripts
-from evaluation.experiments.state import check_plan, write_config, write_plan, write_state
+from evaluation.experiments.state import write_config, write_state
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
 from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, snapshot, with_files

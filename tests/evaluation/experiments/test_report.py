@@ -10,8 +10,9 @@ import yaml
 from benchmarks.verdict_rules import Study, judge, rates, truth, worlds
 from evaluation.experiments.cells import MODEL, make_cells
 from evaluation.experiments.matrix import read_matrix
+from evaluation.experiments.plan import write_plan
 from evaluation.experiments.report import report_values, write_report
-from evaluation.experiments.state import SUMMARY, write_config, write_plan, write_state
+from evaluation.experiments.state import SUMMARY, write_config, write_state
 from evaluation.experiments.verdicts import Effect, bounds, improves_all, no_gain, works
 from evaluation.harness.output import Prediction, write_evaluation
 
