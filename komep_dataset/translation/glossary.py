@@ -1,8 +1,7 @@
 """The glossary: which Korean words a translation of a medical term may use.
 
 A glossary is a TSV file, UTF-8: English term, Korean term and, if there are any, further accepted Korean
-forms
-separated by `|`. A line that begins with `#` is a comment. The file that ships was written for this project.
+forms separated by `|`. A line that begins with `#` is a comment. The file that ships was written for this project.
 """
 
 from __future__ import annotations
@@ -45,7 +44,11 @@ _Key = tuple[str, ...]
 
 def _key(term: str) -> _Key:
     """The words of a term, case-folded: hyphen and blank are the same."""
-    return tuple(word.casefold().replace("’", "'") for word in _WORD.findall(term))
+    return tuple(map(_folded, _WORD.findall(term)))
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("’", "'")
 
 
 def _is_abbreviation(term: str) -> bool:
@@ -100,19 +103,13 @@ class Glossary:
         """Every accepted Korean form of a term, the preferred one first; () for a term it does not have."""
         return self.forms.get(term, ())
 
-    def carries(self, source: str, target: str, term: str, forms: Iterable[str] | None = None) -> bool:
+    def carries(self, source: str, target: str, term: str) -> bool:
         """Whether a target has a form of a term, blanks and hyphens aside: particles attach to nouns.
 
         A form does not count inside another word: neither one that has it by chance, nor the preferred form of
         another term of which the source has no word ("편두통", migraine, is no "headache").
-
-        Args:
-            source: the English text.
-            target: the Korean text.
-            term: the English term.
-            forms: the Korean forms that may stand for it; None are those of the glossary.
         """
-        accepted = {squeeze(form) for form in (self.accepted(term) if forms is None else forms)}
+        accepted = {squeeze(form) for form in self.accepted(term)}
         known, text = set(_words(source)), unicodedata.normalize("NFC", target).casefold()
         for form in accepted:
             others = [
@@ -130,12 +127,9 @@ class Glossary:
         The longest term wins: "portal hypertension" is not also "hypertension". Terms end at word boundaries;
         English plurals count; case is ignored, except in all-caps abbreviations ("AIDS" is not "aids").
         """
-        words = [
-            (match[0], match.start(), match.end())
-            for match in _WORD.finditer(unicodedata.normalize("NFC", text))
-        ]
         text = unicodedata.normalize("NFC", text)
-        keys = [word.casefold().replace("’", "'") for word, _, _ in words]
+        words = list(_WORD.finditer(text))
+        keys = [_folded(word[0]) for word in words]
         found: dict[str, str] = {}
         at = 0
         while at < len(words):
@@ -145,7 +139,7 @@ class Glossary:
             at += length
         return found
 
-    def _longest(self, text: str, words: list, keys: list[str], at: int) -> tuple[str, int]:
+    def _longest(self, text: str, words: list[re.Match], keys: list[str], at: int) -> tuple[str, int]:
         """The longest term that begins at a word, and its number of words; ("", 1) if there is none."""
         candidates = {row for first in _singulars(keys[at]) for row in self.index.get(first, ())}
         for key, term in sorted(candidates, key=lambda row: (-len(row[0]), row[1])):
@@ -173,7 +167,7 @@ def _longer(forms: dict[str, tuple[str, ...]]) -> dict[str, tuple[tuple[str, str
 def _words(text: str) -> Iterator[str]:
     """Every word of a text, case-folded, and what it may be the plural of."""
     for word in _WORD.findall(unicodedata.normalize("NFC", text)):
-        yield from _singulars(word.casefold().replace("’", "'"))
+        yield from _singulars(_folded(word))
 
 
 def _without(text: str, openings: Iterable[str], words: Iterable[str]) -> str:
@@ -185,9 +179,9 @@ def _without(text: str, openings: Iterable[str], words: Iterable[str]) -> str:
     return text
 
 
-def _joined(text: str, words: list[tuple[str, int, int]]) -> bool:
+def _joined(text: str, words: list[re.Match]) -> bool:
     """Whether nothing but a blank, a hyphen or one line break stands between the words."""
-    return all(_GAP.fullmatch(text, a[2], b[1]) for a, b in pairwise(words))
+    return all(_GAP.fullmatch(text, a.end(), b.start()) for a, b in pairwise(words))
 
 
 def read_glossary(path: Path | None = None) -> Glossary:
@@ -198,8 +192,7 @@ def read_glossary(path: Path | None = None) -> Glossary:
 
     Raises:
         KomepError: naming file and line, where the file cannot be read, is not UTF-8 or has no term, a line
-            has
-            not two or three columns or an empty one, or a term is given twice with different translations.
+            has not two or three columns or an empty one, or a term is given twice with different translations.
     """
     path = SHIPPED if path is None else path
     forms: dict[str, tuple[str, ...]] = {}

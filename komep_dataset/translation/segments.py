@@ -5,8 +5,6 @@ list markers, code, table rules, addresses). Consecutive segments are packed int
 follows instructions is given pieces of several lines; a sentence model is given what stands between two marks.
 """
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -193,11 +191,9 @@ def _fitted(segment: Segment, limit: float, size: Callable[[str], float]) -> lis
     """A segment as it is, or, where it is a text too long for one piece, in parts."""
     if segment.kind is not Kind.TEXT or size(segment.text) <= limit:
         return [segment]
-    parts: list[Segment] = []
     # Clauses, else words: the white space after a clause or word goes with it.
-    for part in _grouped(re.findall(r"\s*\S+\s*", segment.text), limit, size):
-        parts.append(Segment(part, Kind.TEXT if any(map(str.isalpha, part)) else Kind.MARK))
-    return parts
+    parts = _grouped(re.findall(r"\s*\S+\s*", segment.text), limit, size)
+    return [Segment(part, Kind.TEXT if any(map(str.isalpha, part)) else Kind.MARK) for part in parts]
 
 
 def _grouped(words: Sequence[str], limit: float, size: Callable[[str], float]) -> Iterator[str]:
@@ -206,9 +202,8 @@ def _grouped(words: Sequence[str], limit: float, size: Callable[[str], float]) -
     held_size = 0.0
     for word in (part for one in words for part in _cut(one, limit, size)):
         while held and held_size + size(word) > limit:
-            clause = max(
-                (i + 1 for i, w in enumerate(held) if w.rstrip().endswith((",", ";", ":"))), default=0
-            )
+            clauses = (i for i, w in enumerate(held, 1) if w.rstrip().endswith((",", ";", ":")))
+            clause = max(clauses, default=0)
             at = clause if 2 * clause > len(held) else len(held)
             yield "".join(held[:at])
             held = held[at:]
@@ -268,16 +263,8 @@ def _piece(group: Sequence[Segment]) -> list[Piece]:
         return [Piece("".join(segment.text for segment in group), False)]
     first, last = texts[0], texts[-1] + 1
     parts = [(group[:first], False), (group[first:last], True), (group[last:], False)]
-    return [
-        piece
-        for part, translate in parts
-        if part
-        for piece in (_trimmed if translate else _kept)("".join(segment.text for segment in part))
-    ]
-
-
-def _kept(text: str) -> list[Piece]:
-    return [Piece(text, False)]
+    texts = [("".join(segment.text for segment in part), translate) for part, translate in parts if part]
+    return [p for text, asked in texts for p in (_trimmed(text) if asked else [Piece(text, False)])]
 
 
 def _trimmed(text: str) -> list[Piece]:

@@ -5,8 +5,6 @@ Replies are kept as they come in the same log as those of an endpoint, batch by 
 batch. The model is a folder on this machine, or in the Hub's cache: safetensors, no code of its own.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -20,9 +18,8 @@ from komep_dataset.inference.reply_log import REPLIES, Reply, no_reply, open_log
 from komep_dataset.progress import progress_bar
 
 WINDOW = 512  # tokens of a model whose configuration gives no number (ours)
-WINDOW_SHARE = (
-    0.5  # the part of the window that a piece may fill: Korean may take more tokens than English (ours)
-)
+# The part of the window that a piece may fill: Korean may take more tokens than English (ours).
+WINDOW_SHARE = 0.5
 _WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_source_positions")
 
 

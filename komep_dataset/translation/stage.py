@@ -7,17 +7,19 @@ Korean keep it. Chosen and rejected answers pass the same checks, which do not k
 them twice stays without Korean and is named, with its replies, in `<name>.translations.parquet` beside the table.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+import polars as pl
+
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body
+from komep_dataset.pairs.reading import read_scored
+from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_table
@@ -150,7 +152,12 @@ def _written(
     ]
     write_rejects(target.parent, STAGE, rejects)
     write_table(_frame(filled, ScoredGeneration), target, ScoredGeneration)
-    return _summary(target, rows, items, done, rejects)
+    failed = [reject.detail for reject in rejects if reject.reason == Reason.REQUEST_FAILED.value]
+    reasons = Counter(r.reason for r in rejects if r.reason != Reason.REQUEST_FAILED.value)
+    outcomes = _outcomes(rows, items, done)
+    return TranslatedTable(
+        target, outcomes, reasons, done.calls, done.twice, len(failed), failed[0] if failed else ""
+    )
 
 
 def requests_of(scored: Path, config: Config) -> list[Body]:
@@ -164,8 +171,6 @@ def requests_of(scored: Path, config: Config) -> list[Body]:
 def _read(
     scored: Path, config: Config, translator: Translator
 ) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
-    from komep_dataset.pairs.reading import read_scored
-
     glossary = read_glossary(translator.glossary)
     frame = read_scored([scored])
     wanted = None if translator.scope == "all" else _in_pairs(frame, config)
@@ -179,10 +184,8 @@ def _row(values: dict) -> ScoredGeneration:
     return ScoredGeneration(**{name: values[name] for name in names if name != "units"}, units=units)
 
 
-def _in_pairs(frame, config: Config) -> set[tuple[str, str]]:
+def _in_pairs(frame: pl.DataFrame, config: Config) -> set[tuple[str, str]]:
     """Keys of the responses that stand in a pair."""
-    from komep_dataset.pairs.rules import select_pairs
-
     selection = config.selection
     pairs, _ = select_pairs(frame, selection.min_margin, selection.pairs)
     columns = ("question_id", "chosen_model", "rejected_model")
@@ -283,8 +286,6 @@ def _evidence(item: Item, done: Translation, translator: str) -> TranslationRow:
 
 def _write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneration], table: Path) -> None:
     """Write the evidence; of what lies there already, rows stay whose Korean the table still holds."""
-    import polars as pl
-
     path = translations_path(table)
     frame = _frame(new, TranslationRow)
     if path.is_file():
@@ -296,29 +297,8 @@ def _write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGenerati
     write_table(frame, path, TranslationRow)
 
 
-def _frame(rows: Sequence, record: type):
-    import polars as pl
-
+def _frame(rows: Sequence, record: type) -> pl.DataFrame:
     return pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record))
-
-
-def _summary(
-    path: Path,
-    rows: Sequence[ScoredGeneration],
-    items: Sequence[Item],
-    done: Translated,
-    rejects: Sequence[Reject],
-) -> TranslatedTable:
-    failed = [reject for reject in rejects if reject.reason == Reason.REQUEST_FAILED.value]
-    return TranslatedTable(
-        path,
-        _outcomes(rows, items, done),
-        Counter(reject.reason for reject in rejects if reject not in failed),
-        done.calls,
-        done.twice,
-        len(failed),
-        failed[0].detail if failed else "",
-    )
 
 
 def _outcomes(rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated) -> Counter:

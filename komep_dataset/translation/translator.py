@@ -5,8 +5,6 @@ and the whole of them at the end; the second request names what was wrong with t
 side of a pair a text will stand on.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +18,7 @@ from komep_dataset.inference.ask import Body, ask, judge_body, keys_of
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
-from komep_dataset.prompts import messages as prompts
+from komep_dataset.prompts.messages import translate_messages
 from komep_dataset.schema import Reason, column
 from komep_dataset.translation.checks.registry import Failure, check_translation
 from komep_dataset.translation.checks.repetition import REPETITION
@@ -29,21 +27,16 @@ from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.segments import Piece, pieces_of, relaid
 from komep_dataset.translation.seq2seq import Seq2Seq, is_seq2seq
 
-PIECE_LETTERS = (
-    40  # a piece of fewer letters ("COVID-19", a table's cell) is only checked as part of its text (ours)
-)
-TOKENS_STEP = 256
-TOKENS_A_CHARACTER = (
-    1.5  # limit of a reply by its English characters: Korean is shorter, its tokens are more (ours)
-)
+# A piece of fewer letters ("COVID-19", a table's cell) is only checked as part of its text (ours).
+PIECE_LETTERS = 40
+# Limit of a reply by its English characters, in steps: Korean is shorter, its tokens are more (ours).
+TOKENS_A_CHARACTER, TOKENS_STEP = 1.5, 256
 SECOND_BEAMS = 4  # a local model cannot be told what was wrong: it searches wider instead
 SHOWN = 300  # characters of a detail that a prompt or a reject shows
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _TAG = re.compile(r"\A<(text\d*)>")
-MOST_TIMES, MOST_MORE = (
-    8,
-    2000,
-)  # characters of a reply for each of its source, and on top: more is no translation (ours)
+# Characters of a reply for each of its source, and on top: more is no translation (ours).
+MOST_TIMES, MOST_MORE = 8, 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +102,7 @@ class _Plan:
 class Session:
     """Who is asked, and how: an endpoint through `inference.ask`, an encoder-decoder model in this process."""
 
-    def __init__(
-        self,
-        translator: Translator,
-        folder: Path,
-        glossary: Glossary,
-        label: str = "translate",
-    ):
+    def __init__(self, translator: Translator, folder: Path, glossary: Glossary, label: str = "translate"):
         self.translator, self.folder, self.glossary = translator, folder, glossary
         self.local = Seq2Seq(translator) if is_seq2seq(translator) else None
         self._ask = partial(self.local.ask if self.local else ask, label=label)
@@ -124,14 +111,11 @@ class Session:
         """A text's pieces; none is asked for where the text is Korean or has no letter."""
         if not needs_translation(text.source):
             return _Plan(text, (Piece(text.source, False),))
-        limit = self.translator.segment_characters
-        if self.local is None:
+        limit, local = self.translator.segment_characters, self.local
+        if local is None:
             return _Plan(text, tuple(pieces_of(text.source, limit)))
-        size = self.local.share_of_window
-        return _Plan(
-            text,
-            tuple(pieces_of(text.source, 1.0, lambda t: max(size(t), len(t) / limit), across_lines=False)),
-        )
+        size = lambda t: max(local.share_of_window(t), len(t) / limit)  # noqa: E731
+        return _Plan(text, tuple(pieces_of(text.source, 1.0, size, across_lines=False)))
 
     def body(self, plan: _Plan, index: int, failures: Sequence[Failure] = ()) -> dict[str, Any]:
         """The request for a piece; the second one says how the first translation failed."""
@@ -139,12 +123,8 @@ class Session:
         if self.local:
             beams = self.translator.beams
             return self.local.body(source, max(SECOND_BEAMS, 2 * beams) if failures else beams)
-        messages = prompts.translate_messages(
-            source,
-            dict(plan.text.terms),
-            plan.text.question,
-            [f"{f.check.told}: {f.detail[:SHOWN]}" for f in failures],
-        )
+        told = [f"{failure.check.told}: {failure.detail[:SHOWN]}" for failure in failures]
+        messages = translate_messages(source, dict(plan.text.terms), plan.text.question, told)
         tokens = TOKENS_STEP * -(-int(TOKENS_A_CHARACTER * len(source)) // TOKENS_STEP)
         longer = any(failure.check is TRUNCATED for failure in failures)
         return judge_body(messages, self.translator, 2 * tokens if longer else tokens)

@@ -133,11 +133,9 @@ def changed_numbers(source: str, target: str) -> list[str]:
 def _free(text: str, number: Number) -> bool:
     if number.kind is not Kind.NAME:
         return False
-    around = text[max(0, number.start - 9) : number.end + 2]
-    return any(
-        m.start() + max(0, number.start - 9) <= number.start < m.end() + max(0, number.start - 9)
-        for m in _FREE_NAMES.finditer(around)
-    )
+    begin = max(0, number.start - 9)
+    names = _FREE_NAMES.finditer(text[begin : number.end + 2])
+    return any(name.start() <= number.start - begin < name.end() for name in names)
 
 
 def _absent(numbers: Sequence[Number], others: Sequence[Number], kinds: tuple[Kind, ...]) -> list[Number]:

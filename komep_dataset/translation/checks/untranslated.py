@@ -42,9 +42,8 @@ def leftover(source: str, target: str) -> str:
     for gloss in glosses:
         words = WORD.findall(gloss)
         verbs = [w for w in words if w.lower() in VERBS]
-        if not HANGUL.search(gloss) and len(words) >= 5 and verbs and gloss.strip() not in source:
-            return gloss[:120]
-        if not HANGUL.search(gloss) and len(words) >= 6 and len(verbs) >= 1:
+        long = len(words) >= 6 or (len(words) == 5 and gloss.strip() not in source)
+        if verbs and long and not HANGUL.search(gloss):
             return gloss[:120]
     return _english_line(outside) or _plain_words(source, outside)
 

@@ -1,0 +1,32 @@
+"""Loops of sentences, words and syllables."""
+
+import pytest
+
+from komep_dataset.translation.checks.repetition import repetition, sentences_of
+
+SOURCE = "Aspirin inhibits platelets. It is a drug."
+GOOD = "아스피린은 혈소판을 억제한다. 그것은 약이다."
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (GOOD, ""),
+        (f"{GOOD} 아스피린은 혈소판을 억제한다.", "2 times: 아스피린은 혈소판을 억제한다"),
+        (GOOD + " 그리고 또" * 5, "5 times in a row: 그리고 또"),
+        (GOOD + " 하하하하하하하", "in a row: 하하하하하하하"),
+    ],
+)
+def test_loops(target, said):
+    assert repetition(SOURCE, target) == said
+
+
+def test_what_the_source_repeats_may_be_repeated():
+    assert repetition("Wait and see. " * 4, "기다리면서 지켜본다. " * 4) == ""
+
+
+def test_sentences_are_those_of_some_length_without_the_marks_of_a_list():
+    assert sentences_of("- 첫째 문장은 이렇다.\n2. 둘째 문장은 저렇다.\n짧다.") == [
+        "첫째 문장은 이렇다",
+        "둘째 문장은 저렇다",
+    ]
