@@ -51,9 +51,17 @@ class Failure:
 
 @cache
 def all_checks() -> tuple[Check, ...]:
-    """Every check that a module of this folder declares, in the order of trial."""
-    modules = [import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    found = [check for module in modules for check in getattr(module, "CHECKS", ())]
+    """Every check that a module of this folder declares, in the order of trial.
+
+    Raises:
+        ValueError: two modules declare checks of one name.
+    """
+    found: list[Check] = []
+    for file in pkgutil.iter_modules(package.__path__):
+        declared = getattr(import_module(f"{package.__name__}.{file.name}"), "CHECKS", ())
+        if twice := {check.name for check in declared} & {check.name for check in found}:
+            raise ValueError(f"{file.name}: another module has a check named {min(twice)!r}")
+        found += declared
     return tuple(sorted(found, key=lambda check: (check.order, check.name)))
 
 

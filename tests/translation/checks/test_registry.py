@@ -85,13 +85,14 @@ CHECKS = (Check("shouting", added_marks, "it raised its voice", order=35, rank=5
 @pytest.fixture
 def shouting(tmp_path, monkeypatch):
     """A check in a file of its own, in a folder that the package looks for checks in, and nowhere else."""
-    (tmp_path / "checks").mkdir()
-    (tmp_path / "checks" / "shouting.py").write_text(SHOUTING)
-    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path / "checks")])
+    file = tmp_path / "checks" / "shouting.py"
+    file.parent.mkdir()
+    file.write_text(SHOUTING)
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(file.parent)])
     all_checks.cache_clear()
-    yield
+    yield file
     all_checks.cache_clear()
-    del sys.modules[f"{checks.__name__}.shouting"]
+    sys.modules.pop(f"{checks.__name__}.shouting", None)
 
 
 def test_a_check_in_a_file_of_its_own_is_seen_wherever_checks_are(shouting, tmp_path):
@@ -112,6 +113,12 @@ def test_a_check_in_a_file_of_its_own_is_seen_wherever_checks_are(shouting, tmp_
     [refused] = evidence.filter(evidence["reason"] == "shouting").to_dicts()
     assert (refused["detail"], refused["attempts"]) == ("!", 2)
     assert [one["reason"] for one in refused["refused"]] == ["numbers_changed", "shouting"] * 2
+
+
+def test_a_name_that_is_taken_is_refused(shouting):
+    shouting.write_text(SHOUTING.replace('"shouting"', '"preamble"'))
+    with pytest.raises(ValueError, match="shouting: another module has a check named 'preamble'"):
+        all_checks()
 
 
 def test_one_name_has_one_wording_and_one_rank():
