@@ -24,8 +24,8 @@ from komep_dataset.files.outputs import (
     write_json,
 )
 from komep_dataset.release.build import build
-from komep_dataset.schema import Question, Reject, Response, ScoredGeneration
-from komep_dataset.tables.writing import write_rejects, write_table
+from komep_dataset.schema import Question, Response, ScoredGeneration
+from komep_dataset.tables.writing import write_table
 from tests.full_disk import may_mount
 from tests.places import NOWHERE, SOMEBODYS, snapshot
 
@@ -122,33 +122,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_rejects_of_somebody_else_stay_and_those_of_other_stages_and_models_too(tmp_path):
-    one = {stage: Reject(stage, f"q/{stage}", "tie", "") for stage in ("a", "b")}
-    write_rejects(tmp_path, "a", [one["a"]])
-    write_rejects(tmp_path, "b", [one["b"], Reject("b", "q/other", "tie", "")])
-    write_rejects(tmp_path, "b", [], own=lambda key: key.endswith("/b"))
-    keys = [json.loads(line)["key"] for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
-    assert keys == ["q/a", "q/other"]
-    for theirs in (b"my notes\n", b'{"stage": 1}\n', b"\xff\xfe"):
-        (tmp_path / "rejects.jsonl").write_bytes(theirs)
-        with pytest.raises(KomepError, match=r"rejects\.jsonl"):
-            write_rejects(tmp_path, "a", [])
-        assert (tmp_path / "rejects.jsonl").read_bytes() == theirs
-
-
-def test_rejects_that_many_write_at_once_are_all_there(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from komep_dataset.schema import Reject;"
-        "from komep_dataset.tables.writing import write_rejects; n = sys.argv[2];"
-        "[write_rejects(Path(sys.argv[1]), 's', [Reject('s', f'q/{n}', 'tie', '')], own=lambda k: k == f'q/{n}') for _ in range(30)]"
-    )
-    both = [subprocess.Popen([sys.executable, "-c", code, tmp_path, str(n)], cwd=ROOT) for n in range(4)]
-    assert [process.wait() for process in both] == [0] * 4
-    keys = {json.loads(line)["key"] for line in (tmp_path / "rejects.jsonl").read_text().splitlines()}
-    assert keys == {f"q/{n}" for n in range(4)}
-    assert [p.name for p in tmp_path.iterdir()] == ["rejects.jsonl"]
-
-
 @pytest.fixture(scope="module")
 def release(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("release")
@@ -202,20 +175,6 @@ def test_a_place_that_may_only_be_read_is_told_before_the_work(release, tmp_path
     )
     assert done.returncode == 1 and "it may not be written" in done.stderr and "Traceback" not in done.stderr
     assert os.listdir(tmp_path) == ["try"]  # noqa: PTH208, of `may_mount`
-
-
-def test_a_table_that_somebody_wrote_into_is_none_of_ours(tmp_path):
-    path = table(tmp_path / "q.jsonl")
-    for more in (
-        '{"question_id": "x", "question": "Q?", "category": "c"}',
-        '{"my_note": "years of work"}',
-        "a line",
-    ):
-        path.write_text(path.read_text() + more + "\n")
-        with pytest.raises(KomepError, match="left as it is"):
-            table(path)
-        path.unlink()
-        table(path)
 
 
 def test_no_input_is_its_own_output_and_no_table_goes_into_a_release(release, tmp_path):

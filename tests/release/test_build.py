@@ -5,9 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -20,27 +18,7 @@ from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import CONFIGS
 from tests.release.native_pairs import NATIVE, TRANSLATED, write_input
-
-UNITS = [{"text": "a fact", "verdict": "true"}, {"text": "another", "verdict": "false"}]
-
-
-def row(model="m1", question="What is sepsis?", response="An answer.", **more):
-    return {
-        "question": question,
-        "category": "medicine",
-        "model": model,
-        "response": response,
-        "units": UNITS,
-    } | more
-
-
-GOOD = [row("m1"), row("m2", response="Another answer.", units=UNITS[:1])]
-
-
-def write(path: Path, rows) -> Path:
-    lines = [r if isinstance(r, bytes) else json.dumps(r, ensure_ascii=True).encode() for r in rows]
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    return path
+from tests.scored_rows import GOOD, UNITS, row, write
 
 
 def without(name):
@@ -210,49 +188,6 @@ def test_a_rounded_score_counts_as_the_share_of_its_units(tmp_path):
     rows = [row("m1", units=thirds, dahl_score=0.333333), row("m2", units=thirds, response="B.")]
     facts = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").facts
     assert facts["rejects"] == {"tie": 1}
-
-
-def test_parquet_problems(tmp_path):
-    frame = pl.DataFrame([row("m1", response=1), row("m2", response=2)])
-    frame.write_parquet(tmp_path / "typed.parquet")
-    with pytest.raises(
-        KomepError, match=r"2 bad rows:\n  \S+typed.parquet:1: response: wrong_type: expected String"
-    ):
-        build([tmp_path / "typed.parquet"], tmp_path / "komep")
-    frame.drop("model").write_parquet(tmp_path / "lacks.parquet")
-    with pytest.raises(KomepError, match=r"lacks\.parquet:2: model: missing_field"):
-        build([tmp_path / "lacks.parquet"], tmp_path / "komep")
-    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(KomepError, match=r"broken.parquet: malformed: not a readable Parquet file"):
-        build([tmp_path / "broken.parquet"], tmp_path / "komep")
-
-
-def test_other_arrow_types_of_the_same_values_are_welcome(tmp_path):
-    write(tmp_path / "s.jsonl", GOOD)
-    build([tmp_path / "s.jsonl"], tmp_path / "expected")
-    frame = pl.DataFrame(GOOD).with_columns(
-        pl.col("model").cast(pl.Categorical),
-        pl.lit(None).alias("response_ko"),
-        pl.col("units").list.eval(
-            pl.struct(pl.element().struct.field("verdict"), pl.element().struct.field("text"))
-        ),
-    )
-    frame.write_parquet(tmp_path / "s.parquet")
-    build([tmp_path / "s.parquet"], tmp_path / "komep")
-    assert read_rows(tmp_path / "komep", "en").equals(read_rows(tmp_path / "expected", "en"))
-
-
-def test_bom_blank_lines_and_carriage_returns_are_no_fault(tmp_path):
-    body = b"\r\n\r\n".join(json.dumps(r).encode() for r in GOOD)
-    (tmp_path / "s.jsonl").write_bytes(b"\xef\xbb\xbf" + body)
-    assert build([tmp_path / "s.jsonl"], tmp_path / "komep").facts["pairs"] == 1
-
-
-def test_line_separators_inside_a_text_do_not_break_lines(tmp_path):
-    rows = [row("m1", response="a\u2028b\u0085c"), GOOD[1]]
-    lines = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
-    (tmp_path / "s.jsonl").write_text(lines, "utf-8")
-    assert build([tmp_path / "s.jsonl"], tmp_path / "komep").facts["pairs"] == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
@@ -18,75 +18,18 @@ from komep_dataset.release import buckets as spill_module
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.schema import ScoredGeneration, polars_schema
+from tests.generated_rows import (
+    RESPONSES,
+    SETTINGS,
+    rows,
+    write_jsonl,
+)
 from tests.reference_build import reference_build, side_of
-
-SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
-
-# Few values, many collisions: ties, Unicode forms (composed and decomposed Hangul and Latin), odd blanks, case.
-QUESTIONS = [
-    "What is sepsis?",
-    "what  is SEPSIS?",
-    "패혈증이란?",
-    "패혈증이란?",
-    "Straße?",
-    "STRASSE?",
-    "   ",
-    "",
-]
-RESPONSES = [
-    "a b", "a  b", "a\u00a0b", "a\x1fb", "A b", "가나", "가나", "é", "e\u0301", "", " ", "I don't know.", "모릅니다",
-    "longer answer", "line\nline", "\u2028", "😀",
-    # At the sixteenth character, up to which texts are first compared.
-    "abcdefghijklmno", "abcdefghijklmno ", "abcdefghijklmnop", "abcdefghijklmno  p", "abcdefghijklmno p",
-    "abcdefghijklmnop\u0301q", "abcdefghijklmno\u1e55q", "abcdefghijklmnopq",
-]  # fmt: skip
-VERDICTS = st.sampled_from(["true"] * 6 + ["false"] * 6 + ["unknown"])
-UNITS = st.lists(st.builds(lambda v: {"text": "u", "verdict": v}, VERDICTS), max_size=4)
-KOREAN = st.sampled_from(["한국어", "다른 글", "셋째 글"] * 4 + [None, " ", ""])
-SCORES = st.sampled_from([None, 0.0, 0.5, 1, 1 / 3, 0.333333, 0.25, 0.1 + 0.2, 0.3, 1.5, -0.1])
-
-
-RARELY = st.sampled_from([False] * 24 + [True])
-GOOD_QUESTIONS = [q for q in QUESTIONS if q.strip()]
-
-
-@st.composite
-def rows(draw):
-    """Mostly good rows, so that questions get their pairs; now and then one with a fault of every kind."""
-    row = {
-        "question": draw(st.sampled_from(QUESTIONS if draw(RARELY) else GOOD_QUESTIONS)),
-        "category": draw(st.sampled_from(["x", "y"])),
-        "model": draw(st.sampled_from(["m1", "m2", "m3", "M1", "모델"])),
-        "response": draw(st.sampled_from(RESPONSES)),
-        "units": draw(UNITS),
-        "question_ko": draw(KOREAN),
-        "response_ko": draw(KOREAN),
-    }
-    if draw(st.booleans()):  # of a Korean question: a native answer
-        row["question_ko"], row["response_ko"] = row["question"], row["response"]
-    if not row["units"] or draw(RARELY):
-        row["dahl_score"] = draw(SCORES)
-    if draw(RARELY):
-        row["model"] = ""
-    if draw(RARELY):
-        del row[draw(st.sampled_from([*row]))]
-    if draw(RARELY):
-        wrong = draw(st.sampled_from(["question", "model", "response", "dahl_score"]))
-        row[wrong] = draw(
-            st.sampled_from([None, True, [], {"a": 1}] + ([] if wrong == "dahl_score" else [5]))
-        )
-    return row
-
 
 # Two rows of one key conflict mostly, and both go: so most keys stand once, and repeats are added on purpose.
 INPUTS = st.lists(
     rows(), min_size=1, max_size=25, unique_by=lambda row: (repr(row.get("question")), repr(row.get("model")))
 ).flatmap(lambda some: st.lists(st.sampled_from(some), max_size=5).map(lambda again: some + again))
-
-
-def write_jsonl(path: Path, some) -> Path:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some), "utf-8")
-    return path
 
 
 def read_config(folder: Path, config: str):
@@ -257,27 +200,6 @@ def test_shards_hold_all_rows_in_order(tmp_path, monkeypatch):
 
 def build_rows(folder, config, split):
     return json.loads((folder / "build.json").read_text("utf-8"))["rows"][config][split]
-
-
-@SETTINGS
-@given(st.lists(rows(), min_size=1, max_size=8))
-def test_jsonl_block_and_line_readers_agree(tmp_path_factory, some):
-    """Arrow's fast reader and the reader of single lines must accept the same rows, with the same reasons."""
-    from komep_dataset.tables import reading as tables
-
-    folder = tmp_path_factory.mktemp("read")
-    source = write_jsonl(folder / "in.jsonl", some)
-    optional = ("question_id", "dahl_score", "status", "units")
-
-    def read(block):
-        with pytest.MonkeyPatch.context() as patch:
-            if not block:
-                patch.setattr(tables, "_parse_block", lambda *_: None)
-            batches = list(tables.read_batches(source, ScoredGeneration, optional))
-        problems = sorted((p.line, p.column, p.reason) for _, bad in batches for p in bad)
-        return pl.concat([frame for frame, _ in batches]).sort("_line").to_dicts(), problems
-
-    assert read(block=True) == read(block=False)
 
 
 def test_parquet_input_equals_jsonl_input(tmp_path):

@@ -1,0 +1,63 @@
+"""Where something is wrong, and what: one line each, the first twenty and a count."""
+
+from komep_dataset.schema import Reason, Reject
+from komep_dataset.tables.problems import (
+    Check,
+    Problem,
+    as_text,
+    compare_values,
+    flat,
+    listed,
+    problems_error,
+    shown,
+)
+
+
+def test_a_problem_says_place_column_reason_and_detail():
+    assert (
+        str(Problem("a.jsonl", 3, "model", Reason.WRONG_TYPE, "got 5"))
+        == "a.jsonl:3: model: wrong_type: got 5"
+    )
+    assert (
+        str(Problem("a.parquet", 0, "", Reason.MALFORMED, "no Parquet")) == "a.parquet: malformed: no Parquet"
+    )
+    assert str(Problem("build.json", 0, "rows.ko", None, "is 3")) == "build.json: rows.ko: is 3"
+    for column, detail in (("model", "model: got 5"), ("", "got 5")):
+        rejected = Problem("a.jsonl", 3, column, Reason.WRONG_TYPE, "got 5").reject("build")
+        assert rejected == Reject("build", "a.jsonl:3", "wrong_type", detail)
+
+
+def test_twenty_are_listed_and_all_counted():
+    assert listed(["a", "b"]) == "  a\n  b"
+    lines = listed(range(25)).splitlines()
+    assert (len(lines), lines[19], lines[20]) == (21, "  19", "  … and 5 more")
+    problem = Problem("a", 1, "", Reason.MALFORMED, "x")
+    assert str(problems_error([problem])).startswith("1 bad row:\n  a:1: malformed: x\nMend them")
+    assert str(problems_error([problem] * 21)).startswith("21 bad rows:\n")
+
+
+def test_a_check_counts_what_it_found():
+    check = Check("counts", "every count")
+    assert check.ok and str(check) == "counts   every count: ok"
+    compare_values(
+        check, "build.json", {"rows": {"ko": {"train": 3}}, "n": 1}, {"rows": {"ko": {"train": 2}}, "n": 1}
+    )
+    assert as_text([check]).splitlines() == [
+        "counts   every count: failed (1)",
+        "  build.json: rows.ko.train: 2, but the data give 3",
+    ]
+    check = Check("counts", "every count", skipped="files that are damaged")
+    assert not check.ok and str(check).endswith(": not checked; not checked: files that are damaged")
+
+
+def test_nested_values_by_their_paths():
+    value = {"a": {"b": [1, {"c": 2}], "d": {}}, "e": []}
+    assert flat(value) == {"a.b[0]": 1, "a.b[1].c": 2, "a.d": {}, "e": []}
+    assert flat(value, lists=False) == {"a.b": [1, {"c": 2}], "a.d": {}, "e": []}
+    assert flat(5, "x") == {"x": 5}
+
+
+def test_a_long_value_is_cut():
+    assert shown("글") == '"글"'
+    assert shown("x" * 90) == '"' + "x" * 78 + "…" and len(shown("x" * 78)) == 80
+    assert shown("x" * 60, 60, 57) == '"' + "x" * 56 + "…"
