@@ -33,7 +33,7 @@ class Status(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why a row, a question or a pair was rejected; the only values that `rejects.jsonl` holds."""
+    """Why a stage rejected a row, a question or a pair; `rejects.jsonl` holds these and the reasons of the gates."""
 
     MALFORMED = "malformed"
     MISSING_FIELD = "missing_field"
@@ -58,12 +58,6 @@ class Reason(str, Enum):
     OTHER_ORIGIN = "other_origin"
     REPLACED = "replaced"
     REQUEST_FAILED = "request_failed"
-    CONTAMINATED = "contaminated"
-    PERSONAL_DATA = "personal_data"
-    UNSAFE_DIRECTIVE = "unsafe_directive"
-    NEAR_DUPLICATE = "near_duplicate"
-    LENGTH_CONTROL = "length_control"
-    BALANCE_MODELS = "balance_models"
 
 
 class Origin(str, Enum):
@@ -72,12 +66,6 @@ class Origin(str, Enum):
     TRANSLATED = "translated"  # asked and answered in English, then translated
     NATIVE = "native"  # asked and answered in Korean
 
-
-ORIGIN_CHOICES = ("all", *(origin.value for origin in Origin))  # which pairs `ko` takes
-
-# A quality gate is not run, or counts and shows what it finds, or takes such pairs out.
-GATE_SWITCHES = ("off", "report", "reject")
-OVERLAP_THRESHOLD = 0.6  # of a benchmark item's n-grams, see gates/contamination.py
 
 # A config of the release, in the order in which the card lists them; the first that has rows is the default.
 CONFIGS = ("ko", "en", "scored")
@@ -208,7 +196,7 @@ class Reject:
 
     stage: str = column("command that rejected it: `questions`, `build`, …")
     key: str = column("id of the question, `question_id/model`, or `file:line` where the row has no key")
-    reason: str = column("a value of `Reason`")
+    reason: str = column("a value of `Reason`, or the reason of a gate")
     detail: str = column("which column and value, or the numbers behind the decision")
 
 

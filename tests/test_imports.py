@@ -10,11 +10,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each floor holds, from the ground up; docs/architecture.md says what each folder is for.
 FLOORS = {
     "komep_dataset": (
-        "errors languages progress schema system templates",
+        "errors languages options progress schema system templates",
         "files samples",
         "dahl prompts tables",
-        "config pairs questions",
-        "gates inference",
+        "pairs questions",
+        "gates",
+        "build_options",
+        "config",
+        "inference",
         "responses scores translation",
         "judge",
         "release",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from komep_dataset.build_options import named
+from komep_dataset.options import Option
 
 Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
@@ -32,3 +36,27 @@ def rejected(reasons: Iterable[str]) -> str:
     counts = Counter(reasons)
     named = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
     return f"{counts.total():,} rejects" + (f" ({named}): see rejects.jsonl" if counts else "")
+
+
+def _flag(option: Option) -> Any:
+    """An option of a build as typer reads it."""
+    kind = list[str] if option.parse else option.type
+    default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+    names = (option.flag,) if kind is bool else ()  # without a --no- of its own
+    return Annotated[
+        kind | None,
+        typer.Option(*names, metavar=option.metavar, help=option.help, show_default=default or True),
+    ]
+
+
+def with_build_options(command: Callable, order: Sequence[str]) -> inspect.Signature:
+    """The signature of a command of `**options` with every option of a build.
+
+    Args:
+        command: the function.
+        order: names of the parameters that its help lists first.
+    """
+    signature = named(command, _flag)
+    parameters = {p.name: p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()}
+    names = sorted(parameters, key=lambda name: order.index(name) if name in order else len(order))
+    return signature.replace(parameters=[parameters[name] for name in names])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from komep_dataset.commands.options import OnError, Output, rejected
+from komep_dataset.build_options import OPTIONS
+from komep_dataset.commands.options import OnError, Output, rejected, with_build_options
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import OVERLAP_THRESHOLD
+from komep_dataset.gates.trial.registry import as_text as gates_as_text
 
 
 def questions(
@@ -35,104 +36,31 @@ def build(
         ),
     ] = None,
     output: Output = Path("komep"),
-    min_margin: Annotated[
-        float | None,
-        typer.Option(help="A pair's score margin must lie above this.", show_default="0"),
-    ] = None,
-    pairs: Annotated[
-        str | None,
-        typer.Option(
-            help="best-worst: one pair a question; all: every ordered pair.", show_default="best-worst"
-        ),
-    ] = None,
     on_error: OnError = "stop",
     judge: Annotated[
         Path | None,
         typer.Option(help="What `komep calibrate --output` wrote of the checker: goes into the card."),
     ] = None,
-    origin: Annotated[
-        str | None,
-        typer.Option(
-            help="Pairs that `ko` takes: all, translated, or native (asked in Korean).", show_default="all"
-        ),
-    ] = None,
     base: Annotated[
         Path | None,
         typer.Option(help="A release to grow: these rows are added to its own, under its options."),
     ] = None,
-    decontaminate: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=PATH",
-            help="A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
-        ),
-    ] = None,
-    overlap_threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Least share of a benchmark item's n-grams that makes a pair hold it.",
-            show_default=str(OVERLAP_THRESHOLD),
-        ),
-    ] = None,
-    near_duplicates: Annotated[
-        str | None,
-        typer.Option(
-            help="off, report or reject: questions and answers in almost the same words; holds a signature of each.",
-            show_default="off",
-        ),
-    ] = None,
-    personal_data: Annotated[
-        str | None,
-        typer.Option(
-            help="off, report or reject: personal data and secrets in texts.", show_default="report"
-        ),
-    ] = None,
-    unsafe: Annotated[
-        str | None,
-        typer.Option(
-            help="off, report or reject: directives to stop care, or to a judge; a short list.",
-            show_default="report",
-        ),
-    ] = None,
-    length_control: Annotated[
-        bool | None,
-        typer.Option(
-            "--length-control", help="Keep a subset in which length does not tell chosen from rejected."
-        ),
-    ] = None,
-    balance_models: Annotated[
-        float | None,
-        typer.Option(metavar="CAP", help="Largest share of the pairs that one model may win, above 0 to 1."),
-    ] = None,
+    **options: Any,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
-    from komep_dataset.gates.trial.benchmark_files import parse_named_paths
-    from komep_dataset.gates.trial.run import as_text
     from komep_dataset.release.build import build as build_release
 
-    result = build_release(
-        scored or [],
-        output,
-        min_margin=min_margin,
-        pairs=pairs,
-        on_error=on_error,
-        judge=judge,
-        origin=origin,
-        base=base,
-        decontaminate=parse_named_paths(decontaminate or []),
-        overlap_threshold=overlap_threshold,
-        near_duplicates=near_duplicates,
-        personal_data=personal_data,
-        unsafe=unsafe,
-        length_control=length_control,
-        balance_models=balance_models,
-    )
+    parsers = {option.name: option.parse for option in OPTIONS if option.parse}
+    given = {
+        name: parsers[name](value) if value and name in parsers else value for name, value in options.items()
+    }
+    result = build_release(scored or [], output, on_error=on_error, judge=judge, base=base, **given)
     facts = result.facts
     print(f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {output}")
     for config, rows in facts["rows"].items():
         print(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
     print(f"  {rejected(result.rejects.elements())}")
-    if lines := as_text(result.quality):
+    if lines := gates_as_text(result.quality):
         print(lines)
     for note in result.notes:
         print(f"note: {note}")
@@ -140,6 +68,11 @@ def build(
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:
         print("  input: the shipped sample, written for this project; no model's output, no exam items")
+
+
+build.__signature__ = with_build_options(
+    build, ("scored", "output", "min_margin", "pairs", "on_error", "judge", "origin", "base")
+)
 
 
 def report(

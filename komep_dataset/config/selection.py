@@ -1,44 +1,36 @@
-"""The key `selection:` of pipeline.yaml: how pairs are chosen, and which gates they pass."""
+"""The key `selection:` of pipeline.yaml: what a build may be told, as a record that is read from YAML."""
 
-from __future__ import annotations
+from collections.abc import Iterator
+from dataclasses import field, make_dataclass
+from typing import Any
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-
+from komep_dataset.build_options import OPTIONS
 from komep_dataset.config.yaml_records import choice
-from komep_dataset.schema import GATE_SWITCHES, ORIGIN_CHOICES
-
-PAIR_RULES = ("best-worst", "all")
+from komep_dataset.options import Option
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """How pairs are chosen; `origin` says which of them the config `ko` takes.
+def _problems(selection: Any) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong with its value); None is no value."""
+    for option in OPTIONS:
+        value = getattr(selection, option.name)
+        if option.choices:
+            yield from choice(option.name, value, option.choices)
+        elif option.range and value is not None and not option.allows(value):
+            yield option.name, option.range.problem(value)
 
-    The other keys are the quality gates of `komep build` (see there and `quality.py`); `decontaminate` is a mapping
-    of name to path, relative to the folder of the file.
-    """
 
-    min_margin: float = 0.0
-    pairs: str = "best-worst"
-    origin: str = "all"
-    decontaminate: Mapping[str, Path] = field(default_factory=dict)
-    overlap_threshold: float | None = None
-    near_duplicates: str = "off"
-    personal_data: str = "report"
-    unsafe: str = "report"
-    length_control: bool = False
-    balance_models: float | None = None
+def _key(option: Option) -> tuple[str, Any, Any]:
+    if option.nullable or option.default is None:
+        return option.name, option.type | None, None
+    default = option.default
+    return option.name, option.type, field(default_factory=default.copy) if option.read else default
 
-    def problems(self) -> Iterator[tuple[str, str]]:
-        if not 0 <= self.min_margin <= 1:
-            yield "min_margin", f"{self.min_margin} is not from 0 to 1"
-        yield from choice("pairs", self.pairs, PAIR_RULES)
-        yield from choice("origin", self.origin, ORIGIN_CHOICES)
-        for key in ("near_duplicates", "personal_data", "unsafe"):
-            yield from choice(key, getattr(self, key), GATE_SWITCHES)
-        for key in ("overlap_threshold", "balance_models"):
-            value = getattr(self, key)
-            if value is not None and not 0 < value <= 1:
-                yield key, f"{value} is not above 0 and at most 1"
+
+Selection = make_dataclass(
+    "Selection",
+    map(_key, OPTIONS),
+    frozen=True,
+    slots=True,
+    kw_only=True,
+    namespace={"problems": _problems},
+)

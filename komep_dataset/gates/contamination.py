@@ -17,21 +17,24 @@ answer, chance alone reaches 0.57. A copy in other words is not found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from komep_dataset.gates.trial.benchmark_files import Benchmark
 from komep_dataset.gates.trial.evidence import TEXTS
+from komep_dataset.gates.trial.gate import PairGate, Watch
 from komep_dataset.gates.trial.ngrams import grams, normal, tokens, without_particles
 from komep_dataset.languages import HANGUL, language_of
-from komep_dataset.schema import OVERLAP_THRESHOLD
+from komep_dataset.options import Option, Range
 
 if TYPE_CHECKING:
     import polars as pl
 
-THRESHOLD = OVERLAP_THRESHOLD
+    from komep_dataset.gates.trial.benchmark_files import Benchmark
+
+THRESHOLD = 0.6  # of an item's n-grams
 WORDS, CHARACTERS = 2, 3
 FEWEST = 6
 COMMON = (20, 0.01)  # an n-gram in more items than this, and than this share of them, is phrasing
@@ -191,3 +194,88 @@ def longest_run(parts: Sequence[str], text: str, language: str) -> str:
         run = own[match.a : match.a + match.size]
         best = run if len(run) > len(best) else best
     return (" " if language == "en" else "").join(best)
+
+
+class Comparison(Watch):
+    """The pairs of a build against its benchmarks."""
+
+    def __init__(self, scratch: Path, decontaminate: Sequence[Benchmark], overlap_threshold: float):
+        self.index, self.threshold = Index(decontaminate), overlap_threshold
+        self.facts = {
+            "threshold": overlap_threshold,
+            "ngrams": {"en": f"{WORDS} words", "ko": f"{CHARACTERS} characters"},
+            "benchmarks": [b.record() | {"too_short": self.index.too_short[b.name]} for b in decontaminate],
+        }
+
+    def look(self, pairs: pl.DataFrame) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        for one in self.index.overlaps(pairs, self.threshold):
+            yield one.row, str(one), (one.benchmark,)
+
+
+def _parse(words: list[str]) -> dict[str, Path]:
+    from komep_dataset.gates.trial.benchmark_files import parse_named_paths
+
+    return parse_named_paths(words)
+
+
+def _read(paths: Mapping[str, Path]) -> list[Benchmark]:
+    from komep_dataset.gates.trial.benchmark_files import read_benchmark
+
+    return [read_benchmark(name, path) for name, path in sorted(paths.items())]
+
+
+def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """A base that grows is compared with the same items, so that old and new pairs keep to one rule."""
+    was, now = ({one["name"]: one["sha256"] for one in some or ()} for some in (old, new))
+    names = ", ".join(sorted(was)) or "no benchmark"
+    return (
+        None
+        if was == now
+        else (
+            f"was compared with {names}; give the same benchmarks, with the same items, again (--decontaminate NAME=PATH), "
+            "so that old and new pairs keep to one rule"
+        )
+    )
+
+
+def _note(record: Mapping[str, Any]) -> str:
+    if record["switch"] == "off":
+        return "No benchmark was given (`--decontaminate NAME=PATH`): whether a pair holds an item of one was not checked."
+    named = ", ".join(
+        f"{one['name']} ({one['items']} items, {one['too_short']} of them too short to be told from chance; "
+        f"SHA-256 `{one['sha256'][:12]}…`)"
+        for one in record["benchmarks"]
+    )
+    return (
+        f"Compared with {named}: a pair goes\nif one of its texts holds at least {record['threshold']} of an item's "
+        f"n-grams ({record['ngrams']['en']}, {record['ngrams']['ko']})."
+    )
+
+
+GATE = PairGate(
+    name="contamination",
+    reason="contaminated",
+    order=10,
+    options=(
+        Option(
+            name="decontaminate",
+            type=Mapping[str, Path],
+            default={},
+            metavar="NAME=PATH",
+            help="A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
+            parse=_parse,
+            read=_read,
+            conflict=_conflict,
+        ),
+        Option(
+            name="overlap_threshold",
+            type=float,
+            default=THRESHOLD,
+            range=Range(0.0, 1.0, above=True),
+            nullable=True,
+            help="Least share of a benchmark item's n-grams that makes a pair hold it.",
+        ),
+    ),
+    watch=Comparison,
+    note=_note,
+)

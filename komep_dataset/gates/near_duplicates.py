@@ -10,12 +10,13 @@ For every text the hashes of its bands are held in memory (200 bytes); the shing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.trial.gate import EXAMPLES, PairGate, Watch, switch_option
 from komep_dataset.gates.trial.ngrams import grams, normal
 from komep_dataset.languages import language_of
 
@@ -167,3 +168,72 @@ def _clusters(ids: list[str], links: list[tuple[int, int, float]]) -> list[Clust
         members.setdefault(labels[text], []).append((ids[text], similar))
     clusters = [Cluster(*zip(*sorted(some), strict=True)) for some in members.values()]
     return sorted(clusters, key=lambda cluster: cluster.ids)
+
+
+class Repeats(Watch):
+    """The questions and answers of a build, each against all."""
+
+    def __init__(self, scratch: Path, near_duplicates: str):
+        available()
+        self.texts = {n: Shingled(scratch / f"{n}.shingles") for n in ("questions", "responses")}
+        self.facts: dict[str, Any] = {}
+
+    def look(self, pairs: pl.DataFrame) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        for row, similar in same_answers(pairs):
+            detail = f"the two answers are near-duplicates of each other (Jaccard {similar:.2f})"
+            yield row, detail, ("answers of one pair",)
+        ids = pairs["question_id"]
+        self.texts["questions"].add(dict(zip(ids, pairs["question"], strict=True)))
+        responses = {}
+        for side in ("chosen", "rejected"):
+            names = (f"{q}/{m}" for q, m in zip(ids, pairs[f"{side}_model"], strict=True))
+            responses |= dict(zip(names, pairs[side], strict=True))
+        self.texts["responses"].add(responses)
+
+    def settle(self) -> dict[str, str]:
+        found = {name: texts.clusters() for name, texts in self.texts.items()}
+        self.facts |= {"similarity": SIMILAR} | {name: _cluster_facts(some) for name, some in found.items()}
+        return {
+            name: f"question nearly that of {cluster.ids[0]} (Jaccard {similar:.2f}), which is kept"
+            for cluster in found["questions"]
+            for name, similar in list(zip(cluster.ids, cluster.similarity, strict=True))[1:]
+        }
+
+
+def _cluster_facts(clusters: Sequence[Cluster]) -> dict[str, Any]:
+    return {
+        "clusters": len(clusters),
+        "texts": sum(len(cluster.ids) for cluster in clusters),
+        "largest": max((len(cluster.ids) for cluster in clusters), default=0),
+        "examples": [
+            {"ids": list(c.ids[:10]), "similarity": [round(s, 4) for s in c.similarity[:10]]}
+            for c in clusters[:EXAMPLES]
+        ],
+    }
+
+
+def _note(record: Mapping[str, Any]) -> str:
+    if record["switch"] == "off":
+        return ""
+    return (
+        f"Near-duplicates (Jaccard similarity of at least {record['similarity']}): {record['questions']['clusters']} "
+        f"clusters of {record['questions']['texts']} questions, {record['responses']['clusters']} of "
+        f"{record['responses']['texts']} answers."
+    )
+
+
+GATE = PairGate(
+    name="near_duplicates",
+    reason="near_duplicate",
+    order=40,
+    options=(
+        switch_option(
+            "near_duplicates",
+            "off",
+            "questions and answers in almost the same words; holds a signature of each.",
+        ),
+    ),
+    watch=Repeats,
+    of_all=True,
+    note=_note,
+)

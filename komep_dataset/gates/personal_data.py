@@ -25,7 +25,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from komep_dataset.gates.trial.evidence import Found
+from komep_dataset.gates.trial.gate import Found, TextGate, switch_option
 
 # Prefixes and lengths as the issuers document them; Python's `re`, RE2 (pyarrow) and Rust's regex (polars) read these.
 SECRET_KINDS = {
@@ -158,3 +158,14 @@ def _is_public(address: str) -> bool:
     ):
         return False
     return ipaddress.ip_address(address).is_global
+
+
+GATE = TextGate(
+    name="personal_data",
+    reason="personal_data",
+    order=20,
+    options=(switch_option("personal_data", "report", "personal data and secrets in texts."),),
+    hint=HINT,
+    find=find_personal_data,
+    sought=("personal data", "by their form"),
+)

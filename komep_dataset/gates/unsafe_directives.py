@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from komep_dataset.gates.trial.evidence import Found, shortened
+from komep_dataset.gates.trial.gate import Found, TextGate, shortened, switch_option
 
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = (
@@ -114,3 +114,14 @@ def _orders(rule: Rule, sentence: str) -> bool:
         return True
     forbidden = rule.language == "en" and rule.kind != _AVOID and _FORBIDDEN.search(sentence[: match.start()])
     return not forbidden and not _EXCUSE.search(sentence)
+
+
+GATE = TextGate(
+    name="unsafe_directives",
+    reason="unsafe_directive",
+    order=30,
+    options=(switch_option("unsafe", "report", "directives to stop care, or to a judge; a short list."),),
+    hint=HINT,
+    find=find_unsafe_directives,
+    sought=("unsafe directives", "by a short list of wordings"),
+)

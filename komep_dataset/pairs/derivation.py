@@ -3,43 +3,23 @@
 `komep build` writes what this gives, `komep verify` compares a release with it.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.languages import is_korean
+from komep_dataset.pairs.candidates import RULES
+from komep_dataset.pairs.options import PairRules
 from komep_dataset.pairs.rules import select_pairs, to_release
-from komep_dataset.schema import OVERLAP_THRESHOLD, Origin, Pair, Reason, Reject, Status
-
-if TYPE_CHECKING:
-    import polars as pl
+from komep_dataset.schema import Origin, Pair, Reason, Reject, Status
 
 STAGE = "build"
 # What the gates say of some pairs: reason and detail of those that go, None of those that stay; [] = all stay.
-Gate = Callable[["pl.DataFrame"], "Sequence[tuple[str, str] | None]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The rules of a build that its user may set, as `provenance.json` has them under `options`.
-
-    `decontaminate` holds name, items and sum of each benchmark; the switches are those of `schema.GATE_SWITCHES`.
-    """
-
-    min_margin: float = 0.0
-    pairs: str = "best-worst"
-    origin: str = "all"
-    decontaminate: list[dict[str, Any]] = field(default_factory=list)
-    overlap_threshold: float = OVERLAP_THRESHOLD
-    near_duplicates: str = "off"
-    personal_data: str = "report"
-    unsafe: str = "report"
-    length_control: bool = False
-    balance_models: float | None = None
+Gate = Callable[[pl.DataFrame], Sequence[tuple[str, str] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +32,31 @@ class Derived:
     rejects: list[Reject]
 
 
-def derive(frame: pl.DataFrame, options: Options, gate: Gate | None = None) -> Derived:
+def derive(frame: pl.DataFrame, rules: PairRules, gate: Gate | None = None) -> Derived:
     """Pairs and rejects of complete generations, one row a (`question_id`, `model`), of whole questions.
 
     Args:
         frame: the generations.
-        options: of the build.
-        gate: says which of the selected pairs go all the same; see `quality.Gates`.
+        rules: of the pairs.
+        gate: says which of the selected pairs go all the same; see `gates.trial.run.Gates`.
     """
-    import polars as pl
-
-    chosen, dropped = select_pairs(frame, options.min_margin, options.pairs)
+    chosen, dropped = select_pairs(frame, rules.min_margin, rules.pairs)
     rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
     if gate is not None:
-        chosen, gone = _through(gate, chosen, options.pairs)
+        chosen, gone = _through(gate, chosen, rules.pairs)
         rejects += gone
-    wanted = pl.lit(True) if options.origin == "all" else pl.col("origin") == options.origin
+    wanted = pl.lit(True) if rules.origin == "all" else pl.col("origin") == rules.origin
     korean, untranslated = to_release(chosen.filter(wanted), "ko")
-    rejects += [_untranslated(row, options.pairs) for row in untranslated.iter_rows(named=True)]
-    if options.origin != "all":
+    rejects += [_untranslated(row, rules.pairs) for row in untranslated.iter_rows(named=True)]
+    if rules.origin != "all":
         others = chosen.filter(~wanted)
-        rejects += [_other_origin(row, options.pairs) for row in others.iter_rows(named=True)]
+        rejects += [_other_origin(row, rules.pairs) for row in others.iter_rows(named=True)]
     rejects.sort(key=lambda r: (r.key, r.reason))
     return Derived(chosen, to_release(chosen, "en")[0], korean, rejects)
 
 
 def _through(gate: Gate, pairs: pl.DataFrame, selection: str) -> tuple[pl.DataFrame, list[Reject]]:
     """The pairs that a gate lets through, and the rejects of the others."""
-    import polars as pl
-
     decisions = gate(pairs)
     if not any(decisions):
         return pairs, []
@@ -103,7 +79,7 @@ def _other_origin(pair: dict[str, Any], selection: str) -> Reject:
 
 def pair_key(pair: dict[str, Any], selection: str) -> str:
     """The key of a pair in `rejects.jsonl`."""
-    return pair["question_id"] if selection == "best-worst" else "/".join(pair[c] for c in Pair.KEY)
+    return pair["question_id"] if RULES[selection].one_a_question else "/".join(pair[c] for c in Pair.KEY)
 
 
 @dataclass
@@ -122,8 +98,6 @@ class Tally:
 
     def add(self, frame: pl.DataFrame, pairs: pl.DataFrame) -> None:
         """Count the generations of some questions and the pairs that they gave."""
-        import polars as pl
-
         self.rows += frame.height
         self.questions += frame["question_id"].n_unique()
         self.pairs += pairs.height

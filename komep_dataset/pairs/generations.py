@@ -3,17 +3,13 @@
 Works on polars frames with the columns of `ScoredGeneration` plus `_file` (index of the input file) and `_line`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.schema import Reason, ScoredGeneration, Status, Verdict, question_id
 from komep_dataset.tables.problems import FILE, LINE, Problem
-
-if TYPE_CHECKING:
-    import polars as pl
 
 # What the input may leave out: derived from the question, or computed from the units.
 OPTIONAL = ("question_id", "dahl_score", "status", "units")
@@ -23,8 +19,6 @@ _SPLITTABLE_ID = "^[0-9a-fA-F]{8}"  # the split rule reads the first eight hex d
 
 def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
     """Apply a Python function to a string column, once per distinct value."""
-    import polars as pl
-
     runs = column.rle_id()
     # Equal values often stand together: one of each run is looked at.
     heads = column.filter(runs.ne_missing(runs.shift(1))).to_list()
@@ -37,8 +31,6 @@ def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> p
 
 def _is_blank(column: str) -> pl.Expr:
     """Whether a text has nothing but white space, as Python's `str.split` sees it."""
-    import polars as pl
-
     return ~pl.col(column).str.contains(r"[^\s\x1c-\x1f]")
 
 
@@ -58,8 +50,6 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
         (rows that can be used, with no null but in nullable columns; problems of the others, one a row, with
         reason `missing_field`, `bad_value` or `score_contradicts_units`).
     """
-    import polars as pl
-
     frame = _with_derived(frame)
     checks = list(_checks())
     fails = frame.select(pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in checks))
@@ -78,8 +68,6 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
 
 def _problems(failed: pl.DataFrame, checks: Sequence[tuple], files: Sequence[str]) -> list[Problem]:
     """What is wrong with each row: the first check that it fails."""
-    import polars as pl
-
     bad = pl.coalesce(
         *(
             pl.when(condition).then(
@@ -103,8 +91,6 @@ def _record_columns() -> list[str]:
 
 def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     """Add ids, empty unit lists, the share of true units and the status of rows that lack them."""
-    import polars as pl
-
     verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
     n_units = pl.col("units").list.len()
     n_true = verdicts.list.count_matches(Verdict.TRUE.value)
@@ -129,8 +115,6 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _status(frame: pl.DataFrame) -> pl.Expr:
     """The status of a row that does not state it: `dahl.score_response` in strict mode, column by column."""
-    import polars as pl
-
     response = pl.col("response")
     short = response.str.len_chars() <= dahl.ABSTENTION_CHARACTERS
     asked = frame.select(pl.when(short & pl.col("status").is_null()).then(response)).to_series()
@@ -156,8 +140,6 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
 
 def _checks():
     """(column, reason, condition of a bad row, detail), in the order in which a row is judged."""
-    import polars as pl
-
     score, share, status = pl.col("dahl_score"), pl.col("_share_true"), pl.col("status")
     scored = status == Status.SCORED.value
     verdict = pl.element().struct.field("verdict")

@@ -1,10 +1,9 @@
 """Scored generations from files or releases, as `komep build` takes them, in one frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.generations import OPTIONAL, complete
@@ -12,9 +11,6 @@ from komep_dataset.pairs.rules import resolve_duplicates
 from komep_dataset.schema import BUILD_FILE, ScoredGeneration
 from komep_dataset.tables.problems import FILE, problems_error
 from komep_dataset.tables.reading import read_batches, table_files
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
@@ -26,8 +22,6 @@ def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
     Raises:
         KomepError: a bad row, named by file and line, or no row at all.
     """
-    import polars as pl
-
     files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
     names = [str(file) for file in files]
     frames, problems = [], []

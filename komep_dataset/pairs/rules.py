@@ -4,12 +4,11 @@ Pure functions over polars frames whose rows are complete `ScoredGeneration`s (s
 The paper ranks the answers by DAHL score; the tie-breaks and thresholds are ours, since it does not give them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from komep_dataset.languages import is_native
+import polars as pl
+
+from komep_dataset.pairs.candidates import RULES, korean_text
 from komep_dataset.schema import (
     TEST_PERCENT,
     Origin,
@@ -22,14 +21,8 @@ from komep_dataset.schema import (
 )
 from komep_dataset.tables.problems import FILE, LINE, Problem
 
-if TYPE_CHECKING:
-    import polars as pl
-
-SELECTIONS = ("best-worst", "all")
-
 # Python's white space (what `str.split()` splits at), for texts that are compared with blanks collapsed.
 _BLANKS = r"[\s\x1c-\x1f]+"
-_NOT_BLANK = r"[^\s\x1c-\x1f]"
 # So many first characters of a text, if they are ASCII with single blanks, stay as they are when it is normalised, but
 # for the last: a mark behind it may combine with it.
 _HEAD = 16
@@ -46,8 +39,6 @@ def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.Da
     Returns:
         (one row a key, sorted by (`question_id`, `model`); `conflicting_duplicate` problems).
     """
-    import polars as pl
-
     key = list(ScoredGeneration.KEY)
     ordered = frame.sort(key)
     if not ordered.select(
@@ -90,18 +81,16 @@ def select_pairs(
     Args:
         frame: complete generations, one row a (`question_id`, `model`).
         min_margin: `chosen_score - rejected_score` (float64) must lie above it.
-        selection: `best-worst` gives one pair a question, `all` every ordered pair that passes.
+        selection: a rule of `candidates.RULES`.
 
     Returns:
         (pairs: the columns of `Pair`, then `origin` (`native` where both generations are, see
         `languages.is_native`), `question`, `chosen`, `rejected` and their `_ko` texts, sorted by key; rejects:
         `question_id`, `reason`, `detail`, one row for each question without a pair, sorted).
     """
-    import polars as pl
-
     ranked = _with_ranks(frame).drop("units")  # the widest column, and its counts are all that is needed
     scored = _in_order(ranked.filter(pl.col("status") == Status.SCORED.value))
-    candidates = _best_worst(scored) if selection == "best-worst" else _all_ordered(scored)
+    candidates = RULES[selection].candidates(scored)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
     candidates = candidates.with_columns(score_margin=margin).with_columns(
         reason=pl.when(pl.col("chosen_score") == pl.col("rejected_score"))
@@ -119,8 +108,6 @@ def select_pairs(
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows sorted by (`question_id`, `model`); most frames are, and then nothing is moved."""
-    import polars as pl
-
     question, model = map(pl.col, ScoredGeneration.KEY)
     before = (question > question.shift(1)) | ((question == question.shift(1)) & (model >= model.shift(1)))
     return frame if frame.select(before.all()).item() else frame.sort(ScoredGeneration.KEY)
@@ -128,7 +115,6 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _with_ranks(frame: pl.DataFrame) -> pl.DataFrame:
     """Add what the tie-breaks need."""
-    import polars as pl
 
     def count(verdict: Verdict) -> pl.Expr:
         verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
@@ -143,8 +129,6 @@ def _with_ranks(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _same_text(one: str, other: str) -> pl.Expr:
     """Whether two text columns are equal after NFC and collapsing blanks; only where their first letters may be."""
-    import polars as pl
-
     heads = [pl.col(name).str.head(_HEAD) for name in (one, other)]
     plain = [(head.str.len_bytes() == _HEAD) & head.str.contains(_PLAIN_HEAD) for head in heads]
     apart = plain[0] & plain[1] & (heads[0].str.head(_HEAD - 1) != heads[1].str.head(_HEAD - 1))
@@ -159,78 +143,8 @@ def _same_text(one: str, other: str) -> pl.Expr:
     return (texts[0] == texts[1]).fill_null(False)
 
 
-def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
-    """Rename the columns of one side of a pair."""
-    import polars as pl
-
-    columns = [
-        pl.col("question_id"),
-        pl.col("model").alias(f"{side}_model"),
-        pl.col("dahl_score").alias(f"{side}_score"),
-        pl.col("response").alias(side),
-        pl.col("response_ko").alias(f"{side}_ko"),
-        pl.col("_native").alias(f"{side}_native"),
-    ]
-    # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
-    own = "question_ko" if with_question else "_other_question_ko"
-    columns.append(pl.col("question_ko").alias(own))
-    return frame.select(*columns, *(["question", "category"] if with_question else []))
-
-
-def _join_sides(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    joined = _sides(chosen, "chosen", True).join(_sides(rejected, "rejected", False), on="question_id")
-    native = pl.col("chosen_native") & pl.col("rejected_native")
-    return joined.with_columns(
-        question_ko=pl.coalesce(_korean("question_ko"), _korean("_other_question_ko")),
-        origin=pl.when(native).then(pl.lit(Origin.NATIVE.value)).otherwise(pl.lit(Origin.TRANSLATED.value)),
-    )
-
-
-def _korean(column: str) -> pl.Expr:
-    """A Korean text, or null where there is none or only white space."""
-    import polars as pl
-
-    return pl.when(pl.col(column).str.contains(_NOT_BLANK)).then(pl.col(column))
-
-
-def _best_worst(scored: pl.DataFrame) -> pl.DataFrame:
-    """One candidate for each question with two or more scored answers."""
-    import polars as pl
-
-    enough = scored.filter(pl.len().over("question_id") >= 2)
-    # Only what is sorted by is sorted, and only numbers: rows come in order of question and model. The texts are taken
-    # for the two answers that stand first.
-    keys = enough.select(
-        pl.col("question_id").rle_id().alias("_question"), "dahl_score", "_true", "_false", "_length"
-    ).with_row_index("_row")
-
-    def first(by: list[str], descending: list[bool]) -> pl.DataFrame:
-        ordered = keys.sort(["_question", *by, "_row"], descending=[False, *descending, False])
-        rows = ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
-        return enough[rows].with_columns(_native=is_native())
-
-    best = first(["dahl_score", "_true", "_length"], [True, True, False])
-    worst = first(["dahl_score", "_false", "_length"], [False, True, True])
-    return _join_sides(best, worst)
-
-
-def _all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
-    """Every ordered pair of two answers to one question with the higher score first; equal scores once."""
-    import polars as pl
-
-    sides = scored.with_columns(_native=is_native())
-    pairs = _join_sides(sides, sides)
-    higher = pl.col("chosen_score") > pl.col("rejected_score")
-    equal = pl.col("chosen_score") == pl.col("rejected_score")
-    return pairs.filter(higher | (equal & (pl.col("chosen_model") < pl.col("rejected_model"))))
-
-
 def _too_few(frame: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
     """Questions with fewer than two scored answers."""
-    import polars as pl
-
     counts = scored.group_by("question_id").agg(n=pl.len())
     questions = frame.group_by("question_id").agg(rows=pl.len())
     counts = questions.join(counts, on="question_id", how="left").with_columns(pl.col("n").fill_null(0))
@@ -243,8 +157,6 @@ def _too_few(frame: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
 
 def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, min_margin: float) -> pl.DataFrame:
     """The reason of each question none of whose candidates passed: that of the one that came furthest."""
-    import polars as pl
-
     stages = [r.value for r in (Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT)]
     failed = candidates.join(pairs.select("question_id").unique(), on="question_id", how="anti").with_columns(
         _stage=pl.col("reason").replace_strict(stages, range(len(stages)), return_dtype=pl.Int64)
@@ -271,13 +183,11 @@ def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.Dat
         (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, for `en`
         none).
     """
-    import polars as pl
-
     native = pl.col("origin") == Origin.NATIVE.value
     if language == "en":
         return _release_rows(pairs.filter(~native), ("question", "chosen", "rejected")), pairs.clear()
     texts = ("question_ko", "chosen_ko", "rejected_ko")
-    missing = ~native & pl.any_horizontal(_korean(c).is_null() for c in texts)
+    missing = ~native & pl.any_horizontal(korean_text(c).is_null() for c in texts)
     return _release_rows(pairs.filter(~missing), texts, "origin"), pairs.filter(missing)
 
 
@@ -291,22 +201,16 @@ def _release_rows(pairs: pl.DataFrame, texts: Sequence[str], *more: str) -> pl.D
 
 def _message(role: str, column: str) -> pl.Expr:
     """A list of one message."""
-    import polars as pl
-
     return pl.concat_list(pl.struct(role=pl.lit(role), content=pl.col(column)))
 
 
 def is_test() -> pl.Expr:
     """Whether the row of a `question_id` is in `test`: `schema.split_of`, as an expression."""
-    import polars as pl
-
     return pl.col("question_id").str.head(8).str.to_integer(base=16) % 100 < TEST_PERCENT
 
 
 def split_column(frame: pl.DataFrame) -> pl.Series:
     """`train` or `test` for each row of a frame with `question_id`."""
-    import polars as pl
-
     return frame.select(
         pl.when(is_test()).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
     ).to_series()

@@ -8,22 +8,24 @@ The same rows give the same bytes, whatever their order. With `--base` (see `gro
 new rows do, and what comes out has the rows of a build of them all, but not its bytes.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from komep_dataset.build_options import Options, check, named, read_files
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.benchmark_files import Benchmark, read_benchmark
-from komep_dataset.gates.trial.run import Gates, check_switches, needs_all
-from komep_dataset.pairs.derivation import STAGE, Options, Tally, derive
+from komep_dataset.gates.trial.registry import needs_all
+from komep_dataset.gates.trial.run import Gates
+from komep_dataset.judge.calibration import read_record
+from komep_dataset.pairs.derivation import STAGE, Tally, derive
 from komep_dataset.pairs.generations import OPTIONAL, complete
-from komep_dataset.pairs.rules import SELECTIONS, resolve_duplicates
+from komep_dataset.pairs.rules import resolve_duplicates
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.buckets import Spill, bucket_count
 from komep_dataset.release.card.card import write_card
@@ -33,13 +35,10 @@ from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import SplitWriter, Writing, close_writers, open_writers
 from komep_dataset.release.sums import content_hash, data_sums, write_sums
 from komep_dataset.samples import sample_input
-from komep_dataset.schema import ORIGIN_CHOICES, SPLITS, Reject, ScoredGeneration
+from komep_dataset.schema import SPLITS, Reject, ScoredGeneration
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.reading import read_batches, table_files
 from komep_dataset.tables.writing import write_rejects
-
-if TYPE_CHECKING:
-    import polars as pl
 
 ON_ERROR = ("stop", "reject")
 
@@ -59,73 +58,46 @@ def build(
     inputs: Sequence[Path],
     output: Path,
     *,
-    min_margin: float | None = None,
-    pairs: str | None = None,
     on_error: str = "stop",
     judge: Path | None = None,
-    origin: str | None = None,
     base: Path | None = None,
     seeds: Mapping[str, int] | None = None,
-    decontaminate: Mapping[str, Path] | None = None,
-    overlap_threshold: float | None = None,
-    near_duplicates: str | None = None,
-    personal_data: str | None = None,
-    unsafe: str | None = None,
-    length_control: bool | None = None,
-    balance_models: float | None = None,
+    **options: Any,
 ) -> BuildResult:
     """Build a release from scored generations.
 
     Args:
         inputs: JSONL or Parquet files, or folders of them; none = the shipped sample.
         output: folder of the release; replaced in one step at the end.
-        min_margin: a pair's `chosen_score - rejected_score` must lie above it; 0, or what the base has.
-        pairs: `best-worst` (or what the base has) or `all`.
         on_error: `stop` raises on bad rows and leaves the old output; `reject` leaves the rows out.
         judge: what `komep calibrate --output` wrote of the checker; goes into `provenance.json` and the card as it is.
-        origin: which pairs `ko` takes: `translated`, `native` or `all` (or what the base has). `en` takes every pair
-            that is not native.
         base: a release to grow: its scored generations are read, too, and a new row replaces one of the same key.
             Shards in which no row changes keep their bytes; rows of new questions come in shards behind them.
         seeds: seeds of earlier stages, for `provenance.json`.
-        decontaminate: name -> path of benchmarks; a pair that holds an item of one is rejected (`contaminated`).
-        overlap_threshold: least share of an item's n-grams that makes a pair hold it (`gates.contamination`).
-        near_duplicates: `off` (the default: it holds a signature of every text), `report` or `reject`: of questions
-            in almost the same words the first by id stays, and a pair whose two answers are almost the same goes.
-        personal_data: `off`, `report` (the default) or `reject`; secrets are meant, too.
-        unsafe: `off`, `report` (the default) or `reject`: directives to stop care, or to a judge.
-        length_control: keep a subset in which length does not tell chosen from rejected.
-        balance_models: largest share of the pairs that one model may win, above 0 to 1.
+        options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`)
+            and the gates; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
+            name to path.
 
     What looks at all pairs at once (near-duplicates at `reject`, length control, balance) does not go with `base`.
 
     Raises:
         KomepError: bad input (exit code 1), wrong options (exit code 2).
     """
-    given = {
-        "min_margin": min_margin,
-        "pairs": pairs,
-        "origin": origin,
-        "overlap_threshold": overlap_threshold,
-        "near_duplicates": near_duplicates,
-        "personal_data": personal_data,
-        "unsafe": unsafe,
-        "length_control": length_control,
-        "balance_models": balance_models,
-    }
-    _check_options(given, on_error)
+    check(options)
+    if on_error not in ON_ERROR:
+        raise KomepError(f"--on-error {on_error}: give one of {', '.join(ON_ERROR)}", exit_code=2)
     record = _judge_record(judge)
-    benchmarks = [read_benchmark(name, path) for name, path in sorted((decontaminate or {}).items())]
-    given["decontaminate"] = [one.record() for one in benchmarks] or None
+    loaded = read_files(options)
+    given = options | {name: [one.record() for one in some] or None for name, some in loaded.items()}
     grown = None if base is None else open_base(base)
-    options = _options(given, grown, inputs)
+    rules = _options(given, grown, inputs)
     new = table_files(inputs or [sample_input()])
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None
-        early = beside.submit(provenance, new, asdict(options), base=base_record, judge=record, seeds=seeds)
+        early = beside.submit(provenance, new, asdict(rules), base=base_record, judge=record, seeds=seeds)
         counts, rejects, writers, quality = _build_buckets(
-            folder, new, grown, options, benchmarks, on_error, beside
+            folder, new, grown, rules, loaded, on_error, beside
         )
         rows, sums = close_writers(writers), data_sums(folder)
         facts = _facts(content_hash(folder, sums), rows, writers, counts, rejects) | {
@@ -140,6 +112,9 @@ def build(
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 
 
+build.__signature__ = named(build, lambda option: option.type | None)
+
+
 def _options(given: Mapping[str, Any], grown: Base | None, inputs: Sequence[Path]) -> Options:
     if grown is None:
         return Options(**{name: value for name, value in given.items() if value is not None})
@@ -152,8 +127,8 @@ def _build_buckets(
     folder: Path,
     new: Sequence[Path],
     grown: Base | None,
-    options: Options,
-    benchmarks: Sequence[Benchmark],
+    rules: Options,
+    loaded: Mapping[str, list[Any]],
     on_error: str,
     beside: ThreadPoolExecutor,
 ) -> tuple[dict[str, Any], list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
@@ -168,9 +143,10 @@ def _build_buckets(
     spill.mkdir()
     buckets, problems = _ingest(paths, names, spill)
     beside.submit(import_module, "datasets")  # for the card; takes a second
-    gates = Gates(options, benchmarks, spill)
-    if needs_all(options):
-        _look_at_all(buckets, names, options, gates)
+    values = asdict(rules) | loaded
+    gates = Gates(values, spill)
+    if needs_all(values):
+        _look_at_all(buckets, names, rules, gates)
     tally, rejects = Tally(), []
     writers = open_writers(folder, grown.cuts if grown else None)
     with progress_bar("building", len(buckets.names()), "buckets") as advance, Writing(writers) as writing:
@@ -182,7 +158,7 @@ def _build_buckets(
             rejects += replaced
             split = bucket.split
             writing.put("scored", split, frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
-            derived = derive(frame, options, gates)
+            derived = derive(frame, rules, gates)
             tally.add(frame, derived.pairs)
             rejects += derived.rejects
             writing.put("en", split, derived.en, layers)
@@ -202,12 +178,12 @@ def _build_buckets(
     return counts, [p.reject(STAGE) for p in problems] + rejects, writers, gates.record()
 
 
-def _look_at_all(buckets: Spill, names: list[str], options: Options, gates: Gates) -> None:
+def _look_at_all(buckets: Spill, names: list[str], rules: Options, gates: Gates) -> None:
     """Show every pair to the gates before any is written; they keep narrow columns of them, no texts."""
     with progress_bar("comparing", len(buckets.names()), "buckets") as advance:
         for bucket in buckets.names():
             frame, *_ = _one_row_a_key(buckets.read(bucket), names, None)
-            derive(frame, options, gates)
+            derive(frame, rules, gates)
             advance(1)
     gates.settle()
 
@@ -223,23 +199,7 @@ def _one_row_a_key(
 def _judge_record(judge: Path | None) -> dict[str, Any] | None:
     if judge is None:
         return None
-    from komep_dataset.judge.calibration import read_record
-
     return read_record(Path(judge))
-
-
-def _check_options(given: Mapping[str, Any], on_error: str) -> None:
-    min_margin = given["min_margin"]
-    if min_margin is not None and not 0.0 <= min_margin <= 1.0:
-        raise KomepError(f"--min-margin {min_margin}: give a number from 0 to 1", exit_code=2)
-    choices = {"pairs": SELECTIONS, "origin": ORIGIN_CHOICES}
-    for name, known in choices.items():
-        if given[name] is not None and given[name] not in known:
-            raise KomepError(f"--{name} {given[name]}: give one of {', '.join(known)}", exit_code=2)
-    for name, problem in check_switches(given):
-        raise KomepError(f"--{name.replace('_', '-')} {given[name]}: {problem}", exit_code=2)
-    if on_error not in ON_ERROR:
-        raise KomepError(f"--on-error {on_error}: give one of {', '.join(ON_ERROR)}", exit_code=2)
 
 
 def _first_problem(problems: list[Problem]) -> str:
@@ -248,8 +208,6 @@ def _first_problem(problems: list[Problem]) -> str:
 
 def _ingest(paths: list[Path], names: list[str], folder: Path) -> tuple[Spill, list[Problem]]:
     """Check every row and put it into the bucket of its question; returns the buckets, and the problems."""
-    import polars as pl
-
     size = sum(p.stat().st_size for p in paths)
     buckets = Spill(folder, bucket_count(size))
     problems: list[Problem] = []

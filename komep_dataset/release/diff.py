@@ -5,26 +5,24 @@ question, and by their key otherwise. A pair's reasons are the changes in the sc
 changed rule is a reason, too. Both releases are read in ranges of question ids: memory is bounded.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from komep_dataset.files.outputs import check_file, lines_with, replacing
+from komep_dataset.pairs.candidates import RULES
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
 from komep_dataset.tables.problems import flat
-
-if TYPE_CHECKING:
-    import polars as pl
 
 CHANGES = lines_with("config", "change", "reasons")
 # Why a row differs. The first six are changes of the inputs of a question, by the column of `scored` that differs.
@@ -94,8 +92,6 @@ class _Release:
     files: dict[str, ConfigFiles]
 
     def read(self, config: str, ids: Range) -> pl.DataFrame:
-        import polars as pl
-
         if config not in self.files:
             return pl.DataFrame(schema={"question_id": pl.String, SPLIT: pl.String})
         return self.files[config].read(ids).drop(FILE_NAME, ROW)
@@ -174,7 +170,7 @@ def _rule_reasons(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]
 
 
 def _pair_key(a: _Release, b: _Release, config: str) -> tuple[str, ...]:
-    one_each = all(release.facts["options"]["pairs"] == "best-worst" for release in (a, b))
+    one_each = all(_one_a_question(release) for release in (a, b))
     return ("question_id",) if one_each else RECORDS[config].KEY
 
 
@@ -184,6 +180,11 @@ def _reasons_by_question(found: Iterable[Change]) -> dict[str, tuple[str, ...]]:
     for one in found:
         reasons.setdefault(one.question_id, set()).update(one.reasons)
     return {question: tuple(r for r in REASONS if r in some) for question, some in reasons.items()}
+
+
+def _one_a_question(release: _Release) -> bool:
+    rule = RULES.get(release.facts["options"]["pairs"])
+    return rule is not None and rule.one_a_question
 
 
 def _scored_changes(a: pl.DataFrame, b: pl.DataFrame) -> Iterator[Change]:
@@ -236,8 +237,6 @@ def _without(rows: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...]) -> 
 
 def _both(a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, ...], columns: list[str]) -> pl.DataFrame:
     """Rows that are in both frames and differ, with `NAME_differs` for each column, and short values of both."""
-    import polars as pl
-
     if not a.height or not b.height:
         return pl.DataFrame()
     joined = a.join(b, on=key, suffix="_after", maintain_order="left")

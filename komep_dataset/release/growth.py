@@ -16,17 +16,20 @@ and its benchmarks must be given again. A base built with a gate that looks at a
 `reject`, length control, balance) does not grow: new rows would change old pairs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from komep_dataset.build_options import OPTIONS, Options
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.run import needs_all
-from komep_dataset.pairs.derivation import STAGE, Options
+from komep_dataset.gates.trial.registry import needs_all
+from komep_dataset.pairs.derivation import STAGE
 from komep_dataset.pairs.rules import resolve_duplicates
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
@@ -35,11 +38,6 @@ from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS, Reason, Reject, ScoredGeneration, column_types
 from komep_dataset.tables.problems import FILE, LINE, Problem
 
-if TYPE_CHECKING:
-    import polars as pl
-
-SWITCHED = ("near_duplicates", "personal_data", "unsafe")
-HARMLESS = {"off", "report"}  # switches between which no pair changes
 _RECORDED = ("komep_version", "commit", "sources_sha256", "inputs", "base", "judge", "seeds")
 
 
@@ -55,8 +53,6 @@ class Base:
 
     def layers_by_question(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`question_id` and `_layer` of the questions of the base in a frame with `_file`, the base's files first."""
-        import polars as pl
-
         old = frame.filter(pl.col(FILE) < len(self.files)).select("question_id", FILE)
         layer = pl.col(FILE).replace_strict(range(len(self.files)), self.layers, return_dtype=pl.Int32)
         return old.group_by("question_id").agg(layer.min().alias(LAYER))
@@ -110,9 +106,6 @@ def _layout(folder: Path) -> tuple[tuple[int, ...], Cuts]:
 
 def _ends(path: Path, key: Sequence[str]) -> tuple[Key, Key]:
     """First and last key of a shard."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         with pq.ParquetFile(path) as file:
             first, last = (file.read_row_group(n, columns=list(key)) for n in (0, file.num_row_groups - 1))
@@ -142,8 +135,6 @@ def _scored_layers(shards: Sequence[tuple[Path, tuple[Key, Key]]]) -> dict[Path,
 
 def _layers_of_questions(folder: Path, layers: Mapping[Path, int], questions: set[str]) -> dict[str, int]:
     """Question id -> layer; of some questions of a release."""
-    import polars as pl
-
     scan = pl.scan_parquet(list(layers), include_file_paths="_path").select("question_id", "_path")
     found = scan.filter(pl.col("question_id").is_in(sorted(questions))).unique().collect()
     of_file = {str(path): layer for path, layer in layers.items()}
@@ -169,41 +160,27 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
         given: options by name, None where the user left it to the base.
     """
     old = asdict(Options()) | dict(base.facts["options"])
-    _check_growable(base, old, given)
-    for name, value in given.items():
-        if value is not None and value != old[name] and not {value, old[name]} <= HARMLESS:
-            flag = f"--{name.replace('_', '-')}"
-            raise KomepError(
-                f"{flag} {value}: the base {base.folder} was built with {flag} {old[name]}; another rule would change "
-                f"pairs whose inputs did not. Leave it out, or build anew: "
-                f"komep build {base.folder / 'scored'} NEW… {flag} {value}",
-                exit_code=2,
-            )
-    looks = {name: given[name] for name in SWITCHED if given.get(name)}
-    return Options(**{name: old[name] for name in asdict(Options())} | looks)
-
-
-def _check_growable(base: Base, old: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse a base whose pairs depend on each other, and one whose benchmarks are not the ones given."""
     anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
-    for name in needs_all(Options(**{name: old[name] for name in asdict(Options())})):
-        flag = f"--{name.replace('_', '-')}"
+    for gate in needs_all(old):
+        flag = gate.options[0].flag
         raise KomepError(
             f"{flag}: the base {base.folder} was built with it, and it looks at all pairs at once: new rows would "
             f"change old pairs. A base that is to grow is built without it; {anew} {flag} …",
             exit_code=2,
         )
-    was, now = (
-        {one["name"]: one["sha256"] for one in some or []}
-        for some in (old["decontaminate"], given.get("decontaminate"))
-    )
-    if was != now:
-        names = ", ".join(sorted(was)) or "no benchmark"
-        raise KomepError(
-            f"--decontaminate: the base {base.folder} was compared with {names}; give the same benchmarks, with the "
-            f"same items, again (--decontaminate NAME=PATH), so that old and new pairs keep to one rule, or {anew}",
-            exit_code=2,
-        )
+    for option in sorted(OPTIONS, key=lambda option: option.conflict is None):
+        was, value = old[option.name], given.get(option.name)
+        if option.conflict:
+            if said := option.conflict(was, value):
+                raise KomepError(f"{option.flag}: the base {base.folder} {said}, or {anew}", exit_code=2)
+        elif value is not None and value != was and not {value, was} <= set(option.harmless):
+            raise KomepError(
+                f"{option.flag} {value}: the base {base.folder} was built with {option.flag} {was}; another rule would "
+                f"change pairs whose inputs did not. Leave it out, or {anew} {option.flag} {value}",
+                exit_code=2,
+            )
+    looks = {o.name: given[o.name] for o in OPTIONS if o.harmless and given.get(o.name)}
+    return Options(**{option.name: old[option.name] for option in OPTIONS} | looks)
 
 
 def joined(
@@ -220,8 +197,6 @@ def joined(
         (one row a key, sorted; `conflicting_duplicate` problems among the new rows, whose old row then stays;
         `replaced` rejects).
     """
-    import polars as pl
-
     old, stale = resolve_duplicates(frame.filter(pl.col(FILE) < of_base), files)
     new, conflicts = resolve_duplicates(frame.filter(pl.col(FILE) >= of_base), files)
     key = list(ScoredGeneration.KEY)

@@ -4,10 +4,9 @@ Each takes a frame as `ranges.ConfigFiles` reads it (columns of the config, `_na
 that its findings go to.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from komep_dataset.pairs.generations import complete, has_splittable_id
 from komep_dataset.pairs.rules import split_column
@@ -15,14 +14,9 @@ from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
 from komep_dataset.schema import ScoredGeneration, column_types
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
 
-if TYPE_CHECKING:
-    import polars as pl
-
 
 def without_nulls(check: Check, frame: pl.DataFrame, record: type) -> pl.DataFrame:
     """Name rows with a null where none may be; they are left out of what follows."""
-    import polars as pl
-
     bad = []
     for name, (_, nullable) in column_types(record).items():
         empty = pl.lit(False) if nullable else pl.col(name).is_null()
@@ -50,8 +44,6 @@ def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within:
         within: `_split`, or `_name` for a release that grew: each layer of it is sorted by itself, and a new one
             may begin with any file.
     """
-    import polars as pl
-
     before = [pl.col(name).shift(1).over(within) for name in key]
     lower, same = pl.lit(False), pl.lit(True)
     for name, last in zip(key, before, strict=True):
@@ -74,8 +66,6 @@ def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
         frame: rows of a range, those with nulls among them.
         last_rows: file -> row that was read last; brought up to date.
     """
-    import polars as pl
-
     spans = frame.group_by(FILE_NAME, maintain_order=True).agg(
         first=pl.col(ROW).min(), last=pl.col(ROW).max(), n=pl.len()
     )
@@ -87,8 +77,6 @@ def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
 
 def check_splits(check: Check, frame: pl.DataFrame) -> None:
     """The split rule of every row."""
-    import polars as pl
-
     usable = has_splittable_id(frame["question_id"])
     for file, row, value in frame.filter(~usable).select(FILE_NAME, ROW, "question_id").iter_rows():
         check.add(file, row, "question_id", f"{value} does not begin with 8 hex digits")
@@ -100,8 +88,6 @@ def check_splits(check: Check, frame: pl.DataFrame) -> None:
 
 def check_scores(check: Check, frame: pl.DataFrame) -> pl.DataFrame:
     """Every value of `scored`, and its score against its units; returns the rows that hold together, one a key."""
-    import polars as pl
-
     columns = list(column_types(ScoredGeneration))
     names = frame[FILE_NAME].unique(maintain_order=True).to_list()
     placed = frame.with_columns(
@@ -122,8 +108,6 @@ def compare_rows(
     check: Check, config: str, found: pl.DataFrame, expected: pl.DataFrame, record: type
 ) -> None:
     """Every cell of a config's rows against those that follow from `scored`."""
-    import polars as pl
-
     key = list(record.KEY)
     for row in expected.join(found, on=key, how="anti").select(key).iter_rows():
         check.add(config, 0, "", f"{'/'.join(row)} is missing: it follows from `scored`")

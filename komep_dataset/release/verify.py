@@ -7,20 +7,24 @@ near-duplicates. What the others rejected is derived again. Memory is bounded: r
 read in ranges of question ids.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from komep_dataset.build_options import GATE_OPTIONS, Options
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.recorded import Recorded, read_gate_rejects
-from komep_dataset.gates.trial.run import GATE_REASONS, ORDER, check_switches
-from komep_dataset.pairs.derivation import Options, Tally, derive
-from komep_dataset.pairs.rules import SELECTIONS
+from komep_dataset.gates.trial.registry import GATES, OF_REASON
+from komep_dataset.pairs.derivation import Tally, derive
+from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.card.card import card_header
 from komep_dataset.release.facts import SCHEMA_VERSION, read_facts, read_quality
@@ -47,7 +51,6 @@ from komep_dataset.schema import (
     BUILD_FILE,
     CARD_FILE,
     CONFIGS,
-    ORIGIN_CHOICES,
     PROVENANCE_FILE,
     QUALITY_FILE,
     RECORDS,
@@ -60,25 +63,13 @@ from komep_dataset.schema import (
 )
 from komep_dataset.tables.problems import Check, compare_values, text_lines
 
-if TYPE_CHECKING:
-    import polars as pl
-
 # Reasons that follow from the rows of `scored`; the others are of rows that are not in the release.
-DERIVED = (
-    frozenset(
-        reason.value
-        for reason in (
-            Reason.TOO_FEW_RESPONSES,
-            Reason.TIE,
-            Reason.BELOW_MARGIN,
-            Reason.IDENTICAL_TEXT,
-            Reason.UNTRANSLATED,
-            Reason.OTHER_ORIGIN,
-        )
-    )
-    | GATE_REASONS
+_OF_PAIRS = (
+    *(Reason.TOO_FEW_RESPONSES, Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT),
+    *(Reason.UNTRANSLATED, Reason.OTHER_ORIGIN),
 )
-
+DERIVED = {*(reason.value for reason in _OF_PAIRS), *OF_REASON}
+REASONS = {*(reason.value for reason in Reason), *OF_REASON}  # that rejects.jsonl may hold
 
 CHECKS = {
     "files": f"every file of the release against {SUMS_FILE}",
@@ -129,7 +120,7 @@ def verify(folder: Path) -> list[Check]:
     damaged = _check_files(seen)
     _check_facts(seen)
     if seen.options is not None:
-        seen.gates = Recorded(seen.options, read_gate_rejects(seen.folder / "rejects.jsonl"))
+        seen.gates = Recorded(asdict(seen.options), read_gate_rejects(seen.folder / "rejects.jsonl"))
     for config in CONFIGS:
         _check_columns(seen, config, damaged)
     _check_rows(seen)
@@ -179,10 +170,11 @@ def _newer_schema(folder: Path) -> bool:
 
 def _read_options(options: Mapping[str, Any]) -> Options:
     read = Options(**options)
-    if not 0.0 <= read.min_margin <= 1.0 or read.pairs not in SELECTIONS or read.origin not in ORIGIN_CHOICES:
+    if not all(option.allows(getattr(read, option.name)) for option in PAIR_OPTIONS):
         raise ValueError(f"{dict(options)}")
-    if problems := list(check_switches(options)):
-        raise ValueError(f"{problems[0][0]}: {problems[0][1]}")
+    for option in GATE_OPTIONS:
+        if options.get(option.name) is not None and not option.allows(options[option.name]):
+            raise ValueError(f"{option.name}: {option.wanted}")
     return read
 
 
@@ -193,8 +185,6 @@ def _is_input(one: Any) -> bool:
 
 def _check_columns(seen: _Seen, config: str, damaged: set[str]) -> None:
     """Schema and shard numbers of a config's files; keeps those whose rows can be read."""
-    import pyarrow as pa
-
     folder = seen.folder / config
     if not folder.exists():
         return
@@ -221,9 +211,6 @@ def _check_columns(seen: _Seen, config: str, damaged: set[str]) -> None:
 
 def _check_schema(seen: _Seen, name: str, config: str) -> bool:
     """Compare one file with the schema; returns whether its rows can be compared at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     check, wanted = seen.checks["columns"], arrow_schema(RECORDS[config])
     try:
         found = pq.read_schema(seen.folder / name).remove_metadata()
@@ -265,8 +252,6 @@ def _check_rows(seen: _Seen) -> None:
 
 
 def _check_range(seen: _Seen, ids: Range) -> None:
-    import polars as pl
-
     frames: dict[str, pl.DataFrame] = {}
     for config, files in seen.files.items():
         try:
@@ -299,8 +284,6 @@ def _check_range(seen: _Seen, ids: Range) -> None:
 
 def _no_rows(like: pl.DataFrame) -> pl.DataFrame:
     """A config that is not there, as rows of a range."""
-    import polars as pl
-
     return like.clear().with_columns(
         pl.lit("").alias(FILE_NAME), pl.lit(0).alias(ROW), pl.lit("").alias(SPLIT)
     )
@@ -313,21 +296,28 @@ def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
     if not seen.checks["pairs"].skipped:
         for key, detail in seen.gates.subset_problems():
             seen.checks["pairs"].add("rejects.jsonl", 0, "reason", f"{key}: {detail}")
+    # A gate that was not there when the release was built has no option, no record and no reject in it.
+    told = seen.facts["options"]
     try:
         quality = read_quality(seen.folder)
-        said = {gate: {"rejected": quality[gate]["rejected"]} for gate in ORDER} if quality else {}
+        known = {
+            gate.name: gate.reason
+            for gate in GATES
+            if gate.options[0].name in told or gate.name in (quality or ()) or counts.get(gate.reason)
+        }
+        said = {gate: {"rejected": quality[gate]["rejected"]} for gate in known} if quality else {}
     except (KomepError, KeyError, TypeError) as error:
         seen.checks["rejects"].add(QUALITY_FILE, 0, "", f"not what a build writes ({error})")
         return
-    given = {gate: {"rejected": counts.get(reason.value, 0)} for gate, reason in ORDER.items()}
-    if quality is not None or any(counts.get(reason) for reason in GATE_REASONS):
+    given = {name: {"rejected": counts.get(reason, 0)} for name, reason in known.items()}
+    if quality is not None or any(counts.get(reason) for reason in OF_REASON):
         compare_values(seen.checks["rejects"], QUALITY_FILE, given, said)
 
 
 def _check_rejects(seen: _Seen) -> None:
     """Lines of rejects.jsonl: well-formed, and those that follow from the data are the ones that are there."""
     check, name, given = seen.checks["rejects"], "rejects.jsonl", Counter()
-    fields, reasons = set(column_types(Reject)), {reason.value for reason in Reason}
+    fields, reasons = set(column_types(Reject)), REASONS
     counts: Counter = Counter()
     with text_lines(check, seen.folder / name) as lines:
         for number, line in enumerate(lines, 1):
@@ -379,8 +369,6 @@ def _rows(seen: _Seen) -> dict[str, dict[str, int]]:
 
 
 def _check_card(seen: _Seen) -> None:
-    import yaml
-
     check = seen.checks["card"]
     if not seen.facts or seen.unreadable or not seen.files:
         check.skipped = "files that cannot be read"

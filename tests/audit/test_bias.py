@@ -1,4 +1,4 @@
-"""Bias figures against independent oracles, matched subsets against brute force, and `komep bias` as a user runs it."""
+"""Bias figures against independent oracles, and `komep bias` as a user runs it."""
 
 import json
 import math
@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 from typer.testing import CliRunner
 
 from komep_dataset.audit.baselines import clustered_share, separations
@@ -26,106 +23,9 @@ from komep_dataset.audit.bias import measure
 from komep_dataset.audit.tables import verdicts
 from komep_dataset.cli import app
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.subsets import CALIPER, length_controlled, models_balanced
 from komep_dataset.release.build import build, sample_input
 from komep_dataset.schema import question_id, split_of
-
-
-def pairs_of(rows: list[dict]) -> pl.DataFrame:
-    """A narrow frame of pairs; what a row leaves out has a plain value."""
-    plain = {"category": "c", "chosen_model": "a", "rejected_model": "b", "chosen_score": 1.0}
-    plain |= {"rejected_score": 0.0, "score_margin": 1.0, "chosen_length": 10, "rejected_length": 10}
-    return pl.DataFrame([{"question_id": f"{i:016x}"} | plain | row for i, row in enumerate(rows)])
-
-
-def kept_ids(frame: pl.DataFrame, kept: pl.Series) -> set[str]:
-    assert kept.name == "kept" and kept.dtype == pl.Boolean and len(kept) == frame.height
-    return set(frame.filter(kept)["question_id"])
-
-
-def shuffled(frame: pl.DataFrame, seed: int = 1) -> pl.DataFrame:
-    return frame[random.Random(seed).sample(range(frame.height), frame.height)]
-
-
-# --- matched subsets --------------------------------------------------------------------------------------
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=30))
-def test_length_control_keeps_the_most_pairs_that_its_rule_allows(lengths):
-    frame = pairs_of([{"chosen_length": c, "rejected_length": r} for c, r in lengths])
-    kept = length_controlled(frame)
-    ratios = [math.log(max(c, 1)) - math.log(max(r, 1)) for c, r in lengths]
-    of_kept = [ratio for ratio, keep in zip(ratios, kept, strict=True) if keep]
-    longer, shorter = ([abs(x) for x in ratios if x * sign > 0] for sign in (1, -1))
-    fits = csr_array(np.array([[abs(a - b) <= CALIPER for b in shorter] for a in longer] or [[False]]))
-    most = int((maximum_bipartite_matching(fits) >= 0).sum()) if shorter else 0
-    assert sum(x > 0 for x in of_kept) == sum(x < 0 for x in of_kept) == most
-    assert sum(x == 0 for x in of_kept) == ratios.count(0)
-    assert abs(sum(of_kept)) <= CALIPER * most + 1e-9
-    other = shuffled(frame)
-    assert kept_ids(frame, kept) == kept_ids(other, length_controlled(other))
-
-
-def test_length_control_takes_the_length_out_of_the_label():
-    rng = np.random.default_rng(0)
-    sizes = np.exp(rng.normal([5.3, 5.0], 0.5, size=(3000, 2))).astype(int)
-    frame = pairs_of([{"chosen_length": int(c), "rejected_length": int(r)} for c, r in sizes])
-
-    def correlation(of: pl.DataFrame) -> float:
-        values = np.log(np.concatenate([of["chosen_length"], of["rejected_length"]]))
-        return stats.pointbiserialr(np.repeat([1, 0], of.height), values).statistic
-
-    kept = frame.filter(length_controlled(frame))
-    assert correlation(frame) > 0.25 and abs(correlation(kept)) < 0.03
-    assert kept.height > frame.height / 2
-    assert kept_ids(frame, length_controlled(frame, seed=1)) != set(kept["question_id"])
-
-
-def most_pairs(wins: Counter, cap: float) -> int:
-    """By brute force, the most pairs that can stay."""
-    choices = product(*(range(n + 1) for n in wins.values()))
-    return max(sum(c) for c in choices if all(n <= cap * sum(c) + 1e-9 for n in c))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 5)), min_size=1, max_size=14),
-    st.sampled_from([0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 0.75, 1.0]),
-)
-def test_balanced_models_lose_as_few_pairs_as_they_can(rows, cap):
-    frame = pairs_of([{"chosen_model": m, "rejected_model": "x", "score_margin": s / 5} for m, s in rows])
-    wins = Counter(m for m, _ in rows)
-    best = most_pairs(wins, cap)
-    if not best:
-        assert cap < 1 / len(wins)
-        with pytest.raises(KomepError, match=r"smallest cap possible is 0\.\d+|possible is 1\.0") as error:
-            models_balanced(frame, cap)
-        models_balanced(frame, float(str(error.value).rsplit(" ", 1)[1]))  # what it names is possible
-        return
-    kept = models_balanced(frame, cap)
-    stays = frame.filter(kept)
-    assert stays.height == best
-    assert max(Counter(stays["chosen_model"]).values()) <= cap * best + 1e-9
-    for model in wins:  # the smallest margins go first
-        of_model = frame.with_columns(kept).filter(pl.col("chosen_model") == model)
-        gone, left = (of_model.filter(pl.col("kept") == k)["score_margin"].to_list() for k in (False, True))
-        assert not gone or not left or max(gone) <= min(left)
-    other = shuffled(frame)
-    assert kept_ids(frame, kept) == kept_ids(other, models_balanced(other, cap))
-
-
-@pytest.mark.parametrize("cap", [0.0, -1.0, 1.5, float("nan")])
-def test_a_cap_that_is_no_share_is_wrong_usage(cap):
-    with pytest.raises(KomepError, match="share above 0 to 1") as error:
-        models_balanced(pairs_of([{}]), cap)
-    assert error.value.exit_code == 2
-
-
-def test_no_pairs_no_trouble():
-    empty = pairs_of([{}]).clear()
-    assert len(models_balanced(empty, 0.1)) == len(length_controlled(empty)) == 0
-
+from tests.gates.narrow_pairs import shuffled
 
 # --- the figures of the sample ----------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.release.verify import verify
 from komep_dataset.schema import RECORDS, SPLITS
 from tests.full_disk import run_on_full_disk
+from tests.gates.gated import failed, gated_release, two
 from tests.reference_build import id_of, side_of
 
 FEW = settings(
@@ -347,3 +348,25 @@ def test_a_disk_that_fills_under_a_diff(tmp_path):
     reason = re.fullmatch(r"komep: full/d.jsonl: cannot be written \((.*)\)\n", done.stderr)
     assert reason and reason[1] in ("No space left on device", "File too large")
     assert done.stdout == f"code 1\nd.jsonl\n{old}\n"
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    return gated_release(tmp_path_factory.mktemp("gated"))
+
+
+def test_what_looks_at_all_pairs_does_not_grow_and_benchmarks_stay_the_same(gated, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(json.dumps(row) + "\n" for row in two("What is a rib?", "A bone.", "A leaf.")))
+    with pytest.raises(KomepError, match=r"--near-duplicates: the base .* looks at all pairs at once"):
+        build([more], tmp_path / "grown", base=gated / "komep")
+    bench, source = {"bench": gated / "bench.jsonl"}, gated / "scored.jsonl"
+    build([source], tmp_path / "base", decontaminate=bench, personal_data="reject")
+    with pytest.raises(KomepError, match=r"--decontaminate: the base .* was compared with bench"):
+        build([more], tmp_path / "grown", base=tmp_path / "base")
+    with pytest.raises(KomepError, match="--unsafe reject: the base"):
+        build([more], tmp_path / "grown", base=tmp_path / "base", decontaminate=bench, unsafe="reject")
+    grown = build([more], tmp_path / "grown", base=tmp_path / "base", decontaminate=bench, unsafe="off")
+    assert grown.facts["options"]["personal_data"] == "reject"
+    assert (grown.rejects["contaminated"], grown.rejects["personal_data"]) == (1, 1)
+    assert failed(tmp_path / "grown") == set()

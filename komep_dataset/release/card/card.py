@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
+from komep_dataset.gates.trial.registry import LISTED, notes
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.release.facts import config_version
 from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs
@@ -52,6 +53,8 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
             yaml=header,
             facts=facts,
             columns=columns,
+            gates=LISTED,
+            gate_notes=notes(facts["quality"]) if "quality" in facts else [],
             figures=write_figures(folder, facts),
             terms=output_terms(facts["models"], facts["is_sample"]),
         )

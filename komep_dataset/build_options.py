@@ -1,0 +1,65 @@
+"""What a build may be told: the one record of its options, those of the pair rules, then those of each gate.
+
+The command, the key `selection:` of pipeline.yaml, `release.build.build`, `provenance.json`, growth and `komep verify`
+take their options from here. An option is declared in `pairs/options.py` or in the file of its gate.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import field, make_dataclass
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.gates.trial.registry import LISTED
+from komep_dataset.options import Option
+from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
+
+GATE_OPTIONS = tuple(option for gate in LISTED for option in gate.options)
+OPTIONS = PAIR_OPTIONS + GATE_OPTIONS
+
+# The rules of a build as `provenance.json` has them under `options`; what is read (a benchmark) as its records.
+Options = make_dataclass(
+    "Options",
+    [(o.name, Any, field(default_factory=list) if o.read else o.default) for o in GATE_OPTIONS],
+    bases=(PairRules,),
+    frozen=True,
+    slots=True,
+)
+
+
+def check(given: Mapping[str, Any]) -> None:
+    """Look at options by name, None where one is left out.
+
+    Raises:
+        KomepError: a value that an option does not allow (exit code 2).
+        TypeError: a name that no option has.
+    """
+    if unknown := given.keys() - {option.name for option in OPTIONS}:
+        raise TypeError(f"build() got an unexpected keyword argument {min(unknown)!r}")
+    for option in OPTIONS:
+        value = given.get(option.name)
+        if value is not None and not option.allows(value):
+            raise KomepError(f"{option.flag} {value}: {option.wanted}", exit_code=2)
+
+
+def read_files(given: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Option -> what is in the files that its value names, of those options that name files.
+
+    Raises:
+        KomepError: a file cannot be read.
+    """
+    return {option.name: option.read(given.get(option.name) or {}) for option in OPTIONS if option.read}
+
+
+def named(function: Callable, annotation: Callable[[Option], Any]) -> inspect.Signature:
+    """The signature of a function of `**options`, with each option as a parameter; None: it is left out."""
+    own = [
+        p
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+        if p.kind is not p.VAR_KEYWORD
+    ]
+    options = [
+        inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation(o))
+        for o in OPTIONS
+    ]
+    return inspect.Signature([*own, *options])

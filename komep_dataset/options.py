@@ -1,0 +1,86 @@
+"""What an option of a build is: declared once, beside the rule or gate that it steers.
+
+From its declaration the command, the key `selection:` of pipeline.yaml, `release.build.build`, provenance, growth and
+`komep verify` take it; `build_options.py` holds them all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from `low` to `high`; with `above`, without `low` itself."""
+
+    low: float
+    high: float
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low < value <= self.high if self.above else self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return (
+            f"above {self.low:g}, at most {self.high:g}"
+            if self.above
+            else f"from {self.low:g} to {self.high:g}"
+        )
+
+    def problem(self, value: float) -> str:
+        """What is wrong with a value outside, as pipeline.yaml has it."""
+        inside = f"above {self.low:g} and at most {self.high:g}" if self.above else str(self)
+        return f"{value} is not {inside}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One thing that a build may be told.
+
+    Args:
+        name: of the argument, the key and the entry in `provenance.json`.
+        type: of its value in pipeline.yaml and as an argument.
+        default: where nothing is said; None: the rule behind it is off.
+        help: of the flag, one line.
+        choices: the values that it may have.
+        range: the numbers that it may be.
+        metavar: of the flag.
+        nullable: pipeline.yaml may say `null` for the default, and records what is not said as that.
+        harmless: values between which no pair changes: a grown release may go from one to another.
+        parse: from the words of the command line to a value; for an option that may be repeated.
+        read: from a value to what the gate works with, a list of objects whose `record()` provenance keeps.
+        conflict: for a base that was built with `old` and is to grow with `new`, both as provenance has them: why it
+            must not; by default, any other value is refused.
+    """
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    range: Range | None = None
+    metavar: str | None = None
+    nullable: bool = False
+    harmless: tuple[Any, ...] = ()
+    parse: Callable[[list[str]], Any] | None = None
+    read: Callable[[Any], list[Any]] | None = None
+    conflict: Callable[[Any, Any], str | None] | None = None
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def wanted(self) -> str:
+        """What a user has to give, as a part of a sentence."""
+        return f"give one of {', '.join(self.choices)}" if self.choices else f"give a number {self.range}"
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value of the right type may be given."""
+        known = self.choices or self.range
+        return known is None or value in known
+
+    @property
+    def unsaid(self) -> Any:
+        """What provenance has where nothing was said."""
+        return [] if self.read else self.default

@@ -1,0 +1,113 @@
+"""Which two answers to a question may pair: the rules of `komep build --pairs`, each registered under its name.
+
+A rule takes the scored rows of whole questions, in order of (`question_id`, `model`), with the counts `_true` and
+`_false` and the `_length` of the response, and gives candidates (see `joined`); margins and texts are looked at later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from komep_dataset.languages import is_native
+from komep_dataset.schema import Origin
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NOT_BLANK = r"[^\s\x1c-\x1f]"  # as Python's `str.split` sees it
+
+
+@dataclass(frozen=True, slots=True)
+class PairRule:
+    """A rule by its name: what the command says of it, whether a question has one pair at most, its candidates."""
+
+    name: str
+    help: str
+    one_a_question: bool
+    candidates: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+RULES: dict[str, PairRule] = {}
+
+
+def pair_rule(name: str, help: str, *, one_a_question: bool = False) -> Callable:
+    """Register the function below it as a rule."""
+
+    def register(candidates: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable:
+        RULES[name] = PairRule(name, help, one_a_question, candidates)
+        return candidates
+
+    return register
+
+
+@pair_rule("best-worst", "one pair a question", one_a_question=True)
+def best_worst(scored: pl.DataFrame) -> pl.DataFrame:
+    """One candidate for each question with two or more scored answers."""
+    import polars as pl
+
+    enough = scored.filter(pl.len().over("question_id") >= 2)
+    # Only what is sorted by is sorted, and only numbers: rows come in order of question and model. The texts are taken
+    # for the two answers that stand first.
+    keys = enough.select(
+        pl.col("question_id").rle_id().alias("_question"), "dahl_score", "_true", "_false", "_length"
+    ).with_row_index("_row")
+
+    def first(by: list[str], descending: list[bool]) -> pl.DataFrame:
+        ordered = keys.sort(["_question", *by, "_row"], descending=[False, *descending, False])
+        rows = ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
+        return enough[rows].with_columns(_native=is_native())
+
+    best = first(["dahl_score", "_true", "_length"], [True, True, False])
+    worst = first(["dahl_score", "_false", "_length"], [False, True, True])
+    return joined(best, worst)
+
+
+@pair_rule("all", "every ordered pair")
+def all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
+    """Every ordered pair of two answers to one question with the higher score first; equal scores once."""
+    import polars as pl
+
+    sides = scored.with_columns(_native=is_native())
+    pairs = joined(sides, sides)
+    higher = pl.col("chosen_score") > pl.col("rejected_score")
+    equal = pl.col("chosen_score") == pl.col("rejected_score")
+    return pairs.filter(higher | (equal & (pl.col("chosen_model") < pl.col("rejected_model"))))
+
+
+def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of the rows of two frames, which need a column `_native`, question by question; as a rule gives them."""
+    import polars as pl
+
+    both = _sides(chosen, "chosen", True).join(_sides(rejected, "rejected", False), on="question_id")
+    native = pl.col("chosen_native") & pl.col("rejected_native")
+    return both.with_columns(
+        question_ko=pl.coalesce(korean_text("question_ko"), korean_text("_other_question_ko")),
+        origin=pl.when(native).then(pl.lit(Origin.NATIVE.value)).otherwise(pl.lit(Origin.TRANSLATED.value)),
+    )
+
+
+def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
+    """Rename the columns of one side of a pair."""
+    import polars as pl
+
+    columns = [
+        pl.col("question_id"),
+        pl.col("model").alias(f"{side}_model"),
+        pl.col("dahl_score").alias(f"{side}_score"),
+        pl.col("response").alias(side),
+        pl.col("response_ko").alias(f"{side}_ko"),
+        pl.col("_native").alias(f"{side}_native"),
+    ]
+    # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
+    own = "question_ko" if with_question else "_other_question_ko"
+    columns.append(pl.col("question_ko").alias(own))
+    return frame.select(*columns, *(["question", "category"] if with_question else []))
+
+
+def korean_text(column: str) -> pl.Expr:
+    """A Korean text, or null where there is none or only white space."""
+    import polars as pl
+
+    return pl.when(pl.col(column).str.contains(NOT_BLANK)).then(pl.col(column))

@@ -1,0 +1,41 @@
+"""The key `selection:` of pipeline.yaml: unknown keys, values that no option allows, and what the build gets of it."""
+
+import pytest
+
+from komep_dataset.config.config import load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.pipeline.run import _build_stage
+from tests.gates.gated import gated_release, rejects
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    return gated_release(tmp_path_factory.mktemp("gated"))
+
+
+def test_keys_and_their_values(tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    for text, message in [
+        ("near_duplicate: off", "unknown key; did you mean 'near_duplicates'"),
+        ("near_duplicates: drop", "'drop' is none of off, report, reject"),
+        ("balance_models: 2", "is not above 0 and at most 1"),
+        ("decontaminate: bench.jsonl", "expected names and values"),
+    ]:
+        path.write_text(f"selection: {{{text}}}\n")
+        with pytest.raises(KomepError, match=message):
+            load_config(path)
+    path.write_text("selection: {decontaminate: {k: data/k}, length_control: true, balance_models: 0.4}\n")
+    selection = load_config(path).selection
+    assert selection.decontaminate == {"k": tmp_path / "data/k"}
+    assert (selection.length_control, selection.balance_models) == (True, 0.4)
+
+
+def test_what_is_selected_reaches_the_build(gated, tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    gates = f"selection: {{decontaminate: {{b: {gated / 'bench.jsonl'}}}, unsafe: reject}}"
+    path.write_text(f"work: w\nchecker: {{endpoint: 'http://127.0.0.1:9/v1', model: m}}\n{gates}\n")
+    stage = _build_stage(load_config(path), gated / "scored.jsonl")
+    assert gated / "bench.jsonl" in stage.inputs  # another benchmark is another build
+    stage.run()
+    reasons = {reject["reason"] for reject in rejects(tmp_path / "w/komep")}
+    assert reasons == {"contaminated", "unsafe_directive", "untranslated"}
