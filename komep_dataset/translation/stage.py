@@ -8,7 +8,7 @@ them twice stays without Korean and is named, with its replies, in `<name>.trans
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -42,6 +42,9 @@ COPIED, KEPT, LEFT = "copied", "kept", "left"
 OUTCOMES = ("translated", COPIED, KEPT, "rejected", "failed", LEFT)
 
 
+Place = tuple[str, str, str]  # question id, model or "" for the question, source
+
+
 @dataclass(frozen=True, slots=True)
 class TranslationRow:
     """A row of the evidence: one text that was to be translated, and what became of it."""
@@ -73,6 +76,10 @@ class Item:
     @property
     def key(self) -> str:
         return f"{self.question_id}/{self.model}" if self.model else self.question_id
+
+    @property
+    def place(self) -> Place:
+        return self.question_id, self.model, self.text.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +148,21 @@ def _written(
     rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated, translator: str, target: Path
 ) -> TranslatedTable:
     """Write the table, its evidence and its rejects; returns what came of it."""
-    evidence = [_evidence(item, done.translations[item.text], translator) for item in items]
-    korean = _korean_of(rows, items, done)
+    new = [(item, done.translations[item.text]) for item in items]
+    korean = {
+        (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
+    }
+    korean |= {item.place: one.target for item, one in new}
     filled = [_filled(row, korean) for row in rows]
-    _write_evidence(evidence, filled, target)
-    rejects = [
-        Reject(STAGE, item.key, one.reason, one.detail)
-        for item in items
-        if (one := done.translations[item.text]).target is None
-    ]
+    _write_evidence([_evidence(item, one, translator) for item, one in new], filled, target)
+    rejects = [Reject(STAGE, item.key, one.reason, one.detail) for item, one in new if one.target is None]
     write_rejects(target.parent, STAGE, rejects)
     write_table(_frame(filled, ScoredGeneration), target, ScoredGeneration)
     failed = [reject.detail for reject in rejects if reject.reason == Reason.REQUEST_FAILED.value]
     reasons = Counter(r.reason for r in rejects if r.reason != Reason.REQUEST_FAILED.value)
-    outcomes = _outcomes(rows, items, done)
-    return TranslatedTable(
-        target, outcomes, reasons, done.calls, done.twice, len(failed), failed[0] if failed else ""
-    )
+    outcomes = _outcomes(rows, {item.place: _outcome(item, one) for item, one in new})
+    first = failed[0] if failed else ""
+    return TranslatedTable(target, outcomes, reasons, done.calls, done.twice, len(failed), first)
 
 
 def requests_of(scored: Path, config: Config) -> list[Body]:
@@ -214,25 +219,20 @@ def items_to_translate(
     for row in rows:
         if has_text(row.question_ko):
             korean.add((row.question_id, row.question))
-        if (wanted is None and row.status != Status.FAILED.value) or (row.question_id, row.model) in (
-            wanted or ()
-        ):
+        failed, key = row.status == Status.FAILED.value, (row.question_id, row.model)
+        if key in wanted if wanted is not None else not failed:
             by_question.setdefault(row.question_id, []).append(row)
     for id, group in by_question.items():
         used = {text: glossary.terms_in(text) for row in group for text in (row.question, row.response)}
-        terms: dict[str, str] = {}
-        for found in used.values():
-            terms |= found
-        shared = tuple(terms.items())
+        shared = tuple({term: form for found in used.values() for term, form in found.items()}.items())
         for question in dict.fromkeys(row.question for row in group):
             if (id, question) not in korean:
                 yield Item(id, QUESTION, "", Text(question, shared if used[question] else ()))
         for row in group:
             if has_text(row.response) and not has_text(row.response_ko):
                 context = row.question if translator.context else None
-                yield Item(
-                    id, RESPONSE, row.model, Text(row.response, shared if used[row.response] else (), context)
-                )
+                terms = shared if used[row.response] else ()
+                yield Item(id, RESPONSE, row.model, Text(row.response, terms, context))
 
 
 def has_text(text: str | None) -> bool:
@@ -240,20 +240,7 @@ def has_text(text: str | None) -> bool:
     return bool(text and text.split())
 
 
-def _korean_of(
-    rows: Iterable[ScoredGeneration], items: Iterable[Item], done: Translated
-) -> dict[tuple[str, str, str], str | None]:
-    """(question_id, model, source) -> Korean, from the table and from now; the model is empty for questions."""
-    korean = {
-        (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
-    }
-    return korean | {
-        (item.question_id, item.model, item.text.source): done.translations[item.text].target
-        for item in items
-    }
-
-
-def _filled(row: ScoredGeneration, korean: dict[tuple[str, str, str], str | None]) -> ScoredGeneration:
+def _filled(row: ScoredGeneration, korean: Mapping[Place, str | None]) -> ScoredGeneration:
     """A row with what was translated for it; Korean that was there stays."""
     question, response = row.question_ko, row.response_ko
     if not has_text(question):
@@ -301,9 +288,8 @@ def _frame(rows: Sequence, record: type) -> pl.DataFrame:
     return pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record))
 
 
-def _outcomes(rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated) -> Counter:
-    """Distinct questions and responses by (kind, outcome)."""
-    of = {(item.question_id, item.model, item.text.source): _outcome(item, done) for item in items}
+def _outcomes(rows: Sequence[ScoredGeneration], of: Mapping[Place, str]) -> Counter:
+    """Distinct questions and responses by (kind, outcome); `of` has those of now."""
     questions = {(row.question_id, row.question): has_text(row.question_ko) for row in rows}
     counts: Counter = Counter()
     for (id, question), korean in questions.items():
@@ -314,8 +300,7 @@ def _outcomes(rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Tra
     return counts
 
 
-def _outcome(item: Item, done: Translated) -> str:
-    one = done.translations[item.text]
+def _outcome(item: Item, one: Translation) -> str:
     if one.target is not None:
         return "translated" if needs_translation(item.text.source) else COPIED
     return "failed" if one.reason == Reason.REQUEST_FAILED.value else "rejected"
