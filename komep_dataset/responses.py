@@ -1,9 +1,6 @@
 """`komep respond`: questions in, one model's responses out, one row a question whatever happens."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from komep_dataset.config.config import Config, Responder
@@ -14,7 +11,7 @@ from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import output_path, write_rejects, write_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "respond"
 
@@ -74,8 +71,6 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
         KomepError: bad table, no such responder, or an endpoint that answers nobody. A question that alone
             gets no answer is a row with `finish_reason` `failed`, and is asked again by the next run.
     """
-    import polars as pl
-
     responder = config.responder(model)
     asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
     bodies = {q.question_id: request_for(q, responder) for q in asked}
@@ -84,8 +79,12 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
     with stage_outputs(folder, {target: Response}):
         replies = ask(bodies, responder, folder, label=f"respond {model}")
         rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
-        write_table(pl.DataFrame([asdict(row) for row in rows], schema=_schema()), target, Response)
-        rejects = list(failed_rejects(rows, replies))
+        write_rows(rows, target, Response)
+        rejects = [
+            Reject(STAGE, f"{id}/{model}", Reason.REQUEST_FAILED.value, reply.failure)
+            for id, reply in replies.items()
+            if reply.failure
+        ]
         write_rejects(target.parent, STAGE, rejects, own=lambda key: key.endswith(f"/{model}"))
     return Responded(target, len(rows), len(rejects), rejects[0].detail if rejects else "")
 
@@ -93,18 +92,3 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
 def responder_folder(config: Config, responder: Responder) -> Path:
     """Where a responder's replies and logs are kept."""
     return config.work / STAGE / responder.folder
-
-
-def failed_rejects(rows: Iterable[Response], replies: dict[str, Reply]) -> Iterable[Reject]:
-    """A reject for every question that got no answer."""
-    for row in rows:
-        reply = replies[row.question_id]
-        if reply.failure:
-            key = f"{row.question_id}/{row.model}"
-            yield Reject(STAGE, key, Reason.REQUEST_FAILED.value, reply.failure)
-
-
-def _schema():
-    from komep_dataset.schema import polars_schema
-
-    return polars_schema(Response)

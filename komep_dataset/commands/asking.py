@@ -34,18 +34,9 @@ def respond(
 
         print(estimates.as_text(estimates.estimate_respond(questions, settings, model), settings))
         return
-    from komep_dataset.pipeline import run as pipeline
-    from komep_dataset.pipeline import stages
-    from komep_dataset.responses import respond as ask_responder
+    from komep_dataset.pipeline.run import respond_stage
 
-    stage = pipeline.respond_command(settings, model, questions, _needed(output))
-    if _left_alone(stage, retry_failed):
-        return
-    done = ask_responder(questions, settings, model, output)
-    line = f"{done.rows:,} responses of {model} -> {done.path}"
-    stages.write_done(stage, stages.Outcome(line, done.failures))
-    print(line)
-    _warn_failures(done.failures, done.reason)
+    _run(respond_stage(settings, model, questions, _needed(output)), retry_failed)
 
 
 def score(
@@ -63,8 +54,6 @@ def score(
     alone.
     """
     load_config = _llm()
-    from komep_dataset.scores import scoring
-
     if mode not in MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
     settings = _with_budget(load_config(config), budget)
@@ -73,24 +62,9 @@ def score(
 
         print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
         return
-    from komep_dataset.pipeline import run as pipeline
-    from komep_dataset.pipeline import stages
+    from komep_dataset.pipeline.run import score_stage
 
-    stage = pipeline.score_command(settings, responses, _needed(output), mode)
-    if _left_alone(stage, retry_failed):
-        return
-    done = scoring.score(responses, settings, output, mode=mode)
-    statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(done.statuses.items()))
-    line = f"{done.rows:,} scored generations ({statuses}) -> {done.path}"
-    stages.write_done(stage, stages.Outcome(line, done.failures))
-    print(line)
-    print(done.calls)
-    _warn_failures(done.failures, done.reason)
-    if done.rows:
-        from komep_dataset.pairs.reading import read_scored
-        from komep_dataset.scores import models as model_report
-
-        print(model_report.as_text(model_report.model_reports(read_scored([done.path]))))
+    _run(score_stage(settings, responses, mode, _needed(output)), retry_failed)
 
 
 def translate(
@@ -116,17 +90,9 @@ def translate(
 
         print(estimates.as_text(estimates.estimate_translate(scored, settings), settings))
         return
-    from komep_dataset.pipeline import run as pipeline
-    from komep_dataset.pipeline import stages
-    from komep_dataset.translation import stage as translation
+    from komep_dataset.pipeline.run import translate_stage
 
-    stage = pipeline.translate_command(settings, scored, _needed(output))
-    if _left_alone(stage, retry_failed):
-        return
-    done = translation.translate(scored, settings, output)
-    stages.write_done(stage, stages.Outcome(done.line, done.failures))
-    print(f"{done.line}\n{done.table}")
-    _warn_failures(done.failures, done.reason)
+    _run(translate_stage(settings, scored, _needed(output)), retry_failed)
 
 
 def calibrate(
@@ -239,12 +205,20 @@ def _llm():
     return load_config
 
 
-def _warn_failures(failures: int, reason: str) -> None:
-    if failures:
-        print(
-            f"warning: {failures:,} rows failed, first: {reason}; --retry-failed asks them again",
-            file=sys.stderr,
-        )
+def _run(stage, retry_failed: bool) -> None:
+    """Run one stage as `komep run` does, and tell what came of it."""
+    from komep_dataset.pipeline.run import run_stage
+
+    outcome, unchanged = run_stage(stage, retry_failed, lambda note: print(f"note: {note}"))
+    print(f"unchanged: {outcome.line}" if unchanged else outcome.line)
+    if outcome.details:
+        print(outcome.details)
+    if outcome.failures:
+        first = f", first: {outcome.reason}" if outcome.reason else ""
+        warning = f"warning: {outcome.failures:,} rows failed{first}; --retry-failed asks them again"
+        print(warning, file=sys.stderr)
+    if outcome.report:
+        print(outcome.report())
 
 
 def _with_budget(settings, budget: float | None):
@@ -265,17 +239,3 @@ def _needed(output: Path | None) -> Path:
     if output is None:
         raise KomepError("--output is missing (or pass --estimate, which asks nothing)", exit_code=2)
     return output
-
-
-def _left_alone(stage, retry_failed: bool) -> bool:
-    """Whether a table is finished with failed rows that nobody wants asked again; says so."""
-    from komep_dataset.pipeline.stages import finished, keep_edited
-
-    outcome = finished(stage)
-    if retry_failed or outcome is None or not outcome.failures:
-        for note in keep_edited(stage):
-            print(f"note: {note}")
-        return False
-    print(f"unchanged: {outcome.line}")
-    print(f"warning: {outcome.failures:,} rows failed; --retry-failed asks them again", file=sys.stderr)
-    return True

@@ -209,7 +209,8 @@ def judge(
 
 def verdict_or_none(checked: Checked, item: Item) -> str | None:
     """The verdict of an item, None where a request failed."""
-    return None if checked.failure(item) else checked.verdict(item)
+    judged = checked.judged[item]
+    return None if judged.failure else judged.verdict
 
 
 def calibrate(

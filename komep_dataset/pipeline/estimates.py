@@ -26,12 +26,11 @@ from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, STRUCTURED_TOKENS
 from komep_dataset.scores.scoring import (
     SPLIT_TOKENS,
-    UNITS_A_SENTENCE,
-    count_sentences,
     read_responses,
     text_to_split,
 )
 from komep_dataset.scores.scoring import STAGE as SCORE
+from komep_dataset.scores.sentences import count_sentences
 from komep_dataset.tables.reading import read_table
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.stage import STAGE as TRANSLATE
@@ -42,6 +41,7 @@ CHARACTERS_A_TOKEN = (
     3.5  # a guess for English where no tokenizer is at hand; Korean has fewer characters a token
 )
 UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
+UNITS_A_SENTENCE = 2  # what is assumed of a response (ours; the paper gives no figure)
 SENTENCE_TOKENS = 25  # what is assumed of a sentence of an answer that does not exist yet (ours)
 MESSAGE_TOKENS = 4  # what a chat template puts around a message, about (ours)
 

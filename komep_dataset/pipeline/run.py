@@ -1,40 +1,79 @@
-"""`komep run`: every stage in order, each skipped where nothing has changed since it was done.
+"""`komep run`, and each of its stages as a command of its own: when a stage is done, and what it is made of.
 
-What "done" means is in `stages.py`; the stages resume by themselves from the answers that they keep. One budget
-holds for all of them.
+A stage whose record still holds is not run again: a record of its inputs, settings and outputs, and of the rows that
+failed in it. Those belong to a finished stage: they are left as they are until they are asked for
+(`--retry-failed`), and then they alone are asked, since the stages keep their answers and resume by themselves.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from komep_dataset.config.config import Config, load_config
+from komep_dataset import __version__
+from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import check_file, json_with, set_aside, table_of, write_json
+from komep_dataset.inference.ask import source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
-from komep_dataset.pipeline.stages import (
-    DONE,
-    Outcome,
-    Stage,
-    check_outputs,
-    done_of,
-    endpoint_settings,
-    run_stage,
-)
+from komep_dataset.prompts import messages as prompts
+from komep_dataset.questions import make_questions
+from komep_dataset.release.build import build
+from komep_dataset.release.replacement import check_replaceable
+from komep_dataset.release.sums import file_sha256
 from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import Question, Response, ScoredGeneration
+from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
+from komep_dataset.translation.checks.registry import wordings
 from komep_dataset.translation.glossary import SHIPPED
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import TranslationRow, translate, translations_path
 
+DONE = "done.json"
+DONE_MARK = json_with("fingerprint", "outputs")
 NO_TRANSLATOR = "skipped: no `translator:` is configured; the scored table goes on as it is"
+# How an endpoint is reached, not what it answers: no reason to run a stage again.
+_UNIMPORTANT = ("api_key_env", "concurrency", "timeout", "max_attempts", "tokenizer", "gpus", "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage reports: a line for people, how many rows failed and why the first one did.
+
+    A command of its own shows more: `details` under the line, and what `report` gives at the end.
+    """
+
+    line: str
+    failures: int = 0
+    reason: str = ""
+    details: str = ""
+    report: Callable[[], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the chain: what it reads and writes, what it depends on, and how it is run.
+
+    `done` is the file of its record; a stage without outputs has none and always runs. `outputs`: path -> record of a
+    table, None for a release. `again`: its table is made anew although it is done, unless rows failed in it.
+    """
+
+    name: str
+    done: Path
+    inputs: tuple[Path, ...]
+    outputs: Mapping[Path, type | None]
+    settings: dict[str, Any]
+    run: Callable[[], Outcome]
+    again: bool = False
 
 
 def run(
@@ -64,33 +103,41 @@ def run(
     with local_servers():
         steps = list(stages(config))
         for stage in steps:
-            check_outputs(stage)
+            _check_outputs(stage)
         for number, stage in enumerate(steps, 1):
-            say(f"[{number}/{len(steps)}] {stage.name}: {run_stage(stage, retry_failed)}")
+            kept: list[str] = []
+            outcome, unchanged = run_stage(stage, retry_failed, kept.append)
+            line = f"unchanged ({outcome.line})" if unchanged else outcome.line
+            left = f"--retry-failed asks the {outcome.failures:,} failed again" if outcome.failures else ""
+            say(f"[{number}/{len(steps)}] {stage.name}: {'; '.join(filter(None, (line, left, *kept)))}")
     return config.work / "komep"
 
 
-def stages(config: Config) -> Iterable[Stage]:
-    """The stages of a configuration, in order."""
-    questions = config.work / "questions" / "questions.parquet"
-    yield _questions_stage(config, questions)
-    tables = []
-    for responder in config.responders:
-        folder = responder_folder(config, responder)
-        tables.append(folder / "responses.parquet")
-        yield respond_stage(config, responder.name, questions, tables[-1], folder / DONE)
-    scored = config.work / SCORE / "scored.parquet"
-    yield score_stage(config, tables, scored, scored.parent / DONE, config.mode)
-    translated = config.work / TRANSLATE / "translated.parquet"
-    if config.translator is None:
-        yield Stage(TRANSLATE, translated.parent / DONE, (), {}, {}, lambda: Outcome(NO_TRANSLATOR))
-        yield _build_stage(config, scored)
-    else:
-        yield translate_stage(config, scored, translated, translated.parent / DONE)
-        yield _build_stage(config, translated)
+def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> tuple[Outcome, bool]:
+    """Run a stage unless it is done.
+
+    Args:
+        stage: what to run.
+        retry_failed: run it where rows failed in it.
+        note: is told of each table that somebody changed since the stage wrote it, and that is moved aside.
+
+    Returns:
+        (what it reports, whether it was left as it is).
+    """
+    if not stage.outputs:
+        return stage.run(), False
+    outcome = _finished(stage)
+    if outcome and not (retry_failed if outcome.failures else stage.again):
+        return outcome, True
+    _keep_edited(stage, note)
+    outcome = stage.run()
+    facts = {"fingerprint": _fingerprint(stage), "outputs": _hashes(stage.outputs)}
+    write_json(stage.done, facts | {"line": outcome.line, "failures": outcome.failures}, DONE_MARK)
+    return outcome, False
 
 
 def check_complete(config: Config) -> None:
+    """Raise `KomepError` where a part of the configuration is missing that a chained run needs."""
     if config.questions is None:
         raise KomepError(
             f"{config.file}: `questions.input:` is missing: a chained run must know its questions"
@@ -100,12 +147,29 @@ def check_complete(config: Config) -> None:
     config.judge("splitter"), config.judge("checker")
 
 
+def stages(config: Config) -> Iterator[Stage]:
+    """The stages of a configuration, in order."""
+    questions = config.work / "questions" / "questions.parquet"
+    yield _questions_stage(config, questions)
+    asked = [respond_stage(config, responder.name, questions) for responder in config.responders]
+    yield from asked
+    scoring = score_stage(config, [table for stage in asked for table in stage.outputs], config.mode)
+    yield scoring
+    scored = next(iter(scoring.outputs))
+    if config.translator is None:
+        done = config.work / TRANSLATE / DONE
+        yield Stage(TRANSLATE, done, (), {}, {}, lambda: Outcome(NO_TRANSLATOR))
+    else:
+        translating = translate_stage(config, scored)
+        yield translating
+        scored = next(iter(translating.outputs))
+    yield build_stage(config, scored)
+
+
 def _questions_stage(config: Config, table: Path) -> Stage:
     source = config.questions
 
     def work() -> Outcome:
-        from komep_dataset.questions import make_questions
-
         made = make_questions(source.input, table, language=source.language)
         kept = made.questions
         if source.limit is not None and source.limit < kept:
@@ -117,88 +181,76 @@ def _questions_stage(config: Config, table: Path) -> Stage:
     return Stage("questions", table.parent / DONE, (source.input,), {table: Question}, settings, work)
 
 
-def respond_stage(config: Config, name: str, questions: Path, table: Path, done: Path) -> Stage:
-    """One responder's answers to all questions; `done` is where the record of it lies."""
+def respond_stage(config: Config, name: str, questions: Path, output: Path | None = None) -> Stage:
+    """One responder's answers to all questions; with an `output`, for a command of its own."""
+    responder, stage = config.responder(name), f"{RESPOND} {name}"
+    table, done = _place(config, stage, responder_folder(config, responder) / "responses.parquet", output)
 
     def work() -> Outcome:
-        made = respond(questions, config, name, table)
+        made = respond(questions, config, name, output or table)
+        if output:
+            return Outcome(f"{made.rows:,} responses of {name} -> {made.path}", made.failures, made.reason)
         if made.rows and made.failures == made.rows:
             raise KomepError(f"respond {name}: no question got an answer; the first: {made.reason}")
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.rows:,} responses{failed} -> {table}", made.failures)
 
-    settings = endpoint_settings(config.responder(name))
-    return Stage(f"{RESPOND} {name}", done, (questions,), {table: Response}, settings, work)
+    settings = _endpoint_settings(responder)
+    return Stage(stage, done, (questions,), {table: Response}, settings, work, again=output is not None)
 
 
-def score_stage(
-    config: Config,
-    tables: Sequence[Path],
-    scored: Path,
-    done: Path,
-    mode: str,
-) -> Stage:
-    """The scores of tables of responses; `done` is where the record of it lies."""
+def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path | None = None) -> Stage:
+    """The scores of tables of responses; with an `output`, for a command of its own."""
+    table, done = _place(config, SCORE, config.work / SCORE / "scored.parquet", output)
 
     def work() -> Outcome:
-        made = score(tables, config, scored, mode=mode)
+        made = score(tables, config, output or table, mode=mode)
+        if output:
+            statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(made.statuses.items()))
+            line = f"{made.rows:,} scored generations ({statuses}) -> {made.path}"
+            report = partial(report_of, made.frame, made.path) if made.rows else None
+            return Outcome(line, made.failures, made.reason, made.calls, report)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
-        line = f"{made.rows:,} generations: {counts}{reason}; {made.calls} -> {scored}"
+        line = f"{made.rows:,} generations: {counts}{reason}; {made.calls} -> {table}"
         return Outcome(line, made.failures)
 
     settings = {
         "mode": mode,
-        "splitter": endpoint_settings(config.judge("splitter")),
-        "checker": endpoint_settings(config.judge("checker")),
+        "splitter": _endpoint_settings(config.judge("splitter")),
+        "checker": _endpoint_settings(config.judge("checker")),
     }
-    outputs = {scored: ScoredGeneration, verdicts_path(scored): VerdictRow}
-    return Stage(SCORE, done, tuple(tables), outputs, settings, work)
+    outputs = {table: ScoredGeneration, verdicts_path(table): VerdictRow}
+    return Stage(SCORE, done, tuple(tables), outputs, settings, work, again=output is not None)
 
 
-def translate_stage(config: Config, scored: Path, table: Path, done: Path) -> Stage:
-    """The Korean texts of a table of scored generations; `done` is where the record of it lies."""
+def translate_stage(config: Config, scored: Path, output: Path | None = None) -> Stage:
+    """The Korean texts of a table of scored generations; with an `output`, for a command of its own."""
     translator = config.judge("translator")
+    table, done = _place(config, TRANSLATE, config.work / TRANSLATE / "translated.parquet", output)
 
     def work() -> Outcome:
-        made = translate(scored, config, table)
+        made = translate(scored, config, output or table)
+        if output:
+            return Outcome(made.line, made.failures, made.reason, made.table)
         if made.failures and not made.answered:
             raise KomepError(f"{TRANSLATE}: no text got an answer; the first: {made.reason}")
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.line}{failed}", made.failures)
 
     picked = {name: getattr(config.selection, name) for name in ("min_margin", "pairs", "origin")}
-    settings = endpoint_settings(translator) | {"selection": picked}
+    settings = _endpoint_settings(translator) | {"selection": picked}
     del settings["glossary"]  # its content counts
     inputs = (scored, translator.glossary or SHIPPED)
     outputs = {table: ScoredGeneration, translations_path(table): TranslationRow}
-    return Stage(TRANSLATE, done, inputs, outputs, settings, work)
+    return Stage(TRANSLATE, done, inputs, outputs, settings, work, again=output is not None)
 
 
-def respond_command(config: Config, name: str, questions: Path, output: Path) -> Stage:
-    """The stage of `komep respond`, whose output the user chose."""
-    table = output_path(output, "responses.parquet")
-    return respond_stage(config, name, questions, table, done_of(config.work, f"{RESPOND} {name}", table))
-
-
-def score_command(config: Config, tables: Sequence[Path], output: Path, mode: str) -> Stage:
-    """The stage of `komep score`, whose output the user chose."""
-    table = output_path(output, "scored.parquet")
-    return score_stage(config, tables, table, done_of(config.work, SCORE, table), mode)
-
-
-def translate_command(config: Config, scored: Path, output: Path) -> Stage:
-    """The stage of `komep translate`, whose output the user chose."""
-    table = output_path(output, "translated.parquet")
-    return translate_stage(config, scored, table, done_of(config.work, TRANSLATE, table))
-
-
-def _build_stage(config: Config, scored: Path) -> Stage:
+def build_stage(config: Config, scored: Path) -> Stage:
+    """The release, `<work>/komep`."""
     release, judge = config.work / "komep", record_for(config)
 
     def work() -> Outcome:
-        from komep_dataset.release.build import build
-
         options = asdict(config.selection)
         made = build([scored], release, judge=judge, seeds={"pipeline": config.seed}, **options)
         facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
@@ -210,3 +262,80 @@ def _build_stage(config: Config, scored: Path) -> Stage:
     inputs = (scored, *([judge] if judge else []), *config.selection.decontaminate.values())
     settings = asdict(config.selection) | {"decontaminate": sorted(config.selection.decontaminate)}
     return Stage("build", config.work / "build" / DONE, inputs, {release: None}, settings, work)
+
+
+def _place(config: Config, stage: str, table: Path, output: Path | None) -> tuple[Path, Path]:
+    """Where a stage's table and its record lie: in the work folder, or where a user wants the table; then there is a
+    record for each output."""
+    if output is None:
+        return table, table.parent / DONE
+    table = output_path(output, table.name)
+    name = hashlib.sha256(f"{stage} {table.resolve()}".encode()).hexdigest()[:16]
+    return table, config.work / "done" / f"{name}.json"
+
+
+def _endpoint_settings(endpoint: Endpoint) -> dict[str, Any]:
+    """The part of an endpoint's configuration that its answers depend on."""
+    kept = {key: value for key, value in asdict(endpoint).items() if key not in _UNIMPORTANT}
+    return kept | {"source": source_of(endpoint)}
+
+
+def _check_outputs(stage: Stage) -> None:
+    """Raise `KomepError` where something else lies than what the stage writes there; for before any stage is run."""
+    if stage.outputs:
+        check_file(stage.done, *DONE_MARK)
+    known = (_read_done(stage.done) or {"outputs": {}})["outputs"]
+    for path, record in stage.outputs.items():
+        if record is None:
+            check_replaceable(path)
+        elif str(path) not in known:  # what it wrote before and somebody changed is moved aside
+            check_file(path, *table_of(record))
+
+
+def _keep_edited(stage: Stage, note: Callable[[str], None]) -> None:
+    """Before a stage runs again: move the tables aside that were changed since it wrote them."""
+    done = _read_done(stage.done) or {"outputs": {}}
+    for path in stage.outputs:
+        known, found = done["outputs"].get(str(path)), _hash(path)
+        if path.is_file() and known not in (None, found):
+            note(f"{path.name} had been changed: kept as {set_aside(path).name}")
+
+
+def _finished(stage: Stage) -> Outcome | None:
+    """What a stage reported when it was done; None if it is not, or something has changed since."""
+    done = _read_done(stage.done)
+    if not done or done["fingerprint"] != _fingerprint(stage) or done["outputs"] != _hashes(stage.outputs):
+        return None
+    return Outcome(done["line"], done["failures"])
+
+
+def _fingerprint(stage: Stage) -> str:
+    facts = [
+        stage.name,
+        stage.settings,
+        __version__,
+        prompts.fingerprint(wordings()),
+        sorted(_hashes(stage.inputs).values()),
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Path -> SHA-256 of a file, or of a folder's names and contents; "" for what is not there."""
+    return {str(path): _hash(path) for path in paths}
+
+
+def _hash(path: Path) -> str:
+    if path.is_dir():
+        inner = [(str(p.relative_to(path)), _hash(p)) for p in sorted(path.rglob("*")) if p.is_file()]
+        return hashlib.sha256(json.dumps(inner).encode()).hexdigest()
+    return file_sha256(path) if path.is_file() else ""
+
+
+def _read_done(path: Path) -> dict[str, Any] | None:
+    try:
+        done = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    wanted = {"fingerprint", "outputs", "line", "failures"}
+    return done if isinstance(done, dict) and wanted <= done.keys() else None

@@ -5,8 +5,6 @@ is other tokens to a model, and may get another verdict. Equal ones are asked on
 runs in one work folder: a request's content is its key (`inference.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.messages import batch_messages, check_messages, verdict_format
+from komep_dataset.schema import Verdict
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
@@ -34,29 +33,29 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One reply of the checker and the verdict that it holds for one item."""
+class Judged:
+    """What a checker said of an item: a reply and its verdict for each vote, the verdict of more than half of them, and
+    why there is no answer, or ""; one vote that is missing is one too many."""
 
-    reply: Reply
+    votes: tuple[tuple[Reply, str], ...]
     verdict: str
+    failure: str
+
+    @classmethod
+    def by(cls, votes: Iterable[tuple[Reply, Verdict]]) -> "Judged":
+        votes = tuple((reply, verdict.value) for reply, verdict in votes)
+        failure = next((reply.failure for reply, _ in votes if reply.failure), "")
+        return cls(votes, dahl.majority([verdict for _, verdict in votes]).value, failure)
 
 
 @dataclass(slots=True)
 class Checked:
-    """What a checker said: item -> its answers, one a vote. `requests` counts the distinct ones, answered now
-    or by an earlier run; `plain` says that the endpoint refused structured output and was asked without."""
+    """What a checker said of all items. `requests` counts the distinct ones, answered now or by an earlier run;
+    `plain` says that the endpoint refused structured output and was asked without."""
 
-    answers: dict[Item, tuple[Answer, ...]] = field(default_factory=dict)
+    judged: dict[Item, Judged] = field(default_factory=dict)
     requests: int = 0
     plain: bool = False
-
-    def verdict(self, item: Item) -> str:
-        """The verdict of an item: that of more than half of its votes."""
-        return dahl.majority([answer.verdict for answer in self.answers[item]]).value
-
-    def failure(self, item: Item) -> str:
-        """Why an item has no answer, or ""; one vote that is missing is one too many."""
-        return next((a.reply.failure for a in self.answers[item] if a.reply.failure), "")
 
 
 def check(
@@ -91,7 +90,7 @@ def check(
     session = _Session(checker, folder, mode, label, delimited)
     if checker.batch > 1:
         _check_batches(batches(groups, checker.batch), session, checked)
-        todo = dict.fromkeys(item for item in todo if item not in checked.answers)
+        todo = dict.fromkeys(item for item in todo if item not in checked.judged)
     if todo:
         _check_singly(list(todo), session, checked)
     return checked
@@ -146,9 +145,7 @@ def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) ->
         checked.requests += len(again)
     for item in items:
         own = [replies[item, vote] for vote in range(votes)]
-        checked.answers[item] = tuple(
-            Answer(one, dahl.parse_verdict(one.text, session.mode).value) for one in own
-        )
+        checked.judged[item] = Judged.by((one, dahl.parse_verdict(one.text, session.mode)) for one in own)
 
 
 def _refuses_structure(item: Item, session: _Session) -> bool:
@@ -178,4 +175,4 @@ def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked
     for batch, reply in replies.items():
         verdicts = None if reply.failure else dahl.parse_batch(reply.text, len(batch))
         for item, verdict in zip(batch, verdicts or (), strict=False):
-            checked.answers[item] = (Answer(reply, verdict.value),)
+            checked.judged[item] = Judged.by([(reply, verdict)])

@@ -1,17 +1,17 @@
 """`komep models`: how each responder did, by DAHL score, category, status, units and length."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from komep_dataset import dahl
+from komep_dataset.pairs.generations import complete
 from komep_dataset.schema import Status
+from komep_dataset.tables.problems import FILE, LINE, problems_error
 from komep_dataset.tables.text import table
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,24 @@ def model_reports(frame: pl.DataFrame) -> list[ModelReport]:
     return sorted(reports, key=lambda r: (-(r.dahl.mean if r.dahl else -1.0), r.model))
 
 
-def _report(model: str, rows: pl.DataFrame) -> ModelReport:
-    import polars as pl
+def report_of(written: pl.DataFrame, path: Path) -> str:
+    """The reports on a table of scored generations that has just been written, for people.
 
+    Args:
+        written: its rows, sorted by key.
+        path: where it lies.
+
+    Raises:
+        KomepError: a value that no reader of the table would take, named by its row.
+    """
+    rows = pl.int_range(1, written.height + 1, dtype=pl.Int64, eager=True).alias(LINE)
+    frame, problems = complete(written.with_columns(rows, pl.lit(0, pl.Int32).alias(FILE)), [str(path)])
+    if problems:
+        raise problems_error(problems)
+    return as_text(model_reports(frame))
+
+
+def _report(model: str, rows: pl.DataFrame) -> ModelReport:
     counts = rows["units"].list.len().cast(pl.Int64)
     lengths = rows["response"].str.len_chars().cast(pl.Int64)
     counts, lengths = counts.filter(counts > 0), lengths.filter(lengths > 0)
@@ -58,8 +73,6 @@ def _report(model: str, rows: pl.DataFrame) -> ModelReport:
 
 
 def _score(rows: pl.DataFrame) -> dahl.ModelScore | None:
-    import polars as pl
-
     return dahl.model_score(rows.filter(pl.col("status") == Status.SCORED.value)["dahl_score"].to_list())
 
 

@@ -5,45 +5,33 @@ evidence: beside the table of scored generations lies `<name>.verdicts.parquet` 
 checker.
 """
 
-from __future__ import annotations
-
-import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
+
+import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.config.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import ask, judge_body
-from komep_dataset.inference.reply_log import Reply
+from komep_dataset.inference.reply_log import FAILED, Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
-from komep_dataset.schema import (
-    Reason,
-    Reject,
-    Response,
-    ScoredGeneration,
-    Status,
-    Unit,
-    column,
-    polars_schema,
-)
-from komep_dataset.scores import sentences as korean_sentences
+from komep_dataset.schema import Reason, Reject, Response, ScoredGeneration, Status, Unit, column
 from komep_dataset.scores.checking import Checked, Item, check
+from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import output_path, write_rejects, write_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
-UNITS_A_SENTENCE = 2  # what an estimate assumes (ours; the paper gives no figure)
+Key = tuple[str, str]  # question_id, model
 NO_RESPONSE = "the responder gave no answer"
-# A sentence ends at its mark and closing quotes or brackets, before white space or the end, or with a line.
-_SENTENCE_END = re.compile(r"[.!?。…][\"'”’)\]]*(?=\s|$)|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,68 +55,22 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What `komep score` did: rows by status; `failures` counts the failed ones whose response was there.
+    """What `komep score` did: the table, as a `frame` too, and its rows; `failures` counts the failed ones whose response was there.
 
     `units` counts the units of all responses, `distinct` the different ones among them, `requests` what the
-    checker was asked for them, now or by an earlier run; `pronouns` counts the distinct units that begin with a
-    pronoun, against the splitter's orders; `plain` says that the checker's endpoint refused structured output.
+    checker was asked for them, now or by an earlier run; `calls` says so, and what else is worth knowing, for people.
     """
 
     path: Path
     rows: int
-    statuses: dict[str, int]
+    statuses: Mapping[str, int]
     failures: int
-    reason: str = ""
-    units: int = 0
-    distinct: int = 0
-    requests: int = 0
-    pronouns: int = 0
-    plain: bool = False
-
-    @property
-    def calls(self) -> str:
-        """Units and calls as a line for people."""
-        share = f" ({self.requests / self.units:.2f} a unit)" if self.units else ""
-        note = f"; {self.pronouns:,} begin with a pronoun" if self.pronouns else ""
-        if self.plain:
-            note += "; the endpoint knows no structured output and was asked without"
-        return f"{self.units:,} units, {self.distinct:,} distinct, {self.requests:,} calls{share}{note}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One response on its way: `text` is what is split (None: nothing is sent), `units` its facts."""
-
-    row: Response
-    text: str | None
-    units: tuple[str, ...] = ()
-    failure: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{self.row.question_id}/{self.row.model}"
-
-    def items(self, context: bool) -> list[Item]:
-        """What the checker judges of it, in order; repeats stay."""
-        return [Item(unit, self.row.question if context else None) for unit in self.units]
-
-
-def drop_fragment(text: str) -> str:
-    """A text without its last sentence if that one is unfinished; empty if no sentence is finished.
-
-    A Korean text is read by kiwipiepy; raises `KomepError` where that is missing.
-    """
-    if language_of(text) == "ko":
-        return korean_sentences.drop_fragment(text)
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return text[: ends[-1]].rstrip() if ends else ""
-
-
-def count_sentences(text: str) -> int:
-    """Sentences of a text, at least one; what an estimate counts units by."""
-    if language_of(text) == "ko":
-        return max(1, korean_sentences.count(text))
-    return max(1, len(_SENTENCE_END.findall(text)))
+    reason: str
+    units: int
+    distinct: int
+    requests: int
+    calls: str
+    frame: pl.DataFrame
 
 
 def finished_text(row: Response, mode: str = "strict") -> str:
@@ -140,7 +82,7 @@ def text_to_split(row: Response, mode: str = "strict") -> str | None:
     """What the splitter is sent, or None if nothing is: a failed response, an empty one, and in strict mode a
     blank one and an abstention."""
     text = finished_text(row, mode)
-    if row.finish_reason == "failed" or not text:
+    if row.finish_reason == FAILED or not text:
         return None
     return None if mode == "strict" and (not text.strip() or dahl.is_abstention(text)) else text
 
@@ -153,13 +95,7 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
     return dahl.split_units(text, mode)
 
 
-def score(
-    responses: Sequence[Path],
-    config: Config,
-    output: Path,
-    *,
-    mode: str = "strict",
-) -> Scored:
+def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str = "strict") -> Scored:
     """Score responses and write the table of scored generations, its evidence and its rejects.
 
     Args:
@@ -175,116 +111,80 @@ def score(
     splitter, checker = config.judge("splitter"), config.judge("checker")
     folder = config.work / STAGE
     target = output_path(output, "scored.parquet")
-    rows = read_responses(responses)
+    rows = {(row.question_id, row.model): row for row in read_responses(responses)}
     with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
         with local_servers():  # one start for both where they are the same model
-            work = _split([_Work(row, text_to_split(row, mode)) for row in rows], splitter, folder, mode)
-            groups = [one.items(checker.context == "question") for one in work]
-            checked = check(groups, checker, folder / "check", mode=mode)
-        return _written(work, groups, checked, checker.model, target, mode)
-
-
-def _written(
-    work: Sequence[_Work],
-    groups: Sequence[list[Item]],
-    checked: Checked,
-    checker: str,
-    target: Path,
-    mode: str,
-) -> Scored:
-    """Write the table, its evidence and its rejects; returns what came of it."""
-    scored = [_scored(one, items, checked, mode) for one, items in zip(work, groups, strict=True)]
-    _write(scored, target, ScoredGeneration)
-    evidence = [
-        row
-        for one, items in zip(work, groups, strict=True)
-        for row in verdict_rows(one.row, items, checked, checker)
-    ]
-    _write(evidence, verdicts_path(target), VerdictRow)
-    rejects = [
-        Reject(STAGE, one.key, Reason.REQUEST_FAILED.value, why)
-        for one, items in zip(work, groups, strict=True)
-        if (why := _failure(one, items, checked))
-    ]
-    write_rejects(target.parent, STAGE, rejects)
-    own_failures = [r for r in rejects if r.detail != NO_RESPONSE]
+            units, failures = _split(rows, splitter, folder / "split", mode)
+            items = {
+                key: [Item(unit, row.question if checker.context else None) for unit in units[key]]
+                for key, row in rows.items()
+            }
+            checked = check(items.values(), checker, folder / "check", mode=mode)
+        for key, own in items.items():
+            failed = next((why for item in own if (why := checked.judged[item].failure)), "")
+            if failed and not failures[key]:
+                failures[key] = f"checker: {failed}"
+        scored = [_scored(row, items[key], checked, failures[key], mode) for key, row in rows.items()]
+        frame = write_rows(scored, target, ScoredGeneration)
+        evidence = (verdict_rows(row, items[key], checked, checker.model) for key, row in rows.items())
+        write_rows([row for rows in evidence for row in rows], verdicts_path(target), VerdictRow)
+        rejects = [
+            Reject(STAGE, f"{id}/{model}", Reason.REQUEST_FAILED.value, why)
+            for (id, model), why in failures.items()
+            if why
+        ]
+        write_rejects(target.parent, STAGE, rejects)
+    of_judges = [why for why in failures.values() if why not in ("", NO_RESPONSE)]
+    total = sum(map(len, items.values()))
     return Scored(
         target,
         len(scored),
-        dict(Counter(row.status for row in scored)),
-        len(own_failures),
-        own_failures[0].detail if own_failures else "",
-        units=sum(map(len, groups)),
-        distinct=len(checked.answers),
+        Counter(row.status for row in scored),
+        len(of_judges),
+        of_judges[0] if of_judges else "",
+        units=total,
+        distinct=len(checked.judged),
         requests=checked.requests,
-        pronouns=sum(dahl.begins_with_pronoun(item.unit) for item in checked.answers),
-        plain=checked.plain,
+        calls=_calls(total, checked),
+        frame=frame,
     )
 
 
-def verdicts_path(table: Path) -> Path:
-    """Where the evidence of a table of scored generations lies."""
-    return table.with_name(f"{table.stem}.verdicts.parquet")
+def _split(
+    rows: Mapping[Key, Response], splitter: Judge, folder: Path, mode: str
+) -> tuple[dict[Key, list[str]], dict[Key, str]]:
+    """The units of every response, and why one has none for want of an answer, or "".
 
-
-def read_responses(paths: Sequence[Path]) -> list[Response]:
-    """The rows of one or several tables `responses`; `KomepError` if a key stands in two of them."""
-    rows: dict[tuple[str, str], Response] = {}
-    for path in paths:
-        for values in read_table(path, Response).iter_rows(named=True):
-            row = Response(**values)
-            if (row.question_id, row.model) in rows:
-                raise KomepError(
-                    f"{path}: {row.question_id}/{row.model} stands in another table too; give each once"
-                )
-            rows[row.question_id, row.model] = row
-    return [rows[key] for key in sorted(rows)]
-
-
-def _split(work: list[_Work], splitter: Judge, folder: Path, mode: str) -> list[_Work]:
-    """Fill in the units of every response that has a text to split."""
-    bodies = {
-        one.key: judge_body(split_messages(one.text), splitter, SPLIT_TOKENS)
-        for one in work
-        if one.text is not None
-    }
-    replies = ask(bodies, splitter, folder / "split", label="score: split")
+    More units than the splitter's reply may have tokens would be paid for one by one: they cost that row.
+    """
+    texts = {key: text for key, row in rows.items() if (text := text_to_split(row, mode)) is not None}
+    bodies = {key: judge_body(split_messages(text), splitter, SPLIT_TOKENS) for key, text in texts.items()}
+    replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.max_new_tokens or SPLIT_TOKENS
-    return [_with_units(one, replies.get(one.key), mode, most) for one in work]
+    units: dict[Key, list[str]] = {key: [] for key in rows}
+    failures = {key: NO_RESPONSE if row.finish_reason == FAILED else "" for key, row in rows.items()}
+    for key, reply in replies.items():
+        found = units_of(reply, mode)
+        if reply.failure:
+            failures[key] = f"splitter: {reply.failure}"
+        elif len(found) > most:
+            failures[key] = f"splitter: {len(found):,} units in a reply of at most {most:,} tokens"
+        else:
+            units[key] = found
+    return units, failures
 
 
-def _with_units(one: _Work, reply: Reply | None, mode: str, most: int) -> _Work:
-    """A response with its units; more of them than the reply may have tokens would be paid for one by one."""
-    if reply is None:
-        return one
-    if reply.failure:
-        return _Work(one.row, one.text, failure=f"splitter: {reply.failure}")
-    units = tuple(units_of(reply, mode))
-    if len(units) > most:
-        return _Work(
-            one.row, one.text, failure=f"splitter: {len(units):,} units in a reply of at most {most:,} tokens"
-        )
-    return _Work(one.row, one.text, units)
-
-
-def _failure(one: _Work, items: Sequence[Item], checked: Checked) -> str:
-    """Why a response could not be scored for want of an answer, or ""."""
-    if one.row.finish_reason == "failed":
-        return NO_RESPONSE
-    failed = next((why for item in items if (why := checked.failure(item))), "")
-    return one.failure or (f"checker: {failed}" if failed else "")
-
-
-def _scored(one: _Work, items: Sequence[Item], checked: Checked, mode: str) -> ScoredGeneration:
+def _scored(
+    row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str
+) -> ScoredGeneration:
     """A response with its units as a row of the table; a failed one has no units and no score.
 
     Where the question is Korean, its texts are the Korean texts: a native generation, which nobody translates.
     """
-    units = [Unit(item.unit, checked.verdict(item)) for item in items]
-    value, status = dahl.score_response(finished_text(one.row, mode), units, mode)
-    if _failure(one, items, checked):
-        units, value, status = [], None, Status.FAILED
-    row = one.row
+    units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
+    value, status = dahl.score_response(finished_text(row, mode), units, mode)
+    if failure:
+        value, status = None, Status.FAILED
     native = language_of(row.question) == "ko"
     return ScoredGeneration(
         question_id=row.question_id,
@@ -309,17 +209,40 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
             unit_index=index,
             vote=vote,
             unit=item.unit,
-            reply=answer.reply.text,
-            verdict=answer.verdict,
+            reply=reply.text,
+            verdict=verdict,
             checker=checker,
-            finish_reason=answer.reply.finish_reason,
+            finish_reason=reply.finish_reason,
         )
         for index, item in enumerate(items)
-        for vote, answer in enumerate(checked.answers[item])
+        for vote, (reply, verdict) in enumerate(checked.judged[item].votes)
     ]
 
 
-def _write(rows: Sequence[Any], path: Path, record: type) -> None:
-    import polars as pl
+def _calls(units: int, checked: Checked) -> str:
+    """Units and calls as a line for people; a unit that begins with a pronoun goes against the splitter's orders."""
+    share = f" ({checked.requests / units:.2f} a unit)" if units else ""
+    pronouns = sum(dahl.begins_with_pronoun(item.unit) for item in checked.judged)
+    note = f"; {pronouns:,} begin with a pronoun" if pronouns else ""
+    if checked.plain:
+        note += "; the endpoint knows no structured output and was asked without"
+    return f"{units:,} units, {len(checked.judged):,} distinct, {checked.requests:,} calls{share}{note}"
 
-    write_table(pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record)), path, record)
+
+def verdicts_path(table: Path) -> Path:
+    """Where the evidence of a table of scored generations lies."""
+    return table.with_name(f"{table.stem}.verdicts.parquet")
+
+
+def read_responses(paths: Sequence[Path]) -> list[Response]:
+    """The rows of one or several tables `responses`; `KomepError` if a key stands in two of them."""
+    rows: dict[tuple[str, str], Response] = {}
+    for path in paths:
+        for values in read_table(path, Response).iter_rows(named=True):
+            row = Response(**values)
+            if (row.question_id, row.model) in rows:
+                raise KomepError(
+                    f"{path}: {row.question_id}/{row.model} stands in another table too; give each once"
+                )
+            rows[row.question_id, row.model] = row
+    return [rows[key] for key in sorted(rows)]

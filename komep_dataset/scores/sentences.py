@@ -1,13 +1,18 @@
-"""Sentences of Korean text, by kiwipiepy: where one ends although no mark says so, and where one is cut off."""
+"""Where a sentence ends, and what is left of a text without one that was cut off.
 
-from __future__ import annotations
+Korean is read by kiwipiepy, which sees an end although no mark says so; English by its marks.
+"""
 
+import re
 import unicodedata
 from functools import cache
 from typing import Any
 
 from komep_dataset.errors import require
+from komep_dataset.languages import language_of
 
+# A sentence ends at its mark and closing quotes or brackets, before white space or the end, or with a line.
+_SENTENCE_END = re.compile(r"[.!?。…][\"'”’)\]]*(?=\s|$)|\n")
 _CLOSING = ("SSC", "SSO", "SS")  # quotes and brackets; an opening one at the very end belongs to no sentence
 _FINAL_MARKS = ("SF", "SE")  # . ! ? and …
 # Last syllables of an ending that closes a sentence without a mark. 어 and 지 close one in speech too, but a
@@ -26,12 +31,15 @@ def _kiwi():
 
 
 def drop_fragment(text: str) -> str:
-    """A Korean text without its last sentence if that one is unfinished; empty if no sentence is finished.
+    """A text without its last sentence if that one is unfinished; empty if no sentence is finished.
 
-    A line that has an end is finished. So is a sentence that ends in a mark, or in 다, 요, 까, 죠, 오, 라 or a
+    A Korean line that has an end is finished. So is a sentence that ends in a mark, or in 다, 요, 까, 죠, 오, 라 or a
     nominal ending (음, 함, …) that kiwipiepy takes for a final ending; a bracket that is never closed keeps its
-    sentence open. Raises `KomepError` where kiwipiepy is missing.
+    sentence open. Raises `KomepError` for Korean where kiwipiepy is missing.
     """
+    if language_of(text) != "ko":
+        ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+        return text[: ends[-1]].rstrip() if ends else ""
     lines, line_end, last = text.rpartition("\n")
     sentences = _sentences(last)
     if not sentences or _is_finished(sentences[-1]):
@@ -40,9 +48,11 @@ def drop_fragment(text: str) -> str:
     return (lines + line_end + kept).rstrip()
 
 
-def count(text: str) -> int:
-    """Sentences of a Korean text. Raises `KomepError` where kiwipiepy is missing."""
-    return sum(len(_sentences(line)) for line in text.splitlines())
+def count_sentences(text: str) -> int:
+    """Sentences of a text, at least one. Raises `KomepError` for Korean where kiwipiepy is missing."""
+    if language_of(text) == "ko":
+        return max(1, sum(len(_sentences(line)) for line in text.splitlines()))
+    return max(1, len(_SENTENCE_END.findall(text)))
 
 
 def _sentences(line: str) -> list[Any]:

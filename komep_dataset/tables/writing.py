@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -57,6 +58,18 @@ def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
         else:
             with parquet_writer(beside, record) as writer:
                 writer.write_table(arrow_table(frame, record))
+
+
+def frame_of(rows: Iterable[Any], record: type) -> pl.DataFrame:
+    """Rows of a record as a frame with its columns."""
+    return pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record))
+
+
+def write_rows(rows: Iterable[Any], path: Path, record: type) -> pl.DataFrame:
+    """`write_table` of rows of a record; returns their frame, in the order of the rows."""
+    frame = frame_of(rows, record)
+    write_table(frame, path, record)
+    return frame
 
 
 def write_rejects(

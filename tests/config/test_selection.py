@@ -4,7 +4,7 @@ import pytest
 
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.pipeline.run import _build_stage
+from komep_dataset.pipeline.run import build_stage
 from tests.gates.gated import gated_release, rejects
 
 
@@ -34,7 +34,7 @@ def test_what_is_selected_reaches_the_build(gated, tmp_path):
     path = tmp_path / "pipeline.yaml"
     gates = f"selection: {{decontaminate: {{b: {gated / 'bench.jsonl'}}}, unsafe: reject}}"
     path.write_text(f"work: w\nchecker: {{endpoint: 'http://127.0.0.1:9/v1', model: m}}\n{gates}\n")
-    stage = _build_stage(load_config(path), gated / "scored.jsonl")
+    stage = build_stage(load_config(path), gated / "scored.jsonl")
     assert gated / "bench.jsonl" in stage.inputs  # another benchmark is another build
     stage.run()
     reasons = {reject["reason"] for reject in rejects(tmp_path / "w/komep")}

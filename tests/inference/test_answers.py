@@ -258,7 +258,7 @@ def test_a_checker_whose_replies_are_hostile_gives_unknown(tmp_path, options):
     with loopback(Loopback(lambda _: next(texts))) as (_, url):
         items = [Item(f"unit {i}") for i in range(8)]
         checked = check([items], Checker(endpoint=url, model="m", concurrency=1, **options), tmp_path)
-    assert {checked.verdict(item) for item in items} == {"unknown"}
+    assert {checked.judged[item].verdict for item in items} == {"unknown"}
 
 
 def test_signs_that_are_piled_up_without_end_are_no_text(tmp_path):

@@ -210,7 +210,7 @@ def test_structured_output_is_asked_for_and_read(tmp_path):
     state = Loopback(reply)
     done, rows = scored(tmp_path, five()[:2], state, structured=True)
     assert all(b["response_format"] == verdict_format("") for b in state.calls if b["model"] == "checker")
-    assert rows["a"]["dahl_score"] == pytest.approx(2 / 3) and not done.plain
+    assert rows["a"]["dahl_score"] == pytest.approx(2 / 3) and "asked without" not in done.calls
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -219,7 +219,7 @@ def test_an_endpoint_that_knows_no_structured_output_is_asked_without(tmp_path, 
     many = [response(" ".join(f"Thing {i} is right." for i in range(100)))]
     state = Loopback(truth, faults=lambda body, _: Fault(status, "?") if "response_format" in body else None)
     done, rows = scored(tmp_path, many, state, structured=True)
-    assert rows["a"]["dahl_score"] == 1.0 and done.plain and "asked without" in done.calls
+    assert rows["a"]["dahl_score"] == 1.0 and "asked without" in done.calls
     assert sum("response_format" in body for body in state.calls) == 1
     assert done.requests == 101
 
@@ -231,7 +231,7 @@ def test_a_single_text_that_is_refused_in_the_fixed_form_is_asked_without(tmp_pa
     state = Loopback(truth, faults=plan)
     done, rows = scored(tmp_path, five()[:1], state, structured=True)
     assert rows["a"]["dahl_score"] == pytest.approx(2 / 3)
-    assert not done.plain and done.requests == 4
+    assert "asked without" not in done.calls and done.requests == 4
 
 
 # --- batches --------------------------------------------------------------------------------------------

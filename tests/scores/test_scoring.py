@@ -27,11 +27,11 @@ from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.scores.scoring import (
     VerdictRow,
-    drop_fragment,
     score,
     units_of,
     verdicts_path,
 )
+from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.tables.reading import read_table
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
 

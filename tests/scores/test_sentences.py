@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Response
 from komep_dataset.scores import sentences as korean_sentences
-from komep_dataset.scores.scoring import count_sentences, drop_fragment, text_to_split
+from komep_dataset.scores.scoring import text_to_split
+from komep_dataset.scores.sentences import count_sentences, drop_fragment
 
 
 @pytest.mark.slow  # loads the analyser
