@@ -1,26 +1,27 @@
 """What a set of pairs teaches besides its subject: lengths, winners, categories, margins, units, baselines.
 
 `measure` reads a release; the figures themselves are pure functions over frames. Intervals are 95%; those of
-shares take into account that pairs of one question are alike (`separability.clustered_share`).
+shares take into account that pairs of one question are alike (`baselines.clustered_share`).
 """
-
-from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import log2
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import norm, pearsonr, spearmanr
 
 from komep_dataset.audit.baselines import SIDES, clustered_share, separations
 from komep_dataset.audit.label_noise import PURITIES, answer_counts, release_noise
-from komep_dataset.audit.tables import verdicts
+from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.errors import KomepError
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.rows import data_files, read_rows
+from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, SPLITS, Pair, column_types
-
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
 
 PAIR_CONFIGS = CONFIGS[:2]
 NARROW = tuple(column_types(Pair))
@@ -47,18 +48,12 @@ def measure(
 
     Returns:
         `config`; `pairs`; `length`, `wins`, `categories`, `margins`, `units` (see the functions of these
-        names); `baselines` (see `separability.separations`); `label_noise` (see `label_noise.release_noise`),
-        or None, and then `label_noise_reason`; `verdicts` (see `bias_report.verdicts`).
+        names); `baselines` (see `baselines.separations`); `label_noise` (see `label_noise.release_noise`),
+        or None, and then `label_noise_reason`; `verdicts` (see `verdicts.verdicts`).
 
     Raises:
         KomepError: no release, no such config (exit code 2), or a config without pairs.
     """
-    import polars as pl
-
-    from komep_dataset.release.facts import read_facts
-    from komep_dataset.release.rows import data_files, read_rows
-    from komep_dataset.release.sums import check_whole
-
     folder = Path(folder)
     facts = read_facts(folder)
     check_whole(folder)
@@ -103,8 +98,6 @@ def length(pairs: pl.DataFrame) -> dict[str, Any]:
     `ratio` is chosen / rejected. `chosen_longer_share` is of the pairs whose lengths differ (None: there are
     none). `correlation`: over all answers, label 1 for chosen, 0 for rejected, against log length.
     """
-    import numpy as np
-
     chosen, rejected = (pairs[c].str.len_chars().clip(lower_bound=1).to_numpy().astype(float) for c in SIDES)
     ratio = chosen / rejected
     differ = ratio != 1
@@ -129,9 +122,6 @@ def correlations(chosen: np.ndarray, rejected: np.ndarray) -> dict[str, Any]:
     Intervals by Fisher's z (Spearman with the standard error of Bonett and Wright). They take the answers as
     independent; those of one question are alike, so the intervals are rather too wide. None: no variation.
     """
-    import numpy as np
-    from scipy.stats import pearsonr, spearmanr
-
     values = np.concatenate([chosen, rejected])
     label = np.repeat([1.0, 0.0], len(chosen))
     if len(values) < 4 or np.ptp(values) == 0:
@@ -146,9 +136,6 @@ def correlations(chosen: np.ndarray, rejected: np.ndarray) -> dict[str, Any]:
 
 
 def _fisher(value: float, error: float) -> list[float]:
-    import numpy as np
-    from scipy.stats import norm
-
     centre = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
     return np.tanh(centre + norm.ppf([0.025, 0.975]) * error).tolist()
 
@@ -197,8 +184,6 @@ def categories(names: Sequence[str]) -> dict[str, Any]:
 
 def margins(values: np.ndarray) -> dict[str, Any]:
     """Quantiles of the score margins, and a histogram from 0 to 1 whose bins hold their upper edge."""
-    import numpy as np
-
     edges = np.linspace(0.0, 1.0, MARGIN_BINS + 1).round(6)
     places = np.searchsorted(edges, values.round(9)) - 1  # 0.7 - 0.6 is 0.1, whatever the floats say
     counts = np.bincount(places.clip(0), minlength=MARGIN_BINS)

@@ -21,16 +21,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from scipy.optimize import minimize
+from scipy.special import betainc, expit, logit, logsumexp, softmax
+from scipy.stats import binom
 
 from komep_dataset.schema import Pair
 
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
-
 CELLS = 48  # of the grid over true shares; narrow near 0 and 1
-LEVELS = 9  # of question ease, Gauss-Hermite
+EDGES = np.sin(np.linspace(0, np.pi / 2, CELLS + 1)) ** 2
+SHARES = (EDGES[1:] + EDGES[:-1]) / 2  # the middle of each cell
+LEVELS = 9  # of question ease, Gauss-Hermite: standard normal values and their weights
+EASE, WEIGHTS = np.polynomial.hermite_e.hermegauss(LEVELS)
+WEIGHTS /= WEIGHTS.sum()
 MOST_QUESTIONS = 4_000  # that s and t are fitted to
 
 
@@ -61,27 +66,8 @@ class Prior:
     ease: float
 
 
-def _grid() -> tuple[np.ndarray, np.ndarray]:
-    """Edges and middles of the cells of true shares."""
-    import numpy as np
-
-    edges = np.sin(np.linspace(0, np.pi / 2, CELLS + 1)) ** 2
-    return edges, (edges[1:] + edges[:-1]) / 2
-
-
-def _levels() -> tuple[np.ndarray, np.ndarray]:
-    """Standard normal values and their weights."""
-    import numpy as np
-
-    values, weights = np.polynomial.hermite_e.hermegauss(LEVELS)
-    return values, weights / weights.sum()
-
-
 def fit_prior(counts: pl.DataFrame, judge: Judge) -> Prior:
     """Fit the model to the answers; `counts` as of `answer_counts`, one row at least."""
-    import numpy as np
-    from scipy.optimize import minimize
-
     corrected = _corrected_means(counts, judge)
     kept = (
         counts["question_id"].unique().sort()[:MOST_QUESTIONS]
@@ -97,18 +83,10 @@ def fit_prior(counts: pl.DataFrame, judge: Judge) -> Prior:
 
 def _corrected_means(counts: pl.DataFrame, judge: Judge) -> dict[str, float]:
     """Each model's mean true share on the logit scale: its mean score, the judge's errors taken out."""
-    import polars as pl
-
     means = counts.group_by("model").agg((pl.col("called") / pl.col("units")).mean()).sort("model")
     false_alarms = 1.0 - judge.specificity
     shares = {m: min(0.99, max(0.01, (s - false_alarms) / judge.worth)) for m, s in means.iter_rows()}
-    return {model: _logit(share) for model, share in shares.items()}
-
-
-def _logit(share: float) -> float:
-    from scipy.special import logit
-
-    return float(logit(share))
+    return {model: float(logit(share)) for model, share in shares.items()}
 
 
 def _prior(corrected: Mapping[str, float], precision: float, ease: float) -> Prior:
@@ -129,47 +107,35 @@ class _Table:
 
     @classmethod
     def of(cls, counts: pl.DataFrame, judge: Judge) -> _Table:
-        import numpy as np
-        from scipy.stats import binom
-
         rows = list(counts.select("model", "units", "called").iter_rows())
         kinds = sorted(set(rows))
         place = {kind: index for index, kind in enumerate(kinds)}
         n, k = np.array([kind[1:] for kind in kinds]).T[:, :, None]
         question = counts["question_id"].rank("dense").to_numpy().astype(int) - 1
-        likelihoods = binom.pmf(k, n, judge.called(_grid()[1])[None, :])
+        likelihoods = binom.pmf(k, n, judge.called(SHARES)[None, :])
         return cls(kinds, likelihoods, np.array([place[r] for r in rows]), question, int(question.max()) + 1)
 
     def posteriors(self, prior: Prior) -> np.ndarray:
         """[kind, level, cell]: probability of the cell and of the verdicts, at each level of ease."""
         weights = {model: _cell_weights(mean, prior) for model, mean in prior.means.items()}
-        import numpy as np
-
         return np.stack([weights[kind[0]] for kind in self.kinds]) * self.likelihoods[:, None, :]
 
     def by_level(self, posteriors: np.ndarray) -> np.ndarray:
         """[question, level]: log probability of the level and of all verdicts on the question."""
-        import numpy as np
-
         answers = np.log(posteriors.sum(axis=2) + 1e-300)[self.kind]
-        found = np.tile(np.log(_levels()[1]), (self.questions, 1))
+        found = np.tile(np.log(WEIGHTS), (self.questions, 1))
         np.add.at(found, self.question, answers)
         return found
 
     def log_likelihood(self, prior: Prior) -> np.ndarray:
         """Log marginal likelihood of each question."""
-        from scipy.special import logsumexp
-
         return logsumexp(self.by_level(self.posteriors(prior)), axis=1)
 
 
 def _cell_weights(mean: float, prior: Prior) -> np.ndarray:
     """[level, cell]: prior probability of each cell of true shares for one model."""
-    import numpy as np
-    from scipy.special import betainc, expit
-
-    centre = np.clip(expit(mean + prior.ease * _levels()[0]), 1e-4, 1 - 1e-4)[:, None]
-    edges = _grid()[0][None, :]
+    centre = np.clip(expit(mean + prior.ease * EASE), 1e-4, 1 - 1e-4)[:, None]
+    edges = EDGES[None, :]
     cumulated = betainc(centre * prior.precision, (1 - centre) * prior.precision, edges)
     return np.maximum(np.diff(cumulated, axis=1), 1e-12)
 
@@ -177,15 +143,11 @@ def _cell_weights(mean: float, prior: Prior) -> np.ndarray:
 @lru_cache(maxsize=4096)
 def _true_units(units: int, called: int, judge: Judge) -> np.ndarray:
     """[cell, true units]: probability of so many true units, given the verdicts and the true share."""
-    import numpy as np
-    from scipy.stats import binom
-
-    share = _grid()[1]
-    right = share * judge.sensitivity / judge.called(share)
-    missed = share * (1 - judge.sensitivity) / (1 - judge.called(share))
+    right = SHARES * judge.sensitivity / judge.called(SHARES)
+    missed = SHARES * (1 - judge.sensitivity) / (1 - judge.called(SHARES))
     among_true = binom.pmf(np.arange(called + 1), called, right[:, None])
     among_false = binom.pmf(np.arange(units - called + 1), units - called, missed[:, None])
-    found = np.zeros((len(share), units + 1))
+    found = np.zeros((CELLS, units + 1))
     for index in range(called + 1):
         found[:, index : index + units - called + 1] += among_true[:, [index]] * among_false
     return found
@@ -202,9 +164,6 @@ def flip_probabilities(
         judge: what its verdicts are worth.
         prior: what is known of the true shares before; None = fitted to `counts`.
     """
-    import numpy as np
-    from scipy.special import softmax
-
     if counts.is_empty():
         return np.full(pairs.height, np.nan)
     table = _Table.of(counts, judge)
@@ -233,8 +192,6 @@ def _truths(table: _Table, posteriors: np.ndarray, judge: Judge) -> list[np.ndar
 def _behind(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
     """At each level, the probability that the chosen answer's true share is the smaller one; equal counts
     half."""
-    import numpy as np
-
     n, m = chosen.shape[1] - 1, rejected.shape[1] - 1
     gap = np.arange(n + 1)[:, None] * m - np.arange(m + 1)[None, :] * n  # shares compared without rounding
     worse = (gap < 0) + 0.5 * (gap == 0)

@@ -6,22 +6,18 @@ margin. Where the calibration says too little, or cannot be that of the judge wh
 is given.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from komep_dataset.audit.flip_model import Judge, flip_probabilities
 from komep_dataset.errors import KomepError
+from komep_dataset.judge.calibration import Share, share
 from komep_dataset.schema import Status, Verdict
-
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
-
-    from komep_dataset.judge.calibration import Share
 
 MARGIN_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PURITIES = (0.8, 0.9, 0.95, 0.99)
@@ -53,8 +49,6 @@ def judge_of(record: Mapping[str, Any]) -> Judge:
 
 def _readable_shares(record: Mapping[str, Any]) -> tuple[Share, Share]:
     """Sensitivity and specificity among the verdicts that could be read, with their 95% Wilson intervals."""
-    from komep_dataset.judge.calibration import share
-
     found = []
     for name, label, other in (("sensitivity", "true", "false"), ("specificity", "false", "true")):
         group, rates = record["groups"][0][name], record["rates"]
@@ -68,8 +62,6 @@ def answer_counts(scored: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
     Takes rows of the config `scored`.
     """
-    import polars as pl
-
     verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
     scored = scored.lazy().filter(pl.col("status") == Status.SCORED.value)
     counted = scored.select(
@@ -138,8 +130,6 @@ def _misfit(counts: pl.DataFrame, sensitivity: Share, specificity: Share) -> str
     It calls at least 1 - specificity of any units true, and at most its sensitivity; beyond the intervals of
     both by more than three standard errors is out of reach.
     """
-    import polars as pl
-
     sums = counts.group_by("model").agg(pl.col("called").sum(), pl.col("units").sum()).sort("model")
     low, high = 1.0 - specificity.high, sensitivity.high
     for model, called, units in sums.iter_rows():
@@ -160,8 +150,6 @@ def _bounds(record: Mapping[str, Any]) -> list[Judge]:
 
 
 def _flipped_with(judge: Judge, pairs: pl.DataFrame, counts: pl.DataFrame) -> float | None:
-    import numpy as np
-
     return float(np.nanmean(flip_probabilities(pairs, counts, judge))) if judge.worth > 0 else None
 
 
@@ -191,8 +179,6 @@ def recommend_min_margin(margin: np.ndarray, flip: np.ndarray, purity: float) ->
     Raises:
         KomepError: a purity that is none (exit code 2).
     """
-    import numpy as np
-
     if not 0.0 < purity <= 1.0:
         raise KomepError(f"purity {purity}: give a share above 0 to 1", exit_code=2)
     tried = np.unique([0.0, *(ceil(m * 1e4 - 1e-6) / 1e4 for m in np.unique(margin))])

@@ -1,21 +1,19 @@
 """Two releases on one page: what changed pair by pair, and the figures of both side by side."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from komep_dataset.explorer.plots import Figure
 from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows
 from komep_dataset.release.diff import diff
-
-if TYPE_CHECKING:
-    import polars as pl
+from komep_dataset.release.rows import config_files
 
 PairKey = tuple[str, ...]
 RANK = {"added": 0, "removed": 1, "changed": 2}
@@ -66,10 +64,6 @@ def _models(folder: Path) -> dict[str, list[PairKey]]:
 
 
 def _keys(folder: Path) -> pl.DataFrame:
-    import polars as pl
-
-    from komep_dataset.release.rows import config_files
-
     files = [f for name in LANGUAGES if (f := config_files(folder, name))]
     scans = [pl.scan_parquet(list(one.files)).select(KEY) for one in files]
     return (
@@ -81,8 +75,6 @@ def with_removed(
     rows: PageRows, old: Path, changes: Mapping[PairKey, dict[str, Any]], limit: int
 ) -> PageRows:
     """The pairs of a page and, from the other release, those that are gone."""
-    import polars as pl
-
     gone = [key for key, one in changes.items() if one["change"] == "removed"]
     if not gone:
         return rows
@@ -100,8 +92,6 @@ def with_removed(
 
 def _texts(now: pl.DataFrame, before: pl.DataFrame, removed: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """Texts of the page, and of the other release where the page has none. A text that both have is the page's."""
-    import polars as pl
-
     wanted = before.join(removed.select("question_id").unique(), on="question_id", how="semi")
     return (
         pl.concat([now, wanted.select(now.columns)]).unique(key, keep="first", maintain_order=True).sort(key)

@@ -1,12 +1,13 @@
-"""The figures of the overview, from what `bias.measure`, `build.json` and `quality.json` say. Pure."""
+"""The figures of the overview, from what `bias.measure`, `build.json` and `quality.json` say. Pure.
 
-from __future__ import annotations
+What a figure shows is said in a sentence or two computed from its numbers: a verdict of `audit/verdicts.py`, or what
+that has no line for.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from komep_dataset.explorer import readings
 from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling
 
 SIDES = ("chosen", "rejected")
@@ -20,7 +21,7 @@ def figure_groups(
     measured: Mapping[str, Any], facts: Mapping[str, Any], quality: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
     """The figures in groups: title, a line on what to look for, figures."""
-    told = {name: readings.sentence(line) for name, line in measured["verdicts"].items()}
+    told = {name: sentence(line) for name, line in measured["verdicts"].items()}
     return [
         {
             "title": "What else could be learned",
@@ -56,6 +57,16 @@ def figure_groups(
             "figures": gates(quality),
         },
     ]
+
+
+def sentence(line: str) -> str:
+    """A line of judgement as a sentence. A name at its start is left as it is written.
+
+    >>> sentence("median 0.35"), sentence("sample-90 wins 35%")
+    ('Median 0.35.', 'sample-90 wins 35%.')
+    """
+    first = line.split(" ", 1)[0]
+    return (line[:1].upper() + line[1:] if first.isalpha() else line) + "."
 
 
 def length(found: Mapping[str, Any], told: str) -> Figure:
@@ -105,7 +116,17 @@ def win_shares(found: Mapping[str, Any]) -> Figure:
     ]  # fmt: skip
     header = ("model", "won", "pairs", "share", "interval", "of all pairs")
     title = "How often each model wins"
-    return Figure("win-shares", title, readings.wins(found), "bars", bars(drawn, 0.5), header, tuple(rows))
+    return Figure("win-shares", title, _told_of_wins(found), "bars", bars(drawn, 0.5), header, tuple(rows))
+
+
+def _told_of_wins(found: Mapping[str, Any]) -> str:
+    """How far apart the best and the worst model are."""
+    order = sorted(found["win_share"], key=lambda m: (-m["share"], m["model"]))
+    best, worst = order[0], order[-1]
+    return (
+        f"From {best['share']:.0%} ({best['model']}) down to {worst['share']:.0%} ({worst['model']}) "
+        "of the pairs that a model is in. Lines are 95% intervals."
+    )
 
 
 def categories(found: Mapping[str, Any], told: str) -> Figure:
@@ -173,8 +194,17 @@ def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -
     title = "What trivial rules know of the label"
     plot = "bars" if drawn else ""
     return Figure(
-        "baselines", title, readings.baselines(found, verdicts), plot, bars(drawn, 0.5), header, tuple(rows)
+        "baselines", title, _told_of_baselines(found, verdicts), plot, bars(drawn, 0.5), header, tuple(rows)
     )
+
+
+def _told_of_baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -> str:
+    """What is said of the trivial rule that tells chosen from rejected best."""
+    fitted = [one for one in found if "accuracy" in one]
+    if not fitted:
+        return "No rule could be fitted: " + "; ".join(sorted({one["reason"] for one in found})) + "."
+    best = max(fitted, key=lambda one: one["accuracy"])
+    return sentence(f"the best of them: {verdicts['baseline: ' + best['name']]}")
 
 
 def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
@@ -203,8 +233,22 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
         (name, f"{m['dahl']['mean']:.3f}" if m["dahl"] else "–", _score_range(m["dahl"]), *(_number(m["statuses"][s]) for s in STATUSES))
         for name, m in order
     ]  # fmt: skip
-    return Figure("models", "DAHL score by responder", readings.models(found), "bars" if drawn else "", bars(drawn),
+    return Figure("models", "DAHL score by responder", _told_of_models(found), "bars" if drawn else "", bars(drawn),
                   ("responder", "mean", "interval", *STATUSES), tuple(rows))  # fmt: skip
+
+
+def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Whether the best responder is told from the next one."""
+    scored = [(m["dahl"]["mean"], name, m["dahl"]) for name, m in found.items() if m["dahl"]]
+    scored.sort(key=lambda one: (-one[0], one[1]))
+    if not scored:
+        return "No responder has a scored answer."
+    if len(scored) == 1:
+        return f"{scored[0][1]} scores {scored[0][0]:.3f} on average."
+    (mean, name, best), (_, next_name, after) = scored[:2]
+    clear = best["low"] is not None and after["high"] is not None and best["low"] > after["high"]
+    apart = "their intervals do not meet" if clear else "their intervals overlap"
+    return f"{name} scores highest ({mean:.3f}), then {next_name} ({after['mean']:.3f}); {apart}."
 
 
 def rejects(facts: Mapping[str, Any]) -> list[Figure]:

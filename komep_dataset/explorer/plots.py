@@ -3,8 +3,6 @@
 Plots are SVG in a box of 400 by 190; bars are rows of a table with a track each, 0 to 100 wide.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

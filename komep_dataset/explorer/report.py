@@ -3,9 +3,6 @@
 No network, no library in the page. Every text of the data is shown as text: it is never run.
 """
 
-from __future__ import annotations
-
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,18 +11,15 @@ from komep_dataset.audit.bias import measure
 from komep_dataset.errors import KomepError
 from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_removed
 from komep_dataset.explorer.figures import figure_groups
-from komep_dataset.explorer.page import render
-from komep_dataset.explorer.payload import packed, payload
+from komep_dataset.explorer.page import packed, payload, render
 from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.progress import progress_bar
-from komep_dataset.release.facts import read_facts
+from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.sums import check_whole
 
-MAX_PAIRS = (
-    10_000  # of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py)
-)
-QUALITY_FILE = "quality.json"
+# Of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py).
+MAX_PAIRS = 10_000
 PAGE = text_with(b"<title>KoMeP release ", "page of `komep report`")
 
 
@@ -76,7 +70,10 @@ def page_values(
         changes: what differs from `other` (see `comparison.pair_changes`).
     """
     facts, measured = read_facts(folder), measure(folder)
-    groups = figure_groups(measured, facts, _quality(folder))
+    try:
+        groups = figure_groups(measured, facts, read_quality(folder))
+    except KomepError as error:
+        raise KomepError(f"{error}; build the release again") from error
     name = facts["content_hash"][:12]
     beside = None
     if other is not None:
@@ -108,15 +105,3 @@ def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[s
     longer = measured["length"]["chosen_longer_share"]
     found.append(("–" if longer is None else f"{longer:.0%}", f"chosen is longer ({measured['config']})"))
     return found
-
-
-def _quality(folder: Path) -> dict[str, Any] | None:
-    """What the gates found; None in a release that was built before there were any."""
-    path = folder / QUALITY_FILE
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise KomepError(f"{path}: cannot be read ({error}); build the release again") from error
-    return content if isinstance(content, dict) else None

@@ -4,19 +4,15 @@
 Korean) is listed in that language alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
 from komep_dataset.schema import SPLITS, KoreanRow, Origin, Pair
-
-if TYPE_CHECKING:
-    import polars as pl
 
 LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is shown first
 SIDES = ("chosen", "rejected")
@@ -71,8 +67,6 @@ def page_rows(folder: Path, limit: int) -> PageRows:
 
 
 def _scan(folder: Path, config: str) -> pl.LazyFrame:
-    import polars as pl
-
     frames = [
         pl.scan_parquet(files).with_columns(split=pl.lit(split))
         for split in SPLITS
@@ -85,8 +79,6 @@ def _scan(folder: Path, config: str) -> pl.LazyFrame:
 
 def _narrow(folder: Path, config: str) -> list[str | pl.Expr]:
     """Every column but the texts; a release of the first schema has no `origin`: all of it was translated."""
-    import polars as pl
-
     there = _scan(folder, config).collect_schema().names()
     columns: list[str | pl.Expr] = [name for name in _NARROW if name in there]
     if "origin" not in there:
@@ -96,8 +88,6 @@ def _narrow(folder: Path, config: str) -> list[str | pl.Expr]:
 
 def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The pairs of all configs, each once, by id and models, with a Boolean column a language."""
-    import polars as pl
-
     every = pl.concat(configs.values()).unique(KEY, keep="first", maintain_order=True)
     for name in LANGUAGES:
         keys = configs[name].select(KEY) if name in configs else every.select(KEY).head(0)
@@ -108,8 +98,6 @@ def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def _sample(pairs: pl.DataFrame, limit: int) -> pl.DataFrame:
-    import polars as pl
-
     if pairs.height <= limit:
         return pairs
     return pairs.sort(pl.col("question_id").str.slice(8), *KEY).head(limit).sort(KEY)
@@ -117,8 +105,6 @@ def _sample(pairs: pl.DataFrame, limit: int) -> pl.DataFrame:
 
 def _texts(folder: Path, config: str, pairs: pl.DataFrame) -> pl.DataFrame:
     """Key, `prompt`, `chosen`, `rejected` as plain text, of the pairs that the page holds."""
-    import polars as pl
-
     texts = [pl.col(name).list.first().struct.field("content").alias(name) for name in ("prompt", *SIDES)]
     wanted = pairs.lazy().filter(pl.col(config)).select(KEY)
     return _scan(folder, config).select(*KEY, *texts).join(wanted, on=KEY, how="semi").collect()
@@ -131,15 +117,11 @@ def _units(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _questions(texts: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    import polars as pl
-
     frames = {name: t.select("question_id", pl.col("prompt").alias("text")) for name, t in texts.items()}
     return _by_language(frames, ["question_id"])
 
 
 def _answers(texts: dict[str, pl.DataFrame], units: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     frames = {
         name: pl.concat(
             t.select("question_id", pl.col(f"{side}_model").alias("model"), pl.col(side).alias("text"))
@@ -152,8 +134,6 @@ def _answers(texts: dict[str, pl.DataFrame], units: pl.DataFrame) -> pl.DataFram
 
 def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFrame:
     """One row a key, sorted, with a text column a language (null where a language has no text for it)."""
-    import polars as pl
-
     keys = pl.concat(frame.select(key) for frame in frames.values()).unique().sort(key)
     for name in LANGUAGES:
         if name in frames:

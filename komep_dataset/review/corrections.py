@@ -1,17 +1,19 @@
 """Texts that reviewers corrected: out of their judgements, and into a table of scored generations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import polars as pl
+
 from komep_dataset.errors import KomepError
-from komep_dataset.review.sampling import SIDES, Judgement, ReviewPair
-from komep_dataset.schema import ScoredGeneration, collapse_blanks, column
-from komep_dataset.tables.problems import listed, problems_error
-from komep_dataset.tables.reading import read_batches, read_table, table_files
+from komep_dataset.pairs.reading import read_as_given
+from komep_dataset.review.agreement import Judgement
+from komep_dataset.review.drawing import SIDES, ReviewPair
+from komep_dataset.schema import ScoredGeneration, collapse_blanks, column, polars_schema
+from komep_dataset.tables.problems import FILE, LINE, listed, problems_error
+from komep_dataset.tables.reading import read_table, table_files
 from komep_dataset.tables.writing import output_path, write_table
 
 
@@ -69,7 +71,10 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
         KomepError: bad tables; a correction of a text that is not there, or that has changed since the review.
     """
     wanted = read_corrections(corrections)
-    rows = _read_scored(scored)
+    given, bad = read_as_given(table_files(scored))
+    if bad:
+        raise problems_error(bad)
+    rows = given.drop(FILE, LINE).to_dicts()
     problems = [problem for one in wanted if (problem := _misfit(one, rows))]
     if problems:
         raise KomepError(
@@ -78,7 +83,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
     target = output_path(output, "scored.parquet")
-    _write(rows, target, ScoredGeneration)
+    write_table(pl.DataFrame(rows, schema=polars_schema(ScoredGeneration)), target, ScoredGeneration)
     return target, len(rows), replaced
 
 
@@ -126,32 +131,6 @@ def read_corrections(path: Path) -> list[Correction]:
 
 
 def write_corrections(corrections: Sequence[Correction], path: Path) -> None:
-    _write([asdict(one) for one in corrections], path, Correction)
-
-
-def _write(rows: Sequence[Mapping], path: Path, record: type) -> None:
-    import polars as pl
-
-    from komep_dataset.schema import polars_schema
-
-    write_table(pl.DataFrame(rows, schema=polars_schema(record)), path, record)
-
-
-def _read_scored(paths: Sequence[Path]) -> list[dict]:
-    """Complete rows of all tables, ids filled in; any bad row is an error."""
-    import polars as pl
-
-    from komep_dataset.pairs.generations import OPTIONAL, complete
-    from komep_dataset.tables.problems import FILE, LINE
-
-    rows, problems = [], []
-    files = table_files(paths)
-    for index, file in enumerate(files):
-        for frame, bad in read_batches(file, ScoredGeneration, OPTIONAL):
-            frame = frame.with_columns(pl.lit(index, pl.Int32).alias(FILE))
-            frame, wrong = complete(frame, [str(f) for f in files])
-            problems += bad + wrong
-            rows += frame.drop(FILE, LINE).to_dicts()
-    if problems:
-        raise problems_error(problems)
-    return rows
+    """Write `corrections.jsonl`, sorted by question and model."""
+    rows = [asdict(one) for one in corrections]
+    write_table(pl.DataFrame(rows, schema=polars_schema(Correction)), path, Correction)

@@ -1,15 +1,13 @@
 """What came of a review: out of the sheets, figures into `review.json` and texts into `corrections.jsonl`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, resolved, table_of, write_json
+from komep_dataset.review.agreement import QUESTIONS, summarise
 from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
-from komep_dataset.review.sampling import QUESTIONS, summarise
 from komep_dataset.review.sheet import read_pairs, read_sheets
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")

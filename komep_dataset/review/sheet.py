@@ -5,8 +5,6 @@ an apostrophe in front, and reading takes that one away again. The page is one f
 same CSV.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import os
@@ -20,19 +18,12 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import replacing
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
-from komep_dataset.review.sampling import (
-    QUESTIONS,
-    SIDES,
-    Judgement,
-    ReviewPair,
-    draw,
-    pair_id,
-    review_pairs,
-    shuffled,
-)
+from komep_dataset.review.agreement import QUESTIONS, Judgement
+from komep_dataset.review.drawing import SIDES, ReviewPair, draw, pair_id, review_pairs, shuffled
 from komep_dataset.schema import Pair, collapse_blanks
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import csv_rows
+from komep_dataset.templates import environment
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
@@ -113,22 +104,17 @@ def sheet_bytes(pairs: Iterable[ReviewPair], reviewer: str) -> bytes:
 
 def page(pairs: Sequence[ReviewPair], reviewer: str, facts: Mapping[str, Any]) -> str:
     """The page of one reviewer; every text of the data is escaped by the template: it is shown, never run."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("komep_dataset"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("review.html.j2").render(
-        pairs=pairs,
-        rows=[asdict(pair) for pair in pairs],
-        columns=COLUMNS,
-        filled=FILLED,
-        reviewer=reviewer,
-        facts=facts,
+    return (
+        environment()
+        .get_template("review.html.j2")
+        .render(
+            pairs=pairs,
+            rows=[asdict(pair) for pair in pairs],
+            columns=COLUMNS,
+            filled=FILLED,
+            reviewer=reviewer,
+            facts=facts,
+        )
     )
 
 

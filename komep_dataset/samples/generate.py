@@ -6,19 +6,18 @@ now and then it abstains, says nothing, or gets a verdict that cannot be read. N
 "verdicts" are the labels. The program is seeded: it writes the same bytes every time.
 """
 
-from __future__ import annotations
-
 import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
+
+from komep_dataset.schema import LANGUAGES
 
 FOLDER = Path(__file__).parent
 FACTS = FOLDER / "facts.jsonl"
 OUTPUT = FOLDER / "scored_generations.jsonl"
 SEED = 2025
 ORIGIN = "written for the KoMeP project; not the output of a language model"
-LANGUAGES = ("en", "ko")
 ABSTENTION = {"en": "I don't know.", "ko": "모릅니다."}
 
 

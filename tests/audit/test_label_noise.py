@@ -1,19 +1,16 @@
-"""Expected label noise: against simulation with known truth, conditional draws and brute force; and what is said of it."""
+"""Which margin gives which purity, and what is said of a release's expected label noise."""
 
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
 from typer.testing import CliRunner
 
 from benchmarks.label_noise import JUDGES, WORLDS, World, outcome, simulate
-from komep_dataset.audit.flip_model import Judge, Prior, flip_probabilities
+from komep_dataset.audit.flip_model import Judge
 from komep_dataset.audit.label_noise import (
     answer_counts,
     by_margin,
@@ -23,31 +20,11 @@ from komep_dataset.audit.label_noise import (
 )
 from komep_dataset.cli import app
 from komep_dataset.errors import KomepError
-from komep_dataset.judge.calibration import Record, measured_rates, tally, write_record
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
-
-# --- against the truth ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("world", "judge", "tolerance"),
-    [
-        ("as modelled", "fair", 0.02),
-        pytest.param("as modelled", "poor", 0.05, marks=pytest.mark.slow),
-        pytest.param("hard questions", "fair", 0.02, marks=pytest.mark.slow),
-        pytest.param("all alike", "lenient", 0.03, marks=pytest.mark.slow),
-    ],
-)
-def test_expected_and_true_shares_of_flips_agree(world, judge, tolerance):
-    """Best and worst of five, picked by the judge's verdicts: no winner's curse is left in what is expected."""
-    found = outcome(WORLDS[world], JUDGES[judge], questions=800, seed=11)
-    assert found.expected.mean() == pytest.approx(found.true.mean(), abs=tolerance)
-    for expected, true in found.bins():  # within three standard errors of a bin, or the tolerance
-        error = 3 * (expected["flipped"] * (1 - expected["flipped"]) / expected["pairs"]) ** 0.5
-        assert abs(expected["flipped"] - true) < max(error, tolerance) + 0.01, expected
+from tests.audit.records import plain, record, written
 
 
 @pytest.mark.slow
@@ -58,51 +35,6 @@ def test_the_recommended_margin_gives_the_purity():
     kept = found.margin > advice["min_margin"]
     assert advice["pairs"] == kept.sum() > 300
     assert 1 - found.true[kept].mean() > 0.95 - 0.02
-
-
-@pytest.mark.slow
-def test_a_prior_that_knows_nothing_falls_to_the_winners_curse():
-    """Why the prior is fitted: where all answers are alike, a flat one takes luck for quality."""
-    found = outcome(WORLDS["all alike"], JUDGES["fair"], 600, 5)
-    assert found.flat.mean() < found.true.mean() - 0.03
-    assert found.expected.mean() == pytest.approx(found.true.mean(), abs=0.025)
-
-
-def test_the_probability_is_that_of_drawing_until_the_verdicts_come_out():
-    """One question, three answers, a known prior: draw everything, keep the draws with these verdicts, count."""
-    prior, judge = Prior({"a": 0.8, "b": -0.3, "c": 0.2}, precision=3.0, ease=1.0), Judge(0.85, 0.7)
-    seen = {"a": (3, 3), "b": (4, 2), "c": (3, 1)}  # units, called true
-    rng, n = np.random.default_rng(0), 800_000
-    ease = rng.normal(size=n)
-    hit, true = np.ones(n, bool), {}
-    for model, (units, called) in seen.items():
-        centre = expit(prior.means[model] + prior.ease * ease)
-        share = rng.beta(centre * prior.precision, (1 - centre) * prior.precision)
-        true[model] = rng.binomial(units, share)
-        verdicts = rng.binomial(true[model], judge.sensitivity) + rng.binomial(
-            units - true[model], 1 - judge.specificity
-        )
-        hit &= verdicts == called
-    gap = true["a"][hit] / 3 - true["b"][hit] / 4
-    drawn = (gap < -1e-9).mean() + 0.5 * (abs(gap) < 1e-9).mean()
-    counts = pl.DataFrame(
-        [{"question_id": "q", "model": m, "units": u, "called": c} for m, (u, c) in seen.items()]
-    )
-    pairs = pl.DataFrame(
-        {"question_id": ["q", "q"], "chosen_model": ["a", "a"], "rejected_model": ["b", "z"]}
-    )
-    expected, absent = flip_probabilities(pairs, counts, judge, prior)
-    assert hit.sum() > 10_000
-    assert expected == pytest.approx(drawn, abs=0.012)
-    assert np.isnan(absent)  # an answer without units: not known
-
-
-def test_a_perfect_judge_flips_nothing():
-    found = outcome(WORLDS["as modelled"], JUDGES["perfect"], questions=100, seed=0)
-    assert found.expected == pytest.approx(0.0, abs=1e-12) and found.true.sum() == 0
-
-
-# --- the recommendation -----------------------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
@@ -135,37 +67,6 @@ def test_margins_on_an_edge_are_in_the_bin_below():
     found = by_margin(np.array([0.7 - 0.6, 0.1, 0.11, 1.0]), np.array([0.4, 0.2, 0.1, 0.0]))
     assert [(b["low"], b["high"], b["pairs"]) for b in found] == [(0.0, 0.1, 2), (0.1, 0.2, 1), (0.9, 1.0, 1)]
     assert found[0]["flipped"] == pytest.approx(0.3)
-
-
-# --- the record of a judge, and what a release says -------------------------------------------------------
-
-
-def record(true_true: int, true_false: int, false_true: int, false_false: int, unknown: int = 0) -> Record:
-    judged = [(True, "true")] * true_true + [(True, "false")] * true_false + [(True, "unknown")] * unknown
-    judged += (
-        [(False, "true")] * false_true + [(False, "false")] * false_false + [(False, "unknown")] * unknown
-    )
-    return Record(
-        checker="stand-in",
-        mode="strict",
-        options={},
-        date="2026-01-01",
-        statements="made up",
-        statements_sha256="0" * 64,
-        n=len(judged),
-        requests=len(judged),
-        groups=(tally("all", judged),),
-        rates=measured_rates(judged),
-    )
-
-
-def written(one: Record, folder: Path) -> Path:
-    write_record(one, folder / "judge.json")
-    return folder / "judge.json"
-
-
-def plain(one: Record, folder: Path) -> dict:
-    return json.loads(written(one, folder).read_text("utf-8"))
 
 
 def test_verdicts_that_cannot_be_read_do_not_make_a_judge_worse(tmp_path):

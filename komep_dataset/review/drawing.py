@@ -1,27 +1,19 @@
-"""A physician's review of a release: which pairs to look at, what the judgements say, how far reviewers agree.
-
-Pure functions. The sheet itself is in `review_sheet.py`, what becomes of corrected texts in `corrections.py`.
-"""
-
-from __future__ import annotations
+"""Which pairs of a release physicians look at: a sample by category, origin and score margin. Pure functions."""
 
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from komep_dataset.schema import Pair, column
 
-if TYPE_CHECKING:
-    import polars as pl
-
 TERCILES = ("low", "middle", "high")
 SIDES = ("prompt", "chosen", "rejected")
-QUESTIONS = ("translation_ok", "preference_ok")  # what a reviewer answers with yes or no
 
 Stratum = tuple[str, str, str]  # category, origin, tercile of the score margin
 
@@ -44,20 +36,6 @@ class ReviewPair:
     @property
     def stratum(self) -> Stratum:
         return self.category, self.origin, self.margin
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What one reviewer said of one pair; None = not judged, an empty text = nothing to correct."""
-
-    pair_id: str
-    reviewer: str
-    translation_ok: bool | None
-    preference_ok: bool | None
-    corrected_prompt: str
-    corrected_chosen: str
-    corrected_rejected: str
-    comment: str
 
 
 def pair_id(key: Sequence[str]) -> str:
@@ -140,83 +118,3 @@ def shuffled(pairs: Sequence[ReviewPair], seed: int, reviewer: str) -> list[Revi
     """The sample in an order of this reviewer's own: who tires at the end tires on other pairs."""
     chance = random.Random(f"{seed}/reviewer {reviewer}")
     return chance.sample(list(pairs), len(pairs))
-
-
-def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
-    """Cohen's kappa of two reviewers' answers; None without answers, or where chance alone would agree always."""
-    pairs = list(pairs)
-    if not pairs:
-        return None
-    first, second = (sum(one) / len(pairs) for one in zip(*pairs, strict=True))
-    chance = first * second + (1 - first) * (1 - second)
-    agreed = sum(a == b for a, b in pairs) / len(pairs)
-    return None if chance == 1 else (agreed - chance) / (1 - chance)
-
-
-def summarise(judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
-    """What the judgements of any number of reviewers say, as `review.json` has it.
-
-    A native pair has no translation: an answer to `translation_ok` about one is not counted.
-    """
-    reviewers = sorted({judgement.reviewer for judgement in judgements})
-    questions = {question: _answers(question, judgements, pairs) for question in QUESTIONS}
-    return {
-        "pairs": len({judgement.pair_id for judgement in judgements}),
-        "reviewers": {name: sum(j.reviewer == name for j in judgements) for name in reviewers},
-        **{q: _summary(answers, pairs) for q, answers in questions.items()},
-        "agreement": [
-            {"question": q, "reviewers": [a, b]} | _agreement(questions[q], a, b)
-            for q in QUESTIONS
-            for a, b in combinations(reviewers, 2)
-        ],
-        "comments": [
-            {"pair_id": j.pair_id, "reviewer": j.reviewer, "comment": j.comment}
-            for j in judgements
-            if j.comment
-        ],
-    }
-
-
-Answers = dict[tuple[str, str], bool]  # (pair_id, reviewer) -> yes or no
-
-
-def _answers(question: str, judgements: Iterable[Judgement], pairs: Mapping[str, ReviewPair]) -> Answers:
-    return {
-        (j.pair_id, j.reviewer): answer
-        for j in judgements
-        if (answer := getattr(j, question)) is not None
-        and not (question == "translation_ok" and pairs[j.pair_id].origin == "native")
-    }
-
-
-def _summary(answers: Answers, pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
-    """Share of yes among all answers, among those of each reviewer, and in each stratum and its parts."""
-    groups: dict[str, dict[str, list[bool]]] = {}
-    for (pair, reviewer), answer in answers.items():
-        category, origin, margin = pairs[pair].stratum
-        parts = {"reviewer": reviewer, "category": category, "origin": origin, "margin": margin}
-        for kind, name in {**parts, "stratum": f"{category} / {origin} / {margin}"}.items():
-            groups.setdefault(kind, {}).setdefault(name, []).append(answer)
-    found = {kind: {name: _share(group[name]) for name in sorted(group)} for kind, group in groups.items()}
-    return {"all": _share(list(answers.values())), **{f"by_{kind}": found[kind] for kind in sorted(found)}}
-
-
-def _share(answers: Sequence[bool]) -> dict[str, Any]:
-    """Yes and all answers, the share and its 95% Wilson interval."""
-    from komep_dataset.judge.calibration import share
-
-    found = share(sum(answers), len(answers))
-    return {
-        "yes": sum(answers),
-        "n": len(answers),
-        "share": found.share,
-        "low": found.low,
-        "high": found.high,
-    }
-
-
-def _agreement(answers: Answers, first: str, second: str) -> dict[str, Any]:
-    """On how many pairs two reviewers both answered, how often the same, and kappa."""
-    both = [(yes, answers[pair, second]) for (pair, reviewer), yes in answers.items()
-            if reviewer == first and (pair, second) in answers]  # fmt: skip
-    return {"n": len(both), "same": sum(a == b for a, b in both), "kappa": kappa(both)}

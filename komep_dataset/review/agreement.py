@@ -1,0 +1,101 @@
+"""What physicians' judgements say of a release, and how far they agree. Pure functions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from komep_dataset.judge.calibration import share
+from komep_dataset.review.drawing import ReviewPair
+
+QUESTIONS = ("translation_ok", "preference_ok")  # what a reviewer answers with yes or no
+Answers = dict[tuple[str, str], bool]  # (pair_id, reviewer) -> yes or no
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one reviewer said of one pair; None = not judged, an empty text = nothing to correct."""
+
+    pair_id: str
+    reviewer: str
+    translation_ok: bool | None
+    preference_ok: bool | None
+    corrected_prompt: str
+    corrected_chosen: str
+    corrected_rejected: str
+    comment: str
+
+
+def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
+    """Cohen's kappa of two reviewers' answers; None without answers, or where chance alone would agree always."""
+    pairs = list(pairs)
+    if not pairs:
+        return None
+    first, second = (sum(one) / len(pairs) for one in zip(*pairs, strict=True))
+    chance = first * second + (1 - first) * (1 - second)
+    agreed = sum(a == b for a, b in pairs) / len(pairs)
+    return None if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+def summarise(judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
+    """What the judgements of any number of reviewers say, as `review.json` has it.
+
+    A native pair has no translation: an answer to `translation_ok` about one is not counted.
+    """
+    reviewers = sorted({judgement.reviewer for judgement in judgements})
+    questions = {question: _answers(question, judgements, pairs) for question in QUESTIONS}
+    return {
+        "pairs": len({judgement.pair_id for judgement in judgements}),
+        "reviewers": {name: sum(j.reviewer == name for j in judgements) for name in reviewers},
+        **{q: _summary(answers, pairs) for q, answers in questions.items()},
+        "agreement": [
+            {"question": q, "reviewers": [a, b]} | _agreement(questions[q], a, b)
+            for q in QUESTIONS
+            for a, b in combinations(reviewers, 2)
+        ],
+        "comments": [
+            {"pair_id": j.pair_id, "reviewer": j.reviewer, "comment": j.comment}
+            for j in judgements
+            if j.comment
+        ],
+    }
+
+
+def _answers(question: str, judgements: Iterable[Judgement], pairs: Mapping[str, ReviewPair]) -> Answers:
+    return {
+        (j.pair_id, j.reviewer): answer
+        for j in judgements
+        if (answer := getattr(j, question)) is not None
+        and not (question == "translation_ok" and pairs[j.pair_id].origin == "native")
+    }
+
+
+def _summary(answers: Answers, pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
+    """Share of yes among all answers, among those of each reviewer, and in each stratum and its parts."""
+    groups: dict[str, dict[str, list[bool]]] = {}
+    for (pair, reviewer), answer in answers.items():
+        category, origin, margin = pairs[pair].stratum
+        parts = {"reviewer": reviewer, "category": category, "origin": origin, "margin": margin}
+        for kind, name in {**parts, "stratum": f"{category} / {origin} / {margin}"}.items():
+            groups.setdefault(kind, {}).setdefault(name, []).append(answer)
+    found = {kind: {name: _share(group[name]) for name in sorted(group)} for kind, group in groups.items()}
+    return {"all": _share(list(answers.values())), **{f"by_{kind}": found[kind] for kind in sorted(found)}}
+
+
+def _share(answers: Sequence[bool]) -> dict[str, Any]:
+    """Yes and all answers, the share and its 95% Wilson interval."""
+    found = share(sum(answers), len(answers))
+    return {
+        "yes": sum(answers),
+        "n": len(answers),
+        "share": found.share,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+def _agreement(answers: Answers, first: str, second: str) -> dict[str, Any]:
+    """On how many pairs two reviewers both answered, how often the same, and kappa."""
+    both = [(yes, answers[pair, second]) for (pair, reviewer), yes in answers.items()
+            if reviewer == first and (pair, second) in answers]  # fmt: skip
+    return {"n": len(both), "same": sum(a == b for a, b in both), "kappa": kappa(both)}

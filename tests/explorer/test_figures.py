@@ -1,0 +1,32 @@
+"""What is drawn of a release's figures."""
+
+import json
+import re
+from pathlib import Path
+
+import komep_dataset
+from komep_dataset.explorer.report import write_report
+from komep_dataset.release.build import build
+from tests.audit.records import record, written
+from tests.explorer.pages import write_jsonl
+
+
+def test_what_a_judge_and_the_gates_say_is_drawn(tmp_path):
+    """A release with a calibrated judge and planted findings: the curve and the table stand in the page."""
+    sample_file = Path(komep_dataset.__file__).parent / "samples" / "scored_generations.jsonl"
+    rows = [json.loads(line) for line in sample_file.read_text("utf-8").splitlines()]
+    for row in rows[:5]:
+        row["response"] += " Call 010-1234-5678. Stop taking your insulin at once."
+    source = write_jsonl(tmp_path / "in.jsonl", rows)
+    build(
+        [source], tmp_path / "komep", judge=written(record(190, 10, 40, 160), tmp_path), length_control=True
+    )
+    page = write_report(tmp_path / "komep", tmp_path / "report.html").read_text("utf-8")
+    points = re.search('class="curve" points="([^"]*)"', page)[1].split()
+    assert len(points) >= 3 and float(points[0].split(",")[1]) < float(points[-1].split(",")[1])  # falls
+    findings = page[page.index('id="figure-gates"') :]
+    quality = json.loads((tmp_path / "komep" / "quality.json").read_text("utf-8"))
+    for gate in ("personal_data", "unsafe_directives"):
+        assert quality[gate]["found"]
+        assert quality[gate]["examples"][0]["question_id"][:8] in findings
+    assert "010-1234-5678" not in page and "3 of 6 gates were on" in findings

@@ -1,0 +1,289 @@
+"""The page of `komep report` in a real browser: the system's Chromium, headless, driven by Playwright.
+
+The page is opened from a file, as a reader does. Nothing here asserts a time: other work on the machine would decide.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from komep_dataset.explorer.report import write_report
+from komep_dataset.release.build import build
+from tests.explorer.pages import ATTACK, hostile_rows, write_jsonl
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (chromium, chromium-browser or google-chrome)"
+)
+DOM_ROWS = 50  # the list shows so many at a time, whatever the release's size
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium):
+    """A function that opens a page file; afterwards: no error, no warning, no request but for the file itself."""
+    troubles, requests, pages = [], [], []
+
+    def open_page(file: Path, fragment: str = "", **options):
+        page = chromium.new_page(viewport={"width": 1200, "height": 900}, **options)
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append("a dialog") or dialog.dismiss())
+        page.on("request", lambda request: requests.append(request.url.split("#")[0]))
+        page.goto(file.as_uri() + fragment)
+        page.wait_for_selector("html[data-ready]")
+        pages.append((page, file.as_uri()))
+        return page
+
+    yield open_page
+    for page, _ in pages:
+        page.close()
+    assert not troubles
+    assert set(requests) <= {address for _, address in pages}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """The page of the shipped sample, every pair of it."""
+    folder = tmp_path_factory.mktemp("sample")
+    build([], folder / "komep", pairs="all")
+    return write_report(folder / "komep", folder / "report.html")
+
+
+def count(page) -> int:
+    """The number that the page announces."""
+    return int(page.locator("#count").inner_text().split()[0].replace(",", ""))
+
+
+def focused(page) -> str:
+    return page.evaluate("document.activeElement.id || document.activeElement.className")
+
+
+def test_search_filter_sort_and_languages(opened, sample):
+    page = opened(sample, "#pairs")
+    assert count(page) == 478 and page.locator("#rows tr").count() == DOM_ROWS
+    assert page.locator("#count").get_attribute("aria-live") == "polite"
+    assert page.locator("#rows .open").first.get_attribute("lang") == "ko"
+
+    page.fill("#q", "치아우식증 sample-90")  # all words, Korean and English
+    some = count(page)
+    assert 0 < some < 478
+    assert all("치아우식증" in text for text in page.locator("#rows .open").all_inner_texts())
+    page.fill("#q", unicodedata.normalize("NFD", "치아우식증 sample-90"))
+    assert count(page) == some  # decomposed Hangul finds the same
+    page.fill("#q", "no such word anywhere")
+    assert page.locator("#count").inner_text() == "No pair matches, of 478 in Korean"
+    page.click("#reset")
+
+    page.select_option("#category", "dental")
+    page.select_option("#chosenModel", "sample-90")
+    page.fill("#min", "0.5")
+    margins = [float(text.split()[0]) for text in page.locator("#rows td.n").all_inner_texts()]
+    assert margins and min(margins) >= 0.5 and count(page) == len(margins)
+    address = page.url
+    page.click("[data-sort=margin] button")
+    margins = [float(text.split()[0]) for text in page.locator("#rows td.n").all_inner_texts()]
+    assert margins == sorted(margins, reverse=True)
+    assert page.locator("[data-sort=margin]").get_attribute("aria-sort") == "descending"
+
+    page.click("#languages [data-lang=en]")
+    assert page.locator("#rows .open").first.get_attribute("lang") == "en"
+    assert page.locator("#rows .open").first.inner_text().isascii()
+    again = opened(sample, "#" + address.split("#")[1])  # a link opens the same list
+    assert count(again) == len(margins) and again.input_value("#category") == "dental"
+
+
+def test_a_pair_by_keyboard_alone(opened, sample):
+    page = opened(sample)
+    page.keyboard.press("Tab")
+    page.locator(".views a[href='#pairs']").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("/")
+    page.keyboard.type("sample-45")
+    page.locator("#q").blur()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "open"
+    second = page.evaluate("document.activeElement.closest('tr').dataset.row")
+    page.keyboard.press("Enter")
+    assert page.locator("#pair").is_visible()
+    assert page.locator("#pair-name").inner_text().startswith("Pair 2 of ")
+    for verdict in page.locator("#pair .units li").all():  # a word and a sign, not a colour alone
+        assert verdict.get_attribute("class") == verdict.locator(".verdict").inner_text().split()[1]
+    assert page.locator("#pair .prompt").get_attribute("lang") == "ko"
+    page.keyboard.press("l")
+    assert page.locator("#pair .prompt").get_attribute("lang") == "en"
+    page.keyboard.press("l")
+    link = page.url
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#pair-name").inner_text().startswith("Pair 3 of ")
+    page.keyboard.press("ArrowLeft")
+    assert page.url == link
+    page.keyboard.press("Escape")
+    assert not page.locator("#pair").is_visible() and "pair=" not in page.url
+    assert page.evaluate("document.activeElement.closest('tr').dataset.row") == second
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+
+    again = opened(sample, "#" + link.split("#")[1])
+    assert again.locator("#pair").is_visible() and again.locator("#pair-name").inner_text().startswith(
+        "Pair 2 of "
+    )
+
+
+def test_the_back_button_closes_a_pair(opened, sample):
+    page = opened(sample, "#pairs")
+    page.locator("#rows .open").first.click()
+    assert page.locator("#pair").is_visible()
+    page.go_back()
+    assert not page.locator("#pair").is_visible() and page.locator("#pairs").is_visible()
+
+
+def test_hostile_text_is_shown_and_never_run(opened, tmp_path):
+    nasty = f"{ATTACK}\x00</script><svg onload=alert(3)>"
+    build([write_jsonl(tmp_path / "in.jsonl", hostile_rows(nasty))], tmp_path / "komep")
+    page = opened(write_report(tmp_path / "komep", tmp_path / "report.html"), "#pairs")
+    elements = page.evaluate(
+        "document.querySelectorAll('script, img, svg[onload], a[href^=javascript]').length"
+    )
+    page.locator("#rows .open").first.click()
+    shown = page.locator("#pair-body").text_content()
+    for mark in (
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(2)>",
+        "<!--",
+        "javascript:x",
+        "U+202E",
+        "U+0000",
+        "<svg onload",
+    ):
+        assert mark in shown
+    assert "\u202e" not in page.locator("body").text_content()
+    assert (
+        elements
+        == 2
+        == page.evaluate("document.querySelectorAll('script, img, svg[onload], a[href^=javascript]').length")
+    )
+
+
+def test_two_releases(opened, tmp_path):
+    lines = [{"question": f"Q{n}?", "category": "c", "model": m, "response": f"{m} {n}", "units": [{"text": "u", "verdict": v}]}
+             for n in range(4) for m, v in (("a", "true"), ("b", "false"))]  # fmt: skip
+    build([write_jsonl(tmp_path / "old.jsonl", lines)], tmp_path / "old")
+    new = [*lines[2:6], {**lines[6], "response": "better"}, lines[7], *hostile_rows("new")]
+    build([write_jsonl(tmp_path / "new.jsonl", new)], tmp_path / "new")
+    page = opened(write_report(tmp_path / "new", tmp_path / "page.html", compare=tmp_path / "old"))
+    assert "1 added, 1 removed, 1 changed" in page.locator("#figure-changes").inner_text()
+    page.click(".views a[href='#pairs']")
+    assert count(page) == 4  # removed pairs are listed when they are asked for
+    for change, question in (("added", "Q? new"), ("removed", "Q0?"), ("changed", "Q3?")):
+        page.select_option("#change", change)
+        assert page.locator("#rows .open").all_inner_texts() == [question]
+    page.locator("#rows .open").first.click()
+    assert "differs in chosen" in page.locator("#pair .notice").inner_text()
+    assert "response replaced" in page.locator("#pair .notice").inner_text()
+
+
+def test_accessibility(opened, sample):
+    """axe-core finds nothing serious in either view nor in an open pair, nor in their colours when they are dark;
+    no view is wider than a small phone."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(sample, color_scheme="light")
+    everything, colours = None, {"runOnly": ["color-contrast"]}
+    found = []
+    for view in ("overview", "pairs", "pair"):
+        if view == "pair":
+            page.locator("#rows .open").first.click()
+        else:
+            page.click(f".views a[href='#{view}']")
+            page.fill("#q", "dental sample-90") if view == "pairs" else None
+        for scheme, options in (("light", everything), ("dark", colours)):
+            page.emulate_media(color_scheme=scheme)
+            violations = Axe().run(page, options=options).response["violations"]
+            found += [
+                (view, scheme, v["impact"], v["id"], [n["html"] for n in v["nodes"]]) for v in violations
+            ]
+        page.emulate_media(color_scheme="light")
+    assert [one for one in found if one[2] in ("serious", "critical")] == []
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 360, "height": 700})
+    for view in ("overview", "pairs"):
+        page.click(f".views a[href='#{view}']")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_theme_can_be_chosen(opened, sample):
+    page = opened(sample, color_scheme="light")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(colour)
+    page.click("#theme")  # light, as the system has it
+    assert page.evaluate(colour) == light
+    page.click("#theme")
+    assert page.inner_text("#theme") == "Theme: dark" and page.evaluate(colour) != light
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    assert not page.locator(".bar").is_visible()
+
+
+def test_without_a_script_the_overview_is_there(chromium, sample):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(sample.as_uri())
+    assert page.locator("#figure-wins").is_visible() and page.locator("noscript").is_visible()
+    context.close()
+
+
+@pytest.mark.slow
+def test_six_thousand_rows(opened, sample, tmp_path):
+    """The rows of the list stay few; the time to filter is printed beside that of a list without rows."""
+    from benchmarks.explorer import write_rows
+
+    build([write_rows(tmp_path / "rows.jsonl", 6000, scale=0.3)], tmp_path / "komep")
+    page = opened(write_report(tmp_path / "komep", tmp_path / "page.html"), "#pairs")
+    assert count(page) == 6000 and page.locator("#rows tr").count() == DOM_ROWS
+    word = page.locator("#rows .open").first.inner_text().split()[1]
+
+    def seconds(text: str) -> float:
+        started = time.perf_counter()
+        page.fill("#q", text)
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return time.perf_counter() - started
+
+    first = seconds(word)
+    page.select_option("#split", "test")
+    page.select_option("#split", "")
+    full = min(seconds(text) for text in (word[:1], word[:2], word, ""))
+    page.fill("#min", "1")
+    page.fill("#max", "0")
+    assert page.locator("#rows tr").count() == 0
+    empty = min(seconds(text) for text in (word[:1], word[:2], word, ""))
+    page.click("#reset")
+    page.click("#page-on")
+    assert page.locator("#rows tr").count() == DOM_ROWS and count(page) == 6000
+    print(
+        json.dumps(
+            {
+                "first_search_s": round(first, 3),
+                "filter_s": round(full, 3),
+                "ratio_to_empty": round(full / empty, 2),
+            }
+        )
+    )

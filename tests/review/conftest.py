@@ -1,0 +1,18 @@
+"""A release to review."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from komep_dataset.release.build import build
+from tests.review.sheets import generations
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("review")
+    source = folder / "scored.jsonl"
+    source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in generations()), "utf-8")
+    build([source], folder / "komep")
+    return folder / "komep"

@@ -1,0 +1,41 @@
+"""Corrections that fit a table, and those that do not."""
+
+import json
+
+import polars as pl
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release.rows import read_rows
+from komep_dataset.review.corrections import apply
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"question_id": "0" * 16}, "no such row in the table"),
+        ({"source": "Another answer"}, "the answer is another than the one that was reviewed"),
+        ({"before": "다른 글"}, "its Korean is another than what was reviewed"),
+    ],
+)
+def test_a_correction_that_does_not_fit_is_named_and_nothing_is_written(release, tmp_path, change, message):
+    row = (
+        read_rows(release, "scored")
+        .filter(pl.col("question") == "Question 1?", pl.col("model") == "a")
+        .to_dicts()[0]
+    )
+    fits = {
+        "question_id": row["question_id"], "model": "a", "source": row["response"], "before": row["response_ko"],
+        "after": "새 답", "reviewer": "kim",
+    }  # fmt: skip
+    source, path, output = release.parent / "scored.jsonl", tmp_path / "c.jsonl", tmp_path / "new.parquet"
+    path.write_text(json.dumps(fits | change))
+    with pytest.raises(KomepError, match=message):
+        apply([source], path, output)
+    assert not output.exists()
+    path.write_text(json.dumps(fits))
+    assert apply([source], path, output)[1:] == (40, 1)
+    assert apply([output], path, output)[1:] == (40, 0)  # a second time changes nothing
+    path.write_text(json.dumps(fits) + "\n{}")
+    with pytest.raises(KomepError, match=r"c\.jsonl:2: question_id: missing_field"):
+        apply([source], path, output)
