@@ -33,7 +33,8 @@ class Status(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why a stage rejected a row, a question or a pair; `rejects.jsonl` holds these and the reasons of the gates."""
+    """Why a stage rejected a row, a question or a pair; `rejects.jsonl` holds these, the reasons of the gates and the
+    names of the checks of translations."""
 
     MALFORMED = "malformed"
     MISSING_FIELD = "missing_field"
@@ -47,14 +48,6 @@ class Reason(str, Enum):
     BELOW_MARGIN = "below_margin"
     IDENTICAL_TEXT = "identical_text"
     UNTRANSLATED = "untranslated"
-    NOT_KOREAN = "not_korean"
-    NUMBERS_CHANGED = "numbers_changed"
-    PREAMBLE = "preamble"
-    REFUSED = "refused"
-    TRUNCATED = "truncated"
-    TERM_MISMATCH = "term_mismatch"
-    REPETITION = "repetition"
-    LAYOUT_CHANGED = "layout_changed"
     OTHER_ORIGIN = "other_origin"
     REPLACED = "replaced"
     REQUEST_FAILED = "request_failed"
@@ -196,7 +189,7 @@ class Reject:
 
     stage: str = column("command that rejected it: `questions`, `build`, …")
     key: str = column("id of the question, `question_id/model`, or `file:line` where the row has no key")
-    reason: str = column("a value of `Reason`, or the reason of a gate")
+    reason: str = column("a value of `Reason`, the reason of a gate or the name of a translation check")
     detail: str = column("which column and value, or the numbers behind the decision")
 
 

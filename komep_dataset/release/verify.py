@@ -62,6 +62,7 @@ from komep_dataset.schema import (
     column_types,
 )
 from komep_dataset.tables.problems import Check, compare_values, text_lines
+from komep_dataset.translation.checks.registry import wordings
 
 # Reasons that follow from the rows of `scored`; the others are of rows that are not in the release.
 _OF_PAIRS = (
@@ -69,7 +70,10 @@ _OF_PAIRS = (
     *(Reason.UNTRANSLATED, Reason.OTHER_ORIGIN),
 )
 DERIVED = {*(reason.value for reason in _OF_PAIRS), *OF_REASON}
-REASONS = {*(reason.value for reason in Reason), *OF_REASON}  # that rejects.jsonl may hold
+REASONS = {
+    *(reason.value for reason in Reason),
+    *OF_REASON,
+}  # that rejects.jsonl may hold, besides translations'
 
 CHECKS = {
     "files": f"every file of the release against {SUMS_FILE}",
@@ -317,16 +321,17 @@ def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
 def _check_rejects(seen: _Seen) -> None:
     """Lines of rejects.jsonl: well-formed, and those that follow from the data are the ones that are there."""
     check, name, given = seen.checks["rejects"], "rejects.jsonl", Counter()
-    fields, reasons = set(column_types(Reject)), REASONS
+    fields = set(column_types(Reject))
     counts: Counter = Counter()
     with text_lines(check, seen.folder / name) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 reject = json.loads(line)
                 sound = set(reject) == fields and all(isinstance(v, str) for v in reject.values())
+                sound = sound and (reject["reason"] in REASONS or reject["reason"] in wordings())
             except (ValueError, TypeError):
                 sound = False
-            if not sound or reject["reason"] not in reasons:
+            if not sound:
                 check.add(name, number, "", "not a reject with stage, key, a known reason and detail")
                 continue
             counts[reject["reason"]] += 1

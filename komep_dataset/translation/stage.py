@@ -56,7 +56,7 @@ class TranslationRow:
     model: str = column("name of the responder; empty for a question")
     source: str = column("the text as it was given")
     target: str | None = column("its Korean; null = none was accepted")
-    reason: str = column("why there is none, a value of `Reason`; else empty")
+    reason: str = column("why there is none: the name of a check, or `request_failed`; else empty")
     detail: str = column("the words or numbers behind the reason")
     pieces: int = column("pieces that were sent; 0 = nothing was asked: it is Korean, or has no letters")
     attempts: int = column("how often it was asked for: 0, 1 or 2")

@@ -54,7 +54,7 @@ class Refusal:
 
     piece: int = column("place of the piece in the text, from 0")
     attempt: int = column("1 or 2")
-    reason: str = column("a value of `Reason`")
+    reason: str = column("the name of the check")
     detail: str = column("the words or numbers behind it")
     reply: str = column("the reply, exactly as given")
 
