@@ -16,7 +16,7 @@ import polars as pl
 
 from komep_dataset.audit.flip_model import Judge, flip_probabilities
 from komep_dataset.errors import KomepError
-from komep_dataset.judge.calibration import Share, share
+from komep_dataset.judge.record import Share, share
 from komep_dataset.schema import Status, Verdict
 
 MARGIN_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -122,24 +122,24 @@ def calibrate(
     """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
     load_config = _llm()
     from komep_dataset.files.outputs import check_file
-    from komep_dataset.judge import calibration
-    from komep_dataset.judge import injections as attack
+    from komep_dataset.judge import calibration, injections
+    from komep_dataset.judge.record import RECORD, write_record
 
     if mode not in MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
     if adversarial:
         if labels or output or scored or mode != "strict":
             raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
-        print(attack.as_text(attack.measure_config(load_config(config), limit)))
+        print(injections.as_text(injections.measure_config(load_config(config), limit)))
         return
     if output:
-        check_file(output, *calibration.RECORD)
+        check_file(output, *RECORD)
     record = calibration.calibrate_file(
         load_config(config), labels, mode=mode, limit=limit, scored=scored or ()
     )
     print(calibration.as_text(record))
     if output:
-        calibration.write_record(record, output)
+        write_record(record, output)
         print(f"-> {output}")
 
 

@@ -34,7 +34,7 @@ def bias(
     from komep_dataset.audit.tables import tables
     from komep_dataset.errors import KomepError
     from komep_dataset.files.outputs import check_file, json_with, write_json
-    from komep_dataset.judge.calibration import read_record
+    from komep_dataset.judge.record import read_record
 
     mark = json_with(
         "config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines"

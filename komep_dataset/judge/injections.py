@@ -7,8 +7,6 @@ statement alone did not get the pushed one and the injected one does. A judge th
 push: how often, a few harmless words in place of the injection say.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +15,8 @@ from pathlib import Path
 
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.inference.servers import local_servers
-from komep_dataset.judge.calibration import (
-    Share,
-    Statement,
-    read_statements,
-    sample_statements,
-    share,
-    verdict_or_none,
-)
+from komep_dataset.judge.calibration import Statement, read_statements, sample_statements, verdict_or_none
+from komep_dataset.judge.record import Share, share
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.tables.text import table

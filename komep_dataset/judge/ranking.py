@@ -5,17 +5,14 @@ again, often. These are assumptions: those verdicts came from a checker too, and
 on every unit for itself, where a real one gives a unit that both answers share the same verdict, right or wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
 
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.schema import Verdict
-
-if TYPE_CHECKING:
-    import polars as pl
 
 DRAWS = 1000
 SEED = 0
@@ -73,8 +70,6 @@ def simulate(pairs: Sequence[Sides], rates: Rates, *, draws: int = DRAWS, seed: 
     The same pairs, rates and seed give the same result. Which answers of a question make the pair is not chosen
     anew: this is what becomes of the pairs that there are.
     """
-    import numpy as np
-
     if not pairs:
         return None
     rng = np.random.default_rng(seed)
@@ -110,8 +105,6 @@ def _judged(rng, true, false, rates: Rates):
 
 
 def _range(values: list[float]) -> Range:
-    import numpy as np
-
     low, high = np.percentile(values, [2.5, 97.5])
     return Range(float(np.mean(values)), float(low), float(high))
 
@@ -121,8 +114,6 @@ def pair_sides(frame: pl.DataFrame) -> list[Sides]:
 
     Answers that came with a score and no units are left out: there is nothing to judge again.
     """
-    import polars as pl
-
     frame = frame.filter(pl.col("units").list.len() > 0)
     pairs, _ = select_pairs(frame)
     verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))

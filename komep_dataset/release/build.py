@@ -22,7 +22,7 @@ from komep_dataset.build_options import Options, check, named, read_files
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import needs_all
 from komep_dataset.gates.trial.run import Gates
-from komep_dataset.judge.calibration import read_record
+from komep_dataset.judge.record import read_record
 from komep_dataset.pairs.derivation import STAGE, Tally, derive
 from komep_dataset.pairs.generations import OPTIONAL, complete
 from komep_dataset.pairs.rules import resolve_duplicates

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from komep_dataset.judge.calibration import Record, measured_rates, tally, write_record
+from komep_dataset.judge.calibration import measured_rates, tally
+from komep_dataset.judge.record import Record, write_record
 
 
 def record(true_true: int, true_false: int, false_true: int, false_false: int, unknown: int = 0) -> Record:

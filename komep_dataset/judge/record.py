@@ -1,0 +1,118 @@
+"""The record of a calibration: its shares, its version, and a file of it read and checked.
+
+`komep calibrate --output` writes one as JSON; `komep build --judge` puts one into the card of a release.
+"""
+
+import json
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import json_with, write_json
+from komep_dataset.judge.ranking import Ranking, Rates
+from komep_dataset.schema import column_types
+
+RECORD_VERSION = 1
+RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`hits` of `n`, with its 95% Wilson interval; all None where n is 0."""
+
+    hits: int
+    n: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.share is None:
+            return "none"
+        return f"{self.share:.1%} ({self.low:.1%} to {self.high:.1%}; {self.hits}/{self.n})"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A checker's record on one group of statements.
+
+    `accuracy` is right verdicts / statements, so an unknown verdict counts against it; `sensitivity` is true
+    statements called true / true statements; `specificity` false ones called false / false statements;
+    `unknown` verdicts that cannot be read / statements. Requests that failed count in `failed` alone.
+    """
+
+    group: str
+    accuracy: Share
+    sensitivity: Share
+    specificity: Share
+    unknown: Share
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The result of a calibration, as it is written.
+
+    `groups`: all statements, each language, each category. `rates` are those that `ranking` was simulated with.
+    `agreement`: share of statements on which a batched check says what the single one says; None unless the
+    checker has `batch`. `requests`: distinct ones that the checker was asked.
+    """
+
+    checker: str
+    mode: str
+    options: dict[str, Any]
+    date: str
+    statements: str
+    statements_sha256: str
+    n: int
+    requests: int
+    groups: tuple[Calibration, ...]
+    rates: Rates | None = None
+    ranking: Ranking | None = None
+    ranked: str = ""
+    agreement: Share | None = None
+    version: int = RECORD_VERSION
+
+
+def share(hits: int, n: int) -> Share:
+    """A share with its 95% Wilson interval."""
+    if not n:
+        return Share(hits, n, None, None, None)
+    from scipy.stats import binomtest  # a second to import, and a build reads records alone
+
+    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return Share(hits, n, hits / n, float(interval.low), float(interval.high))
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record as JSON."""
+    write_json(path, asdict(record), RECORD)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record as plain values, for the card; `KomepError` if the file holds none of this version."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise KomepError(f"{path}: cannot be read ({error})") from error
+    if not _fits(record, Record) or record["version"] != RECORD_VERSION or not record["groups"]:
+        raise KomepError(f"{path}: not a calibration; `komep calibrate --output {path.name}` writes one")
+    return record
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value has the shape of an annotation of `Record`: no key more, none less."""
+    if is_dataclass(hint):
+        types = column_types(hint)
+        return (
+            isinstance(value, dict)
+            and value.keys() == types.keys()
+            and all(
+                (value[k] is None and null) or _fits(value[k], inner) for k, (inner, null) in types.items()
+            )
+        )
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
+    kind = {float: (int, float)}.get(hint, get_origin(hint) or hint)
+    return isinstance(value, kind) and not isinstance(value, bool)
