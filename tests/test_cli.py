@@ -113,3 +113,9 @@ def test_score_estimates_without_asking_or_writing(tmp_path):
     done = komep("score", "r.parquet", "--config", "p.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert "--output" in done.stderr
+
+
+def test_the_pipeline_does_not_need_torch_and_the_command_no_polars():
+    for module, absent in (("komep_dataset.release.build", "torch"), ("komep_dataset.cli", "polars")):
+        code = f"import sys; import {module}; assert {absent!r} not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from komep_dataset.system import mounts
+
 FAULTS = """
 import resource
 from komep_dataset.system import keep_freed_memory
@@ -62,3 +64,7 @@ def test_a_process_ends_with_its_parent():
             return
         time.sleep(0.1)
     raise AssertionError("it goes on alone")
+
+
+def test_mounts_are_read_from_the_system():
+    assert Path("/proc") in {mount.point for mount in mounts()} or not Path("/proc/self/mountinfo").exists()

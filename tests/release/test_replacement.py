@@ -1,7 +1,6 @@
 """What `komep build --output` may replace, and what stays: nothing goes but what a build wrote and nobody touched."""
 
 import errno
-import hashlib
 import json
 import os
 import random
@@ -10,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -18,195 +16,26 @@ import pytest
 
 from komep_dataset import system
 from komep_dataset.errors import KomepError
-from komep_dataset.hub.install import install
 from komep_dataset.release import replacement
 from komep_dataset.release.build import build
-from komep_dataset.release.contents import proven_sums
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.replacement import MARK, replacing_folder
-from komep_dataset.release.sums import content_hash, is_release_file, sum_problems, write_sums
+from komep_dataset.release.sums import content_hash, sum_problems, write_sums
 from komep_dataset.release.verify import verify
-from komep_dataset.system import mounts
 from tests.full_disk import may_mount
+from tests.release.replaced import add_what_people_add, replace, theirs, two_releases, write
 
 ROOT = Path(__file__).parents[2]
 
 
-def write(path: Path, answers: str = "AB") -> Path:
-    """A table of one question, whose answers are so different that there is a pair."""
-    rows = [
-        {
-            "question": "What?",
-            "category": "c",
-            "model": m,
-            "response": a,
-            "units": [{"text": "t", "verdict": v}],
-        }
-        | {"question_ko": "무엇?", "response_ko": f"답 {a}"}
-        for (m, v), a in zip((("a", "true"), ("b", "false")), answers, strict=True)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def snapshot(folder: Path) -> dict[str, object]:
-    """Everything below a folder: content, where it leads, or what it is; and rights."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        mode = path.lstat().st_mode
-        kind = (
-            str(path.readlink())
-            if path.is_symlink()
-            else path.read_bytes()
-            if path.is_file()
-            else stat.S_IFMT(mode)
-        )
-        found[path.relative_to(folder).as_posix()] = (kind, stat.S_IMODE(mode))
-    return found
-
-
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory) -> tuple[Path, Path]:
-    """Two releases of one question, of different answers."""
-    folder = tmp_path_factory.mktemp("releases")
-    for name, answers in (("old", "AB"), ("new", "CD")):
-        build([write(folder / f"{name}.jsonl", answers)], folder / name)
-    return folder / "old", folder / "new"
+    return two_releases(tmp_path_factory.mktemp("releases"))
 
 
 @pytest.fixture
 def release(releases, tmp_path) -> Path:
     return Path(shutil.copytree(releases[0], tmp_path / "komep"))
-
-
-def replace(target: Path, new: Path) -> list[str]:
-    with replacing_folder(target) as one:
-        shutil.copytree(new, one.folder, dirs_exist_ok=True)
-    return one.notes
-
-
-PROJECTS = {
-    "an empty object": {"build.json": "{}"},
-    "an empty file": {"build.json": ""},
-    "no JSON": {"build.json": "webpack"},
-    "a list": {"build.json": "[1]"},
-    "a schema alone": {"build.json": '{"schema": 2}'},
-    "a schema and a hash": {"build.json": '{"schema": 2, "content_hash": "0"}', "provenance.json": "{}"},
-    "no build.json": {"SHA256SUMS": ""},
-    "a thesis": {"thesis.tex": "years of work"},
-    "a git work tree": {".git/HEAD": "ref: refs/heads/main\n"},
-    "a home": {".bashrc": "alias ll='ls -l'", "Documents/letter.txt": "dear"},
-    "a folder of nothing": {"empty/": ""},
-}
-
-
-@pytest.mark.parametrize("files", PROJECTS.values(), ids=PROJECTS)
-@pytest.mark.parametrize("sums", [False, True], ids=["", "with sums"])
-@pytest.mark.parametrize("here", [False, True], ids=["", "as `.`"])
-def test_what_is_no_release_is_refused_and_left_as_it_is(tmp_path, monkeypatch, files, sums, here):
-    source = write(tmp_path / "in.jsonl")
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    for name, text in files.items():
-        path = mine / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir() if name.endswith("/") else path.write_text(text)
-    if sums:  # as people who release software write one
-        lines = (
-            f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(mine)}\n"
-            for p in mine.rglob("*")
-            if p.is_file()
-        )
-        (mine / "SHA256SUMS").write_text("".join(lines))
-    before = snapshot(mine)
-    output = mine
-    if here:
-        monkeypatch.chdir(mine)
-        output = Path()
-    with pytest.raises(KomepError, match="left as it is") as caught:
-        build([source], output)
-    assert next(iter(sorted(p.name for p in mine.iterdir()))) in str(caught.value)
-    assert snapshot(mine) == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "mine"]
-
-
-def of_a_newer_schema(folder):
-    facts = json.loads((folder / "build.json").read_text())
-    (folder / "build.json").write_text(json.dumps(facts | {"schema": 3}))
-
-
-HALVES = {
-    "without build.json": lambda folder: (folder / "build.json").unlink(),
-    "without SHA256SUMS": lambda folder: (folder / "SHA256SUMS").unlink(),
-    "without a line for a shard": lambda folder: drop_line(folder, "ko/train"),
-    "with another content hash": lambda folder: (folder / "build.json").write_text(
-        '{"schema": 2, "content_hash": "0"}'
-    ),
-    "with a torn SHA256SUMS": lambda folder: (folder / "SHA256SUMS").write_text(
-        (folder / "SHA256SUMS").read_text()[:-9]
-    ),
-    "of a newer schema": of_a_newer_schema,
-}
-
-
-def drop_line(folder: Path, name: str) -> None:
-    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
-    (folder / "SHA256SUMS").write_text("".join(line for line in lines if name not in line))
-
-
-@pytest.mark.parametrize("harm", HALVES.values(), ids=HALVES)
-def test_half_a_release_and_one_of_a_newer_komep_are_refused(release, tmp_path, harm):
-    harm(release)
-    before = snapshot(release)
-    with pytest.raises(KomepError, match="left as it is"):
-        build([write(tmp_path / "in.jsonl")], release)
-    assert snapshot(release) == before
-
-
-def test_a_release_whose_shards_are_gone_is_still_one(release, tmp_path):
-    for shard in release.rglob("*.parquet"):
-        shard.unlink()
-    build([write(tmp_path / "in.jsonl", "CD")], release)
-    assert all(check.ok for check in verify(release))
-
-
-def test_a_release_of_schema_1_is_replaced(release, tmp_path):
-    facts = json.loads((release / "build.json").read_text()) | json.loads(
-        (release / "provenance.json").read_text()
-    )
-    (release / "provenance.json").unlink()
-    (release / "build.json").write_text(json.dumps(facts | {"schema": 1}))
-    write_sums(release)
-    assert build([write(tmp_path / "in.jsonl", "CD")], release).notes == ()
-    assert all(check.ok for check in verify(release))
-
-
-def test_every_file_of_a_build_is_known_as_one(releases):
-    for folder in releases:
-        names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
-        assert all(map(is_release_file, names)) and len(names) > 10
-        assert set(proven_sums(folder)) == set(names) - {"SHA256SUMS"}
-
-
-def add_what_people_add(folder: Path) -> None:
-    subprocess.run(["git", "init", "-q", folder], check=True)
-    (folder / "notes.md").write_text("read these first")
-    (folder / "notes.md").chmod(0o600)
-    (folder / "ko" / "remarks.txt").write_text("beside a shard")
-    (folder / "figures" / "mine.svg").write_text("<svg/>")
-    (folder / "drafts" / "empty").mkdir(parents=True)
-    (folder / "drafts").chmod(0o700)
-    (folder / "drafts" / "README.md").write_text("of a folder of mine")
-    (folder / "link").symlink_to("notes.md")
-    (folder / "dangling").symlink_to("nowhere")
-    (folder / "round").symlink_to("round")
-    (folder / "elsewhere").symlink_to("..")
-    os.mkfifo(folder / "pipe")
-    (folder / "한글 이름.txt").write_text("이름")
-
-
-def theirs(folder: Path) -> dict[str, object]:
-    return {name: found for name, found in snapshot(folder).items() if not is_release_file(name)}
 
 
 def test_what_people_put_into_a_release_stays_as_it_is(release, tmp_path):
@@ -276,55 +105,11 @@ def test_the_card_of_a_published_release_is_kept_since_people_write_on_it(releas
     assert (release / "CHANGELOG.md").read_text() == "v0.1.0"
 
 
-IN_THE_WAY = {
-    "a shard of their own": lambda folder: (folder / "ko" / "train-mine.parquet").write_bytes(b"x"),
-    "a folder in place of a file": lambda folder: (
-        (folder / "croissant.json").unlink() or (folder / "croissant.json").mkdir()
-    ),
-    "a link in place of a folder": lambda folder: (
-        (folder / "ko").rename(folder.parent / "big") and (folder / "ko").symlink_to("../big")
-    ),
-}
-
-
-@pytest.mark.parametrize("harm", IN_THE_WAY.values(), ids=IN_THE_WAY)
-def test_what_the_swap_cannot_keep_is_refused_before_it_begins(release, tmp_path, harm):
-    harm(release)
-    before = snapshot(release)
-    with pytest.raises(KomepError, match="move it away"):
-        build([write(tmp_path / "in.jsonl", "CD")], release)
-    assert snapshot(release) == before and not list(tmp_path.glob(".komep*"))
-
-
 def test_a_link_to_a_release_stays_one(release, tmp_path):
     link = tmp_path / "latest"
     link.symlink_to("komep")
     new = build([write(tmp_path / "in.jsonl", "CD")], link).facts["content_hash"]
     assert link.is_symlink() and read_facts(release)["content_hash"] == new
-
-
-@pytest.mark.parametrize("command", ["build", "questions", "report", "bias", "diff"])
-def test_links_in_a_circle_end_in_one_line(release, tmp_path, command):
-    (tmp_path / "round").symlink_to("around")
-    (tmp_path / "around").symlink_to("round")
-    given = {
-        "build": [write(tmp_path / "in.jsonl"), "-o"],
-        "questions": [write(tmp_path / "in.jsonl"), "-o"],
-        "report": [release, "-o"],
-        "bias": [release, "--json"],
-        "diff": [release, release, "-o"],
-    }[command]
-    words = [sys.executable, "-m", "komep_dataset.cli", command, *map(str, given), "round"]
-    done = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 1 and "round: " in done.stderr and "Traceback" not in done.stderr
-    assert done.stderr.count("\n") == 1
 
 
 def test_an_empty_folder_and_a_new_one_are_filled(tmp_path):
@@ -495,40 +280,6 @@ def test_two_containers_with_the_same_process_ids(releases, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["komep", "try"]
 
 
-def test_a_mount_point_is_refused(release, tmp_path):
-    if not may_mount(tmp_path):
-        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
-    source = write(tmp_path / "in.jsonl")
-    (tmp_path / "disk").mkdir()
-    (release / "disk").mkdir()
-    alias = f"mkdir -p '{tmp_path}/alias' && mount --bind '{tmp_path}' '{tmp_path}/alias' && "
-    for at, output, before in (
-        ("disk", "disk", ""),
-        ("komep/disk", "komep", ""),
-        ("komep/disk", "alias/komep", alias),
-    ):
-        script = f"{before}mount -t tmpfs tmpfs '{tmp_path}/{at}' && {sys.executable} -m komep_dataset.cli build '{source}' -o '{tmp_path}/{output}'"
-        done = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 1 and "a mount point" in done.stderr and "Traceback" not in done.stderr
-
-
-def test_a_folder_that_may_only_be_read(release, tmp_path):
-    if not may_mount(tmp_path):
-        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
-    source = write(tmp_path.parent / f"{tmp_path.name}.jsonl")
-    script = f"mount --bind '{tmp_path}' '{tmp_path}' && mount -o remount,ro,bind '{tmp_path}' && {sys.executable} -m komep_dataset.cli build '{source}' -o '{release}'"
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
-
-
-def test_mounts_are_read_from_the_system():
-    assert Path("/proc") in {mount.point for mount in mounts()} or not Path("/proc/self/mountinfo").exists()
-
-
 @pytest.mark.parametrize("how", ["in place", "renamed", "with its old time"])
 def test_an_edit_at_the_last_moment_is_kept(release, releases, monkeypatch, how):
     """After the last look at the folder, and before the swap."""
@@ -578,30 +329,6 @@ def test_ctrl_c_around_the_swap_loses_nothing(release, releases, monkeypatch, mo
     assert [p.name for p in release.parent.iterdir()] == ["komep"]
 
 
-PIPES = ("SHA256SUMS", "build.json", "provenance.json", "README.md", "ko/train-00000-of-00001.parquet")
-
-
-@pytest.mark.parametrize("name", PIPES)
-def test_a_pipe_in_place_of_a_file_of_ours_is_not_waited_for(release, releases, name):
-    path = next(release.glob(name.replace("train", "*")))
-    path.unlink()
-    os.mkfifo(path)
-    code = "import sys, shutil; from pathlib import Path; from komep_dataset.release.replacement import replacing_folder\nwith replacing_folder(Path(sys.argv[1])) as one: shutil.copytree(sys.argv[2], one.folder, dirs_exist_ok=True)"
-    done = subprocess.run(
-        [sys.executable, "-c", code, release, releases[1]],
-        cwd=ROOT,
-        timeout=20,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if name == "README.md" or "/" in name:
-        assert done.returncode == 0, done.stderr
-        assert path.with_name(f"{path.name}.edited").is_fifo()
-    else:
-        assert "left as it is" in done.stderr and path.is_fifo()
-
-
 def test_json_and_folders_without_end(release, releases, tmp_path):
     (tmp_path / "deep.json").write_text("[" * 100_000)
     shutil.copy(tmp_path / "deep.json", release / "build.json")
@@ -617,71 +344,6 @@ def test_json_and_folders_without_end(release, releases, tmp_path):
     subprocess.run(["rm", "-rf", release], check=True)
 
 
-AS_SOMEBODY = """
-import os, shutil, sys
-from pathlib import Path
-from komep_dataset.errors import KomepError
-from komep_dataset.release.replacement import replacing_folder
-target, new = Path(sys.argv[1]), Path(sys.argv[2])
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
-try:
-    with replacing_folder(target) as one:
-        shutil.copytree(new, one.folder, dirs_exist_ok=True)
-except KomepError as error:
-    sys.exit(str(error))
-"""
-FOREIGN = {  # what root does to a release of an ordinary user, and what the user is then told
-    "a folder of another user": (
-        lambda release: ((release / "bobs").mkdir(), (release / "bobs" / "x").touch()),
-        "it belongs to another user",
-    ),
-    "an empty folder of another user": (
-        lambda release: (release / "bobs").mkdir(),
-        "it belongs to another user",
-    ),
-    "a file of another user": (
-        lambda release: ((release / "x").touch(), (release / "x").chmod(0o600)),
-        "cannot be kept",
-    ),
-    "a release of another user": (lambda release: os.chown(release, 0, 0), "another user's"),
-    "a release that may only be read": (lambda release: release.chmod(0o555), "may only be read"),
-    "a folder of its own that may only be read": (lambda release: own_folder(release), None),
-}
-
-
-def own_folder(release: Path) -> None:
-    (release / "ro").mkdir()
-    (release / "ro" / "x").write_text("mine")
-    (release / "ro").chmod(0o555)
-    os.chown(release / "ro", 65534, 65534)
-    os.chown(release / "ro" / "x", 65534, 65534)
-
-
-@pytest.mark.parametrize(("harm", "said"), FOREIGN.values(), ids=FOREIGN)
-def test_what_an_ordinary_user_may_not_change_is_told_before_the_work(releases, harm, said):
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a file of another user")
-    with tempfile.TemporaryDirectory() as folder:
-        target, new = Path(folder) / "komep", Path(folder) / "new"
-        for source, copy in zip(releases, (target, new), strict=True):
-            shutil.copytree(source, copy)
-        for path in (Path(folder), *Path(folder).rglob("*")):
-            os.chown(path, 65534, 65534)
-        harm(target)
-        before = snapshot(target)
-        command = [sys.executable, "-c", AS_SOMEBODY, target, new]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if said is None:
-            assert done.returncode == 0, done.stderr
-            assert (target / "ro" / "x").read_text() == "mine" and read_facts(target) == read_facts(new)
-        else:
-            assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr, (
-                done.stderr
-            )
-            assert snapshot(target) == before
-        assert sorted(p.name for p in Path(folder).iterdir()) == ["komep", "new"]
-
-
 def test_without_hard_links_a_file_is_copied(release, releases, monkeypatch):
     def refuse(*_, **__):
         raise OSError(errno.EPERM, "Operation not permitted")
@@ -692,13 +354,3 @@ def test_without_hard_links_a_file_is_copied(release, releases, monkeypatch):
     before = theirs(release)
     replace(release, releases[1])
     assert theirs(release) == before
-
-
-def test_a_release_with_notes_in_it_is_still_one(release, tmp_path):
-    (release / "notes.md").write_text("mine")
-    (release / "README.md").write_text("my card")
-    build([write(tmp_path / "in.jsonl", "CD")], release)
-    assert all(check.ok for check in verify(release))
-    assert install(release, tmp_path / "cache").is_dir()
-    (release / "ko" / "train-more.parquet").write_bytes(b"x")
-    assert [check.name for check in verify(release) if not check.ok]

@@ -1,7 +1,6 @@
-"""A release's card: what the Hub wants of it, figures, Croissant metadata, and that its code runs."""
+"""A release's card: what the Hub and `datasets` want of it, figures, and that its code runs."""
 
 import json
-import math
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
 from komep_dataset.config.presets import ENTRIES
@@ -24,11 +24,13 @@ from komep_dataset.release.card.card import (
 )
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
-from komep_dataset.schema import RECORDS, column_docs, column_types
+from komep_dataset.schema import CONFIGS, RECORDS, column_docs, column_types
 
 SVG = "{http://www.w3.org/2000/svg}"
+
 # The Hub's lists (github.com/huggingface/hub-docs, datasetcard.md; docs/datasets, the tagging app).
 MAKERS = {"crowdsourced", "expert-generated", "found", "machine-generated", "no-annotation", "other"}
+
 ALLOWED = {
     "annotations_creators": MAKERS,
     "language_creators": MAKERS - {"no-annotation"},
@@ -104,37 +106,6 @@ def test_figures_of_odd_releases(tmp_path):
     assert write_figures(tmp_path / "none", {"rows": {"scored": {}}, "models": {}}) == {}
 
 
-def test_croissant_is_valid_and_its_records_are_the_rows(release):
-    import mlcroissant
-
-    file = release / "croissant.json"
-    assert f"{file.name}\n" in (release / "SHA256SUMS").read_text()
-    dataset = mlcroissant.Dataset(file)
-    assert not dataset.metadata.issues.errors
-    assert all("datePublished" in warning for warning in dataset.metadata.issues.warnings)
-    facts = read_facts(release)
-    assert {r.id for r in dataset.metadata.record_sets} == {
-        f"{c}-{s}" for c in facts["rows"] for s in ("train", "test")
-    }
-    for config in ("ko", "scored"):
-        assert [plain(r) for r in dataset.records(f"{config}-test")] == read_rows(
-            release, config, "test"
-        ).to_dicts()
-
-
-def plain(value):
-    """A record of mlcroissant as a row: text instead of bytes, the column's own name instead of its path."""
-    if isinstance(value, dict):
-        return {key.rpartition("/")[2]: plain(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [plain(part) for part in value]
-    return value.decode() if isinstance(value, bytes) else None if is_nan(value) else value
-
-
-def is_nan(value) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 @pytest.mark.slow
 def test_the_code_of_the_card_runs(release):
     blocks = re.findall(r"```python\n(.*?)```", (release / "README.md").read_text("utf-8"), re.DOTALL)
@@ -164,3 +135,31 @@ def test_the_same_build_gives_the_same_card_figures_and_metadata(release, tmp_pa
     header = yaml.safe_load((tmp_path / "a" / "komep" / "README.md").read_text("utf-8").split("---\n")[1])
     assert header["license"] == "other" and header["license_name"]
     assert "Apache" not in json.loads((tmp_path / "a" / "komep" / "croissant.json").read_text())["license"]
+
+
+def test_the_card_names_every_config_and_its_counts(release):
+    text = (release / "README.md").read_text("utf-8")
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert [c["config_name"] for c in header["configs"]] == list(CONFIGS)
+    assert [c["config_name"] for c in header["configs"] if c.get("default")] == ["ko"]
+    facts = read_facts(release)
+    for info in header["dataset_info"]:
+        counts = {s["name"]: s["num_examples"] for s in info["splits"]}
+        assert counts == facts["rows"][info["config_name"]]
+    assert "written for the KoMeP project" in text  # the sample says that it is one
+    assert "Not for clinical use" in text
+    assert len({c["version"] for c in header["configs"]}) == 1
+
+
+def test_card_survives_hostile_names(tmp_path):
+    rows = [
+        {"question": "Q?", "category": "c", "model": m, "response": m, "units": [{"text": "t", "verdict": v}]}
+        for m, v in (("a|b {{ 7 * 7 }} --- <b>", "true"), ("b\n---\n", "false"))
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    build([tmp_path / "in.jsonl"], tmp_path / "komep")
+    text = (tmp_path / "komep" / "README.md").read_text("utf-8")
+    assert "{{ 7 * 7 }}" in text
+    assert (
+        load_dataset(str(tmp_path / "komep"), split="train", cache_dir=str(tmp_path / "cache")).num_rows == 1
+    )

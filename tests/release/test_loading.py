@@ -1,13 +1,9 @@
 """A release as a user meets it: `load_dataset("komep")` beside the folder, offline, and again after a rebuild."""
 
-import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from datasets import load_dataset
 
 from komep_dataset.errors import KomepError
@@ -15,13 +11,6 @@ from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import CONFIGS, RECORDS, column_types
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("release") / "komep"
-    build([], folder, pairs="all")
-    return folder
 
 
 @pytest.fixture
@@ -76,42 +65,6 @@ def test_trl_reads_the_format(release):
         assert [m["role"] for m in row["chosen"]] == [m["role"] for m in row["rejected"]] == ["assistant"]
 
 
-def test_card(release):
-    text = (release / "README.md").read_text("utf-8")
-    header = yaml.safe_load(text.split("---\n")[1])
-    assert [c["config_name"] for c in header["configs"]] == list(CONFIGS)
-    assert [c["config_name"] for c in header["configs"] if c.get("default")] == ["ko"]
-    facts = read_facts(release)
-    for info in header["dataset_info"]:
-        counts = {s["name"]: s["num_examples"] for s in info["splits"]}
-        assert counts == facts["rows"][info["config_name"]]
-    assert "written for the KoMeP project" in text  # the sample says that it is one
-    assert "Not for clinical use" in text
-    assert len({c["version"] for c in header["configs"]}) == 1
-
-
-def test_card_survives_hostile_names(tmp_path):
-    rows = [
-        {"question": "Q?", "category": "c", "model": m, "response": m, "units": [{"text": "t", "verdict": v}]}
-        for m, v in (("a|b {{ 7 * 7 }} --- <b>", "true"), ("b\n---\n", "false"))
-    ]
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    build([tmp_path / "in.jsonl"], tmp_path / "komep")
-    text = (tmp_path / "komep" / "README.md").read_text("utf-8")
-    assert "{{ 7 * 7 }}" in text
-    assert (
-        load_dataset(str(tmp_path / "komep"), split="train", cache_dir=str(tmp_path / "cache")).num_rows == 1
-    )
-
-
-def test_sums_match(release):
-    sums = dict(reversed(line.split("  ")) for line in (release / "SHA256SUMS").read_text().splitlines())
-    files = {str(p.relative_to(release)) for p in release.rglob("*") if p.is_file()} - {"SHA256SUMS"}
-    assert set(sums) == files
-    for name, digest in sums.items():
-        assert hashlib.sha256((release / name).read_bytes()).hexdigest() == digest
-
-
 def test_the_builder_class(release, tmp_path):
     from komep_dataset.komep import Komep
 
@@ -136,25 +89,6 @@ def test_the_builder_sees_a_rebuild(tmp_path):
         builder.download_and_prepare()
         heights.append(builder.as_dataset("train").num_rows)
     assert heights[0] < heights[1]
-
-
-def test_a_folder_that_is_no_release(tmp_path):
-    with pytest.raises(KomepError, match="no such folder"):
-        read_facts(tmp_path / "none")
-    with pytest.raises(KomepError, match="not a KoMeP release"):
-        read_facts(tmp_path)
-    (tmp_path / "build.json").write_text('{"schema": 99}')
-    with pytest.raises(KomepError, match="schema 99"):
-        read_facts(tmp_path)
-    (tmp_path / "build.json").write_text("{")
-    with pytest.raises(KomepError, match="cannot be read"):
-        read_facts(tmp_path)
-
-
-def test_the_pipeline_does_not_need_torch_and_the_command_no_polars():
-    for module, absent in (("komep_dataset.release.build", "torch"), ("komep_dataset.cli", "polars")):
-        code = f"import sys; import {module}; assert {absent!r} not in sys.modules"
-        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_split_without_rows_is_left_out(tmp_path):

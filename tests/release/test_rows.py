@@ -1,0 +1,40 @@
+"""The rows of a release, as a whole and in ranges of ids: none is missed, none comes twice."""
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release.rows import RANGE_LIMITS, config_files, id_ranges, read_rows
+from komep_dataset.schema import CONFIGS
+
+
+@given(st.text(), st.sampled_from([0, *(limit + 1 for limit, _ in RANGE_LIMITS)]))
+def test_every_text_is_in_one_range(text, rows):
+    ranges = id_ranges(rows)
+    assert sum(low <= text and (high is None or text < high) for low, high in ranges) == 1
+    assert all(low < high for low, high in ranges[:-1]) and ranges[-1][1] is None
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_ranges_have_every_row_and_say_where_it_stands(release, config):
+    files = config_files(release, config)
+    found = pl.concat(files.read(ids) for ids in id_ranges(RANGE_LIMITS[0][0] + 1))
+    whole = read_rows(release, config)
+    assert found.height == whole.height == sum(files.rows)
+    places = ["_split", "question_id"]
+    assert found.sort(places, descending=[True, False], maintain_order=True)["question_id"].to_list() == (
+        whole["question_id"].to_list()
+    )
+    for row in found.head(3).iter_rows(named=True):
+        there = pl.read_parquet(release / row["_name"])["question_id"][row["_row"] - 1]
+        assert there == row["question_id"] and row["_name"].startswith(f"{config}/{row['_split']}-")
+
+
+def test_a_config_that_is_not_there(tmp_path):
+    assert config_files(tmp_path, "ko") is None
+    with pytest.raises(KomepError, match="no data files for config 'ko'"):
+        read_rows(tmp_path, "ko")
+    (tmp_path / "ko").mkdir()
+    assert read_rows(tmp_path, "ko", "test").is_empty()
