@@ -32,20 +32,20 @@ import typer
 from evaluation.backends.local.generation import Generator
 from evaluation.backends.local.loading import load_generator
 from evaluation.backends.transformers import TransformersBackend
+from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample
 from evaluation.harness.options import Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import subject_prompts
 from evaluation.harness.questions import Question, Subject
-from evaluation.harness.registry import BENCHMARKS
 from evaluation.kormedmcqa.extraction import extract_paper
 
 SHOTS = 5
-STYLE = BENCHMARKS["kormedmcqa"].styles["direct"]
+STYLE = kormedmcqa.BENCHMARK.styles["direct"]
 
 
 def one_subject(questions: int) -> Subject:
     """The sample's questions as one subject, with the worked examples of its first one."""
-    subjects = BENCHMARKS["kormedmcqa-sample"].load(None, None)
+    subjects = kormedmcqa_sample.BENCHMARK.load(None, None)
     tests = [question for subject in subjects for question in subject.test]
     return Subject("doctor", subjects[0].fewshot, tuple(islice(cycle(tests), questions)))
 
@@ -65,7 +65,7 @@ def ours(generator: Generator, subject: Subject, folder: Path, limit: int, batch
     backend = TransformersBackend(options, STYLE, Processes(), generator)
     started, cpu = time.perf_counter(), time.process_time()
     prompts = subject_prompts(STYLE, subject, backend.encode, SHOTS, None)
-    (answers,) = backend.answer([prompts], "ours")
+    (answers,), _ = backend.answer([prompts], "ours")
     spent = time.perf_counter() - started, time.process_time() - cpu
     return [answer.text for answer in answers], spent, sum(len(p.token_ids) for p in prompts)
 

@@ -5,15 +5,15 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
 from evaluation.harness.backend import Answer, Backend
 from evaluation.harness.benchmark import Benchmark, Reading, Style, load_questions
-from evaluation.harness.journal import clear
 from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.output import RESULTS, Prediction, check_output, write_evaluation
-from evaluation.harness.processes import Processes, join_processes
+from evaluation.harness.processes import Processes, joined
 from evaluation.harness.prompts import Prompt, subject_prompts
 from evaluation.harness.questions import LETTERS, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
@@ -34,7 +34,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         KomepError: questions, a model, an endpoint or an output folder that cannot be used.
     """
     require("eval", "torch", "transformers")
-    benchmark = BENCHMARKS[options.benchmark]
+    benchmark = import_module(BENCHMARKS[options.benchmark]).BENCHMARK
     style = benchmark.styles[options.prompt]
     options = replace(
         options,
@@ -47,19 +47,14 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
 
         check_before(options.benchmark, {s.name: len(s.test) for s in subjects}, options.publish)
     options = replace(options, output=check_output(options.output))
-    processes = join_processes()
-    # In the folder, not beside it: containers may share nothing but the folder.
-    with processes.hold(options.output / RESULTS):
-        try:
-            backend = BACKENDS[options.backend](options, style, processes)
-            prompts = make_prompts(backend, style, subjects, options)
-            started = time.perf_counter()
-            answers = ask(backend, prompts, f"{options.benchmark}: {options.model}", processes)
-            seconds = time.perf_counter() - started
-            found = backend.describe()
-        finally:
-            processes.close()
-        if not processes.is_main:
+    # The lock lies in the folder, not beside it: containers may share nothing but the folder.
+    with joined(options.output / RESULTS) as processes:
+        backend = import_module(BACKENDS[options.backend]).open_backend(options, style, processes)
+        prompts = make_prompts(backend, style, subjects, options)
+        started = time.perf_counter()
+        answers, found = ask(backend, prompts, f"{options.benchmark}: {options.model}", processes)
+        seconds = time.perf_counter() - started
+        if processes.rank:
             return None
         predictions, scores = read_answers(benchmark, subjects, answers, logits=options.scoring == LOGITS)
         how = {"protocol": style.protocol, "stops": list(style.stops)}
@@ -76,9 +71,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
             "versions": installed_versions(options.backend),
             "config": options.recorded() | how | asked | found | counts,
         }
-        written = write_evaluation(options.output, predictions, results)
-        clear(options.output)
-        return written
+        return write_evaluation(options.output, predictions, results)
 
 
 def make_prompts(
@@ -91,12 +84,12 @@ def make_prompts(
 
 def ask(
     backend: Backend, prompts: Sequence[Sequence[Prompt]], label: str, processes: Processes
-) -> list[list[Answer]]:
-    """All answers; a process that fails alone says so itself, for only the first one is heard in the end."""
+) -> tuple[list[list[Answer]], dict[str, Any]]:
+    """`backend.answer`; a process that fails alone says so itself, for only the first one is heard in the end."""
     try:
         return backend.answer(prompts, label)
     except KomepError as error:
-        if not processes.is_main:
+        if processes.rank:
             print(f"error in process {processes.rank}: {error}", file=sys.stderr)
         raise
 

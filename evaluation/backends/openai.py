@@ -44,13 +44,12 @@ class OpenAIBackend:
 
     def __init__(self, options: Options, style: Style, endpoint: Endpoint):
         self.options, self.stops, self.endpoint = options, style.stops, endpoint
-        self.resumed = 0
 
-    def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
+    def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
         rows = [(s, row, prompt) for s, prompts in enumerate(groups) for row, prompt in enumerate(prompts)]
         bodies = {(s, row): request_body(prompt, self.options, self.stops) for s, row, prompt in rows}
         folder = self.options.output / JOURNAL
-        self.resumed = len(read_log(folder / REPLIES)[0])
+        resumed = len(read_log(folder / REPLIES)[0])
         replies = ask(bodies, self.endpoint, folder, label=label)
         failures = [reply.failure for reply in replies.values() if reply.failure]
         if failures:
@@ -59,13 +58,11 @@ class OpenAIBackend:
                 f"{len(failures)} of {len(bodies)} questions got no answer ({shown}); the others are kept, "
                 "and the same command asks these again"
             )
-        return [
+        answers = [
             [Answer(cut_at_stops(replies[s, row].text, self.stops)) for row in range(len(prompts))]
             for s, prompts in enumerate(groups)
         ]
-
-    def describe(self) -> dict[str, Any]:
-        return {"endpoint": self.endpoint.endpoint, "resumed_questions": self.resumed}
+        return answers, {"endpoint": self.endpoint.endpoint, "resumed_questions": resumed}
 
 
 def open_backend(options: Options, style: Style, processes: Processes) -> OpenAIBackend:

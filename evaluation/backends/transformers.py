@@ -50,7 +50,7 @@ class TransformersBackend:
         self.resumed = 0
         self._prefix: tuple[tuple[int, ...], Layers] | None = None
 
-    def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
+    def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
         letters = self._letter_tokens(groups) if self.options.scoring == LOGITS else ()
         mine: list[tuple[int, int, Answer]] = []
         with (
@@ -63,16 +63,17 @@ class TransformersBackend:
                     mine += ((subject, row, a) for row, a in zip(batch, answers, strict=True))
                     advance(len(batch) * self.processes.size)
         answered = {(subject, row): a for subject, row, a in self.processes.gather(mine)}
-        self.resumed = sum(self.processes.gather([self.resumed]))
-        return [[answered[s, row] for row in range(len(prompts))] for s, prompts in enumerate(groups)]
+        answers = [[answered[s, row] for row in range(len(prompts))] for s, prompts in enumerate(groups)]
+        return answers, self._facts()
 
     def _bar(self, groups: Groups, label: str) -> AbstractContextManager[Callable[[float], None]]:
         """One bar for all processes, that of the first."""
-        if not self.processes.is_main:
+        if self.processes.rank:
             return nullcontext(lambda count: None)
         return progress_bar(label, sum(map(len, groups)), "questions")
 
-    def describe(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, Any]:
+        resumed = sum(self.processes.gather([self.resumed]))
         smallest = min(self.processes.gather([self.generator.largest or self.batch_size]))
         return {
             "dtype": str(self.generator.model.dtype).removeprefix("torch."),
@@ -82,7 +83,7 @@ class TransformersBackend:
             "prefix_cache": self.generator.reuse_prefix,
             "batch_size": self.batch_size,
             "batch_size_reached": smallest,
-            "resumed_questions": self.resumed,
+            "resumed_questions": resumed,
             "generation": self.generator.model.generation_config.to_diff_dict(),
         }
 

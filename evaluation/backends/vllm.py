@@ -29,9 +29,8 @@ class VllmBackend:
         self.options, self.stops, self.llm = options, style.stops, llm
         self.encode = PromptEncoder(tokenizer, config.model_type, chat_template=options.chat_template)
         self.window = llm.llm_engine.model_config.max_model_len
-        self.resumed = 0
 
-    def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
+    def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
         from vllm import SamplingParams
 
         sampling = SamplingParams(
@@ -40,15 +39,16 @@ class VllmBackend:
         total = sum(map(len, groups))
         with open_journal(self.options.output) as journal, progress_bar(label, total, "questions") as advance:
             todo = [p for prompts in groups for p in prompts if self._key(p) not in journal.rows]
-            self.resumed = total - len(todo)
-            advance(self.resumed)
+            resumed = total - len(todo)
+            advance(resumed)
             for part in chunks(todo, CHUNK):
                 ids = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in part]
                 outputs = self.llm.generate(ids, sampling, use_tqdm=False)
                 for prompt, output in zip(part, outputs, strict=True):
                     keep(journal, self._key(prompt), Answer(self._reply(output.outputs[0].token_ids)))
                 advance(len(part))
-            return [[journal.rows[self._key(p)] for p in prompts] for prompts in groups]
+            answers = [[journal.rows[self._key(p)] for p in prompts] for prompts in groups]
+        return answers, self._facts() | {"resumed_questions": resumed}
 
     def _reply(self, token_ids: Sequence[int]) -> str:
         """The text of a reply, decoded as the transformers backend does: vLLM's own text leaves out a last letter of
@@ -56,7 +56,7 @@ class VllmBackend:
         text = self.encode.tokenizer.decode(list(token_ids), skip_special_tokens=True)
         return cut_at_stops(text, self.stops)
 
-    def describe(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, Any]:
         engine = self.llm.llm_engine
         return {
             "dtype": str(engine.model_config.dtype).removeprefix("torch."),
@@ -64,7 +64,6 @@ class VllmBackend:
             "tensor_parallel": self.options.tensor_parallel,
             "bos": self.encode.wants_bos,
             "prefix_cache": self.options.prefix_cache,
-            "resumed_questions": self.resumed,
         }
 
     def _key(self, prompt: Prompt) -> str:

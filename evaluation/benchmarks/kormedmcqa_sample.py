@@ -9,20 +9,20 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from evaluation.benchmarks import kormedmcqa
-from evaluation.harness.questions import Subject, from_folders, read_subjects
+from evaluation.harness.questions import Subject, from_folders
 from komep_dataset.errors import KomepError
 
 
 def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
     """The shipped sample, or a file or folder in its place."""
     if data is not None:
-        return kormedmcqa.in_order(read_subjects(data))
+        return kormedmcqa.load(data, subjects)
     with as_file(files("komep_dataset") / "samples" / "kormedmcqa") as folder:
         if not folder.is_dir():
             raise KomepError(
                 "the sample of KorMedMCQA is missing from komep_dataset/samples; install komep again"
             )
-        return kormedmcqa.in_order(from_folders(folder))
+        return from_folders(folder, names=kormedmcqa.SUBJECTS)
 
 
 BENCHMARK = replace(kormedmcqa.BENCHMARK, load=load, keeps_duplicates=False)

@@ -28,11 +28,8 @@ class Backend(Protocol):
     encode: PromptEncoder | None  # None: the server tokenises
     window: int | None  # tokens of prompt and reply together; None: unknown
 
-    def answer(self, groups: Groups, label: str) -> list[list[Answer]]:
-        """The answers to the prompts of each subject, in their order; those of an interrupted run are taken over.
+    def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
+        """The answers to the prompts of each subject, in their order, and what `results.json` says of how they came.
 
-        `label` is what the progress bar says.
+        Those of an interrupted run are taken over. `label` is what the progress bar says.
         """
-
-    def describe(self) -> dict[str, Any]:
-        """What `results.json` has to say about it under `config`, once the answers are there."""

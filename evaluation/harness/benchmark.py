@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from evaluation.harness.options import COT, Options
-from evaluation.harness.questions import FEWSHOT, TEST, Question, Subject, raise_problems
+from evaluation.harness.questions import FEWSHOT, TEST, Question, Subject, unusable
 from evaluation.kormedmcqa import scoring
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
@@ -76,7 +76,8 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
     Raises `KomepError` for data that cannot be read, subjects that are not there, too few worked examples, examples
     without a solution where the prompt shows one, and repeated questions that nobody allowed.
     """
-    wanted, shots, style = options.wanted, options.shots, benchmark.styles[options.prompt]
+    shots, style = options.shots, benchmark.styles[options.prompt]
+    wanted = options.subjects and [name for part in options.subjects.split(",") if (name := part.strip())]
     subjects = select(benchmark.load(options.data, wanted), wanted, options.limit)
     as_published = benchmark.keeps_duplicates and options.data is None
     repeated = check_subjects(subjects, shots, allow_duplicates=options.allow_duplicates or as_published)
@@ -139,7 +140,8 @@ def check_subjects(subjects: Sequence[Subject], shots: int, *, allow_duplicates:
                 "remove it, or pass --allow-duplicates"
                 for a, b in found
             ]
-    raise_problems(problems)
+    if problems:
+        raise unusable(problems)
     return repeated
 
 

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.harness.backend import Answer
-from evaluation.harness.output import JOURNAL
+from evaluation.harness.output import JOURNAL, RANKS
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.reply_log import ReplyLog, is_log, open_log
-
-RANKS = "rank-*.jsonl"
 
 
 def reply_key(*parts: Any) -> str:
@@ -47,12 +45,3 @@ def keep(journal: ReplyLog, key: str, answer: Answer) -> None:
         journal.add([(key, answer)])
     except OSError as error:
         raise KomepError(f"{journal.path}: cannot be written ({error.strerror})") from None
-
-
-def clear(output: Path) -> None:
-    """Remove the journals of a run whose results are written."""
-    folder = output / JOURNAL
-    for file in filter(is_log, folder.glob(RANKS)):
-        file.unlink()
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

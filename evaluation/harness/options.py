@@ -94,17 +94,10 @@ class Options:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.wanted == ():
+        if self.subjects is not None and not self.subjects.replace(",", " ").strip():
             raise typer.BadParameter("name at least one subject", param_hint="--subjects")
         if self.endpoint is not None and self.backend != "openai":
             raise typer.BadParameter("only --backend openai asks an endpoint", param_hint="--endpoint")
-
-    @property
-    def wanted(self) -> tuple[str, ...] | None:
-        """Names of the wanted subjects; None for all."""
-        if self.subjects is None:
-            return None
-        return tuple(name.strip() for name in self.subjects.split(",") if name.strip())
 
     def recorded(self) -> dict[str, Any]:
         """The options as `results.json` keeps them; paths as text."""

@@ -14,13 +14,13 @@ from komep_dataset.files.outputs import (
     check_writable,
     json_with,
     lines_with,
-    write_json,
     write_text,
 )
 from komep_dataset.inference.reply_log import is_log
 
 PREDICTIONS, RESULTS = "predictions.jsonl", "results.json"
-JOURNAL, LOGS = "replies", ("rank-*.jsonl", "replies*.log")  # folder of replies that are in, and its logs
+JOURNAL, RANKS = "replies", "rank-*.jsonl"  # folder of replies that are in, and the logs of our own processes
+LOGS = (RANKS, "replies*.log")
 MARKS = {
     PREDICTIONS: lines_with("subject", "index", "answer", "generation", "paper", "robust"),
     RESULTS: json_with("benchmark", "model", "shots", "n", "config"),
@@ -79,7 +79,7 @@ def _is_ours(folder: Path) -> bool:
 def write_evaluation(
     folder: Path, predictions: Sequence[Prediction], results: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write both files; the hash of the predictions in `config` ties the scores to them.
+    """Write both files, then remove the logs of replies; the hash of the predictions in `config` ties the scores to them.
 
     Returns the results as written.
     """
@@ -87,9 +87,20 @@ def write_evaluation(
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     config = {**results["config"], "predictions_sha256": hashlib.sha256(lines.encode()).hexdigest()}
     results = {**results, "config": config}
-    write_text(folder / PREDICTIONS, lines, *MARKS[PREDICTIONS])
-    write_json(folder / RESULTS, results, MARKS[RESULTS], indent=2)
+    texts = {PREDICTIONS: lines, RESULTS: json.dumps(results, ensure_ascii=False, indent=2) + "\n"}
+    for name, text in texts.items():
+        write_text(folder / name, text, *MARKS[name])
+    clear_replies(folder)
     return results
+
+
+def clear_replies(output: Path) -> None:
+    """Remove the logs of replies of a run whose results are written, and their folder if nothing else is in it."""
+    folder = output / JOURNAL
+    for file in filter(is_log, folder.glob(RANKS)):
+        file.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _read(path: Path) -> bytes:

@@ -19,10 +19,6 @@ class Processes:
     size: int = 1
     device: Any = None
 
-    @property
-    def is_main(self) -> bool:
-        return self.rank == 0
-
     def gather(self, rows: Sequence[Any]) -> list[Any]:
         """The rows of all processes, in the order of their ranks; every process gets them."""
         if self.size == 1:
@@ -31,31 +27,27 @@ class Processes:
 
         return gather_object(list(rows))
 
-    def wait(self) -> None:
-        """Wait until every process is here."""
-        if self.size > 1:
-            from accelerate import PartialState
 
-            PartialState().wait_for_everyone()
+@contextmanager
+def joined(place: Path) -> Iterator[Processes]:
+    """The processes of this launch, the first of which holds the lock of a file for all while they work.
 
-    @contextmanager
-    def hold(self, place: Path) -> Iterator[None]:
-        """Hold the lock of a file in the first process, for all; every process raises where another run holds it."""
+    Raises `KomepError`, in every process, where several do not see each other, or another run holds the file.
+    """
+    processes = join_processes()
+    try:
         with ExitStack() as held:
             refusal = []
-            if self.is_main:
+            if processes.rank == 0:
                 try:
                     held.enter_context(locked(place))
                 except KomepError as error:
                     refusal = [str(error)]
-            if refusals := self.gather(refusal):
-                self.close()
+            if refusals := processes.gather(refusal):
                 raise KomepError(refusals[0])
-            yield
-
-    def close(self) -> None:
-        """Leave the group, which else complains when the process ends."""
-        if self.size > 1:
+            yield processes
+    finally:
+        if processes.size > 1:  # who does not leave the group complains when the process ends
             from accelerate import PartialState
 
             PartialState().destroy_process_group()

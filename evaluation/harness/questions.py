@@ -89,10 +89,15 @@ def _problem(row: dict[str, Any], letters: str) -> str | None:
     return None
 
 
+def unusable(problems: Sequence[str]) -> KomepError:
+    """The error for questions that cannot be used: the first 20 problems, and the number of all."""
+    return KomepError(f"cannot use these questions:\n{listed(problems)}")
+
+
 def raise_problems(problems: Sequence[str]) -> None:
-    """Raise `KomepError` for questions that cannot be used, if there are any, with the first 20 and the number of all."""
+    """Raise `KomepError` if there are any."""
     if problems:
-        raise KomepError(f"cannot use these questions:\n{listed(problems)}")
+        raise unusable(problems)
 
 
 def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Question, ...]:
@@ -196,10 +201,12 @@ def _splits_of(folder: Path, layout: Layout) -> dict[str, list[Row]]:
     return {split: read_rows(file) for split, file in files.items() if file}
 
 
-def from_folders(path: Path, layout: Layout = KORMEDMCQA) -> list[Subject]:
-    """A folder of folders SUBJECT/test.* and, if there are shots, SUBJECT/fewshot.*, sorted by name."""
-    folders = sorted(f for f in path.iterdir() if f.is_dir() and _split_file(f, layout.test))
-    found = [(f.name, _splits_of(f, layout)) for f in folders]
+def from_folders(
+    path: Path, layout: Layout = KORMEDMCQA, names: Sequence[str] | None = None
+) -> list[Subject]:
+    """A folder of folders SUBJECT/test.* and, if there are shots, SUBJECT/fewshot.*: these, or all sorted by name."""
+    folders = sorted(path.iterdir()) if names is None else [path / name for name in names]
+    found = [(f.name, _splits_of(f, layout)) for f in folders if f.is_dir() and _split_file(f, layout.test)]
     return [
         Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout)) for n, s in found
     ]

@@ -3,39 +3,18 @@
 A further one is a file that declares it, and nothing else; it is imported when it is chosen, and not before.
 """
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Any
 
 
-class Registry(Mapping[str, Any]):
-    """What the modules of a package declare under `attribute`, by the modules' names with `-` for `_`.
-
-    `first` are the names with which a list of them begins; the others follow in order.
-    """
-
-    def __init__(self, package: str, attribute: str, first: tuple[str, ...] = ()):
-        self._package, self._attribute = package, attribute
-        places = find_spec(package).submodule_search_locations
-        found = {module.name.replace("_", "-") for module in iter_modules(places) if not module.ispkg}
-        self._names = (*(name for name in first if name in found), *sorted(found - {*first}))
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        return getattr(import_module(f"{self._package}.{name.replace('-', '_')}"), self._attribute)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
+def modules_of(package: str, first: tuple[str, ...]) -> dict[str, str]:
+    """Name (with `-` for `_`) -> module of each module in a package: `first` as given, then the others in order."""
+    places = find_spec(package).submodule_search_locations
+    found = {m.name.replace("_", "-"): f"{package}.{m.name}" for m in iter_modules(places) if not m.ispkg}
+    names = (*(name for name in first if name in found), *sorted(found.keys() - {*first}))
+    return {name: found[name] for name in names}
 
 
-BENCHMARKS = Registry("evaluation.benchmarks", "BENCHMARK", ("kormedmcqa", "kormedmcqa-sample", "medqa"))
-BACKENDS = Registry("evaluation.backends", "open_backend", ("transformers", "vllm", "openai"))
+# A module of the first declares `BENCHMARK`, one of the second has `open_backend`.
+BENCHMARKS = modules_of("evaluation.benchmarks", ("kormedmcqa", "kormedmcqa-sample", "medqa"))
+BACKENDS = modules_of("evaluation.backends", ("transformers", "vllm", "openai"))

@@ -10,11 +10,11 @@ import pytest
 
 from evaluation.backends.local.generation import Generator
 from evaluation.backends.local.loading import load_generator
+from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample
 from evaluation.harness.prompts import PromptEncoder, prompt_text, subject_prompts
 from evaluation.harness.questions import Subject, from_folders
-from evaluation.harness.registry import BENCHMARKS
 
-BENCHMARK = BENCHMARKS["kormedmcqa"]
+BENCHMARK = kormedmcqa.BENCHMARK
 STYLE = BENCHMARK.styles["direct"]
 
 
@@ -122,7 +122,7 @@ def test_generations_are_the_harness_own_under_a_chat_template(
 @pytest.mark.slow
 def test_generations_and_accuracy_are_the_harness_own_on_smollm2(tmp_path, smollm2):
     """Four questions of the shipped sample, one shot, float32; with and without the cached prefix."""
-    sample = next(s for s in BENCHMARKS["kormedmcqa-sample"].load(None, None) if s.name == "doctor")
+    sample = next(s for s in kormedmcqa_sample.BENCHMARK.load(None, None) if s.name == "doctor")
     rows = {"fewshot": sample.fewshot, "test": sample.test[:4]}
     for split, questions in rows.items():
         lines = [

@@ -285,13 +285,13 @@ def test_logits_pick_the_likeliest_letter(lettered_model, question_folder, tmp_p
     import torch
 
     from evaluation.backends.local.loading import load_generator
+    from evaluation.benchmarks import kormedmcqa
     from evaluation.harness.prompts import prompt_text
     from evaluation.harness.questions import from_folders
-    from evaluation.harness.registry import BENCHMARKS
 
     assert run(*command(lettered_model, question_folder, tmp_path / "out", "--scoring", "logits")) == 0
     evaluation = read_evaluation(tmp_path / "out")
-    generator, style = load_generator(str(lettered_model)), BENCHMARKS["kormedmcqa"].styles["direct"]
+    generator, style = load_generator(str(lettered_model)), kormedmcqa.BENCHMARK.styles["direct"]
     expected = []
     for subject in from_folders(question_folder):
         for question in subject.test:

@@ -1,12 +1,14 @@
 """MedQA, MedMCQA, PubMedQA: their published columns are read, and the harness's own tasks agree."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from evaluation.backends.local.loading import load_generator
 from evaluation.backends.transformers import TransformersBackend
+from evaluation.harness.benchmark import Benchmark
 from evaluation.harness.options import Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import subject_prompts
@@ -16,6 +18,10 @@ from evaluation.runner import likeliest
 from komep_dataset.errors import KomepError
 
 WORDS = ("heparin", "insulin", "warfarin", "aspirin", "digoxin", "morphine", "naloxone")
+
+
+def declared(name: str) -> Benchmark:
+    return import_module(BENCHMARKS[name]).BENCHMARK
 
 
 def options(n: int, count: int = 4) -> list[str]:
@@ -66,7 +72,7 @@ def write(folder: Path, name: str, jsonl) -> Path:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_published_columns_are_read(name, tmp_path, jsonl):
-    (subject,) = BENCHMARKS[name].load(write(tmp_path / name, name, jsonl), None)
+    (subject,) = declared(name).load(write(tmp_path / name, name, jsonl), None)
     assert subject.name == name and len(subject.fewshot) == 5
     assert len(subject.test) == (9 if name == "pubmedqa" else 6)  # examples are never asked
     assert not set(subject.fewshot) & set(subject.test)
@@ -85,7 +91,7 @@ def test_a_dataset_as_datasets_saves_it(tmp_path):
     splits = {"train": range(8), "test": range(30, 33), "validation": range(20, 26)}
     data = DatasetDict({k: Dataset.from_list([medmcqa(n) for n in rows]) for k, rows in splits.items()})
     data.save_to_disk(tmp_path / "saved")
-    (subject,) = BENCHMARKS["medmcqa"].load(tmp_path / "saved", None)
+    (subject,) = declared("medmcqa").load(tmp_path / "saved", None)
     assert [q.question for q in subject.test] == [
         f"Stand-in {n}?" for n in range(20, 26)
     ]  # its test has no answers
@@ -97,15 +103,15 @@ def test_bad_rows_are_named(tmp_path, jsonl):
     del rows[2]["ending3"]
     path = jsonl(tmp_path / "test.jsonl", rows)
     with pytest.raises(KomepError) as error:
-        BENCHMARKS["medqa"].load(tmp_path, None)
+        declared("medqa").load(tmp_path, None)
     message = str(error.value)
     assert f"{path}:1: answer is 5, not a whole number from 1 to 4" in message
     assert f"{path}:2: C is empty" in message and f"{path}:3: no column D" in message
     bad = jsonl(tmp_path / "pub" / "test.jsonl", [pubmedqa(1) | {"final_decision": "perhaps"}])
     with pytest.raises(KomepError, match="answer is 'perhaps'") as error:
-        BENCHMARKS["pubmedqa"].load(bad, None)
+        declared("pubmedqa").load(bad, None)
     with pytest.raises(KomepError, match="this benchmark has the one subject medqa"):
-        BENCHMARKS["medqa"].load(tmp_path, ["doctor"])
+        declared("medqa").load(tmp_path, ["doctor"])
 
 
 @pytest.fixture()
@@ -143,7 +149,7 @@ def harness_result(name: str, folder: Path, data: Path, model, tokenizer) -> dic
 
 @pytest.mark.parametrize("name", ["medqa", "medmcqa"])
 def test_logits_are_the_harness_own(name, tmp_path, jsonl, lettered):
-    benchmark = BENCHMARKS[name]
+    benchmark = declared(name)
     data = write(tmp_path / name, name, jsonl)
     (subject,) = benchmark.load(data, None)
     generator = load_generator(str(lettered), "float32")
@@ -157,7 +163,7 @@ def test_logits_are_the_harness_own(name, tmp_path, jsonl, lettered):
     )
     backend = TransformersBackend(options, benchmark.styles["direct"], Processes(), generator)
     prompts = subject_prompts(benchmark.styles["direct"], subject, backend.encode, 0, None)
-    (answers,) = backend.answer([prompts], name)
+    (answers,), _ = backend.answer([prompts], name)
     theirs = harness_result(name, tmp_path, data, generator.model, generator.tokenizer)
     right = 0
     for sample, prompt, answer, question in zip(
@@ -197,4 +203,4 @@ def test_the_command_runs_on_it(name, tmp_path, jsonl, lettered):
 def test_pubmedqa_needs_a_question(tmp_path, jsonl, change, message):
     bad = jsonl(tmp_path / "test.jsonl", [pubmedqa(1) | change])
     with pytest.raises(KomepError, match=message):
-        BENCHMARKS["pubmedqa"].load(bad, None)
+        declared("pubmedqa").load(bad, None)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.harness.backend import Answer
-from evaluation.harness.journal import clear, keep, open_journal
+from evaluation.harness.journal import keep, open_journal
+from evaluation.harness.output import clear_replies
 from evaluation.run import main
 from komep_dataset.files.locks import locked
 from tests.full_disk import may_mount
@@ -146,7 +147,7 @@ def test_files_among_the_replies_that_are_none_stay(tmp_path):
     with open_journal(tmp_path) as journal:
         keep(journal, "a", Answer("B"))
     (tmp_path / "replies" / "rank-best.jsonl").write_text("mine")
-    clear(tmp_path)
+    clear_replies(tmp_path)
     assert [p.name for p in (tmp_path / "replies").iterdir()] == ["rank-best.jsonl"]
 
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.benchmarks import kormedmcqa
 from evaluation.harness.prompts import PromptEncoder, common_prefix, prompt_text, subject_prompts
 from evaluation.harness.questions import Subject, from_folders
-from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.errors import KomepError
 
-STYLE = BENCHMARKS["kormedmcqa"].styles["direct"]
+STYLE = kormedmcqa.BENCHMARK.styles["direct"]
 TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample
 from evaluation.harness.benchmark import check_subjects, duplicates, fingerprint
 from evaluation.harness.questions import (
     Question,
@@ -20,7 +21,6 @@ from evaluation.harness.questions import (
     load_configs,
     read_subjects,
 )
-from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.errors import KomepError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,12 +119,12 @@ def test_card_names_the_subjects_and_edits_are_seen(question_folder, expected, j
 
 
 def test_shipped_sample():
-    subjects = BENCHMARKS["kormedmcqa-sample"].load(None, None)
+    subjects = kormedmcqa_sample.BENCHMARK.load(None, None)
     assert [s.name for s in subjects] == ["doctor", "nurse", "pharm", "dentist"]
     assert [(len(s.fewshot), len(s.test)) for s in subjects] == [(5, 15)] * 4
     assert check_subjects(subjects, 5) == 0
     folder = ROOT / "komep_dataset" / "samples" / "kormedmcqa"
-    assert BENCHMARKS["kormedmcqa"].load(folder, None) == subjects  # by its card's configs
+    assert kormedmcqa.BENCHMARK.load(folder, None) == subjects  # by its card's configs
 
 
 # --- refused ---------------------------------------------------------------------------------------------------
@@ -251,10 +251,8 @@ def test_one_table_on_the_hub_is_divided_by_its_column_subject(tmp_path, jsonl, 
 
 
 def test_an_unknown_subject_is_told_the_known_ones():
-    from evaluation.harness.registry import BENCHMARKS
-
     with pytest.raises(KomepError, match=r"--subjects surgeon: .*doctor, nurse, pharm, dentist"):
-        BENCHMARKS["kormedmcqa"].load(None, ["surgeon"])
+        kormedmcqa.BENCHMARK.load(None, ["surgeon"])
 
 
 def test_no_such_path(tmp_path):
@@ -365,9 +363,9 @@ def test_hub_benchmark_over_http(question_folder, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     script = (
-        "from evaluation.harness.registry import BENCHMARKS\n"
+        "from evaluation.benchmarks.kormedmcqa import BENCHMARK\n"
         "from evaluation.harness.benchmark import fingerprint\n"
-        "found = BENCHMARKS['kormedmcqa'].load(None, ('nurse', 'doctor'))\n"
+        "found = BENCHMARK.load(None, ('nurse', 'doctor'))\n"
         "print([s.name for s in found], fingerprint(found, 'test'), fingerprint(found, 'fewshot'))\n"
     )
     env = {
