@@ -79,8 +79,3 @@ class Option:
         """Whether a value of the right type may be given."""
         known = self.choices or self.range
         return known is None or value in known
-
-    @property
-    def unsaid(self) -> Any:
-        """What provenance has where nothing was said."""
-        return [] if self.read else self.default

@@ -1,7 +1,10 @@
 """The one record of what a build may be told."""
 
+import inspect
+
 import pytest
 
+from komep_dataset.build_options import OPTIONS, Options, read_files
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from tests.gates.gated import run
@@ -13,3 +16,15 @@ def test_values_that_no_option_allows_are_wrong_usage(tmp_path):
             build([], tmp_path / "komep", **{name: value})
         assert caught.value.exit_code == 2
     assert run("build", "-o", str(tmp_path / "k"), "--decontaminate", "nothing") == 2
+
+
+def test_an_option_that_there_is_not_is_no_argument_of_a_build(tmp_path):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'min_margn'"):
+        build([], tmp_path / "komep", min_margn=0.5)
+    own = ["inputs", "output", "on_error", "judge", "base", "seeds"]
+    assert list(inspect.signature(build).parameters) == own + [option.name for option in OPTIONS]
+
+
+def test_what_is_read_is_recorded_and_all_else_has_its_default():
+    assert Options() == Options(**{option.name: [] if option.read else option.default for option in OPTIONS})
+    assert read_files({"unsafe": "reject"}) == {"decontaminate": []}

@@ -70,10 +70,8 @@ _OF_PAIRS = (
     *(Reason.UNTRANSLATED, Reason.OTHER_ORIGIN),
 )
 DERIVED = {*(reason.value for reason in _OF_PAIRS), *OF_REASON}
-REASONS = {
-    *(reason.value for reason in Reason),
-    *OF_REASON,
-}  # that rejects.jsonl may hold, besides translations'
+# Besides these, rejects.jsonl may hold those of translations.
+REASONS = {*(reason.value for reason in Reason), *OF_REASON}
 
 CHECKS = {
     "files": f"every file of the release against {SUMS_FILE}",

@@ -1,1 +1,7 @@
-"""How pairs are tried by the gates: in a build (`run`), and again for a finished release (`recorded`)."""
+"""How pairs are tried by the gates.
+
+Pairs and the options of a build enter, the decision on each pair and what was found leave. `gate` says what
+a gate is, `registry` which there are and in which order; `run` tries the pairs of a build, `recorded` those
+of a finished release. `evidence` reads texts, `ngrams` and `benchmark_files` are what pairs are compared
+by.
+"""

@@ -7,6 +7,8 @@ from typing import Any
 
 from komep_dataset import gates as gates_package
 from komep_dataset.gates.trial.gate import Gate, SubsetGate, TextGate
+from komep_dataset.pairs.options import PAIR_OPTIONS
+from komep_dataset.schema import Reason
 
 
 def _declared() -> Iterator[Gate]:
@@ -17,14 +19,16 @@ def _declared() -> Iterator[Gate]:
 
 
 def _once(gates: Sequence[Gate]) -> tuple[Gate, ...]:
-    """The gates; `ValueError` if two of them take the same name, reason or option."""
+    """The gates; `ValueError` where one takes a name, a reason or an option that is taken."""
     for what, some in (
         ("name", [gate.name for gate in gates]),
-        ("reason", [gate.reason for gate in gates]),
-        ("option", [option.name for gate in gates for option in gate.options]),
+        ("reason", [*(reason.value for reason in Reason), *(gate.reason for gate in gates)]),
+        ("option", [option.name for option in (*PAIR_OPTIONS, *(o for gate in gates for o in gate.options))]),
     ):
         if twice := [one for one in some if some.count(one) > 1]:
-            raise ValueError(f"two gates in {list(gates_package.__path__)} have the {what} {twice[0]!r}")
+            raise ValueError(
+                f"gates in {', '.join(gates_package.__path__)}: the {what} {twice[0]!r} is taken"
+            )
     return tuple(gates)
 
 

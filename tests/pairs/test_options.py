@@ -1,0 +1,19 @@
+"""What a build may be told of its pairs."""
+
+from dataclasses import asdict
+
+from komep_dataset.pairs.candidates import RULES
+from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
+
+
+def test_the_rules_of_pairs_are_the_values_of_the_options_in_their_order():
+    assert asdict(PairRules()) == {option.name: option.default for option in PAIR_OPTIONS}
+    assert asdict(PairRules()) == {"min_margin": 0.0, "pairs": "best-worst", "origin": "all"}
+    assert all(option.allows(option.default) for option in PAIR_OPTIONS)
+
+
+def test_pairs_names_the_rules_that_are_registered():
+    [pairs] = [option for option in PAIR_OPTIONS if option.name == "pairs"]
+    assert pairs.choices == tuple(RULES) and all(
+        f"{name}: {rule.help}" in pairs.help for name, rule in RULES.items()
+    )
