@@ -4,14 +4,14 @@
 """
 
 import json
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import json_with, write_json
 from komep_dataset.judge.ranking import Ranking, Rates
-from komep_dataset.schema import column_types
+from komep_dataset.tables.reading import check_value
 
 RECORD_VERSION = 1
 RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")
@@ -96,23 +96,7 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise KomepError(f"{path}: cannot be read ({error})") from error
-    if not _fits(record, Record) or record["version"] != RECORD_VERSION or not record["groups"]:
+    misfit = check_value(record, Record, False, "", exact=True)
+    if misfit or record["version"] != RECORD_VERSION or not record["groups"]:
         raise KomepError(f"{path}: not a calibration; `komep calibrate --output {path.name}` writes one")
     return record
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value has the shape of an annotation of `Record`: no key more, none less."""
-    if is_dataclass(hint):
-        types = column_types(hint)
-        return (
-            isinstance(value, dict)
-            and value.keys() == types.keys()
-            and all(
-                (value[k] is None and null) or _fits(value[k], inner) for k, (inner, null) in types.items()
-            )
-        )
-    if get_origin(hint) is tuple:
-        return isinstance(value, list) and all(_fits(one, get_args(hint)[0]) for one in value)
-    kind = {float: (int, float)}.get(hint, get_origin(hint) or hint)
-    return isinstance(value, kind) and not isinstance(value, bool)

@@ -56,26 +56,32 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def check_value(value: Any, hint: Any, nullable: bool, name: str) -> tuple[str, Reason, str] | None:
-    """None if a JSON value fits a column, else (path of the value, reason, detail)."""
+def check_value(
+    value: Any, hint: Any, nullable: bool, name: str, *, exact: bool = False
+) -> tuple[str, Reason, str] | None:
+    """None if a JSON value fits a column, else (path of the value, reason, detail); `exact`: objects have no other keys."""
     if value is None:
         return None if nullable else (name, Reason.MISSING_FIELD, "no value")
-    if get_origin(hint) is list:
+    kind = get_origin(hint) or hint
+    if kind in (list, tuple):
         if not isinstance(value, list):
             return name, Reason.WRONG_TYPE, f"expected a list, got {shown(value, *SHORT)}"
         inner = get_args(hint)[0]
-        found = (check_value(v, inner, False, f"{name}[{i}]") for i, v in enumerate(value))
+        found = (check_value(v, inner, False, f"{name}[{i}]", exact=exact) for i, v in enumerate(value))
         return next((f for f in found if f), None)
-    if is_dataclass(hint):
+    if is_dataclass(hint) or kind is dict:
         if not isinstance(value, dict):
             return name, Reason.WRONG_TYPE, f"expected an object, got {shown(value, *SHORT)}"
-        columns = column_types(hint).items()
-        found = (check_value(value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns)
+        columns = column_types(hint) if is_dataclass(hint) else {}
+        if exact and columns and value.keys() != columns.keys():
+            return name, Reason.BAD_VALUE, f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
+        found = (
+            check_value(value.get(n), t, null, f"{name}.{n}", exact=exact) for n, (t, null) in columns.items()
+        )
         return next((f for f in found if f), None)
-    fits = isinstance(value, (int, float) if hint is float else hint) and not isinstance(value, bool)
-    if not fits:
-        kind = {str: "a string", int: "a whole number", float: "a number"}[hint]
-        return name, Reason.WRONG_TYPE, f"expected {kind}, got {shown(value, *SHORT)}"
+    if not isinstance(value, (int, float) if hint is float else hint) or isinstance(value, bool):
+        wanted = {str: "a string", int: "a whole number", float: "a number"}[hint]
+        return name, Reason.WRONG_TYPE, f"expected {wanted}, got {shown(value, *SHORT)}"
     return None
 
 
