@@ -17,6 +17,7 @@ import polars as pl
 from komep_dataset.audit.flip_model import Judge, flip_probabilities
 from komep_dataset.errors import KomepError
 from komep_dataset.judge.record import Share, share
+from komep_dataset.pairs.generations import units_with
 from komep_dataset.schema import Status, Verdict
 
 MARGIN_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -62,13 +63,12 @@ def answer_counts(scored: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
     Takes rows of the config `scored`.
     """
-    verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
     scored = scored.lazy().filter(pl.col("status") == Status.SCORED.value)
     counted = scored.select(
         "question_id",
         "model",
-        units=verdicts.list.len().cast(pl.Int64),
-        called=verdicts.list.count_matches(Verdict.TRUE.value).cast(pl.Int64),
+        units=pl.col("units").list.len().cast(pl.Int64),
+        called=units_with(Verdict.TRUE).cast(pl.Int64),
     )
     return counted.filter(pl.col("units") > 0).sort("question_id", "model").collect()
 

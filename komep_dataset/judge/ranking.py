@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from komep_dataset.pairs.generations import units_with
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.schema import Verdict
 
@@ -116,11 +117,10 @@ def pair_sides(frame: pl.DataFrame) -> list[Sides]:
     """
     frame = frame.filter(pl.col("units").list.len() > 0)
     pairs, _ = select_pairs(frame)
-    verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
     counts = frame.select(
         "question_id",
         "model",
-        **{v.value: verdicts.list.count_matches(v.value) for v in (Verdict.TRUE, Verdict.FALSE)},
+        **{v.value: units_with(v) for v in (Verdict.TRUE, Verdict.FALSE)},
     )
     for side in ("chosen", "rejected"):
         own = counts.rename({"model": f"{side}_model", "true": f"{side}_true", "false": f"{side}_false"})

@@ -89,12 +89,15 @@ def _record_columns() -> list[str]:
     return list(column_types(ScoredGeneration))
 
 
+def units_with(verdict: Verdict) -> pl.Expr:
+    """How many of an answer's `units` have a verdict."""
+    return pl.col("units").list.eval(pl.element().struct.field("verdict")).list.count_matches(verdict.value)
+
+
 def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     """Add ids, empty unit lists, the share of true units and the status of rows that lack them."""
-    verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
     n_units = pl.col("units").list.len()
-    n_true = verdicts.list.count_matches(Verdict.TRUE.value)
-    n_unknown = verdicts.list.count_matches(Verdict.UNKNOWN.value)
+    n_true, n_unknown = units_with(Verdict.TRUE), units_with(Verdict.UNKNOWN)
     units_dtype = frame.schema["units"]
     without_id = frame.select(pl.when(pl.col("question_id").is_null()).then(pl.col("question"))).to_series()
     frame = frame.with_columns(

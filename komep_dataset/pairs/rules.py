@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from komep_dataset.pairs.candidates import RULES, korean_text
+from komep_dataset.pairs.generations import units_with
 from komep_dataset.schema import (
     TEST_PERCENT,
     Origin,
@@ -115,14 +116,9 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _with_ranks(frame: pl.DataFrame) -> pl.DataFrame:
     """Add what the tie-breaks need."""
-
-    def count(verdict: Verdict) -> pl.Expr:
-        verdicts = pl.col("units").list.eval(pl.element().struct.field("verdict"))
-        return verdicts.list.count_matches(verdict.value)
-
     return frame.with_columns(
-        _true=count(Verdict.TRUE),
-        _false=count(Verdict.FALSE),
+        _true=units_with(Verdict.TRUE),
+        _false=units_with(Verdict.FALSE),
         _length=pl.col("response").str.len_chars(),
     )
 
