@@ -117,7 +117,7 @@ def release_noise(
         "pairs": int(known.sum()),
         "without_units": int((~known).sum()),
         "flipped": float(flip.mean()),
-        "range": [_flipped_with(other, pairs, counts) for other in _bounds(record)],
+        "range": [_flipped_at(side, record, pairs, counts) for side in ("high", "low")],
         "bins": by_margin(margin, flip),
         "recommended": {str(p): recommend_min_margin(margin, flip, p) for p in purities},
     }, None
@@ -143,13 +143,11 @@ def _misfit(counts: pl.DataFrame, sensitivity: Share, specificity: Share) -> str
     return None
 
 
-def _bounds(record: Mapping[str, Any]) -> list[Judge]:
-    """The judge at its best and at its worst, by the intervals of its calibration."""
-    shares = _readable_shares(record)
-    return [Judge(*(getattr(one, side) for one in shares)) for side in ("high", "low")]
-
-
-def _flipped_with(judge: Judge, pairs: pl.DataFrame, counts: pl.DataFrame) -> float | None:
+def _flipped_at(
+    side: str, record: Mapping[str, Any], pairs: pl.DataFrame, counts: pl.DataFrame
+) -> float | None:
+    """The expected share with the judge at its best (`high`) or worst (`low`), by the intervals of its calibration."""
+    judge = Judge(*(getattr(one, side) for one in _readable_shares(record)))
     return float(np.nanmean(flip_probabilities(pairs, counts, judge))) if judge.worth > 0 else None
 
 

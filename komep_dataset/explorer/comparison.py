@@ -13,7 +13,8 @@ import polars as pl
 from komep_dataset.explorer.plots import Figure
 from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows
 from komep_dataset.release.diff import diff
-from komep_dataset.release.rows import config_files
+from komep_dataset.release.rows import data_files
+from komep_dataset.schema import SPLITS
 
 PairKey = tuple[str, ...]
 RANK = {"added": 0, "removed": 1, "changed": 2}
@@ -57,18 +58,13 @@ def _add(
 
 
 def _models(folder: Path) -> dict[str, list[PairKey]]:
+    """Question id -> the keys of its pairs, in any language."""
+    files = [file for name in LANGUAGES for split in SPLITS for file in data_files(folder, name, split)]
     keys: dict[str, list[PairKey]] = {}
-    for key in _keys(folder).iter_rows():
-        keys.setdefault(key[0], []).append(key)
+    if files:
+        for key in pl.concat(pl.scan_parquet(f).select(KEY) for f in files).unique().collect().iter_rows():
+            keys.setdefault(key[0], []).append(key)
     return keys
-
-
-def _keys(folder: Path) -> pl.DataFrame:
-    files = [f for name in LANGUAGES if (f := config_files(folder, name))]
-    scans = [pl.scan_parquet(list(one.files)).select(KEY) for one in files]
-    return (
-        pl.concat(scans).unique().collect() if scans else pl.DataFrame(schema=dict.fromkeys(KEY, pl.String))
-    )
 
 
 def with_removed(

@@ -63,7 +63,17 @@ def page_rows(folder: Path, limit: int) -> PageRows:
     every = _union({name: _scan(folder, name).select(_narrow(folder, name)).collect() for name in languages})
     pairs = _sample(every, limit)
     texts = {name: _texts(folder, name, pairs) for name in languages}
-    return PageRows(languages, pairs, _questions(texts), _answers(texts, _units(folder, pairs)), every.height)
+    prompts = {n: t.select("question_id", pl.col("prompt").alias("text")) for n, t in texts.items()}
+    sides = {
+        name: pl.concat(
+            t.select("question_id", pl.col(f"{side}_model").alias("model"), pl.col(side).alias("text"))
+            for side in SIDES
+        )
+        for name, t in texts.items()
+    }
+    units = _units(folder, pairs)
+    answers = _by_language(sides, ANSWER).join(units, on=ANSWER, how="left", maintain_order="left")
+    return PageRows(languages, pairs, _by_language(prompts, ["question_id"]), answers, every.height)
 
 
 def _scan(folder: Path, config: str) -> pl.LazyFrame:
@@ -114,22 +124,6 @@ def _units(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
     wanted = pairs.lazy().select("question_id").unique()
     scan = _scan(folder, "scored").select(*ANSWER, "units")
     return scan.join(wanted, on="question_id", how="semi").collect().unique(ANSWER, keep="first")
-
-
-def _questions(texts: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    frames = {name: t.select("question_id", pl.col("prompt").alias("text")) for name, t in texts.items()}
-    return _by_language(frames, ["question_id"])
-
-
-def _answers(texts: dict[str, pl.DataFrame], units: pl.DataFrame) -> pl.DataFrame:
-    frames = {
-        name: pl.concat(
-            t.select("question_id", pl.col(f"{side}_model").alias("model"), pl.col(side).alias("text"))
-            for side in SIDES
-        )
-        for name, t in texts.items()
-    }
-    return _by_language(frames, ANSWER).join(units, on=ANSWER, how="left", maintain_order="left")
 
 
 def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import datasets
 
 from komep_dataset.errors import KomepError
-from komep_dataset.hub.client import check_repo_id, hub_errors
+from komep_dataset.hub.client import Repository
 from komep_dataset.release.facts import read_facts
 
 
@@ -27,6 +27,7 @@ def load(folder_or_repo: str | Path, config: str = "ko") -> datasets.DatasetDict
         if config not in there:
             raise KomepError(f"{folder_or_repo}: no rows in config {config!r} (it has {', '.join(there)})")
         return datasets.load_dataset(str(folder_or_repo), config)
-    check_repo_id(str(folder_or_repo))
-    with hub_errors(str(folder_or_repo)):
-        return datasets.load_dataset(str(folder_or_repo), config)
+    repository = Repository(str(folder_or_repo))
+    repository.check_id()
+    with repository.errors():
+        return datasets.load_dataset(repository.id, config)

@@ -20,7 +20,7 @@ from komep_dataset.hub.changelog import version_numbers
 from komep_dataset.hub.client import Remote, RemoteFile, Repository, check_token
 from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.release.facts import read_facts
-from komep_dataset.release.sums import faults, file_sha256, parse_sums, read_sums, sum_problems, tops
+from komep_dataset.release.sums import file_sha256, is_release_file, parse_sums, read_sums, sum_problems, tops
 from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, SUMS_FILE
 
 CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"
@@ -75,26 +75,21 @@ def read_release(folder: Path) -> Release:
     """
     folder = Path(folder)
     facts = read_facts(folder)
-    problems = sum_problems(folder)
-    strays = []
-    if not faults(folder):
-        strays, problems = tops((name for name, _ in problems), read_sums(folder)[0]), []
+    problems, listed, strays = sum_problems(folder), read_sums(folder)[0], []
+    if not any(name in listed or is_release_file(name) for name, _ in problems):
+        strays, problems = tops((name for name, _ in problems), listed), []
     problems += [
         (path.name, "is a script; `datasets` 4 and later refuse a dataset with one")
         for path in sorted(folder.glob("*.py"))
     ]
     _refuse(folder, problems, "build the release again, or take the file away")
-    names = list(read_sums(folder)[0])
-    leaks = [(n, f"holds what looks like a secret ({kind})") for n, kind in _leaks(folder, names)]
-    _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
-    return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(names), tuple(strays))
-
-
-def _leaks(folder: Path, names: list[str]) -> list[tuple[str, str]]:
     try:
-        return list(find_leaks(folder, [*names, SUMS_FILE], patterns()))
+        leaks = list(find_leaks(folder, [*listed, SUMS_FILE], patterns()))
     except OSError as error:
         raise KomepError(f"{error.filename or folder}: cannot be read ({error.strerror or error})") from error
+    leaks = [(name, f"holds what looks like a secret ({kind})") for name, kind in leaks]
+    _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
+    return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(listed), tuple(strays))
 
 
 def _refuse(folder: Path, problems: list[tuple[str, str]], remedy: str) -> None:
@@ -208,7 +203,8 @@ def make_plan(
     """
     there = remote or Remote("")
     former = _facts_of(remote)
-    card = merge_card(there.texts.get(CARD), _on_the_hub(release.card, repo_id), repo_id)
+    own = release.card.replace('load_dataset("komep"', f'load_dataset("{repo_id}"')
+    card = merge_card(there.texts.get(CARD), own, repo_id)
     files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
     files[CARD] = card.text.encode()
     gone = sorted(
@@ -228,7 +224,11 @@ def make_plan(
         plan.changes = compare(_with_log(files, there.texts[CHANGELOG].encode()), there.files, [])
         return plan
     plan.version = tag or next_version(remote, release.facts["content_hash"] != former.get("content_hash"))
-    _check_above(plan.version, [*tags, *logged])
+    newest = max((*tags, *logged), key=version_numbers, default=None)
+    if newest and version_numbers(plan.version) <= version_numbers(newest):
+        raise KomepError(
+            f"--tag {plan.version}: the newest version is {newest}; give a higher one", exit_code=2
+        )
     entry = changelog.changelog_entry(plan.version, release.facts, former, message, date)
     files = _with_log(files, changelog.with_entry(there.texts.get(CHANGELOG), entry))
     plan.changes = compare(files, there.files, gone)
@@ -245,17 +245,6 @@ def _existing(plan: Plan, tag: str, differs: list[str]) -> Plan:
         )
     plan.version, plan.set_tag, plan.published, plan.notes = tag, False, True, []
     return plan
-
-
-def _check_above(version: str, known: list[str]) -> None:
-    newest = max(known, key=version_numbers, default=None)
-    if newest and version_numbers(version) <= version_numbers(newest):
-        raise KomepError(f"--tag {version}: the newest version is {newest}; give a higher one", exit_code=2)
-
-
-def _on_the_hub(card: str, repo_id: str) -> str:
-    """The card with its commands as they are for the repository."""
-    return card.replace('load_dataset("komep"', f'load_dataset("{repo_id}"')
 
 
 def script_files(repo_id: str, version: str) -> dict[str, bytes]:

@@ -119,13 +119,13 @@ class SplitWriter:
     def arrow_bytes(self) -> int:
         return sum(layer.arrow_bytes for layer in self.layers)
 
-    def append(self, frame: pl.DataFrame, table: pa.Table | None = None, layer: int = 0) -> None:
-        """Add rows of a layer, which must continue in key order; `table` holds them as `tables.arrow_table` does."""
+    def append(self, frame: pl.DataFrame, table: pa.Table, layer: int = 0) -> None:
+        """Add rows of a layer, which must continue in key order; `table` holds them as `arrow_table` does.
+
+        Converted once and cut afterwards: a slice of a frame takes the units of all its rows along.
+        """
         if frame.height:
-            # Converted once and cut afterwards: a slice of a frame takes the units of all its rows along.
-            self.layers[layer].append(
-                frame, arrow_table(frame, RECORDS[self.config]) if table is None else table
-            )
+            self.layers[layer].append(frame, table)
 
     def end(self) -> None:
         """Write what waits: no more rows come."""

@@ -137,25 +137,16 @@ def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple
             if judgement:
                 key, place = (judgement.pair_id, judgement.reviewer), f"{path}:{line}"
                 if seen.setdefault(key, place) != place:
-                    wrong.append(
-                        Problem(str(path), line, "reviewer", None, _twice(judgement.reviewer, seen[key]))
-                    )
+                    detail = f"{key[1]!r} judged this pair at {seen[key]} too; give each reviewer a name of their own"
+                    wrong.append(Problem(str(path), line, "reviewer", None, detail))
                 judgements.append(judgement)
             faults += wrong
     if faults:
-        raise _faults_error(faults, notes)
+        hints = "".join(f"\n{note}" for note in notes)
+        raise KomepError(
+            f"{len(faults)} cells cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
+        )
     return judgements, notes
-
-
-def _twice(reviewer: str, place: str) -> str:
-    return f"{reviewer!r} judged this pair at {place} too; give each reviewer a name of their own"
-
-
-def _faults_error(faults: Sequence[Problem], notes: Sequence[str]) -> KomepError:
-    hints = "".join(f"\n{note}" for note in notes)
-    return KomepError(
-        f"{len(faults)} cells cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
-    )
 
 
 def read_csv(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
@@ -216,8 +207,7 @@ def _faults(
     name = row.get("pair_id", "").strip()
     pair = pairs.get(name)
     if pair is None:
-        hint = "give the --release that was sampled, and leave this column alone"
-        detail = f"{name!r} is no pair of the release; {hint}"
+        detail = f"{name!r} is no pair of the release; give the --release that was sampled, and leave this column alone"
         yield Problem(file, line, "pair_id", None, detail)
         return
     for column, given in asdict(pair).items():
@@ -231,13 +221,8 @@ def _faults(
             yield Problem(file, line, column, None, f"{_cut(cell)} is not what the release has; {better}")
     for column in QUESTIONS:
         if (cell := row.get(column, "").strip()) and cell.lower() not in (*YES, *NO):
-            yield Problem(
-                file,
-                line,
-                column,
-                None,
-                f"{_cut(cell)} is none of yes, no, 예, 아니오; leave it empty if unsure",
-            )
+            detail = f"{_cut(cell)} is none of yes, no, 예, 아니오; leave it empty if unsure"
+            yield Problem(file, line, column, None, detail)
     if pair.origin == "native":
         for column in (f"corrected_{side}" for side in SIDES):
             if row.get(column, "").strip():
