@@ -78,7 +78,7 @@ class Repository:
     token: str | None = None
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors_in_words(self) -> Iterator[None]:
         """Turn whatever a call to the Hub raises into a `KomepError` of one line."""
         try:
             try:
@@ -137,14 +137,14 @@ class Repository:
 
     def check_id(self) -> None:
         """Raise `KomepError` unless the id is NAMESPACE/NAME as the Hub allows it."""
-        with self.errors():
+        with self.errors_in_words():
             validate_repo_id(self.id)
         if self.id.count("/") != 1:
             raise self._bad_id()
 
     def read(self, texts: Sequence[str]) -> Remote | None:
         """The repository as it is now; None where there is none (or none that this token may see)."""
-        with self.errors():
+        with self.errors_in_words():
             try:
                 info = self._info()
             except errors.RepositoryNotFoundError:
@@ -164,7 +164,7 @@ class Repository:
 
     def read_texts(self, paths: Sequence[str]) -> tuple[str, dict[str, str | None]]:
         """(newest commit of the main branch, path -> text file at it, None where there is none)."""
-        with self.errors():
+        with self.errors_in_words():
             info = self._info()
             there = {sibling.rfilename for sibling in info.siblings or ()}
             files = {p: self._content(p, info.sha).decode("utf-8") if p in there else None for p in paths}
@@ -172,7 +172,7 @@ class Repository:
 
     def tree(self, revision: str) -> dict[str, RemoteFile]:
         """Path -> file at a branch, tag or commit."""
-        with self.errors():
+        with self.errors_in_words():
             entries = self._api().list_repo_tree(
                 self.id, recursive=True, revision=revision, repo_type=self.kind
             )
@@ -192,18 +192,18 @@ class Repository:
 
     def check_card(self, card: str) -> None:
         """Have the Hub check the metadata of a dataset's card; the error says what it refuses."""
-        with self.errors():
+        with self.errors_in_words():
             DatasetCard(card).validate()
 
     def create(self, *, private: bool) -> str:
         """Make the repository, private from the first moment if so asked; returns its first commit."""
-        with self.errors():
+        with self.errors_in_words():
             self._api().create_repo(self.id, private=private, repo_type=self.kind)
             return self._info().sha
 
     def set_access(self, *, private: bool | None, gated: str | None) -> None:
         """Change who may see the repository; None leaves a setting as it is."""
-        with self.errors():
+        with self.errors_in_words():
             self._api().update_repo_settings(self.id, private=private, gated=gated, repo_type=self.kind)
 
     def commit(
@@ -224,7 +224,7 @@ class Repository:
         an error, unless the commit becomes a pull request.
         """
         operations = [CommitOperationDelete(path) for path in gone]
-        with self.errors():
+        with self.errors_in_words():
             operations += [CommitOperationAdd(path, content) for path, content in files.items()]
             return self._api().create_commit(
                 self.id,
@@ -239,14 +239,14 @@ class Repository:
 
     def create_tag(self, tag: str, commit_id: str, message: str) -> None:
         """Name a commit for good."""
-        with self.errors():
+        with self.errors_in_words():
             self._api().create_tag(
                 self.id, tag=tag, tag_message=message, revision=commit_id, repo_type=self.kind
             )
 
     def create_branch(self, branch: str, commit_id: str) -> None:
         """Start a branch at a commit."""
-        with self.errors():
+        with self.errors_in_words():
             self._api().create_branch(self.id, branch=branch, revision=commit_id, repo_type=self.kind)
 
 

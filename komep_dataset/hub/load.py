@@ -29,5 +29,5 @@ def load(folder_or_repo: str | Path, config: str = "ko") -> datasets.DatasetDict
         return datasets.load_dataset(str(folder_or_repo), config)
     repository = Repository(str(folder_or_repo))
     repository.check_id()
-    with repository.errors():
+    with repository.errors_in_words():
         return datasets.load_dataset(repository.id, config)
