@@ -9,7 +9,7 @@ read in ranges of question ids.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ import yaml
 
 from komep_dataset.build_options import GATE_OPTIONS, Options
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.recorded import Recorded, read_gate_rejects
+from komep_dataset.files.outputs import REJECTS
+from komep_dataset.gates.trial.recorded import Recorded
 from komep_dataset.gates.trial.registry import GATES, OF_REASON
 from komep_dataset.pairs.derivation import Tally, derive
 from komep_dataset.pairs.options import PAIR_OPTIONS
@@ -121,12 +122,14 @@ def verify(folder: Path) -> list[Check]:
     seen = _Seen(folder, {name: Check(name, compared) for name, compared in CHECKS.items()})
     damaged = _check_files(seen)
     _check_facts(seen)
+    rejects = _read_rejects(seen)
     if seen.options is not None:
-        seen.gates = Recorded(asdict(seen.options), read_gate_rejects(seen.folder / "rejects.jsonl"))
+        decided = {one.key: (one.reason, one.detail) for one in rejects if one.reason in OF_REASON}
+        seen.gates = Recorded(asdict(seen.options), decided)
     for config in CONFIGS:
         _check_columns(seen, config, damaged)
     _check_rows(seen)
-    _check_rejects(seen)
+    _check_rejects(seen, rejects)
     _check_counts(seen)
     _check_card(seen)
     return list(seen.checks.values())
@@ -297,7 +300,7 @@ def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
         return
     if not seen.checks["pairs"].skipped:
         for key, detail in seen.gates.subset_problems():
-            seen.checks["pairs"].add("rejects.jsonl", 0, "reason", f"{key}: {detail}")
+            seen.checks["pairs"].add(REJECTS, 0, "reason", f"{key}: {detail}")
     # A gate that was not there when the release was built has no option, no record and no reject in it.
     told = seen.facts["options"]
     try:
@@ -316,33 +319,36 @@ def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
         compare_values(seen.checks["rejects"], QUALITY_FILE, given, said)
 
 
-def _check_rejects(seen: _Seen) -> None:
-    """Lines of rejects.jsonl: well-formed, and those that follow from the data are the ones that are there."""
-    check, name, given = seen.checks["rejects"], "rejects.jsonl", Counter()
-    fields = set(column_types(Reject))
-    counts: Counter = Counter()
-    with text_lines(check, seen.folder / name) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                reject = json.loads(line)
-                sound = set(reject) == fields and all(isinstance(v, str) for v in reject.values())
-                sound = sound and (reject["reason"] in REASONS or reject["reason"] in wordings())
-            except (ValueError, TypeError):
-                sound = False
-            if not sound:
-                check.add(name, number, "", "not a reject with stage, key, a known reason and detail")
-                continue
-            counts[reject["reason"]] += 1
-            if reject["reason"] in DERIVED:
-                given[reject["key"], reject["reason"]] += 1
+def _read_rejects(seen: _Seen) -> list[Reject]:
+    """The lines of rejects.jsonl; one that is none is a finding."""
+    found, fields = [], set(column_types(Reject))
+    for number, line in enumerate(text_lines(seen.checks["rejects"], seen.folder / REJECTS), 1):
+        try:
+            reject = json.loads(line)
+            sound = set(reject) == fields and all(isinstance(v, str) for v in reject.values())
+            sound = sound and (reject["reason"] in REASONS or reject["reason"] in wordings())
+        except (ValueError, TypeError):
+            sound = False
+        if sound:
+            found.append(Reject(**reject))
+        else:
+            detail = "not a reject with stage, key, a known reason and detail"
+            seen.checks["rejects"].add(REJECTS, number, "", detail)
+    return found
+
+
+def _check_rejects(seen: _Seen, rejects: Sequence[Reject]) -> None:
+    """Lines of rejects.jsonl: those that follow from the data are the ones that are there."""
+    check, counts = seen.checks["rejects"], Counter(one.reason for one in rejects)
+    given = Counter((one.key, one.reason) for one in rejects if one.reason in DERIVED)
     _check_gates(seen, counts)
     compare_values(check, BUILD_FILE, {"rejects": dict(counts)}, {"rejects": seen.facts.get("rejects")})
     if not seen.checks["pairs"].skipped:
         derived = Counter((reject.key, reject.reason) for reject in seen.rejects)
         for (key, reason), n in sorted((derived - given).items()):
-            check.add(name, 0, "", f"{key}: {reason}: {n} missing")
+            check.add(REJECTS, 0, "", f"{key}: {reason}: {n} missing")
         for (key, reason), n in sorted((given - derived).items()):
-            check.add(name, 0, "", f"{key}: {reason}: {n} too many")
+            check.add(REJECTS, 0, "", f"{key}: {reason}: {n} too many")
 
 
 def _check_counts(seen: _Seen) -> None:
@@ -376,8 +382,7 @@ def _check_card(seen: _Seen) -> None:
     if not seen.facts or seen.unreadable or not seen.files:
         check.skipped = "files that cannot be read"
         return
-    with text_lines(check, seen.folder / CARD_FILE) as lines:
-        lines = list(lines)
+    lines = text_lines(check, seen.folder / CARD_FILE)
     try:
         end = lines.index("---", 1) if lines and lines[0] == "---" else 0
         header = yaml.safe_load("\n".join(lines[1:end]))

@@ -1,8 +1,7 @@
 """Where something is wrong, and what: rows that cannot be used, what a check found, and the messages that list them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,15 +89,14 @@ def shown(value: Any, longest: int = 80, kept: int = 79) -> str:
     return text if len(text) <= longest else text[:kept] + "…"
 
 
-@contextmanager
-def text_lines(check: Check, path: Path) -> Iterator[Iterable[str]]:
+def text_lines(check: Check, path: Path) -> list[str]:
     """Lines of a text file; none, and a finding, where it cannot be read."""
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         check.add(path.name, 0, "", f"cannot be read ({error})")
-        lines = []
-    yield lines[:-1] if lines and not lines[-1] else lines
+        return []
+    return lines if lines[-1] else lines[:-1]
 
 
 def flat(value: Any, path: str = "", *, lists: bool = True) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """The gates of a finished release, for `komep verify`: what was rejected, and whether the data agree."""
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,21 +10,6 @@ from komep_dataset.gates.trial.registry import GATES, OF_REASON, SUBSET_GATES, T
 from komep_dataset.gates.trial.run import Decision, narrow, subsets
 from komep_dataset.pairs.derivation import pair_key
 from komep_dataset.schema import Pair
-
-
-def read_gate_rejects(path: Path) -> dict[str, Decision]:
-    """Key -> reason and detail of the lines that the gates wrote, as far as they can be read."""
-    found = {}
-    for line in path.read_bytes().decode("utf-8", "replace").split("\n") if path.is_file() else ():
-        if not any(f'"{reason}"' in line for reason in OF_REASON):
-            continue
-        try:
-            reject = json.loads(line)
-            if reject["reason"] in OF_REASON and isinstance(reject["key"], str):
-                found[reject["key"]] = (reject["reason"], str(reject["detail"]))
-        except (ValueError, TypeError, KeyError):
-            continue  # `_check_rejects` names the line
-    return found
 
 
 class Recorded:
