@@ -1,6 +1,7 @@
 """Generated scored generations: few values and many collisions, now and then a fault of every kind."""
 
 import json
+import random
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -80,3 +81,21 @@ def write_jsonl(path: Path, some) -> Path:
 
 
 SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+
+
+def some_rows(n_questions: int, seed: int = 0):
+    rng = random.Random(seed)
+    for q in range(n_questions):
+        for model in "abcde":
+            units = [
+                {"text": f"u{i}", "verdict": rng.choice(["true", "false"])} for i in range(rng.randint(0, 6))
+            ]
+            response = " ".join(rng.choice(["가", "나", "x"]) for _ in range(rng.randint(1, 30)))
+            yield {
+                "question": f"Question {q}?", "category": "c", "model": model, "response": response, "units": units,
+                "question_ko": f"질문 {q}" if q % 3 else None, "response_ko": response,
+            }  # fmt: skip
+
+
+def release_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}

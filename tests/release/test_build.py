@@ -1,11 +1,14 @@
 """`komep build`: every reason by its name, file and line; nothing lost; nothing overwritten by mistake."""
 
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
 import time
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -13,10 +16,12 @@ from typer.testing import CliRunner
 from komep_dataset.cli import app
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
+from komep_dataset.release import buckets as spill_module
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
-from komep_dataset.schema import CONFIGS
+from komep_dataset.schema import CONFIGS, ScoredGeneration, polars_schema
+from tests.generated_rows import release_bytes, some_rows, write_jsonl
 from tests.release.native_pairs import NATIVE, TRANSLATED, write_input
 from tests.scored_rows import GOOD, UNITS, row, write
 
@@ -322,3 +327,43 @@ def test_a_wrong_origin_is_refused(tmp_path):
 def test_the_default_config_is_the_first_that_has_rows(tmp_path):
     build([write_input(tmp_path / "s.jsonl", TRANSLATED)], tmp_path / "komep", origin="native")
     assert list(read_facts(tmp_path / "komep")["rows"]) == [c for c in CONFIGS if c != "ko"]
+
+
+def test_same_bytes_whatever_the_order_the_files_the_format_and_the_buckets(tmp_path, monkeypatch):
+    some = list(some_rows(300))
+    build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "whole")
+    random.Random(1).shuffle(some)
+    (tmp_path / "parts").mkdir()
+    for part in range(7):
+        write_jsonl(tmp_path / "parts" / f"{part}.jsonl", some[part::7])
+    build([tmp_path / "parts"], tmp_path / "parted")
+    complete = read_rows(tmp_path / "whole", "scored").drop("split").sample(fraction=1, shuffle=True, seed=3)
+    complete.write_parquet(tmp_path / "in.parquet")
+    build([tmp_path / "in.parquet"], tmp_path / "from-parquet")
+    monkeypatch.setattr(spill_module, "BUCKET_BYTES", 1)  # 256 buckets
+    build([tmp_path / "parts"], tmp_path / "bucketed")
+    monkeypatch.setattr(spill_module, "HELD_BYTES", 100_000)  # some parts in files, the rest in memory
+    build([tmp_path / "parts"], tmp_path / "spilled")
+    whole = release_bytes(tmp_path / "whole")
+    assert len(whole) == 6
+    for other in ("parted", "from-parquet", "bucketed", "spilled"):
+        assert release_bytes(tmp_path / other) == whole, other
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_same_bytes_for_any_number_of_threads(tmp_path, threads):
+    source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
+    build([source], tmp_path / "here")
+    code = "import sys; from pathlib import Path; from komep_dataset.release.build import build; build([Path(sys.argv[1])], Path(sys.argv[2]))"
+    environment = {**os.environ, "POLARS_MAX_THREADS": threads}
+    subprocess.run([sys.executable, "-c", code, source, tmp_path / "there"], env=environment, check=True)
+    assert release_bytes(tmp_path / "there") == release_bytes(tmp_path / "here")
+
+
+def test_parquet_input_equals_jsonl_input(tmp_path):
+    some = [{**r, "question_id": None, "dahl_score": None, "status": None} for r in some_rows(50)]
+    frame = pl.DataFrame(some, schema=polars_schema(ScoredGeneration))
+    frame.write_parquet(tmp_path / "in.parquet")
+    build([tmp_path / "in.parquet"], tmp_path / "a")
+    build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "b")
+    assert release_bytes(tmp_path / "a") == release_bytes(tmp_path / "b")

@@ -38,3 +38,12 @@ def test_a_config_that_is_not_there(tmp_path):
         read_rows(tmp_path, "ko")
     (tmp_path / "ko").mkdir()
     assert read_rows(tmp_path, "ko", "test").is_empty()
+
+
+@pytest.mark.parametrize("rows", [10, 10**6, 10**7])
+def test_ranges_cover_every_string_once(rows):
+    ranges = id_ranges(rows)
+    ids = ["", "\x00", "0", "00", "deadbeef", "DEADBEEF", "9fffffff", "9\uffff", "zz", "\U0010ffff"]
+    ids += [f"{i:08x}" for i in range(0, 2**32, 2**26 - 1)]
+    for one in ids:
+        assert sum(low <= one and (high is None or one < high) for low, high in ranges) == 1

@@ -1,23 +1,17 @@
-"""`komep build` against a plain-Python reading of its rules, on generated input."""
+"""The rules of pairs against a plain-Python reading of them, through `komep build`, on generated input."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
-from komep_dataset.release import buckets as spill_module
 from komep_dataset.release.build import build
-from komep_dataset.release.rows import data_files, read_rows
-from komep_dataset.schema import ScoredGeneration, polars_schema
+from komep_dataset.release.rows import read_rows
 from tests.generated_rows import (
     RESPONSES,
     SETTINGS,
@@ -125,87 +119,3 @@ def test_build_equals_plain_python_on_full_tables(tmp_path, seed, selection):
     assert read_config(tmp_path / "komep", "en") == english
     assert read_config(tmp_path / "komep", "ko") == korean
     assert read_rejects(tmp_path / "komep", source) == rejects
-
-
-def some_rows(n_questions: int, seed: int = 0):
-    rng = random.Random(seed)
-    for q in range(n_questions):
-        for model in "abcde":
-            units = [
-                {"text": f"u{i}", "verdict": rng.choice(["true", "false"])} for i in range(rng.randint(0, 6))
-            ]
-            response = " ".join(rng.choice(["가", "나", "x"]) for _ in range(rng.randint(1, 30)))
-            yield {
-                "question": f"Question {q}?", "category": "c", "model": model, "response": response, "units": units,
-                "question_ko": f"질문 {q}" if q % 3 else None, "response_ko": response,
-            }  # fmt: skip
-
-
-def release_bytes(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
-
-
-def test_same_bytes_whatever_the_order_the_files_the_format_and_the_buckets(tmp_path, monkeypatch):
-    some = list(some_rows(300))
-    build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "whole")
-    random.Random(1).shuffle(some)
-    (tmp_path / "parts").mkdir()
-    for part in range(7):
-        write_jsonl(tmp_path / "parts" / f"{part}.jsonl", some[part::7])
-    build([tmp_path / "parts"], tmp_path / "parted")
-    complete = read_rows(tmp_path / "whole", "scored").drop("split").sample(fraction=1, shuffle=True, seed=3)
-    complete.write_parquet(tmp_path / "in.parquet")
-    build([tmp_path / "in.parquet"], tmp_path / "from-parquet")
-    monkeypatch.setattr(spill_module, "BUCKET_BYTES", 1)  # 256 buckets
-    build([tmp_path / "parts"], tmp_path / "bucketed")
-    monkeypatch.setattr(spill_module, "HELD_BYTES", 100_000)  # some parts in files, the rest in memory
-    build([tmp_path / "parts"], tmp_path / "spilled")
-    whole = release_bytes(tmp_path / "whole")
-    assert len(whole) == 6
-    for other in ("parted", "from-parquet", "bucketed", "spilled"):
-        assert release_bytes(tmp_path / other) == whole, other
-
-
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_same_bytes_for_any_number_of_threads(tmp_path, threads):
-    source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
-    build([source], tmp_path / "here")
-    code = "import sys; from pathlib import Path; from komep_dataset.release.build import build; build([Path(sys.argv[1])], Path(sys.argv[2]))"
-    environment = {**os.environ, "POLARS_MAX_THREADS": threads}
-    subprocess.run([sys.executable, "-c", code, source, tmp_path / "there"], env=environment, check=True)
-    assert release_bytes(tmp_path / "there") == release_bytes(tmp_path / "here")
-
-
-def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
-    monkeypatch.setattr("komep_dataset.release.shards.ROW_GROUP_ROWS", 64)
-    source = write_jsonl(tmp_path / "in.jsonl", some_rows(200))
-    build([source], tmp_path / "one")
-    monkeypatch.setattr(spill_module, "BUCKET_BYTES", 1)
-    monkeypatch.setattr(spill_module, "MOST_BUCKETS", 16)
-    build([source], tmp_path / "sixteen")
-    assert release_bytes(tmp_path / "one") == release_bytes(tmp_path / "sixteen")
-
-
-def test_shards_hold_all_rows_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("komep_dataset.release.shards.ROW_GROUP_ROWS", 50)
-    monkeypatch.setattr("komep_dataset.release.shards.SHARD_BYTES", 20_000)
-    build([write_jsonl(tmp_path / "in.jsonl", some_rows(200))], tmp_path / "komep")
-    shards = data_files(tmp_path / "komep", "scored", "train")
-    assert len(shards) > 3
-    assert shards[0].name == f"train-00000-of-{len(shards):05d}.parquet"
-    keys = pl.concat(pl.read_parquet(s) for s in shards).select("question_id", "model")
-    assert keys.equals(keys.sort("question_id", "model"))
-    assert keys.height == build_rows(tmp_path / "komep", "scored", "train")
-
-
-def build_rows(folder, config, split):
-    return json.loads((folder / "build.json").read_text("utf-8"))["rows"][config][split]
-
-
-def test_parquet_input_equals_jsonl_input(tmp_path):
-    some = [{**r, "question_id": None, "dahl_score": None, "status": None} for r in some_rows(50)]
-    frame = pl.DataFrame(some, schema=polars_schema(ScoredGeneration))
-    frame.write_parquet(tmp_path / "in.parquet")
-    build([tmp_path / "in.parquet"], tmp_path / "a")
-    build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "b")
-    assert release_bytes(tmp_path / "a") == release_bytes(tmp_path / "b")

@@ -1,0 +1,72 @@
+"""Each check of rows names the file, the row and the column, and leaves sound rows alone."""
+
+from collections import Counter
+
+import polars as pl
+import pytest
+
+from komep_dataset.release.row_checks import (
+    check_gaps,
+    check_order,
+    check_splits,
+    compare_rows,
+    without_nulls,
+)
+from komep_dataset.schema import Question
+from komep_dataset.tables.problems import Check
+
+IDS = ["0000000000000000", "00000064ffffffff", "0000000a00000000"]
+
+
+def rows(ids, split="test", **columns) -> pl.DataFrame:
+    """Rows of a table of questions as they are read from a file of a release."""
+    frame = pl.DataFrame(
+        {"question_id": ids} | {name: "x" for name in ("question", "category", "language", "source")}
+    )
+    frame = frame.with_columns(pl.lit("f").alias("_name"), pl.lit(split).alias("_split"))
+    return frame.with_row_index("_row", 1).with_columns(pl.col("_row").cast(pl.Int64), **columns)
+
+
+def found(check: Check) -> list[tuple]:
+    return [(one.file, one.line, one.column) for one in check.findings]
+
+
+@pytest.fixture
+def check():
+    return Check("c", "x")
+
+
+def test_nulls(check):
+    frame = rows(IDS, category=pl.when(pl.col("_row") != 2).then(pl.lit("x")))
+    assert without_nulls(check, frame, Question)["question_id"].to_list() == [IDS[0], IDS[2]]
+    assert found(check) == [("f", 2, "category")]
+
+
+def test_order_and_keys_that_stand_twice(check):
+    check_order(check, rows([*IDS, IDS[2]]), ("question_id",), "_split")
+    assert found(check) == [("f", 3, "question_id"), ("f", 4, "question_id")]
+    assert [one.detail.split(" ", 1)[1] for one in check.findings] == [
+        "comes after a row with a higher key",
+        "stands twice",
+    ]
+    sound = Check("c", "x")
+    check_order(sound, rows(sorted(IDS)), ("question_id",), "_split")
+    assert found(sound) == []
+
+
+def test_gaps(check):
+    last = Counter({"f": 0})
+    check_gaps(check, rows(IDS), last)
+    check_gaps(check, rows(IDS).with_columns(_row=pl.col("_row") + 4), last)
+    assert [place[:2] for place in found(check)] == [("f", 5)] and last["f"] == 7
+
+
+def test_splits(check):
+    check_splits(check, rows([*IDS, "zz"]))  # 0 and 100 are of `test`, 10 is not
+    assert sorted(found(check)) == [("f", 3, "question_id"), ("f", 4, "question_id")]
+
+
+def test_cells(check):
+    expected = rows(IDS[:2]).drop("_name", "_row", "_split")
+    compare_rows(check, "en", rows(IDS[1:], source=pl.lit("y")), expected, Question)
+    assert sorted(found(check)) == [("en", 0, ""), ("f", 1, "source"), ("f", 2, "question_id")]
