@@ -1,8 +1,8 @@
 """`komep build` against a bare polars grouping of the same file: wall time, CPU time, peak memory, and how they grow.
 
-    python benchmarks/build.py --rows 10000 100000
-    python benchmarks/build.py --rows 1000000 --folder /a/disk/with/room
-    python benchmarks/build.py --unchanged
+    python -m benchmarks.build --rows 10000 100000
+    python -m benchmarks.build --rows 1000000 --folder /a/disk/with/room
+    python -m benchmarks.build --unchanged
 
 The scored generations are made up from a seed (five responders a question, sentences drawn from a fixed pool, six
 units an answer) and written in chunks, so that a file of any size fits in memory. The peer reads the same file,
@@ -22,7 +22,6 @@ import argparse
 import hashlib
 import itertools
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -35,7 +34,6 @@ MODELS = ("dolly", "gamma", "llama", "mpt", "qwen")
 CHUNK = 200_000  # rows that are made at once
 POOL = 20_000  # distinct sentences
 UNITS = 6
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def sentence_pool(rng, syllables: str, words: int, lengths: tuple[int, int]):
@@ -133,9 +131,8 @@ SIDES = {"bare": bare_grouping, "komep": komep_build}
 
 def measure(side: str, source: Path, target: Path) -> dict[str, float]:
     """One side in a process of its own: seconds, CPU seconds, peak megabytes; imports are not counted."""
-    command = [sys.executable, __file__, "--side", side, str(source), str(target)]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    command = [sys.executable, "-m", "benchmarks.build", "--side", side, source, target]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{side}: {done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])

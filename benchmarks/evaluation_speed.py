@@ -39,15 +39,14 @@ from evaluation.harness.prompts import subject_prompts
 from evaluation.harness.questions import Question, Subject
 from evaluation.kormedmcqa.extraction import extract_paper
 
-SHOTS = 5
 STYLE = kormedmcqa.BENCHMARK.styles["direct"]
 
 
-def one_subject(questions: int) -> Subject:
-    """The sample's questions as one subject, with the worked examples of its first one."""
+def one_subject(questions: int, shots: int = 5) -> Subject:
+    """The sample's questions as one subject, with so many worked examples of its first one."""
     subjects = kormedmcqa_sample.BENCHMARK.load(None, None)
     tests = [question for subject in subjects for question in subject.test]
-    return Subject("doctor", subjects[0].fewshot, tuple(islice(cycle(tests), questions)))
+    return Subject("doctor", subjects[0].fewshot[:shots], tuple(islice(cycle(tests), questions)))
 
 
 def as_row(question: Question) -> dict:
@@ -64,7 +63,7 @@ def ours(generator: Generator, subject: Subject, folder: Path, limit: int, batch
     )  # fmt: skip
     backend = TransformersBackend(options, STYLE, Processes(), generator)
     started, cpu = time.perf_counter(), time.process_time()
-    prompts = subject_prompts(STYLE, subject, backend.encode, SHOTS, None)
+    prompts = subject_prompts(STYLE, subject, backend.encode, len(subject.fewshot), None)
     (answers,), _ = backend.answer([prompts], "ours")
     spent = time.perf_counter() - started, time.process_time() - cpu
     return [answer.text for answer in answers], spent, sum(len(p.token_ids) for p in prompts)
@@ -83,7 +82,7 @@ def harness_task(subject: Subject, folder: Path, limit: int):
     template = Path(shipped.__file__).parent / "_template_yaml"
     arguments = json.dumps({"data_files": files, "cache_dir": str(folder / "cache")})
     (folder / "here.yaml").write_text(
-        f"include: {template}\ntask: here\ndataset_path: json\nnum_fewshot: {SHOTS}\ndataset_kwargs: {arguments}\n",
+        f"include: {template}\ntask: here\ndataset_path: json\nnum_fewshot: {len(subject.fewshot)}\ndataset_kwargs: {arguments}\n",
         encoding="utf-8",
     )
     task = TaskManager(include_path=str(folder), include_defaults=False).load("here")["tasks"]["here"]

@@ -1,6 +1,6 @@
 """The page of `komep report` by size: bytes, seconds and peak memory, for releases of made-up text.
 
-    python benchmarks/explorer.py --pairs 1 5551 50000
+    python -m benchmarks.explorer --pairs 1 5551 50000
 
 Texts are made from a seed: about 120 tokens a text in both languages, six units an answer that repeat the answer's
 words in another order, two responders a question. Words are drawn by Zipf's law out of 30,000 made-up ones (40,000 in
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -118,9 +117,8 @@ def measure(pairs: int, folder: Path) -> dict:
 
     release = folder / f"release-{pairs}"
     build([write_rows(folder / f"{pairs}.jsonl", pairs)], release)
-    command = [sys.executable, __file__, "--page", str(release), str(folder / f"{pairs}.html")]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    command = [sys.executable, "-m", "benchmarks.explorer", "--page", release, folder / f"{pairs}.html"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return {"pairs": pairs} | json.loads(done.stdout.splitlines()[-1])
 
 

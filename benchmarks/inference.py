@@ -1,6 +1,6 @@
 """How fast units are checked with every answer on disk, against a bare client, at one loopback server.
 
-    python benchmarks/inference.py --units 8000
+    python -m benchmarks.inference --units 8000
 
 The server answers after 200 ms, in a process of its own that parses no more HTTP than it must. The bare client is
 aiohttp and a semaphore: it keeps nothing, retries nothing and reads the JSON. Ours is `komep_dataset.inference.ask.ask`
@@ -14,19 +14,16 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import aiohttp
 
+from benchmarks.loopback_judge import Constant, serving
 from komep_dataset.config.config import Judge
 from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.prompts.messages import check_messages
-
-sys.path.insert(0, str(Path(__file__).parent))
-from loopback_judge import Constant, serving
 
 
 def requests_of(units: int) -> list[Body]:

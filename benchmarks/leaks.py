@@ -1,8 +1,8 @@
 """How many altered copies of benchmark items the contamination gate finds, and how often it cries wolf, by threshold.
 
-    python benchmarks/leaks.py
-    python benchmarks/leaks.py --clean questions.csv            real questions as further clean texts
-    python benchmarks/leaks.py --benchmark my=PATH --clean …    planted copies of the items of another benchmark
+    python -m benchmarks.leaks
+    python -m benchmarks.leaks --clean questions.csv            real questions as further clean texts
+    python -m benchmarks.leaks --benchmark my=PATH --clean …    planted copies of the items of another benchmark
 
 The items are the shipped ones, written for this project: 80 in the shape of KorMedMCQA, and the 58 bilingual questions
 of the sample with their statements as options. Half of them (by a hash) are the benchmark; the other half, of the same

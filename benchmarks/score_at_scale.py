@@ -1,6 +1,6 @@
 """Five responders answer every question and a judge scores the answers: whole once, and once with faults and kills.
 
-    python benchmarks/score_at_scale.py questions.csv --facts 10
+    python -m benchmarks.score_at_scale questions.csv --facts 10
 
 Runs `komep questions`, five times `komep respond`, then `komep score`, each a process of its own, against a loopback
 endpoint (`loopback_judge.py`). The second time 2% of the requests fail once (429, 503, HTML, truncated JSON, a closed
@@ -23,8 +23,7 @@ from pathlib import Path
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
-from loopback_judge import serving, stats_of
+from benchmarks.loopback_judge import serving, stats_of
 
 RESPONDERS = tuple(f"responder-{n}" for n in range(1, 6))
 KILLS = 3

@@ -20,7 +20,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.train import ROOT, Task, build_sample, recipe
+from benchmarks.train import Task, build_sample
+from benchmarks.trainings import ROOT, as_words, launch_dpo, reason
 
 CONFIGS = ROOT / "accelerate_configs"
 
@@ -28,12 +29,6 @@ CONFIGS = ROOT / "accelerate_configs"
 def loss_difference(losses: list[float], reference: list[float]) -> float:
     """Largest relative difference of two series of equally many losses."""
     return max(abs(loss - other) / abs(other) for loss, other in zip(losses, reference, strict=True))
-
-
-def reason(output: str) -> str:
-    """The line of a failed run's output that says why: the first that names an error, else the last."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return next((line for line in lines[1:] if "rror:" in line), lines[-1])
 
 
 def row(topology: str, found: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
@@ -77,23 +72,22 @@ def main(
     first = None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        release = (release or build_sample(folder / "komep")).resolve()
+        try:
+            release = (release or build_sample(folder / "komep")).resolve()
+        except RuntimeError as error:
+            sys.exit(str(error))
         task = Task(model.resolve(), release, config, steps, pairs_a_step, lora, device)
         for topology in topologies:
             count = processes or load_config_from_file(str(CONFIGS / f"{topology}.yaml")).num_processes
             if pairs_a_step % count:
                 sys.exit(f"{topology}: {pairs_a_step} pairs a step cannot be shared by {count} processes")
             # Grouped by length, as the configs have it, the pairs of a step depend on the number of processes.
-            own = [
-                "--per_device_train_batch_size",
-                str(pairs_a_step // count),
-                "--train_sampling_strategy",
-                "random",
-            ]
-            launcher = ("--num_processes", str(count))
+            words = task.of_ours(recipe_config, pairs_a_step // count) + as_words(
+                train_sampling_strategy="random"
+            )
             try:
-                found = recipe(task, folder / topology, recipe_config, topology, *own, launcher=launcher)
-            except SystemExit as error:
+                found = launch_dpo(words, folder / topology, topology, "--num_processes", str(count))
+            except RuntimeError as error:
                 print(json.dumps({"topology": topology, "failed": reason(str(error))}), flush=True)
                 continue
             first = first or found

@@ -18,23 +18,17 @@ and what is computed twice are not counted. Prints one line of JSON.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-ROOT = Path(__file__).resolve().parents[1]
-LORA = (
-    *("--use_peft", "true", "--lora_target_modules", "all-linear", "--lora_r", "16"),
-    *("--lora_alpha", "32", "--lora_dropout", "0.0"),
-)
+from benchmarks.trainings import LORA, as_words, call, launch_dpo, layer_weights, matrix_rate
+
 # TRL's own script, and what it took at the most, in GiB: of the host's memory, and of the GPU's.
 TRL = """
 import atexit, resource, runpy, sys, torch
@@ -58,26 +52,21 @@ class Task:
     lora: bool
     device: str  # cpu or cuda
 
-    @property
-    def flags(self) -> list[str]:
-        """Flags that both sides take."""
-        return [
-            *("--model_name_or_path", str(self.model), "--dataset_name", str(self.release)),
-            *("--dataset_config", self.config, "--max_steps", str(self.steps), "--seed", "0"),
-            *("--per_device_train_batch_size", str(self.pairs_a_step), "--save_strategy", "no"),
-            *(LORA if self.lora else ()),
-        ]
+    def words(self, batch: int) -> list[str]:
+        """Flags that both sides take, for so many pairs of a process."""
+        words = as_words(
+            model_name_or_path=self.model, dataset_name=self.release, dataset_config=self.config, max_steps=self.steps,
+            seed=0, per_device_train_batch_size=batch, save_strategy="no",
+        )  # fmt: skip
+        return words + (LORA if self.lora else [])
 
-
-def call(command: list[str], **environment: str) -> tuple[str, float]:
-    """(standard output, wall seconds) of a process; its errors end this program."""
-    started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    return done.stdout + done.stderr, time.perf_counter() - started
+    def of_ours(self, recipe: str, batch: int) -> list[str]:
+        """And what our recipe takes beside, by a file under recipes/."""
+        more = as_words(
+            config=f"recipes/{recipe}.yaml", global_batch_size=self.pairs_a_step, gradient_accumulation_steps=1,
+            max_train_pairs=self.pairs_a_step * self.steps, max_test_pairs=1,
+        )  # fmt: skip
+        return self.words(batch) + more
 
 
 def build_sample(output: Path) -> Path:
@@ -88,58 +77,14 @@ def build_sample(output: Path) -> Path:
 
 def trl_defaults(task: Task, folder: Path) -> dict[str, Any]:
     """Seconds a step, wall seconds and peak memory of TRL's own script."""
-    on_cpu = ("--use_cpu", "--bf16", "false") if task.device == "cpu" else ()
-    output = ("--output_dir", str(folder / "trl"), "--eval_strategy", "no", "--report_to", "none")
-    text, wall = call([sys.executable, "-c", TRL, *task.flags, *output, *on_cpu])
+    words = task.words(task.pairs_a_step) + as_words(
+        output_dir=folder / "trl", eval_strategy="no", report_to="none"
+    )
+    on_cpu = ["--use_cpu", *as_words(bf16="false")] if task.device == "cpu" else []
+    text, wall = call([sys.executable, "-c", TRL, *words, *on_cpu])
     host, device = re.findall(r"peak ([\d.]+) ([\d.]+)", text)[-1]
     seconds = float(re.findall(r"train_runtime'?: '?([\d.]+)", text)[-1]) / task.steps
     return {"seconds_per_step": seconds, "wall": wall, "peak": {"host": float(host), "device": float(device)}}
-
-
-def recipe(
-    task: Task, output: Path, config: str, topology: str, *more: str, launcher: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """The summary of our recipe, with the wall seconds of its processes and the loss of each step."""
-    _, wall = call(
-        [
-            *(sys.executable, "-m", "accelerate.commands.launch", "--quiet", *launcher),
-            *("--config_file", f"accelerate_configs/{topology}.yaml"),
-            *("recipes/dpo.py", "--config", f"recipes/{config}.yaml", *task.flags),
-            *("--output_dir", str(output), "--global_batch_size", str(task.pairs_a_step)),
-            *("--gradient_accumulation_steps", "1", "--logging_steps", "1"),
-            *("--max_train_pairs", str(task.pairs_a_step * task.steps), "--max_test_pairs", "1", *more),
-        ]
-    )
-    summary = json.loads((output / "training_summary.json").read_text("utf-8"))
-    history = json.loads((output / "trainer_state.json").read_text("utf-8"))["log_history"]
-    return summary | {"wall": wall, "losses": [entry["loss"] for entry in history if "loss" in entry]}
-
-
-def layer_weights(model: Path) -> int:
-    """Weights of the linear maps of a model's layers: without embeddings, head and norms; nothing is loaded."""
-    import torch
-    from transformers import AutoConfig, AutoModel
-
-    with torch.device("meta"):
-        layers = AutoModel.from_config(AutoConfig.from_pretrained(model))
-    return sum(map_.weight.numel() for map_ in layers.modules() if isinstance(map_, torch.nn.Linear))
-
-
-def matrix_rate(device: str, dtype: str) -> float:
-    """Operations a second of the best of ten products of square matrices, after three that warm up."""
-    import torch
-
-    size = 8192 if device == "cuda" else 2048
-    left, right = (torch.randn(size, size, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
-    spent = []
-    for _ in range(13):
-        started = time.perf_counter()
-        product = left @ right
-        if device == "cuda":
-            torch.cuda.synchronize()
-        spent.append(time.perf_counter() - started)
-        del product
-    return 2 * size**3 / min(spent[3:])
 
 
 def utilisation(summary: dict[str, Any], weights: int, rate: float) -> float | None:
@@ -173,15 +118,18 @@ def main(
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     again = activation_checkpointing
-    more = () if again is None else ("--activation_checkpointing", str(again).lower())
+    more = [] if again is None else as_words(activation_checkpointing=str(again).lower())
     alone = ("--num_processes", "1") if device == "cuda" else ()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        release = release or build_sample(folder / "komep")
-        task = Task(model.resolve(), release.resolve(), config, steps, pairs_a_step, lora, device)
-        topology = "cpu" if device == "cpu" else "ddp"
-        ours = recipe(task, folder / "ours", recipe_config, topology, *more, launcher=alone)
-        theirs = trl_defaults(task, folder)
+        try:
+            release = release or build_sample(folder / "komep")
+            task = Task(model.resolve(), release.resolve(), config, steps, pairs_a_step, lora, device)
+            words, topology = task.of_ours(recipe_config, pairs_a_step), "cpu" if device == "cpu" else "ddp"
+            ours = launch_dpo([*words, *more], folder / "ours", topology, *alone)
+            theirs = trl_defaults(task, folder)
+        except RuntimeError as error:
+            sys.exit(str(error))
     rate = matrix_rate(device, "bfloat16" if ours["bf16"] else "float32")
     used = utilisation(ours, layer_weights(model), rate)
     print(

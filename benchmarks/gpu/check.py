@@ -6,7 +6,8 @@
 
 Each step runs in a process of its own, forked from one that has everything imported, and is ended at its limit; one
 that fails is a line that says why, and the others go on. No step begins that has no time left (`--seconds`, nine minutes
-unless told otherwise: what is worth most has had its turn by then). `check.jsonl` in the output folder gets the lines, `check.log` what the steps printed; `benchmarks.gpu.render` makes the tables of them.
+unless told otherwise: what is worth most has had its turn by then). `check.jsonl` in the output folder gets the lines,
+`check.log` what the steps printed; `benchmarks.gpu.render` makes the tables of them.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.gpu import steps
-from benchmarks.gpu.steps import Setting
+from benchmarks.gpu import evaluation, prepare, training
+from benchmarks.gpu.setting import QUIET, Setting
+from benchmarks.trainings import ROOT
 
 LINES, LOG = "check.jsonl", "check.log"
 CHECK, STEP = "KOMEP_GPU_CHECK", "KOMEP_GPU_STEP"  # variables by which what was launched is found again
@@ -51,7 +53,7 @@ REHEARSED = ("cpu", "cpu_zero2", "cpu_zero3")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A function of `steps.py`, its arguments, and after how many seconds it is ended."""
+    """A function that takes a `Setting` and a `Say`, its arguments, and after how many seconds it is ended."""
 
     run: Callable[..., None]
     limit: float
@@ -63,16 +65,16 @@ def step(function: Callable[..., None], limit: float, **arguments: Any) -> Step:
 
 def all_steps(tiny: bool) -> dict[str, Step]:
     """Every step by its name, in order of worth; `card` and `prepare` come first, for the others need them."""
-    train = functools.partial(step, steps.training)
+    train = functools.partial(step, training.training)
     batches = ((4, 2), (4,)) if tiny else ((256, 128, 32), (64, 128, 16))
     return {
-        "card": step(steps.card, 30),
-        "prepare": step(steps.prepare, 120),
-        "shared-attention": step(steps.shared_attention, 30),
-        "runner": step(steps.runner, 90, model="8b", dtype="bfloat16", batches=batches[0]),
+        "card": step(prepare.card, 30),
+        "prepare": step(prepare.prepare, 120),
+        "shared-attention": step(evaluation.shared_attention, 30),
+        "runner": step(evaluation.runner, 90, model="8b", dtype="bfloat16", batches=batches[0]),
         "dpo-trl": train(60, side="trl", lever="defaults"),
         "dpo-recipe": train(90, side="ours", lever="recipe"),
-        "harness": step(steps.harness, 150, model="8b", dtype="bfloat16", batches=batches[1]),
+        "harness": step(evaluation.harness, 150, model="8b", dtype="bfloat16", batches=batches[1]),
         "dpo-liger": train(60, side="ours", lever="liger", more=(*PLAIN, *LIGER), accumulated=2),
         "dpo-plain": train(45, side="ours", lever="no checkpointing", more=PLAIN, profiled=True),
         "dpo-segments": train(60, side="ours", lever="liger, expandable segments", more=(*PLAIN, *LIGER), environment=SEGMENTS),
@@ -80,13 +82,13 @@ def all_steps(tiny: bool) -> dict[str, Step]:
         "dpo-grouped": train(45, side="ours", lever="grouped by length", more=(*PLAIN, "--train_sampling_strategy", "group_by_length")),
         "dpo-reference": train(60, side="ours", lever="reference asked in every step", more=(*PLAIN, "--precompute_ref_log_probs", "false")),
         "dpo-cast": train(45, side="ours", lever="inputs cast by peft", more=PLAIN, cast_inputs=True),
-        "small-model": step(steps.small_model, 90),
-        "runner-small-float32": step(steps.runner, 60, model="small", dtype="float32", batches=batches[0][-1:], questions=60),
-        "harness-small-float32": step(steps.harness, 60, model="small", dtype="float32", batches=(4,) if tiny else (16, 64), questions=60),
-        "runner-small-bfloat16": step(steps.runner, 60, model="small", dtype="bfloat16", batches=batches[0][-1:], questions=60),
-        "harness-small-bfloat16": step(steps.harness, 60, model="small", dtype="bfloat16", batches=(4,) if tiny else (16, 64), questions=60),
-        "letters": step(steps.letters, 30),
-        "topologies": step(steps.topologies, 240, names=REHEARSED if tiny else TOPOLOGIES),
+        "small-model": step(prepare.small_model, 90),
+        "runner-small-float32": step(evaluation.runner, 60, model="small", dtype="float32", batches=batches[0][-1:], questions=60),
+        "harness-small-float32": step(evaluation.harness, 60, model="small", dtype="float32", batches=(4,) if tiny else (16, 64), questions=60),
+        "runner-small-bfloat16": step(evaluation.runner, 60, model="small", dtype="bfloat16", batches=batches[0][-1:], questions=60),
+        "harness-small-bfloat16": step(evaluation.harness, 60, model="small", dtype="bfloat16", batches=(4,) if tiny else (16, 64), questions=60),
+        "letters": step(evaluation.letters, 30),
+        "topologies": step(training.topologies, 240, names=REHEARSED if tiny else TOPOLOGIES),
         "memory-lora-8b": train(45, side="ours", lever="memory", config="fixed", steps=5, batch=4),
         "memory-lora-1b": train(45, side="ours", lever="memory", model="1b", config="fixed", steps=5, batch=4),
         "memory-full-1b": train(45, side="ours", lever="memory", model="1b", config="fixed", steps=5, batch=8, **FULL),
@@ -94,7 +96,7 @@ def all_steps(tiny: bool) -> dict[str, Step]:
         "sft": train(60, side="ours", lever="recipe", method="sft", recipe="llama-3.1-8b-instruct/sft-lora"),
         "dpo-full": train(120, side="ours", lever="full", steps=8, accumulated=2, **FULL),
         "dpo-compiled": train(300, side="ours", lever="compiled layers", more=COMPILED, profiled=True),
-        "reference-hash": step(steps.reference_hash, 60),
+        "reference-hash": step(training.reference_hash, 60),
     }  # fmt: skip
 
 
@@ -130,7 +132,7 @@ def child(name: str, setting: Setting, output: Path) -> None:
 def alone(name: str, setting: Setting, output: Path) -> int:
     """Run one step and write its lines; the exit code."""
     print(f"===== {name}", flush=True)
-    os.environ.update(steps.QUIET)
+    os.environ.update(QUIET)
     started = time.perf_counter()
 
     def say(line: dict[str, Any]) -> None:
@@ -253,9 +255,9 @@ def main(words: list[str] | None = None) -> int:
 
 def set_environment(device: str) -> None:
     """What every process of the check is to find."""
-    os.environ.update(FORKABLE | steps.QUIET)
+    os.environ.update(FORKABLE | QUIET)
     # Scripts that are launched find the project as if it were installed.
-    path = [str(steps.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(path)
     if device == "cuda":
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # trainers would take all of several by themselves
@@ -273,6 +275,8 @@ def run(args: argparse.Namespace, planned: list[str], output: Path) -> int:
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > (0 if args.tiny else ROOM)
     work = args.work or Path(tempfile.mkdtemp(prefix="komep-gpu-", dir=memory if roomy else None))
     os.environ["HF_DATASETS_CACHE"] = str(work.resolve() / "datasets")  # read where `datasets` is imported
+    # DeepSpeed compiles there, and waits without end for the lock of a compilation that was killed.
+    os.environ["TORCH_EXTENSIONS_DIR"] = str(work.resolve() / "extensions")
     setting = Setting(args.device, args.tiny, work.resolve())
     setting.start_over()
     # No figure without what it was measured on.

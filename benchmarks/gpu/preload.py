@@ -4,20 +4,17 @@ import contextlib
 import importlib
 
 for _name in (
-    *(
-        "torch",
-        "transformers",
-        "transformers.trainer",
-        "transformers.models.llama.modeling_llama",
-        "datasets",
-    ),
-    *(
-        "peft",
-        "trl.trainer.dpo_trainer",
-        "trl.trainer.sft_trainer",
-        "evaluation.backends.transformers",
-    ),
-    *("lm_eval.models.huggingface", "benchmarks.gpu.steps"),
+    "torch",
+    "transformers.trainer",
+    "transformers.models.llama.modeling_llama",
+    "datasets",
+    "peft",
+    "trl.trainer.dpo_trainer",
+    "trl.trainer.sft_trainer",
+    "evaluation.backends.transformers",
+    "lm_eval.models.huggingface",
+    "benchmarks.gpu.evaluation",
+    "benchmarks.gpu.training",
 ):
     with contextlib.suppress(Exception):  # the step that needs it says what is wrong with it
         importlib.import_module(_name)

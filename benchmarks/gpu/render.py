@@ -23,7 +23,7 @@ import yaml
 
 from benchmarks.gpu.check import all_steps
 from benchmarks.gpu.memory import CHECKED, estimate
-from benchmarks.gpu.steps import ROOT
+from benchmarks.trainings import ROOT
 
 DOCS = ROOT / "docs"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"

@@ -16,8 +16,9 @@ import yaml
 pytest.importorskip("torch", reason="needs the extra [train]")
 
 from benchmarks.gpu import check, pairs, render, wheels
+from benchmarks.gpu.clocks import kinds
 from benchmarks.gpu.pairs import write_pairs
-from benchmarks.gpu.steps import DONE, Setting, kinds
+from benchmarks.gpu.setting import DONE, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "docs" / "gpu").glob("*.jsonl"))
@@ -26,7 +27,7 @@ STEPS = """
 import os, subprocess, sys, time
 from pathlib import Path
 from benchmarks.gpu import check
-from benchmarks.gpu.steps import Setting
+from benchmarks.gpu.setting import Setting
 
 def fine(setting, say):
     say({"value": 1})

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra [train]")
 
 from benchmarks.random_model import SHAPES, write_random_model
-from benchmarks.topologies import loss_difference, reason, row
-from benchmarks.train import layer_weights, matrix_rate, utilisation
+from benchmarks.topologies import loss_difference, row
+from benchmarks.train import utilisation
+from benchmarks.trainings import layer_weights, matrix_rate, reason
 
 TINY = SHAPES["tiny"]
 OF_A_LAYER = 64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128  # queries and output, keys and values, the gated MLP
