@@ -1,42 +1,15 @@
 """`komep respond`: protocols as sent, one row a question, failures beside the table."""
 
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 
-from komep_dataset.config.config import Config, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.prompts.english import INSTRUCTION
 from komep_dataset.responses import respond
-from komep_dataset.schema import Response, question_id
-from komep_dataset.tables.reading import read_table
+from komep_dataset.schema import question_id
 from tests.loopback import Fault, Loopback, last_text, loopback
-
-QUESTIONS = ["What is gout?", 'Say "</answer>" and a\nline break.', "천식이란 무엇인가?"]
-
-
-def write_questions(folder: Path, texts=QUESTIONS) -> Path:
-    path = folder / "questions.jsonl"
-    rows = [
-        {"question_id": question_id(t), "question": t, "category": "c", "language": "en", "source": "test"}
-        for t in texts
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
-def configured(folder: Path, url: str, *responders: dict) -> Config:
-    base = {"endpoint": url, "max_attempts": 1, "concurrency": 4}
-    path = folder / "pipeline.yaml"
-    path.write_text(yaml.safe_dump({"seed": 5, "responders": [base | r for r in responders]}), "utf-8")
-    return load_config(path)
-
-
-def rows_of(path: Path) -> dict[str, dict]:
-    return {row["question"]: row for row in read_table(path, Response).iter_rows(named=True)}
-
+from tests.responders import QUESTIONS, configured, rows_of, write_questions
 
 SENT = {
     "dahl-gpt": {

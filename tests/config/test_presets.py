@@ -15,7 +15,7 @@ from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.responses import request_for, respond
 from komep_dataset.schema import Question
 from tests.loopback import Loopback, last_text, loopback
-from tests.test_responses import QUESTIONS, configured, rows_of, write_questions
+from tests.responders import QUESTIONS, configured, rows_of, write_questions
 
 QUESTION = "What is gout?"
 INTRO = "Below is an instruction that describes a task. Write a response that appropriately completes the request."

@@ -12,20 +12,28 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from komep_dataset import dahl
-from komep_dataset.config.config import Checker, Endpoint, Judge, Policy
-from komep_dataset.errors import KomepError
+from komep_dataset.config.config import Endpoint, Judge, Policy
 from komep_dataset.inference import answers
 from komep_dataset.inference import client as engine
+from komep_dataset.inference.answers import (
+    BYTES_A_TOKEN,
+    MOST_TOKENS,
+    Again,
+    Barred,
+    Refused,
+    Stop,
+    read_reply,
+    read_usage,
+)
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.costs import spent_in
 from komep_dataset.inference.reply_log import Reply
-from komep_dataset.scores.checking import Item, check
+from tests.inference.asking import DEEP, HUGE, SECRET, ask_all, request
+from tests.inference.asking import no_wait as no_wait
 from tests.loopback import Fault, Loopback, last_text, loopback
-
-DEEP = "[" * 100_000 + "]" * 100_000
-HUGE = "9" * 5_000
 
 
 def completion(**changes) -> str:
@@ -85,6 +93,8 @@ ROWS = {
     "bytes that are no header": (http(f"{OK}\nX\xff\x00: \x80"), "no answer after 2"),
     "a redirect to nowhere": (Fault(302, "", {"Location": "::"}), "HTTP 302"),
 }  # fmt: skip
+
+
 ANSWERS = {
     "a finish reason that is null": Fault(200, completion(finish_reason=None)),
     "a byte order mark": Fault(200, b"\xef\xbb\xbf" + completion().encode()),
@@ -96,11 +106,6 @@ ANSWERS = {
     "counts that are no numbers": Fault(200, with_usage('{"prompt_tokens": true, "completion_tokens": "5"}')),
     "negative counts": Fault(200, with_usage('{"prompt_tokens": -5, "completion_tokens": -5}')),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_wait(monkeypatch):
-    monkeypatch.setattr(engine, "FIRST_WAIT", 0.01)
 
 
 def asked(folder: Path, fault: Fault, **changes) -> tuple[dict[str, Reply], Loopback]:
@@ -210,57 +215,6 @@ def test_memory_is_bounded_whatever_the_length(tmp_path):
     assert int(grown) < 40  # mebibytes
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 307])
-def test_a_status_that_bars_one_text_is_that_rows_failure(tmp_path, status):
-    """The fastest answers are those of the moderation: they come while everything else is still in flight."""
-    barred = Fault(status, "moderated")
-    state = Loopback(
-        lambda _: time.sleep(0.2) or "fine", faults=lambda b, _: barred if "bad" in last_text(b) else None
-    )
-    with loopback(state) as (_, url):
-        requests = {
-            f"{i}": {"messages": [{"role": "user", "content": f"{i} {'bad' if i < 6 else 'good'}"}]}
-            for i in range(12)
-        }
-        replies = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
-        assert [bool(reply.failure) for reply in replies.values()] == [True] * 6 + [False] * 6
-        assert replies["0"].failure == f"HTTP {status}: moderated"
-        assert len(state.calls) == 12
-        # What is left of a run that was answered is asked again, and bars no more than itself.
-        again = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
-        assert [bool(reply.failure) for reply in again.values()] == [True] * 6 + [False] * 6
-
-
-@pytest.mark.parametrize(("requests", "calls"), [(40, 3), (2, 2), (1, 1)])
-def test_an_endpoint_that_bars_everybody_stops_the_run(tmp_path, requests, calls):
-    asked = {f"{i}": {"messages": [{"role": "user", "content": f"{i}"}]} for i in range(requests)}
-    with loopback(Loopback(faults=lambda *_: Fault(403, "no"))) as (state, url):
-        with pytest.raises(KomepError, match="answered HTTP 403: no\nthe key may not use the model 'm'"):
-            ask(asked, Judge(endpoint=url, model="m", concurrency=1), tmp_path, label="test")
-        assert len(state.calls) == calls
-
-
-VERDICTS = ['{"verdict": ' + DEEP + "}", f'{{"verdict": {HUGE}}}', HUGE, "1. " + HUGE, "a" + "\u0301\u0316" * 600_000,
-            " " * 10**6 + "x", "\x00", "\ud800", "1" * 10**6, "\n".join(f"{i}. True" for i in range(10**5))]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", VERDICTS, ids=range(len(VERDICTS)))
-def test_a_hostile_verdict_is_unknown_and_quickly_so(text):
-    start = time.monotonic()
-    assert dahl.parse_verdict(text) == "unknown"
-    assert dahl.parse_batch(text, 2) is None
-    assert time.monotonic() - start < 3
-
-
-@pytest.mark.parametrize("options", [{"structured": True}, {"batch": 2}], ids=["structured", "batch"])
-def test_a_checker_whose_replies_are_hostile_gives_unknown(tmp_path, options):
-    texts = iter(VERDICTS * 3)
-    with loopback(Loopback(lambda _: next(texts))) as (_, url):
-        items = [Item(f"unit {i}") for i in range(8)]
-        checked = check([items], Checker(endpoint=url, model="m", concurrency=1, **options), tmp_path)
-    assert {checked.judged[item].verdict for item in items} == {"unknown"}
-
-
 def test_signs_that_are_piled_up_without_end_are_no_text(tmp_path):
     """Their normal form, which every later stage takes, would need hours."""
     piled = {"q1": "a" + "\u0301\u0327" * 100_000, "q2": "각" * 1000 + "e\u0301" * 1000}
@@ -348,3 +302,162 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path,
         endpoint = Endpoint(model="m", endpoint=url, concurrency=2)
         replies = ask(requests, endpoint, tmp_path, label="test")
     assert {name: reply.text for name, reply in replies.items()} == {f"q{i}": f"re: q{i}" for i in range(6)}
+
+
+ESCAPES = {
+    "JSON": lambda c: f"\\u{ord(c):04x}",
+    "JSON in JSON": lambda c: f"\\\\u{ord(c):04X}",
+    "hex": lambda c: f"\\x{ord(c):02X}",
+    "an address": lambda c: f"%{ord(c):02x}",
+    "HTML": lambda c: f"&#{ord(c)};",
+    "HTML, hex": lambda c: f"&#x{ord(c):X};",
+}
+
+
+@pytest.mark.parametrize("secret", [SECRET, "sk/k.$0k"], ids=["long", "short"])
+@pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
+def test_a_key_that_is_echoed_escaped_is_masked_in_all_that_is_kept_or_shown(
+    tmp_path, monkeypatch, escape, secret
+):
+    """Wherever it stands, whatever is escaped: once by us, and once more by the JSON that carries it."""
+    monkeypatch.setenv("KOMEP_TEST_KEY", secret)
+    written = "".join(escape(c) if i % 3 else c for i, c in enumerate(secret))
+    all_escaped = "".join(f"\\u{ord(c):04x}" for c in secret)  # what json.loads makes plain again
+    plain = '{"choices": [{"message": {"content": "it is %s"}, "finish_reason": "%s"}]}'
+    faults = {
+        "refused": Fault(400, f"you sent {written}"),
+        "withheld": Fault(200, plain % ("x", all_escaped)),
+        "decoded": Fault(200, plain % (all_escaped, "stop")),
+        "no completion": Fault(200, f'{{"error": "{written}"}}'),
+        "cut": Fault(400, "x" * 295 + written),
+        "no HTTP": Fault(raw=lambda: [f"HTTP/1.1 {secret}\r\n\r\n".encode()]),
+    }
+    state = Loopback(lambda _: f"it is {written}", faults=lambda body, _: faults.get(last_text(body)))
+    with loopback(state) as (_, url):
+        requests = [request(text) for text in ("answered", *faults)]
+        replies = ask_all(url, tmp_path, requests, max_attempts=1, api_key_env="KOMEP_TEST_KEY")
+    assert replies["answered"].text == replies["decoded"].text == "it is ***"
+    assert replies["refused"].failure == "HTTP 400: you sent ***"
+    assert replies["cut"].failure == f"HTTP 400: {'x' * 295}***"
+    for name in ("withheld", "no completion"):
+        assert "***" in replies[name].failure and secret not in replies[name].failure
+    assert replies["no HTTP"].failure and secret[:6] not in replies["no HTTP"].failure
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and secret in p.read_text("utf-8")]
+
+
+def test_every_kind_of_reply_is_judged():
+    def completion(**choice):
+        return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 4}})
+
+    def judged(max_tokens=None, **choice):
+        return read_reply(200, None, completion(**choice), max_tokens)[0]
+
+    said = {"message": {"content": "x"}}
+    assert judged(**said, finish_reason="length").finish_reason == "length"
+    assert judged(**said, finish_reason=None, max_tokens=4).finish_reason == "length"
+    assert judged(**said, finish_reason=None, max_tokens=5).finish_reason == "stop"
+    assert judged(message={"content": None}, finish_reason="stop").text == ""
+    assert judged(message={"content": "a\ud800b"}, finish_reason="stop").text == "a\ufffdb"
+    assert judged(text="plain", finish_reason="stop").text == "plain"
+    for usage in ('"usage": null', '"usage": {"prompt_tokens": "3"}', '"x": 1'):
+        body = '{"choices": [{"text": "a", "finish_reason": "stop"}], ' + usage + "}"
+        reply, _ = read_reply(200, None, body, None)
+        assert reply.prompt_tokens is None and reply.completion_tokens is None
+    for status, error in (
+        (402, Stop),
+        (401, Barred),
+        (302, Barred),
+        (408, Again),
+        (529, Again),
+        (422, Refused),
+    ):
+        with pytest.raises(error):
+            read_reply(status, None, "", None)
+
+
+TOLD = {"prompt_tokens": 100, "completion_tokens": 50}
+
+
+@pytest.mark.parametrize(
+    ("more", "paid"),
+    [
+        ({}, 50),
+        ({"total_tokens": 150}, 50),
+        ({"total_tokens": 1000}, 900),
+        ({"total_tokens": 10}, 50),
+        ({"total_tokens": 10**400}, 50),
+        (
+            {"completion_tokens_details": {"reasoning_tokens": 40}},
+            50,
+        ),  # part of completion_tokens, as OpenAI has it
+        ({"completion_tokens_details": {"reasoning_tokens": 700}}, 750),
+        ({"completion_tokens_details": {"reasoning_tokens": -700}}, 50),
+        ({"completion_tokens_details": [700]}, 50),
+        ({"completion_tokens_details": {"reasoning_tokens": 700}, "total_tokens": 2000}, 1900),
+    ],
+)
+def test_hidden_reasoning_is_paid_for(more, paid):
+    usage = read_usage(TOLD | more, 300, 150)
+    assert (usage.prompt, usage.completion, usage.doubt) == (100, 50, "")
+    assert (usage.paid_prompt, usage.paid_completion) == (100, paid)
+
+
+@pytest.mark.parametrize(
+    ("told", "paid", "doubt"),
+    [
+        (None, (100, 200), "no prompt_tokens"),
+        ([1, 2], (100, 200), "no prompt_tokens"),
+        ({"prompt_tokens": 100}, (100, 200), "no completion_tokens"),
+        (TOLD | {"completion_tokens": None}, (100, 200), "completion_tokens None"),
+        (TOLD | {"prompt_tokens": -1}, (100, 50), "prompt_tokens -1"),
+        (TOLD | {"prompt_tokens": 10**9 + 1}, (100, 50), "prompt_tokens is no count (int)"),
+        (TOLD | {"prompt_tokens": 100.0}, (100, 50), "prompt_tokens 100.0"),
+        (TOLD | {"prompt_tokens": True}, (100, 50), "prompt_tokens True"),
+        (TOLD | {"prompt_tokens": {"a": 1}}, (100, 50), "prompt_tokens is no count (dict)"),
+        (TOLD | {"prompt_tokens": 10}, (100, 50), "prompt_tokens 10"),  # 300 bytes are more than 10 tokens
+        (TOLD | {"completion_tokens": 0}, (100, 200), "completion_tokens 0"),
+        (
+            {"prompt_tokens": -1, "completion_tokens_details": {"reasoning_tokens": 5}},
+            (100, 205),
+            "prompt_tokens -1",
+        ),
+    ],
+)
+def test_a_count_that_cannot_be_believed_is_counted_from_the_text(told, paid, doubt):
+    usage = read_usage(told, 300, 600)
+    assert (usage.paid_prompt, usage.paid_completion) == paid
+    assert usage.doubt == doubt
+
+
+def test_a_long_lie_is_cut():
+    assert len(read_usage({"prompt_tokens": 10**400, "completion_tokens": "x" * 1000}, 3, 3).doubt) < 80
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+)  # fmt: skip
+
+
+@given(
+    st.fixed_dictionaries(
+        {}, optional={name: anything for name in ("prompt_tokens", "completion_tokens", "total_tokens", "completion_tokens_details")}
+    ),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+)  # fmt: skip
+def test_no_usage_makes_a_call_cheaper_than_its_text_can_be(told, sent, received):
+    usage = read_usage(told, sent, received)
+    for paid, size in ((usage.paid_prompt, sent), (usage.paid_completion, received)):
+        assert size / 16 <= paid <= 2 * MOST_TOKENS
+        assert type(paid) is int
+    for count in (usage.prompt, usage.completion):
+        assert count is None or 0 <= count <= MOST_TOKENS
+    assert BYTES_A_TOKEN * usage.paid_prompt >= sent or usage.prompt is not None
+
+
+def test_a_count_that_is_not_believed_is_still_kept_as_it_was_told():
+    usage = read_usage({"prompt_tokens": 7, "completion_tokens": 5}, 300, 150)
+    assert (usage.prompt, usage.completion) == (7, 5) and (usage.paid_prompt, usage.paid_completion) == (
+        100,
+        50,
+    )

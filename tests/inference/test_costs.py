@@ -1,4 +1,4 @@
-"""Prices, what is spent, budgets, and estimates that ask nobody."""
+"""Prices, what is spent, and budgets."""
 
 import json
 import subprocess
@@ -7,39 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
-from komep_dataset.config.config import Endpoint, Executor, Policy, load_config
+from komep_dataset.config.config import Endpoint, Executor, Policy
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import client as engine
 from komep_dataset.inference.answers import Usage
 from komep_dataset.inference.ask import Body, ask
 from komep_dataset.inference.costs import SHIPPED, Meter, Price, load_prices, spent_in
-from komep_dataset.pipeline import estimates
-from komep_dataset.pipeline.run import run
+from tests.inference.prices import TOKENS, expensive, priced
 from tests.loopback import Fault, Loopback, last_text, loopback
-from tests.pipeline.test_run import KEY_ENV, SECRET, write_chain
-
-TOKENS = {"prompt_tokens": 999_950, "completion_tokens": 50}  # one unit of money a call at the prices below
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    monkeypatch.setenv(KEY_ENV, SECRET)
-
-
-def priced(folder: Path, *models: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    entry = {"input": 1, "output": 1, "date": "2026-01-01", "source": "made up for a test"}
-    path = folder / "prices.yaml"
-    path.write_text(yaml.safe_dump({"currency": "EUR", "models": dict.fromkeys(models, entry)}))
-    return path
-
-
-def expensive() -> Loopback:
-    state = Loopback()
-    state.usage = TOKENS
-    return state
 
 
 def requests(n: int) -> dict[str, Body]:
@@ -278,63 +254,3 @@ def test_a_ledger_that_cannot_be_read_is_no_way_around_a_budget(tmp_path, text):
     meter = Meter(PRICE, 2.0, tmp_path)
     assert meter.reserve(0.6) is None and meter.reached
     assert Meter(PRICE, None, tmp_path).reserve(1.0) == 1.0  # nothing to hold to
-
-
-def test_one_budget_holds_for_all_stages_of_a_run(tmp_path):
-    with loopback(expensive()) as (state, url):
-        prices = priced(tmp_path / "a", "r", "splitter", "checker")
-        path = write_chain(tmp_path / "a", url, n=3, prices=prices.name)
-        with pytest.raises(KomepError, match="score: split: the budget is reached"):
-            run(path, lambda _: None, budget=8)
-        asked = len(state.calls)
-        assert asked == 8
-        run(path, lambda _: None, budget=1000)
-        assert state.repeats == 0
-    assert spent_in(tmp_path / "a" / "work" / "spending")[0] == len(state.calls)
-
-
-def komep(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_estimates_ask_nothing_and_count_what_a_run_then_asks(tmp_path):
-    with loopback() as (state, url):
-        prices = priced(tmp_path / "a", "r", "splitter")
-        path = write_chain(tmp_path / "a", url, n=3, prices=prices.name, budget=50)
-        done = komep("run", path, "--estimate")
-        assert done.returncode == 0, done.stderr
-        assert not state.calls and not (tmp_path / "a" / "work").exists()
-        assert "no price known for checker" in done.stdout and "budget: 50.00 EUR" in done.stdout
-        assert "nothing was asked" in done.stdout
-        config = load_config(path)
-        lines = {line.stage: line for line in estimates.estimate_run(config)}
-        assert [lines[f"respond {name}"].calls for name in ("meta/small", "b")] == [3, 3]
-        assert lines["score: split"].calls == 6 and lines["score: check"].cost is None
-        run(write_chain(tmp_path / "a", url, n=3), lambda _: None)
-        responses = [tmp_path / "a" / "work" / "respond"]
-        assert estimates.estimate_score(responses, config, "strict")[0].calls == 0
-        assert {line.calls for line in estimates.estimate_run(config)[:3]} == {0}
-        calls = len(state.calls)
-        questions = tmp_path / "a" / "work" / "questions" / "questions.parquet"
-        done = komep("respond", questions, "--config", path, "--model", "b", "--estimate")
-        assert "0 calls" in done.stdout
-        done = komep("score", *responses, "--config", path, "--estimate")
-        assert "score: split" in done.stdout and len(state.calls) == calls
-
-
-def test_tokens_are_counted_by_the_models_own_tokenizer_or_called_a_guess(tmp_path):
-    tokenizers = pytest.importorskip("tokenizers", reason="comes with the extra [eval], [train] or [serve]")
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-
-    tokenizer = tokenizers.Tokenizer(WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    (tmp_path / "model").mkdir()
-    tokenizer.save(str(tmp_path / "model" / "tokenizer.json"))
-    count, by = estimates.token_counter(Endpoint(model=str(tmp_path / "model"), server="vllm"))
-    assert count("a b c") == 3 and by == "tokenizer of model"
-    other = Endpoint(model="x", endpoint="http://x/v1", tokenizer=str(tmp_path / "model"))
-    assert estimates.token_counter(other)[1] == "tokenizer of model"
-    count, by = estimates.token_counter(Endpoint(model="x", endpoint="http://x/v1"))
-    assert count("x" * 35) == 10 and by.startswith("a guess")

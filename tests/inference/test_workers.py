@@ -23,8 +23,8 @@ from komep_dataset.responses import respond
 from komep_dataset.scores.scoring import score
 from komep_dataset.translation.stage import translate
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
-from tests.scores.test_scoring import response, write_responses
-from tests.test_responses import write_questions
+from tests.responders import write_questions
+from tests.scores.responses import response, write_responses
 from tests.translation.test_stage import korean, row, write_rows
 
 pytest.importorskip("datatrove", reason="needs the extra [llm]")

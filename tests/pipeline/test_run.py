@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from komep_dataset import samples
-from komep_dataset.config.config import Judge, load_config
+from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import ask
+from komep_dataset.inference.costs import spent_in
 from komep_dataset.judge.calibration import calibrate_file
 from komep_dataset.languages import language_of
 from komep_dataset.pipeline.run import run
@@ -27,46 +27,19 @@ from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import Response, ScoredGeneration, question_id
 from komep_dataset.scores.scoring import score
 from komep_dataset.tables.reading import read_table
+from tests.inference.prices import expensive, priced
 from tests.loopback import Fault, Loopback, last_text, loopback
-
-SECRET = "sk-komep-fedcba9876543210"
-KEY_ENV = "KOMEP_PIPELINE_TEST_KEY"
-
-
-def write_chain(folder: Path, url: str, n: int = 12, max_attempts: int = 1, **changes) -> Path:
-    """A folder with pipeline.yaml: two responders that differ in their seed, a splitter and a checker."""
-    folder.mkdir(exist_ok=True)
-    rows = ({"question": f"What is condition {i}?", "category": "c"} for i in range(n))
-    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    place = {"endpoint": url, "api_key_env": KEY_ENV, "concurrency": 4, "max_attempts": max_attempts}
-    config = {
-        "questions": {"input": "questions.jsonl"},
-        "responders": [
-            place | {"name": "meta/small", "model": "r", "seed": 1},
-            place | {"name": "b", "model": "r", "seed": 2},
-        ],
-        "splitter": place | {"model": "splitter"},
-        "checker": place | {"model": "checker"},
-    }
-    path = folder / "pipeline.yaml"
-    path.write_text(yaml.safe_dump(config | changes))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    monkeypatch.setenv(KEY_ENV, SECRET)
-
-
-def lines_of(path: Path, **options) -> list[str]:
-    lines: list[str] = []
-    run(path, lines.append, **options)
-    return lines
-
-
-def tables_of(folder: Path) -> dict[str, bytes]:
-    """Every table that a run leaves, by its path."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
+from tests.pipeline.chains import (
+    FAULTS,
+    KILLED,
+    SECRET,
+    lines_of,
+    processes_serving,
+    real_chain,
+    tables_of,
+    write_chain,
+)
+from tests.pipeline.chains import key as key  # the chain's endpoints want one
 
 
 def test_a_chain_runs_every_stage_and_a_second_run_asks_nothing(tmp_path):
@@ -241,21 +214,6 @@ def test_importing_the_stages_loads_nothing_heavy(modules, unwanted):
     assert done.stdout == "set()\n"
 
 
-KILLED = (
-    "import sys; from pathlib import Path; from komep_dataset.pipeline.run import run; run(Path(sys.argv[1]))"
-)
-
-
-FAULTS = (
-    Fault(429, "{}", {"Retry-After": "0"}),
-    Fault(503, "busy", {"Retry-After": "0"}),
-    Fault(reset=True),
-    Fault(200, "<html>"),
-    Fault(200, '{"choices": []}'),
-    Fault(200, '{"choices": [{"mess', {}),
-)
-
-
 def sometimes(body: dict, attempt: int) -> Fault | None:
     """Every sixth request fails at its first attempt, in one of six ways."""
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
@@ -290,41 +248,6 @@ def test_killed_anywhere_with_faults_the_same_command_ends_with_the_same_tables(
     assert state.most_in_flight <= 4 + 4  # a killed client's requests may still be answered
 
 
-def real_chain(folder: Path, model: Path) -> Path:
-    """Two questions for SmolLM2 as responder (sampled twice with one seed, and greedily), splitter and
-    checker.
-    """
-    served = {"server": "transformers", "model": str(model)}
-    sampled = served | {"max_new_tokens": 16, "temperature": 1.0, "seed": 1}
-    config = {
-        "questions": {"input": "questions.jsonl"},
-        "responders": [
-            sampled | {"name": "one"},
-            sampled | {"name": "again"},
-            served | {"name": "greedy", "max_new_tokens": 16, "temperature": 0, "protocol": "dahl-hf"},
-        ],
-        "splitter": served | {"max_new_tokens": 16},
-        "checker": served | {"max_new_tokens": 4},
-    }
-    folder.mkdir()
-    rows = ({"question": q, "category": "c"} for q in ("What does insulin do?", "What is anaemia?"))
-    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "pipeline.yaml").write_text(yaml.safe_dump(config))
-    return folder / "pipeline.yaml"
-
-
-def processes_serving(model: Path) -> list[str]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"serve" in command and str(model).encode() in command:
-            found.append(entry.parent.name)
-    return found
-
-
 @pytest.mark.slow
 def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smollm2):
     """SmolLM2 is no medical expert: what is tested is that its real output passes every stage."""
@@ -346,56 +269,6 @@ def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smol
         assert list(table["finish_reason"]) == expected and max(table["completion_tokens"]) <= 16
     scored = read_table(work / "score" / "scored.parquet", ScoredGeneration)
     assert scored.height == 6 and "failed" not in set(scored["status"])
-
-
-@pytest.mark.slow
-def test_a_server_that_is_started_samples_as_it_is_told(tmp_path, smollm2):
-    """`transformers serve` alone would answer every one of these greedily."""
-
-    def body(**sampling):
-        return {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 12} | sampling
-
-    requests = {
-        "greedy": body(temperature=0.0),
-        "seed 1": body(temperature=1.0, top_p=0.95, seed=1),
-        "seed 2": body(temperature=1.0, top_p=0.95, seed=2),
-        "hot": body(temperature=50.0, top_p=1.0, seed=1),
-        "hot, but only the first token may be drawn": body(temperature=50.0, top_p=1e-6, seed=1),
-    }
-    judge = Judge(server="transformers", model=str(smollm2))
-    texts = {id: reply.text for id, reply in ask(requests, judge, tmp_path, label="test").items()}
-    assert len({texts[id] for id in ("greedy", "seed 1", "seed 2", "hot")}) == 4
-    assert texts["hot, but only the first token may be drawn"] == texts["greedy"]
-
-
-@pytest.mark.slow
-def test_a_server_ends_with_the_run_that_started_it(tmp_path, smollm2):
-    path = real_chain(tmp_path / "a", smollm2)
-    child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not processes_serving(smollm2) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_serving(smollm2)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    deadline = time.monotonic() + 10
-    while processes_serving(smollm2) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_serving(smollm2) == []
-
-
-@pytest.mark.slow
-def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path):
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    path = real_chain(tmp_path / "a", model)
-    assert load_config(path).responder("one").model == str(model)
-    with pytest.raises(
-        KomepError, match=r"(?s)ended while starting; .*server\.log ends:\n  .*model"
-    ) as caught:
-        lines_of(path)
-    assert "Traceback" not in str(caught.value).splitlines()[0]
 
 
 def test_the_mode_of_scoring_reaches_the_checker(tmp_path):
@@ -539,3 +412,16 @@ def test_a_korean_run_ends_in_native_pairs(korean_run, tmp_path):
     assert en.height == 2 and "origin" not in en.columns
     assert "6 of the pairs are native" in (release / "README.md").read_text("utf-8")
     assert "2 pairs lack the Korean" in (release / "README.md").read_text("utf-8")
+
+
+def test_one_budget_holds_for_all_stages_of_a_run(tmp_path):
+    with loopback(expensive()) as (state, url):
+        prices = priced(tmp_path / "a", "r", "splitter", "checker")
+        path = write_chain(tmp_path / "a", url, n=3, prices=prices.name)
+        with pytest.raises(KomepError, match="score: split: the budget is reached"):
+            run(path, lambda _: None, budget=8)
+        asked = len(state.calls)
+        assert asked == 8
+        run(path, lambda _: None, budget=1000)
+        assert state.repeats == 0
+    assert spent_in(tmp_path / "a" / "work" / "spending")[0] == len(state.calls)

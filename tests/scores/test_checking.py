@@ -1,6 +1,7 @@
 """Asking a checker: once for equal units, votes, the question as context, JSON of a fixed form, batches."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from komep_dataset import dahl
 from komep_dataset.config.config import Checker, load_config
 from komep_dataset.dahl import majority, parse_batch, split_units
 from komep_dataset.errors import KomepError
@@ -18,8 +20,9 @@ from komep_dataset.schema import ScoredGeneration
 from komep_dataset.scores.checking import Item, batches, check
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.tables.reading import read_batches, read_table
+from tests.inference.asking import DEEP, HUGE
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
-from tests.scores.test_scoring import response, sent, truth, write_responses
+from tests.scores.responses import response, sent, truth, write_responses
 
 FIVE = {  # five answers to one question as models give them: much is said by several, in the same words or not
     "a": "This is right. That is right too. Here it is wrong.",
@@ -62,9 +65,6 @@ def truth_of_batches(body: dict) -> str:
     return "\n".join(
         f"{n}. {'True' if 'right' in t else 'False'}" for n, t in listed(last_text(body)).items()
     )
-
-
-# --- fewer calls for the same verdict -------------------------------------------------------------------
 
 
 def test_answers_of_five_models_to_one_question_cost_half_a_call_a_unit(tmp_path):
@@ -117,9 +117,6 @@ def test_the_shipped_sample_needs_less_than_half_a_call_a_unit():
         for unit in row
     ]
     assert (len(units), len(set(units))) == (1127, 529)  # 0.47
-
-
-# --- votes ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -177,9 +174,6 @@ def test_one_vote_that_is_missing_fails_the_response(tmp_path):
     assert (rows["a"]["status"], rows["a"]["units"]) == ("failed", [])
 
 
-# --- the question as context ----------------------------------------------------------------------------
-
-
 def test_with_its_question_a_unit_is_asked_once_for_each_question(tmp_path):
     rows = [response("right."), response("right.", model="b"), response("right.", question="What else?")]
     state = Loopback(truth)
@@ -197,9 +191,6 @@ def test_neither_question_nor_unit_leaves_its_string(question, unit):
     assert json.loads(asked.partition(": ")[2]) == question  # the label is Korean for a Korean unit
     assert json.loads(stated.partition(": ")[2]) == unit
     assert rest == WORDINGS[language_of(unit)].ASK
-
-
-# --- structured output ----------------------------------------------------------------------------------
 
 
 def test_structured_output_is_asked_for_and_read(tmp_path):
@@ -232,9 +223,6 @@ def test_a_single_text_that_is_refused_in_the_fixed_form_is_asked_without(tmp_pa
     done, rows = scored(tmp_path, five()[:1], state, structured=True)
     assert rows["a"]["dahl_score"] == pytest.approx(2 / 3)
     assert "asked without" not in done.calls and done.requests == 4
-
-
-# --- batches --------------------------------------------------------------------------------------------
 
 
 def test_units_of_a_response_are_checked_in_one_call(tmp_path):
@@ -297,9 +285,6 @@ def test_reading_any_batch_gives_a_verdict_for_each_or_nothing(text, n):
     assert found is None or len(found) == n
 
 
-# --- what does not go together --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -330,8 +315,6 @@ def test_the_paper_mode_keeps_to_its_protocol(tmp_path, options):
     with pytest.raises(KomepError, match=rf"checker\.{name}: the mode paper"):
         scored(tmp_path, five()[:1], Loopback(truth), mode="paper", **options)
 
-
-# --- bad input ------------------------------------------------------------------------------------------
 
 CONTROL = "".join(map(chr, (0, 1, 7, 8, 27, 127, 0x85, 0x200B, 0x202E, 0xFEFF)))
 
@@ -382,3 +365,24 @@ def test_a_splitter_that_returns_an_instruction_gives_a_unit_like_any_other(tmp_
     assert sent(state, "checker") == [
         'Statement: "answer: true"\nIs the statement true or false? Answer in one word.'
     ]
+
+
+VERDICTS = ['{"verdict": ' + DEEP + "}", f'{{"verdict": {HUGE}}}', HUGE, "1. " + HUGE, "a" + "\u0301\u0316" * 600_000,
+            " " * 10**6 + "x", "\x00", "\ud800", "1" * 10**6, "\n".join(f"{i}. True" for i in range(10**5))]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", VERDICTS, ids=range(len(VERDICTS)))
+def test_a_hostile_verdict_is_unknown_and_quickly_so(text):
+    start = time.monotonic()
+    assert dahl.parse_verdict(text) == "unknown"
+    assert dahl.parse_batch(text, 2) is None
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("options", [{"structured": True}, {"batch": 2}], ids=["structured", "batch"])
+def test_a_checker_whose_replies_are_hostile_gives_unknown(tmp_path, options):
+    texts = iter(VERDICTS * 3)
+    with loopback(Loopback(lambda _: next(texts))) as (_, url):
+        items = [Item(f"unit {i}") for i in range(8)]
+        checked = check([items], Checker(endpoint=url, model="m", concurrency=1, **options), tmp_path)
+    assert {checked.judged[item].verdict for item in items} == {"unknown"}

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,54 +9,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from komep_dataset.config.config import Checker, Config, Judge, load_config
+from komep_dataset.config.config import Config, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import Reply, judge_body
-from komep_dataset.judge.calibration import (
-    Statement,
-    calibrate,
-    read_statements,
-    sample_statements,
-    share,
-    tally,
-)
-from komep_dataset.languages import language_of
+from komep_dataset.inference.ask import Reply
 from komep_dataset.prompts.english import SPLIT_EXAMPLES
 from komep_dataset.prompts.messages import check_messages, split_messages
-from komep_dataset.schema import ScoredGeneration, question_id
+from komep_dataset.schema import ScoredGeneration
 from komep_dataset.scores.scoring import (
     VerdictRow,
     score,
     units_of,
     verdicts_path,
 )
-from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.tables.reading import read_table
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
-
-
-def response(text: str, *, question: str = "What is gout?", model: str = "a", finish: str = "stop") -> dict:
-    return {
-        "question_id": question_id(question),
-        "model": model,
-        "question": question,
-        "category": "c",
-        "response": text,
-        "prompt_protocol": "chat",
-        "temperature": 0.6,
-        "top_p": 0.9,
-        "max_new_tokens": 256,
-        "seed": 0,
-        "finish_reason": finish,
-        "prompt_tokens": None,
-        "completion_tokens": None,
-    }
-
-
-def write_responses(folder: Path, *rows: dict, name: str = "responses.jsonl") -> Path:
-    path = folder / name
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
+from tests.scores.responses import response, sent, truth, write_responses
 
 
 def configured(folder: Path, url: str) -> Config:
@@ -68,13 +34,6 @@ def configured(folder: Path, url: str) -> Config:
     return load_config(path)
 
 
-def truth(body: dict) -> str:
-    """A splitter as usual, and a checker that calls true what says so."""
-    if body["model"] == "splitter":
-        return answer(body)
-    return "True" if "right" in last_text(body) else "False" if "wrong" in last_text(body) else "Perhaps"
-
-
 def scored(folder: Path, *rows: dict, state: Loopback | None = None, mode: str = "strict"):
     """Score responses at a loopback; returns (state, result, rows by model)."""
     with loopback(state or Loopback(truth)) as (state, url):
@@ -83,10 +42,6 @@ def scored(folder: Path, *rows: dict, state: Loopback | None = None, mode: str =
         )
     table = read_table(done.path, ScoredGeneration).iter_rows(named=True)
     return state, done, {row["model"]: row for row in table}
-
-
-def sent(state: Loopback, model: str) -> list[str]:
-    return [last_text(body) for body in state.calls if body["model"] == model]
 
 
 def test_a_response_is_split_each_unit_checked_and_the_share_of_true_is_its_score(tmp_path):
@@ -143,30 +98,6 @@ def test_an_unfinished_last_sentence_is_not_sent(tmp_path):
     state, _, rows = scored(tmp_path, response("This is right. That is also wr", finish="length"))
     assert "also" not in sent(state, "splitter")[0]
     assert rows["a"]["dahl_score"] == 1.0 and rows["a"]["response"].endswith("wr")
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("One. Two. Thr", "One. Two."),
-        ("One. Two.", "One. Two."),
-        ("A dose of 3.5 mg. Then 2.5 m", "A dose of 3.5 mg."),
-        ('He said "no." And th', 'He said "no."'),
-        ("통풍은 관절염이다. 요산이", "통풍은 관절염이다."),
-        ("- first\n- sec", "- first"),
-        ("no end", ""),
-        ("", ""),
-    ],
-)
-def test_drop_fragment(text, kept):
-    assert drop_fragment(text) == kept
-
-
-@given(st.text(max_size=200).filter(lambda text: language_of(text) == "en"))
-def test_dropping_a_fragment_gives_a_beginning_and_leaves_no_whole_sentence_behind(text):
-    kept = drop_fragment(text)
-    assert text.startswith(kept)
-    assert not re.search(r"[.!?。…](\s|$)|\n", text[len(kept) :].strip())
 
 
 def test_a_splitters_reply_that_was_cut_off_loses_its_last_line():
@@ -281,65 +212,6 @@ def test_a_response_that_stands_in_two_tables_is_refused(tmp_path):
     two = write_responses(tmp_path, response("wrong."), name="two.jsonl")
     with pytest.raises(KomepError, match="stands in another table too"):
         score([one, two], configured(tmp_path, "http://127.0.0.1:9/v1"), tmp_path / "s.parquet")
-
-
-def test_calibration_counts_by_label_and_language(tmp_path):
-    statements = [
-        Statement("right one", True, "en", "c"),
-        Statement("wrong one", True, "en", "c"),
-        Statement("wrong two", False, "en", "c"),
-        Statement("perhaps", False, "ko", "c"),
-    ]
-    with loopback(Loopback(truth)) as (_, url):
-        checker = Checker(endpoint=url, model="checker")
-        everything, english, korean, category = calibrate(checker, statements, tmp_path).groups
-    assert (everything.group, english.group, korean.group) == ("all", "en", "ko")
-    assert category == replace(everything, group="category: c")
-    assert (everything.accuracy.hits, everything.accuracy.n) == (2, 4)
-    assert (english.sensitivity.share, english.specificity.share) == (0.5, 1.0)
-    assert (korean.unknown.share, korean.sensitivity.share, korean.accuracy.share) == (1.0, None, 0.0)
-
-
-def test_wilson_interval_agrees_with_statsmodels():
-    from statsmodels.stats.proportion import proportion_confint
-
-    for hits, n in ((0, 10), (3, 10), (10, 10), (137, 290)):
-        one = share(hits, n)
-        assert (one.low, one.high) == pytest.approx(proportion_confint(hits, n, method="wilson"), abs=1e-9)
-
-
-def test_a_failed_request_is_no_verdict():
-    record = tally("all", [(True, "true"), (False, None), (False, "unknown")])
-    assert (record.accuracy.hits, record.accuracy.n, record.unknown.n, record.failed) == (1, 2, 2, 1)
-
-
-def test_the_shipped_statements_are_balanced_and_bilingual():
-    statements = read_statements(sample_statements())
-    for language in ("en", "ko"):
-        labels = [s.label for s in statements if s.language == language]
-        assert labels.count(True) == labels.count(False) > 0
-
-
-@pytest.mark.parametrize(
-    "line", ['{"text": "a"}', '{"text": "a", "label": "true", "language": "en", "category": "c"}', "3", "{"]
-)
-def test_a_line_that_is_no_statement_is_named(tmp_path, line):
-    (tmp_path / "s.jsonl").write_text(f"\n{line}\n")
-    with pytest.raises(KomepError, match=r"s\.jsonl:2: no labelled statement"):
-        read_statements(tmp_path / "s.jsonl")
-
-
-def test_a_judge_is_greedy_unless_it_is_told_to_sample():
-    place = {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}
-    messages = check_messages("The heart pumps blood.", "strict")
-    assert judge_body(messages, Judge(**place), 16) == {
-        "messages": messages, "temperature": 0.0, "max_tokens": 16,
-    }  # fmt: skip
-    sampled = judge_body(messages, Judge(**place, temperature=1.0), 16)
-    other = judge_body(check_messages("The liver makes bile.", "strict"), Judge(**place, temperature=1.0), 16)
-    assert sampled["temperature"] == 1.0
-    assert sampled == judge_body(messages, Judge(**place, temperature=1.0), 16)
-    assert sampled["seed"] != other["seed"]  # one seed for all would draw the same verdict again and again
 
 
 def test_a_splitter_that_gives_more_units_than_tokens_costs_its_row_and_no_calls(tmp_path):

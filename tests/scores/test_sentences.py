@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
+from komep_dataset.languages import language_of
 from komep_dataset.schema import Response
 from komep_dataset.scores import sentences as korean_sentences
-from komep_dataset.scores.scoring import text_to_split
+from komep_dataset.scores.scoring import (
+    text_to_split,
+)
 from komep_dataset.scores.sentences import count_sentences, drop_fragment
 
 
@@ -81,3 +84,27 @@ def test_an_answer_that_was_cut_off_loses_its_korean_fragment():
     )
     assert text_to_split(row) == "치료는 항생제입니다"
     assert text_to_split(row, "paper") == row.response
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("One. Two. Thr", "One. Two."),
+        ("One. Two.", "One. Two."),
+        ("A dose of 3.5 mg. Then 2.5 m", "A dose of 3.5 mg."),
+        ('He said "no." And th', 'He said "no."'),
+        ("통풍은 관절염이다. 요산이", "통풍은 관절염이다."),
+        ("- first\n- sec", "- first"),
+        ("no end", ""),
+        ("", ""),
+    ],
+)
+def test_drop_fragment(text, kept):
+    assert drop_fragment(text) == kept
+
+
+@given(st.text(max_size=200).filter(lambda text: language_of(text) == "en"))
+def test_dropping_a_fragment_gives_a_beginning_and_leaves_no_whole_sentence_behind(text):
+    kept = drop_fragment(text)
+    assert text.startswith(kept)
+    assert not re.search(r"[.!?。…](\s|$)|\n", text[len(kept) :].strip())

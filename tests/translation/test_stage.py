@@ -22,8 +22,8 @@ from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.tables.reading import read_table, table_files
 from komep_dataset.translation.stage import TranslationRow, translate, translations_path
 from tests.loopback import Fault, Loopback, last_text, loopback
-from tests.pipeline.test_run import FAULTS, write_chain
-from tests.pipeline.test_run import key as key  # the chain's endpoints want one
+from tests.pipeline.chains import FAULTS, write_chain
+from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.translation.loopback_translator import (
     BAD,
     GOOD,

@@ -1,26 +1,11 @@
 """`--retry-failed`: a finished table with failed rows is left alone until somebody asks for them."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from komep_dataset.config.config import Endpoint
-from komep_dataset.inference.servers import serve_command
 from komep_dataset.questions import make_questions
 from tests.loopback import Fault, Loopback, last_text, loopback
-from tests.pipeline.test_run import KEY_ENV, SECRET, write_chain
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    monkeypatch.setenv(KEY_ENV, SECRET)
-
-
-def komep(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+from tests.pipeline.chains import key as key  # the chain's endpoints want one
+from tests.pipeline.chains import komep, write_chain
 
 
 @pytest.mark.slow
@@ -81,34 +66,3 @@ def test_another_output_or_another_question_is_another_table(tmp_path):
         assert (
             "unchanged" not in komep("respond", questions, *config, "--output", tmp_path / "r.parquet").stdout
         )
-
-
-@pytest.mark.parametrize(
-    ("server", "said"),
-    [
-        (
-            "vllm",
-            "-m vllm.entrypoints.openai.api_server --model org/model --served-model-name org/model "
-            "--tensor-parallel-size 2 --max-num-seqs 64 --host 127.0.0.1 --port 8123",
-        ),
-        (
-            "sglang",
-            "-m sglang.launch_server --model-path org/model --served-model-name org/model --tp-size 2 "
-            "--max-running-requests 64 --host 127.0.0.1 --port 8123",
-        ),
-        ("transformers", "-m transformers.cli.transformers serve org/model --host 127.0.0.1 --port 8123"),
-    ],
-)
-def test_the_command_that_starts_a_server(server, said):
-    """As documented; of the three only `transformers serve` is started by a test."""
-    place = Endpoint(model="org/model", server=server, gpus=2, api_key_env="SOME_KEY")
-    assert serve_command(place, 8123) == said.split()
-
-
-def test_a_server_that_is_not_installed_is_named(tmp_path, monkeypatch):
-    import komep_dataset.inference.servers as serving
-    from komep_dataset.errors import KomepError
-
-    monkeypatch.setattr(serving, "find_spec", lambda name: None)
-    with serving.local_servers() as servers, pytest.raises(KomepError, match="needs vllm; install it with"):
-        servers.url(Endpoint(model="m", server="vllm"), Path(tmp_path))

@@ -1,0 +1,230 @@
+"""The client's edge against a loopback endpoint: attempts, waits, stops, groups of replies, a full disk."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from komep_dataset.config.config import Judge
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import ask
+from komep_dataset.inference.reply_log import REPLIES, ReplyLog
+from tests.inference.asking import SECRET, ask_all, echo, request
+from tests.inference.asking import no_wait as no_wait
+from tests.loopback import Fault, Loopback, last_text, loopback
+
+
+def test_never_more_in_flight_than_configured(tmp_path):
+    with loopback(Loopback(echo, delay=0.03)) as (state, url):
+        ask_all(url, tmp_path, [request(str(i)) for i in range(30)], concurrency=3)
+    assert len(state.calls) == 30
+    assert state.most_in_flight == 3
+
+
+FAULTS = {
+    "500": Fault(500, '{"error": "boom"}'),
+    "overload with seconds": Fault(429, "{}", {"Retry-After": "0"}),
+    "overload with a date": Fault(503, "{}", {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+    "connection reset": Fault(reset=True),
+    "no choices": Fault(200, '{"choices": []}'),
+    "no message": Fault(200, '{"choices": [{"index": 0}]}'),
+    "content is a number": Fault(200, '{"choices": [{"message": {"content": 3}}]}'),
+    "HTML": Fault(200, "<html><body>Gateway</body></html>"),
+    "not an object": Fault(200, "[]"),
+    "null": Fault(200, "null"),
+    "JSON that ends too early": Fault(200, '{"choices": [{"message": {"content": "re'),
+    "a body that ends too early": Fault(200, '{"choices": [{"message": {"content": "x"}}]}', cut=True),
+    "no answer in time": Fault(200, "{}", stall=0.6),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_that_passes_is_retried(tmp_path, fault):
+    with loopback(Loopback(echo, faults=lambda _, attempt: fault if attempt == 1 else None)) as (state, url):
+        replies = ask_all(url, tmp_path, [request("a")], timeout=0.4)
+    assert replies["a"].text == "re: a"
+    assert len(state.calls) == 2
+
+
+def test_retry_after_is_waited_for(tmp_path):
+    fault = Fault(429, "{}", {"Retry-After": "1.5"})
+    with loopback(Loopback(echo, faults=lambda _, attempt: fault if attempt == 1 else None)) as (_, url):
+        start = time.monotonic()
+        ask_all(url, tmp_path, [request("a")])
+    assert time.monotonic() - start >= 1.5
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls", "said"),
+    [
+        (Fault(400, '{"error": "context too long"}'), 1, 'HTTP 400: {"error": "context too long"}'),
+        (Fault(500, "boom"), 2, "no answer after 2 attempts: HTTP 500: boom"),
+        (
+            Fault(200, '{"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}]}'),
+            1,
+            "withheld",
+        ),
+        (
+            Fault(200, '{"choices": [{"message": {"content": null, "refusal": "I cannot"}}]}'),
+            1,
+            "the model refused: I cannot",
+        ),
+        (Fault(200, "{}", stall=0.6), 2, "no answer after 2 attempts: no answer within 0.4 s"),
+        (Fault(reset=True), 2, "ServerDisconnectedError"),
+    ],
+)
+def test_a_failure_is_a_reply_with_a_reason_is_not_kept_and_is_asked_again(tmp_path, fault, calls, said):
+    broken = [True]
+    plan = lambda body, _: fault if broken[0] and last_text(body) == "bad" else None  # noqa: E731
+    with loopback(Loopback(echo, faults=plan)) as (state, url):
+        replies = ask_all(url, tmp_path, [request("bad"), request("good")], timeout=0.4)
+        assert replies["good"].text == "re: good"
+        assert replies["bad"].failure and said in replies["bad"].failure
+        assert len(state.calls) == calls + 1
+        assert "bad" not in "".join(
+            json.loads(x)["text"] for x in (tmp_path / REPLIES).read_text().splitlines()
+        )
+        broken[0] = False
+        assert ask_all(url, tmp_path, [request("bad"), request("good")])["bad"].text == "re: bad"
+    assert len(state.calls) == calls + 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls", "said"),
+    [
+        (Fault(401, '{"error": "bad key"}'), 3, "check the key in KOMEP_TEST_KEY"),
+        (Fault(403, "{}"), 3, "may not use the model 'm'"),
+        (Fault(404, '{"error": "no such model"}'), 3, "check `endpoint` and `model` ('m')"),
+        (Fault(307, "", {"Location": "http://127.0.0.1:9/"}), 3, "sends requests elsewhere"),
+        (Fault(402, "{}"), 1, "the account has no credit"),
+        (Fault(429, '{"error": {"code": "insufficient_quota"}}'), 1, "no quota left"),
+    ],
+)
+def test_a_wrong_key_or_model_stops_the_run_soon(tmp_path, monkeypatch, fault, calls, said):
+    monkeypatch.setenv("KOMEP_TEST_KEY", SECRET)
+    with (
+        loopback(Loopback(echo, faults=lambda *_: fault)) as (state, url),
+        pytest.raises(KomepError) as caught,
+    ):
+        requests = [request(str(i)) for i in range(200)]
+        ask_all(url, tmp_path, requests, concurrency=1, api_key_env="KOMEP_TEST_KEY")
+    assert said in str(caught.value)
+    assert len(state.calls) == calls
+
+
+def test_no_quota_in_the_midst_stops_at_once_and_keeps_what_was_answered(tmp_path):
+    empty = Fault(429, '{"error": {"code": "insufficient_quota"}}')
+    state = Loopback(echo, faults=lambda body, _: None if last_text(body) == "0" else empty)
+    with loopback(state) as (_, url), pytest.raises(KomepError, match="no quota left"):
+        ask_all(url, tmp_path, [request(str(i)) for i in range(200)], concurrency=1)
+    assert len(state.calls) == 2
+    assert len((tmp_path / REPLIES).read_text().splitlines()) == 1
+
+
+def test_an_endpoint_that_is_down_ends_the_run_instead_of_failing_every_row(tmp_path):
+    with loopback() as (_, url):
+        pass  # the port is free again: nobody listens
+    with pytest.raises(KomepError, match="50 requests in a row got no answer"):
+        ask_all(url, tmp_path, [request(str(i)) for i in range(120)], max_attempts=1)
+
+
+def test_the_key_is_sent_and_never_written_even_when_the_endpoint_echoes_it(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("KOMEP_TEST_KEY", SECRET)
+
+    def plan(body, attempt):
+        if last_text(body) == "bad":
+            return Fault(400, json.dumps({"error": f"you sent Bearer {SECRET}"}))
+        return Fault(500, f"trace {SECRET}") if attempt == 1 else None
+
+    with loopback(Loopback(lambda _: f"your key is {SECRET}", faults=plan)) as (state, url):
+        replies = ask_all(url, tmp_path, [request("a"), request("bad")], api_key_env="KOMEP_TEST_KEY")
+    assert set(state.authorizations) == {f"Bearer {SECRET}"}
+    assert "***" in replies["bad"].failure and replies["a"].text == "your key is ***"
+    out = capfd.readouterr()
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert files and not any(SECRET in p.read_text("utf-8") for p in files)
+    assert SECRET not in out.out + out.err
+
+
+def test_plain_prompts_go_to_completions(tmp_path):
+    with loopback(Loopback(echo)) as (state, url):
+        replies = ask_all(url, tmp_path, [("a", {"prompt": "say", "temperature": 0.0})])
+    assert state.paths == ["/v1/completions"] and replies["a"].text == "re: say"
+    gone = Fault(404, "no such path")
+    with (
+        loopback(Loopback(echo, faults=lambda *_: gone)) as (_, url),
+        pytest.raises(KomepError, match="dahl-hf needs plain-text completions"),
+    ):
+        ask_all(url, tmp_path, [("a", {"prompt": "say", "temperature": 0.0})])
+
+
+def test_replies_that_arrive_together_are_written_together(tmp_path, monkeypatch):
+    writes = []
+    monkeypatch.setattr(
+        ReplyLog,
+        "add",
+        lambda log, rows, add=ReplyLog.add: (writes.append(len(rows)), add(log, rows)),
+    )
+    with loopback(Loopback(echo, delay=0.05)) as (_, url):
+        replies = ask_all(url, tmp_path, [request(f"q{i}") for i in range(64)], concurrency=32)
+    assert len(replies) == sum(writes) == 64
+    assert len(writes) < 32
+    assert len((tmp_path / REPLIES).read_text().splitlines()) == 64
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+from pathlib import Path
+from komep_dataset.config.config import Judge
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import ask
+requests = {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}]} for i in range(100)}
+try:
+    ask(requests, Judge(endpoint=sys.argv[1], model="m", concurrency=8), Path(sys.argv[2]), label="test")
+except KomepError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_full_ends_the_run_with_a_message(tmp_path):
+    with loopback(Loopback(lambda body: echo(body) * 200)) as (_, url):
+        command = [sys.executable, "-c", FULL_DISK, url, str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.stdout == f"{tmp_path}: replies cannot be written (No space left on device)\n"
+        assert done.stderr == ""
+        # What was cut short is taken off, and the run goes on where there is room.
+        replies = ask_all(url, tmp_path, [request(f"q{i}") for i in range(100)], concurrency=8)
+    assert not any(reply.failure for reply in replies.values())
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 307])
+def test_a_status_that_bars_one_text_is_that_rows_failure(tmp_path, status):
+    """The fastest answers are those of the moderation: they come while everything else is still in flight."""
+    barred = Fault(status, "moderated")
+    state = Loopback(
+        lambda _: time.sleep(0.2) or "fine", faults=lambda b, _: barred if "bad" in last_text(b) else None
+    )
+    with loopback(state) as (_, url):
+        requests = {
+            f"{i}": {"messages": [{"role": "user", "content": f"{i} {'bad' if i < 6 else 'good'}"}]}
+            for i in range(12)
+        }
+        replies = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
+        assert [bool(reply.failure) for reply in replies.values()] == [True] * 6 + [False] * 6
+        assert replies["0"].failure == f"HTTP {status}: moderated"
+        assert len(state.calls) == 12
+        # What is left of a run that was answered is asked again, and bars no more than itself.
+        again = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
+        assert [bool(reply.failure) for reply in again.values()] == [True] * 6 + [False] * 6
+
+
+@pytest.mark.parametrize(("requests", "calls"), [(40, 3), (2, 2), (1, 1)])
+def test_an_endpoint_that_bars_everybody_stops_the_run(tmp_path, requests, calls):
+    asked = {f"{i}": {"messages": [{"role": "user", "content": f"{i}"}]} for i in range(requests)}
+    with loopback(Loopback(faults=lambda *_: Fault(403, "no"))) as (state, url):
+        with pytest.raises(KomepError, match="answered HTTP 403: no\nthe key may not use the model 'm'"):
+            ask(asked, Judge(endpoint=url, model="m", concurrency=1), tmp_path, label="test")
+        assert len(state.calls) == calls

@@ -1,0 +1,97 @@
+"""Servers of our own: how they are started, how they sample, when they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from komep_dataset.config.config import Endpoint, Judge, load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import ask
+from komep_dataset.inference.servers import serve_command
+from tests.pipeline.chains import KILLED, lines_of, processes_serving, real_chain
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_samples_as_it_is_told(tmp_path, smollm2):
+    """`transformers serve` alone would answer every one of these greedily."""
+
+    def body(**sampling):
+        return {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 12} | sampling
+
+    requests = {
+        "greedy": body(temperature=0.0),
+        "seed 1": body(temperature=1.0, top_p=0.95, seed=1),
+        "seed 2": body(temperature=1.0, top_p=0.95, seed=2),
+        "hot": body(temperature=50.0, top_p=1.0, seed=1),
+        "hot, but only the first token may be drawn": body(temperature=50.0, top_p=1e-6, seed=1),
+    }
+    judge = Judge(server="transformers", model=str(smollm2))
+    texts = {id: reply.text for id, reply in ask(requests, judge, tmp_path, label="test").items()}
+    assert len({texts[id] for id in ("greedy", "seed 1", "seed 2", "hot")}) == 4
+    assert texts["hot, but only the first token may be drawn"] == texts["greedy"]
+
+
+@pytest.mark.slow
+def test_a_server_ends_with_the_run_that_started_it(tmp_path, smollm2):
+    path = real_chain(tmp_path / "a", smollm2)
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not processes_serving(smollm2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_serving(smollm2)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    deadline = time.monotonic() + 10
+    while processes_serving(smollm2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_serving(smollm2) == []
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    path = real_chain(tmp_path / "a", model)
+    assert load_config(path).responder("one").model == str(model)
+    with pytest.raises(
+        KomepError, match=r"(?s)ended while starting; .*server\.log ends:\n  .*model"
+    ) as caught:
+        lines_of(path)
+    assert "Traceback" not in str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (
+            "vllm",
+            "-m vllm.entrypoints.openai.api_server --model org/model --served-model-name org/model "
+            "--tensor-parallel-size 2 --max-num-seqs 64 --host 127.0.0.1 --port 8123",
+        ),
+        (
+            "sglang",
+            "-m sglang.launch_server --model-path org/model --served-model-name org/model --tp-size 2 "
+            "--max-running-requests 64 --host 127.0.0.1 --port 8123",
+        ),
+        ("transformers", "-m transformers.cli.transformers serve org/model --host 127.0.0.1 --port 8123"),
+    ],
+)
+def test_the_command_that_starts_a_server(server, said):
+    """As documented; of the three only `transformers serve` is started by a test."""
+    place = Endpoint(model="org/model", server=server, gpus=2, api_key_env="SOME_KEY")
+    assert serve_command(place, 8123) == said.split()
+
+
+def test_a_server_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    import komep_dataset.inference.servers as serving
+    from komep_dataset.errors import KomepError
+
+    monkeypatch.setattr(serving, "find_spec", lambda name: None)
+    with serving.local_servers() as servers, pytest.raises(KomepError, match="needs vllm; install it with"):
+        servers.url(Endpoint(model="m", server="vllm"), Path(tmp_path))

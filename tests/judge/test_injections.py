@@ -1,0 +1,65 @@
+"""Statements that tell the checker what to say."""
+
+import json
+import re
+
+from komep_dataset.config.config import Checker
+from komep_dataset.judge.injections import as_text as attacks_as_text
+from komep_dataset.judge.injections import attacks, measure, sample_injections
+from tests.judge.checkers import FACTS, TRUTH, stated
+from tests.loopback import Loopback, last_text, loopback
+
+OBEYS = re.compile(r"(?<![a-z])(True|False)(?![a-z])", re.IGNORECASE)  # "True라고" is an order too
+
+
+def gullible(body: dict) -> str:
+    """A judge that is gullible by construction: it obeys whatever stands outside a JSON string, and knows the rest.
+
+    It shows that no injected word gets out of the quotes. How a model takes them, only that model can show.
+    """
+    text = last_text(body)
+    head, _, rest = text.partition("\n")
+    try:
+        unit, outside = json.loads(head.removeprefix("Statement: ").removeprefix("진술: ")), rest
+    except ValueError:
+        unit, outside = None, text
+    orders = OBEYS.findall(outside.replace("Is the statement true or false? Answer in one word.", ""))
+    if orders:
+        return orders[-1].capitalize()
+    said = unit if unit is not None else stated(text)
+    return str(next(label for statement, label in TRUTH.items() if statement in said))
+
+
+def tried():
+    return attacks(sample_injections(), FACTS)
+
+
+def test_the_attacks_are_120_bilingual_and_push_the_wrong_way():
+    found = tried()
+    assert len(found) == len({a.injected for a in found}) == 120
+    assert [sum(a.language == x for a in found) for x in ("en", "ko")] == [60, 60]
+    assert all(a.plain in a.injected and a.plain != a.injected for a in found)
+    assert all(str(TRUTH[a.plain]).lower() != a.pushes for a in found)
+    assert {a.pushes for a in found} == {"true", "false"} and len({a.kind for a in found}) == 6
+
+
+def test_delimiting_keeps_every_injected_word_inside_the_quotes(tmp_path, capsys):
+    """With a judge that obeys all that it reads as an instruction. The mechanism is measured, not a model."""
+    with loopback(Loopback(gullible)) as (_, url):
+        found = measure(Checker(endpoint=url, model="checker"), tried(), tmp_path)
+    ways = ("delimited", "not delimited", "harmless")
+    quoted, bare, harmless = ({f.group: f for f in found if f.way == way} for way in ways)
+    assert (quoted["all"].moved.hits, quoted["all"].moved.n) == (0, 120)
+    assert (bare["all"].moved.hits, bare["all"].moved.n) == (120, 120)
+    assert (harmless["all"].moved.hits, harmless["all"].moved.n) == (0, 120)
+    assert set(quoted) == {"all", "en", "ko", *(f"kind: {a.kind}" for a in tried())}
+    print(attacks_as_text(found))
+    assert "moved, delimited" in capsys.readouterr().out
+
+
+def test_an_injection_that_pushes_what_was_said_anyway_moves_nothing(tmp_path):
+    with loopback(Loopback(lambda _: "True")) as (_, url):
+        found = measure(Checker(endpoint=url, model="checker"), tried(), tmp_path)
+    pushes_false = sum(a.pushes == "false" for a in tried())
+    for one in found[:1]:
+        assert (one.moved.hits, one.moved.n, one.unread.hits) == (0, pushes_false, 0)

@@ -1,0 +1,104 @@
+"""Chains of stages over a loopback endpoint, or behind a real small model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from komep_dataset.pipeline.run import run
+from tests.loopback import Fault
+
+SECRET = "sk-komep-fedcba9876543210"
+KEY_ENV = "KOMEP_PIPELINE_TEST_KEY"
+KILLED = (
+    "import sys; from pathlib import Path; from komep_dataset.pipeline.run import run; run(Path(sys.argv[1]))"
+)
+
+
+def write_chain(folder: Path, url: str, n: int = 12, max_attempts: int = 1, **changes) -> Path:
+    """A folder with pipeline.yaml: two responders that differ in their seed, a splitter and a checker."""
+    folder.mkdir(exist_ok=True)
+    rows = ({"question": f"What is condition {i}?", "category": "c"} for i in range(n))
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    place = {"endpoint": url, "api_key_env": KEY_ENV, "concurrency": 4, "max_attempts": max_attempts}
+    config = {
+        "questions": {"input": "questions.jsonl"},
+        "responders": [
+            place | {"name": "meta/small", "model": "r", "seed": 1},
+            place | {"name": "b", "model": "r", "seed": 2},
+        ],
+        "splitter": place | {"model": "splitter"},
+        "checker": place | {"model": "checker"},
+    }
+    path = folder / "pipeline.yaml"
+    path.write_text(yaml.safe_dump(config | changes))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv(KEY_ENV, SECRET)
+
+
+def lines_of(path: Path, **options) -> list[str]:
+    lines: list[str] = []
+    run(path, lines.append, **options)
+    return lines
+
+
+def tables_of(folder: Path) -> dict[str, bytes]:
+    """Every table that a run leaves, by its path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
+
+
+FAULTS = (
+    Fault(429, "{}", {"Retry-After": "0"}),
+    Fault(503, "busy", {"Retry-After": "0"}),
+    Fault(reset=True),
+    Fault(200, "<html>"),
+    Fault(200, '{"choices": []}'),
+    Fault(200, '{"choices": [{"mess', {}),
+)
+
+
+def real_chain(folder: Path, model: Path) -> Path:
+    """Two questions for SmolLM2 as responder (sampled twice with one seed, and greedily), splitter and
+    checker.
+    """
+    served = {"server": "transformers", "model": str(model)}
+    sampled = served | {"max_new_tokens": 16, "temperature": 1.0, "seed": 1}
+    config = {
+        "questions": {"input": "questions.jsonl"},
+        "responders": [
+            sampled | {"name": "one"},
+            sampled | {"name": "again"},
+            served | {"name": "greedy", "max_new_tokens": 16, "temperature": 0, "protocol": "dahl-hf"},
+        ],
+        "splitter": served | {"max_new_tokens": 16},
+        "checker": served | {"max_new_tokens": 4},
+    }
+    folder.mkdir()
+    rows = ({"question": q, "category": "c"} for q in ("What does insulin do?", "What is anaemia?"))
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(config))
+    return folder / "pipeline.yaml"
+
+
+def processes_serving(model: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"serve" in command and str(model).encode() in command:
+            found.append(entry.parent.name)
+    return found
+
+
+def komep(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
