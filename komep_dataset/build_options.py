@@ -53,13 +53,10 @@ def read_files(given: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def named(function: Callable, annotation: Callable[[Option], Any]) -> inspect.Signature:
     """The signature of a function of `**options`, with each option as a parameter; None: it is left out."""
-    own = [
-        p
-        for p in inspect.signature(function, eval_str=True).parameters.values()
-        if p.kind is not p.VAR_KEYWORD
-    ]
+    signature = inspect.signature(function, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = [
         inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation(o))
         for o in OPTIONS
     ]
-    return inspect.Signature([*own, *options])
+    return signature.replace(parameters=[*own, *options])
