@@ -5,7 +5,7 @@ From its declaration the command, the key `selection:` of pipeline.yaml, `releas
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 
@@ -33,7 +33,7 @@ class Range:
         return f"{value} is not {inside}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Option:
     """One thing that a build may be told.
 
@@ -57,6 +57,7 @@ class Option:
     type: Any
     default: Any
     help: str
+    _: KW_ONLY
     choices: tuple[str, ...] = ()
     range: Range | None = None
     metavar: str | None = None

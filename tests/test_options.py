@@ -22,13 +22,13 @@ def test_a_range_has_its_ends_or_all_but_the_lower_one(range, value, inside):
 
 
 def test_an_option_says_what_it_wants():
-    margin = Option(name="min_margin", type=float, default=0.0, help="", range=Range(0.0, 1.0))
-    share = Option(name="cap", type=float, default=None, help="", range=Range(0.0, 1.0, above=True))
-    rule = Option(name="pairs", type=str, default="all", help="", choices=("best-worst", "all"))
+    margin = Option("min_margin", float, 0.0, "", range=Range(0.0, 1.0))
+    share = Option("cap", float, None, "", range=Range(0.0, 1.0, above=True))
+    rule = Option("pairs", str, "all", "", choices=("best-worst", "all"))
     assert (margin.flag, margin.wanted) == ("--min-margin", "give a number from 0 to 1")
     assert margin.range.problem(2.0) == "2.0 is not from 0 to 1"
     assert share.wanted == "give a number above 0, at most 1"
     assert share.range.problem(0.0) == "0.0 is not above 0 and at most 1"
     assert rule.wanted == "give one of best-worst, all"
     assert rule.allows("all") and not rule.allows("some") and not rule.allows([])
-    assert Option(name="flag", type=bool, default=False, help="").allows(True)
+    assert Option("flag", bool, False, "").allows(True)

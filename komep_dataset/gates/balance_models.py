@@ -75,12 +75,12 @@ GATE = SubsetGate(
     order=60,
     options=(
         Option(
-            name="balance_models",
-            type=float,
-            default=None,
+            "balance_models",
+            float,
+            None,
+            "Largest share of the pairs that one model may win, above 0 to 1.",
             range=Range(0.0, 1.0, above=True),
             metavar="CAP",
-            help="Largest share of the pairs that one model may win, above 0 to 1.",
         ),
     ),
     keep=lambda pairs, cap: models_balanced(pairs, cap),

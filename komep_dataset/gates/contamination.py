@@ -17,12 +17,14 @@ answer, chance alone reaches 0.57. A copy in other words is not found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.evidence import TEXTS
 from komep_dataset.gates.trial.gate import PairGate, Watch
 from komep_dataset.gates.trial.ngrams import grams, normal, tokens, without_particles
@@ -40,6 +42,7 @@ FEWEST = 6
 COMMON = (20, 0.01)  # an n-gram in more items than this, and than this share of them, is phrasing
 RUN_SHOWN = 40  # characters of the longest shared run that a reject quotes
 AT_ONCE = 20_000  # texts that are compared at once
+_NAME = re.compile(r"[\w.-]+")  # of a benchmark
 _SCRIPT = {"en": r"[A-Za-z]", "ko": HANGUL}
 
 
@@ -212,10 +215,23 @@ class Comparison(Watch):
             yield one.row, str(one), (one.benchmark,)
 
 
-def _parse(words: list[str]) -> dict[str, Path]:
-    from komep_dataset.gates.trial.benchmark_files import parse_named_paths
+def parse_named_paths(given: Iterable[str]) -> dict[str, Path]:
+    """`NAME=PATH` arguments by name.
 
-    return parse_named_paths(words)
+    >>> parse_named_paths(["kormedmcqa=data/k=1"])
+    {'kormedmcqa': PosixPath('data/k=1')}
+    """
+    named: dict[str, Path] = {}
+    for one in given:
+        name, sign, path = one.partition("=")
+        if not sign or not path or not _NAME.fullmatch(name):
+            raise KomepError(
+                f"--decontaminate {one}: give NAME=PATH, such as kormedmcqa=data/kormedmcqa", exit_code=2
+            )
+        if name in named:
+            raise KomepError(f"--decontaminate {one}: the name {name} stands twice", exit_code=2)
+        named[name] = Path(path)
+    return named
 
 
 def _read(paths: Mapping[str, Path]) -> list[Benchmark]:
@@ -227,20 +243,21 @@ def _read(paths: Mapping[str, Path]) -> list[Benchmark]:
 def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]] | None) -> str | None:
     """A base that grows is compared with the same items, so that old and new pairs keep to one rule."""
     was, now = ({one["name"]: one["sha256"] for one in some or ()} for some in (old, new))
+    if was == now:
+        return None
     names = ", ".join(sorted(was)) or "no benchmark"
     return (
-        None
-        if was == now
-        else (
-            f"was compared with {names}; give the same benchmarks, with the same items, again (--decontaminate NAME=PATH), "
-            "so that old and new pairs keep to one rule"
-        )
+        f"was compared with {names}; give the same benchmarks, with the same items, again (--decontaminate "
+        "NAME=PATH), so that old and new pairs keep to one rule"
     )
 
 
 def _note(record: Mapping[str, Any]) -> str:
     if record["switch"] == "off":
-        return "No benchmark was given (`--decontaminate NAME=PATH`): whether a pair holds an item of one was not checked."
+        return (
+            "No benchmark was given (`--decontaminate NAME=PATH`): "
+            "whether a pair holds an item of one was not checked."
+        )
     named = ", ".join(
         f"{one['name']} ({one['items']} items, {one['too_short']} of them too short to be told from chance; "
         f"SHA-256 `{one['sha256'][:12]}…`)"
@@ -258,22 +275,22 @@ GATE = PairGate(
     order=10,
     options=(
         Option(
-            name="decontaminate",
-            type=Mapping[str, Path],
-            default={},
+            "decontaminate",
+            Mapping[str, Path],
+            {},
+            "A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
             metavar="NAME=PATH",
-            help="A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
-            parse=_parse,
+            parse=parse_named_paths,
             read=_read,
             conflict=_conflict,
         ),
         Option(
-            name="overlap_threshold",
-            type=float,
-            default=THRESHOLD,
+            "overlap_threshold",
+            float,
+            THRESHOLD,
+            "Least share of a benchmark item's n-grams that makes a pair hold it.",
             range=Range(0.0, 1.0, above=True),
             nullable=True,
-            help="Least share of a benchmark item's n-grams that makes a pair hold it.",
         ),
     ),
     watch=Comparison,

@@ -68,10 +68,7 @@ GATE = SubsetGate(
     order=50,
     options=(
         Option(
-            name="length_control",
-            type=bool,
-            default=False,
-            help="Keep a subset in which length does not tell chosen from rejected.",
+            "length_control", bool, False, "Keep a subset in which length does not tell chosen from rejected."
         ),
     ),
     keep=lambda pairs, wanted: length_controlled(pairs),

@@ -7,26 +7,20 @@ from komep_dataset.pairs.candidates import RULES
 from komep_dataset.schema import Origin
 
 PAIR_OPTIONS = (
+    Option("min_margin", float, 0.0, "A pair's score margin must lie above this.", range=Range(0.0, 1.0)),
     Option(
-        name="min_margin",
-        type=float,
-        default=0.0,
-        range=Range(0.0, 1.0),
-        help="A pair's score margin must lie above this.",
-    ),
-    Option(
-        name="pairs",
-        type=str,
-        default="best-worst",
+        "pairs",
+        str,
+        "best-worst",
+        "; ".join(f"{name}: {rule.help}" for name, rule in RULES.items()) + ".",
         choices=tuple(RULES),
-        help="; ".join(f"{name}: {rule.help}" for name, rule in RULES.items()) + ".",
     ),
     Option(
-        name="origin",
-        type=str,
-        default="all",
+        "origin",
+        str,
+        "all",
+        "Pairs that `ko` takes: all, translated, or native (asked in Korean).",
         choices=("all", *(origin.value for origin in Origin)),
-        help="Pairs that `ko` takes: all, translated, or native (asked in Korean).",
     ),
 )
 

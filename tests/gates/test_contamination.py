@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
-from komep_dataset.gates.contamination import THRESHOLD, Index
+from komep_dataset.errors import KomepError
+from komep_dataset.gates.contamination import THRESHOLD, Index, parse_named_paths
 from komep_dataset.gates.trial.benchmark_files import Benchmark, Item
 from komep_dataset.gates.trial.evidence import TEXTS
 
@@ -40,3 +42,10 @@ def test_the_share_is_of_the_item_and_the_evidence_names_it():
     assert found[1].longest == half.casefold()
     short = Index([Benchmark("s", (Item("test", 1, ("옳은 것은?",), ("간", "폐")),))])
     assert short.too_short == {"s": 1}
+
+
+def test_arguments_of_decontaminate():
+    for bad in (["kormedmcqa"], ["=x"], ["a="], ["a b=x"], ["a=x", "a=y"]):
+        with pytest.raises(KomepError, match="--decontaminate") as caught:
+            parse_named_paths(bad)
+        assert caught.value.exit_code == 2

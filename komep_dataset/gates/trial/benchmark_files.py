@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ SUFFIXES = (".jsonl", ".ndjson", ".parquet", ".csv")
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
 _QUESTION = re.compile(r"question(?:_(?!id|type|number|no|index)\w+)?", re.I)
 _OPTION = re.compile(r"[A-Ja-j]|op[a-e]|(?:option|choice|ending)_?\w{1,2}(?:_ko|_en)?|options|choices", re.I)
-_NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +51,6 @@ class Benchmark:
     def record(self) -> dict[str, Any]:
         """What a release keeps of it."""
         return {"name": self.name, "items": len(self.items), "sha256": self.sha256}
-
-
-def parse_named_paths(given: Iterable[str]) -> dict[str, Path]:
-    """`NAME=PATH` arguments by name.
-
-    >>> parse_named_paths(["kormedmcqa=data/k=1"])
-    {'kormedmcqa': PosixPath('data/k=1')}
-    """
-    named: dict[str, Path] = {}
-    for one in given:
-        name, sign, path = one.partition("=")
-        if not sign or not path or not _NAME.fullmatch(name):
-            raise KomepError(
-                f"--decontaminate {one}: give NAME=PATH, such as kormedmcqa=data/kormedmcqa", exit_code=2
-            )
-        if name in named:
-            raise KomepError(f"--decontaminate {one}: the name {name} stands twice", exit_code=2)
-        named[name] = Path(path)
-    return named
 
 
 def read_benchmark(name: str, path: Path) -> Benchmark:

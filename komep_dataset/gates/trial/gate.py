@@ -27,9 +27,7 @@ SHOWN = 120  # characters of a sentence that evidence quotes
 def switch_option(name: str, default: str, help: str) -> Option:
     """The option of a gate that is off, reports or rejects; `help` says what it looks for."""
     help = f"off, report or reject: {help}"
-    return Option(
-        name=name, type=str, default=default, choices=SWITCHES, harmless=("off", "report"), help=help
-    )
+    return Option(name, str, default, help, choices=SWITCHES, harmless=("off", "report"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

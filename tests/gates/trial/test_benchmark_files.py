@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.benchmark_files import parse_named_paths, read_benchmark
+from komep_dataset.gates.trial.benchmark_files import read_benchmark
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -49,11 +49,7 @@ def test_bad_benchmark_files_are_named(tmp_path, name, content, message):
         read_benchmark("b", tmp_path / name)
 
 
-def test_arguments_of_decontaminate(tmp_path):
-    for bad in (["kormedmcqa"], ["=x"], ["a="], ["a b=x"], ["a=x", "a=y"]):
-        with pytest.raises(KomepError, match="--decontaminate") as caught:
-            parse_named_paths(bad)
-        assert caught.value.exit_code == 2
+def test_a_path_that_holds_no_benchmark(tmp_path):
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(KomepError, match=r"no such file|no \.jsonl"):
             read_benchmark("b", path)

@@ -30,7 +30,7 @@ from komep_dataset.options import Option, Range
 
 GATE = SubsetGate(
     name="wide_margins", reason="narrow_margin", order=55,
-    options=(Option(name="wide", type=float, default=None, range=Range(0.0, 1.0), help="Least margin."),),
+    options=(Option("wide", float, None, "Least margin.", range=Range(0.0, 1.0)),),
     keep=lambda pairs, least: pairs["score_margin"] >= least,
     why=lambda least: f"not as wide as {least}",
     note=lambda record: "" if record["switch"] == "off" else "Margins are wide.",
