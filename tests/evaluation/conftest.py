@@ -134,3 +134,49 @@ def make_tokenizer():
 @pytest.fixture()
 def make_llama():
     return tiny_llama
+
+
+@pytest.fixture()
+def from_the_root(monkeypatch):
+    """The paths of experiment files start at the root of the clone."""
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture()
+def lettered_model(tmp_path) -> Path:
+    """A tiny model whose tokenizer has a token for " A" to " E", as those of real models have."""
+    tokenizer = tiny_tokenizer(bos=True)
+    tokenizer.add_tokens([f" {letter}" for letter in "ABCDE"])
+    tokenizer.save_pretrained(tmp_path / "lettered")
+    tiny_llama(vocab_size=len(tokenizer)).save_pretrained(tmp_path / "lettered")
+    return tmp_path / "lettered"
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny_model, tmp_path_factory):
+    """(arguments without the output, folder of a finished evaluation)."""
+    from tests.evaluation.runs import run
+
+    folder = tmp_path_factory.mktemp("evaluated")
+    given = ["--model", str(tiny_model), "--benchmark", "kormedmcqa-sample", "--limit", "1", "--shots", "0"]
+    given += ["--max-new-tokens", "2"]
+    assert run(*given, "--output", str(folder / "out")) == 0
+    return given, folder / "out"
+
+
+@pytest.fixture()
+def folders(tmp_path) -> list[str]:
+    """Two evaluations on disk: base reads nothing of two replies, tuned reads all and wins one more."""
+    from evaluation.harness.output import write_evaluation
+    from tests.evaluation.statistics.made import evaluation
+
+    subjects = ["doctor"] * 5 + ["nurse"] * 5
+    rows = {
+        "base": ["", "A", "B", "A", "C", "A", "", "D", "A", "A"],
+        "tuned": ["A", "A", "A", "A", "C", "A", "B", "D", "A", "A"],
+    }
+    for name, letters in rows.items():
+        e = evaluation(letters, subjects, name)
+        (tmp_path / name).mkdir()
+        write_evaluation(tmp_path / name, e.predictions, e.results)
+    return [str(tmp_path / name) for name in rows]

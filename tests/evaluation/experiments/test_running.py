@@ -1,88 +1,97 @@
-"""A whole experiment by the real command: a tiny model, killed in the middle of a training, and finished."""
+"""Steps as processes: failed, waited for, killed, and ended before the next run."""
 
-import contextlib
-import json
-import os
-import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
 
-from evaluation.experiments.running import left_over
-from tests.evaluation.conftest import stand_in, write_jsonl
-from tests.recipes.tiny_runs import TINY, write_tiny_model, write_tiny_release
+from evaluation.experiments.commands import Step
+from evaluation.experiments.running import StepFailed, end_left_over, left_over, run_step
+from komep_dataset.files.locks import locked
+from tests.evaluation.experiments.files import wait_for
+from tests.places import snapshot
 
-ROOT = Path(__file__).resolve().parents[3]
-ONLY = ("tiny.base", "broken.base", "tiny.dpo.ko.seed-0")
-
-
-def write_experiment(tmp_path: Path, model: Path, data: Path) -> Path:
-    recipes = tmp_path / "recipes"
-    recipes.mkdir()
-    plain = {name: yaml.safe_load(str(value)) for name, value in TINY.items()}
-    flags = plain | {"save_strategy": "steps", "save_steps": 1, "num_train_epochs": 10}
-    (recipes / "dpo.yaml").write_text(yaml.safe_dump(flags), "utf-8")
-    rows = [stand_in(n) | {"split": "test"} for n in range(4)]
-    questions = write_jsonl(tmp_path / "questions.jsonl", rows)
-    content = {
-        "name": "tiny",
-        "results": str(tmp_path / "results"),
-        "models": [
-            {"name": "tiny", "path": str(model), "recipes": str(recipes)},
-            {"name": "broken", "path": str(tmp_path / "none"), "recipes": str(recipes)},
-        ],
-        "methods": ["base", "dpo"],
-        "languages": ["ko"],
-        "benchmarks": [
-            {"name": "kormedmcqa", "language": "ko", "data": str(questions), "shots": 0, "max_new_tokens": 4}
-        ],
-        "release": {"path": str(data)},
-    }
-    path = tmp_path / "experiment.yaml"
-    path.write_text(yaml.safe_dump(content), "utf-8")
-    return path
+pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of experiment files start
 
 
-def start(path: Path) -> subprocess.Popen:
-    words = [word for name in ONLY for word in ("--only", name)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "evaluation.experiment", str(path), *words],
-        cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+def shell_step(text: str, result: Path) -> Step:
+    return Step("train", ("bash", "-c", text), result)
 
 
-@pytest.mark.slow
-def test_killed_in_a_training_and_finished(tmp_path):
-    model, release = write_tiny_model(tmp_path / "model"), write_tiny_release(tmp_path / "release")
-    path = write_experiment(tmp_path, model, release)
-    cells = tmp_path / "results" / "cells"
-    first = start(path)
-    model, deadline = cells / "tiny.dpo.ko.seed-0" / "model", time.monotonic() + 120
-    while not list(model.glob("checkpoint-*/trainer_state.json")):
-        assert first.poll() is None and time.monotonic() < deadline, first.stdout.read()
-        time.sleep(0.05)
+def test_a_step_that_fails_says_its_last_lines(tmp_path):
+    with pytest.raises(StepFailed, match=r"(?s)ended with 3.*no such model"):
+        run_step(shell_step("echo no such model >&2; exit 3", tmp_path / "a" / "x"), tmp_path / "log")
+    with pytest.raises(StepFailed, match="ended with 0"):  # as a recipe that was stopped from outside
+        run_step(shell_step("true", tmp_path / "a" / "x"), tmp_path / "log")
+
+
+def test_a_step_waits_for_another_run_of_it(tmp_path):
+    result = tmp_path / "a" / "x"
+    started = tmp_path / "started"
+    slow = shell_step(f"touch {started}; sleep 1; mkdir -p {result.parent}; touch {result}", result)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(run_step, slow, tmp_path / "log")
+        wait_for(started)
+        run_step(shell_step("exit 3", result), tmp_path / "log2")  # done by then: not run
+        first.result()
+    assert not (tmp_path / "log2").exists() and sorted(p.name for p in tmp_path.iterdir()) == [
+        "a",
+        "log",
+        "started",
+    ]
+
+
+def test_a_step_that_another_container_still_works_on_fails_and_says_so(tmp_path):
+    """A killed run's step in another container is in no /proc of ours; its lock is there."""
+    output = tmp_path / "a"
+    command = (
+        sys.executable,
+        "-m",
+        "evaluation.run",
+        "--model",
+        "no/model",
+        "--benchmark",
+        "kormedmcqa-sample",
+    )
+    step = Step("evaluate", (*command, "--output", str(output)), output / "results.json")
+    with (
+        locked(output / "results.json"),
+        pytest.raises(StepFailed, match="another run is at work here; wait until it ends"),
+    ):
+        run_step(step, tmp_path / "log")
+
+
+def test_files_with_the_names_of_ours_in_a_folder_stay(tmp_path):
+    result = tmp_path / "a" / "x"
+    for name in (
+        "a/checkpoint-best/model.bin",
+        "a/checkpoint-7/model.safetensors",
+        ".a.lock",
+        ".a.step.lock",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    before = snapshot(tmp_path)
+    run_step(shell_step(f"touch {result}", result), tmp_path / "log")
+    assert snapshot(tmp_path).items() >= before.items()
+
+
+def test_what_a_killed_run_left_behind_is_ended_first(tmp_path):
+    """kill -9 of the command leaves its step alive; the next run stops it before it writes into the same folder."""
+    result, started = tmp_path / "a" / "x", tmp_path / "started"
+    code = (
+        "from evaluation.experiments.commands import Step; from evaluation.experiments.running import run_step; "
+        f"from pathlib import Path; run_step(Step('train', ('bash', '-c', 'touch {started}; sleep 60; true'), "
+        f"Path({str(result)!r})), Path({str(tmp_path / 'log')!r}))"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code])
+    wait_for(started)
     first.kill()
     first.wait()
-    for pid in left_over(str((model / "training_summary.json").resolve())):  # as when the machine goes down
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    (model / "checkpoint-999").mkdir()  # cut off while it was written
-    answers = cells / "tiny.base" / "kormedmcqa" / "predictions.jsonl"
-    asked = answers.stat().st_mtime_ns
-    second = start(path)
-    said, _ = second.communicate(timeout=200)
-    assert second.returncode == 1 and "1 of 3 cells failed" in said and "Traceback" not in said
-    assert "error: 1 of" in said and str(tmp_path / "none") in said
-    states = {name: json.loads((cells / name / "state.json").read_text("utf-8"))["state"] for name in ONLY}
-    assert states == {"tiny.base": "done", "broken.base": "failed", "tiny.dpo.ko.seed-0": "done"}
-    assert answers.stat().st_mtime_ns == asked  # the base was not asked again
-    summary = json.loads((model / "training_summary.json").read_text("utf-8"))
-    assert summary["resumed_from_step"] > 0
-    config = json.loads((cells / "tiny.dpo.ko.seed-0" / "config.json").read_text("utf-8"))
-    assert config["defines"]["training"]["flags"] == {} and len(config["sha256"]) == 64
-    page = (tmp_path / "results" / "report.html").read_text("utf-8")
-    assert "tiny dpo ko" in page and "broken.base: failed" in page
+    mark = str(result.resolve())
+    assert left_over(mark)
+    run_step(shell_step(f"mkdir -p {result.parent}; touch {result}", result), tmp_path / "log2")
+    assert result.exists() and not left_over(mark)
+    end_left_over(mark)  # nothing to do: returns at once

@@ -1,6 +1,5 @@
-"""What `evaluation.run` and `evaluation.compare` may write over: their own output, and nothing of anybody else's."""
+"""What `evaluation.run` may write over: its own output, and nothing of anybody else's."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,8 +13,8 @@ import pytest
 from evaluation.harness.backend import Answer
 from evaluation.harness.journal import keep, open_journal
 from evaluation.harness.output import clear_replies
-from evaluation.run import main
 from komep_dataset.files.locks import locked
+from tests.evaluation.runs import run, words
 from tests.full_disk import may_mount
 from tests.places import NOWHERE, SOMEBODYS, read_only, snapshot, with_files
 
@@ -23,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PREDICTION = (
     '{"subject": "doctor", "index": 0, "answer": "A", "generation": "A", "paper": "A", "robust": "A"}\n'
 )
+
+
 OF_OTHERS = {
     "predictions of others": with_files(predictions_jsonl='{"id": 1, "label": "cat"}\n'),
     "results of others": with_files(results_json='{"accuracy": 1}'),
@@ -36,18 +37,9 @@ OF_OTHERS = {
         **{"replies__rank-0_jsonl": '{"key": "a", "text": "B", "logprobs": null}\n', "results_json": "{}"}
     ),
 }
+
+
 PLACES = SOMEBODYS | OF_OTHERS | NOWHERE
-
-
-def words(model: Path | str, data: Path, output: Path) -> list[str]:
-    tiny = ["--benchmark", "kormedmcqa", "--data", str(data), "--max-new-tokens", "2", "--shots", "0"]
-    return ["--model", str(model), "--output", str(output), *tiny]
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as done:
-        main(list(arguments))
-    return done.value.code
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -86,16 +78,6 @@ def test_a_mount_point_is_filled(tiny_model, question_folder, tmp_path):
     assert done.returncode == 0 and done.stdout.splitlines()[-2:] == ["predictions.jsonl", "results.json"], (
         done.stderr
     )
-
-
-@pytest.fixture(scope="module")
-def evaluated(tiny_model, tmp_path_factory):
-    """(arguments without the output, folder of a finished evaluation)."""
-    folder = tmp_path_factory.mktemp("evaluated")
-    given = ["--model", str(tiny_model), "--benchmark", "kormedmcqa-sample", "--limit", "1", "--shots", "0"]
-    given += ["--max-new-tokens", "2"]
-    assert run(*given, "--output", str(folder / "out")) == 0
-    return given, folder / "out"
 
 
 def test_an_evaluation_is_done_again_and_what_lies_beside_it_stays(evaluated, tmp_path):
@@ -192,79 +174,3 @@ def test_two_processes_of_one_launch_are_refused_together_and_kill_9_frees_the_f
     holder.wait()
     done = subprocess.run(launch, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
-
-
-# --- compare ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def compared(evaluated, capsys):
-    """A function that compares an evaluation with itself; gives (exit code, standard error)."""
-    from evaluation.compare import main as compare
-
-    def call(*arguments: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as done:
-            compare([str(evaluated[1]), str(evaluated[1]), *arguments])
-        return done.value.code, capsys.readouterr().err
-
-    return call
-
-
-THEIRS = {".md": "# mine\n", ".json": '{"mine": 1}', ".png": "\x89PNG", ".svg": "<svg>mine</svg>"}
-OPTIONS = {".md": "--output", ".json": "--output", ".png": "--plot", ".svg": "--plot"}
-
-
-@pytest.mark.parametrize("suffix", OPTIONS)
-def test_compare_replaces_its_own_files_alone(compared, tmp_path, suffix):
-    own, link, theirs = (tmp_path / f"{name}{suffix}" for name in ("own", "link", "theirs"))
-    assert compared(OPTIONS[suffix], str(own))[0] == 0
-    first = own.read_bytes()
-    link.symlink_to(own.name)
-    assert compared(OPTIONS[suffix], str(link))[0] == 0
-    assert link.is_symlink() and own.read_bytes() == first
-    theirs.write_text(THEIRS[suffix], "utf-8")
-    before = snapshot(tmp_path)
-    code, error = compared(OPTIONS[suffix], str(theirs))
-    assert code == 1 and f"{OPTIONS[suffix]} {theirs}: holds " in error and snapshot(tmp_path) == before
-
-
-@pytest.mark.parametrize("suffix", [".md", ".svg"])
-@pytest.mark.parametrize(
-    "place",
-    [
-        lambda folder: folder / "folder",
-        lambda folder: folder / "round",
-        lambda folder: folder / "device",
-        lambda folder: folder / "file" / "x",
-        lambda folder: folder / ("n" * 300),
-    ],
-    ids=["a folder", "a circle of links", "a device", "below a file", "a long name"],
-)
-def test_compare_where_no_file_can_be(compared, tmp_path, suffix, place):
-    path = place(tmp_path).with_suffix(suffix)
-    (tmp_path / "folder").with_suffix(suffix).mkdir()
-    (tmp_path / "round").with_suffix(suffix).symlink_to("around")
-    (tmp_path / "around").symlink_to(f"round{suffix}")
-    (tmp_path / "device").with_suffix(suffix).symlink_to("/dev/null")
-    (tmp_path / "file").touch()
-    code, error = compared(OPTIONS[suffix], str(path))
-    assert code == 1 and error.count("\n") == 1 and "Traceback" not in error
-    assert Path("/dev/null").is_char_device()
-
-
-def test_a_plot_is_ours_by_what_it_says_of_itself(compared, tmp_path):
-    """A plot of another program that matplotlib has drawn as well."""
-    from matplotlib.figure import Figure
-
-    for suffix in (".png", ".svg"):
-        Figure().savefig(tmp_path / f"mine{suffix}")
-        before = snapshot(tmp_path)
-        assert compared("--plot", str(tmp_path / f"mine{suffix}"))[0] == 1
-        assert snapshot(tmp_path) == before
-
-
-def test_several_comparisons_are_ours_too(compared, evaluated, tmp_path):
-    path = tmp_path / "many.json"
-    for _ in range(2):
-        assert compared(str(evaluated[1]), "--output", str(path))[0] == 0
-    assert len(json.loads(path.read_text())["comparisons"]) == 2

@@ -1,18 +1,11 @@
 """Reading questions from every layout, and what is refused."""
 
 import csv
-import json
-import os
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample
-from evaluation.harness.benchmark import check_subjects, duplicates, fingerprint
+from evaluation.harness.benchmark import check_subjects
 from evaluation.harness.questions import (
     Question,
     Subject,
@@ -23,7 +16,6 @@ from evaluation.harness.questions import (
 )
 from komep_dataset.errors import KomepError
 
-ROOT = Path(__file__).resolve().parents[3]
 CARD = "---\nconfigs:\n{}---\n# stand-in\n"
 CONFIG = "- config_name: {0}\n  data_files:\n  - {{split: fewshot, path: {0}/fewshot.jsonl}}\n  - {{split: test, path: {0}/test.jsonl}}\n"  # fmt: skip
 
@@ -118,17 +110,6 @@ def test_card_names_the_subjects_and_edits_are_seen(question_folder, expected, j
     assert [q.question for q in found[0].test] == [row["question"] for row in rows_of(3, "nurse", 500)]
 
 
-def test_shipped_sample():
-    subjects = kormedmcqa_sample.BENCHMARK.load(None, None)
-    assert [s.name for s in subjects] == ["doctor", "nurse", "pharm", "dentist"]
-    assert [(len(s.fewshot), len(s.test)) for s in subjects] == [(5, 15)] * 4
-    assert check_subjects(subjects, 5) == 0
-    folder = ROOT / "komep_dataset" / "samples" / "kormedmcqa"
-    assert kormedmcqa.BENCHMARK.load(folder, None) == subjects  # by its card's configs
-
-
-# --- refused ---------------------------------------------------------------------------------------------------
-
 BAD_ROWS = [
     ({"question": None}, "question is empty"),
     ({"C": "  "}, "C is empty"),
@@ -202,20 +183,6 @@ def test_bad_folders(tmp_path, files, message):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("content", ["", "\n"])
-def test_data_without_a_question_are_refused(tmp_path, content):
-    path = tmp_path / "empty.jsonl"
-    path.write_text(content)
-    with pytest.raises(KomepError, match="no question in the split `test`"):
-        check_subjects(read_subjects(path), 0)
-
-
-def test_a_file_of_examples_alone_has_no_question(tmp_path, jsonl, rows_of):
-    path = jsonl(tmp_path / "all.jsonl", [{**row, "split": "fewshot"} for row in rows_of(3)])
-    with pytest.raises(KomepError, match="no question in the split `test`"):
-        check_subjects(read_subjects(path), 0)
-
-
 @pytest.mark.parametrize("split", ["Test", "tset", ["test"], 1])
 def test_a_row_of_an_unknown_split_is_named(tmp_path, jsonl, rows_of, split):
     rows = rows_of(2)
@@ -250,143 +217,11 @@ def test_one_table_on_the_hub_is_divided_by_its_column_subject(tmp_path, jsonl, 
     assert [(s.name, len(s.fewshot), len(s.test)) for s in found] == [("nurse", 2, 3), ("doctor", 2, 3)]
 
 
-def test_an_unknown_subject_is_told_the_known_ones():
-    with pytest.raises(KomepError, match=r"--subjects surgeon: .*doctor, nurse, pharm, dentist"):
-        kormedmcqa.BENCHMARK.load(None, ["surgeon"])
-
-
 def test_no_such_path(tmp_path):
     with pytest.raises(KomepError, match="no such file or folder"):
         read_subjects(tmp_path / "none")
 
 
-def test_duplicates_and_empty_subjects(question_folder, jsonl, rows_of):
-    rows = rows_of(4)
-    again = {**rows[1], "q_number": 99, "question": rows[1]["question"].replace(" ", "  ") + " "}
-    jsonl(question_folder / "doctor" / "test.jsonl", [*rows, again])
-    subjects = from_folders(question_folder)
-    assert duplicates(subjects[0].test) == [(4, 1)]
-    with pytest.raises(KomepError, match="doctor: row 4 of `test` repeats row 1"):
-        check_subjects(subjects, 5)
-    assert check_subjects(subjects, 5, allow_duplicates=True) == 1
-    same_stem = {**rows[1], "A": "다른 보기"}
-    jsonl(question_folder / "doctor" / "test.jsonl", [*rows, same_stem])
-    assert check_subjects(from_folders(question_folder), 5) == 0
-    (question_folder / "doctor" / "test.jsonl").write_text("")
-    with pytest.raises(KomepError, match="doctor: no question in the split `test`"):
-        check_subjects(from_folders(question_folder), 5)
-
-
-def test_fingerprint_covers_every_text(expected):
-    first = expected[0]
-    whole = fingerprint([first], "test")
-    assert fingerprint([first], "test") == whole != fingerprint([first], "fewshot")
-    q = first.test[0]
-    for other in (
-        Question(q.question + " ", q.options, q.answer),
-        Question(q.question, (*q.options[:4], "다름"), q.answer),
-        Question(q.question, q.options, "A" if q.answer != "A" else "B"),
-    ):
-        assert fingerprint([Subject(first.name, first.fewshot, (other, *first.test[1:]))], "test") != whole
-
-
-# --- the Hub ---------------------------------------------------------------------------------------------------
-
-
 def test_hub_out_of_reach_is_a_clear_error():
     with pytest.raises(KomepError, match=r"KorMedMCQA: cannot be loaded as a dataset .* pass --data"):
         load_configs("sean0042/KorMedMCQA", ["doctor"])
-
-
-class Hub(BaseHTTPRequestHandler):
-    """What `load_dataset` asks a Hub for: a dataset's info, its tree, and its files."""
-
-    repo, commit = "sean0042/KorMedMCQA", "a" * 40
-    folder: Path
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        path, api = self.path.split("?")[0], f"/api/datasets/{self.repo}"
-        files = sorted(p for p in self.folder.rglob("*") if p.is_file())
-        names = [str(p.relative_to(self.folder)) for p in files]
-        if path in (api, f"{api}/revision/main", f"{api}/revision/{self.commit}"):
-            self.give({"id": self.repo, "sha": self.commit, "siblings": [{"rfilename": n} for n in names]})
-        elif path.startswith(f"{api}/tree/"):
-            below = path.removeprefix(f"{api}/tree/").partition("/")[2]
-            tree = [
-                {"type": "file", "path": n, "size": p.stat().st_size, "oid": "0"}
-                for n, p in zip(names, files, strict=True)
-            ]
-            self.give([entry for entry in tree if entry["path"].startswith(below)])
-        elif path.startswith(f"{api}/paths-info/"):
-            self.give([])
-        elif f"/datasets/{self.repo}/resolve/" in path:
-            self.file(path.split("/resolve/")[1].partition("/")[2])
-        else:
-            self.send_error(404)
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.do_GET()
-
-    def give(self, value):
-        self.body(json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-    def file(self, name):
-        path = self.folder / name
-        if not path.is_file():
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.body(path.read_bytes(), {"ETag": f'"{name}"', "X-Repo-Commit": self.commit})
-
-    def body(self, content, headers):
-        self.send_response(200)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, *arguments):
-        pass
-
-
-def test_hub_benchmark_over_http(question_folder, tmp_path):
-    """The real id and config names against a loopback stand-in: the client's flow, not the Hub's own content."""
-    (question_folder / "README.md").write_text(CARD.format(CONFIG.format("doctor") + CONFIG.format("nurse")))
-    handler = type("Here", (Hub,), {"folder": question_folder})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    script = (
-        "from evaluation.benchmarks.kormedmcqa import BENCHMARK\n"
-        "from evaluation.harness.benchmark import fingerprint\n"
-        "found = BENCHMARK.load(None, ('nurse', 'doctor'))\n"
-        "print([s.name for s in found], fingerprint(found, 'test'), fingerprint(found, 'fewshot'))\n"
-    )
-    env = {
-        **os.environ,
-        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-        "HF_HOME": str(tmp_path / "home"),
-    }
-    env |= {
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-        "NO_PROXY": "127.0.0.1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-    }
-    try:
-        run = [sys.executable, "-c", script]
-        done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert done.returncode == 0, done.stderr[-3000:]
-    local = from_folders(question_folder)
-    assert done.stdout.splitlines()[-1] == (
-        f"['doctor', 'nurse'] {fingerprint(local, 'test')} {fingerprint(local, 'fewshot')}"
-    )

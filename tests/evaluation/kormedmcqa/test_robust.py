@@ -1,7 +1,6 @@
 """The robust reading: invented generations with our labels, and properties that hold for any text."""
 
 import json
-import time
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evaluation.kormedmcqa.choices import choice_at, normal_form
 from evaluation.kormedmcqa.extraction import extract_paper
 from evaluation.kormedmcqa.robust import extract_robust
 
@@ -18,6 +16,8 @@ GENERATIONS = [
     json.loads(line)
     for line in (Path(__file__).parent / "generations.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+
+
 LETTER = st.sampled_from("ABCDE")
 STATED = [  # {0} is a letter, {1} its number
     "{0}", " {0}", "{0}.", "({0})", "**{0}**", "{0}번", "{0}입니다", "{0}번입니다.", "{0}가 정답", "{0}가 정답입니다.", "정답: {0}", "정답：{0}",
@@ -25,10 +25,14 @@ STATED = [  # {0} is a letter, {1} its number
     "{1}번", "정답: {1}", "정답은 {1}번입니다", "({1})", "The answer is {0}.", "the correct answer is ({0})", "{0} is correct.", "Answer: {0}",
     "혈압이 낮다. 따라서 정답은 {0}이다.", "수액을 먼저 준다.\n\n{0}", "비타민 D와 무관하다. 답: {0}", "\\boxed{{{0}}}",
 ]  # fmt: skip
+
+
 NOT_STATED = [
     "비타민 {0} 결핍", "{0}형 간염", "needs a biopsy", "{0}-반응단백 상승", "{0}군 사슬알균", "{0}세포 림프종", "혈액형은 {0}이다",
     "vitamin {0} deficiency", "{1}일 뒤", "{1} mg", "{1}.5", "{1}세 남자", "{1}차 예방", "모르겠습니다.", "A patient with fever",
 ]  # fmt: skip
+
+
 HEDGES = ["{0} 또는 {1}", "정답은 {0} 또는 {1}입니다.", "{0}나 {1}", "{0} or {1}", "The answer is {0} or {1}.", "{0}/{1}", "{0}, {1}",
           "정답은 {0}와 {1}이다", "{0}일 수도 있고 {1}일 수도 있습니다.", "either {0} or {1}"]  # fmt: skip
 
@@ -168,20 +172,6 @@ def test_an_option_text_is_read_when_options_are_given(options, letter):
         assert extract_robust(reply) == ""
 
 
-LOOPS = ("정답은 ", "A는 ", "( ", "(", "the answer is ", "B 또는 ", "아니, ", "\n", ".", "A, ", "A 아니고 ", "B로 생각했지만 ", "?\n", " : ",
-         "다시 보니 ", "그러나 C가 맞다 ", "A(X), ", "A(", "A=", "(1) 위염 ", "_", "비타민 K와 ", "if the patient ", "많은 학생이 ", "A를 고르면 ")  # fmt: skip
-
-
-@pytest.mark.parametrize("piece", LOOPS)
-def test_long_text_takes_linear_time(piece):
-    """Patterns must not blow up on what a looping model writes: 100 kB."""
-    start = time.perf_counter()
-    extract_robust(
-        piece * (100_000 // len(piece)) + "x", ["헤파린", "인슐린", "와파린", "아스피린", "디곡신"]
-    )
-    assert time.perf_counter() - start < 10
-
-
 WRAPS = ["{}", "**{}**", "({})", "[{}]", '"{}"', "{}번", "『{}』", "<b>{}</b>", "`{}`"]
 FRAMES = ["정답은 {}입니다.", "정답: {}", "정답： {}", "따라서 정답은 {}이다.", "최종 답은 {}입니다", "The answer is {}.", "Final answer: {}", "근거: 열이 난다.\n\n정답: {}\n"]  # fmt: skip
 
@@ -221,19 +211,3 @@ def test_joined_generations_never_give_a_letter_beyond_the_options(text, n):
 )  # fmt: skip
 def test_yes_no_maybe(text, letter):
     assert extract_robust(text, ["yes", "no", "maybe"]) == letter
-
-
-@pytest.mark.parametrize(
-    ("text", "position", "letter"),
-    [
-        ("정답은 B이다", 4, "B"),
-        ("B형", 0, None),
-        ("2번", 0, "B"),
-        ("2일", 0, None),
-        ("a biopsy", 0, None),
-        ("(3)", 0, "C"),
-    ],
-)
-def test_choice_at(text, position, letter):
-    choice = choice_at(normal_form(text), position)
-    assert (choice and choice.letter) == letter

@@ -1,0 +1,77 @@
+"""Which questions a run asks: too few, repeated ones and none are refused; a hash covers every text."""
+
+import json
+
+import pytest
+
+from evaluation.harness.benchmark import check_subjects, duplicates, fingerprint
+from evaluation.harness.output import read_evaluation
+from evaluation.harness.questions import (
+    Question,
+    Subject,
+    from_folders,
+    read_subjects,
+)
+from komep_dataset.errors import KomepError
+from tests.evaluation.runs import command, run
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_data_without_a_question_are_refused(tmp_path, content):
+    path = tmp_path / "empty.jsonl"
+    path.write_text(content)
+    with pytest.raises(KomepError, match="no question in the split `test`"):
+        check_subjects(read_subjects(path), 0)
+
+
+def test_a_file_of_examples_alone_has_no_question(tmp_path, jsonl, rows_of):
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "split": "fewshot"} for row in rows_of(3)])
+    with pytest.raises(KomepError, match="no question in the split `test`"):
+        check_subjects(read_subjects(path), 0)
+
+
+def test_duplicates_and_empty_subjects(question_folder, jsonl, rows_of):
+    rows = rows_of(4)
+    again = {**rows[1], "q_number": 99, "question": rows[1]["question"].replace(" ", "  ") + " "}
+    jsonl(question_folder / "doctor" / "test.jsonl", [*rows, again])
+    subjects = from_folders(question_folder)
+    assert duplicates(subjects[0].test) == [(4, 1)]
+    with pytest.raises(KomepError, match="doctor: row 4 of `test` repeats row 1"):
+        check_subjects(subjects, 5)
+    assert check_subjects(subjects, 5, allow_duplicates=True) == 1
+    same_stem = {**rows[1], "A": "다른 보기"}
+    jsonl(question_folder / "doctor" / "test.jsonl", [*rows, same_stem])
+    assert check_subjects(from_folders(question_folder), 5) == 0
+    (question_folder / "doctor" / "test.jsonl").write_text("")
+    with pytest.raises(KomepError, match="doctor: no question in the split `test`"):
+        check_subjects(from_folders(question_folder), 5)
+
+
+def test_fingerprint_covers_every_text(question_folder):
+    first = from_folders(question_folder)[0]
+    whole = fingerprint([first], "test")
+    assert fingerprint([first], "test") == whole != fingerprint([first], "fewshot")
+    q = first.test[0]
+    for other in (
+        Question(q.question + " ", q.options, q.answer),
+        Question(q.question, (*q.options[:4], "다름"), q.answer),
+        Question(q.question, q.options, "A" if q.answer != "A" else "B"),
+    ):
+        assert fingerprint([Subject(first.name, first.fewshot, (other, *first.test[1:]))], "test") != whole
+
+
+def test_a_solution_first(tiny_model, question_folder, tmp_path):
+    for file in question_folder.rglob("fewshot.jsonl"):
+        rows = [
+            json.loads(line) | {"cot": f"풀이 {n}."} for n, line in enumerate(file.open(encoding="utf-8"))
+        ]
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    assert (
+        run(*command(tiny_model, question_folder, tmp_path / "out", "--prompt", "cot", "--shots", "2")) == 0
+    )
+    config = read_evaluation(tmp_path / "out").results["config"]
+    assert (
+        config["prompt"] == "cot"
+        and config["protocol"] == "KoMeP kormedmcqa cot 1"
+        and "." not in config["stops"]
+    )

@@ -1,0 +1,51 @@
+"""Several processes of one launch: the same file as one, or a refusal."""
+
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from evaluation.harness.output import read_evaluation
+from tests.evaluation.runs import command, predictions, run
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_file(lettered_model, question_folder, tmp_path):
+    more = ["--batch-size", "2", "--scoring", "logits"]
+    assert run(*command(lettered_model, question_folder, tmp_path / "one", *more)) == 0
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--main_process_port",
+        "0",
+        "--num_processes",
+        "2",
+    ]
+    launch += ["--config_file", "accelerate_configs/ddp.yaml", "-m", "evaluation.run"]
+    environment = {k: v for k, v in os.environ.items() if k != "ACCELERATE_USE_CPU"} | {
+        "OMP_NUM_THREADS": "1"
+    }
+    done = subprocess.run(
+        [*launch, *command(lettered_model, question_folder, tmp_path / "two", *more)],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert read_evaluation(tmp_path / "two").results["config"]["world_size"] == 2
+    assert predictions(tmp_path / "two") == predictions(tmp_path / "one")
+    assert not (tmp_path / "two" / "replies").exists()
+
+
+def test_processes_that_do_not_see_each_other_are_refused(
+    tiny_model, question_folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("WORLD_SIZE", "2")  # what a launcher sets; this process is alone all the same
+    alone = types.SimpleNamespace(num_processes=1)
+    monkeypatch.setattr("accelerate.PartialState", lambda **_: alone)
+    assert run(*command(tiny_model, question_folder, tmp_path / "out")) == 1
+    assert "2 processes were launched and do not see each other" in capsys.readouterr().err
