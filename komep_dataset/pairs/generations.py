@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from komep_dataset import dahl
-from komep_dataset.schema import Reason, ScoredGeneration, Status, Verdict, question_id
+from komep_dataset.schema import Reason, ScoredGeneration, Status, Verdict, column_types, question_id
 from komep_dataset.tables.problems import FILE, LINE, Problem
 
 # What the input may leave out: derived from the question, or computed from the units.
@@ -63,7 +63,7 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
             pl.coalesce("_share_true", "dahl_score")
         ),
     )
-    return good.select(*_record_columns(), FILE, LINE), problems
+    return good.select(*column_types(ScoredGeneration), FILE, LINE), problems
 
 
 def _problems(failed: pl.DataFrame, checks: Sequence[tuple], files: Sequence[str]) -> list[Problem]:
@@ -81,12 +81,6 @@ def _problems(failed: pl.DataFrame, checks: Sequence[tuple], files: Sequence[str
         Problem(files[file], line, column, Reason(reason), detail)
         for file, line, column, reason, detail in rows
     ]
-
-
-def _record_columns() -> list[str]:
-    from komep_dataset.schema import column_types
-
-    return list(column_types(ScoredGeneration))
 
 
 def units_with(verdict: Verdict) -> pl.Expr:

@@ -11,7 +11,7 @@ So a shard in which no row changes keeps its bytes (as long as the same versions
 and a store that knows files by their sums, as the Hub does, takes none of it again. A row that changes or is added
 to an old question changes its own shard of each config and no other.
 
-The gates of the base go on (`quality.py`): those that look at one pair at a time say the same of old pairs as before,
+The gates of the base go on (`gates`): those that look at one pair at a time say the same of old pairs as before,
 and its benchmarks must be given again. A base built with a gate that looks at all pairs at once (near-duplicates at
 `reject`, length control, balance) does not grow: new rows would change old pairs.
 """

@@ -11,7 +11,7 @@ from komep_dataset.gates.trial.gate import Found, TextGate
 if TYPE_CHECKING:
     import polars as pl
 
-# Every text of a pair that a release may hold, as `pairs.select_pairs` names them.
+# Every text of a pair that a release may hold, as `pairs.rules.select_pairs` names them.
 TEXTS = ("question", "question_ko", "chosen", "chosen_ko", "rejected", "rejected_ko")
 
 
