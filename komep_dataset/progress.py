@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(
-    description: str, total: float | None, unit: str = "rows"
+    description: str, total: float | None, unit: str = "rows", done: float = 0
 ) -> Iterator[Callable[[float], None]]:
     """Show a bar on standard error while the block runs.
 
@@ -14,6 +14,7 @@ def progress_bar(
         description: what is being done.
         total: how many units there are, or None if nobody knows.
         unit: what is counted; `"bytes"` shows megabytes.
+        done: how many are done already.
 
     Yields:
         a function to call with how many more units are done.
@@ -36,7 +37,7 @@ def progress_bar(
         counters = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), *counters, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(description, total=total, rate="")
+        task = bar.add_task(description, total=total, completed=done, rate="")
 
         def advance(units: float = 1) -> None:
             bar.advance(task, units)

@@ -1,7 +1,5 @@
 """Commands that ask models, from answers to Korean texts; and `komep models`, which compares those that answered."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -104,10 +104,9 @@ def _ask_missing(
     todo: dict[str, Body], total: int, endpoint: Endpoint, log: ReplyLog, folder: Path, label: str
 ) -> dict[str, Reply]:
     """Ask what the log does not hold; answers go to the log, failures are returned by key."""
+    secret, done = endpoint.api_key(), total - len(todo)
     # An unset variable and a budget without a price are told before anything starts.
-    secret, meter = endpoint.api_key(), Meter.of(endpoint)
-    with progress_bar(label, total, "requests") as advance:
-        advance(total - len(todo))
+    with Meter.of(endpoint) as meter, progress_bar(label, total, "requests", done) as advance:
         if endpoint.workers_for(len(todo)) > 1 or endpoint.policy.executor.kind != "local":
             from komep_dataset.inference.workers import ask_in_workers
 
@@ -120,5 +119,4 @@ def _ask_missing(
             else:
                 url, is_up = endpoint.endpoint.rstrip("/"), lambda: True
             target = Target(endpoint, url, secret, is_up, endpoint.in_flight)
-            answered = len(todo) < total
-            return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, answered, advance)
+            return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, done > 0, advance)

@@ -46,9 +46,7 @@ from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
-STOP_AFTER_FAILURES = (
-    50  # requests failed in a row, none answered between: the endpoint is down, not the request
-)
+STOP_AFTER_FAILURES = 50  # requests failed in a row, none answered between: the endpoint is down
 STOP_AFTER_BARRED = 3  # requests that got a status of `BARRED`, none answered: nobody will be
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
@@ -164,11 +162,8 @@ class _Client:
     async def _attempt(
         self, path: str, payload: bytes, max_tokens: int | None, sent: int, reserved: float
     ) -> Reply:
-        usage, billed, reply = (
-            None,
-            True,
-            None,
-        )  # whatever happens after it was sent: the endpoint may bill it
+        usage, reply = None, None
+        billed = True  # whatever happens after it was sent: the endpoint may bill it
         try:
             status, retry_after, body = await self._exchange(path, payload)
             billed = 200 <= status < 300
@@ -367,9 +362,8 @@ async def _ask_all(
 
     async with _Client(target, meter, tally) as client:
         door = _Door(client, target, len(bodies), answered)
-        lines = [
-            asyncio.ensure_future(until_error(door)) for _ in range(min(target.concurrency, len(bodies)))
-        ]
+        width = min(target.concurrency, len(bodies))
+        lines = [asyncio.ensure_future(until_error(door)) for _ in range(width)]
         try:
             await asyncio.wait(lines, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -425,7 +419,7 @@ def run_requests(
     except OSError as error:
         raise KomepError(f"{figures.parent}: replies cannot be written ({error.strerror})") from error
     finally:
-        doubts = meter.close()
+        doubts = meter.doubts()
         if doubts:
             print(f"komep: {label}: {doubts}", file=sys.stderr)
         _write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)

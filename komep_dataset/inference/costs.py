@@ -6,6 +6,7 @@ An unknown price is None and is called unknown; no number is made up.
 import hashlib
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.answers import Usage
-from komep_dataset.inference.ledgers import Ledger, dearer, spent_in
+from komep_dataset.inference.ledgers import Entry, Ledger, dearer, spent_in
 
 SHIPPED = Path(__file__).parents[1] / "prices.yaml"
 UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)
@@ -101,23 +102,24 @@ class Meter:
         self._price = None if price is None or price.free else price
         self._budget, self._folder, self._currency = budget, folder, currency
         digest = hashlib.sha256(f"{model} {price}".encode()).hexdigest()
-        self._ledger = Ledger(folder, currency, digest[:12])
+        self._ledger = Ledger(folder, currency, digest[:12]) if self._price else None
         self._next = 0.0
         self._doubts, self._doubt = 0, ""
-        self.reached = (
-            False  # a call did not fit, and none is in flight that could still cost less than reserved
-        )
+        # A call did not fit, and none is in flight that could still cost less than reserved.
+        self.reached = False
 
     @classmethod
-    def of(cls, endpoint: Endpoint) -> "Meter":
-        """The meter of an endpoint's policy.
+    @contextmanager
+    def of(cls, endpoint: Endpoint) -> Iterator["Meter"]:
+        """The meter of an endpoint's policy, closed at the end of the block.
 
         Raises:
             KomepError: there is a budget, and nobody knows the model's price.
         """
         policy = endpoint.policy
         if policy.budget is None and policy.spending is None:
-            return cls(None, None, None)
+            yield cls(None, None, None)
+            return
         table = load_prices(policy.prices)
         price = table.price_of(endpoint)
         if policy.budget is not None and price is None:
@@ -126,11 +128,15 @@ class Meter:
                 "copy that file, add the model and name the copy as `prices:`"
             )
         model = f"{endpoint.endpoint} {endpoint.model}"
-        return cls(price, policy.budget, policy.spending, table.currency, model)
+        meter = cls(price, policy.budget, policy.spending, table.currency, model)
+        try:
+            yield meter
+        finally:
+            meter.close()
 
     def most(self, text_bytes: int, max_tokens: int | None) -> float:
         """What a call with a text of so many bytes may cost; a token has a byte at the least."""
-        if self._price is None:
+        if self._ledger is None:
             return 0.0
         return self._price.cost(1, text_bytes + TEMPLATE_TOKENS, max_tokens or UNLIMITED_RESERVE)
 
@@ -144,7 +150,7 @@ class Meter:
         Raises:
             KomepError: a ledger cannot be read or written.
         """
-        if self._price is None:
+        if self._ledger is None:
             return 0.0
         if self.reached:
             return None
@@ -170,7 +176,7 @@ class Meter:
 
         Where what came was no answer and its usage is in doubt, the call cost no less than was reserved.
         """
-        if self._price is None:
+        if self._ledger is None:
             return
         own = self._ledger.own
         with self._ledger.locked():
@@ -190,10 +196,13 @@ class Meter:
             self._doubts += 1
             self._doubt = self._doubt or usage.doubt
 
-    def close(self) -> str:
-        """Let go of the ledgers; says how many answers were paid for by a count of ours, or ""."""
-        if self._price is not None:
+    def close(self) -> None:
+        """Let go of the ledgers."""
+        if self._ledger:
             self._ledger.close()
+
+    def doubts(self) -> str:
+        """How many answers were paid for by a count of ours, or ""."""
         if not self._doubts:
             return ""
         return (
@@ -205,7 +214,7 @@ class Meter:
         """(amount, calls) of all processes so far, calls in flight included."""
         if self._folder is not None:
             return spent_in(self._folder)
-        own = self._ledger.own
+        own = self._ledger.own if self._ledger else Entry()
         return own.amount + own.reserved, own.calls + own.in_flight
 
     def report(self) -> str:

@@ -5,8 +5,6 @@ Run as a module, this file is the child: it asks to be ended with its parent, th
 documentation (`python -m sglang.launch_server --help`) and is tested as a list of arguments only.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

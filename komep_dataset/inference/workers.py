@@ -93,8 +93,8 @@ class AskShard(PipelineStep):
             up = servers.is_up if own else (lambda: True)
             target = Target(self.endpoint, url, self.endpoint.api_key(), up, limit)
             figures = self.folder / f"{rank:05d}.{ENGINE_LOG}"
-            meter = Meter.of(self.endpoint)
-            failures = run_requests(todo, target, log, figures, self.label, meter, answered)
+            with Meter.of(self.endpoint) as meter:
+                failures = run_requests(todo, target, log, figures, self.label, meter, answered)
             return {key: reply._asdict() for key, reply in failures.items()}
 
 

@@ -7,8 +7,6 @@ not exist yet; the line says so. Completions are counted as long as their limit 
 most that the run costs, not the mean.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +18,9 @@ from typing import Any
 from komep_dataset.config.config import Config, Endpoint
 from komep_dataset.inference.ask import judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
+from komep_dataset.pipeline.run import check_complete
 from komep_dataset.prompts.messages import check_messages, split_messages
+from komep_dataset.questions import make_questions
 from komep_dataset.responses import request_for, responder_folder
 from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, STRUCTURED_TOKENS
@@ -37,9 +37,7 @@ from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import requests_of
 from komep_dataset.translation.translator import Session, Text, first_requests
 
-CHARACTERS_A_TOKEN = (
-    3.5  # a guess for English where no tokenizer is at hand; Korean has fewer characters a token
-)
+CHARACTERS_A_TOKEN = 3.5  # a guess for English where no tokenizer is at hand; Korean has fewer
 UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
 UNITS_A_SENTENCE = 2  # what is assumed of a response (ours; the paper gives no figure)
 SENTENCE_TOKENS = 25  # what is assumed of a sentence of an answer that does not exist yet (ours)
@@ -183,8 +181,6 @@ def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices
 
 def estimate_run(config: Config) -> list[Line]:
     """What `komep run` would ask, stage by stage; answers that do not exist yet are taken to be full length."""
-    from komep_dataset.pipeline.run import check_complete
-
     check_complete(config)
     asked = _questions(config)
     lines = [_respond_line(asked, config, responder.name) for responder in config.responders]
@@ -221,8 +217,6 @@ def _translate_line(asked: Sequence[Question], config: Config) -> Line:
 
 def _questions(config: Config) -> list[Question]:
     """The questions that a chained run would ask, read without touching its work folder."""
-    from komep_dataset.questions import make_questions
-
     source = config.questions
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "questions.parquet"
