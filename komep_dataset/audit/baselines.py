@@ -9,7 +9,6 @@ random draw.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from scipy.sparse import diags_array, issparse
 from scipy.stats import mannwhitneyu
 
 from komep_dataset.errors import KomepError, require
+from komep_dataset.judge.record import wilson
 from komep_dataset.schema import Pair
 
 MOST_PAIRS = 10_000  # of a split that are looked at, the first by a hash of their key
@@ -70,30 +70,26 @@ def separations(pairs: pl.DataFrame) -> list[dict[str, Any]]:
         curve of its scores over single answers, pairs mixed. Or `name` and the `reason` why it was not fitted.
     """
     train, test = (_first(pairs.filter(pairs["split"] == split)) for split in ("train", "test"))
-    found = []
-    for name, one in BASELINES.items():
-        try:
-            figures = _separation(train, test, one.scores)
-        except KomepError as error:  # too few pairs, or scikit-learn is not installed
-            figures = {"reason": str(error)}
-        found.append({"name": name, **figures})
-    return found
+    return [{"name": name, **_separation(train, test, one.scores)} for name, one in BASELINES.items()]
 
 
 def _first(pairs: pl.DataFrame) -> pl.DataFrame:
-    if pairs.height <= MOST_PAIRS:
-        return pairs.sort(Pair.KEY)
-    keys = ["\0".join(row) for row in pairs.select(Pair.KEY).iter_rows()]
-    order = sorted(range(len(keys)), key=lambda i: hashlib.sha256(keys[i].encode()).digest())
-    return pairs[order[:MOST_PAIRS]].sort(Pair.KEY)
+    if pairs.height > MOST_PAIRS:
+        keys = ["\0".join(row) for row in pairs.select(Pair.KEY).iter_rows()]
+        order = sorted(range(len(keys)), key=lambda i: hashlib.sha256(keys[i].encode()).digest())
+        pairs = pairs[order[:MOST_PAIRS]]
+    return pairs.sort(Pair.KEY)
 
 
 def _separation(train: pl.DataFrame, test: pl.DataFrame, scores: Scores) -> dict[str, Any]:
     if test.is_empty():
-        raise KomepError("no pair in the split test")
+        return {"reason": "no pair in the split test"}
     if train.height < 2:
-        raise KomepError("fewer than two pairs in the split train")
-    chosen, rejected = scores(train, test)
+        return {"reason": "fewer than two pairs in the split train"}
+    try:
+        chosen, rejected = scores(train, test)
+    except KomepError as error:  # no word to look at, or scikit-learn is not installed
+        return {"reason": str(error)}
     right = (chosen > rejected) + 0.5 * (chosen == rejected)
     accuracy, interval = clustered_share(right, test["question_id"])
     return {
@@ -120,15 +116,6 @@ def clustered_share(values: np.ndarray, questions: pl.Series) -> tuple[float, tu
     worth = share * (1 - share) / spread if spread > 0 else 0.0
     worth = min(float(n), max(float(clusters), worth))
     return share, wilson(share * worth, worth)
-
-
-def wilson(hits: float, n: float) -> tuple[float, float]:
-    """The 95% Wilson interval of a share; both may be parts of counts."""
-    z = NormalDist().inv_cdf(0.975)
-    share = hits / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @baseline("longer wins", "the rule learned from train on which length wins")

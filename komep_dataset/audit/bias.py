@@ -127,17 +127,12 @@ def correlations(chosen: np.ndarray, rejected: np.ndarray) -> dict[str, Any]:
     if len(values) < 4 or np.ptp(values) == 0:
         return {name: {"value": None, "interval": None} for name in ("point_biserial", "spearman")}
     linear, rank = float(pearsonr(values, label).statistic), float(spearmanr(values, label).statistic)
-    n = len(values)
-    errors = {"point_biserial": (n - 3) ** -0.5, "spearman": ((1 + rank**2 / 2) / (n - 3)) ** 0.5}
-    return {
-        name: {"value": value, "interval": _fisher(value, errors[name])}
-        for name, value in (("point_biserial", linear), ("spearman", rank))
-    }
-
-
-def _fisher(value: float, error: float) -> list[float]:
-    centre = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
-    return np.tanh(centre + norm.ppf([0.025, 0.975]) * error).tolist()
+    found, n = {}, len(values)
+    errors = ((n - 3) ** -0.5, ((1 + rank**2 / 2) / (n - 3)) ** 0.5)
+    for name, value, error in zip(("point_biserial", "spearman"), (linear, rank), errors, strict=True):
+        ends = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12)) + norm.ppf([0.025, 0.975]) * error
+        found[name] = {"value": value, "interval": np.tanh(ends).tolist()}
+    return found
 
 
 def wins(pairs: pl.DataFrame) -> dict[str, Any]:
@@ -148,20 +143,16 @@ def wins(pairs: pl.DataFrame) -> dict[str, Any]:
     """
     counts = Counter(pairs.select("chosen_model", "rejected_model").iter_rows())
     models = sorted({model for key in counts for model in key})
-    return {
-        "models": models,
-        "matrix": [[counts[a, b] for b in models] for a in models],
-        "win_share": [_win_share(model, pairs) for model in models],
-    }
-
-
-def _win_share(model: str, pairs: pl.DataFrame) -> dict[str, Any]:
-    own = pairs.filter((pairs["chosen_model"] == model) | (pairs["rejected_model"] == model))
-    won = (own["chosen_model"] == model).to_numpy()
-    share, interval = clustered_share(won * 1.0, own["question_id"])
-    hits = int(won.sum())
-    figures = {"hits": hits, "n": own.height, "share": share, "interval": list(interval)}
-    return {"model": model, **figures, "of_all": hits / pairs.height}
+    shares = []
+    for model in models:
+        own = pairs.filter((pairs["chosen_model"] == model) | (pairs["rejected_model"] == model))
+        won = (own["chosen_model"] == model).to_numpy()
+        share, interval = clustered_share(won * 1.0, own["question_id"])
+        hits = int(won.sum())
+        figures = {"hits": hits, "n": own.height, "share": share, "interval": list(interval)}
+        shares.append({"model": model, **figures, "of_all": hits / pairs.height})
+    matrix = [[counts[a, b] for b in models] for a in models]
+    return {"models": models, "matrix": matrix, "win_share": shares}
 
 
 def categories(names: Sequence[str]) -> dict[str, Any]:
@@ -200,25 +191,17 @@ def units(counts: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
     A score over one unit is 0 or 1; `single` is the share of answers with one. A side is None where no answer
     has units. `counts` as of `label_noise.answer_counts`.
     """
-    counts = counts.select("question_id", "model", "units")
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict.fromkeys(SIDES)
     for side in SIDES:
-        of_side = counts.rename({"model": f"{side}_model"})
-        joined = pairs.join(of_side, on=["question_id", f"{side}_model"], how="inner")
-        found[side] = _unit_figures(joined["units"].to_list())
+        of_side = counts.select("question_id", "units", pl.col("model").alias(f"{side}_model"))
+        own = pairs.join(of_side, on=["question_id", f"{side}_model"])["units"]
+        if tally := Counter(own):
+            n, bins = len(own), range(1, max(tally) + 1)
+            histogram = {"edges": [*bins, bins.stop], "counts": [tally[units] for units in bins]}
+            found[side] = {
+                "answers": n,
+                "mean": own.sum() / n,
+                "single": tally[1] / n,
+                "histogram": histogram,
+            }
     return found
-
-
-def _unit_figures(counts: Sequence[int]) -> dict[str, Any] | None:
-    if not counts:
-        return None
-    tally = Counter(counts)
-    return {
-        "answers": len(counts),
-        "mean": sum(counts) / len(counts),
-        "single": tally[1] / len(counts),
-        "histogram": {
-            "edges": list(range(1, max(tally) + 2)),
-            "counts": [tally[n] for n in range(1, max(tally) + 1)],
-        },
-    }

@@ -69,9 +69,8 @@ class Prior:
 def fit_prior(counts: pl.DataFrame, judge: Judge) -> Prior:
     """Fit the model to the answers; `counts` as of `answer_counts`, one row at least."""
     corrected = _corrected_means(counts, judge)
-    kept = (
-        counts["question_id"].unique().sort()[:MOST_QUESTIONS]
-    )  # ids are hashes: the first are a random sample
+    # Ids are hashes: the first are a random sample.
+    kept = counts["question_id"].unique().sort()[:MOST_QUESTIONS]
     table = _Table.of(counts.filter(counts["question_id"].is_in(kept.implode())), judge)
 
     def loss(values):
@@ -169,7 +168,9 @@ def flip_probabilities(
     table = _Table.of(counts, judge)
     posteriors = table.posteriors(prior or fit_prior(counts, judge))
     levels = softmax(table.by_level(posteriors), axis=1)
-    truths = _truths(table, posteriors, judge)
+    cells = posteriors / posteriors.sum(axis=2, keepdims=True)
+    # For each kind of answer [level, true units]: probability of so many true units.
+    truths = [cells[i] @ _true_units(n, k, judge) for i, (_, n, k) in enumerate(table.kinds)]
     answers = zip(table.kind.tolist(), table.question.tolist(), strict=True)
     place = dict(zip(counts.select("question_id", "model").iter_rows(), answers, strict=True))
     flips: dict[tuple[int, int], np.ndarray] = {}
@@ -181,12 +182,6 @@ def flip_probabilities(
                 flips[a, b] = _behind(truths[a], truths[b])
             found[row] = flips[a, b] @ levels[q]
     return found
-
-
-def _truths(table: _Table, posteriors: np.ndarray, judge: Judge) -> list[np.ndarray]:
-    """For each kind of answer [level, true units]: probability of so many true units."""
-    cells = posteriors / posteriors.sum(axis=2, keepdims=True)
-    return [cells[i] @ _true_units(n, k, judge) for i, (_, n, k) in enumerate(table.kinds)]
 
 
 def _behind(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:

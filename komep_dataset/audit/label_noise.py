@@ -50,12 +50,10 @@ def judge_of(record: Mapping[str, Any]) -> Judge:
 
 def _readable_shares(record: Mapping[str, Any]) -> tuple[Share, Share]:
     """Sensitivity and specificity among the verdicts that could be read, with their 95% Wilson intervals."""
-    found = []
-    for name, label, other in (("sensitivity", "true", "false"), ("specificity", "false", "true")):
-        group, rates = record["groups"][0][name], record["rates"]
-        wrong = round(rates[f"{label}_{other}"] * group["n"])
-        found.append(share(group["hits"], group["hits"] + wrong))
-    return found[0], found[1]
+    sides, rates = record["groups"][0], record["rates"]
+    groups = {"true_false": sides["sensitivity"], "false_true": sides["specificity"]}
+    wrong = {name: round(rates[name] * group["n"]) for name, group in groups.items()}
+    return tuple(share(group["hits"], group["hits"] + wrong[name]) for name, group in groups.items())
 
 
 def answer_counts(scored: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
@@ -63,12 +61,11 @@ def answer_counts(scored: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
     Takes rows of the config `scored`.
     """
-    scored = scored.lazy().filter(pl.col("status") == Status.SCORED.value)
-    counted = scored.select(
-        "question_id",
-        "model",
-        units=pl.col("units").list.len().cast(pl.Int64),
-        called=units_with(Verdict.TRUE).cast(pl.Int64),
+    figures = {"units": pl.col("units").list.len(), "called": units_with(Verdict.TRUE)}
+    counted = (
+        scored.lazy()
+        .filter(pl.col("status") == Status.SCORED.value)
+        .select("question_id", "model", **{name: n.cast(pl.Int64) for name, n in figures.items()})
     )
     return counted.filter(pl.col("units") > 0).sort("question_id", "model").collect()
 
@@ -94,10 +91,8 @@ def release_noise(
         flipped} by margin, low not in it; `recommended`: {purity: see `recommend_min_margin`}.
     """
     if not record:
-        return (
-            None,
-            "the release holds no calibration of its judge: `komep calibrate`, then `komep build --judge`",
-        )
+        what = "the release holds no calibration of its judge"
+        return None, f"{what}: `komep calibrate`, then `komep build --judge`"
     try:
         judge = judge_of(record)
     except KomepError as error:
@@ -109,6 +104,11 @@ def release_noise(
     if not known.any():
         return None, "no pair has units on both sides: there are no verdicts to doubt"
     margin, flip = pairs["score_margin"].to_numpy()[known], flips[known]
+    extremes = []
+    for side in ("high", "low"):
+        bound = Judge(*(getattr(one, side) for one in _readable_shares(record)))
+        known_well = bound.worth > 0
+        extremes.append(float(np.nanmean(flip_probabilities(pairs, counts, bound))) if known_well else None)
     return {
         "checker": record["checker"],
         "sensitivity": judge.sensitivity,
@@ -117,7 +117,7 @@ def release_noise(
         "pairs": int(known.sum()),
         "without_units": int((~known).sum()),
         "flipped": float(flip.mean()),
-        "range": [_flipped_at(side, record, pairs, counts) for side in ("high", "low")],
+        "range": extremes,
         "bins": by_margin(margin, flip),
         "recommended": {str(p): recommend_min_margin(margin, flip, p) for p in purities},
     }, None
@@ -143,22 +143,14 @@ def _misfit(counts: pl.DataFrame, sensitivity: Share, specificity: Share) -> str
     return None
 
 
-def _flipped_at(
-    side: str, record: Mapping[str, Any], pairs: pl.DataFrame, counts: pl.DataFrame
-) -> float | None:
-    """The expected share with the judge at its best (`high`) or worst (`low`), by the intervals of its calibration."""
-    judge = Judge(*(getattr(one, side) for one in _readable_shares(record)))
-    return float(np.nanmean(flip_probabilities(pairs, counts, judge))) if judge.worth > 0 else None
-
-
 def by_margin(margin: np.ndarray, flip: np.ndarray) -> list[dict[str, Any]]:
     """Expected flips by bins of the margin, (low, high]; bins without pairs are left out."""
     found = []
     for low, high in pairwise(MARGIN_EDGES):
-        within = (margin > low + 1e-9) & (margin <= high + 1e-9)  # 0.7 - 0.6 is 0.1, whatever the floats say
-        if within.any():
-            share = float(flip[within].mean())
-            found.append({"low": low, "high": high, "pairs": int(within.sum()), "flipped": share})
+        # 0.7 - 0.6 is 0.1, whatever the floats say.
+        within = flip[(margin > low + 1e-9) & (margin <= high + 1e-9)]
+        if len(within):
+            found.append({"low": low, "high": high, "pairs": len(within), "flipped": float(within.mean())})
     return found
 
 

@@ -1,6 +1,7 @@
 """The bias figures as tables for a terminal: verdicts first, then what is behind them."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from rich import box
@@ -45,10 +46,8 @@ def _figures(measured: Mapping[str, Any]) -> RenderableType:
     table, found = _table("Length in characters", "", "value", "95% interval"), measured["length"]
     table.add_row("mean, chosen", f"{found['chosen_mean']:,.0f}", "")
     table.add_row("mean, rejected", f"{found['rejected_mean']:,.0f}", "")
-    low, high = found["ratio_quartiles"]
-    table.add_row(
-        "chosen / rejected, median", f"{found['ratio_median']:.2f}", f"half: {low:.2f} to {high:.2f}"
-    )
+    half = "half: {:.2f} to {:.2f}".format(*found["ratio_quartiles"])
+    table.add_row("chosen / rejected, median", f"{found['ratio_median']:.2f}", half)
     for name, one in found["correlation"].items():
         value, interval = one["value"], one["interval"]
         cells = ("-", "") if value is None else (f"{value:+.3f}", f"{interval[0]:+.3f} to {interval[1]:+.3f}")
@@ -58,14 +57,12 @@ def _figures(measured: Mapping[str, Any]) -> RenderableType:
 
 def _win_table(found: Mapping[str, Any]) -> RenderableType:
     order = sorted(range(len(found["models"])), key=lambda i: -found["win_share"][i]["hits"])[:MOST_ROWS]
-    names = [Text(found["models"][i]) for i in order]
-    table = _table(
-        "Wins (row over column)", "", "wins", "of its pairs", *(str(n + 1) for n in range(len(order)))
-    )
-    for rank, i in enumerate(order):
+    ranks = [str(rank + 1) for rank in range(len(order))]
+    table = _table("Wins (row over column)", "", "wins", "of its pairs", *ranks)
+    for rank, i in zip(ranks, order, strict=True):
         own = found["win_share"][i]
         cells = (str(found["matrix"][i][j]) for j in order)
-        label = Text(f"{rank + 1} ") + names[rank]
+        label = Text(f"{rank} {own['model']}")
         table.add_row(label, f"{own['hits']:,}", percent(own["share"], own["interval"]), *cells)
     if len(found["models"]) > len(order):
         table.caption = f"{len(order)} of {len(found['models'])} models; `--json` has all"
@@ -77,13 +74,12 @@ def _margin_table(found: Mapping[str, Any], noise: Mapping[str, Any] | None) -> 
     if noise:
         table = _table("Expected flips by margin", "margin", "pairs", "flipped")
         for one in noise["bins"]:
-            table.add_row(
-                f"{one['low']:.1f} to {one['high']:.1f}", f"{one['pairs']:,}", f"{one['flipped']:.1%}"
-            )
+            edges = f"{one['low']:.1f} to {one['high']:.1f}"
+            table.add_row(edges, f"{one['pairs']:,}", f"{one['flipped']:.1%}")
         return table
     table = _table("Margins", "margin", "pairs")
     table.add_column("")
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
-    for low, high, count in zip(edges, edges[1:], counts, strict=False):
+    for (low, high), count in zip(pairwise(edges), counts, strict=True):
         table.add_row(f"{low:.1f} to {high:.1f}", f"{count:,}", "█" * round(30 * count / max(counts)))
     return table

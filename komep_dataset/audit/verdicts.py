@@ -44,10 +44,10 @@ def verdicts(measured: Mapping[str, Any]) -> dict[str, str]:
 def _length(found: Mapping[str, Any]) -> str:
     if found["chosen_longer_share"] is None:
         return "chosen and rejected are equally long in every pair"
-    share, interval = found["chosen_longer_share"], found["chosen_longer_interval"]
-    line = f"the chosen answer is the longer one in {percent(share, interval)} of pairs: {against_chance(interval)}"
-    told = against_chance(interval) != "not told from chance"
-    return line + ("; `--length-control` takes a matched subset" if told else "")
+    interval = found["chosen_longer_interval"]
+    share, told = percent(found["chosen_longer_share"], interval), against_chance(interval)
+    hint = "" if told == "not told from chance" else "; `--length-control` takes a matched subset"
+    return f"the chosen answer is the longer one in {share} of pairs: {told}{hint}"
 
 
 def _wins(found: Mapping[str, Any]) -> str:
@@ -77,9 +77,8 @@ def _units(found: Mapping[str, Any]) -> str:
         return "not known: scores came without units"
     means = f"{found['chosen']['mean']:.1f} chosen, {found['rejected']['mean']:.1f} rejected, on average"
     single = max(found[side]["single"] for side in ("chosen", "rejected"))
-    return means + (
-        f"; {percent(single)} of a side have a single unit: its score is 0 or 1" if single > THIN else ""
-    )
+    thin = f"; {percent(single)} of a side have a single unit: its score is 0 or 1"
+    return means + (thin if single > THIN else "")
 
 
 def _baseline(one: Mapping[str, Any]) -> str:
@@ -96,9 +95,8 @@ def _noise(found: Mapping[str, Any] | None, reason: str | None) -> str:
     if found is None:
         return f"not known: {reason}"
     low, high = found["range"]
-    bounds = (
-        f"{low:.1%} to {'no telling' if high is None else f'{high:.1%}'}" if low is not None else "no bounds"
-    )
+    highest = "no telling" if high is None else f"{high:.1%}"
+    bounds = "no bounds" if low is None else f"{low:.1%} to {highest}"
     wanted = "; ".join(map(_recommended, *zip(*found["recommended"].items(), strict=True)))
     return (
         f"{found['flipped']:.1%} of {found['pairs']:,} pairs are expected the wrong way round "

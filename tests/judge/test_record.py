@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from komep_dataset.cli import app
@@ -17,6 +18,7 @@ from komep_dataset.judge.calibration import (
     write_record,
 )
 from komep_dataset.judge.ranking import pair_sides, simulate
+from komep_dataset.judge.record import wilson
 from komep_dataset.pairs.reading import read_scored
 from komep_dataset.release.build import build, sample_input
 from komep_dataset.release.facts import read_facts
@@ -102,6 +104,13 @@ def test_the_command_writes_what_the_build_reads(tmp_path):
         assert attacked.exit_code == 0 and "moved, not delimited" in attacked.output
     built = CliRunner().invoke(app, ["build", "--output", str(tmp_path / "komep"), "--judge", out])
     assert built.exit_code == 0, built.output
+
+
+def test_wilson_interval_is_that_of_scipy_to_the_bit():
+    for n in (1, 2, 7, 20, 97, 1000):
+        for hits in {0, 1, n // 3, n // 2, n - 1, n}:
+            found = binomtest(hits, n).proportion_ci(method="wilson")
+            assert wilson(hits, n) == (found.low, found.high)
 
 
 def test_wilson_interval_agrees_with_statsmodels():
