@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from komep_dataset.errors import KomepError, require
-
 KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
 
 
@@ -63,12 +61,6 @@ def test_bad_input_gives_a_message_and_a_code(tmp_path, args, code, message):
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
-
-
-def test_a_missing_extra_says_which_to_install():
-    with pytest.raises(KomepError, match=r'extra \[llm\].*no_such_module.*pip install "komep\[llm\]"'):
-        require("llm", "json", "no_such_module")
-    require("llm", "json")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Results of an evaluation, a model's card as people write it, and one in the other."""
 
+import yaml
 from huggingface_hub import ModelCard
 
 from evaluation.kormedmcqa.scoring import wilson_interval
 from evaluation.model_page.card import merge_card
 from evaluation.model_page.publishing import (
     TARGETS,
+    eval_result_entries,
     merged_index,
 )
 
@@ -65,3 +67,8 @@ def index_of(text: str) -> list:
 
 def merged(card: str | None, results: dict) -> str:
     return merge_card(card, lambda index: merged_index(index, results, "tuned"), REPO)
+
+
+def eval_results_yaml(results: dict) -> str:
+    """The text of `.eval_results/kormedmcqa.yaml` with nothing but these results."""
+    return yaml.safe_dump(eval_result_entries(results), sort_keys=False, allow_unicode=True, width=1000)

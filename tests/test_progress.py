@@ -1,0 +1,27 @@
+"""The progress bar: rate and time left on a terminal, nothing elsewhere."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+from komep_dataset.progress import progress_bar
+with progress_bar("asking", 4, "requests") as advance:
+    for _ in range(4):
+        advance()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_the_bar_is_drawn_on_a_terminal_alone():
+    quiet = subprocess.run([sys.executable, "-c", CODE], capture_output=True, timeout=60, check=True)
+    assert quiet.stdout == quiet.stderr == b""
+    master, slave = os.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    subprocess.run([sys.executable, "-c", CODE], stderr=slave, env=environment, timeout=60, check=True)
+    os.close(slave)
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    assert "asking" in shown and "4/4" in shown and "0:00:00" in shown
