@@ -23,7 +23,7 @@ from tests.evaluation.model_page.results import (
 )
 from tests.hub_server import Hub, client_environment, serve
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
