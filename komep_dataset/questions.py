@@ -115,12 +115,7 @@ def collect(
 
 
 def make_questions(
-    path: Path,
-    output: Path,
-    *,
-    language: str = "en",
-    source: str | None = None,
-    on_error: str = "stop",
+    path: Path, output: Path, *, language: str = "en", source: str | None = None, on_error: str = "stop"
 ) -> QuestionsResult:
     """Write the table `questions` and the rejects beside it.
 

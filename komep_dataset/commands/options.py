@@ -20,8 +20,7 @@ Config = Annotated[Path, typer.Option(help="pipeline.yaml.")]
 Mode = Annotated[str, typer.Option(help="strict (ours), or paper: as DAHL's reference code.")]
 Estimated = Annotated[bool, typer.Option("--estimate", help="Count calls, tokens and cost; ask nothing.")]
 Budget = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="Stop when so much is spent, over all runs in the work folder."),
+    float | None, typer.Option(min=0.0, help="Stop when so much is spent, over all runs in the work folder.")
 ]
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Ask the failed rows of a finished table again, nothing else.")

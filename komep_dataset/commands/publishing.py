@@ -18,8 +18,7 @@ def publish(
     repo_id: Annotated[str, typer.Option(help="ORG/NAME on the Hub; made if it is not there.")],
     private: Annotated[bool, typer.Option("--private", help="Hide the repository from the public.")] = False,
     gated: Annotated[
-        str | None,
-        typer.Option(help="Let readers ask for access first: auto or manual approval."),
+        str | None, typer.Option(help="Let readers ask for access first: auto or manual approval.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; write nothing.")
@@ -64,8 +63,7 @@ def as_text(plan: Plan, *, dry_run: bool, private: bool = False, gated: str | No
 
 def install(
     folder: Annotated[
-        Path | None,
-        typer.Argument(help="A folder that `komep build` wrote.", show_default="komep"),
+        Path | None, typer.Argument(help="A folder that `komep build` wrote.", show_default="komep")
     ] = None,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Take it out of the cache again.")] = False,
 ) -> None:

@@ -13,8 +13,7 @@ from komep_dataset.commands.options import Release
 def bias(
     release: Release,
     config: Annotated[
-        str | None,
-        typer.Option(help="ko or en.", show_default="ko, where the release has it"),
+        str | None, typer.Option(help="ko or en.", show_default="ko, where the release has it")
     ] = None,
     purity: Annotated[
         float | None,

@@ -27,10 +27,5 @@ def _key(option: Option) -> tuple[str, Any, Any]:
 
 
 Selection = make_dataclass(
-    "Selection",
-    map(_key, OPTIONS),
-    frozen=True,
-    slots=True,
-    kw_only=True,
-    namespace={"problems": _problems},
+    "Selection", map(_key, OPTIONS), frozen=True, slots=True, kw_only=True, namespace={"problems": _problems}
 )

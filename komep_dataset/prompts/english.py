@@ -20,10 +20,7 @@ SPLIT_SYSTEM = (
 )
 # Coordination, a list with a sentence cut off after it, and a relative clause with a pronoun.
 SPLIT_EXAMPLES = (
-    (
-        "Ibuprofen relieves pain and lowers fever.",
-        "Ibuprofen relieves pain.\nIbuprofen lowers fever.",
-    ),
+    ("Ibuprofen relieves pain and lowers fever.", "Ibuprofen relieves pain.\nIbuprofen lowers fever."),
     (
         "Risk factors for gout are obesity, kidney disease and heavy drinking. The joint that is most often",
         "Obesity is a risk factor for gout.\nKidney disease is a risk factor for gout.\n"

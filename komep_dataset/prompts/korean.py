@@ -19,10 +19,7 @@ SPLIT_SYSTEM = (
 )
 # Coordination, a list with a sentence cut off after it, and a relative clause with a dropped subject.
 SPLIT_EXAMPLES = (
-    (
-        "이부프로펜은 통증을 줄이고 열을 내린다.",
-        "이부프로펜은 통증을 줄인다.\n이부프로펜은 열을 내린다.",
-    ),
+    ("이부프로펜은 통증을 줄이고 열을 내린다.", "이부프로펜은 통증을 줄인다.\n이부프로펜은 열을 내린다."),
     (
         "통풍의 위험 인자는 비만, 신장 질환, 과음이다. 가장 흔히 침범되는 관절은",
         "비만은 통풍의 위험 인자이다.\n신장 질환은 통풍의 위험 인자이다.\n과음은 통풍의 위험 인자이다.",

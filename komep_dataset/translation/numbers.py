@@ -302,7 +302,7 @@ _ROMAN = re.compile(
     r"(?<![A-Za-z0-9])(?P<before>(?:types?|stages?|grades?|class|phases?|factors?|nerves?|angiotensin|"
     r"collagen|level)\s|제\s?)?"
     r"(?P<roman>XI{1,3}|XIV|IX|IV|VI{0,3}|I{1,3}|X)(?P<letter>[abAB])?(?![A-Za-z0-9])"
-    r"(?P<after>\s?(?:형|기|등급|단계|인자|도|급|뇌신경|상))?",
+    r"(?P<after>\s?(?:형|기|등급|단계|인자|도|급|뇌신경|상))?"
 )
 
 

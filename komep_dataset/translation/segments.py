@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 
 class Kind(str, Enum):
@@ -68,8 +69,7 @@ def segments_of(text: str) -> list[Segment]:
     found: list[Segment] = []
     at = 0
     for fence in _FENCE.finditer(text):
-        found += _lines(text[at : fence.start()])
-        found.append(Segment(fence[0], Kind.MARK))
+        found += [*_lines(text[at : fence.start()]), Segment(fence[0], Kind.MARK)]
         at = fence.end()
     return [segment for segment in [*found, *_lines(text[at:])] if segment.text]
 
@@ -84,16 +84,12 @@ def _lines(text: str) -> Iterator[Segment]:
         else:
             marker = _MARKER.match(part)[0]
             yield Segment(marker, Kind.MARK if marker.strip() else Kind.SPACE)
-            yield from _after_marker(part[len(marker) :])
-
-
-def _after_marker(text: str) -> Iterator[Segment]:
-    bold = _BOLD.match(text)
-    if bold:
-        yield Segment(bold[1], Kind.MARK)
-        yield from _inline(bold[2])
-        yield Segment(bold[3], Kind.MARK)
-    yield from _inline(text[bold.end() if bold else 0 :])
+            text = part[len(marker) :]
+            if bold := _BOLD.match(text):
+                yield Segment(bold[1], Kind.MARK)
+                yield from _inline(bold[2])
+                yield Segment(bold[3], Kind.MARK)
+            yield from _inline(text[bold.end() if bold else 0 :])
 
 
 def _inline(text: str) -> Iterator[Segment]:
@@ -106,24 +102,29 @@ def _inline(text: str) -> Iterator[Segment]:
 
 def _sentences(text: str) -> Iterator[Segment]:
     """The sentences of a stretch of one line, and the blanks around them."""
-    at = 0
-    for end in [*_sentence_ends(text), len(text)]:
-        sentence = text[at:end]
-        core = sentence.strip()
-        start = sentence.find(core) if core else len(sentence)
-        yield Segment(sentence[:start], Kind.SPACE)
-        yield Segment(core, Kind.TEXT if any(map(str.isalpha, core)) else Kind.MARK)
-        yield Segment(sentence[start + len(core) :], Kind.SPACE)
-        at = end
-
-
-def _sentence_ends(text: str) -> Iterator[int]:
+    ends = []
     for match in _SENTENCE_END.finditer(text):
         follows = text[match.end() : match.end() + 40].lstrip()
         word = re.split(r"\s", text[max(0, match.start() - 20) : match.start()])[-1].lstrip("([\"'“‘")
         initial = len(word) == 1 and word.isupper()
         if follows and not follows[0].islower() and not initial and not _ABBREVIATION.fullmatch(word):
-            yield match.end()
+            ends.append(match.end())
+    for at, end in pairwise([0, *ends, len(text)]):
+        before, core, after = _stripped(text[at:end])
+        yield Segment(before, Kind.SPACE)
+        yield _segment(core)
+        yield Segment(after, Kind.SPACE)
+
+
+def _segment(text: str) -> Segment:
+    return Segment(text, Kind.TEXT if any(map(str.isalpha, text)) else Kind.MARK)
+
+
+def _stripped(text: str) -> tuple[str, str, str]:
+    """(white space in front of a text, the text, white space behind it)."""
+    core = text.strip()
+    start = text.find(core) if core else len(text)
+    return text[:start], core, text[start + len(core) :]
 
 
 def lines_of(text: str) -> tuple[list[tuple[str, str, str]], str]:
@@ -183,17 +184,13 @@ def pieces_of(
     prose = any(segment.kind is Kind.TEXT for segment in segments) or not any(map(str.isalpha, text))
     if across_lines and not prose:
         segments = [Segment(text, Kind.TEXT)]
-    fitting = [part for segment in segments for part in _fitted(segment, limit, size)]
-    return [piece for group in _packed(fitting, limit, size, across_lines) for piece in _piece(group)]
-
-
-def _fitted(segment: Segment, limit: float, size: Callable[[str], float]) -> list[Segment]:
-    """A segment as it is, or, where it is a text too long for one piece, in parts."""
-    if segment.kind is not Kind.TEXT or size(segment.text) <= limit:
-        return [segment]
-    # Clauses, else words: the white space after a clause or word goes with it.
-    parts = _grouped(re.findall(r"\s*\S+\s*", segment.text), limit, size)
-    return [Segment(part, Kind.TEXT if any(map(str.isalpha, part)) else Kind.MARK) for part in parts]
+    fitting = []
+    for segment in segments:
+        if segment.kind is not Kind.TEXT or size(segment.text) <= limit:
+            fitting.append(segment)
+        else:  # clauses, else words: the white space after a clause or word goes with it
+            fitting += map(_segment, _grouped(re.findall(r"\s*\S+\s*", segment.text), limit, size))
+    return [piece for group in _packed(fitting, limit, size, across_lines) for piece in _pieces(group)]
 
 
 def _grouped(words: Sequence[str], limit: float, size: Callable[[str], float]) -> Iterator[str]:
@@ -256,20 +253,19 @@ def _whole_lines(
             line = []
 
 
-def _piece(group: Sequence[Segment]) -> list[Piece]:
+def _pieces(group: Sequence[Segment]) -> list[Piece]:
     """A group as a piece to translate, with what lies before its first and after its last text kept apart."""
     texts = [index for index, segment in enumerate(group) if segment.kind is Kind.TEXT]
-    if not texts:
-        return [Piece("".join(segment.text for segment in group), False)]
-    first, last = texts[0], texts[-1] + 1
-    parts = [(group[:first], False), (group[first:last], True), (group[last:], False)]
-    texts = [("".join(segment.text for segment in part), translate) for part, translate in parts if part]
-    return [p for text, asked in texts for p in (_trimmed(text) if asked else [Piece(text, False)])]
+    first, last = (texts[0], texts[-1] + 1) if texts else (len(group), len(group))
+    before, text, after = (
+        "".join(segment.text for segment in part) for part in (group[:first], group[first:last], group[last:])
+    )
+    parts = [Piece(before, False), *_trimmed(text), Piece(after, False)]
+    return [part for part in parts if part.text]
 
 
 def _trimmed(text: str) -> list[Piece]:
     """A text to translate, with the white space at its ends kept apart."""
-    core = text.strip()
-    start = text.find(core)
-    parts = [Piece(text[:start], False), Piece(core, True), Piece(text[start + len(core) :], False)]
+    before, core, after = _stripped(text)
+    parts = [Piece(before, False), Piece(core, True), Piece(after, False)]
     return [part for part in parts if part.text]

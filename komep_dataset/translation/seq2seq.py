@@ -119,18 +119,15 @@ class Seq2Seq:
                 the window has a failed reply.
         """
         keys = keys_of(bodies, translator)
-        with (
-            open_log(folder / REPLIES) as log,
-            progress_bar(label, len(keys), "texts") as advance,
-        ):
+        with open_log(folder / REPLIES) as log, progress_bar(label, len(keys), "texts") as advance:
             todo = {keys[id]: body for id, body in bodies.items() if keys[id] not in log.rows}
             advance(len(keys) - len(todo))
             failed: dict[str, Reply] = {}
             for batch in _batches(todo, translator.concurrency):
                 replies = self._translate([body for _, body in batch])
-                rows = list(zip((key for key, _ in batch), replies, strict=True))
-                log.add([(key, reply) for key, reply in rows if not reply.failure])
-                failed |= {key: reply for key, reply in rows if reply.failure}
+                rows = {key: reply for (key, _), reply in zip(batch, replies, strict=True)}
+                failed |= {key: reply for key, reply in rows.items() if reply.failure}
+                log.add([(key, reply) for key, reply in rows.items() if not reply.failure])
                 advance(len(batch))
             return {id: log.rows.get(key) or failed[key] for id, key in keys.items()}
 
@@ -151,36 +148,28 @@ class Seq2Seq:
         start, prefix = self.target
         inputs = self.tokenizer([prefix + b["prompt"] for b in bodies], return_tensors="pt", padding=True)
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
-        if max(lengths) > self.window:
-            return [self._alone(body, length) for body, length in zip(bodies, lengths, strict=True)]
-        options = {
-            "num_beams": bodies[0]["beams"],
-            "do_sample": False,
-            "max_new_tokens": bodies[0]["max_tokens"],
-        }
+        if max(lengths) > self.window:  # each alone, so that one that does not fit fails no other
+            return [
+                no_reply(f"{length:,} tokens do not fit into the window of {self.window:,}")
+                if length > self.window
+                else self._translate([body])[0]
+                for body, length in zip(bodies, lengths, strict=True)
+            ]
+        options = {"num_beams": bodies[0]["beams"], "max_new_tokens": bodies[0]["max_tokens"]}
         if start is not None:
             options["forced_bos_token_id"] = start
         arguments = {name: inputs[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
         with torch.inference_mode():
-            tokens = self._model.generate(**arguments, **options).cpu()
+            tokens = self._model.generate(**arguments, **options, do_sample=False).cpu()
         ends = self._model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
+        replies = []
         texts = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [
-            _reply(text, row.tolist()[1:], ends, length)
-            for text, row, length in zip(texts, tokens, lengths, strict=True)
-        ]
-
-    def _alone(self, body: dict[str, Any], length: int) -> Reply:
-        if length > self.window:
-            return no_reply(f"{length:,} tokens do not fit into the window of {self.window:,}")
-        return self._translate([body])[0]
-
-
-def _reply(text: str, tokens: list[int], ends: set[int], prompt_tokens: int) -> Reply:
-    """A row of generated tokens, without the decoder's first; one without an end was cut off."""
-    length = next((place for place, token in enumerate(tokens, 1) if token in ends), 0)
-    return Reply(text, "stop" if length else "length", prompt_tokens, length or len(tokens))
+        for text, row, prompt_tokens in zip(texts, tokens, lengths, strict=True):
+            made = row.tolist()[1:]  # behind the decoder's first token; without an end they were cut off
+            length = next((place for place, token in enumerate(made, 1) if token in ends), 0)
+            replies.append(Reply(text, "stop" if length else "length", prompt_tokens, length or len(made)))
+        return replies
 
 
 def _batches(todo: dict[str, dict[str, Any]], size: int) -> list[list[tuple[str, dict[str, Any]]]]:

@@ -9,7 +9,7 @@ them twice stays without Korean and is named, with its replies, in `<name>.trans
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,15 +20,14 @@ from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body
 from komep_dataset.pairs.reading import read_scored
 from komep_dataset.pairs.rules import select_pairs
-from komep_dataset.schema import Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
+from komep_dataset.schema import Pair, Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import output_path, write_rejects, write_table
+from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_rows, write_table
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.translator import (
     Refusal,
     Session,
     Text,
-    Translated,
     Translation,
     first_requests,
     needs_translation,
@@ -40,8 +39,6 @@ QUESTION, RESPONSE = "question", "response"
 KINDS = (QUESTION, RESPONSE)
 COPIED, KEPT, LEFT = "copied", "kept", "left"
 OUTCOMES = ("translated", COPIED, KEPT, "rejected", "failed", LEFT)
-
-
 Place = tuple[str, str, str]  # question id, model or "" for the question, source
 
 
@@ -141,28 +138,28 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
     ):
         session = Session(translator, config.work / STAGE, glossary)
         done = translate_texts((item.text for item in items), session)
-        return _written(rows, items, done, translator.model, target)
-
-
-def _written(
-    rows: Sequence[ScoredGeneration], items: Sequence[Item], done: Translated, translator: str, target: Path
-) -> TranslatedTable:
-    """Write the table, its evidence and its rejects; returns what came of it."""
-    new = [(item, done.translations[item.text]) for item in items]
-    korean = {
-        (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
-    }
-    korean |= {item.place: one.target for item, one in new}
-    filled = [_filled(row, korean) for row in rows]
-    _write_evidence([_evidence(item, one, translator) for item, one in new], filled, target)
-    rejects = [Reject(STAGE, item.key, one.reason, one.detail) for item, one in new if one.target is None]
-    write_rejects(target.parent, STAGE, rejects)
-    write_table(_frame(filled, ScoredGeneration), target, ScoredGeneration)
-    failed = [reject.detail for reject in rejects if reject.reason == Reason.REQUEST_FAILED.value]
-    reasons = Counter(r.reason for r in rejects if r.reason != Reason.REQUEST_FAILED.value)
-    outcomes = _outcomes(rows, {item.place: _outcome(item, one) for item, one in new})
-    first = failed[0] if failed else ""
-    return TranslatedTable(target, outcomes, reasons, done.calls, done.twice, len(failed), first)
+        new = [(item, done.translations[item.text]) for item in items]
+        korean: dict[Place, str | None] = {
+            (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
+        }
+        korean |= {item.place: one.target for item, one in new}
+        filled = [_filled(row, korean) for row in rows]
+        evidence = [
+            TranslationRow(
+                *(item.question_id, item.kind, item.model, item.text.source),
+                *(one.target, one.reason, one.detail, one.pieces, one.attempts, list(one.refusals)),
+                translator.model,
+            )
+            for item, one in new
+        ]
+        _write_evidence(evidence, filled, target)
+        rejects = [Reject(STAGE, item.key, one.reason, one.detail) for item, one in new if one.target is None]
+        write_rejects(target.parent, STAGE, rejects)
+        write_rows(filled, target, ScoredGeneration)
+    reasons = Counter(reject.reason for reject in rejects)
+    failed = reasons.pop(Reason.REQUEST_FAILED.value, 0)
+    first = next((r.detail for r in rejects if r.reason == Reason.REQUEST_FAILED.value), "")
+    return TranslatedTable(target, _outcomes(rows, new), reasons, done.calls, done.twice, failed, first)
 
 
 def requests_of(scored: Path, config: Config) -> list[Body]:
@@ -178,23 +175,15 @@ def _read(
 ) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
     glossary = read_glossary(translator.glossary)
     frame = read_scored([scored])
-    wanted = None if translator.scope == "all" else _in_pairs(frame, config)
-    rows = [_row(values) for values in frame.iter_rows(named=True)]
+    wanted = None  # all, or the keys of the responses that stand in a pair
+    if translator.scope != "all":
+        pairs, _ = select_pairs(frame, config.selection.min_margin, config.selection.pairs)
+        wanted = {(id, model) for id, *models in pairs.select(Pair.KEY).iter_rows() for model in models}
+    rows = [
+        ScoredGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})
+        for values in frame.select(polars_schema(ScoredGeneration).names()).iter_rows(named=True)
+    ]
     return rows, list(items_to_translate(rows, wanted, glossary, translator)), glossary
-
-
-def _row(values: dict) -> ScoredGeneration:
-    names = polars_schema(ScoredGeneration).names()
-    units = [Unit(**unit) for unit in values["units"]]
-    return ScoredGeneration(**{name: values[name] for name in names if name != "units"}, units=units)
-
-
-def _in_pairs(frame: pl.DataFrame, config: Config) -> set[tuple[str, str]]:
-    """Keys of the responses that stand in a pair."""
-    selection = config.selection
-    pairs, _ = select_pairs(frame, selection.min_margin, selection.pairs)
-    columns = ("question_id", "chosen_model", "rejected_model")
-    return {(id, model) for id, *models in pairs.select(columns).iter_rows() for model in models}
 
 
 def items_to_translate(
@@ -255,26 +244,10 @@ def translations_path(table: Path) -> Path:
     return table.with_name(f"{table.stem}.translations.parquet")
 
 
-def _evidence(item: Item, done: Translation, translator: str) -> TranslationRow:
-    return TranslationRow(
-        question_id=item.question_id,
-        kind=item.kind,
-        model=item.model,
-        source=item.text.source,
-        target=done.target,
-        reason=done.reason,
-        detail=done.detail,
-        pieces=done.pieces,
-        attempts=done.attempts,
-        refused=list(done.refusals),
-        translator=translator,
-    )
-
-
 def _write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneration], table: Path) -> None:
     """Write the evidence; of what lies there already, rows stay whose Korean the table still holds."""
     path = translations_path(table)
-    frame = _frame(new, TranslationRow)
+    frame = frame_of(new, TranslationRow)
     if path.is_file():
         held = {(r.question_id, "", r.question, r.question_ko) for r in rows}
         held |= {(r.question_id, r.model, r.response, r.response_ko) for r in rows}
@@ -284,23 +257,15 @@ def _write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGenerati
     write_table(frame, path, TranslationRow)
 
 
-def _frame(rows: Sequence, record: type) -> pl.DataFrame:
-    return pl.DataFrame([asdict(row) for row in rows], schema=polars_schema(record))
-
-
-def _outcomes(rows: Sequence[ScoredGeneration], of: Mapping[Place, str]) -> Counter:
-    """Distinct questions and responses by (kind, outcome); `of` has those of now."""
-    questions = {(row.question_id, row.question): has_text(row.question_ko) for row in rows}
-    counts: Counter = Counter()
-    for (id, question), korean in questions.items():
-        counts[QUESTION, of.get((id, "", question), KEPT if korean else LEFT)] += 1
-    for row in rows:
-        other = KEPT if has_text(row.response_ko) else LEFT
-        counts[RESPONSE, of.get((row.question_id, row.model, row.response), other)] += 1
-    return counts
-
-
-def _outcome(item: Item, one: Translation) -> str:
-    if one.target is not None:
-        return "translated" if needs_translation(item.text.source) else COPIED
-    return "failed" if one.reason == Reason.REQUEST_FAILED.value else "rejected"
+def _outcomes(rows: Sequence[ScoredGeneration], new: Iterable[tuple[Item, Translation]]) -> Counter:
+    """Distinct questions and responses by (kind, outcome)."""
+    of = {(row.question_id, "", row.question): (QUESTION, row.question_ko) for row in rows}
+    of |= {(row.question_id, row.model, row.response): (RESPONSE, row.response_ko) for row in rows}
+    found = {place: (kind, KEPT if has_text(korean) else LEFT) for place, (kind, korean) in of.items()}
+    for item, one in new:
+        if one.target is not None:
+            outcome = "translated" if needs_translation(item.text.source) else COPIED
+        else:
+            outcome = "failed" if one.reason == Reason.REQUEST_FAILED.value else "rejected"
+        found[item.place] = item.kind, outcome
+    return Counter(found.values())

@@ -8,7 +8,7 @@ side of a pair a text will stand on.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,13 +71,13 @@ class Translation:
     refusals: tuple[Refusal, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Translated:
     """Every text's translation; `calls` counts distinct requests, `twice` texts that were asked a second time."""
 
-    translations: dict[Text, Translation] = field(default_factory=dict)
-    calls: int = 0
-    twice: int = 0
+    translations: dict[Text, Translation]
+    calls: int
+    twice: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,10 @@ class _Plan:
         return [index for index, piece in enumerate(self.pieces) if piece.translate]
 
     def joined(self, replies: Mapping[int, Reply]) -> str:
-        parts = (
+        return "".join(
             relaid(piece.text, cleaned(replies[index].text)) if piece.translate else piece.text
             for index, piece in enumerate(self.pieces)
         )
-        return "".join(parts)
 
 
 class Session:
@@ -151,21 +150,20 @@ def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
     """
     plans = [session.plan(text) for text in dict.fromkeys(texts)]
     replies, calls = session.ask({(p.text, i): session.body(p, i) for p in plans for i in p.asked})
-    first = {p.text: {i: replies[p.text, i] for i in p.asked} for p in plans}
-    failures = {}
+    first, failures = {}, {}
     with progress_bar("translate: checks", len(plans), "texts") as advance:
         for plan in plans:
+            first[plan.text] = {i: replies[plan.text, i] for i in plan.asked}
             failures[plan.text] = _failures(plan, first[plan.text], session.glossary)
             advance(1)
     again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text].items()}
     replies, more = session.ask(again)
-    result = Translated(calls=calls + more, twice=len({text for text, _ in again}))
+    done = {}
     for plan in plans:
-        second = {i: replies[plan.text, i] for i in failures[plan.text]}
-        result.translations[plan.text] = _outcome(
-            plan, first[plan.text], second, failures[plan.text], session
-        )
-    return result
+        failed = failures[plan.text]
+        second = {i: replies[plan.text, i] for i in failed}
+        done[plan.text] = _outcome(plan, first[plan.text], second, failed, session.glossary)
+    return Translated(done, calls + more, len({text for text, _ in again}))
 
 
 def _outcome(
@@ -173,22 +171,19 @@ def _outcome(
     first: dict[int, Reply],
     second: dict[int, Reply],
     failures: dict[int, list[Failure]],
-    session: Session,
+    glossary: Glossary,
 ) -> Translation:
     """A text's translation from its replies: the second where there is one."""
-    replies = first | second
-    attempts = 2 if second else min(1, len(plan.asked))
-    done = Translation(
-        None, pieces=len(plan.asked), attempts=attempts, refusals=_refusals(1, failures, first)
-    )
-    lost = next((reply.failure for reply in replies.values() if reply.failure), "")
-    if lost:
+    replies, pieces = first | second, len(plan.asked)
+    refusals = _refusals(1, failures, first)
+    done = Translation(None, "", "", pieces, 2 if second else min(1, pieces), refusals)
+    if lost := next((reply.failure for reply in replies.values() if reply.failure), ""):
         return replace(done, reason=Reason.REQUEST_FAILED.value, detail=lost)
-    left = _failures(plan, replies, session.glossary) if second else failures
+    left = _failures(plan, replies, glossary) if second else failures
     if not left:
         return replace(done, target=plan.joined(replies))
     worst = min((f for found in left.values() for f in found), key=lambda f: f.check.rank)
-    refusals = done.refusals + _refusals(2, left, second)
+    refusals += _refusals(2, left, second)
     return replace(done, reason=worst.reason, detail=worst.detail[:SHOWN], refusals=refusals)
 
 
@@ -208,11 +203,9 @@ def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> 
 def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -> list[Failure]:
     source = plan.pieces[index].text
     if len(reply.text) > MOST_TIMES * len(source) + MOST_MORE:
-        detail = f"{len(reply.text):,} characters for a text of {len(source):,}"
-        return [Failure(REPETITION, detail)]
+        return [Failure(REPETITION, f"{len(reply.text):,} characters for a text of {len(source):,}")]
     if reply.finish_reason == "length":
-        detail = f"the reply reached its token limit after {len(reply.text):,} characters"
-        return [Failure(TRUNCATED, detail)]
+        return [Failure(TRUNCATED, f"the reply reached its token limit after {len(reply.text):,} characters")]
     if len(plan.asked) == 1 or sum(map(str.isalpha, source)) < PIECE_LETTERS or not needs_translation(source):
         return []
     return check_translation(source, cleaned(reply.text), glossary)

@@ -67,10 +67,7 @@ _AFTER = (
     (Side.ABOVE, rf"{_MORE_UNIT}보다[^.;\d]{{0,14}}?(?:높|크|큰|커|많|길|긴|오래|무거|위|넓|올라|상승|늦|나이|고령|두꺼|빠르|빨)"),
     (Side.BELOW, rf"{_MORE_UNIT}보다[^.;\d]{{0,14}}?(?:낮|작|적|짧|젊|어린|어리|가벼|아래|좁|떨어|감소|얇|느리|느린)"),
 )  # fmt: skip
-_SOFT_AFTER = (
-    (Side.BELOW, r"\s*(?:이내|안에|까지|내에|내로)"),
-    (Side.ABOVE, r"\s*(?:남짓|부터|위로)"),
-)
+_SOFT_AFTER = ((Side.BELOW, r"\s*(?:이내|안에|까지|내에|내로)"), (Side.ABOVE, r"\s*(?:남짓|부터|위로)"))
 
 
 def _compiled(rules) -> tuple[tuple[Side, re.Pattern], ...]:

@@ -104,11 +104,6 @@ def _fewer_parts(source: str, target: str) -> str:
 
 
 TRUNCATED = Check(
-    "truncated",
-    truncation,
-    "it broke off, or left something out",
-    order=60,
-    rank=60,
-    of_nothing=True,
+    "truncated", truncation, "it broke off, or left something out", order=60, rank=60, of_nothing=True
 )
 CHECKS = (TRUNCATED,)
