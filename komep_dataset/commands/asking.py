@@ -28,9 +28,9 @@ def respond(
     load_config = _llm()
     settings = _with_budget(load_config(config), budget)
     if estimate:
-        from komep_dataset.pipeline import estimates
+        from komep_dataset.pipeline.estimates import as_text, estimate_respond
 
-        print(estimates.as_text(estimates.estimate_respond(questions, settings, model), settings))
+        print(as_text(estimate_respond(questions, settings, model), settings))
         return
     from komep_dataset.pipeline.run import respond_stage
 
@@ -56,9 +56,9 @@ def score(
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
     settings = _with_budget(load_config(config), budget)
     if estimate:
-        from komep_dataset.pipeline import estimates
+        from komep_dataset.pipeline.estimates import as_text, estimate_score
 
-        print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
+        print(as_text(estimate_score(responses, settings, mode), settings))
         return
     from komep_dataset.pipeline.run import score_stage
 
@@ -84,9 +84,9 @@ def translate(
     load_config = _llm()
     settings = _with_scope(_with_budget(load_config(config), budget), every)
     if estimate:
-        from komep_dataset.pipeline import estimates
+        from komep_dataset.pipeline.estimates import as_text, estimate_translate
 
-        print(estimates.as_text(estimates.estimate_translate(scored, settings), settings))
+        print(as_text(estimate_translate(scored, settings), settings))
         return
     from komep_dataset.pipeline.run import translate_stage
 

@@ -60,22 +60,18 @@ class Line:
     assumed: str = ""
 
 
+@lru_cache
 def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
     """How the tokens of a model are counted, and by what.
 
     The model's own tokenizer where `tokenizer:` or a model folder on this machine has a `tokenizer.json`, tiktoken
     for a name that it knows, else a guess from the number of characters.
     """
-    return _counter(endpoint.tokenizer, endpoint.model)
-
-
-@lru_cache
-def _counter(tokenizer: str | None, model: str) -> tuple[Count, str]:
-    for place in filter(None, (tokenizer, model)):
+    for place in filter(None, (endpoint.tokenizer, endpoint.model)):
         path = Path(place) / "tokenizer.json" if Path(place).is_dir() else Path(place)
         if path.name == "tokenizer.json" and path.is_file() and (counter := _from_file(path)):
             return counter, f"tokenizer of {Path(place).name}"
-    if counter := _from_tiktoken(model):
+    if counter := _from_tiktoken(endpoint.model):
         return counter, "tiktoken"
     return (lambda text: len(text) / CHARACTERS_A_TOKEN), f"a guess: {CHARACTERS_A_TOKEN} characters a token"
 
@@ -111,30 +107,22 @@ def line_of(
     stage: str, endpoint: Endpoint, bodies: Iterable[dict[str, Any]], prices: PriceTable, note: str = ""
 ) -> Line:
     """A line for requests whose texts are known; each completion as long as its limit."""
-    count, by = token_counter(endpoint)
-    calls, sent, received, unlimited = 0, 0.0, 0.0, False
-    for body in bodies:
-        calls += 1
-        sent += prompt_tokens(body, count)
-        received += body.get("max_tokens") or UNLIMITED_TOKENS
-        unlimited = unlimited or not body.get("max_tokens")
-    notes = [note, f"{UNLIMITED_TOKENS} tokens an answer, which has no limit" if unlimited else ""]
-    return _priced(stage, endpoint, calls, sent, received, prices, by, "; ".join(filter(None, notes)))
+    count, _ = token_counter(endpoint)
+    bodies = list(bodies)
+    sent = sum(prompt_tokens(body, count) for body in bodies)
+    limits = [body.get("max_tokens") for body in bodies]
+    received = sum(limit or UNLIMITED_TOKENS for limit in limits)
+    unlimited = "" if all(limits) else f"{UNLIMITED_TOKENS} tokens an answer, which has no limit"
+    return _priced(stage, endpoint, len(bodies), sent, received, prices, note, unlimited)
 
 
 def _priced(
-    stage: str,
-    endpoint: Endpoint,
-    calls: int,
-    sent: float,
-    received: float,
-    prices: PriceTable,
-    by: str,
-    assumed: str,
+    stage: str, endpoint: Endpoint, calls: int, sent: float, received: float, prices: PriceTable, *notes: str
 ) -> Line:
     price = prices.price_of(endpoint)
     cost = price.cost(calls, sent, received) if price else None
-    return Line(stage, endpoint.model, calls, sent, received, cost, by, assumed)
+    assumed = "; ".join(filter(None, notes))
+    return Line(stage, endpoint.model, calls, sent, received, cost, token_counter(endpoint)[1], assumed)
 
 
 def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
@@ -168,7 +156,7 @@ def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices
     checker = config.judge("checker")
     units = UNITS_A_SENTENCE * sentences
     calls = math.ceil(units / checker.batch) * checker.votes
-    count, by = token_counter(checker)
+    count, _ = token_counter(checker)
     empty = judge_body(check_messages("", mode, "" if checker.context else None), checker, CHECK_TOKENS)
     # A unit repeats the subject of its sentence: each is taken to be as long as the sentence.
     sent = calls * prompt_tokens(empty, count) + UNITS_A_SENTENCE * tokens * checker.votes
@@ -176,7 +164,7 @@ def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices
         STRUCTURED_TOKENS if checker.structured else CHECK_TOKENS * checker.batch
     )
     assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
-    return _priced("score: check", checker, calls, sent, float(calls * limit), prices, by, assumed)
+    return _priced("score: check", checker, calls, sent, calls * limit, prices, assumed)
 
 
 def estimate_run(config: Config) -> list[Line]:
@@ -229,13 +217,13 @@ def _questions(config: Config) -> list[Question]:
 def _assumed_score(questions: int, config: Config) -> list[Line]:
     """Splitter and checker for answers that are not there yet: each as long as its responder's limit."""
     splitter, prices = config.judge("splitter"), load_prices(config.prices)
-    count, by = token_counter(splitter)
+    count, _ = token_counter(splitter)
     limits = [responder.max_new_tokens or UNLIMITED_TOKENS for responder in config.responders]
     calls, tokens = questions * len(limits), questions * sum(limits)
     overhead = prompt_tokens(judge_body(split_messages(""), splitter, SPLIT_TOKENS), count)
-    received = float(calls * (splitter.max_new_tokens or SPLIT_TOKENS))
+    received = calls * (splitter.max_new_tokens or SPLIT_TOKENS)
     note = "every answer as long as its limit"
-    split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, by, note)
+    split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, note)
     check = _check_line(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
     return [split, replace(check, assumed=f"{note}, {SENTENCE_TOKENS} tokens a sentence; {check.assumed}")]
 
@@ -244,11 +232,12 @@ def as_text(lines: Sequence[Line], config: Config) -> str:
     """The estimate for people: a line a stage, the sum, the budget, where prices come from."""
     table = load_prices(config.prices)
     width = max(len(line.stage) for line in lines)
+    costs = ("no price known" if x.cost is None else amount(x.cost, table.currency) for x in lines)
     told = [
         f"{line.stage:<{width}}  {line.calls:>10,} calls  {round(line.prompt_tokens):>13,} tokens in  "
-        f"{round(line.completion_tokens):>12,} out at most  {_cost(line.cost, table):>16}  "
+        f"{round(line.completion_tokens):>12,} out at most  {cost:>16}  "
         f"({'; '.join(filter(None, (line.tokens_by, line.assumed)))})"
-        for line in lines
+        for line, cost in zip(lines, costs, strict=True)
     ]
     known = sum(line.cost for line in lines if line.cost is not None)
     unknown = sorted({line.model for line in lines if line.cost is None})
@@ -264,7 +253,3 @@ def as_text(lines: Sequence[Line], config: Config) -> str:
     told += [f"price of {m}: read {table.models[m].date}, {table.models[m].source}" for m in used]
     told.append("nothing was asked; what was answered before is not counted again")
     return "\n".join(told)
-
-
-def _cost(cost: float | None, table: PriceTable) -> str:
-    return "no price known" if cost is None else amount(cost, table.currency)

@@ -2,7 +2,7 @@
 
 Units are the same where their texts are, character for character: a text that is only equivalent (NFC, blanks)
 is other tokens to a model, and may get another verdict. Equal ones are asked once, across responses, models and
-runs in one work folder: a request's content is its key (`inference.py`).
+runs in one work folder: a request's content is its key (`inference/ask.py`).
 """
 
 from collections.abc import Iterable, Sequence

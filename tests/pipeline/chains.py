@@ -94,7 +94,7 @@ def processes_serving(model: Path) -> list[str]:
             command = entry.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"serve" in command and str(model).encode() in command:
+        if b"serve" in command and str(model.resolve()).encode() in command:
             found.append(entry.parent.name)
     return found
 
