@@ -154,10 +154,10 @@ def _content_hash(folder: Path) -> str:
 
 def _sample_input() -> Path:
     try:
-        from komep_dataset.samples import sample_input
+        from komep_dataset.samples import SAMPLE_INPUT
     except ImportError as error:
         raise _no_sample(error) from None
-    return sample_input()
+    return SAMPLE_INPUT
 
 
 def _build_sample(folder: Path) -> Path:

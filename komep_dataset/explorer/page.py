@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 
 from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows
 from komep_dataset.schema import SPLITS
-from komep_dataset.templates import environment
+from komep_dataset.templates import MARKUP
 
 SCRIPTS = ("elements", "data", "state", "list", "pair", "main")
 VERDICTS = {"true": "t", "false": "f"}  # anything else is `u`
@@ -60,12 +60,11 @@ def render(values: Mapping[str, Any], data: str) -> str:
         values: what `explorer.html.j2` names.
         data: the packed data block, base64.
     """
-    page = environment()
-    page.filters |= {"visible": visible, "prose": prose}
+    MARKUP.filters |= {"visible": visible, "prose": prose}
     css = _own("explorer.css")
     script = "(() => {\n" + "\n".join(_own(f"explorer_{name}.js") for name in SCRIPTS) + "\n})();\n"
     own = {"css": Markup(css), "script": Markup(script), "data": data, "policy": policy(css, script)}
-    return page.get_template("explorer.html.j2").render(values, **own)
+    return MARKUP.get_template("explorer.html.j2").render(values, **own)
 
 
 def policy(css: str, script: str) -> str:

@@ -19,7 +19,7 @@ from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
 from komep_dataset.judge.record import Calibration, Record, Share, read_record, share, write_record
 from komep_dataset.pairs.reading import read_scored
-from komep_dataset.samples import sample_input
+from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.tables.text import table
@@ -208,7 +208,7 @@ def calibrate_file(
     """
     source = path or sample_statements()
     statements = read_statements(source)[:limit]
-    sides = pair_sides(read_scored(scored or [sample_input()]))  # first: what cannot be read costs no call
+    sides = pair_sides(read_scored(scored or [SAMPLE_INPUT]))  # first: what cannot be read costs no call
     with local_servers():  # one start for all the ways in which the checker is asked
         record = calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
     record = replace(

@@ -32,10 +32,10 @@ from komep_dataset.release.card.card import write_card
 from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
 from komep_dataset.release.growth import Base, grown_options, joined, open_base
 from komep_dataset.release.replacement import replacing_folder
-from komep_dataset.release.shards import SplitWriter, Writing, close_writers, open_writers
+from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import content_hash, data_sums, write_sums
-from komep_dataset.samples import sample_input
-from komep_dataset.schema import SPLITS, Reject, ScoredGeneration
+from komep_dataset.samples import SAMPLE_INPUT
+from komep_dataset.schema import Reject, ScoredGeneration
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.reading import read_batches, table_files
 from komep_dataset.tables.writing import write_rejects
@@ -91,17 +91,15 @@ def build(
     given = options | {name: [one.record() for one in some] or None for name, some in loaded.items()}
     grown = None if base is None else open_base(base)
     rules = _options(given, grown, inputs)
-    new = table_files(inputs or [sample_input()])
+    new = table_files(inputs or [SAMPLE_INPUT])
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None
         early = beside.submit(provenance, new, asdict(rules), base=base_record, judge=record, seeds=seeds)
-        counts, rejects, writers, quality = _build_buckets(
-            folder, new, grown, rules, loaded, on_error, beside
-        )
-        rows, sums = close_writers(writers), data_sums(folder)
-        facts = _facts(content_hash(folder, sums), rows, writers, counts, rejects) | {
-            "is_sample": new == [sample_input()] and not grown
+        counts, rejects, shards, quality = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
+        sums = data_sums(folder)
+        facts = _facts(content_hash(folder, sums), shards, counts, rejects) | {
+            "is_sample": new == [SAMPLE_INPUT] and not grown
         }
         source = early.result()
         write_facts(folder, facts, source, quality)
@@ -131,11 +129,11 @@ def _build_buckets(
     loaded: Mapping[str, list[Any]],
     on_error: str,
     beside: ThreadPoolExecutor,
-) -> tuple[dict[str, Any], list[Reject], dict[tuple[str, str], SplitWriter], dict[str, Any]]:
+) -> tuple[dict[str, Any], list[Reject], Written, dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release.
 
     Returns:
-        (counts as `build.json` has them, rejects, the writers, what the gates found).
+        (counts as `build.json` has them, rejects, what was written, what the gates found).
     """
     paths = [*(grown.files if grown else ()), *new]
     names = [str(p) for p in paths]
@@ -148,8 +146,11 @@ def _build_buckets(
     if needs_all(values):
         _look_at_all(buckets, names, rules, gates)
     tally, rejects = Tally(), []
-    writers = open_writers(folder, grown.cuts if grown else None)
-    with progress_bar("building", len(buckets.names()), "buckets") as advance, Writing(writers) as writing:
+    cuts = grown.cuts if grown else None
+    with (
+        progress_bar("building", len(buckets.names()), "buckets") as advance,
+        written(folder, cuts) as shards,
+    ):
         for bucket in buckets.names():
             spilled = buckets.read(bucket)
             frame, conflicts, replaced = _one_row_a_key(spilled, names, grown)
@@ -157,12 +158,12 @@ def _build_buckets(
             problems += conflicts
             rejects += replaced
             split = bucket.split
-            writing.put("scored", split, frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
+            shards.put("scored", split, frame.drop(FILE, LINE), layers)  # takes longest, so it comes first
             derived = derive(frame, rules, gates)
             tally.add(frame, derived.pairs)
             rejects += derived.rejects
-            writing.put("en", split, derived.en, layers)
-            writing.put("ko", split, derived.ko, layers)
+            shards.put("en", split, derived.en, layers)
+            shards.put("ko", split, derived.ko, layers)
             advance(1)
         counts = tally.facts()  # while the last rows are written
     if not gates.settled:
@@ -175,7 +176,7 @@ def _build_buckets(
     if not tally.rows:
         raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
     rejects.sort(key=lambda reject: (reject.key, reject.reason))
-    return counts, [p.reject(STAGE) for p in problems] + rejects, writers, gates.record()
+    return counts, [p.reject(STAGE) for p in problems] + rejects, shards, gates.record()
 
 
 def _look_at_all(buckets: Spill, names: list[str], rules: Options, gates: Gates) -> None:
@@ -229,19 +230,13 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def _facts(
-    content: str,
-    rows: dict[str, dict[str, int]],
-    writers: dict[tuple[str, str], SplitWriter],
-    counts: dict[str, Any],
-    rejects: list[Reject],
-) -> dict[str, Any]:
+def _facts(content: str, shards: Written, counts: dict[str, Any], rejects: list[Reject]) -> dict[str, Any]:
     """Everything that `build.json` says of what is in a release."""
     return {
         "schema": SCHEMA_VERSION,
         "content_hash": content,
-        "rows": rows,
-        "arrow_bytes": {c: {s: writers[c, s].arrow_bytes for s in SPLITS} for c in rows},
+        "rows": shards.rows,
+        "arrow_bytes": shards.arrow_bytes,
         **counts,
         "rejects": dict(sorted(Counter(r.reason for r in rejects).items())),
     }

@@ -93,7 +93,9 @@ def look_into(folder: Path, known: Known) -> Contents:
     Raises `KomepError` for a file that `load_dataset` would take for data of the new release, and for what stands in
     the way of one of its files.
     """
-    listed = read_sums(folder)[0] if folder.is_dir() else {}
+    if not folder.is_dir():
+        return Contents(frozenset(), (), (), ())
+    listed = read_sums(folder)[0]
     files, folders = entries(folder)
     named = [name for name in files if is_release_file(name)]
     sums = _sums_of(folder, [name for name in named if is_regular(folder / name)], known)
@@ -119,8 +121,7 @@ def entries(folder: Path) -> tuple[list[str], list[str]]:
     """(files and links, folders) below a folder, sorted, parents first."""
     files: list[str] = []
     folders: list[str] = []
-    todo = [""] if folder.is_dir() else []
-    disk = folder.stat().st_dev if todo else 0
+    todo, disk = [""], folder.stat().st_dev
     while todo:
         here = todo.pop()
         with os.scandir(folder / here) as listing:

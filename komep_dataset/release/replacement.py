@@ -12,6 +12,7 @@ the former release, of which only our own files go.
 """
 
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -38,7 +39,7 @@ from komep_dataset.release.contents import (
     same_content,
     signature,
 )
-from komep_dataset.release.sums import file_sha256, is_release_file, tops
+from komep_dataset.release.sums import is_release_file, tops
 from komep_dataset.schema import SUMS_FILE
 
 MARK = ".komep-building.json"  # in the folder that a build works in
@@ -68,9 +69,8 @@ def replacing_folder(target: Path) -> Iterator[Replacement]:
             former = look_into(target, known)
             scratch = _scratch(target)
             try:
-                _keep(
-                    target, former, scratch / "trial", trial=True
-                )  # what cannot be kept is told before the work
+                # What cannot be kept is told before the work.
+                _keep(target, former, scratch / "trial", trial=True)
                 _remove(scratch / "trial")
                 one = Replacement(scratch / "new", notes)
                 yield one
@@ -90,18 +90,15 @@ def _keep(former: Path, contents: Contents, new: Path, trial: bool = False) -> l
 
     Raises `KomepError` for what cannot be kept.
     """
-    for name in contents.folders:
-        if (
-            not os.access(former / name, os.R_OK | os.W_OK | os.X_OK)
-            and (former / name).stat().st_uid != os.geteuid()
-        ):
-            raise _cannot_keep(former / name, "it belongs to another user")
+    for path in (former / name for name in contents.folders):
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK) and path.stat().st_uid != os.geteuid():
+            raise _cannot_keep(path, "it belongs to another user")
     kept_folders = [f for f in contents.folders if f not in OUR_FOLDERS]
     new.mkdir(exist_ok=True)
     for name in kept_folders:
         (new / name).mkdir(parents=True, exist_ok=True)
     beside = {name: _free_name(former, new, name) for name in contents.edited}
-    for name, kept in {**{name: name for name in contents.others}, **beside}.items():
+    for name, kept in ({name: name for name in contents.others} | beside).items():
         _link(former / name, new / kept, trial)
     for name in reversed(kept_folders):
         _like(former / name, new / name)
@@ -109,10 +106,10 @@ def _keep(former: Path, contents: Contents, new: Path, trial: bool = False) -> l
     for name in ("", *OUR_FOLDERS):
         if (former / name).is_dir() and (new / name).is_dir():
             _like(former / name, new / name)
-    notes = []
-    if others := tops((*contents.others, *(f"{f}/" for f in kept_folders)), contents.ours):
-        notes.append(f"kept, though not of the release: {', '.join(others)}")
-    return notes + [f"{name} had been edited: kept as {kept}" for name, kept in beside.items()]
+    notes = [f"{name} had been edited: kept as {kept}" for name, kept in beside.items()]
+    if others := (*contents.others, *(f"{f}/" for f in kept_folders)):
+        notes.insert(0, f"kept, though not of the release: {', '.join(tops(others, contents.ours))}")
+    return notes
 
 
 def _free_name(former: Path, new: Path, name: str) -> str:
@@ -189,20 +186,18 @@ def _write_mark(scratch: Path, target: Path, state: str, new: str = "") -> None:
 def _identity(release: Path) -> str:
     """What tells a new release from the one before; a copy of it elsewhere has another."""
     sums = release / SUMS_FILE
-    return (
-        f"{release.stat().st_ino} {file_sha256(sums) if os.path.lexists(sums) and is_regular(sums) else ''}"
-    )
+    there = sums.is_file() and not sums.is_symlink()
+    return f"{release.stat().st_ino} {hashlib.sha256(sums.read_bytes()).hexdigest() if there else ''}"
 
 
 def _read_mark(scratch: Path, target: Path) -> dict[str, str] | None:
     """A folder's mark; None where the folder is none of ours."""
+    path = scratch / MARK
     try:
-        mark = json.loads((scratch / MARK).read_bytes()) if is_regular(scratch / MARK) else None
-        ours = (
-            mark["target"] == target.name
-            and {mark["state"]} <= {BUILDING, SWAPPING}
-            and not scratch.is_symlink()
-        )
+        if scratch.is_symlink() or path.is_symlink() or not path.is_file():
+            return None
+        mark = json.loads(path.read_bytes())
+        ours = mark["target"] == target.name and {mark["state"]} <= {BUILDING, SWAPPING}
         return mark if ours else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -248,14 +243,10 @@ def _retire(old: Path, target: Path, former: Contents, known: Known) -> list[str
             (old / name).rmdir()
         old.rmdir()
     except OSError as error:
-        return [
-            f"what the former release held and could not be removed is in {old} ({error.strerror or error})"
-        ]
-    return (
-        [f"came into the old release while the new one was built: kept as {', '.join(moved)}"]
-        if moved
-        else []
-    )
+        what = "what the former release held and could not be removed"
+        return [f"{what} is in {old} ({error.strerror or error})"]
+    what = "came into the old release while the new one was built"
+    return [f"{what}: kept as {', '.join(moved)}"] if moved else []
 
 
 def _is_kept(old: Path, target: Path, name: str) -> bool:

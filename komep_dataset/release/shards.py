@@ -4,11 +4,11 @@ The rows of one split of one config lie in layers: a build from nothing has one,
 more for the rows of new questions. Each layer is sorted by key and has shards of its own.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ class _LayerWriter:
 
 
 @dataclass
-class SplitWriter:
+class _SplitWriter:
     """Writes one split of one config: layer by layer, each sorted by key, in shards of its own.
 
     A build from nothing has one layer. A release that grows keeps those of its base, which may become twice as
@@ -105,36 +105,31 @@ class SplitWriter:
     def __post_init__(self) -> None:
         folder, record = self.folder / self.config, RECORDS[self.config]
         paths = [folder / f"{self.split}-{layer:05d}" for layer in range(len(self.cuts) + 1)]
-        old = [
-            _LayerWriter(path, record, 2 * SHARD_BYTES, cuts)
-            for path, cuts in zip(paths, self.cuts, strict=False)
-        ]
+        old = map(_LayerWriter, paths, repeat(record), repeat(2 * SHARD_BYTES), self.cuts)
         self.layers = [*old, _LayerWriter(paths[-1], record, SHARD_BYTES)]
 
-    @property
-    def rows(self) -> int:
-        return sum(layer.rows for layer in self.layers)
-
-    @property
-    def arrow_bytes(self) -> int:
-        return sum(layer.arrow_bytes for layer in self.layers)
-
-    def append(self, frame: pl.DataFrame, table: pa.Table, layer: int = 0) -> None:
-        """Add rows of a layer, which must continue in key order; `table` holds them as `arrow_table` does.
+    def append(self, rows: pl.DataFrame, made: Future, layers: pl.DataFrame | None) -> None:
+        """Add rows, which must continue in key order within a layer; `made` holds them as `arrow_table` does.
 
         Converted once and cut afterwards: a slice of a frame takes the units of all its rows along.
         """
-        if frame.height:
-            self.layers[layer].append(frame, table)
+        table: pa.Table = made.result()
+        if layers is None:
+            self.layers[-1].append(rows, table)
+            return
+        known = rows.select("question_id").join(layers, on="question_id", how="left", maintain_order="left")
+        layer = known[LAYER].fill_null(len(self.layers) - 1)
+        for number in layer.unique().sort():
+            own = layer == number
+            self.layers[number].append(rows.filter(own), table.filter(own.to_arrow()))
 
     def end(self) -> None:
         """Write what waits: no more rows come."""
         for layer in self.layers:
             layer.end_shard()
 
-    def close(self) -> None:
+    def name_shards(self) -> None:
         """Give the shards their final names; a split without rows has no file."""
-        self.end()
         shards = [shard for layer in self.layers for shard in layer.shards]
         for index, shard in enumerate(shards):
             shard.rename(shard.with_name(f"{self.split}-{index:05d}-of-{len(shards):05d}.parquet"))
@@ -149,34 +144,18 @@ def rows_below(frame: pl.DataFrame, key: Sequence[str], cut: Key) -> int:
     return frame.select(below.sum()).item()
 
 
-def open_writers(folder: Path, cuts: Cuts | None = None) -> dict[tuple[str, str], SplitWriter]:
-    """A writer for each (config, split); `cuts` are those of the base of a release that grows."""
-    return {(c, s): SplitWriter(folder, c, s, (cuts or {}).get((c, s), ())) for c in CONFIGS for s in SPLITS}
+class Written:
+    """The rows of a release on their way into shards; `rows` and `arrow_bytes`, once the shards are there, are what
+    `build.json` says: config -> split -> number, of every config that has rows."""
 
-
-def close_writers(writers: dict[tuple[str, str], SplitWriter]) -> dict[str, dict[str, int]]:
-    """Close the writers of every config that has rows; returns config -> split -> rows."""
-    rows = {c: {s: writers[c, s].rows for s in SPLITS} for c in CONFIGS}
-    kept = {c: splits for c, splits in rows.items() if any(splits.values())}
-    for (config, _), writer in writers.items():
-        if config in kept:
-            writer.close()
-    return kept
-
-
-class Writing:
-    """Writes rows that are put config by config, in their order; use it in a `with` block, which ends when all is written.
-
-    Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
-    makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
-    holds two buckets. At the end every thread writes what its shard still waits for.
-    """
-
-    def __init__(self, writers: Mapping[tuple[str, str], SplitWriter]):
-        self._writers = writers
-        self._threads = {place: ThreadPoolExecutor(1) for place in writers}
-        self._converting = ThreadPoolExecutor(1)
+    def __init__(self, folder: Path, cuts: Cuts | None, threads: ExitStack):
+        places = [(config, split) for config in CONFIGS for split in SPLITS]
+        self._writers = {place: _SplitWriter(folder, *place, (cuts or {}).get(place, ())) for place in places}
+        self._converting = threads.enter_context(ThreadPoolExecutor(1))
+        self._threads = {place: threads.enter_context(ThreadPoolExecutor(1)) for place in places}
         self._last: dict[tuple[str, str], Future] = {}
+        self.rows: dict[str, dict[str, int]] = {}
+        self.arrow_bytes: dict[str, dict[str, int]] = {}
 
     def put(self, config: str, split: str, rows: pl.DataFrame, layers: pl.DataFrame | None = None) -> None:
         """Hand over rows of a split; waits for those before.
@@ -189,40 +168,36 @@ class Writing:
         """
         place = config, split
         table = self._converting.submit(arrow_table, rows, RECORDS[config])
-        self._wait(place)
-        thread, writer = self._threads[place], self._writers[place]
-        self._last[place] = thread.submit(_write, writer, rows, table, layers)
-
-    def _wait(self, place: tuple[str, str]) -> None:
         if place in self._last:
             self._last.pop(place).result()
+        self._last[place] = self._threads[place].submit(self._writers[place].append, rows, table, layers)
 
-    def __enter__(self) -> Writing:
-        return self
+    def _end(self) -> None:
+        ended = [self._threads[place].submit(writer.end) for place, writer in self._writers.items()]
+        for one in (*self._last.values(), *ended):
+            one.result()
+        for config in CONFIGS:
+            writers = {split: self._writers[config, split] for split in SPLITS}
+            rows = {split: sum(layer.rows for layer in one.layers) for split, one in writers.items()}
+            if any(rows.values()):
+                self.rows[config] = rows
+                self.arrow_bytes[config] = {
+                    s: sum(one.arrow_bytes for one in w.layers) for s, w in writers.items()
+                }
+                for one in writers.values():
+                    one.name_shards()
 
-    def __exit__(self, kind, *_) -> None:
-        places = self._threads if kind is None else ()  # after an error nothing more is written
-        ended = [self._threads[place].submit(self._writers[place].end) for place in places]
-        for thread in (self._converting, *self._threads.values()):
-            thread.shutdown()
-        if kind is None:
-            for place in list(self._last):
-                self._wait(place)
-            for writer in ended:
-                writer.result()
 
+@contextmanager
+def written(folder: Path, cuts: Cuts | None = None) -> Iterator[Written]:
+    """Writes rows that are put config by config, in their order, while the block makes more of them; at its end all is
+    written. `cuts` are those of the base of a release that grows.
 
-def _write(writer: SplitWriter, rows: pl.DataFrame, made: Future, layers: pl.DataFrame | None) -> None:
-    table: pa.Table = made.result()
-    if layers is None:
-        writer.append(rows, table)
-        return
-    new = len(writer.layers) - 1
-    layer = (
-        rows.select("question_id")
-        .join(layers, on="question_id", how="left", maintain_order="left")[LAYER]
-        .fill_null(new)
-    )
-    for number in layer.unique().sort():
-        own = layer == number
-        writer.append(rows.filter(own), table.filter(own.to_arrow()), number)
+    Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
+    makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
+    holds two buckets. At the end every thread writes what its shard still waits for.
+    """
+    with ExitStack() as threads:
+        one = Written(folder, cuts, threads)
+        yield one
+        one._end()  # not after an error: nothing more is written then

@@ -23,7 +23,7 @@ from komep_dataset.review.drawing import SIDES, ReviewPair, draw, pair_id, revie
 from komep_dataset.schema import Pair, collapse_blanks
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import csv_rows
-from komep_dataset.templates import environment
+from komep_dataset.templates import MARKUP
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
@@ -104,18 +104,9 @@ def sheet_bytes(pairs: Iterable[ReviewPair], reviewer: str) -> bytes:
 
 def page(pairs: Sequence[ReviewPair], reviewer: str, facts: Mapping[str, Any]) -> str:
     """The page of one reviewer; every text of the data is escaped by the template: it is shown, never run."""
-    return (
-        environment()
-        .get_template("review.html.j2")
-        .render(
-            pairs=pairs,
-            rows=[asdict(pair) for pair in pairs],
-            columns=COLUMNS,
-            filled=FILLED,
-            reviewer=reviewer,
-            facts=facts,
-        )
-    )
+    rows = [asdict(pair) for pair in pairs]
+    values = {"pairs": pairs, "rows": rows, "columns": COLUMNS, "filled": FILLED}
+    return MARKUP.get_template("review.html.j2").render(values, reviewer=reviewer, facts=facts)
 
 
 def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple[list[Judgement], list[str]]:

@@ -2,7 +2,4 @@
 
 from pathlib import Path
 
-
-def sample_input() -> Path:
-    """The scored generations of the sample."""
-    return Path(__file__).parent / "scored_generations.jsonl"
+SAMPLE_INPUT = Path(__file__).parent / "scored_generations.jsonl"  # the scored generations of the sample

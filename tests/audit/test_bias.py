@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from komep_dataset.audit.bias import measure
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
+from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import question_id, split_of
 
 
@@ -69,7 +70,7 @@ def test_wins_categories_margins_and_units_are_counted_right(figures, rows, rele
 
 
 def test_without_held_out_pairs_the_rest_is_still_told(tmp_path):
-    lines = sample_input().read_text("utf-8").splitlines()
+    lines = SAMPLE_INPUT.read_text("utf-8").splitlines()
     train = [line for line in lines if split_of(question_id(json.loads(line)["question"])) == "train"]
     (tmp_path / "train.jsonl").write_text("\n".join(train[:100]), "utf-8")
     build([tmp_path / "train.jsonl"], tmp_path / "komep")

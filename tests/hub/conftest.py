@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
+from komep_dataset.samples import SAMPLE_INPUT
 from tests.clients import Client
 from tests.hub_server import client_environment, serve
 
@@ -13,7 +14,7 @@ from tests.hub_server import client_environment, serve
 def releases(tmp_path_factory) -> dict[str, Path]:
     """Releases of the sample: `small` from half of its lines, `whole` from all, `grown` from `small` and the rest."""
     folder = tmp_path_factory.mktemp("releases")
-    lines = sample_input().read_text("utf-8").splitlines(keepends=True)
+    lines = SAMPLE_INPUT.read_text("utf-8").splitlines(keepends=True)
     (folder / "half.jsonl").write_text("".join(lines[: len(lines) // 2]), "utf-8")
     build([folder / "half.jsonl"], folder / "small")
     build([], folder / "whole")

@@ -20,8 +20,9 @@ from komep_dataset.judge.calibration import (
 from komep_dataset.judge.ranking import pair_sides, simulate
 from komep_dataset.judge.record import wilson
 from komep_dataset.pairs.reading import read_scored
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
+from komep_dataset.samples import SAMPLE_INPUT
 from tests.judge.checkers import FACTS, configured, errs
 from tests.loopback import Loopback, loopback
 
@@ -32,7 +33,7 @@ def record_file(tmp_path_factory) -> Path:
     with loopback(Loopback(errs)) as (_, url):
         checker = Checker(endpoint=url, model="judge|7b", batch=1)
         record = calibrate(checker, FACTS[:60], folder)
-    ranking = simulate(pair_sides(read_scored([sample_input()])), record.rates, draws=100)
+    ranking = simulate(pair_sides(read_scored([SAMPLE_INPUT])), record.rates, draws=100)
     write_record(
         replace(record, statements="60 of them", ranking=ranking, ranked="sample"), folder / "c.json"
     )

@@ -9,7 +9,8 @@ from komep_dataset.cli import app
 from komep_dataset.dahl import model_score
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.reading import read_scored
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
+from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.scores.models import as_json, as_text, model_reports
 
 
@@ -60,7 +61,7 @@ def test_the_table_shows_every_model_and_dashes_where_there_is_nothing(table):
 
 def test_it_says_what_the_build_says(tmp_path):
     facts = build([], tmp_path / "komep").facts["models"]
-    for source in (sample_input(), tmp_path / "komep"):
+    for source in (SAMPLE_INPUT, tmp_path / "komep"):
         for report in as_json(model_reports(read_scored([source]))):
             assert report["dahl"] == pytest.approx(facts[report["model"]]["dahl"])
             states = {s: n / report["answers"] for s, n in facts[report["model"]]["statuses"].items()}

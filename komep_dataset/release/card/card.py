@@ -15,7 +15,7 @@ from komep_dataset.gates.trial.registry import LISTED, notes
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.release.facts import config_version
 from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs
-from komep_dataset.templates import environment
+from komep_dataset.templates import MARKUP, TEXT
 
 # github.com/huggingface/hub-docs, datasetcard.md: size classes by rows.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -44,20 +44,14 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
         folder: the release, data files in place.
         facts: the content of `build.json` and `provenance.json`.
     """
-    header = yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True)
-    columns = {config: column_docs(RECORDS[config]) for config in facts["rows"]}
-    text = (
-        environment(escape=False)
-        .get_template("card.md.j2")
-        .render(
-            yaml=header,
-            facts=facts,
-            columns=columns,
-            gates=LISTED,
-            gate_notes=notes(facts["quality"]) if "quality" in facts else [],
-            figures=write_figures(folder, facts),
-            terms=output_terms(facts["models"], facts["is_sample"]),
-        )
+    text = TEXT.get_template("card.md.j2").render(
+        yaml=yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True),
+        facts=facts,
+        columns={config: column_docs(RECORDS[config]) for config in facts["rows"]},
+        gates=LISTED,
+        gate_notes=notes(facts["quality"]) if "quality" in facts else [],
+        figures=write_figures(folder, facts),
+        terms=output_terms(facts["models"], facts["is_sample"]),
     )
     (folder / CARD_FILE).write_text(text, "utf-8")
     write_croissant(folder, facts)
@@ -79,19 +73,15 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         files = [{"split": s, "path": f"{config}/{s}-*.parquet"} for s in rows]
         entry = {"config_name": config, "version": version, "data_files": files}
         configs.append(entry | ({"default": True} if not infos else {}))
-        sizes = {s: sum(p.stat().st_size for p in (folder / config).glob(f"{s}-*.parquet")) for s in rows}
-        features = Features.from_arrow_schema(arrow_schema(RECORDS[config]))
-        splits = [
-            {"name": s, "num_bytes": facts["arrow_bytes"][config][s], "num_examples": n}
-            for s, n in rows.items()
-        ]
+        sizes = facts["arrow_bytes"][config]
+        paths = [path for s in rows for path in (folder / config).glob(f"{s}-*.parquet")]
         infos.append(
             {
                 "config_name": config,
-                "features": features._to_yaml_list(),
-                "splits": splits,
-                "download_size": sum(sizes.values()),
-                "dataset_size": sum(facts["arrow_bytes"][config][s] for s in rows),
+                "features": Features.from_arrow_schema(arrow_schema(RECORDS[config]))._to_yaml_list(),
+                "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": n} for s, n in rows.items()],
+                "download_size": sum(path.stat().st_size for path in paths),
+                "dataset_size": sum(sizes[s] for s in rows),
             }
         )
     return {
@@ -111,13 +101,9 @@ def hub_metadata(rows: Mapping[str, Mapping[str, int]], is_sample: bool) -> dict
     """
     total = sum(next(iter(rows.values()), {}).values())
     size = next((name for limit, name in SIZES if total < limit), LARGER)
-    licence = (
-        {"license": "apache-2.0"}
-        if is_sample
-        else {"license": "other", "license_name": "terms-of-its-sources"}
-    )
+    terms = {"license": "other", "license_name": "terms-of-its-sources"}
     return {
-        **licence,
+        **({"license": "apache-2.0"} if is_sample else terms),
         "language": [c for c in ("ko", "en") if c in rows] or ["en"],
         "multilinguality": ["translation" if {"ko", "en"} <= rows.keys() else "monolingual"],
         "size_categories": [size],
@@ -172,4 +158,4 @@ def _printable(name: str) -> str:
 
 
 def _drawn(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(**values)
+    return MARKUP.get_template(template).render(**values)

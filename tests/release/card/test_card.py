@@ -14,7 +14,7 @@ from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
 from komep_dataset.config.presets import ENTRIES
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
 from komep_dataset.release.card.card import (
     OUTPUT_TERMS,
     hub_metadata,
@@ -24,6 +24,7 @@ from komep_dataset.release.card.card import (
 )
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
+from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import CONFIGS, RECORDS, column_docs, column_types
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -123,7 +124,7 @@ def test_the_code_of_the_card_runs(release):
 
 
 def test_the_same_build_gives_the_same_card_figures_and_metadata(release, tmp_path):
-    lines = sample_input().read_text("utf-8").splitlines(keepends=True)
+    lines = SAMPLE_INPUT.read_text("utf-8").splitlines(keepends=True)
     for name, order in (("a", lines), ("b", lines[::-1])):
         (tmp_path / name).mkdir()
         (tmp_path / name / "in.jsonl").write_text("".join(order), "utf-8")
