@@ -4,8 +4,6 @@ A glossary is a TSV file, UTF-8: English term, Korean term and, if there are any
 forms separated by `|`. A line that begins with `#` is a comment. The file that ships was written for this project.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -20,7 +18,6 @@ SHIPPED = Path(__file__).parents[1] / "glossary.tsv"
 # Hangul is no letter here, so that the particle in "CT를" does not hide the term.
 _WORD = re.compile(r"[A-Za-z0-9À-ÖØ-öø-ɏΑ-Ωα-ω]+(?:['’][A-Za-z]+)?")
 _GAP = re.compile(r"[-‐‑–]|[^\S\n]+|[^\S\n]*\n[^\S\n]*")  # what may stand between two words of one term
-_BLANKS = re.compile(r"\s+")
 
 # Longer words in which a Korean form stands by chance: "수두증" (hydrocephalus) is no "수두" (chickenpox).
 _BY_CHANCE = {
@@ -72,7 +69,7 @@ def _singulars(word: str) -> Iterator[str]:
 
 def squeeze(text: str) -> str:
     """NFC, case-folded, without blanks and hyphens: Korean compounds are spaced in several ways."""
-    return _BLANKS.sub("", unicodedata.normalize("NFC", text)).casefold().replace("-", "")
+    return "".join(unicodedata.normalize("NFC", text).split()).casefold().replace("-", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +77,24 @@ class Glossary:
     """English medical terms with the Korean forms that translate them; the first is the preferred one."""
 
     forms: dict[str, tuple[str, ...]]
-    index: dict[str, tuple[tuple[_Key, str], ...]]  # first word -> (words, term), longest first
-    longer: dict[
-        str, tuple[tuple[str, str], ...]
-    ]  # squeezed form -> (term, its preferred form that ends in it)
+    index: dict[str, list[tuple[_Key, str]]]  # first word -> (words, term)
+    longer: dict[str, list[tuple[str, str]]]  # squeezed form -> (term, its preferred form, if it ends so)
 
     @classmethod
-    def of(cls, forms: dict[str, tuple[str, ...]]) -> Glossary:
+    def of(cls, forms: dict[str, tuple[str, ...]]) -> "Glossary":
         """A glossary from English term -> accepted Korean forms."""
         index: dict[str, list[tuple[_Key, str]]] = {}
         for term in forms:
             key = _key(term)
             for first in set(_singulars(key[0])) if len(key) > 1 else (key[0],):
                 index.setdefault(first, []).append((key, term))
-        ordered = {first: tuple(sorted(rows, key=lambda row: -len(row[0]))) for first, rows in index.items()}
-        return cls(forms, ordered, _longer(forms))
+        ends: dict[str, list[tuple[str, str]]] = {}
+        for term, (preferred, *_) in forms.items():
+            word = squeeze(preferred)
+            for start in range(1, len(word)):
+                ends.setdefault(word[start:], []).append((term, word))
+        every = {squeeze(form) for accepted in forms.values() for form in accepted}
+        return cls(forms, index, {form: ends[form] for form in every if form in ends})
 
     def __len__(self) -> int:
         return len(self.forms)
@@ -110,7 +110,8 @@ class Glossary:
         another term of which the source has no word ("편두통", migraine, is no "headache").
         """
         accepted = {squeeze(form) for form in self.accepted(term)}
-        known, text = set(_words(source)), unicodedata.normalize("NFC", target).casefold()
+        known = {word for key in _key(unicodedata.normalize("NFC", source)) for word in _singulars(key)}
+        text = unicodedata.normalize("NFC", target).casefold()
         for form in accepted:
             others = [
                 word
@@ -146,28 +147,12 @@ class Glossary:
             end = at + len(key)
             if end > len(words) or tuple(keys[at : end - 1]) != key[:-1]:
                 continue
-            if key[-1] not in _singulars(keys[end - 1]) or not _joined(text, words[at:end]):
-                continue
-            if not _is_abbreviation(term) or words[at][0].startswith(term.split("-")[0]):
+            alike = key[-1] in _singulars(keys[end - 1])
+            joined = all(_GAP.fullmatch(text, a.end(), b.start()) for a, b in pairwise(words[at:end]))
+            cased = not _is_abbreviation(term) or words[at][0].startswith(term.split("-")[0])
+            if alike and joined and cased:
                 return term, len(key)
         return "", 1
-
-
-def _longer(forms: dict[str, tuple[str, ...]]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Squeezed form -> the terms whose preferred form is longer and ends in it, each with that form."""
-    preferred = [(term, squeeze(accepted[0])) for term, accepted in forms.items()]
-    ends: dict[str, list[tuple[str, str]]] = {}
-    for term, word in preferred:
-        for start in range(1, len(word)):
-            ends.setdefault(word[start:], []).append((term, word))
-    every = {squeeze(form) for accepted in forms.values() for form in accepted}
-    return {form: tuple(ends[form]) for form in every if form in ends}
-
-
-def _words(text: str) -> Iterator[str]:
-    """Every word of a text, case-folded, and what it may be the plural of."""
-    for word in _WORD.findall(unicodedata.normalize("NFC", text)):
-        yield from _singulars(_folded(word))
 
 
 def _without(text: str, openings: Iterable[str], words: Iterable[str]) -> str:
@@ -177,11 +162,6 @@ def _without(text: str, openings: Iterable[str], words: Iterable[str]) -> str:
     for word in words:
         text = text.replace(word, "\0")
     return text
-
-
-def _joined(text: str, words: list[re.Match]) -> bool:
-    """Whether nothing but a blank, a hyphen or one line break stands between the words."""
-    return all(_GAP.fullmatch(text, a.end(), b.start()) for a, b in pairwise(words))
 
 
 def read_glossary(path: Path | None = None) -> Glossary:

@@ -12,20 +12,18 @@ FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH = (
     frozenset(_WORDS[name].split())
     for name in ("function_words", "verbs", "unit_words", "common_words", "plain_english")
 )
+_NO_NAMES = FUNCTION_WORDS | COMMON_WORDS
 
 HANGUL = re.compile("[가-힣ㄱ-ㆎᄀ-ᇿ]")
 WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’.\-/+]*")
 # Endings of drug names (INN stems), of enzymes, of Latin names and of other words that Korean texts keep in
 # Latin letters.
 NAME_ENDING = re.compile(
-    r"(?:mab|nib|tinib|pril|prilat|sartan|olol|statin|azole|cillin|mycin|micin|floxacin|cycline|vir|"
-    r"vudine|dipine|"
-    r"zosin|gliptin|gliflozin|glitazone|tide|parin|xaban|gatran|grel|platin|taxel|rubicin|triptan|"
-    r"setron|oxetine|"
-    r"pram|azepam|azolam|barbital|caine|curium|curonium|fentanil|phylline|terol|sone|solone|onide|penem|"
-    r"cef[a-z]+|"
-    r"oxacin|thiazide|semide|lukast|dronate|cept|ase|ine|ol|one|ide|ate|in|um|us|ae|is|ii|ella|ium|"
-    r"ococcus|a)$"
+    r"(?:mab|nib|tinib|pril|prilat|sartan|olol|statin|azole|cillin|mycin|micin|floxacin|cycline|vir|vudine|"
+    r"dipine|zosin|gliptin|gliflozin|glitazone|tide|parin|xaban|gatran|grel|platin|taxel|rubicin|triptan|"
+    r"setron|oxetine|pram|azepam|azolam|barbital|caine|curium|curonium|fentanil|phylline|terol|sone|solone|"
+    r"onide|penem|cef[a-z]+|oxacin|thiazide|semide|lukast|dronate|cept|ase|ine|ol|one|ide|ate|in|um|us|ae|"
+    r"is|ii|ella|ium|ococcus|a)$"
 )
 MARKUP = re.compile(r"https?://[^\s가-힣]+|</?[A-Za-z][^<>\n]{0,80}>|&[a-z]{2,8};|```[a-z]*")
 GLOSS = re.compile(
@@ -50,27 +48,22 @@ def is_name(word: str) -> bool:
     bare = word.strip(".-'’/+")
     if is_marked(word):
         return True
-    if bare.lower() in FUNCTION_WORDS or bare.lower() in COMMON_WORDS:
+    if bare.lower() in _NO_NAMES:
         return False
-    if len(bare) <= 4 and bare.lower() in UNIT_WORDS:
-        return True
-    if bare[0].isupper():
-        return True
-    return bool(NAME_ENDING.search(bare))
+    unit = len(bare) <= 4 and bare.lower() in UNIT_WORDS
+    return unit or bare[0].isupper() or bool(NAME_ENDING.search(bare))
 
 
 def is_title(words: list[str]) -> bool:
     """Whether a run is written like the title of a journal or an institution."""
     if not 2 <= len(words) <= 8 or {w.lower() for w in words} & VERBS:
         return False
-    return all(w[0].isupper() for w in words if w.lower() not in FUNCTION_WORDS) and any(
-        w[0].isupper() for w in words
+    capital = [word[0].isupper() for word in words]
+    return any(capital) and all(
+        large or word.lower() in FUNCTION_WORDS for large, word in zip(capital, words, strict=True)
     )
 
 
 def runs(text: str) -> Iterator[list[str]]:
     """Runs of words in Latin letters, without Hangul, brackets or the end of a sentence between them."""
-    for piece in _BREAK.split(text):
-        words = WORD.findall(piece)
-        if words:
-            yield words
+    return filter(None, map(WORD.findall, _BREAK.split(text)))

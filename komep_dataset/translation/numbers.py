@@ -6,7 +6,7 @@ something is a number differs: "5 mg" is one, "one of the" is none, and "둘" ma
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -88,9 +88,9 @@ _BY_VALUE = {
 LOOSE_WORDS = {word: value for value, words in _BY_VALUE.items() for word in words.split()}
 LOOSE_WORDS |= _count("january february march april may june july august september october november december")
 PLAIN_WORDS = {"twice": 2, "thrice": 3}
-DENOMINATORS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
-    w + s: n for w, n in ORDINALS.items() if n > 2 for s in ("", "s")
-}
+_PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
+DENOMINATORS = _PARTS | {w + s: n for w, n in ORDINALS.items() if n > 2 for s in ("", "s")}
+PART_WORDS = _PARTS | {"halved": 2, "halving": 2, "midway": 2}
 OF_HALF = {"hour": 30, "day": 12, "year": 6, "dozen": 6}  # half of it in minutes, hours, months, pieces
 ROMANS = _count("I II III IV V VI VII VIII IX X XI XII XIII XIV")
 
@@ -135,8 +135,7 @@ class Number:
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPT = re.compile(r"(?<=\d)([⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
-_DASHES = re.compile(r"[‐‑‒–—―−﹣－]")
-_WAVES = re.compile(r"[∼〜～˜]")
+_SIGNS = str.maketrans("⁄≧≦⩾⩽‐‑‒–—―−﹣－∼〜～˜", "/≥≤≥≤---------~~~~")
 _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff*`]+|</?[A-Za-z]{1,9}>"
@@ -149,9 +148,16 @@ def normal(text: str) -> str:
     text = _CIRCLED.sub(" ", _INVISIBLE.sub("", text))
     text = _SUPERSCRIPT.sub(lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
     text = _VULGAR.sub(" ", _THIN.sub("", text))
-    text = unicodedata.normalize("NFKC", text).replace("⁄", "/")
-    text = text.replace("≧", "≥").replace("≦", "≤").replace("⩾", "≥").replace("⩽", "≤")
-    return _WAVES.sub("~", _DASHES.sub("-", text))
+    return unicodedata.normalize("NFKC", text).translate(_SIGNS)
+
+
+HALF = Fraction(1, 2)
+
+
+def _number(
+    match: re.Match, value: Fraction | int, kind: Kind = Kind.PLAIN, *others: Fraction | int, unit: str = ""
+) -> Number:
+    return Number(Fraction(value), kind, *match.span(), unit, others=tuple(map(Fraction, others)))
 
 
 # --- Korean numerals ------------------------------------------------------------------------------
@@ -166,7 +172,6 @@ _NATIVE = re.compile(
     rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?P<ones>{_ONES})?|"
     rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})|(?=\s[가-힣]))?"
 )
-_DAY = re.compile(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
 _SINO_RUN = re.compile(
     rf"(?<![가-힣\d])(?:[영일이삼사오육칠팔구십백천만억조]{{2,16}}|[십백천만억])(?:\s[일이삼사오육칠팔구십백천만억]{{2,16}})?"
     rf"(?=\s?(?:{_COUNTERS}|퍼센트|세|년|일|도)|[^가-힣]|$)"
@@ -185,21 +190,49 @@ _PORTION = re.compile(
 )
 
 
-def _mixed_value(written: str) -> Fraction:
+def _mixed(match: re.Match) -> Number:
     """1억 2천만, 350만, 3.5천."""
-    return sum(
-        (
-            digits_value(d) * SMALL_SCALES.get(small, 1) * BIG_SCALES.get(big, 1)
-            for d, small, big in _PART.findall(written)
-        ),
-        Fraction(0),
+    values = (
+        digits_value(d) * SMALL_SCALES.get(small, 1) * BIG_SCALES.get(big, 1)
+        for d, small, big in _PART.findall(match[0])
     )
+    return _number(match, sum(values, Fraction(0)))
 
 
 def _part(written: str) -> Fraction:
     if written[0].isdigit():
         return digits_value(written) if written.count(".") < 2 and written[-1] != "." else Fraction(0)
     return Fraction(sino_value(written))
+
+
+def _portion(match: re.Match) -> Number | None:
+    """ "3분의 1", a third; also for its parts."""
+    under, over = _part(match[1]), _part(match[2])
+    return _number(match, over / under, Kind.PLAIN, over, under, over / under * 100) if under else None
+
+
+_DAY = re.compile(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
+_HALF = re.compile(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])")
+_NO_NUMERAL = re.compile(
+    r"두개[내골강저]|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
+)
+
+
+def _day(match: re.Match) -> Number:
+    value = DAYS[match[0]]
+    return _number(match, value, Kind.LOOSE if value in (1, 15) else Kind.PLAIN, unit="day")
+
+
+def _native(match: re.Match) -> Number | None:
+    """A native numeral; "한" is no more than "a", and "열" without a counter is a fever."""
+    tens, ones, single, counter = match.group("tens", "ones", "single", "counter")
+    if _NO_NUMERAL.match(match.string, match.start()):
+        return None
+    value = NATIVE_TENS.get(tens, 0) + NATIVE_ONES.get(ones or single, 0)
+    unsure = not counter and (value == 10 or single in ("석", "넉"))
+    kind = Kind.LOOSE if counter is None or value == 1 or unsure else Kind.PLAIN
+    end = match.end("ones" if ones else "tens" if tens else "single")
+    return Number(Fraction(value), kind, match.start(), end)
 
 
 # --- English words --------------------------------------------------------------------------------
@@ -220,29 +253,28 @@ _ENGLISH = re.compile(
 )
 
 
-def _portion(match: re.Match) -> tuple[Fraction, Kind, tuple[Fraction, ...]] | None:
-    over = WORDS.get(match["over"].lower(), 1)
-    under = DENOMINATORS[match["under"].lower()]
-    if match["over"].lower() == "a" and not match["under"].lower().startswith(("hal", "quarter")):
-        return Fraction(under), Kind.LOOSE, (Fraction(1, under),)  # "a third dose" is no third
-    value = Fraction(over, under)
-    kind = Kind.LOOSE if under == 2 else Kind.PLAIN
-    return value, kind, (value * 100, Fraction(over), Fraction(under))
-
-
-def _english_word(word: str) -> tuple[Fraction, Kind, tuple[Fraction, ...]] | None:
-    word = word.lower()
-    if word in PLAIN_WORDS:
-        return Fraction(PLAIN_WORDS[word]), Kind.PLAIN, ()
-    if word in ORDINALS:
-        value = ORDINALS[word]
-        return Fraction(value), Kind.PLAIN if value > 2 else Kind.LOOSE, (Fraction(1, value),)
-    if word in ("half", "halves", "halved", "halving", "midway"):
-        return Fraction(1, 2), Kind.LOOSE, (Fraction(50), Fraction(2))
-    if word in ("quarter", "quarters"):
-        return Fraction(1, 4), Kind.LOOSE, (Fraction(25), Fraction(4))
-    if word in LOOSE_WORDS:
-        return Fraction(LOOSE_WORDS[word]), Kind.LOOSE, (Fraction(2),) if word == "fortnight" else ()
+def _english(match: re.Match) -> Number | None:
+    if match["portion"]:
+        over, under = WORDS.get(match["over"].lower(), 1), DENOMINATORS[match["under"].lower()]
+        if match["over"].lower() == "a" and not match["under"].lower().startswith(("hal", "quarter")):
+            return _number(match, under, Kind.LOOSE, Fraction(1, under))  # "a third dose" is no third
+        value = Fraction(over, under)
+        return _number(match, value, Kind.LOOSE if under == 2 else Kind.PLAIN, value * 100, over, under)
+    if match["scale"]:
+        return _number(match, digits_value(match["digits"]) * SCALES[match["scale"].lower()])
+    if match["cardinal"]:
+        value = cardinal_value(match["cardinal"])
+        alone = value <= 1 or match["cardinal"].lower() in SCALES
+        return _number(match, value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN)
+    word = match["word"].lower()
+    if value := PLAIN_WORDS.get(word):
+        return _number(match, value)
+    if value := ORDINALS.get(word):
+        return _number(match, value, Kind.PLAIN if value > 2 else Kind.LOOSE, Fraction(1, value))
+    if parts := PART_WORDS.get(word):
+        return _number(match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), parts)
+    if value := LOOSE_WORDS.get(word):
+        return _number(match, value, Kind.LOOSE, *([2] if word == "fortnight" else []))
     return None
 
 
@@ -254,35 +286,12 @@ _AND_A_HALF = re.compile(
 )
 
 
-def _halves(text: str) -> Iterator[Number]:
-    """ "Four and a half years", "4년 반" are 4.5 years; half an hour is 30 minutes as well."""
-    for match in _AND_A_HALF.finditer(text):
-        whole = match["whole"].lower()
-        value = Fraction(whole if whole.isdigit() else (WORDS | NATIVE_ONES)[whole])
-        unit = read_unit(text, match.start("unit"))[0] if match["unit"] else ""
-        others = (value, Fraction(1, 2))
-        yield Number(value + others[1], Kind.PLAIN, *match.span(), unit=unit, others=others)
-    for match in _HALF_OF.finditer(text):
-        less = Fraction(OF_HALF[match[1].lower()])
-        others = (less, Fraction(50), Fraction(2))
-        yield Number(Fraction(1, 2), Kind.LOOSE, *match.span(), others=others)
-
-
-def _english(text: str) -> Iterator[Number]:
-    for match in _ENGLISH.finditer(text):
-        start, end = match.span()
-        if match["portion"]:
-            found = _portion(match)
-        elif match["scale"]:
-            found = digits_value(match["digits"]) * SCALES[match["scale"].lower()], Kind.PLAIN, ()
-        elif match["cardinal"]:
-            value = cardinal_value(match["cardinal"])
-            alone = value <= 1 or match["cardinal"].lower() in SCALES
-            found = value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN, ()
-        else:
-            found = _english_word(match["word"])
-        if found:
-            yield Number(found[0], found[1], start, end, others=found[2])
+def _and_a_half(match: re.Match) -> Number:
+    """ "Four and a half years", "4년 반" are 4.5 years."""
+    whole = match["whole"].lower()
+    value = Fraction(whole if whole.isdigit() else (WORDS | NATIVE_ONES)[whole])
+    unit = read_unit(match.string, match.start("unit"))[0] if match["unit"] else ""
+    return _number(match, value + HALF, Kind.PLAIN, value, HALF, unit=unit)
 
 
 # --- Digits ---------------------------------------------------------------------------------------
@@ -306,108 +315,60 @@ _ROMAN = re.compile(
 )
 
 
-def _digits(text: str) -> Iterator[Number]:
-    for match in _NUMBER.finditer(text):
-        start, end = match.span()
-        kind = Kind.PLAIN
-        before = text[max(0, start - 24) : start]
-        after = _SUFFIX.match(text, end)
-        unit, _, _ = read_unit(text, end)
-        if (named := _NAMED.search(before)) and not re.search(r"(?<![A-Za-z])[qx]$", before):
-            kind = Kind.NAME if named else kind
-        elif re.match(r"-[A-Z]{2}", text[end : end + 3]) and not unit:
-            kind = Kind.NAME  # 5-HT
-        elif (
-            after
-            and not unit
-            and after[0].lower() not in _ORDINAL_SUFFIX
-            and not text.startswith(("am", "pm"), end)
-        ):
-            kind = Kind.NAME
-        yield Number(digits_value(match[0]), kind, start, end)
+def _digits(match: re.Match) -> Number:
+    text, (start, end) = match.string, match.span()
+    before, after = text[max(0, start - 24) : start], _SUFFIX.match(text, end)
+    named = bool(_NAMED.search(before)) and not re.search(r"(?<![A-Za-z])[qx]$", before)
+    if not named and not read_unit(text, end)[0]:
+        hyphen = re.match(r"-[A-Z]{2}", text[end : end + 3])  # 5-HT
+        suffix = after and after[0].lower() not in _ORDINAL_SUFFIX and not text.startswith(("am", "pm"), end)
+        named = bool(hyphen or suffix)
+    return _number(match, digits_value(match[0]), Kind.NAME if named else Kind.PLAIN)
 
 
-def _powers(text: str) -> Iterator[Number]:
-    for match in _POWER.finditer(text):
-        power = int(match[1] or match[2])
-        yield Number(
-            Fraction(10) ** power, Kind.PLAIN, *match.span(), others=(Fraction(10), Fraction(abs(power)))
-        )
-    for match in _SCIENTIFIC.finditer(text):
-        if len(match[1]) <= LONG_DIGITS:
-            yield Number(digits_value(match[1]) * Fraction(10) ** int(match[2]), Kind.PLAIN, *match.span())
+def _power(match: re.Match) -> Number:
+    power = int(match[1] or match[2])
+    return _number(match, Fraction(10) ** power, Kind.PLAIN, 10, abs(power))
 
 
-def _ratios(text: str) -> Iterator[Number]:
-    """Fractions beside their parts: "1/2" may be read as a half, "120/80" is two numbers."""
-    for match in _RATIO.finditer(text):
-        over, under = digits_value(match[1]), digits_value(match[2])
-        if under:
-            yield Number(over / under, Kind.LOOSE, *match.span(), others=(over / under * 100,))
-
-
-def _portions(text: str) -> Iterator[Number]:
-    """ "3분의 1", a third; also for its parts."""
-    for match in _PORTION.finditer(text):
-        under, over = _part(match[1]), _part(match[2])
-        if under:
-            value = over / under
-            yield Number(value, Kind.PLAIN, *match.span(), others=(over, under, value * 100))
-
-
-def _romans(text: str) -> Iterator[Number]:
-    for match in _ROMAN.finditer(text):
-        surely = match["before"] or match["after"]
-        kind = Kind.PLAIN if surely else Kind.LOOSE
-        yield Number(Fraction(ROMANS[match["roman"]]), kind, match.start("roman"), match.end("roman"))
-
-
-def _korean(text: str) -> Iterator[Number]:
-    for match in _MIXED.finditer(text):
-        yield Number(_mixed_value(match[0]), Kind.PLAIN, *match.span())
-    for match in _NATIVE.finditer(text):
-        number = _native(match)
-        if number:
-            yield number
-    for match in _DAY.finditer(text):
-        value = DAYS[match[0]]
-        kind = Kind.LOOSE if value in (1, 15) else Kind.PLAIN
-        yield Number(Fraction(value), kind, *match.span(), unit="day")
-    for match in _SINO_RUN.finditer(text):
-        yield Number(Fraction(sino_value(match[0])), Kind.LOOSE, *match.span())
-    for match in re.finditer(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])", text):
-        yield Number(Fraction(1, 2), Kind.LOOSE, *match.span(), others=(Fraction(50),))
-
-
-_NO_NUMERAL = re.compile(
-    r"두개[내골강저]|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
-)
-
-
-def _native(match: re.Match) -> Number | None:
-    """A native numeral; "한" is no more than "a", and "열" without a counter is a fever."""
-    tens, ones, single = match["tens"], match["ones"], match["single"]
-    if _NO_NUMERAL.match(match.string, match.start()):
+def _scientific(match: re.Match) -> Number | None:
+    if len(match[1]) > LONG_DIGITS:
         return None
-    value = NATIVE_TENS.get(tens, 0) + NATIVE_ONES.get(ones or single, 0)
-    counted = match["counter"] is not None
-    kind = Kind.PLAIN if counted else Kind.LOOSE
-    if (
-        value == 1
-        or (value == 10 and not match["counter"])
-        or (single in ("석", "넉") and not match["counter"])
-    ):
-        kind = Kind.LOOSE
-    end = match.end("ones") if ones else match.end("tens") if tens else match.end("single")
-    return Number(Fraction(value), kind, match.start(), end)
+    return _number(match, digits_value(match[1]) * Fraction(10) ** int(match[2]))
+
+
+def _ratio(match: re.Match) -> Number | None:
+    """A fraction beside its parts: "1/2" may be read as a half, "120/80" is two numbers."""
+    over, under = digits_value(match[1]), digits_value(match[2])
+    return _number(match, over / under, Kind.LOOSE, over / under * 100) if under else None
+
+
+def _roman(match: re.Match) -> Number:
+    kind = Kind.PLAIN if match["before"] or match["after"] else Kind.LOOSE
+    return Number(Fraction(ROMANS[match["roman"]]), kind, *match.span("roman"))
 
 
 # --- All together ---------------------------------------------------------------------------------
 
+# Of two that begin at one place and are equally long, the first is taken.
+_READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
+    (_AND_A_HALF, _and_a_half),
+    # Half an hour is 30 minutes as well.
+    (_HALF_OF, lambda match: _number(match, HALF, Kind.LOOSE, OF_HALF[match[1].lower()], 50, 2)),
+    (_POWER, _power),
+    (_SCIENTIFIC, _scientific),
+    (_MIXED, _mixed),
+    (_NATIVE, _native),
+    (_DAY, _day),
+    (_SINO_RUN, lambda match: _number(match, sino_value(match[0]), Kind.LOOSE)),
+    (_HALF, lambda match: _number(match, HALF, Kind.LOOSE, 50)),
+    (_PORTION, _portion),
+    (_ENGLISH, _english),
+    (_NUMBER, _digits),
+    (_ROMAN, _roman),
+)
 # What may stand between two numbers that share one unit: "5 to 10 mg", "5, 10과 20 mg".
 _SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는)|\s)\s*")
-
-
 _KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
 
 
@@ -420,15 +381,18 @@ def numbers_of(text: str) -> list[Number]:
     loose |= {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
     found: list[Number] = []
     taken = 0
-    readers = (_halves, _powers, _korean, _portions, _english, _digits, _romans)
-    spans = [number for reader in readers for number in reader(text)]
+    spans = [number for pattern, reader in _READERS for number in _read(text, pattern, reader)]
     for number in sorted(spans, key=lambda n: (n.start, -n.end)):
         if number.start < taken:
             continue
         taken = number.end
         kind = Kind.LOOSE if number.start in loose else number.kind
         found.append(_with_unit(text, replace(number, kind=kind)))
-    return sorted([*_shared_units(text, found), *_ratios(text)], key=lambda n: n.start)
+    return sorted([*_shared_units(text, found), *_read(text, _RATIO, _ratio)], key=lambda n: n.start)
+
+
+def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | None]) -> Iterator[Number]:
+    return filter(None, map(reader, pattern.finditer(text)))
 
 
 def _with_unit(text: str, number: Number) -> Number:
@@ -451,11 +415,7 @@ def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
     for i in range(len(done) - 2, -1, -1):
         this, following = done[i], done[i + 1]
         in_ratio = text[max(0, this.start - 2) : this.start].strip().endswith(":")  # 1:1000, 0.3 mL
-        if (
-            not in_ratio
-            and not this.unit
-            and following.unit
-            and _SHARED.fullmatch(text, this.end, following.start)
-        ):
+        alone = not this.unit and not in_ratio
+        if alone and following.unit and _SHARED.fullmatch(text, this.end, following.start):
             done[i] = replace(this, unit=following.unit, per=following.per)
     return done

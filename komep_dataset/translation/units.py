@@ -1,7 +1,5 @@
 """Units of measurement and of time as English and Korean texts write them, each with one canonical name."""
 
-from __future__ import annotations
-
 import re
 
 # canonical name -> spellings. What is longer is tried first, so that "mg" is not read as metres.
@@ -71,13 +69,10 @@ DEGREES = frozenset(("c", "f", "degree"))
 _CANONICAL = {
     spelling.replace("-", " "): unit for unit, spellings in _UNITS.items() for spelling in spellings.split()
 }
-_LATIN = sorted((s for s in _CANONICAL if not "가" <= s[0] <= "힣"), key=len, reverse=True)
-_HANGUL = sorted((s for s in _CANONICAL if "가" <= s[0] <= "힣"), key=len, reverse=True)
+_LONGEST_FIRST = sorted(_CANONICAL, key=len, reverse=True)
+_LATIN = "|".join(re.escape(s).replace(r"\ ", " ?") for s in _LONGEST_FIRST if not "가" <= s[0] <= "힣")
+_HANGUL = [s for s in _LONGEST_FIRST if "가" <= s[0] <= "힣"]
 _ONE_LETTER = {"m", "s", "h", "U", "l", "g", "L"}
-
-
-def _latin_pattern() -> str:
-    return "|".join(re.escape(spelling).replace(r"\ ", " ?") for spelling in _LATIN)
 
 
 # A Korean unit of one syllable that stands apart from its number is a unit only where no other word goes on
@@ -86,7 +81,7 @@ _KOREAN_TAIL = r"(?=[^가-힣]|[간동마후전내이에의은는을를당째까
 _LONG_HANGUL = "|".join(s for s in _HANGUL if len(s) > 1)
 _SHORT_HANGUL = "|".join(s for s in _HANGUL if len(s) == 1)
 _UNIT = re.compile(
-    rf"(?P<latin>[ -]?(?:{_latin_pattern()})(?![A-Za-z])"
+    rf"(?P<latin>[ -]?(?:{_LATIN})(?![A-Za-z])"
     rf"(?P<per>(?:/(?:[A-Za-zμµ]+\d?|1\.73 ?m\^?2|분|시간|일|주|초|회|리터|데시리터|밀리리터))*))"
     rf"|(?P<hangul> ?(?:{_LONG_HANGUL})|(?:{_SHORT_HANGUL})(?!산|식)| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
 )
@@ -104,25 +99,16 @@ def read_unit(text: str, at: int) -> tuple[str, str, int]:
         return "", "", at
     if match["hangul"]:
         return _CANONICAL[match["hangul"].strip()], "", match.end()
-    written = match["latin"].removesuffix(match["per"] or "").strip(" -")
-    if written in _ONE_LETTER and (
-        match["latin"].startswith("-") or (written == "s" and match["latin"] == "s")
-    ):
+    written = match["latin"].removesuffix(match["per"]).strip(" -")
+    if written in _ONE_LETTER and (match["latin"].startswith("-") or match["latin"] == "s"):
         return "", "", at  # "5-s" names something, "1980s" is a decade
     unit = _CANONICAL.get(written) or _LOWER.get(" ".join(written.casefold().split()), "")
-    return unit, _denominator(match["per"] or ""), match.end()
-
-
-def _denominator(written: str) -> str:
-    """ "/min" and "/분" are one; names that are no units stay as they are."""
-    parts = (part.strip() for part in written.split("/")[1:])
-    return "".join(
-        "/" + (_CANONICAL.get(part) or _LOWER.get(part.casefold(), part.casefold())) for part in parts
-    )
+    # "/min" and "/분" are one; names that are no units stay as they are.
+    parts = [part.strip() for part in match["per"].split("/")[1:]]
+    per = (_CANONICAL.get(part) or _LOWER.get(part.casefold(), part.casefold()) for part in parts)
+    return unit, "".join(f"/{name}" for name in per), match.end()
 
 
 def units_agree(one: str, other: str) -> bool:
     """Whether two canonical units may be the same: degrees without a scale agree with both scales."""
-    if one == other:
-        return True
-    return {one, other} <= DEGREES and "degree" in (one, other)
+    return one == other or ({one, other} <= DEGREES and "degree" in (one, other))

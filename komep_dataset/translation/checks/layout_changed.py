@@ -16,12 +16,5 @@ def layout_changes(source: str, target: str) -> str:
     return next((f"{span[:80]} is gone" for span in spans if span not in target), "")
 
 
-CHECKS = (
-    Check(
-        "layout_changed",
-        layout_changes,
-        "it did not keep the lines, their markers, tables or code",
-        order=90,
-        rank=90,
-    ),
-)
+_TOLD = "it did not keep the lines, their markers, tables or code"
+CHECKS = (Check("layout_changed", layout_changes, _TOLD, order=90, rank=90),)

@@ -29,8 +29,7 @@ LETTERS_OF_NAMES = 40  # a text of fewer letters may be names alone, and stay wi
 def wrong_script(source: str, target: str) -> str:
     """Why a target is no Korean text, or "" if it is one.
 
-    Han, kana and other scripts count wherever the source does not have them, except Hanja in brackets
-    behind a
+    Han, kana and other scripts count wherever the source does not have them, except Hanja in brackets behind a
     Korean word. Drug, gene and unit names in Latin letters do not count against Hangul.
     """
     source, target = letters(source), MARKUP.sub(" ", letters(target))
@@ -43,9 +42,7 @@ def wrong_script(source: str, target: str) -> str:
     latin = _counted(GLOSS.sub(" ", plain))
     if not hangul and (strange := _strange_words(source, plain)):
         return f"no Hangul, and {strange!r} is not in the source"  # romanised Korean, or another language
-    if hangul + latin == 0:
-        return ""
-    share = hangul / (hangul + latin)
+    share = hangul / (hangul + latin) if hangul + latin else 1
     return f"{share:.0%} of its letters are Hangul" if share < MIN_HANGUL else ""
 
 
@@ -53,9 +50,8 @@ def _strange_words(source: str, target: str) -> str:
     """Two or more words in small letters that the source does not have, or ""."""
     there = source.lower()
     words = [w.strip(".'-/+") for w in WORD.findall(target)]
-    strange = [
-        w for w in words if len(w) >= 4 and w[1:].replace("-", "").islower() and w.lower() not in there
-    ]
+    small = [w for w in words if len(w) >= 4 and w[1:].replace("-", "").islower()]
+    strange = [w for w in small if w.lower() not in there]
     return " ".join(strange)[:60] if len(strange) >= 2 else ""
 
 
@@ -63,10 +59,9 @@ def _counted(text: str) -> int:
     """Latin letters that belong to no name; a run with English function words counts whole."""
     total = 0
     for words in runs(text):
-        if is_title(words):
-            continue
-        english = any(w.lower().strip(".'") in FUNCTION_WORDS for w in words)
-        total += sum(len(w) for w in words if english or not is_name(w))
+        if not is_title(words):
+            english = any(w.lower().strip(".'") in FUNCTION_WORDS for w in words)
+            total += sum(len(w) for w in words if english or not is_name(w))
     return total
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
 
@@ -109,29 +109,27 @@ _FREE_NAMES = re.compile(
 def changed_numbers(source: str, target: str) -> list[str]:
     """What a translation changes about the numbers of its source; [] if nothing.
 
-    Every plain number of one text must stand in the other, in digits or in words; a number with a unit
-    keeps it;
+    Every plain number of one text must stand in the other, in digits or in words; a number with a unit keeps it;
     "above" does not become "below" or vanish; a minus stays.
     """
-    texts = normal(source), normal(target)
-    ours, theirs = numbers_of(texts[0]), numbers_of(texts[1])
+    source, target = normal(source), normal(target)
+    ours, theirs = numbers_of(source), numbers_of(target)
     missing = _absent(ours, theirs, (Kind.PLAIN,))
-    extra = _absent([n for n in theirs if not _free(texts[1], n)], ours, (Kind.PLAIN, Kind.NAME))
-    found = [f"{texts[0][n.start : n.end].strip()} is missing" for n in missing]
-    found += [f"{texts[1][n.start : n.end].strip()} is not in the source" for n in extra]
-    return (
-        found
-        + _units_changed(ours, theirs)
-        + _sides_changed(texts, (ours, theirs))
-        + _signs(texts, ours, theirs)
-    )
+    extra = _absent([n for n in theirs if not _free(target, n)], ours, (Kind.PLAIN, Kind.NAME))
+    both = {n.value for n in ours} & {n.value for n in theirs}
+    signs = sorted(both & (_negative(source, ours) ^ _negative(target, theirs)))
+    return [
+        *(f"{source[n.start : n.end].strip()} is missing" for n in missing),
+        *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra),
+        *_units_changed(ours, theirs),
+        *_sides_changed(_sides(source, ours), _sides(target, theirs)),
+        *(f"the sign of {_plain(value)} has changed" for value in signs),
+    ]
 
 
 def _free(text: str, number: Number) -> bool:
-    if number.kind is not Kind.NAME:
-        return False
     begin = max(0, number.start - 9)
-    names = _FREE_NAMES.finditer(text[begin : number.end + 2])
+    names = _FREE_NAMES.finditer(text[begin : number.end + 2]) if number.kind is Kind.NAME else ()
     return any(name.start() <= number.start - begin < name.end() for name in names)
 
 
@@ -158,34 +156,26 @@ def _by_value(numbers: Sequence[Number]) -> dict[Fraction, list[Number]]:
 
 def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> list[str]:
     """Numbers that both texts have, but with other units."""
-    found = []
-    there = _by_value(theirs)
+    there, found = _by_value(theirs), []
     for value, numbers in _by_value(ours).items():
-        if value not in there:
-            continue
-        units = {n.unit for n in there[value] if n.unit or n.kind is not Kind.LOOSE}
-        for number in numbers:
-            if problem := _unit_problem(number, there[value], units):
-                found.append(problem)
-                break
+        problems = (_unit_problem(number, there.get(value, [])) for number in numbers)
+        found += [problem for problem in problems if problem][:1]
     return found
 
 
-def _unit_problem(number: Number, others: Sequence[Number], units: set[str]) -> str:
+def _unit_problem(number: Number, others: Sequence[Number]) -> str:
+    """What has become of a number's unit, by the numbers of its value in the other text, or ""."""
+    units = {n.unit for n in others if n.unit or n.kind is not Kind.LOOSE}
     if not number.unit or any(units_agree(number.unit, unit) for unit in units):
         same = [n for n in others if n.unit == number.unit]
-        if number.per and same and all(n.per and n.per != number.per for n in same):
-            return f"{_show(number)} has become {_show(same[0])}"
-        return ""
+        per_changed = number.per and same and all(n.per and n.per != number.per for n in same)
+        return f"{_show(number)} has become {_show(same[0])}" if per_changed else ""
     known = units - {""}
-    if not units:
+    loose_time = "" in units or number.unit == "times" or known & {"times", "tablet", "points"}
+    # "unit" and "degree" have other meanings; one letter may be no unit at all.
+    no_unit = number.unit in ("iu", "degree", "l", "m", "g", "c", "f") and not known
+    if not units or number.kind is Kind.LOOSE or (number.unit in TIMES and loose_time) or no_unit:
         return ""
-    if number.unit in TIMES and ("" in units or number.kind is Kind.LOOSE or number.unit == "times"):
-        return ""
-    if number.kind is Kind.LOOSE or (number.unit in TIMES and known & {"times", "tablet", "points"}):
-        return ""
-    if number.unit in ("iu", "degree", "l", "m", "g", "c", "f") and not known:
-        return ""  # "unit" and "degree" have other meanings; one letter may be no unit at all
     return f"{_show(number)} has become {_show(others[0])}"
 
 
@@ -193,20 +183,15 @@ def _show(number: Number) -> str:
     return f"{_plain(number.value)} {number.unit or 'without a unit'}{number.per}"
 
 
-def _sides_changed(texts: tuple[str, str], numbers: tuple[Sequence[Number], Sequence[Number]]) -> list[str]:
+def _sides_changed(ours: Mapping[Fraction, Counter], theirs: Mapping[Fraction, Counter]) -> Iterator[str]:
     """Numbers whose comparison points the other way, or is lost."""
-    ours, theirs = (_sides(text, ns) for text, ns in zip(texts, numbers, strict=True))
-    found = []
-    for value, here in ours.items():
-        there = theirs.get(value)
-        if there is None:
-            continue
+    for value in (value for value in ours if value in theirs):
+        here, there = ours[value], theirs[value]
         for side, opposite in ((Side.ABOVE, Side.BELOW), (Side.BELOW, Side.ABOVE)):
             if here[side] > there[side] and there[opposite] > here[opposite]:
-                found.append(f"{side.value} {_plain(value)} has become {opposite.value}")
+                yield f"{side.value} {_plain(value)} has become {opposite.value}"
             elif here[side, "sure"] and not there[side] and not there[opposite]:
-                found.append(f"{side.value} {_plain(value)} has lost its comparison")
-    return found
+                yield f"{side.value} {_plain(value)} has lost its comparison"
 
 
 def _plain(value: Fraction) -> str:
@@ -231,13 +216,6 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
 _MINUS = re.compile(
     r"(?:^|[^\w\s)\]%°-]|(?<=[^\d%])\s)-\s?$|영하\s?(?:섭씨\s?)?$|마이너스\s?$|\bminus\s$", re.IGNORECASE
 )
-
-
-def _signs(texts: tuple[str, str], ours: Sequence[Number], theirs: Sequence[Number]) -> list[str]:
-    """Negative numbers that have lost their minus, or the reverse."""
-    here, there = (_negative(text, ns) for text, ns in zip(texts, (ours, theirs), strict=True))
-    both = {n.value for n in ours} & {n.value for n in theirs}
-    return [f"the sign of {_plain(v)} has changed" for v in sorted(both & (here ^ there))]
 
 
 def _negative(text: str, numbers: Sequence[Number]) -> set[Fraction]:

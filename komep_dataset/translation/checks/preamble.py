@@ -53,9 +53,8 @@ _SOURCE_INTRODUCES = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SOURCE_OFFERS = re.compile(
-    r"\b(?:hope|questions?|help|let me know|feel free|ask|contact|note|advice|consult|see|call|talk|"
-    r"speak|doctor|physician|"
-    r"professional|pharmacist|provider|specialist|tell|discuss|inform|seek|refer)",
+    r"\b(?:hope|questions?|help|let me know|feel free|ask|contact|note|advice|consult|see|call|talk|speak|"
+    r"doctor|physician|professional|pharmacist|provider|specialist|tell|discuss|inform|seek|refer)",
     re.IGNORECASE,
 )
 _SOURCE_TRANSLATES = re.compile(r"translat|korean|original text|source text", re.IGNORECASE)
@@ -77,26 +76,21 @@ def preamble(source: str, target: str) -> str:
     text = unicodedata.normalize("NFC", target).strip()
     if refusal(source, target):
         return ""  # nothing is translated, so nothing stands around it
-    return _around(source, text) or _added_note(source.strip(), text)
+    return _around(source, text) or _added(source.strip(), text)
 
 
-def _added_note(source: str, text: str) -> str:
-    """A last paragraph that opens like a note and is one paragraph more than the source has, or ""."""
+def _added(source: str, text: str) -> str:
+    """A last paragraph that opens like a note and is one paragraph more than the source has, or the first and the
+    last paragraph where a source of one line has become several, with a sentence more; or ""."""
     theirs, ours = ([p for p in t.split("\n") if p.strip()] for t in (text, source))
     if len(theirs) > len(ours) and _NOTE.match(theirs[-1]) and not _NOTE.match(ours[-1]):
         return theirs[-1].strip()[:80]
-    return _added_paragraph(source, text)
-
-
-def _added_paragraph(source: str, text: str) -> str:
-    """The first and the last paragraph where a source of one line has become several, with a sentence more, or ""."""
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text) if block.strip()]
     if "\n" in source or len(blocks) < 2 or repetition(source, text):
         return ""
     announced = blocks[0].endswith((":", "：")) and ":" not in source
-    if announced or sentence_ends(text) > sentence_ends(source):
-        return f"{blocks[0][:40]} … {blocks[-1][:40]}"
-    return ""
+    more = announced or sentence_ends(text) > sentence_ends(source)
+    return f"{blocks[0][:40]} … {blocks[-1][:40]}" if more else ""
 
 
 def _around(source: str, text: str) -> str:
@@ -105,23 +99,18 @@ def _around(source: str, text: str) -> str:
         for match in _META.finditer(text):
             if not _META_REFUSED.search(text[max(0, match.start() - 40) : match.end() + 40]):
                 return text[max(0, match.start() - 30) : match.end() + 30].strip()
-    if (match := _SURE.match(text) or _AGREEING.match(text)) and not _SOURCE_AGREES.match(source.strip()):
-        return match[0]
-    if (match := _LABEL.match(text)) and match[1].lower() not in source.lower():
-        return match[0][:80]
-    if (match := _OPENING.match(text)) and not _SOURCE_OPENS.search(source):
-        return match[0][:80]
-    if (match := _INTRODUCING.match(text)) and not _SOURCE_INTRODUCES.search(source):
-        return match[0].strip()[:80]
-    if (
-        (match := _OFFER.search(text[-_ENDING:]))
-        and not _SOURCE_OFFERS.search(source)
-        and not REFUSAL.search(text)
+    label, end = _LABEL.match(text), text[-_ENDING:]
+    for said, excuse in (
+        (_SURE.match(text) or _AGREEING.match(text), _SOURCE_AGREES.match(source.strip())),
+        (label, label and label[1].lower() in source.lower()),
+        (_OPENING.match(text), _SOURCE_OPENS.search(source)),
+        (_INTRODUCING.match(text), _SOURCE_INTRODUCES.search(source)),
+        (_OFFER.search(end), _SOURCE_OFFERS.search(source) or REFUSAL.search(text)),
     ):
-        return match[0].strip()[:80]
-    if text.startswith(("```", '"""')) and not source.strip().startswith(("```", '"""')):
-        return text[:20]
-    return ""
+        if said and not excuse:
+            return said[0].strip()[:80]
+    quoted = text.startswith(("```", '"""')) and not source.strip().startswith(("```", '"""'))
+    return text[:20] if quoted else ""
 
 
 CHECKS = (Check("preamble", preamble, "it said something besides the translation", order=40, rank=30),)

@@ -62,23 +62,13 @@ def refusal(source: str, target: str) -> str:
         return match[0][:80]
     if "?" not in source and (match := _ASKS_BACK.search(text)):
         return f"a statement has become a question: {match[0][:60]}"
-    if not re.search("[가-힣]", text):
-        return ""  # what is no Korean at all has no Korean question either
-    if (
-        (is_question(source) or _TASK.match(source.strip()))
-        and not ASKS.search(text.strip())
-        and sentence_ends(text) >= sentence_ends(source)
-    ):
+    asked = is_question(source) or _TASK.match(source.strip())
+    # What is no Korean at all has no Korean question either.
+    stated = asked and re.search("[가-힣]", text) and not ASKS.search(text.strip())
+    if stated and sentence_ends(text) >= sentence_ends(source):
         return f"a question has become a statement: {text.strip()[:60]}"
     return ""
 
 
-CHECKS = (
-    Check(
-        "refused",
-        refusal,
-        "it refused to translate, apologised, or answered the text instead",
-        order=50,
-        rank=20,
-    ),
-)
+_TOLD = "it refused to translate, apologised, or answered the text instead"
+CHECKS = (Check("refused", refusal, _TOLD, order=50, rank=20),)

@@ -16,23 +16,21 @@ _SYLLABLES = re.compile(r"([가-힣]{2,8}?)\1{3,}|([가-힣])\2{5,}")
 def sentences_of(text: str) -> list[str]:
     """Sentences and lines of a text, without what marks a list, long enough to be more than a heading."""
     parts = (re.sub(r"^[\s>#*•\-\d.)(]+", "", part) for part in _SENTENCE.split(text))
-    ended = (
-        re.sub(r"(?<![\s.*_])[\s.*_]+$", "", part) for part in parts
-    )  # without the look behind, it is quadratic
+    # Without the look behind, it is quadratic.
+    ended = (re.sub(r"(?<![\s.*_])[\s.*_]+$", "", part) for part in parts)
     return [" ".join(part.split()) for part in ended if len(part) >= 8]
 
 
 def repetition(source: str, target: str) -> str:
     """What a translation repeats and its source does not, or "": a sentence, or a loop of words or syllables."""
     source, target = (unicodedata.normalize("NFC", text).casefold() for text in (source, target))
-    theirs = Counter(sentences_of(target))
     parts = sentences_of(target)
     tails = [b for a, b in pairwise(parts) if len(b) >= 10 and a != b and a.endswith(" " + b)]
     if tails and tails[0] not in source:
         return f"again: {tails[0][:60]}"
     most = max(Counter(sentences_of(source)).values(), default=1)
-    for sentence, times in theirs.items():
-        if times > max(most, 1) and (len(sentence) >= 12 or times > most + 2):
+    for sentence, times in Counter(parts).items():
+        if times > most and (len(sentence) >= 12 or times > most + 2):
             return f"{times} times: {sentence[:60]}"
     twice = [a for a, b in pairwise(parts) if a == b]
     if twice and sentence_ends(target) > sentence_ends(source):

@@ -16,13 +16,5 @@ def missing_terms(source: str, target: str, glossary: Glossary) -> str:
     return "; ".join(islice(missing, 5))
 
 
-CHECKS = (
-    Check(
-        "term_mismatch",
-        missing_terms,
-        "it did not use the given translations of terms",
-        order=70,
-        rank=80,
-        uses_glossary=True,
-    ),
-)
+_TOLD = "it did not use the given translations of terms"
+CHECKS = (Check("term_mismatch", missing_terms, _TOLD, order=70, rank=80, uses_glossary=True),)
