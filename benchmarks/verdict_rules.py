@@ -5,7 +5,7 @@
 A world gives each model a true change of accuracy. A question has a difficulty; a model's answers before and after share
 it, so that most questions stay right or wrong, as in real runs; a training seed moves a model's change by a normal
 draw (`--spread`, a standard deviation in accuracy). Each study draws answers, takes intervals by
-`evaluation.statistics.resampling` as `evaluation.compare` does, and asks every rule. A rule is *right* where it says what is true,
+`evaluation.statistics.significance` as `evaluation.compare` does, and asks every rule. A rule is *right* where it says what is true,
 a *false alarm* where it says the opposite, and a *miss* where it stays undecided. Where the truth lies between the two
 (a gain, but below `verdicts.GAIN`), neither word is right and only the shares are shown.
 """
@@ -31,7 +31,7 @@ from evaluation.experiments.verdicts import (
     improves_all,
     works,
 )
-from evaluation.statistics.resampling import pooled_interval
+from evaluation.statistics.significance import pooled_interval
 
 RULES: dict[str, Callable[..., Verdict]] = {
     "improves_all": improves_all,

@@ -10,7 +10,7 @@ from evaluation.experiments.state import evaluated, status
 from evaluation.experiments.verdicts import STATEMENTS, Effect, Statement, Verdict
 from evaluation.harness.output import Evaluation, read_evaluation
 from evaluation.statistics.comparison import READINGS, Change, compare_all
-from evaluation.statistics.resampling import holm
+from evaluation.statistics.significance import holm
 from komep_dataset.errors import KomepError
 
 

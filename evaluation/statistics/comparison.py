@@ -19,7 +19,7 @@ import numpy as np
 
 from evaluation.harness.output import Evaluation, Prediction
 from evaluation.statistics.comparable import cautions, check_comparable, in_order_of
-from evaluation.statistics.resampling import (
+from evaluation.statistics.significance import (
     SEED,
     bootstrap_interval,
     holm,

@@ -9,7 +9,7 @@ from evaluation.statistics.comparison import compare
 from evaluation.statistics.tables import as_markdown
 from komep_dataset.errors import KomepError
 from tests.evaluation.statistics.made import arm, evaluation
-from tests.evaluation.statistics.test_resampling import random_arm
+from tests.evaluation.statistics.test_significance import random_arm
 
 REFUSALS = [
     ({"shots": 0}, "different shots: 5 in base, 0 in tuned"),

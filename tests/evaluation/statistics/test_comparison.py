@@ -8,10 +8,10 @@ from hypothesis import given, settings
 
 from evaluation.harness.output import Evaluation, Prediction
 from evaluation.statistics.comparison import Split, change, compare, compare_all, split_change
-from evaluation.statistics.resampling import holm, pooled_interval
+from evaluation.statistics.significance import holm, pooled_interval
 from evaluation.statistics.tables import as_markdown
 from tests.evaluation.statistics.made import ANSWERS, arm, evaluation, predictions, two
-from tests.evaluation.statistics.test_resampling import random_arm
+from tests.evaluation.statistics.test_significance import random_arm
 
 
 @given(ANSWERS)

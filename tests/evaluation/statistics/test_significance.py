@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, permutation_test
 from statsmodels.stats.contingency_tables import mcnemar
 
-from evaluation.statistics.resampling import bootstrap_interval, holm, mcnemar_p, pooled_interval, sign_flip_p
+from evaluation.statistics.significance import (
+    bootstrap_interval,
+    holm,
+    mcnemar_p,
+    pooled_interval,
+    sign_flip_p,
+)
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
