@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from komep_dataset.config.presets import fill_in
@@ -179,17 +179,16 @@ class Responder(Endpoint):
             yield "temperature", f"{self.temperature} is not a number from 0 up"
         if not 0 < self.top_p <= 1:
             yield "top_p", f"{self.top_p} is not above 0 and at most 1"
-        if self.max_new_tokens is not None:
-            yield from at_least("max_new_tokens", self.max_new_tokens, 1)
-        elif self.server:
+        yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+        if self.max_new_tokens is None and self.server:
             yield "max_new_tokens", "a server that the stage starts needs a number"
-        if self.seed is not None:
-            yield from at_least("seed", self.seed, 0)
+        yield from at_least("seed", self.seed, 0)
 
     @property
     def folder(self) -> str:
         """The name as a folder: `meta/llama` and `meta_llama` stay apart."""
-        return _folder(self.name)
+        safe = re.sub(r"[^A-Za-z0-9.-]", "_", self.name).strip(".") or "_"
+        return safe if safe == self.name else f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +205,7 @@ class Judge(Endpoint):
         yield from Endpoint.problems(self)
         if not (0 <= self.temperature < math.inf):
             yield "temperature", f"{self.temperature} is not a number from 0 up"
-        if self.max_new_tokens is not None:
-            yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+        yield from at_least("max_new_tokens", self.max_new_tokens, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,8 +276,7 @@ class QuestionSource:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from choice("language", self.language, LANGUAGES)
-        if self.limit is not None:
-            yield from at_least("limit", self.limit, 1)
+        yield from at_least("limit", self.limit, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,14 +304,10 @@ class Config:
         if self.budget is not None and not (0 < self.budget < math.inf):
             yield "budget", f"{self.budget} is not an amount above 0"
         yield from choice("mode", self.mode, MODES)
-        seen: set[str] = set()
-        for index, responder in enumerate(self.responders):
-            if responder.name in seen:
-                yield (
-                    f"responders[{index}].name",
-                    f"{responder.name!r} stands twice; a name is the table's key",
-                )
-            seen.add(responder.name)
+        names = [responder.name for responder in self.responders]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield f"responders[{index}].name", f"{name!r} stands twice; a name is the table's key"
 
     def responder(self, name: str) -> Responder:
         """The responder of a name, with its seed filled in; `KomepError` names the nearest one."""
@@ -334,8 +327,9 @@ class Config:
 
     def policy(self) -> Policy:
         """How this configuration wants requests to be run."""
-        spending = self.work / "spending"
-        return Policy(executor=self.executor, budget=self.budget, prices=self.prices, spending=spending)
+        return Policy(
+            executor=self.executor, budget=self.budget, prices=self.prices, spending=self.work / "spending"
+        )
 
 
 def load_config(path: Path) -> Config:
@@ -348,32 +342,25 @@ def load_config(path: Path) -> Config:
     raw = read_yaml(path)
     config = build_record(Config, {} if raw is None else raw, str(path), "")
     base = path.resolve().parent
-    prices = base / config.prices if config.prices else None
-    config = replace(config, work=base / config.work, prices=prices, file=str(path))
-    if config.questions:
-        config = replace(config, questions=replace(config.questions, input=base / config.questions.input))
-    paths = {name: base / path for name, path in config.selection.decontaminate.items()}
-    config = replace(config, selection=replace(config.selection, decontaminate=paths))
-    if config.translator and config.translator.glossary:
-        glossary = base / config.translator.glossary
-        config = replace(config, translator=replace(config.translator, glossary=glossary))
-    return _resolve_models(config, base)
 
+    def placed(record: Any, **changed: Any) -> Any:
+        """A part of the configuration with its paths, and a model that a server is to load from a folder, in full."""
+        for key in ("work", "prices", "input", "glossary"):
+            if getattr(record, key, None):
+                changed[key] = base / getattr(record, key)
+        if getattr(record, "server", None) and (base / record.model).is_dir():
+            changed["model"] = str((base / record.model).resolve())
+        return record and replace(record, **changed)
 
-def _resolve_models(config: Config, base: Path) -> Config:
-    """Turn the model of a server to start into a full path where it is a folder beside the file."""
-
-    def resolved(endpoint):
-        if endpoint is None or not endpoint.server or not (base / endpoint.model).is_dir():
-            return endpoint
-        return replace(endpoint, model=str((base / endpoint.model).resolve()))
-
-    return replace(
+    benchmarks = {name: base / path for name, path in config.selection.decontaminate.items()}
+    return placed(
         config,
-        responders=tuple(resolved(r) for r in config.responders),
-        splitter=resolved(config.splitter),
-        checker=resolved(config.checker),
-        translator=resolved(config.translator),
+        file=str(path),
+        selection=replace(config.selection, decontaminate=benchmarks),
+        responders=tuple(map(placed, config.responders)),
+        **{
+            part: placed(getattr(config, part)) for part in ("questions", "splitter", "checker", "translator")
+        },
     )
 
 
@@ -391,8 +378,3 @@ def _url_problems(url: str) -> Iterator[tuple[str, str]]:
         )
     elif not usable:
         yield "endpoint", f"{url!r} is no address such as https://host/v1"
-
-
-def _folder(name: str) -> str:
-    safe = re.sub(r"[^A-Za-z0-9.-]", "_", name).strip(".") or "_"
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -53,9 +53,8 @@ def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
         except ValueError as error:
             key, problem = error.args
             raise KomepError(f"{file}: {where}{key}: {problem}") from None
-    types, values = column_types(cls), {}
-    for name in getattr(cls, "NOT_KEYS", ()):
-        del types[name]
+    no_keys, values = getattr(cls, "NOT_KEYS", ()), {}
+    types = {name: kind for name, kind in column_types(cls).items() if name not in no_keys}
     for key in raw:
         if key not in types:
             raise KomepError(f"{file}: {where}{key}: unknown key; {nearest(str(key), types)}")
@@ -76,17 +75,15 @@ def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
         return None
     if is_dataclass(hint):
         return build_record(hint, raw, file, f"{where}.")
-    if get_origin(hint) is Mapping:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Mapping:
         if not isinstance(raw, dict):
             raise KomepError(f"{file}: {where}: expected names and values, got {_kind(raw)}")
-        inner = get_args(hint)[1]
-        return {str(name): _value(inner, False, one, file, f"{where}.{name}") for name, one in raw.items()}
-    if get_origin(hint) is tuple:
+        return {str(name): _value(inner[1], False, one, file, f"{where}.{name}") for name, one in raw.items()}
+    if origin is tuple:
         if not isinstance(raw, list):
             raise KomepError(f"{file}: {where}: expected a list, got {_kind(raw)}")
-        return tuple(
-            build_record(get_args(hint)[0], one, file, f"{where}[{i}].") for i, one in enumerate(raw)
-        )
+        return tuple(build_record(inner[0], one, file, f"{where}[{i}].") for i, one in enumerate(raw))
     wanted = {Path: str, float: (int, float)}.get(hint, hint)
     if not isinstance(raw, wanted) or isinstance(raw, bool) != (hint is bool):
         name = {str: "text", Path: "a path", int: "a whole number", float: "a number", bool: "yes/no"}[hint]
@@ -97,8 +94,8 @@ def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
 
 def _kind(raw: Any) -> str:
     """What a YAML value is, in the reader's words."""
-    names = {dict: "keys and values", list: "a list", str: "text", bool: "yes/no", type(None): "nothing"}
-    names |= {int: "a number", float: "a fraction"}
+    names = {dict: "keys and values", list: "a list", str: "text", bool: "yes/no"}
+    names |= {int: "a number", float: "a fraction", type(None): "nothing"}
     return names.get(type(raw), f"a {type(raw).__name__}")
 
 
@@ -118,6 +115,6 @@ def choice(key: str, value: str | None, known: tuple[str, ...]) -> Iterator[tupl
         yield key, f"{value!r} is none of {', '.join(known)}; {nearest(value, known)}"
 
 
-def at_least(key: str, value: int, least: int) -> Iterator[tuple[str, str]]:
-    if value < least:
+def at_least(key: str, value: int | None, least: int) -> Iterator[tuple[str, str]]:
+    if value is not None and value < least:
         yield key, f"{value} is below {least}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import get_args, get_origin
 
 import polars as pl
 import pyarrow as pa
@@ -32,7 +32,6 @@ def parquet_frames(path: Path, source: pq.ParquetFile, columns: Sequence[str]) -
 
     Raises `pyarrow.ArrowInvalid` or `OSError` where Arrow cannot read the file.
     """
-
     done = 0
     with suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         for frame in _by_polars(path, source, columns):
@@ -44,7 +43,6 @@ def parquet_frames(path: Path, source: pq.ParquetFile, columns: Sequence[str]) -
 
 def _by_polars(path: Path, source: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Row groups, several small ones at once; nothing where a column or a row group is not for polars."""
-
     metadata = source.metadata
     groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
     scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
@@ -62,7 +60,6 @@ def _by_polars(path: Path, source: pq.ParquetFile, columns: Sequence[str]) -> It
 
 def _by_arrow(source: pq.ParquetFile, columns: Sequence[str], done: int) -> Iterator[pl.DataFrame]:
     """The rows behind the first `done`, which are read and left out."""
-
     for batch in source.iter_batches(BATCH_ROWS, columns=columns):
         skipped = min(done, batch.num_rows)
         done -= skipped
@@ -72,24 +69,21 @@ def _by_arrow(source: pq.ParquetFile, columns: Sequence[str], done: int) -> Iter
 
 def fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.DataFrame, list[Problem]]:
     """Cast a Parquet batch to a schema where nothing is lost; rows with a value of another type are problems."""
-
     problems: list[Problem] = []
     for name, wanted in schema.items():
-        if frame.schema[name] == wanted:
-            continue
-        if not _castable(frame.schema[name], wanted):
+        given = frame.schema[name]
+        if not _castable(given, wanted):
             bad = frame.filter(pl.col(name).is_not_null())
-            detail = f"expected {wanted}, got {frame.schema[name]}"
+            detail = f"expected {wanted}, got {given}"
             problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
             frame = frame.filter(pl.col(name).is_null()).with_columns(pl.lit(None, wanted).alias(name))
-        else:
-            frame = frame.with_columns(_cast(pl.col(name), frame.schema[name], wanted))
+        elif given != wanted:
+            frame = frame.with_columns(_cast(pl.col(name), given, wanted))
     return frame.select(*schema, LINE), problems
 
 
 def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
-
-    if given == wanted or given == pl.Null:
+    if given in (wanted, pl.Null):
         return True
     if isinstance(wanted, pl.List):
         return isinstance(given, pl.List) and _castable(given.inner, wanted.inner)
@@ -105,7 +99,6 @@ def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
 
 def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     """Cast by field name: polars casts a struct by position."""
-
     if isinstance(wanted, pl.List) and isinstance(wanted.inner, pl.Struct) and isinstance(given, pl.List):
         names = [f.name for f in wanted.inner.fields]
         fields = pl.struct(pl.element().struct.field(n) for n in names)
@@ -118,18 +111,13 @@ def drop_missing(
     frame: pl.DataFrame, file: str, record: type, optional: frozenset[str]
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """Take out the rows in which a required column, or a field inside its list, has no value."""
-
     problems: list[Problem] = []
     for name, (hint, nullable) in column_types(record).items():
         missing = pl.lit(False) if nullable or name in optional else pl.col(name).is_null()
-        if (
-            get_origin(hint) is list
-            and is_dataclass(get_args(hint)[0])
-            and _has_null_inside(frame, name, hint)
-        ):
-            element = pl.element()
-            for inner in column_types(get_args(hint)[0]):
-                empty = pl.col(name).list.eval(element.struct.field(inner).is_null()).list.any()
+        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]):
+            fields = list(column_types(get_args(hint)[0]))
+            for field in fields if _has_null_inside(frame, name, fields) else ():
+                empty = pl.col(name).list.eval(pl.element().struct.field(field).is_null()).list.any()
                 missing = missing | empty.fill_null(False)
         bad = frame.filter(missing)
         if bad.height:
@@ -138,20 +126,12 @@ def drop_missing(
     return frame, problems
 
 
-def _has_null_inside(frame: pl.DataFrame, name: str, hint: Any) -> bool:
+def _has_null_inside(frame: pl.DataFrame, name: str, fields: Sequence[str]) -> bool:
     """Whether any object of a list column lacks a field: a look at the whole column, before one at each row."""
-
-    if not _is_list_of(frame, name, hint):
-        return False
-    elements = frame.lazy().select(name).filter(pl.col(name).list.len() > 0).explode(name)
-    fields = (pl.col(name).struct.field(inner).is_null().any() for inner in column_types(get_args(hint)[0]))
-    return bool(elements.select(pl.any_horizontal(fields)).collect().item())
-
-
-def _is_list_of(frame: pl.DataFrame, name: str, hint: Any) -> bool:
-    """Whether a column really is a list of objects with the fields of a record (a Parquet column may not be)."""
-
     kind = frame.schema[name]
     inner = kind.inner if isinstance(kind, pl.List) else None
-    wanted = column_types(get_args(hint)[0])
-    return isinstance(inner, pl.Struct) and set(wanted) <= {f.name for f in inner.fields}
+    if not isinstance(inner, pl.Struct) or not set(fields) <= {f.name for f in inner.fields}:
+        return False  # a Parquet column need not hold objects
+    elements = frame.lazy().select(name).filter(pl.col(name).list.len() > 0).explode(name)
+    empty = pl.any_horizontal(pl.col(name).struct.field(field).is_null().any() for field in fields)
+    return bool(elements.select(empty).collect().item())

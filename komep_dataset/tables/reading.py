@@ -27,32 +27,36 @@ SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 # What lies beside a table and is none of its kind.
 NEVER_INPUT = (REJECTS, ".verdicts.parquet", ".translations.parquet")
 BLOCK_BYTES = 32 << 20
+# Type of a column -> what JSON has for it, and how a message calls that.
+_JSON_TYPES = {
+    str: (str, "a string"),
+    int: (int, "a whole number"),
+    float: ((int, float), "a number"),
+    list: (list, "a list"),
+    tuple: (list, "a list"),
+    dict: (dict, "an object"),
+}
 SHORT = (60, 57)  # a value that a message quotes: characters that it may have, and those kept of a longer one
 
 
 def table_files(paths: Iterable[Path]) -> list[Path]:
     """The JSONL and Parquet files behind paths, folders searched in depth, sorted within a folder.
 
-    Rejects and evidence that lie beside a table are never input. Raises `KomepError` for a path that does not exist or holds no table.
+    Hidden files and folders, rejects and evidence that lie beside a table are never input. Raises `KomepError` for a
+    path that does not exist or holds no table.
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            found = sorted(
-                p
-                for p in path.rglob("*")
-                if p.suffix in SUFFIXES
-                and p.is_file()
-                and not p.name.endswith(NEVER_INPUT)
-                and not any(part.startswith(".") for part in p.relative_to(path).parts)
-            )
-            if not found:
-                raise KomepError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
-            files += found
-        elif not path.exists():
+        if not path.exists():
             raise KomepError(f"{path}: no such file or folder")
-        else:
-            files.append(path)
+        found = [path]
+        if path.is_dir():
+            tables = (p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+            visible = (p for p in tables if "/." not in f"/{p.relative_to(path).as_posix()}")
+            found = sorted(p for p in visible if not p.name.endswith(NEVER_INPUT))
+        if not found:
+            raise KomepError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
+        files += found
     return files
 
 
@@ -62,27 +66,19 @@ def check_value(
     """None if a JSON value fits a column, else (path of the value, reason, detail); `exact`: objects have no other keys."""
     if value is None:
         return None if nullable else (name, Reason.MISSING_FIELD, "no value")
-    kind = get_origin(hint) or hint
-    if kind in (list, tuple):
-        if not isinstance(value, list):
-            return name, Reason.WRONG_TYPE, f"expected a list, got {shown(value, *SHORT)}"
-        inner = get_args(hint)[0]
-        found = (check_value(v, inner, False, f"{name}[{i}]", exact=exact) for i, v in enumerate(value))
-        return next((f for f in found if f), None)
-    if is_dataclass(hint) or kind is dict:
-        if not isinstance(value, dict):
-            return name, Reason.WRONG_TYPE, f"expected an object, got {shown(value, *SHORT)}"
-        columns = column_types(hint) if is_dataclass(hint) else {}
-        if exact and columns and value.keys() != columns.keys():
-            return name, Reason.BAD_VALUE, f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
-        found = (
-            check_value(value.get(n), t, null, f"{name}.{n}", exact=exact) for n, (t, null) in columns.items()
-        )
-        return next((f for f in found if f), None)
-    if not isinstance(value, (int, float) if hint is float else hint) or isinstance(value, bool):
-        wanted = {str: "a string", int: "a whole number", float: "a number"}[hint]
+    kind = dict if is_dataclass(hint) else get_origin(hint) or hint
+    python, wanted = _JSON_TYPES[kind]
+    if not isinstance(value, python) or isinstance(value, bool):
         return name, Reason.WRONG_TYPE, f"expected {wanted}, got {shown(value, *SHORT)}"
-    return None
+    inner: Iterable[tuple[Any, Any, bool, str]] = ()
+    if python is list:
+        inner = ((v, get_args(hint)[0], False, f"{name}[{i}]") for i, v in enumerate(value))
+    elif is_dataclass(hint):
+        columns = column_types(hint)
+        if exact and value.keys() != columns.keys():
+            return name, Reason.BAD_VALUE, f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
+        inner = ((value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns.items())
+    return next(filter(None, (check_value(*one, exact=exact) for one in inner)), None)
 
 
 def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tuple[str, Reason, str]:
@@ -102,14 +98,12 @@ def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tu
         return "", Reason.MALFORMED, f"not a JSON object but {shown(row, *SHORT)}"
     found = []
     for name, (hint, nullable) in column_types(record).items():
-        problem = check_value(row.get(name), hint, nullable or name in optional, name)
-        if problem:
+        if problem := check_value(row.get(name), hint, nullable or name in optional, name):
             place, reason, detail = problem
             found.append((name, reason, detail if place == name else f"{place}: {detail}"))
-    if found:
-        # A row has one reason: a missing field comes before a wrong type, then the first column.
-        return min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD)
-    return {name: row.get(name) for name in column_types(record)}
+    # A row has one reason: a missing field comes before a wrong type, then the first column.
+    first = min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD, default=None)
+    return first or {name: row.get(name) for name in column_types(record)}
 
 
 def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
@@ -135,12 +129,11 @@ def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
 def _parse_block(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
     """A block of lines by Arrow's strict reader; None where it refuses, or where it may have misread."""
     block = b"".join(lines)
+    whole = arrow_json.ReadOptions(block_size=len(block))
     options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
         block.decode("utf-8")
-        table = arrow_json.read_json(
-            pa.BufferReader(block), arrow_json.ReadOptions(block_size=max(len(block), 1)), options
-        )
+        table = arrow_json.read_json(pa.BufferReader(block), whole, options)
     except (UnicodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     return table if table.num_rows == len(lines) else None
@@ -149,7 +142,6 @@ def _parse_block(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
 def _read_jsonl(
     path: Path, record: type, optional: frozenset[str]
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-
     schema, frame_schema = arrow_schema(record, loose=True), polars_schema(record)
     for numbers, lines in _jsonl_blocks(path):
         table = _parse_block(lines, schema)
@@ -172,7 +164,6 @@ def _read_jsonl(
 def _read_parquet(
     path: Path, record: type, optional: frozenset[str]
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-
     frame_schema = polars_schema(record)
     try:
         source = pq.ParquetFile(path)

@@ -1,7 +1,5 @@
 """Rows as text for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 
