@@ -49,8 +49,7 @@ def _add(
     for key in keys:
         known = changes.get(key)
         if known is None:
-            names = ("change", "reasons", "columns", "before", "after")
-            changes[key] = {name: one[name] for name in names}
+            changes[key] = {name: one[name] for name in ("change", "reasons", "columns", "before", "after")}
         elif known["change"] == one["change"]:
             known["columns"] = list(dict.fromkeys([*known["columns"], *one["columns"]]))
         else:  # in one language it is new or gone, in the other it is not: a changed pair
@@ -113,19 +112,22 @@ def compared(
     reasons = Counter((one["change"], ", ".join(one["reasons"])) for one in changes.values())
     order = sorted(reasons.items(), key=lambda r: (RANK[r[0][0]], -r[1], r[0][1]))
     rows = tuple((change, why.replace("_", " ") or "–", f"{n:,}") for (change, why), n in order)
-    header = ("change", "because of", "pairs")
-    what = Figure(
-        "changes", "Pairs that differ", f"{told}, from {names[1]} to {names[0]}.", "", {}, header, rows, True
-    )
+    told, header = f"{told}, from {names[1]} to {names[0]}.", ("change", "because of", "pairs")
+    what = Figure("changes", "Pairs that differ", told, "", {}, header, rows, wide=True)
     return [what, _side_by_side(new, old, names)]
 
 
 def _side_by_side(new: Mapping[str, Any], old: Mapping[str, Any], names: tuple[str, str]) -> Figure:
     before, after = key_figures(old), key_figures(new)
-    rows = [
-        (label, _shown(form, before.get(label, (form, None))[1]), _shown(form, value), _step(form, before, label, value))
-        for label, (form, value) in after.items()
-    ]  # fmt: skip
+    rows = []
+    for label, (form, value) in after.items():
+        old = before.get(label, (form, None))[1]
+        was, now = ("–" if number is None else format(number, form) for number in (old, value))
+        if old is None or value is None:
+            step = "–"
+        else:
+            step = "same" if was == now else format(value - old, f"+{form}")
+        rows.append((label, was, now, step))
     change = (after["pairs"][1] or 0) - (before["pairs"][1] or 0)
     more = "as many" if not change else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
     told = f"{names[0]} has {more} pairs{' as' if not change else ' than'} {names[1]}."
@@ -153,14 +155,3 @@ def key_figures(measured: Mapping[str, Any]) -> dict[str, tuple[str, float | Non
     noise = measured["label_noise"]
     found["expected flipped pairs"] = (".1%", noise and noise["flipped"])
     return found
-
-
-def _shown(form: str, value: float | None) -> str:
-    return "–" if value is None else format(value, form)
-
-
-def _step(form: str, before: Mapping[str, tuple[str, float | None]], label: str, value: float | None) -> str:
-    old = before.get(label, (form, None))[1]
-    if old is None or value is None:
-        return "–"
-    return "same" if _shown(form, old) == _shown(form, value) else format(value - old, f"+{form}")

@@ -111,22 +111,17 @@ def win_shares(found: Mapping[str, Any]) -> Figure:
     order = sorted(found["win_share"], key=lambda m: (-m["share"], m["model"]))
     drawn = [Bar(m["model"], f"{m['share']:.0%}", m["share"], *m["interval"]) for m in order]
     rows = [
-        (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", _range(m["interval"], 1), f"{m['of_all']:.1%}")
+        (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", _range(m["interval"]), f"{m['of_all']:.1%}")
         for m in order
     ]  # fmt: skip
     header = ("model", "won", "pairs", "share", "interval", "of all pairs")
-    title = "How often each model wins"
-    return Figure("win-shares", title, _told_of_wins(found), "bars", bars(drawn, 0.5), header, tuple(rows))
-
-
-def _told_of_wins(found: Mapping[str, Any]) -> str:
-    """How far apart the best and the worst model are."""
-    order = sorted(found["win_share"], key=lambda m: (-m["share"], m["model"]))
     best, worst = order[0], order[-1]
-    return (
+    told = (
         f"From {best['share']:.0%} ({best['model']}) down to {worst['share']:.0%} ({worst['model']}) "
         "of the pairs that a model is in. Lines are 95% intervals."
     )
+    title = "How often each model wins"
+    return Figure("win-shares", title, told, "bars", bars(drawn, 0.5), header, tuple(rows))
 
 
 def categories(found: Mapping[str, Any], told: str) -> Figure:
@@ -158,7 +153,10 @@ def units(found: Mapping[str, Any], told: str) -> Figure:
         return Figure("units", "Units an answer", told)
     most = max(map(len, series.values()))
     shown = min(most, SHOWN_BARS)
-    cut = {s: _tail([*counts, *[0] * (most - len(counts))], shown) for s, counts in series.items()}
+    cut = {
+        side: [*(counts + [0] * (most - len(counts)))[: shown - 1], sum(counts[shown - 1 :])]
+        for side, counts in series.items()
+    }
     labels = [str(n + 1) for n in range(shown)]
     if most > shown:
         labels[-1] += "+"
@@ -166,10 +164,6 @@ def units(found: Mapping[str, Any], told: str) -> Figure:
     rows = [(label, *(f"{cut[s][i]:,}" for s in cut)) for i, label in enumerate(labels)]
     return Figure("units", "Units an answer", told, "columns", data,
                   ("units", *cut), tuple(rows))  # fmt: skip
-
-
-def _tail(counts: list[int], shown: int) -> list[int]:
-    return [*counts[: shown - 1], sum(counts[shown - 1 :])]
 
 
 def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -> Figure:
@@ -181,30 +175,16 @@ def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -
             continue
         drawn.append(Bar(one["name"], f"{one['accuracy']:.0%}", one["accuracy"], *one["interval"]))
         auc = "–" if one.get("auc") is None else f"{one['auc']:.3f}"
-        rows.append(
-            (
-                one["name"],
-                f"{one['accuracy']:.1%}",
-                _range(one["interval"], 1),
-                auc,
-                _number(one["test_pairs"]),
-            )
-        )
+        right, held_out = f"{one['accuracy']:.1%}", _number(one["test_pairs"])
+        rows.append((one["name"], right, _range(one["interval"]), auc, held_out))
+    if drawn:
+        best = max(drawn, key=lambda bar: bar.value)
+        told = sentence(f"the best of them: {verdicts[f'baseline: {best.label}']}")
+    else:
+        told = f"No rule could be fitted: {'; '.join(sorted({one['reason'] for one in found}))}."
     header = ("rule", "right", "interval", "AUC", "held-out pairs")
-    title = "What trivial rules know of the label"
-    plot = "bars" if drawn else ""
-    return Figure(
-        "baselines", title, _told_of_baselines(found, verdicts), plot, bars(drawn, 0.5), header, tuple(rows)
-    )
-
-
-def _told_of_baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -> str:
-    """What is said of the trivial rule that tells chosen from rejected best."""
-    fitted = [one for one in found if "accuracy" in one]
-    if not fitted:
-        return "No rule could be fitted: " + "; ".join(sorted({one["reason"] for one in found})) + "."
-    best = max(fitted, key=lambda one: one["accuracy"])
-    return sentence(f"the best of them: {verdicts['baseline: ' + best['name']]}")
+    title, plot = "What trivial rules know of the label", "bars" if drawn else ""
+    return Figure("baselines", title, told, plot, bars(drawn, 0.5), header, tuple(rows))
 
 
 def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
@@ -229,10 +209,12 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
         for name, one in order
         if one["dahl"]
     ]
-    rows = [
-        (name, f"{m['dahl']['mean']:.3f}" if m["dahl"] else "–", _score_range(m["dahl"]), *(_number(m["statuses"][s]) for s in STATUSES))
-        for name, m in order
-    ]  # fmt: skip
+    rows = []
+    for name, one in order:
+        score = one["dahl"] or {"mean": None, "low": None}
+        mean = "–" if score["mean"] is None else f"{score['mean']:.3f}"
+        interval = "–" if score["low"] is None else f"{score['low']:.3f} to {score['high']:.3f}"
+        rows.append((name, mean, interval, *(_number(one["statuses"][status]) for status in STATUSES)))
     return Figure("models", "DAHL score by responder", _told_of_models(found), "bars" if drawn else "", bars(drawn),
                   ("responder", "mean", "interval", *STATUSES), tuple(rows))  # fmt: skip
 
@@ -269,9 +251,9 @@ def gates(quality: Mapping[str, Any] | None) -> list[Figure]:
         return []
     header = ("gate", "switch", "checked", "found", "rejected", "for example")
     rows = [
-        (name.replace("_", " "), _text(r.get("switch")), *(_count(r, n) for n in ("checked", "found", "rejected")), _examples(r))
+        (name.replace("_", " "), _text(r.get("switch")), *(_count(r, n) for n in header[2:5]), _examples(r))
         for name, r in records.items()
-    ]  # fmt: skip
+    ]
     on = {name: r for name, r in records.items() if r.get("switch") != "off"}
     hits = [f"{name.replace('_', ' ')} {_text(r['found'])}" for name, r in on.items() if _amount(r["found"])]
     told = f"{len(on)} of {len(records)} gates were on. " + (
@@ -290,15 +272,13 @@ def _amount(value: Any) -> int:
 
 
 def _examples(record: Mapping[str, Any]) -> str:
-    shown = [_example(one) for one in list(record.get("examples") or [])[:MOST_EXAMPLES]]
+    """Evidence, with the beginning of its question's id, which the search finds."""
+    shown = []
+    for one in list(record.get("examples") or [])[:MOST_EXAMPLES]:
+        of_question = isinstance(one, Mapping) and {"evidence", "question_id"} <= one.keys()
+        text = f"{one['question_id'][:8]}: {_text(one['evidence'])}" if of_question else _text(one)
+        shown.append(text[:EXAMPLE_LENGTH])
     return "; ".join(shown) or "–"
-
-
-def _example(one: Any) -> str:
-    """The evidence of an example with the beginning of its question's id, which the search finds."""
-    if isinstance(one, Mapping) and "evidence" in one and "question_id" in one:
-        return f"{one['question_id'][:8]}: {_text(one['evidence'])}"[:EXAMPLE_LENGTH]
-    return _text(one)[:EXAMPLE_LENGTH]
 
 
 def _text(value: Any) -> str:
@@ -317,11 +297,5 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
-def _range(interval: Sequence[float], digits: int) -> str:
-    return f"{interval[0]:.{digits}%} to {interval[1]:.{digits}%}"
-
-
-def _score_range(score: Mapping[str, Any] | None) -> str:
-    if not score or score["low"] is None:
-        return "–"
-    return f"{score['low']:.3f} to {score['high']:.3f}"
+def _range(interval: Sequence[float]) -> str:
+    return f"{interval[0]:.1%} to {interval[1]:.1%}"

@@ -99,7 +99,10 @@ def payload(
         each; a text is null where its language has none; `columns`: one list a column, a number a pair;
         `changes`: None, or number of a pair -> what changed.
     """
-    pairs = rows.pairs
+    pairs, compared = rows.pairs, None
+    if changes is not None:
+        keys = pairs.select("question_id", "chosen_model", "rejected_model").iter_rows()
+        compared = {str(n): changes[key] for n, key in enumerate(keys) if key in changes}
     names = {
         "categories": sorted(set(pairs["category"])),
         "models": sorted({*pairs["chosen_model"], *pairs["rejected_model"]}),
@@ -113,7 +116,7 @@ def payload(
         "english": [[text, *_units(units)] for text, units in rows.answers.select("en", "units").iter_rows()],
         "korean": rows.answers["ko"].to_list() if "ko" in rows.languages else [],
         "columns": _columns(rows, names),
-        "changes": None if changes is None else _changes(pairs, changes),
+        "changes": compared,
     }
 
 
@@ -133,8 +136,7 @@ def _columns(rows: PageRows, names: Mapping[str, list[str]]) -> dict[str, list[A
     pairs = rows.pairs
     questions = {key: n for n, key in enumerate(rows.questions["question_id"])}
     answers = {key: n for n, key in enumerate(rows.answers.select("question_id", "model").iter_rows())}
-    models = [_numbers(pairs[f"{side}_model"], names["models"]) for side in SIDES]
-    return {
+    columns = {
         "id": pairs["question_id"].to_list(),
         "question": [questions[key] for key in pairs["question_id"]],
         "category": _numbers(pairs["category"], names["categories"]),
@@ -142,23 +144,15 @@ def _columns(rows: PageRows, names: Mapping[str, list[str]]) -> dict[str, list[A
         "origin": _numbers(pairs["origin"], names["origins"]),
         "languages": [ko + 2 * en for ko, en in pairs.select(LANGUAGES).iter_rows()],
         "margin": pairs["score_margin"].round(DIGITS).to_list(),
-    } | {
-        column: values
-        for side, numbers in zip(SIDES, models, strict=True)
-        for column, values in (
-            (f"{side}Model", numbers),
-            (f"{side}Score", pairs[f"{side}_score"].round(DIGITS).to_list()),
-            (side, [answers[key] for key in pairs.select("question_id", f"{side}_model").iter_rows()]),
-        )
     }
+    for side in SIDES:
+        columns[f"{side}Model"] = _numbers(pairs[f"{side}_model"], names["models"])
+        columns[f"{side}Score"] = pairs[f"{side}_score"].round(DIGITS).to_list()
+        columns[side] = [answers[key] for key in pairs.select("question_id", f"{side}_model").iter_rows()]
+    return columns
 
 
 def _numbers(values: pl.Series, names: list[str]) -> list[int]:
     """Each value as its place in `names`; -1 where it is none of them."""
     places = {name: n for n, name in enumerate(names)}
     return [places.get(value, -1) for value in values]
-
-
-def _changes(pairs: pl.DataFrame, changes: Mapping[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:
-    keys = pairs.select("question_id", "chosen_model", "rejected_model").iter_rows()
-    return {str(n): changes[key] for n, key in enumerate(keys) if key in changes}

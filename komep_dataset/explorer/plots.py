@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 BOX = (400, 190)
 LEFT, RIGHT, TOP, BOTTOM = 44, 384, 12, 150  # of the plot's own area; labels lie outside it
-HEAT_LEVELS = 5
+HEAT_LEVELS = 5  # colours of a share: 0 = none, 5 = all
 NUMBER = re.compile(r"([-+]?[\d.,]+%?( to [-+]?[\d.,]+%?)?)|–|same")
 
 
@@ -93,7 +94,8 @@ def columns(
         for i, (label, value) in enumerate(zip(labels, values, strict=True))
     ]
     marks = [(round(LEFT + step * (i + 0.5), 2), text) for i, text in enumerate(ticks or labels) if text]
-    return _axes(top) | {"rectangles": rectangles, "ticks": marks, "names": _names(series)}
+    names = list(zip("ab", series, strict=False)) if len(series) > 1 else []
+    return _axes(top) | {"rectangles": rectangles, "ticks": marks, "names": names}
 
 
 def curve(points: Sequence[tuple[float, float, float | None, float | None]], top: float) -> dict[str, Any]:
@@ -120,24 +122,13 @@ def curve(points: Sequence[tuple[float, float, float | None, float | None]], top
 def heat(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
     """A matrix of shares: cell [a][b] is how often `a` was chosen, of all pairs of `a` and `b`."""
     cells = []
-    for i, row in enumerate(matrix):
-        shares = [_share(n, matrix[j][i]) if i != j or n else None for j, n in enumerate(row)]
-        cells.append(
-            [
-                {"n": n, "of": n + matrix[j][i], "share": share, "level": heat_level(share)}
-                for j, (n, share) in enumerate(zip(row, shares, strict=True))
-            ]
-        )
+    for row, column in zip(matrix, zip(*matrix, strict=True), strict=True):
+        cells.append([])
+        for n, losses in zip(row, column, strict=True):
+            share = n / (n + losses) if n + losses else None
+            level = round((share or 0) * HEAT_LEVELS)
+            cells[-1].append({"n": n, "of": n + losses, "share": share, "level": level})
     return {"names": list(names), "cells": cells}
-
-
-def heat_level(share: float | None) -> int:
-    """Which of the colours 0 to 5 a share has: 0 = none, 5 = all."""
-    return 0 if share is None else round(share * HEAT_LEVELS)
-
-
-def _share(wins: int, losses: int) -> float | None:
-    return wins / (wins + losses) if wins + losses else None
 
 
 def nice_ceiling(value: float) -> float:
@@ -146,12 +137,8 @@ def nice_ceiling(value: float) -> float:
     >>> [nice_ceiling(v) for v in (0, 1, 3, 18, 21, 501)]
     [1, 1, 5, 20, 50, 1000]
     """
-    power = 1
-    while True:
-        for digit in (1, 2, 5):
-            if digit * power >= value:
-                return digit * power
-        power *= 10
+    sizes = (digit * 10**power for power in count() for digit in (1, 2, 5))
+    return next(size for size in sizes if size >= value)
 
 
 def _height(value: float, top: float) -> float:
@@ -163,7 +150,3 @@ def _axes(top: float, percent: bool = False) -> dict[str, Any]:
     text = (lambda v: f"{v:.0%}") if percent else (lambda v: f"{v:,.0f}" if v == int(v) else "")
     grid = [(round(_height(value, top), 2), text(value)) for value in values]
     return {"box": BOX, "left": LEFT, "right": RIGHT, "bottom": BOTTOM, "grid": grid}
-
-
-def _names(series: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return list(zip("ab", series, strict=False)) if len(series) > 1 else []

@@ -94,14 +94,12 @@ def page_values(
 
 def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The few numbers on top: what it is, and what it says of the config that `measured` looked at."""
-    found = [
-        (f"{rows['train']:,} / {rows['test']:,}", f"{config}: train / test")
-        for config, rows in facts["rows"].items()
-        if config != "scored"
-    ]
-    found.append((f"{facts['questions']:,}", "questions"))
-    found.append((f"{facts['generations']:,}", "scored answers"))
-    found.append((f"{measured['margins']['quantiles']['0.5']:.2f}", "median margin"))
+    pairs = {config: rows for config, rows in facts["rows"].items() if config != "scored"}
     longer = measured["length"]["chosen_longer_share"]
-    found.append(("–" if longer is None else f"{longer:.0%}", f"chosen is longer ({measured['config']})"))
-    return found
+    return [
+        *((f"{n['train']:,} / {n['test']:,}", f"{config}: train / test") for config, n in pairs.items()),
+        (f"{facts['questions']:,}", "questions"),
+        (f"{facts['generations']:,}", "scored answers"),
+        (f"{measured['margins']['quantiles']['0.5']:.2f}", "median margin"),
+        ("–" if longer is None else f"{longer:.0%}", f"chosen is longer ({measured['config']})"),
+    ]

@@ -4,7 +4,7 @@
 Korean) is listed in that language alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is 
 SIDES = ("chosen", "rejected")
 KEY = list(Pair.KEY)
 ANSWER = ["question_id", "model"]
-_NARROW = [name for name in KoreanRow.__dataclass_fields__ if name not in ("prompt", *SIDES)]
+_NARROW = [field.name for field in fields(KoreanRow) if field.name not in ("prompt", *SIDES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ def page_rows(folder: Path, limit: int) -> PageRows:
         KomepError: the folder is no release or has no pairs.
     """
     languages = pair_configs(folder)
-    every = _union({name: _scan(folder, name).select(_narrow(folder, name)).collect() for name in languages})
-    pairs = _sample(every, limit)
+    pairs = every = _union({name: _narrow(folder, name) for name in languages})
+    if every.height > limit:
+        pairs = every.sort(pl.col("question_id").str.slice(8), *KEY).head(limit).sort(KEY)
     texts = {name: _texts(folder, name, pairs) for name in languages}
     prompts = {n: t.select("question_id", pl.col("prompt").alias("text")) for n, t in texts.items()}
     sides = {
@@ -71,7 +72,13 @@ def page_rows(folder: Path, limit: int) -> PageRows:
         )
         for name, t in texts.items()
     }
-    units = _units(folder, pairs)
+    units = (
+        _scan(folder, "scored")
+        .select(*ANSWER, "units")
+        .join(pairs.lazy().select("question_id").unique(), on="question_id", how="semi")
+        .collect()
+        .unique(ANSWER, keep="first")
+    )
     answers = _by_language(sides, ANSWER).join(units, on=ANSWER, how="left", maintain_order="left")
     return PageRows(languages, pairs, _by_language(prompts, ["question_id"]), answers, every.height)
 
@@ -87,30 +94,21 @@ def _scan(folder: Path, config: str) -> pl.LazyFrame:
     return pl.concat(frames)
 
 
-def _narrow(folder: Path, config: str) -> list[str | pl.Expr]:
+def _narrow(folder: Path, config: str) -> pl.DataFrame:
     """Every column but the texts; a release of the first schema has no `origin`: all of it was translated."""
-    there = _scan(folder, config).collect_schema().names()
-    columns: list[str | pl.Expr] = [name for name in _NARROW if name in there]
-    if "origin" not in there:
-        columns.append(pl.lit(Origin.TRANSLATED.value if config == "ko" else "").alias("origin"))
-    return [*columns, "split"]
+    scan = _scan(folder, config)
+    if "origin" not in scan.collect_schema():
+        scan = scan.with_columns(origin=pl.lit(Origin.TRANSLATED.value if config == "ko" else ""))
+    return scan.select(*_NARROW, "split").collect()
 
 
 def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The pairs of all configs, each once, by id and models, with a Boolean column a language."""
     every = pl.concat(configs.values()).unique(KEY, keep="first", maintain_order=True)
     for name in LANGUAGES:
-        keys = configs[name].select(KEY) if name in configs else every.select(KEY).head(0)
-        every = every.join(keys.with_columns(pl.lit(True).alias(name)), on=KEY, how="left").with_columns(
-            pl.col(name).fill_null(False)
-        )
-    return every.sort(KEY)
-
-
-def _sample(pairs: pl.DataFrame, limit: int) -> pl.DataFrame:
-    if pairs.height <= limit:
-        return pairs
-    return pairs.sort(pl.col("question_id").str.slice(8), *KEY).head(limit).sort(KEY)
+        keys = configs.get(name, every.clear()).select(*KEY, pl.lit(True).alias(name))
+        every = every.join(keys, on=KEY, how="left")
+    return every.with_columns(pl.col(*LANGUAGES).fill_null(False)).sort(KEY)
 
 
 def _texts(folder: Path, config: str, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -118,12 +116,6 @@ def _texts(folder: Path, config: str, pairs: pl.DataFrame) -> pl.DataFrame:
     texts = [pl.col(name).list.first().struct.field("content").alias(name) for name in ("prompt", *SIDES)]
     wanted = pairs.lazy().filter(pl.col(config)).select(KEY)
     return _scan(folder, config).select(*KEY, *texts).join(wanted, on=KEY, how="semi").collect()
-
-
-def _units(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
-    wanted = pairs.lazy().select("question_id").unique()
-    scan = _scan(folder, "scored").select(*ANSWER, "units")
-    return scan.join(wanted, on="question_id", how="semi").collect().unique(ANSWER, keep="first")
 
 
 def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """What physicians' judgements say of a release, and how far they agree. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -43,7 +43,15 @@ def summarise(judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair]) 
     A native pair has no translation: an answer to `translation_ok` about one is not counted.
     """
     reviewers = sorted({judgement.reviewer for judgement in judgements})
-    questions = {question: _answers(question, judgements, pairs) for question in QUESTIONS}
+    questions: dict[str, Answers] = {
+        question: {
+            (j.pair_id, j.reviewer): answer
+            for j in judgements
+            if (answer := getattr(j, question)) is not None
+            and not (question == "translation_ok" and pairs[j.pair_id].origin == "native")
+        }
+        for question in QUESTIONS
+    }
     return {
         "pairs": len({judgement.pair_id for judgement in judgements}),
         "reviewers": {name: sum(j.reviewer == name for j in judgements) for name in reviewers},
@@ -61,15 +69,6 @@ def summarise(judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair]) 
     }
 
 
-def _answers(question: str, judgements: Iterable[Judgement], pairs: Mapping[str, ReviewPair]) -> Answers:
-    return {
-        (j.pair_id, j.reviewer): answer
-        for j in judgements
-        if (answer := getattr(j, question)) is not None
-        and not (question == "translation_ok" and pairs[j.pair_id].origin == "native")
-    }
-
-
 def _summary(answers: Answers, pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
     """Share of yes among all answers, among those of each reviewer, and in each stratum and its parts."""
     groups: dict[str, dict[str, list[bool]]] = {}
@@ -84,14 +83,8 @@ def _summary(answers: Answers, pairs: Mapping[str, ReviewPair]) -> dict[str, Any
 
 def _share(answers: Sequence[bool]) -> dict[str, Any]:
     """Yes and all answers, the share and its 95% Wilson interval."""
-    found = share(sum(answers), len(answers))
-    return {
-        "yes": sum(answers),
-        "n": len(answers),
-        "share": found.share,
-        "low": found.low,
-        "high": found.high,
-    }
+    found = asdict(share(sum(answers), len(answers)))
+    return {"yes": found.pop("hits"), **found}
 
 
 def _agreement(answers: Answers, first: str, second: str) -> dict[str, Any]:

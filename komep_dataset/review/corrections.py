@@ -30,6 +30,11 @@ class Correction:
     after: str = column("the Korean text that takes its place")
     reviewer: str = column("who corrected it")
 
+    @property
+    def text_column(self) -> str:
+        """The column of a scored generation that holds the text."""
+        return "response_ko" if self.model else "question_ko"
+
 
 def corrections_of(
     judgements: Iterable[Judgement], pairs: Mapping[str, ReviewPair], keys: Mapping[str, tuple[str, str, str]]
@@ -43,17 +48,16 @@ def corrections_of(
     """
     found: dict[tuple[str, str], dict[str, Correction]] = {}
     for judgement in judgements:
-        for side, model in zip(SIDES, ("", *keys[judgement.pair_id][1:]), strict=True):
+        pair, (question, *models) = pairs[judgement.pair_id], keys[judgement.pair_id]
+        for side, model in zip(SIDES, ("", *models), strict=True):
+            source, before = (getattr(pair, f"{side}_{which}") for which in ("source", "korean"))
             after = getattr(judgement, f"corrected_{side}")
-            pair = pairs[judgement.pair_id]
-            before = getattr(pair, f"{side}_korean")
-            if not after.strip() or collapse_blanks(after) == collapse_blanks(before):
-                continue
-            key = (keys[judgement.pair_id][0], model)
-            one = Correction(*key, getattr(pair, f"{side}_source"), before, after, judgement.reviewer)
-            found.setdefault(key, {}).setdefault(collapse_blanks(after), one)
-    agreed = [*(next(iter(ways.values())) for _, ways in sorted(found.items()) if len(ways) == 1)]
-    return agreed, [one for _, ways in sorted(found.items()) if len(ways) > 1 for one in ways.values()]
+            if after.strip() and collapse_blanks(after) != collapse_blanks(before):
+                one = Correction(question, model, source, before, after, judgement.reviewer)
+                found.setdefault((question, model), {}).setdefault(collapse_blanks(after), one)
+    texts = [list(ways.values()) for _, ways in sorted(found.items())]
+    agreed = [ways[0] for ways in texts if len(ways) == 1]
+    return agreed, [one for ways in texts if len(ways) > 1 for one in ways]
 
 
 def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path, int, int]:
@@ -77,9 +81,8 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     rows = given.drop(FILE, LINE).to_dicts()
     problems = [problem for one in wanted if (problem := _misfit(one, rows))]
     if problems:
-        raise KomepError(
-            f"{corrections}: {len(problems)} corrections do not fit the table:\n{listed(problems)}"
-        )
+        what = f"{len(problems)} corrections do not fit the table"
+        raise KomepError(f"{corrections}: {what}:\n{listed(problems)}")
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
     target = output_path(output, "scored.parquet")
@@ -87,14 +90,10 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     return target, len(rows), replaced
 
 
-def _column(correction: Correction) -> str:
-    return "response" if correction.model else "question"
-
-
 def _fits(row: Mapping, correction: Correction) -> bool:
     """Whether a row holds the text that was reviewed, or the correction already; a question may have no Korean
     in the rows of answers that are in no pair."""
-    korean = collapse_blanks(row[f"{_column(correction)}_ko"] or "")
+    korean = collapse_blanks(row[correction.text_column] or "")
     known = {collapse_blanks(correction.before), collapse_blanks(correction.after)}
     return korean in (known if correction.model else known | {""})
 
@@ -105,9 +104,8 @@ def _replace(row: dict, by_key: Mapping[tuple[str, str], Correction]) -> int:
     for model in ("", row["model"]):
         correction = by_key.get((row["question_id"], model))
         if correction and _fits(row, correction):
-            name = f"{_column(correction)}_ko"
-            changed += row[name] != correction.after
-            row[name] = correction.after
+            changed += row[correction.text_column] != correction.after
+            row[correction.text_column] = correction.after
     return changed
 
 

@@ -2,11 +2,10 @@
 
 import hashlib
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from typing import Any
 
 import polars as pl
 
@@ -50,22 +49,19 @@ def review_pairs(pairs: pl.DataFrame, scored: pl.DataFrame) -> list[ReviewPair]:
         pairs: rows of `ko`; one without the column `origin` (schema 1) is all `translated`.
         scored: rows of `scored`, which hold the English texts.
     """
-    terciles = margin_terciles([float(m) for m in pairs["score_margin"]])
-    texts = {(q, m): (question, response) for q, m, question, response in scored.select(
-        "question_id", "model", "question", "response").iter_rows()}  # fmt: skip
-    rows = zip(pairs.iter_rows(named=True), terciles, strict=True)
-    found = [_review_pair(row, tercile, texts) for row, tercile in rows]
-    return [pair for _, pair in sorted(found, key=lambda one: one[0])]
-
-
-def _review_pair(row: Mapping[str, Any], tercile: str, texts: Mapping) -> tuple[tuple, ReviewPair]:
-    key = tuple(row[name] for name in Pair.KEY)
-    origin = row.get("origin", "translated")
-    question, chosen = texts[key[0], key[1]]
-    sources = ("", "", "") if origin == "native" else (question, chosen, texts[key[0], key[2]][1])
-    shown = (row[side][0]["content"] for side in SIDES)
-    both = (text for pair in zip(sources, shown, strict=True) for text in pair)
-    return key, ReviewPair(pair_id(key), row["category"], origin, tercile, *both)
+    terciles = margin_terciles(pairs["score_margin"].to_list())
+    columns = ("question_id", "model", "question", "response")
+    texts = {(id, model): text for id, model, *text in scored.select(columns).iter_rows()}
+    found = {}
+    for row, tercile in zip(pairs.iter_rows(named=True), terciles, strict=True):
+        id, *models = key = tuple(row[name] for name in Pair.KEY)
+        origin = row.get("origin", "translated")
+        (question, chosen), (_, rejected) = (texts[id, model] for model in models)
+        sources = ("", "", "") if origin == "native" else (question, chosen, rejected)
+        shown = (row[side][0]["content"] for side in SIDES)
+        both = (text for pair in zip(sources, shown, strict=True) for text in pair)
+        found[key] = ReviewPair(pair_id(key), row["category"], origin, tercile, *both)
+    return [found[key] for key in sorted(found)]
 
 
 def margin_terciles(margins: Sequence[float]) -> list[str]:
@@ -103,9 +99,9 @@ def allocate(sizes: Mapping[Stratum, int], n: int) -> dict[Stratum, int]:
 
 def draw(pairs: Sequence[ReviewPair], n: int, seed: int) -> list[ReviewPair]:
     """A stratified sample without replacement, in the order of `pairs`; same pairs and seed, same sample."""
-    strata: dict[Stratum, list[ReviewPair]] = {}
+    strata: dict[Stratum, list[ReviewPair]] = defaultdict(list)
     for pair in pairs:
-        strata.setdefault(pair.stratum, []).append(pair)
+        strata[pair.stratum].append(pair)
     places = allocate({name: len(members) for name, members in strata.items()}, n)
     drawn = set()
     for name, members in strata.items():

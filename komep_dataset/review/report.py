@@ -45,10 +45,8 @@ def import_sheets(
     corrections, conflicts = corrections_of(judgements, by_id, keys)
     record = {"release": facts["content_hash"], **summarise(judgements, by_id)}
     record["corrections"] = len(corrections)
-    record["conflicts"] = [
-        {"question_id": c.question_id, "model": c.model, "reviewer": c.reviewer, "after": c.after}
-        for c in conflicts
-    ]
+    shown = ("question_id", "model", "reviewer", "after")
+    record["conflicts"] = [{name: getattr(one, name) for name in shown} for one in conflicts]
     write_corrections(corrections, target)
     write_json(output, record, RECORD)
     return record, target, notes
@@ -66,19 +64,17 @@ def as_text(record: Mapping[str, Any]) -> str:
         summary = record[question]
         lines.append(f"{question:<16} {_shown(summary['all'])}")
         for part in PARTS:
-            lines += [
-                f"  {part} {name:<20} {_shown(share)}"
-                for name, share in summary.get(f"by_{part}", {}).items()
-            ]
+            shares = summary.get(f"by_{part}", {})
+            lines += [f"  {part} {name:<20} {_shown(share)}" for name, share in shares.items()]
     for one in record["agreement"]:
         kappa = "undefined" if one["kappa"] is None else f"{one['kappa']:.2f}"
         names = " and ".join(one["reviewers"])
         lines.append(f"{one['question']}: {names} agree on {one['same']} of {one['n']} pairs, kappa {kappa}")
     lines.append(f"{record['corrections']} corrected texts")
     if record["conflicts"]:
-        lines.append(
-            f"{len(record['conflicts'])} corrections of the same texts differ and are left out: {_places(record)}"
-        )
+        places = {"/".join(filter(None, (c["question_id"], c["model"]))) for c in record["conflicts"]}
+        what = f"{len(record['conflicts'])} corrections of the same texts differ and are left out"
+        lines.append(f"{what}: {', '.join(sorted(places))}")
     return "\n".join(lines)
 
 
@@ -86,9 +82,3 @@ def _shown(share: Mapping[str, Any]) -> str:
     if not share["n"]:
         return "not judged"
     return f"{share['yes']} of {share['n']}: {share['share']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
-
-
-def _places(record: Mapping[str, Any]) -> str:
-    return ", ".join(
-        sorted({"/".join(filter(None, (c["question_id"], c["model"]))) for c in record["conflicts"]})
-    )

@@ -78,11 +78,9 @@ def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, revie
     sample = draw(pairs, n, seed)
     names = [str(number) for number in range(1, reviewers + 1)]
     folders = [output if reviewers == 1 else output / f"reviewer-{name}" for name in names]
-    there = next(
-        (f / n for f in folders for n in ("review.csv", "review.html") if os.path.lexists(f / n)), None
-    )
-    if there:
-        raise KomepError(f"{there}: exists, and may be filled in; give another --output, or move it away")
+    for file in (folder / name for folder in folders for name in ("review.csv", "review.html")):
+        if os.path.lexists(file):
+            raise KomepError(f"{file}: exists, and may be filled in; give another --output, or move it away")
     for name, folder in zip(names, folders, strict=True):
         own = shuffled(sample, seed, name)
         with replacing(folder / "review.csv") as beside:
@@ -150,7 +148,8 @@ def read_csv(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
     declared = re.match(r"sep=.\r?\n", text)  # a line that Excel writes, and reads
     text = text[declared.end() :] if declared else text
     first = text.partition("\n")[0].rstrip("\r")
-    headers = {s: _names(next(csv.reader([first], delimiter=s), [])) for s in ",;\t"}
+    headers = {s: next(csv.reader([first.lower()], delimiter=s), []) for s in ",;\t"}
+    headers = {s: [name.strip() for name in header] for s, header in headers.items()}
     separator = max(headers, key=lambda s: len(set(headers[s]) & set(COLUMNS)))
     names = headers[separator]
     missing = [name for name in COLUMNS if name not in names and name != "reviewer"]
@@ -159,17 +158,12 @@ def read_csv(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
             f"{path}:1: missing columns {', '.join(missing)}; take the sheet that `komep review sample` wrote"
         )
     rows = []
-    found = csv_rows(io.StringIO(text, newline=""), separator)
-    for number, (first, last, cells) in enumerate(found):
+    for number, (first, last, cells) in enumerate(csv_rows(io.StringIO(text, newline=""), separator)):
         if isinstance(cells, csv.Error):
             raise KomepError(f"{path}:{last}: not readable as CSV ({cells}); save it as CSV again")
         if number and any(cell.strip() for cell in cells):
             rows.append((first + bool(declared), dict(zip(names, map(unescape, cells), strict=False))))
     return rows, note
-
-
-def _names(header: Sequence[str]) -> list[str]:
-    return [name.strip().lower() for name in header]
 
 
 def _decoded(path: Path) -> tuple[str, str]:
@@ -204,11 +198,8 @@ def _faults(
     for column, given in asdict(pair).items():
         cell = row.get(column, "")
         if collapse_blanks(cell) != collapse_blanks(given):
-            better = (
-                f"write corrections into corrected_{column.split('_')[0]}"
-                if column.endswith("_korean")
-                else "leave it"
-            )
+            side = column.removesuffix("_korean")
+            better = "leave it" if side == column else f"write corrections into corrected_{side}"
             yield Problem(file, line, column, None, f"{_cut(cell)} is not what the release has; {better}")
     for column in QUESTIONS:
         if (cell := row.get(column, "").strip()) and cell.lower() not in (*YES, *NO):
@@ -217,10 +208,8 @@ def _faults(
     if pair.origin == "native":
         for column in (f"corrected_{side}" for side in SIDES):
             if row.get(column, "").strip():
-                detail = (
-                    f"{_cut(row[column])}: a native text is no translation; say what is wrong in the comment"
-                )
-                yield Problem(file, line, column, None, detail)
+                what = "a native text is no translation; say what is wrong in the comment"
+                yield Problem(file, line, column, None, f"{_cut(row[column])}: {what}")
 
 
 def _cut(cell: str) -> str:
@@ -232,9 +221,6 @@ def _judgement(row: Mapping[str, str], reviewer: str) -> Judgement | None:
     cells = {name: row.get(name, "").strip() for name in FILLED}
     if not any(cells.values()):
         return None
-    for question in QUESTIONS:
-        answer = cells[question].lower()
-        cells[question] = True if answer in YES else False if answer in NO else None
-    return Judgement(
-        pair_id=row["pair_id"].strip(), reviewer=row.get("reviewer", "").strip() or reviewer, **cells
-    )
+    said = dict.fromkeys(YES, True) | dict.fromkeys(NO, False)
+    cells |= {question: said.get(cells[question].lower()) for question in QUESTIONS}
+    return Judgement(row["pair_id"].strip(), row.get("reviewer", "").strip() or reviewer, **cells)
