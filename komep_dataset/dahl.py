@@ -79,16 +79,11 @@ _NUMBERED = re.compile(r"\s*\W{0,3}(\d{1,9})\W+(.*)")
 
 def parse_batch(reply: str, n: int) -> list[Verdict] | None:
     """The verdicts of a reply about `n` numbered statements, or None unless each number has just one line."""
-    found: dict[int, str] = {}
-    for line in reply.splitlines():
-        if match := _NUMBERED.fullmatch(line):
-            number = int(match[1])
-            if number in found:
-                return None
-            found[number] = match[2]
-    if set(found) != set(range(1, n + 1)):
+    matches = filter(None, map(_NUMBERED.fullmatch, reply.splitlines()))
+    found = sorted((int(match[1]), match[2]) for match in matches)
+    if [number for number, _ in found] != list(range(1, n + 1)):
         return None
-    return [parse_verdict(found[number]) for number in range(1, n + 1)]
+    return [parse_verdict(verdict) for _, verdict in found]
 
 
 def split_units(split: str, mode: str = "strict") -> list[str]:
@@ -136,10 +131,7 @@ _ABSTENTION = re.compile(
 PLAIN_CHARACTERS = "^[\x00-\x7f가-힣‘’“”–—]*$"
 ABSTENTION_HINT = "(?i)know|sure|certain|idea|answer|[모몰못없않렵]"
 _SENTENCE_END = re.compile(r"[.!?。\n]+")
-
 _APOLOGIES = frozenset(("", "sorry", "im sorry", "i am sorry", "i apologize", "죄송합니다"))
-
-
 ABSTENTION_CHARACTERS = 300  # a longer response says something (ours)
 
 
@@ -207,7 +199,7 @@ def model_score(scores: Sequence[float]) -> ModelScore | None:
 def model_score_of_counts(counts: Mapping[float, int]) -> ModelScore | None:
     """`model_score` of scores that are given as score -> how many responses have it: few scores differ."""
     n = sum(counts.values())
-    if n == 0:
+    if not n:
         return None
     centre = _sum_of(counts.items()) / n
     if n == 1:

@@ -16,11 +16,10 @@ stand alone: at the top it imports nothing but `datasets` and `pyarrow`, and it 
 data files.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import datasets
@@ -83,7 +82,9 @@ class Komep(datasets.ArrowBasedBuilder):
             return _content_hash(Path(self._folder))
         if self._repo:
             return None
-        return hashlib.sha256(_sample_input().read_bytes()).hexdigest()
+        with _package():
+            from komep_dataset.samples import SAMPLE_INPUT
+        return hashlib.sha256(SAMPLE_INPUT.read_bytes()).hexdigest()
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(description=_DESCRIPTIONS[self.config.name])
@@ -105,7 +106,10 @@ class Komep(datasets.ArrowBasedBuilder):
         """(text of SHA256SUMS, which names every file of the release; folder or address of the release)."""
         if not self._folder and not self._repo:
             self._sample = tempfile.TemporaryDirectory(prefix="komep-sample-")  # lives as long as the builder
-            self._folder = str(_build_sample(Path(self._sample.name) / "komep"))
+            with _package():
+                from komep_dataset.release.build import build
+
+                self._folder = str(build([], Path(self._sample.name) / "komep").folder)
         if self._folder:
             return (Path(self._folder) / "SHA256SUMS").read_text("utf-8"), str(self._folder)
         root = f"hf://datasets/{self._repo}@{REVISION}"
@@ -152,25 +156,13 @@ def _content_hash(folder: Path) -> str:
         raise KomepError(f"{folder}: not a KoMeP release ({type(error).__name__} in build.json)") from None
 
 
-def _sample_input() -> Path:
+@contextmanager
+def _package():
+    """What is imported in the block comes from the package, without which there is no sample."""
     try:
-        from komep_dataset.samples import SAMPLE_INPUT
+        yield
     except ImportError as error:
-        raise _no_sample(error) from None
-    return SAMPLE_INPUT
-
-
-def _build_sample(folder: Path) -> Path:
-    try:
-        from komep_dataset.release.build import build
-
-        return build([], folder).folder
-    except ImportError as error:
-        raise _no_sample(error) from None
-
-
-def _no_sample(error: ImportError) -> Exception:
-    return KomepError(
-        f"the sample is built by the package komep, which is not installed here ({error}); "
-        "give the folder of a release as data_dir"
-    )
+        raise KomepError(
+            f"the sample is built by the package komep, which is not installed here ({error}); "
+            "give the folder of a release as data_dir"
+        ) from None

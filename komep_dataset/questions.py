@@ -3,10 +3,8 @@
 import csv
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
@@ -14,7 +12,7 @@ from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_i
 from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.reading import SUFFIXES, read_batches
 from komep_dataset.tables.rows import csv_rows
-from komep_dataset.tables.writing import output_path, write_rejects, write_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "questions"
 REQUIRED = ("question", "category")
@@ -37,15 +35,16 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str] | Problem]]:
     Raises `KomepError` if the header lacks `question` or `category`.
     """
     with path.open("rb") as raw:
-        rows = csv_rows(map(_decode, raw), strict=True)
+        # Undecodable bytes survive as lone surrogates, so that the rest of the file can still be read.
+        lines = (line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape") for line in raw)
+        rows = csv_rows(lines, strict=True)
         _, _, header = next(rows, (1, 1, []))
         if isinstance(header, csv.Error):
             raise KomepError(f"{path}:1: not CSV ({header})")
         missing = [name for name in REQUIRED if name not in header]
         if missing:
-            raise KomepError(
-                f"{path}:1: no column {', '.join(missing)} (header: {', '.join(header) or 'empty'})"
-            )
+            there = ", ".join(header) or "empty"
+            raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {there})")
         for line, _, cells in rows:
             bad = ""
             if isinstance(cells, csv.Error):
@@ -60,19 +59,10 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str] | Problem]]:
                 yield line, dict(zip(header, cells, strict=True))
 
 
-def _decode(line: bytes) -> str:
-    """Undecodable bytes survive as lone surrogates, so that the rest of the file can still be read."""
-    return line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-
-
-def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Problem]]:
-    if path.suffix == ".csv":
-        yield from read_csv(path)
-        return
+def _read_table(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Problem]]:
     for frame, problems in read_batches(path, Question, OPTIONAL):
         yield from ((problem.line, problem) for problem in problems)
-        for row in frame.iter_rows(named=True):
-            yield row.pop(LINE), row
+        yield from ((row.pop(LINE), row) for row in frame.iter_rows(named=True))
 
 
 def _check(row: dict[str, str | None], language: str, source: str) -> Question | tuple[str, str]:
@@ -97,9 +87,8 @@ def collect(
     """
     questions: dict[str, Question] = {}
     first_line: dict[str, int] = {}
-    problems: list[Problem] = []
-    repeats: list[tuple[int, Question, int]] = []
-    for line, row in _read_rows(path):
+    problems, repeats = [], []
+    for line, row in (read_csv if path.suffix == ".csv" else _read_table)(path):
         if isinstance(row, Problem):
             problems.append(row)
             continue
@@ -151,6 +140,6 @@ def make_questions(
         if question.category != questions[question.question_id].category:
             detail += f" under another category, {question.category!r}"
         rejects.append(Reject(STAGE, question.question_id, Reason.DUPLICATE_QUESTION.value, detail))
-    write_table(pl.DataFrame([asdict(q) for q in questions.values()]), target, Question)
+    write_rows(questions.values(), target, Question)
     write_rejects(target.parent, STAGE, rejects)
     return QuestionsResult(target, len(questions), rejects)

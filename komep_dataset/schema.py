@@ -4,8 +4,6 @@ A row type is a frozen dataclass. The polars schema, the Arrow schema and the co
 all derived from its annotations, so they cannot disagree. A column that may be null is annotated ``X | None``.
 """
 
-from __future__ import annotations
-
 import hashlib
 import types
 import unicodedata
@@ -193,18 +191,14 @@ class Reject:
     detail: str = column("which column and value, or the numbers behind the decision")
 
 
-def _annotation(hint: Any) -> tuple[Any, bool]:
-    """The type behind an annotation, and whether it may be null."""
-    if get_origin(hint) in (Union, types.UnionType):
-        inner = [a for a in get_args(hint) if a is not type(None)]
-        return inner[0], len(inner) < len(get_args(hint))
-    return hint, False
-
-
 def column_types(record: type) -> dict[str, tuple[Any, bool]]:
     """Column name -> (Python type, may be null), in column order."""
-    hints = get_type_hints(record)
-    return {f.name: _annotation(hints[f.name]) for f in fields(record)}
+    found, hints = {}, get_type_hints(record)
+    for item in fields(record):
+        hint = hints[item.name]
+        inner = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+        found[item.name] = next(one for one in inner if one is not type(None)), type(None) in inner
+    return found
 
 
 def column_docs(record: type) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """Options and messages that several commands share."""
 
-from __future__ import annotations
-
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

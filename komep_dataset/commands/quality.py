@@ -1,7 +1,5 @@
 """Commands that say whether a release is worth training on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`komep review`: draw a sample for physicians, read their judgements, put their corrections into a table."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
