@@ -178,7 +178,7 @@ def shares(index: Index, rows: list[dict]) -> list[float]:
     """The highest share of an item that each pair holds."""
     import polars as pl
 
-    from komep_dataset.gates.trial.evidence import TEXTS
+    from komep_dataset.gates.trial.gate import TEXTS
 
     best = [0.0] * len(rows)
     for one in index.overlaps(pl.DataFrame(rows, schema=dict.fromkeys(TEXTS, pl.String)), NOISE):

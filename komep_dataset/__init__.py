@@ -27,7 +27,7 @@ _FACE = {
     "make_questions": ("questions", "make_questions"),
     "models": ("scores.models", "model_reports"),
     "publish": ("hub.publish", "publish"),
-    "read_scored": ("pairs.reading", "read_scored"),
+    "read_scored": ("pairs.generations", "read_scored"),
     "report": ("explorer.report", "write_report"),
     "respond": ("responses", "respond"),
     "run": ("pipeline.run", "run"),

@@ -9,6 +9,7 @@ import types
 import unicodedata
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 
@@ -191,8 +192,9 @@ class Reject:
     detail: str = column("which column and value, or the numbers behind the decision")
 
 
+@cache
 def column_types(record: type) -> dict[str, tuple[Any, bool]]:
-    """Column name -> (Python type, may be null), in column order."""
+    """Column name -> (Python type, may be null), in column order; the same dictionary for every caller."""
     found, hints = {}, get_type_hints(record)
     for item in fields(record):
         hint = hints[item.name]
@@ -201,11 +203,13 @@ def column_types(record: type) -> dict[str, tuple[Any, bool]]:
     return found
 
 
+@cache
 def column_docs(record: type) -> dict[str, str]:
     """Column name -> meaning, in column order."""
     return {f.name: f.metadata["doc"] for f in fields(record)}
 
 
+@cache
 def arrow_schema(record: type, *, loose: bool = False):
     """The `pyarrow.Schema` of a row type; columns that may not be null are marked so, unless it is `loose`.
 
@@ -226,6 +230,7 @@ def arrow_schema(record: type, *, loose: bool = False):
     return pa.schema(columns(record))
 
 
+@cache
 def polars_schema(record: type):
     """The `polars.Schema` of a row type (polars has no notion of a column that may not be null)."""
     import polars as pl

@@ -182,7 +182,7 @@ def models(
     from dataclasses import fields
 
     from komep_dataset.files.outputs import check_file, json_with, write_json
-    from komep_dataset.pairs.reading import read_scored
+    from komep_dataset.pairs.generations import read_scored
     from komep_dataset.scores import models as model_report
 
     mark = json_with(*(field.name for field in fields(model_report.ModelReport)))

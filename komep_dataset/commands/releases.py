@@ -11,7 +11,6 @@ import typer
 from komep_dataset.build_options import OPTIONS
 from komep_dataset.commands.options import OnError, Output, rejected, with_build_options
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.registry import as_text as gates_as_text
 
 
 def questions(
@@ -48,6 +47,7 @@ def build(
     **options: Any,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
+    from komep_dataset.gates.trial.run import as_text
     from komep_dataset.release.build import build as build_release
 
     parsers = {option.name: option.parse for option in OPTIONS if option.parse}
@@ -60,7 +60,7 @@ def build(
     for config, rows in facts["rows"].items():
         print(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
     print(f"  {rejected(result.rejects.elements())}")
-    if lines := gates_as_text(result.quality):
+    if lines := as_text(result.quality):
         print(lines)
     for note in result.notes:
         print(f"note: {note}")

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.evidence import TEXTS
-from komep_dataset.gates.trial.gate import PairGate, Watch
+from komep_dataset.gates.trial.gate import TEXTS, PairGate, Watch
 from komep_dataset.gates.trial.ngrams import grams, normal, tokens, without_particles
 from komep_dataset.languages import HANGUL, language_of
 from komep_dataset.options import Option, Range

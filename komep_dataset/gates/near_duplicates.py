@@ -234,6 +234,6 @@ GATE = PairGate(
         ),
     ),
     watch=Repeats,
-    of_all=True,
+    at_once=True,
     note=_note,
 )

@@ -18,7 +18,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
 from komep_dataset.judge.record import Calibration, Record, Share, read_record, share, write_record
-from komep_dataset.pairs.reading import read_scored
+from komep_dataset.pairs.generations import read_scored
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check

@@ -1,42 +1,77 @@
-"""Scored generations as they come in: every value checked, everything that may be left out filled in.
+"""Scored generations as they come in: every value checked, what may be left out filled in, one row a key.
 
 Works on polars frames with the columns of `ScoredGeneration` plus `_file` (index of the input file) and `_line`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import polars as pl
 
 from komep_dataset import dahl
-from komep_dataset.schema import Reason, ScoredGeneration, Status, Verdict, column_types, question_id
-from komep_dataset.tables.problems import FILE, LINE, Problem
+from komep_dataset.errors import KomepError
+from komep_dataset.pairs.candidates import NOT_BLANK
+from komep_dataset.schema import (
+    BUILD_FILE,
+    TEST_PERCENT,
+    Reason,
+    ScoredGeneration,
+    Status,
+    Verdict,
+    column_types,
+    polars_schema,
+    question_id,
+)
+from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
+from komep_dataset.tables.reading import read_batches, table_files
+
+COLUMNS = tuple(column_types(ScoredGeneration))
 
 # What the input may leave out: derived from the question, or computed from the units.
 OPTIONAL = ("question_id", "dahl_score", "status", "units")
 SCORE_TOLERANCE = 1e-6  # how far a given score may lie from the share of true units
-_SPLITTABLE_ID = "^[0-9a-fA-F]{8}"  # the split rule reads the first eight hex digits
+# Whether an id begins with the eight hex digits that the split rule reads, and that rule: `schema.split_of`.
+HAS_SPLITTABLE_ID = pl.col("question_id").str.contains("^[0-9a-fA-F]{8}")
+IS_TEST = pl.col("question_id").str.head(8).str.to_integer(base=16) % 100 < TEST_PERCENT
+SPLIT_OF_ID = pl.when(IS_TEST).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
 
 
-def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
-    """Apply a Python function to a string column, once per distinct value."""
-    runs = column.rle_id()
-    # Equal values often stand together: one of each run is looked at.
-    heads = column.filter(runs.ne_missing(runs.shift(1))).to_list()
-    known: dict[str | None, object] = {None: None}
-    for value in heads:
-        if value not in known:
-            known[value] = function(value)
-    return pl.Series([known[value] for value in heads], dtype=dtype).gather(runs)
+def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
+    """Scored generations as `komep build` reads them: complete, one row a question and model, sorted by key.
+
+    Args:
+        paths: JSONL or Parquet files, folders of them, or releases.
+
+    Raises:
+        KomepError: a bad row, named by file and line, or no row at all.
+    """
+    files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
+    given, problems = read_as_given(files)
+    frame, conflicts = resolve_duplicates(given, [str(file) for file in files])
+    if problems or conflicts:
+        raise problems_error([*problems, *conflicts])
+    if frame.is_empty():
+        raise KomepError(f"no scored generation in {', '.join(map(str, paths))}")
+    return frame
 
 
-def _is_blank(column: str) -> pl.Expr:
-    """Whether a text has nothing but white space, as Python's `str.split` sees it."""
-    return ~pl.col(column).str.contains(r"[^\s\x1c-\x1f]")
+def read_as_given(files: Sequence[Path]) -> tuple[pl.DataFrame, list[Problem]]:
+    """(complete rows of all files in their order, repeats among them, with `_file` and `_line`; the bad rows)."""
+    frames = [pl.DataFrame(schema={**polars_schema(ScoredGeneration), FILE: pl.Int32, LINE: pl.Int64})]
+    problems: list[Problem] = []
+    for index in range(len(files)):
+        for frame, bad in read_complete(files, index):
+            frames.append(frame)
+            problems += bad
+    return pl.concat(frames), problems
 
 
-def has_splittable_id(ids: pl.Series) -> pl.Series:
-    """Whether each id begins with the eight hex digits that the split rule reads."""
-    return ids.str.contains(_SPLITTABLE_ID)
+def read_complete(files: Sequence[Path], index: int) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    """One of some files in batches: (rows as `complete` gives them; what is wrong with the others)."""
+    names = [str(file) for file in files]
+    for frame, bad in read_batches(files[index], ScoredGeneration, OPTIONAL):
+        good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names)
+        yield good, [*bad, *worse]
 
 
 def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
@@ -51,32 +86,23 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
         reason `missing_field`, `bad_value` or `score_contradicts_units`).
     """
     frame = _with_derived(frame)
-    checks = list(_checks())
-    fails = frame.select(pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in checks))
-    fails = fails.to_series()
+    fails = pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in _CHECKS)
+    failed = frame.select(fails.alias("fails"))["fails"]
     problems = []
-    if fails.any():
-        problems = _problems(frame.filter(fails), checks, files)
-        frame = frame.filter(~fails)
-    good = frame.with_columns(
-        dahl_score=pl.when(pl.col("status") == Status.SCORED.value).then(
-            pl.coalesce("_share_true", "dahl_score")
-        ),
-    )
-    return good.select(*column_types(ScoredGeneration), FILE, LINE), problems
+    if failed.any():
+        problems = _problems(frame.filter(failed), files)
+        frame = frame.filter(~failed)
+    score = pl.when(pl.col("status") == Status.SCORED.value).then(pl.coalesce("_share_true", "dahl_score"))
+    return frame.with_columns(dahl_score=score).select(*COLUMNS, FILE, LINE), problems
 
 
-def _problems(failed: pl.DataFrame, checks: Sequence[tuple], files: Sequence[str]) -> list[Problem]:
+def _problems(failed: pl.DataFrame, files: Sequence[str]) -> list[Problem]:
     """What is wrong with each row: the first check that it fails."""
-    bad = pl.coalesce(
-        *(
-            pl.when(condition).then(
-                pl.struct(pl.lit(column).alias("column"), pl.lit(reason.value).alias("reason"), detail)
-            )
-            for column, reason, condition, detail in checks
-        )
-    )
-    rows = failed.select(FILE, LINE, bad.alias("_bad")).unnest("_bad").iter_rows()
+    found = [
+        pl.when(condition).then(pl.struct(column=pl.lit(column), reason=pl.lit(reason.value), detail=detail))
+        for column, reason, condition, detail in _CHECKS
+    ]
+    rows = failed.select(FILE, LINE, pl.coalesce(*found).alias("_bad")).unnest("_bad").iter_rows()
     return [
         Problem(files[file], line, column, Reason(reason), detail)
         for file, line, column, reason, detail in rows
@@ -92,13 +118,10 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     """Add ids, empty unit lists, the share of true units and the status of rows that lack them."""
     n_units = pl.col("units").list.len()
     n_true, n_unknown = units_with(Verdict.TRUE), units_with(Verdict.UNKNOWN)
-    units_dtype = frame.schema["units"]
+    no_units = pl.lit([], dtype=frame.schema["units"])
     without_id = frame.select(pl.when(pl.col("question_id").is_null()).then(pl.col("question"))).to_series()
     frame = frame.with_columns(
-        _derived_id=map_unique(without_id, question_id, pl.String),
-        _blank_question=_is_blank("question"),
-        _blank_model=_is_blank("model"),
-        units=pl.col("units").fill_null(pl.lit([], dtype=units_dtype)),
+        _derived_id=map_unique(without_id, question_id, pl.String), units=pl.col("units").fill_null(no_units)
     )
     frame = frame.with_columns(
         question_id=pl.coalesce("question_id", "_derived_id"),
@@ -106,7 +129,6 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
         _n_unknown=n_unknown,
         _share_true=pl.when((n_units > 0) & (n_unknown == 0)).then(n_true / n_units),
     )
-    frame = frame.with_columns(_splittable=pl.col("question_id").str.contains(_SPLITTABLE_ID))
     return frame.with_columns(status=pl.coalesce("status", _status(frame)))
 
 
@@ -135,64 +157,117 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
     )
 
 
-def _checks():
-    """(column, reason, condition of a bad row, detail), in the order in which a row is judged."""
-    score, share, status = pl.col("dahl_score"), pl.col("_share_true"), pl.col("status")
-    scored = status == Status.SCORED.value
-    verdict = pl.element().struct.field("verdict")
-    known = pl.any_horizontal(verdict == v.value for v in Verdict)
-    strange = pl.col("units").list.eval(verdict.filter(~known)).list.first()
+def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
+    """Apply a Python function to a string column, once per distinct value."""
+    runs = column.rle_id()
+    # Equal values often stand together: one of each run is looked at.
+    heads = column.filter(runs.ne_missing(runs.shift(1))).to_list()
+    known: dict[str | None, object] = {None: None}
+    for value in heads:
+        if value not in known:
+            known[value] = function(value)
+    return pl.Series([known[value] for value in heads], dtype=dtype).gather(runs)
 
-    def detail(*parts):
-        return (pl.format(*parts) if len(parts) > 1 else pl.lit(parts[0])).alias("detail")
 
-    yield "question", Reason.BAD_VALUE, pl.col("_blank_question"), detail("empty")
-    yield "model", Reason.BAD_VALUE, pl.col("_blank_model"), detail("empty")
-    yield (
+_SCORE, _SHARE, _STATUS = pl.col("dahl_score"), pl.col("_share_true"), pl.col("status")
+_IS_SCORED = pl.col("status") == Status.SCORED.value
+_VERDICT = pl.element().struct.field("verdict")
+_KNOWN = pl.any_horizontal(pl.element().struct.field("verdict") == verdict.value for verdict in Verdict)
+_STRANGE = pl.col("units").list.eval(_VERDICT.filter(~_KNOWN)).list.first()
+_GIVEN_BY_UNITS = _SHARE.cast(pl.String).fill_null("none (unknown verdicts)")
+# (column, reason, condition of a bad row, detail), in the order in which a row is judged.
+_CHECKS = (
+    ("question", Reason.BAD_VALUE, ~pl.col("question").str.contains(NOT_BLANK), pl.lit("empty")),
+    ("model", Reason.BAD_VALUE, ~pl.col("model").str.contains(NOT_BLANK), pl.lit("empty")),
+    (
         "question_id",
         Reason.BAD_VALUE,
-        ~pl.col("_splittable"),
-        detail("{} does not begin with 8 hex digits", "question_id"),
-    )
-    some_strange = pl.col("units").list.eval(~known).list.any()
-    yield "units", Reason.BAD_VALUE, some_strange, detail("unknown verdict {}", strange)
-    yield (
+        ~HAS_SPLITTABLE_ID,
+        pl.format("{} does not begin with 8 hex digits", "question_id"),
+    ),
+    (
+        "units",
+        Reason.BAD_VALUE,
+        pl.col("units").list.eval(~_KNOWN).list.any(),
+        pl.format("unknown verdict {}", _STRANGE),
+    ),
+    (
         "status",
         Reason.BAD_VALUE,
-        ~status.is_in([s.value for s in Status]),
-        detail("unknown status {}", status),
-    )
-    yield (
+        ~_STATUS.is_in([status.value for status in Status]),
+        pl.format("unknown status {}", _STATUS),
+    ),
+    (
         "dahl_score",
         Reason.BAD_VALUE,
-        score.is_nan() | ~score.is_between(0.0, 1.0),
-        detail("{} is not a number from 0 to 1", score),
-    )
-    yield (
+        _SCORE.is_nan() | ~_SCORE.is_between(0.0, 1.0),
+        pl.format("{} is not a number from 0 to 1", _SCORE),
+    ),
+    (
         "dahl_score",
         Reason.SCORE_CONTRADICTS_UNITS,
-        score.is_not_null()
+        _SCORE.is_not_null()
         & (pl.col("_n_units") > 0)
-        & (share.is_null() | ((score - share).abs() > SCORE_TOLERANCE)),
-        detail(
-            "score {} but units give {}", score, share.cast(pl.String).fill_null("none (unknown verdicts)")
-        ),
-    )
-    yield (
+        & (_SHARE.is_null() | ((_SCORE - _SHARE).abs() > SCORE_TOLERANCE)),
+        pl.format("score {} but units give {}", _SCORE, _GIVEN_BY_UNITS),
+    ),
+    (
         "status",
         Reason.BAD_VALUE,
-        scored & (pl.col("_n_unknown") > 0),
-        detail("`scored` although {} of {} verdicts are unknown", "_n_unknown", "_n_units"),
-    )
-    yield (
+        _IS_SCORED & (pl.col("_n_unknown") > 0),
+        pl.format("`scored` although {} of {} verdicts are unknown", "_n_unknown", "_n_units"),
+    ),
+    (
         "dahl_score",
         Reason.BAD_VALUE,
-        ~scored & score.is_not_null(),
-        detail("{} although the status is `{}`", score, status),
-    )
-    yield (
+        ~_IS_SCORED & _SCORE.is_not_null(),
+        pl.format("{} although the status is `{}`", _SCORE, _STATUS),
+    ),
+    (
         "units",
         Reason.MISSING_FIELD,
-        scored & score.is_null() & share.is_null(),
-        detail("`scored` without units and without dahl_score"),
+        _IS_SCORED & _SCORE.is_null() & _SHARE.is_null(),
+        pl.lit("`scored` without units and without dahl_score"),
+    ),
+)
+
+
+def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
+    """Collapse identical repeats of a key; where a key has different contents, every row of it is a problem.
+
+    Args:
+        frame: complete generations with `_file` and `_line`.
+        files: names of the input files, by the index in `_file`.
+
+    Returns:
+        (one row a key, sorted by (`question_id`, `model`); `conflicting_duplicate` problems).
+    """
+    key = list(ScoredGeneration.KEY)
+    ordered = frame.sort(key)
+    if not ordered.select(
+        pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key).any()
+    ).item():
+        return ordered, []
+    repeated = pl.struct(key).is_duplicated()
+    content = [pl.col(name) for name in COLUMNS if name not in (*key, "units")]
+    units = pl.col("units").list.eval(pl.element().struct.json_encode()).list.join("\n")
+    contents = (
+        frame.filter(repeated)
+        .with_columns(units=units)
+        .group_by(key)
+        .agg(pl.struct(*content, "units").n_unique())
     )
+    conflicts = contents.filter(pl.nth(len(key)) > 1).select(key)
+    bad = frame.join(conflicts, on=key, how="semi").sort(FILE, LINE)
+    problems = [
+        Problem(
+            files[row[FILE]],
+            row[LINE],
+            "question_id, model",
+            Reason.CONFLICTING_DUPLICATE,
+            f"{row['question_id']}/{row['model']} has another content elsewhere",
+        )
+        for row in bad.select(*key, FILE, LINE).iter_rows(named=True)
+    ]
+    kept = frame.join(conflicts, on=key, how="anti").unique(subset=key, keep="any")
+    return kept.sort(key), problems

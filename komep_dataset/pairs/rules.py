@@ -1,26 +1,38 @@
-"""Preference pairs: of a question's scored answers the best and the worst, under the rules of the project.
+"""Preference pairs, and everything else that a release says of some generations: one way for all.
 
-Pure functions over polars frames whose rows are complete `ScoredGeneration`s (see `generations.complete`).
-The paper ranks the answers by DAHL score; the tie-breaks and thresholds are ours, since it does not give them.
+`komep build` writes what `derive` gives, `komep verify` compares a release with it. Frames have rows that are complete
+`ScoredGeneration`s (see `generations.complete`). The paper ranks the answers to a question by DAHL score, and pairs the
+best with the worst; the tie-breaks and thresholds are ours, since it does not give them.
 """
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import polars as pl
 
-from komep_dataset.pairs.candidates import RULES, korean_text
+from komep_dataset import dahl
+from komep_dataset.languages import is_korean
+from komep_dataset.pairs.candidates import NOT_BLANK, RULES
 from komep_dataset.pairs.generations import units_with
+from komep_dataset.pairs.options import PairRules
 from komep_dataset.schema import (
-    TEST_PERCENT,
     Origin,
     Pair,
     Reason,
+    Reject,
     ScoredGeneration,
     Status,
     Verdict,
     column_types,
 )
-from komep_dataset.tables.problems import FILE, LINE, Problem
+
+STAGE = "build"
+COLUMNS = tuple(column_types(Pair))
+KOREAN_TEXTS = ("question_ko", "chosen_ko", "rejected_ko")
+# What the gates say of some pairs: reason and detail of those that go, None of those that stay; [] = all stay.
+Gate = Callable[[pl.DataFrame], Sequence[tuple[str, str] | None]]
 
 # Python's white space (what `str.split()` splits at), for texts that are compared with blanks collapsed.
 _BLANKS = r"[\s\x1c-\x1f]+"
@@ -28,47 +40,113 @@ _BLANKS = r"[\s\x1c-\x1f]+"
 # for the last: a mark behind it may combine with it.
 _HEAD = 16
 _PLAIN_HEAD = "^[!-~](?: ?[!-~])* ?$"
+_IS_NATIVE = pl.col("origin") == Origin.NATIVE.value
+_RANKS = {
+    "_true": units_with(Verdict.TRUE),
+    "_false": units_with(Verdict.FALSE),
+    "_length": pl.col("response").str.len_chars(),
+}
 
 
-def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
-    """Collapse identical repeats of a key; where a key has different contents, every row of it is a problem.
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What follows from some complete generations: rows of `en` and `ko`, and what has none, sorted by key."""
+
+    pairs: pl.DataFrame
+    en: pl.DataFrame
+    ko: pl.DataFrame
+    rejects: list[Reject]
+
+
+@dataclass
+class Tally:
+    """Counts that grow while parts of a release pass; each number is counted here and nowhere else."""
+
+    rows: int = 0
+    questions: int = 0
+    pairs: int = 0
+    native: int = 0
+    native_foreign: int = 0
+    own_scores: int = 0
+    identical_korean: int = 0
+    statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
+
+    def add(self, frame: pl.DataFrame, pairs: pl.DataFrame) -> None:
+        """Count the generations of some questions and the pairs that they gave."""
+        self.rows += frame.height
+        self.questions += frame["question_id"].n_unique()
+        self.pairs += pairs.height
+        native = pairs.filter(_IS_NATIVE)
+        self.native += native.height
+        self.native_foreign += native.filter(~(is_korean("chosen_ko") & is_korean("rejected_ko"))).height
+        self.identical_korean += pairs.filter(pl.col("chosen_ko") == pl.col("rejected_ko")).height
+        scored = frame.filter(pl.col("status") == Status.SCORED.value)
+        self.own_scores += scored.filter(pl.col("units").list.len() == 0).height
+        for model, status, n in frame.group_by("model", "status").len().iter_rows():
+            self.statuses[model][status] += n
+        for model, score, n in scored.group_by("model", "dahl_score").len().iter_rows():
+            self.scores[model][score] += n
+
+    def facts(self) -> dict[str, Any]:
+        """The counts as `build.json` has them."""
+        models = {}
+        for model in sorted(self.statuses):
+            score = dahl.model_score_of_counts(self.scores[model])
+            statuses = {s.value: self.statuses[model][s.value] for s in Status}
+            models[model] = {"dahl": asdict(score) if score else None, "statuses": statuses}
+        return {
+            "generations": self.rows,
+            "questions": self.questions,
+            "pairs": self.pairs,
+            "native": self.native,
+            "native_foreign": self.native_foreign,
+            "scores_without_units": self.own_scores,
+            "identical_korean": self.identical_korean,
+            "models": models,
+        }
+
+
+def derive(
+    frame: pl.DataFrame, rules: PairRules, gate: Gate | None = None, tally: Tally | None = None
+) -> Derived:
+    """Pairs and rejects of complete generations, one row a (`question_id`, `model`), of whole questions.
 
     Args:
-        frame: complete generations with `_file` and `_line`.
-        files: names of the input files, by the index in `_file`.
-
-    Returns:
-        (one row a key, sorted by (`question_id`, `model`); `conflicting_duplicate` problems).
+        frame: the generations.
+        rules: of the pairs.
+        gate: says which of the selected pairs go all the same; see `gates.trial.run.Gates`.
+        tally: counts the generations, and the pairs that are left.
     """
-    key = list(ScoredGeneration.KEY)
-    ordered = frame.sort(key)
-    if not ordered.select(
-        pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key).any()
-    ).item():
-        return ordered, []
-    repeated = pl.struct(key).is_duplicated()
-    content = [pl.col(name) for name in column_types(ScoredGeneration) if name not in (*key, "units")]
-    units = pl.col("units").list.eval(pl.element().struct.json_encode()).list.join("\n")
-    contents = (
-        frame.filter(repeated)
-        .with_columns(units=units)
-        .group_by(key)
-        .agg(pl.struct(*content, "units").n_unique())
-    )
-    conflicts = contents.filter(pl.nth(len(key)) > 1).select(key)
-    bad = frame.join(conflicts, on=key, how="semi").sort(FILE, LINE)
-    problems = [
-        Problem(
-            files[row[FILE]],
-            row[LINE],
-            "question_id, model",
-            Reason.CONFLICTING_DUPLICATE,
-            f"{row['question_id']}/{row['model']} has another content elsewhere",
-        )
-        for row in bad.select(*key, FILE, LINE).iter_rows(named=True)
-    ]
-    kept = frame.join(conflicts, on=key, how="anti").unique(subset=key, keep="any")
-    return kept.sort(key), problems
+    pairs, dropped = select_pairs(frame, rules.min_margin, rules.pairs)
+    rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
+    if gate is not None and any(decisions := gate(pairs)):
+        stays = pl.Series([decision is None for decision in decisions], dtype=pl.Boolean)
+        gone = zip(pairs.filter(~stays).iter_rows(named=True), filter(None, decisions), strict=True)
+        rejects += [Reject(STAGE, pair_key(pair, rules.pairs), *why) for pair, why in gone]
+        pairs = pairs.filter(stays)
+    wanted = pl.lit(True) if rules.origin == "all" else pl.col("origin") == rules.origin
+    korean, untranslated = to_release(pairs.filter(wanted), "ko")
+    for pair in untranslated.iter_rows(named=True):
+        missing = ", ".join(name for name in KOREAN_TEXTS if not (pair[name] or "").split())
+        rejects.append(_reject(pair, rules, Reason.UNTRANSLATED, f"no {missing}: in `en` only"))
+    for pair in pairs.filter(~wanted).iter_rows(named=True):
+        where = "in no config" if pair["origin"] == Origin.NATIVE.value else "not in `ko`"
+        detail = f"{pair['origin']}, and --origin wants another: {where}"
+        rejects.append(_reject(pair, rules, Reason.OTHER_ORIGIN, detail))
+    rejects.sort(key=lambda r: (r.key, r.reason))
+    if tally is not None:
+        tally.add(frame, pairs)
+    return Derived(pairs, to_release(pairs, "en")[0], korean, rejects)
+
+
+def _reject(pair: dict[str, Any], rules: PairRules, reason: Reason, detail: str) -> Reject:
+    return Reject(STAGE, pair_key(pair, rules.pairs), reason.value, detail)
+
+
+def pair_key(pair: dict[str, Any], selection: str) -> str:
+    """The key of a pair in `rejects.jsonl`."""
+    return pair["question_id"] if RULES[selection].one_a_question else "/".join(pair[c] for c in Pair.KEY)
 
 
 def select_pairs(
@@ -89,7 +167,9 @@ def select_pairs(
         `languages.is_native`), `question`, `chosen`, `rejected` and their `_ko` texts, sorted by key; rejects:
         `question_id`, `reason`, `detail`, one row for each question without a pair, sorted).
     """
-    ranked = _with_ranks(frame).drop("units")  # the widest column, and its counts are all that is needed
+    ranked = frame.with_columns(**_RANKS).drop(
+        "units"
+    )  # the widest column; its counts are all that is needed
     scored = _in_order(ranked.filter(pl.col("status") == Status.SCORED.value))
     candidates = RULES[selection].candidates(scored)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
@@ -103,8 +183,8 @@ def select_pairs(
     )
     pairs = candidates.filter(pl.col("reason").is_null())
     rejects = pl.concat([_too_few(frame, scored), _without_pair(candidates, pairs, min_margin)])
-    texts = ["question", "chosen", "rejected", "question_ko", "chosen_ko", "rejected_ko"]
-    return pairs.select(*column_types(Pair), "origin", *texts).sort(Pair.KEY), rejects.sort("question_id")
+    texts = ("question", "chosen", "rejected", *KOREAN_TEXTS)
+    return pairs.select(*COLUMNS, "origin", *texts).sort(Pair.KEY), rejects.sort("question_id")
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -112,15 +192,6 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
     question, model = map(pl.col, ScoredGeneration.KEY)
     before = (question > question.shift(1)) | ((question == question.shift(1)) & (model >= model.shift(1)))
     return frame if frame.select(before.all()).item() else frame.sort(ScoredGeneration.KEY)
-
-
-def _with_ranks(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add what the tie-breaks need."""
-    return frame.with_columns(
-        _true=units_with(Verdict.TRUE),
-        _false=units_with(Verdict.FALSE),
-        _length=pl.col("response").str.len_chars(),
-    )
 
 
 def _same_text(one: str, other: str) -> pl.Expr:
@@ -179,34 +250,18 @@ def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.Dat
         (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, for `en`
         none).
     """
-    native = pl.col("origin") == Origin.NATIVE.value
     if language == "en":
-        return _release_rows(pairs.filter(~native), ("question", "chosen", "rejected")), pairs.clear()
-    texts = ("question_ko", "chosen_ko", "rejected_ko")
-    missing = ~native & pl.any_horizontal(korean_text(c).is_null() for c in texts)
-    return _release_rows(pairs.filter(~missing), texts, "origin"), pairs.filter(missing)
+        return _release_rows(pairs.filter(~_IS_NATIVE), ("question", "chosen", "rejected")), pairs.clear()
+    blank = (~pl.col(text).str.contains(NOT_BLANK).fill_null(False) for text in KOREAN_TEXTS)
+    missing = ~_IS_NATIVE & pl.any_horizontal(blank)
+    return _release_rows(pairs.filter(~missing), KOREAN_TEXTS, "origin"), pairs.filter(missing)
 
 
 def _release_rows(pairs: pl.DataFrame, texts: Sequence[str], *more: str) -> pl.DataFrame:
     """The messages of (prompt, chosen, rejected), the columns of `Pair`, then more columns."""
-    roles = ("user", "assistant", "assistant")
-    names = ("prompt", "chosen", "rejected")
-    messages = (_message(r, t).alias(n) for r, t, n in zip(roles, texts, names, strict=True))
-    return pairs.select(*messages, *column_types(Pair), *more)
-
-
-def _message(role: str, column: str) -> pl.Expr:
-    """A list of one message."""
-    return pl.concat_list(pl.struct(role=pl.lit(role), content=pl.col(column)))
-
-
-def is_test() -> pl.Expr:
-    """Whether the row of a `question_id` is in `test`: `schema.split_of`, as an expression."""
-    return pl.col("question_id").str.head(8).str.to_integer(base=16) % 100 < TEST_PERCENT
-
-
-def split_column(frame: pl.DataFrame) -> pl.Series:
-    """`train` or `test` for each row of a frame with `question_id`."""
-    return frame.select(
-        pl.when(is_test()).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
-    ).to_series()
+    names = {"prompt": "user", "chosen": "assistant", "rejected": "assistant"}
+    messages = [
+        pl.concat_list(pl.struct(role=pl.lit(role), content=pl.col(text))).alias(name)
+        for (name, role), text in zip(names.items(), texts, strict=True)
+    ]
+    return pairs.select(*messages, *COLUMNS, *more)

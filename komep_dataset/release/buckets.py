@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from komep_dataset.pairs.rules import is_test
+from komep_dataset.pairs.generations import IS_TEST
 
 BUCKET_BYTES = 16 << 20  # of input, for a bucket of `train`; up to twice as many may come
 MOST_BUCKETS = 256
@@ -51,7 +51,7 @@ class Spill:
         ids = frame["question_id"]
         train, test = _ranges(ids, self.buckets), _ranges(ids, self.buckets // TEST_SHARE)
         # A test bucket has a number below 0, since partitioning by two columns takes longer than by one.
-        own = pl.when(is_test()).then(-1 - test).otherwise(train)
+        own = pl.when(IS_TEST).then(-1 - test).otherwise(train)
         parts = frame.with_columns(_bucket=own).partition_by("_bucket", as_dict=True, include_key=False)
         for (place,), part in parts.items():
             self._held[Bucket("test", -1 - place) if place < 0 else Bucket("train", place)].append(part)

@@ -20,12 +20,10 @@ import polars as pl
 
 from komep_dataset.build_options import Options, check, named, read_files
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.registry import needs_all
 from komep_dataset.gates.trial.run import Gates
 from komep_dataset.judge.record import read_record
-from komep_dataset.pairs.derivation import STAGE, Tally, derive
-from komep_dataset.pairs.generations import OPTIONAL, complete
-from komep_dataset.pairs.rules import resolve_duplicates
+from komep_dataset.pairs.generations import read_complete, resolve_duplicates
+from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.buckets import Spill, bucket_count
 from komep_dataset.release.card.card import write_card
@@ -35,9 +33,9 @@ from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import content_hash, data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import Reject, ScoredGeneration
+from komep_dataset.schema import Reject
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
-from komep_dataset.tables.reading import read_batches, table_files
+from komep_dataset.tables.reading import table_files
 from komep_dataset.tables.writing import write_rejects
 
 ON_ERROR = ("stop", "reject")
@@ -139,11 +137,11 @@ def _build_buckets(
     names = [str(p) for p in paths]
     spill = folder / ".spill"
     spill.mkdir()
-    buckets, problems = _ingest(paths, names, spill)
+    buckets, problems = _ingest(paths, spill)
     beside.submit(import_module, "datasets")  # for the card; takes a second
     values = asdict(rules) | loaded
     gates = Gates(values, spill)
-    if needs_all(values):
+    if gates.needs_all:
         _look_at_all(buckets, names, rules, gates)
     tally, rejects = Tally(), []
     cuts = grown.cuts if grown else None
@@ -166,8 +164,7 @@ def _build_buckets(
             shards.put("ko", split, derived.ko, layers)
             advance(1)
         counts = tally.facts()  # while the last rows are written
-    if not gates.settled:
-        gates.settle()
+    quality = gates.record()
     _remove(spill)
     place = {name: index for index, name in enumerate(names)}
     problems.sort(key=lambda p: (place[p.file], p.line))
@@ -176,7 +173,7 @@ def _build_buckets(
     if not tally.rows:
         raise KomepError(f"no usable row in {', '.join(names)}" + _first_problem(problems))
     rejects.sort(key=lambda reject: (reject.key, reject.reason))
-    return counts, [p.reject(STAGE) for p in problems] + rejects, shards, gates.record()
+    return counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
 
 
 def _look_at_all(buckets: Spill, names: list[str], rules: Options, gates: Gates) -> None:
@@ -207,17 +204,14 @@ def _first_problem(problems: list[Problem]) -> str:
     return f" ({len(problems)} rejected, first {problems[0]})" if problems else " (nothing in it)"
 
 
-def _ingest(paths: list[Path], names: list[str], folder: Path) -> tuple[Spill, list[Problem]]:
+def _ingest(paths: list[Path], folder: Path) -> tuple[Spill, list[Problem]]:
     """Check every row and put it into the bucket of its question; returns the buckets, and the problems."""
     size = sum(p.stat().st_size for p in paths)
     buckets = Spill(folder, bucket_count(size))
     problems: list[Problem] = []
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
-            for frame, bad in read_batches(path, ScoredGeneration, OPTIONAL):
-                problems += bad
-                frame = frame.with_columns(pl.lit(index, pl.Int32).alias(FILE))
-                frame, bad = complete(frame, names)
+            for frame, bad in read_complete(paths, index):
                 problems += bad
                 buckets.add(frame)
             advance(path.stat().st_size)

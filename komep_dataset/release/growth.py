@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 
 from komep_dataset.build_options import OPTIONS, Options
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.trial.registry import needs_all
-from komep_dataset.pairs.derivation import STAGE
-from komep_dataset.pairs.rules import resolve_duplicates
+from komep_dataset.gates.trial.run import needs_all
+from komep_dataset.pairs.generations import resolve_duplicates
+from komep_dataset.pairs.rules import STAGE
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.shards import LAYER, Cuts, Key

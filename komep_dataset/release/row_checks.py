@@ -8,8 +8,7 @@ from collections import Counter
 
 import polars as pl
 
-from komep_dataset.pairs.generations import complete, has_splittable_id
-from komep_dataset.pairs.rules import split_column
+from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
 from komep_dataset.schema import ScoredGeneration, column_types
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
@@ -77,11 +76,12 @@ def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
 
 def check_splits(check: Check, frame: pl.DataFrame) -> None:
     """The split rule of every row."""
-    usable = has_splittable_id(frame["question_id"])
-    for file, row, value in frame.filter(~usable).select(FILE_NAME, ROW, "question_id").iter_rows():
+    for file, row, value in (
+        frame.filter(~HAS_SPLITTABLE_ID).select(FILE_NAME, ROW, "question_id").iter_rows()
+    ):
         check.add(file, row, "question_id", f"{value} does not begin with 8 hex digits")
-    frame = frame.filter(usable)
-    moved = frame.with_columns(split_column(frame)).filter(pl.col("split") != pl.col(SPLIT))
+    placed = frame.filter(HAS_SPLITTABLE_ID).with_columns(SPLIT_OF_ID)
+    moved = placed.filter(pl.col("split") != pl.col(SPLIT))
     for file, row, question, split in moved.select(FILE_NAME, ROW, "question_id", "split").iter_rows():
         check.add(file, row, "question_id", f"{question} belongs to {split}")
 

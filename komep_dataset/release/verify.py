@@ -24,8 +24,8 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import REJECTS
 from komep_dataset.gates.trial.recorded import Recorded
 from komep_dataset.gates.trial.registry import GATES, OF_REASON
-from komep_dataset.pairs.derivation import Tally, derive
 from komep_dataset.pairs.options import PAIR_OPTIONS
+from komep_dataset.pairs.rules import Tally, derive
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.card.card import card_header
 from komep_dataset.release.facts import SCHEMA_VERSION, read_facts, read_quality

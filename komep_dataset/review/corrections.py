@@ -8,7 +8,7 @@ from typing import ClassVar
 import polars as pl
 
 from komep_dataset.errors import KomepError
-from komep_dataset.pairs.reading import read_as_given
+from komep_dataset.pairs.generations import read_as_given
 from komep_dataset.review.agreement import Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.schema import ScoredGeneration, collapse_blanks, column, polars_schema

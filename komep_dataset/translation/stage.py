@@ -18,7 +18,7 @@ import polars as pl
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body
-from komep_dataset.pairs.reading import read_scored
+from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.schema import Pair, Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
 from komep_dataset.tables.reading import read_table

@@ -9,7 +9,7 @@ import pytest
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.contamination import THRESHOLD, Index, parse_named_paths
 from komep_dataset.gates.trial.benchmark_files import Benchmark, Item
-from komep_dataset.gates.trial.evidence import TEXTS
+from komep_dataset.gates.trial.gate import TEXTS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.gates.personal_data import GATE, find_personal_data, is_resident_number, luhn
-from komep_dataset.gates.trial.evidence import TEXTS, scan
+from komep_dataset.gates.trial.gate import TEXTS
+from komep_dataset.gates.trial.run import scan
 
 PERSONAL = {  # invented
     "e-mail address": ["write to kim.minsu@hospital-mail.kr today", "메일(minsu_kim@naver-mail.com)로"],

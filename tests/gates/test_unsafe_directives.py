@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from komep_dataset.gates.personal_data import find_personal_data
-from komep_dataset.gates.trial.evidence import TEXTS, scan
+from komep_dataset.gates.trial.gate import TEXTS
+from komep_dataset.gates.trial.run import scan
 from komep_dataset.gates.unsafe_directives import GATE, find_unsafe_directives
 
 ROOT = Path(__file__).resolve().parents[2]

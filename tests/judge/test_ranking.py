@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.judge.ranking import Rates, Sides, pair_sides, simulate
-from komep_dataset.pairs.reading import read_scored
+from komep_dataset.pairs.generations import read_scored
 from komep_dataset.release.build import build, sample_input
 
 

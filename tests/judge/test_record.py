@@ -19,7 +19,7 @@ from komep_dataset.judge.calibration import (
 )
 from komep_dataset.judge.ranking import pair_sides, simulate
 from komep_dataset.judge.record import wilson
-from komep_dataset.pairs.reading import read_scored
+from komep_dataset.pairs.generations import read_scored
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.samples import SAMPLE_INPUT

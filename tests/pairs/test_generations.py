@@ -1,14 +1,18 @@
-"""The quick look at a column of answers never passes over an abstention."""
+"""Scored generations from files or a release: complete, in one frame, or an error that names the row; their split."""
 
 import re
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset import dahl
-from komep_dataset.pairs.generations import complete
-from komep_dataset.schema import ScoredGeneration, polars_schema
+from komep_dataset.errors import KomepError
+from komep_dataset.pairs.generations import SPLIT_OF_ID, complete, read_scored
+from komep_dataset.release.build import build
+from komep_dataset.schema import ScoredGeneration, polars_schema, split_of
+from tests.scored_rows import GOOD, row, write
 
 ALL = st.from_regex(re.compile(dahl._ABSTENTION.pattern, re.VERBOSE | re.ASCII), fullmatch=True)
 
@@ -30,3 +34,34 @@ def test_every_abstention_is_seen(texts, form, upper):
     assert not problems
     expected = ["abstained" if dahl.is_abstention(text) else "empty" for text in texts]
     assert done["status"].to_list() == expected
+
+
+def test_files_and_the_release_built_of_them_hold_the_same(tmp_path):
+    one, other = write(tmp_path / "a.jsonl", GOOD[1:]), write(tmp_path / "b.jsonl", GOOD)
+    found = read_scored([one, other])  # an identical repeat is one row
+    assert found["model"].to_list() == ["m1", "m2"]
+    assert found["dahl_score"].to_list() == [0.5, 1.0]
+    build([other], tmp_path / "komep")
+    again = read_scored([tmp_path / "komep"])
+    assert again.drop("_file", "_line").equals(found.drop("_file", "_line"))
+
+
+def test_bad_rows_conflicts_and_nothing_at_all_are_errors(tmp_path):
+    for rows, message in [
+        ([*GOOD, row("m3", response=5)], r"s\.jsonl:3: response: wrong_type"),
+        (
+            [*GOOD, row("m1", response="Another.")],
+            r"2 bad rows:\n.*s\.jsonl:1: question_id, model: conflicting",
+        ),
+        ([b""], "no scored generation in"),
+    ]:
+        with pytest.raises(KomepError, match=message):
+            read_scored([write(tmp_path / "s.jsonl", rows)])
+
+
+def test_splits_of_a_column_are_those_of_the_rule():
+    ids = [f"{n * 2_654_435_761 % 2**32:08x}{n:04x}" for n in range(500)]
+    ids += ["00000009", "0000000A", "FFFFffff tail", "000000640"]
+    assert pl.DataFrame({"question_id": ids}).select(SPLIT_OF_ID)["split"].to_list() == [
+        split_of(one) for one in ids
+    ]

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from komep_dataset.cli import app
 from komep_dataset.dahl import model_score
 from komep_dataset.errors import KomepError
-from komep_dataset.pairs.reading import read_scored
+from komep_dataset.pairs.generations import read_scored
 from komep_dataset.release.build import build
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.scores.models import as_json, as_text, model_reports

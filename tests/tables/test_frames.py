@@ -7,8 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from komep_dataset.pairs.rules import split_column
-from komep_dataset.schema import split_of
 from komep_dataset.tables import frames as module
 from komep_dataset.tables.frames import parquet_frames
 
@@ -69,9 +67,3 @@ def test_what_arrow_cannot_read_is_arrows_to_say(tmp_path):
     path.write_bytes(content)
     with pytest.raises((pa.ArrowInvalid, OSError)):
         read(path)
-
-
-def test_splits_of_a_column_are_those_of_the_rule():
-    ids = [f"{n * 2_654_435_761 % 2**32:08x}{n:04x}" for n in range(500)]
-    ids += ["00000009", "0000000A", "FFFFffff tail", "000000640"]
-    assert split_column(pl.DataFrame({"question_id": ids})).to_list() == [split_of(one) for one in ids]

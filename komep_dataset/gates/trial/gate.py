@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from komep_dataset.options import Option
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 SWITCHES = ("off", "report", "reject")
 EXAMPLES = 20  # of each gate, in quality.json
 SHOWN = 120  # characters of a sentence that evidence quotes
+# Every text of a pair that a release may hold, as `pairs.rules.select_pairs` names them.
+TEXTS = ("question", "question_ko", "chosen", "chosen_ko", "rejected", "rejected_ko")
 
 
 def switch_option(name: str, default: str, help: str) -> Option:
@@ -40,21 +41,17 @@ class Gate:
         order: a pair has the reason of the first gate that it does not pass, among those that look at one pair at a
             time, then among those that look at all.
         options: what a build may be told of it; the first one switches it.
-        note: of its record in quality.json, what the card says of it below the table; "" for nothing.
+        note: of its record in quality.json, what the card says of it below the table; None, or "", for nothing.
     """
 
     LISTED: ClassVar[int]  # place of its kind where options and gates are listed
+    at_once: ClassVar[bool] = False  # whether what it rejects depends on all pairs at once
 
     name: str
     reason: str
     order: int
     options: tuple[Option, ...]
-    note: Callable[[Mapping[str, Any]], str] = lambda record: ""
-
-    @property
-    def at_once(self) -> bool:
-        """Whether what it rejects depends on all pairs at once."""
-        return False
+    note: Callable[[Mapping[str, Any]], str] | None = None
 
     def switch(self, values: Mapping[str, Any]) -> str:
         """One of `SWITCHES`, by the values of a build's options."""
@@ -84,20 +81,13 @@ class PairGate(Gate):
 
     Args:
         watch: the scratch folder and the values of `options` (what was read of them) -> what looks at the pairs.
-        of_all: whether what it rejects depends on all pairs at once.
+        at_once: whether what it rejects depends on all pairs at once.
     """
 
     LISTED = 0
 
     watch: Callable[..., Watch]
-    of_all: bool = False
-
-    @property
-    def at_once(self) -> bool:
-        return self.of_all
-
-    def opened(self, values: Mapping[str, Any], scratch: Path) -> Watch:
-        return self.watch(scratch, **{option.name: values[option.name] for option in self.options})
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +125,10 @@ class SubsetGate(Gate):
     """
 
     LISTED = 2
+    at_once = True
 
     keep: Callable[[pl.DataFrame, Any], Sequence[bool] | pl.Series]
     why: Callable[[Any], str]
-
-    @property
-    def at_once(self) -> bool:
-        return True
 
 
 def shortened(text: str) -> str:

@@ -5,10 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from komep_dataset.gates.trial.evidence import scan, shown
-from komep_dataset.gates.trial.registry import GATES, OF_REASON, SUBSET_GATES, TEXT_GATES
-from komep_dataset.gates.trial.run import Decision, narrow, subsets
-from komep_dataset.pairs.derivation import pair_key
+from komep_dataset.gates.trial.registry import OF_REASON, SUBSET_GATES, TEXT_GATES
+from komep_dataset.gates.trial.run import Decision, narrow, scan, shown, subsets, switches
+from komep_dataset.pairs.rules import pair_key
 from komep_dataset.schema import Pair
 
 
@@ -25,7 +24,7 @@ class Recorded:
 
     def __init__(self, values: Mapping[str, Any], recorded: Mapping[str, Decision]):
         self.values, self.recorded = values, recorded
-        self.rejecting = [gate for gate in GATES if gate.switch(values) == "reject"]
+        self.rejecting = [gate for gate, switch in switches(values).items() if switch == "reject"]
         self.readers = [gate for gate in self.rejecting if gate in TEXT_GATES]
         self.narrow: list[pl.DataFrame] = []
 

@@ -1,9 +1,8 @@
 """The gates that there are: every module of `komep_dataset/gates/` that declares a `GATE`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
 
 from komep_dataset import gates as gates_package
 from komep_dataset.gates.trial.gate import Gate, SubsetGate, TextGate
@@ -39,31 +38,3 @@ LISTED = tuple(sorted(GATES, key=lambda gate: (gate.LISTED, gate.order)))
 TEXT_GATES = tuple(gate for gate in GATES if isinstance(gate, TextGate))
 SUBSET_GATES = tuple(gate for gate in GATES if isinstance(gate, SubsetGate))
 OF_REASON = {gate.reason: gate for gate in GATES}
-
-
-def needs_all(values: Mapping[str, Any]) -> list[Gate]:
-    """The gates whose rejects depend on all pairs at once, of those that are on."""
-    return [gate for gate in GATES if gate.at_once and gate.switch(values) == "reject"]
-
-
-def notes(quality: Mapping[str, Any]) -> list[str]:
-    """What the card says of the gates below their table."""
-    said = [gate.note(quality[gate.name]) for gate in LISTED]
-    if any(quality[gate.name]["switch"] != "off" for gate in TEXT_GATES):
-        (what, how), *others = (gate.sought for gate in TEXT_GATES)
-        known = ", ".join(
-            [f"{what[0].upper()}{what[1:]} are looked for {how}", *(" ".join(one) for one in others)]
-        )
-        said.append(f"{known}: what is not found may be there.")
-    return [note for note in said if note]
-
-
-def as_text(quality: Mapping[str, Any]) -> str:
-    """One line for each gate that found or cost something, for the terminal."""
-    lines = []
-    for gate in GATES:
-        one = quality[gate.name]
-        if one["found"]:
-            what = f"{one['found']:,} of {one['checked']:,} pairs, {one['rejected']:,} rejected"
-            lines.append(f"  gate {gate.name} ({one['switch']}): {what}: see quality.json")
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The gates of a build: which pairs are looked at for what, what was found, and which pairs go.
+"""The gates of a build: which pairs are looked at for what, what was found, which pairs go, and how that is told.
 
 A gate that is switched to `report` counts and shows; one at `reject` takes the pair out of `en` and `ko` and writes
 it to `rejects.jsonl` with the evidence. The config `scored` keeps every generation: it is the evidence from which
@@ -11,16 +11,15 @@ takes a pass of its own over the buckets of a build, with narrow columns only, b
 """
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from komep_dataset.gates.trial.evidence import scan, shown
-from komep_dataset.gates.trial.gate import EXAMPLES, Gate, PairGate, SubsetGate, TextGate
-from komep_dataset.gates.trial.registry import GATES, SUBSET_GATES, needs_all
+from komep_dataset.gates.trial.gate import EXAMPLES, TEXTS, Found, Gate, PairGate, SubsetGate, TextGate
+from komep_dataset.gates.trial.registry import GATES, LISTED, SUBSET_GATES, TEXT_GATES
 from komep_dataset.schema import Pair, column_types
 
 Key = tuple[str, str, str]  # of a pair
@@ -50,12 +49,7 @@ class Findings:
 
     def record(self) -> dict[str, Any]:
         """As quality.json has it."""
-        counts = {
-            "switch": self.switch,
-            "checked": self.checked,
-            "found": self.found,
-            "rejected": self.rejected,
-        }
+        counts = {name: getattr(self, name) for name in ("switch", "checked", "found", "rejected")}
         kinds = {"kinds": dict(sorted(self.kinds.items()))} if self.kinds else {}
         return {**counts, **self.facts, **kinds, "examples": self.examples}
 
@@ -70,14 +64,21 @@ class Gates:
 
     def __init__(self, values: Mapping[str, Any], scratch: Path):
         self.values = values
-        self.findings = {gate.name: Findings(gate.switch(values)) for gate in GATES}
+        self.findings = {gate.name: Findings(switch) for gate, switch in switches(values).items()}
+        self.needs_all = bool(
+            needs_all(values)
+        )  # a pass of its own over all pairs, before the one that writes
         self.decided: dict[Key, Decision] = {}
         self.settled = False  # all pairs were seen before: what is decided is all there is
         self.pairs = 0
         self.narrow: list[pl.DataFrame] = []
-        on = [gate for gate in GATES if gate.switch(values) != "off"]
+        on = [gate for gate in GATES if self.findings[gate.name].switch != "off"]
         self.readers = [gate for gate in on if isinstance(gate, TextGate)]
-        self.watches = {gate: gate.opened(values, scratch) for gate in on if isinstance(gate, PairGate)}
+        self.watches = {
+            gate: gate.watch(scratch, **{option.name: values[option.name] for option in gate.options})
+            for gate in on
+            if isinstance(gate, PairGate)
+        }
         for gate, watch in self.watches.items():
             self.findings[gate.name].facts = watch.facts
 
@@ -85,36 +86,33 @@ class Gates:
         """Reason and detail for each pair that goes, None for one that stays; [] if all stay. For `derive`."""
         if not self.settled:
             self._look(pairs)
-        if not self.decided:
-            return []
-        return [self.decided.get(key) for key in pair_keys(pairs)]
+        return [self.decided.get(key) for key in pair_keys(pairs)] if self.decided else []
 
     def _look(self, pairs: pl.DataFrame) -> None:
         """Every gate that looks at one pair at a time; and what the others need of these pairs."""
         self.pairs += pairs.height
         read = scan(pairs, self.readers)
-        for gate in GATES:
-            findings = self.findings[gate.name]
-            if findings.switch == "off" or isinstance(gate, SubsetGate):
-                continue
-            findings.checked += pairs.height
-            if isinstance(gate, TextGate):
-                for row, some in read[gate.name].items():
-                    self._found(gate, key_of(pairs, row), shown(some), {one.found.kind for one in some})
-            else:
+        for gate in (gate for gate in GATES if gate in self.readers or gate in self.watches):
+            self.findings[gate.name].checked += pairs.height
+            if gate in self.watches:
                 # Of two near-duplicates the one that stays must not go for another reason.
                 left = self._undecided(pairs)
                 for row, evidence, kinds in self.watches[gate].look(left):
-                    self._found(gate, key_of(left, row), evidence, kinds)
-        if needs_all(self.values):
+                    self._found(gate, left, row, evidence, kinds)
+            else:
+                for row, some in read[gate.name].items():
+                    self._found(gate, pairs, row, shown(some), {one.found.kind for one in some})
+        if self.needs_all:
             self.narrow.append(narrow(pairs))
 
     def _undecided(self, pairs: pl.DataFrame) -> pl.DataFrame:
         left = [key not in self.decided for key in pair_keys(pairs)] if self.decided else []
         return pairs if all(left) else pairs.filter(pl.Series(left, dtype=pl.Boolean))
 
-    def _found(self, gate: Gate, key: Key, evidence: str, kinds: Iterable[str] = ()) -> None:
-        findings = self.findings[gate.name]
+    def _found(
+        self, gate: Gate, pairs: pl.DataFrame, row: int, evidence: str, kinds: Iterable[str] = ()
+    ) -> None:
+        key, findings = pairs.select(Pair.KEY).row(row), self.findings[gate.name]
         findings.add(key, evidence, kinds)
         if findings.switch == "reject":
             self._reject(gate, key, evidence)
@@ -135,29 +133,74 @@ class Gates:
                     self._reject(gate, key, gone[key[0]])
         if self.narrow:
             for gate, kept in subsets(self._undecided(pl.concat(self.narrow).sort(Pair.KEY)), self.values):
-                self._settle_subset(gate, kept)
+                findings, gone = self.findings[gate.name], kept.filter(~kept["_kept"])
+                findings.checked, findings.found = kept.height, gone.height
+                for key in pair_keys(gone):
+                    self._reject(gate, key, gate.why(self.values[gate.options[0].name]))
+                findings.facts |= {"pairs_before": kept.height, "pairs_after": kept.height - gone.height}
         self.settled = True
 
-    def _settle_subset(self, gate: SubsetGate, kept: pl.DataFrame) -> None:
-        findings = self.findings[gate.name]
-        gone = kept.filter(~kept["_kept"])
-        findings.checked, findings.found = kept.height, gone.height
-        for key in pair_keys(gone):
-            self._reject(gate, key, gate.why(self.values[gate.options[0].name]))
-        findings.facts |= {"pairs_before": kept.height, "pairs_after": kept.height - gone.height}
-
     def record(self) -> dict[str, Any]:
-        """The content of quality.json."""
+        """The content of quality.json, once all pairs have been seen."""
+        if not self.settled:
+            self.settle()
         pairs = {"selected": self.pairs, "kept": self.pairs - len(self.decided)}
         return {gate: one.record() for gate, one in self.findings.items()} | {"pairs": pairs}
+
+
+def switches(values: Mapping[str, Any]) -> dict[Gate, str]:
+    """How each gate is switched, in the order of trial, by the values of a build's options."""
+    return {gate: gate.switch(values) for gate in GATES}
+
+
+def needs_all(values: Mapping[str, Any]) -> list[Gate]:
+    """The gates whose rejects depend on all pairs at once, of those that are on."""
+    return [gate for gate, switch in switches(values).items() if gate.at_once and switch == "reject"]
 
 
 def pair_keys(pairs: pl.DataFrame) -> list[Key]:
     return list(pairs.select(Pair.KEY).iter_rows())
 
 
-def key_of(pairs: pl.DataFrame, row: int) -> Key:
-    return pairs.select(Pair.KEY).row(row)
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A finding and the text that it stands in: the row of the pair, and the column."""
+
+    row: int
+    column: str
+    found: Found
+
+    def __str__(self) -> str:
+        return f"{self.found.kind} in {self.column}: {self.found.evidence}"
+
+
+def scan(pairs: pl.DataFrame, gates: Sequence[TextGate]) -> dict[str, dict[int, list[Placed]]]:
+    """Search every text of some pairs, once for all gates.
+
+    Args:
+        pairs: what `select_pairs` gives.
+        gates: whose rules are asked of the texts that a hint of theirs matches.
+
+    Returns:
+        name of the gate -> row -> findings in the order of `TEXTS`; a text that stands in two columns is reported
+        once.
+    """
+    found: dict[str, dict[int, dict[Found, Placed]]] = {gate.name: {} for gate in gates}
+    hint = "|".join(f"(?:{gate.hint})" for gate in gates)
+    for column in TEXTS if gates else ():
+        hinted = pairs[column].str.contains(hint).fill_null(False).arg_true()
+        for row, text in zip(hinted, pairs[column].gather(hinted), strict=True):
+            for gate in gates:
+                for one in gate.find(text):
+                    found[gate.name].setdefault(row, {}).setdefault(one, Placed(row, column, one))
+    return {
+        gate: {row: list(some.values()) for row, some in sorted(rows.items())} for gate, rows in found.items()
+    }
+
+
+def shown(some: Sequence[Placed]) -> str:
+    """The findings of one pair in one line."""
+    return "; ".join(str(one) for one in some[:5])
 
 
 def narrow(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -179,3 +222,26 @@ def subsets(pairs: pl.DataFrame, values: Mapping[str, Any]) -> Iterator[tuple[Su
             kept = pl.Series("_kept", gate.keep(left, values[gate.options[0].name]))
             yield gate, left.with_columns(kept)
             left = left.filter(kept)
+
+
+def notes(quality: Mapping[str, Any]) -> list[str]:
+    """What the card says of the gates below their table."""
+    said = [gate.note(quality[gate.name]) for gate in LISTED if gate.note]
+    if any(quality[gate.name]["switch"] != "off" for gate in TEXT_GATES):
+        (what, how), *others = (gate.sought for gate in TEXT_GATES)
+        known = ", ".join(
+            [f"{what[0].upper()}{what[1:]} are looked for {how}", *(" ".join(one) for one in others)]
+        )
+        said.append(f"{known}: what is not found may be there.")
+    return [note for note in said if note]
+
+
+def as_text(quality: Mapping[str, Any]) -> str:
+    """One line for each gate that found or cost something, for the terminal."""
+    lines = []
+    for gate in GATES:
+        one = quality[gate.name]
+        if one["found"]:
+            what = f"{one['found']:,} of {one['checked']:,} pairs, {one['rejected']:,} rejected"
+            lines.append(f"  gate {gate.name} ({one['switch']}): {what}: see quality.json")
+    return "\n".join(lines)

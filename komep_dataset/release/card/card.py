@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from komep_dataset.gates.trial.registry import LISTED, notes
+from komep_dataset.gates.trial.registry import LISTED
+from komep_dataset.gates.trial.run import notes
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.release.facts import config_version
 from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs

@@ -1,11 +1,16 @@
-"""The gates of a build through the real command: each rejects with its evidence, whatever the order of the rows."""
+"""The gates of a build through the real command: each rejects with its evidence, whatever the order of the rows.
+
+Texts are read once for all gates, and what stands in two columns of a pair is told once.
+"""
 
 import json
 import random
 
+import polars as pl
 import pytest
 
-from komep_dataset.gates.trial.run import EXAMPLES, Findings
+from komep_dataset.gates.trial.gate import TEXTS, Found, TextGate
+from komep_dataset.gates.trial.run import EXAMPLES, Findings, scan, shown
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
 from tests.gates.gated import failed, gated_release, rejects, scored
@@ -75,3 +80,27 @@ def test_examples_are_the_first_by_key_in_any_order():
     assert found[0].record() == found[1].record()
     assert [one["question_id"] for one in found[1].examples] == [key[0] for key in keys[:EXAMPLES]]
     assert found[1].found == len(keys)
+
+
+def gate(name: str, hint: str) -> TextGate:
+    def find(text):
+        yield from (Found("word", word) for word in text.split() if word.startswith(name))
+
+    return TextGate(name=name, reason=name, order=1, options=(), hint=hint, find=find, sought=(name, "x"))
+
+
+def test_findings_by_gate_and_row_in_the_order_of_the_texts():
+    texts = [
+        {"rejected": "ab ac", "question": "ac"},
+        {"chosen": "xa"},
+        {"rejected_ko": "b1", "chosen": "a1 b1", "chosen_ko": "b1"},
+    ]
+    frame = pl.DataFrame(
+        [dict.fromkeys(TEXTS) | row for row in texts], schema=dict.fromkeys(TEXTS, pl.String)
+    )
+    found = scan(frame, [gate("a", r"\ba"), gate("b", r"\bb")])
+    assert {name: {row: shown(some) for row, some in rows.items()} for name, rows in found.items()} == {
+        "a": {0: "word in question: ac; word in rejected: ab", 2: "word in chosen: a1"},
+        "b": {2: "word in chosen: b1"},
+    }
+    assert scan(frame, []) == {}
