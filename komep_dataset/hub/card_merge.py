@@ -9,9 +9,7 @@ import yaml
 
 from komep_dataset.errors import KomepError
 
-BEGIN = (
-    "<!-- komep: generated ({digest}); edits below are replaced, write above this line or under the end -->"
-)
+BEGIN = "<!-- komep: generated ({}); edits below are replaced, write above this line or under the end -->"
 END = "<!-- komep: end of the generated part; what stands below is kept -->"
 _GENERATED = re.compile(
     r"<!-- komep: generated \((\w+)\)[^>]*-->\n(.*?)\n<!-- komep: end of the generated part[^>]*-->\n?",
@@ -65,9 +63,8 @@ def _parse(card: str, where: str) -> tuple[dict[str, Any], str]:
     try:
         data = yaml.safe_load(found[1]) if found else {}
     except yaml.YAMLError as error:
-        raise KomepError(
-            f"{where}: the metadata of its README.md are no YAML ({' '.join(str(error).split())})"
-        ) from None
+        why = " ".join(str(error).split())
+        raise KomepError(f"{where}: the metadata of its README.md are no YAML ({why})") from None
     if not isinstance(data or {}, dict):
         raise KomepError(f"{where}: the metadata of its README.md are no mapping; mend the card on the Hub")
     return data or {}, (card[found.end() :] if found else card).strip("\n")
@@ -80,9 +77,12 @@ def _short(value: Any) -> str:
 
 def _write(data: dict[str, Any], before: str, body: str, after: str) -> str:
     front = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000)
-    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    parts = (before, f"{BEGIN.format(digest=digest)}\n{body}\n{END}", after)
-    return f"---\n{front}---\n\n" + "\n\n".join(part for part in parts if part) + "\n"
+    parts = (before, f"{BEGIN.format(_digest(body))}\n{body}\n{END}", after)
+    return f"---\n{front}---\n\n" + "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:16]
 
 
 def _around(text: str, ours: str) -> tuple[str, str, list[str]]:
@@ -92,13 +92,13 @@ def _around(text: str, ours: str) -> tuple[str, str, list[str]]:
         note = ["card: the one on the Hub was not made by komep; its text stands below ours"] if text else []
         return "", text, note
     before, after = text[: found.start()].strip("\n"), text[found.end() :].strip("\n")
-    if hashlib.sha256(found[2].encode()).hexdigest()[:16] == found[1]:
+    if _digest(found[2]) == found[1]:
         return before, after, []
     known = sections(ours)
     kept = {title: part for title, part in sections(found[2]).items() if title and title not in known}
     note = "card: its generated part had been edited; "
     note += f"kept below it: {', '.join(kept)}" if kept else "the edits are replaced"
-    return before, "\n\n".join([*kept.values(), *([after] if after else [])]), [note]
+    return before, "\n\n".join(filter(None, (*kept.values(), after))), [note]
 
 
 def sections(text: str) -> dict[str, str]:

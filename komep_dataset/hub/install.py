@@ -45,8 +45,7 @@ def install(folder: Path, cache_dir: Path | None = None) -> Path:
     """
     folder = Path(folder).resolve()
     facts = read_facts(folder)
-    problems = faults(folder)
-    if problems:
+    if problems := faults(folder):
         name, wrong = problems[0]
         raise KomepError(f"{folder / name}: {wrong} ({len(problems)} such); build the release again")
     with locked(_root(cache_dir) / NAME, wait=True):
@@ -74,18 +73,12 @@ def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | Non
         with tempfile.TemporaryDirectory(prefix=_BESIDE, dir=root) as beside:
             (Path(beside) / MARK).touch()
             # `base_path`, not `data_dir`: the latter becomes part of the config's name in the cache.
-            builder = Komep(
-                dataset_name=NAME,
-                config_name=config,
-                hash=content_hash,
-                base_path=str(folder),
-                cache_dir=beside,
-            )
+            place = {"base_path": str(folder), "cache_dir": beside}
+            builder = Komep(dataset_name=NAME, config_name=config, hash=content_hash, **place)
             builder.download_and_prepare()
-            target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 _remove(target)
-                target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             Path(builder.cache_dir).rename(target)
     except (OSError, DatasetGenerationError) as error:
         raise KomepError(f"the cache of `datasets` cannot be written: {_first_cause(error)}") from error

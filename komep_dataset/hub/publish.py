@@ -26,7 +26,7 @@ from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, SUMS_FILE
 CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"
 TEXTS = (CARD, CHANGELOG, BUILD_FILE, PROVENANCE_FILE, SUMS_FILE)
 GATED = ("auto", "manual")
-FIRST = (0, 1, 0)
+FIRST = "v0.1.0"
 _OUR_BRANCH_FILES = (".gitattributes",)  # the Hub's own
 
 
@@ -110,13 +110,11 @@ def _versions(remote: Remote) -> tuple[list[str], list[str]]:
 def next_version(remote: Remote | None, data_changed: bool) -> str:
     """The version after the newest on the Hub: the next minor, or the next patch if the data are the same."""
     tags, logged = _versions(remote) if remote else ([], [])
-    known = [version_numbers(v) for v in (*tags, *logged)]
-    if not known:
-        numbers = FIRST
-    else:
-        major, minor, patch = max(known)
-        numbers = (major, minor + 1, 0) if data_changed else (major, minor, patch + 1)
-    return "v{}.{}.{}".format(*numbers)
+    newest = max(map(version_numbers, (*tags, *logged)), default=None)
+    if newest is None:
+        return FIRST
+    major, minor, patch = newest
+    return f"v{major}.{minor + 1}.0" if data_changed else f"v{major}.{minor}.{patch + 1}"
 
 
 def _facts_of(remote: Remote | None) -> dict[str, Any]:
@@ -207,9 +205,8 @@ def make_plan(
     card = merge_card(there.texts.get(CARD), own, repo_id)
     files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
     files[CARD] = card.text.encode()
-    gone = sorted(
-        (parse_sums(there.texts.get(SUMS_FILE, ""))[0].keys() & there.files.keys()) - {*files, CHANGELOG}
-    )
+    listed, _ = parse_sums(there.texts.get(SUMS_FILE, ""))
+    gone = sorted((listed.keys() & there.files.keys()) - {*files, CHANGELOG})
     plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message, is_new=remote is None)
     if release.strays:
         plan.notes.append(f"not of the release, and not sent: {', '.join(release.strays)}")
@@ -217,7 +214,13 @@ def make_plan(
     differs = _differs(files, there.files) + gone
     if tag is not None and tagged is not None:
         # The card has what people wrote since that version: it does not tell versions apart.
-        return _existing(plan, tag, [path for path in _differs(files, tagged) if path != CARD])
+        if others := [path for path in _differs(files, tagged) if path != CARD]:
+            raise KomepError(
+                f"{repo_id}: {tag} exists with another content (first: {others[0]}); a version is never "
+                "overwritten, leave --tag out to get the next one"
+            )
+        plan.version, plan.set_tag, plan.published, plan.notes = tag, False, True, []
+        return plan
     if not differs and logged:  # the release is there; its tag may have been lost on the way
         plan.version, plan.set_tag = logged[0], logged[0] not in tags
         plan.published = not plan.set_tag
@@ -234,16 +237,6 @@ def make_plan(
     plan.changes = compare(files, there.files, gone)
     sent = {change.path for change in plan.changes if change.what in ("new", "changed", "renamed")}
     plan.files, plan.gone = {path: files[path] for path in files if path in sent}, gone
-    return plan
-
-
-def _existing(plan: Plan, tag: str, differs: list[str]) -> Plan:
-    if differs:
-        raise KomepError(
-            f"{plan.repo_id}: {tag} exists with another content (first: {differs[0]}); a version is never "
-            "overwritten, leave --tag out to get the next one"
-        )
-    plan.version, plan.set_tag, plan.published, plan.notes = tag, False, True, []
     return plan
 
 
@@ -307,7 +300,10 @@ def publish(
     if plan.files:
         repository.check_card(plan.card)
     commit = remote.commit if remote else repository.create(private=private)
-    _set_access(repository, remote, private, gated)
+    hide = True if private and remote and not remote.private else None
+    gate = None if remote and gated == remote.gated else gated
+    if hide or gate:
+        repository.set_access(private=hide, gated=gate)
     if plan.files or plan.gone:
         title = f"{plan.version}: {message}" if message else f"{plan.version}, by komep publish"
         commit = repository.commit(plan.files, plan.gone, parent=commit, title=title.splitlines()[0]).oid
@@ -316,13 +312,6 @@ def publish(
     if not _publish_script(repository, plan.version, remote, commit):
         plan.published = False
     return plan
-
-
-def _set_access(repository: Repository, remote: Remote | None, private: bool, gated: str | None) -> None:
-    hide = private and remote is not None and not remote.private
-    gate = gated if gated and gated != (remote.gated if remote else False) else None
-    if hide or gate:
-        repository.set_access(private=True if hide else None, gated=gate)
 
 
 def _publish_script(repository: Repository, version: str, remote: Remote | None, commit: str) -> bool:
