@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from komep_dataset import __version__
-from komep_dataset.commands import asking, publishing, quality, releases, reviewing
+from komep_dataset.commands import asking, publishing, quality, releases
 from komep_dataset.errors import KomepError
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ for command in (
     publishing.install,
 ):
     app.command()(command)
-app.add_typer(reviewing.app, name="review")
+app.add_typer(quality.review, name="review")
 
 
 def _version(wanted: bool) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from komep_dataset.commands.options import Release
+
 if TYPE_CHECKING:
     from komep_dataset.hub.publish import Plan
-
-Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
 
 
 def publish(
@@ -50,14 +50,12 @@ def as_text(plan: Plan, *, dry_run: bool, private: bool = False, gated: str | No
     counts = f"{len(sent)} files, {size:,} bytes, {renamed} renamed, {len(plan.gone)} deleted"
     if dry_run:
         lines += [f"  {c.what:<9} {c.path}" + (f"  {c.size:,} bytes" if c.size else "") for c in plan.changes]
-        asked = [
-            name for name, wanted in (("private", private), (f"gated, {gated} approval", gated)) if wanted
-        ]
+        asked = ["private"] * private + [f"gated, {gated} approval"] * bool(gated)
         access = ", ".join(asked) or ("public" if plan.is_new else "as it is")
         lines.append(f"would publish {plan.version} of {plan.repo_id}: {counts}; access: {access}")
-        return "\n".join(lines)
-    lines.append(f"published {plan.version}: {counts}")
-    lines.append(f'load_dataset("{plan.repo_id}", revision="{plan.version}")')
+    else:
+        lines.append(f"published {plan.version}: {counts}")
+        lines.append(f'load_dataset("{plan.repo_id}", revision="{plan.version}")')
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
@@ -46,32 +46,18 @@ def locked(place: Path, wait: bool = False) -> Iterator[None]:
 
 def _hold(path: Path, wait: bool) -> int:
     """An open file that holds the lock, and that still has the name."""
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     while True:
-        file = _open(path)
         try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+        except PermissionError:  # left by another user; to hold a lock it is enough to read
+            file = os.open(path, os.O_RDONLY | flags)
+        with ExitStack() as close:
+            close.callback(os.close, file)
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise FileExistsError(errno.EEXIST, "no regular file")
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            if _same(file, path):
-                return file
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)
-
-
-def _open(path: Path) -> int:
-    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        return os.open(path, os.O_RDWR | flags, 0o666)
-    except PermissionError:  # left by another user; to hold a lock it is enough to read
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-
-
-def _same(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), path.stat(follow_symlinks=False))
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            raise
-        return False
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), path.stat(follow_symlinks=False)):
+                    close.pop_all()
+                    return file

@@ -17,7 +17,7 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
-from komep_dataset.schema import column_types
+from komep_dataset.schema import BUILD_FILE, SUMS_FILE, column_types
 
 Owned = Callable[[Path], bool]  # whether a file that is there is one that the output may replace
 Mark = tuple[Owned, str]  # and what such a file is, for messages
@@ -64,32 +64,31 @@ def check_file(path: Path, owned: Owned, kind: str, option: str = "--output") ->
     check_writable(place, option)
     if place.is_dir():
         raise KomepError(f"{option} {path}: is a folder; name a file in it")
-    try:
-        if not os.path.lexists(place) or (place.is_file() and (place.stat().st_size == 0 or owned(place))):
-            return place
-        found = described(place)
-    except OSError as error:
-        raise KomepError(f"{option} {path}: cannot be read ({error.strerror or error})") from error
-    raise KomepError(f"{option} {path}: holds {found}, no {kind}; it is left as it is: name another file")
+    return _free(place, "file", owned, kind, f"{option} {path}")
 
 
 def check_folder(folder: Path, owned: Owned, kind: str, option: str = "--output") -> Path:
     """The place of an output folder, which may be filled: it is not there, empty, or `owned`; see `check_file`."""
-    place = resolved(folder, option)
+    return _free(resolved(folder, option), "folder", owned, kind, f"{option} {folder}")
+
+
+def _free(place: Path, what: str, owned: Owned, kind: str, given: str) -> Path:
+    """The place of a file or folder, if nothing is there, or one that is empty or ours."""
     try:
-        if not os.path.lexists(place) or (place.is_dir() and (is_empty(place) or owned(place))):
+        fits = Path.is_file if what == "file" else Path.is_dir
+        if not os.path.lexists(place) or (fits(place) and (_is_empty(place) or owned(place))):
             return place
-        found = described(place)
+        found = _described(place)
     except OSError as error:
-        raise KomepError(f"{option} {folder}: cannot be read ({error.strerror or error})") from error
-    raise KomepError(f"{option} {folder}: holds {found}, no {kind}; it is left as it is: name another folder")
+        raise KomepError(f"{given}: cannot be read ({error.strerror or error})") from error
+    raise KomepError(f"{given}: holds {found}, no {kind}; it is left as it is: name another {what}")
 
 
-def is_empty(folder: Path) -> bool:
-    return not any(folder.iterdir())
+def _is_empty(place: Path) -> bool:
+    return not any(place.iterdir()) if place.is_dir() else place.stat().st_size == 0
 
 
-def described(place: Path) -> str:
+def _described(place: Path) -> str:
     """What lies at a path, in a few words."""
     if place.is_dir():
         names = sorted(entry.name for entry in place.iterdir())
@@ -107,23 +106,20 @@ def table_of(record: type) -> Mark:
 
     Of JSONL, every line has. A table in a release is none that a command replaces.
     """
-    known = set(column_types(record))
-    needed = {name for name, (_, nullable) in column_types(record).items() if not nullable}
-    shown = ", ".join(
-        [*record.KEY, *(name for name in column_types(record) if name not in record.KEY)][:SHOWN_COLUMNS]
-    )
+    columns = column_types(record)
+    needed = {name for name, (_, nullable) in columns.items() if not nullable}
+    shown = ", ".join(list(dict.fromkeys([*record.KEY, *columns]))[:SHOWN_COLUMNS])
 
     def owned(path: Path) -> bool:
-        return all(needed <= names <= known for names in _columns(path)) and not in_release(path)
+        return all(needed <= names <= columns.keys() for names in _columns(path)) and not in_release(path)
 
     return owned, f"table with the columns {shown}, …"
 
 
 def in_release(path: Path) -> bool:
     """Whether a file lies in a release: there, nothing is written but by a build."""
-    return any(
-        (folder / "SHA256SUMS").is_file() and (folder / "build.json").is_file() for folder in path.parents[:2]
-    )
+    marks = (SUMS_FILE, BUILD_FILE)
+    return any(all((folder / mark).is_file() for mark in marks) for folder in path.parents[:2])
 
 
 def _columns(path: Path) -> Iterator[set[str]]:
@@ -156,9 +152,8 @@ def json_with(*keys: str) -> Mark:
 
 def lines_with(*keys: str) -> Mark:
     """The mark of a JSONL file: every line is an object with these keys."""
-    return lambda path: all(
-        set(keys) <= names for names in _columns(path)
-    ), f"JSONL with the keys {', '.join(keys)}"
+    kind = f"JSONL with the keys {', '.join(keys)}"
+    return lambda path: all(set(keys) <= names for names in _columns(path)), kind
 
 
 def text_with(mark: bytes, kind: str) -> Mark:
