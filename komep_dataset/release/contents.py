@@ -98,9 +98,11 @@ def look_into(folder: Path, known: Known) -> Contents:
     listed = read_sums(folder)[0]
     files, folders = entries(folder)
     named = [name for name in files if is_release_file(name)]
-    sums = _sums_of(folder, [name for name in named if is_regular(folder / name)], known)
-    ours = {name for name, digest in sums.items() if digest == listed.get(name)}
-    if SUMS_FILE in sums and all(map(is_release_file, listed)):
+    regular = {name: signature(folder / name) for name in named if is_regular(folder / name)}
+    new = [name for name, seen in regular.items() if name not in known or known[name][0] != seen]
+    known |= {name: (regular[name], digest) for name, digest in file_sums(folder, new).items()}
+    ours = {name for name in regular if known[name][1] == listed.get(name)}
+    if SUMS_FILE in regular and all(map(is_release_file, listed)):
         ours.add(SUMS_FILE)
     if CARD_FILE in ours and PUBLISHED in (folder / CARD_FILE).read_bytes():
         ours.remove(CARD_FILE)
@@ -139,14 +141,6 @@ def entries(folder: Path) -> tuple[list[str], list[str]]:
 
 def is_regular(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode)
-
-
-def _sums_of(folder: Path, names: list[str], known: Known) -> dict[str, str]:
-    signatures = {name: signature(folder / name) for name in names}
-    new = [name for name in names if name not in known or known[name][0] != signatures[name]]
-    for name, digest in file_sums(folder, new).items():
-        known[name] = (signatures[name], digest)
-    return {name: known[name][1] for name in names}
 
 
 def signature(path: Path) -> Signature:

@@ -236,7 +236,9 @@ def _retire(old: Path, target: Path, former: Contents, known: Known) -> list[str
             if untouched or same_content(old / name, target / name) or _is_kept(old, target, name):
                 (old / name).unlink()
             else:
-                moved.append(_move(old, target, name))
+                moved.append(_free_name(old, target, name) if os.path.lexists(target / name) else name)
+                (target / moved[-1]).parent.mkdir(parents=True, exist_ok=True)
+                (old / name).rename(target / moved[-1])
         for name in reversed(folders):
             if name not in OUR_FOLDERS:
                 (target / name).mkdir(parents=True, exist_ok=True)
@@ -252,13 +254,6 @@ def _retire(old: Path, target: Path, former: Contents, known: Known) -> list[str
 def _is_kept(old: Path, target: Path, name: str) -> bool:
     beside = (target / name).parent.glob(f"{glob.escape(Path(name).name)}.edited*")
     return is_release_file(name) and any(same_content(old / name, one) for one in beside)
-
-
-def _move(old: Path, target: Path, name: str) -> str:
-    kept = _free_name(old, target, name) if os.path.lexists(target / name) else name
-    (target / kept).parent.mkdir(parents=True, exist_ok=True)
-    (old / name).rename(target / kept)
-    return kept
 
 
 def _recover(target: Path) -> list[str]:

@@ -44,7 +44,9 @@ def tops(names: Iterable[str], own: Iterable[str]) -> list[str]:
 
 
 def _names_in(folder: Path, part: str = "") -> list[str]:
-    return [p.relative_to(folder).as_posix() for p in sorted((folder / part).rglob("*")) if not p.is_dir()]
+    """Every file below a release, or below one of its folders, but SHA256SUMS."""
+    paths = (path for path in sorted((folder / part).rglob("*")) if not path.is_dir())
+    return [path.relative_to(folder).as_posix() for path in paths if path != folder / SUMS_FILE]
 
 
 def file_sha256(path: Path) -> str:
@@ -85,12 +87,8 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
         known: sums of files that need not be read again, by name.
     """
     known = known or {}
-    lines = [f"{known.get(name) or file_sha256(folder / name)}  {name}\n" for name in _summed_files(folder)]
+    lines = [f"{known.get(name) or file_sha256(folder / name)}  {name}\n" for name in _names_in(folder)]
     (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
-
-
-def _summed_files(folder: Path) -> list[str]:
-    return [name for name in _names_in(folder) if name != SUMS_FILE]
 
 
 def read_sums(folder: Path) -> tuple[dict[str, str], list[str]]:
@@ -123,7 +121,7 @@ def sum_problems(folder: Path) -> list[tuple[str, str]]:
     """
     listed, wrong = read_sums(folder)
     found = [(SUMS_FILE, detail) for detail in wrong]
-    present = set(_summed_files(folder))
+    present = set(_names_in(folder))
     found += [(name, f"listed in {SUMS_FILE}, but not there") for name in sorted(listed.keys() - present)]
     unlisted = sorted(n for n in present - listed.keys() if not any(p.startswith(".") for p in n.split("/")))
     found += [(name, f"not listed in {SUMS_FILE}") for name in unlisted]
