@@ -27,11 +27,14 @@ Options = make_dataclass(
 )
 
 
-def check(given: Mapping[str, Any]) -> None:
-    """Look at options by name, None where one is left out.
+def read_options(given: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Look at options by name, None where one is left out, and read what those of them name that name files.
+
+    Returns:
+        Option -> what is in its files, of every option that may name some.
 
     Raises:
-        KomepError: a value that an option does not allow (exit code 2).
+        KomepError: a value that an option does not allow (exit code 2), a file that cannot be read.
         TypeError: a name that no option has.
     """
     if unknown := given.keys() - {option.name for option in OPTIONS}:
@@ -40,15 +43,8 @@ def check(given: Mapping[str, Any]) -> None:
         value = given.get(option.name)
         if value is not None and not option.allows(value):
             raise KomepError(f"{option.flag} {value}: {option.wanted}", exit_code=2)
-
-
-def read_files(given: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Option -> what is in the files that its value names, of those options that name files.
-
-    Raises:
-        KomepError: a file cannot be read.
-    """
-    return {option.name: option.read(given.get(option.name) or {}) for option in OPTIONS if option.read}
+    reading = [option for option in OPTIONS if option.read]
+    return {o.name: o.read(given[o.name]) if given.get(o.name) else [] for o in reading}
 
 
 def named(function: Callable, annotation: Callable[[Option], Any]) -> inspect.Signature:

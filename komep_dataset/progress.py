@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 
 @contextmanager
@@ -25,23 +26,23 @@ def progress_bar(
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task) -> Text:
+            return Text(f"{task.speed:,.1f} {unit}/s" if task.speed else "")
 
     console = Console(stderr=True)
     if unit == "bytes":
         counters = (DownloadColumn(), TransferSpeedColumn())
     else:
-        counters = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        counters = (MofNCompleteColumn(), Rate())
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), *counters, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(description, total=total, completed=done, rate="")
-
-        def advance(units: float = 1) -> None:
-            bar.advance(task, units)
-            speed = bar.tasks[task].speed
-            bar.update(task, rate=f"{speed:,.1f} {unit}/s" if speed else "")
-
-        yield advance
+        task = bar.add_task(description, total=total, completed=done)
+        yield partial(bar.advance, task)

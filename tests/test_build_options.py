@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from komep_dataset.build_options import OPTIONS, Options, read_files
+from komep_dataset.build_options import OPTIONS, Options, read_options
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from tests.gates.gated import run
@@ -27,4 +27,4 @@ def test_an_option_that_there_is_not_is_no_argument_of_a_build(tmp_path):
 
 def test_what_is_read_is_recorded_and_all_else_has_its_default():
     assert Options() == Options(**{option.name: [] if option.read else option.default for option in OPTIONS})
-    assert read_files({"unsafe": "reject"}) == {"decontaminate": []}
+    assert read_options({"unsafe": "reject"}) == {"decontaminate": []}

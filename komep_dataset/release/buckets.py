@@ -33,16 +33,20 @@ def bucket_count(size: int) -> int:
 
 @dataclass
 class Spill:
-    """Frames with `question_id`, parted into `buckets` of `train` and fewer of `test`, in the order in which they came.
+    """Frames with `question_id`, parted into buckets of `train` and fewer of `test`, in the order in which they came.
 
-    Files are in `folder`, which must be there and is the caller's to remove.
+    Files are in `folder`, which must be there and is the caller's to remove; `size` are the bytes of all input.
     """
 
     folder: Path
-    buckets: int
+    size: int
+    buckets: int = field(init=False)  # of `train`
     _held: dict[Bucket, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     _files: dict[Bucket, list[Path]] = field(default_factory=lambda: defaultdict(list))
     _size: int = 0
+
+    def __post_init__(self) -> None:
+        self.buckets = bucket_count(self.size)
 
     def add(self, frame: pl.DataFrame) -> None:
         """Take the rows of a frame."""
