@@ -34,12 +34,11 @@ def leftover(source: str, target: str) -> str:
     source, unless names make it up.
     """
     source, target = letters(source), MARKUP.sub(" ", letters(target))
-    glosses = [m[0][1:-1] for m in GLOSS.finditer(target)]
     outside = GLOSS.sub(" ", target)
     for words in runs(outside):
         if _reads_as_english(words):
             return " ".join(words)[:120]
-    for gloss in glosses:
+    for gloss in (match[0][1:-1] for match in GLOSS.finditer(target)):
         words = WORD.findall(gloss)
         verbs = [w for w in words if w.lower() in VERBS]
         long = len(words) >= 6 or (len(words) == 5 and gloss.strip() not in source)
@@ -61,9 +60,7 @@ def _plain_words(source: str, outside: str) -> str:
         if word.lower() in PLAIN_ENGLISH and word[1:].islower() and word.lower() in there
     ]
     verbal = [word for word in _VERBAL.findall(outside) if word in there]
-    found += verbal
-    enough = len(found) >= 2 or bool(verbal)
-    return " … ".join(dict.fromkeys(found))[:120] if enough else ""
+    return " … ".join(dict.fromkeys(found + verbal))[:120] if verbal or len(found) >= 2 else ""
 
 
 def _reads_as_english(words: list[str]) -> bool:
@@ -72,9 +69,8 @@ def _reads_as_english(words: list[str]) -> bool:
     ordinary = sum(not is_name(w) for w in words)
     if is_title(words):
         return len(words) >= 3 and sum(w in COMMON_WORDS for w in low) * 2 > len(words)
-    if len(words) >= 3 and functions and ordinary:
-        return True
-    return (len(words) >= 4 and ordinary >= 2) or (len(words) >= 3 and ordinary >= 3)
+    enough = ordinary >= 3 or (functions and ordinary) or (len(words) >= 4 and ordinary >= 2)
+    return len(words) >= 3 and bool(enough)
 
 
 def _english_line(text: str) -> str:
@@ -82,18 +78,19 @@ def _english_line(text: str) -> str:
     for line in text.splitlines():
         bare = _LIST_MARK.sub("", line)
         words = WORD.findall(bare)
-        if label := _LABEL.match(bare):
-            named = [w for w in WORD.findall(label[1]) if is_marked(w) or NAME_ENDING.search(w.lower())]
-            if not named:
-                return label[1]
+        if (label := _LABEL.match(bare)) and not _names(WORD.findall(label[1])):
+            return label[1]
         if not words or HANGUL.search(bare):
             continue
         low = [w.lower().strip(".,") for w in words]
         ordinary = sum(w in COMMON_WORDS or w in FUNCTION_WORDS for w in low)
-        names = sum(is_marked(w) or bool(NAME_ENDING.search(w.lower())) for w in words)
-        if ordinary * 2 >= len(words) or (ordinary and len(words) >= 3 and names * 2 < len(words)):
+        if ordinary * 2 >= len(words) or (ordinary and len(words) >= 3 and _names(words) * 2 < len(words)):
             return bare.strip()[:120]
     return ""
+
+
+def _names(words: list[str]) -> int:
+    return sum(is_marked(w) or bool(NAME_ENDING.search(w.lower())) for w in words)
 
 
 CHECKS = (Check("untranslated", leftover, "it left English untranslated", order=10, rank=50),)
