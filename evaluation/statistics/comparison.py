@@ -5,9 +5,9 @@ bootstrap interval, an exact test, Holm's correction where several models are co
 the difference comes from replies that became readable rather than from letters that became right.
 
 A model may have been evaluated several times, once a training seed. Its runs pool into one difference, the mean
-over seeds, whose interval counts both questions and seeds (`resampling.pooled_interval`); rows of different seeds
+over seeds, whose interval counts both questions and seeds (`significance.pooled_interval`); rows of different seeds
 on one question are no independent answers, so McNemar's test gives way to the sign-flip test on the questions'
-mean differences (`resampling.sign_flip_p`), which is the same test where there is one seed.
+mean differences (`significance.sign_flip_p`), which is the same test where there is one seed.
 """
 
 from collections.abc import Sequence
