@@ -1,10 +1,12 @@
-"""A tiny chat model and a tiny release, made once for all tests of the recipes."""
+"""A tiny chat model, a tiny release and a finished run of each method, made once for all tests of the recipes."""
 
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
-from tests.recipes.tiny_runs import write_tiny_model, write_tiny_release
+from tests.recipes.tiny_runs import of_finished, train, write_tiny_model, write_tiny_release
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,35 @@ def release(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_model, release, tmp_path_factory) -> Callable[..., Path]:
+    """Method -> folder of a run of two steps with a checkpoint after each, trained when first asked for.
+
+    What it said is in `said.txt` beside the folder. No test writes into it.
+    """
+    done = {}
+
+    def get(method: str, **changes) -> Path:
+        key = (method, *changes.items())
+        if key not in done:
+            output = tmp_path_factory.mktemp("finished") / f"tiny-{method}"
+            with (output.parent / "said.txt").open("w") as said, redirect_stdout(said):
+                assert train(method, of_finished(method, tiny_model, release, output, **changes)) == 0
+            done[key] = output
+        return done[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def dpo_run(finished) -> Path:
+    return finished("dpo")
+
+
+@pytest.fixture(scope="session", params=["all", "completion"])
+def orpo_run(request, finished) -> tuple[str, Path]:
+    """(what the likelihood term covers, the run)."""
+    changes = {} if request.param == "all" else {"nll_on": request.param}
+    return request.param, finished("orpo", **changes)

@@ -3,30 +3,25 @@
 `pytest tests/recipes/test_distributed.py -m slow -rP` prints the losses of each run and how far they are from one process.
 """
 
-import json
 import math
-import os
 import shutil
 import socket
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tests.recipes.tiny_runs import RECIPES, pair, write_release
+from tests.recipes.launches import ROOT, TWO, finish, launch
+from tests.recipes.tiny_runs import losses, pair, read, train, write_release
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from accelerate.commands.config.config_args import load_config_from_file  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
-from trainers.dpo import PairwiseDPOTrainer  # noqa: E402
-from training.flags import RecipeParser  # noqa: E402
-from training.startup import run  # noqa: E402
+import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from safetensors.torch import load_file
+from trainers.dpo import PairwiseDPOTrainer
 
-ROOT = RECIPES.parent
 STEPS = 6
 FLAGS = {
     "max_steps": STEPS,
@@ -50,48 +45,13 @@ LORA = {
     "lora_dropout": 0.0,
     "learning_rate": 5e-3,
 }
-# Accelerate's file, the type of the processes that see each other, and the launcher's changes for two CPU processes.
-TWO = ("--num_processes", "2", "--mixed_precision", "no")
+# Accelerate's file, the type of the processes that see each other, and what the launcher is told beside.
 TOPOLOGIES = {
     "ddp": ("ddp", "MULTI_CPU", TWO),
     "zero2": ("cpu_zero2", "DEEPSPEED", ()),
     "zero3": ("cpu_zero3", "DEEPSPEED", ()),
     "fsdp2": ("fsdp2", "FSDP", TWO),
 }
-DRIVERS = {"fsdp2": ["tests/recipes/fsdp_on_cpu.py"]}  # its docstring says why
-
-
-def start(
-    config: str, arguments: list[str], *launcher: str, method: str = "dpo", port: int = 0
-) -> subprocess.Popen:
-    """`accelerate launch --config_file accelerate_configs/<config>.yaml recipes/<method>.py …`, begun."""
-    command = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--main_process_port",
-        str(port),
-        *launcher,
-    ]
-    command += ["--config_file", f"accelerate_configs/{config}.yaml"]
-    command += [*DRIVERS.get(config, ()), f"recipes/{method}.py"]
-    # Without ACCELERATE_USE_CPU, which conftest sets: a user's shell has none.
-    environment = {key: value for key, value in os.environ.items() if key != "ACCELERATE_USE_CPU"}
-    environment |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "DS_ACCELERATOR": "cpu"}
-    return subprocess.Popen(
-        command + arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-    )
-
-
-def finish(*launches: subprocess.Popen) -> None:
-    """Wait for launches, and show what they said where one failed."""
-    said = [process.communicate(timeout=400)[0] for process in launches]
-    assert [process.returncode for process in launches] == [0] * len(launches), "\n".join(said)[-6000:]
 
 
 def flags(model: Path, release: Path, output: Path, batch: int, **more) -> list[str]:
@@ -100,35 +60,16 @@ def flags(model: Path, release: Path, output: Path, batch: int, **more) -> list[
     return [word for key, value in settings.items() for word in (f"--{key}", str(value))]
 
 
-def read(output: Path, name: str = "training_summary.json") -> dict:
-    return json.loads((output / name).read_text("utf-8"))
-
-
-def losses(output: Path) -> list[float]:
-    return [entry["loss"] for entry in read(output, "trainer_state.json")["log_history"] if "loss" in entry]
-
-
 def furthest(found: list[float], expected: list[float]) -> float:
     """Largest relative difference, step by step."""
     return max(abs(f - e) / abs(e) for f, e in zip(found, expected, strict=True))
-
-
-def alone(arguments: list[str], method: str = "dpo") -> int:
-    """A recipe in this process."""
-    recipe = import_module(method)
-    before = sys.argv[:]
-    sys.argv[1:] = arguments
-    try:
-        return run(recipe.main, RecipeParser(recipe.ARGUMENTS))
-    finally:
-        sys.argv[:] = before
 
 
 @pytest.fixture(scope="module")
 def one_process(tiny_model, release, tmp_path_factory) -> Path:
     """Output of one process with the same effective batch."""
     output = tmp_path_factory.mktemp("alone") / "out"
-    assert alone(flags(tiny_model, release, output, 4)) == 0
+    assert train("dpo", flags(tiny_model, release, output, 4)) == 0
     summary = read(output)
     assert (summary["world_size"], summary["distributed_type"]) == (1, "NO")
     return output
@@ -144,7 +85,7 @@ def runs(tiny_model, release, tmp_path_factory):
             config, _, launcher = TOPOLOGIES[topology]
             output = folder / topology
             saving = {"save_strategy": "steps", "save_steps": 3} if topology == "zero3" else {}
-            finish(start(config, flags(tiny_model, release, output, 2, **saving), *launcher))
+            finish(launch(config, "dpo", flags(tiny_model, release, output, 2, **saving), *launcher))
             done[topology] = output
         return done[topology]
 
@@ -159,6 +100,7 @@ def same_run(output: Path, expected: Path, name: str, world: int, kind: str) -> 
     assert len(wanted) == STEPS and wanted[-1] < 0.8 * wanted[0]  # else equality would say nothing
     print(f"{name:>10} {kind:>9} {' '.join(f'{loss:.6f}' for loss in found)}  {furthest(found, wanted):.1e}")
     assert found == pytest.approx(wanted, rel=0.02)
+    assert not (output / ".run.json.lock").exists()
     for key in ("effective_batch", "tokens_seen", "trainable_parameters", "parameters", "steps"):
         assert here[key] == there[key], key
     for moment in ("before", "after"):
@@ -196,7 +138,7 @@ def test_a_cached_reference_is_not_rounded_under_deepspeed(config, tiny_model, t
     rows = [pair(i, words=80 + i) for i in range(16)]
     data = write_release(tmp_path / "release", {"train": rows, "test": rows[:2]})
     changes = {"bf16": "true", "precompute_ref_log_probs": "true", "max_steps": 1, "max_length": 512}
-    finish(start(config, flags(tiny_model, data, tmp_path / "out", 2, **changes)))
+    finish(launch(config, "dpo", flags(tiny_model, data, tmp_path / "out", 2, **changes)))
     assert (
         read(tmp_path / "out")["evaluation"]["before"]["logps_chosen"] < -250
     )  # else rounding would not show
@@ -213,7 +155,10 @@ def test_two_launchers_as_on_two_nodes(tiny_model, release, one_process, tmp_pat
     nodes = ("--num_machines", "2", "--main_process_ip", "127.0.0.1", *TWO)
     arguments = flags(tiny_model, release, tmp_path / "out", 2, precompute_ref_log_probs="true")
     finish(
-        *(start("multi_node", arguments, *nodes, "--machine_rank", str(rank), port=port) for rank in (0, 1))
+        *(
+            launch("multi_node", "dpo", arguments, *nodes, "--machine_rank", str(rank), port=port)
+            for rank in (0, 1)
+        )
     )
     same_run(tmp_path / "out", one_process, "two nodes", 2, "DEEPSPEED")
 
@@ -226,7 +171,7 @@ def test_resumed_zero3_equals_the_whole_run(tiny_model, release, runs, tmp_path)
     )
     (output / "trainer_state.json").unlink()  # the checkpoint has its own
     arguments = flags(tiny_model, release, output, 2, save_strategy="steps", save_steps=3)
-    finish(start("cpu_zero3", arguments))
+    finish(launch("cpu_zero3", "dpo", arguments))
     summary = read(output)
     assert (summary["resumed_from_step"], summary["steps"], summary["world_size"]) == (3, STEPS, 2)
     print(f"resumed from step 3 under ZeRO-3: {furthest(losses(output), losses(whole)):.1e}")
@@ -241,8 +186,8 @@ def test_orpo_under_zero3(tiny_model, release, tmp_path):
     """The same losses as in one process. A mean over tokens is one over each process's tokens: within 2%, not equal."""
     batches = {"alone": 4, "zero3": 2}
     arguments = {n: flags(tiny_model, release, tmp_path / n, batch) for n, batch in batches.items()}
-    assert alone(arguments["alone"], "orpo") == 0
-    finish(start("cpu_zero3", arguments["zero3"], method="orpo"))
+    assert train("orpo", arguments["alone"]) == 0
+    finish(launch("cpu_zero3", "orpo", arguments["zero3"]))
     summary = read(tmp_path / "zero3")
     assert (summary["world_size"], summary["distributed_type"]) == (2, "DEEPSPEED")
     found, wanted = losses(tmp_path / "zero3"), losses(tmp_path / "alone")
@@ -262,7 +207,7 @@ def lora_alone(tiny_model, release, tmp_path, monkeypatch) -> tuple[Path, dict]:
         save(self, *args, **kwargs)
 
     monkeypatch.setattr(PairwiseDPOTrainer, "save_model", keep)
-    assert alone(flags(tiny_model, release, tmp_path / "lora", 4, **LORA)) == 0
+    assert train("dpo", flags(tiny_model, release, tmp_path / "lora", 4, **LORA)) == 0
     return tmp_path / "lora", weights
 
 
@@ -284,7 +229,7 @@ def test_lora_moves_adapters_alone(tiny_model, lora_alone):
 @pytest.mark.slow
 def test_lora_under_zero3(tiny_model, release, lora_alone, tmp_path):
     output = tmp_path / "out"
-    finish(start("cpu_zero3", flags(tiny_model, release, output, 2, **LORA)))
+    finish(launch("cpu_zero3", "dpo", flags(tiny_model, release, output, 2, **LORA)))
     summary = read(output)
     assert (summary["world_size"], summary["distributed_type"]) == (2, "DEEPSPEED")
     print(f"LoRA under ZeRO-3: {furthest(losses(output), losses(lora_alone[0])):.1e}")
@@ -303,7 +248,7 @@ def test_losses_are_those_of_trl(tiny_model, tmp_path):
     rows = [pair(i, words=5 + i % 4) for i in range(24)]
     data = write_release(tmp_path / "release", {"train": rows, "test": [pair(i) for i in range(30, 35)]})
     arguments = flags(tiny_model, data, tmp_path / "ours", 4, save_strategy="steps", save_steps=STEPS)
-    assert alone(arguments) == 0
+    assert train("dpo", arguments) == 0
     ours = losses(tmp_path / "ours")
     stated = arguments.index("--global_batch_size")
     words = [
@@ -326,17 +271,18 @@ def test_smollm2_learns_from_the_sample(smollm2, tmp_path):
     built = subprocess.run(build, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert built.returncode == 0, built.stderr
     changes = {
-        "max_train_pairs": 4,  # two steps of two pairs: a step takes seconds
-        "max_test_pairs": 2,
-        "per_device_train_batch_size": 2,
-        "global_batch_size": 2,
+        "max_train_pairs": 1,  # the same pair twice: a step takes seconds
+        "max_test_pairs": 1,
+        "max_steps": 2,
+        "per_device_train_batch_size": 1,
+        "global_batch_size": 1,
         "save_strategy": "no",
         "model_name_or_path": smollm2,
     }
     changes |= {"dataset_name": tmp_path / "komep", "output_dir": tmp_path / "out"}
     arguments = ["--config", "recipes/smollm2-135m/dpo.yaml"]
     arguments += [word for key, value in changes.items() for word in (f"--{key}", str(value))]
-    finish(start("cpu", arguments, "--quiet", "--num_cpu_threads_per_process", "2"))
+    finish(launch("cpu", "dpo", arguments, "--quiet", "--num_cpu_threads_per_process", "2"))
     summary = read(tmp_path / "out")
     assert (summary["world_size"], summary["distributed_type"], summary["steps"]) == (1, "NO", 2)
     assert losses(tmp_path / "out")[0] == pytest.approx(0.6931, abs=1e-3)  # the policy is still the reference

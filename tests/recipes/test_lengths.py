@@ -1,13 +1,15 @@
-"""The length report: figures by hand, a release with a known pair over a limit, errors."""
+"""The length report: figures by hand, a release with a known pair over a limit, errors, what it may write over."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.places import snapshot
 from tests.recipes.tiny_runs import messages, pair, write_release
 
-pytest.importorskip("transformers", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [train]")
 
 from lengths import main, summarise
 
@@ -55,3 +57,32 @@ def test_errors(tiny_model, tmp_path, capsys):
     assert "no tokenizer" in capsys.readouterr().err
     assert main(["--model_name_or_path", str(tiny_model), "--dataset_name", str(tmp_path / "none")]) == 1
     assert "cannot be loaded" in capsys.readouterr().err
+
+
+def test_lengths_replaces_its_own_report_alone(tiny_model, release, tmp_path, capsys):
+    from lengths import main
+
+    given = ["--model_name_or_path", str(tiny_model), "--dataset_name", str(release), "--output"]
+    own, link, theirs = (tmp_path / f"{name}.json" for name in ("own", "link", "theirs"))
+    link.symlink_to("own.json")
+    assert main([*given, str(own)]) == main([*given, str(link)]) == 0
+    assert link.is_symlink() and json.loads(own.read_text())["splits"]
+    theirs.write_text('{"name": "a package of mine"}')
+    (tmp_path / "device").symlink_to("/dev/null")
+    (tmp_path / "round").symlink_to("round")
+    before = snapshot(tmp_path)
+    capsys.readouterr()
+    for path in (
+        theirs,
+        tmp_path,
+        tmp_path / "device",
+        tmp_path / "round",
+        theirs / "x",
+        tmp_path / ("n" * 300),
+    ):
+        assert (
+            main(["--model_name_or_path", "no/model", "--output", str(path)]) == 1
+        )  # before the tokenizer is read
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: --output {tmp_path}") and error.count("\n") == 1
+    assert snapshot(tmp_path) == before and Path("/dev/null").is_char_device()

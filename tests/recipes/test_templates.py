@@ -4,24 +4,25 @@ The tokenizers are built here, of whole words, line breaks and the family's spec
 to give the format that each family documents. `⏎` is a line break, `⏎⏎` the one token that two of them are.
 """
 
+import shutil
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tests.recipes.tiny_runs import messages
+from tests.recipes.tiny_runs import METHODS, flags, messages, pair, train, write_release
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from datasets import Dataset  # noqa: E402
-from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors  # noqa: E402
-from trainers.dpo import PairwiseDPOTrainer  # noqa: E402
-from trainers.orpo import ORPOConfig, ORPOTrainer, PairwiseORPOTrainer  # noqa: E402
-from trainers.sft import PairwiseSFTTrainer  # noqa: E402
-from training.pairs import count_tokens  # noqa: E402
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed  # noqa: E402
-from trl import DPOConfig, SFTConfig  # noqa: E402
+from datasets import Dataset
+from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors
+from trainers.dpo import PairwiseDPOTrainer
+from trainers.orpo import ORPOConfig, ORPOTrainer, PairwiseORPOTrainer
+from trainers.sft import PairwiseSFTTrainer
+from training.pairs import count_tokens
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from trl import DPOConfig, SFTConfig
 
 
 def row(question: str, chosen: str, rejected: str) -> dict:
@@ -329,8 +330,6 @@ def test_gemma_has_no_system_role():
 
 def test_smollm2_is_written_as_its_own_template_writes_it(smollm2):
     """The one family whose real tokenizer is at hand: our template gives what its own gives."""
-    from transformers import AutoTokenizer
-
     real, ours = AutoTokenizer.from_pretrained(smollm2), build_tokenizer(FAMILIES["smollm2"])
     for conversation, more in (
         (ROW["prompt"] + ROW["chosen"], {}),
@@ -343,3 +342,74 @@ def test_smollm2_is_written_as_its_own_template_writes_it(smollm2):
         ours.eos_token,
         ours.pad_token,
     )
+
+
+TRAINERS = {"dpo": "PairwiseDPOTrainer", "orpo": "PairwiseORPOTrainer", "sft": "PairwiseSFTTrainer"}
+
+
+@pytest.fixture(scope="module")
+def without_padding(tiny_model, tmp_path_factory):
+    """The tiny model with a tokenizer that has no padding token, and none to spare but the end of a turn."""
+    folder = tmp_path_factory.mktemp("no-pad") / "model"
+    shutil.copytree(tiny_model, folder)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        text = (folder / name).read_text("utf-8").replace("<|endoftext|>", "<|unused|>")
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trainers(without_padding, tmp_path_factory):
+    """Method -> trainer after one step on pairs of unlike lengths."""
+    rows = [pair(i, words=3 + 2 * i) for i in range(4)]
+    folder = write_release(tmp_path_factory.mktemp("pairs"), {"train": rows, "test": [pair(9)]})
+    found = {}
+    for method, name in TRAINERS.items():
+        recipe = import_module(method)
+        original = getattr(recipe, name)
+
+        def keep(method=method, original=original, **settings):
+            found[method] = original(**settings)
+            return found[method]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(recipe, name, keep)
+            output = tmp_path_factory.mktemp(method) / "out"
+            assert train(method, flags(without_padding, folder, output, max_steps=1)) == 0
+    return found
+
+
+def test_every_method_sees_the_same_tokens(trainers):
+    dpo, orpo, sft = (trainers[method].train_dataset for method in METHODS)
+    for i in range(4):
+        whole = dpo[i]["prompt_ids"] + dpo[i]["chosen_ids"]
+        assert whole == orpo[i]["chosen_input_ids"] == sft[i]["input_ids"]
+        assert orpo[i]["chosen_labels"] == sft[i]["labels"]
+        assert dpo[i]["prompt_ids"] + dpo[i]["rejected_ids"] == orpo[i]["rejected_input_ids"]
+        ends = whole.count(trainers["dpo"].processing_class.convert_tokens_to_ids("<|im_end|>"))
+        assert (
+            ends == 2
+        )  # one for each turn: TRL's own tokens for ORPO have a third after the last line break
+
+
+def test_the_end_of_a_turn_stays_in_the_loss_where_it_is_the_padding_too(trainers):
+    tokenizer = trainers["dpo"].processing_class
+    assert tokenizer.pad_token == tokenizer.eos_token == "<|im_end|>"
+    end = tokenizer.eos_token_id
+    for method, trainer in trainers.items():
+        names = {"dpo": ("prompt_ids", "chosen_ids", "rejected_ids"), "sft": ("input_ids", "labels")}
+        rows = [
+            {key: value for key, value in row.items() if key in names.get(method, row)}
+            for row in trainer.train_dataset
+        ]
+        batch = trainer.data_collator(rows)
+        ids = batch["chosen_input_ids"] if method == "orpo" else batch["input_ids"][:4]
+        if method == "dpo":
+            scored = batch["completion_mask"][:4].bool()
+        else:
+            scored = (batch["chosen_labels"] if method == "orpo" else batch["labels"]) != -100
+        assert ((ids == end) & scored).sum(1).tolist() == [1, 1, 1, 1], method  # the real one, and no padding
+        assert (ids == end).sum(1).tolist()[0] > 2, method  # the shortest is padded with it

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +10,6 @@ from zlib import crc32
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 sys.path.insert(0, str(RECIPES))  # a recipe is run as a script: its folder is the first on the path
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # also where the tests meet a GPU
 
 CHATML = (
@@ -47,12 +47,35 @@ TINY = {
     "lr_scheduler_type": "constant",
 }
 METHODS = ("dpo", "orpo", "sft")
+BETA = 0.5
+OWN = {
+    "dpo": {"beta": BETA, "report_to": "tensorboard"},
+    "orpo": {
+        "beta": BETA,
+        "per_device_eval_batch_size": 1,
+    },  # TRL's means over a batch are then those of a pair
+    "sft": {"per_device_eval_batch_size": 1, "global_batch_size": 8},
+}
+SAVED = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1}
 
 
 def flags(model: Path, release: Path, output: Path, **changes) -> list[str]:
     """Command line of a tiny run."""
     settings = {"model_name_or_path": model, "dataset_name": release, "output_dir": output, **TINY, **changes}
     return [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+
+
+def of_finished(method: str, model: Path, release: Path, output: Path, **changes) -> list[str]:
+    """The command line of the fixture `finished`, for another folder or with changes."""
+    return flags(model, release, output, **{**SAVED, **OWN[method], **changes})
+
+
+def as_killed(run: Path, folder: Path) -> Path:
+    """A copy of a run as a kill leaves it: with checkpoints and without an end."""
+    shutil.copytree(run, folder)
+    for name in ("training_summary.json", "model.safetensors"):
+        (folder / name).unlink()
+    return folder
 
 
 def train(method: str, arguments: list[str]) -> int:
@@ -75,6 +98,10 @@ def read(output: Path, name: str = "training_summary.json") -> dict:
         raise AssertionError(f"{constant} is not JSON")
 
     return json.loads((output / name).read_text("utf-8"), parse_constant=refuse)
+
+
+def losses(output: Path) -> list[float]:
+    return [entry["loss"] for entry in read(output, "trainer_state.json")["log_history"] if "loss" in entry]
 
 
 def weights(folder: Path) -> dict:

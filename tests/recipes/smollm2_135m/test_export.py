@@ -8,11 +8,14 @@ import sys
 
 import pytest
 
+from tests.places import NOWHERE, SOMEBODYS, snapshot
 from tests.recipes.tiny_runs import RECIPES
 
-pytest.importorskip("transformers", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [train]")
+
 
 SCRIPT = RECIPES / "smollm2-135m" / "export.py"
+EXPORT = [sys.executable, str(RECIPES / "smollm2-135m" / "export.py"), "--output"]
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +23,6 @@ def tokenizer(smollm2):
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(smollm2)
-
-
-def run_script(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +64,11 @@ def test_config_is_that_of_a_plain_model(smollm2, tokenizer):
     assert config["tie_word_embeddings"] and config["dtype"] == "float32"
     assert config["max_position_embeddings"] == tokenizer.model_max_length == 8192
     assert config["vocab_size"] == len(tokenizer) == 49152
+
+
+def run_script(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def test_second_export_does_nothing(smollm2):
@@ -117,3 +120,29 @@ def test_greedy_answer_is_fluent(smollm2, tokenizer):
     )
     answer = model.generate(**inputs, do_sample=False, max_new_tokens=24)[0, inputs["input_ids"].size(1) :]
     assert tokenizer.decode(answer) == "The capital of France is Paris.<|im_end|>"
+
+
+@pytest.mark.parametrize("place", (SOMEBODYS | NOWHERE).values(), ids=SOMEBODYS | NOWHERE)
+def test_export_refuses_what_is_no_model(place, tmp_path):
+    output = place(tmp_path)
+    before = snapshot(tmp_path)
+    done = subprocess.run([*EXPORT, str(output)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_two_exports_at_once_wait_and_what_a_kill_left_goes(smollm2, tmp_path):
+    output = tmp_path / "model"
+    left, mine = tmp_path / ".model.exporting-0", tmp_path / ".model.exporting-mine"
+    for folder in (left, mine):
+        (folder / "new").mkdir(parents=True)
+    (left / ".komep-exporting").touch()
+    (left / "new" / "config.json").write_text("{}")
+    (mine / "thesis.tex").write_text("years of work")
+    both = [subprocess.Popen([*EXPORT, str(output)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    # DeepSpeed, where it is installed, has its own words on a machine without GPUs.
+    said = sorted(process.communicate(timeout=300)[0].splitlines()[-1] for process in both)
+    assert said == [f"{output}: already there", f"{output}: written"]
+    assert {path.name for path in tmp_path.iterdir()} == {mine.name, "model"} and snapshot(mine)["thesis.tex"]
+    assert snapshot(output).keys() == snapshot(smollm2).keys()

@@ -1,6 +1,5 @@
-"""Pure parts of the recipes: figures over pairs, JSON without NaN, shares, settings of a run."""
+"""Figures over pairs, by hand."""
 
-import json
 import math
 from types import SimpleNamespace
 
@@ -10,11 +9,7 @@ import pytest
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from trainers.pair_metrics import PairFigures, is_plain, preference_figures, share_above
-from training.pairs import draw
-from training.run_record import check_same_run, compare_evaluations, share_above_limit, write_json
 from transformers import EvalPrediction
-
-from komep_dataset.errors import KomepError
 
 
 def test_figures_by_hand():
@@ -37,19 +32,6 @@ def test_untrained_policy_has_chance_accuracy_also_with_float_noise():
     noise = np.random.default_rng(0).normal(scale=1e-4, size=200)
     assert share_above(noise, tie=1e-3) == 0.5
     assert share_above(np.array([1.0, 2.0, -1.0, 0.0]), tie=1e-3) == 0.625
-
-
-def test_json_never_holds_nan(tmp_path):
-    write_json(
-        tmp_path / "x.json", {"loss": math.nan, "list": [math.inf, 1.5], "deep": {"ok": -math.inf, "한글": 1}}
-    )
-    text = (tmp_path / "x.json").read_text("utf-8")
-    assert json.loads(text, parse_constant=pytest.fail) == {
-        "loss": None,
-        "list": [None, 1.5],
-        "deep": {"ok": None, "한글": 1},
-    }
-    assert "한글" in text and [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
 def test_rewards_of_the_other_methods():
@@ -100,44 +82,3 @@ def test_other_losses_are_the_trainers(change, plain):
     settings = {"label_smoothing": 0.0, "loss_type": ["sigmoid"], "ld_alpha": None, "use_weighting": False}
     settings |= {"f_divergence_type": "reverse_kl", "loss_weights": None}
     assert is_plain(SimpleNamespace(**settings | change)) is plain
-
-
-def test_share_above_limit():
-    assert share_above_limit([8, 9], 8) == 0.5
-    assert share_above_limit([8, 9], 9) == 0.0 and share_above_limit([8, 9], 7) == 1.0
-    assert share_above_limit([8, 9], None) == 0.0
-
-
-def test_draw_is_seeded_and_never_repeats():
-    from datasets import Dataset
-
-    rows = Dataset.from_dict({"x": list(range(50))})
-    first, again, other = (list(draw(rows, 10, seed)["x"]) for seed in (0, 0, 1))
-    assert first == again != other and len(set(first)) == 10
-    assert draw(rows, None, 0) is rows and draw(rows, 50, 0) is rows and draw(None, 3, 0) is None
-
-
-def test_same_run(tmp_path):
-    settings = {"learning_rate": 1e-5, "max_steps": 4}
-    write_json(tmp_path / "run.json", settings)
-    assert check_same_run(tmp_path, {"learning_rate": 2e-5}) is False  # nothing was trained yet
-    (tmp_path / "checkpoint-2").mkdir()
-    assert check_same_run(tmp_path, settings) is False  # to be resumed
-    assert check_same_run(tmp_path, {**settings, "max_steps": 8}) is False  # to be lengthened
-    with pytest.raises(KomepError, match="learning_rate = 1e-05, this one has 2e-05"):
-        check_same_run(tmp_path, {**settings, "learning_rate": 2e-5})
-    write_json(tmp_path / "training_summary.json", {})
-    assert check_same_run(tmp_path, settings) is True
-    (tmp_path / "run.json").write_text("{", "utf-8")
-    with pytest.raises(KomepError, match="not JSON"):
-        check_same_run(tmp_path, settings)
-
-
-def test_table_before_and_after():
-    figures = {"pairs": 3, "loss": 0.69, "reward_accuracy": 0.5, "margin": 0.0, "policy_accuracy": 0.4}
-    before = {**figures, "loss": None, "policy_accuracy_per_token": 0.6}
-    table = compare_evaluations({"before": before, "after": {**before, "loss": 0.5}}).splitlines()
-    assert table[0].split() == ["held-out", "pairs:", "3", "before", "after"]
-    assert table[1].split() == ["loss", "nan", "0.5000"]
-    assert not any(line.startswith("gain_accuracy") for line in table)  # neither side has it
-    assert compare_evaluations({"before": None, "after": None}) == "no test split: nothing was evaluated"

@@ -1,27 +1,27 @@
-"""How a recipe loads its base model: EXAONE-3.5 as it was published, without the code that it was published with."""
+"""How a recipe loads its base model, what it refuses, and a tokenizer that can pad."""
 
 import json
+import shutil
+from importlib import import_module
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
+from tests.recipes.tiny_runs import METHODS, flags, read, train
+
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from safetensors.torch import save_file  # noqa: E402
-from training.base_model import model_settings  # noqa: E402
-from transformers import (  # noqa: E402
+import torch
+from safetensors.torch import save_file
+from training.base_model import model_settings, pick_padding
+from transformers import (
     AutoModelForCausalLM,
-    ExaoneConfig,
     LlamaConfig,
     LlamaForCausalLM,
     TrainingArguments,
     set_seed,
 )
-from trl import ModelConfig  # noqa: E402
+from trl import ModelConfig
 
-from benchmarks.gpu.memory import SHAPES  # noqa: E402
-
-SIZES = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 24}
 # The names that EXAONE's own code gives its tensors, for those that LlamaForCausalLM gives them.
 PUBLISHED = {
     "model.embed_tokens": "transformer.wte",
@@ -35,6 +35,7 @@ PUBLISHED = {
     "up_proj": "c_fc_1",
     "down_proj": "c_proj",
 }
+SIZES = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 24}
 CODE = "raise SystemExit('code from the model folder was run')\n"
 
 
@@ -49,6 +50,13 @@ def llama() -> LlamaForCausalLM:
     set_seed(0)
     more = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
     return LlamaForCausalLM(LlamaConfig(**SIZES, **more, rms_norm_eps=1e-5, rope_theta=1e6)).eval()
+
+
+def test_no_tensor_keeps_a_name_of_llamas(llama):
+    """The fixture is what it says."""
+    names = {published_name(name) for name in llama.state_dict()}
+    assert "transformer.h.1.attn.attention.out_proj.weight" in names
+    assert not any("model." in name or "self_attn" in name or "layernorm" in name for name in names)
 
 
 @pytest.fixture
@@ -81,24 +89,17 @@ def exaone(llama, tmp_path) -> str:
     return str(tmp_path)
 
 
-def load(folder: str, output) -> LlamaForCausalLM:
-    """A model as the recipes ask for it; remote code is off by default."""
-    settings = model_settings(ModelConfig(), _arguments(output))
-    assert settings["trust_remote_code"] is False
-    return AutoModelForCausalLM.from_pretrained(folder, **settings).eval()
-
-
 def _arguments(output) -> TrainingArguments:
     args = TrainingArguments(output_dir=str(output), use_cpu=True)
     args.trust_remote_code, args.model_init_kwargs = False, None
     return args
 
 
-def test_no_tensor_keeps_a_name_of_llamas(llama):
-    """The fixture is what it says."""
-    names = {published_name(name) for name in llama.state_dict()}
-    assert "transformer.h.1.attn.attention.out_proj.weight" in names
-    assert not any("model." in name or "self_attn" in name or "layernorm" in name for name in names)
+def load(folder: str, output) -> LlamaForCausalLM:
+    """A model as the recipes ask for it; remote code is off by default."""
+    settings = model_settings(ModelConfig(), _arguments(output))
+    assert settings["trust_remote_code"] is False
+    return AutoModelForCausalLM.from_pretrained(folder, **settings).eval()
 
 
 def test_exaone_is_loaded_without_its_code(exaone, llama, tmp_path):
@@ -121,13 +122,86 @@ def test_exaone_that_was_trained_is_loaded_again(exaone, tmp_path):
         torch.testing.assert_close(again.state_dict()[name], value)
 
 
-def test_the_shape_that_memory_is_estimated_with_is_transformers_default():
-    config, shape = ExaoneConfig(), SHAPES["exaone-3.5-7.8b-instruct"]
-    assert (shape.layers, shape.hidden, shape.mlp, shape.vocabulary, shape.tied) == (
-        config.num_hidden_layers,
-        config.hidden_size,
-        config.intermediate_size,
-        config.vocab_size,
-        config.tie_word_embeddings,
-    )
-    assert (shape.heads, shape.kv_heads) == (config.num_attention_heads, config.num_key_value_heads)
+@pytest.mark.parametrize(
+    "tokens, chosen",
+    [
+        ({"pad_token": "<own>", "eos_token": "</s>"}, "<own>"),
+        (
+            {"pad_token": None, "eos_token": "<|eot_id|>", "vocab": ["<|finetune_right_pad_id|>"]},
+            "<|finetune_right_pad_id|>",
+        ),
+        ({"pad_token": None, "eos_token": "<|endoftext|>", "vocab": ["<|endoftext|>"]}, "<|endoftext|>"),
+        ({"pad_token": None, "eos_token": "</s>", "bos_token": "<unk>", "vocab": ["<unk>"]}, "</s>"),
+    ],
+)
+def test_padding_token(tokens, chosen):
+    class Tokenizer:
+        name_or_path, bos_token = "here", None
+
+        def get_vocab(self):
+            return {word: i for i, word in enumerate(tokens.get("vocab", []))}
+
+    tokenizer = Tokenizer()
+    for name in ("pad_token", "eos_token", "bos_token"):
+        setattr(tokenizer, name, tokens.get(name))
+    assert pick_padding(tokenizer) == chosen
+
+
+def test_no_chat_template(tiny_model, release, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").unlink()
+    assert train("sft", flags(tmp_path / "model", release, tmp_path / "out")) == 1
+    assert "no chat template; take an instruction-tuned model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("chat_template.jinja", "{% for m in messages %}"),
+        ("chat_template.jinja", ""),
+        ("chat_template.jinja", "{{ raise_exception('no such role') }}"),
+        ("model.safetensors", "cut short"),
+        ("tokenizer.json", "{}"),
+    ],
+)
+def test_broken_files_of_a_model_are_named(file, content, tiny_model, release, tmp_path, capsys):
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    (model / file).write_text(content)
+    assert train("dpo", flags(model, release, tmp_path / "out", max_steps=1)) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+def test_an_adapter_is_not_taken_for_a_model(tiny_model, release, tmp_path, capsys):
+    lora = ["--use_peft", "--lora_target_modules", "q_proj", "v_proj", "--lora_r", "2"]
+    assert train("sft", [*flags(tiny_model, release, tmp_path / "adapter", max_steps=1), *lora]) == 0
+    for method in METHODS:
+        capsys.readouterr()
+        assert train(method, flags(tmp_path / "adapter", release, tmp_path / method, max_steps=1)) == 1
+        assert "merge" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
+def test_compiled_layers_train_alike(tiny_model, release, tmp_path):
+    """With adapters, in rows of several lengths; and it is the layers that are compiled."""
+    compiled = []
+    layers = import_module("training.base_model").compile_layers
+    for name in ("false", "true"):
+        lora = {"use_peft": "true", "lora_target_modules": "all-linear", "lora_r": 2, "compile_layers": name}
+        lora |= {
+            "precompute_ref_log_probs": "true",
+            "max_test_pairs": 0,
+        }  # nothing is compiled but the training
+        assert train("dpo", flags(tiny_model, release, tmp_path / name, max_steps=3, **lora)) == 0
+        compiled.append(
+            [e["loss"] for e in read(tmp_path / name, "trainer_state.json")["log_history"] if "loss" in e]
+        )
+    assert len(compiled[0]) == 3 and compiled[1] == pytest.approx(compiled[0], rel=1e-4)
+    import transformers
+
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(tiny_model)
+    layers(loaded)
+    assert sum(module._compiled_call_impl is not None for module in loaded.modules()) == 2

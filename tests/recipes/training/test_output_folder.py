@@ -1,26 +1,26 @@
-"""What a recipe may write over in `--output_dir`: its own run, and nothing of anybody else's, whenever it came there."""
+"""The output folder: what a recipe may write over in it, whether it has room, and how it goes to the Hub."""
 
-import json
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from komep_dataset.errors import KomepError
+from komep_dataset.files.locks import locked
 from tests.full_disk import may_mount
-from tests.recipes.tiny_runs import METHODS, RECIPES, flags, read, train
+from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, read_only, snapshot, with_files
+from tests.recipes.launches import ROOT, TWO, begin, environment, launch, wait_for
+from tests.recipes.tiny_runs import METHODS, as_killed, flags, of_finished, read, train
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from komep_dataset.files.locks import locked  # noqa: E402
-from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, read_only, snapshot, with_files  # noqa: E402
-from tests.recipes.training.test_safeguards import LONG, environment, wait_for  # noqa: E402
+import torch
+from training.output_folder import planned_checkpoints, push, space_needed
 
-ROOT = RECIPES.parent
-SETTINGS = {"save_strategy": "steps", "save_steps": 1, "max_steps": 2}
 OF_OTHERS = {
     "a model": with_files(README_md="# mine", config_json="{}", model_safetensors="weights"),
     "a picture": with_files(curves_png="PNG"),
@@ -31,6 +31,14 @@ OF_OTHERS = {
     "an empty run.json": with_files(run_json=""),
 }
 PLACES = SOMEBODYS | OF_OTHERS | NOWHERE | UNSPEAKABLE
+HOLDER = """
+import sys, time
+from pathlib import Path
+from komep_dataset.files.locks import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -43,6 +51,7 @@ def test_what_is_no_run_is_refused_before_anything_is_loaded(place, tmp_path, ca
     assert "such-" not in error and snapshot(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_folder_that_may_only_be_read(tmp_path):
     if not may_mount(tmp_path):
         pytest.skip("no namespaces for a test on this machine (unshare -rm)")
@@ -61,23 +70,24 @@ def test_what_a_kill_left_before_the_first_file_is_gone_on_with(tiny_model, rele
     assert not (tmp_path / "out" / ".run.json.lock").exists()
 
 
-def test_a_model_whose_run_was_killed_before_its_summary_is_of_value(tiny_model, release, tmp_path, capsys):
-    output = tmp_path / "out"
-    assert train("sft", flags(tiny_model, release, output, max_steps=1)) == 0
+def test_a_model_whose_run_was_killed_before_its_summary_is_of_value(
+    finished, tiny_model, release, tmp_path, capsys
+):
+    output = shutil.copytree(finished("sft"), tmp_path / "out", ignore=shutil.ignore_patterns("checkpoint-*"))
     (output / "training_summary.json").unlink()
     before = snapshot(output)
-    assert train("sft", flags(tiny_model, release, output, max_steps=1, seed=7)) == 1
+    assert train("sft", of_finished("sft", tiny_model, release, output, seed=7)) == 1
     assert "seed = 42" in capsys.readouterr().err and snapshot(output) == before
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_removes_and_writes_over_none_but_its_own_checkpoints(
-    method, tiny_model, release, tmp_path, capsys
+    method, finished, tiny_model, release, tmp_path, capsys
 ):
     """The rotation of `transformers` takes whatever folder is called `checkpoint-…`, the oldest first."""
-    output = tmp_path / "out"
-    assert train(method, flags(tiny_model, release, output, **SETTINGS)) == 0
-    assert train(method, flags(tiny_model, release, tmp_path / "other", **SETTINGS, seed=7)) == 0
+    output, another = (shutil.copytree(finished(method), tmp_path / name) for name in ("out", "other"))
+    for mark in another.rglob("run.json"):  # as one of another seed has it
+        mark.write_text(mark.read_text("utf-8").replace('"seed": 42', '"seed": 7'), "utf-8")
     shutil.copytree(output / "checkpoint-2", output / "checkpoint-best")
     shutil.copytree(output / "checkpoint-2", output / "checkpoint-2.bak")
     shutil.copytree(tmp_path / "other" / "checkpoint-1", output / "checkpoint-0")
@@ -88,10 +98,8 @@ def test_a_run_removes_and_writes_over_none_but_its_own_checkpoints(
     theirs = ("checkpoint-best", "checkpoint-2.bak", "checkpoint-0", "checkpoint-1", "checkpoint-00")
     before = {name: snapshot(output / name) for name in theirs}
     other = snapshot(tmp_path / "other")
-    assert (
-        train(method, flags(tiny_model, release, output, **(SETTINGS | {"max_steps": 4}), save_total_limit=1))
-        == 0
-    )
+    longer = of_finished(method, tiny_model, release, output, max_steps=4, save_total_limit=1)
+    assert train(method, longer) == 0
     assert {name: snapshot(output / name) for name in theirs} == before
     assert snapshot(tmp_path / "other") == other
     assert (output / "checkpoint-3.kept-1" / "model.safetensors").read_text() == "mine"
@@ -100,124 +108,128 @@ def test_a_run_removes_and_writes_over_none_but_its_own_checkpoints(
     assert found == {*theirs, "checkpoint-3.kept-1", "checkpoint-4"}  # 2 and 3, its own, are gone
 
 
-def test_checkpoints_of_other_names_do_not_hinder_a_resume(tiny_model, release, tmp_path):
-    output = tmp_path / "out"
-    assert train("sft", flags(tiny_model, release, output, **SETTINGS)) == 0
+def test_checkpoints_of_other_names_do_not_hinder_a_resume(finished, tiny_model, release, tmp_path):
+    output = shutil.copytree(finished("sft"), tmp_path / "out")
     (output / "checkpoint-of-june-9").mkdir()
-    assert train("sft", flags(tiny_model, release, output, **(SETTINGS | {"max_steps": 3}))) == 0
+    assert train("sft", of_finished("sft", tiny_model, release, output, max_steps=3)) == 0
     assert read(output)["resumed_from_step"] == 2
 
 
-def test_an_edited_card_is_kept_when_the_run_goes_on(tiny_model, release, tmp_path, capsys):
-    output, settings = tmp_path / "out", SETTINGS | {"save_total_limit": 2}
-    assert train("sft", flags(tiny_model, release, output, **settings)) == 0
-    for steps, text in ((3, "mine"), (4, "mine too"), (5, None)):
-        if text:
-            (output / "README.md").write_text(text)
-        before = snapshot(output)
-        assert train("sft", flags(tiny_model, release, output, **settings)) == (0 if steps == 3 else 1)
-        assert snapshot(output) == before  # finished: nothing is written, nor where fewer steps are asked for
-        settings |= {"max_steps": steps}
-        assert train("sft", flags(tiny_model, release, output, **settings)) == 0
-        settings |= {"max_steps": steps - 1}
-    assert (output / "README.md.edited").read_text() == "mine"
-    assert (output / "README.md.edited-2").read_text() == "mine too"
-    assert "README.md had been edited: kept as README.md.edited-2" in capsys.readouterr().out
-    assert len([path for path in output.iterdir() if path.name.startswith("README")]) == 3
-
-
-@pytest.mark.slow
-def test_two_at_once_one_is_refused_and_kill_9_frees_the_folder(tiny_model, release, tmp_path, capsys):
-    arguments = flags(
-        tiny_model, release, tmp_path / "out", **LONG | {"save_strategy": "steps", "save_steps": 5}
-    )
-    first = subprocess.Popen(
-        [sys.executable, "recipes/dpo.py", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment(),
-    )  # fmt: skip
-    wait_for(first, "step 10/")
+def test_two_at_once_one_is_refused_and_kill_9_frees_the_folder(
+    finished, tiny_model, release, tmp_path, capsys
+):
+    """A folder as a run has it in its middle, held by another process as that run holds it."""
+    output = as_killed(finished("dpo"), tmp_path / "out")
+    shutil.rmtree(output / "checkpoint-2")
+    arguments = of_finished("dpo", tiny_model, release, output)
+    first = begin(["-c", HOLDER, str(output / "run.json")])
+    wait_for(first, "held")
     assert train("dpo", arguments) == 1
     assert "another run is at work here" in capsys.readouterr().err
     first.send_signal(signal.SIGKILL)
     first.communicate()
-    assert (tmp_path / "out" / ".run.json.lock").exists()  # left behind, and free
+    assert (output / ".run.json.lock").exists()  # left behind, and free
     assert train("dpo", arguments) == 0
-    assert read(tmp_path / "out")["resumed_from_step"] >= 5
+    assert read(output)["resumed_from_step"] == 1 and not (output / ".run.json.lock").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", ["ddp", "cpu_zero2"])
 def test_all_processes_of_a_launch_end_where_another_run_is_at_work(config, tiny_model, release, tmp_path):
+    """And test_distributed.py has launches that go well, which leave no lock."""
     output = tmp_path / "out"
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0", "--config_file"]
-    launch += [f"accelerate_configs/{config}.yaml", "--num_processes", "2", "recipes/sft.py"]
-    launch += flags(tiny_model, release, output, max_steps=1)
     with locked(output / "run.json"):
-        refused = subprocess.run(
-            launch, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
-        )
+        refused = launch(config, "sft", flags(tiny_model, release, output, max_steps=1), *TWO)
+        said = refused.communicate(timeout=200)[0]
         assert [path.name for path in output.iterdir()] == [".run.json.lock"]
-    assert refused.returncode == 1 and refused.stderr.count("error: ") == 1, refused.stderr
-    assert "another run is at work here" in refused.stderr and "recipes/startup.py" not in refused.stderr
-    done = subprocess.run(launch, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert read(output)["world_size"] == 2 and not (output / ".run.json.lock").exists()
+    assert refused.returncode == 1 and said.count("error: ") == 1, said
+    assert "another run is at work here" in said and "recipes/startup.py" not in said
 
 
-def test_lengths_replaces_its_own_report_alone(tiny_model, release, tmp_path, capsys):
-    from lengths import main
-
-    given = ["--model_name_or_path", str(tiny_model), "--dataset_name", str(release), "--output"]
-    own, link, theirs = (tmp_path / f"{name}.json" for name in ("own", "link", "theirs"))
-    link.symlink_to("own.json")
-    assert main([*given, str(own)]) == main([*given, str(link)]) == 0
-    assert link.is_symlink() and json.loads(own.read_text())["splits"]
-    theirs.write_text('{"name": "a package of mine"}')
-    (tmp_path / "device").symlink_to("/dev/null")
-    (tmp_path / "round").symlink_to("round")
-    before = snapshot(tmp_path)
-    capsys.readouterr()
-    for path in (
-        theirs,
-        tmp_path,
-        tmp_path / "device",
-        tmp_path / "round",
-        theirs / "x",
-        tmp_path / ("n" * 300),
-    ):
-        assert (
-            main(["--model_name_or_path", "no/model", "--output", str(path)]) == 1
-        )  # before the tokenizer is read
-        error = capsys.readouterr().err
-        assert error.startswith(f"error: --output {tmp_path}") and error.count("\n") == 1
-    assert snapshot(tmp_path) == before and Path("/dev/null").is_char_device()
+def test_output_that_cannot_be_written(tiny_model, release, tmp_path, capsys):
+    (tmp_path / "file").write_text("", "utf-8")
+    assert train("orpo", flags(tiny_model, release, tmp_path / "file" / "out", max_steps=1)) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
-# --- the exported model ----------------------------------------------------------------------------------------
+def test_full_disk_is_found_before_the_first_step(tiny_model, release, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("training.output_folder.shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
+    settings = {"max_steps": 4, "save_strategy": "steps", "save_steps": 1, "save_total_limit": 2}
+    assert train("dpo", flags(tiny_model, release, tmp_path / "out", **settings)) == 1
+    message = capsys.readouterr().err
+    assert "0.0 GiB free" in message and "3 checkpoints" in message and "--save_total_limit" in message
+    assert not list((tmp_path / "out").glob("checkpoint-*"))
 
-EXPORT = [sys.executable, str(RECIPES / "smollm2-135m" / "export.py"), "--output"]
+
+def test_space_by_hand():
+    model = torch.nn.Linear(10, 10, bias=False)  # 100 float32
+    frozen = torch.nn.Linear(10, 10, bias=False).requires_grad_(False)
+    both = torch.nn.ModuleList([model, frozen])
+    args = SimpleNamespace(deepspeed_plugin=None, save_only_model=False)
+    # the model, and three checkpoints of it with two float32 moments of what is trained
+    assert space_needed(both, args, 2, adapter=False) == 800 + 3 * (800 + 800)
+    assert space_needed(both, args, 2, adapter=True) == 400 + 3 * (400 + 800)
+    args.save_only_model = True
+    assert space_needed(both, args, 0, adapter=False) == 1600
 
 
-@pytest.mark.parametrize("place", (SOMEBODYS | NOWHERE).values(), ids=SOMEBODYS | NOWHERE)
-def test_export_refuses_what_is_no_model(place, tmp_path):
-    output = place(tmp_path)
-    before = snapshot(tmp_path)
-    done = subprocess.run([*EXPORT, str(output)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    assert snapshot(tmp_path) == before
+def test_planned_checkpoints():
+    plan = {
+        "world_size": 2,
+        "per_device_train_batch_size": 4,
+        "gradient_accumulation_steps": 1,
+        "max_steps": -1,
+    }
+    plan |= {"num_train_epochs": 3.0, "save_steps": 10, "save_strategy": "steps", "save_total_limit": None}
+    assert planned_checkpoints(SimpleNamespace(**plan), 80) == 3  # 30 steps
+    assert planned_checkpoints(SimpleNamespace(**{**plan, "save_total_limit": 2}), 80) == 2
+    assert planned_checkpoints(SimpleNamespace(**{**plan, "save_strategy": "epoch", "max_steps": 9}), 80) == 3
+    assert planned_checkpoints(SimpleNamespace(**{**plan, "save_strategy": "no"}), 80) == 1
+    assert planned_checkpoints(SimpleNamespace(**{**plan, "save_steps": 0.1}), 80) == 10
 
 
 @pytest.mark.slow
-def test_two_exports_at_once_wait_and_what_a_kill_left_goes(smollm2, tmp_path):
-    output = tmp_path / "model"
-    left, mine = tmp_path / ".model.exporting-0", tmp_path / ".model.exporting-mine"
-    for folder in (left, mine):
-        (folder / "new").mkdir(parents=True)
-    (left / ".komep-exporting").touch()
-    (left / "new" / "config.json").write_text("{}")
-    (mine / "thesis.tex").write_text("years of work")
-    both = [subprocess.Popen([*EXPORT, str(output)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = sorted(process.communicate(timeout=300)[0] for process in both)
-    assert said == [f"{output}: already there\n", f"{output}: written\n"]
-    assert {path.name for path in tmp_path.iterdir()} == {mine.name, "model"} and snapshot(mine)["thesis.tex"]
-    assert snapshot(output).keys() == snapshot(smollm2).keys()
+def test_push_to_the_hub_leaves_no_token_behind(tiny_model, release, tmp_path):
+    from tests.hub_server import client_environment, serve
+
+    output = tmp_path / "tiny-komep"
+    arguments = flags(tiny_model, release, output, max_steps=1, hub_model_id="someone/tiny-komep")
+    clean = {key: value for key, value in environment().items() if not key.startswith("HF_")}
+    with serve() as hub:
+        done = subprocess.run(
+            [sys.executable, "recipes/sft.py", *arguments, "--push_to_hub"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=ROOT,
+            env={**clean, **client_environment(hub.address, tmp_path / "home")},
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        files = hub.repos["model", "someone/tiny-komep"].files()
+    assert {"model.safetensors", "README.md", "curves.png", "training_summary.json", "config.json"} <= set(
+        files
+    )
+    assert files["README.md"] == (output / "README.md").read_bytes()  # ours, not one that TRL wrote over it
+    assert files["model.safetensors"] == (output / "model.safetensors").read_bytes()
+    assert not [name for name in files if name.startswith("checkpoint-")]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 10 and not [path for path in written if b"hf_write" in path.read_bytes()]
+    assert "hf_write" not in done.stdout + done.stderr
+
+
+def test_a_hub_that_is_lost_at_the_end_loses_no_run():
+    """The HTTP client has errors that are none of the operating system's."""
+
+    class ConnectError(Exception):
+        pass
+
+    def push_to_hub():
+        raise ConnectError("name or service not known")
+
+    trainer = SimpleNamespace(
+        push_to_hub=push_to_hub, args=SimpleNamespace(output_dir="out"), hub_model_id="me/model"
+    )
+    with pytest.raises(
+        KomepError, match=r"out is complete, and was not pushed .*not known.*hf upload me/model out"
+    ):
+        push(trainer)

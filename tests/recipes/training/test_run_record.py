@@ -1,23 +1,18 @@
-"""What a folder with an earlier run is taken for: gone on with, finished, another's, or broken."""
+"""What a folder with an earlier run is taken for (gone on with, finished, another's, broken), and what is recorded."""
 
 import json
+import math
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from tests.recipes.tiny_runs import METHODS, RECIPES, flags, read, train, weights
+from komep_dataset.errors import KomepError
+from tests.recipes.tiny_runs import METHODS, as_killed, flags, of_finished, read, train, weights
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.run_record import mean_loss  # noqa: E402
-
-from tests.recipes.training.test_safeguards import LONG, environment, wait_for, workers  # noqa: E402
+import torch
+from training.run_record import check_same_run, compare_evaluations, mean_loss, share_above_limit, write_json
 
 SETTINGS = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2}
 
@@ -30,26 +25,13 @@ def whole(tiny_model, release, tmp_path_factory):
     return folder
 
 
-@pytest.fixture()
-def copied(whole, tmp_path):
-    """That run as a kill leaves it: with checkpoints and without an end."""
-    folder = tmp_path / "out"
-    shutil.copytree(whole, folder)
-    for name in ("training_summary.json", "model.safetensors"):
-        (folder / name).unlink()
-    return folder
-
-
 @pytest.mark.parametrize("method", METHODS)
-def test_a_checkpoint_of_the_last_step_is_not_trained_further(method, tiny_model, release, tmp_path):
+def test_a_checkpoint_of_the_last_step_is_not_trained_further(
+    method, finished, tiny_model, release, tmp_path
+):
     """Killed in the last evaluation: what is left to do is the evaluation."""
-    settings = {"max_steps": 2, "save_strategy": "steps", "save_steps": 2}
-    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    assert train(method, flags(tiny_model, release, whole, **settings)) == 0
-    shutil.copytree(whole, resumed)
-    for name in ("training_summary.json", "model.safetensors"):
-        (resumed / name).unlink()
-    assert train(method, flags(tiny_model, release, resumed, **settings)) == 0
+    whole, resumed = finished(method), as_killed(finished(method), tmp_path / "out")
+    assert train(method, of_finished(method, tiny_model, release, resumed)) == 0
     first, second = read(whole), read(resumed)
     assert (second["steps"], second["resumed_from_step"]) == (2, 2)
     assert second["train_loss"] == pytest.approx(first["train_loss"], abs=1e-4)
@@ -59,6 +41,12 @@ def test_a_checkpoint_of_the_last_step_is_not_trained_further(method, tiny_model
     expected = weights(whole)
     for name, weight in weights(resumed).items():
         torch.testing.assert_close(weight, expected[name], msg=name)
+
+
+@pytest.fixture()
+def copied(whole, tmp_path):
+    """That run as a kill leaves it: with checkpoints and without an end."""
+    return as_killed(whole, tmp_path / "out")
 
 
 def test_the_loss_of_a_resumed_run_is_that_of_all_its_steps(copied, whole, tiny_model, release):
@@ -143,31 +131,75 @@ def test_a_run_of_an_older_version_is_still_known(copied, tiny_model, release):
     assert train("dpo", flags(tiny_model, release, copied, **SETTINGS)) == 0
 
 
-@pytest.mark.slow
-def test_sigterm_to_the_launcher_of_one_process_reaches_it(tiny_model, release, tmp_path):
-    """`kill` on `accelerate launch`, or what a scheduler sends to the process that it started."""
-    arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--config_file"]
-    command += ["accelerate_configs/cpu.yaml", "recipes/dpo.py", *arguments]
-    launcher = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=RECIPES.parent,
-        env=environment(),
+@pytest.mark.parametrize("method", METHODS)
+def test_resumed_run_equals_the_uninterrupted_one(method, finished, tiny_model, release, tmp_path):
+    output = as_killed(finished(method), tmp_path / "out")
+    shutil.rmtree(output / "checkpoint-2")
+    assert train(method, of_finished(method, tiny_model, release, output)) == 0
+    resumed, whole = read(output), read(finished(method))
+    assert resumed["resumed_from_step"] == 1 and resumed["tokens_seen"] == whole["tokens_seen"]
+    for moment in ("before", "after"):
+        for name in ("loss", "gain_accuracy", "logps_rejected"):
+            expected = pytest.approx(whole["evaluation"][moment][name], abs=1e-5)
+            assert resumed["evaluation"][moment][name] == expected, (moment, name)
+    expected = weights(finished(method))
+    for name, weight in weights(output).items():
+        torch.testing.assert_close(weight, expected[name], atol=1e-3, rtol=0, msg=name)
+
+
+def test_finished_run_is_left_alone(tiny_model, release, dpo_run, capsys):
+    stamp = (dpo_run / "model.safetensors").stat().st_mtime_ns
+    assert train("dpo", of_finished("dpo", tiny_model, release, dpo_run)) == 0
+    assert "holds this run already" in capsys.readouterr().out
+    assert (dpo_run / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_other_settings_never_go_into_the_same_folder(tiny_model, release, dpo_run, capsys):
+    assert train("dpo", of_finished("dpo", tiny_model, release, dpo_run, gradient_accumulation_steps=1)) == 1
+    message = capsys.readouterr().err
+    assert "effective_batch = 8" in message and "4" in message and "--output_dir" in message
+
+
+def test_json_never_holds_nan(tmp_path):
+    write_json(
+        tmp_path / "x.json", {"loss": math.nan, "list": [math.inf, 1.5], "deep": {"ok": -math.inf, "한글": 1}}
     )
-    said = wait_for(launcher, "step 5/")
-    (recipe,) = workers(launcher.pid)
-    launcher.send_signal(signal.SIGTERM)
-    said += launcher.communicate(timeout=120)[0]  # until the recipe has closed its end, too
-    assert "the same command goes on from there" in said, said
-    (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
-    assert 5 <= int(checkpoint.name.split("-")[1]) < LONG["max_steps"]
-    status = Path(f"/proc/{recipe}/status")
-    for _ in range(100):  # until it is gone, or waits for whoever took it over to notice
-        if not status.exists() or "State:\tZ" in status.read_text("utf-8"):
-            break
-        time.sleep(0.2)
-    else:
-        raise AssertionError("the recipe lives on")
+    text = (tmp_path / "x.json").read_text("utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "loss": None,
+        "list": [None, 1.5],
+        "deep": {"ok": None, "한글": 1},
+    }
+    assert "한글" in text and [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_share_above_limit():
+    assert share_above_limit([8, 9], 8) == 0.5
+    assert share_above_limit([8, 9], 9) == 0.0 and share_above_limit([8, 9], 7) == 1.0
+    assert share_above_limit([8, 9], None) == 0.0
+
+
+def test_same_run(tmp_path):
+    settings = {"learning_rate": 1e-5, "max_steps": 4}
+    write_json(tmp_path / "run.json", settings)
+    assert check_same_run(tmp_path, {"learning_rate": 2e-5}) is False  # nothing was trained yet
+    (tmp_path / "checkpoint-2").mkdir()
+    assert check_same_run(tmp_path, settings) is False  # to be resumed
+    assert check_same_run(tmp_path, {**settings, "max_steps": 8}) is False  # to be lengthened
+    with pytest.raises(KomepError, match="learning_rate = 1e-05, this one has 2e-05"):
+        check_same_run(tmp_path, {**settings, "learning_rate": 2e-5})
+    write_json(tmp_path / "training_summary.json", {})
+    assert check_same_run(tmp_path, settings) is True
+    (tmp_path / "run.json").write_text("{", "utf-8")
+    with pytest.raises(KomepError, match="not JSON"):
+        check_same_run(tmp_path, settings)
+
+
+def test_table_before_and_after():
+    figures = {"pairs": 3, "loss": 0.69, "reward_accuracy": 0.5, "margin": 0.0, "policy_accuracy": 0.4}
+    before = {**figures, "loss": None, "policy_accuracy_per_token": 0.6}
+    table = compare_evaluations({"before": before, "after": {**before, "loss": 0.5}}).splitlines()
+    assert table[0].split() == ["held-out", "pairs:", "3", "before", "after"]
+    assert table[1].split() == ["loss", "nan", "0.5000"]
+    assert not any(line.startswith("gain_accuracy") for line in table)  # neither side has it
+    assert compare_evaluations({"before": None, "after": None}) == "no test split: nothing was evaluated"

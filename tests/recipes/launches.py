@@ -1,0 +1,65 @@
+"""Recipes started as processes of their own, by a launcher or without one, as on a machine without GPUs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.recipes.tiny_runs import RECIPES
+
+ROOT = RECIPES.parent
+STEPS = 60  # of 50 milliseconds: long enough for a signal to arrive in between
+LONG = {"max_steps": STEPS, "logging_steps": 5, "max_test_pairs": 2, "num_train_epochs": 1000}
+# The launcher's changes for two CPU processes, which a file for GPUs needs.
+TWO = ("--num_processes", "2", "--mixed_precision", "no")
+
+
+def environment() -> dict[str, str]:
+    """That of a user's shell on a machine without GPUs."""
+    found = {key: value for key, value in os.environ.items() if key != "ACCELERATE_USE_CPU"}
+    return found | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"}
+
+
+def begin(words: list[str], **more) -> subprocess.Popen:
+    """A Python program of words, begun; what it says and what it complains of come as one."""
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment() | more, **output)
+
+
+def launch(config: str, method: str, arguments: list[str], *launcher: str, port: int = 0) -> subprocess.Popen:
+    """`accelerate launch --config_file accelerate_configs/<config>.yaml recipes/<method>.py …`, begun."""
+    words = ["-m", "accelerate.commands.launch", "--main_process_port", str(port), *launcher]
+    words += ["--config_file", f"accelerate_configs/{config}.yaml"]
+    words += ["tests/recipes/fsdp_on_cpu.py"] if config == "fsdp2" else []  # its docstring says why
+    return begin([*words, f"recipes/{method}.py", *arguments], DS_ACCELERATOR="cpu")
+
+
+def finish(*launches: subprocess.Popen) -> None:
+    """Wait for launches, and show what they said where one failed."""
+    said = [process.communicate(timeout=400)[0] for process in launches]
+    assert [process.returncode for process in launches] == [0] * len(launches), "\n".join(said)[-6000:]
+
+
+def wait_for(process: subprocess.Popen, words: str) -> str:
+    """What the program said until a line began with `words`."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if line.startswith(words):
+            return said
+    raise AssertionError(f"ended with {process.wait()}: {said}")
+
+
+def workers(launcher: int) -> list[int]:
+    """Process ids of the recipes that a launcher started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(
+                line.split(":", 1) for line in status.read_text("utf-8").splitlines() if ":" in line
+            )
+        except OSError:
+            continue  # it ended in between
+        if int(fields["PPid"]) == launcher:
+            found.append(int(fields["Pid"]))
+    return sorted(found)

@@ -1,0 +1,125 @@
+"""A run that cannot go well is stopped before it costs anything; one that is interrupted loses nothing."""
+
+import json
+import os
+import signal
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+
+from komep_dataset.errors import KomepError
+from tests.recipes.launches import LONG, STEPS, TWO, begin, launch, wait_for, workers
+from tests.recipes.tiny_runs import METHODS, flags, pair, read, train, weights, write_release
+
+pytest.importorskip("trl", reason="needs the extra [train]")
+
+import torch
+from trainers.safeguards import Watch, find_questions
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_loss_that_is_no_number_stops_the_run_with_its_questions(method, tiny_model, tmp_path, capsys):
+    folder = write_release(tmp_path / "release", {"train": [pair(i) for i in range(8)], "test": [pair(9)]})
+    settings = {
+        "max_steps": 6,
+        "learning_rate": 1e30,
+        "max_grad_norm": 0,
+        "save_strategy": "steps",
+        "save_steps": 1,
+    }
+    settings |= {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 1}
+    assert train(method, flags(tiny_model, folder, tmp_path / "out", **settings)) == 1
+    message = capsys.readouterr().err
+    assert "is not finite" in message and "--learning_rate" in message
+    step = int(message.split("step ")[1].split(":")[0])
+    named = message.split("its batch: ")[1].split(".")[0].split(", ")
+    assert len(named) == 2 and set(named) <= {f"{i:016x}" for i in range(8)}
+    assert not (tmp_path / "out" / f"checkpoint-{step}").exists()
+    assert not (tmp_path / "out" / "training_summary.json").exists()
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_but_under_fp16():
+    watch, state = Watch(SimpleNamespace(question_ids=lambda: ["q1", "q2"])), SimpleNamespace(global_step=3)
+    watch.on_log(SimpleNamespace(fp16=True), state, None, logs={"grad_norm": float("inf")})
+    watch.on_log(SimpleNamespace(fp16=False), state, None, logs={"grad_norm": 1.0})
+    with pytest.raises(KomepError, match=r"step 3: the gradient is not finite; .*: q1, q2"):
+        watch.on_log(SimpleNamespace(fp16=False), state, None, logs={"grad_norm": float("nan")})
+
+
+def test_questions_of_a_batch_are_found():
+    from datasets import Dataset
+
+    data = {"a": [[1], [1, 2], [3]], "b": [[2], [3], [4]], "question_id": ["x", "y", None]}
+    dataset = Dataset.from_dict(data)
+    assert find_questions(dataset, ("a", "b"), [[3, 4], [1, 2]]) == ["x", "row 2"]
+    assert find_questions(dataset, ("a",), [[9]]) == []
+
+
+@pytest.mark.slow
+def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on(tiny_model, release, tmp_path, capsys):
+    arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
+    process = begin(["recipes/dpo.py", *arguments])
+    said = wait_for(process, "step 5/")
+    assert train("dpo", arguments) == 1
+    assert "another run is at work here" in capsys.readouterr().err
+    process.send_signal(signal.SIGTERM)
+    said += process.communicate(timeout=120)[0]
+    assert process.returncode == 0 and "Traceback" not in said, said
+    (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
+    step = int(checkpoint.name.split("-")[1])
+    assert 5 <= step < STEPS and f"interrupted at step {step}: the same command goes on" in said
+    assert not (tmp_path / "out" / "training_summary.json").exists()
+    assert not (tmp_path / "out" / "model.safetensors").exists()  # nothing half-trained passes for a model
+    assert train("dpo", arguments) == 0
+    assert read(tmp_path / "out")["resumed_from_step"] == step
+    assert train("dpo", flags(tiny_model, release, tmp_path / "whole", **LONG)) == 0
+    expected = weights(tmp_path / "whole")
+    for name, weight in weights(tmp_path / "out").items():
+        torch.testing.assert_close(weight, expected[name], atol=1e-3, rtol=0, msg=name)
+
+
+@pytest.mark.slow
+def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model, release, tmp_path):
+    arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
+    process = launch("ddp", "orpo", arguments, *TWO)
+    said = wait_for(process, "step 5/")
+    found = workers(process.pid)
+    assert len(found) == 2
+    os.kill(found[1], signal.SIGTERM)
+    said += process.communicate(timeout=120)[0]
+    assert process.returncode == 0 and "Traceback" not in said, said
+    (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
+    state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    assert f"interrupted at step {state['global_step']}" in said and state["global_step"] < STEPS
+    assert sorted(path.name for path in checkpoint.glob("rng_state*")) == [
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    ]
+
+
+def test_adapters_give_the_same_numbers_without_peft_s_casts():
+    """Under autocast, forward and backward; and it is what the trainers do to them."""
+    from peft import LoraConfig, get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    size = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2}
+    torch.manual_seed(0)
+    base = LlamaForCausalLM(LlamaConfig(**size, num_attention_heads=2, num_key_value_heads=1)).bfloat16()
+    adapted = get_peft_model(base, LoraConfig(target_modules="all-linear", r=2, init_lora_weights=False))
+    layers = [layer for layer in adapted.modules() if isinstance(layer, BaseTunerLayer)]
+    assert len(layers) == 14 and all(
+        layer.lora_A["default"].weight.dtype == torch.float32 for layer in layers
+    )
+    found = []
+    for _ in range(2):
+        adapted.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = adapted(input_ids=torch.arange(12).reshape(2, 6)).logits
+        logits.float().square().mean().backward()
+        found.append([logits, *(layer.lora_A["default"].weight.grad.clone() for layer in layers)])
+        assert all(layer.cast_input_dtype_enabled is not bool(found[1:]) for layer in layers)
+        import_module("trainers.safeguards").leave_inputs(adapted)
+    for before, after in zip(*found, strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=0)

@@ -1,0 +1,45 @@
+"""Which curves a run has, and that it does without a picture where there is none to draw."""
+
+import pytest
+
+pytest.importorskip("trl", reason="needs the extra [train]")
+
+from training.curves import draw_curves, panels
+
+
+def test_panels_have_training_and_held_out_points():
+    entries = [
+        {
+            "step": 0,
+            "eval_loss": 0.7,
+            "eval_margin": 0.0,
+            "eval_reward_accuracy": 0.5,
+            "eval_gain_accuracy": 0.5,
+        },
+        {"step": 1, "loss": 0.69, "rewards/margins": 0.0, "rewards/accuracies": 0.0},
+        {
+            "step": 2,
+            "eval_loss": 0.6,
+            "eval_margin": 0.1,
+            "eval_reward_accuracy": 1.0,
+            "eval_gain_accuracy": 1.0,
+        },
+        {"step": 2, "train_runtime": 3.0},
+    ]
+    found = panels(entries)
+    assert list(found) == ["loss", "margin (beta x reward)", "reward accuracy"]  # DPO's gain is its reward
+    assert found["loss"] == ([(1, 0.69)], [(0, 0.7), (2, 0.6)], None)
+    plain = panels(
+        [
+            {key: value for key, value in entry.items() if "reward" not in key and "margin" not in key}
+            for entry in entries
+        ]
+    )
+    assert list(plain) == ["loss", "gain accuracy"]  # instruction tuning
+
+
+def test_nothing_to_draw(tmp_path, monkeypatch):
+    assert draw_curves([{"step": 1, "train_runtime": 1.0}], tmp_path / "x.png", "x") is False
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)  # not installed
+    assert draw_curves([{"step": 1, "loss": 1.0}], tmp_path / "x.png", "x") is False
+    assert list(tmp_path.iterdir()) == []
