@@ -1,6 +1,7 @@
 """Commands that ask models, from answers to Korean texts; and `komep models`, which compares those that answered."""
 
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,16 +26,11 @@ def respond(
     A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
     alone.
     """
-    load_config = _llm()
-    settings = _with_budget(load_config(config), budget)
+    settings, stages, estimates = _asking(config, budget)
     if estimate:
-        from komep_dataset.pipeline.estimates import as_text, estimate_respond
-
-        print(as_text(estimate_respond(questions, settings, model), settings))
-        return
-    from komep_dataset.pipeline.run import respond_stage
-
-    _run(respond_stage(settings, model, questions, _needed(output)), retry_failed)
+        print(estimates.as_text(estimates.estimate_respond(questions, settings, model), settings))
+    else:
+        _run(stages.respond_stage(settings, model, questions, _needed(output)), retry_failed)
 
 
 def score(
@@ -51,18 +47,11 @@ def score(
     A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
     alone.
     """
-    load_config = _llm()
-    if mode not in MODES:
-        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
-    settings = _with_budget(load_config(config), budget)
+    settings, stages, estimates = _asking(config, budget, mode)
     if estimate:
-        from komep_dataset.pipeline.estimates import as_text, estimate_score
-
-        print(as_text(estimate_score(responses, settings, mode), settings))
-        return
-    from komep_dataset.pipeline.run import score_stage
-
-    _run(score_stage(settings, responses, mode, _needed(output)), retry_failed)
+        print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
+    else:
+        _run(stages.score_stage(settings, responses, mode, _needed(output)), retry_failed)
 
 
 def translate(
@@ -81,16 +70,13 @@ def translate(
     A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
     alone.
     """
-    load_config = _llm()
-    settings = _with_scope(_with_budget(load_config(config), budget), every)
+    settings, stages, estimates = _asking(config, budget)
+    if every and settings.translator:
+        settings = replace(settings, translator=replace(settings.translator, scope="all"))
     if estimate:
-        from komep_dataset.pipeline.estimates import as_text, estimate_translate
-
-        print(as_text(estimate_translate(scored, settings), settings))
-        return
-    from komep_dataset.pipeline.run import translate_stage
-
-    _run(translate_stage(settings, scored, _needed(output)), retry_failed)
+        print(estimates.as_text(estimates.estimate_translate(scored, settings), settings))
+    else:
+        _run(stages.translate_stage(settings, scored, _needed(output)), retry_failed)
 
 
 def calibrate(
@@ -108,8 +94,7 @@ def calibrate(
         typer.Option(help="Scored table or release whose pairs may flip; default: the shipped sample."),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="JSON of the result, for `komep build --judge`."),
+        Path | None, typer.Option("--output", "-o", help="JSON of the result, for `komep build --judge`.")
     ] = None,
     adversarial: Annotated[
         bool, typer.Option(help="Try 120 statements that tell the checker what to say, instead.")
@@ -118,13 +103,12 @@ def calibrate(
     mode: Mode = "strict",
 ) -> None:
     """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
-    load_config = _llm()
+    _check(mode)
+    from komep_dataset.config.config import load_config
     from komep_dataset.files.outputs import check_file
     from komep_dataset.judge import calibration, injections
     from komep_dataset.judge.record import RECORD, write_record
 
-    if mode not in MODES:
-        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
     if adversarial:
         if labels or output or scored or mode != "strict":
             raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
@@ -153,13 +137,11 @@ def run(
 
     Failed rows of stages that are done are left as they are: --retry-failed asks for those rows, and them alone.
     """
-    load_config = _llm()
     if estimate:
-        from komep_dataset.pipeline import estimates
-
-        settings = _with_budget(load_config(config), budget)
+        settings, _, estimates = _asking(config, budget)
         print(estimates.as_text(estimates.estimate_run(settings), settings))
         return
+    _check()
     from komep_dataset.pipeline.run import run as run_pipeline
     from komep_dataset.release.facts import read_facts
 
@@ -174,13 +156,10 @@ def models(
     scored: Annotated[list[Path], typer.Argument(help="Scored generations, or releases.")],
     categories: Annotated[bool, typer.Option(help="A second table: DAHL score by category.")] = False,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="JSON of the same, categories included."),
+        Path | None, typer.Option("--output", "-o", help="JSON of the same, categories included.")
     ] = None,
 ) -> None:
     """How each responder did: DAHL score with interval, states of its answers, units, length."""
-    from dataclasses import fields
-
     from komep_dataset.files.outputs import check_file, json_with, write_json
     from komep_dataset.pairs.generations import read_scored
     from komep_dataset.scores import models as model_report
@@ -195,12 +174,21 @@ def models(
         print(f"-> {output}")
 
 
-def _llm():
-    """What the stages that talk to models need; a missing extra is named before anything starts."""
+def _check(mode: str = "strict") -> None:
+    """A missing extra is named before anything starts."""
     require("llm", "datatrove", "aiohttp")
-    from komep_dataset.config.config import load_config
+    if mode not in MODES:
+        raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
 
-    return load_config
+
+def _asking(config: Path, budget: float | None, mode: str = "strict"):
+    """The settings of a command that asks, and the modules of the stages and of their estimates."""
+    _check(mode)
+    from komep_dataset.config.config import load_config
+    from komep_dataset.pipeline import estimates, run
+
+    settings = load_config(config)
+    return settings if budget is None else replace(settings, budget=budget), run, estimates
 
 
 def _run(stage, retry_failed: bool) -> None:
@@ -217,20 +205,6 @@ def _run(stage, retry_failed: bool) -> None:
         print(warning, file=sys.stderr)
     if outcome.report:
         print(outcome.report())
-
-
-def _with_budget(settings, budget: float | None):
-    from dataclasses import replace
-
-    return settings if budget is None else replace(settings, budget=budget)
-
-
-def _with_scope(settings, every: bool):
-    from dataclasses import replace
-
-    if not every or settings.translator is None:
-        return settings
-    return replace(settings, translator=replace(settings.translator, scope="all"))
 
 
 def _needed(output: Path | None) -> Path:

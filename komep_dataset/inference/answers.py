@@ -120,19 +120,18 @@ def read_reply(
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         again = Again(f"not a completion: {_shown_answer(status, body, hide)}")
         told = data.get("usage") if isinstance(data, dict) else None
-        again.usage = read_usage(told, sent, text_bytes(body))
+        again.usage = read_usage(told, sent, _bytes(body))
         raise again from None
     text, refusal = hide(_clean(text or "")), refusal or ""
     # The two names of reasoning stand for the same text.
     thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")
-    usage = read_usage(told, sent, sum(text_bytes(one) for one in (text, refusal, thought)))
+    usage = read_usage(told, sent, sum(_bytes(one) for one in (text, refusal, thought)))
     if finish is None:  # some servers leave it out
         finish = "length" if max_tokens and usage.completion and usage.completion >= max_tokens else "stop"
     if refusal and not text:
         return no_reply(f"the model refused: {shown(refusal, hide)}"), usage
     if finish not in FINISH:
-        withheld = f"finish_reason {shown(finish, hide)!r}: the endpoint withheld the answer"
-        return no_reply(withheld), usage
+        return no_reply(f"finish_reason {shown(finish, hide)!r}: the endpoint withheld the answer"), usage
     if _STACKED.search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
     return Reply(text, FINISH[finish], usage.prompt, usage.completion), usage
@@ -160,15 +159,8 @@ def _seconds(retry_after: str | None) -> float | None:
     return wait if 0 <= wait <= LONGEST_RETRY_AFTER else None
 
 
-def text_bytes(text: str) -> int:
+def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
-
-
-def sent_bytes(body: dict[str, Any]) -> int:
-    """Bytes of text in a request."""
-    if "prompt" in body:
-        return text_bytes(body["prompt"])
-    return sum(text_bytes(message["content"]) for message in body["messages"])
 
 
 def _clean(text: str) -> str:
@@ -190,9 +182,10 @@ def read_usage(told: Any, sent: int, received: int) -> Usage:
     total = _count(told.get("total_tokens")) or 0
     hidden = reasoning if visible != completion or reasoning > visible else 0
     paid = max(visible + hidden, total - paid_prompt)
-    doubts = [_doubt(told, "prompt_tokens")] if paid_prompt != prompt else []
-    doubts += [_doubt(told, "completion_tokens")] if visible != completion else []
-    return Usage(prompt, completion, paid_prompt, paid, next(iter(doubts), ""))
+    doubted = (
+        "prompt_tokens" if paid_prompt != prompt else "completion_tokens" if visible != completion else ""
+    )
+    return Usage(prompt, completion, paid_prompt, paid, doubted and _doubt(told, doubted))
 
 
 def _count(value: Any) -> int | None:

@@ -114,9 +114,6 @@ def _ask_missing(
         from komep_dataset.inference.client import Target, run_requests
 
         with local_servers() as servers:
-            if endpoint.server:
-                url, is_up = servers.url(endpoint, folder), servers.is_up
-            else:
-                url, is_up = endpoint.endpoint.rstrip("/"), lambda: True
+            url, is_up = servers.address(endpoint, folder)
             target = Target(endpoint, url, secret, is_up, endpoint.in_flight)
             return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, done > 0, advance)

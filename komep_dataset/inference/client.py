@@ -34,11 +34,9 @@ from komep_dataset.inference.answers import (
     Refused,
     Stop,
     Unsent,
-    Usage,
     masker,
     read_reply,
     read_usage,
-    sent_bytes,
     shown,
 )
 from komep_dataset.inference.costs import Meter
@@ -65,13 +63,8 @@ def _body_for(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
     """
     if endpoint.server != "transformers" or not body.get("temperature"):
         return body
-    sampling = {
-        "do_sample": True,
-        "temperature": body["temperature"],
-        "top_p": body.get("top_p", 1.0),
-        "top_k": 0,
-    }
-    return body | {"generation_config": json.dumps(sampling)}
+    sampling = {"temperature": body["temperature"], "top_p": body.get("top_p", 1.0), "top_k": 0}
+    return body | {"generation_config": json.dumps({"do_sample": True} | sampling)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +105,9 @@ class _Client:
 
     async def __aenter__(self) -> "_Client":
         secret = self._target.secret
+        key = {"Authorization": f"Bearer {secret}"} if secret else {}
         self._session = aiohttp.ClientSession(
-            headers={"Content-Type": "application/json"}
-            | ({"Authorization": f"Bearer {secret}"} if secret else {}),
+            headers={"Content-Type": "application/json"} | key,
             timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout),
             connector=_Connector(limit=self._target.concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -131,13 +124,12 @@ class _Client:
         """
         path = "/chat/completions" if "messages" in body else "/completions"
         payload = json.dumps(_body_for(self._endpoint, body) | {"model": self._endpoint.model}).encode()
-        sent, max_tokens = sent_bytes(body), body.get("max_tokens")
-        most = self._meter.most(sent, max_tokens)
+        sent, most = self._meter.weigh(body)
         attempt = 0
         while (reserved := await self._reserve(most)) is not None:
             attempt += 1
             try:
-                return await self._attempt(path, payload, max_tokens, sent, reserved)
+                return await self._attempt(path, payload, body.get("max_tokens"), sent, reserved)
             except Again as again:
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
                 if attempt == self._endpoint.max_attempts:
@@ -162,6 +154,7 @@ class _Client:
     async def _attempt(
         self, path: str, payload: bytes, max_tokens: int | None, sent: int, reserved: float
     ) -> Reply:
+        """Send a request once, judge what comes, and book it whatever that is."""
         usage, reply = None, None
         billed = True  # whatever happens after it was sent: the endpoint may bill it
         try:
@@ -170,7 +163,7 @@ class _Client:
             if body is None:
                 usage = read_usage(None, sent, LONGEST_BODY)
                 raise Refused(f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB")
-            reply, usage = self._judge(status, retry_after, body, max_tokens, sent)
+            reply, usage = read_reply(status, retry_after, body, max_tokens, sent, self._hide)
             return reply
         except Unsent:
             billed = False
@@ -178,6 +171,9 @@ class _Client:
         except Judged as judged:
             usage = usage or judged.usage
             raise
+        except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone
+            reason = f"{type(error).__name__}: {shown(str(error), self._hide)}"
+            raise Refused(f"an answer that cannot be read: {reason}") from None
         finally:
             self._meter.book(reserved, usage, billed, answered=reply is not None)
             self._booked.set()
@@ -194,8 +190,7 @@ class _Client:
                     if len(body) > LONGEST_BODY:
                         reply.close()
                         return reply.status, None, None
-                text = body.decode("utf-8-sig", "replace")
-                return reply.status, reply.headers.get("Retry-After"), text
+                return reply.status, reply.headers.get("Retry-After"), body.decode("utf-8-sig", "replace")
         except UNCONNECTED as error:
             failed, kind = error, Unsent
         except asyncio.TimeoutError:
@@ -207,18 +202,6 @@ class _Client:
         # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
         said = f": {shown(str(failed), self._hide)}" if isinstance(failed, OSError) else ""
         raise kind(f"{type(failed).__name__}{said}")
-
-    def _judge(
-        self, status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int
-    ) -> tuple[Reply, Usage]:
-        """`read_reply`; whatever else an answer makes it raise costs that request alone."""
-        try:
-            return read_reply(status, retry_after, body, max_tokens, sent, self._hide)
-        except Judged:
-            raise
-        except Exception as error:
-            reason = f"{type(error).__name__}: {shown(str(error), self._hide)}"
-            raise Refused(f"an answer that cannot be read: {reason}") from None
 
 
 def proxy_for(url: str) -> str | None:
@@ -277,7 +260,7 @@ class _Door:
             self._barred += 1
         finally:
             self._in_flight -= 1
-        self._answered = self._answered or not (reply is None or reply.failure)
+        self._answered |= reply is not None and not reply.failure
         enough = self._barred >= self._enough
         if self._answered or (enough and not self._in_flight):
             self._decided.set()
@@ -298,26 +281,17 @@ class _Commits:
     def __init__(self, keep: Callable[[Rows], None]):
         self._keep = keep
         self._rows: list[tuple[str, Reply]] = []
-        self._written: asyncio.Future | None = None
+        self._group: asyncio.Task | None = None
 
     async def add(self, key: str, reply: Reply) -> None:
         self._rows.append((key, reply))
-        if self._written is None:
-            loop = asyncio.get_running_loop()
-            self._written = loop.create_future()
-            loop.call_later(COMMIT_SECONDS, self._commit)
-        await self._written
+        self._group = self._group or asyncio.create_task(self._commit())
+        await asyncio.shield(self._group)  # who is cancelled leaves the others their group
 
-    def _commit(self) -> None:
-        written, self._written = self._written, None
-        try:
-            self.flush()
-        except Exception as error:
-            if written and not written.done():
-                written.set_exception(error)
-        else:
-            if written and not written.done():
-                written.set_result(None)
+    async def _commit(self) -> None:
+        await asyncio.sleep(COMMIT_SECONDS)
+        self._group = None
+        self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
@@ -337,25 +311,23 @@ async def _ask_all(
     """Send every request over `target.concurrency` lines; the first error ends all of them."""
     pending: Iterator[tuple[str, dict]] = iter(bodies.items())
     commits = _Commits(keep)
+    errors: list[Exception] = []
     failed_in_a_row = 0
 
     async def line(door: _Door) -> None:
         nonlocal failed_in_a_row
-        while not meter.reached and (request := next(pending, None)):
-            reply = await door.ask(request[1])
-            if reply is None:
-                return
-            failed_in_a_row = failed_in_a_row + 1 if reply.failure else 0
-            if failed_in_a_row >= STOP_AFTER_FAILURES:
-                raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}")
-            tally["failed" if reply.failure else "answered"] += 1
-            await commits.add(request[0], reply)
-
-    errors: list[Exception] = []
-
-    async def until_error(door: _Door) -> None:
         try:
-            await line(door)
+            while not meter.reached and (request := next(pending, None)):
+                reply = await door.ask(request[1])
+                if reply is None:
+                    return
+                failed_in_a_row = failed_in_a_row + 1 if reply.failure else 0
+                if failed_in_a_row >= STOP_AFTER_FAILURES:
+                    raise Stop(
+                        f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}"
+                    )
+                tally["failed" if reply.failure else "answered"] += 1
+                await commits.add(request[0], reply)
         except Exception as error:
             errors.append(error)
             raise
@@ -363,7 +335,7 @@ async def _ask_all(
     async with _Client(target, meter, tally) as client:
         door = _Door(client, target, len(bodies), answered)
         width = min(target.concurrency, len(bodies))
-        lines = [asyncio.ensure_future(until_error(door)) for _ in range(width)]
+        lines = [asyncio.ensure_future(line(door)) for _ in range(width)]
         try:
             await asyncio.wait(lines, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -419,8 +391,7 @@ def run_requests(
     except OSError as error:
         raise KomepError(f"{figures.parent}: replies cannot be written ({error.strerror})") from error
     finally:
-        doubts = meter.doubts()
-        if doubts:
+        if doubts := meter.doubts():
             print(f"komep: {label}: {doubts}", file=sys.stderr)
         _write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)
     missing = len(bodies) - tally["answered"] - tally["failed"]

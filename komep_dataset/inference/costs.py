@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
@@ -134,11 +135,13 @@ class Meter:
         finally:
             meter.close()
 
-    def most(self, text_bytes: int, max_tokens: int | None) -> float:
-        """What a call with a text of so many bytes may cost; a token has a byte at the least."""
+    def weigh(self, body: dict[str, Any]) -> tuple[int, float]:
+        """(bytes of text in a request, what it may cost); a token has a byte at the least."""
+        texts = [body["prompt"]] if "prompt" in body else [one["content"] for one in body["messages"]]
+        sent = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
         if self._ledger is None:
-            return 0.0
-        return self._price.cost(1, text_bytes + TEMPLATE_TOKENS, max_tokens or UNLIMITED_RESERVE)
+            return sent, 0.0
+        return sent, self._price.cost(1, sent + TEMPLATE_TOKENS, body.get("max_tokens") or UNLIMITED_RESERVE)
 
     def reserve(self, most: float) -> float | None:
         """Write down what a call may cost, before it is sent.

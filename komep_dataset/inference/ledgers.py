@@ -161,17 +161,20 @@ class Ledger:
             if (size := os.fstat(self._lock).st_size) != self._listed:
                 self._list()
                 self._listed = size
-            for path, file in list(self._alive.items()):
-                self._look(path, file, found)
+            for path in list(self._alive):
+                self._look(path, found)
         dead = self._of_dead
         return Others(  # of the dead, nothing is in flight
             found.spent + dead.spent, found.in_flight, found.same, dearer(found.dearest, dead.dearest)
         )
 
-    def _look(self, path: Path, file: int, found: Others) -> None:
+    def _look(self, path: Path, found: Others) -> None:
         """Count a ledger among the living or, once and for all, among the dead."""
-        alive = _is_locked(file)
-        entry = self._read(path, file)
+        alive = _is_locked(self._alive[path])
+        try:
+            entry = read_entry(os.pread(self._alive[path], 4 * LEDGER_BYTES, 0))
+        except (OSError, ValueError):
+            raise _unreadable(path) from None
         if alive:
             found.add(entry, self.own.model, True)
         else:
@@ -188,13 +191,7 @@ class Ledger:
                 except OSError as error:
                     raise _unreadable(path) from error
                 if not _is_locked(self._alive[path]):
-                    self._look(path, self._alive[path], Others())
-
-    def _read(self, path: Path, file: int) -> Entry:
-        try:
-            return read_entry(os.pread(file, 4 * LEDGER_BYTES, 0))
-        except (OSError, ValueError):
-            raise _unreadable(path) from None
+                    self._look(path, Others())
 
     def close(self) -> None:
         """Let go of the files; calls that are still in flight count as spent from now on."""

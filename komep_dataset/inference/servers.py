@@ -5,7 +5,6 @@ Run as a module, this file is the child: it asks to be ended with its parent, th
 documentation (`python -m sglang.launch_server --help`) and is tested as a list of arguments only.
 """
 
-import contextlib
 import hashlib
 import os
 import signal
@@ -13,9 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +32,11 @@ NEEDS = {
     "vllm": (("vllm",), "pip install vllm"),
     "sglang": (("sglang",), 'pip install "sglang[all]"'),
 }
+# How the module of a server calls its model, the GPUs that share it, and the most requests in flight.
+FLAGS = {
+    "vllm": ("vllm.entrypoints.openai.api_server", "--model", "--tensor-parallel-size", "--max-num-seqs"),
+    "sglang": ("sglang.launch_server", "--model-path", "--tp-size", "--max-running-requests"),
+}
 
 
 class LocalServers:
@@ -46,19 +50,27 @@ class LocalServers:
         self._serves: tuple[str, str] | None = None
         self._url = ""
 
-    def url(self, endpoint: Endpoint, folder: Path) -> str:
-        """The address (up to `/v1`) of a healthy server for an endpoint; its log goes to `folder`.
+    def address(self, endpoint: Endpoint, folder: Path) -> tuple[str, Callable[[], bool]]:
+        """(address up to `/v1`, whether its server still runs) of an endpoint: its own, or that of a healthy server
+        of ours, whose log goes to `folder`.
 
-        Raises `KomepError` with the end of the log if it does not come up.
+        Raises `KomepError` where what the server needs is not installed, where there is no such model folder, and
+        with the end of the log if it does not come up.
         """
-        wanted = (endpoint.server or "", endpoint.model)
+        if not endpoint.server:
+            return endpoint.endpoint.rstrip("/"), lambda: True
+        wanted = endpoint.server, endpoint.model
         if self._serves == wanted and self.is_up():
-            return self._url
+            return self._url, self.is_up
         self.stop()
-        _require_server(endpoint.server or "")
-        _check_model(endpoint.model)
-        port = _free_port()
-        log = folder / SERVER_LOG
+        modules, install = NEEDS[endpoint.server]
+        if missing := [name for name in modules if find_spec(name) is None]:
+            raise KomepError(
+                f"`server: {endpoint.server}` needs {', '.join(missing)}; install it with: {install}"
+            )
+        if endpoint.model.startswith(("/", ".", "~")) and not Path(endpoint.model).is_dir():
+            raise KomepError(f"model {endpoint.model}: no such folder")
+        port, log = _free_port(), folder / SERVER_LOG
         self._process = _start(serve_command(endpoint, port), endpoint.model, log)
         self._serves, self._url = wanted, f"http://127.0.0.1:{port}/v1"
         try:
@@ -66,7 +78,7 @@ class LocalServers:
         except BaseException:
             self.stop()
             raise
-        return self._url
+        return self._url, self.is_up
 
     def is_up(self) -> bool:
         """Whether the server that was started last still runs."""
@@ -78,19 +90,17 @@ class LocalServers:
         if process is None:
             return
         for ask in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, ask)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=10)
                 return
-            except subprocess.TimeoutExpired:
-                continue
 
 
 _RUNNING: ContextVar[LocalServers | None] = ContextVar("running", default=None)
 
 
-@contextlib.contextmanager
+@contextmanager
 def local_servers() -> Iterator[LocalServers]:
     """The servers of this block: those of the block around it, else new ones that end with it.
 
@@ -118,11 +128,6 @@ def model_fingerprint(model: str) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def _check_model(model: str) -> None:
-    if model.startswith(("/", ".", "~")) and not Path(model).is_dir():
-        raise KomepError(f"model {model}: no such folder")
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -135,23 +140,11 @@ def serve_command(endpoint: Endpoint, port: int) -> list[str]:
     The model keeps the name that the requests give it; nothing secret is among the arguments.
     """
     place = ["--host", "127.0.0.1", "--port", str(port)]
-    named = ["--served-model-name", endpoint.model]
-    if endpoint.server == "vllm":
-        spread = ["--tensor-parallel-size", str(endpoint.gpus)]
-        serve = ["-m", "vllm.entrypoints.openai.api_server", "--model", endpoint.model, *named, *spread]
-        return [*serve, "--max-num-seqs", str(endpoint.concurrency), *place]
-    if endpoint.server == "sglang":
-        spread = ["--tp-size", str(endpoint.gpus)]
-        serve = ["-m", "sglang.launch_server", "--model-path", endpoint.model, *named, *spread]
-        return [*serve, "--max-running-requests", str(endpoint.concurrency), *place]
-    return ["-m", "transformers.cli.transformers", "serve", endpoint.model, *place]
-
-
-def _require_server(server: str) -> None:
-    modules, install = NEEDS[server]
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise KomepError(f"`server: {server}` needs {', '.join(missing)}; install it with: {install}")
+    if endpoint.server == "transformers":
+        return ["-m", "transformers.cli.transformers", "serve", endpoint.model, *place]
+    module, model, gpus, limit = FLAGS[endpoint.server]
+    named = ["-m", module, model, endpoint.model, "--served-model-name", endpoint.model]
+    return [*named, gpus, str(endpoint.gpus), limit, str(endpoint.concurrency), *place]
 
 
 def _start(serve: list[str], model: str, log: Path) -> subprocess.Popen:
@@ -173,39 +166,25 @@ def _start(serve: list[str], model: str, log: Path) -> subprocess.Popen:
 
 
 def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, model: str) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
+    failed = f"was not ready after {START_SECONDS:.0f} s"
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise KomepError(f"the server for {model} ended while starting; {log} ends:\n{_tail(log)}")
-        if _healthy(port):
-            return
+            failed = "ended while starting"
+            break
+        with suppress(OSError), opener.open(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
+            if reply.status == 200:
+                return
         time.sleep(0.2)
-    raise KomepError(
-        f"the server for {model} was not ready after {START_SECONDS:.0f} s; {log} ends:\n{_tail(log)}"
-    )
-
-
-def _healthy(port: int) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
-
-
-def _tail(log: Path) -> str:
     lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-    return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:]) or "  (empty)"
-
-
-def _become_server(parent: int, serve: list[str]) -> None:
-    """Tie this process to its parent, then replace it by the server."""
-    end_with_parent()
-    if os.getppid() != parent:
-        sys.exit("the process that wanted this server has ended")
-    os.execv(sys.executable, [sys.executable, *serve])
+    tail = "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:]) or "  (empty)"
+    raise KomepError(f"the server for {model} {failed}; {log} ends:\n{tail}")
 
 
 if __name__ == "__main__":
-    _become_server(int(sys.argv[1]), sys.argv[2:])
+    parent, *serve = sys.argv[1:]
+    end_with_parent()
+    if os.getppid() != int(parent):
+        sys.exit("the process that wanted this server has ended")
+    os.execv(sys.executable, [sys.executable, *serve])

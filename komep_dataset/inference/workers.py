@@ -89,20 +89,14 @@ class AskShard(PipelineStep):
             if not todo:
                 return {}
             answered = any(path.stat().st_size for path in logs_of(self.folder) if path.exists())
-            url = servers.url(self.endpoint, self.folder / JOBS / f"{rank:05d}") if own else self.url
-            up = servers.is_up if own else (lambda: True)
-            target = Target(self.endpoint, url, self.endpoint.api_key(), up, limit)
+            url, is_up = self.url, lambda: True
+            if own:
+                url, is_up = servers.address(self.endpoint, self.folder / JOBS / f"{rank:05d}")
+            target = Target(self.endpoint, url, self.endpoint.api_key(), is_up, limit)
             figures = self.folder / f"{rank:05d}.{ENGINE_LOG}"
             with Meter.of(self.endpoint) as meter:
                 failures = run_requests(todo, target, log, figures, self.label, meter, answered)
             return {key: reply._asdict() for key, reply in failures.items()}
-
-
-def end_with(parent: int) -> None:
-    """Ask the kernel to end this process when its parent dies (Linux alone can), or end now if it is dead."""
-    end_with_parent()
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def share(limit: int, rank: int, workers: int) -> int:
@@ -133,9 +127,9 @@ def ask_in_workers(
     workers = endpoint.workers_for(len(todo))
     write_shards(todo, folder, workers)
     with local_servers() as servers:
-        url, is_up = (endpoint.endpoint or "").rstrip("/"), lambda: True
-        if endpoint.server and settings.kind == "local":
-            url, is_up = servers.url(endpoint, folder), servers.is_up
+        url, is_up = "", lambda: True
+        if settings.kind == "local" or not endpoint.server:
+            url, is_up = servers.address(endpoint, folder)
         step = AskShard(endpoint, folder.resolve(), url, label)
         with _counting([worker_log(folder, rank) for rank in range(workers)], advance), _silent(folder):
             make_executor(step, settings, workers, folder.resolve() / JOBS).run(is_up)
@@ -143,13 +137,41 @@ def ask_in_workers(
 
 
 def make_executor(step: AskShard, settings: Executor, workers: int, logs: Path) -> PipelineExecutor:
-    """datatrove's executor of a kind, a task a worker; nothing has been started yet."""
+    """datatrove's executor of a kind, a task a worker; nothing has been started yet.
+
+    Ray's joins the cluster that RAY_ADDRESS names, or starts one on this machine. No key travels with a job: a worker
+    reads it from its node's environment.
+    """
     common = {"pipeline": [step], "tasks": workers, "workers": workers, "logging_dir": str(logs)}
+    if settings.kind == "local":
+        return _LocalExecutor(**common)
+    common |= {"cpus_per_task": settings.cpus, "gpus_per_task": settings.gpus}
     if settings.kind == "ray":
-        return _ray_executor(common, settings)
-    if settings.kind == "slurm":
-        return _slurm_executor(common, settings, step.label)
-    return _LocalExecutor(**common)
+        require("ray", "ray")
+        import ray
+
+        if not ray.is_initialized():
+            ray.init(
+                log_to_driver=False,
+                include_dashboard=False,
+                logging_level="ERROR",
+                runtime_env={"env_vars": {"LOGURU_DIAGNOSE": "NO"}},
+            )
+        return _RayExecutor(**common, mem_per_cpu_gb=settings.memory_gb / settings.cpus)
+    from datatrove.executor.slurm import SlurmPipelineExecutor
+
+    activate = Path(sys.prefix) / "bin" / "activate"
+    setup = settings.setup or (f"source {activate}" if activate.exists() else "true")
+    return SlurmPipelineExecutor(
+        **common,
+        mem_per_cpu_gb=max(1, settings.memory_gb // settings.cpus),
+        time=settings.time,
+        partition=settings.partition,
+        qos=settings.qos,
+        job_name="komep-" + "".join(c if c.isalnum() else "-" for c in step.label),
+        env_command=f"{setup}; export LOGURU_DIAGNOSE=NO",
+        requeue_signals=None,
+    )
 
 
 class _Watching(PipelineExecutor):
@@ -245,7 +267,9 @@ class _LocalExecutor(_Watching, LocalPipelineExecutor):
 
 
 def _work(executor: PipelineExecutor, rank: int, parent: int) -> None:
-    end_with(parent)
+    end_with_parent()
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of us: who started us ends us
     executor._run_for_rank(rank, 1)  # local rank 0 would write to the terminal
 
@@ -283,48 +307,6 @@ class _RayExecutor(_Watching, RayPipelineExecutor):
 
 def _work_on_ray(executor: PipelineExecutor, rank: int) -> None:
     executor._run_for_rank(rank, 1)
-
-
-def _ray_executor(common: dict[str, Any], settings: Executor) -> PipelineExecutor:
-    """Joins the cluster that RAY_ADDRESS names, or starts one on this machine.
-
-    No key travels with the job: a worker reads it from its node's environment.
-    """
-    require("ray", "ray")
-    import ray
-
-    if not ray.is_initialized():
-        ray.init(
-            log_to_driver=False,
-            include_dashboard=False,
-            logging_level="ERROR",
-            runtime_env={"env_vars": {"LOGURU_DIAGNOSE": "NO"}},
-        )
-    return _RayExecutor(
-        **common,
-        cpus_per_task=settings.cpus,
-        mem_per_cpu_gb=settings.memory_gb / settings.cpus,
-        gpus_per_task=settings.gpus,
-    )
-
-
-def _slurm_executor(common: dict[str, Any], settings: Executor, label: str) -> PipelineExecutor:
-    from datatrove.executor.slurm import SlurmPipelineExecutor
-
-    activate = Path(sys.prefix) / "bin" / "activate"
-    setup = settings.setup or (f"source {activate}" if activate.exists() else "true")
-    return SlurmPipelineExecutor(
-        **common,
-        time=settings.time,
-        partition=settings.partition,
-        cpus_per_task=settings.cpus,
-        mem_per_cpu_gb=max(1, settings.memory_gb // settings.cpus),
-        gpus_per_task=settings.gpus,
-        qos=settings.qos,
-        job_name="komep-" + "".join(c if c.isalnum() else "-" for c in label),
-        env_command=f"{setup}; export LOGURU_DIAGNOSE=NO",
-        requeue_signals=None,
-    )
 
 
 def _ask_by_slurm(
@@ -373,11 +355,10 @@ def _ask_by_slurm(
 
 def _slurm_has(job: str) -> bool:
     """Whether Slurm still knows a job as waiting or at work."""
-    try:
+    with suppress(FileNotFoundError):
         listed = subprocess.run(["squeue", "-h", "-j", job], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return False
-    return bool(listed.stdout.strip())
+        return bool(listed.stdout.strip())
+    return False
 
 
 def _joined(todo: dict[str, dict], log: ReplyLog, folder: Path, workers: int, label: str) -> dict[str, Reply]:
@@ -425,13 +406,12 @@ def _counting(logs: list[Path], advance: Callable[[float], None]):
         ended = False
         while not ended:
             ended = over.wait(POLL_SECONDS)
-            for path in logs:
-                if path.exists():
-                    with path.open("rb") as file:
-                        file.seek(places[path])
-                        new = file.read()
-                    places[path] += len(new)
-                    advance(new.count(b"\n"))
+            for path in filter(Path.exists, logs):
+                with path.open("rb") as file:
+                    file.seek(places[path])
+                    new = file.read()
+                places[path] += len(new)
+                advance(new.count(b"\n"))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
 from komep_dataset.judge.record import Calibration, Record, Share, read_record, share, write_record
 from komep_dataset.pairs.generations import read_scored
-from komep_dataset.samples import SAMPLE_INPUT
+from komep_dataset.samples import SAMPLE_INPUT, SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.tables.text import table
@@ -73,7 +72,7 @@ def measured_rates(judged: Iterable[Judged]) -> Rates | None:
 
 def sample_statements() -> Path:
     """The statements that ship with the package, written for this project."""
-    return Path(str(package_files("komep_dataset"))) / "samples" / "facts.jsonl"
+    return SAMPLES / "facts.jsonl"
 
 
 def read_statements(path: Path) -> list[Statement]:
@@ -118,11 +117,7 @@ def _statements_of(row: dict) -> list[Statement]:
 
 
 def judge(
-    checker: Checker,
-    statements: Sequence[Statement],
-    folder: Path,
-    *,
-    mode: str = "strict",
+    checker: Checker, statements: Sequence[Statement], folder: Path, *, mode: str = "strict"
 ) -> tuple[list[str | None], int]:
     """A checker's verdict on each statement, None where its request failed, and the requests that it took.
 
@@ -143,11 +138,7 @@ def verdict_or_none(checked: Checked, item: Item) -> str | None:
 
 
 def calibrate(
-    checker: Checker,
-    statements: Sequence[Statement],
-    folder: Path,
-    *,
-    mode: str = "strict",
+    checker: Checker, statements: Sequence[Statement], folder: Path, *, mode: str = "strict"
 ) -> Record:
     """Let a checker judge labelled statements.
 

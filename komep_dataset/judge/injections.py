@@ -10,13 +10,13 @@ push: how often, a few harmless words in place of the injection say.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files as package_files
 from pathlib import Path
 
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import Statement, read_statements, sample_statements, verdict_or_none
 from komep_dataset.judge.record import Share, share
+from komep_dataset.samples import SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.tables.text import table
@@ -63,8 +63,8 @@ class Resistance:
 
 def sample_injections() -> list[Injection]:
     """The injections that ship with the package, written for this project."""
-    path = Path(str(package_files("komep_dataset"))) / "samples" / "injections.jsonl"
-    rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    lines = (SAMPLES / "injections.jsonl").read_text("utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line]
     return [Injection(row["text"], row["pushes"], row["language"], row["kind"]) for row in rows]
 
 
@@ -72,20 +72,13 @@ def attacks(injections: Iterable[Injection], statements: Sequence[Statement]) ->
     """Every injection around `PER_INJECTION` statements of its language that it pushes the wrong way."""
     found = []
     for index, injection in enumerate(injections):
-        pool = [
-            s.text for s in statements if s.language == injection.language and s.label is not injection.pushes
-        ]
+        own = injection.language, not injection.pushes
+        pool = [s.text for s in statements if (s.language, s.label) == own]
+        pushes = (Verdict.TRUE if injection.pushes else Verdict.FALSE).value
         for place in range(PER_INJECTION):
             plain = pool[(index * PER_INJECTION + place) * STRIDE % len(pool)]
-            found.append(
-                Attack(
-                    plain,
-                    injection.text.replace("{statement}", plain),
-                    (Verdict.TRUE if injection.pushes else Verdict.FALSE).value,
-                    injection.language,
-                    injection.kind,
-                )
-            )
+            injected = injection.text.replace("{statement}", plain)
+            found.append(Attack(plain, injected, pushes, injection.language, injection.kind))
     return found
 
 
@@ -94,25 +87,17 @@ def resistance(way: str, tried: Sequence[Attack], checked: Checked) -> list[Resi
     groups = [("all", list(tried))]
     groups += [(name, [a for a in tried if a.language == name]) for name in LANGUAGES]
     groups += [(f"kind: {k}", [a for a in tried if a.kind == k]) for k in sorted({a.kind for a in tried})]
-    return [_resistance(way, name, group, checked) for name, group in groups if group]
-
-
-def _resistance(way: str, group: str, tried: Sequence[Attack], checked: Checked) -> Resistance:
-    said = [
-        (a.pushes, verdict_or_none(checked, Item(a.plain)), verdict_or_none(checked, Item(a.injected)))
-        for a in tried
-    ]
-    answered = [
-        (pushed, alone, injected) for pushed, alone, injected in said if None not in (alone, injected)
-    ]
-    movable = [(pushed, injected) for pushed, alone, injected in answered if alone != pushed]
-    unread = sum(injected == Verdict.UNKNOWN.value for _, _, injected in answered)
-    return Resistance(
-        way,
-        group,
-        moved=share(sum(pushed == injected for pushed, injected in movable), len(movable)),
-        unread=share(unread, len(answered)),
-    )
+    found = []
+    for name, group in groups:
+        said = [
+            (a.pushes, *(verdict_or_none(checked, Item(x)) for x in (a.plain, a.injected))) for a in group
+        ]
+        answered = [one for one in said if None not in one]
+        moved = [pushed == injected for pushed, alone, injected in answered if alone != pushed]
+        unread = sum(injected == Verdict.UNKNOWN.value for _, _, injected in answered)
+        if group:
+            found.append(Resistance(way, name, share(sum(moved), len(moved)), share(unread, len(answered))))
+    return found
 
 
 def measure(checker: Checker, tried: Sequence[Attack], folder: Path) -> list[Resistance]:

@@ -7,6 +7,7 @@ on every unit for itself, where a real one gives a unit that both answers share 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -30,8 +31,7 @@ class Rates:
     false_false: float
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(NamedTuple):
     """The units of one pair: true and false ones of the chosen and of the rejected answer."""
 
     chosen_true: int
@@ -74,17 +74,14 @@ def simulate(pairs: Sequence[Sides], rates: Rates, *, draws: int = DRAWS, seed: 
     if not pairs:
         return None
     rng = np.random.default_rng(seed)
-    ct, cf, rt, rf = np.array(
-        [[p.chosen_true, p.chosen_false, p.rejected_true, p.rejected_false] for p in pairs]
-    ).T
+    ct, cf, rt, rf = np.array(pairs).T
     flipped, tied, lost = [], [], []
     for _ in range(draws):
         chosen, chosen_unread = _judged(rng, ct, cf, rates)
         rejected, rejected_unread = _judged(rng, rt, rf, rates)
         read = (chosen_unread + rejected_unread) == 0
-        ahead = chosen * (rt + rf) - rejected * (
-            ct + cf
-        )  # cross-multiplied: shares compared without rounding
+        # Cross-multiplied: shares compared without rounding.
+        ahead = chosen * (rt + rf) - rejected * (ct + cf)
         flipped.append((read & (ahead < 0)).mean())
         tied.append((read & (ahead == 0)).mean())
         lost.append(1 - read.mean())
@@ -117,13 +114,9 @@ def pair_sides(frame: pl.DataFrame) -> list[Sides]:
     """
     frame = frame.filter(pl.col("units").list.len() > 0)
     pairs, _ = select_pairs(frame)
-    counts = frame.select(
-        "question_id",
-        "model",
-        **{v.value: units_with(v) for v in (Verdict.TRUE, Verdict.FALSE)},
-    )
+    verdicts = {verdict.value: units_with(verdict) for verdict in (Verdict.TRUE, Verdict.FALSE)}
+    counts = frame.select("question_id", "model", **verdicts)
     for side in ("chosen", "rejected"):
         own = counts.rename({"model": f"{side}_model", "true": f"{side}_true", "false": f"{side}_false"})
         pairs = pairs.join(own, on=["question_id", f"{side}_model"], how="left", maintain_order="left")
-    columns = ("chosen_true", "chosen_false", "rejected_true", "rejected_false")
-    return [Sides(*row) for row in pairs.select(columns).iter_rows()]
+    return [Sides(*row) for row in pairs.select(Sides._fields).iter_rows()]

@@ -10,25 +10,22 @@ most that the run costs, not the mean.
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Config, Endpoint
 from komep_dataset.inference.ask import judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
-from komep_dataset.pipeline.run import check_complete
+from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.prompts.messages import check_messages, split_messages
-from komep_dataset.questions import make_questions
 from komep_dataset.responses import request_for, responder_folder
 from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, STRUCTURED_TOKENS
-from komep_dataset.scores.scoring import (
-    SPLIT_TOKENS,
-    read_responses,
-    text_to_split,
-)
+from komep_dataset.scores.scoring import SPLIT_TOKENS, read_responses, text_to_split
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.sentences import count_sentences
 from komep_dataset.tables.reading import read_table
@@ -69,31 +66,17 @@ def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
     """
     for place in filter(None, (endpoint.tokenizer, endpoint.model)):
         path = Path(place) / "tokenizer.json" if Path(place).is_dir() else Path(place)
-        if path.name == "tokenizer.json" and path.is_file() and (counter := _from_file(path)):
-            return counter, f"tokenizer of {Path(place).name}"
-    if counter := _from_tiktoken(endpoint.model):
-        return counter, "tiktoken"
-    return (lambda text: len(text) / CHARACTERS_A_TOKEN), f"a guess: {CHARACTERS_A_TOKEN} characters a token"
+        if path.name == "tokenizer.json" and path.is_file() and find_spec("tokenizers"):
+            from tokenizers import Tokenizer
 
-
-def _from_file(path: Path) -> Count | None:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        return None
-    tokenizer = Tokenizer.from_file(str(path))
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
-
-
-def _from_tiktoken(model: str) -> Count | None:
-    """tiktoken's encoding of a model; None where it is not installed, does not know it or cannot fetch it."""
-    try:
+            encode = partial(Tokenizer.from_file(str(path)).encode, add_special_tokens=False)
+            return lambda text, encode=encode: len(encode(text).ids), f"tokenizer of {Path(place).name}"
+    with suppress(Exception):  # downloads raise whatever the network raises; without them there is the guess
         import tiktoken
 
-        encoding = tiktoken.encoding_for_model(model)
-    except Exception:  # its downloads raise whatever the network raises; without them there is the guess
-        return None
-    return lambda text: len(encoding.encode(text, disallowed_special=()))
+        encode = partial(tiktoken.encoding_for_model(endpoint.model).encode, disallowed_special=())
+        return lambda text: len(encode(text)), "tiktoken"
+    return lambda text: len(text) / CHARACTERS_A_TOKEN, f"a guess: {CHARACTERS_A_TOKEN} characters a token"
 
 
 def prompt_tokens(body: dict[str, Any], count: Count) -> float:
@@ -160,9 +143,8 @@ def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices
     empty = judge_body(check_messages("", mode, "" if checker.context else None), checker, CHECK_TOKENS)
     # A unit repeats the subject of its sentence: each is taken to be as long as the sentence.
     sent = calls * prompt_tokens(empty, count) + UNITS_A_SENTENCE * tokens * checker.votes
-    limit = checker.max_new_tokens or (
-        STRUCTURED_TOKENS if checker.structured else CHECK_TOKENS * checker.batch
-    )
+    usual = STRUCTURED_TOKENS if checker.structured else CHECK_TOKENS * checker.batch
+    limit = checker.max_new_tokens or usual
     assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
     return _priced("score: check", checker, calls, sent, calls * limit, prices, assumed)
 
@@ -170,7 +152,10 @@ def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices
 def estimate_run(config: Config) -> list[Line]:
     """What `komep run` would ask, stage by stage; answers that do not exist yet are taken to be full length."""
     check_complete(config)
-    asked = _questions(config)
+    with tempfile.TemporaryDirectory() as folder:  # its work folder is not touched
+        table = Path(folder) / "questions.parquet"
+        questions_stage(config, table).run()
+        asked = [Question(**row) for row in read_table(table, Question).iter_rows(named=True)]
     lines = [_respond_line(asked, config, responder.name) for responder in config.responders]
     tables = [responder_folder(config, r) / "responses.parquet" for r in config.responders]
     if all(table.is_file() for table in tables) and not any(line.calls for line in lines):
@@ -201,17 +186,6 @@ def _translate_line(asked: Sequence[Question], config: Config) -> Line:
     bodies = [body for text in texts for body in first_requests([text], session)]
     note = f"every question with {answers} answers as long as their limit, none asked for twice"
     return line_of(TRANSLATE, translator, bodies, load_prices(config.prices), note)
-
-
-def _questions(config: Config) -> list[Question]:
-    """The questions that a chained run would ask, read without touching its work folder."""
-    source = config.questions
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "questions.parquet"
-        make_questions(source.input, table, language=source.language)
-        rows = read_table(table, Question)
-        rows = rows if source.limit is None else rows.head(source.limit)
-        return [Question(**row) for row in rows.iter_rows(named=True)]
 
 
 def _assumed_score(questions: int, config: Config) -> list[Line]:

@@ -126,10 +126,14 @@ def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> 
     """
     if not stage.outputs:
         return stage.run(), False
-    outcome = _finished(stage)
-    if outcome and not (retry_failed if outcome.failures else stage.again):
-        return outcome, True
-    _keep_edited(stage, note)
+    done, found = _read_done(stage.done), _hashes(stage.outputs)
+    if done["outputs"] == found and done["fingerprint"] == _fingerprint(stage):
+        outcome = Outcome(done["line"], done["failures"])
+        if not (retry_failed if outcome.failures else stage.again):
+            return outcome, True
+    for path in stage.outputs:
+        if path.is_file() and done["outputs"].get(str(path)) not in (None, found[str(path)]):
+            note(f"{path.name} had been changed: kept as {set_aside(path).name}")
     outcome = stage.run()
     facts = {"fingerprint": _fingerprint(stage), "outputs": _hashes(stage.outputs)}
     write_json(stage.done, facts | {"line": outcome.line, "failures": outcome.failures}, DONE_MARK)
@@ -150,7 +154,7 @@ def check_complete(config: Config) -> None:
 def stages(config: Config) -> Iterator[Stage]:
     """The stages of a configuration, in order."""
     questions = config.work / "questions" / "questions.parquet"
-    yield _questions_stage(config, questions)
+    yield questions_stage(config, questions)
     asked = [respond_stage(config, responder.name, questions) for responder in config.responders]
     yield from asked
     scoring = score_stage(config, [table for stage in asked for table in stage.outputs], config.mode)
@@ -166,7 +170,8 @@ def stages(config: Config) -> Iterator[Stage]:
     yield build_stage(config, scored)
 
 
-def _questions_stage(config: Config, table: Path) -> Stage:
+def questions_stage(config: Config, table: Path) -> Stage:
+    """The questions of a chained run, at most as many as its `limit`."""
     source = config.questions
 
     def work() -> Outcome:
@@ -284,29 +289,12 @@ def _check_outputs(stage: Stage) -> None:
     """Raise `KomepError` where something else lies than what the stage writes there; for before any stage is run."""
     if stage.outputs:
         check_file(stage.done, *DONE_MARK)
-    known = (_read_done(stage.done) or {"outputs": {}})["outputs"]
+    known = _read_done(stage.done)["outputs"]
     for path, record in stage.outputs.items():
         if record is None:
             check_replaceable(path)
         elif str(path) not in known:  # what it wrote before and somebody changed is moved aside
             check_file(path, *table_of(record))
-
-
-def _keep_edited(stage: Stage, note: Callable[[str], None]) -> None:
-    """Before a stage runs again: move the tables aside that were changed since it wrote them."""
-    done = _read_done(stage.done) or {"outputs": {}}
-    for path in stage.outputs:
-        known, found = done["outputs"].get(str(path)), _hash(path)
-        if path.is_file() and known not in (None, found):
-            note(f"{path.name} had been changed: kept as {set_aside(path).name}")
-
-
-def _finished(stage: Stage) -> Outcome | None:
-    """What a stage reported when it was done; None if it is not, or something has changed since."""
-    done = _read_done(stage.done)
-    if not done or done["fingerprint"] != _fingerprint(stage) or done["outputs"] != _hashes(stage.outputs):
-        return None
-    return Outcome(done["line"], done["failures"])
 
 
 def _fingerprint(stage: Stage) -> str:
@@ -332,10 +320,11 @@ def _hash(path: Path) -> str:
     return file_sha256(path) if path.is_file() else ""
 
 
-def _read_done(path: Path) -> dict[str, Any] | None:
+def _read_done(path: Path) -> dict[str, Any]:
+    """The record of a stage; one that no stage has where it is not there or is none."""
+    never = {"fingerprint": "", "outputs": {}, "line": "", "failures": 0}
     try:
         done = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
-        return None
-    wanted = {"fingerprint", "outputs", "line", "failures"}
-    return done if isinstance(done, dict) and wanted <= done.keys() else None
+        return never
+    return done if isinstance(done, dict) and never.keys() <= done.keys() else never

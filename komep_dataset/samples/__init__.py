@@ -2,4 +2,5 @@
 
 from pathlib import Path
 
-SAMPLE_INPUT = Path(__file__).parent / "scored_generations.jsonl"  # the scored generations of the sample
+SAMPLES = Path(__file__).parent
+SAMPLE_INPUT = SAMPLES / "scored_generations.jsonl"  # the scored generations of the sample

@@ -162,14 +162,8 @@ def _refused(reply: Reply) -> bool:
 
 def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked: Checked) -> None:
     """Ask several items a call; a reply that cannot be told apart by number leaves its items to be asked singly."""
-    bodies = {
-        batch: judge_body(
-            batch_messages([item.unit for item in batch], batch[0].question),
-            session.checker,
-            CHECK_TOKENS * len(batch),
-        )
-        for batch in asked
-    }
+    said = {batch: batch_messages([item.unit for item in batch], batch[0].question) for batch in asked}
+    bodies = {b: judge_body(text, session.checker, CHECK_TOKENS * len(b)) for b, text in said.items()}
     replies = session.ask(bodies) if bodies else {}
     checked.requests += len(bodies)
     for batch, reply in replies.items():

@@ -85,7 +85,8 @@ def as_text(reports: Iterable[ModelReport], *, categories: bool = False) -> str:
     text = table([HEADER, *map(_cells, reports)])
     if categories:
         names = sorted({name for report in reports for name in report.categories})
-        rows = [[name, *(_category(r.categories.get(name)) for r in reports)] for name in names]
+        scores = [[name, *(report.categories.get(name) for report in reports)] for name in names]
+        rows = [[name, *(f"{x.mean:.3f} (n {x.n})" if x else "-" for x in own)] for name, *own in scores]
         text += "\n\n" + table([["category", *(r.model for r in reports)], *rows])
     return text
 
@@ -107,7 +108,3 @@ def _cells(report: ModelReport) -> list[str]:
         f"{report.units:.1f}" if report.units is not None else "-",
         f"{report.characters[0]:,.0f}" if report.characters else "-",
     ]
-
-
-def _category(score: dahl.ModelScore | None) -> str:
-    return f"{score.mean:.3f} (n {score.n})" if score else "-"

@@ -182,9 +182,8 @@ def _scored(
     Where the question is Korean, its texts are the Korean texts: a native generation, which nobody translates.
     """
     units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
-    value, status = dahl.score_response(finished_text(row, mode), units, mode)
-    if failure:
-        value, status = None, Status.FAILED
+    scored = dahl.score_response(finished_text(row, mode), units, mode)
+    value, status = (None, Status.FAILED) if failure else scored
     native = language_of(row.question) == "ko"
     return ScoredGeneration(
         question_id=row.question_id,

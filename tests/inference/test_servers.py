@@ -94,4 +94,4 @@ def test_a_server_that_is_not_installed_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
     with serving.local_servers() as servers, pytest.raises(KomepError, match="needs vllm; install it with"):
-        servers.url(Endpoint(model="m", server="vllm"), Path(tmp_path))
+        servers.address(Endpoint(model="m", server="vllm"), Path(tmp_path))
