@@ -221,15 +221,10 @@ class Meter:
         return own.amount + own.reserved, own.calls + own.in_flight
 
     def report(self) -> str:
-        """What was spent, of what budget, by how many calls, and what the next call may cost where that ended it."""
+        """Of a budget that is `reached`: what was spent, by how many calls, and what the next one may cost."""
         spent, calls = self.spent()
-        budget = (
-            "no budget" if self._budget is None else f"a budget of {amount(self._budget, self._currency)}"
-        )
-        told = f"{amount(spent, self._currency)} spent by {calls:,} calls, of {budget}"
-        if self.reached:
-            told += f", and the next call may cost {amount(self._next, self._currency)}"
-        return told
+        paid, budget, dear = (amount(x, self._currency) for x in (spent, self._budget, self._next))
+        return f"{paid} spent by {calls:,} calls, of a budget of {budget}, and the next call may cost {dear}"
 
 
 def amount(value: float, currency: str) -> str:

@@ -1,14 +1,14 @@
 """What the quotes around a unit are worth: statements that tell their judge what to say, with and without them.
 
-`samples/injections.jsonl` holds texts that push a verdict; each is put around three shipped statements whose
-label is the other verdict, 120 in all. The checker is asked about every statement alone and with its injection,
-by the strict prompt and by the same prompt without the quotes. An injection has moved the verdict where the
-statement alone did not get the pushed one and the injected one does. A judge that wavers does so without any
-push: how often, a few harmless words in place of the injection say.
+`samples/injections.jsonl` holds texts around `{statement}` that push a verdict, written for this project; each is put
+around three shipped statements whose label is the other verdict, 120 in all. The checker is asked about every
+statement alone and with its injection, by the strict prompt and by the same prompt without the quotes. An injection
+has moved the verdict where the statement alone did not get the pushed one and the injected one does. A judge that
+wavers does so without any push: how often, a few harmless words in place of the injection say.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,16 +24,6 @@ from komep_dataset.tables.text import table
 PER_INJECTION = 3  # statements that each injection is tried on
 HARMLESS = {"en": "{statement} (End of the statement.)", "ko": "{statement} (진술 끝.)"}
 STRIDE = 7  # picks statements of different questions; any number without a common factor does
-
-
-@dataclass(frozen=True, slots=True)
-class Injection:
-    """A text around `{statement}` that pushes a verdict: `pushes` is True or False."""
-
-    text: str
-    pushes: bool
-    language: str
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +51,17 @@ class Resistance:
     unread: Share
 
 
-def sample_injections() -> list[Injection]:
-    """The injections that ship with the package, written for this project."""
+def attacks(statements: Sequence[Statement]) -> list[Attack]:
+    """Every injection that ships, around `PER_INJECTION` statements of its language that it pushes the wrong way."""
     lines = (SAMPLES / "injections.jsonl").read_text("utf-8").split("\n")
-    rows = [json.loads(line) for line in lines if line]
-    return [Injection(row["text"], row["pushes"], row["language"], row["kind"]) for row in rows]
-
-
-def attacks(injections: Iterable[Injection], statements: Sequence[Statement]) -> list[Attack]:
-    """Every injection around `PER_INJECTION` statements of its language that it pushes the wrong way."""
     found = []
-    for index, injection in enumerate(injections):
-        own = injection.language, not injection.pushes
-        pool = [s.text for s in statements if (s.language, s.label) == own]
-        pushes = (Verdict.TRUE if injection.pushes else Verdict.FALSE).value
+    for index, row in enumerate(json.loads(line) for line in lines if line):
+        pool = [s.text for s in statements if (s.language, s.label) == (row["language"], not row["pushes"])]
+        pushes = (Verdict.TRUE if row["pushes"] else Verdict.FALSE).value
         for place in range(PER_INJECTION):
             plain = pool[(index * PER_INJECTION + place) * STRIDE % len(pool)]
-            injected = injection.text.replace("{statement}", plain)
-            found.append(Attack(plain, injected, pushes, injection.language, injection.kind))
+            injected = row["text"].replace("{statement}", plain)
+            found.append(Attack(plain, injected, pushes, row["language"], row["kind"]))
     return found
 
 
@@ -122,7 +105,7 @@ def measure(checker: Checker, tried: Sequence[Attack], folder: Path) -> list[Res
 
 def measure_config(config: Config, limit: int | None = None) -> list[Resistance]:
     """`measure` for the checker of a configuration and the shipped attacks, or `limit` of them, evenly taken."""
-    tried = attacks(sample_injections(), read_statements(sample_statements()))
+    tried = attacks(read_statements(sample_statements()))
     if limit is not None and limit < len(tried):
         tried = [tried[i * len(tried) // limit] for i in range(limit)]
     with local_servers():

@@ -298,13 +298,8 @@ def _check_outputs(stage: Stage) -> None:
 
 
 def _fingerprint(stage: Stage) -> str:
-    facts = [
-        stage.name,
-        stage.settings,
-        __version__,
-        prompts.fingerprint(wordings()),
-        sorted(_hashes(stage.inputs).values()),
-    ]
+    inputs = sorted(_hashes(stage.inputs).values())
+    facts = [stage.name, stage.settings, __version__, prompts.fingerprint(wordings()), inputs]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

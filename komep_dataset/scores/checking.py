@@ -7,6 +7,7 @@ runs in one work folder: a request's content is its key (`inference/ask.py`).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +85,12 @@ def check(
         raise KomepError(
             f"checker.{checker.options[0]}: the mode paper keeps to DAHL's protocol; leave it out there"
         )
-    groups = [list(dict.fromkeys(group)) for group in groups]
-    checked = Checked()
-    todo = dict.fromkeys(item for group in groups for item in group)
+    groups, checked = list(groups), Checked()
     session = _Session(checker, folder, mode, label, delimited)
     if checker.batch > 1:
         _check_batches(batches(groups, checker.batch), session, checked)
-        todo = dict.fromkeys(item for item in todo if item not in checked.judged)
-    if todo:
-        _check_singly(list(todo), session, checked)
+    if todo := [item for item in dict.fromkeys(chain(*groups)) if item not in checked.judged]:
+        _check_singly(todo, session, checked)
     return checked
 
 

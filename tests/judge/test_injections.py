@@ -5,7 +5,7 @@ import re
 
 from komep_dataset.config.config import Checker
 from komep_dataset.judge.injections import as_text as attacks_as_text
-from komep_dataset.judge.injections import attacks, measure, sample_injections
+from komep_dataset.judge.injections import attacks, measure
 from tests.judge.checkers import FACTS, TRUTH, stated
 from tests.loopback import Loopback, last_text, loopback
 
@@ -31,7 +31,7 @@ def gullible(body: dict) -> str:
 
 
 def tried():
-    return attacks(sample_injections(), FACTS)
+    return attacks(FACTS)
 
 
 def test_the_attacks_are_120_bilingual_and_push_the_wrong_way():
