@@ -1,7 +1,5 @@
 """The one exception that a user may meet; the command turns it into a message and an exit code."""
 
-from importlib.util import find_spec
-
 
 class KomepError(Exception):
     """Something the user can mend: the message names the file, the line, the value and what to do.
@@ -21,6 +19,8 @@ def require(extra: str, *modules: str) -> None:
         extra: name of the extra in setup.cfg, for example ``"llm"``.
         modules: top-level module names that the extra brings.
     """
+    from importlib.util import find_spec
+
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise KomepError(
