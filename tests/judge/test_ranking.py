@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from komep_dataset.judge.ranking import Rates, Sides, pair_sides, simulate
 from komep_dataset.pairs.generations import read_scored
-from komep_dataset.release.build import build, sample_input
+from komep_dataset.release.build import build
+from komep_dataset.samples import SAMPLE_INPUT
 
 
 def exact(pair: Sides, rates: Rates) -> tuple[float, float, float]:
@@ -69,7 +70,7 @@ def test_the_same_seed_gives_the_same_ranking_and_no_pairs_give_none():
 
 
 def test_the_pairs_of_the_sample_are_those_that_the_build_makes(tmp_path):
-    sides = pair_sides(read_scored([sample_input()]))
+    sides = pair_sides(read_scored([SAMPLE_INPUT]))
     assert len(sides) == build([], tmp_path / "komep").facts["pairs"]
     assert len(pair_sides(read_scored([tmp_path / "komep"]))) == len(
         sides
