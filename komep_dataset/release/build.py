@@ -30,7 +30,7 @@ from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
 from komep_dataset.release.growth import Base, grown_options, joined, open_base
 from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import Written, written
-from komep_dataset.release.sums import content_hash, data_sums, write_sums
+from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import Reject
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
@@ -96,10 +96,11 @@ def build(
         base_record = grown.record() if grown else None
         early = beside.submit(provenance, new, asdict(rules), base=base_record, judge=record, seeds=seeds)
         counts, rejects, shards, quality = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
-        sums, reasons = data_sums(folder), Counter(reject.reason for reject in rejects)
+        sums, content = data_sums(folder)
+        reasons = Counter(reject.reason for reject in rejects)
         facts = {
             "schema": SCHEMA_VERSION,
-            "content_hash": content_hash(folder, sums),
+            "content_hash": content,
             "rows": shards.rows,
             "arrow_bytes": shards.arrow_bytes,
             **counts,

@@ -13,7 +13,7 @@ from pathlib import Path
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_folder
 from komep_dataset.release.facts import read_facts
-from komep_dataset.release.sums import content_hash, file_sums, is_data_file, is_release_file, read_sums
+from komep_dataset.release.sums import file_sums, hash_of, is_data_file, is_release_file, read_sums
 from komep_dataset.schema import BUILD_FILE, CARD_FILE, RECORDS, SUMS_FILE
 from komep_dataset.system import mounted_in
 
@@ -45,7 +45,7 @@ def proven_sums(folder: Path) -> dict[str, str]:
     if wrong:
         raise KomepError(f"{folder}: not a KoMeP release ({SUMS_FILE}: {wrong[0]})")
     data = {name: listed[name] for name in sorted(listed) if is_data_file(name)}
-    if BUILD_FILE not in listed or facts.get("content_hash") != content_hash(folder, data):
+    if BUILD_FILE not in listed or facts.get("content_hash") != hash_of(data):
         raise KomepError(f"{folder}: not a KoMeP release ({BUILD_FILE} is not of the files in {SUMS_FILE})")
     return listed
 

@@ -75,15 +75,6 @@ def write_facts(folder: Path, facts: dict[str, Any], origin: dict[str, Any], qua
         (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def config_version(content: str) -> str:
-    """The version that each config of the card carries: 1.0, then a number made from the content hash.
-
-    `datasets` keys its cache of a local folder by the card's YAML, not by the files: without a value that
-    changes with the content, a rebuilt folder would silently give the old rows.
-    """
-    return f"1.0.{int(content[:8], 16)}"
-
-
 def provenance(
     inputs: Sequence[Path],
     options: Mapping[str, Any],

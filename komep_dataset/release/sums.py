@@ -64,18 +64,25 @@ def file_sums(folder: Path, names: Sequence[str]) -> dict[str, str]:
         return dict(zip(names, pool.map(lambda name: file_sha256(folder / name), names), strict=True))
 
 
-def data_sums(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of each data file of a release, several read at once."""
-    return file_sums(folder, sorted(n for c in RECORDS for n in _names_in(folder, c) if is_data_file(n)))
+def data_sums(folder: Path) -> tuple[dict[str, str], str]:
+    """(name -> SHA-256 of each data file of a release, several read at once; the content hash of all)."""
+    names = sorted(n for c in RECORDS for n in _names_in(folder, c) if is_data_file(n))
+    sums = file_sums(folder, names)
+    return sums, hash_of(sums)
 
 
-def content_hash(folder: Path, sums: Mapping[str, str] | None = None) -> str:
-    """SHA-256 over names and sums of the data files, which are read where `sums` of them are not given.
+def content_hash(folder: Path) -> str:
+    """SHA-256 over names and sums of the data files, which are read.
 
     Two builds of the same rows have the same hash. A release that grew into these rows has another: its rows are
     the same, its shards are not.
     """
-    lines = (f"{digest}  {name}\n" for name, digest in (data_sums(folder) if sums is None else sums).items())
+    return data_sums(folder)[1]
+
+
+def hash_of(sums: Mapping[str, str]) -> str:
+    """The content hash of data files by their sums, which stand in the order of the names."""
+    lines = (f"{digest}  {name}\n" for name, digest in sums.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.facts import config_version, read_facts
+from komep_dataset.release.card.card import config_version
+from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.sums import content_hash, sum_problems, write_sums
 from komep_dataset.release.verify import verify

@@ -14,7 +14,6 @@ import yaml
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.gates.trial.run import notes
 from komep_dataset.release.card.croissant import write_croissant
-from komep_dataset.release.facts import config_version
 from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs
 from komep_dataset.templates import MARKUP, TEXT
 
@@ -55,7 +54,16 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
         terms=output_terms(facts["models"], facts["is_sample"]),
     )
     (folder / CARD_FILE).write_text(text, "utf-8")
-    write_croissant(folder, facts)
+    write_croissant(folder, facts, config_version(facts["content_hash"]))
+
+
+def config_version(content: str) -> str:
+    """The version that each config of the card carries: 1.0, then a number made from the content hash.
+
+    `datasets` keys its cache of a local folder by the card's YAML, not by the files: without a value that
+    changes with the content, a rebuilt folder would silently give the old rows.
+    """
+    return f"1.0.{int(content[:8], 16)}"
 
 
 def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from komep_dataset.release.facts import config_version
 from komep_dataset.schema import RECORDS, SPLITS, column_docs, column_types
 
 FILE = "croissant.json"
@@ -15,13 +14,14 @@ CONTEXT = Path(__file__).parents[2] / "templates" / "croissant_context.json"
 LICENCE_OF_THE_SAMPLE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
-def croissant(facts: dict[str, Any]) -> dict[str, Any]:
+def croissant(facts: dict[str, Any], version: str) -> dict[str, Any]:
     """The metadata of a release: a file set and a record set for each split of each config that has rows.
 
     Paths are relative to the release's folder, whether it lies on a disk or on the Hub.
 
     Args:
-        facts: `rows`, `content_hash` and `is_sample` as in `build.json`.
+        facts: `rows` and `is_sample` as in `build.json`.
+        version: of the content, see `card.config_version`.
     """
     parts = [(config, split) for config, rows in facts["rows"].items() for split in SPLITS if rows[split]]
     return {
@@ -33,7 +33,7 @@ def croissant(facts: dict[str, Any]) -> dict[str, Any]:
         "and rejected by DAHL score, and the scored answers behind them. Not for clinical use."
         + (" This is the sample, written for the project." if facts["is_sample"] else ""),
         "license": LICENCE_OF_THE_SAMPLE if facts["is_sample"] else "The terms of the sources; see README.md",
-        "version": config_version(facts["content_hash"]),
+        "version": version,
         "creator": {"@type": "sc:Organization", "name": "KoMeP contributors"},
         "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255",
         "distribution": [_file_set(config, split) for config, split in parts],
@@ -41,9 +41,9 @@ def croissant(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_croissant(folder: Path, facts: dict[str, Any]) -> None:
+def write_croissant(folder: Path, facts: dict[str, Any], version: str) -> None:
     """Write `croissant.json` into a release."""
-    text = json.dumps(croissant(facts), indent=1, ensure_ascii=False)
+    text = json.dumps(croissant(facts, version), indent=1, ensure_ascii=False)
     (folder / FILE).write_text(text + "\n", "utf-8")
 
 
