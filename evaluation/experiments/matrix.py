@@ -29,20 +29,16 @@ from evaluation.experiments.estimates import Rates, with_measured
 from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.config.yaml_records import build_record, nearest, read_yaml
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.trial.registry import LISTED
+from komep_dataset.pairs.options import PAIR_OPTIONS
 
 BASE = "base"
 METHODS = (BASE, "dpo", "orpo", "sft")
 LANGUAGES = ("ko", "en")
-# Options of `komep build` that change which pairs a release has.
+# Options of `komep build` that change which pairs a release has, but for those that need a file.
 BUILD_OPTIONS = (
-    "min_margin",
-    "pairs",
-    "origin",
-    "length_control",
-    "balance_models",
-    "near_duplicates",
-    "personal_data",
-    "unsafe",
+    *(option.name for option in PAIR_OPTIONS),
+    *(o.name for gate in LISTED if not any(o.read for o in gate.options) for o in gate.options),
     "on_error",
 )
 EVALUATION_FLAGS = (

@@ -352,11 +352,10 @@ def load_config(path: Path) -> Config:
             changed["model"] = str((base / record.model).resolve())
         return record and replace(record, **changed)
 
-    benchmarks = {name: base / path for name, path in config.selection.decontaminate.items()}
     return placed(
         config,
         file=str(path),
-        selection=replace(config.selection, decontaminate=benchmarks),
+        selection=config.selection.placed(base),
         responders=tuple(map(placed, config.responders)),
         **{
             part: placed(getattr(config, part)) for part in ("questions", "splitter", "checker", "translator")

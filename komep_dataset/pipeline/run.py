@@ -264,8 +264,10 @@ def build_stage(config: Config, scored: Path) -> Stage:
             f"{facts['pairs']:,} pairs of {facts['questions']:,} questions{note} -> {release}{kept}"
         )
 
-    inputs = (scored, *([judge] if judge else []), *config.selection.decontaminate.values())
-    settings = asdict(config.selection) | {"decontaminate": sorted(config.selection.decontaminate)}
+    named = config.selection.paths()
+    read = [path for paths in named.values() for path in paths.values()]
+    inputs = (scored, *([judge] if judge else []), *read)
+    settings = asdict(config.selection) | {option: sorted(paths) for option, paths in named.items()}
     return Stage("build", config.work / "build" / DONE, inputs, {release: None}, settings, work)
 
 

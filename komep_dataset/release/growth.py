@@ -28,10 +28,11 @@ import pyarrow.parquet as pq
 
 from komep_dataset.build_options import OPTIONS, Options
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.trial.registry import GATES
 from komep_dataset.gates.trial.run import needs_all
 from komep_dataset.pairs.generations import resolve_duplicates
 from komep_dataset.pairs.rules import STAGE
-from komep_dataset.release.facts import read_facts
+from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.shards import LAYER, Cuts, Key
 from komep_dataset.release.sums import check_whole
@@ -50,6 +51,7 @@ class Base:
     layers: tuple[int, ...]  # of each of these files
     cuts: Cuts
     facts: Mapping[str, Any]
+    quality: Mapping[str, Any]  # what the gates found; {} in a release of an earlier version
 
     def layers_by_question(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`question_id` and `_layer` of the questions of the base in a frame with `_file`, the base's files first."""
@@ -76,7 +78,7 @@ def open_base(folder: Path) -> Base:
     if not files:
         raise KomepError(f"--base {folder}: it has no config `scored`, which is what grows")
     layers, cuts = _layout(folder)
-    return Base(folder, files, layers, cuts, facts)
+    return Base(folder, files, layers, cuts, facts, read_quality(folder) or {})
 
 
 def _layout(folder: Path) -> tuple[tuple[int, ...], Cuts]:
@@ -161,6 +163,15 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
     """
     old = asdict(Options()) | dict(base.facts["options"])
     anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
+    gates, options = {gate.name for gate in GATES}, {option.name for option in OPTIONS}
+    found = [(f"gate {name}", one.get("switch"), name in gates) for name, one in base.quality.items()]
+    found += [(f"option {name}", value, name in options) for name, value in old.items()]
+    if unknown := [what for what, value, known in found if not known and value and value != "off"]:
+        raise KomepError(
+            f"--base {base.folder}: it was built with the {unknown[0]}, which this komep does not have: what it did "
+            f"to old pairs would not be done to new ones. Grow it with a komep that has it, or {anew}",
+            exit_code=2,
+        )
     for gate in needs_all(old):
         flag = gate.options[0].flag
         raise KomepError(
@@ -173,7 +184,12 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
         if option.conflict:
             if said := option.conflict(was, value):
                 raise KomepError(f"{option.flag}: the base {base.folder} {said}, or {anew}", exit_code=2)
-        elif value is not None and value != was and not {value, was} <= set(option.harmless):
+        elif option.read and (value or []) != was:
+            raise KomepError(
+                f"{option.flag}: the base {base.folder} was built with other files; give the same again, or {anew}",
+                exit_code=2,
+            )
+        elif value is not None and value != was and not {value, was} <= {*option.harmless}:
             raise KomepError(
                 f"{option.flag} {value}: the base {base.folder} was built with {option.flag} {was}; another rule would "
                 f"change pairs whose inputs did not. Leave it out, or {anew} {option.flag} {value}",

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of expe
         ({"models": [{"name": "../x", "path": "m", "recipes": "recipes/smollm2-135m"}]}, "'../x' must be letters"),
         ({"models": [{"name": "x", "path": "m", "recipes": "recipes/none"}]}, "recipes/none/dpo.yaml: no such recipe"),
         ({"release": {"build": {"min_margn": 1}}}, "release.build.min_margn: unknown option; did you mean 'min_margin'?"),
+        ({"release": {"build": {"decontaminate": "b=x"}}}, "release.build.decontaminate: unknown option; did you mean"),
         ({"release": {"path": "komep", "build": {"pairs": "all"}}}, "a finished release cannot be built as well"),
         ({"variants": [{"name": "v"}]}, "'v' overrides nothing"),
         ({"variants": [{"name": "v", "methods": ["base"], "recipe": {"beta": 1}}]}, "base is not trained"),

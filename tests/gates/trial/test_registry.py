@@ -36,6 +36,35 @@ GATE = SubsetGate(
     note=lambda record: "" if record["switch"] == "off" else "Margins are wide.",
 )
 """
+WORDS = """
+from pathlib import Path
+
+from komep_dataset.gates.trial.gate import PairGate, Watch
+from komep_dataset.options import Option
+
+
+class Words:
+    def __init__(self, path):
+        self.words = path.read_text("utf-8").split()
+
+    def record(self):
+        return {"words": self.words}
+
+
+class Banned(Watch):
+    def __init__(self, scratch, banned):
+        self.words, self.facts = [word for one in banned for word in one.words], {}
+
+    def look(self, pairs):
+        for row, text in enumerate(pairs["rejected"]):
+            yield from ((row, f"the word {word}", ()) for word in self.words if word in text)
+
+
+GATE = PairGate(
+    name="banned_words", reason="banned_word", order=37, watch=Banned,
+    options=(Option("banned", Path, None, "Words, a file of them.", read=lambda path: [Words(path)]),),
+)
+"""
 ROWS = [
     *two("What helps against cough?", "Honey and tea.", "Buy snake oil, says kim.minsu@hospital-mail.kr."),
     *two("What is the heart?", "A pump.", "A stone."),
@@ -117,6 +146,39 @@ def test_a_release_that_grows_keeps_it(plugged):
     assert read(plugged / "grown" / "provenance.json")["options"]["remedies"] == "reject"
     assert read(plugged / "grown" / "quality.json")["quack_remedies"]["rejected"] == 2
     komep(plugged, "verify", "grown")
+
+
+def test_a_base_of_a_gate_that_is_not_there_does_not_grow(plugged, tmp_path):
+    plain = plug(tmp_path)
+    grow = ("build", str(plugged / "more.jsonl"), "-o", "grown", "--base")
+    said = komep(plain, *grow, str(plugged / "komep"), fails=True)
+    assert "it was built with the gate quack_remedies, which this komep does not have" in said
+    assert "build anew: komep build" in said
+    komep(plugged, "build", "scored.jsonl", "-o", "without")  # there it was, and off
+    komep(plain, *grow, str(plugged / "without"))
+
+
+def test_a_gate_that_reads_a_file_takes_its_path_from_the_folder_of_pipeline_yaml(tmp_path):
+    folder, inner = plug(tmp_path, banned=WORDS), tmp_path / "inner"
+    inner.mkdir()
+    (inner / "words.txt").write_text("stone\n", "utf-8")
+    checker = "checker: {endpoint: 'http://127.0.0.1:9/v1', model: m}"
+    (inner / "p.yaml").write_text(f"selection: {{banned: words.txt}}\nwork: w\n{checker}\n", "utf-8")
+    (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
+    code = (
+        "from pathlib import Path; from komep_dataset.config.config import load_config\n"
+        "from komep_dataset.pipeline.run import build_stage\n"
+        "c = load_config(Path('inner/p.yaml')); s = build_stage(c, Path('scored.jsonl'))\n"
+        "s.run(); print(s.inputs, s.settings['banned'])"
+    )
+    assert f"{inner / 'words.txt'}" in python(folder, "-c", code)
+    release = inner / "w" / "komep"
+    assert "banned_word" in {reject["reason"] for reject in rejects(release)}
+    assert read(release / "provenance.json")["options"]["banned"] == [{"words": ["stone"]}]
+    komep(folder, "verify", str(release))
+    grow = ("build", "scored.jsonl", "-o", "grown", "--base", str(release))
+    assert "was built with other files; give the same again" in komep(folder, *grow, fails=True)
+    komep(folder, *grow, "--banned", str(inner / "words.txt"))
 
 
 def test_one_that_keeps_a_subset_comes_last_and_does_not_grow(plugged):
