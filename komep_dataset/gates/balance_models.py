@@ -83,6 +83,6 @@ GATE = SubsetGate(
             metavar="CAP",
         ),
     ),
-    keep=lambda pairs, cap: models_balanced(pairs, cap),
+    keep=models_balanced,
     why=lambda cap: f"its winner has more than its share of the pairs: --balance-models {cap}",
 )

@@ -152,34 +152,23 @@ class Index:
 
     def _shares(self, pairs: pl.DataFrame, threshold: float) -> Iterator[pl.DataFrame]:
         """Tables (row, share, column, language, entry) of what reaches a threshold."""
-        for language in (one for one, table in self.postings.items() if table.height):
-            for place, column in enumerate(TEXTS):
-                rows = pairs[column].str.contains(_SCRIPT[language]).fill_null(False).arg_true()
-                for first in range(0, len(rows), AT_ONCE):
-                    part = rows.slice(first, AT_ONCE)
-                    texts = [compared(text) for text in pairs[column].gather(part)]
-                    yield self._batch(texts, part, language, place, threshold)
-
-    def _batch(
-        self, texts: list[str], rows: Any, language: str, place: int, threshold: float
-    ) -> pl.DataFrame:
         import numpy as np
         import polars as pl
 
-        made = grams(texts, language, self.n[language])
-        numbers = np.repeat(rows.to_numpy(), np.diff(made.offsets)).astype(np.int64)
-        table = pl.DataFrame(
-            {"row": numbers, "gram": made.hashes}, schema={"row": pl.Int64, "gram": pl.UInt64}
-        )
-        hits = (
-            table.join(self.postings[language], on="gram").unique().group_by("row", "entry").agg(n=pl.len())
-        )
-        shares = hits.join(self.totals[language], on="entry").with_columns(
-            share=pl.col("n") / pl.col("total")
-        )
-        return shares.filter(pl.col("share") >= threshold).select(
-            "row", "share", column=pl.lit(place), language=pl.lit(language), entry="entry"
-        )
+        for language in (one for one, table in self.postings.items() if table.height):
+            for place, column in enumerate(TEXTS):
+                rows = pairs[column].str.contains(_SCRIPT[language]).fill_null(False).arg_true()
+                for part in (rows.slice(first, AT_ONCE) for first in range(0, len(rows), AT_ONCE)):
+                    made = grams(
+                        [compared(text) for text in pairs[column].gather(part)], language, self.n[language]
+                    )
+                    numbers = np.repeat(part.to_numpy(), np.diff(made.offsets)).astype(np.int64)
+                    table = pl.DataFrame({"row": numbers, "gram": made.hashes})
+                    hits = table.join(self.postings[language], on="gram").unique().group_by("row", "entry")
+                    shares = hits.agg(n=pl.len()).join(self.totals[language], on="entry")
+                    yield shares.with_columns(
+                        share=pl.col("n") / pl.col("total"), column=pl.lit(place), language=pl.lit(language)
+                    ).filter(pl.col("share") >= threshold)
 
 
 def compared(text: str) -> str:

@@ -78,10 +78,10 @@ class Shingled:
         if len(self.ids) < 2:
             return []
         shingles = np.memmap(self.path, np.uint64, "r")
-        by_id = np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__))  # not as they came
+        by_id = sorted(range(len(self.ids)), key=self.ids.__getitem__)  # not as they came
         links = []
         for one, other in _candidates(np.concatenate(self.bands)[by_id]):
-            left, right = int(by_id[one]), int(by_id[other])
+            left, right = by_id[one], by_id[other]
             similar = jaccard(*(shingles[self.ends[i] : self.ends[i + 1]] for i in (left, right)))
             if similar >= SIMILAR:
                 links.append((left, right, similar))
@@ -134,7 +134,7 @@ def _bands(hashes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return banded
 
 
-def _candidates(bands: np.ndarray) -> list[tuple[int, int]]:
+def _candidates(bands: np.ndarray) -> list[list[int]]:
     """Pairs of texts that agree in a band: each with the first of its bucket and with the one before it."""
     import numpy as np
 
@@ -147,7 +147,7 @@ def _candidates(bands: np.ndarray) -> list[tuple[int, int]]:
         for before in (starts[places], places - 1):
             found.append(np.stack([order[before], order[places]], 1))
     pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), int)
-    return [(int(a), int(b)) for a, b in pairs]
+    return pairs.tolist()
 
 
 def _clusters(ids: list[str], links: list[tuple[int, int, float]]) -> list[Cluster]:

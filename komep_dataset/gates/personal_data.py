@@ -18,11 +18,9 @@ shape, and the rules rather miss than cry wolf:
 It finds forms, not people: a text without a finding may still tell who somebody is.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 
 from komep_dataset.gates.trial.gate import Found, TextGate, switch_option
@@ -72,7 +70,6 @@ _RECORD = re.compile(
     r"|(?:등록|차트|병록|환자)\s?번호\s?[:：]\s?[A-Z]{0,3}\d{5,}"
     r"|환자\s?(?:성명|이름|명)\s?[:：]\s?[가-힣]{2,4}(?![가-힣])"
 )
-_COMPILED = {kind: re.compile(pattern) for kind, pattern in SECRET_KINDS.items()}
 _WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _CENTURIES = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}
 _NO_CHECK_DIGIT = date(2020, 10, 1)
@@ -84,52 +81,15 @@ def find_personal_data(text: str) -> Iterator[Found]:
     >>> [str(f.kind) for f in find_personal_data("BP 120/80, call 010-1234-5678")]
     ['phone number']
     """
-    for kind, value in _matches(text):
-        yield Found(kind, masked(value))
-
-
-def _matches(text: str) -> Iterator[tuple[str, str]]:
-    for match in _EMAIL.finditer(text):
-        if not _RESERVED.search(match[1]):
-            yield "e-mail address", match[0]
-    for match in _RESIDENT.finditer(text):
-        if is_resident_number(match[1] + match[3], hyphenated=match[2] == "-"):
-            yield "resident registration number", match[0]
-    for match in _CARD.finditer(text):
-        digits = re.sub(r"\D", "", match[0])
-        if _CARD_SCHEME.match(digits) and luhn(digits):
-            yield "payment card number", match[0]
-    yield from _phones(text)
-    for match in _IPV4.finditer(text):
-        if _is_public(match[1]):
-            yield "IP address", match[0]
-    for match in _IPV6.finditer(text):
-        if ipaddress.ip_address(match[0]).is_global:
-            yield "IP address", match[0]
-    for match in _RECORD.finditer(text):
-        yield "field of a patient's record", match[0]
-    for kind, pattern in _COMPILED.items():
+    phones: list[tuple[int, int]] = []  # where those stand that are known: one may have several forms
+    for kind, pattern, holds in _FORMS:
         for match in pattern.finditer(text):
-            yield kind, match[0]
-
-
-def _phones(text: str) -> Iterator[tuple[str, str]]:
-    known: list[tuple[int, int]] = []
-    for pattern in (_MOBILE, _REGIONAL, _ABROAD, _AMERICAN):
-        for match in pattern.finditer(text):
-            if any(low < match.end() and match.start() < high for low, high in known):
+            if kind == _PHONE and any(low < match.end() and match.start() < high for low, high in phones):
                 continue
-            if pattern is _ABROAD and not 9 <= sum(c.isdigit() for c in match[0]) <= 15:
-                continue
-            if pattern is _AMERICAN and (match[1] or match[2]) in _TOLL_FREE:
-                continue
-            known.append(match.span())
-            yield "phone number", match[0]
-
-
-def masked(value: str) -> str:
-    """Enough of a value to find it, too little to use it."""
-    return f"{value[:2]}… ({len(value)} characters)"
+            if holds(match):
+                phones += [match.span()] if kind == _PHONE else []
+                # Enough of a value to find it, too little to use it.
+                yield Found(kind, f"{match[0][:2]}… ({len(match[0])} characters)")
 
 
 def is_resident_number(digits: str, hyphenated: bool = False) -> bool:
@@ -151,13 +111,38 @@ def luhn(digits: str) -> bool:
     return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
 
 
-def _is_public(address: str) -> bool:
-    numbers = [int(part) for part in address.split(".")]
-    if not (7 < numbers[0] < 224 and 99 < max(numbers) < 256) or any(
-        len(p) > 1 and p[0] == "0" for p in address.split(".")
-    ):
-        return False
-    return ipaddress.ip_address(address).is_global
+def _is_card(match: re.Match) -> bool:
+    digits = re.sub(r"\D", "", match[0])
+    return bool(_CARD_SCHEME.match(digits)) and luhn(digits)
+
+
+def _is_public(match: re.Match) -> bool:
+    parts = match[1].split(".")
+    numbers = [int(part) for part in parts]
+    plausible = 7 < numbers[0] < 224 and 99 < max(numbers) < 256
+    padded = any(len(part) > 1 and part[0] == "0" for part in parts)
+    return plausible and not padded and ipaddress.ip_address(match[1]).is_global
+
+
+def _always(match: re.Match) -> bool:
+    return True
+
+
+# What is looked for, in this order: kind, shape, and what a match must be besides.
+_PHONE = "phone number"
+_FORMS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match], bool]], ...] = (
+    ("e-mail address", _EMAIL, lambda m: not _RESERVED.search(m[1])),
+    ("resident registration number", _RESIDENT, lambda m: is_resident_number(m[1] + m[3], m[2] == "-")),
+    ("payment card number", _CARD, _is_card),
+    (_PHONE, _MOBILE, _always),
+    (_PHONE, _REGIONAL, _always),
+    (_PHONE, _ABROAD, lambda m: 9 <= sum(c.isdigit() for c in m[0]) <= 15),
+    (_PHONE, _AMERICAN, lambda m: (m[1] or m[2]) not in _TOLL_FREE),
+    ("IP address", _IPV4, _is_public),
+    ("IP address", _IPV6, lambda m: ipaddress.ip_address(m[0]).is_global),
+    ("field of a patient's record", _RECORD, _always),
+    *((kind, re.compile(pattern), _always) for kind, pattern in SECRET_KINDS.items()),
+)
 
 
 GATE = TextGate(

@@ -6,8 +6,6 @@ A path is a JSONL, Parquet or CSV file, a folder of such files (searched in dept
 `options` or `choices`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -74,19 +72,22 @@ def _splits(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         yield from _saved(path)
         return
-    files = [path] if path.is_file() else sorted(_tables(path))
+    below = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [file for file in below if file == path or _is_table(file, path)]
     if not files:
         raise KomepError(f"{path}: no {', '.join(SUFFIXES)} file in this folder, and no saved dataset")
     for file in files:
+        if file.suffix.lower() not in SUFFIXES:
+            raise KomepError(
+                f"{file}: a benchmark is {', '.join(SUFFIXES)}, a folder of these, or a saved dataset"
+            )
         name = file.name if file == path else file.relative_to(path).as_posix()
-        yield name.removesuffix(file.suffix), file, _rows(file)
+        yield name.removesuffix(file.suffix), file, [row for _, row in read_rows(file)]
 
 
-def _tables(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
-            yield path
+def _is_table(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden
 
 
 def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
@@ -101,14 +102,6 @@ def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
         raise KomepError(f"{path}: not a saved dataset that can be read ({said})") from error
     for name in sorted(tables):
         yield name, path, tables[name]
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    if file.suffix.lower() not in SUFFIXES:
-        raise KomepError(
-            f"{file}: a benchmark is {', '.join(SUFFIXES)}, a folder of these, or a saved dataset"
-        )
-    return [row for _, row in read_rows(file)]
 
 
 def _items(split: str, place: Path, rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
@@ -129,8 +122,7 @@ def _items(split: str, place: Path, rows: Sequence[Mapping[str, Any]]) -> Iterat
 
 def question_columns(columns: Sequence[str]) -> list[str]:
     """Which columns of a benchmark hold its questions."""
-    named = [name for name in columns if _QUESTION.fullmatch(name)]
-    if named:
+    if named := [name for name in columns if _QUESTION.fullmatch(name)]:
         return named
     lower = {name.casefold(): name for name in columns}
     return next(([lower[name]] for name in QUESTION_COLUMNS if name in lower), [])
