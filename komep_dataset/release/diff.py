@@ -7,7 +7,7 @@ changed rule is a reason, too. Both releases are read in ranges of question ids:
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
-from komep_dataset.tables.problems import flat
+from komep_dataset.tables.problems import flat, shown
 
 CHANGES = lines_with("config", "change", "reasons")
 # Why a row differs. The first six are changes of the inputs of a question, by the column of `scored` that differs.
@@ -35,7 +35,7 @@ COLUMN_REASONS = {
     "status": "verdict_changed",
     "question_ko": "translation_changed",
     "response_ko": "translation_changed",
-    SPLIT: "split_changed",
+    "split": "split_changed",
 }
 REASONS = (
     "new_question",
@@ -49,14 +49,8 @@ REASONS = (
 )
 # Values short enough to be shown before and after.
 SHORT = (
-    "chosen_model",
-    "rejected_model",
-    "chosen_score",
-    "rejected_score",
-    "dahl_score",
-    "status",
-    "origin",
-    SPLIT,
+    *("chosen_model", "rejected_model", "chosen_score", "rejected_score"),
+    *("dahl_score", "status", "origin", "split"),
 )
 CODE = ("komep_version", "sources_sha256")
 COMPARED_FACTS = ("schema", "content_hash", "options", *CODE, "commit", "versions")
@@ -93,8 +87,14 @@ class _Release:
 
     def read(self, config: str, ids: Range) -> pl.DataFrame:
         if config not in self.files:
-            return pl.DataFrame(schema={"question_id": pl.String, SPLIT: pl.String})
-        return self.files[config].read(ids).drop(FILE_NAME, ROW)
+            return pl.DataFrame(schema={"question_id": pl.String, "split": pl.String})
+        return self.files[config].read(ids).drop(FILE_NAME, ROW).rename({SPLIT: "split"})
+
+    @property
+    def one_a_question(self) -> bool:
+        """Whether its rule gives a question one pair at most."""
+        rule = RULES.get(self.facts["options"]["pairs"])
+        return rule is not None and rule.one_a_question
 
 
 def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
@@ -145,46 +145,27 @@ def _changes(a: _Release, b: _Release) -> Iterator[Change]:
     """Every row that differs, range by range, in each range config by config."""
     sizes = [sum(sum(files.rows) for files in release.files.values()) for release in (a, b)]
     ranges = id_ranges(max(sizes))
-    rules = _rule_reasons(a.facts, b.facts)
+    rules = []
+    if any(a.facts[name] != b.facts[name] for name in ("options", "schema")):
+        rules.append("rule_changed")
+    if any(a.facts.get(name) != b.facts.get(name) for name in CODE):
+        rules.append("code_changed")
+    one_each = a.one_a_question and b.one_a_question
     with progress_bar("comparing", len(ranges), "ranges") as advance:
         for ids in ranges:
             found = list(_scored_changes(a.read("scored", ids), b.read("scored", ids)))
-            inputs = _reasons_by_question(found)
+            inputs: dict[str, set[str]] = {}  # question id -> how its scored generations changed
+            for one in found:
+                inputs.setdefault(one.question_id, set()).update(one.reasons)
             for config in (c for c in CONFIGS if c != "scored"):
-                key = _pair_key(a, b, config)
+                key = ("question_id",) if one_each else RECORDS[config].KEY
                 for one in _row_changes(config, a.read(config, ids), b.read(config, ids), key):
-                    reasons = (*inputs.get(one.question_id, ()), *rules)
+                    own = inputs.get(one.question_id, ())
+                    reasons = (*(reason for reason in REASONS if reason in own), *rules)
                     reasons = tuple(r for r in reasons if r != "code_changed") or reasons or ("unexplained",)
                     yield replace(one, reasons=reasons)
             yield from found
             advance(1)
-
-
-def _rule_reasons(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
-    reasons = []
-    if a["options"] != b["options"] or a["schema"] != b["schema"]:
-        reasons.append("rule_changed")
-    if any(a.get(name) != b.get(name) for name in CODE):
-        reasons.append("code_changed")
-    return tuple(reasons)
-
-
-def _pair_key(a: _Release, b: _Release, config: str) -> tuple[str, ...]:
-    one_each = all(_one_a_question(release) for release in (a, b))
-    return ("question_id",) if one_each else RECORDS[config].KEY
-
-
-def _reasons_by_question(found: Iterable[Change]) -> dict[str, tuple[str, ...]]:
-    """Question id -> how its scored generations changed, in the order of `REASONS`."""
-    reasons: dict[str, set[str]] = {}
-    for one in found:
-        reasons.setdefault(one.question_id, set()).update(one.reasons)
-    return {question: tuple(r for r in REASONS if r in some) for question, some in reasons.items()}
-
-
-def _one_a_question(release: _Release) -> bool:
-    rule = RULES.get(release.facts["options"]["pairs"])
-    return rule is not None and rule.one_a_question
 
 
 def _scored_changes(a: pl.DataFrame, b: pl.DataFrame) -> Iterator[Change]:
@@ -196,7 +177,7 @@ def _scored_changes(a: pl.DataFrame, b: pl.DataFrame) -> Iterator[Change]:
         elif one.change == "removed":
             reasons = ("response_removed" if question in there else "question_removed",)
         else:
-            reasons = tuple(dict.fromkeys(COLUMN_REASONS[c if c != "split" else SPLIT] for c in one.columns))
+            reasons = tuple(dict.fromkeys(COLUMN_REASONS[c] for c in one.columns))
         yield replace(one, reasons=reasons)
 
 
@@ -205,25 +186,15 @@ def _row_changes(config: str, a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, 
     columns = [name for name in b.columns if name in a.columns and name not in key]
     for change, rows, others in (("removed", a, b), ("added", b, a)):
         for row in _without(rows, others, key).iter_rows(named=True):
-            short = {_plain(name): row[name] for name in SHORT if name in row and name != SPLIT}
+            short = {name: row[name] for name in SHORT if name in row and name != "split"}
             sides = ({}, short) if change == "added" else (short, {})
-            yield Change(config, row[SPLIT], change, row["question_id"], _joined(row, key), (), (), *sides)
+            place = (config, row["split"], change, row["question_id"], "/".join(row[name] for name in key))
+            yield Change(*place, (), (), *sides)
     for row in _both(a, b, key, columns).iter_rows(named=True):
         different = [name for name in columns if row[f"{name}_differs"]]
-        before, after = (
-            {_plain(n): row[n + side] for n in different if n in SHORT} for side in ("", "_after")
-        )
-        names = tuple(_plain(name) for name in different)
-        place = (config, row[f"{SPLIT}_after"], "changed", row["question_id"], _joined(row, key))
-        yield Change(*place, names, (), before, after)
-
-
-def _joined(row: Mapping[str, Any], key: tuple[str, ...]) -> str:
-    return "/".join(row[name] for name in key)
-
-
-def _plain(column: str) -> str:
-    return "split" if column == SPLIT else column
+        before, after = ({n: row[n + side] for n in different if n in SHORT} for side in ("", "_after"))
+        place = (config, row["split_after"], "changed", row["question_id"], "/".join(row[n] for n in key))
+        yield Change(*place, tuple(different), (), before, after)
 
 
 def _without(rows: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
@@ -251,14 +222,12 @@ def as_text(result: Diff) -> str:
     """What differs in options and versions, then a line for each config, split, change and reason."""
     if not result.counts and not result.facts:
         return "no difference"
-    lines = [f"{path}: {_shown(before)} -> {_shown(after)}" for path, (before, after) in result.facts.items()]
+    lines = [
+        f"{path}: {shown(before, 60, 16)} -> {shown(after, 60, 16)}"
+        for path, (before, after) in result.facts.items()
+    ]
     if not result.counts:
         return "\n".join([*lines, "every row is the same"])
     for (config, split, change, reasons), n in sorted(result.counts.items()):
         lines.append(f"{config:<7} {split:<6} {change:<8} {n:>9,}  {reasons}")
     return "\n".join(lines)
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:16]}…"

@@ -94,7 +94,13 @@ def _layout(folder: Path) -> tuple[tuple[int, ...], Cuts]:
         for config in CONFIGS
         for split in SPLITS
     }
-    layers = {path: n for s in SPLITS for path, n in _scored_layers(keys["scored", s]).items()}
+    layers: dict[Path, int] = {}
+    for shards in (keys["scored", split] for split in SPLITS):
+        # Another layer begins where the keys do not go on ascending. One that happens to lie wholly above the one before
+        # is taken for a part of it, which does no harm: its shards are kept apart by the keys at which they begin.
+        begins = (after[0] <= before[1] for (_, before), (_, after) in pairwise(shards))
+        numbers = accumulate(map(int, begins), initial=0)
+        layers |= dict(zip((path for path, _ in shards), numbers, strict=False))
     firsts = {first[0] for (config, _), some in keys.items() for _, (first, _) in some if config != "scored"}
     of_question = _layers_of_questions(folder, layers, firsts)
     cuts: dict[tuple[str, str], list[list[Key]]] = {}
@@ -102,7 +108,11 @@ def _layout(folder: Path) -> tuple[tuple[int, ...], Cuts]:
         of_layer: list[list[tuple[Key, Key]]] = [[] for _ in range(max(layers.values()) + 1)]
         for path, ends in some:
             of_layer[layers[path] if config == "scored" else of_question[ends[0][0]]].append(ends)
-        cuts[config, split] = [[_cut(*two) for two in pairwise(shards)] for shards in of_layer]
+        # A shard begins with a question, unless it parts one with the shard before.
+        cuts[config, split] = [
+            [first if last[0] == first[0] else first[:1] for (_, last), (first, _) in pairwise(shards)]
+            for shards in of_layer
+        ]
     return tuple(layers.values()), cuts
 
 
@@ -125,16 +135,6 @@ def _unreadable(path: Path, error: object) -> KomepError:
     return KomepError(f"{path}: not a data file of a release ({detail}); `komep verify` says more")
 
 
-def _scored_layers(shards: Sequence[tuple[Path, tuple[Key, Key]]]) -> dict[Path, int]:
-    """Layer of each shard of one split of `scored`: another begins where the keys do not go on ascending.
-
-    A layer that happens to lie wholly above the one before is taken for a part of it. That does no harm: its shards
-    are kept apart by the keys at which they begin.
-    """
-    begins = (after[0] <= before[1] for (_, before), (_, after) in pairwise(shards))
-    return dict(zip((path for path, _ in shards), accumulate(map(int, begins), initial=0), strict=False))
-
-
 def _layers_of_questions(folder: Path, layers: Mapping[Path, int], questions: set[str]) -> dict[str, int]:
     """Question id -> layer; of some questions of a release."""
     scan = pl.scan_parquet(list(layers), include_file_paths="_path").select("question_id", "_path")
@@ -146,12 +146,6 @@ def _layers_of_questions(folder: Path, layers: Mapping[Path, int], questions: se
             f"{folder}: {min(missing)} has a pair, but no row in `scored`; `komep verify {folder}` says more"
         )
     return of_question
-
-
-def _cut(before: tuple[Key, Key], after: tuple[Key, Key]) -> Key:
-    """Where the second of two shards begins: with a question, unless they part one."""
-    first = after[0]
-    return first if before[1][0] == first[0] else first[:1]
 
 
 def grown_options(base: Base, given: Mapping[str, Any]) -> Options:

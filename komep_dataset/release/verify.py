@@ -120,27 +120,22 @@ def verify(folder: Path) -> list[Check]:
     if not (folder / BUILD_FILE).is_file():
         read_facts(folder)  # says what the folder is instead
     seen = _Seen(folder, {name: Check(name, compared) for name, compared in CHECKS.items()})
-    damaged = _check_files(seen)
+    damaged = faults(seen.folder)
+    for file, detail in damaged:
+        seen.checks["files"].add(file, 0, "", detail)
     _check_facts(seen)
     rejects = _read_rejects(seen)
     if seen.options is not None:
         decided = {one.key: (one.reason, one.detail) for one in rejects if one.reason in OF_REASON}
         seen.gates = Recorded(asdict(seen.options), decided)
     for config in CONFIGS:
-        _check_columns(seen, config, damaged)
+        _check_columns(seen, config, {file for file, _ in damaged})
     _check_rows(seen)
     _check_rejects(seen, rejects)
-    _check_counts(seen)
-    _check_card(seen)
+    counted = _counted(seen)
+    _check_counts(seen, counted)
+    _check_card(seen, counted)
     return list(seen.checks.values())
-
-
-def _check_files(seen: _Seen) -> set[str]:
-    """Checksums; returns the files that they do not vouch for."""
-    problems = faults(seen.folder)
-    for file, detail in problems:
-        seen.checks["files"].add(file, 0, "", detail)
-    return {file for file, _ in problems}
 
 
 def _check_facts(seen: _Seen) -> None:
@@ -228,18 +223,14 @@ def _check_schema(seen: _Seen, name: str, config: str) -> bool:
             check.add(name, 0, column, "missing")
         elif not found.field(column).equals(wanted.field(column)):
             check.add(name, 0, column, f"is {found.field(column)}, not {wanted.field(column)}")
-            same &= _loose(found.field(column).type) == _loose(wanted.field(column).type)
+            types = {str(some.field(column).type).replace(" not null", "") for some in (found, wanted)}
+            same &= len(types) == 1
     for column in found.names:
         if column not in wanted.names:
             check.add(name, 0, column, "no column of this config")
     if sorted(found.names) == sorted(wanted.names) and not same and found.names != wanted.names:
         check.add(name, 0, "", f"columns in another order: {', '.join(found.names)}")
     return same
-
-
-def _loose(kind) -> str:
-    """A type without its null rules."""
-    return str(kind).replace(" not null", "")
 
 
 def _check_rows(seen: _Seen) -> None:
@@ -278,20 +269,13 @@ def _check_range(seen: _Seen, ids: Range) -> None:
     if seen.options is None:
         seen.checks["pairs"].skipped = "options of the build are not known"
         return
-    derived = derive(sound, seen.options, seen.gates)
-    seen.tally.add(sound, derived.pairs)
+    derived = derive(sound, seen.options, seen.gates, seen.tally)
     seen.rejects += derived.rejects
     for config, expected in (("en", derived.en), ("ko", derived.ko)):
         if config in frames or config not in seen.unreadable:
-            found = frames.get(config, _no_rows(expected))
+            nowhere = {FILE_NAME: pl.lit(""), ROW: pl.lit(0), SPLIT: pl.lit("")}
+            found = frames.get(config, expected.clear().with_columns(**nowhere))
             compare_rows(seen.checks["pairs"], config, found, expected, RECORDS[config])
-
-
-def _no_rows(like: pl.DataFrame) -> pl.DataFrame:
-    """A config that is not there, as rows of a range."""
-    return like.clear().with_columns(
-        pl.lit("").alias(FILE_NAME), pl.lit(0).alias(ROW), pl.lit("").alias(SPLIT)
-    )
 
 
 def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
@@ -351,35 +335,30 @@ def _check_rejects(seen: _Seen, rejects: Sequence[Reject]) -> None:
             check.add(REJECTS, 0, "", f"{key}: {reason}: {n} too many")
 
 
-def _check_counts(seen: _Seen) -> None:
+def _counted(seen: _Seen) -> dict[str, Any]:
+    """What `build.json` and the card must say of the data; {} where some cannot be read."""
+    if not seen.facts or not seen.files or seen.unreadable:
+        return {}
+    rows = {config: dict.fromkeys(SPLITS, 0) for config in CONFIGS if config in seen.files}
+    for config, splits in rows.items():
+        for split, n in zip(seen.files[config].splits, seen.files[config].rows, strict=True):
+            splits[split] += n
+    return {"content_hash": content_hash(seen.folder), "rows": rows}
+
+
+def _check_counts(seen: _Seen, counted: dict[str, Any]) -> None:
     check = seen.checks["counts"]
-    if not seen.facts or "scored" not in seen.files or seen.unreadable or seen.options is None:
+    if not counted or "scored" not in seen.files or seen.options is None:
         check.skipped = "files that cannot be read"
         return
-    compare_values(check, BUILD_FILE, _found_facts(seen), seen.facts)
+    compare_values(check, BUILD_FILE, counted | seen.tally.facts(), seen.facts)
     if not isinstance(seen.facts.get("is_sample"), bool):
         check.add(BUILD_FILE, 0, "is_sample", "not true or false")
 
 
-def _found_facts(seen: _Seen) -> dict[str, Any]:
-    """What `build.json` must say, counted anew."""
-    return {"content_hash": content_hash(seen.folder), "rows": _rows(seen), **seen.tally.facts()}
-
-
-def _rows(seen: _Seen) -> dict[str, dict[str, int]]:
-    rows = {}
-    for config in (c for c in CONFIGS if c in seen.files):
-        files = seen.files[config]
-        counts = zip(files.splits, files.rows, strict=True)
-        rows[config] = dict.fromkeys(SPLITS, 0)
-        for split, n in counts:
-            rows[config][split] += n
-    return rows
-
-
-def _check_card(seen: _Seen) -> None:
+def _check_card(seen: _Seen, counted: dict[str, Any]) -> None:
     check = seen.checks["card"]
-    if not seen.facts or seen.unreadable or not seen.files:
+    if not counted:
         check.skipped = "files that cannot be read"
         return
     lines = text_lines(check, seen.folder / CARD_FILE)
@@ -391,7 +370,6 @@ def _check_card(seen: _Seen) -> None:
     except (yaml.YAMLError, ValueError) as error:
         check.add(CARD_FILE, 1, "", f"its YAML cannot be read ({str(error).splitlines()[0]})")
         return
-    counted = {"content_hash": content_hash(seen.folder), "rows": _rows(seen)}
     try:
         wanted = card_header(seen.folder, counted | {"arrow_bytes": seen.facts["arrow_bytes"]})
     except (KeyError, TypeError) as error:
