@@ -119,6 +119,22 @@ def test_no_folder_is_a_pile_of_modules():
             assert len(beside) <= 12, folder
 
 
+def test_the_test_of_a_module_is_found_by_its_name():
+    """tests/ mirrors the code; a metric's `tests.py` holds cases in the form of the Hub and is run by its metric's test."""
+    missing = []
+    for folder, tests in (
+        ("komep_dataset", "tests"),
+        ("evaluation", "tests/evaluation"),
+        ("recipes", "tests/recipes"),
+    ):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            place = path.relative_to(ROOT / folder)
+            if place.name not in ("__init__.py", "tests.py"):
+                test = ROOT / tests / place.parent.as_posix().replace("-", "_") / f"test_{place.name}"
+                missing += [] if test.is_file() else [str(test.relative_to(ROOT))]
+    assert missing == []
+
+
 @pytest.mark.parametrize(
     "line", ["from {} import a", "def f():\n    import {}", "if TYPE_CHECKING:\n    import {}"]
 )
