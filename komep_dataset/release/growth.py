@@ -13,7 +13,8 @@ to an old question changes its own shard of each config and no other.
 
 The gates of the base go on (`gates`): those that look at one pair at a time say the same of old pairs as before,
 and its benchmarks must be given again. A base built with a gate that looks at all pairs at once (near-duplicates at
-`reject`, length control, balance) does not grow: new rows would change old pairs.
+`reject`, length control, balance) does not grow: new rows would change old pairs. Nor does one that was built with
+a gate that this installation lacks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -154,15 +155,21 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
     Args:
         base: the release that grows.
         given: options by name, None where the user left it to the base.
+
+    Raises:
+        KomepError: one differs, the base was built with a gate or an option that this installation lacks, or with one
+            that looks at all pairs at once (exit code 2).
     """
     old = asdict(Options()) | dict(base.facts["options"])
     anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
-    gates, options = {gate.name for gate in GATES}, {option.name for option in OPTIONS}
-    found = [(f"gate {name}", one.get("switch"), name in gates) for name, one in base.quality.items()]
-    found += [(f"option {name}", value, name in options) for name, value in old.items()]
-    if unknown := [what for what, value, known in found if not known and value and value != "off"]:
+    switches = {name: one.get("switch") for name, one in base.quality.items() if isinstance(one, dict)}
+    unknown = [
+        f"gate {name}" for name in switches.keys() - {gate.name for gate in GATES} if _on(switches[name])
+    ]
+    unknown += [f"option {name}" for name in old.keys() - {o.name for o in OPTIONS} if _on(old[name])]
+    if unknown:
         raise KomepError(
-            f"--base {base.folder}: it was built with the {unknown[0]}, which this komep does not have: what it did "
+            f"--base {base.folder}: it was built with the {min(unknown)}, which this komep does not have: what it did "
             f"to old pairs would not be done to new ones. Grow it with a komep that has it, or {anew}",
             exit_code=2,
         )
@@ -191,6 +198,10 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
             )
     looks = {o.name: given[o.name] for o in OPTIONS if o.harmless and given.get(o.name)}
     return Options(**{option.name: old[option.name] for option in OPTIONS} | looks)
+
+
+def _on(value: Any) -> bool:
+    return bool(value) and value != "off"
 
 
 def joined(
