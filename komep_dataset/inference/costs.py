@@ -6,7 +6,7 @@ An unknown price is None and is called unknown; no number is made up.
 import hashlib
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,11 +129,8 @@ class Meter:
                 "copy that file, add the model and name the copy as `prices:`"
             )
         model = f"{endpoint.endpoint} {endpoint.model}"
-        meter = cls(price, policy.budget, policy.spending, table.currency, model)
-        try:
+        with closing(cls(price, policy.budget, policy.spending, table.currency, model)) as meter:
             yield meter
-        finally:
-            meter.close()
 
     def weigh(self, body: dict[str, Any]) -> tuple[int, float]:
         """(bytes of text in a request, what it may cost); a token has a byte at the least."""
