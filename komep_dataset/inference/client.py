@@ -286,7 +286,7 @@ class _Commits:
     async def add(self, key: str, reply: Reply) -> None:
         self._rows.append((key, reply))
         self._group = self._group or asyncio.create_task(self._commit())
-        await asyncio.shield(self._group)  # who is cancelled leaves the others their group
+        await self._group  # lines are cancelled all together, and what waits then is written by `flush`
 
     async def _commit(self) -> None:
         await asyncio.sleep(COMMIT_SECONDS)
