@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from komep_dataset.build_options import OPTIONS
-from komep_dataset.commands.options import OnError, Output, rejected, with_build_options
+from komep_dataset.commands.options import OnError, Output, Release, rejected, with_build_options
 from komep_dataset.errors import KomepError
 
 
@@ -76,7 +76,7 @@ build.__signature__ = with_build_options(
 
 
 def report(
-    release: Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")] = Path("komep"),
+    release: Release = Path("komep"),
     output: Output = Path("report.html"),
     compare: Annotated[
         Path | None,
@@ -92,17 +92,14 @@ def report(
     print(f"report -> {write_report(release, output, compare, max_pairs).resolve()}")
 
 
-def verify(
-    release: Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")] = Path("komep"),
-) -> None:
+def verify(release: Release = Path("komep")) -> None:
     """Check a release: checksums, columns, keys, splits, scores, every pair against its evidence, every count."""
     from komep_dataset.release.verify import verify as verify_release
     from komep_dataset.tables.problems import as_text
 
     checks = verify_release(release)
     print(as_text(checks))
-    failed = [check.name for check in checks if not check.ok]
-    if failed:
+    if failed := [check.name for check in checks if not check.ok]:
         raise KomepError(f"{release}: not sound: {', '.join(failed)}")
 
 

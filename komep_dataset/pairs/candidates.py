@@ -80,34 +80,24 @@ def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Pairs of the rows of two frames, which need a column `_native`, question by question; as a rule gives them."""
     import polars as pl
 
-    both = _sides(chosen, "chosen", True).join(_sides(rejected, "rejected", False), on="question_id")
+    columns = {
+        "model": "_model",
+        "dahl_score": "_score",
+        "response": "",
+        "response_ko": "_ko",
+        "_native": "_native",
+    }
+    one, other = (
+        frame.select("question_id", *more, **{f"{side}{end}": name for name, end in columns.items()})
+        for side, frame, more in (
+            ("chosen", chosen, ("question", "category", "question_ko")),
+            ("rejected", rejected, (pl.col("question_ko").alias("_other_question_ko"),)),
+        )
+    )
     native = pl.col("chosen_native") & pl.col("rejected_native")
-    return both.with_columns(
-        question_ko=pl.coalesce(korean_text("question_ko"), korean_text("_other_question_ko")),
+    # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
+    spelled = ("question_ko", "_other_question_ko")
+    return one.join(other, on="question_id").with_columns(
+        question_ko=pl.coalesce(pl.when(pl.col(c).str.contains(NOT_BLANK)).then(pl.col(c)) for c in spelled),
         origin=pl.when(native).then(pl.lit(Origin.NATIVE.value)).otherwise(pl.lit(Origin.TRANSLATED.value)),
     )
-
-
-def _sides(frame: pl.DataFrame, side: str, with_question: bool) -> pl.DataFrame:
-    """Rename the columns of one side of a pair."""
-    import polars as pl
-
-    columns = [
-        pl.col("question_id"),
-        pl.col("model").alias(f"{side}_model"),
-        pl.col("dahl_score").alias(f"{side}_score"),
-        pl.col("response").alias(side),
-        pl.col("response_ko").alias(f"{side}_ko"),
-        pl.col("_native").alias(f"{side}_native"),
-    ]
-    # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
-    own = "question_ko" if with_question else "_other_question_ko"
-    columns.append(pl.col("question_ko").alias(own))
-    return frame.select(*columns, *(["question", "category"] if with_question else []))
-
-
-def korean_text(column: str) -> pl.Expr:
-    """A Korean text, or null where there is none or only white space."""
-    import polars as pl
-
-    return pl.when(pl.col(column).str.contains(NOT_BLANK)).then(pl.col(column))
