@@ -111,6 +111,12 @@ def test_imports_go_to_lower_floors_and_take_no_private_name():
     assert all(place(name)[2] >= 0 for name in modules(ROOT) if "." in name)
 
 
+def test_the_page_of_the_architecture_names_every_part():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    parts = [part for floors in FLOORS.values() for floor in floors for part in floor.split()]
+    assert [part for part in parts if f"{part}/" not in page and f"{part}.py" not in page] == []
+
+
 def test_no_folder_is_a_pile_of_modules():
     """At most 12 modules beside each other in a package, 15 where a folder holds commands as well."""
     for package in (*FLOORS, "recipes"):
