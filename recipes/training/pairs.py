@@ -98,14 +98,14 @@ def count_tokens(row: dict, tokenizer: PreTrainedTokenizerBase) -> dict[str, int
     return {"length": max(map(len, ids))}
 
 
-def fault_of(row: dict) -> tuple[Reason, str] | None:
+def fault_of(row: dict) -> tuple[str, str] | None:
     """(reason, detail) of a pair that nothing can be learnt from: an empty text, or two equal answers."""
     texts = {column: collapse_blanks(text_of(row[column])) for column in COLUMNS}
     for column, text in texts.items():
         if not text:
-            return Reason.BAD_VALUE, f"{column} is empty"
+            return Reason.BAD_VALUE.value, f"{column} is empty"
     if texts["chosen"] == texts["rejected"]:
-        return Reason.IDENTICAL_TEXT, "chosen and rejected are the same text"
+        return Reason.IDENTICAL_TEXT.value, "chosen and rejected are the same text"
     return None
 
 
@@ -131,8 +131,9 @@ def drop_unfit(
     kept, rejects = [], []
     for split, dataset in (("train", train), ("test", test)):
         if dataset is not None:
-            dataset, faulty = split_faulty(dataset, split)
-            dataset, overlong = split_overlong(dataset, tokenizer, max_length, split)
+            faults = [fault_of(row) for row in dataset.select_columns(list(COLUMNS))]
+            dataset, faulty = without(dataset, faults, split)
+            dataset, overlong = without_overlong(dataset, tokenizer, max_length, split)
             rejects += faulty + overlong
         kept.append(dataset or None)
     if kept[0] is None:
@@ -145,23 +146,25 @@ def drop_unfit(
     return *kept, rejects
 
 
-def reject_row(dataset: Dataset, index: int, split: str, reason: str, detail: str) -> dict[str, str]:
-    """A `komep_dataset.schema.Reject` row; `overlong` is the one reason that only recipes have."""
-    key = dataset[index].get("question_id") or f"{split}:{index}"
-    return {"stage": "recipe", "key": key, "reason": reason, "detail": f"{split}: {detail}"}
+def without(
+    dataset: Dataset, faults: list[tuple[str, str] | None], split: str
+) -> tuple[Dataset, list[dict[str, str]]]:
+    """(rows without a fault, a `komep_dataset.schema.Reject` row for each other one).
 
-
-def split_faulty(dataset: Dataset, split: str) -> tuple[Dataset, list[dict[str, str]]]:
-    """(pairs without a fault, a reject row for each other one)."""
-    faults = [fault_of(row) for row in dataset.select_columns(list(COLUMNS))]
+    `faults`: (reason, detail) or None, a row; `overlong` is the one reason that only recipes have.
+    """
     rejects = [
-        reject_row(dataset, index, split, fault[0].value, fault[1])
-        for index, fault in enumerate(faults)
+        {
+            "stage": "recipe",
+            "key": dataset[i].get("question_id") or f"{split}:{i}",
+            "reason": fault[0],
+            "detail": f"{split}: {fault[1]}",
+        }
+        for i, fault in enumerate(faults)
         if fault
     ]
-    if not rejects:
-        return dataset, []
-    return dataset.select([index for index, fault in enumerate(faults) if not fault]), rejects
+    kept = [i for i, fault in enumerate(faults) if not fault]
+    return (dataset.select(kept) if rejects else dataset), rejects
 
 
 def count_rejects(rejects: list[dict[str, str]]) -> str:
@@ -177,10 +180,10 @@ def describe_pairs(train: Dataset, test: Dataset | None, rejects: list[dict[str,
     return f"pairs: {len(train)} to train on, {len(test or ())} held out; {left_out}"
 
 
-def split_overlong(
+def without_overlong(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int | None, split: str
 ) -> tuple[Dataset, list[dict[str, str]]]:
-    """(pairs that fit, with their `length`; a `komep_dataset.schema.Reject` row for each that does not)."""
+    """The same for pairs of more than `max_length` tokens; those that fit get their `length`."""
     if not len(dataset):
         return dataset, []
     with explained(f"{split}: the tokenizer's chat template refuses a conversation"):
@@ -188,15 +191,11 @@ def split_overlong(
             count_tokens, fn_kwargs={"tokenizer": tokenizer}, desc=f"Counting tokens of {split}"
         )
     limit = float("inf") if max_length is None else max_length
-    lengths = list(dataset["length"])
-    overlong = [i for i, length in enumerate(lengths) if length > limit]
-    if not overlong:
-        return dataset, []
-    rejects = [
-        reject_row(dataset, i, split, "overlong", f"{lengths[i]} tokens, max_length {max_length}")
-        for i in overlong
+    faults = [
+        ("overlong", f"{length} tokens, max_length {max_length}") if length > limit else None
+        for length in dataset["length"]
     ]
-    return dataset.select([i for i, length in enumerate(lengths) if length <= limit]), rejects
+    return without(dataset, faults, split)
 
 
 def draw(dataset: Dataset | None, limit: int | None, seed: int) -> Dataset | None:

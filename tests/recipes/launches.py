@@ -5,13 +5,30 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.recipes.tiny_runs import RECIPES
+from tests.recipes.tiny_runs import BETA, RECIPES, flags
 
 ROOT = RECIPES.parent
-STEPS = 60  # of 50 milliseconds: long enough for a signal to arrive in between
-LONG = {"max_steps": STEPS, "logging_steps": 5, "max_test_pairs": 2, "num_train_epochs": 1000}
+STEPS = 6
+# Of 50 milliseconds a step: long enough for a signal to arrive in between.
+LONG = {"max_steps": 60, "logging_steps": 5, "max_test_pairs": 2, "num_train_epochs": 1000}
 # The launcher's changes for two CPU processes, which a file for GPUs needs.
 TWO = ("--num_processes", "2", "--mixed_precision", "no")
+
+
+def six_steps(model: Path, release: Path, output: Path, batch: int, **more) -> list[str]:
+    """Command line of a process with so many pairs at once; a step has eight pairs, however many processes there are."""
+    settings = {
+        "max_steps": STEPS,
+        "beta": BETA,
+        "per_device_train_batch_size": batch,
+        "global_batch_size": 8,
+    }
+    return flags(model, release, output, **settings | more)
+
+
+def furthest(found: list[float], expected: list[float]) -> float:
+    """Largest relative difference, step by step."""
+    return max(abs(f - e) / abs(e) for f, e in zip(found, expected, strict=True))
 
 
 def environment() -> dict[str, str]:

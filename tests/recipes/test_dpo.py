@@ -1,10 +1,13 @@
 """The DPO recipe on a tiny model: what it trains and records, and how it goes on."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
-from tests.recipes.tiny_runs import BETA, METHODS, RECIPES, read, weights
+from tests.recipes.launches import finish, launch
+from tests.recipes.tiny_runs import BETA, METHODS, RECIPES, losses, read, weights
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -60,3 +63,28 @@ def test_recipes_have_the_same_sections_and_short_mains():
         assert len(main.strip().splitlines()) <= 120, method
     assert found["dpo"] == found["orpo"] == found["sft"]
     assert found["dpo"][0] == "Seed and logging" and found["dpo"][-1] == "Push" and len(found["dpo"]) == 9
+
+
+@pytest.mark.slow
+def test_smollm2_learns_from_the_sample(smollm2, tmp_path):
+    build = [sys.executable, "-m", "komep_dataset.cli", "build", "--output", str(tmp_path / "komep")]
+    built = subprocess.run(build, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    changes = {
+        "max_train_pairs": 1,  # the same pair twice: a step takes seconds
+        "max_test_pairs": 1,
+        "max_steps": 2,
+        "per_device_train_batch_size": 1,
+        "global_batch_size": 1,
+        "save_strategy": "no",
+        "model_name_or_path": smollm2,
+    }
+    changes |= {"dataset_name": tmp_path / "komep", "output_dir": tmp_path / "out"}
+    arguments = ["--config", "recipes/smollm2-135m/dpo.yaml"]
+    arguments += [word for key, value in changes.items() for word in (f"--{key}", str(value))]
+    finish(launch("cpu", "dpo", arguments, "--quiet", "--num_cpu_threads_per_process", "2"))
+    summary = read(tmp_path / "out")
+    assert (summary["world_size"], summary["distributed_type"], summary["steps"]) == (1, "NO", 2)
+    assert losses(tmp_path / "out")[0] == pytest.approx(0.6931, abs=1e-3)  # the policy is still the reference
+    assert losses(tmp_path / "out")[-1] < 0.692
+    assert summary["evaluation"]["after"]["logps_chosen"] != summary["evaluation"]["before"]["logps_chosen"]

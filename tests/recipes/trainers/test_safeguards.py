@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from komep_dataset.errors import KomepError
-from tests.recipes.launches import LONG, STEPS, TWO, begin, launch, wait_for, workers
+from tests.recipes.launches import LONG, TWO, begin, launch, wait_for, workers
 from tests.recipes.tiny_runs import METHODS, flags, pair, read, train, weights, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -68,7 +68,7 @@ def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on(tiny_model, rel
     assert process.returncode == 0 and "Traceback" not in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     step = int(checkpoint.name.split("-")[1])
-    assert 5 <= step < STEPS and f"interrupted at step {step}: the same command goes on" in said
+    assert 5 <= step < LONG["max_steps"] and f"interrupted at step {step}: the same command goes on" in said
     assert not (tmp_path / "out" / "training_summary.json").exists()
     assert not (tmp_path / "out" / "model.safetensors").exists()  # nothing half-trained passes for a model
     assert train("dpo", arguments) == 0
@@ -91,7 +91,7 @@ def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model,
     assert process.returncode == 0 and "Traceback" not in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-    assert f"interrupted at step {state['global_step']}" in said and state["global_step"] < STEPS
+    assert f"interrupted at step {state['global_step']}" in said and state["global_step"] < LONG["max_steps"]
     assert sorted(path.name for path in checkpoint.glob("rng_state*")) == [
         "rng_state_0.pth",
         "rng_state_1.pth",
