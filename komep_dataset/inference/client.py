@@ -282,6 +282,7 @@ class _Commits:
         self._keep = keep
         self._rows: list[tuple[str, Reply]] = []
         self._group: asyncio.Task | None = None
+        self._torn = False
 
     async def add(self, key: str, reply: Reply) -> None:
         self._rows.append((key, reply))
@@ -294,10 +295,12 @@ class _Commits:
         self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits; behind a write that failed, and may have left a torn line, nothing is written."""
         rows, self._rows = self._rows, []
-        if rows:
+        if rows and not self._torn:
+            self._torn = True
             self._keep(rows)
+            self._torn = False
 
 
 async def _ask_all(
