@@ -1,6 +1,8 @@
 """How a recipe starts and ends as a process."""
 
 import signal
+import subprocess
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipes.launches import LONG, launch, wait_for, workers
-from tests.recipes.tiny_runs import flags, train
+from tests.recipes.tiny_runs import RECIPES, flags, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -21,6 +23,14 @@ def test_an_interrupt_is_one_line(tiny_model, release, tmp_path, monkeypatch, ca
     assert train("sft", flags(tiny_model, release, tmp_path / "out")) == 130
     assert capsys.readouterr().err == "interrupted; the same command goes on from the last checkpoint\n"
     assert not list((tmp_path / "out").glob(".run.json*"))  # let go of
+
+
+@pytest.mark.slow
+def test_wrong_usage_is_the_exit_code_of_the_process(tmp_path):
+    (tmp_path / "sft.yaml").write_text("learning_rat: 1.0e-5\n", "utf-8")
+    command = [sys.executable, str(RECIPES / "sft.py"), "--config", str(tmp_path / "sft.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "'learning_rate'" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
