@@ -14,7 +14,7 @@ from evaluation.harness.backend import Answer
 from evaluation.harness.journal import keep, open_journal
 from evaluation.harness.output import clear_replies
 from komep_dataset.files.locks import locked
-from tests.evaluation.runs import run, words
+from tests.evaluation.runs import TWO_PROCESSES, run, words
 from tests.full_disk import may_mount
 from tests.places import NOWHERE, SOMEBODYS, read_only, snapshot, with_files
 
@@ -145,16 +145,7 @@ def test_two_processes_of_one_launch_are_refused_together_and_kill_9_frees_the_f
     tiny_model, question_folder, tmp_path
 ):
     arguments = words(tiny_model, question_folder, tmp_path / "out")
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--main_process_port",
-        "0",
-        "--num_processes",
-        "2",
-    ]
-    launch += ["--config_file", "accelerate_configs/ddp.yaml", "-m", "evaluation.run", *arguments]
+    launch = [*TWO_PROCESSES, *arguments]
     environment = {k: v for k, v in os.environ.items() if k != "ACCELERATE_USE_CPU"} | {
         "OMP_NUM_THREADS": "1"
     }

@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 import types
 from pathlib import Path
 
 import pytest
 
 from evaluation.harness.output import read_evaluation
-from tests.evaluation.runs import command, predictions, run
+from tests.evaluation.runs import TWO_PROCESSES, command, predictions, run
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -18,16 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_two_processes_write_the_same_file(lettered_model, question_folder, tmp_path):
     more = ["--batch-size", "2", "--scoring", "logits"]
     assert run(*command(lettered_model, question_folder, tmp_path / "one", *more)) == 0
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--main_process_port",
-        "0",
-        "--num_processes",
-        "2",
-    ]
-    launch += ["--config_file", "accelerate_configs/ddp.yaml", "-m", "evaluation.run"]
+    launch = [*TWO_PROCESSES]
     environment = {k: v for k, v in os.environ.items() if k != "ACCELERATE_USE_CPU"} | {
         "OMP_NUM_THREADS": "1"
     }
