@@ -22,7 +22,7 @@ from pathlib import Path
 from accelerate import PartialState
 from trainers.dpo import PairwiseDPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before, is_plain
-from training.base_model import compile_layers, load_tokenizer, model_settings
+from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeArguments, RecipeParser
 from training.log_lines import use_log_lines
@@ -134,8 +134,6 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
             peft_config=get_peft_config(model_args),
             prompts_shared=script_args.share_prompts,
         )
-    if script_args.compile_layers:
-        compile_layers(trainer.model)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

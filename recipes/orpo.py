@@ -16,7 +16,7 @@ from pathlib import Path
 from accelerate import PartialState
 from trainers.orpo import NLL_ON, ORPOConfig, PairwiseORPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before
-from training.base_model import compile_layers, load_tokenizer, model_settings
+from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeArguments, RecipeParser
 from training.log_lines import use_log_lines
@@ -122,8 +122,6 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
             peft_config=get_peft_config(model_args),
             nll_on=script_args.nll_on,
         )
-    if script_args.compile_layers:
-        compile_layers(trainer.model)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from accelerate import PartialState
 from trainers.pair_metrics import PairFigures, evaluation_before
 from trainers.sft import PairwiseSFTTrainer
-from training.base_model import compile_layers, load_tokenizer, model_settings
+from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeArguments, RecipeParser
 from training.log_lines import use_log_lines
@@ -109,8 +109,6 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
             quantization_config=get_quantization_config(model_args),
             peft_config=get_peft_config(model_args),
         )
-    if script_args.compile_layers:
-        compile_layers(trainer.model)
     use_log_lines(trainer)
     check_space(trainer, adapter=model_args.use_peft)
 

@@ -43,9 +43,8 @@ ROOM = 40 * 2**30  # bytes that models, adapters and data take
 FORKABLE = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 PLAIN = ("--activation_checkpointing", "false")
 SHARED = ("--share_prompts", "true")
+PACKED = (*PLAIN, "--padding_free", "true")
 LIGER = ("--use_liger_kernel", "true")
-COMPILED = (*PLAIN, "--compile_layers", "true")
-SEGMENTS = (("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),)
 FULL = {"lora": False, "recipe": "llama-3.1-8b-instruct/dpo"}
 TOPOLOGIES = ("ddp", "cpu", "zero2", "zero3", "fsdp2", "zero3_offload")
 REHEARSED = ("cpu", "cpu_zero2", "cpu_zero3")
@@ -76,12 +75,14 @@ def all_steps(tiny: bool) -> dict[str, Step]:
         "dpo-recipe": train(90, side="ours", lever="recipe"),
         "harness": step(evaluation.harness, 150, model="8b", dtype="bfloat16", batches=batches[1]),
         "dpo-liger": train(60, side="ours", lever="liger", more=(*PLAIN, *LIGER), accumulated=2),
-        "dpo-plain": train(45, side="ours", lever="no checkpointing", more=PLAIN, profiled=True),
-        "dpo-segments": train(60, side="ours", lever="liger, expandable segments", more=(*PLAIN, *LIGER), environment=SEGMENTS),
+        "dpo-plain": train(75, side="ours", lever="no checkpointing", more=PLAIN, profiled=True),
+        "dpo-packed": train(60, side="ours", lever="no padding", more=PACKED, profiled=True),
+        "dpo-packed-liger": train(60, side="ours", lever="no padding, liger", more=(*PACKED, *LIGER), profiled=True),
+        "dpo-packed-32": train(75, side="ours", lever="no padding, liger, 32 pairs", more=(*PACKED, *LIGER), batch=32, accumulated=4),
         "dpo-shared": train(60, side="ours", lever="prompts shared", more=(*PLAIN, *SHARED), accumulated=2),
-        "dpo-grouped": train(45, side="ours", lever="grouped by length", more=(*PLAIN, "--train_sampling_strategy", "group_by_length")),
+        "dpo-grouped": train(60, side="ours", lever="grouped by length", more=(*PLAIN, "--train_sampling_strategy", "group_by_length")),
         "dpo-reference": train(60, side="ours", lever="reference asked in every step", more=(*PLAIN, "--precompute_ref_log_probs", "false")),
-        "dpo-cast": train(45, side="ours", lever="inputs cast by peft", more=PLAIN, cast_inputs=True),
+        "dpo-adapters": train(60, side="ours", lever="adapters as peft runs them", more=PLAIN, peft_adapters=True),
         "small-model": step(prepare.small_model, 90),
         "runner-small-float32": step(evaluation.runner, 60, model="small", dtype="float32", batches=batches[0][-1:], questions=60),
         "harness-small-float32": step(evaluation.harness, 60, model="small", dtype="float32", batches=(4,) if tiny else (16, 64), questions=60),
@@ -95,7 +96,6 @@ def all_steps(tiny: bool) -> dict[str, Step]:
         "orpo": train(60, side="ours", lever="recipe", method="orpo", recipe="llama-3.1-8b-instruct/orpo-lora", accumulated=2),
         "sft": train(60, side="ours", lever="recipe", method="sft", recipe="llama-3.1-8b-instruct/sft-lora"),
         "dpo-full": train(120, side="ours", lever="full", steps=8, accumulated=2, **FULL),
-        "dpo-compiled": train(300, side="ours", lever="compiled layers", more=COMPILED, profiled=True),
         "reference-hash": step(training.reference_hash, 60),
     }  # fmt: skip
 

@@ -315,7 +315,7 @@ def page(calls: list[Call]) -> str:
     training = {
         "run": lambda c, x: f"{x['method']} {x['model']} {'LoRA' if x['lora'] else 'full'}",
         "lever": lambda c, x: x["lever"] if x["side"] == "ours" else f"`trl {x['method']}`, {x['lever']}",
-        "pairs a step": lambda c, x: f"{x['pairs_a_step']}{' in 2' if x.get('accumulated') == 2 else ''}", "steps timed": "steps_timed", "s a step": "seconds_a_step",
+        "pairs a step": lambda c, x: f"{x['pairs_a_step']} in {x.get('accumulated', 1)}".removesuffix(" in 1"), "steps timed": "steps_timed", "s a step": "seconds_a_step",
         "tokens a step": "tokens_a_step", "tokens/s": "tokens_a_second", "times `trl`": lambda c, x: to_trl(calls, c, x),
         "MFU": lambda c, x: percent(mfu(c, x)), "first loss": lambda c, x: first_loss(x), "s in all": "wall",
         "GiB allocated / taken": lambda c, x: memory(x),

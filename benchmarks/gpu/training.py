@@ -59,15 +59,14 @@ def training(
     lora: bool = True,
     more: tuple[str, ...] = (),
     environment: tuple[tuple[str, str], ...] = (),
-    cast_inputs: bool = False,
+    peft_adapters: bool = False,
     profiled: bool = False,
 ) -> None:
     """One training, ours or TRL's, timed from the end of its third step on.
 
-    `lever` is what the line is called by; `more` are flags over all others; `cast_inputs` brings back PEFT's casts;
+    `lever` is what the line is called by; `more` are flags over all others; `peft_adapters` leaves adapters as PEFT runs them;
     `profiled` adds two steps of which a second line says where their time went.
     """
-    import torch
 
     if setting.device == "cpu" and "--use_liger_kernel" in more:
         say({"lever": lever, "skipped": "Liger's kernels are Triton's, which needs a GPU"})
@@ -94,13 +93,11 @@ def training(
         words += as_words(eval_strategy="no")
         words += ["--use_cpu", *as_words(bf16="false")] if setting.device == "cpu" else []
     words += more
-    if setting.device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    if cast_inputs:
+    if peft_adapters:
         sys.path.insert(0, str(ROOT / "recipes"))
         from trainers import safeguards
 
-        safeguards.leave_inputs = lambda model: None
+        safeguards.leave_inputs = safeguards.fuse_adapters = lambda model: None
     started = time.perf_counter()
     with contextlib.ExitStack() as held:
         ends = held.enter_context(step_clock())
@@ -133,21 +130,20 @@ def training(
 
 
 def reference_hash(setting: Setting, say: Say) -> None:
-    """Seconds that TRL takes to fingerprint a model before it looks for cached reference log-probabilities."""
+    """Seconds to fingerprint a model before cached reference log-probabilities are looked for, TRL's way and ours."""
     from transformers import AutoModelForCausalLM
     from trl.trainer.utils import hash_module
 
+    sys.path.insert(0, str(ROOT / "recipes"))
+    from trainers.reference_cache import hash_weights
+
     placed = {"device_map": {"": 0}} if setting.device == "cuda" else {}
     model = AutoModelForCausalLM.from_pretrained(setting.made("1b"), dtype="bfloat16", **placed)
-    started = time.perf_counter()
-    hash_module(model)
-    say(
-        {
-            "model": "1b",
-            "parameters": model.num_parameters(),
-            "seconds": round(time.perf_counter() - started, 2),
-        }
-    )
+    for side, fingerprint in (("trl", hash_module), ("ours", hash_weights)):
+        started = time.perf_counter()
+        fingerprint(model)
+        seconds = round(time.perf_counter() - started, 2)
+        say({"side": side, "model": "1b", "parameters": model.num_parameters(), "seconds": seconds})
 
 
 def topologies(setting: Setting, say: Say, names: tuple[str, ...]) -> None:

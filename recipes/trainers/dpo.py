@@ -4,8 +4,11 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from transformers.integrations import is_deepspeed_zero3_enabled
+from transformers.integrations.liger import apply_liger_kernel
 from trl import DPOTrainer
 
+from komep_dataset.errors import KomepError
+from trainers.padding_free import leave_out_padding
 from trainers.reference_cache import use_known_fingerprint
 from trainers.safeguards import GuardedTrainer
 from trainers.shared_prompt import share_prompts
@@ -25,17 +28,44 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
 
     def __init__(self, *args, prompts_shared: bool | None = None, **kwargs):
         """`prompts_shared`: whether a pair is one row (`shared_prompt.py`), None for the default; the rest is TRL's."""
+        settings = kwargs["args"]
+        # TRL 1.16 has the flag and, with a warning, does not use it.
+        self.without_padding, settings.padding_free = settings.padding_free, False
+        if self.without_padding and prompts_shared:
+            raise KomepError("--padding_free and --share_prompts are two ways of one saving; drop one", 2)
+        self.prompts_shared = prompts_shared
+        self.passes_are_set = False
         super().__init__(*args, **kwargs)
+        self._set_passes()
+        settings.padding_free = self.without_padding
+
+    def _set_passes(self) -> None:
+        """Let the policy and its reference compute a batch in the way that was asked for, both in the same."""
+        if self.passes_are_set:
+            return
+        self.passes_are_set = True
+        spread = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()
+        wanted = self.prompts_shared
         models = [self.model] if self.ref_model is None else [self.ref_model, self.model]
         for model in map(self.accelerator.unwrap_model, models):
             bare = model.get_base_model() if isinstance(model, PeftModel) else model
-            spread = self.is_fsdp_enabled or is_deepspeed_zero3_enabled()
-            self.prompts_shared = share_prompts(bare, self.args, prompts_shared, spread)
+            if (
+                self.args.use_liger_kernel
+            ):  # Trainer would when training starts, after the reference was asked
+                apply_liger_kernel(bare, self.args.liger_kernel_config)
+            if self.without_padding:
+                leave_out_padding(bare, self.args)
+            self.prompts_shared = not self.without_padding and share_prompts(bare, self.args, wanted, spread)
+
+    def _precompute_ref_logps(self, dataset, name, batch_size):
+        self._set_passes()
+        return super()._precompute_ref_logps(dataset, name, batch_size)
 
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
         """TRL's, with a fingerprint by which a second run finds the reference's log-probabilities in the cache."""
         prepared = super()._prepare_dataset(dataset, processing_class, args, dataset_name)
-        return use_known_fingerprint(prepared, dataset, processing_class, args)
+        how = (self.without_padding, self.prompts_shared, args.use_liger_kernel)
+        return use_known_fingerprint(prepared, dataset, processing_class, args, how)
 
     def _prepare_inputs(self, inputs):
         """Trainer's, which under DeepSpeed turns all floats into the model's type: 3,000 nats to the nearest 16."""

@@ -4,10 +4,9 @@ They are found again by two fingerprints, of the model and of the pairs, and bot
 replaced here.
 """
 
-import hashlib
-
 import torch
 import trl.trainer.dpo_trainer
+import xxhash
 from accelerate.utils import gather_object
 from datasets import Dataset
 from datasets.fingerprint import Hasher
@@ -19,7 +18,7 @@ def hash_weights(model: torch.nn.Module) -> str:
 
     Of the weights as they lie in the processes: under ZeRO-3 each has a share, and the tensors themselves are empty.
     """
-    found = hashlib.sha256()
+    found = xxhash.xxh3_128()  # as `datasets` makes its own; a cryptographic hash takes ten times as long
     for name, weight in model.state_dict(keep_vars=True).items():
         held = getattr(weight, "ds_tensor", weight).detach().cpu()
         found.update(repr((name, str(held.dtype), tuple(held.shape))).encode())
@@ -33,11 +32,15 @@ def hash_weights(model: torch.nn.Module) -> str:
 trl.trainer.dpo_trainer.hash_module = hash_weights
 
 
-def use_known_fingerprint(prepared: Dataset, dataset: Dataset, processing_class, args: DPOConfig) -> Dataset:
+def use_known_fingerprint(
+    prepared: Dataset, dataset: Dataset, processing_class, args: DPOConfig, passes: tuple
+) -> Dataset:
     """Tokenised pairs with a fingerprint that a second run meets again.
+
+    `passes` is whatever else says how a batch is computed: in bfloat16 another way gives sums that differ by whole nats.
 
     TRL's own covers the trainer, output folder included, and is another one in every run.
     """
-    how = (args.max_length, args.truncation_mode, args.bf16, args.fp16)
+    how = (args.max_length, args.truncation_mode, args.bf16, args.fp16, passes)
     prepared._fingerprint = Hasher.hash((dataset._fingerprint, processing_class, how))
     return prepared

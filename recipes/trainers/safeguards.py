@@ -19,11 +19,12 @@ from pathlib import Path
 import torch
 from accelerate.utils import gather_object, reduce
 from datasets import Dataset
-from peft.tuners.tuners_utils import BaseTunerLayer
 from training.output_folder import begin_checkpoint, rotate
 from transformers import TrainerCallback, TrainingArguments
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from komep_dataset.errors import KomepError
+from trainers.adapters import fuse_adapters, leave_inputs
 
 
 class GuardedTrainer:
@@ -34,11 +35,13 @@ class GuardedTrainer:
     """
 
     def __init__(self, *args, **kwargs):
-        self.step_batches, self.loss_is_finite = [], True
+        self.step_batches, self.step_finite = [], []
         self.pairs = len(kwargs["train_dataset"])  # before rows are joined by packing
         super().__init__(*args, **kwargs)
         if self.args.bf16 or self.args.fp16:
             leave_inputs(self.model)
+        if not (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
+            fuse_adapters(self.model)
         # PEFT's card, written with every adapter, over the one that a user may have edited.
         if hasattr(self.model, "create_or_update_model_card"):
             self.model.create_or_update_model_card = lambda output_dir: None
@@ -64,7 +67,9 @@ class GuardedTrainer:
     def training_step(self, model, inputs, *args, **kwargs):
         self.step_batches.append(inputs)
         loss = super().training_step(model, inputs, *args, **kwargs)
-        self.loss_is_finite &= bool(torch.isfinite(loss).all())
+        self.step_finite.append(
+            torch.isfinite(loss).all()
+        )  # read when the step ends: a card that is asked waits
         return loss
 
     def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, *args, **kwargs):
@@ -80,17 +85,6 @@ class GuardedTrainer:
         for ids, mask in map(self.chosen_rows, self.step_batches):
             rows += [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
         return find_questions(self.train_dataset, self.chosen_columns, rows)
-
-
-def leave_inputs(model: torch.nn.Module) -> None:
-    """Let adapters take their inputs as they come: autocast gives them the type that they compute in.
-
-    PEFT first turns inputs into the float32 of the adapters' weights, and autocast then turns them back: the same
-    numbers, and each time two more passes over all activations.
-    """
-    for module in model.modules():
-        if isinstance(module, BaseTunerLayer):
-            module.cast_input_dtype_enabled = False
 
 
 def find_questions(dataset: Dataset, columns: tuple[str, ...], rows: list[list[int]]) -> list[str]:
@@ -133,9 +127,10 @@ class Watch(TrainerCallback):
 
     def on_step_begin(self, args, state, control, **_):
         self.trainer.step_batches.clear()
+        self.trainer.step_finite.clear()
 
     def on_step_end(self, args, state, control, **_):
-        stop, broken = any_process(args, self.signalled, not self.trainer.loss_is_finite)
+        stop, broken = any_process(args, self.signalled, not torch.stack(self.trainer.step_finite).all())
         if broken:
             self._give_up(state.global_step, "the loss is not finite")
         if stop:  # of all processes at the same step

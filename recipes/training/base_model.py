@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArguments
-from transformers.modeling_layers import GradientCheckpointingLayer
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
@@ -72,13 +70,3 @@ def load_tokenizer(model_args: ModelConfig, args: TrainingArguments) -> PreTrain
             raise ValueError("it makes nothing of a message")
     tokenizer.pad_token = pick_padding(tokenizer)
     return tokenizer
-
-
-def compile_layers(model: torch.nn.Module) -> None:
-    """Compile a model's layers in place, once for all of them and for any length.
-
-    A layer with adapters is a hundred small operations, and what starts them can be slower than the card.
-    """
-    for layer in model.modules():
-        if isinstance(layer, GradientCheckpointingLayer):  # what transformers makes every layer of a model of
-            layer.compile(dynamic=True)

@@ -37,12 +37,6 @@ class RecipeArguments(ScriptArguments):
         default=None,
         metadata={"help": "Evaluate on so many held-out pairs, always the same ones; default: all."},
     )
-    compile_layers: bool = field(
-        default=False,
-        metadata={
-            "help": "Compile the model's layers (`torch.compile`): a minute at the start, and fewer, larger kernels."
-        },
-    )
     global_batch_size: int | None = field(
         default=None,
         metadata={
@@ -159,8 +153,6 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
     place = resolved(Path(args.output_dir), "--output_dir")
     if model is not None and place == resolved(Path(model), "--model_name_or_path"):
         raise KomepError(f"--output_dir {args.output_dir} is the model that is started from; take another", 2)
-    if script_args.compile_layers and args.activation_checkpointing:  # which takes the layers apart again
-        raise KomepError("--compile_layers goes with --activation_checkpointing false", 2)
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if launched != args.world_size:
         raise KomepError(

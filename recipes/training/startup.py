@@ -33,6 +33,9 @@ def run(main: Callable[..., None], parser: RecipeParser) -> int:
 def _run(main: Callable[..., None], parser: RecipeParser) -> int:
     warnings.simplefilter("ignore", FutureWarning)  # what libraries say of one another is not for the user
     end_with_launcher()
+    # Batches differ in length, and blocks of memory cut for one fit no other: without it a card of 80 GB that 46 are
+    # used of is full, and each step waits until some are given back.
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     try:
         script_args, training_args, model_args = parser.parse_args_and_config()
         check_launch(script_args, training_args, model_args.model_name_or_path)

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-from importlib import import_module
 
 import pytest
 
-from tests.recipes.tiny_runs import METHODS, flags, read, train
+from tests.recipes.tiny_runs import METHODS, flags, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -181,27 +180,3 @@ def test_an_adapter_is_not_taken_for_a_model(tiny_model, release, tmp_path, caps
         capsys.readouterr()
         assert train(method, flags(tmp_path / "adapter", release, tmp_path / method, max_steps=1)) == 1
         assert "merge" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
-def test_compiled_layers_train_alike(tiny_model, release, tmp_path):
-    """With adapters, in rows of several lengths; and it is the layers that are compiled."""
-    compiled = []
-    layers = import_module("training.base_model").compile_layers
-    for name in ("false", "true"):
-        lora = {"use_peft": "true", "lora_target_modules": "all-linear", "lora_r": 2, "compile_layers": name}
-        lora |= {
-            "precompute_ref_log_probs": "true",
-            "max_test_pairs": 0,
-        }  # nothing is compiled but the training
-        assert train("dpo", flags(tiny_model, release, tmp_path / name, max_steps=3, **lora)) == 0
-        compiled.append(
-            [e["loss"] for e in read(tmp_path / name, "trainer_state.json")["log_history"] if "loss" in e]
-        )
-    assert len(compiled[0]) == 3 and compiled[1] == pytest.approx(compiled[0], rel=1e-4)
-    import transformers
-
-    loaded = transformers.AutoModelForCausalLM.from_pretrained(tiny_model)
-    layers(loaded)
-    assert sum(module._compiled_call_impl is not None for module in loaded.modules()) == 2

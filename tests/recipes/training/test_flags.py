@@ -104,9 +104,3 @@ def test_unknown_key_of_a_file_is_named_with_the_nearest_one(tmp_path, capsys):
     message = capsys.readouterr().err
     assert "learning_rat'" in message and "'learning_rate'" in message and str(config) in message
     assert message.startswith("error: ") and message.count("\n") == 1
-
-
-def test_compiled_layers_go_without_checkpointing(tiny_model, release, tmp_path, capsys):
-    arguments = flags(tiny_model, release, tmp_path / "out", max_steps=1, compile_layers="true")
-    assert train("dpo", [*arguments, "--activation_checkpointing", "true"]) == 2
-    assert "--compile_layers goes with --activation_checkpointing false" in capsys.readouterr().err
