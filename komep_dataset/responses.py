@@ -5,7 +5,8 @@ from pathlib import Path
 
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.files.outputs import stage_outputs
-from komep_dataset.inference.ask import Body, ask
+from komep_dataset.inference.ask import Body, ask, request
+from komep_dataset.inference.dialect import RENAMED
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
@@ -14,6 +15,7 @@ from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "respond"
+SAMPLING = ("temperature", "top_p", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +29,21 @@ class Responded:
 
 
 def request_for(question: Question, responder: Responder) -> Body:
-    """The request for one question: protocol, sampling values and seed; no token limit where it is null."""
-    body: Body = responder_prompt(question.question, responder.protocol, responder.format)
-    body |= {"temperature": responder.temperature, "top_p": responder.top_p, "seed": responder.seed}
+    """The request for one question: protocol, and the sampling values that are not null."""
+    texts = responder_prompt(question.question, responder.protocol, responder.format)
     if responder.format and responder.server != "transformers":  # which refuses keys that it does not know
-        body |= FORMATS[responder.format].extra
-    if responder.max_new_tokens is not None:
-        body["max_tokens"] = responder.max_new_tokens
-    return body
+        texts |= FORMATS[responder.format].extra
+    sampling = {name: getattr(responder, name) for name in SAMPLING}
+    return request(texts, sampling | {"max_tokens": responder.max_new_tokens}, responder)
 
 
 def response_row(question: Question, responder: Responder, reply: Reply) -> Response:
-    """A reply as a row of the table `responses`; the text is kept exactly as given, up to the format's end."""
+    """A reply as a row of the table `responses`; the text is kept exactly as given, up to the format's end. A value
+    that was not sent, since the endpoint refuses it, is null."""
     text = cut_at_end(reply.text, responder.format)
     ended = text != reply.text and not reply.failure  # the model had closed its answer: no limit cut it off
+    sent = (name for name in SAMPLING if name not in reply.left_out.split())
+    sampling = dict.fromkeys(SAMPLING) | {name: getattr(responder, name) for name in sent}
     return Response(
         question_id=question.question_id,
         model=responder.name,
@@ -48,10 +51,8 @@ def response_row(question: Question, responder: Responder, reply: Reply) -> Resp
         category=question.category,
         response=text,
         prompt_protocol="/".join(filter(None, (responder.protocol, responder.format))),
-        temperature=responder.temperature,
-        top_p=responder.top_p,
-        max_new_tokens=responder.max_new_tokens,
-        seed=responder.seed,
+        **sampling,
+        max_new_tokens=responder.extra_body.get(RENAMED["max_tokens"], responder.max_new_tokens),
         finish_reason="stop" if ended else reply.finish_reason,
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,

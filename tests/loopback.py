@@ -67,6 +67,7 @@ class Loopback:
         self.reply, self.faults, self.delay = reply, faults, delay
         self.finish_reason = "stop"
         self.usage: dict | None = {"prompt_tokens": 7, "completion_tokens": 5}
+        self.models = 501  # status of a question for the models; most stand-ins have no such address
         self.calls: list[dict] = []  # bodies in order of arrival, faults included
         self.authorizations: list[str | None] = []
         self.paths: list[str] = []
@@ -133,6 +134,9 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
                     self._send(fault.status, fault.body, fault.headers, fault.cut)
             finally:
                 state.leave()
+
+        def do_GET(self):
+            self._send(state.models, "{}", {})
 
         def _send(self, status: int, text: str | bytes, headers: dict[str, str], cut: bool = False):
             data = text.encode() if isinstance(text, str) else text

@@ -62,7 +62,9 @@ class OpenAIBackend:
             [Answer(cut_at_stops(replies[s, row].text, self.stops)) for row in range(len(prompts))]
             for s, prompts in enumerate(groups)
         ]
-        return answers, {"endpoint": self.endpoint.endpoint, "resumed_questions": resumed}
+        left = sorted({name for reply in replies.values() for name in reply.left_out.split()})
+        facts = {"endpoint": self.endpoint.endpoint, "resumed_questions": resumed}
+        return answers, facts | ({"left_out": left} if left else {})
 
 
 def open_backend(options: Options, style: Style, processes: Processes) -> OpenAIBackend:

@@ -5,10 +5,11 @@ holds it, and the variable is read at the moment of a call.
 """
 
 import hashlib
+import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +27,11 @@ PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 SERVERS = ("transformers", "vllm", "sglang")
 EXECUTORS = ("local", "ray", "slurm")
 TRANSLATION_SCOPES = ("pairs", "all")
+NEEDS_LIMIT = "a server that the stage starts needs a number"
 SHORTEST_KEY = 8  # characters (ours)
+# What `extra_body` may not set, and its own key where it has one: the texts, and what changes the shape of an answer.
+OURS = {"model": "model", "messages": "", "prompt": "", "stream": "", "n": ""}
+OURS |= {"temperature": "temperature", "top_p": "top_p", "seed": "seed", "max_tokens": "max_new_tokens"}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -78,9 +83,11 @@ class Endpoint:
     `concurrency` is the most requests in flight, `timeout` the seconds that one attempt may take,
     `max_attempts` the tries of one request before its row counts as failed. `tokenizer` is a folder or file
     (`tokenizer.json`) that `--estimate` counts with; `gpus` is what a server of ours spreads the model over.
+    `extra_body` goes into every request as it is. `nulls` are the keys that the file sets to null: sampling values
+    among them are left out of every request.
     """
 
-    NOT_KEYS: ClassVar[tuple[str, ...]] = ("policy",)
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("policy", "nulls")
 
     model: str
     endpoint: str | None = None
@@ -91,6 +98,8 @@ class Endpoint:
     max_attempts: int = 8
     tokenizer: str | None = None
     gpus: int = 1
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    nulls: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -109,6 +118,17 @@ class Endpoint:
             yield from at_least(key, getattr(self, key), 1)
         if not (self.timeout > 0 and math.isfinite(self.timeout)):
             yield "timeout", f"{self.timeout} is not a number of seconds above 0"
+        for name in self.extra_body:
+            if name in OURS:
+                way = f"; it has a key of its own: `{OURS[name]}`" if OURS[name] else ""
+                yield f"extra_body.{name}", f"cannot be set here{way}"
+        limit = self.extra_body.get("max_completion_tokens", 1)
+        if type(limit) is not int or limit < 1:
+            yield "extra_body.max_completion_tokens", f"{limit!r} is no whole number from 1 up"
+        try:
+            json.dumps(dict(self.extra_body), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            yield "extra_body", f"no JSON ({error})"
 
     @property
     def in_flight(self) -> int:
@@ -151,7 +171,7 @@ class Endpoint:
 class Responder(Endpoint):
     """A model that answers the questions; sampling values default to those that DAHL gives for open models.
 
-    `max_new_tokens: null` sends no limit, as DAHL did for GPT models. Without a `seed` the pipeline's counts.
+    A value that is null is not sent, as DAHL sent no limit to GPT models. Without a `seed` the pipeline's counts.
     `preset` names an entry of `responders.py`, which fills in what the file leaves out; `format` (of
     `prompts/formats.py`) is the plain-text prompt of a model that has no chat template.
     """
@@ -162,8 +182,8 @@ class Responder(Endpoint):
     preset: str | None = None
     protocol: str = "chat"
     format: str | None = None
-    temperature: float = 0.6
-    top_p: float = 0.9
+    temperature: float | None = 0.6
+    top_p: float | None = 0.9
     max_new_tokens: int | None = 256
     seed: int | None = None
 
@@ -175,14 +195,9 @@ class Responder(Endpoint):
         yield from choice("format", self.format, tuple(FORMATS))
         if self.format is not None and self.protocol != "chat":
             yield "format", f"goes with the protocol chat, not with {self.protocol}, which has its own prompt"
-        if not (0 <= self.temperature < math.inf):
-            yield "temperature", f"{self.temperature} is not a number from 0 up"
-        if not 0 < self.top_p <= 1:
-            yield "top_p", f"{self.top_p} is not above 0 and at most 1"
-        yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+        yield from _sampling_problems(self)
         if self.max_new_tokens is None and self.server:
-            yield "max_new_tokens", "a server that the stage starts needs a number"
-        yield from at_least("seed", self.seed, 0)
+            yield "max_new_tokens", NEEDS_LIMIT
 
     @property
     def folder(self) -> str:
@@ -196,16 +211,24 @@ class Judge(Endpoint):
     """A model that works on texts: splitter, checker, translator; at temperature 0 unless it is told otherwise.
 
     A judge that gives one verdict whatever it is asked gives others when it is sampled; they are worth no more.
+    Without `max_new_tokens` the stage says how many. `top_p` and a seed, which the text and `seed` decide, are sent
+    where it is sampled. In the file, null sends none.
     """
 
     max_new_tokens: int | None = None
-    temperature: float = 0.0
+    temperature: float | None = 0.0
+    top_p: float | None = 1.0
+    seed: int | None = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Endpoint.problems(self)
-        if not (0 <= self.temperature < math.inf):
-            yield "temperature", f"{self.temperature} is not a number from 0 up"
-        yield from at_least("max_new_tokens", self.max_new_tokens, 1)
+        yield from _sampling_problems(self)
+        if "max_new_tokens" in self.nulls and self.server:
+            yield "max_new_tokens", NEEDS_LIMIT
+
+    def limit(self, tokens: int) -> int | None:
+        """The limit of a reply for which the stage has one; None where none is sent."""
+        return None if "max_new_tokens" in self.nulls else self.max_new_tokens or tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,8 +250,10 @@ class Checker(Judge):
         yield from choice("context", self.context, ("question",))
         for key in ("votes", "batch"):
             yield from at_least(key, getattr(self, key), 1)
-        if self.votes > 1 and not self.temperature:
+        if self.votes > 1 and self.temperature == 0:
             yield "votes", "at temperature 0 every vote is the same; set `temperature`, such as 0.7"
+        if self.votes > 1 and "seed" in self.nulls:
+            yield "votes", "votes differ by their seed, which `seed: null` leaves out"
         if self.batch > 1 and (self.votes > 1 or self.structured):
             yield "batch", "goes neither with `votes` nor with `structured`"
 
@@ -313,7 +338,8 @@ class Config:
         """The responder of a name, with its seed filled in; `KomepError` names the nearest one."""
         for responder in self.responders:
             if responder.name == name:
-                seed = self.seed if responder.seed is None else responder.seed
+                own = responder.seed is not None or "seed" in responder.nulls
+                seed = responder.seed if own else self.seed
                 return replace(responder, seed=seed, policy=self.policy())
         names = [responder.name for responder in self.responders]
         raise KomepError(f"{self.file}: no responder {name!r}; {nearest(name, names)}", exit_code=2)
@@ -361,6 +387,15 @@ def load_config(path: Path) -> Config:
             part: placed(getattr(config, part)) for part in ("questions", "splitter", "checker", "translator")
         },
     )
+
+
+def _sampling_problems(endpoint: Responder | Judge) -> Iterator[tuple[str, str]]:
+    if endpoint.temperature is not None and not (0 <= endpoint.temperature < math.inf):
+        yield "temperature", f"{endpoint.temperature} is not a number from 0 up"
+    if endpoint.top_p is not None and not 0 < endpoint.top_p <= 1:
+        yield "top_p", f"{endpoint.top_p} is not above 0 and at most 1"
+    yield from at_least("max_new_tokens", endpoint.max_new_tokens, 1)
+    yield from at_least("seed", endpoint.seed, 0)
 
 
 def _url_problems(url: str) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """A YAML file as frozen dataclasses: known keys, right types, and every mistake named by its file and key.
 
 A dataclass that is read has `problems()`, which yields (key, what is wrong with its value). `NOT_KEYS` are fields
-that no file may set; `FILL_IN` is called with the keys of a record before they are read, and may add some.
+that no file may set (`nulls` takes the names of those that it sets to null); `FILL_IN` is called with the keys of a record before they are read, and may add some.
 """
 
 import difflib
@@ -64,6 +64,8 @@ def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
             values[item.name] = _value(hint, nullable, raw[item.name], file, f"{where}{item.name}")
         elif item.default is MISSING and item.default_factory is MISSING:
             raise KomepError(f"{file}: {where}{item.name}: missing")
+    if "nulls" in no_keys:
+        values["nulls"] = tuple(name for name in types if name in raw and raw[name] is None)
     built = cls(**values)
     for key, problem in built.problems():
         raise KomepError(f"{file}: {where}{key}: {problem}")
@@ -71,8 +73,8 @@ def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
 
 
 def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
-    if raw is None and nullable:
-        return None
+    if (raw is None and nullable) or hint is Any:
+        return raw
     if is_dataclass(hint):
         return build_record(hint, raw, file, f"{where}.")
     origin, inner = get_origin(hint), get_args(hint)

@@ -15,13 +15,12 @@ from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
+from komep_dataset.inference.finish import LENGTH, PASSING, STOP, WITHHELD, kind_of
 from komep_dataset.inference.reply_log import Reply, no_reply
 
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
 SHOWN = 300  # characters of an error body that a message shows
-# OpenAI's finish reasons, and those of servers that use other words for the same.
-FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "length": "length"}
 MASK = "***"
 MOST_TOKENS = 10**9  # no call has more (ours)
 FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
@@ -66,7 +65,11 @@ class Unsent(Again):
 
 
 class Refused(Judged):
-    """The endpoint will never answer this request, but may well answer others."""
+    """The endpoint will never answer this request, but may well answer others; `error` is what it says of it."""
+
+    def __init__(self, reason: str, error: str = ""):
+        super().__init__(reason)
+        self.error = error
 
 
 class Barred(Judged):
@@ -88,25 +91,25 @@ def read_reply(
         hide: takes the key out of a text.
 
     Returns:
-        the answer, failed where the endpoint withheld it (`content_filter`) or the model refused in OpenAI's field
-        for that, and what it used.
+        the answer, failed where the endpoint withheld it (`content_filter`), ended it without a text and said
+        why in a word of its own, or the model refused in OpenAI's field for that, and what it used.
 
     Raises:
         Stop: no credit left (402, `insufficient_quota`).
         Barred: wrong key, model or address (401, 403, 404, 405, 3xx); some send these for a single text.
-        Again: overload, server faults, or a body that is no completion (408, 409, 425, 429, 5xx, HTML, no
-            choices).
+        Again: overload, server faults, an answer that the server broke off, or a body that is no completion (408,
+            409, 425, 429, HTML, no choices, 204, every status but 3xx and 4xx).
         Refused: any other status.
     """
-    if status != 200:
+    if not 200 <= status < 300:
         said = _shown_answer(status, body, hide)
         if status == 402 or (status == 429 and "insufficient_quota" in body):
             raise Stop(said)
         if status in BARRED or 300 <= status < 400:
             raise Barred(said)
-        if status in (408, 409, 425, 429) or status >= 500:
+        if status in (408, 409, 425, 429) or not 400 <= status < 500:
             raise Again(said, _seconds(retry_after))
-        raise Refused(said)
+        raise Refused(said, body if status in (400, 422) else "")
     data = None
     try:
         data = json.loads(body)
@@ -126,15 +129,22 @@ def read_reply(
     # The two names of reasoning stand for the same text.
     thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")
     usage = read_usage(told, sent, sum(_bytes(one) for one in (text, refusal, thought)))
-    if finish is None:  # some servers leave it out
-        finish = "length" if max_tokens and usage.completion and usage.completion >= max_tokens else "stop"
+    kind, reason = kind_of(finish or ""), f"finish_reason {shown(finish or '', hide)!r}"
     if refusal and not text:
         return no_reply(f"the model refused: {shown(refusal, hide)}"), usage
-    if finish not in FINISH:
-        return no_reply(f"finish_reason {shown(finish, hide)!r}: the endpoint withheld the answer"), usage
+    if kind == WITHHELD:
+        return no_reply(f"{reason}: the endpoint withheld the answer"), usage
+    if kind == PASSING:
+        again = Again(f"{reason}: the endpoint broke the answer off")
+        again.usage = usage
+        raise again
+    if not kind:  # some servers leave it out, or say what nobody knows
+        if finish and not text:
+            return no_reply(f"{reason}, and no text"), usage
+        kind = LENGTH if max_tokens and usage.completion and usage.completion >= max_tokens else STOP
     if _STACKED.search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
-    return Reply(text, FINISH[finish], usage.prompt, usage.completion), usage
+    return Reply(text, kind, usage.prompt, usage.completion), usage
 
 
 def _shown_answer(status: int, body: str, hide: Hide) -> str:

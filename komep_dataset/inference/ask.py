@@ -7,6 +7,7 @@ than what was in flight.
 
 import hashlib
 import json
+import sys
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import require
 from komep_dataset.inference.costs import Meter
+from komep_dataset.inference.dialect import RENAMED
 from komep_dataset.inference.reply_log import (
     ENGINE_LOG,
     REPLIES,
@@ -26,6 +28,9 @@ from komep_dataset.inference.reply_log import (
 from komep_dataset.inference.servers import local_servers, model_fingerprint
 from komep_dataset.progress import progress_bar
 
+# (folder, model) that has answered this process or an earlier one, and with a parameter that a user was told of.
+_ANSWERED: set[tuple[Path, str]] = set()
+_TOLD: set[tuple[Path, str, str]] = set()
 Key = TypeVar("Key", bound=Hashable)
 Body = dict[
     str, Any
@@ -34,16 +39,21 @@ Body = dict[
 
 def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int, vote: int = 0) -> Body:
     """A judge's request: temperature and token limit; when sampled, a seed that the texts and the vote decide."""
-    body = {
-        "messages": messages,
-        "temperature": judge.temperature,
-        "max_tokens": judge.max_new_tokens or tokens,
+    values: dict[str, Any] = {"temperature": judge.temperature, "max_tokens": judge.limit(tokens)}
+    if judge.temperature != 0:
+        text = " ".join([*(str(n) for n in (judge.seed, vote) if n), messages[-1]["content"]])
+        seed = None if "seed" in judge.nulls else int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
+        values |= {"top_p": judge.top_p, "seed": seed}
+    return request({"messages": messages}, values, judge)
+
+
+def request(texts: Body, values: Mapping[str, Any], endpoint: Endpoint) -> Body:
+    """A request: its texts, sampling values without those that are None, and the endpoint's `extra_body`."""
+    extra = endpoint.extra_body
+    known = {
+        name: value for name, value in values.items() if value is not None and RENAMED.get(name) not in extra
     }
-    if judge.temperature:
-        text = messages[-1]["content"]
-        seed = hashlib.sha256((f"{vote} {text}" if vote else text).encode()).hexdigest()[:8]
-        body |= {"top_p": 1.0, "seed": int(seed, 16)}
-    return body
+    return texts | known | dict(extra)
 
 
 def request_key(body: Body, source: str) -> str:
@@ -88,7 +98,18 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
     keys = keys_of(bodies, endpoint)
     with open_log(folder / REPLIES) as log:
         todo = {keys[id]: body for id, body in bodies.items() if keys[id] not in log.rows}
-        failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label) if todo else {}
+        failures: dict[str, Reply] = {}
+        place = folder.resolve(), source_of(endpoint)
+        if len(todo) < len(set(keys.values())):
+            _ANSWERED.add(place)
+        try:
+            if todo:
+                failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label)
+        finally:
+            heard = [log.rows[key] for key in todo if key in log.rows]
+            if heard:
+                _ANSWERED.add(place)
+            _tell_left_out(heard, place, label)
         return {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
 
 
@@ -98,6 +119,33 @@ def unanswered(bodies: Iterable[Body], endpoint: Endpoint, folder: Path) -> list
     distinct = {request_key(body, source): body for body in bodies}
     known = {key for path in logs_of(folder) for key in read_log(path)[0]}
     return [body for key, body in distinct.items() if key not in known]
+
+
+def left_out_of(folder: Path) -> list[str]:
+    """The parameters without which requests of a folder were answered, since the endpoint refuses them; sorted."""
+    mark = b'"left_out": "'  # within a text its quotes are escaped
+    lines = [
+        line
+        for path in logs_of(folder)
+        if path.is_file()
+        for line in path.read_bytes().split(b"\n")
+        if mark in line
+    ]
+    return sorted({name for line in lines for name in json.loads(line)["left_out"].split()})
+
+
+def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str) -> None:
+    """Say once what an endpoint refuses and was asked without."""
+    names = {name for reply in replies for name in reply.left_out.split()}
+    new = sorted(name for name in names if (*place, name) not in _TOLD)
+    if new:
+        _TOLD.update((*place, name) for name in new)
+        ways = ", ".join(f"{n} (sent as {RENAMED[n]})" if n in RENAMED else n for n in new)
+        print(
+            f"komep: {label}: the endpoint refuses {ways}: it was asked again without, and so is every request from "
+            "then on; in pipeline.yaml, null leaves a value out, and `extra_body:` sends any other",
+            file=sys.stderr,
+        )
 
 
 def _ask_missing(
@@ -116,4 +164,5 @@ def _ask_missing(
         with local_servers() as servers:
             url, is_up = servers.address(endpoint, folder)
             target = Target(endpoint, url, secret, is_up, endpoint.in_flight)
-            return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, done > 0, advance)
+            answered = (folder.resolve(), source_of(endpoint)) in _ANSWERED
+            return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, answered, advance)

@@ -40,14 +40,19 @@ from komep_dataset.inference.answers import (
     shown,
 )
 from komep_dataset.inference.costs import Meter
+from komep_dataset.inference.dialect import refused_parameter, token_limit, without
 from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
-STOP_AFTER_FAILURES = 50  # requests failed in a row, none answered between: the endpoint is down
+# Requests failed in a row, none answered between: the endpoint is down, or, where it never answered, will not.
+STOP_AFTER_FAILURES = 50
 STOP_AFTER_BARRED = 3  # requests that got a status of `BARRED`, none answered: nobody will be
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
+CHECK_SECONDS = 10.0  # how long an endpoint may take to say whether it takes the key
+NO_ANSWER = "no answer after"
+NOBODYS = (NO_ANSWER, "HTTP 401", "HTTP 404", "HTTP 405", "HTTP 3")  # failures that are hardly one text's own
 ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
@@ -101,6 +106,8 @@ class _Client:
         self._urls = {path: URL(f"{target.url}{path}") for path in ("/chat/completions", "/completions")}
         self._proxy = proxy_for(target.url)
         self._hide = masker(target.secret)
+        self._refused = ""  # parameters without which a request was answered that was refused with them
+        self._models: asyncio.Task | None = None
         self._turn, self._booked = asyncio.Lock(), asyncio.Event()
 
     async def __aenter__(self) -> "_Client":
@@ -123,24 +130,44 @@ class _Client:
         Raises `Barred` where perhaps, and `Stop` where surely no request would be answered.
         """
         path = "/chat/completions" if "messages" in body else "/completions"
-        payload = json.dumps(_body_for(self._endpoint, body) | {"model": self._endpoint.model}).encode()
+        whole = _body_for(self._endpoint, body) | {"model": self._endpoint.model}
         sent, most = self._meter.weigh(body)
-        attempt = 0
+        attempt, left_out = 0, self._refused
         while (reserved := await self._reserve(most)) is not None:
-            attempt += 1
+            asked = without(whole, left_out)
             try:
-                return await self._attempt(path, payload, body.get("max_tokens"), sent, reserved)
+                reply = await self._attempt(path, asked, sent, reserved)
+                self._refused = " ".join(dict.fromkeys(f"{self._refused} {left_out}".split()))
+                return reply._replace(left_out=left_out)
             except Again as again:
+                attempt += 1
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
                 if attempt == self._endpoint.max_attempts:
-                    return no_reply(f"no answer after {attempt} attempts: {again}")
+                    return no_reply(f"{NO_ANSWER} {attempt} attempts: {again}")
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
             except Refused as refused:
-                return no_reply(str(refused))
+                name = refused_parameter(refused.error, asked, self._endpoint.extra_body)
+                if name is None:
+                    return no_reply(str(refused))
+                left_out = f"{left_out} {name}".strip()
             except Stop as stop:
                 raise Stop(explained(str(stop), self._target, body)) from None
         return None
+
+    async def checked_key(self) -> int:
+        """The status of a question that costs nothing, which models there are; 0 where no answer came."""
+        self._models = self._models or asyncio.create_task(self._ask_models())
+        return await asyncio.shield(self._models)
+
+    async def _ask_models(self) -> int:
+        limit = aiohttp.ClientTimeout(total=CHECK_SECONDS)
+        with suppress(Exception):  # a broken answer makes aiohttp raise more than errors of its own
+            async with self._session.get(
+                URL(f"{self._target.url}/models"), allow_redirects=False, proxy=self._proxy, timeout=limit
+            ) as reply:
+                return reply.status
+        return 0
 
     async def _reserve(self, most: float) -> float | None:
         """Wait until the budget has room for a call; None where it never will. First come, first served."""
@@ -151,19 +178,20 @@ class _Client:
                     await asyncio.wait_for(self._booked.wait(), ROOM_SECONDS)
             return reserved
 
-    async def _attempt(
-        self, path: str, payload: bytes, max_tokens: int | None, sent: int, reserved: float
-    ) -> Reply:
+    async def _attempt(self, path: str, request: dict[str, Any], sent: int, reserved: float) -> Reply:
         """Send a request once, judge what comes, and book it whatever that is."""
         usage, reply = None, None
         billed = True  # whatever happens after it was sent: the endpoint may bill it
         try:
-            status, retry_after, body = await self._exchange(path, payload)
+            status, retry_after, body = await self._exchange(path, json.dumps(request).encode())
             billed = 200 <= status < 300
             if body is None:
                 usage = read_usage(None, sent, LONGEST_BODY)
-                raise Refused(f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB")
-            reply, usage = read_reply(status, retry_after, body, max_tokens, sent, self._hide)
+                raise (Again if status >= 500 else Refused)(
+                    f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB"
+                )
+            limit = token_limit(request)
+            reply, usage = read_reply(status, retry_after, body, limit, sent, self._hide)
             return reply
         except Unsent:
             billed = False
@@ -238,13 +266,14 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
 class _Door:
     """Tells an endpoint that bars everybody from one that bars a single text, whose row alone fails.
 
-    Nobody is let in where `STOP_AFTER_BARRED` requests were barred (or all there are) and none was answered. Those
-    in flight are waited for first: a text is refused faster than another is answered.
+    Nobody is let in where `STOP_AFTER_BARRED` requests were barred (or all there are) and none was answered, unless
+    they got a 403 and the key's own check passes. Those in flight are waited for first: a text is refused faster than
+    another is answered. Where some were answered, only a key that its own check refuses ends the run.
     """
 
     def __init__(self, client: _Client, target: Target, requests: int, answered: bool):
         self._client, self._target = client, target
-        self._enough, self._answered = min(STOP_AFTER_BARRED, requests), answered
+        self._enough, self.answered = min(STOP_AFTER_BARRED, requests), answered
         self._barred = self._in_flight = 0
         self._decided = asyncio.Event()
 
@@ -260,15 +289,21 @@ class _Door:
             self._barred += 1
         finally:
             self._in_flight -= 1
-        self._answered |= reply is not None and not reply.failure
+        self.answered |= reply is not None and not reply.failure
         enough = self._barred >= self._enough
-        if self._answered or (enough and not self._in_flight):
+        if self.answered or (enough and not self._in_flight):
             self._decided.set()
-        if barred and enough:
+        if barred and (enough or self.answered):
             await self._decided.wait()
-            if not self._answered:
+            if not await self._others_may_enter(barred[:8]):
                 raise Stop(explained(barred, self._target, body))
         return reply
+
+    async def _others_may_enter(self, status: str) -> bool:
+        if self.answered:
+            keyed = self._target.secret and status in ("HTTP 401", "HTTP 403")
+            return not (keyed and await self._client.checked_key() == 401)
+        return status == "HTTP 403" and 200 <= await self._client.checked_key() < 300
 
 
 class _Commits:
@@ -324,7 +359,9 @@ async def _ask_all(
                 reply = await door.ask(request[1])
                 if reply is None:
                     return
-                failed_in_a_row = failed_in_a_row + 1 if reply.failure else 0
+                # Where others were answered, a text that is refused says nothing of the next.
+                down = reply.failure and (not door.answered or reply.failure.startswith(NOBODYS))
+                failed_in_a_row = failed_in_a_row + 1 if down else 0
                 if failed_in_a_row >= STOP_AFTER_FAILURES:
                     raise Stop(
                         f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}"

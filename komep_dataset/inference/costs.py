@@ -15,6 +15,7 @@ from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.answers import Usage
+from komep_dataset.inference.dialect import token_limit
 from komep_dataset.inference.ledgers import Entry, Ledger, dearer, spent_in
 
 SHIPPED = Path(__file__).parents[1] / "prices.yaml"
@@ -138,7 +139,7 @@ class Meter:
         sent = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
         if self._ledger is None:
             return sent, 0.0
-        return sent, self._price.cost(1, sent + TEMPLATE_TOKENS, body.get("max_tokens") or UNLIMITED_RESERVE)
+        return sent, self._price.cost(1, sent + TEMPLATE_TOKENS, token_limit(body) or UNLIMITED_RESERVE)
 
     def reserve(self, most: float) -> float | None:
         """Write down what a call may cost, before it is sent.

@@ -23,13 +23,17 @@ FAILED = "failed"
 
 
 class Reply(NamedTuple):
-    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`."""
+    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`.
+
+    `left_out` names the parameters that the endpoint refused, with blanks between (`dialect.py`).
+    """
 
     text: str
     finish_reason: str
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     failure: str = ""
+    left_out: str = ""
 
 
 def no_reply(why: str) -> Reply:
@@ -138,5 +142,6 @@ def is_log(path: Path) -> bool:
 
 
 def _line(key: str, row: Any) -> bytes:
-    fields = {"key": key} | {name: value for name, value in row._asdict().items() if name != "failure"}
+    values = {name: value for name, value in row._asdict().items() if name not in ("failure", "left_out")}
+    fields = {"key": key} | values | ({"left_out": row.left_out} if getattr(row, "left_out", "") else {})
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -20,6 +20,7 @@ from typing import Any
 from komep_dataset.config.config import Config, Endpoint
 from komep_dataset.inference.ask import judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
+from komep_dataset.inference.dialect import token_limit
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.responses import request_for, responder_folder
@@ -93,7 +94,7 @@ def line_of(
     count, _ = token_counter(endpoint)
     bodies = list(bodies)
     sent = sum(prompt_tokens(body, count) for body in bodies)
-    limits = [body.get("max_tokens") for body in bodies]
+    limits = [token_limit(body) for body in bodies]
     received = sum(limit or UNLIMITED_TOKENS for limit in limits)
     unlimited = "" if all(limits) else f"{UNLIMITED_TOKENS} tokens an answer, which has no limit"
     return _priced(stage, endpoint, len(bodies), sent, received, prices, note, unlimited)
@@ -144,7 +145,7 @@ def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices
     # A unit repeats the subject of its sentence: each is taken to be as long as the sentence.
     sent = calls * prompt_tokens(empty, count) + UNITS_A_SENTENCE * tokens * checker.votes
     usual = STRUCTURED_TOKENS if checker.structured else CHECK_TOKENS * checker.batch
-    limit = checker.max_new_tokens or usual
+    limit = checker.limit(usual) or UNLIMITED_TOKENS
     assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
     return _priced("score: check", checker, calls, sent, calls * limit, prices, assumed)
 
@@ -195,7 +196,7 @@ def _assumed_score(questions: int, config: Config) -> list[Line]:
     limits = [responder.max_new_tokens or UNLIMITED_TOKENS for responder in config.responders]
     calls, tokens = questions * len(limits), questions * sum(limits)
     overhead = prompt_tokens(judge_body(split_messages(""), splitter, SPLIT_TOKENS), count)
-    received = calls * (splitter.max_new_tokens or SPLIT_TOKENS)
+    received = calls * (splitter.limit(SPLIT_TOKENS) or UNLIMITED_TOKENS)
     note = "every answer as long as its limit"
     split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, note)
     check = _check_line(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)

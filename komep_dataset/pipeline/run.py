@@ -17,7 +17,7 @@ from komep_dataset import __version__
 from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, set_aside, table_of, write_json
-from komep_dataset.inference.ask import source_of
+from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
 from komep_dataset.prompts import messages as prompts
@@ -257,7 +257,12 @@ def build_stage(config: Config, scored: Path) -> Stage:
 
     def work() -> Outcome:
         options = asdict(config.selection)
-        made = build([scored], release, judge=judge, seeds={"pipeline": config.seed}, **options)
+        folders = {f"{RESPOND} {r.name}": responder_folder(config, r) for r in config.responders}
+        folders |= {f"{SCORE}: {part}": config.work / SCORE / part for part in ("split", "check")}
+        folders[TRANSLATE] = config.work / TRANSLATE
+        left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
+        seeds = {"pipeline": config.seed}
+        made = build([scored], release, judge=judge, seeds=seeds, left_out=left_out, **options)
         facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"
         return Outcome(
@@ -284,6 +289,7 @@ def _place(config: Config, stage: str, table: Path, output: Path | None) -> tupl
 def _endpoint_settings(endpoint: Endpoint) -> dict[str, Any]:
     """The part of an endpoint's configuration that its answers depend on."""
     kept = {key: value for key, value in asdict(endpoint).items() if key not in _UNIMPORTANT}
+    kept["nulls"] = sorted(endpoint.nulls)
     return kept | {"source": source_of(endpoint)}
 
 

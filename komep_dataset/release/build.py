@@ -59,6 +59,7 @@ def build(
     judge: Path | None = None,
     base: Path | None = None,
     seeds: Mapping[str, int] | None = None,
+    left_out: Mapping[str, Sequence[str]] | None = None,
     **options: Any,
 ) -> BuildResult:
     """Build a release from scored generations.
@@ -71,6 +72,7 @@ def build(
         base: a release to grow: its scored generations are read, too, and a new row replaces one of the same key.
             Shards in which no row changes keep their bytes; rows of new questions come in shards behind them.
         seeds: seeds of earlier stages, for `provenance.json`.
+        left_out: parameters that an endpoint refused and was asked without, by stage; for `provenance.json`.
         options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`)
             and the gates; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
             name to path.
@@ -94,7 +96,9 @@ def build(
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None
-        early = beside.submit(provenance, new, asdict(rules), base=base_record, judge=record, seeds=seeds)
+        early = beside.submit(
+            provenance, new, asdict(rules), base=base_record, judge=record, seeds=seeds, left_out=left_out
+        )
         counts, rejects, shards, quality = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
         sums, content = data_sums(folder)
         reasons = Counter(reject.reason for reject in rejects)

@@ -82,6 +82,7 @@ def provenance(
     base: Mapping[str, Any] | None = None,
     judge: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
+    left_out: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -91,6 +92,7 @@ def provenance(
         base: of the release that was grown: name, content hash and its own provenance.
         judge: what `komep calibrate --output` wrote of the checker.
         seeds: what was drawn with which seed; the build itself draws nothing at random.
+        left_out: parameters that an endpoint refused and was asked without, by stage; no key where there are none.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -106,6 +108,7 @@ def provenance(
         "options": dict(options),
         "seeds": dict(seeds or {}),
         "judge": judge,
+        **({"left_out": {stage: list(names) for stage, names in left_out.items()}} if left_out else {}),
     }
 
 

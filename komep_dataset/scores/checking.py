@@ -21,6 +21,7 @@ from komep_dataset.schema import Verdict
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
+PROBES = 3  # units for which structured output is tried first
 # What endpoints answer to a `response_format` that they do not know.
 REFUSALS = ("HTTP 400", "HTTP 422")
 
@@ -131,9 +132,9 @@ class _Session:
 
 def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) -> None:
     votes, structured = session.checker.votes, session.checker.structured
-    if structured and _refuses_structure(items[0], session):
+    if structured and _refuses_structure(items[:PROBES], session):
         structured, checked.plain = False, True
-        checked.requests += 1
+        checked.requests += len(items[:PROBES])
     bodies = {(item, v): session.body(item, v, structured) for item in items for v in range(votes)}
     replies = session.ask(bodies)
     checked.requests += len(bodies)  # distinct items make distinct texts, and votes distinct seeds
@@ -146,12 +147,14 @@ def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) ->
         checked.judged[item] = Judged.by((one, dahl.parse_verdict(one.text, session.mode)) for one in own)
 
 
-def _refuses_structure(item: Item, session: _Session) -> bool:
-    """Whether an endpoint answers an item without `response_format` and refuses it with; asked for one item,
-    so that an endpoint that knows no such thing is not taken for one that is down."""
-    if not _refused(session.ask({0: session.body(item, 0, True)})[0]):
+def _refuses_structure(items: Sequence[Item], session: _Session) -> bool:
+    """Whether an endpoint answers items without `response_format` and refuses them with; asked for a few, so that
+    an endpoint that knows no such thing is not taken for one that is down, nor one that bars a single text."""
+    said = session.ask({item: session.body(item, 0, True) for item in items})
+    if not all(map(_refused, said.values())):
         return False
-    return not session.ask({0: session.body(item, 0, False)})[0].failure
+    plain = session.ask({item: session.body(item, 0, False) for item in items})
+    return not all(reply.failure for reply in plain.values())
 
 
 def _refused(reply: Reply) -> bool:

@@ -160,7 +160,7 @@ def _split(
     texts = {key: text for key, row in rows.items() if (text := text_to_split(row, mode)) is not None}
     bodies = {key: judge_body(split_messages(text), splitter, SPLIT_TOKENS) for key, text in texts.items()}
     replies = ask(bodies, splitter, folder, label="score: split")
-    most = splitter.max_new_tokens or SPLIT_TOKENS
+    most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
     units: dict[Key, list[str]] = {key: [] for key in rows}
     failures = {key: NO_RESPONSE if row.finish_reason == FAILED else "" for key, row in rows.items()}
     for key, reply in replies.items():

@@ -228,3 +228,54 @@ def test_an_endpoint_that_bars_everybody_stops_the_run(tmp_path, requests, calls
         with pytest.raises(KomepError, match="answered HTTP 403: no\nthe key may not use the model 'm'"):
             ask(asked, Judge(endpoint=url, model="m", concurrency=1), tmp_path, label="test")
         assert len(state.calls) == calls
+
+
+def barred(status: int, good: str = "good") -> Loopback:
+    """An endpoint that bars every text that does not hold a word."""
+    return Loopback(
+        echo, faults=lambda body, _: None if good in last_text(body) else Fault(status, "flagged")
+    )
+
+
+def test_texts_that_are_barred_first_end_no_run_where_the_key_passes_its_own_check(tmp_path):
+    state = barred(403)
+    state.models = 200
+    with loopback(state) as (_, url):
+        replies = ask_all(
+            url, tmp_path, [request(t) for t in ("b1", "b2", "b3", "b4", "good")], concurrency=1
+        )
+        assert [reply.text for reply in replies.values()] == [""] * 4 + ["re: good"]
+        alone = ask_all(url, tmp_path / "alone", [request("b1")])
+        assert alone["b1"].failure == "HTTP 403: flagged"
+
+
+@pytest.mark.parametrize(("models", "calls"), [(401, 2), (403, 4), (200, 4), (501, 4)])
+def test_a_key_that_is_revoked_in_the_midst_ends_the_run_if_its_own_check_says_so(
+    tmp_path, monkeypatch, models, calls
+):
+    monkeypatch.setenv("KOMEP_TEST_KEY", SECRET)
+    state = barred(401)
+    state.models = models
+    texts = [request(t) for t in ("good", "b1", "b2", "b3")]
+    with loopback(state) as (_, url):
+        if models == 401:
+            with pytest.raises(KomepError, match="check the key in KOMEP_TEST_KEY"):
+                ask_all(url, tmp_path, texts, concurrency=1, api_key_env="KOMEP_TEST_KEY")
+        else:
+            ask_all(url, tmp_path, texts, concurrency=1, api_key_env="KOMEP_TEST_KEY")
+    assert len(state.calls) == calls
+
+
+def test_a_text_that_is_barred_alone_in_a_later_round_is_its_rows_failure(tmp_path):
+    """A stage asks some texts again: nothing of that round was answered before, and the model was."""
+    with loopback(barred(403)) as (_, url):
+        ask_all(url, tmp_path, [request("good")])
+        assert ask_all(url, tmp_path, [request("b1")])["b1"].failure == "HTTP 403: flagged"
+
+
+@pytest.mark.parametrize("status", [400, 403, 451])
+def test_any_number_of_refused_texts_ends_no_run_that_others_are_answered_in(tmp_path, status):
+    with loopback(barred(status)) as (state, url):
+        texts = [request("good"), *(request(f"b{i}") for i in range(70)), request("good at last")]
+        replies = ask_all(url, tmp_path, texts, concurrency=1)
+    assert len(state.calls) == 72 and replies["good at last"].text == "re: good at last"

@@ -93,7 +93,8 @@ COSTS = {
     "no completion twice": (NO_COMPLETION, 2.0, 2),
     "no answer in time twice": (Fault(200, "{}", stall=1.0), 2.0, 2),
     "a connection lost twice": (Fault(reset=True), 2.0, 2),
-    "a success without content": (Fault(204, ""), 1.0, 1),
+    "a success without content twice": (Fault(204, ""), 2.0, 2),
+    "broken off twice": (Fault(200, json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "abort"}], "usage": TOKENS})), 2.0, 2),
 }  # fmt: skip
 
 

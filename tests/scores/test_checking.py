@@ -17,7 +17,7 @@ from komep_dataset.languages import language_of
 from komep_dataset.pairs.generations import OPTIONAL
 from komep_dataset.prompts.messages import WORDINGS, batch_messages, check_messages, verdict_format
 from komep_dataset.schema import ScoredGeneration
-from komep_dataset.scores.checking import Item, batches, check
+from komep_dataset.scores.checking import PROBES, Item, batches, check
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.tables.reading import read_batches, read_table
 from tests.inference.asking import DEEP, HUGE
@@ -211,8 +211,8 @@ def test_an_endpoint_that_knows_no_structured_output_is_asked_without(tmp_path, 
     state = Loopback(truth, faults=lambda body, _: Fault(status, "?") if "response_format" in body else None)
     done, rows = scored(tmp_path, many, state, structured=True)
     assert rows["a"]["dahl_score"] == 1.0 and "asked without" in done.calls
-    assert sum("response_format" in body for body in state.calls) == 1
-    assert done.requests == 101
+    assert sum("response_format" in body for body in state.calls) == PROBES
+    assert done.requests == 100 + PROBES
 
 
 def test_a_single_text_that_is_refused_in_the_fixed_form_is_asked_without(tmp_path):

@@ -1,0 +1,68 @@
+"""Which parameters an endpoint takes: one that it refuses by name is left out, `max_tokens` is sent by its newer name.
+
+Endpoints differ in what they know beyond the texts: OpenAI's reasoning models take neither `temperature` nor
+`max_tokens`, others no `seed`, or not `temperature` beside `top_p`. They say so by a 400 (some by a 422) that names the
+parameter, each in its own wording.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+RENAMED = {"max_tokens": "max_completion_tokens"}
+# What makes a request what it is; a form of the reply has a way of its own (`scores/checking.py`).
+_NEEDED = ("model", "messages", "prompt", "response_format", "generation_config", *RENAMED.values())
+AROUND = 6  # characters before a name that tell an error's own words from the question's (ours)
+_PLACES = ("param", "parameter", "loc", "field", "path")  # where errors name a parameter and nothing else
+
+
+def token_limit(body: Mapping[str, Any]) -> int | None:
+    """The limit of tokens that a request sets, by whichever name."""
+    return next((body[name] for pair in RENAMED.items() for name in pair if body.get(name)), None)
+
+
+def without(body: dict[str, Any], names: str) -> dict[str, Any]:
+    """A request without parameters (names with blanks between); one that has another name is sent by that."""
+    left = names.split()
+    renamed = {RENAMED[name]: body[name] for name in left if name in RENAMED and name in body}
+    return {name: value for name, value in body.items() if name not in left} | renamed
+
+
+def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, Any]) -> str | None:
+    """The parameter of a request that the text of an error names, None where it names none.
+
+    Args:
+        error: the body of the answer.
+        body: the request as it was sent.
+        kept: parameters that are sent whatever happens.
+    """
+    known = [name for name in body if name not in _NEEDED and name not in kept]
+    try:
+        placed = " ".join(_placed(json.loads(error)))
+    except (ValueError, RecursionError):
+        placed = ""
+    asked = json.dumps([body.get("messages"), body.get("prompt")], ensure_ascii=False)
+    for text in (placed, error):
+        found = {}
+        for name in known:
+            spelled = name.replace("_", "[ _-]?")
+            said = re.search(rf"(?i)(?<![a-z0-9])(?<![a-z0-9]_){spelled}(?![a-z0-9]|_[a-z0-9])", text)
+            # A word of the question that the error repeats is no parameter.
+            if said and text[max(0, said.start() - AROUND) : said.end() + 1] not in asked:
+                found[name] = said.start()
+        if {"temperature", "top_p"} <= found.keys():
+            del found["temperature"]  # of two that do not go together, the one that matters less
+        if found:
+            return min(found, key=found.get)
+    return None
+
+
+def _placed(error: Any) -> Iterator[str]:
+    """The values of those keys of an error that name a parameter."""
+    pairs = error.items() if isinstance(error, dict) else enumerate(error if isinstance(error, list) else ())
+    for key, value in pairs:
+        if key in _PLACES:
+            yield from map(str, value if isinstance(value, list) else [value])
+        else:
+            yield from _placed(value)

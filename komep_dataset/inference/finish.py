@@ -1,0 +1,33 @@
+"""Why an answer ended, from a word of which every server has its own.
+
+OpenAI has `stop`, `length`, `content_filter`, `tool_calls`; others say STOP, end_turn, stop_sequence, MAX_TOKENS,
+model_length, SAFETY, abort, insufficient_system_resource, or nothing. What counts are the words in it, and no list of
+whole reasons: one that nobody has heard of ended an answer, unless a word says that it is none.
+"""
+
+import re
+
+STOP, LENGTH, WITHHELD, PASSING = "stop", "length", "withheld", "passing"
+# In the order in which they count: `safety_limit` is no limit of length, `time_limit` passes.
+_WORDS = {
+    WITHHELD: r"filter|safe|moderat|polic|prohibit|block|recit|refus|spii|sensitive|guardrail|violat|censor|withh"
+    r"|toxic|harm|unsafe|malform|unexpected|denied|forbid|flag|interven",
+    PASSING: r"abort|err|cancel|insufficient|time|overload|unavail|fail|network|interrupt|preempt"
+    r"|evict|busy|exhaust|resource|disconnect|kill|crash|shutdown|lost|drop|retry|rate|quota|capacity|load",
+    LENGTH: r"length|max|limit|trunc|incomplete|context|window|budget|cut|exceed|tokens",
+    STOP: r"eos|eot|end|stop|complete|finish|done",
+}
+LONGEST = 100  # characters; more is no reason, and no answer is taken from who gives it (ours)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORD = re.compile(r"[a-z]+")
+_LEADING = re.compile(r"(?i)\A(finish|stop)[ _-]?reason[ _-]?")
+_KINDS = {kind: re.compile(rf"(?:{words})") for kind, words in _WORDS.items()}
+
+
+def kind_of(reason: str) -> str:
+    """`stop`, `length`, `withheld` (there is no answer), `passing` (the next try may have one), or "" where a reason
+    says nothing of it."""
+    if len(reason) > LONGEST:
+        return WITHHELD
+    words = _WORD.findall(_CAMEL.sub(" ", _LEADING.sub("", reason.strip())).casefold())
+    return next((kind for kind, known in _KINDS.items() if any(map(known.match, words))), "")
