@@ -25,6 +25,10 @@ MASK = "***"
 MOST_TOKENS = 10**9  # no call has more (ours)
 FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
 BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
+# Names of counts in a usage, and a count that is written as text.
+_IN, _OUT = re.compile(r"\A(?:prompt|input)_tokens\Z"), re.compile(r"\A(?:completion|output)_tokens\Z")
+_REASONING, _TOTAL = re.compile("(?i)reason|think|thought"), re.compile(r"\Atotal_tokens\Z")
+_DIGITS = re.compile("[0-9]{1,10}")
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 Hide = Callable[[str], str]
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
@@ -181,21 +185,34 @@ def _clean(text: str) -> str:
 def read_usage(told: Any, sent: int, received: int) -> Usage:
     """Judge the field `usage` of an answer to so many bytes of text with so many bytes of text.
 
-    Reasoning that the text does not show is paid for too: endpoints count it in `total_tokens` alone, or in
-    `completion_tokens_details` beside `completion_tokens`.
+    Of what it says, the larger is paid for. Reasoning that the text does not show is on the bill too: endpoints count it
+    in `total_tokens` alone, or by a name of its own beside `completion_tokens` (`completion_tokens_details`,
+    `thoughts_token_count`). Some call the two `input_tokens` and `output_tokens`, or write numbers as text.
     """
     told = told if isinstance(told, dict) else {}
     prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
-    paid_prompt, visible = _paid(prompt, sent), _paid(completion, received)
-    details = told.get("completion_tokens_details")
-    reasoning = (_count(details.get("reasoning_tokens")) if isinstance(details, dict) else None) or 0
-    total = _count(told.get("total_tokens")) or 0
-    hidden = reasoning if visible != completion or reasoning > visible else 0
-    paid = max(visible + hidden, total - paid_prompt)
+    paid_prompt = max(_paid(prompt, sent), _most(told, _IN))
+    said = _most(told, _OUT)
+    visible, reasoning = max(_paid(completion, received), said), _most(told, _REASONING, depth=3)
+    hidden = reasoning if visible > said or reasoning > visible else 0
+    paid = max(visible + hidden, _most(told, _TOTAL) - paid_prompt)
     doubted = (
         "prompt_tokens" if paid_prompt != prompt else "completion_tokens" if visible != completion else ""
     )
     return Usage(prompt, completion, paid_prompt, paid, doubted and _doubt(told, doubted))
+
+
+def _most(told: dict[str, Any], name: re.Pattern, depth: int = 1) -> int:
+    """The largest count that stands under a name, also one that is written as text or as a fraction of nothing."""
+    found = [0]
+    for key, value in told.items():
+        if isinstance(value, dict) and depth > 1:
+            found.append(_most(value, name, depth - 1))
+        elif name.search(key):
+            whole = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+            whole = int(whole) if isinstance(whole, float) and whole.is_integer() else whole
+            found.append(_count(whole) or 0)
+    return max(found)
 
 
 def _count(value: Any) -> int | None:

@@ -397,6 +397,10 @@ TOLD = {"prompt_tokens": 100, "completion_tokens": 50}
         ({"completion_tokens_details": {"reasoning_tokens": -700}}, 50),
         ({"completion_tokens_details": [700]}, 50),
         ({"completion_tokens_details": {"reasoning_tokens": 700}, "total_tokens": 2000}, 1900),
+        ({"reasoning_tokens": 700}, 750),
+        ({"output_tokens_details": {"reasoning_tokens": 700}}, 750),
+        ({"details": {"completion": {"thinkingTokens": 700}}}, 750),
+        ({"thoughts_token_count": 700}, 750),
     ],
 )
 def test_hidden_reasoning_is_paid_for(more, paid):
@@ -430,6 +434,21 @@ def test_a_count_that_cannot_be_believed_is_counted_from_the_text(told, paid, do
     usage = read_usage(told, 300, 600)
     assert (usage.paid_prompt, usage.paid_completion) == paid
     assert usage.doubt == doubt
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"input_tokens": 100, "output_tokens": 5000},
+        {"prompt_tokens": "100", "completion_tokens": "5000"},
+        {"prompt_tokens": 100.0, "completion_tokens": 5000.0},
+        {"prompt_tokens": 100, "completion_tokens": None, "total_tokens": 5100},
+        {"total_tokens": 5100},
+    ],
+)
+def test_a_count_in_other_clothes_is_paid_for_and_said(told):
+    usage = read_usage(told, 300, 600)
+    assert (usage.paid_prompt, usage.paid_completion, usage.completion) == (100, 5000, None) and usage.doubt
 
 
 def test_a_long_lie_is_cut():
