@@ -203,6 +203,8 @@ def _run(stage, retry_failed: bool) -> None:
         first = f", first: {outcome.reason}" if outcome.reason else ""
         warning = f"warning: {outcome.failures:,} rows failed{first}; --retry-failed asks them again"
         print(warning, file=sys.stderr)
+    if outcome.shortfall.text:
+        print(f"warning: {outcome.shortfall.text}", file=sys.stderr)
     if outcome.report:
         print(outcome.report())
 

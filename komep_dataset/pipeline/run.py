@@ -7,6 +7,7 @@ failed in it. Those belong to a finished stage: they are left as they are until 
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ from komep_dataset.files.outputs import check_file, json_with, set_aside, table_
 from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
+from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
 from komep_dataset.prompts import messages as prompts
 from komep_dataset.questions import make_questions
 from komep_dataset.release.build import build
@@ -47,7 +49,8 @@ _UNIMPORTANT = ("api_key_env", "concurrency", "timeout", "max_attempts", "tokeni
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a stage reports: a line for people, how many rows failed and why the first one did.
+    """What a stage reports: a line for people, how many rows failed and why the first one did, and what it did not come
+    to.
 
     A command of its own shows more: `details` under the line, and what `report` gives at the end.
     """
@@ -55,6 +58,7 @@ class Outcome:
     line: str
     failures: int = 0
     reason: str = ""
+    shortfall: Shortfall = NONE
     details: str = ""
     report: Callable[[], str] | None = None
 
@@ -110,6 +114,8 @@ def run(
             line = f"unchanged ({outcome.line})" if unchanged else outcome.line
             left = f"--retry-failed asks the {outcome.failures:,} failed again" if outcome.failures else ""
             say(f"[{number}/{len(steps)}] {stage.name}: {'; '.join(filter(None, (line, left, *kept)))}")
+            if outcome.shortfall.text:
+                print(f"warning: {stage.name}: {outcome.shortfall.text}", file=sys.stderr)
     return config.work / "komep"
 
 
@@ -123,20 +129,28 @@ def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> 
 
     Returns:
         (what it reports, whether it was left as it is).
+
+    Raises:
+        KomepError: what the stage raises, or that no row of it is of use: its table lies there and does not count as
+            done, so that the same command goes on.
     """
     if not stage.outputs:
         return stage.run(), False
     done, found = _read_done(stage.done), _hashes(stage.outputs)
     if done["outputs"] == found and done["fingerprint"] == _fingerprint(stage):
-        outcome = Outcome(done["line"], done["failures"])
+        outcome = Outcome(done["line"], done["failures"], shortfall=Shortfall(done.get("shortfall", "")))
         if not (retry_failed if outcome.failures else stage.again):
             return outcome, True
     for path in stage.outputs:
         if path.is_file() and done["outputs"].get(str(path)) not in (None, found[str(path)]):
             note(f"{path.name} had been changed: kept as {set_aside(path).name}")
     outcome = stage.run()
-    facts = {"fingerprint": _fingerprint(stage), "outputs": _hashes(stage.outputs)}
-    write_json(stage.done, facts | {"line": outcome.line, "failures": outcome.failures}, DONE_MARK)
+    short = outcome.shortfall
+    facts = {"fingerprint": "" if short.nothing else _fingerprint(stage), "outputs": _hashes(stage.outputs)}
+    facts |= {"line": outcome.line, "failures": outcome.failures, "shortfall": short.text}
+    write_json(stage.done, facts, DONE_MARK)
+    if short.nothing:
+        raise KomepError(f"{stage.name}: {short.text}; {outcome.line}")
     return outcome, False
 
 
@@ -193,12 +207,12 @@ def respond_stage(config: Config, name: str, questions: Path, output: Path | Non
 
     def work() -> Outcome:
         made = respond(questions, config, name, output or table)
+        short = of_responses(made, responder)
         if output:
-            return Outcome(f"{made.rows:,} responses of {name} -> {made.path}", made.failures, made.reason)
-        if made.rows and made.failures == made.rows:
-            raise KomepError(f"respond {name}: no question got an answer; the first: {made.reason}")
+            line = f"{made.rows:,} responses of {name} -> {made.path}"
+            return Outcome(line, made.failures, made.reason, short)
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
-        return Outcome(f"{made.rows:,} responses{failed} -> {table}", made.failures)
+        return Outcome(f"{made.rows:,} responses{failed} -> {table}", made.failures, shortfall=short)
 
     settings = _endpoint_settings(responder)
     return Stage(stage, done, (questions,), {table: Response}, settings, work, again=output is not None)
@@ -210,15 +224,16 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
 
     def work() -> Outcome:
         made = score(tables, config, output or table, mode=mode)
+        short = of_scores(made, config)
         if output:
             statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(made.statuses.items()))
             line = f"{made.rows:,} scored generations ({statuses}) -> {made.path}"
             report = partial(report_of, made.frame, made.path) if made.rows else None
-            return Outcome(line, made.failures, made.reason, made.calls, report)
+            return Outcome(line, made.failures, made.reason, short, made.calls, report)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
         line = f"{made.rows:,} generations: {counts}{reason}; {made.calls} -> {table}"
-        return Outcome(line, made.failures)
+        return Outcome(line, made.failures, shortfall=short)
 
     settings = {
         "mode": mode,
@@ -236,12 +251,11 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
     def work() -> Outcome:
         made = translate(scored, config, output or table)
+        short = of_translations(made)
         if output:
-            return Outcome(made.line, made.failures, made.reason, made.table)
-        if made.failures and not made.answered:
-            raise KomepError(f"{TRANSLATE}: no text got an answer; the first: {made.reason}")
+            return Outcome(made.line, made.failures, made.reason, short, made.table)
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
-        return Outcome(f"{made.line}{failed}", made.failures)
+        return Outcome(f"{made.line}{failed}", made.failures, shortfall=short)
 
     picked = {name: getattr(config.selection, name) for name in ("min_margin", "pairs", "origin")}
     settings = _endpoint_settings(translator) | {"selection": picked}

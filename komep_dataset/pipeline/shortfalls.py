@@ -1,0 +1,141 @@
+"""Rows of a stage that came to nothing: how many, what that is likeliest due to, and which setting mends it.
+
+A table of rows without an answer, a verdict or Korean is no success. From a fifth of them on people are told; where
+nothing is left the command fails, and the table stays to be looked at.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import polars as pl
+
+from komep_dataset.config.config import Config, Responder
+from komep_dataset.responses import Responded
+from komep_dataset.schema import Response, Status, Verdict
+from komep_dataset.scores.checking import CHECK_TOKENS
+from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
+from komep_dataset.tables.reading import read_table
+from komep_dataset.translation.stage import COPIED, TranslatedTable
+
+TOLD_FROM = 0.2  # of all rows (ours)
+SHOWN = 60  # characters of a reply that a message shows
+_BLANK = pl.col("response").str.strip_chars() == ""
+# What a failed request says -> what to do about it; the first that is found.
+_ADVICE = {
+    "no answer after": "raise `timeout` or `max_attempts`, lower `concurrency`",
+    "HTTP 400": "null leaves `temperature`, `top_p`, `seed` or `max_new_tokens` out, `extra_body:` sends any other",
+    "HTTP 401": "look at `api_key_env`",
+    "HTTP 403": "look at `api_key_env`, and at what the endpoint moderates",
+    "HTTP 404": "look at `endpoint` and `model`",
+    "HTTP 413": "the texts are too long for the endpoint",
+    "withheld": "the endpoint moderates: take another `model`",
+    "the model refused": "take another `model`",
+}
+_ADVICE["HTTP 422"] = _ADVICE["HTTP 400"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What a stage did not come to: a sentence, empty where all is well; `nothing`: no row is of use."""
+
+    text: str = ""
+    nothing: bool = False
+
+
+NONE = Shortfall()
+
+
+def _shortfall(bad: int, good: int, what: str, why: str) -> Shortfall:
+    rows = bad + good
+    if not rows or bad < TOLD_FROM * rows:
+        return NONE
+    return Shortfall(f"{bad:,} of {rows:,} {what}; likeliest cause: {why}", good == 0)
+
+
+def of_responses(made: Responded, responder: Responder) -> Shortfall:
+    """What is missing among the answers of a responder."""
+    if made.rows and made.failures == made.rows:
+        return Shortfall(f"no question got an answer; the first: {_advised(made.reason)}", True)
+    answered = read_table(made.path, Response).filter(pl.col("finish_reason") != Status.FAILED.value)
+    blank = answered.filter(_BLANK)
+    bad, why = made.failures + blank.height, _advised(made.reason)
+    if blank.height > made.failures:
+        limit = responder.max_new_tokens
+        cut = limit and 2 * blank.filter(pl.col("finish_reason") == "length").height >= blank.height
+        why = (
+            f"the limit ends an answer before its first word: raise `max_new_tokens` ({limit})"
+            if cut
+            else f"the model ends at once: look at `protocol` ({responder.protocol}) and `format`"
+        )
+    what = f"questions got no answer ({made.failures:,} failed, {blank.height:,} empty)"
+    return _shortfall(bad, made.rows - bad, what, why)
+
+
+def of_scores(made: Scored, config: Config) -> Shortfall:
+    """What is missing among scores; who abstains answers honestly, and counts where nobody else answered."""
+    counts = Counter(made.statuses)
+    scored, abstained = counts.pop(Status.SCORED.value, 0), counts.pop(Status.ABSTAINED.value, 0)
+    if abstained and not scored:
+        counts[Status.ABSTAINED.value] = abstained
+        abstained = 0
+    listed = ", ".join(f"{n:,} {status}" for status, n in counts.most_common())
+    why = _why_unscored(counts.most_common(1)[0][0], made, config) if counts.total() else ""
+    return _shortfall(counts.total(), scored + abstained, f"responses have no score ({listed})", why)
+
+
+def _why_unscored(status: str, made: Scored, config: Config) -> str:
+    splitter = config.judge("splitter").model
+    if status == Status.UNPARSED.value:
+        return _why_unparsed(made, config)
+    if status == Status.FAILED.value:
+        unanswered = f"{NO_RESPONSE}: `komep respond --retry-failed` asks it again"
+        return _advised(made.reason) if made.reason else unanswered
+    if status == Status.EMPTY.value:
+        blank = made.frame.filter(_BLANK & (pl.col("status") == status)).height
+        if 2 * blank >= made.statuses[status]:
+            return (
+                "the responses are empty: raise their responder's `max_new_tokens`, or look at its `protocol`"
+            )
+    if status in (Status.ABSTAINED.value, "refused"):
+        return "the responders do not answer: look at their `protocol`, or take others"
+    return f"the splitter {splitter} gives no units of the answers: take another, or raise `splitter.max_new_tokens`"
+
+
+def _why_unparsed(made: Scored, config: Config) -> str:
+    checker = config.judge("checker")
+    evidence = read_table(verdicts_path(made.path), VerdictRow)
+    unread = evidence.filter(pl.col("verdict") == Verdict.UNKNOWN.value)
+    limit, cut = checker.limit(CHECK_TOKENS), unread.filter(pl.col("finish_reason") == "length").height
+    if limit and cut and 2 * cut >= unread.height:
+        return f"the limit of the checker {checker.model} cuts its replies off: raise `checker.max_new_tokens` ({limit})"
+    replies = Counter(unread["reply"].to_list()).most_common(1)
+    said = replies[0][0][:SHOWN] if replies else ""
+    return (
+        f"the checker {checker.model} says neither true nor false, most often {said!r}: set `checker.structured: true`, "
+        "or take another"
+    )
+
+
+def of_translations(made: TranslatedTable) -> Shortfall:
+    """What is missing among the texts that were to be translated."""
+    if made.failures and not made.answered:
+        return Shortfall(f"no text got an answer; the first: {_advised(made.reason)}", True)
+    outcomes = Counter()
+    for (_, outcome), n in made.outcomes.items():
+        outcomes[outcome] += n
+    reason, times = next(iter(made.rejected.most_common(1)), ("", 0))
+    why = (
+        f"{reason} ({times:,} texts; the evidence beside the table has the replies): take another `translator.model`, or "
+        "raise `translator.max_new_tokens`"
+    )
+    if made.failures >= times:
+        why = _advised(made.reason)
+    what = f"texts have no Korean ({outcomes['rejected']:,} rejected, {outcomes['failed']:,} failed)"
+    bad = outcomes["rejected"] + outcomes["failed"]
+    return _shortfall(bad, outcomes["translated"] + outcomes[COPIED], what, why)
+
+
+def _advised(reason: str) -> str:
+    """What a failed request said, and the setting that it is likeliest about."""
+    advice = next((text for said, text in _ADVICE.items() if said in reason), "")
+    return f"{reason}{advice and '; '}{advice}"
