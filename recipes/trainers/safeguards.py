@@ -45,6 +45,10 @@ class GuardedTrainer:
         # PEFT's card, written with every adapter, over the one that a user may have edited.
         if hasattr(self.model, "create_or_update_model_card"):
             self.model.create_or_update_model_card = lambda output_dir: None
+        walk_only_to_switch(self.model)
+        self.args.logging_nan_inf_filter = (
+            False  # `Watch` ends the run; the filter asks the card after every batch
+        )
         self.watch = Watch(self)
         self.add_callback(self.watch)
 
@@ -85,6 +89,19 @@ class GuardedTrainer:
         for ids, mask in map(self.chosen_rows, self.step_batches):
             rows += [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
         return find_questions(self.train_dataset, self.chosen_columns, rows)
+
+
+def walk_only_to_switch(model: torch.nn.Module) -> None:
+    """Let `train()` return at once where the model trains already: Trainer calls it before every batch.
+
+    It walks all modules, of which a model with adapters has thousands, while the card has nothing to do.
+    """
+    walk = model.train
+
+    def train(mode: bool = True) -> torch.nn.Module:
+        return model if model.training is mode else walk(mode)
+
+    model.train = train
 
 
 def find_questions(dataset: Dataset, columns: tuple[str, ...], rows: list[list[int]]) -> list[str]:
