@@ -98,8 +98,10 @@ def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model,
 
 
 def test_a_model_that_trains_is_not_walked_again():
+    from trainers import safeguards
+
     model = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Linear(2, 2))
-    import_module("trainers.safeguards").walk_only_to_switch(model)
+    safeguards.walk_only_to_switch(model)
     assert model.eval() is model and not model[0].training
     assert model.train() is model and model[0].training
     model[0].training = False  # which only a walk would undo
