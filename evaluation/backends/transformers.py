@@ -18,6 +18,7 @@ from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from evaluation.harness.questions import LETTERS
+from komep_dataset.errors import KomepError
 from komep_dataset.inference.reply_log import ReplyLog
 from komep_dataset.inference.servers import model_fingerprint
 from komep_dataset.progress import progress_bar
@@ -52,6 +53,7 @@ class TransformersBackend:
 
     def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
         letters = self._letter_tokens(groups) if self.options.scoring == LOGITS else ()
+        self._check_tokens(groups, letters)
         mine: list[tuple[int, int, Answer]] = []
         with (
             open_journal(self.options.output, self.processes.rank) as journal,
@@ -85,6 +87,7 @@ class TransformersBackend:
             "batch_size_reached": smallest,
             "resumed_questions": resumed,
             "generation": self.generator.model.generation_config.to_diff_dict(),
+            "generation_overruled": self.generator.overruled,
         }
 
     def _batch(
@@ -126,6 +129,17 @@ class TransformersBackend:
             options.scoring == LOGITS,
         ]
         return reply_key(options.model, model_fingerprint(options.model), how, prompt.token_ids)
+
+    def _check_tokens(self, groups: Groups, letters: Sequence[int]) -> None:
+        """Raise `KomepError` for a token that the model does not know."""
+        used = {*letters}.union(*(prompt.token_ids for prompts in groups for prompt in prompts))
+        if max(used) >= self.generator.vocabulary:
+            word = self.generator.tokenizer.convert_ids_to_tokens(max(used))
+            raise KomepError(
+                f"--model {self.options.model}: its tokenizer makes token {max(used)} ({word!r}) of the questions, and "
+                f"the model knows {self.generator.vocabulary}; take the tokenizer that the model was trained with, or a "
+                "model whose embeddings were resized and trained for the added tokens"
+            )
 
     def _letter_tokens(self, groups: Groups) -> tuple[int, ...]:
         widest = max((prompt for prompts in groups for prompt in prompts), key=lambda p: p.options)

@@ -15,6 +15,7 @@ from komep_dataset.config.config import Translator
 from komep_dataset.errors import KomepError, require
 from komep_dataset.inference.ask import Body, Key, keys_of
 from komep_dataset.inference.reply_log import REPLIES, Reply, no_reply, open_log
+from komep_dataset.inference.weights import check_whole
 from komep_dataset.progress import progress_bar
 
 WINDOW = 512  # tokens of a model whose configuration gives no number (ours)
@@ -138,8 +139,10 @@ class Seq2Seq:
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # there is one already
-        model = _loaded(AutoModelForSeq2SeqLM, self._translator.model, use_safetensors=True).eval()
-        return model.to("cuda" if torch.cuda.is_available() else "cpu")
+        name, whole = self._translator.model, {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        model, found = _loaded(AutoModelForSeq2SeqLM, name, use_safetensors=True, **whole)
+        check_whole(model, found, f"model {name}")
+        return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
     def _translate(self, bodies: Sequence[dict[str, Any]]) -> list[Reply]:
         """One batch of requests with the same beams and limit."""

@@ -74,6 +74,16 @@ def test_an_endpoint_and_a_decoder_are_not_taken_for_one(tmp_path):
     assert is_seq2seq(translator(tmp_path / "other"))
 
 
+def test_a_model_that_lacks_weights_does_not_translate(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    file = make_model(tmp_path / "model") / "model.safetensors"
+    kept = {name: weight for name, weight in load_file(file).items() if "decoder.layers.0.fc1" not in name}
+    save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(KomepError, match=r"2 of .* weights are not in its files"):
+        replies_of(file.parent, tmp_path / "log", SENTENCES)
+
+
 @pytest.mark.slow
 def test_a_local_model_translates_in_batches_and_a_kill_costs_one_batch(tmp_path):
     """What is in the log is not generated again: a reply that was altered there comes back altered."""

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import DynamicCache, GenerationMixin, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    DynamicCache,
+    GenerationConfig,
+    GenerationMixin,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from evaluation.backends.local.rows import Rows, join, lay_out, plan_reading, shifted_cache
 from evaluation.backends.local.shared_prefix import NAME, Layers, attending_to, can_share, rest_cache
@@ -38,6 +44,25 @@ CACHE = "cache" if "cache" in _NAMES else "past_key_values"
 READ_TOKENS = {"cpu": 2048}
 READ_TOKENS_ELSEWHERE = 16_384
 FEWEST_TOKENS, MOST_TOKENS = 4, 64  # new tokens of all rows before those that have ended are taken out
+
+# What of a model's own generation config holds: where a reply ends, and what is laid on its tokens wherever they stand.
+KEPT = (
+    *("bos_token_id", "eos_token_id", "pad_token_id", "repetition_penalty", "no_repeat_ngram_size"),
+    *("bad_words_ids", "suppress_tokens", "sequence_bias"),
+)
+UNSAID = ("use_cache", "transformers_version", "_from_model_config")
+
+
+def own_settings(config: GenerationConfig) -> tuple[GenerationConfig, dict[str, str]]:
+    """(greedy, one reply a prompt, with what a model's config has of `KEPT`; what else it asks for, as text)."""
+    given = config.to_dict()
+    own = GenerationConfig(do_sample=False, use_cache=True, **{name: given.get(name) for name in KEPT})
+    overruled = {
+        name: str(value)
+        for name, value in given.items()
+        if name not in (*KEPT, *UNSAID) and (value is True or value not in (None, False, 1))
+    }
+    return own, overruled | ({"use_cache": "False"} if given.get("use_cache") is False else {})
 
 
 class StopText(StoppingCriteria):
@@ -69,7 +94,13 @@ def first_logprobs(model: Any, tokens: Sequence[int]) -> Iterator[list[tuple[flo
 
     def keep(_module: Any, _arguments: Any, output: Any) -> None:
         if not found:
-            found.extend(map(tuple, output.logits[:, -1].float().log_softmax(-1)[:, list(tokens)].tolist()))
+            logits = output.logits[:, -1].float()
+            if logits.isnan().any():
+                raise KomepError(
+                    f"the model's first new token has no probabilities (NaN) in {output.logits.dtype}; take --dtype "
+                    "float32 or bfloat16, or a checkpoint that is sound"
+                )
+            found.extend(map(tuple, logits.log_softmax(-1)[:, list(tokens)].tolist()))
 
     handle = model.register_forward_hook(keep)
     try:
@@ -98,13 +129,12 @@ class Generator:
     reuse_prefix: bool = True
     device: torch.device = field(init=False)
     share_attention: bool = field(init=False)  # whether a batch attends to one copy of its prefix
+    overruled: dict[str, str] = field(init=False)  # what the model's own generation config asks for in vain
     largest: int | None = field(init=False, default=None)  # prompts that fit into memory together, once known
 
     def __post_init__(self) -> None:
         self.device = next(self.model.parameters()).device
-        config = self.model.generation_config
-        config.do_sample = False
-        config.temperature = config.top_p = config.top_k = config.cache_implementation = None
+        self.model.generation_config, self.overruled = own_settings(self.model.generation_config)
         layer_types = getattr(self.text_config, "layer_types", None) or ()
         plain = set(layer_types) <= CACHED_LAYERS and not getattr(self.model, "_is_stateful", False)
         # Models with an attention of their own (Falcon, MPT) measure their masks by what they have seen themselves.
@@ -128,7 +158,12 @@ class Generator:
     def pad_id(self) -> int:
         """Any token id serves: it fills rows that have ended, and what follows their end is cut."""
         ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, self.tokenizer.bos_token_id, 0)
-        return next(i for i in ids if i is not None)
+        return next(i for i in ids if i is not None and i < self.vocabulary)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows; its tokenizer may know more that no text has."""
+        return self.model.get_input_embeddings().weight.shape[0]
 
     def generate(
         self, prompts: Sequence[Sequence[int]], stops: Sequence[str], max_new_tokens: int, batch_size: int

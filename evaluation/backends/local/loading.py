@@ -1,5 +1,8 @@
 """Models and tokenizers from a folder or the Hub: safetensors only, and no code out of a repository."""
 
+import json
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,13 +10,25 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import find_adapter_config_file
 from transformers.utils import logging as transformers_logging
 
 from evaluation.backends.local.generation import Generator
 from komep_dataset.errors import KomepError
+from komep_dataset.inference.weights import check_whole
 from komep_dataset.system import keep_freed_memory
 
-UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+SERVE = "--backend openai --endpoint http://127.0.0.1:8000/v1"
+UNLOADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    SafetensorError,
+)
 
 
 def load_generator(
@@ -28,7 +43,7 @@ def load_generator(
         device: where it goes; None for the first GPU, or the CPU.
 
     Raises:
-        KomepError: there is no such model, or it cannot be loaded.
+        KomepError: there is no such model, it cannot be loaded, or it is not whole.
     """
     check_model_folder(model)
     if not sys.stderr.isatty():
@@ -38,26 +53,66 @@ def load_generator(
         keep_freed_memory()
     wanted = "float32" if dtype == "auto" and device.type == "cpu" else dtype
     placed = {} if device.type == "cpu" else {"device_map": {"": device}}  # never whole in the host's memory
+    how = {"dtype": wanted, "use_safetensors": True, "trust_remote_code": False, **placed}
+    how |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+    base = base_of(model)
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
-            model, dtype=wanted, use_safetensors=True, trust_remote_code=False, **placed
-        )
+        loaded, found = AutoModelForCausalLM.from_pretrained(base or model, **how)
+        unused = check_whole(loaded, found, f"--model {base or model}")
+        if base is not None:
+            unused += check_whole(loaded, loaded.load_adapter(model).to_dict(), f"--model {model}")
     except torch.OutOfMemoryError:
         raise KomepError(
             f"--model {model}: does not fit into the memory of {device}; take a smaller one, or --dtype bfloat16"
         ) from None
     except UNLOADABLE as error:
         raise unloadable(model, error) from None
-    return Generator(loaded.to(device).eval(), load_tokenizer(model), reuse_prefix)
+    generator = Generator(loaded.to(device).eval(), load_tokenizer(model), reuse_prefix)
+    try:
+        generator.answer(
+            [[generator.pad_id]], (), (), 1
+        )  # whatever its config says of ends and penalties is tried here
+    except UNLOADABLE as error:
+        raise KomepError(
+            f"--model {model}: writes nothing ({type(error).__name__}: {error!s:.300})"
+        ) from None
+    if generator.overruled:
+        asked = ", ".join(f"{name} {value}" for name, value in generator.overruled.items())
+        unused.append(
+            f"--model {model}: one greedy reply a prompt, whatever its generation_config.json says ({asked:.300})"
+        )
+    if os.environ.get("RANK", "0") == "0":
+        for note in unused:
+            print(f"note: {note}", file=sys.stderr)
+    return generator
+
+
+def base_of(model: str) -> str | None:
+    """The model that a LoRA adapter goes over; None where there is no adapter, or one within a model."""
+    try:
+        config = find_adapter_config_file(model)
+        if config is None or (Path(model) / "config.json").is_file():
+            return None
+        return json.loads(Path(config).read_text("utf-8"))["base_model_name_or_path"]
+    except UNLOADABLE as error:
+        raise unloadable(model, error) from None
 
 
 def check_model_folder(model: str) -> None:
     """Raise `KomepError` for a folder that holds no model; a name that is no folder may be an id on the Hub."""
     path = Path(model)
-    if path.exists() and not any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
+    if not path.exists() or any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
+        return
+    gguf = path if path.suffix.lower() == ".gguf" else next(path.glob("*.gguf"), None)
+    if gguf is not None:
         raise KomepError(
-            f"--model {model}: no model here; a folder with config.json or adapter_config.json is needed"
+            f"--model {model}: GGUF, a format of llama.cpp. Serve it (llama-server -m {gguf} --port 8000) and take {SERVE}, "
+            "or write it as safetensors once, with transformers: AutoModelForCausalLM and AutoTokenizer "
+            f".from_pretrained({str(gguf.parent)!r}, gguf_file={gguf.name!r}), each .save_pretrained(FOLDER)"
         )
+    raise KomepError(
+        f"--model {model}: no model here; a folder with config.json or adapter_config.json is needed"
+    )
 
 
 def load_tokenizer(model: str) -> Any:
@@ -71,6 +126,12 @@ def load_tokenizer(model: str) -> Any:
 def unloadable(model: str, error: Exception) -> KomepError:
     """The error for a model that cannot be loaded, with the reason in one line."""
     reason = " ".join(str(error).split())[:300] or type(error).__name__
+    if unknown := re.match(r"Unrecognized configuration class .*?(\w+)'> for this kind of AutoModel", reason):
+        return KomepError(
+            f"--model {model}: {unknown[1]}, for which transformers has no causal language model, as for vision-language "
+            f"models and encoder-decoders. Serve it (vllm serve {model}) and take {SERVE}, or take the text model of "
+            "its family"
+        )
     return KomepError(
         f"--model {model}: neither a model folder nor an id on the Hub that can be loaded ({reason})"
     )

@@ -1,6 +1,7 @@
 """The transformers backend: kill and resume, letters by logits."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,3 +91,24 @@ def test_a_repetition_penalty_does_not_enter_the_logits(lettered_model, question
 def test_a_tokenizer_without_letters_is_explained(tiny_model, question_folder, tmp_path, capsys):
     assert run(*command(tiny_model, question_folder, tmp_path / "out", "--scoring", "logits")) == 1
     assert "no single token for the answer 'A'; use --scoring generate" in capsys.readouterr().err
+
+
+def test_a_tokenizer_that_knows_more_than_the_model(
+    make_llama, make_tokenizer, question_folder, tmp_path, capsys
+):
+    make_llama(vocab_size=300).save_pretrained(tmp_path / "model")
+    make_tokenizer(bos=True).save_pretrained(tmp_path / "model")
+    assert run(*command(tmp_path / "model", question_folder, tmp_path / "out")) == 1
+    assert "and the model knows 300; take the tokenizer" in capsys.readouterr().err
+
+
+def test_what_was_overruled_is_said_once_and_recorded(tiny_model, question_folder, tmp_path, capsys):
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "model" / "generation_config.json").write_text('{"num_beams": 3, "eos_token_id": 2}')
+    assert run(*command(tmp_path / "model", question_folder, tmp_path / "out")) == 0
+    assert capsys.readouterr().err.count("whatever its generation_config.json says (num_beams 3)") == 1
+    config = read_evaluation(tmp_path / "out").results["config"]
+    assert config["generation_overruled"] == {"num_beams": "3"}
+    assert run(*command(tiny_model, question_folder, tmp_path / "plain")) == 0
+    assert "whatever" not in capsys.readouterr().err
+    assert predictions(tmp_path / "out") == predictions(tmp_path / "plain")

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from transformers import GenerationConfig
 
-from evaluation.backends.local.generation import Generator, StopText
+from evaluation.backends.local.generation import Generator, StopText, own_settings
 from evaluation.harness.prompts import common_prefix
 from komep_dataset.errors import KomepError
 from tests.evaluation.backends.local.greedy import LIMIT, plain, twelve_prompts
@@ -222,3 +223,56 @@ def test_padding_is_not_what_a_repetition_penalty_sees(prompts, make_llama, make
     for reuse in (True, False):
         generator = Generator(model, tokenizer, reuse_prefix=reuse)
         assert generator.generate(prompts, (), LIMIT, 5) == expected
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"use_cache": False},
+        {"num_beams": 4, "early_stopping": True},
+        {"do_sample": True, "num_return_sequences": 3},
+        {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5},
+        {"prompt_lookup_num_tokens": 3},
+        {"penalty_alpha": 0.6, "top_k": 4},
+        {"dola_layers": "high"},
+        {"stop_strings": ["a"]},
+        {"return_dict_in_generate": True, "output_scores": True},
+        {"cache_implementation": "static"},
+        {"min_new_tokens": 10, "begin_suppress_tokens": [5, 6, 7]},
+        {"forced_bos_token_id": 5, "forced_eos_token_id": 2},
+        {"guidance_scale": 2.0},
+        {"max_length": 5},
+        {"max_time": 0.001},
+        {"exponential_decay_length_penalty": [1, 4.0]},
+        {"token_healing": True},
+    ],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_the_runners_own_settings_hold(asked, prompts, make_llama, make_tokenizer):
+    expected = Generator(make_llama(), make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 5)
+    model = make_llama()
+    for name, value in asked.items():
+        setattr(model.generation_config, name, value)
+    generator = Generator(model, make_tokenizer(bos=True))
+    assert generator.overruled == {name: str(value) for name, value in asked.items()}
+    assert generator.generate(prompts, (), LIMIT, 5) == expected
+
+
+def test_what_is_laid_on_tokens_and_ends_is_the_models_own():
+    asked = {
+        "eos_token_id": [2, 7],
+        "repetition_penalty": 1.3,
+        "no_repeat_ngram_size": 2,
+        "suppress_tokens": [4],
+    }
+    own, overruled = own_settings(GenerationConfig(**asked, num_beams=1, temperature=1.0))
+    assert {name: getattr(own, name) for name in asked} == asked and overruled == {}
+
+
+def test_logits_that_are_no_numbers_stop_the_run(prompts, make_llama, make_tokenizer):
+    model = make_llama()
+    generator = Generator(model, make_tokenizer(bos=True))
+    model.lm_head.weight.data[17] = 3e38  # finite, and its products are not
+    model.model.norm.weight.data[:] = 3e38
+    with pytest.raises(KomepError, match=r"NaN.*--dtype"):
+        generator.generate(prompts, (), LIMIT, 5)

@@ -1,7 +1,11 @@
 """Models from a folder: adapters too, and what is none or not safe is refused with the reason."""
 
+import shutil
+
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 
 from evaluation.backends.local.loading import load_generator
 from komep_dataset.errors import KomepError
@@ -33,6 +37,77 @@ def test_load_generator_takes_a_lora_adapter(tiny_model, tmp_path, make_tokenize
     replies = load_generator(str(tmp_path)).generate(prompts, (), LIMIT, 4)
     assert replies == expected
     assert replies != load_generator(str(tiny_model)).generate(prompts, (), LIMIT, 4)
+
+
+@pytest.fixture
+def without_a_layer(tiny_model, tmp_path):
+    """A copy of the model whose file lacks the second layer."""
+    folder = tmp_path / "torn"
+    shutil.copytree(tiny_model, folder)
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if ".layers.1." not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_model_that_is_not_whole_is_refused(without_a_layer):
+    with pytest.raises(KomepError, match=f"--model {without_a_layer}: 9 of 21 weights are not in its files"):
+        load_generator(str(without_a_layer))
+
+
+def adapter(folder, base, change=dict):
+    """A LoRA adapter that names a base; its tensors are changed before they are written."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    config = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(folder)
+    file = folder / "adapter_model.safetensors"
+    save_file(change(load_file(file)), file, metadata={"format": "pt"})
+    return folder
+
+
+def test_an_adapter_over_a_model_that_is_not_whole_is_refused(without_a_layer, tmp_path):
+    with pytest.raises(KomepError, match=f"--model {without_a_layer}: 9 of 21"):
+        load_generator(str(adapter(tmp_path / "adapter", without_a_layer)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda tensors: {k: v for k, v in tensors.items() if "layers.1" not in k},
+            "2 of .* weights are not in",
+        ),
+        (lambda tensors: {k: v * torch.nan for k, v in tensors.items()}, "4 of 25 weights hold NaN"),
+    ],
+)
+def test_an_adapter_that_is_not_whole_is_refused(change, said, tiny_model, tmp_path):
+    with pytest.raises(KomepError, match=f"--model {tmp_path / 'adapter'}: {said}"):
+        load_generator(str(adapter(tmp_path / "adapter", tiny_model, change)))
+
+
+def test_gguf_is_told_what_to_do(tmp_path):
+    (tmp_path / "model.Q4.gguf").write_bytes(b"GGUF")
+    for given in (tmp_path, tmp_path / "model.Q4.gguf"):
+        with pytest.raises(
+            KomepError, match=r"llama-server -m .*gguf.*--backend openai.*gguf_file='model.Q4.gguf'"
+        ):
+            load_generator(str(given))
+
+
+@pytest.mark.parametrize("kind", ["Qwen2VLConfig", "Qwen2_5_VLConfig", "T5Config"])
+def test_a_model_without_a_causal_text_model_is_told_what_to_do(kind, tmp_path):
+    getattr(transformers, kind)().save_pretrained(tmp_path)
+    with pytest.raises(KomepError, match=f"{kind}, for which .*--backend openai"):
+        load_generator(str(tmp_path))
+
+
+def test_settings_that_generate_refuses_are_told_before_the_first_question(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "model" / "generation_config.json").write_text('{"eos_token_id": [2, "x"]}')
+    with pytest.raises(KomepError, match=f"--model {tmp_path / 'model'}: writes nothing"):
+        load_generator(str(tmp_path / "model"))
 
 
 @pytest.mark.parametrize("content", [None, {}, {"config.json": "{}"}, {"config.json": "not json"}])

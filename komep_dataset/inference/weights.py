@@ -1,0 +1,100 @@
+"""Whether the model that transformers loaded is the one that was saved: nothing random in it, nothing left out.
+
+Weights that a checkpoint lacks are filled with random numbers there, and a table in the log is all that says so.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from komep_dataset.errors import KomepError
+
+SHOWN = 3  # names in a message
+# Heads that choose or fill in; what such a checkpoint would write was never trained.
+NO_WRITER = re.compile(
+    r"(For(Sequence|Token|Image|Audio)Classification|ForQuestionAnswering|ForMultipleChoice|ForMaskedLM|ForPreTraining"
+    r"|RewardModel)$"
+)
+
+
+def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
+    """What of a checkpoint goes unused, a line each; nothing for a model that is whole.
+
+    Args:
+        model: what `from_pretrained` gave; of weights that are spread over processes, this one's share is looked at.
+        found: its `output_loading_info`, with `ignore_mismatched_sizes`, so that those are named here.
+        named: how messages call the model.
+
+    Raises:
+        KomepError: a kind of model that writes no text; weights that are missing, of another size, NaN or infinite;
+            layers that the config does not count.
+    """
+    architecture = next(iter(getattr(model.config, "architectures", None) or ()), "")
+    if NO_WRITER.search(architecture):
+        raise KomepError(
+            f"{named}: a {architecture}, which classifies or fills in and was never trained to write; take the "
+            "causal language model (…ForCausalLM) that it was made from"
+        )
+    weights = dict(model.named_parameters())
+    unexpected, missing = sorted(found["unexpected_keys"]), sorted(found["missing_keys"])
+    if missing:
+        raise KomepError(
+            f"{named}: {len(missing)} of {len(weights)} weights are not in its files ({shown(missing)}) and would be "
+            f"random numbers{_why_missing(missing, unexpected, architecture)}"
+        )
+    if mismatched := sorted(found["mismatched_keys"]):
+        sizes = (f"{name} is {tuple(saved)}, wanted is {tuple(made)}" for name, saved, made in mismatched)
+        raise KomepError(
+            f"{named}: {len(mismatched)} of {len(weights)} weights have another size than its config.json says "
+            f"({shown(sizes)}); the two are not of one model: fetch or save it again"
+        )
+    if broken := [name for name, weight in weights.items() if not is_finite(weight)]:
+        dtype = str(model.dtype).removeprefix("torch.")
+        raise KomepError(
+            f"{named}: {len(broken)} of {len(weights)} weights hold NaN or infinite numbers ({shown(broken)}), read as "
+            f"{dtype}; take an earlier checkpoint of its training, or, where it was saved in a wider type, that one"
+        )
+    known = set(map(_numberless, weights))
+    if beyond := [name for name in unexpected if _numberless(name) in known]:
+        raise KomepError(
+            f"{named}: its files hold layers that its config.json does not count ({shown(beyond)}), so that a part of "
+            "the model would be left out; fetch or save it again, or correct num_hidden_layers"
+        )
+    unused = f"{named}: weights in its files that have no place in the model: {shown(unexpected)}"
+    return [unused] if unexpected else []
+
+
+def is_finite(weight: Any) -> bool:
+    """Whether all of a tensor is finite, as far as it lies in this process; codes of quantised weights always are."""
+    held = getattr(weight, "ds_tensor", weight).detach()  # under ZeRO-3 the tensor itself is empty
+    if held.is_meta or not held.numel() or not held.is_floating_point() or held.element_size() < 2:
+        return True
+    return all(bool(side.isfinite()) for side in held.aminmax())
+
+
+def shown(names: Iterable[str]) -> str:
+    """The first of some names."""
+    names = list(names)
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+def _why_missing(missing: list[str], unexpected: list[str], architecture: str) -> str:
+    """The rest of a message about missing weights: what the files hold in their place, and what to do."""
+    for name in missing:
+        other = next(
+            (key for key in unexpected if key.endswith(f".{name}") or name.endswith(f".{key}")), None
+        )
+        if other is None:
+            continue
+        more, less = (other, name) if len(other) > len(name) else (name, other)
+        how = "behind" if more is other else "without"
+        return (
+            f"; its files have them {how} {more.removesuffix(less)!r}, as a wrapper of the model saves them: save the "
+            "model inside, or rename them"
+        )
+    saved_as = f"; it was saved as {architecture}" if architecture else ""
+    return f"{saved_as}; fetch or save it again, whole and with its language-model head"
+
+
+def _numberless(name: str) -> str:
+    return re.sub(r"\d+", "N", name)

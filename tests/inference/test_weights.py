@@ -1,0 +1,111 @@
+"""What is no whole model is told by what transformers reports of its loading."""
+
+import json
+
+import pytest
+
+from komep_dataset.errors import KomepError
+
+pytest.importorskip("transformers", reason="needs the extra [eval] or [train]")
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from komep_dataset.inference.weights import check_whole, is_finite
+
+SIZES = {"vocab_size": 24, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """(a change of the weights, changes of the config) -> what `from_pretrained` gives of the model so saved."""
+
+    def get(change=dict, tied=False, **config):
+        LlamaForCausalLM(LlamaConfig(**SIZES, num_hidden_layers=2, tie_word_embeddings=tied)).save_pretrained(
+            tmp_path
+        )
+        file = tmp_path / "model.safetensors"
+        weights = {name: weight.clone() for name, weight in change(load_file(file)).items()}
+        save_file(weights, file, metadata={"format": "pt"})
+        written = json.loads((tmp_path / "config.json").read_text()) | config
+        (tmp_path / "config.json").write_text(json.dumps(written))
+        return AutoModelForCausalLM.from_pretrained(
+            tmp_path, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+
+    return get
+
+
+def put(name, value):
+    return lambda weights: weights | {name: torch.full_like(weights[name], value)}
+
+
+def renamed(old, new):
+    return lambda weights: {name.replace(old, new): weight for name, weight in weights.items()}
+
+
+def without(part):
+    return lambda weights: {name: weight for name, weight in weights.items() if part not in name}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_whole_model(load, tied):
+    assert check_whole(*load(tied=tied), "it") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "said"),
+    [
+        (without(".layers.1."), {}, "it: 9 of 21 weights are not in its files (model.layers.1.input_layernorm"),
+        (without("lm_head"), {}, "(lm_head.weight) and would be random numbers; it was saved as LlamaForCausalLM"),
+        (without("layers.0.mlp.up_proj"), {}, "1 of 21 weights"),
+        (lambda weights: {f"module.{name}": w for name, w in weights.items()}, {}, "behind 'module.'"),
+        (lambda weights: {f"_orig_mod.{name}": w for name, w in weights.items()}, {}, "behind '_orig_mod.'"),
+        (renamed("model.layers", "base_model.model.layers"), {}, "behind 'base_model.'"),
+        (renamed("o_proj.weight", "o_proj.base_layer.weight"), {}, "2 of 21 weights"),
+        (lambda weights: {}, {}, "21 of 21 weights"),
+        (dict, {"vocab_size": 32}, "lm_head.weight is (24, 8), wanted is (32, 8)"),
+        (dict, {"num_hidden_layers": 1}, "layers that its config.json does not count (model.layers.1."),
+        (dict, {"num_hidden_layers": 3}, "9 of 30 weights are not in its files"),
+        (put("model.norm.weight", float("nan")), {}, "NaN or infinite numbers (model.norm.weight), read as float32"),
+        (put("lm_head.weight", float("-inf")), {}, "NaN or infinite numbers (lm_head.weight)"),
+        (dict, {"architectures": ["LlamaForSequenceClassification"]}, "was never trained to write"),
+        (dict, {"architectures": ["BertForMaskedLM"]}, "a BertForMaskedLM, which classifies or fills in"),
+        (dict, {"architectures": ["Qwen2ForProcessRewardModel"]}, "was never trained to write"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_broken_is_named(load, change, config, said):
+    with pytest.raises(KomepError) as refused:
+        check_whole(*load(change, **config), "it")
+    assert said in str(refused.value)
+
+
+def test_a_single_nan_among_sound_numbers(load):
+    def change(weights):
+        weights["model.embed_tokens.weight"][3, 2] = float("nan")
+        return weights
+
+    with pytest.raises(KomepError, match="embed_tokens"):
+        check_whole(*load(change), "it")
+
+
+def test_a_second_head_is_told_and_no_fault(load):
+    (told,) = check_whole(*load(lambda weights: weights | {"v_head.weight": torch.ones(1, 8)}), "it")
+    assert told == "it: weights in its files that have no place in the model: v_head.weight"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_each_type_of_weights_is_looked_at(dtype):
+    weight = torch.ones(4, 4, dtype=dtype)
+    assert is_finite(weight)
+    weight[0, 1] = float("inf")
+    assert not is_finite(weight)
+
+
+def test_weights_that_lie_elsewhere_and_codes_are_passed_over():
+    assert is_finite(torch.empty(0)) and is_finite(torch.ones(2, device="meta"))
+    assert is_finite(torch.tensor([3, 4], dtype=torch.uint8))
+    spread = torch.empty(0)
+    spread.ds_tensor = torch.tensor([float("nan")])
+    assert not is_finite(spread)
