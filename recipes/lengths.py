@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from training.pairs import cut, fault_of, load_preferences
+from training.pairs import count_tokens, cut, fault_of, fold_systems, load_preferences, render
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
@@ -29,8 +29,8 @@ MARK = json_with("model", "dataset", "splits")  # of --output
 
 def measure(row: dict, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int, int]:
     """Tokens of prompt, chosen answer, rejected answer, and of the longer of the two conversations."""
-    prompt = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]
-    sides = [tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"] for side in COLUMNS[1:3]]
+    prompt = render(row, row["prompt"], tokenizer, add_generation_prompt=True)
+    sides = [render(row, row["prompt"] + row[side], tokenizer) for side in COLUMNS[1:3]]
     start = min(cut(prompt, ids) for ids in sides)
     return start, *(len(ids) - start for ids in sides), max(map(len, sides))
 
@@ -86,7 +86,8 @@ def make_report(
         raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
     report = {"model": model, "revision": revision, "dataset": dataset, "config": config, "splits": {}}
     for name, rows in zip(splits, load_preferences(dataset, config, splits), strict=True):
-        fit = [row for row in rows or () if fault_of(row) is None]
+        folded = fold_systems(rows, tokenizer, name) or ()
+        fit = [row for row in folded if not fault_of(row) and count_tokens(row, tokenizer)["length"] >= 0]
         if fit:
             lengths = np.array([measure(row, tokenizer) for row in fit])
             report["splits"][name] = {**summarise(lengths), "faulty": len(rows) - len(fit)}

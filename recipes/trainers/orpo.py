@@ -13,7 +13,8 @@ from functools import partial
 
 import torch
 from datasets import Dataset
-from training.pairs import cut
+from training.pairs import TOOLS, cut, template_settings
+from trl import apply_chat_template
 
 from trainers.safeguards import GuardedTrainer
 
@@ -39,6 +40,12 @@ def count_batch(collate, rows: list[dict]) -> dict[str, torch.Tensor]:
     return batch
 
 
+def as_text(row: dict, tokenizer) -> dict[str, str]:
+    """A pair under the chat template with its tools, which TRL's ORPO would leave out."""
+    settings = template_settings(row)
+    return apply_chat_template({name: row[name] for name in ("prompt", *SIDES)}, tokenizer, **settings)
+
+
 class PairwiseORPOTrainer(GuardedTrainer, ORPOTrainer):
     """`ORPOTrainer` whose evaluation yields log-probabilities per pair.
 
@@ -56,6 +63,11 @@ class PairwiseORPOTrainer(GuardedTrainer, ORPOTrainer):
         args.model_init_kwargs = {"device_map": None, **(given or {})}
         if quantization_config is not None:
             args.model_init_kwargs["quantization_config"] = quantization_config
+        for name in ("train_dataset", "eval_dataset"):
+            if TOOLS in getattr(settings.get(name), "column_names", ()):
+                settings[name] = settings[name].map(
+                    as_text, fn_kwargs={"tokenizer": settings["processing_class"]}
+                )
         args.remove_unused_columns = False  # TRL sets it too, with a warning
         super().__init__(args=args, **settings)
         args.model_init_kwargs = given

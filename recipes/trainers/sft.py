@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from datasets import Dataset
-from training.pairs import cut
+from training.pairs import cut, render
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
@@ -27,8 +27,8 @@ class BothAnswersCollator(DataCollatorForLanguageModeling):
 
 def tokenize_rejected(row: dict, tokenizer, max_length: int | None) -> dict[str, list[int]]:
     """Ids and labels (-100 on the prompt) of the rejected conversation, cut as TRL cuts the chosen one."""
-    prompt = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]
-    ids = tokenizer.apply_chat_template(row["prompt"] + row["rejected"])["input_ids"][:max_length]
+    prompt = render(row, row["prompt"], tokenizer, add_generation_prompt=True)
+    ids = render(row, row["prompt"] + row["rejected"], tokenizer)[:max_length]
     start = cut(prompt, ids)
     return dict(zip(REJECTED, (ids, [-100] * start + ids[start:]), strict=True))
 

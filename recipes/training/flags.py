@@ -25,7 +25,9 @@ class RecipeArguments(ScriptArguments):
 
     dataset_name: str = field(
         default="komep",
-        metadata={"help": "Folder that `komep build` wrote, or repository of a release on the Hub."},
+        metadata={
+            "help": "Folder that `komep build` wrote, repository on the Hub, or a file of pairs (JSONL, Parquet, CSV)."
+        },
     )
     dataset_config: str | None = field(
         default="ko", metadata={"help": "Config of the release: `ko` or `en`."}

@@ -1,48 +1,68 @@
-"""Preference pairs for a recipe: load a release, check it, leave out what does not fit, cut it into tokens."""
+"""Preference pairs for a recipe: load a release or another dataset, leave out what does not fit, cut it into tokens."""
 
 import json
+import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from datasets import Dataset, load_dataset
+from datasets import Dataset, Features, Value, get_dataset_config_names, load_dataset
+from datasets.fingerprint import Hasher
 from transformers import PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.schema import Reason, collapse_blanks
-from training.errors import explained, said_by
+from training.conversations import LEADING, OLD, conversation
+from training.errors import said_by
 
 COLUMNS = ("prompt", "chosen", "rejected")
+TOOLS, SETTINGS = "tools", "chat_template_kwargs"  # columns that TRL hands to the chat template
+FAULT = "fault"  # a column of what `conversation` says of a row, where it says anything
+LANGUAGES = ("ko", "en")
+READERS = {
+    "jsonl": "json",
+    "ndjson": "json",
+    "jsonlines": "json",
+    "json": "json",
+    "parquet": "parquet",
+    "csv": "csv",
+}
+PACKED = ("gz", "zst", "bz2", "xz")
 
 
 def load_preferences(
     name: str, config: str | None, splits: tuple[str, str]
 ) -> tuple[Dataset, Dataset | None]:
-    """Train and test split of a release.
+    """Train and test split of a release, or of another dataset in any shape that `conversations.py` takes.
 
     Args:
-        name: folder of a release, or repository on the Hub.
-        config: `ko` or `en`; None for the release's default.
+        name: folder of a release, repository on the Hub, or a file, all of which is then the train split.
+        config: `ko` or `en`; None for the release's default. One that is not there gives way to the only one there is,
+            which is said; another language than the one that was asked for does not.
         splits: names of the train and the test split.
 
     Returns:
         Two datasets with the columns `prompt`, `chosen` and `rejected`, each a list of messages (`role`,
-        `content`), and `question_id` where there is one; any other column is left out, for TRL gives many names
-        a meaning. The test split is None when it is missing or empty.
+        `content`), and where there are any `question_id`, `tools`, `chat_template_kwargs` and `fault`; any other column
+        is left out, for TRL gives many names a meaning. The test split is None when it is missing or empty.
 
     Raises:
         KomepError: the dataset, the config, the train split or a test split with a name of its own is not there, or
             it has other columns.
     """
+    load = finder(name, config, splits[0])
     try:
-        train = load_dataset(name, config, split=splits[0])
+        train = load(splits[0])
     except Exception as error:  # a card's YAML, a script, the Hub: whatever it is, there are no pairs
+        # `datasets` says of a file only that it could not be read; what is wrong with it is the cause.
         raise KomepError(
-            f"dataset {name!r}, config {config!r}: cannot be loaded ({said_by(error):.300}); write a release with "
-            "`komep build`, or name one with --dataset_name and --dataset_config"
+            f"dataset {name!r}, config {config!r}: cannot be loaded ({said_by(error.__cause__ or error):.300}); write a "
+            "release with `komep build`, or name one with --dataset_name and --dataset_config"
         ) from error
     try:
-        test = load_dataset(name, config, split=splits[1])
+        test = load(splits[1])
     except ValueError:  # what `datasets` says of a split that is unknown, or known and without rows
         test = None
     if test is None and splits[1] != "test":
@@ -51,39 +71,133 @@ def load_preferences(
         )
     for dataset in filter(None, (train, test)):
         check_columns(dataset, name)
-    return only_pairs(train), only_pairs(test) if test else None
+    return in_turns(train), in_turns(test) if test else None
 
 
-def only_pairs(dataset: Dataset) -> Dataset:
-    """The columns that a recipe reads."""
-    return dataset.select_columns([c for c in (*COLUMNS, "question_id") if c in dataset.column_names])
+def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset]:
+    """What loads a split of a file, a folder or a repository, under the config that is wanted or the only one."""
+    path = Path(name)
+    if path.is_file():
+        ends = [end.lstrip(".").lower() for end in path.suffixes]
+        kind = next((end for end in reversed(ends) if end not in PACKED), "")
+        if kind not in READERS:
+            raise KomepError(
+                f"--dataset_name {name}: a file must end in one of .{', .'.join(READERS)}, or be a folder"
+            )
+        return lambda split: load_dataset(READERS[kind], data_files={train: str(path)}, split=split)
+
+    def load(split: str) -> Dataset:
+        nonlocal config
+        try:
+            return load_dataset(name, config, split=split)
+        except ValueError:  # of a config or a split
+            there = get_dataset_config_names(name)
+            other_language = config in LANGUAGES and there[0] in LANGUAGES
+            if config is None or config in there or len(there) > 1 or other_language:
+                raise
+        say(f"dataset {name!r}: no config {config!r}; the only one there is is taken, {there[0]!r}")
+        config = there[0]
+        return load_dataset(name, config, split=split)
+
+    return load
+
+
+def say(note: str) -> None:
+    """Print a line, in the first process alone."""
+    if os.environ.get("RANK", "0") == "0":
+        print(note)
 
 
 def check_columns(dataset: Dataset, name: str) -> None:
-    """Raise `KomepError` unless `prompt`, `chosen` and `rejected` are there and hold messages."""
-    missing = [column for column in COLUMNS if column not in dataset.column_names]
+    """Raise `KomepError` unless both answers are there, and a prompt in a column of its own or in them."""
+    there = dataset.column_names
+    answers = next((row for row in dataset if all(row.get(side) for side in COLUMNS[1:])), None)
+    plain = answers is not None and not conversation(answers)[0]["prompt"] and not conversation(answers)[1]
+    missing = [column for column in COLUMNS[1:] if column not in there]
+    if "prompt" not in there and (missing or plain):
+        missing.insert(0, "prompt")
     if missing:
         raise KomepError(
-            f"dataset {name!r}: missing columns {', '.join(missing)}; "
-            f"it has {', '.join(dataset.column_names)}"
+            f"dataset {name!r}: missing columns {', '.join(missing)}; it has {', '.join(there)}. Wanted are prompt, chosen "
+            "and rejected, or chosen and rejected as whole conversations; rename_column of `datasets` gives a column "
+            "another name"
         )
-    for column in COLUMNS:
-        first = next(
-            (value for value in dataset[column] if value), None
-        )  # rows without one are left out later
-        if first is None:
-            continue
-        if not (
-            isinstance(first, list) and isinstance(first[0], dict) and {"role", "content"} <= set(first[0])
-        ):
-            raise KomepError(
-                f"dataset {name!r}: column {column} must hold messages, [{{'role': …, 'content': …}}], "
-                f"and its first row is {first!r:.60}"
-            )
-        if not isinstance(first[0]["content"], str | None):
-            raise KomepError(
-                f"dataset {name!r}: content in {column} must be text, and is {first[0]['content']!r:.60}"
-            )
+    if SETTINGS in there and isinstance(dataset.features[SETTINGS], Value):
+        kind = dataset.features[SETTINGS].dtype
+        if kind != "null":
+            raise KomepError(f"dataset {name!r}: column {SETTINGS} must hold objects, and is {kind}")
+
+
+def in_turns(dataset: Dataset) -> Dataset:
+    """The columns that a recipe reads, in messages; a dataset that has them so is left as it is."""
+    used = [c for c in (TOOLS, SETTINGS) if any(value for value in column(dataset, c))]
+    kept = [c for c in ("question_id", *used) if c in dataset.column_names]
+    given = [c for c in COLUMNS if c in dataset.column_names]
+    dataset = dataset.select_columns([*given, *kept])
+    found = [
+        (made == row, fault) for row in dataset.select_columns(given) for made, fault in [conversation(row)]
+    ]
+    unset = SETTINGS in used and any(value is None for value in dataset[SETTINGS])
+    if all(same for same, _ in found) and not unset:
+        return dataset
+
+    def shape(row: dict[str, Any]) -> dict[str, Any]:
+        settings = {SETTINGS: row[SETTINGS] or {}} if unset else {}  # TRL takes no None for them
+        return {**conversation(row)[0], **settings}
+
+    more = {key: value for column in given for key, value in message_keys(dataset.features[column]).items()}
+    message = {**more, "role": Value("string"), "content": Value("string")}
+    features = Features({column: [message] for column in COLUMNS} | {c: dataset.features[c] for c in kept})
+    shaped = dataset.map(
+        shape, features=features, new_fingerprint=Hasher.hash((dataset._fingerprint, "in turns, 1"))
+    )
+    faults = [fault for _, fault in found]
+    return shaped.add_column(FAULT, faults, feature=Value("string")) if any(faults) else shaped
+
+
+def column(dataset: Dataset, name: str) -> Any:
+    """A column's values; none where it is missing."""
+    return dataset[name] if name in dataset.column_names else ()
+
+
+def message_keys(feature: Any) -> dict[str, Any]:
+    """What else than role and content a column's messages hold, by its type."""
+    inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) else feature)
+    keys = dict(inner) if isinstance(inner, dict) else {}
+    return {key: kind for key, kind in keys.items() if key not in OLD}
+
+
+def fold_systems(dataset: Dataset | None, tokenizer: PreTrainedTokenizerBase, split: str) -> Dataset | None:
+    """Pairs whose system message stands before the question, where the chat template has no place for one."""
+    heads = [prompt[0]["role"] if prompt else None for prompt in column(dataset, "prompt")] if dataset else []
+    refused = {role for role in {*heads} & {*LEADING} if not takes(tokenizer, role)}
+    if not refused:
+        return dataset
+    count = sum(role in refused for role in heads)
+    say(
+        f"{split}: the chat template takes no message of {' or '.join(sorted(refused))}: in {count} of {len(heads)} pairs it "
+        "is put before the question"
+    )
+    how = Hasher.hash((dataset._fingerprint, "systems folded, 1", sorted(refused)))
+    return dataset.map(lambda row: {"prompt": folded(row["prompt"], refused)}, new_fingerprint=how)
+
+
+def folded(prompt: list[dict], roles: set[str]) -> list[dict]:
+    """A prompt whose first message, if it is of one of these roles, begins the second one."""
+    if len(prompt) < 2 or prompt[0]["role"] not in roles:
+        return prompt
+    first, second, *rest = prompt
+    texts = [message["content"] for message in (first, second) if message["content"]]
+    return [{**second, "content": "\n\n".join(texts)}, *rest]
+
+
+def takes(tokenizer: PreTrainedTokenizerBase, role: str) -> bool:
+    """Whether a chat template renders a first message of a role; some refuse it, others leave it out."""
+    messages = [{"role": role, "content": "rendered"}, {"role": "user", "content": "?"}]
+    try:
+        return "rendered" in tokenizer.apply_chat_template(messages, tokenize=False)
+    except Exception:  # whatever a template raises
+        return False
 
 
 def cut(prompt: list[int], conversation: list[int]) -> int:
@@ -92,14 +206,39 @@ def cut(prompt: list[int], conversation: list[int]) -> int:
     return next(differs, min(len(prompt), len(conversation)))
 
 
+def template_settings(row: dict) -> dict[str, Any]:
+    """Keyword arguments of a row for the chat template, as TRL hands them over."""
+    tools = row.get(TOOLS)
+    return {TOOLS: json.loads(tools) if isinstance(tools, str) else tools, **(row.get(SETTINGS) or {})}
+
+
+def render(row: dict, messages: list[dict], tokenizer: PreTrainedTokenizerBase, **settings: Any) -> list[int]:
+    """Token ids of messages of a row under the tokenizer's chat template."""
+    return tokenizer.apply_chat_template(messages, **template_settings(row), **settings)["input_ids"]
+
+
 def count_tokens(row: dict, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    """Tokens of the longer of a pair's two conversations, under the tokenizer's chat template."""
-    ids = (tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"] for side in COLUMNS[1:])
-    return {"length": max(map(len, ids))}
+    """Tokens of the longer of a pair's two conversations; -1 where the chat template refuses one."""
+    try:
+        return {"length": max(len(render(row, row["prompt"] + row[side], tokenizer)) for side in COLUMNS[1:])}
+    except Exception:  # whatever a template raises; `refusal` has the words
+        return {"length": -1}
+
+
+def refusal(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
+    """What the chat template says of a pair that it refuses."""
+    try:
+        for side in COLUMNS[1:]:
+            render(row, row["prompt"] + row[side], tokenizer)
+    except Exception as error:
+        return f"the chat template refuses it: {said_by(error):.200}"
+    return "the chat template refuses it"
 
 
 def fault_of(row: dict) -> tuple[str, str] | None:
-    """(reason, detail) of a pair that nothing can be learnt from: an empty text, or two equal answers."""
+    """(reason, detail) of a pair that nothing can be learnt from: no conversation, an empty text, or equal answers."""
+    if row.get(FAULT):
+        return Reason.BAD_VALUE.value, row[FAULT]
     texts = {column: collapse_blanks(text_of(row[column])) for column in COLUMNS}
     for column, text in texts.items():
         if not text:
@@ -131,8 +270,11 @@ def drop_unfit(
     kept, rejects = [], []
     for split, dataset in (("train", train), ("test", test)):
         if dataset is not None:
-            faults = [fault_of(row) for row in dataset.select_columns(list(COLUMNS))]
+            faults = [fault_of(row) for row in dataset]
             dataset, faulty = without(dataset, faults, split)
+            if FAULT in dataset.column_names:
+                dataset = dataset.remove_columns(FAULT)
+            dataset = fold_systems(dataset, tokenizer, split)
             dataset, overlong = without_overlong(dataset, tokenizer, max_length, split)
             rejects += faulty + overlong
         kept.append(dataset or None)
@@ -142,7 +284,10 @@ def drop_unfit(
             raise KomepError(
                 f"all {len(train)} train pairs have more than {max_length} tokens; raise --max_length"
             )
-        raise KomepError(f"none of {len(train)} train pairs can be trained on: {count_rejects(rejects)}")
+        first = next(row["detail"] for row in rejects if row["detail"].startswith("train"))
+        raise KomepError(
+            f"none of {len(train)} train pairs can be trained on: {count_rejects(rejects)}; {first}"
+        )
     return *kept, rejects
 
 
@@ -183,18 +328,20 @@ def describe_pairs(train: Dataset, test: Dataset | None, rejects: list[dict[str,
 def without_overlong(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int | None, split: str
 ) -> tuple[Dataset, list[dict[str, str]]]:
-    """The same for pairs of more than `max_length` tokens; those that fit get their `length`."""
+    """The same for pairs of more than `max_length` tokens, or that the template refuses; others get their `length`."""
     if not len(dataset):
         return dataset, []
-    with explained(f"{split}: the tokenizer's chat template refuses a conversation"):
-        dataset = dataset.map(
-            count_tokens, fn_kwargs={"tokenizer": tokenizer}, desc=f"Counting tokens of {split}"
-        )
+    dataset = dataset.map(
+        count_tokens, fn_kwargs={"tokenizer": tokenizer}, desc=f"Counting tokens of {split}"
+    )
     limit = float("inf") if max_length is None else max_length
-    faults = [
-        ("overlong", f"{length} tokens, max_length {max_length}") if length > limit else None
-        for length in dataset["length"]
-    ]
+    faults: list[tuple[str, str] | None] = []
+    for place, length in enumerate(dataset["length"]):
+        if length < 0:
+            faults.append((Reason.BAD_VALUE.value, refusal(dataset[place], tokenizer)))
+        else:
+            over = length > limit
+            faults.append(("overlong", f"{length} tokens, max_length {max_length}") if over else None)
     return without(dataset, faults, split)
 
 

@@ -70,9 +70,12 @@ def describe_batch(args: TrainingArguments) -> str:
 
 def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, Any]:
     """Which data a run saw: name, config, version of the release, fingerprint of its train split, limits."""
+    config, used = script_args.dataset_config, train.info.config_name
+    if config is not None and config != used:  # another was the only one; a file has none
+        config = None if Path(script_args.dataset_name).is_file() else used
     return {
         "name": script_args.dataset_name,
-        "config": script_args.dataset_config,
+        "config": config,
         "version": str(train.info.version) if train.info.version else None,
         "fingerprint": train._fingerprint,
         "max_train_pairs": script_args.max_train_pairs,

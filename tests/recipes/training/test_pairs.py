@@ -1,5 +1,6 @@
 """Pairs that a recipe trains on: which are left out and why, and columns that change nothing."""
 
+import gzip
 import json
 import shutil
 
@@ -9,7 +10,11 @@ from tests.recipes.tiny_runs import METHODS, flags, messages, pair, read, train,
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.pairs import draw
+from datasets import Dataset
+from training.flags import RecipeArguments
+from training.pairs import draw, drop_unfit, fold_systems, in_turns, load_preferences
+from training.run_record import describe_dataset
+from transformers import AutoTokenizer
 
 EXTRA = {
     "input_ids": [1, 2, 3], "messages": [{"role": "user", "content": "?"}], "label": True, "completion": "none",
@@ -74,26 +79,201 @@ def test_without_a_held_out_pair_nothing_is_evaluated(method, tiny_model, releas
     assert read(tmp_path / "out")["evaluation"] == {"before": None, "after": None}
 
 
-def test_a_template_that_refuses_a_conversation_is_quoted(tiny_model, tmp_path, capsys):
-    """Gemma's has no system role."""
-    model = tmp_path / "model"
-    shutil.copytree(tiny_model, model)
-    template = (model / "chat_template.jinja").read_text("utf-8")
-    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    (model / "chat_template.jinja").write_text(refusal + template, "utf-8")
-    row = pair(1)
-    row["prompt"] = [{"role": "system", "content": "Be brief."}, *row["prompt"]]
-    release = write_release(tmp_path / "release", {"train": [row], "test": [row]})
-    assert train("dpo", flags(model, release, tmp_path / "out", max_steps=1)) == 1
-    assert "System role not supported" in capsys.readouterr().err
+REFUSES = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+)
+SKIPS = "{% if messages[0]['role'] == 'system' %}{% set messages = messages[1:] %}{% endif %}"
 
 
-def test_messages_in_parts_are_refused(tiny_model, tmp_path, capsys):
-    row = pair(1)
-    row["prompt"] = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
-    release = write_release(tmp_path / "release", {"train": [row], "test": [row]})
-    assert train("dpo", flags(tiny_model, release, tmp_path / "out", max_steps=1)) == 1
-    assert "content" in capsys.readouterr().err
+@pytest.fixture
+def with_template(tiny_model, tmp_path):
+    """Makes a copy of the model whose chat template begins with more."""
+
+    def make(more: str):
+        model = tmp_path / "model"
+        shutil.copytree(tiny_model, model)
+        template = (model / "chat_template.jinja").read_text("utf-8")
+        (model / "chat_template.jinja").write_text(more + template, "utf-8")
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize("template", [REFUSES, SKIPS], ids=["refuses", "leaves out"])
+def test_a_system_message_without_a_place_goes_before_the_question(template, with_template, capsys):
+    """Gemma's template refuses it; others drop it without a word."""
+    tokenizer, rows = AutoTokenizer.from_pretrained(with_template(template)), [pair(i) for i in range(3)]
+    for row in rows[:2]:
+        row["prompt"] = messages("system", "Be brief.") + row["prompt"]
+    train, _, rejects = drop_unfit(Dataset.from_list(rows), None, tokenizer, 99)
+    inside = [f"Be brief.\n\n{pair(i)['prompt'][0]['content']}" for i in range(2)]
+    assert (
+        train["prompt"]
+        == [
+            *(messages("user", text) for text in inside),
+            pair(2)["prompt"],
+        ]
+        and not rejects
+    )
+    said = capsys.readouterr().out
+    assert (
+        said.count("train: the chat template takes no message of system: in 2 of 3 pairs it is put before")
+        == 1
+    )
+
+
+def test_a_system_message_that_has_its_place_stays(tiny_model, capsys):
+    row = pair(0)
+    row["prompt"] = messages("system", "Be brief.") + row["prompt"]
+    tokenizer, given = AutoTokenizer.from_pretrained(tiny_model), Dataset.from_list([row])
+    assert fold_systems(given, tokenizer, "train") is given and "system" not in capsys.readouterr().out
+
+
+def test_a_template_that_refuses_one_pair_is_quoted_for_it(with_template, tmp_path, capsys):
+    model = with_template("{% if messages|length > 2 %}{{ raise_exception('one question only') }}{% endif %}")
+    rows = [pair(i) for i in range(3)]
+    rows[1]["prompt"] = [*rows[1]["prompt"], *messages("assistant", "is"), *messages("user", "not")]
+    release = write_release(tmp_path / "release", {"train": rows})
+    assert train("dpo", flags(model, release, tmp_path / "out", max_steps=1)) == 0
+    (reject,) = map(json.loads, (tmp_path / "out" / "rejects.jsonl").read_text("utf-8").splitlines())
+    assert reject["key"] == f"{1:016x}" and "refuses it: TemplateError: one question only" in reject["detail"]
+    release = write_release(tmp_path / "all", {"train": rows[1:2]})
+    assert train("dpo", flags(model, release, tmp_path / "none", max_steps=1)) == 1
+    assert "one question only" in capsys.readouterr().err
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def text(row):
+    return {name: row[name][0]["content"] for name in ("prompt", "chosen", "rejected")}
+
+
+def repeating(row):
+    return {"prompt": row["prompt"], **{side: row["prompt"] + row[side] for side in ("chosen", "rejected")}}
+
+
+def implicit(row):
+    return {side: row["prompt"] + row[side] for side in ("chosen", "rejected")}
+
+
+def in_parts(row):
+    return {
+        name: [{"role": m["role"], "content": [{"type": "text", "text": m["content"]}]} for m in row[name]]
+        for name in ("prompt", "chosen", "rejected")
+    }
+
+
+SHAPES = {"text": text, "repeating": repeating, "implicit": implicit, "in parts": in_parts}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "JSONL", "parquet", "csv"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_in_a_file_becomes_messages(shape, ending, tmp_path):
+    rows, file = [SHAPES[shape](pair(i)) for i in range(3)], tmp_path / f"pairs.{ending}"
+    if ending == "csv":
+        rows = [{k: v if isinstance(v, str) else json.dumps(v) for k, v in row.items()} for row in rows]
+    if ending in ("parquet", "csv"):
+        getattr(Dataset.from_list(rows), f"to_{ending}")(file)
+    else:
+        write_jsonl(file, rows)
+    if ending.endswith("gz"):
+        file.write_bytes(gzip.compress(file.read_bytes()))
+    train, test = load_preferences(str(file), "ko", ("train", "test"))
+    assert test is None
+    assert train.to_list() == [
+        {k: v for k, v in pair(i).items() if k in train.column_names} for i in range(3)
+    ]
+
+
+def test_a_dataset_in_our_shape_is_left_as_it_is():
+    """By its fingerprint a resumed run knows its data, and the cache its log-probabilities."""
+    given = Dataset.from_list([pair(i) for i in range(3)])
+    assert in_turns(given)._data == given._data and "fault" not in in_turns(given).column_names
+
+
+def test_what_else_a_message_holds_stays_in_every_shape():
+    call = {"role": "assistant", "content": None, "tool_calls": [{"name": "dose"}]}
+    answer = [call, {"role": "tool", "content": "5 mg"}, *messages("assistant", "aspirin")]
+    row = pair(0)
+    given = Dataset.from_list([{**row, "prompt": row["prompt"][0]["content"], "chosen": answer}])
+    (made,) = in_turns(given).to_list()
+    assert made["prompt"][0]["content"] == row["prompt"][0]["content"]
+    assert made["chosen"][0]["tool_calls"] == call["tool_calls"] and made["chosen"][1]["role"] == "tool"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pairs_that_repeat_their_prompt_are_trained_with_it_once(method, tiny_model, tmp_path):
+    """And one whose rejected answer the user speaks not at all."""
+    rows = [pair(i) for i in range(5)]
+    given = [{**row, **repeating(row)} for row in rows]
+    given[4]["rejected"] = messages("user", "aspirin")
+    release = write_release(tmp_path / "release", {"train": rows[:4]})
+    file = write_jsonl(tmp_path / "pairs.jsonl", given)
+    summaries = []
+    for name in (release, file):
+        output = tmp_path / f"out of {name.name}"
+        assert train(method, flags(tiny_model, name, output, max_steps=1)) == 0
+        summaries.append(read(output))
+    first, second = summaries
+    assert first["tokens_seen"] == second["tokens_seen"]
+    assert first["train_loss"] == pytest.approx(second["train_loss"], abs=1e-6)
+    assert second["dataset"]["config"] is None
+    (reject,) = map(json.loads, (output / "rejects.jsonl").read_text("utf-8").splitlines())
+    assert (reject["key"], reject["reason"]) == (f"{4:016x}", "bad_value")
+    assert reject["detail"] == "train: rejected: a turn of user where the assistant answers"
+
+
+def test_a_file_that_is_torn_or_of_another_kind_is_named(tiny_model, tmp_path, capsys):
+    file = write_jsonl(tmp_path / "pairs.jsonl", [pair(0), pair(1)])
+    file.write_text(file.read_text("utf-8")[:-40], "utf-8")
+    assert train("sft", flags(tiny_model, file, tmp_path / "out", max_steps=1)) == 1
+    assert "JSON parse error" in capsys.readouterr().err
+    assert train("sft", flags(tiny_model, file.rename(tmp_path / "pairs.txt"), tmp_path / "out")) == 1
+    assert "must end in one of .jsonl" in capsys.readouterr().err
+
+
+def test_the_only_config_there_is_is_taken_and_said_once(tmp_path, capsys):
+    (tmp_path / "folder").mkdir()
+    for split in ("train", "test"):
+        write_jsonl(tmp_path / "folder" / f"{split}.jsonl", [pair(i) for i in range(4)])
+    train, test = load_preferences(str(tmp_path / "folder"), "ko", ("train", "test"))
+    assert capsys.readouterr().out.count("no config 'ko'; the only one there is is taken, 'default'") == 1
+    assert len(train) == len(test) == 4
+    given = RecipeArguments(dataset_name=str(tmp_path / "folder"))
+    assert describe_dataset(given, train)["config"] == "default"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_columns_for_the_chat_template_are_used(method, with_template, tmp_path):
+    """A token for the tools and one for the settings before each conversation, in the held-out pairs too."""
+    model = with_template(
+        "{% if tools %}<|endoftext|>{% endif %}{% if mood == 'calm' %}<|endoftext|>{% endif %}"
+    )
+    more = {
+        "tools": json.dumps([{"type": "function", "function": {"name": "dose"}}]),
+        "chat_template_kwargs": {"mood": "calm"},
+    }
+    summaries = []
+    for name, columns in (("plain", {}), ("more", more)):
+        (tmp_path / name).mkdir()
+        for split in ("train", "test"):
+            write_jsonl(tmp_path / name / f"{split}.jsonl", [pair(i) | columns for i in range(8)])
+        assert train(method, flags(model, tmp_path / name, tmp_path / f"{name}-out", max_steps=1)) == 0
+        summaries.append(read(tmp_path / f"{name}-out"))
+    plain, used = summaries
+    conversations = 8 if method == "sft" else 16
+    assert used["tokens_seen"] == plain["tokens_seen"] + 2 * conversations
+    for side in ("logps_chosen", "logps_rejected"):
+        assert used["evaluation"]["after"][side] != plain["evaluation"]["after"][side]
+
+
+def test_settings_of_the_template_that_are_no_object(tiny_model, tmp_path, capsys):
+    file = write_jsonl(tmp_path / "pairs.jsonl", [pair(0) | {"chat_template_kwargs": "calm"}])
+    assert train("sft", flags(tiny_model, file, tmp_path / "out", max_steps=1)) == 1
+    assert "column chat_template_kwargs must hold objects, and is string" in capsys.readouterr().err
 
 
 def test_overlong_pairs_are_dropped_and_counted(dpo_run):
@@ -116,26 +296,12 @@ def test_without_held_out_pairs(splits, tiny_model, tmp_path):
 @pytest.mark.parametrize("column", ["prompt", "rejected"])
 def test_missing_column_is_named(column, tiny_model, tmp_path, capsys):
     rows = [{key: value for key, value in pair(i).items() if key != column} for i in range(2)]
-    from datasets import Dataset
-
     Dataset.from_list(rows).to_parquet(tmp_path / "train.parquet")
     assert train("dpo", flags(tiny_model, tmp_path, tmp_path / "out", dataset_config="default")) == 1
     assert f"missing columns {column}" in capsys.readouterr().err
 
 
-def test_columns_must_hold_messages(tiny_model, tmp_path, capsys):
-    from datasets import Dataset
-
-    Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}]).to_parquet(
-        tmp_path / "train.parquet"
-    )
-    assert train("dpo", flags(tiny_model, tmp_path, tmp_path / "out", dataset_config="default")) == 1
-    assert "column prompt must hold messages" in capsys.readouterr().err
-
-
 def test_draw_is_seeded_and_never_repeats():
-    from datasets import Dataset
-
     rows = Dataset.from_dict({"x": list(range(50))})
     first, again, other = (list(draw(rows, 10, seed)["x"]) for seed in (0, 0, 1))
     assert first == again != other and len(set(first)) == 10
