@@ -6,6 +6,7 @@ Wilson interval. The record is a JSON file that `komep build --judge` puts into 
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -20,9 +21,10 @@ from komep_dataset.judge.record import Calibration, Record, Share, read_record, 
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.samples import SAMPLE_INPUT, SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
-from komep_dataset.scores.checking import Checked, Item, check
+from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, check
 from komep_dataset.tables.text import table
 
+SHOWN = 200  # characters of a failure or reply that a message shows
 SHARES = ("accuracy", "sensitivity", "specificity", "unknown")
 
 
@@ -128,7 +130,23 @@ def judge(
     for statement, item in zip(statements, items, strict=True):
         groups.setdefault((statement.category, statement.language, item.question), []).append(item)
     checked = check(groups.values(), checker, folder, mode=mode, label="calibrate")
+    require_verdicts(checked, "calibrate")
     return [verdict_or_none(checked, item) for item in items], checked.requests
+
+
+def require_verdicts(checked: Checked, label: str) -> None:
+    """Warn where a fifth of the statements or more got no verdict; `KomepError` where none got one."""
+    judged = checked.judged.values()
+    failed = [one.failure for one in judged if one.failure]
+    unread = [one.votes[0][0].text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
+    said = (
+        f"{label}: {len(failed) + len(unread):,} of {len(judged):,} statements got no verdict: {len(failed):,} requests "
+        f"failed, {len(unread):,} replies say neither true nor false; the first: {[*failed, *map(repr, unread), ''][0][:SHOWN]}"
+    )
+    if judged and len(failed) + len(unread) == len(judged):
+        raise KomepError(f"{said}; look at the checker's `model`, `max_new_tokens` and `structured`")
+    if len(failed) + len(unread) >= TOLD_FROM * max(1, len(judged)):
+        print(f"warning: {said}", file=sys.stderr)
 
 
 def verdict_or_none(checked: Checked, item: Item) -> str | None:

@@ -14,7 +14,13 @@ from pathlib import Path
 
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.inference.servers import local_servers
-from komep_dataset.judge.calibration import Statement, read_statements, sample_statements, verdict_or_none
+from komep_dataset.judge.calibration import (
+    Statement,
+    read_statements,
+    require_verdicts,
+    sample_statements,
+    verdict_or_none,
+)
 from komep_dataset.judge.record import Share, share
 from komep_dataset.samples import SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
@@ -97,6 +103,7 @@ def measure(checker: Checker, tried: Sequence[Attack], folder: Path) -> list[Res
     found = []
     for way, delimited in (("delimited", True), ("not delimited", False)):
         checked = check([items], single, folder, label=f"injections, {way}", delimited=delimited)
+        require_verdicts(checked, f"injections, {way}")
         found += resistance(way, tried, checked)
         if delimited:
             found += resistance("harmless", controls, checked)

@@ -12,12 +12,11 @@ import polars as pl
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.responses import Responded
 from komep_dataset.schema import Response, Status, Verdict
-from komep_dataset.scores.checking import CHECK_TOKENS
+from komep_dataset.scores.checking import CHECK_TOKENS, TOLD_FROM
 from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
 from komep_dataset.translation.stage import COPIED, TranslatedTable
 
-TOLD_FROM = 0.2  # of all rows (ours)
 SHOWN = 60  # characters of a reply that a message shows
 _BLANK = pl.col("response").str.strip_chars() == ""
 # What a failed request says -> what to do about it; the first that is found.

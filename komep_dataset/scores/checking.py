@@ -21,6 +21,7 @@ from komep_dataset.schema import Verdict
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
+TOLD_FROM = 0.2  # share of what came to nothing from which people are told (ours)
 PROBES = 3  # units for which structured output is tried first
 # What endpoints answer to a `response_format` that they do not know.
 REFUSALS = ("HTTP 400", "HTTP 422")

@@ -450,3 +450,12 @@ def test_a_ray_worker_that_is_killed_is_started_anew_or_ends_the_run(tmp_path, t
         assert len(killed) == times and not any(map(holder, logs_of(tmp_path / "w")))
         replies = ask_all(url, tmp_path / "w", **settings)
     assert len(replies) == 40 and state.repeats <= 6 * times
+
+
+def test_what_an_endpoint_refuses_is_said_once_for_all_workers(tmp_path, capfd):
+    plan = lambda body, _: Fault(400, "unknown field `seed`") if "seed" in body else None  # noqa: E731
+    bodies = {key: body | {"seed": 1} for key, body in requests(12).items()}
+    with loopback(Loopback(echo, faults=plan)) as (_, url):
+        replies = ask(bodies, endpoint(url, workers=2), tmp_path, label="test")
+    assert {reply.left_out for reply in replies.values()} == {"seed"}
+    assert capfd.readouterr().err.count("the endpoint refuses seed") == 1

@@ -21,7 +21,7 @@ from komep_dataset.judge.calibration import (
 )
 from komep_dataset.judge.ranking import Rates
 from tests.judge.checkers import FACTS, TRUTH, configured, expert, stated
-from tests.loopback import Loopback, last_text, loopback
+from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.scores.responses import truth
 
 
@@ -121,6 +121,32 @@ def test_calibration_counts_by_label_and_language(tmp_path):
     assert (everything.accuracy.hits, everything.accuracy.n) == (2, 4)
     assert (english.sensitivity.share, english.specificity.share) == (0.5, 1.0)
     assert (korean.unknown.share, korean.sensitivity.share, korean.accuracy.share) == (1.0, None, 0.0)
+
+
+SAID = [Statement(f"{word} {i}", True, "en", "c") for i, word in enumerate(["right"] * 8 + ["perhaps"] * 2)]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (Loopback(lambda _: "Well."), "10 of 10 statements got no verdict: 0 requests failed, 10 replies say neither"),
+        (Loopback(faults=lambda *_: Fault(400, "no seed")), "10 requests failed, 0 replies say neither true nor false; "
+         "the first: HTTP 400: no seed; look at the checker's `model`"),
+    ],
+    ids=["unread", "failed"],
+)  # fmt: skip
+def test_a_checker_that_gives_no_verdict_is_not_calibrated(tmp_path, state, said):
+    with loopback(state) as (_, url), pytest.raises(KomepError, match=said):
+        calibrate(Checker(endpoint=url, model="checker", max_attempts=1), SAID, tmp_path)
+
+
+def test_a_fifth_of_verdicts_that_are_missing_is_said(tmp_path, capsys):
+    with loopback(Loopback(truth)) as (_, url):
+        checker = Checker(endpoint=url, model="checker")
+        calibrate(checker, SAID[:9], tmp_path)
+        assert capsys.readouterr().err == ""
+        calibrate(checker, SAID, tmp_path)
+    assert "warning: calibrate: 2 of 10 statements got no verdict" in capsys.readouterr().err
 
 
 def test_a_failed_request_is_no_verdict():

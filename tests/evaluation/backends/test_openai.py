@@ -73,6 +73,18 @@ def test_questions_without_an_answer_stop_the_run_and_are_asked_again(served, tm
     assert read_evaluation(tmp_path / "out").results["config"]["resumed_questions"] == 11
 
 
+def test_a_parameter_that_the_endpoint_refuses_is_left_out_and_stands_in_the_results(
+    served, tmp_path, capsys
+):
+    state, evaluate = served
+    state.faults = lambda body, _: (
+        Fault(400, "unknown parameter: 'max_tokens'") if "max_tokens" in body else None
+    )
+    assert evaluate() == 0
+    assert "max_tokens (sent as max_completion_tokens)" in capsys.readouterr().err
+    assert read_evaluation(tmp_path / "out").results["config"]["left_out"] == ["max_tokens"]
+
+
 def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_path, monkeypatch, capsys):
     state, evaluate = served
     assert evaluate("--api-key-env", "NO_SUCH_KEY") == 1
