@@ -8,6 +8,7 @@ so that a link stays one. What is written is written beside, then renamed.
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -173,7 +174,17 @@ def _json(text: bytes) -> object:
         return None
 
 
-REJECTS_MARK = lines_with("stage", "key", "reason")
+def _holds_rejects(path: Path) -> bool:
+    """Whether any line is a reject: a file that was damaged, or written into, is still ours, and no other can be named.
+
+    What a cut leaves of the first line counts, and so do the NULs that a power cut leaves of a whole file.
+    """
+    whole = any(names >= REJECT_KEYS for names in _columns(path))
+    return whole or _head(path, 11) == b'{"stage": "' or not _head(path, HEAD_BYTES).strip(b"\0")
+
+
+REJECT_KEYS = {"stage", "key", "reason"}
+REJECTS_MARK = _holds_rejects, lines_with(*sorted(REJECT_KEYS))[1]
 
 
 def check_tables(tables: Mapping[Path, type]) -> None:
@@ -215,10 +226,30 @@ def edited_names(name: str) -> Iterator[str]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file to the first free one of its `edited_names`."""
+    """Rename a file to the first free one of its `edited_names`; `KomepError` where the folder does not let it."""
     kept = next(p for p in map(path.with_name, edited_names(path.name)) if not os.path.lexists(p))
-    path.rename(kept)
+    try:
+        path.rename(kept)
+    except OSError as error:
+        raise KomepError(
+            f"{path}: cannot be moved to {kept.name} ({error.strerror}); move it away"
+        ) from error
     return kept
+
+
+def read_own_json(path: Path) -> Any:
+    """The content of a JSON object of ours whose name no option gives; None where there is none. One that was cut, or
+    that a power cut left as NULs, is set aside to be written anew, and stderr says so."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        if content[:1] in (b"{", b"\0"):  # anything else is somebody's
+            print(f"note: {path}: damaged; kept as {set_aside(path).name}, made anew", file=sys.stderr)
+        return None
 
 
 @contextmanager

@@ -135,10 +135,10 @@ def read_log(path: Path, record: Any = Reply) -> tuple[dict[str, Any], int]:
 
 
 def is_log(path: Path) -> bool:
-    """Whether a file begins as a log of replies does; a first line that a kill cut short counts."""
+    """Whether a file has a line of a log of replies; a first one that a kill cut short counts."""
     start = b'{"key": "'
     with path.open("rb") as file:
-        return start.startswith(file.read(len(start)))
+        return start.startswith(file.read(len(start))) or any(line.startswith(start) for line in file)
 
 
 def _line(key: str, row: Any) -> bytes:

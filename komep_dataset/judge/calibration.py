@@ -15,6 +15,7 @@ from typing import Any
 
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import read_own_json
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
 from komep_dataset.judge.record import Calibration, Record, Share, read_record, share, write_record
@@ -226,6 +227,7 @@ def calibrate_file(
         ranking=simulate(sides, record.rates) if record.rates else None,
         ranked=", ".join(p.name for p in map(Path, scored)) or "the shipped sample",
     )
+    read_own_json(_kept_in(config))  # a damaged one is no reason to stop now
     write_record(record, _kept_in(config))
     return record
 
@@ -233,7 +235,7 @@ def calibrate_file(
 def record_for(config: Config) -> Path | None:
     """The newest record of a configuration's checker, as it is asked now; None where it was not calibrated."""
     path, checker = _kept_in(config), config.judge("checker")
-    if not path.is_file():
+    if read_own_json(path) is None:
         return None
     record = read_record(path)
     same = (record["checker"], record["mode"], record["options"])

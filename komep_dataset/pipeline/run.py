@@ -17,7 +17,7 @@ from typing import Any
 from komep_dataset import __version__
 from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import check_file, json_with, set_aside, table_of, write_json
+from komep_dataset.files.outputs import check_file, json_with, read_own_json, set_aside, table_of, write_json
 from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
@@ -309,9 +309,9 @@ def _endpoint_settings(endpoint: Endpoint) -> dict[str, Any]:
 
 def _check_outputs(stage: Stage) -> None:
     """Raise `KomepError` where something else lies than what the stage writes there; for before any stage is run."""
+    known = _read_done(stage.done)["outputs"]
     if stage.outputs:
         check_file(stage.done, *DONE_MARK)
-    known = _read_done(stage.done)["outputs"]
     for path, record in stage.outputs.items():
         if record is None:
             check_replaceable(path)
@@ -340,8 +340,5 @@ def _hash(path: Path) -> str:
 def _read_done(path: Path) -> dict[str, Any]:
     """The record of a stage; one that no stage has where it is not there or is none."""
     never = {"fingerprint": "", "outputs": {}, "line": "", "failures": 0}
-    try:
-        done = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return never
+    done = read_own_json(path)
     return done if isinstance(done, dict) and never.keys() <= done.keys() else never

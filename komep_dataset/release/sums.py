@@ -1,6 +1,7 @@
 """The files of a release by their names, and what SHA256SUMS vouches for: changed, missing and strange files."""
 
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -113,7 +114,7 @@ def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
     """(name -> SHA-256, what is wrong with a line) of the text of a SHA256SUMS."""
     listed: dict[str, str] = {}
     wrong = []
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
+    for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
         digest, _, name = line.removesuffix("\n").partition("  ")
         if not re.fullmatch("[0-9a-f]{64}", digest) or not name or name in listed or not line.endswith("\n"):
             wrong.append(f"line {number} is not `sha256  file`, once a file")

@@ -88,7 +88,7 @@ def _csv_rows(path: Path, content: bytes, strict: bool) -> Iterator[tuple[int, d
 
 
 def _json_rows(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():
             continue
         try:

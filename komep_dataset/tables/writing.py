@@ -1,7 +1,9 @@
 """Tables out: sorted by their key, written beside and renamed; the rejects of a stage into `rejects.jsonl`."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,16 @@ import pyarrow.parquet as pq
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
-from komep_dataset.files.outputs import REJECTS, REJECTS_MARK, replacing, resolved, table_of
+from komep_dataset.files.outputs import (
+    REJECT_KEYS,
+    REJECTS,
+    REJECTS_MARK,
+    check_file,
+    replacing,
+    resolved,
+    set_aside,
+    table_of,
+)
 from komep_dataset.schema import Reject, arrow_schema, polars_schema
 
 # Of the distinct values of a column in a row group, up to which it is written as a dictionary. Equal units of different
@@ -76,26 +87,35 @@ def write_rejects(
     folder: Path, stage: str, rejects: Iterable[Reject], own: Callable[[str], bool] = lambda key: True
 ) -> Path:
     """Write `rejects.jsonl` in a folder: this stage's lines are replaced, of which `own` says by their keys which those
-    are; the others stay."""
+    are; the others stay. A file with a line that is no reject is kept beside, and stderr says so."""
     path = resolved(folder) / REJECTS
     with locked(path, wait=True):
-        lines = [line for line in _lines(path) if not _is_of(line, stage, own)]
-        lines += [json.dumps(asdict(r), ensure_ascii=False) for r in rejects]
+        check_file(path, *REJECTS_MARK)
+        lines, damaged = _rejects_in(path)
+        kept = [line for line, row in lines if row["stage"] != stage or not own(row["key"])]
+        kept += [json.dumps(asdict(reject), ensure_ascii=False) for reject in rejects]
+        if damaged:
+            where = f"note: {path}:{damaged}: damaged; its other lines are taken over"
+            print(f"{where}, the file is kept as {set_aside(path).name}", file=sys.stderr)
         with replacing(path, *REJECTS_MARK) as beside:
-            beside.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+            # Half of a surrogate pair, as in a file's name that is not UTF-8, is written as JSON escapes it.
+            beside.write_bytes("".join(f"{line}\n" for line in kept).encode("utf-8", "backslashreplace"))
     return path
 
 
-def _lines(path: Path) -> list[str]:
+def _rejects_in(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], int]:
+    """(the rejects in a file as line and row, number of its first line that is none, or 0)."""
     try:
-        return [line for line in path.read_text("utf-8").split("\n") if line.strip()] if path.exists() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise KomepError(f"{path}: cannot be read ({error}); move it away") from error
-
-
-def _is_of(line: str, stage: str, own: Callable[[str], bool]) -> bool:
-    try:
-        row = json.loads(line)
-        return row["stage"] == stage and own(row["key"])
-    except (ValueError, TypeError, KeyError):
-        return False
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf") if path.exists() else b""
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror}); move it away") from error
+    found, damaged = [], 0
+    for number, line in enumerate(content.split(b"\n"), 1):  # nothing else ends a line of JSON
+        with suppress(ValueError, AttributeError, RecursionError):
+            text = line.decode("utf-8").strip()
+            row = json.loads(text or "null")
+            if text and row.keys() >= REJECT_KEYS and isinstance(row["key"], str):
+                found.append((text, row))
+                continue
+        damaged = damaged or (number if line.strip() else 0)
+    return found, damaged

@@ -425,3 +425,17 @@ def test_one_budget_holds_for_all_stages_of_a_run(tmp_path):
         run(path, lambda _: None, budget=1000)
         assert state.repeats == 0
     assert spent_in(tmp_path / "a" / "work" / "spending")[0] == len(state.calls)
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 30, b'{"fingerprint": "', b'{"a": "\xff'])
+def test_a_damaged_record_of_a_stage_is_kept_and_the_stage_run_again(tmp_path, capsys, damage):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path, url, n=2)
+        lines_of(path)
+        calls = len(state.calls)
+        record = tmp_path / "work" / "respond" / "b" / "done.json"
+        record.write_bytes(damage)
+        lines = lines_of(path)
+    assert len(state.calls) == calls and sum("unchanged" in line for line in lines) >= 4
+    assert f"{record}: damaged; kept as done.json.edited" in capsys.readouterr().err
+    assert json.loads(record.read_bytes())["outputs"]

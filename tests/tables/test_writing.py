@@ -57,3 +57,59 @@ def test_a_table_that_somebody_wrote_into_is_none_of_ours(tmp_path):
             write_table(QUESTIONS, path, Question)
         path.unlink()
         write_table(QUESTIONS, path, Question)
+
+
+SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\r"
+
+
+@pytest.mark.parametrize("sign", SEPARATORS, ids=[f"{ord(s):04x}" for s in SEPARATORS])
+def test_no_sign_in_a_text_ends_a_line_of_rejects(tmp_path, sign):
+    one = Reject("a", f"k{sign}1", "tie", f"x{sign}y")
+    for _ in range(2):
+        write_rejects(tmp_path, "a", [one])
+        write_rejects(tmp_path, "b", [Reject("b", f"k{sign}2", "tie", sign)])
+    lines = (tmp_path / "rejects.jsonl").read_bytes().split(b"\n")[:-1]
+    assert [json.loads(line) for line in lines] == [
+        asdict(one),
+        asdict(Reject("b", f"k{sign}2", "tie", sign)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (lambda data: data[:-20], 2),
+        (lambda data: data + b'{"stage": "b', 3),
+        (lambda data: data + b"\0" * 40, 3),
+        (lambda data: b"\xff\n" + data, 1),
+        (lambda data: data + b"my notes\n", 3),
+        (lambda data: data.replace(b"\n", b"\xe2\x80\xa8\n", 1).replace(b"tie", b"t\n\ni\xffe", 1), 1),
+        (lambda data: data + b"null\n[]\n", 3),
+        (lambda data: data[:25], 1),
+        (lambda data: b"\0" * len(data), 1),
+    ],
+    ids=[
+        "cut",
+        "half a line",
+        "zeros",
+        "no text",
+        "notes",
+        "torn",
+        "no objects",
+        "cut in line 1",
+        "all zeros",
+    ],
+)
+def test_damaged_rejects_are_named_kept_and_rebuilt(tmp_path, capsys, damage, line):
+    path = tmp_path / "rejects.jsonl"
+    write_rejects(tmp_path, "a", [Reject("a", "k1", "tie", "")])
+    write_rejects(tmp_path, "b", [Reject("b", "k2", "tie", "")])
+    whole = [row for row in path.read_bytes().splitlines()]
+    path.write_bytes(damaged := damage(path.read_bytes()))
+    survivors = [row for row in whole if row in damaged.split(b"\n") and b'"a"' not in row]
+    write_rejects(tmp_path, "a", [Reject("a", "k3", "tie", "")])
+    said = capsys.readouterr().err
+    assert f"{path}:{line}: damaged" in said and "kept as rejects.jsonl.edited" in said
+    assert (tmp_path / "rejects.jsonl.edited").read_bytes() == damaged
+    assert path.read_bytes().splitlines()[:-1] == survivors
+    assert json.loads(path.read_bytes().splitlines()[-1])["key"] == "k3"
