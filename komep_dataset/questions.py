@@ -1,17 +1,16 @@
 """`komep questions`: exam questions from CSV, JSONL or Parquet, each with its id, repeats left out with a reason."""
 
-import csv
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
-from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, question_id
-from komep_dataset.tables.problems import LINE, Problem, problems_error
-from komep_dataset.tables.reading import SUFFIXES, read_batches
-from komep_dataset.tables.rows import csv_rows
+from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, column_types, question_id
+from komep_dataset.tables.formats import CSV, KNOWN, format_of, stem_of
+from komep_dataset.tables.problems import Problem, problems_error
+from komep_dataset.tables.reading import check_shape, row_of, typed_cells
+from komep_dataset.tables.rows import OPTION_COLUMN, scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "questions"
@@ -27,42 +26,6 @@ class QuestionsResult:
     path: Path
     questions: int
     rejects: list[Reject]
-
-
-def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str] | Problem]]:
-    """Rows of a CSV file with the line on which each begins; a row that is not CSV or not UTF-8 is a problem.
-
-    Raises `KomepError` if the header lacks `question` or `category`.
-    """
-    with path.open("rb") as raw:
-        # Undecodable bytes survive as lone surrogates, so that the rest of the file can still be read.
-        lines = (line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape") for line in raw)
-        rows = csv_rows(lines, strict=True)
-        _, _, header = next(rows, (1, 1, []))
-        if isinstance(header, csv.Error):
-            raise KomepError(f"{path}:1: not CSV ({header})")
-        missing = [name for name in REQUIRED if name not in header]
-        if missing:
-            there = ", ".join(header) or "empty"
-            raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {there})")
-        for line, _, cells in rows:
-            bad = ""
-            if isinstance(cells, csv.Error):
-                bad = f"not CSV ({cells})"
-            elif cells and len(cells) != len(header):
-                bad = f"{len(cells)} fields, the header has {len(header)}"
-            elif any("\udc80" <= c <= "\udcff" for cell in cells for c in cell):
-                bad = "not UTF-8"
-            if bad:
-                yield line, Problem(str(path), line, "", Reason.MALFORMED, bad)
-            elif cells:
-                yield line, dict(zip(header, cells, strict=True))
-
-
-def _read_table(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Problem]]:
-    for frame, problems in read_batches(path, Question, OPTIONAL):
-        yield from ((problem.line, problem) for problem in problems)
-        yield from ((row.pop(LINE), row) for row in frame.iter_rows(named=True))
 
 
 def _check(row: dict[str, str | None], language: str, source: str) -> Question | tuple[str, str]:
@@ -88,9 +51,21 @@ def collect(
     questions: dict[str, Question] = {}
     first_line: dict[str, int] = {}
     problems, repeats = [], []
-    for line, row in (read_csv if path.suffix == ".csv" else _read_table)(path):
-        if isinstance(row, Problem):
-            problems.append(row)
+    check_shape(path, Question, OPTIONAL)
+    for line, given in scan_rows(path, column_types(Question), needed=REQUIRED):
+        if isinstance(given, Problem):
+            problems.append(given)
+            continue
+        options = [name for name in given if name and OPTION_COLUMN.fullmatch(name) and given[name]]
+        if len(options) > 1 or {"options", "choices"} & {name.casefold() for name in options}:
+            raise KomepError(
+                f"{path}:{line}: the columns {', '.join(options)} hold options of a multiple-choice question, and a "
+                "question is one text: write them into it, or take these columns out to ask the stems alone"
+            )
+        given = typed_cells(given, Question) if format_of(path) == CSV else given
+        row = row_of(given, Question, OPTIONAL)
+        if not isinstance(row, dict):
+            problems.append(Problem(str(path), line, *row))
             continue
         checked = _check(row, language, source)
         if not isinstance(checked, Question):
@@ -109,7 +84,7 @@ def make_questions(
     """Write the table `questions` and the rejects beside it.
 
     Args:
-        path: CSV, JSONL or Parquet with the columns `question` and `category` (and perhaps `language`, `source`).
+        path: CSV, JSONL, JSON or Parquet with the columns `question` and `category` (and perhaps `language`, `source`).
         output: the table to write, or a folder for `questions.parquet`.
         language: `en` or `ko`, for rows that do not say it.
         source: for rows that do not say it; default: the file's name without its ending.
@@ -123,13 +98,13 @@ def make_questions(
     path = Path(path)
     if not path.is_file():
         raise KomepError(f"{path}: no such file")
-    if path.suffix not in (".csv", *SUFFIXES):
-        raise KomepError(f"{path}: questions come as .csv, {', '.join(SUFFIXES)}")
+    if format_of(path) is None:
+        raise KomepError(f"{path}: questions come as {KNOWN}")
     target = output_path(Path(output), "questions.parquet")
     if resolved(target) == path.resolve():
         raise KomepError(f"--output {output}: is the input; name another file", exit_code=2)
     check_tables({target: Question})
-    questions, problems, repeats = collect(path, language, source or path.stem)
+    questions, problems, repeats = collect(path, language, source or stem_of(path))
     if problems and on_error == "stop":
         raise problems_error(problems)
     if not questions:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
-from komep_dataset.questions import make_questions, read_csv
+from komep_dataset.questions import make_questions
 from komep_dataset.schema import Question, polars_schema, question_id
+from komep_dataset.tables.rows import scan_rows
 
 CSV = 'question,category\n"What is\nsepsis?",medicine\nWhat is pain? ,ent\nWHAT IS PAIN?,surgery\n'
 
@@ -67,7 +68,21 @@ def test_jsonl_parquet_and_a_folder_as_output(tmp_path):
             "q.jsonl:1: language: bad_value",
         ),
         ("q.csv", b"question,category\n", "no usable question"),
-        ("q.txt", b"a", "questions come as .csv"),
+        ("q.csv", b'"question,category\na,b\n', "q.csv:1: not CSV (unexpected end of data); is a quote open"),
+        ("q.csv", b"q" * 200_000 + b",category\na,b\n", "q.csv:1: no column question (header: qqq"),
+        ("q.csv", b"question,category,question\na,b,c\n", "q.csv:1: the column question stands twice"),
+        (
+            "q.csv",
+            b'question,category\n"a,b\nc,d\n',
+            "q.csv:2: malformed: not CSV (unexpected end of data; lines 2 to 3)",
+        ),
+        ("q.csv", b"PK\x03\x04", "q.csv: a workbook"),
+        (
+            "q.jsonl",
+            b'{"prompt": "a", "chosen": "b", "rejected": "c"}\n',
+            "q.jsonl: preference pairs (columns chosen, rej",
+        ),
+        ("q.txt", b"a", "questions come as .jsonl"),
     ],
 )
 def test_bad_input(tmp_path, name, content, message):
@@ -107,4 +122,54 @@ def test_csv_reader_gives_back_what_csv_wrote(tmp_path_factory, cells):
         writer = csv.writer(file)
         writer.writerow(["question", "category"])
         writer.writerows(cells)
-    assert [(row["question"], row["category"]) for _, row in read_csv(path)] == cells
+    assert [
+        (row["question"], row["category"]) for _, row in scan_rows(path, ("question", "category"))
+    ] == cells
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.csv", CSV.encode("utf-16")),
+        ("q.CSV", CSV.replace(",", ";").encode()),
+        ("q.tsv", CSV.replace(",", "\t").encode("utf-8-sig")),
+        ("q.csv", b"sep=|\n" + CSV.replace(",", "|").encode()),
+        ("q.csv", CSV.replace("\n", "\r").encode()),
+        ("q.csv", CSV.replace("question,category", "Question , CATEGORY").encode()),
+        ("q.csv", (CSV + "x" * 200_000 + ",y\n").encode()),
+        (
+            "q.csv",
+            "".join(f"{line},\n" for line in CSV.replace("What is\n", "What is ").splitlines()).encode(),
+        ),
+    ],
+)
+def test_spreadsheets_save_csv_in_many_ways(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    made = make_questions(tmp_path / name, tmp_path / "out.parquet")
+    assert made.questions == 2 + (b"xxxx" in content)
+    assert [reject.reason for reject in made.rejects] == ["duplicate_question"]
+
+
+def test_korean_csv_of_excel(tmp_path, capsys):
+    (tmp_path / "q.csv").write_bytes("question,category\n통풍이란?,내과\n".encode("cp949"))
+    make_questions(tmp_path / "q.csv", tmp_path / "out.parquet", language="ko")
+    assert pl.read_parquet(tmp_path / "out.parquet")["question"].to_list() == ["통풍이란?"]
+    assert "q.csv: not UTF-8, read as CP949" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("q.csv", "question,category,A,B\nWhat?,c,one,two\nWhat?,c,three,four\n", "A, B"),
+        ("q.jsonl", json.dumps({"question": "What?", "category": "c", "choices": ["one", "two"]}), "choices"),
+        (
+            "q.json",
+            json.dumps([{"question": "What?", "category": "c", "opa": "one", "opb": "two"}]),
+            "opa, opb",
+        ),
+    ],
+)
+def test_options_are_not_dropped(tmp_path, name, content, named):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(KomepError, match=f"the columns {named} hold options of a multiple-choice question"):
+        make_questions(tmp_path / name, tmp_path / "out.parquet")

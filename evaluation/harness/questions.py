@@ -5,6 +5,7 @@ and in files that hold several subjects `subject`; `cot` (a worked solution) is 
 `period` and `q_number` are not needed. Other sets of questions have a `Layout` of their own.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,17 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, stem_of, tables_in
 from komep_dataset.tables.problems import listed
-from komep_dataset.tables.rows import Unreadable
 from komep_dataset.tables.rows import read_rows as rows_of
 
 LETTERS = "ABCDE"
-SUFFIXES = (".jsonl", ".parquet", ".csv")
-FORMATS = {".jsonl": "a line of JSON in UTF-8", ".csv": "a CSV file in UTF-8", ".parquet": "a Parquet file"}
 TEST, FEWSHOT = "test", "fewshot"
 OTHER_SPLITS = ("train", "dev", "validation", "val")  # known, and not asked
 LAYOUTS = (
-    "a file (.jsonl, .parquet, .csv) with a column `subject`, a folder with a card that has one config a subject, "
+    f"a file ({KNOWN}) with a column `subject`, a folder with a card that has one config a subject, "
     "a folder of folders SUBJECT/test.jsonl and SUBJECT/fewshot.jsonl, or a saved DatasetDict"
 )
 
@@ -124,28 +123,25 @@ def _question(row: dict[str, Any], letters: str) -> Question:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a .jsonl, .csv or .parquet file, each with its place; raises `KomepError` for a bad file.
+    """The rows of a table, each with its place; raises `KomepError` for a bad file.
 
     Every cell of CSV is text, `answer` a number where it is written as one.
     """
-    if path.suffix not in FORMATS:
-        raise KomepError(f"{path}: not one of {', '.join(FORMATS)}")
-    try:
-        rows = list(rows_of(path, strict=True))
-    except Unreadable as bad:
-        place = f"{path}:{bad.line}" if path.suffix == ".jsonl" else path
-        raise KomepError(f"{place}: not {FORMATS[path.suffix]} ({str(bad.error).splitlines()[0]})") from None
-    if path.suffix == ".parquet":
+    kind = format_of(path)
+    if kind is None:
+        raise KomepError(f"{path}: not one of {KNOWN}")
+    rows = list(rows_of(path, ("question", "answer", "subject", *LETTERS)))
+    if kind == PARQUET:
         return [(f"{path}, row {number}", row) for number, row in rows]
-    return [(f"{path}:{line}", _typed(row) if path.suffix == ".csv" else row) for line, row in rows]
+    return [(f"{path}:{line}", _typed(row) if kind == CSV else row) for line, row in rows]
 
 
 def _typed(row: dict[Any, Any]) -> dict[str, Any]:
-    """A row of CSV with its answer as a number, and without cells that have no column."""
+    """A row of CSV with its answer as a number."""
     answer = row.get("answer")
     if answer and answer.strip().isdecimal():
         row["answer"] = int(answer)
-    return {name: value for name, value in row.items() if name is not None}
+    return row
 
 
 def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:
@@ -190,15 +186,22 @@ def _from_file(path: Path, layout: Layout) -> list[Subject]:
     return _by_subject({FEWSHOT: examples, TEST: tests}, layout)
 
 
-def _split_file(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((f for name in names for s in SUFFIXES if (f := folder / f"{name}{s}").is_file()), None)
+def _split_files(folder: Path, names: Sequence[str]) -> list[Path]:
+    """The file of a split by the first name that is there, or its parts (`test-00000-of-00002.parquet`)."""
+    tables = [path for path in tables_in(folder) if path.parent == folder]
+    for name in names:
+        found = [p for p in tables if re.fullmatch(rf"{name}(-\d+-of-\d+)?", stem_of(p))]
+        if len(found) > 1 and any(stem_of(path) == name for path in found):
+            raise KomepError(f"{folder}: {', '.join(p.name for p in found)} are one split twice; keep one")
+        if found:
+            return found
+    return []
 
 
 def _splits_of(folder: Path, layout: Layout) -> dict[str, list[Row]]:
-    files = {
-        split: _split_file(folder, names) for split, names in ((FEWSHOT, layout.fewshot), (TEST, layout.test))
-    }
-    return {split: read_rows(file) for split, file in files.items() if file}
+    names = ((FEWSHOT, layout.fewshot), (TEST, layout.test))
+    files = {split: _split_files(folder, names) for split, names in names}
+    return {split: [row for file in some for row in read_rows(file)] for split, some in files.items() if some}
 
 
 def from_folders(
@@ -206,7 +209,14 @@ def from_folders(
 ) -> list[Subject]:
     """A folder of folders SUBJECT/test.* and, if there are shots, SUBJECT/fewshot.*: these, or all sorted by name."""
     folders = sorted(path.iterdir()) if names is None else [path / name for name in names]
-    found = [(f.name, _splits_of(f, layout)) for f in folders if f.is_dir() and _split_file(f, layout.test)]
+    folders = [folder for folder in folders if folder.is_dir() and not folder.name.startswith(".")]
+    found = [(folder.name, _splits_of(folder, layout)) for folder in folders]
+    for folder, (_, splits) in zip(folders, found, strict=True):
+        if TEST not in splits and tables_in(folder):
+            raise KomepError(
+                f"{folder}: tables, and none is the split `{layout.test[0]}`; move it out of {path}"
+            )
+    found = [(name, splits) for name, splits in found if TEST in splits]
     return [
         Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout)) for n, s in found
     ]
@@ -301,7 +311,7 @@ def read_subjects(path: Path, layout: Layout = KORMEDMCQA) -> list[Subject]:
         return _from_saved(path, layout)
     if _has_configs(path):
         return load_configs(str(path), None, layout)
-    if _split_file(path, layout.test):
+    if _split_files(path, layout.test):
         return _by_subject(_splits_of(path, layout), layout)
     found = from_folders(path, layout)
     if not found:

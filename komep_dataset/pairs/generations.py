@@ -22,8 +22,9 @@ from komep_dataset.schema import (
     polars_schema,
     question_id,
 )
+from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
-from komep_dataset.tables.reading import read_batches, table_files
+from komep_dataset.tables.reading import read_batches
 
 COLUMNS = tuple(column_types(ScoredGeneration))
 

@@ -33,8 +33,8 @@ from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import Reject
+from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
-from komep_dataset.tables.reading import table_files
 from komep_dataset.tables.writing import write_rejects
 
 ON_ERROR = ("stop", "reject")

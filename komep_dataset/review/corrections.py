@@ -12,8 +12,9 @@ from komep_dataset.pairs.generations import read_as_given
 from komep_dataset.review.agreement import Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.schema import ScoredGeneration, collapse_blanks, column, polars_schema
+from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, listed, problems_error
-from komep_dataset.tables.reading import read_table, table_files
+from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
 
 

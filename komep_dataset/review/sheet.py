@@ -21,8 +21,9 @@ from komep_dataset.release.rows import read_rows
 from komep_dataset.review.agreement import QUESTIONS, Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair, draw, pair_id, review_pairs, shuffled
 from komep_dataset.schema import Pair, collapse_blanks
+from komep_dataset.tables.formats import is_text
 from komep_dataset.tables.problems import Problem, listed
-from komep_dataset.tables.rows import csv_rows
+from komep_dataset.tables.rows import read_csv
 from komep_dataset.templates import MARKUP
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
@@ -118,7 +119,7 @@ def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple
     faults, notes = [], []
     seen: dict[tuple[str, str], str] = {}
     for path in map(Path, paths):
-        rows, note = read_csv(path)
+        rows, note = read_sheet(path)
         notes += [note] if note else []
         for line, row in rows:
             wrong = list(_faults(str(path), line, row, pairs))
@@ -138,51 +139,27 @@ def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple
     return judgements, notes
 
 
-def read_csv(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
+def read_sheet(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
     """(line, column -> cell) for each row of a sheet as a spreadsheet saved it, and a note on its encoding or "".
 
-    The separator is the one of comma, semicolon and tab that gives the most known columns. Raises `KomepError`
-    that names the file and the columns that are missing.
+    Raises `KomepError` that names the file and the columns that are missing.
     """
-    text, note = _decoded(path)
-    declared = re.match(r"sep=.\r?\n", text)  # a line that Excel writes, and reads
-    text = text[declared.end() :] if declared else text
-    first = text.partition("\n")[0].rstrip("\r")
-    headers = {s: next(csv.reader([first.lower()], delimiter=s), []) for s in ",;\t"}
-    headers = {s: [name.strip() for name in header] for s, header in headers.items()}
-    separator = max(headers, key=lambda s: len(set(headers[s]) & set(COLUMNS)))
-    names = headers[separator]
+    table = read_csv(path, COLUMNS)
+    names = [name.lower() for name in table.names]
     missing = [name for name in COLUMNS if name not in names and name != "reviewer"]
     if missing:
         raise KomepError(
             f"{path}:1: missing columns {', '.join(missing)}; take the sheet that `komep review sample` wrote"
         )
     rows = []
-    for number, (first, last, cells) in enumerate(csv_rows(io.StringIO(text, newline=""), separator)):
+    for first, last, cells in table.rows:
         if isinstance(cells, csv.Error):
             raise KomepError(f"{path}:{last}: not readable as CSV ({cells}); save it as CSV again")
-        if number and any(cell.strip() for cell in cells):
-            rows.append((first + bool(declared), dict(zip(names, map(unescape, cells), strict=False))))
-    return rows, note
-
-
-def _decoded(path: Path) -> tuple[str, str]:
-    """The text of a sheet: UTF-8 with or without BOM, UTF-16 with one, else CP949, as Korean Excel's plain CSV."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if data.startswith(b"PK"):
-        raise KomepError(f"{path}: a workbook, not a CSV; save it as CSV UTF-8")
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp949"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        lost = " (signs that it lacks may be lost; better save it as CSV UTF-8)"
-        return text, f"{path}: not UTF-8, read as CP949{lost}" if encoding == "cp949" else ""
-    raise KomepError(f"{path}: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+        if not all(map(is_text, cells)):
+            raise KomepError(f"{path}:{first}: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+        if any(cell.strip() for cell in cells):
+            rows.append((first, dict(zip(names, map(unescape, cells), strict=False))))
+    return rows, table.note
 
 
 def _faults(

@@ -5,6 +5,7 @@ evidence: beside the table of scored generations lies `<name>.verdicts.parquet` 
 checker.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,16 @@ from komep_dataset.inference.reply_log import FAILED, Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
-from komep_dataset.schema import Reason, Reject, Response, ScoredGeneration, Status, Unit, column
+from komep_dataset.schema import (
+    Reason,
+    Reject,
+    Response,
+    ScoredGeneration,
+    Status,
+    Unit,
+    column,
+    column_types,
+)
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.tables.reading import read_table
@@ -234,11 +244,21 @@ def verdicts_path(table: Path) -> Path:
 
 
 def read_responses(paths: Sequence[Path]) -> list[Response]:
-    """The rows of one or several tables `responses`; `KomepError` if a key stands in two of them."""
+    """The rows of one or several tables `responses`, which may lack all but question, model and response.
+
+    Raises `KomepError` if a key stands in two of them, or an id is none that a release can be split by.
+    """
     rows: dict[tuple[str, str], Response] = {}
+    known = {"category": "", "prompt_protocol": "", "finish_reason": "stop"}
+    optional = column_types(Response).keys() - {"question", "model", "response"}
     for path in paths:
-        for values in read_table(path, Response).iter_rows(named=True):
-            row = Response(**values)
+        for values in read_table(path, Response, optional).iter_rows(named=True):
+            row = Response(**values | {name: values[name] or other for name, other in known.items()})
+            if not re.match("[0-9a-fA-F]{8}", row.question_id):
+                raise KomepError(
+                    f"{path}: question_id: {row.question_id!r} does not begin with 8 hex digits, by which a release is "
+                    "split; leave the column out, and it is derived from the question"
+                )
             if (row.question_id, row.model) in rows:
                 raise KomepError(
                     f"{path}: {row.question_id}/{row.model} stands in another table too; give each once"

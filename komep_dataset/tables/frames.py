@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from komep_dataset.schema import Reason, column_types
 from komep_dataset.tables.problems import LINE, Problem
+from komep_dataset.tables.rows import plain_text
 
 BATCH_ROWS = 50_000
 GROUP_BYTES = 256 << 20  # uncompressed; a larger row group is read piece by piece
@@ -71,7 +72,14 @@ def fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.Dat
     """Cast a Parquet batch to a schema where nothing is lost; rows with a value of another type are problems."""
     problems: list[Problem] = []
     for name, wanted in schema.items():
+        if isinstance(frame.schema[name], pl.Array):  # a fixed-size list
+            frame = frame.with_columns(pl.col(name).arr.to_list())
         given = frame.schema[name]
+        if wanted == pl.String and isinstance(given, pl.List) and isinstance(given.inner, pl.Struct):
+            texts = [plain_text(value) for value in frame[name].to_list()]
+            if all(text is None or isinstance(text, str) for text in texts):
+                frame = frame.with_columns(pl.Series(name, texts, pl.String))
+                continue
         if not _castable(given, wanted):
             bad = frame.filter(pl.col(name).is_not_null())
             detail = f"expected {wanted}, got {given}"
@@ -100,8 +108,11 @@ def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
 def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     """Cast by field name: polars casts a struct by position."""
     if isinstance(wanted, pl.List) and isinstance(wanted.inner, pl.Struct) and isinstance(given, pl.List):
-        names = [f.name for f in wanted.inner.fields]
-        fields = pl.struct(pl.element().struct.field(n) for n in names)
+        typed = isinstance(given.inner, pl.Struct)  # a list of nothing but nulls is not
+        fields = pl.struct(
+            pl.element().struct.field(f.name) if typed else pl.element().cast(f.dtype).alias(f.name)
+            for f in wanted.inner.fields
+        )
         # A null element has null fields, and stays to be seen by the check for missing values.
         return column.list.eval(fields).cast(wanted)
     return column.cast(wanted)
@@ -122,7 +133,8 @@ def drop_missing(
         bad = frame.filter(missing)
         if bad.height:
             problems += [Problem(file, n, name, Reason.MISSING_FIELD, "no value") for n in bad[LINE]]
-            frame = frame.filter(~missing)
+            # Not by `filter`, which keeps the elements of lists that are gone, where Arrow finds their nulls.
+            frame = frame[frame.select((~missing).arg_true()).to_series()]
     return frame, problems
 
 

@@ -1,13 +1,15 @@
-"""Tables in: JSONL or Parquet as typed batches, and the rows that cannot be used as named problems.
+"""Tables in: JSONL, CSV or Parquet as typed batches, and the rows that cannot be used as named problems.
 
 JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses is read again line by line, so
 that each bad line gets its own reason while clean data stays fast.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import is_dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -17,15 +19,13 @@ import pyarrow.parquet as pq
 from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import REJECTS
-from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema
-from komep_dataset.tables.frames import drop_missing, fit_types, parquet_frames
+from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
+from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, json_lines, opened, table_files
+from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import LINE, Problem, problems_error, shown
+from komep_dataset.tables.rows import columns_of, parse_object, plain_text, scan_rows
 
 T = TypeVar("T")
-SUFFIXES = (".jsonl", ".ndjson", ".parquet")
-# What lies beside a table and is none of its kind.
-NEVER_INPUT = (REJECTS, ".verdicts.parquet", ".translations.parquet")
 BLOCK_BYTES = 32 << 20
 # Type of a column -> what JSON has for it, and how a message calls that.
 _JSON_TYPES = {
@@ -36,28 +36,18 @@ _JSON_TYPES = {
     tuple: (list, "a list"),
     dict: (dict, "an object"),
 }
+# Columns by which the files of other projects are known -> what such a file holds.
+_OTHERS = {
+    ("chosen", "rejected"): "preference pairs",
+    ("conversations",): "conversations",
+    ("messages",): "conversations",
+    ("instruction", "output"): "instructions",
+}
+_OTHERS_TOO = (
+    "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
+    "file as it is, give it to a recipe (--dataset_name); of a release, give the folder"
+)
 SHORT = (60, 57)  # a value that a message quotes: characters that it may have, and those kept of a longer one
-
-
-def table_files(paths: Iterable[Path]) -> list[Path]:
-    """The JSONL and Parquet files behind paths, folders searched in depth, sorted within a folder.
-
-    Hidden files and folders, rejects and evidence that lie beside a table are never input. Raises `KomepError` for a
-    path that does not exist or holds no table.
-    """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise KomepError(f"{path}: no such file or folder")
-        found = [path]
-        if path.is_dir():
-            tables = (p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-            visible = (p for p in tables if "/." not in f"/{p.relative_to(path).as_posix()}")
-            found = sorted(p for p in visible if not p.name.endswith(NEVER_INPUT))
-        if not found:
-            raise KomepError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
-        files += found
-    return files
 
 
 def check_value(
@@ -81,29 +71,22 @@ def check_value(
     return next(filter(None, (check_value(*one, exact=exact) for one in inner)), None)
 
 
-def parse_line(line: bytes, record: type, optional: frozenset[str]) -> dict | tuple[str, Reason, str]:
-    """A JSONL line as a row of a record type, or (column, reason, detail) of what is wrong with it."""
-    try:
-        text = line.decode("utf-8")
-        row = json.loads(text)
-        text.encode("utf-8")
-        json.dumps(row, ensure_ascii=False).encode("utf-8")  # a lone surrogate escape is not text
-    except UnicodeError as error:
-        return "", Reason.MALFORMED, f"not UTF-8 ({error.reason})"
-    except json.JSONDecodeError as error:
-        return "", Reason.MALFORMED, f"not JSON ({error.msg} at column {error.colno})"
-    except (RecursionError, ValueError) as error:
-        return "", Reason.MALFORMED, f"not usable JSON ({error})"
-    if not isinstance(row, dict):
-        return "", Reason.MALFORMED, f"not a JSON object but {shown(row, *SHORT)}"
-    found = []
+def row_of(row: dict, record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:
+    """A row of any columns as one of a record type, or (column, reason, detail) of what is wrong with it."""
+    found, values = [], {}
     for name, (hint, nullable) in column_types(record).items():
-        if problem := check_value(row.get(name), hint, nullable or name in optional, name):
+        values[name] = plain_text(row.get(name)) if hint is str else row.get(name)
+        if problem := check_value(values[name], hint, nullable or name in optional, name):
             place, reason, detail = problem
             found.append((name, reason, detail if place == name else f"{place}: {detail}"))
     # A row has one reason: a missing field comes before a wrong type, then the first column.
-    first = min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD, default=None)
-    return first or {name: row.get(name) for name in column_types(record)}
+    return min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD, default=None) or values
+
+
+def parse_line(line: bytes, record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:
+    """A JSONL line as a row of a record type, or (column, reason, detail) of what is wrong with it."""
+    row = parse_object(line)
+    return row_of(row, record, optional) if isinstance(row, dict) else ("", Reason.MALFORMED, row)
 
 
 def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
@@ -111,17 +94,13 @@ def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
     numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.strip():
-                numbers.append(number)
-                lines.append(line if line.endswith(b"\n") else line + b"\n")
-                size += len(line)
-            if size >= BLOCK_BYTES:
-                yield numbers, lines
-                numbers, lines, size = [], [], 0
+    for number, line in json_lines(path):
+        numbers.append(number)
+        lines.append(line if line.endswith(b"\n") else line + b"\n")
+        size += len(line)
+        if size >= BLOCK_BYTES:
+            yield numbers, lines
+            numbers, lines, size = [], [], 0
     if lines:
         yield numbers, lines
 
@@ -161,6 +140,36 @@ def _read_jsonl(
         yield frame, problems
 
 
+def _read_csv(
+    path: Path, record: type, optional: frozenset[str]
+) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    columns = column_types(record)
+    needed = [name for name, (_, nullable) in columns.items() if not nullable and name not in optional]
+    schema = {**polars_schema(record), LINE: pl.Int64}
+    found = scan_rows(path, columns, needed=needed)
+    while some := list(islice(found, BATCH_ROWS)):
+        rows, problems = [], []
+        for number, row in some:
+            row = row if isinstance(row, Problem) else row_of(typed_cells(row, record), record, optional)
+            if isinstance(row, dict):
+                rows.append(row | {LINE: number})
+            else:
+                problems.append(row if isinstance(row, Problem) else Problem(str(path), number, *row))
+        yield pl.DataFrame(rows, schema=schema), problems
+
+
+def typed_cells(row: dict[str, Any], record: type) -> dict[str, Any]:
+    """A row of CSV with numbers and lists as such; an empty cell is none, a column is found in capitals, too."""
+    cells = {name.casefold(): cell for name, cell in row.items() if name}
+    values: dict[str, Any] = {}
+    for name, (hint, _) in column_types(record).items():
+        values[name] = cell = row.get(name, cells.get(name)) or None
+        if hint is not str and cell is not None:
+            with suppress(ValueError, RecursionError):
+                values[name] = hint(cell) if hint in (int, float) else json.loads(cell)
+    return values
+
+
 def _read_parquet(
     path: Path, record: type, optional: frozenset[str]
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
@@ -198,7 +207,7 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
 def read_batches(
     path: Path, record: type, optional: Iterable[str] = ()
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    """Read one JSONL or Parquet file as typed batches.
+    """Read one file as typed batches.
 
     Args:
         path: the file; its suffix decides the format.
@@ -209,22 +218,39 @@ def read_batches(
         (frame with the record's columns and `_line`, problems of the rows that were left out). A column of type
         list that is optional and absent is null, not empty.
     """
-    reader = _read_parquet if _is_parquet(path) else _read_jsonl
+    check_shape(path, record, frozenset(optional))
+    kind = _kind(path)
+    reader = {PARQUET: _read_parquet, CSV: _read_csv}.get(kind, _read_jsonl)
     yield from reader(path, record, frozenset(optional))
 
 
-def _is_parquet(path: Path) -> bool:
-    """Whether a table file is Parquet; a file without one of the known endings must begin as Parquet does."""
-    if path.suffix in SUFFIXES:
-        return path.suffix == ".parquet"
-    with path.open("rb") as file:
+def _kind(path: Path) -> str:
+    """The format of a table; a file without one of the known endings must begin as Parquet does."""
+    if kind := format_of(path):
+        return kind
+    with opened(path) as file:
         if file.read(4) == b"PAR1":
-            return True
-    raise KomepError(f"{path}: a table is Parquet, or JSONL with an ending of {', '.join(SUFFIXES)}")
+            return PARQUET
+    raise KomepError(f"{path}: a table is Parquet, or has an ending that says what it is: {KNOWN}")
+
+
+def check_shape(path: Path, record: type, optional: Collection[str]) -> None:
+    """Raise `KomepError` for data of another kind that people have: each row would only be told what it lacks."""
+    names = columns_of(path)
+    needed = {name for name, (_, nullable) in column_types(record).items() if not nullable} - {*optional}
+    if needed <= names:
+        return
+    for columns, what in _OTHERS.items():
+        if set(columns) <= names:
+            raise KomepError(
+                f"{path}: {what} (columns {', '.join(columns)}), no {', '.join(sorted(needed))}; {_OTHERS_TOO}"
+            )
 
 
 def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.DataFrame:
     """A whole table: one file, or every table file of a folder, sorted by its key.
+
+    An optional `question_id` that is not there is derived from the question.
 
     Raises `KomepError` that names the bad rows by file, line and reason, or the key that stands twice.
     """
@@ -236,6 +262,9 @@ def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.Dat
     if problems:
         raise problems_error(problems)
     table = pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(record))
+    if "question_id" in optional:
+        ids = [id or question_id(text) for id, text in table.select("question_id", "question").iter_rows()]
+        table = table.with_columns(pl.Series("question_id", ids, pl.String))
     repeated = table.filter(pl.struct(record.KEY).is_duplicated())
     if repeated.height:
         key = "/".join(repeated.row(0)[table.columns.index(name)] for name in record.KEY)

@@ -1,108 +1,212 @@
-"""Tables that users bring, of any columns, row by row: JSONL, CSV and Parquet, each row with its line.
+"""Tables that users bring, of any columns, row by row: JSONL, JSON, CSV and Parquet, each row with its line.
 
-`reading` reads the tables that KoMeP writes, as typed frames. The words of a message are the caller's where it has its
-own: an `Unreadable` says in which line the fault is, and what the parser said of it.
+`reading` reads the tables that KoMeP writes, as typed frames, and takes CSV from here.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+import re
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.schema import Reason
+from komep_dataset.tables.formats import CSV, JSON, JSONL, PARQUET, csv_text, format_of, is_text, json_lines
+from komep_dataset.tables.problems import Problem
+
+SEPARATORS = ",;\t|"
+SHOWN_HEADER = 300  # characters
+# Columns in which benchmarks keep the options of a question.
+OPTION_COLUMN = re.compile(
+    r"[A-Ja-j]|op[a-e]|(?:option|choice|ending)_?\w{1,2}(?:_ko|_en)?|options|choices", re.I
+)
 
 
-class Unreadable(KomepError):
-    """A file that is not what its ending says; `line` is from 1, 0 where the file as a whole is at fault."""
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """A CSV file: its columns, its rows as (first line, last line, cells or what is wrong), and a note or ""."""
 
-    def __init__(self, path: Path, line: int, what: str, error: Exception):
-        super().__init__(f"{path}:{line}: {what}" if line else f"{path}: {what}")
-        self.line, self.error = line, error
+    names: list[str]
+    rows: Iterator[tuple[int, int, list[str] | csv.Error]]
+    note: str
 
 
-def csv_rows(
-    lines: Iterable[str], delimiter: str = ",", *, strict: bool = False
+def read_csv(
+    path: Path, wanted: Collection[str] = (), *, needed: Collection[str] = (), strict: bool = False
+) -> CsvTable:
+    """A CSV file as spreadsheets save it, in any of their encodings, with any line ends.
+
+    Args:
+        path: the file.
+        wanted: columns that it may have; the separator is the one of `SEPARATORS` that gives most of them, then the
+            one that gives most columns. A line `sep=;` decides.
+        needed: columns that it must have, in capitals or not.
+        strict: refuse signs behind a closing quote, and a file that ends inside one.
+
+    Names of columns lose the blanks around them.
+
+    Raises `KomepError` where the file cannot be read, its header is no CSV or lacks a column, or a name stands twice.
+    """
+    text, note = csv_text(path)
+    declared = re.match(r"sep=(.)(?:\r\n|\r|\n)", text)  # a line that Excel writes, and reads
+    text = text[declared.end() :] if declared else text
+    order = "\t,;|" if ".tsv" in path.suffixes[-2:] else SEPARATORS
+    headers = {sign: _header(text, sign, strict) for sign in (declared[1] if declared else order)}
+    known = {name.casefold() for name in wanted}
+    separator = max(
+        headers,
+        key=lambda sign: (
+            (len(known & {name.casefold() for name in headers[sign]}), len(headers[sign]))
+            if isinstance(headers[sign], list)
+            else (-1, 0)
+        ),
+    )
+    names = headers[separator]
+    if isinstance(names, csv.Error):
+        raise KomepError(f"{path}:1: not CSV ({names}); is a quote open in the header?") from names
+    if not all(map(is_text, names)):
+        raise KomepError(f"{path}:1: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise KomepError(f"{path}:1: the column {twice} stands twice")
+    if missing := [name for name in needed if name not in {there.casefold() for there in names}]:
+        header = ", ".join(names) or "empty"
+        raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]})")
+    rows = _csv_rows(text, separator, strict, 2 if declared else 1)
+    next(rows, None)
+    return CsvTable(names, rows, note)
+
+
+def _header(text: str, separator: str, strict: bool) -> list[str] | csv.Error:
+    _, _, cells = next(_csv_rows(text, separator, strict), (1, 1, []))
+    return cells if isinstance(cells, csv.Error) else [name.strip() for name in cells]
+
+
+def _csv_rows(
+    text: str, separator: str, strict: bool, number: int = 1
 ) -> Iterator[tuple[int, int, list[str] | csv.Error]]:
     """(first line, last line, cells) of each row, the header and blank rows too; an error where a row is not CSV."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
+    csv.field_size_limit(sys.maxsize)  # by default a cell of 128 KiB is a fault
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     cells: list[str] | csv.Error
     while True:
-        first = reader.line_num + 1
+        first = reader.line_num + number
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             cells = error
-        yield first, reader.line_num, cells
+        yield first, reader.line_num + number - 1, cells
 
 
-def read_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, dict[Any, Any]]]:
-    """(line that it ends on, or number in a Parquet file; column -> value) of each row, from 1.
+def scan_rows(
+    path: Path, wanted: Collection[str] = (), *, needed: Collection[str] = ()
+) -> Iterator[tuple[int, dict[Any, Any] | Problem]]:
+    """(line on which it begins, or number in a Parquet file; column -> value, or what is wrong) of each row, from 1.
 
     Args:
-        path: a file; its ending, in capitals or not, decides the format: .parquet, .csv, anything else is JSONL.
-        strict: refuse CSV that has signs behind a closing quote, or ends inside one.
+        path: a file; its ending, in capitals or not, decides the format; one that is unknown is JSONL.
+        wanted, needed: of CSV, see `read_csv`.
 
-    Cells of CSV are text. A row with fewer of them than the header has None for the others; what a longer one has
-    beyond it stands under None.
+    Cells of CSV are text, as many as the header has.
 
-    Raises:
-        Unreadable: not in this format, or not UTF-8.
-        KomepError: the file cannot be opened, or a line holds no JSON object.
+    Raises `KomepError` where the file as a whole cannot be read.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
+    kind = format_of(path)
+    if kind == PARQUET:
         yield from enumerate(_parquet_rows(path), 1)
-        return
+    elif kind == CSV:
+        yield from _scan_csv(path, read_csv(path, wanted, needed=needed, strict=True))
+    else:
+        for number, line in json_lines(path):
+            row = parse_object(line)
+            yield (
+                number,
+                row if isinstance(row, dict) else Problem(str(path), number, "", Reason.MALFORMED, row),
+            )
+
+
+def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any] | Problem]]:
+    if table.note:
+        print(f"note: {table.note}", file=sys.stderr)
+    for first, last, cells in table.rows:
+        bad = ""
+        if isinstance(cells, csv.Error):
+            bad = f"not CSV ({cells}" + (f"; lines {first} to {last})" if last > first else ")")
+        elif cells and (len(cells) < len(table.names) or any(cells[len(table.names) :])):
+            bad = f"{len(cells)} fields, the header has {len(table.names)}"
+        elif not all(map(is_text, cells)):
+            bad = "not UTF-8; save it as CSV UTF-8"
+        if bad:
+            yield first, Problem(str(path), first, "", Reason.MALFORMED, bad)
+        elif cells:
+            yield first, dict(zip(table.names, cells, strict=False))
+
+
+def parse_object(line: bytes) -> dict[str, Any] | str:
+    """A line as a JSON object, or what is wrong with it."""
     try:
-        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
-    yield from _csv_rows(path, content, strict) if suffix == ".csv" else _json_rows(path, content)
+        text = line.decode("utf-8")
+        row = json.loads(text)
+        json.dumps(row, ensure_ascii=False).encode("utf-8")  # a lone surrogate escape is not text
+    except UnicodeError as error:
+        return f"not UTF-8 ({error.reason})"
+    except json.JSONDecodeError as error:
+        return f"not JSON ({error.msg} at column {error.colno})"
+    except (RecursionError, ValueError) as error:
+        return f"not usable JSON ({error})"
+    return row if isinstance(row, dict) else f"not a JSON object but {str(row)[:60]}"
 
 
-def _parquet_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, wanted: Collection[str] = ()) -> Iterator[tuple[int, dict[Any, Any]]]:
+    """The rows of `scan_rows`; `KomepError` that names the first one that is none."""
+    for number, row in scan_rows(path, wanted):
+        if isinstance(row, Problem):
+            raise KomepError(f"{row.place}: {row.detail}")
+        yield number, row
+
+
+def plain_text(value: Any) -> Any:
+    """The text of content in parts, as OpenAI's API has it, where all of them are text; anything else as it is."""
+    if not isinstance(value, list) or not value:
+        return value
+    plain = (
+        isinstance(part, dict)
+        and isinstance(part.get("text"), str)
+        and "text" in str(part.get("type", "text"))
+        for part in value
+    )
+    return "".join(part["text"] for part in value) if all(plain) else value
+
+
+def columns_of(path: Path) -> set[str]:
+    """Names of the columns of a table, of JSONL those of its first object; none of what cannot be read."""
+    with suppress(KomepError):
+        if format_of(path) == CSV:
+            return set(read_csv(path).names)
+        if format_of(path) in (JSONL, JSON):
+            return next((set(row) for _, row in scan_rows(path) if isinstance(row, dict)), set())
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with suppress(pa.ArrowException, OSError):
+            return set(pq.read_schema(path).names)
+    return set()
+
+
+def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path).to_pylist()
+        with pq.ParquetFile(path) as source:
+            for batch in source.iter_batches():
+                yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Unreadable(path, 0, f"not a readable Parquet file ({said})", error) from error
-
-
-def _csv_rows(path: Path, content: bytes, strict: bool) -> Iterator[tuple[int, dict[Any, Any]]]:
-    header = None
-    for _, line, cells in csv_rows(io.StringIO(_text(path, content), newline=""), strict=strict):
-        if isinstance(cells, csv.Error):
-            raise Unreadable(path, 0, f"not readable CSV ({cells})", cells) from cells
-        if header is None:
-            header = cells
-        elif cells:
-            yield line, dict(zip_longest(header, cells))
-
-
-def _json_rows(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(_text(path, line, number))
-        except (ValueError, RecursionError) as error:
-            raise Unreadable(path, number, f"not JSON ({error})", error) from error
-        if not isinstance(row, dict):
-            raise KomepError(f"{path}:{number}: not a JSON object")
-        yield number, row
-
-
-def _text(path: Path, content: bytes, first: int = 1) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = first + content[: error.start].count(b"\n")
-        raise Unreadable(path, line, f"not UTF-8 ({error.reason}); save it as UTF-8", error) from error
+        raise KomepError(f"{path}: not a readable Parquet file ({said})") from error

@@ -14,7 +14,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Reply
 from komep_dataset.prompts.english import SPLIT_EXAMPLES
 from komep_dataset.prompts.messages import check_messages, split_messages
-from komep_dataset.schema import ScoredGeneration
+from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.scores.scoring import (
     VerdictRow,
     score,
@@ -227,3 +227,32 @@ def test_a_splitter_that_gives_more_units_than_tokens_costs_its_row_and_no_calls
     assert (table["a"]["status"], table["b"]["status"], done.failures) == ("failed", "scored", 1)
     assert "100,000 units in a reply of at most 1,024 tokens" in done.reason
     assert len(sent(state, "checker")) == 1
+
+
+def test_a_file_of_question_model_and_response_is_enough(tmp_path):
+    rows = [{"question": "What is gout?", "model": m, "response": f"It is right {m}."} for m in ("a", "b")]
+    with loopback(Loopback(reply=truth)) as (_, url):
+        config = configured(tmp_path, url)
+        (tmp_path / "r.json").write_text(json.dumps(rows))
+        (tmp_path / "r.csv").write_text("question;model;response\nWhat is pain?;a;It is wrong.\n")
+        made = score([tmp_path / "r.json", tmp_path / "r.csv"], config, tmp_path / "s.parquet")
+        (tmp_path / "r.json").write_text(json.dumps([rows[0], rows[0] | {"response": "Another."}]))
+        with pytest.raises(KomepError, match=f"2 rows share a key, first {question_id('What is gout?')}/a"):
+            score([tmp_path / "r.json"], config, tmp_path / "s.parquet")
+    found = made.frame.select("question_id", "model", "category", "dahl_score").rows()
+    ids = {text: question_id(text) for text in ("What is gout?", "What is pain?")}
+    assert sorted(found) == sorted(
+        [
+            (ids["What is gout?"], "a", "", 1.0),
+            (ids["What is gout?"], "b", "", 1.0),
+            (ids["What is pain?"], "a", "", 0.0),
+        ]
+    )
+
+
+def test_an_id_that_no_release_can_be_split_by_is_told_before_anybody_is_paid(tmp_path):
+    with loopback(Loopback(reply=truth)) as (state, url):
+        path = write_responses(tmp_path, response("It is right.") | {"question_id": "q1"})
+        with pytest.raises(KomepError, match="question_id: 'q1' does not begin with 8 hex digits"):
+            score([path], configured(tmp_path, url), tmp_path / "s.parquet")
+    assert not state.calls

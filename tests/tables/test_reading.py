@@ -1,8 +1,11 @@
 """Typed tables in: any JSONL and Parquet of the right values, each bad row by its line and reason."""
 
 import json
+import re
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.tables import reading as tables
+from komep_dataset.tables.rows import plain_text
 from tests.generated_rows import SETTINGS, rows, write_jsonl
 from tests.scored_rows import GOOD, row, write
 
@@ -76,3 +80,97 @@ def test_jsonl_block_and_line_readers_agree(tmp_path_factory, some):
         return pl.concat([frame for frame, _ in batches]).sort("_line").to_dicts(), problems
 
     assert read(block=True) == read(block=False)
+
+
+def test_lists_of_null_and_of_a_fixed_size(tmp_path):
+    """Arrow gives a list that is always empty the type list<null>."""
+    units = pa.struct([("text", pa.string()), ("verdict", pa.string())])
+    empty = [row(model, response="", units=[], status="empty") for model in ("m1", "m2")]
+    pq.write_table(pa.Table.from_pylist(empty), tmp_path / "null.parquet")
+    assert pq.read_schema(tmp_path / "null.parquet").field("units").type == pa.list_(pa.null())
+    assert build([tmp_path / "null.parquet"], tmp_path / "a").facts["generations"] == 2
+    rows = [row(model, response=model) for model in ("m1", "m2")]
+    table = pa.Table.from_pylist(rows)
+    fixed = pa.array([one["units"] for one in rows], pa.list_(units, len(rows[0]["units"])))
+    place = table.schema.get_field_index("units")
+    pq.write_table(table.set_column(place, "units", fixed), tmp_path / "fixed.parquet")
+    build([tmp_path / "fixed.parquet"], tmp_path / "b")
+    assert read_rows(tmp_path / "b", "scored")["units"].to_list() == [one["units"] for one in rows]
+
+
+def test_a_null_in_a_list_of_nulls_is_one_bad_row(tmp_path):
+    rows = [row(m, response="", units=u, status="empty") for m, u in (("m1", []), ("m2", [None]), ("m3", []))]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "s.parquet")
+    with pytest.raises(KomepError, match=r"1 bad row:\n  \S+s.parquet:2: units: missing_field"):
+        build([tmp_path / "s.parquet"], tmp_path / "komep")
+    assert build([tmp_path / "s.parquet"], tmp_path / "komep", on_error="reject").facts["generations"] == 2
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_content_in_parts_is_its_text(tmp_path, suffix):
+    parts = [
+        one
+        | {
+            "response": [
+                {"type": "text", "text": one["response"][:3]},
+                {"type": "text", "text": one["response"][3:]},
+            ]
+        }
+        for one in GOOD
+    ]
+    path = tmp_path / f"s.{suffix}"
+    write(path, parts) if suffix == "jsonl" else pq.write_table(pa.Table.from_pylist(parts), path)
+    build([path], tmp_path / "komep")
+    responses = {r["response"] for r in read_rows(tmp_path / "komep", "scored").to_dicts()}
+    assert responses == {one["response"] for one in GOOD}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([{"type": "text", "text": "a"}, {"type": "output_text", "text": "b"}], "ab"),
+        ([{"text": "b"}], "b"),
+        (["a", "b"], ["a", "b"]),
+        ("a", "a"),
+        ([], []),
+        ([{"type": "image_url", "image_url": {}}], [{"type": "image_url", "image_url": {}}]),
+        ([{"type": "thinking", "text": "a"}], [{"type": "thinking", "text": "a"}]),
+        ([1], [1]),
+        ([{"type": "text"}], [{"type": "text"}]),
+    ],
+)
+def test_plain_text(value, text):
+    assert plain_text(value) == text
+
+
+def test_scores_from_csv_are_typed(tmp_path):
+    head = "question,category,model,response,dahl_score,units"
+    lines = [
+        'What is h?,c,m1,One.,,"[{""text"": ""One."", ""verdict"": ""true""}]"',
+        "What is h?,c,m2,Two.,0.25,",
+    ]
+    (tmp_path / "s.csv").write_text("\n".join([head, *lines, "What is i?,c,m1,One.,high,\n"]))
+    with pytest.raises(KomepError, match=r's.csv:4: dahl_score: wrong_type: expected a number, got "high"'):
+        build([tmp_path / "s.csv"], tmp_path / "komep")
+    (tmp_path / "s.csv").write_text("\n".join([head, *lines]))
+    build([tmp_path / "s.csv"], tmp_path / "komep")
+    assert sorted(read_rows(tmp_path / "komep", "scored")["dahl_score"]) == [0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"prompt": "p", "chosen": "c", "rejected": "r"}, "preference pairs (columns chosen, rejected)"),
+        ({"conversations": []}, "conversations (columns conversations)"),
+        ({"messages": []}, "conversations (columns messages)"),
+        ({"instruction": "i", "output": "o"}, "instructions (columns instruction, output)"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet"])
+def test_files_of_other_projects_are_recognised(tmp_path, row, what, suffix):
+    path = tmp_path / f"a.{suffix}"
+    pq.write_table(pa.Table.from_pylist([row]), path) if suffix == "parquet" else path.write_text(
+        json.dumps(row)
+    )
+    with pytest.raises(KomepError, match=re.escape(f"{path}: {what}, no ") + ".*give it to a recipe"):
+        build([path], tmp_path / "komep")

@@ -19,7 +19,8 @@ from komep_dataset.pipeline.estimates import estimate_run, estimate_translate
 from komep_dataset.pipeline.run import run
 from komep_dataset.release.build import build
 from komep_dataset.schema import ScoredGeneration, question_id
-from komep_dataset.tables.reading import read_table, table_files
+from komep_dataset.tables.formats import table_files
+from komep_dataset.tables.reading import read_table
 from komep_dataset.translation.stage import TranslationRow, translate, translations_path
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.pipeline.chains import FAULTS, write_chain

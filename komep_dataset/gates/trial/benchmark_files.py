@@ -1,6 +1,6 @@
 """The items of a benchmark, from the layouts in which people keep them: all splits, questions and options.
 
-A path is a JSONL, Parquet or CSV file, a folder of such files (searched in depth, every file is a split), or what
+A path is a table (`tables.formats`), a folder of tables (searched in depth, every file is a split), or what
 `datasets` saved (`save_to_disk`). Question columns: `question` and `question_…` (`question_ko`), else the first of
 `QUESTION_COLUMNS`. Option columns: one letter (`A` to `J`), `opa`, `option_1`, `ending0`, and lists or mappings named
 `options` or `choices`.
@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.tables.rows import read_rows
+from komep_dataset.tables.formats import KNOWN, format_of, stem_of, table_files
+from komep_dataset.tables.rows import OPTION_COLUMN, read_rows
 
-SUFFIXES = (".jsonl", ".ndjson", ".parquet", ".csv")
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
 _QUESTION = re.compile(r"question(?:_(?!id|type|number|no|index)\w+)?", re.I)
-_OPTION = re.compile(r"[A-Ja-j]|op[a-e]|(?:option|choice|ending)_?\w{1,2}(?:_ko|_en)?|options|choices", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +71,12 @@ def _splits(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         yield from _saved(path)
         return
-    below = [path] if path.is_file() else sorted(path.rglob("*"))
-    files = [file for file in below if file == path or _is_table(file, path)]
-    if not files:
-        raise KomepError(f"{path}: no {', '.join(SUFFIXES)} file in this folder, and no saved dataset")
-    for file in files:
-        if file.suffix.lower() not in SUFFIXES:
-            raise KomepError(
-                f"{file}: a benchmark is {', '.join(SUFFIXES)}, a folder of these, or a saved dataset"
-            )
-        name = file.name if file == path else file.relative_to(path).as_posix()
-        yield name.removesuffix(file.suffix), file, [row for _, row in read_rows(file)]
-
-
-def _is_table(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden
+    if path.is_file() and format_of(path) is None:
+        raise KomepError(f"{path}: a benchmark is {KNOWN}, a folder of these, or a saved dataset")
+    for file in table_files([path]):
+        name = stem_of(file)
+        name = name if file == path else file.relative_to(path).with_name(name).as_posix()
+        yield name, file, [row for _, row in read_rows(file, ("question", "answer", *QUESTION_COLUMNS))]
 
 
 def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
@@ -112,7 +101,7 @@ def _items(split: str, place: Path, rows: Sequence[Mapping[str, Any]]) -> Iterat
             f"{place}: no column with a question ({split}; found: {', '.join(columns) or 'none'}); "
             f"name it `question`"
         )
-    options = [name for name in columns if _OPTION.fullmatch(name) and name not in questions]
+    options = [name for name in columns if OPTION_COLUMN.fullmatch(name) and name not in questions]
     for number, row in enumerate(rows, 1):
         texts = tuple(dict.fromkeys(t for name in questions for t in _texts(row.get(name))))
         if texts:

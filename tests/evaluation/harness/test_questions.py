@@ -1,6 +1,7 @@
 """Reading questions from every layout, and what is refused."""
 
 import csv
+import gzip
 from pathlib import Path
 
 import pytest
@@ -149,14 +150,14 @@ def test_many_problems_are_counted(rows_of):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.jsonl", b'{"question": 1}\n{oops\n', "t.jsonl:2: not a line of JSON"),
-        ("t.jsonl", b'"\xff"\n', "t.jsonl:1: not a line of JSON in UTF-8"),
+        ("t.jsonl", b'{"question": 1}\n{oops\n', "t.jsonl:2: not JSON"),
+        ("t.jsonl", b'"\xff"\n', "t.jsonl:1: not UTF-8"),
         ("t.jsonl", b"[1]\n", "t.jsonl:1: not a JSON object"),
         ("t.jsonl", b'{"question": "x"}\n', "t.jsonl:1: no column subject"),
-        ("t.csv", b"question,subject\n\xff,x\n", "not a CSV file in UTF-8"),
+        ("t.csv", b"question,subject\n\xff,x\n", "t.csv:2: not UTF-8"),
         ("t.csv", b"question,subject\nx,doctor\n", "t.csv:2: no column A, B, C, D, E, answer"),
-        ("t.parquet", b"PAR1", "not a Parquet file"),
-        ("t.xlsx", b"", "not one of .jsonl, .csv, .parquet"),
+        ("t.parquet", b"PAR1", "not a readable Parquet file"),
+        ("t.xlsx", b"", "not one of .jsonl"),
     ],
 )
 def test_bad_files(tmp_path, name, content, message):
@@ -225,3 +226,35 @@ def test_no_such_path(tmp_path):
 def test_hub_out_of_reach_is_a_clear_error():
     with pytest.raises(KomepError, match=r"KorMedMCQA: cannot be loaded as a dataset .* pass --data"):
         load_configs("sean0042/KorMedMCQA", ["doctor"])
+
+
+def test_parts_packed_files_and_capitals_are_a_split(tmp_path, splits, expected, jsonl):
+    for name, parts in splits.items():
+        (tmp_path / name).mkdir()
+        write_csv(tmp_path / name / "fewshot.CSV", parts["fewshot"])
+        for part, rows in enumerate((parts["test"][:2], parts["test"][2:])):
+            text = jsonl(tmp_path / "x.jsonl", rows).read_bytes()
+            (tmp_path / name / f"test-{part:05d}-of-00002.jsonl.gz").write_bytes(gzip.compress(text))
+    (tmp_path / "x.jsonl").unlink()
+    assert read_subjects(tmp_path) == expected
+
+
+def test_no_subject_is_left_out_in_silence(tmp_path, splits, jsonl):
+    for name, parts in splits.items():
+        jsonl(tmp_path / name / "test.jsonl", parts["test"])
+    jsonl(tmp_path / "dentist" / "tests.jsonl", splits["doctor"]["test"])
+    with pytest.raises(KomepError, match=r"dentist: tables, and none is the split `test`"):
+        read_subjects(tmp_path)
+    (tmp_path / "dentist" / "tests.jsonl").rename(tmp_path / "dentist" / "test.xlsx")
+    with pytest.raises(KomepError, match=r"dentist/test\.xlsx"):
+        read_subjects(tmp_path)
+    (tmp_path / "dentist" / "test.xlsx").rename(tmp_path / "nurse" / "test.json")
+    with pytest.raises(KomepError, match=r"test\.json, test\.jsonl are one split twice"):
+        read_subjects(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+def test_csv_of_a_korean_spreadsheet(tmp_path, splits, expected, encoding):
+    path = write_csv(tmp_path / "all.csv", single_file_rows(splits))
+    path.write_bytes(path.read_bytes().decode().replace(",", ";").encode(encoding))
+    assert read_subjects(path) == expected

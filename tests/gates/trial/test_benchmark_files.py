@@ -1,5 +1,6 @@
 """The items of a benchmark in every layout, and what is said of files that have none."""
 
+import gzip
 from pathlib import Path
 
 import polars as pl
@@ -36,7 +37,7 @@ def test_every_layout_of_a_benchmark_gives_the_same_items(tmp_path):
         ("b.jsonl", b'{"question": "a b"}\n{"question": ', r"b\.jsonl:2: not JSON"),
         ("b.jsonl", b"[1]\n", r"b\.jsonl:1: not a JSON object"),
         ("b.jsonl", b'{"question": "a"}\n{"question": "\xff"}\n', r"b\.jsonl:2: not UTF-8"),
-        ("b.csv", "question\n\uc9c8\ubb38".encode("cp949"), r"b\.csv:2: not UTF-8"),
+        ("b.csv", b"question\nwhat\x92s \x93this\x94\n", r"b\.csv:2: not UTF-8"),
         ("b.csv", b"id,year\n1,2\n", r"no column with a question .*found: id, year"),
         ("b.parquet", b"PAR1", r"b\.parquet: not a readable Parquet"),
         ("b.jsonl", b"\n", r"holds no item"),
@@ -53,3 +54,43 @@ def test_a_path_that_holds_no_benchmark(tmp_path):
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(KomepError, match=r"no such file|no \.jsonl"):
             read_benchmark("b", path)
+
+
+def test_the_encodings_and_separators_of_spreadsheets_give_the_same_items(tmp_path):
+    text = 'question,A,B\r\n"초기 치료, 그 다음은?",가,나\r\nWhat is best?,one,two\r\n'
+    semicolons = (
+        text.replace('"초기 치료, 그 다음은?"', "초기 치료\ufe5d 그 다음은?")
+        .replace(",", ";")
+        .replace("\ufe5d", ",")
+    )
+    tabs = semicolons.replace(";", "\t")
+    contents = {
+        "a.csv": text.encode("cp949"), "a.CSV": text.encode("utf-16"), "a.csv.gz": gzip.compress(text.encode()),
+        "cr/a.csv": text.replace("\r\n", "\r").encode("utf-8-sig"), "semi/a.csv": semicolons.encode(),
+        "sep/a.csv": b"sep=;\r\n" + semicolons.encode("cp949"), "a.tsv": tabs.encode(), "tab/a.csv": tabs.encode("utf-16"),
+    }  # fmt: skip
+    sums = set()
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+        sums.add(read_benchmark("b", tmp_path / name).sha256)
+    assert len(sums) == 1
+
+
+def test_no_file_of_a_benchmark_is_left_out(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"question": "one"}\n')
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b'{"question": "two"}\n'))
+    (tmp_path / "c.json").write_text('[{"question": "three"}, {"question": "four"}]')
+    items = read_benchmark("b", tmp_path).items
+    assert [(item.split, item.questions[0]) for item in items] == [
+        ("a", "one"), ("b", "two"), ("c", "three"), ("c", "four"),
+    ]  # fmt: skip
+    (tmp_path / "d.xlsx").write_text("x")
+    with pytest.raises(KomepError, match=r"d\.xlsx"):
+        read_benchmark("b", tmp_path)
+
+
+def test_an_open_quote_swallows_no_item(tmp_path):
+    (tmp_path / "a.csv").write_text('question\n"one\ntwo\nthree\n')
+    with pytest.raises(KomepError, match=r"a\.csv:2: not CSV \(unexpected end of data; lines 2 to 4\)"):
+        read_benchmark("b", tmp_path / "a.csv")

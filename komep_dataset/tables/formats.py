@@ -1,0 +1,188 @@
+"""Which files are tables, by their names, and what they hold as bytes, lines and text.
+
+Of a folder, nothing is left out in silence: a file is a table, is known to be none, or is named in an error.
+"""
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import REJECTS
+from komep_dataset.tables.problems import listed
+
+JSONL, JSON, CSV, PARQUET = "JSONL", "JSON", "CSV", "Parquet"
+FORMATS = {
+    ".jsonl": JSONL,
+    ".ndjson": JSONL,
+    ".jsonlines": JSONL,
+    ".json": JSON,
+    ".csv": CSV,
+    ".tsv": CSV,
+    ".parquet": PARQUET,
+}
+PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # all of these but Parquet, which is packed inside
+KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst or .bz2, too) or .parquet"
+# What lies beside tables and holds none: what we write there, and documents.
+_NO_TABLE = re.compile(
+    r"\..*|.*\.(verdicts|translations)\.parquet|.*\.edited(-\d+)?|"
+    + re.escape(REJECTS)
+    + r"|(done|judge|slurm|stats|executor|build|provenance|quality|croissant|dataset_infos?|dataset_dict|state)\.json"
+    r"|outcome\.\d{5}\.json|sha256sums|_success|makefile|dockerfile"
+    r"|(readme|licen[cs]e|copying|notice|sources?|citation|changelog|contributing|authors|requirements)(\.txt)?"
+    r"|.*\.(md|markdown|rst|html?|pdf|tex|bib|ya?ml|toml|cfg|ini|cff|py|ipynb|sh|r|log|lock|sha256|md5|png|jpe?g|gif|svg)",
+    re.I | re.S,
+)
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls, whatever they are called
+
+
+def format_of(path: Path) -> str | None:
+    """The format of a table by its name, in capitals or not; None where it is none."""
+    packed = path.suffix.lower() in PACKED
+    kind = FORMATS.get((path.with_suffix("") if packed else path).suffix.lower())
+    return None if packed and kind == PARQUET else kind
+
+
+def stem_of(path: Path) -> str:
+    """The name without the endings that say its format: `test` of `test.jsonl.gz`."""
+    path = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    return path.stem if path.suffix.lower() in FORMATS else path.name
+
+
+def table_files(paths: Iterable[Path]) -> list[Path]:
+    """The tables behind paths: files, and those of folders, in depth, through links, sorted within a folder.
+
+    Hidden files and folders, documents, rejects and evidence that lie beside a table are never input.
+
+    Raises:
+        KomepError: a path does not exist, a folder holds no table, or one holds what cannot be read and may hold rows.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise KomepError(f"{path}: no such file or folder")
+        found = tables_in(path) if path.is_dir() else [path]
+        if not found:
+            raise KomepError(f"{path}: no {KNOWN} file in this folder")
+        files += found
+    return files
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The tables of a folder, perhaps none; see `table_files`."""
+
+    def stop(error: OSError) -> None:
+        raise KomepError(
+            f"{error.filename}: cannot be read ({error.strerror}); give it back, or move it away"
+        )
+
+    tables, strange, seen = [], [], set()
+    for top, inner, names in os.walk(folder, onerror=stop, followlinks=True):
+        place = Path(top).resolve()
+        inner[:] = () if place in seen else sorted(name for name in inner if not name.startswith("."))
+        if place in seen:  # a link that leads back, or here by another way
+            continue
+        seen.add(place)
+        for path in (Path(top, name) for name in names if not _NO_TABLE.fullmatch(name)):
+            if not path.is_file():
+                strange.append(f"{path}: " + ("links to nothing" if path.is_symlink() else "no regular file"))
+            elif format_of(path):
+                tables.append(path)
+            elif path.stat().st_size:
+                strange.append(path)
+    if strange:
+        raise KomepError(
+            f"{folder}: what may hold rows and cannot be read as a table ({len(strange)}):\n{listed(sorted(strange, key=str))}\n"
+            f"Write them as {KNOWN}, move them out of the folder, or name the files to read instead of the folder."
+        )
+    return sorted(tables)
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """A file's bytes, unpacked; `OSError` later on where it is damaged.
+
+    Raises `KomepError` where it cannot be opened.
+    """
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
+    packed = PACKED.get(path.suffix.lower())
+    if packed is None:
+        return raw
+    import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
+
+    return io.BufferedReader(pa.CompressedInputStream(raw, packed))
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(number, line) of each line of JSONL that is not blank; of a JSON file that is one list, of each of its items.
+
+    Nothing but a line feed ends a line: U+2028, U+0085, form feeds and the like are text.
+
+    Raises `KomepError` where the file cannot be read.
+    """
+    try:
+        with opened(path) as file:
+            lines = _items(file.read()) if format_of(path) == JSON else file
+            for number, line in enumerate(lines, 1):
+                line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _items(content: bytes) -> Iterable[bytes]:
+    """A JSON file's items, each as a line; lines as they are where it is JSONL by another name."""
+    try:
+        whole = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return io.BytesIO(content)
+    return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
+
+
+def csv_text(path: Path) -> tuple[str, str]:
+    """The text of a CSV file as spreadsheets save it, and a note where it is no UTF-8, or "".
+
+    UTF-8 with or without BOM, UTF-16, else CP949, Korean Excel's plain CSV. What is none of these is UTF-8 with faults:
+    each wrong byte is a lone surrogate of its text.
+
+    Raises `KomepError` where it cannot be read or is a workbook.
+    """
+    try:
+        with opened(path) as file:
+            data = file.read()
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if data.startswith(_WORKBOOKS):
+        raise KomepError(f"{path}: a workbook, not a CSV; save it as CSV UTF-8")
+    order = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}.get(data[:2])
+    if not order and b"\0" in data[:2]:
+        order = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    if order:
+        return data.decode(order, "replace"), ""
+    text = data.decode("utf-8-sig", "surrogateescape")
+    if is_text(text):
+        return text, ""
+    korean = data.decode("cp949", "surrogateescape")
+    if not is_text(korean) or not _is_korean(korean):
+        return text, ""
+    return (
+        korean,
+        f"{path}: not UTF-8, read as CP949 (signs that it lacks may be lost; better save it as CSV UTF-8)",
+    )
+
+
+def is_text(text: str) -> bool:
+    """Whether no lone surrogate stands in a text: no byte that could not be decoded."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def _is_korean(text: str) -> bool:
+    """Whether what was decoded as CP949 is: its rare syllables, of which EUC-KR has none, are what others look like."""
+    signs = [sign for sign in text if sign > "\x7f"]
+    return sum(len(sign.encode("euc-kr", "ignore")) == 2 for sign in signs) >= 0.9 * len(signs)

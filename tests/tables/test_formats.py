@@ -1,0 +1,168 @@
+"""Which files of a folder are tables, and that none is left out in silence; packed files, lines, encodings."""
+
+import bz2
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release.build import build
+from komep_dataset.tables.formats import csv_text, format_of, json_lines, stem_of, table_files
+from tests.scored_rows import row
+
+ROOT = Path(__file__).parents[2]
+LINES = b'{"a": 1}\n{"a": "x\xe2\x80\xa8y"}\n'
+
+
+def rows(name: str) -> list[dict]:
+    return [row(model, question=f"What is {name}?") for model in ("m1", "m2")]
+
+
+def jsonl(some: list[dict]) -> bytes:
+    return "".join(json.dumps(one) + "\n" for one in some).encode()
+
+
+def test_every_table_of_a_folder_is_read(tmp_path):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.jsonl").write_bytes(jsonl(rows("a")))
+    (folder / "deep" / "b.jsonl.gz").write_bytes(gzip.compress(jsonl(rows("b"))))
+    (folder / "c.JSONL").write_bytes(jsonl(rows("c")))
+    (folder / "d.json").write_text(json.dumps(rows("d"), indent=1))
+    (folder / "e.jsonl.zst").write_bytes(pa.compress(jsonl(rows("e")), "zstd", asbytes=True))
+    (folder / "f.jsonlines").write_bytes(jsonl(rows("f")))
+    (folder / "g.JSON.bz2").write_bytes(bz2.compress(jsonl(rows("g"))))
+    (folder / "h.csv").write_text(
+        "question;category;model;response;dahl_score\nWhat is h?;c;m;An answer.;0.5\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "i.ndjson").write_bytes(jsonl(rows("i")))
+    (tmp_path / "elsewhere" / "back").symlink_to(folder)
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    for beside in ("README.md", "LICENSE", "SOURCE.txt", "done.json", ".hidden", "rejects.jsonl", "make.py"):
+        (folder / beside).write_text("no table")
+    for beside in ("s.verdicts.parquet", "rejects.jsonl.edited-2", "_SUCCESS", "empty.bin"):
+        (folder / beside).write_text("")
+    assert build([folder], tmp_path / "komep").facts["generations"] == 17
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "b.xlsx",
+        "part-00000",
+        "b.jsonl.xz",
+        "b.parquet.gz",
+        "b.txt",
+        "b.zip",
+        "b.arrow",
+        "b.jsonl.part",
+        "b.csv.bak",
+    ],
+)
+def test_what_may_hold_rows_and_cannot_be_read_stops(tmp_path, name):
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows("a")))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / name).write_text("rows")
+    with pytest.raises(KomepError, match=rf"deep/{name}\nWrite them as .*name the files"):
+        table_files([tmp_path])
+
+
+def test_a_link_to_nothing_and_a_pipe_stop(tmp_path):
+    (tmp_path / "a.jsonl").symlink_to("gone")
+    os.mkfifo(tmp_path / "b.jsonl")
+    with pytest.raises(KomepError, match=r"a\.jsonl: links to nothing\n.*b\.jsonl: no regular file\n"):
+        table_files([tmp_path])
+    (tmp_path / "none").mkdir()
+    for path, message in (("none", "no .jsonl, .* file in this folder"), ("gone", "no such file")):
+        with pytest.raises(KomepError, match=message):
+            table_files([tmp_path / path])
+
+
+def test_a_folder_and_a_file_that_may_not_be_read_stop(tmp_path):
+    """Root may read all, so the command runs as somebody else."""
+    folder = tmp_path / "in"
+    (folder / "shut").mkdir(parents=True)
+    (folder / "a.jsonl").write_bytes(jsonl(rows("a")))
+    code = (
+        "import os, sys; from komep_dataset.tables.formats import *; os.geteuid() or os.setuid(65534);"
+        "list(json_lines(table_files([Path(sys.argv[1])])[0]))"
+    )
+    for path, mode in ((folder / "shut", 0), (folder / "a.jsonl", 0)):
+        (folder / "shut").chmod(0o755)
+        path.chmod(mode)
+        for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+            above.chmod(0o755)
+        done = subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, capture_output=True, text=True)
+        assert f"KomepError: {path}: cannot be read (Permission denied)" in done.stderr
+
+
+def test_names(tmp_path):
+    names = ["a.jsonl", "a.JSONL.GZ", "a.json", "a.tsv.zst", "a.parquet", "a.parquet.gz", "a.xlsx", "a"]
+    kinds = ["JSONL", "JSONL", "JSON", "CSV", "Parquet", None, None, None]
+    assert [format_of(Path(name)) for name in names] == kinds
+    assert [stem_of(Path(name)) for name in names[:5]] == ["a"] * 5 and stem_of(Path("b.v1")) == "b.v1"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.jsonl.gz", "a.json.bz2"])
+def test_lines_end_with_a_line_feed_alone(tmp_path, name):
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress}.get(Path(name).suffix, bytes)
+    (tmp_path / name).write_bytes(pack(b"\xef\xbb\xbf" + LINES))
+    assert [json.loads(line) for _, line in json_lines(tmp_path / name)] == [{"a": 1}, {"a": "x\u2028y"}]
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(LINES * 99)[:-9], b"nothing packed", b""], ids=["cut", "no", "0"]
+)
+def test_a_damaged_packed_file_is_named(tmp_path, content):
+    (tmp_path / "a.jsonl.gz").write_bytes(content)
+    if content:
+        with pytest.raises(KomepError, match=r"a\.jsonl\.gz: cannot be read \("):
+            list(json_lines(tmp_path / "a.jsonl.gz"))
+    else:
+        assert list(json_lines(tmp_path / "a.jsonl.gz")) == []
+
+
+TEXT = "question,category\n통풍이란 무엇인가?,내과\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949", "euc-kr"])
+def test_the_encodings_of_spreadsheets(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes(TEXT.encode(encoding))
+    text, note = csv_text(tmp_path / "a.csv")
+    assert text == TEXT and ("read as CP949" in note) == (encoding in ("cp949", "euc-kr"))
+
+
+@pytest.mark.parametrize("byteorder", ["le", "be"])
+def test_utf_16_without_a_mark(tmp_path, byteorder):
+    (tmp_path / "a.csv").write_bytes(TEXT.encode(f"utf-16-{byteorder}"))
+    assert csv_text(tmp_path / "a.csv") == (TEXT, "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "the patient’s “café”, 37°C".encode("cp1252"),
+        "5 µg".encode("latin-1"),
+        TEXT.encode() + b"\xb0\xa1,x\n",
+        "患者".encode("gb18030") + b"\xff",
+        "it’s a patient’s sign".encode("cp1252"),
+    ],
+)
+def test_what_is_neither_utf_8_nor_korean_is_not_taken_for_korean(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    text, note = csv_text(tmp_path / "a.csv")
+    assert not note and any("\udc80" <= sign <= "\udcff" for sign in text)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 xlsx", b"\xd0\xcf\x11\xe0 xls"])
+def test_a_workbook_by_the_name_of_a_csv(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(KomepError, match=r"a\.csv: a workbook, not a CSV"):
+        csv_text(tmp_path / "a.csv")
