@@ -22,6 +22,8 @@ import typer
 from evaluation.harness.options import Options
 from komep_dataset.errors import KomepError
 
+UNREAD = 0.2  # share of replies without a letter from which people are told (ours)
+
 
 def print_results(results: dict[str, Any]) -> None:
     """Print the scores as a table, one line a subject."""
@@ -47,6 +49,12 @@ def print_results(results: dict[str, Any]) -> None:
     if "agreement" in results:
         shares = (f"{results['agreement'][name]:.1%} ({name})" for name in ("paper", "robust"))
         console.print(f"Letters are those of the logits; replies say the same in {' and '.join(shares)}.")
+    unread = 1 - results["parse_rate_robust"]
+    if unread >= UNREAD:
+        console.print(
+            f"warning: {unread:.0%} of the replies hold no letter and count as wrong (predictions.jsonl has them): where "
+            "they are cut off raise --max-new-tokens, where they say something else try --chat-template"
+        )
 
 
 def command(**given: Any) -> None:

@@ -85,6 +85,16 @@ def test_a_parameter_that_the_endpoint_refuses_is_left_out_and_stands_in_the_res
     assert read_evaluation(tmp_path / "out").results["config"]["left_out"] == ["max_tokens"]
 
 
+@pytest.mark.parametrize(("reply", "warned"), [("", True), (" C", False)])
+def test_replies_without_a_letter_are_told(served, capsys, reply, warned):
+    state, evaluate = served
+    state.reply = lambda body: reply
+    assert evaluate() == 0
+    assert (
+        "warning: 100% of the replies hold no letter" in " ".join(capsys.readouterr().out.split())
+    ) == warned
+
+
 def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_path, monkeypatch, capsys):
     state, evaluate = served
     assert evaluate("--api-key-env", "NO_SUCH_KEY") == 1
