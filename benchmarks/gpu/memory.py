@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 GIB = 2**30
-REST = 4 * GIB  # CUDA context, NCCL's buffers, fragmentation of the allocator
+CONTEXT = 0.75 * GIB  # CUDA's own: what the driver says is taken beyond what PyTorch holds (docs/gpu.md: 0.7)
+REST = 4 * GIB  # that, NCCL's buffers and a margin: several GPUs have not been measured
 # DeepSpeed's defaults: stage3_max_live_parameters and two buckets, in bfloat16
 GATHERED = 2 * 1e9 + 2 * 2 * 5e8
 
@@ -84,4 +85,5 @@ def estimate(
     else:
         states = 16 * shape.parameters / processes + GATHERED
     sequences = batch if method == "sft" else 2 * batch
-    return (states + activations(shape, method, sequences, length) + REST) / GIB
+    rest = CONTEXT if processes == 1 else REST
+    return (states + activations(shape, method, sequences, length) + rest) / GIB

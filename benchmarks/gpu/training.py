@@ -12,6 +12,8 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from benchmarks.gpu.clocks import kernel_clock, kinds, step_clock
@@ -111,11 +113,15 @@ def training(
     warm = min(WARM, len(ends) - 2)
     (first, before), (last, after) = ends[warm], ends[-1]
     counted, tokens = len(ends) - 1 - warm, after - before
+    timed = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(ends[warm:])]
+    rate = median(
+        seen / spent for spent, seen in timed
+    )  # some steps compile a kernel for a length not met before
     line = {
         "side": side, "lever": lever, "method": method, "model": model, "config": config, "lora": lora,
-        "pairs_a_step": batch, "accumulated": accumulated, "steps_timed": counted, "seconds_a_step": round((last - first) / counted, 4),
-        "tokens_a_second": round(tokens / (last - first)), "tokens_a_step": round(tokens / counted),
-        "operations": (4 if lora else 6) * layer_weights(setting.model(model)) * tokens / (last - first),
+        "pairs_a_step": batch, "accumulated": accumulated, "steps_timed": counted, "seconds_a_step": round(median(spent for spent, _ in timed), 4),
+        "mean_seconds_a_step": round((last - first) / counted, 4), "tokens_a_second": round(rate), "tokens_a_step": round(tokens / counted),
+        "operations": (4 if lora else 6) * layer_weights(setting.model(model)) * rate,
         "wall": round(wall, 1), "peak": peak(setting), "flags": list(more),
     }  # fmt: skip
     if side == "ours":

@@ -96,10 +96,14 @@ def walk_only_to_switch(model: torch.nn.Module) -> None:
 
     It walks all modules, of which a model with adapters has thousands, while the card has nothing to do.
     """
-    walk = model.train
+    walk, walked = model.train, None
 
     def train(mode: bool = True) -> torch.nn.Module:
-        return model if model.training is mode else walk(mode)
+        nonlocal walked
+        if walked is not mode:
+            walk(mode)
+        walked = mode
+        return model
 
     model.train = train
 

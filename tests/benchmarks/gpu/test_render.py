@@ -54,7 +54,7 @@ def test_goals_are_what_the_lines_say():
         elif line.get("lever") == "memory":
             estimated = states[line["model"], line["lora"]] + a_token[line["model"]] * line["tokens_a_step"]
             taken = max(line["peak"]["taken"], line["peak"]["reserved"])
-            off.append(abs(taken / (estimated / 2**30 + 4) - 1))
+            off.append(abs(taken / (estimated / 2**30 + 0.75) - 1))
         elif line["step"] == "dpo-trl":
             trl[line["pairs_a_step"], line["lora"]] = line["tokens_a_second"]
         elif line["step"].startswith("dpo-") and "losses" in line and 0.679 < line["losses"][0] < 0.707:
@@ -71,7 +71,7 @@ def test_goals_are_what_the_lines_say():
     page = (ROOT / "docs" / "gpu.md").read_text("utf-8")
     for (goal, value, reached), values, bound in zip(found, by_hand, (5, 1.5, 0.5, 0.1, 0.02), strict=True):
         expected = max(values, default=None)
-        assert value == pytest.approx(expected, rel=2e-3) if values else value is None
+        assert value == pytest.approx(expected, rel=2e-3, abs=1e-3) if values else value is None
         if values:
             assert reached == (expected >= bound if bound > 0.1 else expected <= bound)
         shown = "not measured" if value is None else f"{value:.2f}" if value > 1 else f"{value:.1%}"

@@ -98,11 +98,30 @@ def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model,
 
 
 def test_a_model_that_trains_is_not_walked_again():
+    """But once: an adapter's wrapper trains from its birth, and the layers inside, as they were loaded, do not."""
     from trainers import safeguards
 
     model = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Linear(2, 2))
+    model[0].eval()
     safeguards.walk_only_to_switch(model)
+    assert model.train() is model and model[0].training
     assert model.eval() is model and not model[0].training
     assert model.train() is model and model[0].training
     model[0].training = False  # which only a walk would undo
     assert model.train() is model and not model[0].training
+
+
+def test_layers_of_an_adapted_model_train_in_a_run(tiny_model, release, tmp_path, monkeypatch):
+    """Activation checkpointing and dropout hang on it."""
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+    seen, forward = [], LlamaDecoderLayer.forward
+
+    def watched(self, *args, **kwargs):
+        seen.append((torch.is_grad_enabled(), self.training))
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(LlamaDecoderLayer, "forward", watched)
+    adapted = {"use_peft": "true", "lora_target_modules": "all-linear", "lora_r": 2, "max_test_pairs": 2}
+    assert train("dpo", flags(tiny_model, release, tmp_path / "run", max_steps=2, **adapted)) == 0
+    assert (True, True) in seen and (True, False) not in seen  # evaluation has no gradients
