@@ -20,17 +20,18 @@ Keys of a file (`smoke.yaml` shows most of them); an unknown one is an error tha
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evaluation.experiments.estimates import Rates, with_measured
 from evaluation.harness.registry import BENCHMARKS
-from komep_dataset.config.yaml_records import build_record, nearest, read_yaml
+from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.pairs.options import PAIR_OPTIONS
+from komep_dataset.tables.values import Scalar
 
 BASE = "base"
 METHODS = (BASE, "dpo", "orpo", "sft")
@@ -52,6 +53,7 @@ EVALUATION_FLAGS = (
     "dtype",
 )
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+Problems = Iterator[tuple[str, str]]  # key, what is wrong with its value
 NAME_RULE = "letters, digits, '-', '_' and single dots, beginning with a letter or digit"
 
 
@@ -64,7 +66,7 @@ class Model:
     recipes: Path
     parameters: float = 0.0  # 10^9; 0 where the rates do not need it
 
-    def problems(self):
+    def problems(self) -> Problems:
         if not NAME.fullmatch(self.name):
             yield "name", f"{self.name!r} must be {NAME_RULE}"
 
@@ -89,11 +91,10 @@ class Measure:
     def title(self) -> str:
         return self.label or self.name
 
-    def problems(self):
+    def problems(self) -> Problems:
         if self.name not in BENCHMARKS:
             yield "name", f"no benchmark {self.name!r}; {nearest(self.name, list(BENCHMARKS))}"
-        if self.language not in LANGUAGES:
-            yield "language", f"{self.language!r} is none of {', '.join(LANGUAGES)}"
+        yield from choice("language", self.language, LANGUAGES)
         if not NAME.fullmatch(self.title):
             yield "label", f"{self.title!r} must be {NAME_RULE}"
         if self.data is not None and not Path(self.data).exists():
@@ -120,12 +121,11 @@ class Published:
     language: str = "ko"
     tested: str = "ko"
 
-    def problems(self):
+    def problems(self) -> Problems:
         if bool(self.model) != bool(self.method):
             yield "method" if self.model else "model", "missing: a figure of ours needs `model` and `method`"
-        for name, known in (("method", ("", *METHODS)), ("language", LANGUAGES), ("tested", LANGUAGES)):
-            if getattr(self, name) not in known:
-                yield name, f"{getattr(self, name)!r} is none of {', '.join(filter(None, known))}"
+        for name, known in (("method", METHODS), ("language", LANGUAGES), ("tested", LANGUAGES)):
+            yield from choice(name, getattr(self, name) or None, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,24 @@ class Slurm:
     partition: str = ""
     account: str = ""
 
-    def problems(self):
+    def problems(self) -> Problems:
         if not re.fullmatch(r"(\d+-)?\d+(:\d{2}){0,2}", self.time):
             yield "time", f"{self.time!r} is no time such as 12:00:00 or 1-00:00:00"
         for name in ("memory", "partition", "account"):
             if not re.fullmatch(r"[\w.,-]*", getattr(self, name)):
                 yield name, f"{getattr(self, name)!r} has a character that no such name has"
+
+
+def _axis(key: str, values: Sequence[Any], known: Sequence[Any]) -> Problems:
+    """What is wrong with values of which each is one of `known`, once."""
+    for i, value in enumerate(values):
+        yield from choice(key, str(value), tuple(map(str, known)))
+        if value in values[:i]:
+            yield key, f"{value!r} stands twice"
+
+
+def _options(key: str, options: Mapping[str, Scalar], known: Sequence[str]) -> Problems:
+    return ((f"{key}.{o}", f"unknown option; {nearest(o, known)}") for o in options if o not in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +165,39 @@ class Release:
 
     path: str | None = None
     scored: tuple[str, ...] = ()
-    build: Mapping[str, Any] = field(default_factory=dict)
+    build: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def problems(self) -> Problems:
+        for path in self.scored:
+            if not Path(path).exists():
+                yield "scored", f"{path}: no such file or folder (paths start at the root of the clone)"
+        if self.path is not None and (self.scored or self.build):
+            yield "path", "a finished release cannot be built as well: drop `scored` and `build`"
+        yield from _options("build", self.build, BUILD_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A part of the axes under overrides; the one without a name has none."""
+    """A part of the axes under overrides; the one without a name has none. An axis of None is the whole one."""
 
     name: str = ""
-    methods: tuple[str, ...] = METHODS
-    languages: tuple[str, ...] = LANGUAGES
-    models: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    build: Mapping[str, Any] = field(default_factory=dict)
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    methods: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] | None = None
+    build: Mapping[str, Scalar] = field(default_factory=dict)
+    recipe: Mapping[str, Scalar] = field(default_factory=dict)
+    evaluation: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def problems(self) -> Problems:
+        if not NAME.fullmatch(self.name):
+            yield "name", f"{self.name!r} must be {NAME_RULE}"
+        yield from _options("build", self.build, BUILD_OPTIONS)
+        yield from _options("evaluation", self.evaluation, EVALUATION_FLAGS)
+        if not (self.build or self.recipe or self.evaluation):
+            yield "name", f"{self.name!r} overrides nothing: it would repeat the cells that are there"
+        if (self.build or self.recipe) and not self.evaluation and BASE in (self.methods or ()):
+            yield "methods", "base is not trained: build and recipe options change nothing of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,162 +205,65 @@ class Matrix:
     """A whole experiment file; the module's docstring has the meaning of each key."""
 
     name: str
-    models: tuple[Model, ...]
-    methods: tuple[str, ...]
-    languages: tuple[str, ...]
-    seeds: tuple[int, ...]
-    benchmarks: tuple[Measure, ...]
-    release: Release
-    results: Path
-    launch: Path
-    processes: int | None
-    recipe: Mapping[str, Any]
-    variants: tuple[Variant, ...]
-    estimate: Rates
-    slurm: Slurm
-    published: tuple[Published, ...]
-    caution: str
+    models: tuple[Model, ...] = ()
+    methods: tuple[str, ...] = METHODS
+    languages: tuple[str, ...] = LANGUAGES
+    seeds: tuple[int, ...] = (0,)
+    benchmarks: tuple[Measure, ...] = ()
+    release: Release = Release()
+    results: Path = Path("results")
+    launch: Path = Path("accelerate_configs/cpu.yaml")
+    processes: int | None = None
+    recipe: Mapping[str, Scalar] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
+    variants_only: bool = False
+    estimate: Rates = field(default_factory=Rates)
+    slurm: Slurm = Slurm()
+    published: tuple[Published, ...] = ()
+    caution: str = ""
 
     def model(self, name: str) -> Model:
         return next(m for m in self.models if m.name == name)
 
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        names = tuple(m.name for m in self.models)
+        return {"methods": self.methods, "languages": self.languages, "models": names, "seeds": self.seeds}
 
-class Keys:
-    """A mapping of a YAML file that is read key by key, each mistake named by file and key."""
-
-    def __init__(self, raw: Any, file: str, where: str, known: Sequence[str]):
-        if not isinstance(raw, dict):
-            raise KomepError(f"{file}: {where or 'the file'}: expected keys and values, got {raw!r}")
-        self.raw, self.file, self.where = raw, file, f"{where}." if where else ""
-        for key in raw:
-            if key not in known:
-                self.refuse(str(key), f"unknown key; {nearest(str(key), list(known))}")
-
-    def refuse(self, key: str, problem: str) -> None:
-        raise KomepError(f"{self.file}: {self.where}{key}: {problem}")
-
-    def text(self, key: str, default: str | None = None) -> str | None:
-        value = self.raw.get(key, default)
-        if value is not None and not isinstance(value, str):
-            self.refuse(key, f"expected text, got {value!r}")
-        return value
-
-    def items(self, key: str, default: Sequence[Any] = ()) -> tuple[Any, ...]:
-        value = self.raw.get(key, list(default))
-        if not isinstance(value, list):
-            self.refuse(key, f"expected a list, got {value!r}")
-        return tuple(value)
-
-    def axis(self, key: str, known: Sequence[Any], default: Sequence[Any]) -> tuple[Any, ...]:
-        """Distinct values of an axis, each one of `known`."""
-        values = self.items(key, default)
-        for value in values:
-            self.one_of(key, value, known)
-        self.distinct(key, values)
-        return values
-
-    def one_of(self, key: str, value: Any, known: Sequence[Any]) -> None:
-        if value not in known:
-            self.refuse(key, f"{value!r} is not there; {nearest(str(value), [str(k) for k in known])}")
-
-    def whole(self, key: str, default: Sequence[int]) -> tuple[int, ...]:
-        values = self.items(key, default)
-        for value in values:
-            if type(value) is not int or value < 0:
-                self.refuse(key, f"{value!r} is no whole number from 0")
-        self.distinct(key, values)
-        return values
-
-    def mapping(self, key: str, known: Sequence[str] | None = None) -> dict[str, Any]:
-        """Names and plain values; `known` names, or any."""
-        value = self.raw.get(key, {})
-        if not isinstance(value, dict):
-            self.refuse(key, f"expected names and values, got {value!r}")
-        for name, one in value.items():
-            if known is not None and name not in known:
-                self.refuse(f"{key}.{name}", f"unknown option; {nearest(str(name), list(known))}")
-            if not isinstance(one, str | int | float | bool):
-                self.refuse(f"{key}.{name}", f"expected a plain value, got {one!r}")
-        return value
-
-    def records(self, key: str, cls: type) -> tuple[Any, ...]:
-        where = f"{self.where}{key}"
-        return tuple(
-            build_record(cls, one, self.file, f"{where}[{i}].") for i, one in enumerate(self.items(key))
-        )
-
-    def distinct(self, key: str, values: Sequence[Any]) -> None:
-        twice = [value for i, value in enumerate(values) if value in values[:i]]
-        if twice:
-            self.refuse(key, f"{twice[0]!r} stands twice")
-
-
-def _release(keys: Keys) -> Release:
-    inner = Keys(keys.raw.get("release", {}), keys.file, "release", ("path", "scored", "build"))
-    found = Release(inner.text("path"), inner.items("scored"), inner.mapping("build", BUILD_OPTIONS))
-    for path in found.scored:
-        if not isinstance(path, str) or not Path(path).exists():
-            inner.refuse("scored", f"{path}: no such file or folder (paths start at the root of the clone)")
-    if found.path is not None and (found.scored or found.build):
-        inner.refuse("path", "a finished release cannot be built as well: drop `scored` and `build`")
-    return found
-
-
-VARIANT_KEYS = tuple(f.name for f in fields(Variant))
-
-
-def _variant(raw: Any, index: int, file: str, matrix: dict[str, Any]) -> Variant:
-    keys = Keys(raw, file, f"variants[{index}]", VARIANT_KEYS)
-    name = keys.text("name") or ""
-    if not NAME.fullmatch(name):
-        keys.refuse("name", f"{name!r} must be {NAME_RULE}")
-    variant = Variant(
-        name,
-        keys.axis("methods", matrix["methods"], matrix["methods"]),
-        keys.axis("languages", matrix["languages"], matrix["languages"]),
-        keys.axis("models", [m.name for m in matrix["models"]], [m.name for m in matrix["models"]]),
-        keys.axis("seeds", matrix["seeds"], matrix["seeds"]),
-        keys.mapping("build", BUILD_OPTIONS),
-        keys.mapping("recipe"),
-        keys.mapping("evaluation", EVALUATION_FLAGS),
-    )
-    if variant.build and matrix["release"].path is not None:
-        keys.refuse("build", "the release of this file is a finished one (release.path): nothing is built")
-    if not (variant.build or variant.recipe or variant.evaluation):
-        keys.refuse("name", f"{name!r} overrides nothing: it would repeat the cells that are there")
-    if (variant.build or variant.recipe) and not variant.evaluation and BASE in (raw.get("methods") or ()):
-        keys.refuse("methods", "base is not trained: build and recipe options change nothing of it")
-    return variant
-
-
-KEYS = (*(f.name for f in fields(Matrix)), "variants_only")
-
-
-def _check_axes(keys: Keys, values: dict[str, Any]) -> None:
-    """Refuse axes that contradict one another."""
-    trained = [m for m in values["methods"] if m != BASE]
-    if not values["methods"]:
-        keys.refuse("methods", f"none; take some of {', '.join(METHODS)}")
-    if trained and not values["languages"]:
-        keys.refuse("languages", f"none, but {', '.join(trained)} must be trained in some: ko, en")
-    if trained and not values["seeds"]:
-        keys.refuse("seeds", f"none, but {', '.join(trained)} must be trained with some")
-    if not trained and "languages" in keys.raw:
-        keys.refuse(
-            "languages", "base alone is not trained: a training language contradicts it; drop the key"
-        )
-    for key in ("models", "benchmarks"):
-        names = [getattr(one, "title", None) or one.name for one in values[key]]
-        if not names:
-            keys.refuse(key, "none")
-        keys.distinct(key, names)
-    for model in values["models"]:
-        for method in trained:
-            if not (model.recipes / f"{method}.yaml").is_file():
-                keys.refuse(
-                    "models",
-                    f"{model.recipes / f'{method}.yaml'}: no such recipe; drop {method}, or write it",
+    def problems(self) -> Problems:
+        """What is wrong with each value, and axes that contradict one another."""
+        if not NAME.fullmatch(self.name):
+            yield "name", f"{self.name!r} must be {NAME_RULE}"
+        benchmarks, trained = [b.title for b in self.benchmarks], [m for m in self.methods if m != BASE]
+        for key, values in {**self.axes, "benchmarks": benchmarks}.items():
+            yield from _axis(key, values, {"methods": METHODS, "languages": LANGUAGES}.get(key, values))
+            if not values and key not in ("languages", "seeds"):
+                yield key, "none"
+            elif not values and trained:
+                yield key, f"none, but {', '.join(trained)} must be trained with some"
+        for seed in self.seeds:
+            yield from at_least("seeds", seed, 0)
+        for model in self.models:
+            for recipe in (model.recipes / f"{method}.yaml" for method in trained):
+                if not recipe.is_file():
+                    yield "models", f"{recipe}: no such recipe; drop {recipe.stem}, or write it"
+        if not self.launch.is_file():
+            yield "launch", f"{self.launch}: no such file (paths start at the root of the clone)"
+        yield from at_least("processes", self.processes, 1)
+        for i, one in enumerate(self.published):
+            yield from choice(f"published[{i}].model", one.model or None, self.axes["models"])
+            yield from choice(f"published[{i}].method", one.method or None, self.methods)
+        yield from _axis("variants", names := [v.name for v in self.variants], names)
+        for i, variant in enumerate(self.variants):
+            for key, values in self.axes.items():
+                yield from _axis(f"variants[{i}].{key}", getattr(variant, key) or (), values)
+            if variant.build and self.release.path is not None:
+                yield (
+                    f"variants[{i}].build",
+                    "the release of this file is a finished one (release.path): drop it",
                 )
+        if self.variants_only and not self.variants:
+            yield "variants_only", "there are no variants"
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -339,52 +272,20 @@ def read_matrix(path: Path) -> Matrix:
     Raises:
         KomepError: it cannot be read, has unknown keys, or axes that contradict one another; named by file and key.
     """
-    file = str(path)
-    keys = Keys(read_yaml(path), file, "", KEYS)
-    name = keys.text("name") or path.stem
-    if not NAME.fullmatch(name):
-        keys.refuse("name", f"{name!r} must be {NAME_RULE}")
-    methods = keys.axis("methods", METHODS, METHODS)
-    trains = any(method != BASE for method in methods)
-    values: dict[str, Any] = {
-        "models": keys.records("models", Model),
-        "methods": methods,
-        "languages": keys.axis("languages", LANGUAGES, LANGUAGES if trains else ()),
-        "seeds": keys.whole("seeds", (0,)),
-        "benchmarks": keys.records("benchmarks", Measure),
-        "release": _release(keys),
-    }
-    _check_axes(keys, values)
-    launch = Path(keys.text("launch") or "accelerate_configs/cpu.yaml")
-    if not launch.is_file():
-        keys.refuse("launch", f"{launch}: no such file (paths start at the root of the clone)")
-    published = keys.records("published", Published)
-    for one in (p for p in published if p.model):
-        keys.one_of("published", one.model, [m.name for m in values["models"]])
-        keys.one_of("published", one.method, methods)
-    only, processes = keys.raw.get("variants_only", False), keys.raw.get("processes")
-    if not isinstance(only, bool):
-        keys.refuse("variants_only", f"expected yes/no, got {only!r}")
-    if processes is not None and (type(processes) is not int or processes < 1):
-        keys.refuse("processes", f"{processes!r} is no whole number from 1")
-    named = [_variant(one, i, file, values) for i, one in enumerate(keys.items("variants"))]
-    keys.distinct("variants", [v.name for v in named])
-    plain = Variant(
-        "", methods, values["languages"], tuple(m.name for m in values["models"]), values["seeds"]
-    )
-    if only and not named:
-        keys.refuse("variants_only", "there are no variants")
-    stated = keys.raw.get("estimate", {})
-    return Matrix(
-        name=name,
-        **values,
-        results=Path(keys.text("results") or f"results/{name}"),
-        launch=launch,
-        processes=processes,
-        recipe=keys.mapping("recipe"),
-        variants=tuple(named if only else [plain, *named]),
-        estimate=with_measured(build_record(Rates, stated, file, "estimate."), stated, path),
-        slurm=build_record(Slurm, keys.raw.get("slurm", {}), file, "slurm."),
-        published=published,
-        caution=keys.text("caution") or "",
+    raw = read_yaml(path)
+    if isinstance(raw, dict):
+        raw = {"name": path.stem} | {key: value for key, value in raw.items() if value not in (None, "")}
+        if raw.get("methods") == [BASE] and raw.setdefault("languages", []):
+            contradiction = "base alone is not trained: a training language contradicts it; drop the key"
+            raise KomepError(f"{path}: languages: {contradiction}")
+    said = build_record(Matrix, raw, str(path), "")
+
+    def whole(variant: Variant) -> Variant:
+        return replace(variant, **{a: v for a, v in said.axes.items() if getattr(variant, a) is None})
+
+    return replace(
+        said,
+        results=said.results / said.name if "results" not in raw else said.results,
+        variants=(*(() if said.variants_only else (whole(Variant()),)), *map(whole, said.variants)),
+        estimate=with_measured(said.estimate, raw.get("estimate", {}), path),
     )

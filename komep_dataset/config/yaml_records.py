@@ -14,6 +14,7 @@ import yaml
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import column_types
+from komep_dataset.tables.values import check_value, kind_of, quoted
 
 
 def read_yaml(path: Path) -> Any:
@@ -43,10 +44,7 @@ def read_yaml(path: Path) -> Any:
 
 def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
     """A mapping as a dataclass; `where` is the path of its key, with a dot at the end unless empty."""
-    if not isinstance(raw, dict):
-        raise KomepError(
-            f"{file}: {where.rstrip('.') or 'the file'}: expected keys and values, got {_kind(raw)}"
-        )
+    _check(raw, dict, False, file, where.rstrip(".") or "the file")
     if fill_in := getattr(cls, "FILL_IN", None):
         try:
             raw = fill_in(raw)
@@ -73,32 +71,24 @@ def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
 
 
 def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
-    if (raw is None and nullable) or hint is Any:
-        return raw
-    if is_dataclass(hint):
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if is_dataclass(hint) and not (raw is None and nullable):
         return build_record(hint, raw, file, f"{where}.")
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Mapping:
-        if not isinstance(raw, dict):
-            raise KomepError(f"{file}: {where}: expected names and values, got {_kind(raw)}")
+    _check(raw, kind, nullable, file, where)
+    if raw is None:
+        return None
+    if kind is Mapping:
         return {str(name): _value(inner[1], False, one, file, f"{where}.{name}") for name, one in raw.items()}
-    if origin is tuple:
-        if not isinstance(raw, list):
-            raise KomepError(f"{file}: {where}: expected a list, got {_kind(raw)}")
-        return tuple(build_record(inner[0], one, file, f"{where}[{i}].") for i, one in enumerate(raw))
-    wanted = {Path: str, float: (int, float)}.get(hint, hint)
-    if not isinstance(raw, wanted) or isinstance(raw, bool) != (hint is bool):
-        name = {str: "text", Path: "a path", int: "a whole number", float: "a number", bool: "yes/no"}[hint]
-        shown = "" if "key" in where or not isinstance(raw, (str, int, float)) else f" ({raw!r})"
-        raise KomepError(f"{file}: {where}: expected {name}, got {_kind(raw)}{shown}")
-    return hint(raw)
+    if kind is tuple:
+        return tuple(_value(inner[0], False, one, file, f"{where}[{i}]") for i, one in enumerate(raw))
+    return kind(raw) if kind in (Path, float) else raw
 
 
-def _kind(raw: Any) -> str:
-    """What a YAML value is, in the reader's words."""
-    names = {dict: "keys and values", list: "a list", str: "text", bool: "yes/no"}
-    names |= {int: "a number", float: "a fraction", type(None): "nothing"}
-    return names.get(type(raw), f"a {type(raw).__name__}")
+def _check(raw: Any, kind: Any, nullable: bool, file: str, where: str) -> None:
+    # What is not shown may be a key itself, or hold one.
+    hidden = "key" in where or isinstance(raw, (dict, list))
+    if misfit := check_value(raw, kind, nullable, where, quote=kind_of if hidden else quoted):
+        raise KomepError(f"{file}: {where}: {misfit[2]}")
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

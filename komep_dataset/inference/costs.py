@@ -5,11 +5,11 @@ An unknown price is None and is called unknown; no number is made up.
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
@@ -57,9 +57,14 @@ FREE = Price(input=0.0, output=0.0, date="", source="a server of our own")
 class PriceTable:
     """Prices by the name that the endpoint knows a model by."""
 
-    file: Path
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file",)
+
     currency: str
-    models: dict[str, Price]
+    models: Mapping[str, Price]
+    file: Path = SHIPPED
+
+    def problems(self) -> Iterable[tuple[str, str]]:
+        return ()
 
     def price_of(self, endpoint: Endpoint) -> Price | None:
         """The price of a model, nothing for a server that we start, None where nobody knows."""
@@ -73,15 +78,7 @@ def load_prices(path: Path | None = None) -> PriceTable:
         KomepError: the file cannot be read, or an entry has an unknown key, a wrong type or no source.
     """
     path = path or SHIPPED
-    raw = read_yaml(path)
-    if not isinstance(raw, dict) or set(raw) != {"currency", "models"} or not isinstance(raw["models"], dict):
-        raise KomepError(
-            f"{path}: expected the keys `currency` and `models`, and under `models` a model a line"
-        )
-    if not isinstance(raw["currency"], str):
-        raise KomepError(f"{path}: currency: expected text")
-    models = {str(n): build_record(Price, one, str(path), f"models.{n}.") for n, one in raw["models"].items()}
-    return PriceTable(path, raw["currency"], models)
+    return replace(build_record(PriceTable, read_yaml(path), str(path), ""), file=path)
 
 
 class Meter:

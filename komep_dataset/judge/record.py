@@ -12,7 +12,7 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import json_with, write_json
 from komep_dataset.judge.ranking import Ranking, Rates
-from komep_dataset.tables.reading import check_value
+from komep_dataset.tables.values import check_value
 
 RECORD_VERSION = 1
 Z = 1.959963984540054  # the 97.5% quantile of the normal distribution, without the second that scipy takes to import

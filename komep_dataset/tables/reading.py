@@ -8,10 +8,9 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import is_dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -22,20 +21,12 @@ from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
 from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, json_lines, opened, table_files
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
-from komep_dataset.tables.problems import LINE, Problem, problems_error, shown
+from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.rows import columns_of, parse_object, plain_text, scan_rows
+from komep_dataset.tables.values import check_value
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
-# Type of a column -> what JSON has for it, and how a message calls that.
-_JSON_TYPES = {
-    str: (str, "a string"),
-    int: (int, "a whole number"),
-    float: ((int, float), "a number"),
-    list: (list, "a list"),
-    tuple: (list, "a list"),
-    dict: (dict, "an object"),
-}
 # Columns by which the files of other projects are known -> what such a file holds.
 _OTHERS = {
     ("chosen", "rejected"): "preference pairs",
@@ -47,28 +38,6 @@ _OTHERS_TOO = (
     "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
     "file as it is, give it to a recipe (--dataset_name); of a release, give the folder"
 )
-SHORT = (60, 57)  # a value that a message quotes: characters that it may have, and those kept of a longer one
-
-
-def check_value(
-    value: Any, hint: Any, nullable: bool, name: str, *, exact: bool = False
-) -> tuple[str, Reason, str] | None:
-    """None if a JSON value fits a column, else (path of the value, reason, detail); `exact`: objects have no other keys."""
-    if value is None:
-        return None if nullable else (name, Reason.MISSING_FIELD, "no value")
-    kind = dict if is_dataclass(hint) else get_origin(hint) or hint
-    python, wanted = _JSON_TYPES[kind]
-    if not isinstance(value, python) or isinstance(value, bool):
-        return name, Reason.WRONG_TYPE, f"expected {wanted}, got {shown(value, *SHORT)}"
-    inner: Iterable[tuple[Any, Any, bool, str]] = ()
-    if python is list:
-        inner = ((v, get_args(hint)[0], False, f"{name}[{i}]") for i, v in enumerate(value))
-    elif is_dataclass(hint):
-        columns = column_types(hint)
-        if exact and value.keys() != columns.keys():
-            return name, Reason.BAD_VALUE, f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
-        inner = ((value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns.items())
-    return next(filter(None, (check_value(*one, exact=exact) for one in inner)), None)
 
 
 def row_of(row: dict, record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:

@@ -44,8 +44,8 @@ def test_a_price_counts_tokens_and_calls():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("currency: USD", "expected the keys"),
-        ("{currency: 3, models: {}}", "currency: expected text"),
+        ("currency: USD", "p.yaml: models: missing"),
+        ("{currency: 3, models: {}}", "currency: expected a string, got 3"),
         ("{currency: USD, models: {m: {input: 1, output: 1, date: x}}}", "models.m.source: missing"),
         ("{currency: USD, models: {m: {input: -1, output: 1, date: x, source: y}}}", "models.m.input: -1"),
         ("{currency: USD, models: {m: {inptu: 1}}}", "did you mean 'input'"),

@@ -142,7 +142,7 @@ def test_each_value_can_be_left_out_by_null_in_every_stage(tmp_path):
         ({"stream": True}, "extra_body.stream: cannot be set here"),
         ({"max_completion_tokens": "9"}, "'9' is no whole number"),
         ({"a": float("nan")}, "extra_body: no JSON"),
-        ("text", "expected names and values, got text"),
+        ("text", 'expected names and values, got "text"'),
     ],
 )  # fmt: skip
 def test_an_extra_body_that_cannot_be_sent_is_told(tmp_path, extra, said):

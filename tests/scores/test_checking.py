@@ -292,8 +292,8 @@ def test_reading_any_batch_gives_a_verdict_for_each_or_nothing(text, n):
         ({"votes": 0}, "checker.votes: 0 is below 1"),
         ({"batch": 4, "structured": True}, "goes neither with `votes` nor with `structured`"),
         ({"context": "answer"}, "did you mean 'question'"),
-        ({"structured": "yes"}, "checker.structured: expected yes/no, got text"),
-        ({"structured": 1}, "checker.structured: expected yes/no, got a number"),
+        ({"structured": "yes"}, 'checker.structured: expected true or false, got "yes"'),
+        ({"structured": 1}, "checker.structured: expected true or false, got 1"),
         ({"vote": 3}, "did you mean 'votes'"),
     ],
 )

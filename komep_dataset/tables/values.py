@@ -1,0 +1,56 @@
+"""Whether a value of a JSON or YAML file fits a type, and what a message says where it does not."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from komep_dataset.schema import Reason, column_types
+from komep_dataset.tables.problems import shown
+
+Scalar = str | int | float | bool
+# A type -> what JSON and YAML have for it, and how a message calls that.
+_KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a string"),
+    Path: ((str,), "a path"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+    list: ((list,), "a list"),
+    tuple: ((list,), "a list"),
+    dict: ((dict,), "keys and values"),
+    Mapping: ((dict,), "names and values"),
+    UnionType: ((str, int, float, bool), "a plain value"),  # Scalar
+    Any: ((object, bool), "a value"),
+}
+
+
+def quoted(value: Any) -> str:
+    """A value as JSON, at most 60 characters of it."""
+    return shown(value, 60, 57)
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, without what it holds."""
+    return _KINDS.get(type(value), ((), f"a {type(value).__name__}"))[1]
+
+
+def check_value(
+    value: Any, hint: Any, nullable: bool, name: str, *, exact: bool = False, quote: Callable = quoted
+) -> tuple[str, Reason, str] | None:
+    """None if a value fits a type, else (path of the value, reason, detail); `exact`: objects have no other keys."""
+    if value is None:
+        return None if nullable or hint is Any else (name, Reason.MISSING_FIELD, "no value")
+    wanted, words = _KINDS[dict if is_dataclass(hint) else get_origin(hint) or hint]
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+        return name, Reason.WRONG_TYPE, f"expected {words}, got {quote(value)}"
+    inner: Iterable[tuple[Any, Any, bool, str]] = ()
+    if is_dataclass(hint):
+        columns = column_types(hint)
+        if exact and value.keys() != columns.keys():
+            return name, Reason.BAD_VALUE, f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
+        inner = ((value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns.items())
+    elif list in wanted and (of := get_args(hint)):
+        inner = ((v, of[0], False, f"{name}[{i}]") for i, v in enumerate(value))
+    return next(filter(None, (check_value(*one, exact=exact) for one in inner)), None)
