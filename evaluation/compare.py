@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from komep_dataset.errors import KomepError, require
+from komep_dataset.system import print_every_sign
 
 PLOTS = (".png", ".svg")
 
@@ -71,6 +72,7 @@ def command(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a `KomepError` becomes a message and its exit code."""
+    print_every_sign()
     try:
         app(args=arguments)
     except KomepError as error:

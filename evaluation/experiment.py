@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from komep_dataset.errors import KomepError
+from komep_dataset.system import print_every_sign
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a `KomepError` becomes a message and its exit code."""
     from evaluation.experiments.running import Stopped
 
+    print_every_sign()
     try:
         app(args=arguments)
     except KomepError as error:

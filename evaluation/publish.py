@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from komep_dataset.errors import KomepError
+from komep_dataset.system import print_every_sign
 
 if TYPE_CHECKING:
     from evaluation.model_page.publishing import Publication
@@ -70,6 +71,7 @@ def command(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a `KomepError` becomes a message and its exit code."""
+    print_every_sign()
     try:
         app(args=arguments)
     except KomepError as error:

@@ -16,6 +16,7 @@ import typer
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
+from komep_dataset.system import print_every_sign
 
 CAUTION = (
     "A 135M English model tuned on 58 questions written for this project: the table shows that every step of the "
@@ -135,6 +136,7 @@ def main(
 
 
 if __name__ == "__main__":
+    print_every_sign()
     try:
         typer.run(main)
     except KomepError as error:

@@ -21,6 +21,7 @@ import typer
 
 from evaluation.harness.options import Options
 from komep_dataset.errors import KomepError
+from komep_dataset.system import print_every_sign
 
 UNREAD = 0.2  # share of replies without a letter from which people are told (ours)
 
@@ -84,6 +85,7 @@ app.command(help="Evaluate a model on a benchmark; writes predictions.jsonl and 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a `KomepError` becomes a message and its exit code."""
+    print_every_sign()
     try:
         app(args=arguments, standalone_mode=True)
     except KomepError as error:

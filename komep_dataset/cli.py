@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from komep_dataset import __version__
 from komep_dataset.commands import asking, publishing, quality, releases
 from komep_dataset.errors import KomepError
+from komep_dataset.system import print_every_sign
 
 app = typer.Typer(
     name="komep",
@@ -56,6 +58,7 @@ def _options(
 
 def main() -> None:
     """Run the command; bad input gives a message and an exit code, never a traceback."""
+    print_every_sign()
     try:
         app()
     except KomepError as error:
@@ -63,6 +66,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except UnicodeEncodeError:
         print("komep: a path on the command line is not UTF-8; give it another name", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        print(f"komep: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("komep: interrupted", file=sys.stderr)

@@ -1,11 +1,13 @@
-"""What is asked of the kernel and the C library: an end with the parent, freed memory that is kept, mount points, two
-names exchanged at once."""
+"""What is asked of the system: an end with the parent, freed memory that is kept, mount points, two names exchanged at
+once, every sign printed."""
 
 import ctypes
+import io
 import os
 import platform
 import re
 import signal
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,13 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(parameter, value) for parameter, value in PARAMETERS)
+
+
+def print_every_sign() -> None:
+    """Print signs that the terminal's encoding lacks as escapes: an error would come after the work, and hide it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def end_with_parent(how: signal.Signals = signal.SIGKILL) -> None:

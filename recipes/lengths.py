@@ -21,6 +21,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, write_json
+from komep_dataset.system import print_every_sign
 
 COLUMNS = ("prompt", "chosen", "rejected", "pair")
 LIMITS = (256, 512, 1024, 2048, 4096)
@@ -118,6 +119,7 @@ def tables(report: dict[str, Any]) -> list[Table]:
 
 def main(words: list[str] | None = None) -> int:
     """Parse, measure, print, and write the JSON if it is wanted; returns the exit code."""
+    print_every_sign()
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model_name_or_path", required=True, help="folder or Hub name of the model")
     parser.add_argument("--model_revision", help="branch, tag or commit of it")

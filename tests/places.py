@@ -1,5 +1,6 @@
 """What may lie at an output path that is none of ours, and paths at which nothing can lie."""
 
+import ctypes
 import stat
 import subprocess
 from collections.abc import Callable
@@ -68,3 +69,15 @@ def read_only(folder: Path, command: list[str], **more) -> subprocess.CompletedP
     script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
     words = ["unshare", "-rm", "sh", "-c", script, str(folder), *command]
     return subprocess.run(words, capture_output=True, text=True, check=False, **more)
+
+
+def may_not_read(command: list[object], **more) -> subprocess.CompletedProcess:
+    """A command that may read only what the rights of files allow, as root may not either."""
+
+    def give_up() -> None:
+        drop, override, read_search = 24, 1, 2  # PR_CAPBSET_DROP of prctl.h; capabilities.h
+        for capability in (override, read_search):
+            ctypes.CDLL(None).prctl(drop, capability, 0, 0, 0)
+
+    words = [str(word) for word in command]
+    return subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=give_up, **more)

@@ -1,5 +1,7 @@
 """The `komep` command as a user types it: exit codes, messages, no traceback."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +97,25 @@ def test_the_pipeline_does_not_need_torch_and_the_command_no_polars():
     for module, absent in (("komep_dataset.release.build", "torch"), ("komep_dataset.cli", "polars")):
         code = f"import sys; import {module}; assert {absent!r} not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "ascii", "latin-1"])
+def test_a_terminal_of_another_encoding_is_no_error_after_the_work(tmp_path, encoding):
+    rows = (
+        {"question": "통풍이란?", "category": "내과", "model": m, "response": m, "dahl_score": s}
+        for m, s in (("é😀", 0), ("b", 1))
+    )
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[1])}
+    for words in (["build", "s.jsonl", "-o", "릴리스"], ["models", "s.jsonl"], ["build", "없음😀.jsonl"]):
+        done = subprocess.run([*KOMEP, *words], cwd=tmp_path, env=environment, capture_output=True)
+        assert done.returncode == (words[1] != "s.jsonl"), done.stderr
+        assert b"Traceback" not in done.stderr + done.stdout
+    assert b"\\U0001f600" in done.stderr
+
+
+def test_who_has_read_enough_of_the_output_sees_no_traceback(tmp_path):
+    assert komep("build", cwd=tmp_path).returncode == 0
+    read = f"{sys.executable} -m komep_dataset.cli verify komep | head -c 5"
+    done = subprocess.run(["sh", "-c", read], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "files" and "Traceback" not in done.stderr

@@ -32,12 +32,20 @@ def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFra
     """Rows of one config (of one split, or of both with a column `split`), in the order of the files.
 
     They are sorted by key, train before test; in a release that grew, each layer of a split is.
+
+    Raises `KomepError` where the release lacks the config, or a file cannot be read.
     """
     frames = []
     for name in (split,) if split else SPLITS:
         files = data_files(folder, config, name)
         if files:
-            frame = pl.read_parquet(files)
+            try:
+                frame = pl.read_parquet(files)
+            except (pl.exceptions.PolarsError, OSError) as error:
+                said = (str(error).splitlines() or [type(error).__name__])[0]
+                raise KomepError(
+                    f"{folder}: {config} cannot be read ({said}); `komep verify` says more"
+                ) from error
             frames.append(frame if split else frame.with_columns(split=pl.lit(name)))
     if not frames and (not split or not (Path(folder) / config).is_dir()):
         raise KomepError(f"{folder}: no data files for config {config!r}")

@@ -12,13 +12,14 @@ import transformers
 from transformers import TrainingArguments
 
 from komep_dataset.errors import KomepError
-from komep_dataset.system import end_with_parent, keep_freed_memory
+from komep_dataset.system import end_with_parent, keep_freed_memory, print_every_sign
 from training.flags import RecipeParser, check_launch
 from training.output_folder import held_output
 
 
 def run(main: Callable[..., None], parser: RecipeParser) -> int:
     """Parse, hold the output folder, run a recipe's `main`, and turn errors into one line and an exit code."""
+    print_every_sign()
     code = _run(main, parser)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         # All is written. At the interpreter's own end, torch's threads now and then abort one of several processes

@@ -1,5 +1,8 @@
 """The rows of a release, as a whole and in ranges of ids: none is missed, none comes twice."""
 
+import shutil
+import sys
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from komep_dataset.errors import KomepError
 from komep_dataset.release.rows import RANGE_LIMITS, config_files, id_ranges, read_rows
 from komep_dataset.schema import CONFIGS
+from tests.places import may_not_read
 
 
 @given(st.text(), st.sampled_from([0, *(limit + 1 for limit, _ in RANGE_LIMITS)]))
@@ -47,3 +51,21 @@ def test_ranges_cover_every_string_once(rows):
     ids += [f"{i:08x}" for i in range(0, 2**32, 2**26 - 1)]
     for one in ids:
         assert sum(low <= one and (high is None or one < high) for low, high in ranges) == 1
+
+
+def test_a_file_that_cannot_be_read_is_named(release, tmp_path):
+    shutil.copytree(release, tmp_path / "komep")
+    [shard, *_] = (tmp_path / "komep" / "scored").glob("train-*.parquet")
+    shard.write_bytes(shard.read_bytes()[:-30])
+    with pytest.raises(KomepError, match=r"komep: scored cannot be read \(.*`komep verify` says more"):
+        read_rows(tmp_path / "komep", "scored")
+
+
+def test_a_release_whose_files_may_not_be_read_gives_no_traceback(release, tmp_path):
+    shutil.copytree(release, tmp_path / "komep")
+    [shard, *_] = (tmp_path / "komep" / "ko").glob("train-*.parquet")
+    shard.chmod(0)
+    command = [sys.executable, "-m", "komep_dataset.cli", "review", "sample", "komep", "-o", "sheets"]
+    done = may_not_read(command, cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"ko/{shard.name}" in done.stderr and "Permission denied" in done.stderr

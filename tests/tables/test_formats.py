@@ -4,16 +4,17 @@ import bz2
 import gzip
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from komep_dataset.tables.formats import csv_text, format_of, json_lines, stem_of, table_files
+from tests.places import may_not_read
 from tests.scored_rows import row
 
 ROOT = Path(__file__).parents[2]
@@ -85,22 +86,22 @@ def test_a_link_to_nothing_and_a_pipe_stop(tmp_path):
             table_files([tmp_path / path])
 
 
-def test_a_folder_and_a_file_that_may_not_be_read_stop(tmp_path):
-    """Root may read all, so the command runs as somebody else."""
+@pytest.mark.parametrize("name", ["shut", "a.jsonl", "b.parquet", "c.csv"])
+def test_a_folder_and_a_file_that_may_not_be_read_stop(tmp_path, name):
     folder = tmp_path / "in"
     (folder / "shut").mkdir(parents=True)
     (folder / "a.jsonl").write_bytes(jsonl(rows("a")))
-    code = (
-        "import os, sys; from komep_dataset.tables.formats import *; os.geteuid() or os.setuid(65534);"
-        "list(json_lines(table_files([Path(sys.argv[1])])[0]))"
+    pq.write_table(pa.Table.from_pylist(rows("b")), folder / "b.parquet")
+    (folder / "c.csv").write_text(
+        "question,category,model,response,dahl_score\nWhat is c?,c,m,An answer.,0.5\n"
     )
-    for path, mode in ((folder / "shut", 0), (folder / "a.jsonl", 0)):
-        (folder / "shut").chmod(0o755)
-        path.chmod(mode)
-        for above in (tmp_path, *(p for p in tmp_path.parents if p.name.startswith(("pytest-", "popen-")))):
-            above.chmod(0o755)
-        done = subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, capture_output=True, text=True)
-        assert f"KomepError: {path}: cannot be read (Permission denied)" in done.stderr
+    (folder / name).chmod(0)
+    done = may_not_read(
+        [sys.executable, "-m", "komep_dataset.cli", "build", folder, "-o", tmp_path / "k"], cwd=ROOT
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"{folder / name}: " in done.stderr and "Permission denied" in done.stderr
+    assert not (tmp_path / "k").exists()
 
 
 def test_names(tmp_path):
