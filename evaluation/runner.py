@@ -15,9 +15,10 @@ from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.output import RESULTS, Prediction, check_output, write_evaluation
 from evaluation.harness.processes import Processes, joined
 from evaluation.harness.prompts import Prompt, subject_prompts
-from evaluation.harness.questions import LETTERS, Subject
+from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
 from komep_dataset.errors import KomepError, require
+from komep_dataset.replies.thoughts import answer_of
 
 PACKAGES = ("komep", "torch", "transformers", "datasets")
 
@@ -107,9 +108,14 @@ def read_answers(
         for subject, given in zip(subjects, answers, strict=True)
         for index, (question, answer) in enumerate(zip(subject.test, given, strict=True))
     ]
-    readings = [
-        benchmark.read(answer.text, question.answer, question.options) for _, _, question, answer in rows
-    ]
+    readings = [read_reply(benchmark, answer.text, question) for _, _, question, answer in rows]
+    unfinished = sum(answer_of(answer.text).unfinished for *_, answer in rows)
+    if unfinished and not logits:
+        print(
+            f"warning: {unfinished:,} of {len(rows):,} replies end within their thoughts, so `robust` finds no answer in "
+            "them; raise --max-new-tokens, or use --prompt cot",
+            file=sys.stderr,
+        )
     extra: dict[str, object] = {}
     if logits:
         letters = [likeliest(answer.logprobs[: len(question.options)]) for _, _, question, answer in rows]
@@ -123,6 +129,15 @@ def read_answers(
         for (name, index, _, answer), r in zip(rows, readings, strict=True)
     ]
     return predictions, {**benchmark.summarize(readings, [row[0] for row in rows]), **extra}
+
+
+def read_reply(benchmark: Benchmark, generation: str, question: Question) -> Reading:
+    """A generation as the benchmark reads it; thoughts are no answer, but the protocol's own reading is of all the text."""
+    reading, answer = benchmark.read(generation, question.answer, question.options), answer_of(generation)
+    if not answer.thoughts:
+        return reading
+    said = "" if answer.unfinished else answer.text
+    return reading._replace(robust=benchmark.read(said, question.answer, question.options).robust)
 
 
 def likeliest(logprobs: Sequence[float]) -> str:

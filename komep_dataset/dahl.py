@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
+from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import Status, Unit, Verdict
 
 MODES = ("strict", "paper")
@@ -41,19 +42,25 @@ def _words(text: str) -> list[str]:
     return _NOT_WORD.sub(" ", _APOSTROPHES.sub("", normal)).split()
 
 
-def parse_verdict(reply: str, mode: str = "strict") -> Verdict:
+def parse_verdict(reply: str, mode: str = "strict", *, cut: bool = False) -> Verdict:
     """Read a checker's reply.
 
     Strict: whole words after stripping punctuation, `true`/`참` or `false`/`거짓`; both, neither, or a negation
-    is `unknown`, and so is a reply of more than `VERDICT_CHARACTERS`. Paper: lower-cased substrings "true" and
-    "false"; both or neither is `unknown`.
+    is `unknown`, and so is a reply of more than `VERDICT_CHARACTERS`; thoughts are no verdict. Of a reply that was `cut` off by its limit,
+    only its first sentence counts, or its first word where that is cut as well: "It is true that" says nothing yet.
+    Paper: lower-cased substrings "true" and "false"; both or neither is `unknown`.
     """
     if mode == "paper":
         lowered = reply.lower()
         has_true, has_false = "true" in lowered, "false" in lowered
     else:
+        thoughts = answer_of(reply)
+        reply = "" if thoughts.unfinished else thoughts.text
         # NFKC takes the square of the time for a text of combining marks alone: minutes for a megabyte.
         words = _words(reply) if len(reply) <= VERDICT_CHARACTERS else []
+        if cut and words:
+            first, _, rest = _FIRST_SENTENCE.sub("\0", reply, count=1).partition("\0")
+            words = _words(first) if rest.strip() else [w for w in words if w not in _VERDICT_LABELS][:1]
         if any(_NEGATION.fullmatch(word) for word in words):
             return Verdict.UNKNOWN
         has_true = any(_TRUE_WORD.fullmatch(word) for word in words)
@@ -61,6 +68,10 @@ def parse_verdict(reply: str, mode: str = "strict") -> Verdict:
     if has_true == has_false:
         return Verdict.UNKNOWN
     return Verdict.TRUE if has_true else Verdict.FALSE
+
+
+_FIRST_SENTENCE = re.compile(r"(?<=\w)[.!。]\W*\s|(?<=\S)\s*\n")
+_VERDICT_LABELS = frozenset(("verdict", "answer", "final", "label", "result", "판정", "답", "정답", "결과"))
 
 
 def majority(verdicts: Sequence[str]) -> Verdict:

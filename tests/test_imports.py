@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each floor holds, from the ground up; docs/architecture.md says what each folder is for.
 FLOORS = {
     "komep_dataset": (
-        "errors languages options progress schema system templates",
+        "errors languages options progress replies schema system templates",
         "files samples",
         "dahl prompts tables",
         "pairs questions",

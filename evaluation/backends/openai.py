@@ -51,7 +51,10 @@ class OpenAIBackend:
         folder = self.options.output / JOURNAL
         resumed = len(read_log(folder / REPLIES)[0])
         replies = ask(bodies, self.endpoint, folder, label=label)
-        failures = [reply.failure for reply in replies.values() if reply.failure]
+        # Thoughts without an answer are a reply that is read like any other: no letter is in it.
+        failures = [
+            reply.failure for reply in replies.values() if reply.failure and not (reply.raw or reply.thought)
+        ]
         if failures:
             shown = "; ".join(sorted(set(failures))[:SHOWN])
             raise KomepError(
@@ -59,7 +62,7 @@ class OpenAIBackend:
                 "and the same command asks these again"
             )
         answers = [
-            [Answer(cut_at_stops(replies[s, row].text, self.stops)) for row in range(len(prompts))]
+            [Answer(cut_at_stops(replies[s, row].given, self.stops)) for row in range(len(prompts))]
             for s, prompts in enumerate(groups)
         ]
         left = sorted({name for reply in replies.values() for name in reply.left_out.split()})

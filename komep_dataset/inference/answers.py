@@ -22,6 +22,17 @@ LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
 SHOWN = 300  # characters of an error body that a message shows
 MASK = "***"
+# DeepSeek, vLLM and SGLang; OpenRouter, Ollama and newer vLLM; Gemini and Anthropic behind gateways; MiniMax.
+THOUGHT_FIELDS = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "thinking_blocks",
+    "thoughts",
+    "reasoning_details",
+)
+_THOUGHT_TYPE = re.compile("think|thought|reason", re.IGNORECASE)
+_TEXT_FIELDS = ("text", "thinking", "reasoning", "content", "summary", "thought")
 MOST_TOKENS = 10**9  # no call has more (ours)
 FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
 BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
@@ -119,19 +130,19 @@ def read_reply(
         data = json.loads(body)
         choice = data["choices"][0]
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
-        text, refusal = message.get("content"), message.get("refusal")
+        text, thoughts = parts_of(message.get("content"))
+        refusal = message.get("refusal")
         finish, told = choice.get("finish_reason"), data.get("usage")
-        reasoning = [message.get(name) for name in ("reasoning_content", "reasoning")]
-        if not all(isinstance(one, str | None) for one in (text, refusal, finish)):
+        if not all(isinstance(one, str | None) for one in (refusal, finish)):
             raise TypeError("not text")
+        # All names of the field stand for the same text.
+        thought = max([thoughts, *(_all_text(message.get(name)) for name in THOUGHT_FIELDS)], key=len)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         again = Again(f"not a completion: {_shown_answer(status, body, hide)}")
         told = data.get("usage") if isinstance(data, dict) else None
         again.usage = read_usage(told, sent, _bytes(body))
         raise again from None
-    text, refusal = hide(_clean(text or "")), refusal or ""
-    # The two names of reasoning stand for the same text.
-    thought = max((one for one in reasoning if isinstance(one, str)), key=len, default="")
+    text, thought, refusal = hide(_clean(text)), hide(_clean(thought)), refusal or ""
     usage = read_usage(told, sent, sum(_bytes(one) for one in (text, refusal, thought)))
     kind, reason = kind_of(finish or ""), f"finish_reason {shown(finish or '', hide)!r}"
     if refusal and not text:
@@ -148,7 +159,37 @@ def read_reply(
         kind = LENGTH if max_tokens and usage.completion and usage.completion >= max_tokens else STOP
     if _STACKED.search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
-    return Reply(text, kind, usage.prompt, usage.completion), usage
+    return Reply(text, kind, usage.prompt, usage.completion, thought=thought), usage
+
+
+def parts_of(content: Any) -> tuple[str, str]:
+    """(answer, thoughts) of a message's content: a text, or parts of which some are thoughts by their type.
+
+    Raises:
+        TypeError: it is neither, or a part is neither text nor thought.
+    """
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list):
+        raise TypeError("not text")
+    said: tuple[list[str], list[str]] = [], []
+    for part in content:
+        kind = str(part.get("type", "text")) if isinstance(part, dict) else "text"
+        thought = bool(_THOUGHT_TYPE.search(kind))
+        text = _all_text(part) if thought else part.get("text") if isinstance(part, dict) else part
+        if not isinstance(text, str):
+            raise TypeError("not text")
+        said[thought].append(text)
+    return "".join(said[0]), "\n".join(said[1])
+
+
+def _all_text(value: Any) -> str:
+    """Every text in a field of thoughts, however it is nested; signatures and types are none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        value = [inner for name, inner in value.items() if name in _TEXT_FIELDS]
+    return "\n".join(filter(None, map(_all_text, value))) if isinstance(value, list) else ""
 
 
 def _shown_answer(status: int, body: str, hide: Hide) -> str:

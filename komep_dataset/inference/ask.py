@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import require
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.dialect import RENAMED
+from komep_dataset.inference.dialect import RENAMED, token_limit
 from komep_dataset.inference.reply_log import (
     ENGINE_LOG,
     REPLIES,
@@ -24,9 +24,11 @@ from komep_dataset.inference.reply_log import (
     logs_of,
     open_log,
     read_log,
+    without_thoughts,
 )
 from komep_dataset.inference.servers import local_servers, model_fingerprint
 from komep_dataset.progress import progress_bar
+from komep_dataset.replies.thoughts import opened_in_prompt
 
 # (folder, model) that has answered this process or an earlier one, and with a parameter that a user was told of.
 _ANSWERED: set[tuple[Path, str]] = set()
@@ -86,8 +88,9 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
         label: what the progress bar and messages call it.
 
     Returns:
-        key -> reply for every request; a request without an answer after its retries has a failed reply, with
-        the reason, and is asked again by the next call.
+        key -> reply for every request, without its thoughts. A request without an answer after its retries has a
+        failed reply, with the reason, and is asked again by the next call; one whose thoughts came to no answer has
+        one too, and is not: only another limit is another request.
 
     Raises:
         KomepError: the extra [llm] is missing, the key's variable is unset, the endpoint refuses key or
@@ -110,7 +113,9 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
             if heard:
                 _ANSWERED.add(place)
             _tell_left_out(heard, place, label)
-        return {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
+        replies = {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
+    opened = any(opened_in_prompt(reply.text) for reply in replies.values())
+    return {id: without_thoughts(reply, token_limit(bodies[id]), opened) for id, reply in replies.items()}
 
 
 def unanswered(bodies: Iterable[Body], endpoint: Endpoint, folder: Path) -> list[Body]:

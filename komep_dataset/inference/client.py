@@ -41,7 +41,7 @@ from komep_dataset.inference.answers import (
 )
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.dialect import refused_parameter, token_limit, without
-from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply
+from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply, without_thoughts
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
@@ -359,13 +359,13 @@ async def _ask_all(
                 reply = await door.ask(request[1])
                 if reply is None:
                     return
+                cut = reply.finish_reason == "length"  # thoughts alone are no answer, and are paid for
+                why = without_thoughts(reply, token_limit(request[1])).failure if cut else reply.failure
                 # Where others were answered, a text that is refused says nothing of the next.
-                down = reply.failure and (not door.answered or reply.failure.startswith(NOBODYS))
+                down = why and (cut or not door.answered or why.startswith(NOBODYS))
                 failed_in_a_row = failed_in_a_row + 1 if down else 0
                 if failed_in_a_row >= STOP_AFTER_FAILURES:
-                    raise Stop(
-                        f"{failed_in_a_row} requests in a row got no answer, the last: {reply.failure}"
-                    )
+                    raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {why}")
                 tally["failed" if reply.failure else "answered"] += 1
                 await commits.add(request[0], reply)
         except Exception as error:

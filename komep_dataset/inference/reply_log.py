@@ -16,16 +16,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
+from komep_dataset.replies.thoughts import answer_of, begins_as_thought
 
 ENGINE_LOG = "engine.log"
 REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read by its endings
 FAILED = "failed"
+UNWRITTEN = ("failure", "left_out", "thought", "raw")  # where they are empty, as a failure always is
 
 
 class Reply(NamedTuple):
     """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`.
 
-    `left_out` names the parameters that the endpoint refused, with blanks between (`dialect.py`).
+    `left_out` names the parameters that the endpoint refused, with blanks between (`dialect.py`). A log holds the text as
+    it came, and in `thought` what came in a field of its own; `without_thoughts` parts the answer from the thoughts, and
+    leaves in `raw` the text with them, where the two differ.
     """
 
     text: str
@@ -34,11 +38,46 @@ class Reply(NamedTuple):
     completion_tokens: int | None = None
     failure: str = ""
     left_out: str = ""
+    thought: str = ""
+    raw: str = ""
+
+    @property
+    def given(self) -> str:
+        """The text exactly as it came, thoughts included."""
+        return self.raw or self.text
 
 
 def no_reply(why: str) -> Reply:
     """A failed reply; `why` is not empty."""
     return Reply("", FAILED, failure=why)
+
+
+def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> Reply:
+    """A reply as it came -> the answer in it, or a failed reply where its thoughts never came to one.
+
+    Args:
+        reply: from a log, or as it came.
+        limit: tokens that the reply could have, for the message; None where no limit was sent.
+        opened: whether thoughts of this model begin in the prompt, so that nothing in a reply opens them.
+    """
+    answer, cut = answer_of(reply.text), reply.finish_reason == "length"
+    finish = (
+        "stop" if answer.closed and cut else reply.finish_reason
+    )  # the model itself had closed its answer
+    unmarked = cut and not answer.thoughts and not reply.thought and not answer.closed
+    if reply.failure or not (
+        answer.unfinished
+        or ((answer.thoughts or reply.thought) and not answer.text.strip())
+        or (unmarked and (opened or begins_as_thought(reply.text)))
+    ):
+        raw = reply.text if answer.text != reply.text else ""
+        return reply._replace(text=answer.text, finish_reason=finish, raw=raw)
+    if cut and limit:
+        why = f"the limit of {limit:,} tokens (`max_new_tokens`) cut the thoughts off; raise it"
+    else:
+        why = f"the reply ended within its thoughts (finish_reason {reply.finish_reason}); raise `max_new_tokens`"
+    failure = f"thoughts and no answer: {why}, or turn thinking off at the endpoint"
+    return reply._replace(text="", finish_reason=FAILED, failure=failure, raw=reply.text)
 
 
 def worker_log(folder: Path, rank: int) -> Path:
@@ -142,6 +181,6 @@ def is_log(path: Path) -> bool:
 
 
 def _line(key: str, row: Any) -> bytes:
-    values = {name: value for name, value in row._asdict().items() if name not in ("failure", "left_out")}
-    fields = {"key": key} | values | ({"left_out": row.left_out} if getattr(row, "left_out", "") else {})
+    unwritten = [name for name in UNWRITTEN if not getattr(row, name, "")]
+    fields = {"key": key} | {name: value for name, value in row._asdict().items() if name not in unwritten}
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -145,7 +145,11 @@ def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) ->
         checked.requests += len(again)
     for item in items:
         own = [replies[item, vote] for vote in range(votes)]
-        checked.judged[item] = Judged.by((one, dahl.parse_verdict(one.text, session.mode)) for one in own)
+        checked.judged[item] = Judged.by((one, _verdict(one, session.mode)) for one in own)
+
+
+def _verdict(reply: Reply, mode: str) -> Verdict:
+    return dahl.parse_verdict(reply.text, mode, cut=reply.finish_reason == "length")
 
 
 def _refuses_structure(items: Sequence[Item], session: _Session) -> bool:

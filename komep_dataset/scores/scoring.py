@@ -23,6 +23,7 @@ from komep_dataset.inference.reply_log import FAILED, Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
+from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import (
     Reason,
     Reject,
@@ -84,8 +85,13 @@ class Scored:
 
 
 def finished_text(row: Response, mode: str = "strict") -> str:
-    """The response as it is judged: strict drops the sentence that the token limit cut off, paper nothing."""
-    return drop_fragment(row.response) if mode == "strict" and row.finish_reason == "length" else row.response
+    """The response as it is judged: strict drops thoughts, and the sentence that the token limit cut off, paper nothing."""
+    if mode != "strict":
+        return row.response
+    answer = answer_of(row.response)
+    if answer.unfinished:
+        return ""
+    return drop_fragment(answer.text) if row.finish_reason == "length" and not answer.closed else answer.text
 
 
 def text_to_split(row: Response, mode: str = "strict") -> str | None:
@@ -172,7 +178,7 @@ def _split(
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
     units: dict[Key, list[str]] = {key: [] for key in rows}
-    failures = {key: NO_RESPONSE if row.finish_reason == FAILED else "" for key, row in rows.items()}
+    failures = {key: _unanswered(row, mode) for key, row in rows.items()}
     for key, reply in replies.items():
         found = units_of(reply, mode)
         if reply.failure:
@@ -182,6 +188,16 @@ def _split(
         else:
             units[key] = found
     return units, failures
+
+
+def _unanswered(row: Response, mode: str) -> str:
+    """Why a response has nothing to score for want of an answer, or ""."""
+    if row.finish_reason == FAILED:
+        return NO_RESPONSE
+    if mode != "strict" or not answer_of(row.response).unfinished:
+        return ""
+    limit = f"its limit of {row.max_new_tokens:,} tokens" if row.max_new_tokens else "its limit"
+    return f"the response ends within its thoughts: raise {limit} (`max_new_tokens`) and ask again"
 
 
 def _scored(
@@ -218,7 +234,7 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
             unit_index=index,
             vote=vote,
             unit=item.unit,
-            reply=reply.text,
+            reply=reply.given,
             verdict=verdict,
             checker=checker,
             finish_reason=reply.finish_reason,

@@ -33,7 +33,6 @@ PIECE_LETTERS = 40
 TOKENS_A_CHARACTER, TOKENS_STEP = 1.5, 256
 SECOND_BEAMS = 4  # a local model cannot be told what was wrong: it searches wider instead
 SHOWN = 300  # characters of a detail that a prompt or a reject shows
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _TAG = re.compile(r"\A<(text\d*)>")
 # Characters of a reply for each of its source, and on top: more is no translation (ours).
 MOST_TIMES, MOST_MORE = 8, 2000
@@ -215,7 +214,7 @@ def _refusals(
     attempt: int, failures: Mapping[int, Sequence[Failure]], replies: Mapping[int, Reply]
 ) -> tuple[Refusal, ...]:
     return tuple(
-        Refusal(index, attempt, failure.reason, failure.detail, replies[index].text)
+        Refusal(index, attempt, failure.reason, failure.detail, replies[index].given)
         for index, found in failures.items()
         if index in replies
         for failure in found
@@ -228,9 +227,8 @@ def needs_translation(text: str) -> bool:
 
 
 def cleaned(reply: str) -> str:
-    """A reply without white space at its ends, thoughts in front of it and the tags that a model may repeat; in NFC,
-    as Korean is typed."""
-    text = _THOUGHTS.sub("", unicodedata.normalize("NFC", reply)).strip()
+    """A reply without white space at its ends and the tags that a model may repeat; in NFC, as Korean is typed."""
+    text = unicodedata.normalize("NFC", reply).strip()
     tag = _TAG.match(text)
     end = f"</{tag[1]}>" if tag else ""
     return text[tag.end() : -len(end)].strip() if tag and text.endswith(end) else text

@@ -66,7 +66,7 @@ ROWS = {
     "choices that are text": (Fault(200, '{"choices": "message"}'), NO_COMPLETION),
     "a choice that is a number": (Fault(200, '{"choices": [3]}'), NO_COMPLETION),
     "a message that is null": (Fault(200, completion(message=None)), NO_COMPLETION),
-    "content in parts": (Fault(200, completion(message={"content": [{"text": "x"}]})), NO_COMPLETION),
+    "content in parts": (Fault(200, completion(message={"content": [{"type": "image_url"}]})), NO_COMPLETION),
     "a refusal with keys": (Fault(200, completion(message={"content": None, "refusal": {"a": 1}})), NO_COMPLETION),
     "a finish reason in a list": (Fault(200, completion(finish_reason=["stop"])), NO_COMPLETION),
     "a finish reason of a megabyte": (Fault(200, completion(finish_reason="x" * 2**20)), "withheld the answer"),

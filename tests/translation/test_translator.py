@@ -98,7 +98,6 @@ def test_a_reply_that_is_no_translation_by_its_length_is_refused_at_once(reply):
         ("<text>가</text2>", "<text>가</text2>"),
         ("<text></text>", ""),
         ("<text>가", "<text>가"),
-        ("<think>x</think>\n<text>가</text>", "가"),
     ],
 )
 def test_tags_around_a_reply_are_taken_off(reply, text):

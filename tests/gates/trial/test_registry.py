@@ -108,7 +108,7 @@ def test_a_release_shows_it_everywhere(plugged):
     assert sorted(one["reason"] for one in lines.values()) == ["personal_data", "quack_remedy"]
     assert "a remedy that is none in rejected: snake oil" in str(lines)
     quality = read(folder / "quality.json")
-    assert list(quality)[2:5] == ["unsafe_directives", "quack_remedies", "near_duplicates"]
+    assert list(quality)[3:6] == ["unsafe_directives", "quack_remedies", "near_duplicates"]
     assert [quality["quack_remedies"][name] for name in ("checked", "found", "rejected")] == [3, 2, 1]
     assert read(folder / "provenance.json")["options"]["remedies"] == "reject"
     card = (folder / "README.md").read_text("utf-8")
@@ -212,10 +212,10 @@ def test_a_name_that_is_taken_is_refused(tmp_path):
 
 def test_the_order_in_which_a_pair_is_tried_and_that_in_which_gates_are_listed():
     assert [gate.name for gate in GATES] == [
-        *("contamination", "personal_data", "unsafe_directives"),
+        *("contamination", "personal_data", "template_marks", "unsafe_directives"),
         *("near_duplicates", "length_control", "balance_models"),
     ]
     assert [gate.name for gate in LISTED] == [
-        *("contamination", "near_duplicates", "personal_data", "unsafe_directives"),
+        *("contamination", "near_duplicates", "personal_data", "template_marks", "unsafe_directives"),
         *("length_control", "balance_models"),
     ]

@@ -1,0 +1,52 @@
+"""Thoughts, special tokens and role headings in the texts of a pair: what a chat template put there, and no author.
+
+Answers of models that `komep respond` asked come without them. Texts from elsewhere may hold a whole `<think>` block,
+or a token that the trainer's tokenizer takes for the end of a turn wherever it stands.
+"""
+
+import re
+from collections.abc import Iterator
+
+from komep_dataset.gates.trial.gate import Found, TextGate, shortened, switch_option
+from komep_dataset.replies.thoughts import answer_of
+
+# Tokens of the usual vocabularies: <|…|> in all spellings, Llama's and Gemma's, sentence marks, Korean models' [|…|].
+_TOKEN = (
+    r"<[|｜][A-Za-z_/][A-Za-z0-9_/▁ -]{0,30}[|｜]?>|<[A-Za-z_]{2,12}\|>|<(?:start|end)_of_(?:turn|image|text)>|</?(?:s|bos|eos|pad|unk)>|"
+    r"\[/?INST\]|<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<unused[0-9]{1,3}>|<0x[0-9A-F]{2}>"
+)
+_ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
+_THOUGHT = r"(?i:</?(?:[a-z]+:)?[a-z_]{0,10}(?:think|thought|reason|scratch)[a-z_]{0,10}\s?>|\[/?THINK\]|◁/?think▷|assistantfinal|&lt;/?think)"
+# A text without any of these has no finding (checked by a test): one pass over all texts of a release.
+HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}"
+_FORMS = tuple(
+    (kind, re.compile(pattern)) for kind, pattern in (("special token", _TOKEN), ("role heading", _ROLE))
+)
+_STRUCK = re.compile(r"<s>[^<\n]{1,200}</s>")  # HTML's struck-out text
+
+
+def find_template_marks(text: str) -> Iterator[Found]:
+    """Thoughts, special tokens and role headings of a text, each with its kind.
+
+    >>> [f.kind for f in find_template_marks("<think>Is it?</think>Gout.<|eot_id|>")]
+    ['thoughts', 'special token']
+    """
+    answer = answer_of(text)
+    if answer.thoughts:
+        yield Found("thoughts", shortened(text))
+    text = _STRUCK.sub("", text)
+    for kind, pattern in _FORMS:
+        yield from (Found(kind, shortened(found)) for found in dict.fromkeys(pattern.findall(text)))
+
+
+GATE = TextGate(
+    name="template_marks",
+    reason="template_mark",
+    order=25,
+    options=(
+        switch_option("marks", "report", "thoughts (<think>) and special tokens of chat templates in texts."),
+    ),
+    hint=HINT,
+    find=find_template_marks,
+    sought=("thoughts and special tokens", "by the marks of known model families"),
+)

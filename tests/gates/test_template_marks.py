@@ -1,0 +1,75 @@
+"""Thoughts, special tokens and role headings in texts from elsewhere. All texts were written for this project."""
+
+import polars as pl
+import pytest
+
+from komep_dataset.gates.template_marks import GATE, find_template_marks
+from komep_dataset.gates.trial.gate import TEXTS
+from komep_dataset.gates.trial.run import scan
+from tests.real_data import answers, needs_data
+
+MARKED = {
+    "special token": [
+        "Gout.<|im_end|>",
+        "Gout.<|eot_id|>",
+        "Gout.</s>",
+        "<start_of_turn>model\nGout.",
+        "Gout.<｜end▁of▁sentence｜>",
+        "[INST] What is gout? [/INST] Gout.",
+        "통풍이다.[|endofturn|]",
+        "Gout.<eos>",
+        "<unused7>Gout.",
+        "<<SYS>>Be kind.<</SYS>>",
+        "Gout.[PAD]",
+        "<|start_header_id|>assistant<|end_header_id|>\n\nGout.",
+    ],
+    "role heading": [
+        "### Response: Gout.",
+        "Gout.\nHuman: What is it?",
+        "ASSISTANT: Gout.",
+        "통풍.\n### 사용자: 무엇입니까?",
+    ],
+    "thoughts": [
+        "<think>Is it gout?</think>Gout.",
+        "Is it gout?</think>\n\nGout.",
+        "<thinking>Is it",
+        "[THINK]Is it gout?[/THINK]Gout.",
+        "◁think▷Is it gout?◁/think▷Gout.",
+        "analysisIs it gout?assistantfinalGout.",
+        "<|channel|>analysis<|message|>Is it gout?",
+        "<unused94>thought\nIs it gout?<unused95>Gout.",
+        "<reasoning>Is it</reasoning>Gout.",
+    ],
+}
+UNMARKED = [
+    "p < 0.05 and <b>bold</b>, <i>E. coli</i>; <br/>",
+    "The <s>old</s> new rule [1], [sic], [PAF].",
+    "Users and assistants: see above.",
+    "Response: gout. System: urate.",
+    "|x| < 5 | y | z |",
+    "1. 통풍\n2. 가성통풍 <표 1>",
+]
+
+
+def found_in(text):
+    frame = pl.DataFrame([dict.fromkeys(TEXTS) | {"chosen": text}], schema=dict.fromkeys(TEXTS, pl.String))
+    return [placed.found.kind for some in scan(frame, [GATE])[GATE.name].values() for placed in some]
+
+
+@pytest.mark.parametrize("kind", MARKED)
+def test_what_a_template_left_is_found_through_the_hint(kind):
+    for text in MARKED[kind]:
+        assert kind in found_in(text), text
+
+
+@pytest.mark.parametrize("text", UNMARKED)
+def test_what_authors_write_is_left_alone(text):
+    assert found_in(text) == [] and list(find_template_marks(text)) == []
+
+
+@needs_data("kqa", "expertqa", "pubmedqa", "korfactscore", "gemini_replies")
+def test_real_answers_of_people_and_models_hold_none():
+    texts = [text for some in answers().values() for text in some if isinstance(text, str)]
+    marks = [mark for text in texts for mark in find_template_marks(text)]
+    # One reply has bytes that its tokenizer could not put together, and so is rightly named.
+    assert len(texts) > 3000 and [m for m in marks if not m.evidence.startswith("<0x")] == []
