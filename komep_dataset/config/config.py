@@ -312,7 +312,7 @@ class Config:
 
     file: str = "the configuration"
     work: Path = Path("work")
-    seed: int = 0
+    seed: int | None = 0  # of responders that have none of their own
     mode: str = "strict"  # how `komep run` scores (ours); `komep score --mode` says it for itself
     questions: QuestionSource | None = None
     responders: tuple[Responder, ...] = ()

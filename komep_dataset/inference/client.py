@@ -13,7 +13,7 @@ import random
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,7 +47,7 @@ FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as Ope
 LONGEST_WAIT = 60.0
 # Requests failed in a row, none answered between: the endpoint is down, or, where it never answered, will not.
 STOP_AFTER_FAILURES = 50
-STOP_AFTER_BARRED = 3  # requests that got a status of `BARRED`, none answered: nobody will be
+STOP_AFTER_BARRED = 3  # texts that got a status of `BARRED`, none answered: nobody will be
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 CHECK_SECONDS = 10.0  # how long an endpoint may take to say whether it takes the key
@@ -266,15 +266,20 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
 class _Door:
     """Tells an endpoint that bars everybody from one that bars a single text, whose row alone fails.
 
-    Nobody is let in where `STOP_AFTER_BARRED` requests were barred (or all there are) and none was answered, unless
+    Nobody is let in where `STOP_AFTER_BARRED` texts were barred (or all there are) and none was answered, unless
     they got a 403 and the key's own check passes. Those in flight are waited for first: a text is refused faster than
     another is answered. Where some were answered, only a key that its own check refuses ends the run.
     """
 
-    def __init__(self, client: _Client, target: Target, requests: int, answered: bool):
-        self._client, self._target = client, target
-        self._enough, self.answered = min(STOP_AFTER_BARRED, requests), answered
-        self._barred = self._in_flight = 0
+    def __init__(self, client: _Client, target: Target, bodies: Iterable[dict[str, Any]], answered: bool):
+        self._client, self._target, self.answered = client, target, answered
+        first: set[str] = set()
+        for body in bodies:
+            first.add(_text_of(body))
+            if len(first) == STOP_AFTER_BARRED:
+                break
+        self._enough, self._barred = len(first), set[str]()
+        self._in_flight = 0
         self._decided = asyncio.Event()
 
     async def ask(self, body: dict[str, Any]) -> Reply | None:
@@ -286,11 +291,11 @@ class _Door:
         except Barred as error:
             barred = str(error)
             reply = no_reply(barred)
-            self._barred += 1
+            self._barred.add(_text_of(body))
         finally:
             self._in_flight -= 1
         self.answered |= reply is not None and not reply.failure
-        enough = self._barred >= self._enough
+        enough = len(self._barred) >= self._enough
         if self.answered or (enough and not self._in_flight):
             self._decided.set()
         if barred and (enough or self.answered):
@@ -304,6 +309,11 @@ class _Door:
             keyed = self._target.secret and status in ("HTTP 401", "HTTP 403")
             return not (keyed and await self._client.checked_key() == 401)
         return status == "HTTP 403" and 200 <= await self._client.checked_key() < 300
+
+
+def _text_of(body: dict[str, Any]) -> str:
+    """What an endpoint may bar: several requests of other sampling have the same."""
+    return json.dumps(body.get("messages", body.get("prompt")))
 
 
 class _Commits:
@@ -373,7 +383,7 @@ async def _ask_all(
             raise
 
     async with _Client(target, meter, tally) as client:
-        door = _Door(client, target, len(bodies), answered)
+        door = _Door(client, target, bodies.values(), answered)
         width = min(target.concurrency, len(bodies))
         lines = [asyncio.ensure_future(line(door)) for _ in range(width)]
         try:

@@ -275,7 +275,7 @@ def build_stage(config: Config, scored: Path) -> Stage:
         folders |= {f"{SCORE}: {part}": config.work / SCORE / part for part in ("split", "check")}
         folders[TRANSLATE] = config.work / TRANSLATE
         left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
-        seeds = {"pipeline": config.seed}
+        seeds = {} if config.seed is None else {"pipeline": config.seed}
         made = build([scored], release, judge=judge, seeds=seeds, left_out=left_out, **options)
         facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"

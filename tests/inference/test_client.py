@@ -266,6 +266,13 @@ def test_a_key_that_is_revoked_in_the_midst_ends_the_run_if_its_own_check_says_s
     assert len(state.calls) == calls
 
 
+def test_votes_on_one_text_that_is_barred_are_one_text(tmp_path):
+    with loopback(barred(403)) as (_, url):
+        votes = [request(f"v{i}", "b1", seed=i) for i in range(5)]
+        replies = ask_all(url, tmp_path, [*votes, request("good")], concurrency=1)
+    assert replies["good"].text == "re: good" and replies["v4"].failure == "HTTP 403: flagged"
+
+
 def test_a_text_that_is_barred_alone_in_a_later_round_is_its_rows_failure(tmp_path):
     """A stage asks some texts again: nothing of that round was answered before, and the model was."""
     with loopback(barred(403)) as (_, url):

@@ -125,6 +125,8 @@ def test_each_value_can_be_left_out_by_null_in_every_stage(tmp_path):
 
     for body in bodies(**nulls):
         assert body.keys() == {"messages"}
+    file.write_text(yaml.safe_dump({"seed": None, "responders": [place | {"name": "a"}]}))
+    assert load_config(file).responder("a").seed is None  # for all of them at once
     for body in bodies(temperature=0.5, seed=None, extra_body={"max_completion_tokens": 9, "top_k": 5}):
         assert body.keys() == {"messages", "temperature", "top_p", "max_completion_tokens", "top_k"}
     for body in bodies(temperature=None):  # what the endpoint does by itself may be sampling
