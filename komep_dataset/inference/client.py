@@ -40,7 +40,7 @@ from komep_dataset.inference.answers import (
     shown,
 )
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.dialect import refused_parameter, token_limit, without
+from komep_dataset.inference.dialect import refused_parameter, spoken, token_limit, without
 from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply, without_thoughts
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
@@ -58,18 +58,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 Rows = Sequence[tuple[str, Reply]]
-
-
-def _body_for(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
-    """The request in the endpoint's dialect.
-
-    `transformers serve` 5.23 reads temperature and top_p but does not switch sampling on: unless the model's
-    own generation config does, it answers greedily. Only `generation_config` in the request turns it on.
-    """
-    if endpoint.server != "transformers" or not body.get("temperature"):
-        return body
-    sampling = {"temperature": body["temperature"], "top_p": body.get("top_p", 1.0), "top_k": 0}
-    return body | {"generation_config": json.dumps({"do_sample": True} | sampling)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +118,7 @@ class _Client:
         Raises `Barred` where perhaps, and `Stop` where surely no request would be answered.
         """
         path = "/chat/completions" if "messages" in body else "/completions"
-        whole = _body_for(self._endpoint, body) | {"model": self._endpoint.model}
+        whole = spoken(body, self._endpoint) | {"model": self._endpoint.model}
         sent, most = self._meter.weigh(body)
         attempt, left_out = 0, self._refused
         while (reserved := await self._reserve(most)) is not None:

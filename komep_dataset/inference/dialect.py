@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from komep_dataset.config.config import Endpoint
+
 RENAMED = {"max_tokens": "max_completion_tokens"}
 # What makes a request what it is; a form of the reply has a way of its own (`scores/checking.py`).
 _NEEDED = ("model", "messages", "prompt", "response_format", "generation_config", *RENAMED.values())
@@ -27,6 +29,18 @@ def without(body: dict[str, Any], names: str) -> dict[str, Any]:
     left = names.split()
     renamed = {RENAMED[name]: body[name] for name in left if name in RENAMED and name in body}
     return {name: value for name, value in body.items() if name not in left} | renamed
+
+
+def spoken(body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+    """A request as a server of ours wants it.
+
+    `transformers serve` 5.23 reads temperature and top_p but does not switch sampling on: unless the model's
+    own generation config does, it answers greedily. Only `generation_config` in the request turns it on.
+    """
+    if endpoint.server != "transformers" or not body.get("temperature"):
+        return body
+    sampling = {"temperature": body["temperature"], "top_p": body.get("top_p", 1.0), "top_k": 0}
+    return body | {"generation_config": json.dumps({"do_sample": True} | sampling)}
 
 
 def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, Any]) -> str | None:
