@@ -133,8 +133,9 @@ def read_reply(
         text, thoughts = parts_of(message.get("content"))
         refusal = message.get("refusal")
         finish, told = choice.get("finish_reason"), data.get("usage")
-        if not all(isinstance(one, str | None) for one in (refusal, finish)):
+        if not isinstance(refusal, str | None):
             raise TypeError("not text")
+        finish = finish if isinstance(finish, str | None) else json.dumps(finish)
         # All names of the field stand for the same text.
         thought = max([thoughts, *(_all_text(message.get(name)) for name in THOUGHT_FIELDS)], key=len)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

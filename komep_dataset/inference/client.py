@@ -239,7 +239,7 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     hints = {
         "HTTP 401": f"check the key in {key}" if key else "it wants a key: set `api_key_env`",
         "HTTP 402": "the account has no credit",
-        "HTTP 403": f"the key may not use the model {endpoint.model!r}",
+        "HTTP 403": f"the key may not use the model {endpoint.model!r}, or the endpoint moderates these texts",
         "HTTP 404": f"check `endpoint` and `model` ({endpoint.model!r})",
         "HTTP 405": "check `endpoint`: this address takes no completions",
         "HTTP 429": "the account has no quota left",

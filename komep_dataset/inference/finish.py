@@ -8,20 +8,28 @@ whole reasons: one that nobody has heard of ended an answer, unless a word says 
 import re
 
 STOP, LENGTH, WITHHELD, PASSING = "stop", "length", "withheld", "passing"
-# In the order in which they count: `safety_limit` is no limit of length, `time_limit` passes.
-_WORDS = {
-    WITHHELD: r"filter|safe|moderat|polic|prohibit|block|recit|refus|spii|sensitive|guardrail|violat|censor|withh"
-    r"|toxic|harm|unsafe|malform|unexpected|denied|forbid|flag|interven",
-    PASSING: r"abort|err|cancel|insufficient|time|overload|unavail|fail|network|interrupt|preempt"
-    r"|evict|busy|exhaust|resource|disconnect|kill|crash|shutdown|lost|drop|retry|rate|quota|capacity|load",
-    LENGTH: r"length|max|limit|trunc|incomplete|context|window|budget|cut|exceed|tokens",
-    STOP: r"eos|eot|end|stop|complete|finish|done",
-}
+# In the order in which they count, by the beginning of a word: `safety_limit` is no limit of length, `time_limit` passes.
+_WORDS = (
+    (
+        WITHHELD,
+        "filter|safe|unsafe|moderat|polic|prohibit|block|recit|copyright|refus|reject|denied|forbid|sensitive|guardrail"
+        "|interven|violat|violen|censor|withh|toxic|harm|hate|sexual|danger|nsfw|jailbreak|risk|flag|malform|unexpected"
+        "|s?pii",
+    ),
+    (LENGTH, "length|max|tokens|context|window|budget|trunc|incomplete"),
+    (
+        PASSING,
+        "abort|err|internal|cancel|insufficient|time|deadline|overload|unavail|fail|network|connection|reset|interrupt"
+        "|preempt|evict|busy|exhaust|resource|disconnect|kill|dead|crash|shutdown|lost|drop|retry|rate|quota|capacity|load",
+    ),
+    (LENGTH, "limit|cut|exceed"),
+    (STOP, "eos|eot|end|stop|complete|finish|done"),
+)
 LONGEST = 100  # characters; more is no reason, and no answer is taken from who gives it (ours)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[a-z]+")
 _LEADING = re.compile(r"(?i)\A(finish|stop)[ _-]?reason[ _-]?")
-_KINDS = {kind: re.compile(rf"(?:{words})") for kind, words in _WORDS.items()}
+_KINDS = [(kind, re.compile(words)) for kind, words in _WORDS]
 
 
 def kind_of(reason: str) -> str:
@@ -30,4 +38,4 @@ def kind_of(reason: str) -> str:
     if len(reason) > LONGEST:
         return WITHHELD
     words = _WORD.findall(_CAMEL.sub(" ", _LEADING.sub("", reason.strip())).casefold())
-    return next((kind for kind, known in _KINDS.items() if any(map(known.match, words))), "")
+    return next((kind for kind, known in _KINDS if any(map(known.match, words))), "")

@@ -68,7 +68,6 @@ ROWS = {
     "a message that is null": (Fault(200, completion(message=None)), NO_COMPLETION),
     "content in parts": (Fault(200, completion(message={"content": [{"type": "image_url"}]})), NO_COMPLETION),
     "a refusal with keys": (Fault(200, completion(message={"content": None, "refusal": {"a": 1}})), NO_COMPLETION),
-    "a finish reason in a list": (Fault(200, completion(finish_reason=["stop"])), NO_COMPLETION),
     "a finish reason of a megabyte": (Fault(200, completion(finish_reason="x" * 2**20)), "withheld the answer"),
     "no content": (Fault(204, ""), "no answer after 2 attempts: not a completion: HTTP 204: (empty body)"),
     "an informational answer alone": (Fault(101, ""), "no answer after 2 attempts: HTTP 101"),
@@ -97,6 +96,7 @@ ROWS = {
 
 
 ANSWERS = {
+    "a finish reason in a list": Fault(200, completion(finish_reason=["stop"])),
     "an unknown success": Fault(299, completion()),
     "a success that is created": Fault(201, completion()),
     "a finish reason that is null": Fault(200, completion(finish_reason=None)),

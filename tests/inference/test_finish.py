@@ -9,14 +9,18 @@ from komep_dataset.inference.finish import LENGTH, LONGEST, PASSING, STOP, WITHH
 
 REASONS = {
     STOP: "stop STOP Stop eos eos_token end_turn EndTurn stop_sequence StopSequence stop_token eot_id COMPLETE completed "
-    "finished done FINISH_REASON_STOP FinishReason.STOP end_of_text natural_stop stop_word end-of-turn",
+    "finished done FINISH_REASON_STOP FinishReason.STOP end_of_text natural_stop stop_word end-of-turn "
+    "stop_str finished_normally end_of_sequence <|endoftext|> STOP_TOKEN_REACHED assistant_end",
     LENGTH: "length LENGTH max_tokens MAX_TOKENS maxTokens max_length model_length max_new_tokens max_output_tokens "
-    "token_limit model_context_window_exceeded FINISH_REASON_MAX_TOKENS incomplete truncated out_of_tokens stopped_limit",
+    "token_limit model_context_window_exceeded FINISH_REASON_MAX_TOKENS incomplete truncated out_of_tokens stopped_limit "
+    "hit_max_tokens token_budget_exhausted MaxTokensReached length_capped output_truncated size_limit",
     WITHHELD: "content_filter SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII refusal sensitive guardrail_intervened "
-    "content_filtered ERROR_TOXIC content_policy_violation moderation IMAGE_SAFETY MALFORMED_FUNCTION_CALL",
+    "content_filtered ERROR_TOXIC content_policy_violation moderation IMAGE_SAFETY MALFORMED_FUNCTION_CALL jailbreak HATE_SPEECH "
+    "violence self-harm copyright PII NSFW dangerous_content risk_control responsible_ai_policy_violation",
     PASSING: "abort aborted error ERROR insufficient_system_resource cancelled network_error timeout internal_error "
-    "time_limit server_overloaded preempted load_shedding",
-    "": "null none unknown OTHER tool_calls function_call whatever pause_turn UNSPECIFIED 종료",
+    "time_limit server_overloaded preempted load_shedding user_abort client_disconnected connection_reset deadline_exceeded "
+    "scheduler_evicted InternalServerError engine_dead service_unavailable",
+    "": "null none unknown OTHER tool_calls function_call whatever pause_turn UNSPECIFIED 종료 success ok natural LANGUAGE n/a 0",
 }
 
 
@@ -33,7 +37,9 @@ def judged(reason: object, text: str = "An answer.", tokens: int = 3):
     return read_reply(200, None, json.dumps(body), 4)[0]
 
 
-@pytest.mark.parametrize("reason", [None, "", "STOP", "tool_calls", "what nobody ever heard of"])
+@pytest.mark.parametrize(
+    "reason", [None, "", "STOP", "tool_calls", "what nobody heard of", 3, ["stop"], {"type": "eos"}], ids=str
+)
 def test_an_answer_is_kept_whatever_word_ended_it(reason):
     assert judged(reason)[:2] == ("An answer.", "stop")
 
