@@ -15,6 +15,8 @@ from komep_dataset.config.config import Endpoint
 RENAMED = {"max_tokens": "max_completion_tokens"}
 # What makes a request what it is; a form of the reply has a way of its own (`scores/checking.py`).
 _NEEDED = ("model", "messages", "prompt", "response_format", "generation_config", *RENAMED.values())
+# A limit that is too large for one text is no name that an endpoint does not know.
+_SIZE = re.compile("(?i)too (?:large|long|big|high)|context|exceed|at most|(?:less|greater|more) than")
 AROUND = 6  # characters before a name that tell an error's own words from the question's (ours)
 _PLACES = ("param", "parameter", "loc", "field", "path")  # where errors name a parameter and nothing else
 
@@ -51,7 +53,8 @@ def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, An
         body: the request as it was sent.
         kept: parameters that are sent whatever happens.
     """
-    known = [name for name in body if name not in _NEEDED and name not in kept]
+    needed = (*_NEEDED, *kept, *(RENAMED if _SIZE.search(error) else ()))
+    known = [name for name in body if name not in needed]
     try:
         placed = " ".join(_placed(json.loads(error)))
     except (ValueError, RecursionError):

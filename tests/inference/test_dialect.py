@@ -41,6 +41,7 @@ ERRORS = [
     ({"message": "This model's maximum context length is 4096 tokens; you requested 5000"}, None),
     ({"message": "the field random_seed is missing"}, None),
     ({"message": "max_completion_tokens is too large"}, None),
+    ({"message": "max_tokens is too large: 5000. This model supports at most 4096", "param": "max_tokens"}, None),
     ("[" * 100_000, None),
 ]  # fmt: skip
 
@@ -98,13 +99,13 @@ def test_an_endpoint_is_asked_without_what_it_refuses_and_the_row_says_so(tmp_pa
 
 
 def test_a_refusal_for_another_reason_is_the_rows_and_teaches_nothing(tmp_path, capfd):
-    """The limit is too large for one text alone, whatever its name."""
-    error = json.dumps({"error": {"message": "'max_tokens' is too large: 9", "param": "max_tokens"}})
+    """The limit does not fit one text alone, whatever its name."""
+    error = json.dumps({"error": {"message": "'max_tokens' does not fit", "param": "max_tokens"}})
     plan = lambda body, _: Fault(400, error) if last_text(body) == "long" else None  # noqa: E731
     with loopback(Loopback(echo, faults=plan)) as (state, url):
         texts = [request(text, max_tokens=9, temperature=0.0) for text in ("long", "short")]
         replies = ask_all(url, tmp_path, texts, concurrency=1)
-    assert "too large" in replies["long"].failure and replies["short"].text == "re: short"
+    assert "does not fit" in replies["long"].failure and replies["short"].text == "re: short"
     assert state.calls[-1]["max_tokens"] == 9 and len(state.calls) == 3
     assert capfd.readouterr().err == ""
 
