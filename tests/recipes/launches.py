@@ -11,6 +11,13 @@ ROOT = RECIPES.parent
 STEPS = 6
 # Of 50 milliseconds a step: long enough for a signal to arrive in between.
 LONG = {"max_steps": 60, "logging_steps": 5, "max_test_pairs": 2, "num_train_epochs": 1000}
+LORA = {
+    "use_peft": "true",
+    "lora_target_modules": "all-linear",
+    "lora_r": 4,
+    "lora_dropout": 0.0,
+    "learning_rate": 5e-3,
+}
 # The launcher's changes for two CPU processes, which a file for GPUs needs.
 TWO = ("--num_processes", "2", "--mixed_precision", "no")
 
@@ -44,11 +51,15 @@ def begin(words: list[str], **more) -> subprocess.Popen:
 
 
 def launch(config: str, method: str, arguments: list[str], *launcher: str, port: int = 0) -> subprocess.Popen:
-    """`accelerate launch --config_file accelerate_configs/<config>.yaml recipes/<method>.py …`, begun."""
+    """`accelerate launch --config_file accelerate_configs/<config>.yaml recipes/<method>.py …`, begun.
+
+    What is more than plain processes goes through `cpu_launch.py`, whose docstring says why, and which can do several
+    runs: `arguments` may go on with "+", a method and its arguments.
+    """
     words = ["-m", "accelerate.commands.launch", "--main_process_port", str(port), *launcher]
     words += ["--config_file", f"accelerate_configs/{config}.yaml"]
-    words += ["tests/recipes/fsdp_on_cpu.py"] if config == "fsdp2" else []  # its docstring says why
-    return begin([*words, f"recipes/{method}.py", *arguments], DS_ACCELERATOR="cpu")
+    words += [f"recipes/{method}.py"] if config in ("cpu", "ddp") else ["tests/recipes/cpu_launch.py", method]
+    return begin([*words, *arguments], DS_ACCELERATOR="cpu")
 
 
 def finish(*launches: subprocess.Popen) -> None:

@@ -1,16 +1,19 @@
-"""The DPO recipe on every topology that a CPU has: the same losses, and a resume that changes nothing.
+"""The recipes on every topology that a CPU has: the losses of one process, and a resume that changes nothing.
+
+A launch does several runs where it can: its imports take longer than they do.
 
 `pytest tests/recipes/test_distributed.py -m slow -rP` prints the losses of each run and how far they are from one process.
 """
 
+import math
 import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
-from tests.recipes.launches import ROOT, STEPS, TWO, finish, furthest, launch, six_steps
-from tests.recipes.tiny_runs import losses, read, train
+from tests.recipes.launches import LORA, ROOT, STEPS, TWO, finish, furthest, launch, six_steps
+from tests.recipes.tiny_runs import losses, pair, read, train, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -38,18 +41,46 @@ def one_process(tiny_model, release, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(tiny_model, release, tmp_path_factory):
-    """Topology -> output of two processes on it, run when first asked for."""
-    folder, done = tmp_path_factory.mktemp("topologies"), {}
+def long_pairs(tmp_path_factory) -> Path:
+    """Answers of hundreds of nats, which bfloat16 knows to the nearest 2 or 4."""
+    rows = [pair(i, words=80 + i) for i in range(16)]
+    return write_release(tmp_path_factory.mktemp("long"), {"train": rows, "test": rows[:2]})
 
-    def get(topology: str) -> Path:
-        if topology not in done:
-            config, _, launcher = TOPOLOGIES[topology]
-            output = folder / topology
-            saving = {"save_strategy": "steps", "save_steps": 3} if topology == "zero3" else {}
-            finish(launch(config, "dpo", six_steps(tiny_model, release, output, 2, **saving), *launcher))
-            done[topology] = output
-        return done[topology]
+
+@pytest.fixture(scope="module")
+def runs(tiny_model, release, long_pairs, tmp_path_factory):
+    """(topology, run) -> output of two processes on it, launched when first asked for.
+
+    Runs: `dpo`; under ZeRO `cached`, of a reference in bfloat16 that is computed before; under ZeRO-3 `orpo`, `lora`, and
+    `resumed`, which a launch of its own takes up from the checkpoint of `dpo` at step 3.
+    """
+    folder, done = tmp_path_factory.mktemp("topologies"), set()
+    saving = {"save_strategy": "steps", "save_steps": 3}
+    cached = {"bf16": "true", "precompute_ref_log_probs": "true", "max_steps": 1, "max_length": 512}
+
+    def launched(topology: str, *names: str) -> None:
+        config, _, launcher = TOPOLOGIES[topology]
+        words = []
+        for name in names:
+            data = long_pairs if name == "cached" else release
+            changes = {"dpo": saving, "resumed": saving, "cached": cached, "lora": LORA}.get(name, {})
+            method = "orpo" if name == "orpo" else "dpo"
+            words += [method, *six_steps(tiny_model, data, folder / topology / name, 2, **changes), "+"]
+        finish(launch(config, words[0], words[1:-1], *launcher))
+        done.update((topology, name) for name in names)
+
+    def get(topology: str, name: str = "dpo") -> Path:
+        if (topology, name) not in done:
+            if name == "dpo":
+                launched(topology, "dpo", *{"zero2": ["cached"], "zero3": ["orpo"]}.get(topology, []))
+            else:
+                whole, output = get(topology), folder / topology / "resumed"
+                if (topology, name) not in done:
+                    left_out = ("checkpoint-6", "model.safetensors", "training_summary*")
+                    shutil.copytree(whole, output, ignore=shutil.ignore_patterns(*left_out))
+                    (output / "trainer_state.json").unlink()  # the checkpoint has its own
+                    launched(topology, "resumed", "lora", "cached")
+        return folder / topology / name
 
     return get
 
@@ -108,14 +139,8 @@ def test_two_launchers_as_on_two_nodes(tiny_model, release, one_process, tmp_pat
 
 
 @pytest.mark.slow
-def test_resumed_zero3_equals_the_whole_run(tiny_model, release, runs, tmp_path):
-    whole, output = runs("zero3"), tmp_path / "out"
-    shutil.copytree(
-        whole, output, ignore=shutil.ignore_patterns("checkpoint-6", "model.safetensors", "training_summary*")
-    )
-    (output / "trainer_state.json").unlink()  # the checkpoint has its own
-    arguments = six_steps(tiny_model, release, output, 2, save_strategy="steps", save_steps=3)
-    finish(launch("cpu_zero3", "dpo", arguments))
+def test_resumed_zero3_equals_the_whole_run(runs):
+    whole, output = runs("zero3"), runs("zero3", "resumed")
     summary = read(output)
     assert (summary["resumed_from_step"], summary["steps"], summary["world_size"]) == (3, STEPS, 2)
     print(f"resumed from step 3 under ZeRO-3: {furthest(losses(output), losses(whole)):.1e}")
@@ -123,3 +148,42 @@ def test_resumed_zero3_equals_the_whole_run(tiny_model, release, runs, tmp_path)
     expected, found = load_file(whole / "model.safetensors"), load_file(output / "model.safetensors")
     for key in expected:
         torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("topology", ["zero2", "zero3"])
+def test_a_cached_reference_is_not_rounded_under_deepspeed(topology, runs):
+    """In bfloat16, the type of every GPU topology: a policy that is still the reference has a loss of ln 2."""
+    output = runs(topology, "cached")
+    assert read(output)["evaluation"]["before"]["logps_chosen"] < -250  # else rounding would not show
+    print(f"{topology}: {losses(output)[0]:.5f}")
+    assert losses(output)[0] == pytest.approx(math.log(2), abs=2e-3)
+
+
+@pytest.mark.slow
+def test_orpo_under_zero3(tiny_model, release, runs, tmp_path):
+    """The same losses as in one process. A mean over tokens is one over each process's tokens: within 2%, not equal."""
+    assert train("orpo", six_steps(tiny_model, release, tmp_path / "alone", 4)) == 0
+    output = runs("zero3", "orpo")
+    summary = read(output)
+    assert (summary["world_size"], summary["distributed_type"]) == (2, "DEEPSPEED")
+    found, wanted = losses(output), losses(tmp_path / "alone")
+    assert wanted[-1] < 0.99 * wanted[0]
+    print(f"orpo under ZeRO-3: {' '.join(f'{loss:.6f}' for loss in found)}  {furthest(found, wanted):.1e}")
+    assert found == pytest.approx(wanted, rel=0.02)
+
+
+@pytest.mark.slow
+def test_lora_under_zero3(tiny_model, release, runs, tmp_path):
+    assert train("dpo", six_steps(tiny_model, release, tmp_path / "alone", 4, **LORA)) == 0
+    output = runs("zero3", "lora")
+    summary = read(output)
+    assert (summary["world_size"], summary["distributed_type"]) == (2, "DEEPSPEED")
+    print(f"LoRA under ZeRO-3: {furthest(losses(output), losses(tmp_path / 'alone')):.1e}")
+    assert losses(output) == pytest.approx(losses(tmp_path / "alone"), rel=0.02)
+    saved, expected = (
+        load_file(folder / "adapter_model.safetensors") for folder in (output, tmp_path / "alone")
+    )
+    assert saved.keys() == expected.keys() and len(saved) == 28
+    for key in saved:
+        torch.testing.assert_close(saved[key], expected[key], rtol=0.02, atol=1e-3)

@@ -1,14 +1,10 @@
-"""Losses beside those of a peer: ORPO, LoRA and a cached reference under DeepSpeed, DPO by TRL's own script.
+"""Beside a peer: DPO and TRL's own script, adapters and the base that they stand on."""
 
-`pytest tests/recipes/test_peers.py -m slow -rP` prints how far they are apart.
-"""
-
-import math
 from pathlib import Path
 
 import pytest
 
-from tests.recipes.launches import STEPS, finish, furthest, launch, six_steps
+from tests.recipes.launches import LORA, STEPS, furthest, six_steps
 from tests.recipes.tiny_runs import losses, pair, read, train, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -16,47 +12,6 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 import torch
 from safetensors.torch import load_file
 from trainers.dpo import PairwiseDPOTrainer
-
-LORA = {
-    "use_peft": "true",
-    "lora_target_modules": "all-linear",
-    "lora_r": 4,
-    "lora_dropout": 0.0,
-    "learning_rate": 5e-3,
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("config", ["cpu_zero2", "cpu_zero3"])
-def test_a_cached_reference_is_not_rounded_under_deepspeed(config, tiny_model, tmp_path):
-    """In bfloat16, the type of every GPU topology: a policy that is still the reference has a loss of ln 2.
-
-    Sums over long answers are hundreds of nats, which bfloat16 knows to the nearest 2 or 4.
-    """
-    rows = [pair(i, words=80 + i) for i in range(16)]
-    data = write_release(tmp_path / "release", {"train": rows, "test": rows[:2]})
-    changes = {"bf16": "true", "precompute_ref_log_probs": "true", "max_steps": 1, "max_length": 512}
-    finish(launch(config, "dpo", six_steps(tiny_model, data, tmp_path / "out", 2, **changes)))
-    assert (
-        read(tmp_path / "out")["evaluation"]["before"]["logps_chosen"] < -250
-    )  # else rounding would not show
-    print(f"{config}: {losses(tmp_path / 'out')[0]:.5f}")
-    assert losses(tmp_path / "out")[0] == pytest.approx(math.log(2), abs=2e-3)
-
-
-@pytest.mark.slow
-def test_orpo_under_zero3(tiny_model, release, tmp_path):
-    """The same losses as in one process. A mean over tokens is one over each process's tokens: within 2%, not equal."""
-    batches = {"alone": 4, "zero3": 2}
-    arguments = {n: six_steps(tiny_model, release, tmp_path / n, batch) for n, batch in batches.items()}
-    assert train("orpo", arguments["alone"]) == 0
-    finish(launch("cpu_zero3", "orpo", arguments["zero3"]))
-    summary = read(tmp_path / "zero3")
-    assert (summary["world_size"], summary["distributed_type"]) == (2, "DEEPSPEED")
-    found, wanted = losses(tmp_path / "zero3"), losses(tmp_path / "alone")
-    assert wanted[-1] < 0.99 * wanted[0]
-    print(f"orpo under ZeRO-3: {' '.join(f'{loss:.6f}' for loss in found)}  {furthest(found, wanted):.1e}")
-    assert found == pytest.approx(wanted, rel=0.02)
 
 
 @pytest.fixture
@@ -87,20 +42,6 @@ def test_lora_moves_adapters_alone(tiny_model, lora_alone):
         name for name, value in adapters.items() if "lora_B" in name and not value.any()
     ] == []  # zero at first
     assert read(output)["trainable_parameters"] == sum(value.numel() for value in adapters.values())
-
-
-@pytest.mark.slow
-def test_lora_under_zero3(tiny_model, release, lora_alone, tmp_path):
-    output = tmp_path / "out"
-    finish(launch("cpu_zero3", "dpo", six_steps(tiny_model, release, output, 2, **LORA)))
-    summary = read(output)
-    assert (summary["world_size"], summary["distributed_type"]) == (2, "DEEPSPEED")
-    print(f"LoRA under ZeRO-3: {furthest(losses(output), losses(lora_alone[0])):.1e}")
-    assert losses(output) == pytest.approx(losses(lora_alone[0]), rel=0.02)
-    saved, expected = (load_file(folder / "adapter_model.safetensors") for folder in (output, lora_alone[0]))
-    assert saved.keys() == expected.keys() and len(saved) == 28
-    for key in saved:
-        torch.testing.assert_close(saved[key], expected[key], rtol=0.02, atol=1e-3)
 
 
 def test_losses_are_those_of_trl(tiny_model, tmp_path):
