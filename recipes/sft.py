@@ -27,6 +27,7 @@ from training.run_record import (
     compare_evaluations,
     describe_batch,
     describe_dataset,
+    describe_interruption,
     describe_settings,
     find_checkpoint,
     summarise,
@@ -85,7 +86,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
     if check_same_run(output, settings):
         process.print(f"{output} holds this run already; remove the folder to train again")
         return
-    checkpoint, resumed = find_checkpoint(output, training_args.resume_from_checkpoint)
+    checkpoint, resumed = find_checkpoint(output, training_args)
     process.wait_for_everyone()  # nobody may read the settings of this run as those of an earlier one
     if process.is_main_process:
         write_json(output / SETTINGS, settings)
@@ -122,7 +123,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
         result = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_state()
     if trainer.watch.interrupted:
-        process.print(f"interrupted at step {trainer.state.global_step}: the same command goes on from there")
+        process.print(describe_interruption(training_args, trainer.state.global_step))
         return trainer.end()
 
     ####################

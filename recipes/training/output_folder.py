@@ -149,7 +149,8 @@ def check_space(trainer, adapter: bool) -> None:
     if free < needed:
         raise KomepError(
             f"--output_dir {folder}: {free / 2**30:.1f} GiB free, and about {needed / 2**30:.1f} GiB needed for the "
-            f"model and {checkpoints + 1} checkpoints; make room, lower --save_total_limit, or set --save_only_model"
+            f"model and {checkpoints + 1} checkpoints; make room, lower --save_total_limit, or set "
+            "--save_only_model true, after which an interrupted run cannot go on"
         )
 
 

@@ -108,26 +108,74 @@ def describe_settings(
     return json.loads(json.dumps(finite(settings), default=sorted))  # as it reads back from the file
 
 
-def find_checkpoint(folder: Path, wanted: str | None) -> tuple[str | None, TrainerState]:
-    """Checkpoint to go on from (the one that is wanted, else the last one in the output folder, else None), its state.
+def find_checkpoint(folder: Path, args: TrainingArguments) -> tuple[str | None, TrainerState]:
+    """Checkpoint to go on from (the one that is wanted, else the last whole one in the output folder, else None), its state.
 
     Raises:
-        KomepError: the one that is wanted is no checkpoint.
+        KomepError: the one that is wanted is no checkpoint, or there are only such as a run cannot go on from.
     """
+    wanted, stateless = args.resume_from_checkpoint, None
     if wanted is not None:
         state = read_state(Path(wanted))
         if state is None:
             raise KomepError(
                 f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)"
             )
+        if (missing := missing_states(Path(wanted), args)) and not is_over(state, args):
+            raise without_states(Path(wanted), missing)
         return wanted, state
     for _, path in reversed(numbered(folder)):
         state = read_state(path)
-        if state is not None:
+        missing = missing_states(path, args)
+        if state is not None and (not missing or is_over(state, args)):
             return str(path), state
         if os.environ.get("RANK", "0") == "0":
-            print(f"{path} was not written to its end and is passed over")
+            lacks = "was not written to its end" if state is None else f"has no state of the {missing}"
+            print(f"{path} {lacks} and is passed over")
+        if state is not None:
+            stateless = stateless or without_states(path, missing)
+    if stateless is not None:
+        raise stateless
     return None, TrainerState()
+
+
+def missing_states(checkpoint: Path, args: TrainingArguments) -> str:
+    """What of a run's state a checkpoint lacks, in words; empty where a run under these settings can go on from it.
+
+    transformers takes a new optimiser then, and a learning rate that warms up again, without a word.
+    """
+    if args.deepspeed_plugin is not None:  # DeepSpeed keeps all of it in one folder
+        return "" if any(checkpoint.glob("global_step*/*")) else "optimiser under DeepSpeed"
+    sharded = bool(args.fsdp) or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("true", "1")
+    states = {"optimiser" + " under FSDP" * sharded: "optimizer*" if sharded else "optimizer.pt"}
+    states["learning-rate scheduler"] = "scheduler.pt"
+    return " and ".join(name for name, files in states.items() if not any(checkpoint.glob(files)))
+
+
+def is_over(state: TrainerState, args: TrainingArguments) -> bool:
+    """Whether a checkpoint is of a run's last step, behind which nothing is learnt."""
+    if args.max_steps > 0:
+        return state.global_step >= args.max_steps
+    return state.global_step >= state.max_steps > 0 and args.num_train_epochs <= state.num_train_epochs
+
+
+def without_states(checkpoint: Path, missing: str) -> KomepError:
+    """The error for a checkpoint that a run would go on from as another run."""
+    return KomepError(
+        f"{checkpoint} has no state of the {missing}: it was saved with --save_only_model, in part, or by another kind of "
+        "launch, and a run that goes on from it is another one. Go on from its weights as a new run (--model_name_or_path "
+        f"{checkpoint} with another --output_dir), or move the checkpoints away to start again"
+    )
+
+
+def describe_interruption(args: TrainingArguments, step: int) -> str:
+    """What becomes of a run that a signal ended, in one line."""
+    after = "the same command goes on from there"
+    if args.save_only_model:
+        after = (
+            "under --save_only_model its checkpoint has the weights alone, and the run cannot go on from it"
+        )
+    return f"interrupted at step {step}: {after}"
 
 
 def read_state(checkpoint: Path) -> TrainerState | None:

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,16 @@ from tests.recipes.tiny_runs import METHODS, as_killed, flags, of_finished, read
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 import torch
-from training.run_record import check_same_run, compare_evaluations, mean_loss, share_above_limit, write_json
+from training.run_record import (
+    check_same_run,
+    compare_evaluations,
+    describe_interruption,
+    mean_loss,
+    missing_states,
+    share_above_limit,
+    write_json,
+)
+from transformers import TrainingArguments
 
 SETTINGS = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2}
 
@@ -54,6 +64,75 @@ def test_the_loss_of_a_resumed_run_is_that_of_all_its_steps(copied, whole, tiny_
     assert train("dpo", flags(tiny_model, release, copied, **SETTINGS)) == 0
     assert read(copied)["resumed_from_step"] == 2
     assert read(copied)["train_loss"] == pytest.approx(read(whole)["train_loss"], abs=1e-4)
+
+
+def strip(checkpoint, *names):
+    for name in names or ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        (checkpoint / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("names", "lacks"),
+    [((), "optimiser and learning-rate scheduler"), (("optimizer.pt",), "optimiser"), (("scheduler.pt",), "learning-rate")],
+    ids=["all", "optimiser", "scheduler"],
+)  # fmt: skip
+@pytest.mark.parametrize("wanted", [False, True], ids=["last", "wanted"])
+def test_a_checkpoint_without_its_state_is_not_gone_on_from(
+    wanted, names, lacks, copied, tiny_model, release, capsys
+):
+    shutil.rmtree(copied / "checkpoint-4")
+    strip(copied / "checkpoint-2", *names)
+    more = {"resume_from_checkpoint": copied / "checkpoint-2"} if wanted else {}
+    assert train("dpo", flags(tiny_model, release, copied, **SETTINGS, **more)) == 1
+    said = capsys.readouterr().err
+    assert f"checkpoint-2 has no state of the {lacks}" in said and "--model_name_or_path" in said
+    assert (copied / "checkpoint-2" / "model.safetensors").is_file()
+
+
+def test_a_run_that_saves_weights_alone_says_so_and_is_not_gone_on_with(
+    tiny_model, release, tmp_path, capsys
+):
+    """By the flag itself; a checkpoint of the last step is enough all the same, for there is nothing left to learn."""
+    only = {**SETTINGS, "save_only_model": "true"}
+    assert train("dpo", flags(tiny_model, release, tmp_path / "whole", **only)) == 0
+    output = as_killed(tmp_path / "whole", tmp_path / "out")
+    assert train("dpo", flags(tiny_model, release, output, **only)) == 0
+    assert read(output)["resumed_from_step"] == 4
+    output = as_killed(tmp_path / "whole", tmp_path / "cut")
+    shutil.rmtree(output / "checkpoint-4")
+    capsys.readouterr()
+    assert train("dpo", flags(tiny_model, release, output, **only)) == 1
+    assert "checkpoint-2 has no state of the optimiser" in capsys.readouterr().err
+    longer = {**only, "max_steps": 6}
+    assert train("dpo", flags(tiny_model, release, tmp_path / "whole", **longer)) == 1
+    assert "checkpoint-4 has no state of the optimiser" in capsys.readouterr().err
+    weights_alone = TrainingArguments(output_dir=str(tmp_path), save_only_model=True, use_cpu=True)
+    assert "cannot go on" in describe_interruption(weights_alone, 3)
+
+
+def test_an_earlier_checkpoint_with_its_state_is_taken_instead(copied, tiny_model, release, capsys):
+    strip(copied / "checkpoint-4")
+    arguments = flags(tiny_model, release, copied, **{**SETTINGS, "max_steps": 5})
+    assert train("dpo", arguments) == 0
+    assert read(copied)["resumed_from_step"] == 2
+    assert "checkpoint-4 has no state of the optimiser and learning-rate" in capsys.readouterr().out
+
+
+def test_each_kind_of_launch_looks_for_its_own_state(tmp_path, monkeypatch):
+    plain = SimpleNamespace(deepspeed_plugin=None, fsdp=None)
+    deepspeed = SimpleNamespace(deepspeed_plugin=object(), fsdp=None)
+    (tmp_path / "scheduler.pt").touch()
+    (tmp_path / "optimizer_0").mkdir()
+    (tmp_path / "optimizer_0" / ".metadata").touch()
+    assert missing_states(tmp_path, plain) == "optimiser"
+    assert missing_states(tmp_path, deepspeed) == "optimiser under DeepSpeed"
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert missing_states(tmp_path, plain) == ""
+    monkeypatch.delenv("ACCELERATE_USE_FSDP")
+    (tmp_path / "global_step4").mkdir()
+    (tmp_path / "global_step4" / "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt").touch()
+    (tmp_path / "optimizer.pt").touch()
+    assert missing_states(tmp_path, plain) == missing_states(tmp_path, deepspeed) == ""
 
 
 def test_mean_loss_by_hand():
