@@ -24,7 +24,7 @@ from trainers.dpo import PairwiseDPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before, is_plain
 from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
-from training.flags import RecipeArguments, RecipeParser
+from training.flags import RecipeParser, TemplateArguments
 from training.log_lines import use_log_lines
 from training.model_card import write_report
 from training.output_folder import SETTINGS, SUMMARY, check_space, push
@@ -41,6 +41,7 @@ from training.run_record import (
     write_json,
 )
 from training.startup import prepare_cpu, run, set_up_logging
+from training.whole_model import whole_models
 from transformers import set_seed
 from trl import DPOConfig, ModelConfig, get_peft_config, get_quantization_config
 
@@ -48,8 +49,8 @@ from komep_dataset.errors import KomepError
 
 
 @dataclass
-class DPOArguments(RecipeArguments):
-    """`RecipeArguments`, and whether the two answers of a pair share its prompt."""
+class DPOArguments(TemplateArguments):
+    """`TemplateArguments`, and whether the two answers of a pair share its prompt."""
 
     share_prompts: bool | None = field(
         default=None,
@@ -86,7 +87,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     if training_args.ld_alpha is not None and training_args.precompute_ref_log_probs:
         raise KomepError("--ld_alpha changes the sums that precompute_ref_log_probs keeps; drop one", 2)
     training_args.model_init_kwargs = model_settings(model_args, training_args)
-    tokenizer = load_tokenizer(model_args, training_args)
+    tokenizer = load_tokenizer(model_args, training_args, script_args.chat_template_path)
 
     ####################
     # Dataset
@@ -103,7 +104,8 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     ####################
     # Last checkpoint
     ####################
-    settings = describe_settings("dpo", training_args, model_args, source)
+    more = {"chat_template_path": script_args.chat_template_path}
+    settings = describe_settings("dpo", training_args, model_args, source, **more)
     if check_same_run(output, settings):
         process.print(f"{output} holds this run already; remove the folder to train again")
         return
@@ -121,7 +123,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     training_args.eval_on_start = checkpoint is None and not known
     if test is None:
         training_args.eval_strategy = "no"
-    with explained("these settings cannot be trained with"):
+    with explained("these settings cannot be trained with"), whole_models(tokenizer, train, test):
         trainer = PairwiseDPOTrainer(
             model=model_args.model_name_or_path,
             args=training_args,

@@ -18,7 +18,7 @@ from trainers.orpo import NLL_ON, ORPOConfig, PairwiseORPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before
 from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
-from training.flags import RecipeArguments, RecipeParser
+from training.flags import RecipeParser, TemplateArguments
 from training.log_lines import use_log_lines
 from training.model_card import write_report
 from training.output_folder import SETTINGS, SUMMARY, check_space, push
@@ -35,13 +35,14 @@ from training.run_record import (
     write_json,
 )
 from training.startup import prepare_cpu, run, set_up_logging
+from training.whole_model import whole_models
 from transformers import set_seed
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
 
 @dataclass
-class ORPOArguments(RecipeArguments):
-    """`RecipeArguments`, and what the likelihood term of ORPO covers."""
+class ORPOArguments(TemplateArguments):
+    """`TemplateArguments`, and what the likelihood term of ORPO covers."""
 
     nll_on: str = field(
         default="all",
@@ -77,7 +78,7 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     # Model and tokenizer
     ####################
     training_args.model_init_kwargs = model_settings(model_args, training_args)
-    tokenizer = load_tokenizer(model_args, training_args)
+    tokenizer = load_tokenizer(model_args, training_args, script_args.chat_template_path)
 
     ####################
     # Dataset
@@ -94,7 +95,8 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     ####################
     # Last checkpoint
     ####################
-    settings = describe_settings("orpo", training_args, model_args, source, nll_on=script_args.nll_on)
+    more = {"nll_on": script_args.nll_on, "chat_template_path": script_args.chat_template_path}
+    settings = describe_settings("orpo", training_args, model_args, source, **more)
     if check_same_run(output, settings):
         process.print(f"{output} holds this run already; remove the folder to train again")
         return
@@ -111,7 +113,7 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     training_args.eval_on_start = checkpoint is None and test is not None  # of the base model
     if test is None:
         training_args.eval_strategy = "no"
-    with explained("these settings cannot be trained with"):
+    with explained("these settings cannot be trained with"), whole_models(tokenizer, train, test):
         trainer = PairwiseORPOTrainer(
             model=model_args.model_name_or_path,
             args=training_args,

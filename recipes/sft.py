@@ -34,6 +34,7 @@ from training.run_record import (
     write_json,
 )
 from training.startup import prepare_cpu, run, set_up_logging
+from training.whole_model import whole_models
 from transformers import set_seed
 from trl import ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 
@@ -61,7 +62,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
     # Model and tokenizer
     ####################
     training_args.model_init_kwargs = model_settings(model_args, training_args)
-    tokenizer = load_tokenizer(model_args, training_args)
+    tokenizer = load_tokenizer(model_args, training_args, training_args.chat_template_path)
 
     ####################
     # Dataset
@@ -99,7 +100,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
     training_args.eval_on_start = checkpoint is None and test is not None  # of the base model
     if test is None:
         training_args.eval_strategy = "no"
-    with explained("these settings cannot be trained with"):
+    with explained("these settings cannot be trained with"), whole_models(tokenizer, train, test):
         trainer = PairwiseSFTTrainer(
             model=model_args.model_name_or_path,
             args=training_args,

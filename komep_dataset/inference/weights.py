@@ -5,6 +5,7 @@ Weights that a checkpoint lacks are filled with random numbers there, and a tabl
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
@@ -30,10 +31,10 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
             layers that the config does not count.
     """
     architecture = next(iter(getattr(model.config, "architectures", None) or ()), "")
-    if NO_WRITER.search(architecture):
+    if NO_WRITER.search(architecture) or not model.can_generate():
         raise KomepError(
-            f"{named}: a {architecture}, which classifies or fills in and was never trained to write; take the "
-            "causal language model (…ForCausalLM) that it was made from"
+            f"{named}: a {architecture or type(model).__name__}, which classifies or fills in and was never trained to "
+            "write; take the causal language model (…ForCausalLM) that it was made from"
         )
     weights = dict(model.named_parameters())
     unexpected, missing = sorted(found["unexpected_keys"]), sorted(found["missing_keys"])
@@ -62,6 +63,27 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
         )
     unused = f"{named}: weights in its files that have no place in the model: {shown(unexpected)}"
     return [unused] if unexpected else []
+
+
+def gguf_advice(model: str) -> str | None:
+    """What to do with a file or folder of GGUF; None for anything else, and for a folder that has a config.json too."""
+    path = Path(model)
+    if (path / "config.json").is_file():
+        return None
+    file = path if path.suffix.lower() == ".gguf" else next(iter(sorted(path.glob("*.gguf"))), None)
+    return file and (
+        f"{model}: GGUF, a format of llama.cpp; write it as safetensors once, with transformers: AutoModelForCausalLM and "
+        f"AutoTokenizer .from_pretrained({str(file.parent)!r}, gguf_file={file.name!r}), each .save_pretrained(FOLDER)"
+    )
+
+
+def without_text_model(error: Exception) -> str | None:
+    """The config class of a model that `AutoModelForCausalLM` does not know, by what it says; None for another error."""
+    found = re.match(r"Unrecognized configuration class .*?(\w+)'> for this kind of AutoModel", str(error))
+    return (
+        found
+        and f"{found[1]}, for which transformers has no causal language model, as for vision-language models"
+    )
 
 
 def is_finite(weight: Any) -> bool:

@@ -48,6 +48,19 @@ class RecipeArguments(ScriptArguments):
     )
 
 
+@dataclass
+class TemplateArguments(RecipeArguments):
+    """`RecipeArguments`, and TRL's flag of instruction tuning, for the methods whose config in TRL lacks it."""
+
+    chat_template_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "File of Jinja (.jinja, .j2), or folder or repository of a tokenizer, whose chat template is taken: for "
+            "a base model that has none."
+        },
+    )
+
+
 class RecipeParser(TrlParser):
     """`TrlParser` that explains wrong usage in one line and never with a traceback.
 
@@ -144,6 +157,7 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
     """Raise `KomepError` for a launch that would not be the run that is meant.
 
     Several processes that each believe to be alone would train on all of the data and overwrite each other's output;
+    under another precision than the recipe's DeepSpeed stops, late, and others train in one that no record has;
     with a batch of another size than the stated one every learning rate means something else; a token on the command
     line can be read by every user of the machine, and would be saved with the arguments.
     """
@@ -161,6 +175,13 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
             f"{launched} processes were launched and do not see each other (world size {args.world_size}); "
             "on a machine without GPUs leave --use_cpu true"
         )
+    launch_in, run_in = os.environ.get("ACCELERATE_MIXED_PRECISION") or "no", precision(args)
+    if launch_in not in ("no", run_in):
+        raise KomepError(
+            f"the launch is in {launch_in} (mixed_precision of its --config_file), the recipe in {run_in} (--bf16 "
+            f"{args.bf16}, --fp16 {args.fp16}); launch with --mixed_precision no, and the recipe decides, or change its flags",
+            exit_code=2,
+        )
     sizes = (args.world_size, args.per_device_train_batch_size, args.gradient_accumulation_steps)
     stated = script_args.global_batch_size
     if stated is not None and stated != math.prod(sizes):
@@ -171,6 +192,11 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
         )
     if args.hub_token is not None:
         raise KomepError("--hub_token would be saved with the arguments; give it as HF_TOKEN, or log in", 2)
+
+
+def precision(args: TrainingArguments) -> str:
+    """What a run computes in beside float32, as accelerate calls it."""
+    return "fp16" if args.fp16 else "bf16" if args.bf16 else "no"
 
 
 def check_numbers(script_args: RecipeArguments, args: TrainingArguments) -> None:

@@ -28,7 +28,7 @@ SHAPING = (
     *("ld_alpha", "f_divergence_type", "seed", "train_sampling_strategy", "bf16", "fp16"),
     *("completion_only_loss", "packing", "padding_free", "assistant_only_loss", "neftune_noise_alpha"),
     *("adam_beta1", "adam_beta2", "adam_epsilon", "lr_scheduler_kwargs", "data_seed"),
-    *("label_smoothing_factor", "use_weighting", "sync_ref_model", "reference_free"),
+    *("label_smoothing_factor", "use_weighting", "sync_ref_model", "reference_free", "chat_template_path"),
 )
 OF_MODEL = ("model_revision", "load_in_4bit", "load_in_8bit")
 OF_LORA = (

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from evaluation.backends.local.generation import Generator
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.weights import check_whole
+from komep_dataset.inference.weights import check_whole, gguf_advice, without_text_model
 from komep_dataset.system import keep_freed_memory
 
 SERVE = "--backend openai --endpoint http://127.0.0.1:8000/v1"
@@ -103,13 +102,8 @@ def check_model_folder(model: str) -> None:
     path = Path(model)
     if not path.exists() or any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
         return
-    gguf = path if path.suffix.lower() == ".gguf" else next(path.glob("*.gguf"), None)
-    if gguf is not None:
-        raise KomepError(
-            f"--model {model}: GGUF, a format of llama.cpp. Serve it (llama-server -m {gguf} --port 8000) and take {SERVE}, "
-            "or write it as safetensors once, with transformers: AutoModelForCausalLM and AutoTokenizer "
-            f".from_pretrained({str(gguf.parent)!r}, gguf_file={gguf.name!r}), each .save_pretrained(FOLDER)"
-        )
+    if advice := gguf_advice(model):
+        raise KomepError(f"--model {advice}; or serve it (llama-server -m FILE --port 8000) and take {SERVE}")
     raise KomepError(
         f"--model {model}: no model here; a folder with config.json or adapter_config.json is needed"
     )
@@ -126,11 +120,9 @@ def load_tokenizer(model: str) -> Any:
 def unloadable(model: str, error: Exception) -> KomepError:
     """The error for a model that cannot be loaded, with the reason in one line."""
     reason = " ".join(str(error).split())[:300] or type(error).__name__
-    if unknown := re.match(r"Unrecognized configuration class .*?(\w+)'> for this kind of AutoModel", reason):
+    if kind := without_text_model(error):
         return KomepError(
-            f"--model {model}: {unknown[1]}, for which transformers has no causal language model, as for vision-language "
-            f"models and encoder-decoders. Serve it (vllm serve {model}) and take {SERVE}, or take the text model of "
-            "its family"
+            f"--model {model}: {kind}. Serve it (vllm serve {model}) and take {SERVE}, or take the text model of its family"
         )
     return KomepError(
         f"--model {model}: neither a model folder nor an id on the Hub that can be loaded ({reason})"

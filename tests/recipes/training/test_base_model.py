@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.recipes.tiny_runs import METHODS, flags, train
+from tests.recipes.tiny_runs import METHODS, flags, read, train, weights
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from training.base_model import model_settings, pick_padding
 from transformers import (
     AutoModelForCausalLM,
+    AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
     TrainingArguments,
@@ -152,7 +153,44 @@ def test_no_chat_template(tiny_model, release, tmp_path, capsys):
     shutil.copytree(tiny_model, tmp_path / "model")
     (tmp_path / "model" / "chat_template.jinja").unlink()
     assert train("sft", flags(tmp_path / "model", release, tmp_path / "out")) == 1
-    assert "no chat template; take an instruction-tuned model" in capsys.readouterr().err
+    assert "no chat template; take an instruction-tuned model, or give one by --chat_template_path" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("method", ["orpo", "sft"])
+def test_a_base_model_with_a_template_of_a_file(method, tiny_model, release, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(tiny_model, base)
+    template = (base / "chat_template.jinja").rename(tmp_path / "other.jinja")
+    arguments = flags(base, release, tmp_path / "out", max_steps=1, chat_template_path=template)
+    assert train(method, arguments) == 0
+    assert (tmp_path / "out" / "chat_template.jinja").read_text() == template.read_text()
+    assert read(tmp_path / "out")["chat_template_path"] == str(template)
+
+
+def test_a_template_of_another_tokenizer(tiny_model, release, tmp_path, capsys):
+    """Its tokens are added, and the model grows by them, in instruction tuning alone."""
+    base, other = tmp_path / "base", tmp_path / "other"
+    shutil.copytree(tiny_model, base)
+    (base / "chat_template.jinja").unlink()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.save_pretrained(tmp_path / "same")
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<turn>"]})
+    tokenizer.chat_template = "<turn>" + tokenizer.chat_template
+    tokenizer.save_pretrained(other)
+    assert train("sft", flags(base, release, tmp_path / "sft", max_steps=1, chat_template_path=other)) == 0
+    assert weights(tmp_path / "sft")["model.embed_tokens.weight"].shape[0] >= len(tokenizer)
+    assert train("dpo", flags(base, release, tmp_path / "dpo", chat_template_path=other)) == 1
+    assert "tokens that the model does not know (<turn>); tune it first" in capsys.readouterr().err
+    known = flags(base, release, tmp_path / "dpo", max_steps=1, chat_template_path=tmp_path / "same")
+    assert train("dpo", known) == 0
+
+
+def test_a_template_that_is_not_there(tiny_model, release, tmp_path, capsys):
+    for path in ("none.jinja", "none"):
+        assert train("dpo", flags(tiny_model, release, tmp_path / "out", chat_template_path=path)) == 1
+        assert f"--chat_template_path {path}: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

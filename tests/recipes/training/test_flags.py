@@ -47,6 +47,27 @@ def test_stated_batch_must_be_the_real_one(finished, release, tmp_path, capsys):
     assert read(finished("sft"))["effective_batch"] == 8  # as stated
 
 
+@pytest.mark.parametrize(
+    ("launched", "given", "refused"),
+    [
+        ("bf16", {"bf16": "false"}, "the launch is in bf16"),
+        ("fp16", {"bf16": "true"}, "the launch is in fp16"),
+        ("bf16", {"bf16": "true"}, None),
+        ("no", {"bf16": "true"}, None),  # the recipe decides
+        ("no", {"bf16": "false"}, None),
+    ],
+)
+def test_a_launch_in_another_precision_is_refused(launched, given, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
+    script_args, args, _ = RecipeParser(ARGUMENTS).parse_args_and_config(
+        flags("m", tmp_path, tmp_path / "out", **given)
+    )
+    if refused is None:
+        return check_launch(script_args, args, None)
+    with pytest.raises(KomepError, match=rf"{refused} .*launch with --mixed_precision no"):
+        check_launch(script_args, args, None)
+
+
 def test_a_token_on_the_command_line_is_refused(tiny_model, release, tmp_path, capsys):
     assert train("dpo", flags(tiny_model, release, tmp_path / "out", hub_token="hf_secret")) == 2
     message = capsys.readouterr().err
