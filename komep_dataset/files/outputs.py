@@ -19,6 +19,7 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
 from komep_dataset.schema import BUILD_FILE, SUMS_FILE, column_types
+from komep_dataset.system import mounts
 
 Owned = Callable[[Path], bool]  # whether a file that is there is one that the output may replace
 Mark = tuple[Owned, str]  # and what such a file is, for messages
@@ -65,6 +66,10 @@ def check_file(path: Path, owned: Owned, kind: str, option: str = "--output") ->
     check_writable(place, option)
     if place.is_dir():
         raise KomepError(f"{option} {path}: is a folder; name a file in it")
+    if any(mount.point == place for mount in mounts()):
+        raise KomepError(
+            f"{option} {path}: a mount point, in whose place no file can be put; mount its folder, or name a file elsewhere"
+        )
     return _free(place, "file", owned, kind, f"{option} {path}")
 
 
@@ -238,18 +243,17 @@ def set_aside(path: Path) -> Path:
 
 
 def read_own_json(path: Path) -> Any:
-    """The content of a JSON object of ours whose name no option gives; None where there is none. One that was cut, or
-    that a power cut left as NULs, is set aside to be written anew, and stderr says so."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        if content[:1] in (b"{", b"\0"):  # anything else is somebody's
-            print(f"note: {path}: damaged; kept as {set_aside(path).name}, made anew", file=sys.stderr)
-        return None
+    """The content of a JSON object of ours whose name no option gives; None where there is none. One that is cut is set
+    aside to be written anew, and stderr says so."""
+    if is_cut_json(path):
+        print(f"note: {path}: damaged; kept as {set_aside(path).name}, made anew", file=sys.stderr)
+    return _json(path.read_bytes()) if path.is_file() else None
+
+
+def is_cut_json(path: Path) -> bool:
+    """Whether a file is what a cut, or NULs after a power cut, leave of a JSON object; anything else is somebody's."""
+    content = path.read_bytes() if path.is_file() else b""
+    return content[:1] in (b"{", b"\0") and bool(content) and _json(content) is None
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from komep_dataset.pairs.generations import read_scored
 from komep_dataset.samples import SAMPLE_INPUT, SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, check
+from komep_dataset.tables.rows import read_rows
 from komep_dataset.tables.text import table
 
 SHOWN = 200  # characters of a failure or reply that a message shows
@@ -85,18 +86,13 @@ def read_statements(path: Path) -> list[Statement]:
     kind, whose `true` and `false` are lists of {en, ko}. Raises `KomepError` that names the line.
     """
     statements: list[Statement] = []
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KomepError(f"{path}: cannot be read ({error})") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                statements += _statements_of(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise KomepError(
-                    f"{path}:{number}: no labelled statement ({type(error).__name__}: {error})"
-                ) from error
+    for number, row in read_rows(path, ("text", "label", "language", "category")):
+        try:
+            statements += _statements_of(row)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise KomepError(
+                f"{path}:{number}: no labelled statement ({type(error).__name__}: {error})"
+            ) from error
     if not statements:
         raise KomepError(f"{path}: no statement in it")
     return statements
@@ -104,6 +100,9 @@ def read_statements(path: Path) -> list[Statement]:
 
 def _statements_of(row: dict) -> list[Statement]:
     if "text" in row:
+        row["label"] = {"true": True, "false": False}.get(
+            str(row["label"]).lower(), row["label"]
+        )  # CSV has text
         if not isinstance(row["label"], bool) or row["language"] not in LANGUAGES or not row["text"].strip():
             raise ValueError("label is true or false, language en or ko, text not empty")
         question = row.get("question")

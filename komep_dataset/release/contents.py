@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import check_folder
+from komep_dataset.files.outputs import check_folder, is_cut_json
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.sums import file_sums, hash_of, is_data_file, is_release_file, read_sums
-from komep_dataset.schema import BUILD_FILE, CARD_FILE, RECORDS, SUMS_FILE
+from komep_dataset.schema import BUILD_FILE, CARD_FILE, PROVENANCE_FILE, RECORDS, SUMS_FILE
 from komep_dataset.system import mounted_in
 
 OUR_FOLDERS = frozenset((*RECORDS, "figures"))
@@ -62,7 +62,7 @@ def check_replaceable(target: Path) -> Path:
             return bool(proven_sums(folder))
         except KomepError as error:
             why.append(str(error))
-            return False
+            return _is_damaged(folder)
 
     try:
         place = check_folder(target, owned, "KoMeP release")
@@ -75,6 +75,17 @@ def check_replaceable(target: Path) -> Path:
     if place.is_dir():
         _check_movable(place)
     return place
+
+
+def _is_damaged(folder: Path) -> bool:
+    """Whether a folder is a release whose facts were cut, or left as NULs, by SHA256SUMS, which lists a build's names alone.
+
+    They are kept as edited files are. Where SHA256SUMS is damaged nobody can tell what is ours.
+    """
+    listed, wrong = read_sums(folder)
+    if wrong or BUILD_FILE not in listed or not all(map(is_release_file, listed)):
+        return False
+    return any(map(is_cut_json, (folder / BUILD_FILE, folder / PROVENANCE_FILE)))
 
 
 def _check_movable(place: Path) -> None:

@@ -299,3 +299,16 @@ def test_sheets_are_not_written_where_nothing_can_be(asking, tmp_path, place):
     done = CliRunner().invoke(app, [*words, option, str(before_made)])
     assert isinstance(done.exception, KomepError | SystemExit), done.exception
     assert snapshot(tmp_path) == before
+
+
+def test_a_file_in_whose_place_no_other_can_be_put_is_told_before_the_work(release, tmp_path):
+    """As containers have it that mount a single file."""
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces for a test on this machine (unshare -rm)")
+    script = (
+        f"cd '{tmp_path}' && touch there x.html && mount --bind there x.html && "
+        f"exec {sys.executable} -m komep_dataset.cli report '{release}' -o x.html"
+    )
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "--output x.html: a mount point" in done.stderr
+    assert "Traceback" not in done.stderr

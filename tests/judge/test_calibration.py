@@ -168,3 +168,13 @@ def test_a_line_that_is_no_statement_is_named(tmp_path, line):
     (tmp_path / "s.jsonl").write_text(f"\n{line}\n")
     with pytest.raises(KomepError, match=r"s\.jsonl:2: no labelled statement"):
         read_statements(tmp_path / "s.jsonl")
+
+
+def test_statements_from_a_spreadsheet(tmp_path):
+    lines = "text;label;language;category\r\n인슐린은 혈당을 낮춘다.;TRUE;ko;c\r\nInsulin raises it.;false;en;c\r\n"
+    (tmp_path / "s.csv").write_bytes(lines.encode("cp949"))
+    said = [(s.text, s.label, s.question) for s in read_statements(tmp_path / "s.csv")]
+    assert said == [("인슐린은 혈당을 낮춘다.", True, None), ("Insulin raises it.", False, None)]
+    (tmp_path / "s.csv").write_text("text,label,language,category\nInsulin raises it.,perhaps,en,c\n")
+    with pytest.raises(KomepError, match=r"s\.csv:2: no labelled statement"):
+        read_statements(tmp_path / "s.csv")

@@ -308,3 +308,23 @@ def test_a_release_with_notes_in_it_is_still_one(release, tmp_path):
     assert install(release, tmp_path / "cache").is_dir()
     (release / "ko" / "train-more.parquet").write_bytes(b"x")
     assert [check.name for check in verify(release) if not check.ok]
+
+
+@pytest.mark.parametrize("name", ["build.json", "provenance.json"])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:99], lambda data: bytes(len(data))], ids=["cut", "zeros"]
+)
+def test_a_release_with_damaged_facts_is_built_anew_and_they_are_kept(tmp_path, name, damage):
+    build([], tmp_path / "komep")
+    whole = {p.name: p.read_bytes() for p in (tmp_path / "komep").iterdir() if p.is_file()}
+    (tmp_path / "komep" / name).write_bytes(damaged := damage(whole[name]))
+    (tmp_path / "komep" / "notes.md").write_text("mine")
+    made = build([], tmp_path / "komep")
+    assert f"{name} had been edited: kept as {name}.edited" in made.notes
+    assert (tmp_path / "komep" / f"{name}.edited").read_bytes() == damaged
+    assert (tmp_path / "komep" / "notes.md").read_text() == "mine"
+    assert (tmp_path / "komep" / "build.json").read_bytes() == whole["build.json"]
+    (tmp_path / "komep" / name).write_bytes(damaged)
+    (tmp_path / "komep" / "SHA256SUMS").write_bytes(whole["SHA256SUMS"][:-9])
+    with pytest.raises(KomepError, match="left as it is"):
+        build([], tmp_path / "komep")
