@@ -23,7 +23,9 @@ from komep_dataset.pairs.generations import read_scored
 from komep_dataset.samples import SAMPLE_INPUT, SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, check
-from komep_dataset.tables.rows import read_rows
+from komep_dataset.tables.formats import CSV, format_of
+from komep_dataset.tables.problems import Problem
+from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.text import table
 
 SHOWN = 200  # characters of a failure or reply that a message shows
@@ -80,13 +82,17 @@ def sample_statements() -> Path:
 
 
 def read_statements(path: Path) -> list[Statement]:
-    """Labelled statements from JSONL.
+    """Labelled statements from JSONL or another table.
 
-    A line is either {text, label, language, category, and, if wanted, question} or a question of the shipped
+    A row is either {text, label, language, category, and, if wanted, question} or a question of the shipped
     kind, whose `true` and `false` are lists of {en, ko}. Raises `KomepError` that names the line.
     """
     statements: list[Statement] = []
-    for number, row in read_rows(path, ("text", "label", "language", "category")):
+    for number, row in scan_rows(path, ("text", "label", "language", "category")):
+        if isinstance(row, Problem):
+            raise KomepError(f"{path}:{number}: no labelled statement ({row.detail})")
+        if format_of(path) == CSV:  # where all is text
+            row["label"] = {"true": True, "false": False}.get(str(row.get("label")).lower())
         try:
             statements += _statements_of(row)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -100,9 +106,6 @@ def read_statements(path: Path) -> list[Statement]:
 
 def _statements_of(row: dict) -> list[Statement]:
     if "text" in row:
-        row["label"] = {"true": True, "false": False}.get(
-            str(row["label"]).lower(), row["label"]
-        )  # CSV has text
         if not isinstance(row["label"], bool) or row["language"] not in LANGUAGES or not row["text"].strip():
             raise ValueError("label is true or false, language en or ko, text not empty")
         question = row.get("question")
