@@ -12,8 +12,8 @@ import os
 from functools import partial
 
 import torch
-from datasets import Dataset
-from training.pairs import TOOLS, cut, template_settings
+from datasets import Dataset, Features, Value
+from training.pairs import cut, template_settings
 from trl import apply_chat_template
 
 from trainers.safeguards import GuardedTrainer
@@ -40,10 +40,15 @@ def count_batch(collate, rows: list[dict]) -> dict[str, torch.Tensor]:
     return batch
 
 
-def as_text(row: dict, tokenizer) -> dict[str, str]:
-    """A pair under the chat template with its tools, which TRL's ORPO would leave out."""
-    settings = template_settings(row)
-    return apply_chat_template({name: row[name] for name in ("prompt", *SIDES)}, tokenizer, **settings)
+def as_texts(dataset: Dataset, tokenizer) -> Dataset:
+    """Pairs under the chat template; with their tools, which TRL's ORPO would leave out, and from messages of any type."""
+    columns = ("prompt", *SIDES)
+
+    def as_text(row: dict) -> dict[str, str]:
+        return apply_chat_template({name: row[name] for name in columns}, tokenizer, **template_settings(row))
+
+    texts = dict.fromkeys(columns, Value("string"))
+    return dataset.map(as_text, features=Features(dataset.features | texts))
 
 
 class PairwiseORPOTrainer(GuardedTrainer, ORPOTrainer):
@@ -64,10 +69,8 @@ class PairwiseORPOTrainer(GuardedTrainer, ORPOTrainer):
         if quantization_config is not None:
             args.model_init_kwargs["quantization_config"] = quantization_config
         for name in ("train_dataset", "eval_dataset"):
-            if TOOLS in getattr(settings.get(name), "column_names", ()):
-                settings[name] = settings[name].map(
-                    as_text, fn_kwargs={"tokenizer": settings["processing_class"]}
-                )
+            if settings.get(name) is not None:
+                settings[name] = as_texts(settings[name], settings["processing_class"])
         args.remove_unused_columns = False  # TRL sets it too, with a warning
         super().__init__(args=args, **settings)
         args.model_init_kwargs = given

@@ -84,6 +84,8 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
             raise KomepError(
                 f"--dataset_name {name}: a file must end in one of .{', .'.join(READERS)}, or be a folder"
             )
+        if not path.stat().st_size:
+            raise KomepError(f"--dataset_name {name}: is empty")
         return lambda split: load_dataset(READERS[kind], data_files={train: str(path)}, split=split)
 
     def load(split: str) -> Dataset:
@@ -145,11 +147,10 @@ def in_turns(dataset: Dataset) -> Dataset:
         settings = {SETTINGS: row[SETTINGS] or {}} if unset else {}  # TRL takes no None for them
         return {**conversation(row)[0], **settings}
 
-    more = {key: value for column in given for key, value in message_keys(dataset.features[column]).items()}
-    message = {**more, "role": Value("string"), "content": Value("string")}
-    features = Features({column: [message] for column in COLUMNS} | {c: dataset.features[c] for c in kept})
+    features = Features({column: [message_type(dataset, given)] for column in COLUMNS})
+    features |= {name: dataset.features[name] for name in kept}
     shaped = dataset.map(
-        shape, features=features, new_fingerprint=Hasher.hash((dataset._fingerprint, "in turns, 1"))
+        shape, features=Features(features), new_fingerprint=Hasher.hash((dataset._fingerprint, "in turns, 1"))
     )
     faults = [fault for _, fault in found]
     return shaped.add_column(FAULT, faults, feature=Value("string")) if any(faults) else shaped
@@ -160,11 +161,17 @@ def column(dataset: Dataset, name: str) -> Any:
     return dataset[name] if name in dataset.column_names else ()
 
 
-def message_keys(feature: Any) -> dict[str, Any]:
-    """What else than role and content a column's messages hold, by its type."""
-    inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) else feature)
-    keys = dict(inner) if isinstance(inner, dict) else {}
-    return {key: kind for key, kind in keys.items() if key not in OLD}
+def message_type(dataset: Dataset, columns: list[str]) -> Any:
+    """The type of a message: role and content as text, and what else messages hold in these columns."""
+    types = [dataset.features[name] for name in columns]
+    types = [getattr(kind, "feature", kind[0] if isinstance(kind, list) else kind) for kind in types]
+    free = next((kind for kind in types if not isinstance(kind, dict | Value)), None)
+    if free is not None:  # JSON of any shape, which `datasets` takes where messages of a file differ
+        return free
+    more = {
+        key: kind for keys in types if isinstance(keys, dict) for key, kind in keys.items() if key not in OLD
+    }
+    return {**more, "role": Value("string"), "content": Value("string")}
 
 
 def fold_systems(dataset: Dataset | None, tokenizer: PreTrainedTokenizerBase, split: str) -> Dataset | None:

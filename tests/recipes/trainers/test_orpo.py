@@ -10,6 +10,9 @@ from tests.recipes.tiny_runs import BETA, RECIPES, forward, pair, read
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
+from datasets import Dataset, Features, Json, Value
+from transformers import AutoTokenizer
+
 
 HELD_OUT = [pair(i) for i in range(30, 35)]
 
@@ -37,6 +40,21 @@ def test_loss_is_what_it_says(tiny_model, orpo_run):
         assert evaluation[moment]["reward_accuracy"] == sum(ratio > 0 for ratio in ratios) / 5
     logged = [e for e in read(output, "trainer_state.json")["log_history"] if "eval_rewards/margins" in e]
     assert logged[0]["eval_rewards/margins"] == pytest.approx(evaluation["before"]["margin"], abs=1e-6)
+
+
+def test_messages_of_any_type_become_text(tiny_model):
+    """`datasets` keeps what differs from row to row as JSON, and a text put in its place is none."""
+    from trainers.orpo import as_texts
+
+    rows = [pair(0), pair(1)]
+    columns = dict.fromkeys(("prompt", "chosen", "rejected"), [Json()])
+    given = Dataset.from_list(rows, features=Features({**columns, "question_id": Value("string")}))
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    for row, made in zip(rows, as_texts(given, tokenizer), strict=True):
+        for side in ("chosen", "rejected"):
+            assert made["prompt"] + made[side] == tokenizer.apply_chat_template(
+                row["prompt"] + row[side], tokenize=False
+            )
 
 
 def test_orpo_is_imported_from_one_place_that_says_when_it_is_gone(monkeypatch):

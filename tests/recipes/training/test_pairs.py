@@ -204,6 +204,25 @@ def test_what_else_a_message_holds_stays_in_every_shape():
     assert made["chosen"][0]["tool_calls"] == call["tool_calls"] and made["chosen"][1]["role"] == "tool"
 
 
+def test_messages_that_differ_from_row_to_row_in_one_file(tmp_path):
+    """Text, parts, whole conversations and a call of a tool, for which `datasets` has no common type but JSON."""
+    call = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"function": {"name": "dose", "arguments": {"a": 1}}}],
+    }
+    with_tool = pair(4)
+    with_tool["chosen"] = [call, {"role": "tool", "content": "5 mg"}, *with_tool["chosen"]]
+    shaped = [make(pair(i)) for i, make in enumerate(SHAPES.values())]
+    train, _ = load_preferences(
+        str(write_jsonl(tmp_path / "p.jsonl", [*shaped, with_tool])), None, ("train", "test")
+    )
+    assert "fault" not in train.column_names and train[4]["chosen"][0]["tool_calls"] == call["tool_calls"]
+    for i, row in enumerate(train):
+        last = {name: row[name][-1]["content"] for name in ("prompt", "chosen", "rejected")}
+        assert last == text(pair(i)), i
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_pairs_that_repeat_their_prompt_are_trained_with_it_once(method, tiny_model, tmp_path):
     """And one whose rejected answer the user speaks not at all."""
@@ -231,6 +250,9 @@ def test_a_file_that_is_torn_or_of_another_kind_is_named(tiny_model, tmp_path, c
     file.write_text(file.read_text("utf-8")[:-40], "utf-8")
     assert train("sft", flags(tiny_model, file, tmp_path / "out", max_steps=1)) == 1
     assert "JSON parse error" in capsys.readouterr().err
+    (tmp_path / "empty.jsonl").touch()
+    assert train("sft", flags(tiny_model, tmp_path / "empty.jsonl", tmp_path / "out")) == 1
+    assert "empty.jsonl: is empty" in capsys.readouterr().err
     assert train("sft", flags(tiny_model, file.rename(tmp_path / "pairs.txt"), tmp_path / "out")) == 1
     assert "must end in one of .jsonl" in capsys.readouterr().err
 
