@@ -21,6 +21,7 @@ from komep_dataset.inference.ledgers import Entry, Ledger, dearer, spent_in
 SHIPPED = Path(__file__).parents[1] / "prices.yaml"
 UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)
 TEMPLATE_TOKENS = 256  # reserved for what a chat template or a schema adds to a request (ours)
+PRICED = 4  # calls that are priced for each that is in flight (ours)
 ROUNDING = 1e-9  # by how much a sum of prices may miss the budget
 
 
@@ -87,7 +88,8 @@ class Meter:
     What a call may cost is reserved in the ledger (`ledgers.py`) before it is sent, and what it did cost is booked
     when its answer has come. As long as no call costs more than was reserved for it, no more is owed than the
     budget, whoever else asks and whoever is killed. A call may be billed for more than its text shows; therefore as
-    much is reserved as for the dearest one so far, and only one is sent before any has been priced.
+    much is reserved as for the dearest one so far, and one is in flight at first, then one more for every `PRICED` that
+    have been priced: else a hundred cheap calls would let a hundred go of which each may cost the budget.
     """
 
     def __init__(
@@ -160,7 +162,8 @@ class Meter:
                 most = max(most, dearest or 0.0)
                 spent = own.amount + own.reserved + others.spent
                 alone = not (own.in_flight or others.same)
-                if spent + most > self._budget * (1 + ROUNDING) or not (alone or dearest is not None):
+                known = dearest is not None and own.in_flight < max(1, own.calls // PRICED)
+                if spent + most > self._budget * (1 + ROUNDING) or not (alone or known):
                     self.reached = not (own.in_flight or others.in_flight)
                     self._next = most
                     return None

@@ -120,13 +120,35 @@ def test_a_connection_that_is_never_made_costs_nothing(tmp_path, monkeypatch):
 
 
 def test_calls_in_flight_when_an_error_ends_the_run_count_as_spent(tmp_path):
-    """The first answer lets four calls go; one finds no credit left, the other three are cut off."""
+    """Sixteen answers let four calls go; one finds no credit left, the other three are cut off."""
     state = expensive()
-    empty, slow = Fault(402, "", stall=0.5), Fault(200, "{}", stall=3.0)
-    state.faults = lambda body, _: {"q0": None, "q1": empty}.get(last_text(body), slow)
+    slow = {f"q{i}": Fault(200, "{}", stall=3.0) for i in range(17, 20)} | {"q16": Fault(402, "", stall=0.5)}
+    state.faults = lambda body, _: slow.get(last_text(body))
     with loopback(state) as (_, url), pytest.raises(KomepError, match="no credit"):
-        ask(requests(5), endpoint(tmp_path, url, 10.0), tmp_path / "w", label="test")
-    assert spent_in(tmp_path / "spending") == (pytest.approx(4.0), 4)
+        ask(requests(20), endpoint(tmp_path, url, 100.0), tmp_path / "w", label="test")
+    assert spent_in(tmp_path / "spending") == (pytest.approx(19.0), 19)
+
+
+@pytest.mark.parametrize("cheap", [1, 3, 10])
+def test_calls_that_turn_out_dear_when_cheap_ones_are_known_owe_little_more_than_the_budget(tmp_path, cheap):
+    """64 may be in flight, and from one call on each costs half the budget by reasoning that nobody sees."""
+    state = Loopback(delay=0.02)
+    answers = iter(range(100))
+    dear = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 10**6}
+    plain, usage = state.completion, state.usage
+    state.completion = lambda path, body: (
+        plain(path, body) | {"usage": usage if next(answers) < cheap else dear}
+    )
+    with loopback(state) as (_, url), pytest.raises(KomepError, match="the budget is reached"):
+        place = endpoint(tmp_path, url, 2.0, concurrency=64)
+        ask(
+            {q: body | {"max_tokens": 9} for q, body in requests(90).items()},
+            place,
+            tmp_path / "w",
+            label="test",
+        )
+    amount, calls = spent_in(tmp_path / "spending")
+    assert calls == len(state.calls) and 1.0 <= amount <= 3.1
 
 
 def test_a_folder_that_takes_no_ledger_is_named_before_anything_is_asked(tmp_path):
@@ -219,21 +241,23 @@ from pathlib import Path
 from komep_dataset.inference.costs import Meter, Price
 from komep_dataset.inference.answers import Usage
 meter = Meter(Price(input=1, output=1, date="", source=""), 100.0, Path(sys.argv[1]))
-meter.book(meter.reserve(1.0), Usage(paid_prompt=2_000_000))
-meter.reserve(1.0), meter.reserve(1.0)
+for _ in range(8):
+    meter.book(meter.reserve(1.0), Usage(paid_prompt=250_000))
+meter.reserve(2.0), meter.reserve(2.0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def test_what_was_in_flight_at_a_kill_counts_as_spent_for_good(tmp_path):
-    """Two processes die, one before another looks at the folder and one while it does; each owes 2.0 three times."""
+    """Two processes die, one before another looks at the folder and one while it does; each owes 2.0, and 2.0
+    for each of two calls in flight."""
     meter = Meter(PRICE, 20.0, tmp_path)
     for killed in (1, 2):
         subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], check=False)
-        assert spent_in(tmp_path) == (killed * 6.0, killed * 3)
+        assert spent_in(tmp_path) == (killed * 6.0, killed * 10)
         meter.book(meter.reserve(8.0), None, billed=False)
     assert meter.reserve(8.1) is None and meter.reached
-    assert "12.00 USD spent by 6 calls" in meter.report()
+    assert "12.00 USD spent by 20 calls" in meter.report()
     meter.close()
 
 
