@@ -3,6 +3,7 @@
 Weights that a checkpoint lacks are filled with random numbers there, and a table in the log is all that says so.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ NO_WRITER = re.compile(
 
 
 def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
-    """What of a checkpoint goes unused, a line each; nothing for a model that is whole.
+    """What of a checkpoint goes unused or looks odd, a line each; nothing for a model that is whole.
 
     Args:
         model: what `from_pretrained` gave; of weights that are spread over processes, this one's share is looked at.
@@ -49,11 +50,24 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
             f"{named}: {len(mismatched)} of {len(weights)} weights have another size than its config.json says "
             f"({shown(sizes)}); the two are not of one model: fetch or save it again"
         )
-    if broken := [name for name, weight in weights.items() if not is_finite(weight)]:
+    spans = {name: span(weight) for name, weight in weights.items()}
+    if broken := [name for name, sides in spans.items() if not all(map(math.isfinite, sides))]:
         dtype = str(model.dtype).removeprefix("torch.")
         raise KomepError(
             f"{named}: {len(broken)} of {len(weights)} weights hold NaN or infinite numbers ({shown(broken)}), read as "
             f"{dtype}; take an earlier checkpoint of its training, or, where it was saved in a wider type, that one"
+        )
+    ends = [id(part.weight) for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part]
+    zero = [
+        name
+        for name, sides in spans.items()
+        if sides == (0, 0)
+        and weights[name].dim() > 1
+        and not hasattr(weights[name], "ds_tensor")  # a share may be zero
+    ]
+    if nothing := [name for name in zero if id(weights[name]) in ends]:
+        raise KomepError(
+            f"{named}: nothing but zeros in {shown(nothing)}; fetch or save it again: a copy that broke off is filled up so"
         )
     known = set(map(_numberless, weights))
     if beyond := [name for name in unexpected if _numberless(name) in known]:
@@ -61,8 +75,11 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
             f"{named}: its files hold layers that its config.json does not count ({shown(beyond)}), so that a part of "
             "the model would be left out; fetch or save it again, or correct num_hidden_layers"
         )
-    unused = f"{named}: weights in its files that have no place in the model: {shown(unexpected)}"
-    return [unused] if unexpected else []
+    notes = {"weights in its files that have no place in the model": unexpected}
+    notes["weights that are zero throughout"] = [
+        name for name in zero if "lora_" not in name
+    ]  # adapters begin so
+    return [f"{named}: {what}: {shown(names)}" for what, names in notes.items() if names]
 
 
 def gguf_advice(model: str) -> str | None:
@@ -86,12 +103,13 @@ def without_text_model(error: Exception) -> str | None:
     )
 
 
-def is_finite(weight: Any) -> bool:
-    """Whether all of a tensor is finite, as far as it lies in this process; codes of quantised weights always are."""
+def span(weight: Any) -> tuple[float, float]:
+    """The smallest and the largest number of a tensor, NaN if one is; (1, 1) for codes, and for what lies elsewhere."""
     held = getattr(weight, "ds_tensor", weight).detach()  # under ZeRO-3 the tensor itself is empty
     if held.is_meta or not held.numel() or not held.is_floating_point() or held.element_size() < 2:
-        return True
-    return all(bool(side.isfinite()) for side in held.aminmax())
+        return 1.0, 1.0
+    low, high = held.aminmax()
+    return low.item(), high.item()
 
 
 def shown(names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """What is no whole model is told by what transformers reports of its loading."""
 
 import json
+import math
 
 import pytest
 
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from komep_dataset.inference.weights import check_whole, is_finite
+from komep_dataset.inference.weights import check_whole, span
 
 SIZES = {"vocab_size": 24, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
 
@@ -95,17 +96,28 @@ def test_a_second_head_is_told_and_no_fault(load):
     assert told == "it: weights in its files that have no place in the model: v_head.weight"
 
 
+def test_zeros_are_told_and_refused_where_no_model_has_them(load):
+    (told,) = check_whole(*load(put("model.layers.0.mlp.down_proj.weight", 0)), "it")
+    assert told == "it: weights that are zero throughout: model.layers.0.mlp.down_proj.weight"
+    for name in ("lm_head.weight", "model.embed_tokens.weight"):
+        with pytest.raises(KomepError, match=f"nothing but zeros in {name}"):
+            check_whole(*load(put(name, 0)), "it")
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_each_type_of_weights_is_looked_at(dtype):
     weight = torch.ones(4, 4, dtype=dtype)
-    assert is_finite(weight)
+    weight[2, 2] = -3
+    assert span(weight) == (-3, 1)
     weight[0, 1] = float("inf")
-    assert not is_finite(weight)
+    assert span(weight) == (-3, float("inf"))
+    weight[0, 0] = float("nan")
+    assert all(map(math.isnan, span(weight)))
 
 
 def test_weights_that_lie_elsewhere_and_codes_are_passed_over():
-    assert is_finite(torch.empty(0)) and is_finite(torch.ones(2, device="meta"))
-    assert is_finite(torch.tensor([3, 4], dtype=torch.uint8))
+    for weight in (torch.empty(0), torch.zeros(2, device="meta"), torch.tensor([0, 0], dtype=torch.uint8)):
+        assert span(weight) == (1, 1)
     spread = torch.empty(0)
-    spread.ds_tensor = torch.tensor([float("nan")])
-    assert not is_finite(spread)
+    spread.ds_tensor = torch.tensor([float("inf"), 2])
+    assert span(spread) == (2, float("inf"))

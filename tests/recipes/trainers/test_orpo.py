@@ -13,7 +13,6 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 from datasets import Dataset, Features, Json, Value
 from transformers import AutoTokenizer
 
-
 HELD_OUT = [pair(i) for i in range(30, 35)]
 
 
@@ -47,7 +46,7 @@ def test_messages_of_any_type_become_text(tiny_model):
     from trainers.orpo import as_texts
 
     rows = [pair(0), pair(1)]
-    columns = dict.fromkeys(("prompt", "chosen", "rejected"), [Json()])
+    columns = {name: [Json()] for name in ("prompt", "chosen", "rejected")}
     given = Dataset.from_list(rows, features=Features({**columns, "question_id": Value("string")}))
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     for row, made in zip(rows, as_texts(given, tokenizer), strict=True):
