@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
+from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import Status, Unit, Verdict
 
@@ -183,6 +184,8 @@ def score_response(response: str, units: Iterable[Unit], mode: str = "strict") -
             return 0.0, Status.SCORED
     elif is_abstention(response):
         return None, Status.ABSTAINED
+    elif is_refusal(response):
+        return None, Status.REFUSED
     elif not verdicts:
         return None, Status.EMPTY
     score = share_true(verdicts)

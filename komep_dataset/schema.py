@@ -7,6 +7,7 @@ all derived from its annotations, so they cannot disagree. A column that may be 
 import hashlib
 import types
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -29,6 +30,18 @@ class Status(str, Enum):
     ABSTAINED = "abstained"  # the response says that it does not know
     EMPTY = "empty"  # there is nothing to split into units
     FAILED = "failed"  # the responder, the splitter or the checker gave no answer after the retries
+    REFUSED = "refused"  # the response refuses to answer
+    UNSPLIT = "unsplit"  # what the splitter gave says nothing of the response
+
+
+# Of these, tables and counts show only such as occur: releases from before them stay as they are.
+OCCASIONAL = (Status.REFUSED, Status.UNSPLIT)
+
+
+def listed_statuses(found: Iterable[str]) -> list[str]:
+    """The statuses that a table of counts shows, by those that occur in it."""
+    there = set(found)
+    return [status.value for status in Status if status not in OCCASIONAL or status.value in there]
 
 
 class Reason(str, Enum):
@@ -50,6 +63,7 @@ class Reason(str, Enum):
     OTHER_ORIGIN = "other_origin"
     REPLACED = "replaced"
     REQUEST_FAILED = "request_failed"
+    UNSPLIT = "unsplit"
 
 
 class Origin(str, Enum):
@@ -134,7 +148,7 @@ class ScoredGeneration:
     response: str = column("text of the answer, exactly as given")
     units: list[Unit] = column("atomic statements of the answer, each with its verdict; may be empty")
     dahl_score: float | None = column("true units / units, 0 to 1; null unless `status` is `scored`")
-    status: str = column("`scored`, `unparsed`, `abstained`, `empty` or `failed`")
+    status: str = column("`scored`, `unparsed`, `abstained`, `refused`, `empty`, `unsplit` or `failed`")
     question_ko: str | None = column("Korean text of the question; null = not translated")
     response_ko: str | None = column("Korean text of the answer; null = not translated")
 

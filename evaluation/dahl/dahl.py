@@ -22,7 +22,7 @@ Args:
     references: not used; DAHL has none.
     mode (str): "strict" (default; whole words, English and Korean, a negation is unknown) or "paper" (as DAHL's
         reference code: substrings, an empty response scores 0, abstentions are not special).
-    responses (list of str, optional): the responses' texts; strict mode finds abstentions in them.
+    responses (list of str, optional): the responses' texts; strict mode finds abstentions and refusals in them.
     categories (list of str, optional): category of each response; gives the scores by category.
 
 Returns:
@@ -30,7 +30,7 @@ Returns:
     interval (list of two floats or None): its 95% interval (Student's t, cut to 0 and 1); None below two scores.
     n, n_scored (int): responses, and those with a score.
     good_share (float): n_scored / n.
-    statuses (dict): how many responses are scored, unparsed, abstained, empty.
+    statuses (dict): how many responses are scored, unparsed, abstained, empty, and refused where any is.
     verdicts (dict): how many units are true, false, unknown.
     scores (list): the score of each response, None where it has none.
     categories (dict): the same, without scores, per category.

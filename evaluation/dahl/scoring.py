@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from komep_dataset.dahl import MODES, model_score, parse_verdict, score_response
 from komep_dataset.schema import Status, Unit, Verdict
 
-STATUSES = (Status.SCORED, Status.UNPARSED, Status.ABSTAINED, Status.EMPTY)
+ALWAYS = (Status.SCORED, Status.UNPARSED, Status.ABSTAINED, Status.EMPTY)  # the others where they occur
 
 
 def verdict_texts(units: object, row: int = 0) -> list[str]:
@@ -47,7 +47,9 @@ def _group(rows: Sequence[tuple[float | None, Status, list[Verdict]]]) -> dict[s
         "n": len(rows),
         "n_scored": len(scores),
         "good_share": len(scores) / len(rows),
-        "statuses": {status.value: statuses[status] for status in STATUSES},
+        "statuses": {
+            status.value: statuses[status] for status in Status if status in ALWAYS or statuses[status]
+        },
         "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict},
     }
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling
+from komep_dataset.schema import listed_statuses
 
 SIDES = ("chosen", "rejected")
 SHOWN_BARS = 12  # the rest waits behind a switch
-STATUSES = ("scored", "unparsed", "abstained", "empty", "failed")
 MOST_EXAMPLES = 3
 EXAMPLE_LENGTH = 160
 
@@ -209,14 +209,14 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
         for name, one in order
         if one["dahl"]
     ]
-    rows = []
+    rows, listed = [], listed_statuses(status for one in found.values() for status in one["statuses"])
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
         mean = "–" if score["mean"] is None else f"{score['mean']:.3f}"
         interval = "–" if score["low"] is None else f"{score['low']:.3f} to {score['high']:.3f}"
-        rows.append((name, mean, interval, *(_number(one["statuses"][status]) for status in STATUSES)))
+        rows.append((name, mean, interval, *(_number(one["statuses"].get(status, 0)) for status in listed)))
     return Figure("models", "DAHL score by responder", _told_of_models(found), "bars" if drawn else "", bars(drawn),
-                  ("responder", "mean", "interval", *STATUSES), tuple(rows))  # fmt: skip
+                  ("responder", "mean", "interval", *listed), tuple(rows))  # fmt: skip
 
 
 def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:

@@ -11,6 +11,8 @@ import polars as pl
 from komep_dataset import dahl
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.candidates import NOT_BLANK
+from komep_dataset.replies import refusals
+from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.schema import (
     BUILD_FILE,
     TEST_PERCENT,
@@ -130,7 +132,8 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
         _n_unknown=n_unknown,
         _share_true=pl.when((n_units > 0) & (n_unknown == 0)).then(n_true / n_units),
     )
-    return frame.with_columns(status=pl.coalesce("status", _status(frame)))
+    stated = pl.col("status").is_not_null().alias("_stated")
+    return frame.with_columns(stated, status=pl.coalesce("status", _status(frame)))
 
 
 def _status(frame: pl.DataFrame) -> pl.Expr:
@@ -143,6 +146,7 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
     looked_at = hint | ~other.str.contains(dahl.PLAIN_CHARACTERS).fill_null(True)
     texts = asked.to_frame().select(pl.when(looked_at).then(response)).to_series()
     abstains = map_unique(texts, dahl.is_abstention, pl.Boolean).fill_null(False)
+    refuses = map_unique(_may_refuse(frame), is_refusal, pl.Boolean).fill_null(False)
     no_units = pl.col("_n_units") == 0
     # A score that comes without units (the authors' own) is taken as it is.
     return (
@@ -150,12 +154,26 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
         .then(pl.lit(Status.SCORED.value))
         .when(abstains)
         .then(pl.lit(Status.ABSTAINED.value))
+        .when(refuses)
+        .then(pl.lit(Status.REFUSED.value))
         .when(no_units)
         .then(pl.lit(Status.EMPTY.value))
         .when(pl.col("_n_unknown") > 0)
         .then(pl.lit(Status.UNPARSED.value))
         .otherwise(pl.lit(Status.SCORED.value))
     )
+
+
+def _may_refuse(frame: pl.DataFrame) -> pl.Series:
+    """The responses that are asked whether they refuse, null where a quick look says that they do not."""
+    response = pl.col("response")
+    short = response.str.len_chars() <= refusals.REFUSAL_CHARACTERS
+    asked = frame.select(pl.when(short & pl.col("status").is_null()).then(response)).to_series()
+    plain = response.str.replace_all(refusals.APOSTROPHES, "'").str.replace_all(refusals.NOISE, "")
+    looked_at = plain.str.contains(refusals.HINT) | response.str.contains(
+        "[\u1100-\u11ff]"
+    )  # jamo: not in NFC
+    return asked.to_frame().select(pl.when(looked_at).then(response)).to_series()
 
 
 def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
@@ -221,7 +239,8 @@ _CHECKS = (
     (
         "dahl_score",
         Reason.BAD_VALUE,
-        ~_IS_SCORED & _SCORE.is_not_null(),
+        # A refusal that came with a score and no status loses the score: it scores nothing.
+        ~_IS_SCORED & _SCORE.is_not_null() & (pl.col("_stated") | (Status.REFUSED.value != _STATUS)),
         pl.format("{} although the status is `{}`", _SCORE, _STATUS),
     ),
     (

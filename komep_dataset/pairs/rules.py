@@ -26,6 +26,7 @@ from komep_dataset.schema import (
     Status,
     Verdict,
     column_types,
+    listed_statuses,
 )
 
 STAGE = "build"
@@ -90,10 +91,10 @@ class Tally:
 
     def facts(self) -> dict[str, Any]:
         """The counts as `build.json` has them."""
-        models = {}
+        models, listed = {}, listed_statuses(status for counts in self.statuses.values() for status in counts)
         for model in sorted(self.statuses):
             score = dahl.model_score_of_counts(self.scores[model])
-            statuses = {s.value: self.statuses[model][s.value] for s in Status}
+            statuses = {status: self.statuses[model][status] for status in listed}
             models[model] = {"dahl": asdict(score) if score else None, "statuses": statuses}
         return {
             "generations": self.rows,

@@ -9,7 +9,7 @@ import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.pairs.generations import complete
-from komep_dataset.schema import Status
+from komep_dataset.schema import Status, listed_statuses
 from komep_dataset.tables.problems import FILE, LINE, problems_error
 from komep_dataset.tables.text import table
 
@@ -65,7 +65,7 @@ def _report(model: str, rows: pl.DataFrame) -> ModelReport:
         model=model,
         answers=rows.height,
         dahl=_score(rows),
-        shares={s.value: (rows["status"] == s.value).sum() / rows.height for s in Status},
+        shares={s: (rows["status"] == s).sum() / rows.height for s in listed_statuses(rows["status"])},
         units=counts.mean() if counts.len() else None,
         characters=(lengths.mean(), lengths.median()) if lengths.len() else None,
         categories={name: _score(part) for (name,), part in categories.items()},
@@ -76,13 +76,12 @@ def _score(rows: pl.DataFrame) -> dahl.ModelScore | None:
     return dahl.model_score(rows.filter(pl.col("status") == Status.SCORED.value)["dahl_score"].to_list())
 
 
-HEADER = ("model", "DAHL", "95% interval", "n", "answers", *(s.value for s in Status), "units", "characters")
-
-
 def as_text(reports: Iterable[ModelReport], *, categories: bool = False) -> str:
     """The reports as a table for people; with `categories`, a second one: category by model."""
     reports = list(reports)
-    text = table([HEADER, *map(_cells, reports)])
+    listed = listed_statuses(status for report in reports for status in report.shares)
+    header = ("model", "DAHL", "95% interval", "n", "answers", *listed, "units", "characters")
+    text = table([header, *(_cells(report, listed) for report in reports)])
     if categories:
         names = sorted({name for report in reports for name in report.categories})
         scores = [[name, *(report.categories.get(name) for report in reports)] for name in names]
@@ -96,7 +95,7 @@ def as_json(reports: Iterable[ModelReport]) -> list[dict[str, Any]]:
     return [asdict(report) for report in reports]
 
 
-def _cells(report: ModelReport) -> list[str]:
+def _cells(report: ModelReport, listed: Iterable[str]) -> list[str]:
     score = report.dahl
     return [
         report.model,
@@ -104,7 +103,7 @@ def _cells(report: ModelReport) -> list[str]:
         f"{score.low:.3f} to {score.high:.3f}" if score and score.low is not None else "-",
         f"{score.n if score else 0:,}",
         f"{report.answers:,}",
-        *(f"{report.shares[s.value]:.1%}" for s in Status),
+        *(f"{report.shares.get(status, 0):.1%}" for status in listed),
         f"{report.units:.1f}" if report.units is not None else "-",
         f"{report.characters[0]:,.0f}" if report.characters else "-",
     ]

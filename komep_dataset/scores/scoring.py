@@ -19,10 +19,11 @@ from komep_dataset.config.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import ask, judge_body
-from komep_dataset.inference.reply_log import FAILED, Reply
+from komep_dataset.inference.reply_log import FAILED
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
+from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import (
     Reason,
@@ -36,6 +37,7 @@ from komep_dataset.schema import (
 )
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.scores.sentences import drop_fragment
+from komep_dataset.scores.splitting import units_in, units_of
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
@@ -96,19 +98,12 @@ def finished_text(row: Response, mode: str = "strict") -> str:
 
 def text_to_split(row: Response, mode: str = "strict") -> str | None:
     """What the splitter is sent, or None if nothing is: a failed response, an empty one, and in strict mode a
-    blank one and an abstention."""
+    blank one, an abstention and a refusal."""
     text = finished_text(row, mode)
     if row.finish_reason == FAILED or not text:
         return None
-    return None if mode == "strict" and (not text.strip() or dahl.is_abstention(text)) else text
-
-
-def units_of(reply: Reply, mode: str = "strict") -> list[str]:
-    """Units of a splitter's reply; strict drops the last line of a reply that its token limit cut off."""
-    text = reply.text
-    if mode == "strict" and reply.finish_reason == "length":
-        text = text.rpartition("\n")[0]
-    return dahl.split_units(text, mode)
+    says_nothing = mode == "strict" and (not text.strip() or dahl.is_abstention(text) or is_refusal(text))
+    return None if says_nothing else text
 
 
 def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str = "strict") -> Scored:
@@ -130,7 +125,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
     with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
         with local_servers():  # one start for both where they are the same model
-            units, failures = _split(rows, splitter, folder / "split", mode)
+            units, failures, unsplit = _split(rows, splitter, folder / "split", mode)
             items = {
                 key: [Item(unit, row.question if checker.context else None) for unit in units[key]]
                 for key, row in rows.items()
@@ -140,13 +135,17 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             failed = next((why for item in own if (why := checked.judged[item].failure)), "")
             if failed and not failures[key]:
                 failures[key] = f"checker: {failed}"
-        scored = [_scored(row, items[key], checked, failures[key], mode) for key, row in rows.items()]
+        scored = [
+            _scored(row, items[key], checked, failures[key], mode, key in unsplit)
+            for key, row in rows.items()
+        ]
         frame = write_rows(scored, target, ScoredGeneration)
         evidence = (verdict_rows(row, items[key], checked, checker.model) for key, row in rows.items())
         write_rows([row for rows in evidence for row in rows], verdicts_path(target), VerdictRow)
         rejects = [
-            Reject(STAGE, f"{id}/{model}", Reason.REQUEST_FAILED.value, why)
-            for (id, model), why in failures.items()
+            Reject(STAGE, f"{id}/{model}", reason.value, why)
+            for reason, group in ((Reason.REQUEST_FAILED, failures), (Reason.UNSPLIT, unsplit))
+            for (id, model), why in group.items()
             if why
         ]
         write_rejects(target.parent, STAGE, rejects)
@@ -168,8 +167,9 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
 
 def _split(
     rows: Mapping[Key, Response], splitter: Judge, folder: Path, mode: str
-) -> tuple[dict[Key, list[str]], dict[Key, str]]:
-    """The units of every response, and why one has none for want of an answer, or "".
+) -> tuple[dict[Key, list[str]], dict[Key, str], dict[Key, str]]:
+    """The units of every response; why one has none for want of an answer, or ""; and why what the splitter gave of
+    some is no split of them.
 
     More units than the splitter's reply may have tokens would be paid for one by one: they cost that row.
     """
@@ -179,15 +179,19 @@ def _split(
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
     units: dict[Key, list[str]] = {key: [] for key in rows}
     failures = {key: _unanswered(row, mode) for key, row in rows.items()}
+    unsplit: dict[Key, str] = {}
     for key, reply in replies.items():
         found = units_of(reply, mode)
         if reply.failure:
             failures[key] = f"splitter: {reply.failure}"
         elif len(found) > most:
             failures[key] = f"splitter: {len(found):,} units in a reply of at most {most:,} tokens"
+        elif mode == "strict":
+            units[key], why = units_in(texts[key], found)
+            unsplit |= {key: why} if why else {}
         else:
             units[key] = found
-    return units, failures
+    return units, failures, unsplit
 
 
 def _unanswered(row: Response, mode: str) -> str:
@@ -201,7 +205,7 @@ def _unanswered(row: Response, mode: str) -> str:
 
 
 def _scored(
-    row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str
+    row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str, unsplit: bool
 ) -> ScoredGeneration:
     """A response with its units as a row of the table; a failed one has no units and no score.
 
@@ -209,7 +213,7 @@ def _scored(
     """
     units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
     scored = dahl.score_response(finished_text(row, mode), units, mode)
-    value, status = (None, Status.FAILED) if failure else scored
+    value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or unsplit else scored
     native = language_of(row.question) == "ko"
     return ScoredGeneration(
         question_id=row.question_id,

@@ -29,4 +29,4 @@ def test_what_a_judge_and_the_gates_say_is_drawn(tmp_path):
     for gate in ("personal_data", "unsafe_directives"):
         assert quality[gate]["found"]
         assert quality[gate]["examples"][0]["question_id"][:8] in findings
-    assert "010-1234-5678" not in page and "3 of 6 gates were on" in findings
+    assert "010-1234-5678" not in page and "4 of 7 gates were on" in findings

@@ -12,6 +12,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.pairs.generations import SPLIT_OF_ID, complete, read_scored
 from komep_dataset.release.build import build
 from komep_dataset.schema import ScoredGeneration, polars_schema, split_of
+from tests.replies.test_refusals import REFUSALS
 from tests.scored_rows import GOOD, row, write
 
 ALL = st.from_regex(re.compile(dahl._ABSTENTION.pattern, re.VERBOSE | re.ASCII), fullmatch=True)
@@ -19,11 +20,11 @@ ALL = st.from_regex(re.compile(dahl._ABSTENTION.pattern, re.VERBOSE | re.ASCII),
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
-    st.lists(ALL, min_size=1, max_size=20),
+    st.lists(st.one_of(ALL, st.sampled_from(REFUSALS)), min_size=1, max_size=20),
     st.sampled_from(["{}", "Sorry. {}!", "“{}”", "I'{}"]),
     st.booleans(),
 )
-def test_every_abstention_is_seen(texts, form, upper):
+def test_every_abstention_and_refusal_is_seen(texts, form, upper):
     texts = [form.format(t.upper() if upper else t).replace("dont", "don't") for t in texts]
     columns = {"question": "What?", "category": "c", "model": "m", "units": []}
     rows = [columns | {"response": text} for text in texts]
@@ -32,7 +33,7 @@ def test_every_abstention_is_seen(texts, form, upper):
     )
     done, problems = complete(frame, ["f"])
     assert not problems
-    expected = ["abstained" if dahl.is_abstention(text) else "empty" for text in texts]
+    expected = [dahl.score_response(text, [])[1].value for text in texts]
     assert done["status"].to_list() == expected
 
 
@@ -65,3 +66,14 @@ def test_splits_of_a_column_are_those_of_the_rule():
     assert pl.DataFrame({"question_id": ids}).select(SPLIT_OF_ID)["split"].to_list() == [
         split_of(one) for one in ids
     ]
+
+
+def test_a_refusal_without_a_status_loses_its_score_and_one_that_states_it_keeps_what_it_says(tmp_path):
+    text = "I'm sorry, but I can't help with that."
+    rows = [*GOOD, row("m3", response=text), row("m4", response=text, status="scored")]
+    found = {r["model"]: r for r in read_scored([write(tmp_path / "s.jsonl", rows)]).iter_rows(named=True)}
+    assert (found["m3"]["status"], found["m3"]["dahl_score"]) == ("refused", None)
+    assert found["m4"]["status"] == "scored" and found["m4"]["dahl_score"] is not None
+    build([tmp_path / "s.jsonl"], tmp_path / "komep", on_error="reject")
+    card = (tmp_path / "komep" / "README.md").read_text("utf-8")
+    assert "| scored | unparsed | abstained | empty | failed | refused |" in card

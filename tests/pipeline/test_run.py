@@ -80,7 +80,7 @@ def test_what_the_checker_is_worth_goes_into_the_card(tmp_path):
 
 
 def test_no_file_of_a_run_holds_the_key(tmp_path, capfd):
-    state = Loopback(lambda body: f"key {SECRET}." if body["model"] == "r" else "True")
+    state = Loopback(lambda body: "True" if body["model"] == "checker" else f"key {SECRET}.")
     with loopback(state) as (_, url):
         lines_of(write_chain(tmp_path / "a", url, n=2))
     assert set(state.authorizations) == {f"Bearer {SECRET}"}

@@ -347,7 +347,7 @@ def test_control_characters_and_prompt_like_text_pass_through_as_they_are(tmp_pa
     units = rows["a"]["units"]
     assert rows["a"]["response"] == text
     assert units[0] == {"text": f"This{CONTROL} is right.", "verdict": "true"}
-    assert units[-1]["verdict"] == "false" and "### Response:" in units[-1]["text"]
+    assert units[-1]["verdict"] == "false" and "Response:" in units[-1]["text"]
 
 
 def test_a_responder_that_answers_nothing_has_no_score_and_costs_nothing(tmp_path):

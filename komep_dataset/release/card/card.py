@@ -14,7 +14,7 @@ import yaml
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.gates.trial.run import notes
 from komep_dataset.release.card.croissant import write_croissant
-from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs
+from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs, listed_statuses
 from komep_dataset.templates import MARKUP, TEXT
 
 # github.com/huggingface/hub-docs, datasetcard.md: size classes by rows.
@@ -52,6 +52,7 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
         gate_notes=notes(facts["quality"]) if "quality" in facts else [],
         figures=write_figures(folder, facts),
         terms=output_terms(facts["models"], facts["is_sample"]),
+        statuses=listed_statuses(s for one in facts["models"].values() for s in one["statuses"]),
     )
     (folder / CARD_FILE).write_text(text, "utf-8")
     write_croissant(folder, facts, config_version(facts["content_hash"]))

@@ -1,0 +1,141 @@
+"""From a splitter's reply to clean units, and whether they are units of the answer at all.
+
+A unit is a bare statement: an introduction, a bullet, a number or a code fence in it would make it another text, which is
+asked again and judged with the rest. What shares no word with the answer is nothing that the answer says.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from komep_dataset import dahl
+from komep_dataset.inference.reply_log import Reply
+from komep_dataset.replies.refusals import is_refusal
+
+# Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours). Splits by people
+# and models (kqa, factbench, korfactscore, expertqa) lie above both but for one row in 1,560.
+UNIT_SHARE, ROW_SHARE = 0.3, 0.5
+SHOWN = 80  # characters of a line that a reject shows
+_NUMBER = r"\d{1,3}[.)\]:]|[①-⑳❶-❿]|[ivx]{1,4}[.)]|[a-z]\)|[가나다라마바사아자차카타파하][.)]"
+_LABEL = r"(?:atomic[ -])?(?:facts?|claims?|statements?|sentences?|units?|사실|진술|문장|항목|단위)"
+_MARK = re.compile(
+    rf"(?:[-–—*•·●○◦▪▸►‣➤✓✔→>+]\s+|[•·●○◦▪▸►‣➤✓✔]|#{{1,6}}\s+|[(\[]?(?:{_NUMBER})\s+|\d{{1,3}}[.)](?=[A-Z가-힣\"'“*])|"
+    rf"\(\d{{1,3}}\)|[\"'*]*{_LABEL}\s*(?:#?\d{{1,3}}\s*[.):：–-]|[:：])[\"'*]*\s*|\*\*(?=\w))",
+    re.IGNORECASE,
+)
+_NO_UNIT = re.compile(r"`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|[\[\]{}],?|\W*", re.IGNORECASE)
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "「": "」"}
+# What a splitter says about its work, at the beginning or at the end.
+_CHATTER = re.compile(
+    rf"""(?:sure|certainly|of\ course|absolutely|okay|ok|great|got\ it|understood|no\ problem|happy\ to|here(?:'s|\ is|\ are|\ you)|
+      below|the\ following|following|these\ are|this\ is|i(?:'ve|\ have|'ll|\ will)?\ (?:broken?|split|break|divided?|extracted?|list|identified)|
+      let\ me|let's|as\ requested|as\ per|based\ on|from\ the|in\ total|total|output|result|answer|breakdown|list\ of|atomic|breaking|splitting)\b
+      .{{0,120}}?(?:\b(?:facts?|statements?|claims?|sentences?|units?|list|breakdown|answer|text|passage|below|request)\b|$)
+    |{_LABEL}\W*$ | (?:i\ hope|hope\ th|let\ me\ know|feel\ free|if\ you(?:'d)?\ (?:need|have|want|would|like)|please\ (?:let|note|tell|provide)|
+      \W?note\b|that's\ all|is\ there\ any|end\ of|no\ (?:more|other|further)|do\ you\ (?:want|need|have)|thank)
+    |(?:네|예|물론|알겠|좋습니다|다음은|아래는|아래와|여기|이상|위의?|답변을?|요청하신|제공된|주어진|원자적?).{{0,80}}(?:사실|문장|진술|목록|나눈|나누|분해|분리|결과|내용|단위|같습니다|추출)
+    |이상입니다|도움이\s?되|.{{0,20}}(?:궁금|필요)하(?:시|신).{{0,40}}(?:말씀|알려|문의)|(?:참고|주의?|비고)\s*[:：]""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+_WORD = re.compile(r"[a-z]+|\d+|[가-힣]+|[^\W\d_a-z가-힣]")
+_COMMON_WORDS = """
+the and are for was were with that this from has have had not but can may its his her their them they she you your our also
+into than then who which when where what will would could should been being such more most some any all one two other these
+those there here about after before over only very each both between under during because
+이다 니다 입니 습니 했다 했습 그는 그의 에서 으로 한다 있다 있는 하는 하였 였다 였습 되었 었다 었습 이며 에게 까지 부터 대한 위해 하고 하여
+있습 된다 것이 것은 이고 되는 합니 됩니 는다 은다 이는
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+_STEM = 5  # letters of a word that are compared
+
+
+def units_of(reply: Reply, mode: str = "strict") -> list[str]:
+    """Units of a splitter's reply. Strict drops the last line of a reply that its token limit cut off, and what is no
+    part of a unit; paper takes every line as it is."""
+    if mode == "paper":
+        return dahl.split_units(reply.text, mode)
+    text = unicodedata.normalize("NFC", reply.text)
+    if (listed := _json_units(text)) is not None:
+        lines = listed
+    else:
+        lines = (text.rpartition("\n")[0] if reply.finish_reason == "length" else text).split("\n")
+    units = [unit for line in lines if (unit := clean_unit(line)) and not unit.endswith((":", "："))]
+    return units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
+
+
+def clean_unit(line: str) -> str:
+    """A line without bullet, number, label, emphasis and quotes around it; "" where nothing else is in it.
+
+    >>> clean_unit("- 1. **Insulin lowers blood glucose.**"), clean_unit("```json"), clean_unit("-5 °C is cold.")
+    ('Insulin lowers blood glucose.', '', '-5 °C is cold.')
+    """
+    text = line.strip()
+    for _ in range(4):
+        if _NO_UNIT.fullmatch(text):
+            return ""
+        if not (mark := _MARK.match(text)):
+            break
+        text = text[mark.end() :].strip()
+    text = text.replace("**", "").strip()
+    if text.endswith(('",', "',")):
+        text = text[:-1]
+    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
+        text = text[1:-1].strip()
+    return text
+
+
+def _json_units(text: str) -> list[str] | None:
+    """The texts of a reply that is JSON, in a fence or not; None where it is none."""
+    body = re.sub(r"\A\s*(?:[^\n\[{]*\n)?\s*`{3,}\w*|`{3,}\s*\Z", "", text).strip()
+    if not body.startswith(("[", "{")):
+        return None
+    try:
+        return list(_texts(json.loads(body)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for one in inner for text in _texts(one)]
+
+
+def content_of(text: str) -> frozenset[str]:
+    """What a text is about: stems of its words and its numbers, of Korean ones every two syllables, but for common ones."""
+    found: set[str] = set()
+    for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if "가" <= word[0] <= "힣":
+            found.update(word[i : i + 2] for i in range(max(1, len(word) - 1)))
+        elif len(word) > 2 or word.isdigit() or not word.isascii():
+            found.add(word if word in _COMMON else word[:_STEM])
+    return frozenset(found - _COMMON)
+
+
+def share_of(unit: str, answer: str, content: frozenset[str]) -> float:
+    """Share of a unit's content that is among an answer's; of a unit without any, whether it stands there."""
+    own = content_of(unit)
+    return len(own & content) / len(own) if own else float(unit.casefold() in answer.casefold())
+
+
+def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
+    """Those units that say what an answer says, and why there are none of it, or "".
+
+    Left out are lines about the splitting, and what shares nothing with the answer. Where most of what is left shares too
+    little, or all of it is an apology, the reply is no split of the answer.
+    """
+    content = content_of(answer)
+    shares = {unit: share_of(unit, answer, content) for unit in units}
+    kept = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
+    if units and is_refusal("\n".join(units)):
+        return [], f"the splitter refused: {units[0][:SHOWN]!r}"
+    if units and sum(shares[unit] < UNIT_SHARE for unit in kept) >= ROW_SHARE * len(kept):
+        return [], f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
+    return [unit for unit in kept if shares[unit]], ""
+
+
+def _is_chatter(unit: str, share: float, units: int) -> bool:
+    return share < 1 and bool(_CHATTER.match(unit)) and (share <= ROW_SHARE or units == 1)

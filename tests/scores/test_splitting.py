@@ -1,0 +1,168 @@
+"""Units out of a splitter's reply: bare statements, of the answer and of nothing else."""
+
+import json
+
+import pytest
+
+from komep_dataset.inference.reply_log import Reply
+from komep_dataset.schema import ScoredGeneration
+from komep_dataset.scores.scoring import score
+from komep_dataset.scores.splitting import clean_unit, units_in, units_of
+from komep_dataset.tables.reading import read_table
+from tests.loopback import Loopback, last_text, loopback
+from tests.real_data import needs_data, rows
+from tests.scores.responses import response, write_responses
+from tests.scores.test_scoring import configured
+
+ENGLISH = ["Insulin is made in the pancreas.", "Insulin lowers blood glucose."]
+KOREAN = ["인슐린은 췌장에서 만들어진다.", "인슐린은 혈당을 낮춘다."]
+ANSWERS = {
+    "en": "Insulin, which is made in the pancreas, lowers blood glucose.",
+    "ko": "췌장에서 만들어지는 인슐린은 혈당을 낮춘다.",
+}
+CLOTHES = [
+    "{0}\n{1}",
+    "- {0}\n- {1}",
+    "* {0}\n* {1}",
+    "• {0}\n•{1}",
+    "1. {0}\n2. {1}",
+    "1) {0}\n2) {1}",
+    "(1) {0}\n(2) {1}",
+    "1.{0}\n2.{1}",
+    "① {0}\n② {1}",
+    "가. {0}\n나. {1}",
+    "a) {0}\nb) {1}",
+    "- 1. **{0}**\n- 2. **{1}**",
+    "Fact 1: {0}\nFact 2: {1}",
+    "사실 1: {0}\n사실 2: {1}",
+    '"{0}"\n"{1}"',
+    "```\n{0}\n{1}\n```",
+    "```text\n- {0}\n- {1}\n```",
+    '```json\n["{0}", "{1}"]\n```',
+    '{{"facts": ["{0}", "{1}"]}}',
+    '[{{"fact": "{0}"}}, {{"fact": "{1}"}}]',
+    "Here are the facts:\n\n{0}\n{1}",
+    "Sure! Here are the atomic facts from the answer:\n1. {0}\n2. {1}\n\nLet me know if you need anything else!",
+    "Here is the breakdown of the text into atomic facts.\n{0}\n{1}",
+    "## Atomic facts\n\n- {0}\n- {1}",
+    "**Facts**\n{0}\n{1}\n---",
+    "<facts>\n{0}\n{1}\n</facts>",
+    "<answer>\n{0}\n{1}\n</answer>",
+    "다음은 답변을 나눈 원자적 사실입니다:\n{0}\n{1}",
+    "네, 답변을 사실로 나누면 다음과 같습니다.\n1. {0}\n2. {1}\n\n이상입니다.",
+    "원자적 사실 목록\n- {0}\n- {1}\n추가로 궁금하신 점이 있으면 말씀해 주세요.",
+    "I have split the answer into two facts.\n{0}\n{1}\nI hope this helps!",
+    "> {0}\n> {1}",
+]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("clothes", CLOTHES)
+def test_units_come_out_bare(clothes, language):
+    bare = ENGLISH if language == "en" else KOREAN
+    found = units_of(Reply(clothes.format(*bare), "stop"))
+    assert units_in(ANSWERS[language], found) == (bare, "")
+
+
+def test_what_only_looks_like_a_mark_stays():
+    for unit in (
+        "-5 °C is below freezing.",
+        "5 mg of warfarin is a usual dose.",
+        "E. coli is a bacterium.",
+        "A. baumannii is a germ.",
+        "1.5 g of aspirin is toxic.",
+        "Vitamin B1 is thiamine.",
+        "B형 간염은 감염병이다.",
+        "가슴이 아프다.",
+        'The "red flag" is fever.',
+        "3일간 투여한다.",
+    ):
+        assert clean_unit(unit) == unit
+    assert units_in("Note that fever is rare. Note the dose.", ["Note that fever is rare."])[0]
+
+
+NO_SPLITS = [
+    "I'm sorry, but I can't help with that.",
+    "죄송하지만 이 요청은 도와드릴 수 없습니다.",
+    "Please provide the answer that you would like me to break up.",
+    "나눌 답변을 입력해 주세요.",
+    "Ibuprofen relieves pain.\nIbuprofen lowers fever.",
+    "이부프로펜은 통증을 줄인다.\n이부프로펜은 열을 내린다.",
+    "As an AI language model, I do not break answers up.",
+    "OK",
+    "Understood. I am ready.",
+]
+
+
+@pytest.mark.parametrize("reply", NO_SPLITS)
+@pytest.mark.parametrize("answer", ANSWERS.values())
+def test_what_says_nothing_of_the_answer_is_no_split_of_it(reply, answer):
+    found, why = units_in(answer, units_of(Reply(reply, "stop")))
+    assert found == [] and why
+
+
+def test_a_refusal_and_an_apology_are_not_scored_and_equal_units_are_asked_once(tmp_path):
+    """All four situations at once, through the command's own code and a real endpoint."""
+    good = "Gout is a disease. Gout hurts."
+
+    def reply(body):
+        text = last_text(body)
+        if body["model"] == "checker":
+            return "True"
+        if "apology" in text:
+            return "I'm sorry, but I can't help with that."
+        return (
+            "- Gout is a disease.\n- Gout hurts."
+            if "numbers" in text
+            else "1. **Gout is a disease.**\n2. Gout hurts."
+        )
+
+    table = write_responses(
+        tmp_path,
+        response(good, model="good"),
+        response(f"{good} No numbers.", model="same"),
+        response("I cannot give medical advice. Please see a doctor.", model="refuses"),
+        response("의학적 조언은 드릴 수 없습니다.", model="refuses-ko"),
+        response(f"{good} An apology.", model="unsplit"),
+    )
+    with loopback(Loopback(reply)) as (state, url):
+        done = score([table], configured(tmp_path, url), tmp_path / "s.parquet")
+    found = {row["model"]: row for row in read_table(done.path, ScoredGeneration).iter_rows(named=True)}
+    assert {m: (row["status"], row["dahl_score"]) for m, row in found.items()} == {
+        "good": ("scored", 1.0),
+        "same": ("scored", 1.0),
+        "refuses": ("refused", None),
+        "refuses-ko": ("refused", None),
+        "unsplit": ("unsplit", None),
+    }
+    assert found["unsplit"]["units"] == [] and found["good"]["units"] == found["same"]["units"]
+    asked = [body["model"] for body in state.calls]
+    assert (asked.count("splitter"), asked.count("checker")) == (3, 2)  # refusals cost nothing
+    [reject] = [
+        json.loads(line) for line in (tmp_path / "rejects.jsonl").read_text("utf-8").split("\n") if line
+    ]
+    assert reject["reason"] == "unsplit" and "I'm sorry" in reject["detail"]
+
+
+@needs_data("kqa", "factbench", "expertqa")
+def test_real_splits_are_taken_as_they_are():
+    """Unsplit is one row of 1,483 (a greeting of a search engine), left out are six lines of greetings of 8,515."""
+    splits = [
+        (r["response"], r["claims"]) for r in rows("factbench/claims.jsonl") if r["claims"] and r["response"]
+    ]
+    splits += [
+        (r["Free_form_answer"], r["Must_have"] + r["Nice_to_have"])
+        for r in rows("kqa/questions_w_answers.jsonl")
+    ]
+    splits += [
+        (r["response"], [u["text"] for u in r["units"]])
+        for r in rows("expertqa/expert_build_input.jsonl")
+        if r.get("units")
+    ]
+    taken = [(units_in(answer, list(map(clean_unit, units))), units) for answer, units in splits]
+    assert len(splits) > 1400 and sum(bool(why) for (_, why), _ in taken) <= 1
+    assert sum(len(units) - len(found) for (found, why), units in taken if not why) <= 8
+    others = [
+        units_in(a, list(map(clean_unit, u)))[1] for (a, _), (_, u) in zip(splits, splits[300:], strict=False)
+    ]
+    assert sum(map(bool, others)) > 0.9 * len(others)
