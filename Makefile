@@ -1,4 +1,4 @@
-# make quickstart | smoke | test | test-vllm | quality | style | gpu-wheels | gpu-rehearsal.  Everything is made in this
+# make quickstart | smoke | test | test-vllm | floors | quality | style | gpu-wheels | gpu-rehearsal.  Everything is made in this
 # folder; nothing else on the machine changes.
 #
 # TORCH is what pip is asked for before the rest, so that no other torch is pulled in later. Change it to the build that
@@ -24,7 +24,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: quickstart install smoke test test-vllm quality style gpu-wheels gpu-rehearsal
+.PHONY: quickstart install smoke test test-vllm floors quality style gpu-wheels gpu-rehearsal
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -92,6 +92,14 @@ test: .venv/installed .venv-datasets3/installed
 # Not a part of `make test`: vLLM itself on this machine, ten minutes on two cores.
 test-vllm: .venv-vllm/installed
 	.venv-vllm/bin/python -m pytest -m "slow or not slow" -n 0 tests/evaluation/backends/test_vllm.py
+
+# Not a part of `make test`: the versions that setup.cfg begins with and the newest ones, in environments of their own.
+# On the newest Python nothing of torch is tried unless NEWEST_TORCH says what pip gets there: elsewhere than on the oldest
+# Python a torch of 2.13 may be one for GPUs, of gigabytes. FLOORS="asking training" tries some of them alone.
+NEWEST_TORCH ?=
+FLOORS ?=
+floors:
+	$(PYTHON) tests/floors.py $(FLOORS) --torch "$(TORCH)" --newest-torch "$(NEWEST_TORCH)"
 
 quality: .venv/installed
 	$(BIN)/ruff check .

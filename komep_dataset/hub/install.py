@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import datasets
@@ -28,7 +28,7 @@ NAME = "komep"
 _BESIDE = ".komep-installing-"
 MARK = ".komep"  # in a folder that an installation works in
 _PREPARED = re.compile(r"dataset_info\.json|LICENSE|(?:komep|cache|tmp)[\w-]*\.arrow|.*\.lock")
-LATEST = datetime(2037, 1, 1, tzinfo=timezone.utc).timestamp()  # every file system can note this year
+LATEST = datetime(2037, 1, 1, tzinfo=UTC).timestamp()  # every file system can note this year
 
 
 def install(folder: Path, cache_dir: Path | None = None) -> Path:

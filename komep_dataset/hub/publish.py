@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +293,7 @@ def publish(
         check_token()
     remote = repository.read(TEXTS)
     tagged = repository.tree(tag) if remote and tag in remote.tags else None
-    date = datetime.now(timezone.utc).date().isoformat()
+    date = datetime.now(UTC).date().isoformat()
     plan = make_plan(release, remote, repo_id, tag=tag, tagged=tagged, message=message, date=date)
     if dry_run:
         return plan

@@ -209,7 +209,7 @@ class _Client:
                 return reply.status, reply.headers.get("Retry-After"), body.decode("utf-8-sig", "replace")
         except UNCONNECTED as error:
             failed, kind = error, Unsent
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise Again(f"no answer within {self._endpoint.timeout:g} s") from None
         except Exception as error:  # a broken answer makes aiohttp raise more than errors of its own
             failed, kind = error, Again

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,7 @@ def calibrate(
         checker=checker.model,
         mode=mode,
         options=_options_of(checker),
-        date=datetime.now(timezone.utc).date().isoformat(),
+        date=datetime.now(UTC).date().isoformat(),
         statements="",
         statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),
         n=len(statements),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import zlib
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def test_an_odd_answer_is_still_an_answer_and_no_odd_count_gets_into_a_table(tmp
     assert replies["bad"] == Reply("re", "stop", None, None)
 
 
-A_YEAR = format_datetime(datetime.now(timezone.utc) + timedelta(days=365), usegmt=True)
+A_YEAR = format_datetime(datetime.now(UTC) + timedelta(days=365), usegmt=True)
 
 
 @pytest.mark.parametrize(
