@@ -20,6 +20,7 @@ from komep_dataset.tables.problems import LINE, Problem
 from komep_dataset.tables.rows import plain_text
 
 BATCH_ROWS = 50_000
+INT64_MAX = 2**63 - 1
 GROUP_BYTES = 256 << 20  # uncompressed; a larger row group is read piece by piece
 
 
@@ -65,7 +66,15 @@ def _by_arrow(source: pq.ParquetFile, columns: Sequence[str], done: int) -> Iter
         skipped = min(done, batch.num_rows)
         done -= skipped
         if skipped < batch.num_rows:
-            yield pl.from_arrow(pa.Table.from_batches([batch.slice(skipped)]))
+            table = pa.Table.from_batches([batch.slice(skipped)])
+            yield pl.from_arrow(table.cast(pa.schema(map(_known_to_polars, table.schema))))
+
+
+def _known_to_polars(field: pa.Field) -> pa.Field:
+    """A list view, which newer writers use, as a list."""
+    if pa.types.is_list_view(field.type) or pa.types.is_large_list_view(field.type):
+        return field.with_type(pa.large_list(field.type.value_type))
+    return field
 
 
 def fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.DataFrame, list[Problem]]:
@@ -80,11 +89,14 @@ def fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.Dat
             if all(text is None or isinstance(text, str) for text in texts):
                 frame = frame.with_columns(pl.Series(name, texts, pl.String))
                 continue
+        fits = pl.col(name).is_null() | pl.lit(_castable(given, wanted))
+        if given == pl.UInt64 and wanted == pl.Int64:  # half of which are too large
+            fits = (pl.col(name) <= INT64_MAX).fill_null(True)
+        bad, frame = frame.filter(~fits), frame.filter(fits)
+        detail = f"expected {wanted}, got {given}"
+        problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
         if not _castable(given, wanted):
-            bad = frame.filter(pl.col(name).is_not_null())
-            detail = f"expected {wanted}, got {given}"
-            problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
-            frame = frame.filter(pl.col(name).is_null()).with_columns(pl.lit(None, wanted).alias(name))
+            frame = frame.with_columns(pl.lit(None, wanted).alias(name))
         elif given != wanted:
             frame = frame.with_columns(_cast(pl.col(name), given, wanted))
     return frame.select(*schema, LINE), problems

@@ -22,7 +22,7 @@ from komep_dataset.schema import Reason, arrow_schema, column_types, polars_sche
 from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, json_lines, opened, table_files
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import LINE, Problem, problems_error
-from komep_dataset.tables.rows import columns_of, parse_object, plain_text, scan_rows
+from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
 from komep_dataset.tables.values import check_value
 
 T = TypeVar("T")
@@ -33,10 +33,14 @@ _OTHERS = {
     ("conversations",): "conversations",
     ("messages",): "conversations",
     ("instruction", "output"): "instructions",
+    ("prompt", "completion"): "completions",
+    ("response_0", "response_1"): "preference pairs",
+    ("response_j", "response_k"): "preference pairs",
+    ("model_a", "model_b"): "comparisons",
 }
 _OTHERS_TOO = (
     "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
-    "file as it is, give it to a recipe (--dataset_name); of a release, give the folder"
+    "file as it is, give it to a recipe (--dataset_name); of a release, such answers lie in its folder scored"
 )
 
 
@@ -145,6 +149,7 @@ def _read_parquet(
     frame_schema = polars_schema(record)
     try:
         source = pq.ParquetFile(path)
+        check_names(path, source.schema_arrow.names)
         wanted = [name for name in frame_schema if name in source.schema_arrow.names]
         first = 1
         for frame in one_ahead(parquet_frames(path, source, wanted)):
@@ -155,7 +160,7 @@ def _read_parquet(
             frame, problems = fit_types(frame, str(path), frame_schema)
             frame, missing_inside = drop_missing(frame, str(path), record, optional)
             yield frame, missing + problems + missing_inside
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
         detail = f"not a readable Parquet file ({str(error).splitlines()[0]})"
         yield (
             pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}),

@@ -8,7 +8,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ def read_csv(
     Raises `KomepError` where the file cannot be read, its header is no CSV or lacks a column, or a name stands twice.
     """
     text, note = csv_text(path)
-    declared = re.match(r"sep=(.)(?:\r\n|\r|\n)", text)  # a line that Excel writes, and reads
+    declared = re.match(r'"?sep=(.)"?(?:\r\n|\r|\n)', text)  # a line that Excel writes, and reads
     text = text[declared.end() :] if declared else text
     order = "\t,;|" if ".tsv" in path.suffixes[-2:] else SEPARATORS
     headers = {sign: _header(text, sign, strict) for sign in (declared[1] if declared else order)}
@@ -71,14 +71,19 @@ def read_csv(
         raise KomepError(f"{path}:1: not CSV ({names}); is a quote open in the header?") from names
     if not all(map(is_text, names)):
         raise KomepError(f"{path}:1: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
-    if twice := next((name for name in names if name and names.count(name) > 1), None):
-        raise KomepError(f"{path}:1: the column {twice} stands twice")
+    check_names(f"{path}:1", names)
     if missing := [name for name in needed if name not in {there.casefold() for there in names}]:
         header = ", ".join(names) or "empty"
         raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]})")
     rows = _csv_rows(text, separator, strict, 2 if declared else 1)
     next(rows, None)
     return CsvTable(names, rows, note)
+
+
+def check_names(place: object, names: Sequence[str]) -> None:
+    """Raise `KomepError` where a column stands twice: one of the two would be dropped."""
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise KomepError(f"{place}: the column {twice} stands twice")
 
 
 def _header(text: str, separator: str, strict: bool) -> list[str] | csv.Error:
@@ -155,7 +160,7 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
         row = json.loads(text)
         json.dumps(row, ensure_ascii=False).encode("utf-8")  # a lone surrogate escape is not text
     except UnicodeError as error:
-        return f"not UTF-8 ({error.reason})"
+        return f"not UTF-8 ({error.reason}); save it as UTF-8"
     except json.JSONDecodeError as error:
         return f"not JSON ({error.msg} at column {error.colno})"
     except (RecursionError, ValueError) as error:
@@ -205,6 +210,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
 
     try:
         with pq.ParquetFile(path) as source:
+            check_names(path, source.schema_arrow.names)
             for batch in source.iter_batches():
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:

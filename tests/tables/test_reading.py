@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
-from komep_dataset.schema import ScoredGeneration
+from komep_dataset.schema import Response, ScoredGeneration, column_types
 from komep_dataset.tables import reading as tables
 from komep_dataset.tables.rows import plain_text
+from komep_dataset.tables.rows import read_rows as rows_of_any
 from tests.generated_rows import SETTINGS, rows, write_jsonl
-from tests.scored_rows import GOOD, row, write
+from tests.scored_rows import GOOD, UNITS, row, write
 
 
 def test_parquet_problems(tmp_path):
@@ -174,3 +175,30 @@ def test_files_of_other_projects_are_recognised(tmp_path, row, what, suffix):
     )
     with pytest.raises(KomepError, match=re.escape(f"{path}: {what}, no ") + ".*give it to a recipe"):
         build([path], tmp_path / "komep")
+
+
+def test_newer_and_larger_arrow_types(tmp_path):
+    """A list view is a list; half of the unsigned whole numbers are too large, and those rows alone go."""
+    units = pa.struct([("text", pa.string()), ("verdict", pa.string())])
+    table = pa.Table.from_pylist([row("m1"), row("m2", response="Other.")])
+    place = table.schema.get_field_index("units")
+    pq.write_table(
+        table.set_column(place, "units", pa.array([UNITS] * 2, pa.list_view(units))), tmp_path / "s.parquet"
+    )
+    build([tmp_path / "s.parquet"], tmp_path / "komep")
+    assert read_rows(tmp_path / "komep", "scored")["units"].to_list() == [UNITS] * 2
+    some = {"question": ["a", "b", "c"], "model": ["m"] * 3, "response": ["r"] * 3}
+    seeds = pa.array([2**64 - 1, 7, None], pa.uint64())
+    pq.write_table(pa.table(some | {"seed": seeds}), tmp_path / "r.parquet")
+    optional = column_types(Response).keys() - some.keys()
+    [(frame, [problem])] = tables.read_batches(tmp_path / "r.parquet", Response, optional)
+    assert frame["seed"].to_list() == [7, None] and (problem.line, problem.column) == (1, "seed")
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "s.parquet"
+    pq.write_table(pa.table([pa.array(["a"]), pa.array(["b"])], names=["question", "question"]), path)
+    with pytest.raises(KomepError, match="the column question stands twice"):
+        build([path], tmp_path / "komep")
+    with pytest.raises(KomepError, match="the column question stands twice"):
+        list(rows_of_any(path))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.tables.formats import KNOWN, format_of, stem_of, table_files
+from komep_dataset.tables.formats import JSON, KNOWN, format_of, stem_of, table_files
 from komep_dataset.tables.rows import OPTION_COLUMN, read_rows
 
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
@@ -89,6 +89,11 @@ def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
     except Exception as error:  # what a damaged folder raises depends on the damage
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise KomepError(f"{path}: not a saved dataset that can be read ({said})") from error
+    beside = [p for p in sorted(path.rglob("*")) if format_of(p) not in (None, JSON) and p.is_file()]
+    if beside:
+        raise KomepError(
+            f"{beside[0]}: beside a saved dataset, where it is not read; give it as a benchmark of its own"
+        )
     for name in sorted(tables):
         yield name, path, tables[name]
 

@@ -94,3 +94,13 @@ def test_an_open_quote_swallows_no_item(tmp_path):
     (tmp_path / "a.csv").write_text('question\n"one\ntwo\nthree\n')
     with pytest.raises(KomepError, match=r"a\.csv:2: not CSV \(unexpected end of data; lines 2 to 4\)"):
         read_benchmark("b", tmp_path / "a.csv")
+
+
+def test_a_table_beside_a_saved_dataset_is_not_left_out(tmp_path):
+    from datasets import Dataset
+
+    Dataset.from_list([{"question": "one"}]).save_to_disk(tmp_path / "saved")
+    assert len(read_benchmark("b", tmp_path / "saved").items) == 1
+    (tmp_path / "saved" / "more.jsonl").write_text('{"question": "two"}\n')
+    with pytest.raises(KomepError, match=r"more\.jsonl: beside a saved dataset"):
+        read_benchmark("b", tmp_path / "saved")
