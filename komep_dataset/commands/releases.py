@@ -14,7 +14,7 @@ from komep_dataset.errors import KomepError
 
 
 def questions(
-    input: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with the columns question, category.")],
+    input: Annotated[Path, typer.Argument(help="CSV, JSONL, JSON or Parquet with the columns question, category.")],
     output: Output,
     language: Annotated[str, typer.Option(help="en or ko, for rows that do not say it.")] = "en",
     source: Annotated[str | None, typer.Option(help="Source, for rows that do not say it.")] = None,
@@ -31,7 +31,7 @@ def build(
     scored: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Scored generations: JSONL or Parquet files, or folders. None: the shipped sample."
+            help="Scored generations: tables, or folders of them. None: the shipped sample."
         ),
     ] = None,
     output: Output = Path("komep"),

@@ -43,7 +43,7 @@ def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
     """Scored generations as `komep build` reads them: complete, one row a question and model, sorted by key.
 
     Args:
-        paths: JSONL or Parquet files, folders of them, or releases.
+        paths: tables, folders of them, or releases.
 
     Raises:
         KomepError: a bad row, named by file and line, or no row at all.

@@ -65,7 +65,7 @@ def build(
     """Build a release from scored generations.
 
     Args:
-        inputs: JSONL or Parquet files, or folders of them; none = the shipped sample.
+        inputs: tables, or folders of them; none = the shipped sample.
         output: folder of the release; replaced in one step at the end.
         on_error: `stop` raises on bad rows and leaves the old output; `reject` leaves the rows out.
         judge: what `komep calibrate --output` wrote of the checker; goes into `provenance.json` and the card as it is.
