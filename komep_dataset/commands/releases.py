@@ -14,7 +14,9 @@ from komep_dataset.errors import KomepError
 
 
 def questions(
-    input: Annotated[Path, typer.Argument(help="CSV, JSONL, JSON or Parquet with the columns question, category.")],
+    input: Annotated[
+        Path, typer.Argument(help="CSV, JSONL, JSON or Parquet with the columns question, category.")
+    ],
     output: Output,
     language: Annotated[str, typer.Option(help="en or ko, for rows that do not say it.")] = "en",
     source: Annotated[str | None, typer.Option(help="Source, for rows that do not say it.")] = None,
@@ -30,9 +32,7 @@ def questions(
 def build(
     scored: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Scored generations: tables, or folders of them. None: the shipped sample."
-        ),
+        typer.Argument(help="Scored generations: tables, or folders of them. None: the shipped sample."),
     ] = None,
     output: Output = Path("komep"),
     on_error: OnError = "stop",
