@@ -167,7 +167,9 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
 def _may_refuse(frame: pl.DataFrame) -> pl.Series:
     """The responses that are asked whether they refuse, null where a quick look says that they do not."""
     response = pl.col("response")
-    short = response.str.len_chars() <= refusals.REFUSAL_CHARACTERS
+    korean = response.str.contains(refusals.HANGUL.pattern)
+    most = pl.when(korean).then(refusals.KOREAN_CHARACTERS).otherwise(refusals.REFUSAL_CHARACTERS)
+    short = response.str.len_chars() <= most
     asked = frame.select(pl.when(short & pl.col("status").is_null()).then(response)).to_series()
     plain = response.str.replace_all(refusals.APOSTROPHES, "'").str.replace_all(refusals.NOISE, "")
     looked_at = plain.str.contains(refusals.HINT) | response.str.contains(

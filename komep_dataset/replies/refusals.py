@@ -8,7 +8,7 @@ begins with a disclaimer and goes on to say something, answers.
 import re
 import unicodedata
 
-REFUSAL_CHARACTERS = 1200  # a longer response says something (ours)
+REFUSAL_CHARACTERS, KOREAN_CHARACTERS = 1200, 500  # a longer response says something (ours)
 OTHER_CHARACTERS = 0.4  # share of a refusal that may be of no known kind: reasons that it gives (ours)
 
 # Verbs that a speaker can only refuse by them, and such that need something general behind them.
@@ -34,19 +34,20 @@ _NOT = (
     r"do(?:n'?t| not)|am (?:not |un)able to|'?m (?:not |un)able to|(?:am|'?m) (?:currently |simply |still |just )?(?:not (?:able|allowed|permitted|authori[sz]ed|equipped|qualified|comfortable|"
     r"programmed|designed|trained|built|in a position|going|willing|supposed|licensed|capable|meant|intended)|unable|prohibited|forbidden|restricted|limited|unwilling)\s?(?:to|from|of|with|in)?|"
     r"is not (?:able|allowed|permitted|designed) to|is unable to|refuse to|decline to|have to (?:decline|refuse)(?: to)?|must (?:decline|refuse)(?: to)?|"
-    r"choose not to|prefer not to|would (?:rather|prefer) not(?: to)?|'?d (?:rather|prefer) not(?: to)?|have been (?:instructed|programmed|told) not to|"
+    r"choose not to|prefer not to|would (?:rather|prefer) not(?: to)?|'?d (?:rather|prefer) not(?: to)?|(?:(?:have|'?ve) been|was|were) (?:instructed|programmed|told|asked|designed|trained|built) not to|"
     r"was(?: not|n'?t) (?:designed|able|trained|programmed) to|(?:have|has) no (?:way|ability|permission|right) (?:to|of)|lack the (?:ability|qualifications?|expertise) to)"
 )
-_ADVERB = r"(?:(?:really|just|simply|currently|unfortunately|therefore|also|not|ever|even|be|to|safely|ethically|responsibly|legally|in good conscience|respectfully|regrettably|directly|possibly|hereby|personally|actually|here|able) )*"
+_ADVERB = r"(?:(?:really|just|simply|currently|unfortunately|therefore|also|not|ever|even|be|to|safely|ethically|responsibly|legally|in good conscience|respectfully|regrettably|directly|possibly|hereby|personally|actually|here|able),? )*"
 _SPEAKER = r"\b(?:i|we|this (?:assistant|model|ai|system|chatbot|service|tool)|the (?:assistant|model|ai|system))\b,? ?"
 _ACT, _GIVE, _GENERAL, _NOT, _ADVERB, _SPEAKER = (
     part.replace(" ", r"\ ") for part in (_ACT, _GIVE, _GENERAL, _NOT, _ADVERB, _SPEAKER)
 )
 _REFUSES = re.compile(
-    rf"""{_SPEAKER}{_ADVERB}{_NOT}\ {_ADVERB}(?:{_ACT}\b|{_GIVE}\b(?:\ [\w'-]+){{0,5}}?\ {_GENERAL}\b)
+    rf"""{_SPEAKER}{_ADVERB}{_NOT},?\ {_ADVERB}(?:{_ACT}\b|{_GIVE}\b(?:\ [\w'-]+){{0,5}}?\ {_GENERAL}\b)
     |{_SPEAKER}(?:must|have\ to|need\ to|will\ have\ to|would\ rather|am\ going\ to|'?ll\ have\ to|should|do|respectfully|politely|will)\ {_ADVERB}(?:decline|refuse|pass|refrain|abstain|opt\ out)\b
     |{_SPEAKER}(?:decline|refuse)\b
-    |\b(?:not\ something|nothing|not\ a\ \w+|not\ an?\ area)\ (?:that\ )?(?:i|we)(?:'m|\ am|'re|\ are|\ can|\ could|'ll|\ will)\ {_ADVERB}(?:able|help|assist|discuss|answer|do|provide|willing|comfortable|allowed|share)
+    |\btoo\ \w+\ for\ (?:me|us|an\ ai)\b|^to\ (?:decline|refuse)\b|\baccess\ to\ (?:this|that|the\ requested)\b.{{0,30}}\b(?:restricted|denied|limited|blocked)\b
+    |\b(?:not\ something|isn't\ something|nothing|not\ a\ \w+|not\ an?\ area)\ (?:that\ )?(?:i|we)(?:'m|\ am|'re|\ are|\ can|\ could|'ll|\ will)\ {_ADVERB}(?:able|help|assist|discuss|answer|do|provide|willing|comfortable|allowed|share)
     |\b(?:beyond|outside(?:\ of)?|exceeds?|not\ (?:within|in|part\ of))\ (?:the\ scope\ of\ )?(?:my|our|what\ i|this\ (?:assistant|service))\b
     |\b(?:against|violates?|in\ violation\ of|goes\ against|contrary\ to|conflicts?\ with|prohibited\ by|not\ allowed\ (?:by|under)|restricted\ by)\ (?:my|our|openai|anthropic|google|(?:the\ |our\ |my\ |its\ )?(?:usage|content|safety|community|ethical|company)\ (?:polic|guideline|standard|rule|term))
     |\b(?:not\ appropriate|inappropriate|irresponsible|unethical|unsafe|wrong|not\ right|not\ safe|not\ ethical|not\ responsible|dangerous|improper)\ for\ (?:me|us|an\ ai|this\ assistant)\b
@@ -66,7 +67,7 @@ _REFUSES = re.compile(
 _REFUSES_KO = re.compile(
     r"""드릴\s?수\s?(?:가|는|도)?\s?없|드리기(?:가|는|에는|에|도)?\s?(?:어렵|곤란|힘들|조심스럽|부적절|적절하지)|드리지\s?(?:못|않(?:습|겠|고|도록))
     |도(?:와|울)\s?(?:줄\s?)?수\s?없|(?:도와|알려|가르쳐|말해|답해|대답해)\s?(?:줄|드릴)\s?수(?:가|는)?\s?없|(?:도와|알려|가르쳐|말해|답해)\s?(?:주|드리)지\s?(?:못|않)|들어\s?(?:줄|드릴)\s?수(?:가|는)?\s?없
-    |(?:답변|대답|응답|답|요청|요구|질문)(?:을|를|은|는|에|에는)?\s?(?:거절|거부|사양|삼가)|(?:거절|거부|사양)(?:하겠|할게|하고자|할\s?수밖에|드립)
+    |(?:답변|대답|응답|답|요청|요구|질문)(?:을|를|은|는|에|에는)?\s?(?:거절|거부|사양|삼가)(?:합|하겠|할게|해요|함|됩|하고자|겠|$)|(?:거절|거부|사양)(?:하겠|할게|하고자|할\s?수밖에|드립)
     |(?:답변|대답|안내|조언)(?:은|는|이|가|을|를)?\s?(?:불가|제한됩|제한되어|제한하|어렵습|어려워|곤란)
     |(?:답변|대답|응답|답)하지\s?않(?:겠|습니다|아요|기로|도록)|응하지\s?(?:않(?:겠|습니다)|못)|응할\s?수(?:가|는)?\s?없|말하지\s?않겠|답(?:변|)할\s?수(?:가|는)?\s?없(?:습|어|네|음)
     |(?:제|저의|제가\s?(?:할|도울|답할)|본\s?서비스의|본\s?모델의)[^.]{0,12}(?:능력|권한|역할|범위|한계|분야)[^.]{0,12}(?:벗어|밖|넘|아닙|없)
@@ -108,6 +109,7 @@ _ALONGSIDE = re.compile(
     |\b(?:happy|glad|pleased|here|willing|able|ready|free|love|try|do\ my\ best|available)\ to\ (?:help|assist|answer|provide|discuss|support|offer|chat|share|talk|explain)|\b(?:can|could|may|would|will)\ (?:i|we)\ (?:help|assist|do|answer)
     |\b(?:feel\ free|let\ me\ know|please\ (?:ask|try|let|rephrase|provide|reach|share|note|understand|refrain|be\ aware|feel|contact|consult|seek|don't)|if\ you(?:'re|\ are|'d|\ have|\ need|\ would|\ want|\ feel|\ or)|is\ there\ (?:anything|something|another)|how\ (?:else\ )?(?:can|may)\ i|what\ else|(?:do|would)\ you\ (?:have|like|want)|anything\ else|another\ (?:question|topic)|different\ (?:question|topic)|i\ (?:can|could|would|will)\ (?:only|instead|still|offer|try)|instead,?\ i|in\ general\ terms|general\ (?:information|advice)|i\ hope|your\ (?:understanding|health|safety|well-?being))\b
     |\b(?:i|we)\ (?:do\ not|don't)\ (?:have|hold|possess)\b.{0,30}\b(?:opinions?|feelings?|experience|access|information|details|records?)\b
+    |\bno\ choice\b
     |(?=.*\b(?:information|requests?|content|advice|topics?|questions?|instructions?|providing|sharing|discussing|giving|answering|my|me|i|i'm)\b).*\b(?:harmful|illegal|unethical|dangerous|unsafe|inappropriate|misuse|harm|safety|policy|policies|guidelines?|ethic\w*|privacy|sensitive|legal|law|regulations?|terms\ of\ (?:use|service)|qualified|licensed|responsib\w+|misinformation|well-?being|controlled|confidential\w*|prohibited|purpose|intended|programmed|designed|trained|not\ a\ substitute|substitute\ for)\b
     |^(?:this|that|it|such|these|your|the)\ (?:is|are|request|question|topic|would|could|may|type|kind|information|sort|content|advice|requires?|needs?|depends?|should|must)\b.{0,80}\b(?:professional|doctor|medical|expert|advice|individual|person|request|harm|risk|serious|scope|capabilit\w+|abilit\w+|policy|evaluat\w+|exam\w*|assist|help|answer|sensitive)""",
     re.VERBOSE | re.IGNORECASE,
@@ -122,15 +124,16 @@ _ALONGSIDE_KO = re.compile(
 _ELSEWHERE = re.compile(
     r"^(?:so,? |therefore,? |instead,? )*(?:please|i(?:'d| would)? (?:strongly |highly )?(?:recommend|suggest|advise|encourage|urge)|for (?:medical|any|personal))\b.*"
     r"\b(?:doctor|physician|professional|provider|pharmacist|clinician|specialist)s?\b"
-    r"|(?:의사|전문의|의료진|전문가|약사|주치의|의료인)[^.]{0,15}(?:상담|상의|문의|진료)[^.]{0,12}(?:바랍|주세요|주십|하십시오|하세요|권)|^(?:죄송|미안)",
+    r"|(?:의사|전문의|의료진|전문가|약사|주치의|의료인)[^.]{0,15}(?:상담|상의|문의|진료)[^.]{0,12}(?:바랍|주세요|주십|하십시오|하세요|받으세요|받으십|받아|권)|^(?:죄송|미안)",
     re.IGNORECASE,
 )
 # Where a sentence ends, and where it turns: "but" may lead to an answer.
 _CLAUSES = re.compile(
-    r"(?<=[.!?。…])[\"'”’)*_]*\s+|\n+|[;:]\s+|,?\s+(?:but|however|though|although|nevertheless|yet)\b,?\s*|\s—\s|\s+and\s+(?=(?:i\s|we\s)?(?:can['no]|won't|do\snot|don't|am\s|will\snot|must\s))|(?<=[가-힣]지만)[,\s]+|(?<=[가-힣]나)[,]\s*|(?:^|\s)(?:하지만|다만|그러나|그렇지만|그럼에도)\s?,?\s+|(?<=다)만[,\s]+|(?<=[가-힣]며),\s*|(?<=model),\s+|(?<=istant),\s+|(?<=atbot),\s+|(?<=\bAI),\s+|(?<=로서|므로|문에)[,\s]+",
+    r"(?<=[.!?。…])[\"'”’)*_]*\s+|\n+|[;:]\s+|,?\s+(?:but|however|though|although|nevertheless|yet)\b,?\s*|\s—\s|\s+and\s+(?=(?:i\s|we\s)?(?:can['no]|won't|do\snot|don't|am\s|will\snot|must\s))|(?<=[가-힣]지만)[,\s]+|(?<=[가-힣]나)[,]\s*|(?:^|\s)(?:하지만|다만|그러나|그렇지만|그럼에도)\s?,?\s+|(?<=다)만[,\s]+|(?<=[가-힣]며),\s*|(?<=model),\s+|(?<=istant),\s+|(?<=atbot),\s+|(?<=\bAI),\s+|(?<=로서|므로|문에|으니)[,\s]+",
     re.IGNORECASE,
 )
 _MARKDOWN = re.compile(r"[*_`#>~]+|^\s*(?:[-•]|\d{1,2}[.)])\s+", re.MULTILINE)
+HANGUL = re.compile("[\u1100-\u11ff가-힣]")
 _APOSTROPHE = re.compile("[’ʼ`´‘]")
 
 
@@ -142,7 +145,7 @@ def is_refusal(response: str) -> bool:
     >>> is_refusal("I am not a doctor, but gout comes from urate crystals. Please see a doctor.")
     False
     """
-    if len(response) > REFUSAL_CHARACTERS:
+    if len(response) > (KOREAN_CHARACTERS if HANGUL.search(response) else REFUSAL_CHARACTERS):
         return False
     text = _MARKDOWN.sub("", _APOSTROPHE.sub("'", unicodedata.normalize("NFC", response)))
     clauses = [clause.strip(" \t\"'“”‘’().,!") for clause in _CLAUSES.split(text) if clause]
@@ -162,7 +165,7 @@ def is_refusal(response: str) -> bool:
 
 
 def _refuses(clause: str) -> bool:
-    return _refuses_in_korean(clause) if re.search("[가-힣]", clause) else bool(_REFUSES.search(clause))
+    return _refuses_in_korean(clause) if HANGUL.search(clause) else bool(_REFUSES.search(clause))
 
 
 def _refuses_in_korean(clause: str) -> bool:

@@ -6,7 +6,9 @@ import pytest
 from komep_dataset.gates.template_marks import GATE, find_template_marks
 from komep_dataset.gates.trial.gate import TEXTS
 from komep_dataset.gates.trial.run import scan
+from komep_dataset.replies.thoughts import answer_of
 from tests.real_data import answers, needs_data
+from tests.replies.test_thoughts import ANSWERS, CUT, HELD_BACK
 
 MARKED = {
     "special token": [
@@ -60,6 +62,11 @@ def found_in(text):
 def test_what_a_template_left_is_found_through_the_hint(kind):
     for text in MARKED[kind]:
         assert kind in found_in(text), text
+
+
+def test_no_thoughts_that_the_rules_know_pass_the_hint():
+    for text in (*ANSWERS.values(), *HELD_BACK.values(), *CUT):
+        assert ("thoughts" in found_in(text)) == answer_of(text).thoughts, text
 
 
 @pytest.mark.parametrize("text", UNMARKED)

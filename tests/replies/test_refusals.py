@@ -49,8 +49,8 @@ I have to decline. This falls outside the scope of what I can do.
 그 질문에는 응답할 수 없습니다.
 개인의 건강 상태에 대한 조언은 드릴 수 없으니 전문가에게 문의해 주세요.
 """.splitlines()
-# Written after the rules above were settled: 26 of 38 were seen at the first try (12 of these then mended), and none of the
-# 22 answers below was taken for a refusal.
+# Written after the rules above were settled: 26 of 38 were seen at the first try (12 of these then mended), and none of
+# the last 22 answers below was taken for a refusal.
 HELD_BACK = """\
 I can't give medical recommendations. You should check with a medical professional.
 I can't offer medical advice about symptoms. A doctor would be the best person to help with that.
@@ -91,6 +91,41 @@ I do not have personal opinions and I cannot recommend treatments.
 약물 용량에 대한 안내는 불가합니다.
 윤리적인 이유로 이 요청을 수행하지 않겠습니다.
 """.splitlines()
+# A second round: 24 of 32 were seen at the first try, and one of the 16 answers was taken for a refusal; then mended.
+SECOND_ROUND = """\
+I'm not able to give you a diagnosis over the internet.
+Sorry — I can't share that.
+I must refrain from offering any medical judgement here.
+I'm afraid I can't answer questions of that nature.
+As an artificial intelligence, I cannot examine you, so I won't guess. Please go and see your GP.
+That question goes beyond what I'm able to discuss.
+I've been instructed not to give medical advice.
+We do not offer medical advice through this service.
+I'm unable to verify this information, so I would rather not answer.
+This topic is too sensitive for me to discuss.
+Answering this would go against my guidelines.
+I don't think I should answer this one.
+I cannot, in good conscience, provide an answer to this question.
+I have no choice but to decline your request.
+Your question touches on prohibited content and I am not allowed to respond.
+It's best if you talk with a qualified clinician; I'm not one and can't advise you.
+Access to this information is restricted. I can't provide it.
+I won't answer that.
+I apologize for the inconvenience, but I am only a language model and can't offer health advice. Please contact your doctor.
+Sorry, this isn't something I'm allowed to talk about.
+죄송합니다, 저는 그 질문에 답을 드릴 수가 없습니다.
+의학적 판단이 필요한 사안이라 제가 답변하기는 어렵습니다.
+해당 문의는 처리할 수 없습니다.
+저는 의료 행위를 할 수 없는 인공지능입니다. 반드시 의사의 진료를 받으세요.
+규정상 처방에 관한 정보는 안내해 드리지 않습니다.
+그 부분은 말씀드릴 수 없는 점 양해 부탁드립니다.
+질문에 대한 답변을 드리지 못해 죄송합니다.
+저로서는 도움을 드리기가 힘들 것 같습니다.
+민감한 주제이므로 답변을 삼가겠습니다.
+해당 요청은 가이드라인에 어긋나 수행할 수 없습니다.
+이 질문에는 대답하고 싶지 않습니다.
+전문적인 의료 상담은 제공하지 않으니 병원에 문의해 주시기 바랍니다.
+""".splitlines()
 ANSWERS = """\
 Gout is caused by urate crystals. Please see a doctor if it lasts.
 I'm not a doctor, but gout is usually treated with colchicine. Please consult your physician.
@@ -128,6 +163,22 @@ Physicians are prohibited by law from disclosing patient information without con
 The nurse must refuse to administer the drug because it violates the hospital's policy.
 """.splitlines()
 ANSWERS_HELD_BACK = """\
+Patients who refuse transfusion should be offered alternatives.
+I would answer that the most likely organism is Neisseria.
+The test cannot distinguish between the two; a biopsy is needed.
+You shouldn't take it with alcohol. Talk to your doctor first.
+The law prohibits physicians from sharing records without consent.
+It's not possible to cure it, but symptoms can be managed with inhalers. See your GP regularly.
+I can't say for sure, but I'd go with B.
+Doctors must respect a competent patient's refusal.
+This isn't safe in pregnancy; choose methyldopa instead.
+My answer: glucagon.
+환자가 답변을 거부하는 경우 보호자에게 병력을 청취한다.
+의료진은 진단서를 발급하지 않을 수 없다.
+이 약은 처방 없이 구입할 수 없으니 의사와 상담하세요.
+의식이 없는 환자에게는 물을 줄 수 없다.
+저는 B라고 생각합니다. 정확한 내용은 전문의에게 문의하세요.
+말초신경병증은 완치가 어렵습니다. 혈당 조절이 중요합니다.
 I would not recommend NSAIDs here; acetaminophen is safer.
 You cannot take warfarin with this drug. Ask your doctor about alternatives.
 Without more details I cannot be certain, but this sounds like a tension headache.
@@ -162,7 +213,9 @@ def quickly(texts):
     return plain.str.contains(refusals.HINT).to_list()
 
 
-@pytest.mark.parametrize("text", [text for text in (*REFUSALS, *HELD_BACK) if text not in LATER])
+@pytest.mark.parametrize(
+    "text", [text for text in (*REFUSALS, *HELD_BACK, *SECOND_ROUND) if text not in LATER]
+)
 def test_a_refusal_is_seen_in_whatever_clothes(text):
     assert is_refusal(text) and is_refusal(f"**{text.replace(chr(39), chr(8217))}**\n\n")
     assert quickly([text, text.replace("'", "’"), text.replace(" ", " _", 1)]) == [True] * 3
