@@ -18,6 +18,8 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
 from training.errors import said_by
 
+PRECISION = "ACCELERATE_MIXED_PRECISION"  # where `accelerate launch` hands on what its config file says
+
 
 @dataclass
 class RecipeArguments(ScriptArguments):
@@ -88,12 +90,20 @@ class RecipeParser(TrlParser):
             self._refuse_unknown(str(path), read_keys(Path(path)))
         _, unknown = self.parse_known_args([word for word in args if word not in ("--config", path)])
         self._refuse_unknown("command line", unknown[:1])
+        launched = os.environ.get(PRECISION, "no")
+        if launched in (
+            "bf16",
+            "fp16",
+        ):  # of the launch: `--bf16` and `--fp16` decide, as where it says nothing
+            os.environ[PRECISION] = "no"
         try:
-            return tuple(map(check_types, super().parse_args_and_config(args)))
+            found = tuple(map(check_types, super().parse_args_and_config(args)))
         except KomepError:
             raise
         except Exception as error:  # whatever a dataclass of TRL's says of a value that it cannot use
             raise KomepError(said_by(error), exit_code=2) from error
+        say_precision(launched, found[1])
+        return found
 
     def error(self, message: str) -> NoReturn:
         """What argparse has to say, without the usage, which is 300 lines long."""
@@ -157,7 +167,6 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
     """Raise `KomepError` for a launch that would not be the run that is meant.
 
     Several processes that each believe to be alone would train on all of the data and overwrite each other's output;
-    under another precision than the recipe's DeepSpeed stops, late, and others train in one that no record has;
     with a batch of another size than the stated one every learning rate means something else; a token on the command
     line can be read by every user of the machine, and would be saved with the arguments.
     """
@@ -175,13 +184,6 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
             f"{launched} processes were launched and do not see each other (world size {args.world_size}); "
             "on a machine without GPUs leave --use_cpu true"
         )
-    launch_in, run_in = os.environ.get("ACCELERATE_MIXED_PRECISION") or "no", precision(args)
-    if launch_in not in ("no", run_in):
-        raise KomepError(
-            f"the launch is in {launch_in} (mixed_precision of its --config_file), the recipe in {run_in} (--bf16 "
-            f"{args.bf16}, --fp16 {args.fp16}); launch with --mixed_precision no, and the recipe decides, or change its flags",
-            exit_code=2,
-        )
     sizes = (args.world_size, args.per_device_train_batch_size, args.gradient_accumulation_steps)
     stated = script_args.global_batch_size
     if stated is not None and stated != math.prod(sizes):
@@ -194,9 +196,14 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
         raise KomepError("--hub_token would be saved with the arguments; give it as HF_TOKEN, or log in", 2)
 
 
-def precision(args: TrainingArguments) -> str:
-    """What a run computes in beside float32, as accelerate calls it."""
-    return "fp16" if args.fp16 else "bf16" if args.bf16 else "no"
+def say_precision(launched: str, args: TrainingArguments) -> None:
+    """Tell that a run computes in another precision than its launch was given."""
+    run_in = "fp16" if args.fp16 else "bf16" if args.bf16 else "no"
+    if launched not in ("no", run_in) and os.environ.get("RANK", "0") == "0":
+        print(
+            f"the launch is given mixed_precision {launched}, the recipe --bf16 {args.bf16} and --fp16 {args.fp16}: the "
+            f"recipe decides, {run_in if run_in != 'no' else 'float32'}"
+        )
 
 
 def check_numbers(script_args: RecipeArguments, args: TrainingArguments) -> None:
