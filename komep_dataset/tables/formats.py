@@ -24,14 +24,17 @@ FORMATS = {
     ".tsv": CSV,
     ".parquet": PARQUET,
 }
-PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # all of these but Parquet, which is packed inside
+PACKED = (".gz", ".zst", ".bz2")  # all of these but Parquet, which is packed inside
+# How a file begins, whatever it is called -> how it is packed.
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst or .bz2, too) or .parquet"
-# What lies beside tables and holds none: what we write there, and documents.
+# What lies beside tables and holds none: what we write there, what systems do, and documents.
 _NO_TABLE = re.compile(
     r"\..*|.*\.(verdicts|translations)\.parquet|.*\.edited(-\d+)?|"
     + re.escape(REJECTS)
     + r"|(done|judge|slurm|stats|executor|build|provenance|quality|croissant|dataset_infos?|dataset_dict|state)\.json"
-    r"|outcome\.\d{5}\.json|sha256sums|_success|makefile|dockerfile"
+    r"|outcome\.\d{5}\.json|sha256sums|makefile|dockerfile"
+    r"|_success|_(common_)?metadata|_(started|committed)_.*|.*\.crc|(eh)?thumbs\.db|~\$.*"
     r"|(readme|licen[cs]e|copying|notice|sources?|citation|changelog|contributing|authors|requirements)(\.txt)?"
     r"|.*\.(md|markdown|rst|html?|pdf|tex|bib|ya?ml|toml|cfg|ini|cff|py|ipynb|sh|r|log|lock|sha256|md5|png|jpe?g|gif|svg)",
     re.I | re.S,
@@ -68,6 +71,13 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
         if not found:
             raise KomepError(f"{path}: no {KNOWN} file in this folder")
         files += found
+    for path in files:
+        try:
+            str(path).encode("utf-8")
+        except UnicodeEncodeError:
+            raise KomepError(
+                f"{str(path)!a}: a name that is not UTF-8, which no release can hold; rename it"
+            ) from None
     return files
 
 
@@ -104,18 +114,21 @@ def tables_in(folder: Path) -> list[Path]:
 def opened(path: Path) -> io.BufferedReader:
     """A file's bytes, unpacked; `OSError` later on where it is damaged.
 
-    Raises `KomepError` where it cannot be opened.
+    Raises `KomepError` where it cannot be opened, or is Parquet.
     """
     try:
         raw = path.open("rb")
+        begin = raw.peek(4)[:4]
     except OSError as error:
         raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
-    packed = PACKED.get(path.suffix.lower())
-    if packed is None:
+    if begin == b"PAR1":
+        raise KomepError(f"{path}: Parquet by its content; name it .parquet")
+    packing = next((kind for magic, kind in _PACKINGS.items() if begin.startswith(magic)), None)
+    if packing is None:
         return raw
     import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
 
-    return io.BufferedReader(pa.CompressedInputStream(raw, packed))
+    return io.BufferedReader(pa.CompressedInputStream(raw, packing))
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:

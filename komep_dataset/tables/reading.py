@@ -19,7 +19,7 @@ from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
-from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, json_lines, opened, table_files
+from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, json_lines, table_files
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
@@ -202,7 +202,7 @@ def _kind(path: Path) -> str:
     """The format of a table; a file without one of the known endings must begin as Parquet does."""
     if kind := format_of(path):
         return kind
-    with opened(path) as file:
+    with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return PARQUET
     raise KomepError(f"{path}: a table is Parquet, or has an ending that says what it is: {KNOWN}")

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,6 +48,8 @@ def test_every_table_of_a_folder_is_read(tmp_path):
     (tmp_path / "elsewhere" / "back").symlink_to(folder)
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     for beside in ("README.md", "LICENSE", "SOURCE.txt", "done.json", ".hidden", "rejects.jsonl", "make.py"):
+        (folder / beside).write_text("no table")
+    for beside in ("Thumbs.db", "~$h.xlsx", "a.crc", "_metadata", "_committed_12"):
         (folder / beside).write_text("no table")
     for beside in ("s.verdicts.parquet", "rejects.jsonl.edited-2", "_SUCCESS", "empty.bin"):
         (folder / beside).write_text("")
@@ -118,16 +121,31 @@ def test_lines_end_with_a_line_feed_alone(tmp_path, name):
     assert [json.loads(line) for _, line in json_lines(tmp_path / name)] == [{"a": 1}, {"a": "x\u2028y"}]
 
 
+def test_a_damaged_packed_file_is_named(tmp_path):
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(LINES * 99)[:-9])
+    with pytest.raises(KomepError, match=r"a\.jsonl\.gz: cannot be read \("):
+        list(json_lines(tmp_path / "a.jsonl.gz"))
+    (tmp_path / "a.jsonl.gz").write_bytes(b"")
+    assert list(json_lines(tmp_path / "a.jsonl.gz")) == []
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"])
 @pytest.mark.parametrize(
-    "content", [gzip.compress(LINES * 99)[:-9], b"nothing packed", b""], ids=["cut", "no", "0"]
+    "pack", [bytes, gzip.compress, bz2.compress, partial(pa.compress, codec="zstd", asbytes=True)]
 )
-def test_a_damaged_packed_file_is_named(tmp_path, content):
-    (tmp_path / "a.jsonl.gz").write_bytes(content)
-    if content:
-        with pytest.raises(KomepError, match=r"a\.jsonl\.gz: cannot be read \("):
-            list(json_lines(tmp_path / "a.jsonl.gz"))
-    else:
-        assert list(json_lines(tmp_path / "a.jsonl.gz")) == []
+def test_how_a_file_is_packed_is_seen_in_it(tmp_path, name, pack):
+    (tmp_path / name).write_bytes(pack(LINES))
+    assert len(list(json_lines(tmp_path / name))) == 2
+
+
+def test_parquet_by_another_name_and_a_name_that_no_release_can_hold(tmp_path):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "a.jsonl")
+    for read in (json_lines, csv_text):
+        with pytest.raises(KomepError, match=r"a\.jsonl: Parquet by its content"):
+            list(read(tmp_path / "a.jsonl"))
+    (tmp_path / "a\udcff.jsonl").touch()
+    with pytest.raises(KomepError, match=r"a.udcff\.jsonl': a name that is not UTF-8"):
+        table_files([tmp_path])
 
 
 TEXT = "question,category\n통풍이란 무엇인가?,내과\n"
