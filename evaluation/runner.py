@@ -18,7 +18,7 @@ from evaluation.harness.prompts import Prompt, subject_prompts
 from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
 from komep_dataset.errors import KomepError, require
-from komep_dataset.replies.thoughts import answer_of
+from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
 
 PACKAGES = ("komep", "torch", "transformers", "datasets")
 
@@ -108,8 +108,9 @@ def read_answers(
         for subject, given in zip(subjects, answers, strict=True)
         for index, (question, answer) in enumerate(zip(subject.test, given, strict=True))
     ]
-    readings = [read_reply(benchmark, answer.text, question) for _, _, question, answer in rows]
-    unfinished = sum(answer_of(answer.text).unfinished for *_, answer in rows)
+    opened = any(opened_in_prompt(answer.text) for *_, answer in rows)
+    readings = [read_reply(benchmark, answer.text, question, opened) for _, _, question, answer in rows]
+    unfinished = sum(_is_thought(answer.text, opened) for *_, answer in rows)
     if unfinished and not logits:
         print(
             f"warning: {unfinished:,} of {len(rows):,} replies end within their thoughts, so `robust` finds no answer in "
@@ -131,12 +132,21 @@ def read_answers(
     return predictions, {**benchmark.summarize(readings, [row[0] for row in rows]), **extra}
 
 
-def read_reply(benchmark: Benchmark, generation: str, question: Question) -> Reading:
-    """A generation as the benchmark reads it; thoughts are no answer, but the protocol's own reading is of all the text."""
+def _is_thought(generation: str, opened: bool) -> bool:
+    """Whether a generation never came to an answer; where the prompt opens thoughts, only a mark ends them."""
+    answer = answer_of(generation)
+    return answer.unfinished or (opened and not answer.thoughts)
+
+
+def read_reply(benchmark: Benchmark, generation: str, question: Question, opened: bool = False) -> Reading:
+    """A generation as the benchmark reads it; thoughts are no answer, but the protocol's own reading is of all the text.
+
+    `opened` says that the prompt opens thoughts, as other generations of the model show.
+    """
     reading, answer = benchmark.read(generation, question.answer, question.options), answer_of(generation)
-    if not answer.thoughts:
+    if not (answer.thoughts or opened):
         return reading
-    said = "" if answer.unfinished else answer.text
+    said = "" if _is_thought(generation, opened) else answer.text
     return reading._replace(robust=benchmark.read(said, question.answer, question.options).robust)
 
 

@@ -26,6 +26,7 @@ _MARK = re.compile(
     re.IGNORECASE,
 )
 _NO_UNIT = re.compile(r"`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|[\[\]{}],?|\W*", re.IGNORECASE)
+_WHOLE = re.compile(r'"(?:[^"\\\n]|\\["\\/bfnrt])*"(?=\s*[,\]}])')  # a JSON string that is no key
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "「": "」"}
 # What a splitter says about its work, at the beginning or at the end.
 _CHATTER = re.compile(
@@ -87,14 +88,15 @@ def clean_unit(line: str) -> str:
 
 
 def _json_units(text: str) -> list[str] | None:
-    """The texts of a reply that is JSON, in a fence or not; None where it is none."""
+    """The texts of a reply that is JSON, in a fence or not, cut off or not; None where it is none."""
     body = re.sub(r"\A\s*(?:[^\n\[{]*\n)?\s*`{3,}\w*|`{3,}\s*\Z", "", text).strip()
     if not body.startswith(("[", "{")):
         return None
     try:
         return list(_texts(json.loads(body)))
-    except (ValueError, RecursionError):
-        return None
+    except (ValueError, RecursionError):  # cut off, or not quite JSON: what is whole in it
+        whole = [json.loads(text, strict=False) for text in _WHOLE.findall(body)]
+        return whole or None
 
 
 def _texts(value: Any) -> list[str]:

@@ -189,7 +189,8 @@ def _outcome(
 def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> dict[int, list[Failure]]:
     """Place of a piece -> what is wrong with its reply; of a text whose pieces pass and that fails as a whole,
     every piece. Empty where all is well, and where an answer is missing."""
-    if not plan.asked or any(reply.failure for reply in replies.values()):
+    # Thoughts that the limit cut off are asked for again with twice the room, as an answer is.
+    if not plan.asked or any(r.failure and not (r.raw or r.thought) for r in replies.values()):
         return {}
     found = {index: _piece_failures(plan, index, replies[index], glossary) for index in plan.asked}
     found = {index: failures for index, failures in found.items() if failures}
@@ -201,6 +202,8 @@ def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> 
 
 def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -> list[Failure]:
     source = plan.pieces[index].text
+    if reply.failure:
+        return [Failure(TRUNCATED, reply.failure)]
     if len(reply.text) > MOST_TIMES * len(source) + MOST_MORE:
         return [Failure(REPETITION, f"{len(reply.text):,} characters for a text of {len(source):,}")]
     if reply.finish_reason == "length":

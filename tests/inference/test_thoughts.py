@@ -146,5 +146,7 @@ def test_evaluation_reads_no_letter_from_thoughts_and_keeps_the_protocol_s_own_r
         ("<think>정답: A</think>", ""),
     ):
         assert read(text) == (BENCHMARK.read(text, "B", ()).paper, robust), text
+    cut = read_reply(BENCHMARK, "정답은 A일까", Question("?", ("가", "나"), "B"), opened=True)
+    assert cut.robust == ""
     known = [(read(g["text"])[1], BENCHMARK.read(g["text"], "B", ("가", "나", "다", "라", "마")).robust) for g in GENERATIONS]  # fmt: skip
     assert len(known) > 1000 and all(ours == theirs for ours, theirs in known)

@@ -64,6 +64,19 @@ def test_units_come_out_bare(clothes, language):
     assert units_in(ANSWERS[language], found) == (bare, "")
 
 
+def test_what_is_whole_in_json_that_was_cut_off_counts():
+    for text in (
+        '["One is.", "Two is.", "Thr',
+        '{"facts": [{"fact": "One is."}, {"fact": "Two is."}, {"fa',
+        '["One is.", "Two is.",]',
+    ):
+        assert units_of(Reply(text, "length")) == ["One is.", "Two is."]
+    assert units_of(Reply('```json\n[\n  "One is.",\n  "Two is.",\n  "Thr', "length")) == [
+        "One is.",
+        "Two is.",
+    ]
+
+
 def test_what_only_looks_like_a_mark_stays():
     for unit in (
         "-5 °C is below freezing.",

@@ -1,5 +1,6 @@
 """Texts to a loopback translator and back: in pieces and whole, what is copied, what is refused by its length."""
 
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -13,7 +14,7 @@ from komep_dataset.translation.checks.repetition import sentences_of
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.segments import Piece
 from komep_dataset.translation.translator import Session, Text, _failures, _Plan, cleaned, translate_texts
-from tests.loopback import Loopback, loopback
+from tests.loopback import Fault, Loopback, loopback
 from tests.translation.loopback_translator import UNITS, WORD, korean, source_in, write_config
 
 
@@ -52,6 +53,25 @@ def test_a_truncated_reply_is_never_taken_and_the_piece_alone_is_asked_again_wit
     assert (one.target, one.reason) == (None, "truncated") and len(state.calls) == 2 * one.pieces
     limits = Counter(body["max_tokens"] for body in state.calls)
     assert max(limits) == 2 * sorted(limits)[-2] or len(limits) > 1
+
+
+def test_thoughts_that_the_limit_cut_off_are_asked_again_with_more_room_and_then_named(tmp_path):
+    text, limit = Text("The kidneys suffer first."), 256
+
+    def cut(body, _):
+        short = body["max_tokens"] <= limit
+        text = "<think>The user wants" if short else f"<think>Well</think>{korean(body)}"
+        choice = {"message": {"content": text}, "finish_reason": "length" if short else "stop"}
+        return Fault(200, json.dumps({"choices": [choice]}))
+
+    with loopback(Loopback(faults=cut)) as (state, url):
+        one = translate_texts([text], session_of(tmp_path, url)).translations[text]
+        assert one.target and [refusal.reason for refusal in one.refusals] == ["truncated"]
+        assert one.refusals[0].reply == "<think>The user wants" and len(state.calls) == 2
+        limit, folder = 512, tmp_path / "b"
+        folder.mkdir()
+        one = translate_texts([text], session_of(folder, url)).translations[text]
+    assert (one.target, one.reason) == (None, "request_failed") and "limit of 512 tokens" in one.detail
 
 
 def test_texts_that_need_no_translator_are_copied_and_strange_ones_break_nothing(tmp_path):
