@@ -33,6 +33,7 @@ from komep_dataset.schema import Question, Response, ScoredGeneration
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
+from komep_dataset.tables.formats import files_in
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
 from komep_dataset.translation.checks.registry import wordings
@@ -332,7 +333,7 @@ def _hashes(paths: Iterable[Path]) -> dict[str, str]:
 
 def _hash(path: Path) -> str:
     if path.is_dir():
-        inner = [(str(p.relative_to(path)), _hash(p)) for p in sorted(path.rglob("*")) if p.is_file()]
+        inner = [(str(p.relative_to(path)), _hash(p)) for p in files_in(path) if p.is_file()]
         return hashlib.sha256(json.dumps(inner).encode()).hexdigest()
     return file_sha256(path) if path.is_file() else ""
 

@@ -30,7 +30,7 @@ _PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst or .bz2, too) or .parquet"
 # What lies beside tables and holds none: what we write there, what systems do, and documents.
 _NO_TABLE = re.compile(
-    r"\..*|.*\.(verdicts|translations)\.parquet|.*\.edited(-\d+)?|"
+    r".*\.(verdicts|translations)\.parquet|.*\.edited(-\d+)?|"
     + re.escape(REJECTS)
     + r"|(done|judge|slurm|stats|executor|build|provenance|quality|croissant|dataset_infos?|dataset_dict|state)\.json"
     r"|outcome\.\d{5}\.json|sha256sums|makefile|dockerfile"
@@ -83,32 +83,45 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
 
 def tables_in(folder: Path) -> list[Path]:
     """The tables of a folder, perhaps none; see `table_files`."""
+    tables, strange = [], []
+    for path in files_in(folder):
+        if _NO_TABLE.fullmatch(path.name):
+            continue
+        if not path.is_file():
+            strange.append(f"{path}: " + ("links to nothing" if path.is_symlink() else "no regular file"))
+        elif format_of(path):
+            tables.append(path)
+        elif path.stat().st_size:
+            strange.append(path)
+    if strange:
+        raise KomepError(
+            f"{folder}: what may hold rows and cannot be read as a table ({len(strange)}):\n{listed(strange)}\n"
+            f"Write them as {KNOWN}, move them out of the folder, or name the files to read instead of the folder."
+        )
+    return tables
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All that is no folder below a folder, through links, sorted; what is hidden is left out.
+
+    Raises `KomepError` for a folder that cannot be read.
+    """
 
     def stop(error: OSError) -> None:
         raise KomepError(
             f"{error.filename}: cannot be read ({error.strerror}); give it back, or move it away"
         )
 
-    tables, strange, seen = [], [], set()
+    found, seen = [], set()
     for top, inner, names in os.walk(folder, onerror=stop, followlinks=True):
         place = Path(top).resolve()
-        inner[:] = () if place in seen else sorted(name for name in inner if not name.startswith("."))
         if place in seen:  # a link that leads back, or here by another way
+            inner.clear()
             continue
         seen.add(place)
-        for path in (Path(top, name) for name in names if not _NO_TABLE.fullmatch(name)):
-            if not path.is_file():
-                strange.append(f"{path}: " + ("links to nothing" if path.is_symlink() else "no regular file"))
-            elif format_of(path):
-                tables.append(path)
-            elif path.stat().st_size:
-                strange.append(path)
-    if strange:
-        raise KomepError(
-            f"{folder}: what may hold rows and cannot be read as a table ({len(strange)}):\n{listed(sorted(strange, key=str))}\n"
-            f"Write them as {KNOWN}, move them out of the folder, or name the files to read instead of the folder."
-        )
-    return sorted(tables)
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [Path(top, name) for name in names if not name.startswith(".")]
+    return sorted(found)
 
 
 def opened(path: Path) -> io.BufferedReader:
