@@ -134,6 +134,8 @@ def test_csv_reader_gives_back_what_csv_wrote(tmp_path_factory, cells):
         ("q.CSV", CSV.replace(",", ";").encode()),
         ("q.tsv", CSV.replace(",", "\t").encode("utf-8-sig")),
         ("q.csv", b"sep=|\n" + CSV.replace(",", "|").encode()),
+        ("q.csv", b"\r\n\r\n" + CSV.encode()),
+        ("q.TSV", CSV.replace(",", "\t").encode()),
         ("q.csv", b'"sep=;"\r\n' + CSV.replace(",", ";").encode()),
         ("q.csv", CSV.replace("\n", "\r").encode()),
         ("q.csv", CSV.replace("question,category", "Question , CATEGORY").encode()),

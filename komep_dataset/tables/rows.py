@@ -53,20 +53,21 @@ def read_csv(
     Raises `KomepError` where the file cannot be read, its header is no CSV or lacks a column, or a name stands twice.
     """
     text, note = csv_text(path)
-    declared = re.match(r'"?sep=(.)"?(?:\r\n|\r|\n)', text)  # a line that Excel writes, and reads
+    declared = re.match(
+        rf'"?sep=([{SEPARATORS}])"?(?:\r\n|\r|\n)', text
+    )  # a line that Excel writes, and reads
     text = text[declared.end() :] if declared else text
-    order = "\t,;|" if ".tsv" in path.suffixes[-2:] else SEPARATORS
-    headers = {sign: _header(text, sign, strict) for sign in (declared[1] if declared else order)}
+    order = "\t,;|" if ".tsv" in path.name.lower() else SEPARATORS
     known = {name.casefold() for name in wanted}
-    separator = max(
-        headers,
-        key=lambda sign: (
-            (len(known & {name.casefold() for name in headers[sign]}), len(headers[sign]))
-            if isinstance(headers[sign], list)
-            else (-1, 0)
-        ),
-    )
-    names = headers[separator]
+
+    def fit(found: tuple[list[str] | csv.Error, Any]) -> tuple[int, int]:
+        """How well a header fits."""
+        if isinstance(found[0], csv.Error):
+            return -1, 0
+        return len(known & {name.casefold() for name in found[0]}), len(found[0])
+
+    signs = declared[1] if declared else order
+    names, rows = max((_from_header(text, sign, strict, 2 if declared else 1) for sign in signs), key=fit)
     if isinstance(names, csv.Error):
         raise KomepError(f"{path}:1: not CSV ({names}); is a quote open in the header?") from names
     if not all(map(is_text, names)):
@@ -75,8 +76,6 @@ def read_csv(
     if missing := [name for name in needed if name not in {there.casefold() for there in names}]:
         header = ", ".join(names) or "empty"
         raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]})")
-    rows = _csv_rows(text, separator, strict, 2 if declared else 1)
-    next(rows, None)
     return CsvTable(names, rows, note)
 
 
@@ -86,13 +85,17 @@ def check_names(place: object, names: Sequence[str]) -> None:
         raise KomepError(f"{place}: the column {twice} stands twice")
 
 
-def _header(text: str, separator: str, strict: bool) -> list[str] | csv.Error:
-    _, _, cells = next(_csv_rows(text, separator, strict), (1, 1, []))
-    return cells if isinstance(cells, csv.Error) else [name.strip() for name in cells]
+def _from_header(
+    text: str, separator: str, strict: bool, number: int
+) -> tuple[list[str] | csv.Error, Iterator[tuple[int, int, list[str] | csv.Error]]]:
+    """(the first row that is not blank, or what is wrong with it; the rows behind it)."""
+    rows = _csv_rows(text, separator, strict, number)
+    header = next((cells for _, _, cells in rows if cells), [])
+    return header if isinstance(header, csv.Error) else [name.strip() for name in header], rows
 
 
 def _csv_rows(
-    text: str, separator: str, strict: bool, number: int = 1
+    text: str, separator: str, strict: bool, number: int
 ) -> Iterator[tuple[int, int, list[str] | csv.Error]]:
     """(first line, last line, cells) of each row, the header and blank rows too; an error where a row is not CSV."""
     csv.field_size_limit(sys.maxsize)  # by default a cell of 128 KiB is a fault
