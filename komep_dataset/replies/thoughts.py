@@ -15,7 +15,7 @@ _NAME = (
     r"(?:[a-z]\w{0,15}:)?(?:ant_?|longcat_|deep_?|inner_?|internal_?|chain_of_|begin_of_|my_?)?"
     r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratch_?pad|monologue|analysis|cot)(?:_(?:process|steps?|trace))?"
 )
-_QUOTED = r"(?<![`'\"“‘])"
+_QUOTED = r"(?:(?<![`'\"“‘])|(?=[<\[][^<>\[\]]{0,100}[>\]](?![`'\"”’])))"  # not between quotes
 _START = r"\A\s*(?:assistant\s*)?"
 _HARMONY = r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*"
 _TO_TEXT = r"[^<\n]{0,80}(?:<\|constrain\|>\s*\w{0,20}\s*)?<\|message\|>"
@@ -25,8 +25,8 @@ _HEAD = r"[#*_ ]{0,8}"
 _FAMILIES: tuple[tuple[str, str, str, bool], ...] = (
     # <think> DeepSeek-R1, Qwen, GLM, Kimi, EXAONE 4, Magistral of 2025; <thinking> Claude, Nova; <thought> EXAONE Deep,
     # Gemini, Marco-o1; <seed:think>, <longcat_think>, <scratchpad>, and what prompts ask for
-    ("tag", rf"{_QUOTED}(?:<|&lt;)({_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)", r"(?:<|&lt;)/\s*{name}\s*(?:>|&gt;)", True),
-    ("bracket", rf"{_QUOTED}\[({_NAME})\]", r"\[/\s*{name}\s*\]", True),  # Magistral: [THINK]
+    ("tag", rf"{_QUOTED}(?:<|&lt;)({_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)", rf"{_QUOTED}(?:<|&lt;)/\s*{{name}}\s*(?:>|&gt;)", True),
+    ("bracket", rf"{_QUOTED}\[({_NAME})\]", rf"{_QUOTED}\[/\s*{{name}}\s*\]", True),  # Magistral: [THINK]
     ("kimi", r"◁(think)▷", r"◁/think▷", True),  # Kimi-VL Thinking
     ("pipe", rf"<\|({_NAME})\|>", r"<\|(?:/{name}|end_of_(?:thought|thinking)|end)\|>", False),  # Sky-T1, OpenThinker, Solar
     ("cohere", r"<\|(START_THINKING)\|>", r"<\|END_THINKING\|>", True),  # Command A Reasoning
