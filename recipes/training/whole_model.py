@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from accelerate.utils import gather_object
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.weights import check_whole, without_text_model
@@ -34,7 +34,8 @@ def whole_models(tokenizer: PreTrainedTokenizerBase, *datasets: Dataset | None) 
         )
         refusal = []
         try:
-            for note in check_whole(model, found, f"--model_name_or_path {name}"):
+            named = f"--model_name_or_path {name}"
+            for note in (*check_whole(model, found, named), *make_savable(model, named)):
                 if note not in said:
                     say(f"note: {note}")
                 said.add(note)
@@ -57,6 +58,23 @@ def whole_models(tokenizer: PreTrainedTokenizerBase, *datasets: Dataset | None) 
         raise
     finally:
         PreTrainedModel.from_pretrained = classmethod(plain)
+
+
+def make_savable(model: PreTrainedModel, named: str) -> list[str]:
+    """Mend a generation config that transformers loads and refuses to save, after the work; returns what was done."""
+    config = model.generation_config
+    for change, done in (({}, None), ({"do_sample": True}, "do_sample true, which its other values mean")):
+        try:
+            config.update(**change)
+            config.validate(strict=True)
+            return [f"{named}: its generation_config.json is saved with {done}"] if done else []
+        except (ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+    ends = {name: getattr(config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    model.generation_config = GenerationConfig(**ends)
+    return [
+        f"{named}: its generation_config.json cannot be saved, and one of its tokens alone is ({reason:.200})"
+    ]
 
 
 def check_tokens(

@@ -1,5 +1,6 @@
 """A base model that is not whole is not trained on, in any method."""
 
+import json
 import shutil
 
 import pytest
@@ -59,6 +60,30 @@ def test_what_is_loaded_in_the_block_is_checked_and_nothing_behind_it(changed, t
     with whole_models(tokenizer), pytest.raises(KomepError, match="NaN or infinite"):
         AutoModelForCausalLM.from_pretrained(model)
     assert AutoModelForCausalLM.from_pretrained(model).lm_head.weight.isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "saved"),
+    [
+        (
+            {"temperature": 0.6, "top_p": 0.9},
+            {"temperature": 0.6, "top_p": 0.9, "do_sample": True},
+        ),  # Llama 2's
+        ({"max_new_tokens": -5}, {}),
+        ({"num_beams": 3}, {"num_beams": 3}),
+    ],
+)
+def test_a_generation_config_that_could_not_be_saved_is_mended(asked, saved, tiny_model, tmp_path, capsys):
+    """transformers loads it, and says so behind the last step."""
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "model" / "generation_config.json").write_text(json.dumps(asked | {"eos_token_id": 2}))
+    with whole_models(AutoTokenizer.from_pretrained(tiny_model)):
+        model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    model.save_pretrained(tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert {k: v for k, v in written.items() if k in asked or k == "do_sample"} == saved
+    assert written["eos_token_id"] == 2
+    assert ("generation_config.json" in capsys.readouterr().out) == (saved != asked)
 
 
 def test_a_classifier_is_refused(tiny_model, tmp_path):
