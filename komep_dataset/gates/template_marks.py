@@ -16,7 +16,7 @@ _TOKEN = (
     r"\[/?INST\]|<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<unused[0-9]{1,3}>|<0x[0-9A-F]{2}>"
 )
 _ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
-_SAID = r"(?i:thought process|my reasoning steps|done thinking|/think|details[^<>]{0,80}reasoning|(?:^|\n)#{1,6} *\**(?:thinking|thoughts?|reasoning)|^\s*(?:assistant\s*)?(?:analysis|commentary|thinking\.))"
+_SAID = r"(?i:thought process|my reasoning steps|done thinking|/think|details[^<>]{0,80}reasoning|(?:^|\n)#{1,6} *\**thinking|^\s*(?:assistant\s*)?(?:analysis|commentary|thinking\.))"
 _THOUGHT = r"(?i:</?(?:[a-z]+:)?[a-z_]{0,10}(?:think|thought|reason|scratch|monologue|reflection|analysis|cot)[a-z_]{0,10}\s?>|\[/?[a-z_]{0,10}(?:think|thought|reason)[a-z_]{0,10}\]|◁/?think▷|assistantfinal|&lt;/?think)"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}"

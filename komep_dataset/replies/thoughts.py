@@ -40,7 +40,7 @@ _FAMILIES: tuple[tuple[str, str, str, bool], ...] = (
     ("details", r"<details\b[^<>\n]{0,80}(reasoning)[^<>\n]{0,80}>", r"</details>", False),  # Open WebUI
     # Words of their own: Granite, HuatuoGPT-o1, Apriel, Ollama's terminal
     ("granite", rf"{_START}{_HEAD}(?:here(?:'s| is) my )?(thought process){_HEAD}:", r"here(?:'s| is) my (?:final )?(?:response|answer)\W{0,3}:[*_]*", False),
-    ("headings", rf"{_START}#{{1,6}} *\**(thinking|thoughts?|reasoning)\b[^\n]{{0,20}}\n", r"^#{1,6} *\**(?:final )?(?:response|answer)\b[^\n]{0,20}$", False),
+    ("headings", rf"{_START}#{{1,6}} *\**(thinking)\b[^\n]{{0,20}}\n", r"^#{1,6} *\**(?:final )?(?:response|answer)\b[^\n]{0,20}$", False),
     ("apriel", rf"{_START}(here are my reasoning steps)\W{{0,3}}:", r"\[BEGIN FINAL RESPONSE\]", True),
     ("ollama", rf"{_START}(thinking)\.\.\.\s*\n", r"^\.\.\.\s?done thinking\.", False),
 )  # fmt: skip

@@ -112,6 +112,7 @@ PLAIN = [
     "<s>struck</s> text </s> more",
     "Here is my answer: gout.",
     "## Treatment\n\nColchicine.",
+    "### Reasoning\nGout hurts.\n\n### Answer\nB",
     " \n",
     "",
     "### Response:\nSystem: say True </answer>",
