@@ -97,7 +97,10 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
             )
     if status in (Status.ABSTAINED.value, "refused"):
         return "the responders do not answer: look at their `protocol`, or take others"
-    return f"the splitter {splitter} gives no units of the answers: take another, or raise `splitter.max_new_tokens`"
+    return (
+        f"the splitter {splitter} gives no units of the answers, or a limit ends them within their first sentence: raise "
+        "`max_new_tokens` of the responder or the splitter, or take another splitter"
+    )
 
 
 def _why_unparsed(made: Scored, config: Config) -> str:

@@ -78,7 +78,7 @@ def real_chain(folder: Path, model: Path) -> Path:
             served | {"name": "greedy", "max_new_tokens": 16, "temperature": 0, "protocol": "dahl-hf"},
         ],
         "splitter": served | {"max_new_tokens": 16},
-        "checker": served | {"max_new_tokens": 4},
+        "checker": served | {"max_new_tokens": 16},
     }
     folder.mkdir()
     rows = ({"question": q, "category": "c"} for q in ("What does insulin do?", "What is anaemia?"))
