@@ -157,6 +157,7 @@ def test_a_refusal_and_an_apology_are_not_scored_and_equal_units_are_asked_once(
     assert reject["reason"] == "unsplit" and "I'm sorry" in reject["detail"]
 
 
+@pytest.mark.slow
 @needs_data("kqa", "factbench", "expertqa")
 def test_real_splits_are_taken_as_they_are():
     """Unsplit is one row of 1,483 (a greeting of a search engine), left out are six lines of greetings of 8,515."""
