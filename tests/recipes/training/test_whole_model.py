@@ -69,7 +69,7 @@ def test_what_is_loaded_in_the_block_is_checked_and_nothing_behind_it(changed, t
             {"temperature": 0.6, "top_p": 0.9},
             {"temperature": 0.6, "top_p": 0.9, "do_sample": True},
         ),  # Llama 2's
-        ({"max_new_tokens": -5}, {}),
+        ({"length_penalty": 2.0}, {}),
         ({"num_beams": 3}, {"num_beams": 3}),
     ],
 )
