@@ -15,24 +15,34 @@ FILE = "KOMEP_DEPRECATIONS"  # environment variable: where they go
 _warn, _record = warnings.warn, logging.getLogRecordFactory()
 
 
-def _keep(name: str, text: str) -> None:
+def _keep(name: str, text: str, asker: str) -> None:
     library = name.partition(".")[0]
     if library in LIBRARIES:
         with open(os.environ[FILE], "a", encoding="utf-8") as file:  # noqa: PTH123 (Python is still starting)
-            file.write(f"{library}: {' '.join(text.split())[:300]} ({name})\n")
+            file.write(f"{library}, used by {asker}: {' '.join(text.split())[:300]}\n")
+
+
+def _asker(name: str) -> str:
+    """The module that used what another one, `name`, warns of."""
+    frame = sys._getframe(2)
+    between = (name, __name__, "logging", "importlib._bootstrap", "importlib._bootstrap_external")
+    while frame and frame.f_globals.get("__name__") in between:
+        frame = frame.f_back
+    return frame.f_globals.get("__name__", "?") if frame else "?"
 
 
 def warn(message, category=None, stacklevel=1, source=None, **more):
     kind = type(message) if isinstance(message, Warning) else category or UserWarning
     if issubclass(kind, (DeprecationWarning, FutureWarning, PendingDeprecationWarning)):
-        _keep(sys._getframe(1).f_globals.get("__name__", ""), str(message))
+        name = sys._getframe(1).f_globals.get("__name__", "")
+        _keep(name, str(message), _asker(name))
     _warn(message, category, stacklevel + 1, source, **more)
 
 
 def record(*arguments, **more):
     made = _record(*arguments, **more)
     if made.levelno >= logging.WARNING and "deprecat" in made.getMessage().lower():
-        _keep(made.name, made.getMessage())
+        _keep(made.name, made.getMessage(), _asker(made.name))
     return made
 
 

@@ -3,7 +3,6 @@
 import jinja2
 import pytest
 import yaml
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
 from komep_dataset.config import presets as responders
 from komep_dataset.config.config import load_config
@@ -16,6 +15,10 @@ from komep_dataset.responses import request_for, respond
 from komep_dataset.schema import Question
 from tests.loopback import Loopback, last_text, loopback
 from tests.responders import QUESTIONS, configured, rows_of, write_questions
+
+pytest.importorskip("tokenizers", reason="comes with the extra [eval], [train] or [serve]")
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
 QUESTION = "What is gout?"
 INTRO = "Below is an instruction that describes a task. Write a response that appropriately completes the request."

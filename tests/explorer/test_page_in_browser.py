@@ -26,7 +26,9 @@ DOM_ROWS = 50  # the list shows so many at a time, whatever the release's size
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
+    sync_playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs the extra [dev]"
+    ).sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

@@ -25,7 +25,7 @@ SENTENCES = [
 
 def make_model(folder: Path, languages: bool = True) -> Path:
     """A random model with 64 positions and a tokenizer of single characters."""
-    import torch
+    torch = pytest.importorskip("torch", reason="comes with the extras [serve], [train] and [eval]")
     from transformers import (
         M2M100Config,
         M2M100ForConditionalGeneration,
