@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +166,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if len(sys.argv) == 6:  # a run that `killed` starts
         name, place, work, count, most = sys.argv[1:]
         asked(name, place, Path(work), int(count), float(most))
     else:
+        ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter).parse_args()
         main()
