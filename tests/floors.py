@@ -40,6 +40,7 @@ ASKING = (
     "pipeline",
     "scores",
     "translation",
+    "test_cli.py",
     "test_responses.py",
 )
 
