@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, stem_of, tables_in
+from komep_dataset.tables.formats import (
+    CSV,
+    KNOWN,
+    PARQUET,
+    check_parts,
+    files_in,
+    format_of,
+    stem_of,
+    tables_in,
+)
 from komep_dataset.tables.problems import listed
 from komep_dataset.tables.rows import read_rows as rows_of
 
@@ -174,6 +183,7 @@ def _from_file(path: Path, layout: Layout) -> list[Subject]:
 
     Rows of the other splits that benchmarks have are passed over; `KomepError` for any other value.
     """
+    check_parts([path])
     rows = read_rows(path)
     known = sorted({*OTHER_SPLITS, *layout.fewshot, *layout.test})
     raise_problems([
@@ -194,6 +204,7 @@ def _split_files(folder: Path, names: Sequence[str]) -> list[Path]:
         if len(found) > 1 and any(stem_of(path) == name for path in found):
             raise KomepError(f"{folder}: {', '.join(p.name for p in found)} are one split twice; keep one")
         if found:
+            check_parts(found)
             return found
     return []
 
@@ -249,6 +260,7 @@ def load_configs(path: str, names: Sequence[str] | None = None, layout: Layout =
     import datasets
 
     local = Path(path).is_dir()
+    check_parts(files_in(Path(path)) if local else [])
     with tempfile.TemporaryDirectory() as fresh:
         where = {"cache_dir": fresh} if local else {}
         try:

@@ -75,6 +75,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     Raises:
         KomepError: bad tables; a correction of a text that is not there, or that has changed since the review.
     """
+    target = output_path(output, "scored.parquet")
     wanted = read_corrections(corrections)
     given, bad = read_as_given(table_files(scored))
     if bad:
@@ -86,7 +87,6 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
         raise KomepError(f"{corrections}: {what}:\n{listed(problems)}")
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
-    target = output_path(output, "scored.parquet")
     write_table(pl.DataFrame(rows, schema=polars_schema(ScoredGeneration)), target, ScoredGeneration)
     return target, len(rows), replaced
 

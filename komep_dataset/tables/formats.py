@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
@@ -39,7 +40,20 @@ _NO_TABLE = re.compile(
     r"|.*\.(md|markdown|rst|html?|pdf|tex|bib|ya?ml|toml|cfg|ini|cff|py|ipynb|sh|r|log|lock|sha256|md5|png|jpe?g|gif|svg)",
     re.I | re.S,
 )
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls, whatever they are called
+# How what is no table begins, whatever it is called -> what it is, and what to do.
+_FOREIGN = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch that with `git lfs pull`",
+    b"PK\x03\x04": "a workbook or a zip; save its sheet as CSV UTF-8, or unpack it",
+    b"\xd0\xcf\x11\xe0": "a workbook; save its sheet as CSV UTF-8",
+    b"<!doctype html": "a web page (HTML); download the file that it leads to",
+    b"<html": "a web page (HTML); download the file that it leads to",
+    b"\xfd7zxz": "packed as xz; unpack it",
+    b"7z\xbc\xaf": "packed as 7z; unpack it",
+    b"rar!": "packed as RAR; unpack it",
+}
+_HEAD = 512  # bytes in which a file shows what it is
+# A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
+_PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
 
 
 def format_of(path: Path) -> str | None:
@@ -78,7 +92,26 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
             raise KomepError(
                 f"{str(path)!a}: a name that is not UTF-8, which no release can hold; rename it"
             ) from None
+    check_parts(files)
     return files
+
+
+def check_parts(files: Iterable[Path]) -> None:
+    """Raise `KomepError` where names say that files are parts of a whole, and not all of its parts are there."""
+    wholes: dict[tuple[Path, str, str], dict[int, str]] = {}
+    for path in files:
+        if part := _PART.fullmatch(path.name):
+            wholes.setdefault((path.parent, part[1], part[3]), {})[int(part[2])] = part[2]
+    for (folder, before, of), there in wholes.items():
+        total, width = int(of), max(map(len, there.values()))
+        # As `datasets` and Spark count, unless a name says otherwise.
+        first = int(total in there or (0 not in there and width < 5))
+        missing = [f"{before}{n:0{width}d}-of-{of}" for n in range(first, first + total) if n not in there]
+        if missing:
+            raise KomepError(
+                f"{folder}: {len(there)} of {total} parts, as their names say; missing ({len(missing)}):\n"
+                f"{listed(missing)}\nGive all of them; to read some alone, rename them."
+            )
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -125,9 +158,9 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def opened(path: Path) -> io.BufferedReader:
-    """A file's bytes, unpacked; `OSError` later on where it is damaged.
+    """A file's bytes, unpacked; `OSError`, perhaps later on, where it is damaged.
 
-    Raises `KomepError` where it cannot be opened, or is Parquet.
+    Raises `KomepError` where it cannot be opened, or is no text.
     """
     try:
         raw = path.open("rb")
@@ -137,11 +170,30 @@ def opened(path: Path) -> io.BufferedReader:
     if begin == b"PAR1":
         raise KomepError(f"{path}: Parquet by its content; name it .parquet")
     packing = next((kind for magic, kind in _PACKINGS.items() if begin.startswith(magic)), None)
-    if packing is None:
-        return raw
-    import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
+    if packing:
+        import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
 
-    return io.BufferedReader(pa.CompressedInputStream(raw, packing))
+        raw = io.BufferedReader(pa.CompressedInputStream(raw, packing))
+    if what := foreign(raw.peek(_HEAD)):
+        raise KomepError(f"{path}: {what}")
+    return raw
+
+
+def foreign(begin: bytes) -> str:
+    """What a file is by its beginning, and what to do, where it is known to be no table; else ""."""
+    if begin[257:262] == b"ustar":
+        return "a tar archive; unpack it"
+    begin = begin.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return next((what for magic, what in _FOREIGN.items() if begin.startswith(magic.lower())), "")
+
+
+def unreadable_parquet(path: Path, error: Exception) -> KomepError:
+    """What is said of a Parquet file that cannot be read as a whole."""
+    what = ""
+    with suppress(OSError), path.open("rb") as file:
+        what = foreign(file.read(_HEAD))
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return KomepError(f"{path}: {what or f'not a readable Parquet file ({said}); is it whole?'}")
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -156,6 +208,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             lines = _items(file.read()) if format_of(path) == JSON else file
             for number, line in enumerate(lines, 1):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    raise KomepError(f"{path}: UTF-16; save it as UTF-8")
                 if line.strip():
                     yield number, line
     except OSError as error:
@@ -177,15 +231,13 @@ def csv_text(path: Path) -> tuple[str, str]:
     UTF-8 with or without BOM, UTF-16, else CP949, Korean Excel's plain CSV. What is none of these is UTF-8 with faults:
     each wrong byte is a lone surrogate of its text.
 
-    Raises `KomepError` where it cannot be read or is a workbook.
+    Raises `KomepError` where it cannot be read or is no text.
     """
     try:
         with opened(path) as file:
             data = file.read()
     except OSError as error:
         raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if data.startswith(_WORKBOOKS):
-        raise KomepError(f"{path}: a workbook, not a CSV; save it as CSV UTF-8")
     order = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}.get(data[:2])
     if not order and b"\0" in data[:2]:
         order = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"

@@ -19,7 +19,15 @@ from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
-from komep_dataset.tables.formats import CSV, KNOWN, PARQUET, format_of, json_lines, table_files
+from komep_dataset.tables.formats import (
+    CSV,
+    KNOWN,
+    PARQUET,
+    format_of,
+    json_lines,
+    table_files,
+    unreadable_parquet,
+)
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
@@ -161,11 +169,7 @@ def _read_parquet(
             frame, missing_inside = drop_missing(frame, str(path), record, optional)
             yield frame, missing + problems + missing_inside
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
-        detail = f"not a readable Parquet file ({str(error).splitlines()[0]})"
-        yield (
-            pl.DataFrame(schema={**frame_schema, LINE: pl.Int64}),
-            [Problem(str(path), 0, "", Reason.MALFORMED, detail)],
-        )
+        raise unreadable_parquet(path, error) from error
 
 
 def one_ahead(items: Iterable[T]) -> Iterator[T]:

@@ -16,7 +16,17 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason
-from komep_dataset.tables.formats import CSV, JSON, JSONL, PARQUET, csv_text, format_of, is_text, json_lines
+from komep_dataset.tables.formats import (
+    CSV,
+    JSON,
+    JSONL,
+    PARQUET,
+    csv_text,
+    format_of,
+    is_text,
+    json_lines,
+    unreadable_parquet,
+)
 from komep_dataset.tables.problems import Problem
 
 SEPARATORS = ",;\t|"
@@ -217,5 +227,4 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
             for batch in source.iter_batches():
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise KomepError(f"{path}: not a readable Parquet file ({said})") from error
+        raise unreadable_parquet(path, error) from error

@@ -25,18 +25,24 @@ from komep_dataset.files.outputs import (
     table_of,
 )
 from komep_dataset.schema import Reject, arrow_schema, polars_schema
+from komep_dataset.tables.formats import JSONL, PACKED, PARQUET, format_of
 
 # Of the distinct values of a column in a row group, up to which it is written as a dictionary. Equal units of different
 # answers fit: a fifth smaller and a sixth faster than with Parquet's usual 1 MiB; 3% slower where no two are equal.
 DICTIONARY_BYTES = 2 << 20
+WRITTEN = ".jsonl (or .ndjson, .jsonlines) or .parquet"
 
 
 def output_path(output: Path, default_name: str) -> Path:
     """Where a stage writes its table: the path as given, or a default name inside an existing folder.
 
-    Raises `KomepError` where links lead in a circle.
+    Raises `KomepError` where links lead in a circle, or the name's ending is one that no stage writes.
     """
-    return output / default_name if resolved(output).is_dir() else output
+    if resolved(output).is_dir():
+        return output / default_name
+    if (output.suffix and format_of(output) not in (JSONL, PARQUET)) or output.suffix.lower() in PACKED:
+        raise KomepError(f"--output {output}: a table is written as {WRITTEN}", exit_code=2)
+    return output
 
 
 def arrow_table(frame: pl.DataFrame, record: type) -> pa.Table:
@@ -64,7 +70,7 @@ def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
     """
     frame = frame.select(polars_schema(record).names()).sort(record.KEY)
     with replacing(path, *table_of(record)) as beside:
-        if path.suffix in (".jsonl", ".ndjson"):
+        if format_of(path) == JSONL:
             frame.write_ndjson(beside)
         else:
             with parquet_writer(beside, record) as writer:

@@ -14,7 +14,7 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.tables.formats import csv_text, format_of, json_lines, stem_of, table_files
+from komep_dataset.tables.formats import check_parts, csv_text, format_of, json_lines, stem_of, table_files
 from tests.places import may_not_read
 from tests.scored_rows import row
 
@@ -183,5 +183,66 @@ def test_what_is_neither_utf_8_nor_korean_is_not_taken_for_korean(tmp_path, cont
 @pytest.mark.parametrize("content", [b"PK\x03\x04 xlsx", b"\xd0\xcf\x11\xe0 xls"])
 def test_a_workbook_by_the_name_of_a_csv(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(KomepError, match=r"a\.csv: a workbook, not a CSV"):
+    with pytest.raises(KomepError, match=r"a\.csv: a workbook.*; save its sheet as CSV UTF-8"):
         csv_text(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        (
+            "b.parquet",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "a pointer of Git LFS",
+        ),
+        (
+            "b.jsonl",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "a pointer of Git LFS",
+        ),
+        ("b.jsonl", b"\n<!DOCTYPE html>\n<html></html>", r"a web page \(HTML\)"),
+        ("b.csv", b"PK\x03\x04 xlsx", "a workbook or a zip"),
+        ("b.jsonl.gz", gzip.compress(bytes(257) + b"ustar" + bytes(300)), "a tar archive"),
+        ("b.jsonl", '{"a": 1}\n'.encode("utf-16"), "UTF-16; save it as UTF-8"),
+        ("b.jsonl.gz", gzip.compress(jsonl(rows("b")) * 9)[:-20], "cannot be read"),
+        ("b.parquet", None, "not a readable Parquet file"),
+    ],
+)
+def test_a_file_that_is_unreadable_as_a_whole_stops_whatever_on_error(tmp_path, name, content, what):
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows("a")))
+    if content is None:
+        pq.write_table(pa.Table.from_pylist(rows("b")), tmp_path / name)
+        content = (tmp_path / name).read_bytes()[:-20]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(KomepError, match=f"{name}: {what}") as raised:
+        build([tmp_path], tmp_path / "komep", on_error="reject")
+    assert "--on-error" not in str(raised.value) and not (tmp_path / "komep").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (["test-00000-of-00002.parquet"], ["test-00001-of-00002"]),
+        (["test-00001-of-00002-0a1b.parquet"], ["test-00000-of-00002"]),
+        (["test-00000-of-00002.jsonl", "test-00001-of-00002.jsonl", "train-00001-of-00002.jsonl"], ["train-00000-of-00002"]),
+        (["rows.1of3.jsonl", "rows.3of3.jsonl"], ["rows.2-of-3"]),
+        (["part_2_of_2.csv"], ["part_1-of-2"]),
+        (["test-00000-of-00002-0a1b.parquet", "test-00001-of-00002-2c3d.parquet", "a-00000-of-00001.csv"], []),
+        (["r 1 of 2.csv", "r 2 of 2.csv", "part-00000", "2021-of-it.csv", "rows-3.csv"], []),
+    ],
+)  # fmt: skip
+def test_all_parts_of_a_whole_are_there(tmp_path, names, missing):
+    files = [tmp_path / name for name in names]
+    if not missing:
+        check_parts(files)
+        return
+    with pytest.raises(KomepError, match=rf"missing \({len(missing)}\):\n  " + "\n  ".join(missing) + "\n"):
+        check_parts(files)
+
+
+def test_one_shard_of_two_stops_every_reader(tmp_path):
+    shard = tmp_path / "test-00000-of-00002.jsonl"
+    shard.write_bytes(jsonl(rows("a")))
+    for paths in ([tmp_path], [shard]):
+        with pytest.raises(KomepError, match="test-00001-of-00002\n"):
+            build(paths, tmp_path / "komep")

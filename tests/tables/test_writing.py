@@ -11,7 +11,8 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Question, Reject
-from komep_dataset.tables.writing import write_rejects, write_table
+from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.writing import output_path, write_rejects, write_table
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = pl.DataFrame([asdict(Question("0" * 16, "What?", "c", "en", "s"))])
@@ -113,3 +114,27 @@ def test_damaged_rejects_are_named_kept_and_rebuilt(tmp_path, capsys, damage, li
     assert (tmp_path / "rejects.jsonl.edited").read_bytes() == damaged
     assert path.read_bytes().splitlines()[:-1] == survivors
     assert json.loads(path.read_bytes().splitlines()[-1])["key"] == "k3"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["q.csv", "q.tsv", "q.json", "q.jsonl.gz", "q.csv.gz", "q.parquet.gz", "q.txt", "q.xlsx", "q.v1", "q.arrow", "q.gz"],
+)  # fmt: skip
+def test_an_ending_that_no_stage_writes_is_refused(tmp_path, name):
+    with pytest.raises(KomepError, match=r"written as \.jsonl .* or \.parquet") as raised:
+        output_path(tmp_path / name, "questions.parquet")
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["q.jsonl", "q.JSONL", "q.ndjson", "q.jsonlines", "q.parquet", "q.PARQUET"])
+def test_a_written_table_is_read_by_its_name(tmp_path, name):
+    path = output_path(tmp_path / name, "questions.parquet")
+    write_table(QUESTIONS, path, Question)
+    assert read_table(path, Question).equals(QUESTIONS)
+
+
+def test_a_folder_gets_the_default_name_and_a_name_without_ending_is_parquet(tmp_path):
+    (tmp_path / "v1.5").mkdir()
+    assert output_path(tmp_path / "v1.5", "q.parquet") == tmp_path / "v1.5" / "q.parquet"
+    write_table(QUESTIONS, output_path(tmp_path / "q", "q.parquet"), Question)
+    assert (tmp_path / "q").read_bytes()[:4] == b"PAR1"

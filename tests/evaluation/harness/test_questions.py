@@ -258,3 +258,11 @@ def test_csv_of_a_korean_spreadsheet(tmp_path, splits, expected, encoding):
     path = write_csv(tmp_path / "all.csv", single_file_rows(splits))
     path.write_bytes(path.read_bytes().decode().replace(",", ";").encode(encoding))
     assert read_subjects(path) == expected
+
+
+def test_a_part_that_is_missing_is_named(tmp_path, splits, question_folder):
+    part = question_folder / "doctor" / "test-00000-of-00002.jsonl"
+    (question_folder / "doctor" / "test.jsonl").rename(part)
+    for path in (question_folder, part):
+        with pytest.raises(KomepError, match=r"missing \(1\):\n  test-00001-of-00002\n"):
+            read_subjects(path)
