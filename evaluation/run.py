@@ -23,13 +23,15 @@ from evaluation.harness.options import Options
 from komep_dataset.errors import KomepError
 from komep_dataset.system import print_every_sign
 
-UNREAD = 0.2  # share of replies without a letter from which people are told (ours)
+SHOWN = 3  # refused questions that a message names
 
 
 def print_results(results: dict[str, Any]) -> None:
     """Print the scores as a table, one line a subject."""
     from rich.console import Console
     from rich.table import Table
+
+    from evaluation.harness.unread import UNREAD, likeliest_cause
 
     table = Table(title=f"{results['benchmark']}, {results['shots']} shots: {results['model']}")
     for name in ("subject", "n", "accuracy", "95%", "robust", "exact", "parsed", "parsed, robust"):
@@ -52,9 +54,17 @@ def print_results(results: dict[str, Any]) -> None:
         console.print(f"Letters are those of the logits; replies say the same in {' and '.join(shares)}.")
     unread = 1 - results["parse_rate_robust"]
     if unread >= UNREAD:
+        cause = likeliest_cause(results["config"]["unread"], results["config"])
         console.print(
-            f"warning: {unread:.0%} of the replies hold no letter and count as wrong (predictions.jsonl has them): where "
-            "they are cut off raise --max-new-tokens, where they say something else try --chat-template"
+            f"warning: {unread:.0%} of the replies hold no letter and count as wrong (predictions.jsonl has them): {cause}",
+            markup=False,
+        )
+    if refused := results["config"]["refused"]:
+        first = "; ".join(f"{one['subject']} {one['index']} ({one['said']})" for one in refused[:SHOWN])
+        console.print(
+            f"warning: the endpoint refused {len(refused):,} of {results['n']:,} questions, which count as wrong "
+            f"(results.json names them): {first}",
+            markup=False,
         )
 
 

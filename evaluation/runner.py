@@ -3,20 +3,23 @@
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from itertools import chain
 from typing import Any
 
 from evaluation.harness.backend import Answer, Backend
 from evaluation.harness.benchmark import Benchmark, Reading, Style, load_questions
 from evaluation.harness.options import LOGITS, Options
-from evaluation.harness.output import RESULTS, Prediction, check_output, write_evaluation
+from evaluation.harness.output import JOURNAL, RESULTS, Prediction, check_output, write_evaluation
 from evaluation.harness.processes import Processes, joined
 from evaluation.harness.prompts import Prompt, subject_prompts
 from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
+from evaluation.harness.unread import cause_of, likeliest_cause
 from komep_dataset.errors import KomepError, require
 from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
 
@@ -57,11 +60,26 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         seconds = time.perf_counter() - started
         if processes.rank:
             return None
-        predictions, scores = read_answers(benchmark, subjects, answers, logits=options.scoring == LOGITS)
+        predictions, scores, unread = read_answers(
+            benchmark, subjects, answers, logits=options.scoring == LOGITS
+        )
+        # A local model that is still to be trained may write anything; who serves one that never answers has a wrong setting.
+        says_something = options.backend != "openai" and unread.get("other", 0) >= sum(unread.values()) / 2
+        if sum(unread.values()) == len(predictions) and not says_something:
+            raise KomepError(
+                f"none of the {len(predictions):,} replies holds a letter; likeliest cause: "
+                f"{likeliest_cause(unread, options.recorded())}; no result is written, the replies are in {options.output / JOURNAL}"
+            )
         how = {"protocol": style.protocol, "stops": list(style.stops)}
         counts = {
             "prompts_with_fewer_shots": sum(p.shots < options.shots for group in prompts for p in group),
             "duplicate_questions": repeated,
+            "unread": unread,
+            "refused": [
+                {"subject": p.subject, "index": p.index, "said": answer.failure}
+                for p, answer in zip(predictions, chain.from_iterable(answers), strict=True)
+                if cause_of(answer, thought=False) == "refused"
+            ],
         }
         results = {
             "benchmark": options.benchmark,
@@ -97,8 +115,8 @@ def ask(
 
 def read_answers(
     benchmark: Benchmark, subjects: Sequence[Subject], answers: Sequence[Sequence[Answer]], *, logits: bool
-) -> tuple[list[Prediction], dict[str, object]]:
-    """The predictions in file order, and their scores.
+) -> tuple[list[Prediction], dict[str, object], dict[str, int]]:
+    """The predictions in file order, their scores, and how many replies hold no letter, by cause.
 
     With `logits` the letter is the option whose token is the likeliest beginning of the reply. What a reader
     would have found in the reply itself is then compared with it, under `agreement`.
@@ -125,11 +143,16 @@ def read_answers(
             reading._replace(paper=letter, robust=letter)
             for reading, letter in zip(readings, letters, strict=True)
         ]
+    unread = Counter(
+        cause_of(answer, thought=_is_thought(answer.text, opened))
+        for reading, (*_, answer) in zip(readings, rows, strict=True)
+        if not reading.robust
+    )
     predictions = [
         Prediction(name, index, r.answer, answer.text, r.paper, r.robust, answer.logprobs)
         for (name, index, _, answer), r in zip(rows, readings, strict=True)
     ]
-    return predictions, {**benchmark.summarize(readings, [row[0] for row in rows]), **extra}
+    return predictions, {**benchmark.summarize(readings, [row[0] for row in rows]), **extra}, dict(unread)
 
 
 def _is_thought(generation: str, opened: bool) -> bool:

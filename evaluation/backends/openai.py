@@ -4,10 +4,11 @@ The asking is the pipeline's own (`komep_dataset.inference.ask`): retries, waits
 replies by the content of the request. That log stays beside the results: the same command again costs nothing.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.harness.backend import Answer, Groups, cut_at_stops
+from evaluation.harness.backend import HIDDEN, Answer, Groups, cut_at_stops
 from evaluation.harness.benchmark import Style
 from evaluation.harness.options import LOGITS, Options
 from evaluation.harness.output import JOURNAL
@@ -16,10 +17,16 @@ from evaluation.harness.prompts import Prompt
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import ask
-from komep_dataset.inference.reply_log import REPLIES, read_log
+from komep_dataset.inference.client import NOBODYS
+from komep_dataset.inference.reply_log import REPLIES, Reply, read_log
 
 MOST_STOPS = 4  # OpenAI's own limit
 SHOWN = 3  # failures that a message names
+# What is said of an account, whatever the status; and of a text for which fewer examples make room.
+_ACCOUNT = re.compile("(?i)api.?key|credential|authenticat|billing|quota|subscription|account")
+_TOO_LONG = re.compile(
+    "(?i)too (?:large|long|many)|context.{0,9}(?:length|window|size)|maximum.{0,20}(?:length|tokens)"
+)
 
 
 def request_body(prompt: Prompt, options: Options, stops: Sequence[str]) -> dict[str, Any]:
@@ -52,22 +59,39 @@ class OpenAIBackend:
         resumed = len(read_log(folder / REPLIES)[0])
         replies = ask(bodies, self.endpoint, folder, label=label)
         # Thoughts without an answer are a reply that is read like any other: no letter is in it.
-        failures = [
+        failed = [
             reply.failure for reply in replies.values() if reply.failure and not (reply.raw or reply.thought)
         ]
-        if failures:
-            shown = "; ".join(sorted(set(failures))[:SHOWN])
+        # Where others were answered, a refusal of this question is its answer; it would come again for ever.
+        lost = [why for why in failed if len(failed) == len(replies) or not self._refuses(why)]
+        if lost:
+            shown = "; ".join(sorted(set(lost))[:SHOWN])
+            fewer = self.options.shots and any(map(_TOO_LONG.search, lost))
             raise KomepError(
-                f"{len(failures)} of {len(bodies)} questions got no answer ({shown}); the others are kept, "
-                "and the same command asks these again"
+                f"{len(lost)} of {len(bodies)} questions got no answer ({shown}); "
+                f"{'where a prompt is too long, lower --shots; ' if fewer else ''}"
+                "the others are kept, and the same command asks these again"
             )
         answers = [
-            [Answer(cut_at_stops(replies[s, row].given, self.stops)) for row in range(len(prompts))]
-            for s, prompts in enumerate(groups)
+            [self._answer(replies[s, row]) for row in range(len(prompts))] for s, prompts in enumerate(groups)
         ]
         left = sorted({name for reply in replies.values() for name in reply.left_out.split()})
         facts = {"endpoint": self.endpoint.endpoint, "resumed_questions": resumed}
-        return answers, facts | ({"left_out": left} if left else {})
+        sent = {"stops_sent": [] if "stop" in left else next(iter(bodies.values()))["stop"]}
+        return answers, facts | sent | ({"left_out": left} if left else {})
+
+    def _refuses(self, why: str) -> bool:
+        """Whether a failure is of one question alone: no outage, no matter of the account, not the worked examples' length."""
+        if why.startswith(NOBODYS) or _ACCOUNT.search(why):
+            return False
+        return not (self.options.shots and _TOO_LONG.search(why))
+
+    def _answer(self, reply: Reply) -> Answer:
+        limit = self.options.max_new_tokens
+        cut = reply.finish_reason == "length" or (reply.completion_tokens or 0) >= limit
+        # Where the limit is spent and there is no word, it went to thoughts that the endpoint does not show.
+        failure = reply.failure or (HIDDEN if cut and not reply.given.strip() else "")
+        return Answer(cut_at_stops(reply.given, self.stops), failure=failure)
 
 
 def open_backend(options: Options, style: Style, processes: Processes) -> OpenAIBackend:

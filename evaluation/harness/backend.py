@@ -8,11 +8,18 @@ from evaluation.harness.prompts import Prompt, PromptEncoder
 Groups = Sequence[Sequence[Prompt]]  # the prompts of each subject
 
 
+HIDDEN = "thoughts and no answer"  # begins the failure of a reply whose limit went to thoughts
+
+
 class Answer(NamedTuple):
-    """A reply, and where they were asked for the log-probabilities (nats) of the letters as its first token."""
+    """A reply, and where they were asked for the log-probabilities (nats) of the letters as its first token.
+
+    `failure` says why there is nothing to read: `HIDDEN`, or what an endpoint said that refused the question.
+    """
 
     text: str
     logprobs: tuple[float, ...] | None = None
+    failure: str = ""
 
 
 def cut_at_stops(text: str, stops: Sequence[str]) -> str:

@@ -112,7 +112,8 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
             heard = [log.rows[key] for key in todo if key in log.rows]
             if heard:
                 _ANSWERED.add(place)
-            _tell_left_out(heard, place, label)
+            in_file = type(endpoint) is not Endpoint  # an evaluation has options, and no pipeline.yaml
+            _tell_left_out(heard, place, label, in_file)
         replies = {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
     opened = any(opened_in_prompt(reply.text) for reply in replies.values())
     return {id: without_thoughts(reply, token_limit(bodies[id]), opened) for id, reply in replies.items()}
@@ -139,16 +140,21 @@ def left_out_of(folder: Path) -> list[str]:
     return sorted({name for line in lines for name in json.loads(line)["left_out"].split()})
 
 
-def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str) -> None:
+def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str, in_file: bool) -> None:
     """Say once what an endpoint refuses and was asked without."""
     names = {name for reply in replies for name in reply.left_out.split()}
     new = sorted(name for name in names if (*place, name) not in _TOLD)
     if new:
         _TOLD.update((*place, name) for name in new)
         ways = ", ".join(f"{n} (sent as {RENAMED[n]})" if n in RENAMED else n for n in new)
+        hint = (
+            "; in pipeline.yaml, null leaves a value out, and `extra_body:` sends any other"
+            if in_file
+            else ""
+        )
         print(
             f"komep: {label}: the endpoint refuses {ways}: it was asked again without, and so is every request from "
-            "then on; in pipeline.yaml, null leaves a value out, and `extra_body:` sends any other",
+            f"then on{hint}",
             file=sys.stderr,
         )
 

@@ -246,7 +246,8 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     }
     hint = hints.get(answer[:8], "check `endpoint`: it sends requests elsewhere")
     if answer[:8] in ("HTTP 404", "HTTP 405") and "messages" not in body:
-        hint += "; the protocol dahl-hf needs plain-text completions, which not every endpoint has"
+        way = "the protocol dahl-hf" if hasattr(endpoint, "protocol") else "asking without --chat-template"
+        hint += f"; {way} needs plain-text completions, which not every endpoint has"
     url = f"{target.url}{'/chat/completions' if 'messages' in body else '/completions'}"
     return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"
 

@@ -155,7 +155,7 @@ def test_plain_prompts_go_to_completions(tmp_path):
     gone = Fault(404, "no such path")
     with (
         loopback(Loopback(echo, faults=lambda *_: gone)) as (_, url),
-        pytest.raises(KomepError, match="dahl-hf needs plain-text completions"),
+        pytest.raises(KomepError, match="needs plain-text completions"),
     ):
         ask_all(url, tmp_path, [("a", {"prompt": "say", "temperature": 0.0})])
 

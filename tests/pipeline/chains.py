@@ -66,19 +66,19 @@ FAULTS = (
 
 def real_chain(folder: Path, model: Path) -> Path:
     """Two questions for SmolLM2 as responder (sampled twice with one seed, and greedily), splitter and
-    checker.
+    checker; its greedy answer about anaemia is long enough to be split and judged.
     """
     served = {"server": "transformers", "model": str(model)}
-    sampled = served | {"max_new_tokens": 16, "temperature": 1.0, "seed": 1}
+    sampled = served | {"max_new_tokens": 64, "temperature": 1.0, "seed": 1}
     config = {
         "questions": {"input": "questions.jsonl"},
         "responders": [
             sampled | {"name": "one"},
             sampled | {"name": "again"},
-            served | {"name": "greedy", "max_new_tokens": 16, "temperature": 0, "protocol": "dahl-hf"},
+            served | {"name": "greedy", "max_new_tokens": 64, "temperature": 0, "protocol": "dahl-hf"},
         ],
-        "splitter": served | {"max_new_tokens": 16},
-        "checker": served | {"max_new_tokens": 16},
+        "splitter": served | {"max_new_tokens": 96},
+        "checker": served | {"max_new_tokens": 8},
     }
     folder.mkdir()
     rows = ({"question": q, "category": "c"} for q in ("What does insulin do?", "What is anaemia?"))

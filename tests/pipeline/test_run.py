@@ -265,10 +265,11 @@ def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smol
     assert texts["one"] == texts["again"]  # the seed is honoured
     for table in tables.values():
         assert all(n > 20 for n in table["prompt_tokens"])
-        expected = ["length" if n == 16 else "stop" for n in table["completion_tokens"]]
-        assert list(table["finish_reason"]) == expected and max(table["completion_tokens"]) <= 16
+        expected = ["length" if n == 64 else "stop" for n in table["completion_tokens"]]
+        assert list(table["finish_reason"]) == expected and max(table["completion_tokens"]) <= 64
     scored = read_table(work / "score" / "scored.parquet", ScoredGeneration)
     assert scored.height == 6 and "failed" not in set(scored["status"])
+    assert "scored" in set(scored["status"])
 
 
 def test_the_mode_of_scoring_reaches_the_checker(tmp_path):

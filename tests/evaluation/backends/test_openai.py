@@ -1,5 +1,6 @@
 """The openai backend against a loopback server: what it asks, once and at once, and what it refuses."""
 
+import json
 import types
 
 import pytest
@@ -81,18 +82,117 @@ def test_a_parameter_that_the_endpoint_refuses_is_left_out_and_stands_in_the_res
         Fault(400, "unknown parameter: 'max_tokens'") if "max_tokens" in body else None
     )
     assert evaluate() == 0
-    assert "max_tokens (sent as max_completion_tokens)" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "max_tokens (sent as max_completion_tokens)" in error and "pipeline.yaml" not in error
+    assert len(read_evaluation(tmp_path / "out").results["config"]["stops_sent"]) == 4
+    state.faults = lambda body, _: Fault(400, "unknown parameter: 'stop'") if "stop" in body else None
+    assert evaluate(output="unstopped") == 0
+    assert read_evaluation(tmp_path / "unstopped").results["config"]["stops_sent"] == []
     assert read_evaluation(tmp_path / "out").results["config"]["left_out"] == ["max_tokens"]
 
 
-@pytest.mark.parametrize(("reply", "warned"), [("", True), (" C", False)])
-def test_replies_without_a_letter_are_told(served, capsys, reply, warned):
+def completion(text: str, finish: str = "stop", **usage) -> str:
+    choice = {"text": text, "finish_reason": finish}
+    return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 900, **usage}})
+
+
+SORRY = "As an AI, I can't help with medical exam questions"
+SPENT = {"completion_tokens": 6, "completion_tokens_details": {"reasoning_tokens": 6}}
+UNREAD = {  # what every request is answered -> the cause, and the setting that is named
+    completion("", "length", **SPENT): ("thoughts", "raise --max-new-tokens (6)"),
+    completion("", "stop", **SPENT): ("thoughts", "raise --max-new-tokens (6)"),
+    completion("<think>Aspirin is", "length", completion_tokens=6): (
+        "thoughts",
+        "raise --max-new-tokens (6)",
+    ),
+    completion(SORRY, completion_tokens=12): ("declined", "another --model"),
+    completion("", completion_tokens=1): ("empty", "--chat-template"),
+    completion("It depends on the patient", completion_tokens=4): ("other", "--chat-template"),
+}
+
+
+@pytest.mark.parametrize("answer", UNREAD, ids=range(len(UNREAD)))
+def test_replies_without_a_letter_are_no_result_and_some_are_told(served, tmp_path, capsys, answer):
     state, evaluate = served
-    state.reply = lambda body: reply
-    assert evaluate() == 0
+    cause, setting = UNREAD[answer]
+    state.faults = lambda body, attempt: Fault(200, answer)
+    assert evaluate() == 1
+    shown = capsys.readouterr()
     assert (
-        "warning: 100% of the replies hold no letter" in " ".join(capsys.readouterr().out.split())
-    ) == warned
+        "none of the 12 replies holds a letter" in shown.err and setting in shown.err and "%" not in shown.out
+    )
+    assert not (tmp_path / "out" / "results.json").exists() and len(state.calls) == 12
+    assert evaluate() == 1 and len(state.calls) == 12  # the replies are kept
+    state.faults = lambda body, attempt: Fault(200, answer) if "문항 7." in body["prompt"] else None
+    assert evaluate(output="some") == 0 and "no letter" not in capsys.readouterr().out  # one of twelve
+    assert read_evaluation(tmp_path / "some").results["config"]["unread"] == {cause: 1}
+    state.faults = lambda body, attempt: Fault(200, answer) if "문항 1" in body["prompt"][-300:] else None
+    assert evaluate(output="many") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "replies hold no letter" in told and setting in told
+
+
+FLAGGED = Fault(400, '{"error": {"code": "content_filter", "message": "The response was filtered"}}')
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        FLAGGED,
+        Fault(403, '{"error": {"message": "Your input was flagged"}}'),
+        Fault(200, completion("", "content_filter")),
+    ],
+)
+def test_a_question_that_the_endpoint_refuses_is_a_reply_without_an_answer(served, tmp_path, capsys, refusal):
+    state, evaluate = served
+    state.faults = lambda body, attempt: refusal if "문항 7." in body["prompt"][-300:] else None
+    assert evaluate() == 0
+    evaluation = read_evaluation(tmp_path / "out")
+    (refused,) = evaluation.results["config"]["refused"]
+    assert refused["said"].startswith(("HTTP 40", "finish_reason 'content_filter'"))
+    found = [p for p in evaluation.predictions if not p.robust]
+    assert [(p.subject, p.index, p.generation) for p in found] == [(refused["subject"], refused["index"], "")]
+    assert "refused 1 of 12 questions" in " ".join(capsys.readouterr().out.split())
+    state.faults = lambda body, attempt: refusal if "문항 1" in body["prompt"][-300:] else None
+    assert evaluate(output="many") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "take another endpoint or --model" in told
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(400, "API key not valid. Please pass a valid API key."),
+        Fault(403, "Your account is not active, check your billing details"),
+        Fault(401, "no"),
+        Fault(404, "no such model"),
+        Fault(400, "This model's maximum context length is 4096 tokens"),
+    ],
+)
+def test_no_matter_of_the_account_or_of_the_prompt_is_counted_as_a_reply(served, tmp_path, capsys, fault):
+    state, evaluate = served
+    state.faults = lambda body, attempt: fault if "문항 7." in body["prompt"][-300:] else None
+    assert evaluate("--shots", "2") == 1
+    error = capsys.readouterr().err
+    assert fault.body in error and ("lower --shots" in error) == ("context" in fault.body)
+    assert not (tmp_path / "out" / "results.json").exists()
+    state.faults, before = None, len(state.calls)
+    assert evaluate("--shots", "2") == 0 and len(state.calls) > before
+
+
+def test_an_endpoint_that_knows_only_chats_names_the_option(served, capsys):
+    state, evaluate = served
+    state.faults = lambda body, attempt: Fault(404, "Did you mean to use v1/chat/completions?")
+    assert evaluate() == 1
+    error = capsys.readouterr().err
+    assert "--chat-template" in error and "dahl-hf" not in error
+
+
+def test_an_endpoint_that_refuses_every_question_gives_no_result(served, tmp_path, capsys):
+    state, evaluate = served
+    state.faults = lambda body, attempt: FLAGGED
+    assert evaluate() == 1 and "12 of 12 questions got no answer" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "results.json").exists()
 
 
 def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_path, monkeypatch, capsys):
