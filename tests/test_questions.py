@@ -122,9 +122,9 @@ def test_csv_reader_gives_back_what_csv_wrote(tmp_path_factory, cells):
         writer = csv.writer(file)
         writer.writerow(["question", "category"])
         writer.writerows(cells)
-    assert [
-        (row["question"], row["category"]) for _, row in scan_rows(path, ("question", "category"))
-    ] == cells
+    assert [(row["question"], row["category"]) for _, row in scan_rows(path, ("question", "category"))] == [
+        row for row in cells if any(cell.strip() for cell in row)
+    ]  # what is left of an empty row is none
 
 
 @pytest.mark.parametrize(

@@ -129,15 +129,8 @@ def unanswered(bodies: Iterable[Body], endpoint: Endpoint, folder: Path) -> list
 
 def left_out_of(folder: Path) -> list[str]:
     """The parameters without which requests of a folder were answered, since the endpoint refuses them; sorted."""
-    mark = b'"left_out": "'  # within a text its quotes are escaped
-    lines = [
-        line
-        for path in logs_of(folder)
-        if path.is_file()
-        for line in path.read_bytes().split(b"\n")
-        if mark in line
-    ]
-    return sorted({name for line in lines for name in json.loads(line)["left_out"].split()})
+    rows = (row for path in logs_of(folder) for row in read_log(path)[0].values())
+    return sorted({name for row in rows for name in row.left_out.split()})
 
 
 def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str, in_file: bool) -> None:

@@ -9,17 +9,21 @@ import errno
 import fcntl
 import json
 import os
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import edited_names
 from komep_dataset.replies.thoughts import answer_of, begins_as_thought
 
 ENGINE_LOG = "engine.log"
 REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read by its endings
+START = b'{"key": "'  # of a row
 FAILED = "failed"
 UNWRITTEN = ("failure", "left_out", "thought", "raw")  # where they are empty, as a failure always is
 
@@ -96,11 +100,18 @@ class ReplyLog:
     def __init__(self, path: Path, file: FileIO, record: Any):
         self.rows: dict[str, Any] = {}
         self.path, self._file, self._record = path, file, record
+        self._told: set[Path] = set()
 
     def read(self, paths: Iterable[Path]) -> None:
-        """Take in what other processes have written by now."""
+        """Take in what other processes have written by now; stderr names a damaged log, which stays as it is."""
         for path in paths:
-            self.rows |= read_log(path, self._record)[0]
+            rows, _, damaged = read_log(path, self._record)
+            self.rows |= rows
+            if damaged and path not in self._told:
+                self._told.add(path)
+                print(
+                    f"note: {path}: {damaged:,} damaged lines; whole replies are taken over", file=sys.stderr
+                )
 
     def add(self, rows: Sequence[tuple[str, Any]]) -> None:
         """Keep rows, all by one write; `OSError` if the disk takes less, `ValueError` for a failure."""
@@ -119,7 +130,8 @@ def open_log(
     """Hold a log while the block runs: one JSON object a line, with a key and the fields of a record.
 
     Args:
-        path: the log; a line of it that a kill cut short is taken off.
+        path: the log; a line of it that a kill cut short is taken off. One that is damaged elsewhere is kept beside,
+            what is whole in it is taken over, and stderr says so.
         others: logs of other processes, which are read and never written; by default those beside it.
         record: the named tuple of a row; its field `failure`, if it has one, is not written.
         busy: what is said where another process holds the log.
@@ -134,7 +146,8 @@ def open_log(
         file = path.open("ab", buffering=0)
     except OSError as error:
         raise KomepError(f"{path}: cannot be written ({error.strerror})") from error
-    with file:
+    with ExitStack() as stack:
+        stack.enter_context(file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -144,40 +157,84 @@ def open_log(
         log.read(other for other in (logs_of(path.parent) if others is None else others) if other != path)
         if (size := path.stat().st_size) and not is_log(path):
             raise KomepError(f"{path}: holds {size:,} bytes and no reply of a model; move it away")
-        own, whole = read_log(path, record)
+        own, whole, damaged = read_log(path, record)
         log.rows |= own
         file.truncate(whole)
+        if damaged:
+            log._file = file = stack.enter_context(_mended(path, damaged))
         try:
             yield log
         finally:
             os.fsync(file.fileno())
 
 
-def read_log(path: Path, record: Any = Reply) -> tuple[dict[str, Any], int]:
-    """The rows of a log, and how many of its bytes are whole lines; nothing where there is no log."""
+def read_log(path: Path, record: Any = Reply) -> tuple[dict[str, Any], int, int]:
+    """(the rows of a log, how many of its bytes are ended lines, how many of these are damaged); nothing where there is
+    no log. Whole rows that a damaged line holds are read."""
     rows: dict[str, Any] = {}
-    whole = 0
+    ended = damaged = 0
     if not path.exists():
-        return rows, whole
+        return rows, ended, damaged
     with path.open("rb") as lines:
         for line in lines:
             if not line.endswith(b"\n"):
                 break
-            whole += len(line)
-            try:
-                row = json.loads(line)
-                key = row.pop("key")
-                rows[key] = record(**row)
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                continue  # unreadable: the request is simply asked again
-    return rows, whole
+            ended += len(line)
+            row = _row(line)
+            damaged += row is None
+            for values in map(_row, _whole_rows(line)) if row is None else [row]:
+                with suppress(TypeError):  # fields of another version: the request is simply asked again
+                    key = values.pop("key")
+                    rows[key] = record(**values)
+    return rows, ended, damaged
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """A line as a row with its key; None where it is damaged."""
+    with suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        return row if isinstance(row, dict) and isinstance(row.get("key"), str) else None
+    return None
+
+
+def _whole_rows(line: bytes) -> Iterator[bytes]:
+    """The rows that are whole within a damaged line, such as two that ran together, each as a line."""
+    for piece in line.split(START)[1:]:  # within a text its quotes are escaped
+        with suppress(ValueError, RecursionError):
+            text = (START + piece).decode("utf-8", "surrogateescape")
+            _, end = json.JSONDecoder().raw_decode(text)
+            yield text[:end].encode("utf-8") + b"\n"
+
+
+def _mended(path: Path, damaged: int) -> FileIO:
+    """A log anew, opened and held, without what is damaged in it; as it was, it is kept beside, and stderr says so.
+
+    The log must be held. Raises `KomepError` where its folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.mended")
+    kept = next(p for p in map(path.with_name, edited_names(path.name)) if not os.path.lexists(p))
+    try:
+        with path.open("rb") as lines, beside.open("wb") as whole:
+            for line in lines:
+                whole.writelines([line] if _row(line) else _whole_rows(line))
+        file = beside.open("ab", buffering=0)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.copyfile(path, kept)  # not renamed: a kill between two renames would leave no log
+        beside.replace(path)
+    except OSError as error:
+        raise KomepError(f"{path}: damaged, and cannot be mended ({error.strerror})") from error
+    print(
+        f"note: {path}: {damaged:,} damaged lines; the file is kept as {kept.name}, whole replies are taken over, the "
+        "others are asked again",
+        file=sys.stderr,
+    )
+    return file
 
 
 def is_log(path: Path) -> bool:
-    """Whether a file has a line of a log of replies; a first one that a kill cut short counts."""
-    start = b'{"key": "'
+    """Whether a file has a row of a log of replies; a first one that a kill cut short counts."""
     with path.open("rb") as file:
-        return start.startswith(file.read(len(start))) or any(line.startswith(start) for line in file)
+        return START.startswith(file.read(len(START))) or any(START in line for line in file)
 
 
 def _line(key: str, row: Any) -> bytes:

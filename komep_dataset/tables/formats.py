@@ -51,6 +51,14 @@ _FOREIGN = {
     b"7z\xbc\xaf": "packed as 7z; unpack it",
     b"rar!": "packed as RAR; unpack it",
 }
+# The hundred most frequent syllables of KorMedMCQA: two thirds of its syllables, half of those of news (NTREX).
+_COMMON = frozenset(
+    "다이의에는한하은가을로사자고치기상수지를시성제과소부정아혈전으인용적도리관서구여증세장간분위경약대해중호보진주있스동신료단원환조방질유회일나체"
+    "검생병물어비게음것라후요발트결면할되산개화합포복식심법감절"
+)
+LEAST_COMMON = (
+    0.25  # of the letters that are not ASCII; Korean questions have at least 0.33, Chinese at most 0.17
+)
 _HEAD = 512  # bytes in which a file shows what it is
 # A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
 _PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
@@ -261,6 +269,12 @@ def is_text(text: str) -> bool:
 
 
 def _is_korean(text: str) -> bool:
-    """Whether what was decoded as CP949 is: its rare syllables, of which EUC-KR has none, are what others look like."""
+    """Whether what was decoded as CP949 is Korean.
+
+    Latin text becomes rare syllables, of which EUC-KR has none; Chinese and Japanese ones that EUC-KR has, but seldom
+    those that every Korean text is full of, and hanja.
+    """
     signs = [sign for sign in text if sign > "\x7f"]
-    return sum(len(sign.encode("euc-kr", "ignore")) == 2 for sign in signs) >= 0.9 * len(signs)
+    letters = [sign for sign in signs if sign.isalpha()]
+    known = sum(len(sign.encode("euc-kr", "ignore")) == 2 for sign in signs) >= 0.9 * len(signs)
+    return known and sum(sign in _COMMON for sign in letters) >= LEAST_COMMON * len(letters)

@@ -156,13 +156,15 @@ def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any]
         bad = ""
         if isinstance(cells, csv.Error):
             bad = f"not CSV ({cells}" + (f"; lines {first} to {last})" if last > first else ")")
-        elif cells and (len(cells) < len(table.names) or any(cells[len(table.names) :])):
+        elif not any(cell.strip() for cell in cells):  # what spreadsheets leave of an empty row: ",,,"
+            continue
+        elif len(cells) < len(table.names) or any(cells[len(table.names) :]):
             bad = f"{len(cells)} fields, the header has {len(table.names)}"
         elif not all(map(is_text, cells)):
-            bad = "not UTF-8; save it as CSV UTF-8"
+            bad = "not UTF-8, nor Korean CP949; save it as CSV UTF-8"
         if bad:
             yield first, Problem(str(path), first, "", Reason.MALFORMED, bad)
-        elif cells:
+        else:
             yield first, dict(zip(table.names, cells, strict=False))
 
 
@@ -171,7 +173,10 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
     try:
         text = line.decode("utf-8")
         row = json.loads(text)
-        json.dumps(row, ensure_ascii=False).encode("utf-8")  # a lone surrogate escape is not text
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        return f"{half} is half of a sign that takes two escapes; write the whole sign, or take it out"
     except UnicodeError as error:
         return f"not UTF-8 ({error.reason}); save it as UTF-8"
     except json.JSONDecodeError as error:

@@ -14,7 +14,16 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.tables.formats import check_parts, csv_text, format_of, json_lines, stem_of, table_files
+from komep_dataset.tables.formats import (
+    check_parts,
+    csv_text,
+    format_of,
+    is_text,
+    json_lines,
+    stem_of,
+    table_files,
+)
+from komep_dataset.tables.rows import read_rows
 from tests.places import may_not_read
 from tests.scored_rows import row
 
@@ -246,3 +255,30 @@ def test_one_shard_of_two_stops_every_reader(tmp_path):
     for paths in ([tmp_path], [shard]):
         with pytest.raises(KomepError, match="test-00001-of-00002\n"):
             build(paths, tmp_path / "komep")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("gb18030", "急性心肌梗死首选检查是什么"),
+        ("gb18030", "What is 黄疸 in newborns?"),
+        ("gb18030", "患者女性，发热咳嗽三天，最可能的诊断是"),
+        ("euc-jp", "糖尿病性ケトアシドーシスの初期治療について正しいものを選べ"),
+        ("shift_jis", "肺炎の原因菌は何ですか"),
+        ("big5", "下列何者為肺炎最常見的致病菌"),
+        ("koi8-r", "Какие симптомы гриппа?"),
+    ],
+)
+def test_other_encodings_are_not_taken_for_korean(tmp_path, encoding, text):
+    (tmp_path / "a.csv").write_bytes(f"question,category\n{text},a\n".encode(encoding))
+    assert csv_text(tmp_path / "a.csv")[1] == "" and not is_text(csv_text(tmp_path / "a.csv")[0])
+    with pytest.raises(KomepError, match=r"a\.csv:\d: not UTF-8, nor Korean CP949; save it as CSV UTF-8"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    "text", ["통풍이란?", "肝癌(간암)의 원인은?", "What is 당뇨병성 신증?", "β-blocker의 부작용은?", "㎎ ㎖"]
+)
+def test_korean_with_signs_of_others_is_korean(tmp_path, text):
+    (tmp_path / "a.csv").write_bytes(f"question,category\n{text},a\n".encode("cp949"))
+    assert text in csv_text(tmp_path / "a.csv")[0] and "CP949" in csv_text(tmp_path / "a.csv")[1]

@@ -70,3 +70,14 @@ def test_reading_goes_on_behind_a_row_that_is_no_csv(tmp_path):
     (tmp_path / "a.csv").write_text('a;"b\nc"\n"d"e;1\n\nf;g\n')
     [(first, bad), last] = scan_rows(tmp_path / "a.csv")
     assert (first, bad.line, bad.detail[:9]) == (3, 3, "not CSV (") and last == (5, {"a": "f", "b\nc": "g"})
+
+
+def test_what_a_spreadsheet_leaves_of_an_empty_row_is_none(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,\n1,2,\n,,,\n , \n3,4,\n")
+    assert [line for line, _ in scan_rows(tmp_path / "a.csv")] == [2, 5]
+
+
+def test_half_a_sign_is_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": "\\ud83d"}\n')
+    [(_, problem)] = scan_rows(tmp_path / "a.jsonl")
+    assert problem.detail.startswith("\\ud83d is half of a sign")
