@@ -24,14 +24,12 @@ from komep_dataset.schema import Status, Unit, Verdict
 MODES = ("strict", "paper")
 VERDICT_CHARACTERS = 10_000  # a longer reply of a checker is no verdict (ours)
 
-_NEGATION = re.compile(
-    "not|no|non|never|neither|nor|none|cannot|cant|isnt|arent|wasnt|werent|doesnt|dont|didnt|aint"
-    "|아니다|아닙니다|아님|아니오|아니요|아니에요|아니며|아니고|않다|않습니다|않음|안"
-)
 # A Korean noun carries its copula in the same word: "참입니다" is the word "참" and nothing else.
 _COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"
-_TRUE_WORD = re.compile(rf"true|참{_COPULA}")
-_FALSE_WORD = re.compile(rf"false|거짓{_COPULA}")
+_VERDICT_WORDS = {
+    Verdict.TRUE: re.compile(rf"true|참{_COPULA}"),
+    Verdict.FALSE: re.compile(rf"false|거짓{_COPULA}"),
+}
 APOSTROPHES = "['’ʼ`]"
 _APOSTROPHES = re.compile(APOSTROPHES)
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -43,36 +41,112 @@ def _words(text: str) -> list[str]:
     return _NOT_WORD.sub(" ", _APOSTROPHES.sub("", normal)).split()
 
 
+# All that may stand around a verdict word so that it is still plain. Any other word may take something back: "hardly",
+# "half", "would be", "unlikely to be", "in adults", "대체로".
+_LABEL = re.compile(
+    "verdict|answer|final|label|result|conclusion|response|output|judge?ment|assessment|evaluation|classification|boxed|text"
+    "|(?:최종|판정|판단|정답|답변?|결과|결론)[은는이]?"
+)
+_PLAIN = re.compile(
+    r"the|this|that|thats|it|its|a|my|is|are|given|provided|above|following|here|heres|i|correct|yes|sure|okay|ok|\d+"
+    "|(?:statement|claim|assertion|sentence|fact|proposition)s?|completely|entirely|absolutely|definitely|certainly|clearly"
+    "|indeed|factually|simply|therefore|so|hence|thus|네|예|이|그|위|해당|주어진|제시된|따라서|그러므로|명백히|명백하게|완전히"
+    "|(?:이것|그것|이|문장|진술|주장|명제|내용|설명|서술)[은는이]?"
+)
+_PLAIN_BEHIND = re.compile(
+    "statement|claim|assertion|sentence|fact|proposition|indeed|판단됩니다|판정됩니다|판단합니다|판정합니다"
+)
+_REASON = re.compile("because|왜냐하면")
+# What a sentence begins with that takes the one before it back.
+_TURN = re.compile(
+    "but|however|though|although|except|only|unless|if|when|provided|assuming|depending|albeit|nevertheless|at"
+    "|단|다만|하지만|그러나|그런데|단지|물론"
+)
+_NEGATION = re.compile(
+    "not|no|non|never|neither|nor|none|cannot|cant|isnt|arent|wasnt|werent|doesnt|dont|didnt|aint|unknown|unsure"
+    "|아니다|아닙니다|아님|아니오|아니요|아니에요|아니며|아니고|않다|않습니다|않음|안"
+)
+_SENTENCE = re.compile(
+    r"(?<=[.!?。！？])[^\w\s]{0,5}(?:\s|$)|\n|;|(?<=[\w\"]),(?=\s*\")"
+)  # also a pair of JSON
+_TAG, _QUOTE = re.compile(r"<[^<>\n]{0,40}>"), re.compile(r"[\"“][^\"“”\n]*[\"”]")
+FRAGMENT = (
+    3  # words; so short a sentence behind a verdict belongs to it ("Mostly."), unless it is labelled (ours)
+)
+
+
+def _verdict_of(word: str) -> Verdict | None:
+    return next((verdict for verdict, known in _VERDICT_WORDS.items() if known.fullmatch(word)), None)
+
+
+def _plain_verdict(words: Sequence[str], cut: bool = False) -> Verdict | None:
+    """The verdict of a sentence that says nothing else, but perhaps why; `cut`: what follows is not known."""
+    found = [i for i, word in enumerate(words) if _verdict_of(word)]
+    if not found:
+        return None
+    before, behind = words[: found[0]], words[found[0] + 1 :]
+    reason = next((i for i, word in enumerate(behind) if _REASON.fullmatch(word)), len(behind))
+    verdict = _verdict_of(words[found[0]])
+    plain = (
+        all(_PLAIN.fullmatch(word) or _LABEL.fullmatch(word) for word in before)
+        and words[0] != "is"
+        and not _TURN.fullmatch(words[0])
+    )
+    plain &= all(_PLAIN_BEHIND.fullmatch(w) or _verdict_of(w) == verdict for w in behind[:reason])
+    plain &= all(_verdict_of(word) in (None, verdict) for word in behind)
+    return verdict if plain and not (cut and (behind or not all(map(_LABEL.fullmatch, before)))) else None
+
+
+def _strict_verdict(reply: str, cut: bool) -> Verdict:
+    """The verdict that stands first, alone in its sentence, or behind a label; nothing behind it takes it back."""
+    quoted = _QUOTE.sub(
+        lambda m: m[0] if any(map(_verdict_of, _words(m[0]))) or m[0].count(" ") < 2 else '""', reply
+    )
+    said = [
+        (":" in part, words) for part in _SENTENCE.split(_TAG.sub(" ", quoted)) if (words := _words(part))
+    ]
+    ends = not cut or bool(_SENTENCE.search(reply.rstrip(" ")[-1:]))  # whether the last sentence is whole
+    labelled = first = True
+    for at, (_, words) in enumerate(said):
+        rest = said[at + 1 :]
+        verdict = _plain_verdict(words, cut=not (ends or rest))
+        if verdict and (first or labelled or any(map(_LABEL.fullmatch, words))):
+            break
+        if any(_verdict_of(word) or _NEGATION.fullmatch(word) for word in words):
+            return Verdict.UNKNOWN
+        labelled = all(map(_LABEL.fullmatch, words))
+        first &= all(_PLAIN.fullmatch(word) or _LABEL.fullmatch(word) for word in words)
+    else:
+        return Verdict.UNKNOWN
+    for later, (label, words) in enumerate(rest):
+        short, plain = len(words) <= FRAGMENT, _plain_verdict(words)
+        other = any(_verdict_of(word) not in (None, verdict) for word in words)
+        hedge = short and not (label or plain) and (ends or len(rest) > 1)
+        if (other and (short or plain)) or (not later and (_TURN.fullmatch(words[0]) or hedge)):
+            return Verdict.UNKNOWN
+    return verdict
+
+
 def parse_verdict(reply: str, mode: str = "strict", *, cut: bool = False) -> Verdict:
     """Read a checker's reply.
 
-    Strict: whole words after stripping punctuation, `true`/`참` or `false`/`거짓`; both, neither, or a negation
-    is `unknown`, and so is a reply of more than `VERDICT_CHARACTERS`; thoughts are no verdict. Of a reply that was `cut` off by its limit,
-    only its first sentence counts, or its first word where that is cut as well: "It is true that" says nothing yet.
+    Strict: a plain verdict, `true`/`참` or `false`/`거짓`, alone in the first sentence or behind a label ("Verdict:"), whatever
+    explains it in later sentences. Any other word in its sentence may hedge it ("hardly", "only in adults"), and so
+    may what follows at once ("But ..."): that is `unknown`, as are two verdicts, a negation, and a reply of more than
+    `VERDICT_CHARACTERS`; thoughts are no verdict. A sentence that was `cut` off by the limit says nothing but by its first word.
     Paper: lower-cased substrings "true" and "false"; both or neither is `unknown`.
     """
     if mode == "paper":
         lowered = reply.lower()
         has_true, has_false = "true" in lowered, "false" in lowered
-    else:
-        thoughts = answer_of(reply)
-        reply = "" if thoughts.unfinished else thoughts.text
-        # NFKC takes the square of the time for a text of combining marks alone: minutes for a megabyte.
-        words = _words(reply) if len(reply) <= VERDICT_CHARACTERS else []
-        if cut and words:
-            first, _, rest = _FIRST_SENTENCE.sub("\0", reply, count=1).partition("\0")
-            words = _words(first) if rest.strip() else [w for w in words if w not in _VERDICT_LABELS][:1]
-        if any(_NEGATION.fullmatch(word) for word in words):
+        if has_true == has_false:
             return Verdict.UNKNOWN
-        has_true = any(_TRUE_WORD.fullmatch(word) for word in words)
-        has_false = any(_FALSE_WORD.fullmatch(word) for word in words)
-    if has_true == has_false:
+        return Verdict.TRUE if has_true else Verdict.FALSE
+    thoughts = answer_of(reply)
+    # NFKC takes the square of the time for a text of combining marks alone: minutes for a megabyte.
+    if thoughts.unfinished or len(reply := thoughts.text) > VERDICT_CHARACTERS:
         return Verdict.UNKNOWN
-    return Verdict.TRUE if has_true else Verdict.FALSE
-
-
-_FIRST_SENTENCE = re.compile(r"(?<=\w)[.!。]\W*\s|(?<=\S)\s*\n")
-_VERDICT_LABELS = frozenset(("verdict", "answer", "final", "label", "result", "판정", "답", "정답", "결과"))
+    return _strict_verdict(reply, cut)
 
 
 def majority(verdicts: Sequence[str]) -> Verdict:

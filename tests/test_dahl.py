@@ -54,6 +54,51 @@ def test_verdicts(reply, strict, paper):
     assert parse_verdict(reply, "paper").value == paper
 
 
+HEDGED = [
+    "This is hardly true.", "It is unlikely to be true.", "It would be true to say the opposite", "Half true",
+    "Partially true.", "부분적으로 참", "Almost true", "True only in adults.", "If the patient is a child, true.",
+    "Technically true but misleading", "대체로 사실입니다.", "True for most patients, but not for pregnant women.",
+    "The opposite is true.", "I believe this is true.", "More true than false", "True (with exceptions)", "True... mostly.",
+    "True. But only in children.", "Verdict: partially true", "거의 참", "참일 가능성이 높습니다.", "성인에서만 참입니다.",
+    "참. 단, 소아에서는 예외가 있습니다.", "참이라고 보기 어렵습니다.", "True.\nCorrection: False.", "I am not sure. Answer: True",
+]  # fmt: skip
+PLAIN = {
+    "True\n\nExplanation: the claim is false only in rare cases.": "true",
+    "**Verdict:** True": "true",
+    '{"verdict": "True", "confidence": 0.97}': "true",
+    '{"reason": "It is not given by mouth.", "verdict": "False"}': "false",
+    "## Verdict\n**False**": "false",
+    "This statement is false because insulin lowers blood glucose.": "false",
+    "False. Aspirin does not treat bacterial infections.": "false",
+    "Insulin is made in the pancreas.\n\nVerdict: True": "true",
+    'The statement "Heparin is an anticoagulant." is true.': "true",
+    "<answer>True</answer>": "true",
+    "이 문장은 참입니다.": "true",
+    "거짓입니다. 인슐린은 혈당을 올리지 않습니다.": "false",
+    "판정: 참\n설명: 헤파린은 항응고제이다.": "true",
+}
+
+
+@pytest.mark.parametrize("reply", HEDGED)
+def test_what_stands_around_a_verdict_word_may_hedge_it(reply):
+    assert parse_verdict(reply) is Verdict.UNKNOWN
+    assert parse_verdict(reply, cut=True) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("reply", PLAIN)
+def test_a_plain_verdict_may_be_labelled_and_explained(reply):
+    assert parse_verdict(reply).value == PLAIN[reply]
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [("True", "true"), ("Answer: **False", "false"), ("True.\n\nThe heart has", "true"), ("True only in", "unknown"),
+     ("It is true", "unknown"), ("참", "true"), ("Verdict:", "unknown")],
+)  # fmt: skip
+def test_of_a_verdict_that_was_cut_only_what_is_whole_counts(reply, verdict):
+    assert parse_verdict(reply, cut=True).value == verdict
+
+
 @given(st.text())
 def test_a_strict_verdict_is_never_bolder_than_the_words(text):
     verdict = parse_verdict(text)
