@@ -1,4 +1,5 @@
 """Thoughts, special tokens and role headings in the texts of a pair: what a chat template put there, and no author.
+Characters that no author writes, too: controls, and what stands for bytes that could not be read.
 
 Answers of models that `komep respond` asked come without them. Texts from elsewhere may hold a whole `<think>` block,
 or a token that the trainer's tokenizer takes for the end of a turn wherever it stands.
@@ -18,8 +19,9 @@ _TOKEN = (
 _ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
 _SAID = r"(?i:thought process|my reasoning steps|done thinking|/think|details[^<>]{0,80}reasoning|(?:^|\n)#{1,6} *\**thinking|^\s*(?:assistant\s*)?(?:analysis|commentary|thinking\.))"
 _THOUGHT = r"(?i:</?(?:[a-z]+:)?[a-z_]{0,10}(?:think|thought|reason|scratch|monologue|reflection|analysis|cot)[a-z_]{0,10}\s?>|\[/?[a-z_]{0,10}(?:think|thought|reason)[a-z_]{0,10}\]|◁/?think▷|assistantfinal|&lt;/?think)"
+_BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
-HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}"
+HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}"
 _FORMS = tuple(
     (kind, re.compile(pattern)) for kind, pattern in (("special token", _TOKEN), ("role heading", _ROLE))
 )
@@ -35,6 +37,9 @@ def find_template_marks(text: str) -> Iterator[Found]:
     answer = answer_of(text)
     if answer.thoughts:
         yield Found("thoughts", shortened(text))
+    broken = sorted(set(re.findall(_BROKEN, text)))
+    if broken:
+        yield Found("broken character", " ".join(f"U+{ord(one):04X}" for one in broken))
     text = _STRUCK.sub("", text)
     for kind, pattern in _FORMS:
         yield from (Found(kind, shortened(found)) for found in dict.fromkeys(pattern.findall(text)))
@@ -45,9 +50,13 @@ GATE = TextGate(
     reason="template_mark",
     order=25,
     options=(
-        switch_option("marks", "report", "thoughts (<think>) and special tokens of chat templates in texts."),
+        switch_option(
+            "marks",
+            "report",
+            "thoughts (<think>), special tokens of chat templates and broken characters in texts.",
+        ),
     ),
     hint=HINT,
     find=find_template_marks,
-    sought=("thoughts and special tokens", "by the marks of known model families"),
+    sought=("thoughts, special tokens and broken characters", "by the marks of known model families"),
 )

@@ -10,12 +10,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
-from komep_dataset.inference.finish import LENGTH, PASSING, STOP, WITHHELD, kind_of
+from komep_dataset.inference.finish import LENGTH, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
 from komep_dataset.inference.reply_log import Reply, no_reply
 
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
@@ -33,6 +34,7 @@ THOUGHT_FIELDS = (
 )
 _THOUGHT_TYPE = re.compile("think|thought|reason", re.IGNORECASE)
 _TEXT_FIELDS = ("text", "thinking", "reasoning", "content", "summary", "thought")
+MOST_DIGITS = 1000  # of a number
 MOST_TOKENS = 10**9  # no call has more (ours)
 FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
 BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
@@ -40,6 +42,9 @@ BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 
 _IN, _OUT = re.compile(r"\A(?:prompt|input)_tokens\Z"), re.compile(r"\A(?:completion|output)_tokens\Z")
 _REASONING, _TOTAL = re.compile("(?i)reason|think|thought"), re.compile(r"\Atotal_tokens\Z")
 _DIGITS = re.compile("[0-9]{1,10}")
+_COST = re.compile("(?i)cost|price")
+_TICKS = 1e-10  # xAI states a cost as `cost_in_usd_ticks`, of which a dollar has so many (docs.x.ai)
+MOST_COST = 1e6  # no call costs more (ours)
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 Hide = Callable[[str], str]
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
@@ -59,6 +64,7 @@ class Usage:
     paid_prompt: int = 0
     paid_completion: int = 0
     doubt: str = ""
+    stated: float = 0.0  # what the endpoint says that the call cost
 
 
 class Judged(Exception):
@@ -73,6 +79,10 @@ class Again(Judged):
     def __init__(self, reason: str, wait: float | None = None):
         super().__init__(reason)
         self.wait = wait
+
+
+class Garbled(Again):
+    """An answer that has characters of no text: asked again once, since it is paid for and may come the same."""
 
 
 class Unsent(Again):
@@ -96,7 +106,13 @@ class Stop(Judged):
 
 
 def read_reply(
-    status: int, retry_after: str | None, body: str, max_tokens: int | None, sent: int = 0, hide: Hide = str
+    status: int,
+    retry_after: str | None,
+    body: str,
+    max_tokens: int | None,
+    sent: int = 0,
+    hide: Hide = str,
+    nul: bool = False,
 ) -> tuple[Reply, Usage]:
     """Judge one HTTP answer of an OpenAI-compatible endpoint.
 
@@ -104,6 +120,7 @@ def read_reply(
         max_tokens: the limit that the request had.
         sent: bytes of the request's text, against which the usage is held.
         hide: takes the key out of a text.
+        nul: whether the request's text has a NUL, which its answer may repeat.
 
     Returns:
         the answer, failed where the endpoint withheld it (`content_filter`), ended it without a text and said
@@ -112,7 +129,7 @@ def read_reply(
     Raises:
         Stop: no credit left (402, `insufficient_quota`).
         Barred: wrong key, model or address (401, 403, 404, 405, 3xx); some send these for a single text.
-        Again: overload, server faults, an answer that the server broke off, or a body that is no completion (408,
+        Again: overload, server faults, an answer that the server broke off or that has characters of no text, or a body that is no completion (408,
             409, 425, 429, HTML, no choices, 204, every status but 3xx and 4xx).
         Refused: any other status.
     """
@@ -127,7 +144,7 @@ def read_reply(
         raise Refused(said, body if status in (400, 422) else "")
     data = None
     try:
-        data = json.loads(body)
+        data = json.loads(body, parse_int=_whole)
         choice = data["choices"][0]
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
         text, thoughts = parts_of(message.get("content"))
@@ -143,6 +160,10 @@ def read_reply(
         told = data.get("usage") if isinstance(data, dict) else None
         again.usage = read_usage(told, sent, _bytes(body))
         raise again from None
+    broken = (
+        "bytes or surrogates that are no text" if _clean(text).count("\ufffd") > text.count("\ufffd") else ""
+    )
+    broken = "a NUL character" if "\0" in text and not nul else broken
     text, thought, refusal = hide(_clean(text)), hide(_clean(thought)), refusal or ""
     usage = read_usage(told, sent, sum(_bytes(one) for one in (text, refusal, thought)))
     kind, reason = kind_of(finish or ""), f"finish_reason {shown(finish or '', hide)!r}"
@@ -154,9 +175,15 @@ def read_reply(
         again = Again(f"{reason}: the endpoint broke the answer off")
         again.usage = usage
         raise again
+    if broken:
+        again = Garbled(f"an answer with {broken}")
+        again.usage = usage
+        raise again
+    if kind in ("", UNFINISHED) and finish and not text:
+        return no_reply(f"{reason}, and no text"), usage
+    if kind == UNFINISHED:
+        kind = LENGTH
     if not kind:  # some servers leave it out, or say what nobody knows
-        if finish and not text:
-            return no_reply(f"{reason}, and no text"), usage
         kind = LENGTH if max_tokens and usage.completion and usage.completion >= max_tokens else STOP
     if _STACKED.search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
@@ -241,7 +268,30 @@ def read_usage(told: Any, sent: int, received: int) -> Usage:
     doubted = (
         "prompt_tokens" if paid_prompt != prompt else "completion_tokens" if visible != completion else ""
     )
-    return Usage(prompt, completion, paid_prompt, paid, doubted and _doubt(told, doubted))
+    return Usage(prompt, completion, paid_prompt, paid, doubted and _doubt(told, doubted), _stated(told))
+
+
+def _stated(told: dict[str, Any]) -> float:
+    """The cost in a usage, the largest that is stated: under a name of its own (OpenRouter's `cost`), or the total of costs
+    under one (Perplexity's `cost.total_cost`); where there is no total, their sum, and of details the largest."""
+    found = [0.0]
+    for key, value in told.items():
+        if not _COST.search(key):
+            continue
+        if isinstance(value, dict):
+            total = next((name for name in value if "total" in name.lower()), None)
+            parts = [_stated({"cost": one}) for one in (value.values() if total is None else [value[total]])]
+            found.append(max(parts, default=0.0) if "detail" in key.lower() else sum(parts))
+        elif isinstance(value, int | float | str) and not isinstance(value, bool):
+            with suppress(ValueError, OverflowError):
+                amount = float(value) * (_TICKS if "tick" in key.lower() else 1)
+                found.append(amount if 0 <= amount <= MOST_COST else 0.0)
+    return max(found)
+
+
+def _whole(digits: str) -> int | float:
+    """A number of JSON; one that is too long for Python to read is infinite."""
+    return int(digits) if len(digits) <= MOST_DIGITS else math.inf
 
 
 def _most(told: dict[str, Any], name: re.Pattern, depth: int = 1) -> int:

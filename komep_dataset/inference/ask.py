@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import require
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.dialect import RENAMED, token_limit
+from komep_dataset.inference.dialect import RENAMED, SYSTEM, token_limit
 from komep_dataset.inference.reply_log import (
     ENGINE_LOG,
     REPLIES,
@@ -139,10 +139,12 @@ def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str
     new = sorted(name for name in names if (*place, name) not in _TOLD)
     if new:
         _TOLD.update((*place, name) for name in new)
-        ways = ", ".join(f"{n} (sent as {RENAMED[n]})" if n in RENAMED else n for n in new)
+        sent = {SYSTEM: "system messages (sent within the user's)"}
+        sent |= {name: f"{name} (sent as {other})" for name, other in RENAMED.items()}
+        ways = ", ".join(sent.get(name, name) for name in new)
         hint = (
             "; in pipeline.yaml, null leaves a value out, and `extra_body:` sends any other"
-            if in_file
+            if in_file and new != [SYSTEM]
             else ""
         )
         print(

@@ -9,6 +9,7 @@ at one 429, and keeps the key in a configuration that its executors write to dis
 
 import asyncio
 import json
+import math
 import random
 import sys
 import urllib.request
@@ -30,6 +31,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference.answers import (
     Again,
     Barred,
+    Garbled,
     Judged,
     Refused,
     Stop,
@@ -130,7 +132,7 @@ class _Client:
             except Again as again:
                 attempt += 1
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
-                if attempt == self._endpoint.max_attempts:
+                if attempt >= min(self._endpoint.max_attempts, 2 if isinstance(again, Garbled) else math.inf):
                     return no_reply(f"{NO_ANSWER} {attempt} attempts: {again}")
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
@@ -171,15 +173,16 @@ class _Client:
         usage, reply = None, None
         billed = True  # whatever happens after it was sent: the endpoint may bill it
         try:
-            status, retry_after, body = await self._exchange(path, json.dumps(request).encode())
+            payload = json.dumps(request)
+            status, retry_after, body = await self._exchange(path, payload.encode())
             billed = 200 <= status < 300
             if body is None:
                 usage = read_usage(None, sent, LONGEST_BODY)
                 raise (Again if status >= 500 else Refused)(
                     f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB"
                 )
-            limit = token_limit(request)
-            reply, usage = read_reply(status, retry_after, body, limit, sent, self._hide)
+            limit, nul = token_limit(request), "\\u0000" in payload
+            reply, usage = read_reply(status, retry_after, body, limit, sent, self._hide, nul)
             return reply
         except Unsent:
             billed = False
@@ -206,7 +209,11 @@ class _Client:
                     if len(body) > LONGEST_BODY:
                         reply.close()
                         return reply.status, None, None
-                return reply.status, reply.headers.get("Retry-After"), body.decode("utf-8-sig", "replace")
+                # Bytes that are no UTF-8 become lone surrogates, by which `read_reply` knows them.
+                text = body.decode("utf-8-sig", "surrogateescape")
+                if 300 <= reply.status < 400 and "Location" in reply.headers:
+                    text = f"to {reply.headers['Location']} {text}"
+                return reply.status, reply.headers.get("Retry-After"), text
         except UNCONNECTED as error:
             failed, kind = error, Unsent
         except TimeoutError:
@@ -255,7 +262,8 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
 class _Door:
     """Tells an endpoint that bars everybody from one that bars a single text, whose row alone fails.
 
-    Nobody is let in where `STOP_AFTER_BARRED` texts were barred (or all there are) and none was answered, unless
+    A 401 is no text's own: `STOP_AFTER_BARRED` of them with no answer between, or after the last answer, end the run.
+    Otherwise nobody is let in where `STOP_AFTER_BARRED` texts were barred (or all there are) and none was answered, unless
     they got a 403 and the key's own check passes. Those in flight are waited for first: a text is refused faster than
     another is answered. Where some were answered, only a key that its own check refuses ends the run.
     """
@@ -270,6 +278,7 @@ class _Door:
         self._enough, self._barred = len(first), set[str]()
         self._in_flight = 0
         self._decided = asyncio.Event()
+        self._keyless: dict[str, str] = {}  # texts that got a 401 since the last answer -> why the run stops
 
     async def ask(self, body: dict[str, Any]) -> Reply | None:
         """`_Client.ask`, with a failed reply for a request that was barred alone."""
@@ -281,9 +290,13 @@ class _Door:
             barred = str(error)
             reply = no_reply(barred)
             self._barred.add(_text_of(body))
+            if barred.startswith("HTTP 401"):
+                self._keyless[_text_of(body)] = explained(barred, self._target, body)
         finally:
             self._in_flight -= 1
-        self.answered |= reply is not None and not reply.failure
+        if reply is not None and not reply.failure:
+            self.answered = True
+            self._keyless.clear()
         enough = len(self._barred) >= self._enough
         if self.answered or (enough and not self._in_flight):
             self._decided.set()
@@ -291,7 +304,16 @@ class _Door:
             await self._decided.wait()
             if not await self._others_may_enter(barred[:8]):
                 raise Stop(explained(barred, self._target, body))
+        while barred and self._in_flight and len(self._keyless) >= STOP_AFTER_BARRED:
+            await asyncio.sleep(ROOM_SECONDS)
+        if barred and len(self._keyless) >= STOP_AFTER_BARRED:
+            self.end()
         return reply
+
+    def end(self) -> None:
+        """Raises `Stop` where a 401 is the last that was heard."""
+        for why in self._keyless.values():
+            raise Stop(why)
 
     async def _others_may_enter(self, status: str) -> bool:
         if self.answered:
@@ -384,6 +406,7 @@ async def _ask_all(
             commits.flush()
     if errors:
         raise errors[0]
+    door.end()
 
 
 def run_requests(

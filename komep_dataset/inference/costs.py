@@ -106,6 +106,7 @@ class Meter:
         self._ledger = Ledger(folder, currency, digest[:12]) if self._price else None
         self._next = 0.0
         self._doubts, self._doubt = 0, ""
+        self._dearer, self._stated = 0, ""
         # A call did not fit, and none is in flight that could still cost less than reserved.
         self.reached = False
 
@@ -184,7 +185,13 @@ class Meter:
             own.in_flight -= 1
             own.reserved = max(0.0, own.reserved - reserved) if own.in_flight else 0.0
             if usage is not None:
-                cost = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
+                ours = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
+                cost = max(ours, usage.stated)
+                if cost > ours * (1 + ROUNDING):
+                    self._dearer += 1
+                    self._stated = (
+                        self._stated or f"{amount(cost, self._currency)} for {amount(ours, self._currency)}"
+                    )
                 cost = max(cost, 0.0 if answered or not usage.doubt else reserved)
                 own.dearest = dearer(own.dearest, cost)
             else:
@@ -203,13 +210,19 @@ class Meter:
             self._ledger.close()
 
     def doubts(self) -> str:
-        """How many answers were paid for by a count of ours, or ""."""
-        if not self._doubts:
-            return ""
-        return (
-            f"{self._doubts:,} answers had no usage that can be believed (first: {self._doubt}); they were counted "
-            "from their text"
-        )
+        """How many answers were paid for by a count of ours, or by a price of the endpoint's; or ""."""
+        said = []
+        if self._doubts:
+            said.append(
+                f"{self._doubts:,} answers had no usage that can be believed (first: {self._doubt}); they were counted "
+                "from their text"
+            )
+        if self._dearer:
+            said.append(
+                f"the endpoint states more for {self._dearer:,} answers than the table of prices gives (first: "
+                f"{self._stated}); what it states was counted"
+            )
+        return "; ".join(said)
 
     def spent(self) -> tuple[float, int]:
         """(amount, calls) of all processes so far, calls in flight included."""

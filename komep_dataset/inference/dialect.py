@@ -1,8 +1,10 @@
-"""Which parameters an endpoint takes: one that it refuses by name is left out, `max_tokens` is sent by its newer name.
+"""Which parameters an endpoint takes: one that it refuses by name is left out, `max_tokens` is sent by its newer name,
+a system message within the user's.
 
 Endpoints differ in what they know beyond the texts: OpenAI's reasoning models take neither `temperature` nor
 `max_tokens`, others no `seed`, or not `temperature` beside `top_p`. They say so by a 400 (some by a 422) that names the
-parameter, each in its own wording.
+parameter, each in its own wording. One that demands a parameter, or says which values it may have, refuses none: what
+is sent then is the user's to say.
 """
 
 import json
@@ -13,10 +15,22 @@ from typing import Any
 from komep_dataset.config.config import Endpoint
 
 RENAMED = {"max_tokens": "max_completion_tokens"}
+SYSTEM = "system"  # stands for system messages where names of parameters are listed
+# How errors speak of a role that a chat template does not know; what they say of a safety system is none of it.
+_SYSTEM = r"roles?|(?:system|developer)[^a-z0-9]{1,4}(?:message|prompt|instruction|turn|content|parameter)s?|[`'\"]system[`'\"]"
 # What makes a request what it is; a form of the reply has a way of its own (`scores/checking.py`).
 _NEEDED = ("model", "messages", "prompt", "response_format", "generation_config", *RENAMED.values())
 # A limit that is too large for one text is no name that an endpoint does not know.
 _SIZE = re.compile("(?i)too (?:large|long|big|high)|context|exceed|at most|(?:less|greater|more) than")
+# An error that wants a parameter or another value of it, unless it says that it knows none.
+_WANTS = re.compile(
+    r"(?i)required|missing|must (?:be )?(?:provide|specif|present|given|supplied)|\b(?:range|between|within|minimum|maximum)\b"
+    r"|at (?:least|most)|(?:less|greater|more|larger|smaller|higher|lower) than|(?:[<>≤≥]=?|\\u226[45])\s*-?\d|\d\s*[<>≤≥]|\d\s*\.\.\.?\s*-?\d"
+    r"|\bin [\[(]\s*-?[\d.]+\s*,"
+)
+_UNKNOWN = re.compile(
+    r"(?i)unsupported|(?:not|n't) (?:be )?(?:\w+ )?(?:support|permit|allow|recogni|accept)|unknown|unrecogni|unexpected|extra|forbidden"
+)
 AROUND = 6  # characters before a name that tell an error's own words from the question's (ours)
 _PLACES = ("param", "parameter", "loc", "field", "path")  # where errors name a parameter and nothing else
 
@@ -27,8 +41,14 @@ def token_limit(body: Mapping[str, Any]) -> int | None:
 
 
 def without(body: dict[str, Any], names: str) -> dict[str, Any]:
-    """A request without parameters (names with blanks between); one that has another name is sent by that."""
+    """A request without parameters (names with blanks between); one that has another name is sent by that, and what
+    system messages say begins the first message of the user's."""
     left = names.split()
+    if SYSTEM in left and "messages" in body:
+        told = [one["content"] for one in body["messages"] if one["role"] == "system"]
+        first, *others = [one for one in body["messages"] if one["role"] != "system"] or [{"content": ""}]
+        first = {"role": "user"} | first | {"content": "\n\n".join(filter(None, [*told, first["content"]]))}
+        body = body | {"messages": [first, *others]}
     renamed = {RENAMED[name]: body[name] for name in left if name in RENAMED and name in body}
     return {name: value for name, value in body.items() if name not in left} | renamed
 
@@ -46,7 +66,7 @@ def spoken(body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
 
 
 def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, Any]) -> str | None:
-    """The parameter of a request that the text of an error names, None where it names none.
+    """The parameter of a request (or `SYSTEM`) that the text of an error refuses by name, None where it refuses none.
 
     Args:
         error: the body of the answer.
@@ -54,7 +74,11 @@ def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, An
         kept: parameters that are sent whatever happens.
     """
     needed = (*_NEEDED, *kept, *(RENAMED if _SIZE.search(error) else ()))
-    known = [name for name in body if name not in needed]
+    known = {name: name.replace("_", "[ _-]?") for name in body if name not in needed}
+    if any(one["role"] == "system" for one in body.get("messages", ())) and not _SIZE.search(error):
+        known[SYSTEM] = _SYSTEM
+    if _WANTS.search(error) and not _UNKNOWN.search(error):
+        return None
     try:
         placed = " ".join(_placed(json.loads(error)))
     except (ValueError, RecursionError):
@@ -62,9 +86,8 @@ def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, An
     asked = json.dumps([body.get("messages"), body.get("prompt")], ensure_ascii=False)
     for text in (placed, error):
         found = {}
-        for name in known:
-            spelled = name.replace("_", "[ _-]?")
-            said = re.search(rf"(?i)(?<![a-z0-9])(?<![a-z0-9]_){spelled}(?![a-z0-9]|_[a-z0-9])", text)
+        for name, spelled in known.items():
+            said = re.search(rf"(?i)(?<![a-z0-9])(?<![a-z0-9]_)(?:{spelled})(?![a-z0-9]|_[a-z0-9])", text)
             # A word of the question that the error repeats is no parameter.
             if said and text[max(0, said.start() - AROUND) : said.end() + 1] not in asked:
                 found[name] = said.start()

@@ -7,7 +7,7 @@ whole reasons: one that nobody has heard of ended an answer, unless a word says 
 
 import re
 
-STOP, LENGTH, WITHHELD, PASSING = "stop", "length", "withheld", "passing"
+STOP, LENGTH, WITHHELD, PASSING, UNFINISHED = "stop", "length", "withheld", "passing", "unfinished"
 # In the order in which they count, by the beginning of a word: `safety_limit` is no limit of length, `time_limit` passes.
 _WORDS = (
     (
@@ -23,6 +23,7 @@ _WORDS = (
         "|preempt|evict|busy|exhaust|resource|disconnect|kill|dead|crash|shutdown|lost|drop|retry|rate|quota|capacity|load",
     ),
     (LENGTH, "limit|cut|exceed"),
+    (UNFINISHED, "paus|repet|loop|tool|function|unspecif"),
     (STOP, "eos|eot|end|stop|complete|finish|done"),
 )
 LONGEST = 100  # characters; more is no reason, and no answer is taken from who gives it (ours)
@@ -33,7 +34,8 @@ _KINDS = [(kind, re.compile(words)) for kind, words in _WORDS]
 
 
 def kind_of(reason: str) -> str:
-    """`stop`, `length`, `withheld` (there is no answer), `passing` (the next try may have one), or "" where a reason
+    """`stop`, `length`, `withheld` (there is no answer), `passing` (the next try may have one), `unfinished` (the model had
+    more to say, or to do), or "" where a reason
     says nothing of it."""
     if len(reason) > LONGEST:
         return WITHHELD

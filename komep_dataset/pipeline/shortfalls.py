@@ -4,6 +4,7 @@ A table of rows without an answer, a verdict or Korean is no success. From a fif
 nothing is left the command fails, and the table stays to be looked at.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ SHOWN = 60  # characters of a reply that a message shows
 _BLANK = pl.col("response").str.strip_chars() == ""
 # What a failed request says -> what to do about it; the first that is found.
 _ADVICE = {
+    "an answer with": "take another `model`, or another server",
     "no answer after": "raise `timeout` or `max_attempts`, lower `concurrency`",
     "HTTP 400": "null leaves `temperature`, `top_p`, `seed` or `max_new_tokens` out, `extra_body:` sends any other",
     "HTTP 401": "look at `api_key_env`",
@@ -31,6 +33,11 @@ _ADVICE = {
     "the model refused": "take another `model`",
 }
 _ADVICE["HTTP 422"] = _ADVICE["HTTP 400"]
+# A parameter that an endpoint speaks of -> its setting.
+_SETTINGS = {
+    r"max_(?:\w+_)?tokens": "max_new_tokens",
+    **{name: name for name in ("temperature", "top_p", "seed")},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +147,9 @@ def of_translations(made: TranslatedTable) -> Shortfall:
 def _advised(reason: str) -> str:
     """What a failed request said, and the setting that it is likeliest about."""
     advice = next((text for said, text in _ADVICE.items() if said in reason), "")
+    if advice == _ADVICE["HTTP 400"]:
+        named = (
+            key for name, key in _SETTINGS.items() if re.search(rf"(?<![a-z0-9_]){name}(?![a-z0-9_])", reason)
+        )
+        advice = next((f"`{key}` sets it; null leaves it out" for key in named), advice)
     return f"{reason}{advice and '; '}{advice}"

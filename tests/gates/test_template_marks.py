@@ -42,6 +42,7 @@ MARKED = {
         "<unused94>thought\nIs it gout?<unused95>Gout.",
         "<reasoning>Is it</reasoning>Gout.",
     ],
+    "broken character": ["Gout.\0", "caf\ufffd", "\x08eta blockers", "a\x1b[2Jb", "x\x7f", "\uffff"],
 }
 UNMARKED = [
     "p < 0.05 and <b>bold</b>, <i>E. coli</i>; <br/>",
@@ -49,6 +50,7 @@ UNMARKED = [
     "Users and assistants: see above.",
     "Response: gout. System: urate.",
     "|x| < 5 | y | z |",
+    "a\tb\r\nc\u200b \u00e9 \U0001f912",
     "1. 통풍\n2. 가성통풍 <표 1>",
 ]
 
@@ -78,5 +80,5 @@ def test_what_authors_write_is_left_alone(text):
 def test_real_answers_of_people_and_models_hold_none():
     texts = [text for some in answers().values() for text in some if isinstance(text, str)]
     marks = [mark for text in texts for mark in find_template_marks(text)]
-    # One reply has bytes that its tokenizer could not put together, and so is rightly named.
-    assert len(texts) > 3000 and [m for m in marks if not m.evidence.startswith("<0x")] == []
+    # Two replies have bytes that a tokenizer could not put together, and so are rightly named.
+    assert len(texts) > 3000 and [m for m in marks if not m.evidence.startswith(("<0x", "U+FFFD"))] == []

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import math
 import subprocess
 import sys
 import time
@@ -60,7 +61,10 @@ ROWS = {
     "JSON 100,000 deep": (Fault(200, DEEP), NO_COMPLETION),
     "a deep message": (Fault(200, f'{{"choices": [{{"message": {DEEP}}}]}}'), NO_COMPLETION),
     "a deep usage": (Fault(200, with_usage(DEEP)), NO_COMPLETION),
-    "a number of 5,000 digits": (Fault(200, with_usage(f'{{"prompt_tokens": {HUGE}}}')), NO_COMPLETION),
+    "a NUL": (Fault(200, completion(message={"content": "re\0"})), "no answer after 2 attempts: an answer with a NUL"),
+    "half an emoji": (Fault(200, completion(message={"content": "re \ud83e"})), "an answer with bytes or surrogates"),
+    "Latin-1": (Fault(200, completion(message={"content": "caf?"}).encode().replace(b"?", b"\xe9")), "an answer with bytes"),
+    "UTF-8 cut in the midst": (Fault(200, completion(message={"content": "?"}).encode().replace(b"?", "통".encode()[:2])), "an answer with bytes"),
     "choices that are keys": (Fault(200, '{"choices": {"0": {}}}'), NO_COMPLETION),
     "choices that are null": (Fault(200, '{"choices": null}'), NO_COMPLETION),
     "choices that are text": (Fault(200, '{"choices": "message"}'), NO_COMPLETION),
@@ -91,7 +95,7 @@ ROWS = {
     "chunks cut short": (http(f"{OK}\nTransfer-Encoding: chunked", b"ff\r\n{"), "no answer after 2 attempts"),
     "a chunk without a size": (http(f"{OK}\nTransfer-Encoding: chunked", b"zz\r\n{}"), "no answer after 2"),
     "bytes that are no header": (http(f"{OK}\nX\xff\x00: \x80"), "no answer after 2"),
-    "a redirect to nowhere": (Fault(302, "", {"Location": "::"}), "HTTP 302"),
+    "a redirect to nowhere": (Fault(302, "", {"Location": "::"}), "HTTP 302: to ::"),
 }  # fmt: skip
 
 
@@ -107,6 +111,7 @@ ANSWERS = {
     "numbers beyond a float": Fault(200, with_usage('{"prompt_tokens": 1e999, "completion_tokens": -1e999}')),
     "numbers beyond 64 bits": Fault(200, with_usage(f'{{"prompt_tokens": {10**400}, "completion_tokens": NaN}}')),
     "counts that are no numbers": Fault(200, with_usage('{"prompt_tokens": true, "completion_tokens": "5"}')),
+    "a number of 5,000 digits": Fault(200, with_usage(f'{{"prompt_tokens": {HUGE}, "completion_tokens": -{HUGE}}}')),
     "negative counts": Fault(200, with_usage('{"prompt_tokens": -5, "completion_tokens": -5}')),
 }  # fmt: skip
 
@@ -130,6 +135,11 @@ def test_a_hostile_answer_costs_its_row_alone(tmp_path, fault, said):
     assert replies["bad"].failure.isprintable() and len(replies["bad"].failure) < 2 * answers.SHOWN
     assert len(state.calls) == (4 if replies["bad"].failure.startswith("no answer") else 3)
     assert (tmp_path / "engine.log").read_text("utf-8").count("\n") == 1
+
+
+def test_an_answer_with_characters_of_no_text_is_asked_again_once(tmp_path):
+    replies, state = asked(tmp_path, ROWS["a NUL"][0], max_attempts=5)
+    assert len(state.calls) == 4 and "after 2 attempts: an answer with a NUL" in replies["bad"].failure
 
 
 @pytest.mark.parametrize("fault", ANSWERS.values(), ids=ANSWERS)
@@ -360,7 +370,9 @@ def test_every_kind_of_reply_is_judged():
     assert judged(**said, finish_reason=None, max_tokens=4).finish_reason == "length"
     assert judged(**said, finish_reason=None, max_tokens=5).finish_reason == "stop"
     assert judged(message={"content": None}, finish_reason="stop").text == ""
-    assert judged(message={"content": "a\ud800b"}, finish_reason="stop").text == "a\ufffdb"
+    assert (
+        judged(message={"content": "a\ufffdb\U0001f912"}, finish_reason="stop").text == "a\ufffdb\U0001f912"
+    )
     assert judged(text="plain", finish_reason="stop").text == "plain"
     for usage in ('"usage": null', '"usage": {"prompt_tokens": "3"}', '"x": 1'):
         body = '{"choices": [{"text": "a", "finish_reason": "stop"}], ' + usage + "}"
@@ -449,6 +461,24 @@ def test_a_count_that_cannot_be_believed_is_counted_from_the_text(told, paid, do
 def test_a_count_in_other_clothes_is_paid_for_and_said(told):
     usage = read_usage(told, 300, 600)
     assert (usage.paid_prompt, usage.paid_completion, usage.completion) == (100, 5000, None) and usage.doubt
+
+
+@pytest.mark.parametrize(
+    ("told", "stated"),
+    [
+        ({"cost": 5.0}, 5.0),
+        ({"cost": "5"}, 5.0),
+        ({"estimated_cost": 5}, 5.0),
+        ({"cost": {"request_cost": 2.0, "output_tokens_cost": 3.0, "total_cost": 5.0}}, 5.0),
+        ({"cost": {"input": 2.0, "output": 3.0}}, 5.0),
+        ({"cost": 0, "cost_details": {"upstream_inference_cost": 5.0, "upstream_inference_prompt_cost": 3.0}}, 5.0),
+        ({"cost_in_usd_ticks": 50_000_000_000}, 5.0),
+        ({"cost": None, "price": True, "total_cost": "free", "costs": [1]}, 0.0),
+        ({"cost": -5.0, "total_cost": math.nan, "costs": math.inf, "price": 10**400, "a cost": {"x": {"y": None}}}, 0.0),
+    ],
+)  # fmt: skip
+def test_a_cost_that_is_stated_is_read(told, stated):
+    assert read_usage(TOLD | told, 300, 150).stated == pytest.approx(stated)
 
 
 def test_a_long_lie_is_cut():

@@ -217,6 +217,10 @@ def test_a_status_that_bars_one_text_is_that_rows_failure(tmp_path, status):
         assert replies["0"].failure == f"HTTP {status}: moderated"
         assert len(state.calls) == 12
         # What is left of a run that was answered is asked again, and bars no more than itself.
+        if status == 401:  # which is no text's own: nothing was answered after
+            with pytest.raises(KomepError, match="HTTP 401: moderated"):
+                ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
+            return
         again = ask(requests, Judge(endpoint=url, model="m", concurrency=8), tmp_path, label="test")
         assert [bool(reply.failure) for reply in again.values()] == [True] * 6 + [False] * 6
 
@@ -250,20 +254,28 @@ def test_texts_that_are_barred_first_end_no_run_where_the_key_passes_its_own_che
 
 
 @pytest.mark.parametrize(("models", "calls"), [(401, 2), (403, 4), (200, 4), (501, 4)])
-def test_a_key_that_is_revoked_in_the_midst_ends_the_run_if_its_own_check_says_so(
-    tmp_path, monkeypatch, models, calls
-):
+def test_a_key_that_is_revoked_in_the_midst_ends_the_run(tmp_path, monkeypatch, models, calls):
+    """At once where its own check says so, else after some; a later run with a good key asks what is left."""
     monkeypatch.setenv("KOMEP_TEST_KEY", SECRET)
     state = barred(401)
     state.models = models
-    texts = [request(t) for t in ("good", "b1", "b2", "b3")]
+    texts = [request(t) for t in ("good", *(f"b{i}" for i in range(40)))]
     with loopback(state) as (_, url):
-        if models == 401:
-            with pytest.raises(KomepError, match="check the key in KOMEP_TEST_KEY"):
-                ask_all(url, tmp_path, texts, concurrency=1, api_key_env="KOMEP_TEST_KEY")
-        else:
+        with pytest.raises(KomepError, match="check the key in KOMEP_TEST_KEY"):
             ask_all(url, tmp_path, texts, concurrency=1, api_key_env="KOMEP_TEST_KEY")
-    assert len(state.calls) == calls
+        assert len(state.calls) == calls
+        state.faults = None
+        replies = ask_all(url, tmp_path, texts, concurrency=1, api_key_env="KOMEP_TEST_KEY")
+    assert len(state.calls) == calls + 40 and not any(reply.failure for reply in replies.values())
+
+
+def test_a_401_is_a_rows_failure_where_others_are_answered_after_it_and_ends_the_run_where_none_is(tmp_path):
+    texts = [request(t) for t in ("good 1", "b1", "b2", "good 2", "b3", "b4", "good 3")]
+    with loopback(barred(401)) as (_, url):
+        replies = ask_all(url, tmp_path, texts, concurrency=1)
+        assert [name for name, reply in replies.items() if reply.failure] == ["b1", "b2", "b3", "b4"]
+        with pytest.raises(KomepError, match="HTTP 401"):
+            ask_all(url, tmp_path / "last", texts[:2], concurrency=1)
 
 
 def test_votes_on_one_text_that_is_barred_are_one_text(tmp_path):

@@ -74,6 +74,19 @@ def test_a_budget_stops_cleanly_starts_nothing_more_and_a_larger_one_goes_on(tmp
     assert not any(reply.failure for reply in replies.values())
 
 
+def test_a_cost_that_the_endpoint_states_counts_where_it_is_larger(tmp_path, capfd):
+    state = expensive()
+    state.usage = state.usage | {"cost": 5.0}
+    with loopback(state) as (_, url):
+        with pytest.raises(KomepError, match=r"10.00 EUR spent by 2 calls, of a budget of 10.00 EUR"):
+            ask(requests(4), endpoint(tmp_path, url, 10.0), tmp_path / "w", label="test")
+        state.usage["cost"] = 0.5
+        ask(requests(4), endpoint(tmp_path, url, 100.0), tmp_path / "w", label="test")
+    assert spent_in(tmp_path / "spending") == (12, 4)
+    said = "states more for 2 answers than the table of prices gives (first: 5.00 EUR for 1.00 EUR); what it states was"
+    assert capfd.readouterr().err.count(said) == 1
+
+
 def test_a_budget_that_is_less_than_the_next_call_may_cost_asks_nothing(tmp_path):
     with loopback(expensive()) as (state, url):
         with pytest.raises(KomepError, match=r"0.0000 EUR spent by 0 calls, of a budget of 0.0010 EUR"):

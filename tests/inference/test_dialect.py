@@ -8,7 +8,7 @@ import yaml
 from komep_dataset.config.config import Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import judge_body, left_out_of
-from komep_dataset.inference.dialect import refused_parameter, token_limit, without
+from komep_dataset.inference.dialect import SYSTEM, refused_parameter, token_limit, without
 from komep_dataset.prompts.messages import split_messages
 from komep_dataset.responses import request_for, respond
 from komep_dataset.schema import Question
@@ -43,7 +43,31 @@ ERRORS = [
     ({"message": "max_completion_tokens is too large"}, None),
     ({"message": "max_tokens is too large: 5000. This model supports at most 4096", "param": "max_tokens"}, None),
     ("[" * 100_000, None),
+    # A parameter that is demanded, or whose values are told, is none that is refused.
+    *(({"message": said}, None) for said in (
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", "temperature: range: -1..1",
+        "Invalid 'max_tokens': integer below minimum value. Expected a value >= 16, but got 4 instead.",
+        "max_tokens: Field required", "temperature must be between 0 and 2", "top_p must be in (0, 1], got 0",
+        "Missing required parameter: 'max_tokens'.", "Expected temperature ≤ 1", "seed must be specified",
+        "System message not supported",  # there is none
+    )),
 ]  # fmt: skip
+SYSTEM_REFUSED = [
+    "System role not supported",
+    "Only user and assistant roles are supported!",
+    "Conversation roles must alternate user/assistant/user/assistant/...",
+    "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+    "Developer instruction is not enabled for models/gemma-3-27b-it",
+    "This model doesn't support system messages. Try again without a system message.",
+    'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter',
+    "'system' is not one of ['user', 'assistant'] - 'messages.0.role'",
+]
+NOT_SYSTEM = [
+    "Your request was rejected as a result of our safety system.",
+    "The system is busy",
+    "your question 'What is a normal body temperature, and the role of it?' was flagged",
+    "This model's maximum context length is 4096 tokens; the system message has 5000",
+]
 
 
 @pytest.mark.parametrize(("error", "name"), ERRORS, ids=range(len(ERRORS)))
@@ -63,6 +87,34 @@ def test_a_limit_keeps_its_number_under_its_other_name():
         sent["max_completion_tokens"] == token_limit(sent) == 256 and not {"max_tokens", "seed"} & sent.keys()
     )
     assert token_limit({}) is None
+
+
+def test_a_refused_system_message_is_known_by_its_words_and_not_by_the_texts():
+    told = [{"role": "system", "content": "Be brief."}, *BODY["messages"]]
+    told[1] = {"role": "user", "content": "What is a normal body temperature, and the role of it?"}
+    refused = lambda said: refused_parameter(json.dumps({"error": said}), BODY | {"messages": told}, {})  # noqa: E731
+    assert [refused(said) for said in SYSTEM_REFUSED] == [SYSTEM] * len(SYSTEM_REFUSED)
+    assert [refused(said) for said in NOT_SYSTEM] == [None] * len(NOT_SYSTEM)
+    assert without(BODY | {"messages": told}, SYSTEM)["messages"] == [
+        {"role": "user", "content": "Be brief.\n\nWhat is a normal body temperature, and the role of it?"}
+    ]
+    assert without({"messages": told[:1]}, SYSTEM)["messages"] == [{"role": "user", "content": "Be brief."}]
+    assert without({"prompt": "x"}, SYSTEM) == {"prompt": "x"}
+
+
+def test_an_endpoint_without_system_messages_splits_and_judges_and_the_folder_says_so(tmp_path, capfd):
+    def plan(body: dict, _: int) -> Fault | None:
+        system = any(one["role"] == "system" for one in body["messages"])
+        return Fault(400, json.dumps({"message": "System role not supported"})) if system else None
+
+    with loopback(Loopback(echo, faults=plan)) as (state, url):
+        texts = {n: {"messages": split_messages(f"It is {n}.")} for n in "abc"}
+        replies = ask_all(url, tmp_path, list(texts.items()), concurrency=1)
+        ask_all(url, tmp_path, list(texts.items()))
+    assert len(state.calls) == 4 and [reply.failure for reply in replies.values()] == [""] * 3
+    assert texts["a"]["messages"][0]["content"] in state.calls[1]["messages"][0]["content"]
+    assert left_out_of(tmp_path) == [SYSTEM]
+    assert capfd.readouterr().err.count("the endpoint refuses system messages (sent within the user's)") == 1
 
 
 def knows(*names: str, status: int = 400):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from komep_dataset.inference.answers import Again, read_reply
-from komep_dataset.inference.finish import LENGTH, LONGEST, PASSING, STOP, WITHHELD, kind_of
+from komep_dataset.inference.finish import LENGTH, LONGEST, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
 
 REASONS = {
     STOP: "stop STOP Stop eos eos_token end_turn EndTurn stop_sequence StopSequence stop_token eot_id COMPLETE completed "
@@ -20,7 +20,9 @@ REASONS = {
     PASSING: "abort aborted error ERROR insufficient_system_resource cancelled network_error timeout internal_error "
     "time_limit server_overloaded preempted load_shedding user_abort client_disconnected connection_reset deadline_exceeded "
     "scheduler_evicted InternalServerError engine_dead service_unavailable",
-    "": "null none unknown OTHER tool_calls function_call whatever pause_turn UNSPECIFIED 종료 success ok natural LANGUAGE n/a 0",
+    UNFINISHED: "tool_calls tool_use function_call pause_turn repetition FINISH_REASON_UNSPECIFIED loop_detected TOOL_CALL "
+    "repetitive_output paused",
+    "": "null none unknown OTHER whatever 종료 success ok natural LANGUAGE n/a 0",
 }
 
 
@@ -38,7 +40,7 @@ def judged(reason: object, text: str = "An answer.", tokens: int = 3):
 
 
 @pytest.mark.parametrize(
-    "reason", [None, "", "STOP", "tool_calls", "what nobody heard of", 3, ["stop"], {"type": "eos"}], ids=str
+    "reason", [None, "", "STOP", "what nobody heard of", 3, ["stop"], {"type": "eos"}], ids=str
 )
 def test_an_answer_is_kept_whatever_word_ended_it(reason):
     assert judged(reason)[:2] == ("An answer.", "stop")
@@ -47,6 +49,12 @@ def test_an_answer_is_kept_whatever_word_ended_it(reason):
 def test_where_the_reason_says_nothing_the_limit_does():
     assert judged("max_tokens").finish_reason == judged("", tokens=4).finish_reason == "length"
     assert judged("OTHER", tokens=4).finish_reason == "length"
+
+
+@pytest.mark.parametrize("reason", REASONS[UNFINISHED].split())
+def test_what_a_model_had_not_ended_is_no_whole_answer(reason):
+    assert judged(reason)[:2] == ("An answer.", "length")
+    assert judged(reason, "").failure == f"finish_reason {reason!r}, and no text"
 
 
 def test_what_was_withheld_or_has_no_text_is_no_answer():
