@@ -7,6 +7,10 @@ begins with a disclaimer and goes on to say something, answers.
 
 import re
 import unicodedata
+from itertools import compress
+from operator import not_
+
+from komep_dataset.replies.nonanswers import HINTS, says_nothing, states
 
 REFUSAL_CHARACTERS, KOREAN_CHARACTERS = 1200, 500  # a longer response says something (ours)
 OTHER_CHARACTERS = 0.4  # share of a refusal that may be of no known kind: reasons that it gives (ours)
@@ -79,7 +83,7 @@ _REFUSES_KO = re.compile(
 _MAY_REFUSE_KO = re.compile(
     r"""(?:답변|대답|응답|도움|정보|조언|자문|진단|진찰|처방|상담|안내|설명|의견|내용|요청|요구|질문|말씀|제공|지원|대화|수행|진행|판단|추천|권고|권장|방법|지시|작성|생성|이야기|논의|언급|공유|처리|이행|다루|다룰|따르|따를|평가|해석|대신)
         [가-힣\s]{0,12}?(?:수(?:가|는|도)?\s?없|기(?:가|는|에는|에|도)?\s?(?:어렵|힘들|곤란|불가|조심스럽|부적절|적절하지)|지\s?(?:못|않)|불가(?:능|합|입|$)|(?:어렵|곤란|힘들)(?:습|겠|네|다|음)|제한(?:되|하|됩)|금지(?:되|됩)|허용되지|거부|거절)
-    |적절하지\s?않|부적절(?:하|합)""",
+    |적절하지\s?않|부적절(?:하|합)|(?:정보|지식|자료|데이터|내용|기록|맥락)(?:를|을|가|이|는|은|도)?\s?(?:충분히\s?)?(?:가지고\s?있지\s?않|갖고\s?있지\s?않|보유하고\s?있지\s?않|없(?:습|어|네|음)|부족|충분하지\s?않)""",
     re.VERBOSE,
 )  # fmt: skip
 _ITSELF_KO = re.compile(
@@ -129,8 +133,12 @@ _ELSEWHERE = re.compile(
 )
 # Where a sentence ends, and where it turns: "but" may lead to an answer.
 _CLAUSES = re.compile(
-    r"(?<=[.!?。…])[\"'”’)*_]*\s+|\n+|[;:]\s+|,?\s+(?:but|however|though|although|nevertheless|yet)\b,?\s*|\s—\s|\s+and\s+(?=(?:i\s|we\s)?(?:can['no]|won't|do\snot|don't|am\s|will\snot|must\s))|(?<=[가-힣]지만)[,\s]+|(?<=[가-힣]나)[,]\s*|(?:^|\s)(?:하지만|다만|그러나|그렇지만|그럼에도)\s?,?\s+|(?<=다)만[,\s]+|(?<=[가-힣]며),\s*|(?<=model),\s+|(?<=istant),\s+|(?<=atbot),\s+|(?<=\bAI),\s+|(?<=로서|므로|문에|으니)[,\s]+",
+    r"(?<=[.!?。…])[\"'”’)*_]*\s+|\n+|[;:]\s+|,?\s+(?:but|however|though|although|nevertheless|yet)\b,?\s*|\s—\s|\s+and\s+(?=(?:i\s|we\s)?(?:can['no]|won't|do\snot|don't|am\s|will\snot|must\s))|(?<=[가-힣]지만)[,\s]+|(?<=[가-힣]나)[,]\s*|(?:^|\s)(?:하지만|다만|그러나|그렇지만|그럼에도)\s?,?\s+|(?<=다)만[,\s]+|(?<=[가-힣]며),\s*|(?<=model),\s+|(?<=istant),\s+|(?<=atbot),\s+|(?<=\bAI),\s+|(?:(?<=로서|므로|으니)|(?<=때문에))[,\s]+",
     re.IGNORECASE,
+)
+# "While I am not a doctor, …": what is said before the comma is a clause of its own.
+_LEADS = re.compile(
+    r"\b((?:while|although|though|as|since|because)\s+(?:i|we)\b[^,.!?\n]{1,80}),\s+", re.IGNORECASE
 )
 _MARKDOWN = re.compile(r"[*_`#>~]+|^\s*(?:[-•]|\d{1,2}[.)])\s+", re.MULTILINE)
 HANGUL = re.compile("[\u1100-\u11ff가-힣]")
@@ -148,19 +156,24 @@ def is_refusal(response: str) -> bool:
     if len(response) > (KOREAN_CHARACTERS if HANGUL.search(response) else REFUSAL_CHARACTERS):
         return False
     text = _MARKDOWN.sub("", _APOSTROPHE.sub("'", unicodedata.normalize("NFC", response)))
+    text = _LEADS.sub(r"\1. ", text)
     clauses = [clause.strip(" \t\"'“”‘’().,!") for clause in _CLAUSES.split(text) if clause]
     clauses = [clause for clause in clauses if any(map(str.isalnum, clause))]
+    if says_nothing(text, clauses):
+        return True
     refuses = [_refuses(clause) for clause in clauses]
     speaks = [bool(_IDENTITY.search(clause)) for clause in clauses]
     if not (any(refuses) or any(speaks)):
         return False
     # Where nothing is refused in words, nothing but whom to ask instead may stand beside "I am not a doctor".
     besides = (_ALONGSIDE, _ALONGSIDE_KO) if any(refuses) else (_ELSEWHERE,)
-    known = sum(
-        len(clause)
+    goes_with = [
+        any(core) or any(pattern.search(clause) for pattern in besides)
         for clause, *core in zip(clauses, refuses, speaks, strict=True)
-        if any(core) or any(pattern.search(clause) for pattern in besides)
-    )
+    ]
+    if any(map(states, compress(clauses, map(not_, goes_with)))):
+        return False
+    known = sum(map(len, compress(clauses, goes_with)))
     return known >= (1 - OTHER_CHARACTERS * any(refuses)) * sum(map(len, clauses))
 
 
@@ -191,4 +204,4 @@ def _quick(pattern: re.Pattern[str]) -> str:
 # A quick look for a whole column: a response refuses only if, without the signs of `NOISE` and with plain apostrophes, it
 # matches (tests/pairs/test_generations.py).
 NOISE, APOSTROPHES = "[*_`#>~]", _APOSTROPHE.pattern
-HINT = "|".join(map(_quick, (_REFUSES, _REFUSES_KO, _MAY_REFUSE_KO, _IDENTITY)))
+HINT = "|".join(map(_quick, (_REFUSES, _REFUSES_KO, _MAY_REFUSE_KO, _IDENTITY, *HINTS)))

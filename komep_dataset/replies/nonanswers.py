@@ -1,0 +1,127 @@
+"""Whether a short response speaks of answering and of nothing else: who speaks, what was asked, what it lacks, whom to ask.
+
+No wordings are listed here: a response says nothing of the world where hardly a word of it lies outside a closed
+vocabulary of asking and answering, and something in it denies, asks back, greets or tells a fault. So "I was given no
+records that would let me reply" is seen, and "Doctors have no information on safety in pregnancy" is an answer.
+"""
+
+import re
+from collections.abc import Sequence
+
+NON_ANSWER_CHARACTERS = 400  # a longer response says something (ours)
+# Words of a clause that may lie outside the vocabulary (what it will not speak of), as a share, and of all (ours).
+OTHER_WORDS, MOST_OTHERS = 0.25, 4
+LEAST_OTHERS = 3  # words of a statement (ours)
+
+# Who answers and what answering is about: without one of these, nothing is said of it.
+_TALK = """
+answer answered answering answers question questions query queries request requests requested prompt prompts ask asked asking
+topic topics subject matter matters information info details context data knowledge records record sources input message content
+respond responding response reply replying comment commenting assist assisting assistance help helping advise advising advice
+discuss discussing clarify elaborate rephrase access model assistant ai chatbot service server system api limit guidance opinion
+refrain refuse decline abstain speculate hello hi retry guidelines policy policies guideline
+"""
+_OTHER = """
+a an the this that these those such it its it's there there's here here's and or but nor so as of on in to for from with without about by at
+than then if when what which who whom whose how any some all one ones more most less enough sufficient insufficient adequate too very
+much many other another else anything something nothing none everything
+i i'm i've i'd i'll me my myself we we're we've us our you you're you'd you've your yourself he she they them their
+am is isn't are aren't was wasn't were be been being do don't does doesn't did didn't done have haven't has hasn't had having can can't cannot could couldn't
+will won't would wouldn't shall should shouldn't may might must need needs needed needing want wish like going able unable not no never neither yet still
+already just only simply merely also even really actually currently presently now today moment time later again soon please thank
+thanks sorry apologize apologise apologies unfortunately regret regrettably regretfully afraid hello hi hey good welcome however although though while because since due
+okay well let let's feel free hope glad happy kindly great
+provide providing provided give giving given get getting find finding found know knowing known understand see share sharing say saying tell telling told
+speak speaking talk talking write writing offer offering offered make making made possess possessing lack lacks lacking cover covers covered
+extend extends include included contain contains consult consulting contact seek visit refer reach out left call try trying retry wait take use using
+accurate accurately reliable reliably relevant related specific specifically certain sure confident accuracy certainty confidence safe safety safely reasons reason cause
+appropriate proper properly necessary required require requires permitted permit allowed allow authorized qualified supposed designed programmed
+trained training permission authority capacity ability capability possible impossible difficult hard beyond outside within scope limits limited limitations
+last update updated cutoff knowledge date search searched results result available unavailable temporarily overloaded busy error failed failure
+timed timeout rate limit exceeded minutes few seconds empty missing blank unclear vague ambiguous incomplete
+doctor doctors physician physicians professional professionals healthcare health medical medicine clinician clinicians pharmacist specialist
+specialists expert experts provider providers practitioner care licensed human qualified person someone judgement judgment own place best better
+personal individual case situation condition conditions concern concerns
+mean means sense particular kind sort type nature way ways thing things part role job purpose position person language machine bot virtual digital large
+"""
+_VOCABULARY, _TALKS = frozenset(f"{_TALK} {_OTHER}".split()), frozenset(_TALK.split())
+_SPEAKS = _TALKS | frozenset(["i", "i'm", "my", "me", "we", "our", "us", "you", "your"])
+_HANGUL = re.compile("[가-힣]")
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
+# What somebody must say who does not answer: that there is a lack, or something asked back.
+_LACKS = re.compile(
+    r"""\b(?:i|we|me|us|my|our|myself)\b.{0,160}?\b(?:not|no|nothing|never|cannot|un(?:able|available)|refrain\w*|abstain\w*|decline\w*|refuse|lack\w*|without|impossible|beyond|outside|limited)\b
+    |\b(?:i|we)\b.{0,60}n't\b|\b(?:not|no|nothing|insufficient|impossible|beyond|outside|without|lack\w*)\b.{0,100}\b(?:i|me|my|we|us|our)\b|n't\b.{0,100}\b(?:me|us)\b
+    |^(?:not|no|there\ (?:is|was)\ (?:not|no)|there\ (?:isn't|wasn't)|(?:the\ )?(?:in|un)[a-z]+)\ (?:[a-z]+\ ){0,3}?(?:information|context|data|details?|knowledge|answer|response)\b(?:\ (?:is|was|are))?(?:$|\ (?:to|for|found|provided|given)\b)
+    |\b(?:question|request|query|prompt|input|message)\b.{0,40}\b(?:not|no|missing|empty|blank|unclear|vague|ambiguous|incomplete|provided|included)\b|\bno\ (?:question|request|query|prompt|input|message)\b
+    |\b(?:could|can|would|will|please)\b.{0,20}\b(?:provide|clarify|share|rephrase|specify|elaborate|repeat|resend)\b
+    |\b(?:how|what)\ (?:else\ )?(?:can|may|could|do)\ i\ (?:do|help|assist)\b|\b(?:ask\ me|help\ you|assist\ you)\b
+    |\b(?:model|server|service|system|api|request|connection)\b.{0,30}\b(?:overloaded|unavailable|busy|timed\ out|timeout|error|failed)\b|\btry\ again\b|\blimit\ exceeded\b|\bretry\b|\brate\ limit\b|^error\b
+    |\b(?:best|left|better)\b.{0,20}\bto\ (?:a|an|your|the)\b|\bplease\ (?:consult|see|ask|contact|seek|speak|talk|visit|refer)\b|\byou\b.{0,20}\b(?:need|should|have)\b.{0,10}\b(?:ask|consult|see)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+_PLACEHOLDER = re.compile(
+    r"\W*(?:n/?a|null|nil|nan|undefined|tbd|not applicable|no (?:answer|response|reply|output|comment|content)(?: (?:provided|given|available|generated))?|empty response|해당\s?없음|답변\s?없음|응답\s?없음)\W*"
+    r"|[\[(<{*]+[^\[\](){}<>]{0,60}\b(?:remov|delet|redact|block|filter|withh|censor|unavailabl|moderat|omit|no (?:answer|response))[^\[\](){}<>]{0,60}[\])>}*]+\.?",
+    re.IGNORECASE,
+)
+# The same in other languages, by what only a speaker says of itself or of its service.
+_ELSEWHERE = re.compile(
+    r"""(?:我|本(?:模型|助手|系统|系統))[^。]{0,16}(?:无法|無法|不能|不便|不会|不會|没有|沒有|没办法|不可以|拒绝|拒絕)|^(?:抱歉|对不起|對不起|很遗憾|很抱歉)|(?:お答え|回答|お手伝い|対応|提供|お応え|ご案内|お力に)[^。]{0,10}(?:できません|できかね|致しかね|いたしかね|しかねます|なれません|控え)|^(?:申し訳|すみません)
+    |\bno\ (?:puedo|podemos|me\ es\ posible|estoy\ (?:autorizad|capacitad|en\ condiciones)|tengo\ (?:acceso|informaci|suficiente))|^lo\ siento\b|\bne\ (?:peux|pouvons|suis|dispose)\b.{0,8}\ pas\b|\bje\ (?:suis\ )?(?:d[ée]sol|regrette)|m'est\ impossible
+    |\b(?:ich|wir)\ (?:kann|darf|k[öo]nnen|bin|habe)\b.{0,60}\b(?:nicht|keine[nr]?)\b|\b(?:kann|darf)\ ich\b.{0,60}\b(?:nicht|keine[nr]?)\b|^es\ tut\ mir\ leid|\bn[ãa]o\ (?:posso|podemos|consigo|tenho)\b|^(?:desculpe|sinto\ muito)\b|\bnon\ (?:posso|possiamo|sono\ in\ grado)\b|\bmi\ dispiace\b
+    |\bя\ не\ (?:могу|имею)\b|^(?:извините|к\ сожалению)|لا\ (?:أستطيع|يمكنني)|\b(?:saya|kami)\ tidak\ (?:dapat|bisa)\b|\btôi\ không\ thể\b|^xin\ lỗi|ik\ kan\b.{0,40}\bniet\b""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+_ELSEWHERE_WORDS = 25  # words, of a language without blanks 60 signs (ours)
+_KOREAN = re.compile(
+    r"^안녕[^.!?]*[.!?\s]*(?:무엇을\s?|어떻게\s?)?도와\s?드릴까요|(?:서버|모델|시스템|서비스)[^.]{0,16}(?:과부하|혼잡|오류|점검|이용할\s?수\s?없)|잠시\s?(?:후|뒤)[^.]{0,6}다시\s?(?:시도|이용)"
+    r"|질문(?:이|을|은)\s?(?:없|비어|명확하지|입력|다시|포함되)|(?:질문|요청)[^.]{0,10}(?:구체적으로|자세히|다시)\s?(?:말씀|알려|입력|작성)"
+)
+HINTS = (_LACKS, _PLACEHOLDER, _ELSEWHERE, _KOREAN)
+
+
+def says_nothing(text: str, clauses: Sequence[str]) -> bool:
+    """Whether a response speaks of answering alone. It is in NFC, with plain apostrophes and no Markdown.
+
+    >>> [says_nothing(one, [one]) for one in ("I was given no records that would let me reply.", "I have no gout.")]
+    [True, False]
+    """
+    text = text.strip()
+    if len(text) > NON_ANSWER_CHARACTERS:
+        return False
+    if _PLACEHOLDER.fullmatch(text):
+        return True
+    if _HANGUL.search(text):
+        return len(text) <= 80 and bool(_KOREAN.search(text))
+    words = [word.casefold() for word in _WORD.findall(text)]
+    foreign = re.search("[\u3040-\u30ff\u4e00-\u9fff]", text)
+    short = len(text) <= 60 if foreign else len(words) <= _ELSEWHERE_WORDS
+    if short and _ELSEWHERE.search(text):
+        return True
+    if not _TALKS.intersection(words) or not any(map(_LACKS.search, clauses)):
+        return False
+    others = [_others(clause) for clause in clauses]
+    return sum(map(len, others)) <= MOST_OTHERS and all(
+        len(other) <= OTHER_WORDS * len(clause.split())
+        and not any(len(word) == 1 or word.isdigit() for word in other)
+        for other, clause in zip(others, clauses, strict=True)
+    )
+
+
+def states(clause: str) -> bool:
+    """Whether an English clause says something of the world alone: most of its words, and none of answering or a speaker."""
+    if _HANGUL.search(clause):
+        return False
+    words, others = _WORD.findall(clause.casefold()), _others(clause)
+    return len(others) >= LEAST_OTHERS and len(others) >= len(words) / 2 and not _SPEAKS.intersection(words)
+
+
+def _others(clause: str) -> list[str]:
+    """The words of a clause that are of the world: numbers and lone letters (an option) are."""
+    words = _WORD.findall(re.sub(r"\bA(?=$|[^\w\s/]| [^a-z])", "#1", clause))
+    return [
+        word
+        for word in words
+        if word.casefold() not in _VOCABULARY and not re.fullmatch(r"(?:19|20)\d\d", word)
+    ]
