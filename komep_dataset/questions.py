@@ -3,14 +3,25 @@
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
-from komep_dataset.schema import LANGUAGES, Question, Reason, Reject, column_types, question_id
+from komep_dataset.schema import (
+    LANGUAGES,
+    Question,
+    Reason,
+    Reject,
+    Response,
+    ScoredGeneration,
+    column_types,
+    question_id,
+)
 from komep_dataset.tables.formats import CSV, KNOWN, format_of, stem_of
+from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import Problem, problems_error
 from komep_dataset.tables.reading import check_shape, row_of, typed_cells
-from komep_dataset.tables.rows import OPTION_COLUMN, scan_rows
+from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "questions"
@@ -49,15 +60,17 @@ def collect(
         (question id -> the first question with it; bad rows; repeats as (line, question, line of the first)).
     """
     questions: dict[str, Question] = {}
-    first_line: dict[str, int] = {}
+    firsts: dict[str, tuple[int, dict[Any, Any]]] = {}
+    # Of a table of answers, the questions are taken, each once.
+    taken = {name for record in (Question, Response, ScoredGeneration) for name in column_types(record)}
     problems, repeats = [], []
     check_shape(path, Question, OPTIONAL)
     for line, given in scan_rows(path, column_types(Question), needed=REQUIRED):
         if isinstance(given, Problem):
             problems.append(given)
             continue
-        options = [name for name in given if name and OPTION_COLUMN.fullmatch(name) and given[name]]
-        if len(options) > 1 or {"options", "choices"} & {name.casefold() for name in options}:
+        as_given = given
+        if options := option_columns(given, taken):
             raise KomepError(
                 f"{path}:{line}: the columns {', '.join(options)} hold options of a multiple-choice question, and a "
                 "question is one text: write them into it, or take these columns out to ask the stems alone"
@@ -71,10 +84,20 @@ def collect(
         if not isinstance(checked, Question):
             problems.append(Problem(str(path), line, checked[0], Reason.BAD_VALUE, checked[1]))
         elif checked.question_id in questions:
-            repeats.append((line, checked, first_line[checked.question_id]))
+            first, other = firsts[checked.question_id]
+            if others := telling_columns(other, as_given, taken):
+                detail = (
+                    f"the question of line {first} with other values: no repeat; write what tells the two apart into the "
+                    "question, or take these columns out to ask it once"
+                )
+                problems.append(
+                    Problem(str(path), line, ", ".join(others), Reason.CONFLICTING_DUPLICATE, detail)
+                )
+            else:
+                repeats.append((line, checked, first))
         else:
             questions[checked.question_id] = checked
-            first_line[checked.question_id] = line
+            firsts[checked.question_id] = line, as_given
     return questions, problems, repeats
 
 

@@ -176,3 +176,24 @@ def test_options_are_not_dropped(tmp_path, name, content, named):
     (tmp_path / name).write_text(content)
     with pytest.raises(KomepError, match=f"the columns {named} hold options of a multiple-choice question"):
         make_questions(tmp_path / name, tmp_path / "out.parquet")
+
+
+def test_rows_that_share_a_question_and_differ_are_no_repeat(tmp_path):
+    lines = [
+        {"question": "Which is right?", "category": "c", "id": n, "case": f"case {x}"}
+        for n, x in enumerate("aba")
+    ]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(KomepError, match=r"q\.jsonl:2: case: conflicting_duplicate: the question of line 1"):
+        make_questions(tmp_path / "q.jsonl", tmp_path / "o.parquet")
+    made = make_questions(tmp_path / "q.jsonl", tmp_path / "o.parquet", on_error="reject")
+    assert [reject.reason for reject in made.rejects] == ["conflicting_duplicate", "duplicate_question"]
+
+
+def test_the_questions_of_a_table_of_answers_are_taken_once(tmp_path):
+    lines = [
+        {"question": "What?", "category": "c", "model": m, "response": f"Says {m}.", "units": []}
+        for m in "ab"
+    ]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert make_questions(tmp_path / "q.jsonl", tmp_path / "o.parquet").questions == 1

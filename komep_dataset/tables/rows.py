@@ -31,10 +31,6 @@ from komep_dataset.tables.problems import Problem
 
 SEPARATORS = ",;\t|"
 SHOWN_HEADER = 300  # characters
-# Columns in which benchmarks keep the options of a question.
-OPTION_COLUMN = re.compile(
-    r"[A-Ja-j]|op[a-e]|(?:option|choice|ending)_?\w{1,2}(?:_ko|_en)?|options|choices", re.I
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.tables.formats import JSON, KNOWN, format_of, stem_of, table_files
-from komep_dataset.tables.rows import OPTION_COLUMN, read_rows
+from komep_dataset.tables.option_columns import OPTION_COLUMN
+from komep_dataset.tables.rows import read_rows
 
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
 _QUESTION = re.compile(r"question(?:_(?!id|type|number|no|index)\w+)?", re.I)
