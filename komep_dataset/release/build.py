@@ -65,7 +65,7 @@ def build(
     """Build a release from scored generations.
 
     Args:
-        inputs: tables, or folders of them; none = the shipped sample.
+        inputs: tables, or folders of them, without an output that lies in them; none = the shipped sample.
         output: folder of the release; replaced in one step at the end.
         on_error: `stop` raises on bad rows and leaves the old output; `reject` leaves the rows out.
         judge: what `komep calibrate --output` wrote of the checker; goes into `provenance.json` and the card as it is.
@@ -93,6 +93,9 @@ def build(
     said = {name: value for name, value in given.items() if value is not None}
     rules = grown_options(grown, given) if grown else Options(**said)
     new = table_files(inputs or [SAMPLE_INPUT])
+    place = Path(output).resolve()
+    if any(Path(path).resolve() in place.parents for path in inputs):  # `build . -o komep`, a second time
+        new = [path for path in new if place not in path.resolve().parents]
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None

@@ -159,6 +159,9 @@ def _read_parquet(
         source = pq.ParquetFile(path)
         check_names(path, source.schema_arrow.names)
         wanted = [name for name in frame_schema if name in source.schema_arrow.names]
+        if not wanted and source.metadata.num_rows:
+            found = ", ".join(source.schema_arrow.names)
+            raise KomepError(f"{path}: none of the columns {', '.join(frame_schema)} (found: {found})")
         first = 1
         for frame in one_ahead(parquet_frames(path, source, wanted)):
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)

@@ -367,3 +367,11 @@ def test_parquet_input_equals_jsonl_input(tmp_path):
     build([tmp_path / "in.parquet"], tmp_path / "a")
     build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "b")
     assert release_bytes(tmp_path / "a") == release_bytes(tmp_path / "b")
+
+
+def test_a_release_in_the_folder_of_its_input_is_no_input(tmp_path):
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row(m)) + "\n" for m in ("m1", "m2")))
+    first = build([tmp_path], tmp_path / "komep").facts
+    assert build([tmp_path], tmp_path / "komep").facts["content_hash"] == first["content_hash"]
+    # What lies in it can be named.
+    assert build([tmp_path / "komep" / "scored"], tmp_path / "komep").facts["generations"] == 2

@@ -31,6 +31,9 @@ def test_parquet_problems(tmp_path):
     frame.drop("model").write_parquet(tmp_path / "lacks.parquet")
     with pytest.raises(KomepError, match=r"lacks\.parquet:2: model: missing_field"):
         build([tmp_path / "lacks.parquet"], tmp_path / "komep")
+    frame.select(QUESTION="question", prompt="response").write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(KomepError, match=r"other\.parquet: none of the columns .*found: QUESTION, prompt"):
+        build([tmp_path / "other.parquet"], tmp_path / "komep")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing more")
     with pytest.raises(KomepError, match=r"broken.parquet: not a readable Parquet file"):
         build([tmp_path / "broken.parquet"], tmp_path / "komep")
