@@ -16,6 +16,7 @@ from komep_dataset.schema import Response, Status, Verdict
 from komep_dataset.scores.checking import CHECK_TOKENS, TOLD_FROM
 from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
+from komep_dataset.translation.checks.truncated import TRUNCATED
 from komep_dataset.translation.stage import COPIED, TranslatedTable
 
 SHOWN = 60  # characters of a reply that a message shows
@@ -133,10 +134,9 @@ def of_translations(made: TranslatedTable) -> Shortfall:
     for (_, outcome), n in made.outcomes.items():
         outcomes[outcome] += n
     reason, times = next(iter(made.rejected.most_common(1)), ("", 0))
-    why = (
-        f"{reason} ({times:,} texts; the evidence beside the table has the replies): take another `translator.model`, or "
-        "raise `translator.max_new_tokens`"
-    )
+    more = ", or raise `translator.max_new_tokens`" if reason == TRUNCATED.name else ""
+    evidence = f"{times:,} texts; the evidence beside the table has the replies"
+    why = f"{reason} ({evidence}): take another `translator.model`{more}"
     if made.failures >= times:
         why = _advised(made.reason)
     what = f"texts have no Korean ({outcomes['rejected']:,} rejected, {outcomes['failed']:,} failed)"

@@ -75,7 +75,7 @@ def check_translation(source: str, target: str, glossary: Glossary | None = None
 
     Args:
         source: the English text.
-        target: the Korean text. Empty for a source that is not is `truncated`; an echo of the source is
+        target: the Korean text. Blank for a source that is not is `untranslated`; an echo of the source is
             `untranslated` and `not_korean`.
         glossary: where given, its terms in the source are demanded, in any of their accepted forms.
     """

@@ -57,8 +57,6 @@ def truncation(source: str, target: str) -> str:
     place of the rest, fewer items of a list, fewer paragraphs.
     """
     source, target = source.strip(), unicodedata.normalize("NFC", target).strip()
-    if not target:
-        return "the translation is empty" if source else ""
     return _bad_length(source, target) or _unfinished(source, target) or _fewer_parts(source, target)
 
 
@@ -103,7 +101,5 @@ def _fewer_parts(source: str, target: str) -> str:
     return ""
 
 
-TRUNCATED = Check(
-    "truncated", truncation, "it broke off, or left something out", order=60, rank=60, of_nothing=True
-)
+TRUNCATED = Check("truncated", truncation, "it broke off, or left something out", order=60, rank=60)
 CHECKS = (TRUNCATED,)

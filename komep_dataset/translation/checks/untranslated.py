@@ -27,12 +27,14 @@ _LABEL = re.compile(r"([A-Za-z]{4,}(?: [a-z]{3,}){0,3})[*_]{0,2}\s?[:：]")
 
 
 def leftover(source: str, target: str) -> str:
-    """English that a translation has left over, or "".
+    """English that a translation has left over, or ""; of a blank one, that it is blank.
 
     A run of words is left over if it reads as English: with a verb or a function word among three words and
     more, or four words of which two are no names. So is a line or a sentence that repeats one of the
     source, unless names make it up.
     """
+    if not target.strip():
+        return "the translation is blank" if source.strip() else ""
     source, target = letters(source), MARKUP.sub(" ", letters(target))
     outside = GLOSS.sub(" ", target)
     for words in runs(outside):
@@ -93,4 +95,6 @@ def _names(words: list[str]) -> int:
     return sum(is_marked(w) or bool(NAME_ENDING.search(w.lower())) for w in words)
 
 
-CHECKS = (Check("untranslated", leftover, "it left English untranslated", order=10, rank=50),)
+CHECKS = (
+    Check("untranslated", leftover, "it left English untranslated", order=10, rank=50, of_nothing=True),
+)

@@ -22,7 +22,6 @@ GOOD = "아스피린은 혈소판(트롬보사이트)을 억제한다. 그것은
     ("target", "said"),
     [
         (GOOD, ""),
-        (" ", "the translation is empty"),
         ("약.", "1 letters for"),
         (GOOD[:-4] + "을", "its last sentence is unfinished"),
         (GOOD[:-1] + "...", "it ends in"),

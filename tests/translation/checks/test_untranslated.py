@@ -21,6 +21,7 @@ SOURCE = "Insulin improves sleep quality. The drug does not cross the placenta i
         ("Streptococcus pneumoniae와 HbA1c, metformin 500 mg", ""),
         ("New England Journal of Medicine에 실린 연구", ""),
         ("Treatment:\n인슐린", "Treatment"),
+        (" \n", "the translation is blank"),
     ],
 )
 def test_leftover(target, said):
