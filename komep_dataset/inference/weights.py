@@ -3,6 +3,7 @@
 Weights that a checkpoint lacks are filled with random numbers there, and a table in the log is all that says so.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.tables.formats import foreign
 
 SHOWN = 3  # names in a message
 # Heads that choose or fill in; what such a checkpoint would write was never trained.
@@ -92,6 +94,47 @@ def gguf_advice(model: str) -> str | None:
         f"{model}: GGUF, a format of llama.cpp; write it as safetensors once, with transformers: AutoModelForCausalLM and "
         f"AutoTokenizer .from_pretrained({str(file.parent)!r}, gguf_file={file.name!r}), each .save_pretrained(FOLDER)"
     )
+
+
+def weights_fault(folder: Path, kind: str = "AutoModelForCausalLM") -> str | None:
+    """What is wrong with the files of weights in a folder that there is, by their names, sizes and headers; None if nothing.
+
+    `kind`: class of transformers that would convert them.
+    """
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    names = [name for name in (whole.name, "adapter_model.safetensors") if (folder / name).exists()][:1]
+    if not whole.exists() and index.is_file():
+        try:
+            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return f"{index.name}: no index of weights; fetch it again"
+    if lost := [name for name in names if not (folder / name).is_file()]:
+        return f"{shown(lost)}: missing ({len(lost)} of {len(names)} files of weights); fetch or save it again, whole"
+    if not names and (folder / "config.json").is_file() and not any(folder.glob("*.safetensors")):
+        others = (p.name for end in ("bin", "pt", "pth", "ckpt") for p in sorted(folder.glob(f"*.{end}")))
+        if pickled := [name for name in others if "model" in name or name.startswith("consolidated")]:
+            return (
+                f"{shown(pickled)}: weights as a pickle, which can run code when it is opened; safetensors alone are read. "
+                'Where you trust the file, in an environment without secrets, write them so once: python -c "from '
+                f"transformers import {kind} as M; M.from_pretrained('{folder}').save_pretrained('{folder}')\""
+            )
+        return "no weights here (model.safetensors, or its parts and model.safetensors.index.json)"
+    faults = ((name, _tensors_fault(folder / name)) for name in names)
+    return next((f"{name}: {fault}" for name, fault in faults if fault), None)
+
+
+def _tensors_fault(path: Path) -> str:
+    """What is wrong with a file of safetensors, whose header tells its length; "" where nothing is."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with path.open("rb") as file:
+            if what := foreign(file.read(512)):
+                return what
+        with safe_open(path, framework="np"):
+            return ""
+    except (OSError, SafetensorError) as error:
+        return f"cut short, or no safetensors ({error}); fetch or save it again"
 
 
 def without_text_model(error: Exception) -> str | None:

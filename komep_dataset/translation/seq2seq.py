@@ -15,7 +15,7 @@ from komep_dataset.config.config import Translator
 from komep_dataset.errors import KomepError, require
 from komep_dataset.inference.ask import Body, Key, keys_of
 from komep_dataset.inference.reply_log import REPLIES, Reply, no_reply, open_log
-from komep_dataset.inference.weights import check_whole
+from komep_dataset.inference.weights import check_whole, weights_fault
 from komep_dataset.progress import progress_bar
 
 WINDOW = 512  # tokens of a model whose configuration gives no number (ours)
@@ -140,6 +140,8 @@ class Seq2Seq:
 
         disable_progress_bar()  # there is one already
         name, whole = self._translator.model, {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        if Path(name).is_dir() and (fault := weights_fault(Path(name), "AutoModelForSeq2SeqLM")):
+            raise KomepError(f"model {name}: {fault}")
         model, found = _loaded(AutoModelForSeq2SeqLM, name, use_safetensors=True, **whole)
         check_whole(model, found, f"model {name}")
         return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")

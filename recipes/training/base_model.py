@@ -7,7 +7,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArgumen
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.weights import gguf_advice
+from komep_dataset.inference.weights import gguf_advice, weights_fault
 from training.errors import explained, said_by
 
 # Tokens that families keep for padding or never use in a conversation, in the order in which they are tried.
@@ -95,6 +95,8 @@ def load_tokenizer(
         )
     if advice := gguf_advice(model):
         raise KomepError(advice)
+    if Path(model).is_dir() and (fault := weights_fault(Path(model))):
+        raise KomepError(f"--model_name_or_path {model}: {fault}")
     found = "cannot be read" if Path(model).is_dir() else "is no folder here, and cannot be fetched"
     with explained(f"model {model!r} {found}"):
         tokenizer = AutoTokenizer.from_pretrained(

@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import resource
+import zipfile
 from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
+from komep_dataset.inference.weights import weights_fault
 from training.flags import RecipeArguments
 from training.output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
 
@@ -114,29 +116,57 @@ def find_checkpoint(folder: Path, args: TrainingArguments) -> tuple[str | None, 
     Raises:
         KomepError: the one that is wanted is no checkpoint, or there are only such as a run cannot go on from.
     """
-    wanted, stateless = args.resume_from_checkpoint, None
+    wanted, refusal = args.resume_from_checkpoint, None
     if wanted is not None:
         state = read_state(Path(wanted))
         if state is None:
             raise KomepError(
                 f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)"
             )
-        if (missing := missing_states(Path(wanted), args)) and not is_over(state, args):
-            raise without_states(Path(wanted), missing)
+        if lacks := lacks_of(Path(wanted), state, args):
+            raise unusable(Path(wanted), lacks)
         return wanted, state
     for _, path in reversed(numbered(folder)):
         state = read_state(path)
-        missing = missing_states(path, args)
-        if state is not None and (not missing or is_over(state, args)):
+        lacks = "was not written to its end" if state is None else lacks_of(path, state, args)
+        if not lacks:
             return str(path), state
         if os.environ.get("RANK", "0") == "0":
-            lacks = "was not written to its end" if state is None else f"has no state of the {missing}"
             print(f"{path} {lacks} and is passed over")
         if state is not None:
-            stateless = stateless or without_states(path, missing)
-    if stateless is not None:
-        raise stateless
+            refusal = refusal or unusable(path, lacks)
+    if refusal is not None:
+        raise refusal
     return None, TrainerState()
+
+
+def lacks_of(checkpoint: Path, state: TrainerState, args: TrainingArguments) -> str:
+    """What keeps a run from going on from a checkpoint, in words; empty where nothing does."""
+    if damaged := damaged_files(checkpoint, args):
+        return f"is damaged ({', '.join(damaged)})"
+    missing = missing_states(checkpoint, args)
+    return f"has no state of the {missing}" if missing and not is_over(state, args) else ""
+
+
+def damaged_files(checkpoint: Path, args: TrainingArguments) -> list[str]:
+    """Files that a full disk or a cut copy left short, or did not leave, and what is wrong with each."""
+    found = [
+        f"{path.relative_to(checkpoint)}: cut short"
+        for path in sorted(checkpoint.rglob("*.pt*"))  # .pt and .pth; all that torch saves is a zip
+        if path.suffix in (".pt", ".pth") and not zipfile.is_zipfile(path)
+    ]
+    optimizer = checkpoint / "optimizer.pt"
+    if not found and optimizer.is_file() and "ada" in str(args.optim).lower():  # plain SGD keeps nothing
+        saved = torch.load(optimizer, map_location="cpu", mmap=True, weights_only=True)
+        if not saved.get("state", True):
+            found.append("optimizer.pt: holds no state")
+    fault = weights_fault(checkpoint)
+    if not any(checkpoint.glob("*model*.safetensors")):  # DeepSpeed and FSDP have folders of theirs
+        elsewhere = args.deepspeed_plugin is not None or is_sharded(args)
+        fault = None if elsewhere else "no weights (model.safetensors)"
+    if fault:
+        found.append(fault)
+    return found
 
 
 def missing_states(checkpoint: Path, args: TrainingArguments) -> str:
@@ -146,7 +176,7 @@ def missing_states(checkpoint: Path, args: TrainingArguments) -> str:
     """
     if args.deepspeed_plugin is not None:  # DeepSpeed keeps all of it in one folder
         return "" if any(checkpoint.glob("global_step*/*")) else "optimiser under DeepSpeed"
-    sharded = bool(args.fsdp) or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("true", "1")
+    sharded = is_sharded(args)
     states = {"optimiser" + " under FSDP" * sharded: "optimizer*" if sharded else "optimizer.pt"}
     states["learning-rate scheduler"] = "scheduler.pt"
     return " and ".join(name for name, files in states.items() if not any(checkpoint.glob(files)))
@@ -159,10 +189,20 @@ def is_over(state: TrainerState, args: TrainingArguments) -> bool:
     return state.global_step >= state.max_steps > 0 and args.num_train_epochs <= state.num_train_epochs
 
 
-def without_states(checkpoint: Path, missing: str) -> KomepError:
-    """The error for a checkpoint that a run would go on from as another run."""
+def is_sharded(args: TrainingArguments) -> bool:
+    """Whether a launch shards the model by FSDP."""
+    return bool(args.fsdp) or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("true", "1")
+
+
+def unusable(checkpoint: Path, lacks: str) -> KomepError:
+    """The error for a checkpoint that a run cannot go on from, or would go on from as another run."""
+    if lacks.startswith("is damaged"):
+        return KomepError(
+            f"{checkpoint} {lacks}: copy it again, whole, go on from an earlier one (--resume_from_checkpoint), or move "
+            "the checkpoints away to start again"
+        )
     return KomepError(
-        f"{checkpoint} has no state of the {missing}: it was saved with --save_only_model, in part, or by another kind of "
+        f"{checkpoint} {lacks}: it was saved with --save_only_model, in part, or by another kind of "
         "launch, and a run that goes on from it is another one. Go on from its weights as a new run (--model_name_or_path "
         f"{checkpoint} with another --output_dir), or move the checkpoints away to start again"
     )

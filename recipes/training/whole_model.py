@@ -35,6 +35,11 @@ def whole_models(tokenizer: PreTrainedTokenizerBase, *datasets: Dataset | None) 
         refusal = []
         try:
             named = f"--model_name_or_path {name}"
+            if model.config.is_encoder_decoder:
+                raise KomepError(
+                    f"{named}: a {type(model).__name__}, an encoder-decoder; the recipes train causal language models "
+                    "(…ForCausalLM)"
+                )
             for note in (*check_whole(model, found, named), *make_savable(model, named)):
                 if note not in said:
                     say(f"note: {note}")

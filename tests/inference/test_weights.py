@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import re
 
 import pytest
 
@@ -13,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from komep_dataset.inference.weights import check_whole, span
+from komep_dataset.inference.weights import check_whole, span, weights_fault
 
 SIZES = {"vocab_size": 24, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
 
@@ -121,3 +123,47 @@ def test_weights_that_lie_elsewhere_and_codes_are_passed_over():
     spread = torch.empty(0)
     spread.ds_tensor = torch.tensor([float("inf"), 2])
     assert span(spread) == (2, float("inf"))
+
+
+def split_in_two(folder):
+    model = LlamaForCausalLM.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="3KB")
+    next(folder.glob("model-00002-*")).unlink()
+
+
+def pickled(folder):
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+HARM = {
+    "a pointer of Git LFS, not the file itself": lambda f: (f / "model.safetensors").write_text(POINTER),
+    "model.safetensors: cut short": lambda f: os.truncate(f / "model.safetensors", 900),
+    "model-00002-of-": split_in_two,
+    "pytorch_model.bin: weights as a pickle": pickled,
+    "model.safetensors.index.json: no index": lambda f: (f / "model.safetensors").rename(
+        f / "model.safetensors.index.json"
+    ),
+    "no weights here": lambda f: (f / "model.safetensors").unlink(),
+}
+
+
+@pytest.mark.parametrize(("said", "harm"), HARM.items())
+def test_files_of_weights_that_cannot_be_read(said, harm, load, tmp_path):
+    load()
+    assert weights_fault(tmp_path) is None
+    (tmp_path / "consolidated.safetensors").touch()  # nobody reads it
+    assert weights_fault(tmp_path) is None
+    (tmp_path / "consolidated.safetensors").unlink()
+    harm(tmp_path)
+    assert said in weights_fault(tmp_path)
+
+
+def test_the_advice_for_a_pickle_makes_a_folder_that_is_read(load, tmp_path):
+    load()
+    pickled(tmp_path)
+    command = re.search(r'python -c "(.*)"', weights_fault(tmp_path))[1]
+    exec(command, {})
+    assert weights_fault(tmp_path) is None

@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from evaluation.backends.local.generation import Generator
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.weights import check_whole, gguf_advice, without_text_model
+from komep_dataset.inference.weights import check_whole, gguf_advice, weights_fault, without_text_model
 from komep_dataset.system import keep_freed_memory
 
 SERVE = "--backend openai --endpoint http://127.0.0.1:8000/v1"
@@ -66,7 +66,8 @@ def load_generator(
         ) from None
     except UNLOADABLE as error:
         raise unloadable(model, error) from None
-    generator = Generator(loaded.to(device).eval(), load_tokenizer(model), reuse_prefix)
+    own = base is None or (Path(model) / "tokenizer_config.json").is_file() or not Path(model).is_dir()
+    generator = Generator(loaded.to(device).eval(), load_tokenizer(model if own else base), reuse_prefix)
     try:
         generator.answer(
             [[generator.pad_id]], (), (), 1
@@ -98,9 +99,13 @@ def base_of(model: str) -> str | None:
 
 
 def check_model_folder(model: str) -> None:
-    """Raise `KomepError` for a folder that holds no model; a name that is no folder may be an id on the Hub."""
+    """Raise `KomepError` for a folder that holds no whole model; a name that is no folder may be an id on the Hub."""
     path = Path(model)
-    if not path.exists() or any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
+    if not path.exists():
+        return
+    if any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
+        if fault := weights_fault(path):
+            raise KomepError(f"--model {model}: {fault}")
         return
     if advice := gguf_advice(model):
         raise KomepError(f"--model {advice}; or serve it (llama-server -m FILE --port 8000) and take {SERVE}")

@@ -17,6 +17,7 @@ from training.run_record import (
     check_same_run,
     compare_evaluations,
     describe_interruption,
+    find_checkpoint,
     mean_loss,
     missing_states,
     share_above_limit,
@@ -116,6 +117,52 @@ def test_an_earlier_checkpoint_with_its_state_is_taken_instead(copied, tiny_mode
     assert train("dpo", arguments) == 0
     assert read(copied)["resumed_from_step"] == 2
     assert "checkpoint-4 has no state of the optimiser and learning-rate" in capsys.readouterr().out
+
+
+def cut(name, size):
+    def do(checkpoint):
+        with (checkpoint / name).open("r+b") as file:
+            file.truncate(size)
+
+    return do
+
+
+def forget(checkpoint):
+    saved = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    torch.save({**saved, "state": {}}, checkpoint / "optimizer.pt")
+
+
+DAMAGE = {
+    "optimizer.pt: cut short": (cut("optimizer.pt", 100), cut("optimizer.pt", 0)),
+    "scheduler.pt: cut short": (cut("scheduler.pt", 0),),
+    "rng_state.pth: cut short": (cut("rng_state.pth", 500),),
+    "model.safetensors: cut short": (cut("model.safetensors", 2000), cut("model.safetensors", 0)),
+    "optimizer.pt: holds no state": (forget,),
+    "no weights": (lambda checkpoint: (checkpoint / "model.safetensors").unlink(),),
+}
+
+
+@pytest.mark.parametrize(("said", "harm"), [(said, harm) for said in DAMAGE for harm in DAMAGE[said]])
+def test_a_damaged_checkpoint_is_not_gone_on_from(said, harm, whole, tmp_path, capsys):
+    """By a full disk, or a copy that broke off; the weights' header and the end of a zip tell their length."""
+    output = as_killed(whole, tmp_path / "out")
+    args = TrainingArguments(output_dir=str(output), max_steps=6, use_cpu=True)
+    harm(output / "checkpoint-4")
+    assert find_checkpoint(output, args)[0] == str(output / "checkpoint-2")
+    assert f"checkpoint-4 is damaged ({said}" in capsys.readouterr().out
+    shutil.rmtree(output / "checkpoint-2")
+    with pytest.raises(KomepError, match="copy it again"):
+        find_checkpoint(output, args)
+    args.resume_from_checkpoint = str(output / "checkpoint-4")
+    with pytest.raises(KomepError, match="copy it again"):
+        find_checkpoint(output, args)
+
+
+def test_an_optimiser_that_keeps_nothing_is_whole_without_a_state(whole, tmp_path):
+    output = as_killed(whole, tmp_path / "out")
+    forget(output / "checkpoint-4")
+    args = TrainingArguments(output_dir=str(output), max_steps=6, use_cpu=True, optim="sgd")
+    assert find_checkpoint(output, args)[1].global_step == 4
 
 
 def test_each_kind_of_launch_looks_for_its_own_state(tmp_path, monkeypatch):
