@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from training.pairs import count_tokens, cut, fault_of, fold_systems, load_preferences, render
+from training.pairs import count_tokens, cut, fault_of, fold_systems, load_preferences, render, turn_marks
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
@@ -85,10 +85,13 @@ def make_report(
         raise KomepError(f"model {model!r}: no tokenizer ({' '.join(str(error).split()):.300})") from error
     if tokenizer.chat_template is None:
         raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
+    marks = turn_marks(tokenizer)
     report = {"model": model, "revision": revision, "dataset": dataset, "config": config, "splits": {}}
     for name, rows in zip(splits, load_preferences(dataset, config, splits), strict=True):
         folded = fold_systems(rows, tokenizer, name) or ()
-        fit = [row for row in folded if not fault_of(row) and count_tokens(row, tokenizer)["length"] >= 0]
+        fit = [
+            row for row in folded if not fault_of(row, marks) and count_tokens(row, tokenizer)["length"] >= 0
+        ]
         if fit:
             lengths = np.array([measure(row, tokenizer) for row in fit])
             report["splits"][name] = {**summarise(lengths), "faulty": len(rows) - len(fit)}

@@ -118,7 +118,6 @@ def weights_fault(folder: Path, kind: str = "AutoModelForCausalLM") -> str | Non
                 'Where you trust the file, in an environment without secrets, write them so once: python -c "from '
                 f"transformers import {kind} as M; M.from_pretrained('{folder}').save_pretrained('{folder}')\""
             )
-        return "no weights here (model.safetensors, or its parts and model.safetensors.index.json)"
     faults = ((name, _tensors_fault(folder / name)) for name in names)
     return next((f"{name}: {fault}" for name, fault in faults if fault), None)
 

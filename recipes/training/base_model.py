@@ -95,7 +95,9 @@ def load_tokenizer(
         )
     if advice := gguf_advice(model):
         raise KomepError(advice)
-    if Path(model).is_dir() and (fault := weights_fault(Path(model))):
+    if Path(model).is_dir() and not (fault := weights_fault(Path(model))):
+        fault = "" if any(Path(model).glob("*.safetensors")) else "no weights here (model.safetensors)"
+    if Path(model).is_dir() and fault:
         raise KomepError(f"--model_name_or_path {model}: {fault}")
     found = "cannot be read" if Path(model).is_dir() else "is no folder here, and cannot be fetched"
     with explained(f"model {model!r} {found}"):

@@ -5,6 +5,7 @@ text; a prompt of its own, one that both answers repeat, or one that only they h
 the first row alone, so that a question goes in twice, or a turn of the user is learnt as an answer.
 """
 
+import ast
 import json
 import re
 from typing import Any
@@ -24,6 +25,8 @@ KNOWN = ("system", "developer", "user", "assistant", "tool")
 LEADING = ("system", "developer")
 OLD = ("from", "value")
 TRANSCRIPT = re.compile(r"\s*\n\n(Human|Assistant): ?")  # of Anthropic's hh-rlhf
+WRITTEN = re.compile(r"\s*\[?\s*\{\s*(['\"])(role|content|from|value)\1\s*:")  # messages as a CSV has them
+SYSTEMS = ("system", "system_prompt")  # columns beside prompt, chosen and rejected, as in Orca's pairs
 Turns = list[dict[str, Any]]
 
 
@@ -37,15 +40,18 @@ def conversation(row: dict[str, Any]) -> tuple[dict[str, Turns], str | None]:
     An empty text is no fault of the shape, and stays one.
     """
     faults, given = [], {}
-    for name in ("prompt", *SIDES):
+    speakers = {"prompt": "user", **dict.fromkeys(SYSTEMS, "system")}
+    for name in ("prompt", *SIDES, *SYSTEMS):
         try:
-            given[name] = turns(row.get(name), "user" if name == "prompt" else "assistant")
+            given[name] = turns(row.get(name), speakers.get(name, "assistant"))
         except Unfit as fault:
             faults.append(f"{name}: {fault}")
     if not faults:
         try:
             prompt, *answers = split(given["prompt"], *(given[side] for side in SIDES))
             faults = [*faults_of_prompt(prompt), *faults_of_answers(answers)]
+            if prompt and prompt[0]["role"] not in LEADING:
+                prompt = [*next((given[name] for name in SYSTEMS if given[name]), ()), *prompt]
         except Unfit as fault:
             faults = [str(fault)]
     if faults:
@@ -60,11 +66,8 @@ def turns(value: Any, speaker: str) -> Turns:
         Unfit: neither text nor messages, an unknown role, or content that is no text.
     """
     if isinstance(value, str):
-        if value.lstrip().startswith(("[{", "{")) and '"role"' in value:  # as a CSV has messages
-            try:
-                return turns(json.loads(value), speaker)
-            except (ValueError, RecursionError):
-                raise Unfit("messages written as text that is not JSON") from None
+        if WRITTEN.match(value):
+            return turns(messages_in(value), speaker)
         spoken = TRANSCRIPT.split("\n\n" + value.lstrip()) if value.lstrip().startswith("Human: ") else ()
         if len(spoken) > 1:
             said = zip(spoken[1::2], spoken[2::2], strict=True)
@@ -76,6 +79,16 @@ def turns(value: Any, speaker: str) -> Turns:
     ):
         raise Unfit(f"neither text nor messages: {value!r:.60}")
     return [turn(message) for message in messages or ()]
+
+
+def messages_in(text: str) -> Any:
+    """Messages that are written as JSON, or as Python prints them, which pandas does in a CSV; else `Unfit`."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    raise Unfit("messages written as text that is neither JSON nor Python; write each cell with json.dumps")
 
 
 def turn(message: dict[str, Any]) -> dict[str, Any]:

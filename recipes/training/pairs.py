@@ -14,11 +14,23 @@ from transformers import PreTrainedTokenizerBase
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.schema import Reason, collapse_blanks
-from training.conversations import LEADING, OLD, conversation
+from komep_dataset.tables.rows import read_rows
+from training.conversations import LEADING, OLD, SYSTEMS, conversation
 from training.errors import said_by
 
 COLUMNS = ("prompt", "chosen", "rejected")
 TOOLS, SETTINGS = "tools", "chat_template_kwargs"  # columns that TRL hands to the chat template
+CALLS = ("tool_calls", "function_call")  # of a message
+IMAGES = ("images", "image")
+# What chat templates of common families write in front of an answer.
+TURNS = (
+    "<|im_start|>",
+    "<|start_header_id|>",
+    "<start_of_turn>",
+    "[/INST]",
+    "[|assistant|]",
+    "<|assistant|>",
+)
 FAULT = "fault"  # a column of what `conversation` says of a row, where it says anything
 LANGUAGES = ("ko", "en")
 READERS = {
@@ -28,6 +40,7 @@ READERS = {
     "json": "json",
     "parquet": "parquet",
     "csv": "csv",
+    "tsv": "csv",
 }
 PACKED = ("gz", "zst", "bz2", "xz")
 
@@ -55,10 +68,18 @@ def load_preferences(
     load = finder(name, config, splits[0])
     try:
         train = load(splits[0])
+    except KomepError:
+        raise
     except Exception as error:  # a card's YAML, a script, the Hub: whatever it is, there are no pairs
+        if Path(name).is_file():
+            for _ in read_rows(Path(name)):  # names the line
+                pass
         # `datasets` says of a file only that it could not be read; what is wrong with it is the cause.
+        what = f"cannot be loaded ({said_by(error.__cause__ or error):.300})"
+        if Path(name).is_file():
+            raise KomepError(f"--dataset_name {name}: {what}") from error
         raise KomepError(
-            f"dataset {name!r}, config {config!r}: cannot be loaded ({said_by(error.__cause__ or error):.300}); write a "
+            f"dataset {name!r}, config {config!r}: {what}; write a "
             "release with `komep build`, or name one with --dataset_name and --dataset_config"
         ) from error
     try:
@@ -86,6 +107,8 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
             )
         if not path.stat().st_size:
             raise KomepError(f"--dataset_name {name}: is empty")
+        if READERS[kind] == "csv":
+            return lambda split: load_csv(path) if split == train else None
         return lambda split: load_dataset(READERS[kind], data_files={train: str(path)}, split=split)
 
     def load(split: str) -> Dataset:
@@ -102,6 +125,16 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
         return load_dataset(name, config, split=split)
 
     return load
+
+
+def load_csv(path: Path) -> Dataset:
+    """A CSV file in any encoding and with any separator of spreadsheets; a cell without text is None."""
+    wanted = (*COLUMNS, *SYSTEMS, TOOLS, "question_id")
+    rows = [{name: cell or None for name, cell in row.items()} for _, row in read_rows(path, wanted)]
+    if not rows:
+        raise KomepError(f"--dataset_name {path}: no rows")
+    table = Dataset.from_list(rows)
+    return Dataset(table.data, info=table.info, fingerprint=Hasher.hash(rows))
 
 
 def say(note: str) -> None:
@@ -124,6 +157,12 @@ def check_columns(dataset: Dataset, name: str) -> None:
             "and rejected, or chosen and rejected as whole conversations; rename_column of `datasets` gives a column "
             "another name"
         )
+    for images in {*IMAGES} & {*there}:
+        if any(value.as_py() for value in dataset.data.column(images)):
+            raise KomepError(
+                f"dataset {name!r}: column {images}: text alone can be trained on; where it stands without them, drop the "
+                "column (remove_columns of `datasets`)"
+            )
     if SETTINGS in there and isinstance(dataset.features[SETTINGS], Value):
         kind = dataset.features[SETTINGS].dtype
         if kind != "null":
@@ -134,7 +173,10 @@ def in_turns(dataset: Dataset) -> Dataset:
     """The columns that a recipe reads, in messages; a dataset that has them so is left as it is."""
     used = [c for c in (TOOLS, SETTINGS) if any(value for value in column(dataset, c))]
     kept = [c for c in ("question_id", *used) if c in dataset.column_names]
-    given = [c for c in COLUMNS if c in dataset.column_names]
+    systems = [c for c in SYSTEMS if any(value for value in column(dataset, c))]
+    for name in systems:
+        say(f"{dataset.split or 'train'}: column {name} is used as the system message")
+    given = [c for c in (*COLUMNS, *systems) if c in dataset.column_names]
     dataset = dataset.select_columns([*given, *kept])
     found = [
         (made == row, fault) for row in dataset.select_columns(given) for made, fault in [conversation(row)]
@@ -150,7 +192,10 @@ def in_turns(dataset: Dataset) -> Dataset:
     features = Features({column: [message_type(dataset, given)] for column in COLUMNS})
     features |= {name: dataset.features[name] for name in kept}
     shaped = dataset.map(
-        shape, features=Features(features), new_fingerprint=Hasher.hash((dataset._fingerprint, "in turns, 1"))
+        shape,
+        features=Features(features),
+        remove_columns=systems,
+        new_fingerprint=Hasher.hash((dataset._fingerprint, "in turns, 1")),
     )
     faults = [fault for _, fault in found]
     return shaped.add_column(FAULT, faults, feature=Value("string")) if any(faults) else shaped
@@ -225,8 +270,10 @@ def render(row: dict, messages: list[dict], tokenizer: PreTrainedTokenizerBase, 
 
 
 def count_tokens(row: dict, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    """Tokens of the longer of a pair's two conversations; -1 where the chat template refuses one."""
+    """Tokens of the longer of a pair's two conversations; -1 where the chat template refuses one, or leaves out a call."""
     try:
+        if lost_call(row, tokenizer):
+            return {"length": -1}
         return {"length": max(len(render(row, row["prompt"] + row[side], tokenizer)) for side in COLUMNS[1:])}
     except Exception:  # whatever a template raises; `refusal` has the words
         return {"length": -1}
@@ -235,6 +282,8 @@ def count_tokens(row: dict, tokenizer: PreTrainedTokenizerBase) -> dict[str, int
 def refusal(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
     """What the chat template says of a pair that it refuses."""
     try:
+        if lost := lost_call(row, tokenizer):
+            return lost
         for side in COLUMNS[1:]:
             render(row, row["prompt"] + row[side], tokenizer)
     except Exception as error:
@@ -242,14 +291,45 @@ def refusal(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
     return "the chat template refuses it"
 
 
-def fault_of(row: dict) -> tuple[str, str] | None:
-    """(reason, detail) of a pair that nothing can be learnt from: no conversation, an empty text, or equal answers."""
+def lost_call(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Which answer calls a tool under a chat template that leaves calls out; "" where none does."""
+    for side in COLUMNS[1:]:
+        turns = row["prompt"] + row[side]
+        bare = [{key: value for key, value in turn.items() if key not in CALLS} for turn in turns]
+        called = any(turn.get(key) for turn in turns for key in CALLS)
+        if called and render(row, turns, tokenizer) == render(row, bare, tokenizer):
+            return (
+                f"{side}: a call of a tool, which the chat template leaves out; take a model that knows tools"
+            )
+    return ""
+
+
+def turn_marks(tokenizer: PreTrainedTokenizerBase) -> set[str]:
+    """What chat templates write around messages and no text holds: of this one all special tokens, of others the usual ones."""
+    messages = [{"role": role, "content": role} for role in ("user", "assistant")]
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+    except Exception:  # whatever a template raises
+        text = ""
+    marks = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return {*TURNS, *(mark for mark in marks if mark in text)}
+
+
+def fault_of(row: dict, marks: set[str]) -> tuple[str, str] | None:
+    """(reason, detail) of a pair that nothing can be learnt from: no conversation, an empty text, equal answers, or text
+    that a chat template made, with one of `marks`, which would be put into the template again.
+    """
     if row.get(FAULT):
         return Reason.BAD_VALUE.value, row[FAULT]
     texts = {column: collapse_blanks(text_of(row[column])) for column in COLUMNS}
     for column, text in texts.items():
         if not text:
             return Reason.BAD_VALUE.value, f"{column} is empty"
+        if mark := next((mark for mark in sorted(marks) if mark in text), None):
+            return (
+                Reason.BAD_VALUE.value,
+                f"{column}: holds {mark}, a mark of a chat template: already rendered; give the messages, or their text alone",
+            )
     if texts["chosen"] == texts["rejected"]:
         return Reason.IDENTICAL_TEXT.value, "chosen and rejected are the same text"
     return None
@@ -274,10 +354,10 @@ def drop_unfit(
     Raises:
         KomepError: no train pair is left.
     """
-    kept, rejects = [], []
+    kept, rejects, marks = [], [], turn_marks(tokenizer)
     for split, dataset in (("train", train), ("test", test)):
         if dataset is not None:
-            faults = [fault_of(row) for row in dataset]
+            faults = [fault_of(row, marks) for row in dataset]
             dataset, faulty = without(dataset, faults, split)
             if FAULT in dataset.column_names:
                 dataset = dataset.remove_columns(FAULT)

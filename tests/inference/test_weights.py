@@ -146,7 +146,6 @@ HARM = {
     "model.safetensors.index.json: no index": lambda f: (f / "model.safetensors").rename(
         f / "model.safetensors.index.json"
     ),
-    "no weights here": lambda f: (f / "model.safetensors").unlink(),
 }
 
 

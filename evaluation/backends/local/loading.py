@@ -66,7 +66,7 @@ def load_generator(
         ) from None
     except UNLOADABLE as error:
         raise unloadable(model, error) from None
-    own = base is None or (Path(model) / "tokenizer_config.json").is_file() or not Path(model).is_dir()
+    own = base is None or any(Path(model).glob("*token*")) or not Path(model).is_dir()
     generator = Generator(loaded.to(device).eval(), load_tokenizer(model if own else base), reuse_prefix)
     try:
         generator.answer(

@@ -1,6 +1,7 @@
 """How a recipe loads its base model, what it refuses, and a tokenizer that can pad."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -17,6 +18,8 @@ from transformers import (
     AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
     TrainingArguments,
     set_seed,
 )
@@ -209,6 +212,28 @@ def test_broken_files_of_a_model_are_named(file, content, tiny_model, release, t
     (model / file).write_text(content)
     assert train("dpo", flags(model, release, tmp_path / "out", max_steps=1)) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+def test_weights_that_cannot_be_read_are_not_blamed_on_the_settings(tiny_model, release, tmp_path, capsys):
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    for change, said in (
+        (lambda file: os.truncate(file, 9000), "model.safetensors: cut short"),
+        (lambda file: file.rename(model / "pytorch_model.bin"), "pytorch_model.bin: weights as a pickle"),
+        (lambda file: (model / "pytorch_model.bin").unlink(), "no weights here"),
+    ):
+        change(model / "model.safetensors")
+        assert train("dpo", flags(model, release, tmp_path / "out", max_steps=1)) == 1
+        assert f"error: --model_name_or_path {model}: {said}" in capsys.readouterr().err
+
+
+def test_an_encoder_decoder_is_no_base(tiny_model, release, tmp_path, capsys):
+    sizes = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (model / "config.json").unlink()
+    T5ForConditionalGeneration(T5Config(vocab_size=400, **sizes)).save_pretrained(model)
+    assert train("sft", flags(model, release, tmp_path / "out", max_steps=1)) == 1
+    assert "a T5ForConditionalGeneration, an encoder-decoder" in capsys.readouterr().err
 
 
 def test_an_adapter_is_not_taken_for_a_model(tiny_model, release, tmp_path, capsys):

@@ -88,6 +88,16 @@ TAKEN = {
     "parts": ({name: in_parts(messages) for name, messages in LONG.items()}, LONG),
     "ShareGPT": ({name: in_sharegpt(messages) for name, messages in LONG.items()}, LONG),
     "JSON in text": ({name: json.dumps(messages) for name, messages in LONG.items()}, LONG),
+    "Python in text": ({name: repr(messages) for name, messages in LONG.items()}, LONG),
+    "ShareGPT as Python in text": ({name: repr(in_sharegpt(turns)) for name, turns in LONG.items()}, LONG),
+    "text like Python": ({"prompt": "[{'a': 1}]", "chosen": "one", "rejected": "two"}, {**PLAIN, "prompt": [user("[{'a': 1}]")]}),
+    "a system message in a column": (
+        {"system": SYSTEM["content"], "prompt": "q", "chosen": "one", "rejected": "two"},
+        {**PLAIN, "prompt": [SYSTEM, user("q")]},
+    ),
+    "a system prompt in a column": ({"system_prompt": [SYSTEM], **PLAIN}, {**PLAIN, "prompt": [SYSTEM, user("q")]}),
+    "a system message in both": ({"system": "other", **PLAIN, "prompt": [SYSTEM, user("q")]}, {**PLAIN, "prompt": [SYSTEM, user("q")]}),
+    "a system message of nothing": ({"system": " ", **PLAIN}, PLAIN),
 }  # fmt: skip
 
 
@@ -122,7 +132,10 @@ UNFIT = {
     ),
     "numbers": ({**PLAIN, "prompt": 3}, "prompt: neither text nor messages: 3"),
     "content that is no text": ({**PLAIN, "chosen": [{"role": "assistant", "content": 7}]}, "must be text, and is 7"),
-    "torn JSON": ({**PLAIN, "chosen": '[{"role": "assistant", "con'}, "not JSON"),
+    "torn JSON": ({**PLAIN, "chosen": '[{"role": "assistant", "con'}, "neither JSON nor Python"),
+    "torn Python": ({**PLAIN, "chosen": "[{'role': 'assistant', 'con"}, "neither JSON nor Python"),
+    "an array of numpy": ({**PLAIN, "prompt": "[{'role': 'user', 'content': 'q'}\n {'role': 'user', 'content': 'r'}]"}, "json.dumps"),
+    "a system column of numbers": ({**PLAIN, "system": 3}, "system: neither text nor messages"),
 }  # fmt: skip
 
 

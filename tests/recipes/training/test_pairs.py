@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from komep_dataset.errors import KomepError
 from tests.recipes.tiny_runs import METHODS, flags, messages, pair, read, train, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -16,6 +17,8 @@ from training.pairs import draw, drop_unfit, fold_systems, in_turns, load_prefer
 from training.run_record import describe_dataset
 from transformers import AutoTokenizer
 
+# Under every method, and by default under one: these are runs of seconds.
+EACH = ["dpo", *(pytest.param(method, marks=pytest.mark.slow) for method in METHODS if method != "dpo")]
 EXTRA = {
     "input_ids": [1, 2, 3], "messages": [{"role": "user", "content": "?"}], "label": True, "completion": "none",
     "text": "none", "labels": [1], "images": None,
@@ -55,7 +58,7 @@ def test_nothing_but_faulty_pairs(tiny_model, tmp_path, capsys):
     assert "none of 2 train pairs can be trained on: 1 identical_text" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EACH)
 def test_further_columns_change_nothing(method, tiny_model, tmp_path):
     """Those of other datasets, under names that TRL gives a meaning."""
     rows, summaries = [pair(i) for i in range(8)], []
@@ -223,7 +226,7 @@ def test_messages_that_differ_from_row_to_row_in_one_file(tmp_path):
         assert last == text(pair(i)), i
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EACH)
 def test_pairs_that_repeat_their_prompt_are_trained_with_it_once(method, tiny_model, tmp_path):
     """And one whose rejected answer the user speaks not at all."""
     rows = [pair(i) for i in range(5)]
@@ -249,12 +252,94 @@ def test_a_file_that_is_torn_or_of_another_kind_is_named(tiny_model, tmp_path, c
     file = write_jsonl(tmp_path / "pairs.jsonl", [pair(0), pair(1)])
     file.write_text(file.read_text("utf-8")[:-40], "utf-8")
     assert train("sft", flags(tiny_model, file, tmp_path / "out", max_steps=1)) == 1
-    assert "JSON parse error" in capsys.readouterr().err
+    assert f"{file}:2: not JSON" in capsys.readouterr().err
     (tmp_path / "empty.jsonl").touch()
     assert train("sft", flags(tiny_model, tmp_path / "empty.jsonl", tmp_path / "out")) == 1
     assert "empty.jsonl: is empty" in capsys.readouterr().err
     assert train("sft", flags(tiny_model, file.rename(tmp_path / "pairs.txt"), tmp_path / "out")) == 1
     assert "must end in one of .jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("separator", ",;\t|")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949"])
+def test_a_csv_as_spreadsheets_save_it(encoding, separator, tmp_path):
+    rows = [text(pair(i)) for i in range(4)]
+    lines = [separator.join(rows[0]), *(separator.join(row.values()) for row in rows)]
+    file = tmp_path / "pairs.csv"
+    file.write_bytes("\r\n".join(lines).encode(encoding))
+    made, again = (load_preferences(str(file), "ko", ("train", "test"))[0] for _ in range(2))
+    assert made.to_list() == [{k: v for k, v in pair(i).items() if k in made.column_names} for i in range(4)]
+    assert made._fingerprint == again._fingerprint  # a resumed run knows its data by it
+
+
+def test_a_csv_with_further_columns_and_what_is_wrong_with_one(tiny_model, tmp_path, capsys):
+    rows = [
+        {"question_id": f"{i:016x}", "tools": "", "chat_template_kwargs": "", **text(pair(i))}
+        for i in range(3)
+    ]
+    file = tmp_path / "pairs.tsv"
+    file.write_text("\n".join("\t".join(row) for row in (rows[0], *(row.values() for row in rows))), "utf-8")
+    made, test = load_preferences(str(file), None, ("train", "test"))
+    assert made["question_id"] == [row["question_id"] for row in rows] and test is None
+    with pytest.raises(KomepError, match="no split 'held'"):
+        load_preferences(str(file), None, ("train", "held"))
+    file.write_text(file.read_text("utf-8") + "\nx\ty\n", "utf-8")
+    with pytest.raises(KomepError, match=r"pairs\.tsv:5: 2 fields, the header has 6"):
+        load_preferences(str(file), None, ("train", "test"))
+    file.write_text("prompt\tchosen\trejected\n", "utf-8")
+    with pytest.raises(KomepError, match="no rows"):
+        load_preferences(str(file), None, ("train", "test"))
+
+
+def test_text_that_a_template_made_is_not_put_into_it_again(tiny_model):
+    tokenizer, rows = AutoTokenizer.from_pretrained(tiny_model), [pair(i) for i in range(6)]
+    question, answer = rows[0]["prompt"][0]["content"], rows[1]["chosen"][0]["content"]
+    rows[0]["prompt"] = messages("user", f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n")
+    rows[1]["chosen"] = messages("assistant", f"{answer}<|im_end|>")
+    rows[2]["prompt"] = messages("user", f"[INST] {question} [/INST]")
+    rows[3]["rejected"] = messages("assistant", "is <b>not</b> [1] | <|3|> of")
+    rows[4]["chosen"] = messages("assistant", f"<think>\n</think>\n{answer}")
+    kept, _, rejects = drop_unfit(Dataset.from_list(rows), None, tokenizer, 99)
+    assert kept["question_id"] == [rows[i]["question_id"] for i in (3, 4, 5)]
+    for reject, said in zip(
+        rejects, ("prompt: holds <|im_", "chosen: holds <|im_end|>", "prompt: holds [/INST]"), strict=True
+    ):
+        assert (
+            reject["reason"] == "bad_value"
+            and said in reject["detail"]
+            and "already rendered" in reject["detail"]
+        )
+
+
+def test_a_system_message_in_a_column_is_used_and_said_once(tmp_path, capsys):
+    rows = [{"system": "Be brief." if i else None, **text(pair(i))} for i in range(3)]
+    train, _ = load_preferences(str(write_jsonl(tmp_path / "p.jsonl", rows)), None, ("train", "test"))
+    assert capsys.readouterr().out.count("column system is used as the system message") == 1
+    assert [len(prompt) for prompt in train["prompt"]] == [1, 2, 2]
+    assert train[1]["prompt"][0] == {"role": "system", "content": "Be brief."}
+    assert train.column_names == ["prompt", "chosen", "rejected"]
+
+
+def test_pictures_are_refused_by_name(tmp_path):
+    file = write_jsonl(tmp_path / "p.jsonl", [{**pair(i), "images": ["a.png"] * i} for i in range(3)])
+    with pytest.raises(KomepError, match="column images: text alone"):
+        load_preferences(str(file), None, ("train", "test"))
+
+
+def test_a_call_that_the_template_leaves_out_is_told(tiny_model, with_template):
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "dose"}}]}
+    rows = [pair(i) for i in range(2)]
+    rows[0]["chosen"] = [call, {"role": "tool", "content": "ok"}, *rows[0]["chosen"]]
+    given = in_turns(Dataset.from_list(rows))
+    kept, _, (reject,) = drop_unfit(given, None, AutoTokenizer.from_pretrained(tiny_model), 99)
+    assert (
+        len(kept) == 1 and "chosen: a call of a tool, which the chat template leaves out" in reject["detail"]
+    )
+    knows = with_template(
+        "{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.name }}{% endfor %}"
+    )
+    kept, _, rejects = drop_unfit(given, None, AutoTokenizer.from_pretrained(knows), 99)
+    assert len(kept) == 2 and not rejects
 
 
 def test_the_only_config_there_is_is_taken_and_said_once(tmp_path, capsys):
@@ -268,7 +353,7 @@ def test_the_only_config_there_is_is_taken_and_said_once(tmp_path, capsys):
     assert describe_dataset(given, train)["config"] == "default"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EACH)
 def test_columns_for_the_chat_template_are_used(method, with_template, tmp_path):
     """A token for the tools and one for the settings before each conversation, in the held-out pairs too."""
     model = with_template(

@@ -67,6 +67,11 @@ def adapter(folder, base, change=dict):
     return folder
 
 
+def test_an_adapter_without_a_tokenizer_takes_that_of_its_base(tiny_model, tmp_path):
+    bare = load_generator(str(adapter(tmp_path / "adapter", tiny_model)))
+    assert bare.tokenizer.get_vocab() == load_generator(str(tiny_model)).tokenizer.get_vocab()
+
+
 def test_an_adapter_over_a_model_that_is_not_whole_is_refused(without_a_layer, tmp_path):
     with pytest.raises(KomepError, match=f"--model {without_a_layer}: 9 of 21"):
         load_generator(str(adapter(tmp_path / "adapter", without_a_layer)))
@@ -123,7 +128,7 @@ def test_a_file_of_weights_that_was_cut_short_is_refused(tiny_model, tmp_path):
     for file in tiny_model.iterdir():
         content = file.read_bytes()
         (tmp_path / file.name).write_bytes(content[:2000] if file.suffix == ".safetensors" else content)
-    with pytest.raises(KomepError, match=f"--model {tmp_path}"):
+    with pytest.raises(KomepError, match=f"--model {tmp_path}: model.safetensors: cut short"):
         load_generator(str(tmp_path))
 
 
@@ -136,7 +141,9 @@ def test_pickled_weights_are_refused(tiny_model, tmp_path):
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((tiny_model / name).read_bytes())
-    with pytest.raises(KomepError, match="safetensors"):
+    with pytest.raises(
+        KomepError, match="pytorch_model.bin: weights as a pickle.*safetensors alone.*save_pretrained"
+    ):
         load_generator(str(tmp_path))
 
 
