@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -312,7 +313,7 @@ def turn_marks(tokenizer: PreTrainedTokenizerBase) -> set[str]:
     except Exception:  # whatever a template raises
         text = ""
     marks = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    return {*TURNS, *(mark for mark in marks if mark in text)}
+    return {*TURNS, *(mark for mark in marks if mark in text and re.search(r"[^\w\s]", mark))}
 
 
 def fault_of(row: dict, marks: set[str]) -> tuple[str, str] | None:

@@ -82,6 +82,9 @@ def test_a_model_that_lacks_weights_does_not_translate(tmp_path):
     save_file(kept, file, metadata={"format": "pt"})
     with pytest.raises(KomepError, match=r"2 of .* weights are not in its files"):
         replies_of(file.parent, tmp_path / "log", SENTENCES)
+    file.rename(file.with_name("pytorch_model.bin"))
+    with pytest.raises(KomepError, match=r"a pickle.*AutoModelForSeq2SeqLM"):
+        replies_of(file.parent, tmp_path / "log", SENTENCES)
 
 
 @pytest.mark.slow

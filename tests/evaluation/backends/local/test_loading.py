@@ -142,7 +142,7 @@ def test_pickled_weights_are_refused(tiny_model, tmp_path):
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((tiny_model / name).read_bytes())
     with pytest.raises(
-        KomepError, match="pytorch_model.bin: weights as a pickle.*safetensors alone.*save_pretrained"
+        KomepError, match=r"pytorch_model\.bin: weights as a pickle.*safetensors alone.*save_pretrained"
     ):
         load_generator(str(tmp_path))
 
