@@ -63,9 +63,9 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         predictions, scores, unread = read_answers(
             benchmark, subjects, answers, logits=options.scoring == LOGITS
         )
-        # A local model that is still to be trained may write anything; who serves one that never answers has a wrong setting.
-        says_something = options.backend != "openai" and unread.get("other", 0) >= sum(unread.values()) / 2
-        if sum(unread.values()) == len(predictions) and not says_something:
+        # Of a model in training, that it writes nonsense or nothing is a finding; elsewhere a setting is wrong.
+        own = 0 if options.backend == "openai" else unread.get("other", 0) + unread.get("empty", 0)
+        if sum(unread.values()) == len(predictions) > 2 * own:
             raise KomepError(
                 f"none of the {len(predictions):,} replies holds a letter; likeliest cause: "
                 f"{likeliest_cause(unread, options.recorded())}; no result is written, the replies are in {options.output / JOURNAL}"
