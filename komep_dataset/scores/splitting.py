@@ -7,6 +7,7 @@ asked again and judged with the rest. What shares no word with the answer is not
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,15 +18,34 @@ from komep_dataset.replies.refusals import is_refusal
 # Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours). Splits by people
 # and models (kqa, factbench, korfactscore, expertqa) lie above both but for one row in 1,560.
 UNIT_SHARE, ROW_SHARE = 0.3, 0.5
+# Share and number of the units that name their subject, and words that a unit says of it (ours).
+SUBJECT_SHARE, LEAST_UNITS, LEAST_REST = 2 / 3, 3, 2
 SHOWN = 80  # characters of a line that a reject shows
 _NUMBER = r"\d{1,3}[.)\]:]|[①-⑳❶-❿]|[ivx]{1,4}[.)]|[a-z]\)|[가나다라마바사아자차카타파하][.)]"
-_LABEL = r"(?:atomic[ -])?(?:facts?|claims?|statements?|sentences?|units?|사실|진술|문장|항목|단위)"
+_LABEL = r"(?:atomic[ -])?(?:facts?|claims?|statements?|sentences?|units?|answers?|outputs?|사실|진술|문장|항목|단위|답변|출력)"
 _MARK = re.compile(
     rf"(?:[-–—*•·●○◦▪▸►‣➤✓✔→>+]\s+|[•·●○◦▪▸►‣➤✓✔]|#{{1,6}}\s+|[(\[]?(?:{_NUMBER})\s+|\d{{1,3}}[.)](?=[A-Z가-힣\"'“*])|"
-    rf"\(\d{{1,3}}\)|[\"'*]*{_LABEL}\s*(?:#?\d{{1,3}}\s*[.):：–-]|[:：])[\"'*]*\s*|\*\*(?=\w))",
+    rf"\(\d{{1,3}}\)|[\"'*]*{_LABEL}\s*(?:#?\d{{1,3}}\s*[.):：–-]|[:：])[\"'*]*\s*|\*\*(?=\w)|\[[ x✓]\]\s+)",
     re.IGNORECASE,
 )
-_NO_UNIT = re.compile(r"`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|[\[\]{}],?|\W*", re.IGNORECASE)
+_NO_UNIT = re.compile(
+    r"\W*(?:true|false|supported|unsupported|참|거짓)\W*|`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|[\[\]{}],?|\W*",
+    re.IGNORECASE,
+)
+_TAGS = r"(?:\s*</?[a-z][a-z0-9_-]{0,15}(?:\s[^<>\n]{0,80})?/?>\s*)+"
+# Around a statement: tags, and a verdict that nobody asked for; a row of CSV; what Markdown escapes.
+_AROUND = re.compile(
+    rf"\A{_TAGS}|{_TAGS}\Z|\s*[\[(](?:true|false|(?:not |un)?supported|correct|yes|no|참|거짓)[\])]\.?\Z"
+)
+_CSV = re.compile(r'(?:\d{1,3},\s*)?"((?:[^"]|"")+)"(?:,\s*[^",]{1,20})*')
+_ESCAPED = re.compile(r"\\(?=[.)(\[\]*_#+-])")
+_HEADER = re.compile(
+    rf"^\s*\|.*\|\s*\n\s*\|[\s:|-]+\|\s*$|\A\s*(?:\w{{1,6}},)?{_LABEL}(?:,\s?\w+)+\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+# Where a splitter gives the text again, or goes on with a text of its own.
+_GIVEN = re.compile(r"<answer>|^\W{0,4}(?:input|human|user|입력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
+_TAKEN = re.compile(r"</answer>|^\W{0,4}(?:output|assistant|출력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
 _WHOLE = re.compile(r'"(?:[^"\\\n]|\\["\\/bfnrt])*"(?=\s*[,\]}])')  # a JSON string that is no key
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "「": "」"}
 # What a splitter says about its work, at the beginning or at the end.
@@ -40,6 +60,11 @@ _CHATTER = re.compile(
     |이상입니다|도움이\s?되|.{{0,20}}(?:궁금|필요)하(?:시|신).{{0,40}}(?:말씀|알려|문의)|(?:참고|주의?|비고)\s*[:：]""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
+_OF_ANSWER = re.compile(
+    r"(?:the|this)\s(?:given\s|provided\s)?(?:answer|text|passage|response)\s(?:(?:does|did|is|was|has|only|also|not|been|itself)\s|doesn't\s|isn't\s)*(?:say|state|mention|contain|includ|provid|specif|describ|discuss|end|cut|incomplete|truncated|give)"
+    r"|(?:이\s|위\s|해당\s|제공된\s)?(?:답변|본문|텍스트|글)(?:은|는|이|에는|에서는|에)\s.{0,60}(?:않|없|언급|끝[나났]|잘[리렸])",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[a-z]+|\d+|[가-힣]+|[^\W\d_a-z가-힣]")
 _COMMON_WORDS = """
 the and are for was were with that this from has have had not but can may its his her their them they she you your our also
@@ -61,7 +86,9 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
     if (listed := _json_units(text)) is not None:
         lines = listed
     else:
+        text = _HEADER.sub("", _own_split(text))
         lines = (text.rpartition("\n")[0] if reply.finish_reason == "length" else text).split("\n")
+        lines = [one for line in lines for one in _statements(line, alone=len(lines) == 1)]
     units = [unit for line in lines if (unit := clean_unit(line)) and not unit.endswith((":", "："))]
     return units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
 
@@ -72,19 +99,50 @@ def clean_unit(line: str) -> str:
     >>> clean_unit("- 1. **Insulin lowers blood glucose.**"), clean_unit("```json"), clean_unit("-5 °C is cold.")
     ('Insulin lowers blood glucose.', '', '-5 °C is cold.')
     """
-    text = line.strip()
+    text = _ESCAPED.sub("", line).strip()
+    if len(text) > 1 and text[0] == text[-1] == "|":
+        text = max(text.split("|"), key=len).strip()
+    if row := _CSV.fullmatch(text):
+        text = row[1].replace('""', '"')
     for _ in range(4):
         if _NO_UNIT.fullmatch(text):
             return ""
-        if not (mark := _MARK.match(text)):
+        if not (mark := _MARK.match(text) or _AROUND.search(text)):
             break
-        text = text[mark.end() :].strip()
+        text = f"{text[: mark.start()]}{text[mark.end() :]}".strip()
     text = text.replace("**", "").strip()
     if text.endswith(('",', "',")):
         text = text[:-1]
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
         text = text[1:-1].strip()
     return text
+
+
+def _own_split(text: str) -> str:
+    """A reply without the text to be split, given again before the units, and without a next text behind them."""
+    given = _GIVEN.search(text)
+    if given is None:
+        return text
+    if any(clean_unit(line) and not _CHATTER.match(line) for line in text[: given.start()].split("\n")):
+        return text[: given.start()]
+    taken = _TAKEN.search(text, given.end())
+    after = text[taken.end() :] if taken else ""
+    if any(map(clean_unit, after.split("\n"))) and not _CHATTER.match(after.strip()):
+        return _own_split(after)
+    return text[given.end() : taken.start() if taken else None]
+
+
+def _statements(line: str, alone: bool) -> list[str]:
+    """The statements of a line that numbers them within it, or joins them by semicolons."""
+    if not (first := re.match(r"\s*([(\[]?)1([.)\]:])\s", line)):
+        return re.split(r"(?<=[.!?。]);\s+" + (r"|;\s+(?=[A-Z가-힣])" if alone else ""), line)
+    found, number = [], 2
+    while next_one := re.search(
+        rf"(?<=\S)\s+{re.escape(first[1])}{number}{re.escape(first[2])}\s+(?=\D)", line
+    ):
+        found.append(line[: next_one.start()])
+        line, number = line[next_one.start() :], number + 1
+    return [*found, line]
 
 
 def _json_units(text: str) -> list[str] | None:
@@ -131,13 +189,24 @@ def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
     """
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}
+    invented = _invented(units, content)
     kept = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
     if units and is_refusal("\n".join(units)):
         return [], f"the splitter refused: {units[0][:SHOWN]!r}"
-    if units and sum(shares[unit] < UNIT_SHARE for unit in kept) >= ROW_SHARE * len(kept):
+    if units and sum(shares[unit] < UNIT_SHARE or unit in invented for unit in kept) >= ROW_SHARE * len(kept):
         return [], f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
     return [unit for unit in kept if shares[unit]], ""
 
 
+def _invented(units: Sequence[str], content: frozenset[str]) -> list[str]:
+    """Units that share with the answer only what most units are about: another statement of the same subject."""
+    own = {unit: content_of(unit) for unit in units}
+    counts = Counter(stem for stems in own.values() for stem in stems)
+    subject = {stem for stem, count in counts.items() if count >= max(LEAST_UNITS, SUBJECT_SHARE * len(own))}
+    rests = {unit: stems - subject for unit, stems in own.items() if stems & subject}
+    return [unit for unit, rest in rests.items() if not rest & content and len(rest) >= LEAST_REST]
+
+
 def _is_chatter(unit: str, share: float, units: int) -> bool:
-    return share < 1 and bool(_CHATTER.match(unit)) and (share <= ROW_SHARE or units == 1)
+    of_answer = bool(_OF_ANSWER.match(unit))
+    return share < 1 and (of_answer or (bool(_CHATTER.match(unit)) and (share <= ROW_SHARE or units == 1)))

@@ -53,6 +53,28 @@ CLOTHES = [
     "원자적 사실 목록\n- {0}\n- {1}\n추가로 궁금하신 점이 있으면 말씀해 주세요.",
     "I have split the answer into two facts.\n{0}\n{1}\nI hope this helps!",
     "> {0}\n> {1}",
+    "| # | Fact |\n|---|---|\n| 1 | {0} |\n| 2 | {1} |",
+    "Fact | Supported\n\n{0}\n{1}",
+    "<facts>\n<fact>{0}</fact>\n<fact>{1}</fact>\n</facts>",
+    "<ol>\n<li>{0}</li>\n<li>{1}</li>\n</ol>",
+    "{0}<br>\n{1}<br/>",
+    'Fact,Supported\n"{0}",yes\n"{1}",no',
+    '1,"{0}"\n2,"{1}"',
+    "1\\. {0}\n2\\. {1}",
+    "- [ ] {0}\n- [x] {1}",
+    "Answer: {0}\n{1}",
+    "{0} [true]\n{1} (supported)",
+    "{0}\n- True\n{1}\n- False",
+    "1. {0} 2. {1}",
+    "(1) {0} (2) {1}",
+    "{0}; {1}",
+    "{0}\n{1}\n</answer>",
+    "{0}\n{1}\n</answer>\n\n<answer>\nAspirin thins blood.\n</answer>\nAspirin thins blood.",
+    "{0}\n{1}\n\nInput: Aspirin thins blood.\nOutput:\nAspirin thins blood.",
+    "Input: {0} {1}\nOutput:\n{0}\n{1}",
+    "Here is the text:\n<answer>\n{0} {1}\n</answer>\n\n1. {0}\n2. {1}",
+    "{0}\n{1}\nThe answer does not say more about it.",
+    "{0}\n{1}\n답변에는 더 이상의 내용이 없습니다.",
 ]
 
 
@@ -89,6 +111,8 @@ def test_what_only_looks_like_a_mark_stays():
         "가슴이 아프다.",
         'The "red flag" is fever.',
         "3일간 투여한다.",
+        "Sodium <135 mEq/L; potassium >5 mEq/L.",
+        "The response to insulin varies (type 1).",
     ):
         assert clean_unit(unit) == unit
     assert units_in("Note that fever is rare. Note the dose.", ["Note that fever is rare."])[0]
@@ -105,6 +129,12 @@ NO_SPLITS = [
     "OK",
     "Understood. I am ready.",
 ]
+
+
+def test_a_split_of_which_half_is_of_its_own_making_is_none():
+    invented = ["Insulin causes coma.", "Insulin costs 40 dollars.", "Insulin was approved in 1922."]
+    assert units_in(ANSWERS["en"], [ENGLISH[1], *invented])[1]
+    assert units_in(ANSWERS["en"], [*ENGLISH, "Insulin is a hormone of the pancreas."])[0]
 
 
 @pytest.mark.parametrize("reply", NO_SPLITS)
