@@ -102,8 +102,8 @@ class TransformersBackend:
         keys = [self._key(prompts[row]) for row in batch]
         if all(key in journal.rows for key in keys):
             self.resumed += len(batch)
-            kept = (journal.rows[key] for key in keys)
-            return [Answer(text, tuple(logprobs) if logprobs else None) for text, logprobs in kept]
+            kept = (Answer(*journal.rows[key]) for key in keys)
+            return [one._replace(logprobs=tuple(one.logprobs) if one.logprobs else None) for one in kept]
         ids = [prompts[row].token_ids for row in batch]
         prefix = self._prefix_of([prompts[row].token_ids for row in rows])
         answers = self.generator.answer(ids, prefix, self.stops, self.options.max_new_tokens, letters)

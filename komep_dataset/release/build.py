@@ -19,6 +19,7 @@ from typing import Any
 
 from komep_dataset.build_options import Options, named, read_options
 from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import resolved
 from komep_dataset.gates.trial.run import Gates
 from komep_dataset.judge.record import read_record
 from komep_dataset.pairs.generations import read_complete, resolve_duplicates
@@ -93,7 +94,7 @@ def build(
     said = {name: value for name, value in given.items() if value is not None}
     rules = grown_options(grown, given) if grown else Options(**said)
     new = table_files(inputs or [SAMPLE_INPUT])
-    place = Path(output).resolve()
+    place = resolved(Path(output))
     if any(Path(path).resolve() in place.parents for path in inputs):  # `build . -o komep`, a second time
         new = [path for path in new if place not in path.resolve().parents]
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
