@@ -199,6 +199,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_whatever_the_length(tmp_path):
     mebibyte = b" " * 2**20
     head = f"{OK}\n".replace("\n", "\r\n").encode()

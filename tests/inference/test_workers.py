@@ -250,6 +250,7 @@ STAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_worker_that_is_killed_is_started_anew_in_every_stage(tmp_path, capsys, stage):
     (tmp_path / "calm").mkdir()
@@ -294,6 +295,7 @@ def test_workers_that_cannot_start_end_the_run(tmp_path):
     assert "ended with exit code 1 and without a word; it has died 3 times" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_leaves_no_worker_behind_not_even_a_stopped_one(tmp_path, sent):
     script = tmp_path / "run.py"
@@ -336,6 +338,7 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_whose_own_server_is_killed_ends_at_once(tmp_path, monkeypatch, workers):
     script = tmp_path / "server.py"
@@ -394,6 +397,7 @@ def stand_in(folder: Path, **scripts: str) -> None:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
+@pytest.mark.slow
 def test_a_slurm_job_is_handed_over_waited_for_and_joined(tmp_path, monkeypatch):
     """Stand-ins for sbatch, srun, scontrol and squeue run the real script of the job, task after task."""
     tasks = tmp_path / "tasks.sh"

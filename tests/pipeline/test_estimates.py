@@ -11,6 +11,7 @@ from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import komep, write_chain
 
 
+@pytest.mark.slow
 def test_estimates_ask_nothing_and_count_what_a_run_then_asks(tmp_path):
     with loopback() as (state, url):
         prices = priced(tmp_path / "a", "r", "splitter")

@@ -304,6 +304,7 @@ def test_what_lies_in_the_work_folder_and_is_not_ours_is_told_before_anybody_is_
     assert mine.read_text() == "years of work" and not state.calls
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_work_folder_one_is_refused(tmp_path):
     with loopback(Loopback(delay=0.2)) as (_, url):
         path = write_chain(tmp_path / "a", url)

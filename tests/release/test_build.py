@@ -254,6 +254,7 @@ def test_a_failed_build_leaves_the_old_release(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.jsonl", "komep", "s.jsonl"]
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_the_old_release_whole_and_the_next_build_sweeps(tmp_path):
     """Killed at growing delays, the release is at every moment the old one or the new one."""
     old = write(tmp_path / "old.jsonl", GOOD)
@@ -329,6 +330,7 @@ def test_the_default_config_is_the_first_that_has_rows(tmp_path):
     assert list(read_facts(tmp_path / "komep")["rows"]) == [c for c in CONFIGS if c != "ko"]
 
 
+@pytest.mark.slow
 def test_same_bytes_whatever_the_order_the_files_the_format_and_the_buckets(tmp_path, monkeypatch):
     some = list(some_rows(300))
     build([write_jsonl(tmp_path / "in.jsonl", some)], tmp_path / "whole")
