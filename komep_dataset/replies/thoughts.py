@@ -49,6 +49,7 @@ _FLAGS = re.IGNORECASE | re.MULTILINE
 _ANY = {
     family: re.compile(close.replace("{name}", f"({_NAME})"), _FLAGS) for family, _, close, _ in _FAMILIES
 }
+_CLOSING = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in _ANY.values()), _FLAGS)
 _CLOSE = {family: close for family, _, close, _ in _FAMILIES}
 _OPENS = {
     family: re.compile(opening, 0 if family == "bare harmony" else _FLAGS)
@@ -122,22 +123,56 @@ def answer_of(reply: str) -> Answer:
     """
     if not _HINT.search(reply):
         return Answer(reply)
-    kept, place, marks = [], 0, 0
+    spans, unfinished = thoughts_in(reply)
+    ends = [0, *(end for _, end in spans)]
+    kept = [reply[end:start] for end, (start, _) in zip(ends, spans, strict=False)]
+    if unfinished:
+        return Answer("".join(kept).strip(), True, True)
+    text = "".join([*kept, reply[ends[-1] :]])
+    if spans and (whole := _WRAPPED.fullmatch(text)):
+        text = whole[1]
+    text, closed = _without_turns(text)
+    return Answer(text.strip() if spans else text, bool(spans), False, closed)
+
+
+def thoughts_in(reply: str) -> tuple[list[tuple[int, int]], bool]:
+    """Where the thoughts of a reply begin and end, their marks included; and whether the last never end.
+
+    >>> thoughts_in("<think>so</think>B"), thoughts_in("B<think>so")
+    (([(0, 17)], False), ([(1, 10)], True))
+    """
+    spans: list[tuple[int, int]] = []
+    if not _HINT.search(reply):
+        return spans, False
+    place = marks = 0
     for family, match in _marks(reply):
         if match.start() < place:
             continue  # within thoughts
         marks += 1
         end = match if family is None else _end_of(reply, family, match, strict=marks > 1)
         if end is None or marks > MOST_THOUGHTS:
-            return Answer("".join([*kept, reply[place : match.start()]]).strip(), True, True)
+            return [*spans, (match.start(), len(reply))], True
         # A closing mark alone was opened in the prompt: all before it is thought.
-        kept = [] if family is None else [*kept, reply[place : match.start()]]
+        spans = [(0, end.end())] if family is None else [*spans, (match.start(), end.end())]
         place = end.end()
-    text = "".join([*kept, reply[place:]])
-    if marks and (whole := _WRAPPED.fullmatch(text)):
-        text = whole[1]
-    text, closed = _without_turns(text)
-    return Answer(text.strip() if marks else text, bool(marks), False, closed)
+    return spans, False
+
+
+def may_end_thoughts(text: str) -> bool:
+    """Whether a piece of a reply holds what could end its thoughts; where it does not, they go on."""
+    return bool(_CLOSING.search(text))
+
+
+def end_of_thoughts(opened: str) -> str:
+    """The mark that ends the thoughts with which a text breaks off, for families whose marks are a name in brackets of
+    one kind; "" for others."""
+    if not thoughts_in(opened)[1]:
+        return ""
+    for opens, closes in (("<>", "</{}>"), ("[]", "[/{}]")):
+        for name in re.findall(rf"{re.escape(opens[0])}({_NAME}){re.escape(opens[1])}", opened, _FLAGS):
+            if not thoughts_in(opened + closes.format(name))[1]:
+                return closes.format(name)
+    return ""
 
 
 def _end_of(reply: str, family: str, opened: re.Match[str], strict: bool) -> re.Match[str] | None:

@@ -5,7 +5,14 @@ import time
 import pytest
 
 from komep_dataset.inference.reply_log import Reply, without_thoughts
-from komep_dataset.replies.thoughts import answer_of, begins_as_thought, opened_in_prompt
+from komep_dataset.replies.thoughts import (
+    answer_of,
+    begins_as_thought,
+    end_of_thoughts,
+    may_end_thoughts,
+    opened_in_prompt,
+    thoughts_in,
+)
 
 ANSWERS = {  # each holds the answer False, and thoughts that say true
     "DeepSeek, Qwen, GLM": "<think>\nIs it true?\n</think>\n\nFalse",
@@ -163,3 +170,32 @@ def test_no_reply_takes_longer_than_its_length(piece):
     start = time.perf_counter()
     answer_of(piece * (100_000 // len(piece)))
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize("reply", [*ANSWERS.values(), *HELD_BACK.values()])
+def test_where_thoughts_stand_is_what_the_answer_lacks(reply):
+    spans, unfinished = thoughts_in(reply)
+    assert not unfinished and bool(spans) == answer_of(reply).thoughts
+    for start, end in spans:
+        assert "False" not in reply[start:end] and may_end_thoughts(reply[start:end])
+
+
+def test_thoughts_that_break_off_reach_to_the_end():
+    assert thoughts_in("B. <think>A") == ([(3, 11)], True) and thoughts_in("B") == ([], False)
+    assert not may_end_thoughts("<think>It is A. No, B.\n\nPerhaps")
+
+
+@pytest.mark.parametrize(
+    ("opened", "end"),
+    [
+        ("<think>\nA", "</think>"),
+        ("B <seed:think>A", "</seed:think>"),
+        ("[THINK]A", "[/THINK]"),
+        ("<think>I write <thought>", "</think>"),
+        ("<|channel|>analysis<|message|>A", ""),
+        ("<think>A</think>B", ""),
+    ],
+)
+def test_the_mark_that_would_end_thoughts(opened, end):
+    assert end_of_thoughts(opened) == end
+    assert not end or answer_of(f"{opened}{end}C").text.endswith("C")
