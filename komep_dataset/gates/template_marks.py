@@ -14,11 +14,17 @@ from komep_dataset.replies.thoughts import answer_of
 # Tokens of the usual vocabularies: <|…|> in all spellings, Llama's and Gemma's, sentence marks, Korean models' [|…|].
 _TOKEN = (
     r"<[|｜][A-Za-z_/][A-Za-z0-9_/▁ -]{0,30}[|｜]?>|<[A-Za-z_]{2,12}\|>|<(?:start|end)_of_(?:turn|image|text)>|</?(?:s|bos|eos|pad|unk)>|"
-    r"\[/?INST\]|<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<unused[0-9]{1,3}>|<0x[0-9A-F]{2}>"
+    r"\[/?INST\]|<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<(?:unused|ctrl)[0-9]{1,4}>|<0x[0-9A-F]{2}>"
 )
 _ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
-_SAID = r"(?i:thought process|my reasoning steps|done thinking|/think|details[^<>]{0,80}reasoning|(?:^|\n)#{1,6} *\**thinking|^\s*(?:assistant\s*)?(?:analysis|commentary|thinking\.))"
-_THOUGHT = r"(?i:</?(?:[a-z]+:)?[a-z_]{0,10}(?:think|thought|reason|scratch|monologue|reflection|analysis|cot)[a-z_]{0,10}\s?>|\[/?[a-z_]{0,10}(?:think|thought|reason)[a-z_]{0,10}\]|◁/?think▷|assistantfinal|&lt;/?think)"
+_NAMES = r"[a-z_:]{0,12}(?:think|thought|reason|scratch|monologue|reflection|analysis|cot)[a-z_]{0,10}"
+_SAID = (
+    r"(?i:thought process|my reasoning steps|done thinking|/think|💭|<summary>|<(?:details|div|section|span|aside|blockquote)[^<>]{0,80}(?:think|thought|reason)"
+    rf"|\"{_NAMES}\"\s*:|(?:`{{3}}|~{{3}}|:{{3}}|<!--|\\begin\{{|\{{/?|\[begin|\[end)[ \t]*{_NAMES}|\A\s*(?:assistant\s*)?(?:analysis|commentary)"
+    r"|\A[\W_]{0,24}(?:[a-z0-9']{1,12}[^a-z0-9\n]{1,4}){0,4}(?:think|thought|internal mono|chain|scratch|reasoning|추론|생각|사고|思考)"
+    r"|</(?:answer|response|output|final[a-z_]{0,10}|solution|conclusion)>|\A\s*<[a-z_]{4,24}>)"
+)
+_THOUGHT = rf"(?i:</?(?:[a-z]+:)?{_NAMES}\s?>|\[/?{_NAMES}\]|◁/?think▷|assistantfinal|&lt;/?think)"
 _BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}"

@@ -1,10 +1,13 @@
 """Where a reply's thoughts end and its answer begins, for every family of models that writes them into the text.
 
-Thoughts stand between an opening and a closing mark. The opening one may be missing, since many chat templates put it
-into the prompt: then all before the closing mark is thought. The closing one is missing where a limit cut the reply
-off: then there is no answer, whatever stands there. A mark in quotes or backticks is talked about and none.
+Thoughts stand between an opening and a closing mark, each of which names a thought: a tag of any kind, a turn of its
+own, an element, a fence, or a title, behind which a quote, a rule or the title of the answer ends them. The opening one
+may be missing, since many chat templates put it into the prompt: then all before the closing mark is thought. The
+closing one is missing where a limit cut the reply off: then there is no answer, whatever stands there. A mark in quotes
+or backticks, or one that is a word of a sentence, is talked about and none.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from heapq import merge
@@ -20,44 +23,98 @@ _START = r"\A\s*(?:assistant\s*)?"
 _HARMONY = r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*"
 _TO_TEXT = r"[^<\n]{0,80}(?:<\|constrain\|>\s*\w{0,20}\s*)?<\|message\|>"
 _HEAD = r"[#*_ ]{0,8}"
-# Opening mark, closing mark, and whether the closing one says by itself that all before it is thought.
-# `{name}` in a closing mark is what the opening one captured; where it never comes, any of the kind will do.
-_FAMILIES: tuple[tuple[str, str, str, bool], ...] = (
+# What names a thought, or an answer, where it stands as a title: few words, and nothing of what is asked.
+_DECO = r"(?:[^\w\n<>]|_){0,12}"
+_WITH = r"(?:(?:my|the|model'?s?|ai|assistant'?s?|internal|inner|show|hide|view|click|to|expand|see|deep|step|by|extended|out|loud|aloud|for|a|few|about|\d+(?:\.\d+)?)[ -]+)"
+_TITLED = r"(?:think(?:ing)?|thoughts?|internal monologue|chain[ -]of[ -]thoughts?|scratch ?pad|생각|사고|思考)(?:[ -]?(?:process|trace|log|중|과정|过程|過程|中))?"
+_TITLE = rf"{_WITH}{{0,4}}(?:{_TITLED})(?:[ ,(-]{{1,3}}{_WITH}{{0,4}}(?:\d+(?:\.\d+)?)? ?(?:s|m|sec|min|(?:second|minute|moment)s?|loud|aloud|step|model|assistant)\b)?"
+_REASONED = _TITLE.replace(
+    "think(?:ing)?|", "think(?:ing)?|reasoning|analysis|추론|"
+)  # too many answers have such a heading
+_ANSWERED = r"^[^\w\n>]{0,12}(?:(?:my|the|final) ){0,2}(?:answer|response|output|conclusion|답변|최종 ?(?:답변|답)|정답|回答)(?:[^\w\n]{0,8}$|[*_ ]{0,3}[:：][*_]{0,3}|[】\]])"
+_MARKED = rf"(?:(?=[^\w\n]*[#*_>💭🤔🧠【\[=])|(?=[^\n]*(?:\.\.\.|…)[^\w\n]*$)|(?=[^\n]*[:：][ \t]*\n[\s\S]*{_ANSWERED})){_DECO}"  # a title by its looks
+_RULE = r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$"
+_AFTER_QUOTE = r"^(?=[ \t]*[^>\s])|\Z"
+_TURN = r"(?:<\|(?:im_start|start_header_id|start|begin|turn)\|?>|<start_of_turn>|\[\|)\s*"
+_ANSWER_TURN = rf"{_TURN}(?:final[_ ])?(?:answer|response|solution)\b(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>)?"
+_NAMED_END = (
+    r"<\|(?=/|end_|\w{1,40}_(?:end|suffix|stop)\|)(?:/|end_(?:of_)?)?{name}(?:_(?:end|suffix|stop))?\|>"
+)
+_ELEMENT = r"details|div|section|span|aside|blockquote"
+# Opening mark, closing marks of which the first that comes counts, and the one, if any, that says by itself that all
+# before it is thought. `{name}` in a closing mark is what the opening one captured; where it never comes, any of the kind
+# that stands alone will do.
+_FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     # <think> DeepSeek-R1, Qwen, GLM, Kimi, EXAONE 4, Magistral of 2025; <thinking> Claude, Nova; <thought> EXAONE Deep,
     # Gemini, Marco-o1; <seed:think>, <longcat_think>, <scratchpad>, and what prompts ask for
-    ("tag", rf"{_QUOTED}(?:<|&lt;)({_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)", rf"{_QUOTED}(?:<|&lt;)/\s*{{name}}\s*(?:>|&gt;)", True),
-    ("bracket", rf"{_QUOTED}\[({_NAME})\]", rf"{_QUOTED}\[/\s*{{name}}\s*\]", True),  # Magistral: [THINK]
-    ("kimi", r"◁(think)▷", r"◁/think▷", True),  # Kimi-VL Thinking
-    ("pipe", rf"<\|({_NAME})\|>", r"<\|(?:/{name}|end_of_(?:thought|thinking)|end)\|>", False),  # Sky-T1, OpenThinker, Solar
-    ("cohere", r"<\|(START_THINKING)\|>", r"<\|END_THINKING\|>", True),  # Command A Reasoning
-    ("medgemma", r"<(unused94)>", r"<unused95>", True),
-    ("gemma", r"<\|(channel)>", r"<channel\|>", True),  # Gemma 4
+    ("tag", rf"{_QUOTED}(?:<|&lt;)({_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)", (), rf"{_QUOTED}(?:<|&lt;)/\s*{{name}}\s*(?:>|&gt;)"),
+    ("bracket", rf"{_QUOTED}\[(?:(?:begin|start)[ _])?({_NAME})(?:[ _](?:start|begin))?\]", (), rf"{_QUOTED}\[(?:/\s*|end[ _]){{name}}\s*\]"),  # Magistral: [THINK]
+    ("suffixed bracket", r"\A(?!)", (), rf"{_QUOTED}\[{{name}}[ _]end\]"),
+    ("brace", rf"{_QUOTED}\{{{{1,2}}({_NAME})\}}{{1,2}}", (), rf"{_QUOTED}\{{{{1,2}}/{{name}}\}}{{1,2}}"),
+    ("kimi", r"◁(think)▷", (), r"◁/think▷"),  # Kimi-VL Thinking
+    # Sky-T1, OpenThinker, Command A, Apertus; Solar, whose thoughts <|end|> may end
+    ("pipe", rf"<\|(?:(?:begin|start)_(?:of_)?)?({_NAME}|inner(?=_prefix))(?:_(?:start|begin|prefix))?\|>", (_NAMED_END, r"<\|end(?:_of_(?:thought|thinking))?\|>"), _NAMED_END),
+    ("medgemma", r"<((?:unused|ctrl)(?:94(?=>)|\d{1,4}(?=>\s*(?:thought|think)\b)))>", (r"<(?:unused|ctrl)\d{1,4}>",), r"<(?:unused|ctrl)95>"),  # and Gemini's leak
+    ("gemma", r"<\|(channel)>", (), r"<channel\|>"),  # Gemma 4
     # gpt-oss, and the same from servers that leave special tokens out
-    ("harmony", rf"{_HARMONY}(analysis|commentary){_TO_TEXT}", rf"{_HARMONY}final{_TO_TEXT}", True),
-    ("bare harmony", rf"{_START}(analysis|commentary)(?=[A-Z0-9가-힣\"'(]|$)", r"assistant\s?final(?=\W|[A-Z0-9가-힣]|$)", True),
-    # HyperCLOVA X SEED Think
-    ("role", rf"{_START}(?:<\|im_start\|>)?(?:assistant)?(/think)\s*\n", r"<\|im_end\|>\s*(?:<\|im_start\|>)?\s*assistant\b[^\n/]*\n", False),
-    ("details", r"<details\b[^<>\n]{0,80}(reasoning)[^<>\n]{0,80}>", r"</details>", False),  # Open WebUI
-    # Words of their own: Granite, HuatuoGPT-o1, Apriel, Ollama's terminal
-    ("granite", rf"{_START}{_HEAD}(?:here(?:'s| is) my )?(thought process){_HEAD}:", r"here(?:'s| is) my (?:final )?(?:response|answer)\W{0,3}:[*_]*", False),
-    ("headings", rf"{_START}#{{1,6}} *\**(thinking)\b[^\n]{{0,20}}\n", r"^#{1,6} *\**(?:final )?(?:response|answer)\b[^\n]{0,20}$", False),
-    ("apriel", rf"{_START}(here are my reasoning steps)\W{{0,3}}:", r"\[BEGIN FINAL RESPONSE\]", True),
-    ("ollama", rf"{_START}(thinking)\.\.\.\s*\n", r"^\.\.\.\s?done thinking\.", False),
+    ("harmony", rf"{_HARMONY}(analysis|commentary){_TO_TEXT}", (), rf"{_HARMONY}final{_TO_TEXT}"),
+    ("bare harmony", rf"{_START}(analysis|commentary)(?=[A-Z0-9가-힣\"'(]|$)", (), r"assistant\s?final(?=\W|[A-Z0-9가-힣]|$)"),
+    # HyperCLOVA X SEED Think; s1, m1 and others whose thoughts are a turn of their own
+    ("role", rf"{_START}(?:<\|im_start\|>)?(?:assistant)?(/think)\s*\n", (r"<\|im_end\|>\s*(?:<\|im_start\|>)?\s*assistant\b[^\n/]*\n",), ""),
+    ("turn", rf"{_TURN}(?:assistant\W)?({_NAME})(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>|\s*$)", (_ANSWER_TURN, rf"{_TURN}(?:assistant|model)\b(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>|\s*$)"), _ANSWER_TURN),
+    # Markup: elements (Open WebUI), fences, comments
+    ("element", rf"<({_ELEMENT})\b(?=[^<>\n]{{0,80}}\b{_NAME}\b)[^<>\n]{{0,160}}>", (r"</{name}>",), ""),
+    ("summary", rf"<(details)\b[^<>\n]{{0,80}}>\s*<summary>(?:\s*<\w{{1,6}}>)?{_DECO}(?:{_REASONED}){_DECO}(?:</\w{{1,6}}>\s*)?</summary>", (r"</details>",), ""),
+    ("fence", rf"^[ \t]*(`{{3,}}|~{{3,}}|:{{3,}})[ \t]*(?:{_NAME})\b[^\n`]{{0,40}}\n", (r"^[ \t]*{name}[ \t]*$",), ""),
+    ("comment", rf"<!--\s*({_NAME})\b", (r"-->",), ""),
+    ("environment", rf"\\begin\{{({_NAME})\}}", (r"\\end\{{name}\}",), ""),
+    # Words of their own: Granite, HuatuoGPT-o1, Apriel, Ollama's terminal, chat programs
+    ("granite", rf"{_START}{_HEAD}(?:here(?:'s| is) my )?(thought process){_HEAD}:", (r"here(?:'s| is) my (?:final )?(?:response|answer)\W{0,3}:[*_]*", _ANSWERED), ""),
+    ("apriel", rf"{_START}(here are my reasoning steps)\W{{0,3}}:", (), r"\[BEGIN FINAL RESPONSE\]"),
+    ("quote", rf"{_START}(?:>[ \t]*(?:\[!\w{{1,12}}\])?{_DECO}(?:{_REASONED})(?:{_DECO}$|[*_]{{0,3}}[:：])|{_DECO}(?:{_TITLE}){_DECO}\n\s*(?=>))", (rf"^(?=[ \t]*[^>\s])(?:{_MARKED}(?:{_TITLE}){_DECO}\n)?|\Z",), ""),
+    ("title", rf"{_START}(?!💭){_MARKED}(?:{_TITLE})(?:{_DECO}\n|(?<=\w)[ \t]?(?:[:：][*_]{{1,3}}|[*_]{{1,3}}[:：]|[】\]]))", (r"^\W{0,8}done thinking\W{0,8}$", _ANSWERED, _RULE), ""),
+    ("aside", rf"{_START}(?:[(\[]|\*(?!\*)|_(?!_))(?:{_TITLE})[:：](?![*_])", (r"[)\]*_][ \t]*$",), ""),
+    ("balloon", rf"{_START}(?:>[ \t]*)?💭(?:{_DECO}(?:{_TITLE}){_DECO}\n\s*)?", (_ANSWERED, r"\n[ \t]*\n(?![ \t]*>)|\Z"), ""),
 )  # fmt: skip
+_JSON = re.compile(r"\s*(?:`{3,}(?:json)?\s*)?(\{.*\})\s*(?:`{3,})?\s*", re.DOTALL | re.IGNORECASE)
+_JSON_NAME = re.compile(_NAME, re.IGNORECASE)
 MOST_THOUGHTS = 100  # of one reply; more, and it is none that a model ends (ours)
 _FLAGS = re.IGNORECASE | re.MULTILINE
-_ANY = {
-    family: re.compile(close.replace("{name}", f"({_NAME})"), _FLAGS) for family, _, close, _ in _FAMILIES
-}
-_CLOSING = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in _ANY.values()), _FLAGS)
-_CLOSE = {family: close for family, _, close, _ in _FAMILIES}
+_CLOSES = {family: closes or (alone,) for family, _, closes, alone in _FAMILIES}
+_CLOSING = re.compile(
+    "|".join(
+        f"(?:{close})".replace("{name}", rf"(?:{_NAME}|{_ELEMENT}|`{{3,}}|~{{3,}}|:{{3,}})")
+        for family, closes in _CLOSES.items()
+        if family not in ("quote", "balloon")
+        for close in closes
+    ),
+    _FLAGS,
+)
 _OPENS = {
     family: re.compile(opening, 0 if family == "bare harmony" else _FLAGS)
     for family, opening, _, _ in _FAMILIES
 }
-_LONE = [family for family, _, _, alone in _FAMILIES if alone]
+_LONE = {
+    family: re.compile(alone.replace("{name}", rf"({_NAME}|inner(?=_suffix))"), _FLAGS)
+    for family, _, _, alone in _FAMILIES
+    if alone
+}
+# A mark within a sentence is a word of it, as in "ends with <think> tags" and "<thought> disorder".
+_WORD_BEFORE = re.compile(r"[\w,;:)'’-][ \t]+\Z")
+_SPOKEN_BEFORE = re.compile(
+    r"(?:^|\s)(?:the|an?|with|by|of|in|after|before|between|and|or|to|as|via|until|inside|within|called|named|tags?|tokens?|marks?|like|using|use|와|과|및|또는|혹은)[ \t]+\Z",
+    re.IGNORECASE,
+)
+_SPOKEN_BEHIND = re.compile(
+    r"[ \t]*(?:tags?|tokens?|elements?|blocks?|marks?|markers?|sections?)\b|[,;)]|[ \t]?(?:은|는|이|가|을|를|와|과|의|로|에|라는)(?=\s)|\s?(?:태그|토큰|사이|안에|뒤에|앞에|다음|까지)",
+    re.IGNORECASE,
+)
+_NOUN = re.compile(r"\W*(?:thoughts?|reasoning|reflection|analysis|monologue)\W*\Z", re.IGNORECASE)
+_BOX = re.compile(
+    r"(?<![`'\"])<\|(?:begin|end)_of_box\|>(?![`'\"])", re.IGNORECASE
+)  # GLM-V, around the answer
 # A text without any of these has no mark (checked by a test).
-_HINT = re.compile(r"[<\[◁]|&lt;|\A\s*(?:assistant|analysis|commentary|thinking|#|\*|_|/think|here|thought)|assistant\s?final", re.I)  # fmt: skip
+_HINT = re.compile(rf"[<\[◁`~💭{{]|:::|&lt;|\\begin|\A[\W_]{{0,24}}(?:assistant|analysis|commentary|/think|here|{_WITH}|{_TITLED}|reasoning|추론)|assistant\s?final", re.I)  # fmt: skip
 
 # Tokens of chat templates: such that end a turn, and such that begin one; `{role}` is who speaks.
 _END = (
@@ -79,16 +136,23 @@ MOST_TOKENS, LONGEST_TOKEN = (
     20,
     60,
 )  # at the end of a reply, and characters of one with blanks after it (ours)
+_ANSWER = "answer|response|output|final(?:_(?:answer|response|output))?|solution|conclusion"
+# What stands before an answer in sections of its own: LLaVA-CoT's <SUMMARY> and <CAPTION>, a <plan>; HTML is none.
+_SECTION = re.compile(
+    rf"\s*<(?!(?:{_ANSWER}|table|span|strong|code|article|header|blockquote)>)([a-z_]{{4,24}})>",
+    re.IGNORECASE,
+)
 _WRAPPED = re.compile(
-    r"\s*(?:<\|?(?:answer|response|output|final(?:_answer)?|solution|START_RESPONSE|begin_of_solution|content)\|?>|"
-    r"\[BEGIN FINAL RESPONSE\])(.*?)(?:</(?:answer|response|output|final(?:_answer)?|solution)>|"
+    rf"\s*(?:<\|?(?:{_ANSWER}|START_RESPONSE|begin_of_solution|content)\|?>|"
+    rf"\[BEGIN FINAL RESPONSE\])(.*?)(?:</(?:{_ANSWER})>|"
     r"<\|(?:END_RESPONSE|end_of_solution)\|>|\[END FINAL RESPONSE\]|\Z)\s*",
     re.DOTALL | re.IGNORECASE,
 )
 # How thoughts begin that no mark opens. Only a reply that its limit cut off is held against it.
 _UNMARKED = re.compile(
     r"""\W{0,8}(?:
-      (?:okay|ok|alright|all\ right|hmm+|well|right|so|wait|great|got\ it)[,.!…]?\s+
+      <(?:summary|caption|plan|observation|problem|step)s?>
+     |(?:okay|ok|alright|all\ right|hmm+|well|right|so|wait|great|got\ it)[,.!…]?\s+
         (?:(?:so|now|first|let's\ see)[,.]?\s+)*(?:i|we|i'm|we're|let\ me|let's|the\ (?:user|question|statement|answer|task|text)|this\ is)\b
      |(?:the|this)\ user(?:'s)?\b | hmm+\b
      |(?:i|we)\ (?:need|have|am\ asked|are\ asked|am\ supposed)\ to\ (?:figure|determine|answer|decide|judge|check|verify|respond|
@@ -123,16 +187,21 @@ def answer_of(reply: str) -> Answer:
     """
     if not _HINT.search(reply):
         return Answer(reply)
+    if (value := _json_answer(reply)) is not None:
+        return Answer(value, True)
     spans, unfinished = thoughts_in(reply)
     ends = [0, *(end for _, end in spans)]
     kept = [reply[end:start] for end, (start, _) in zip(ends, spans, strict=False)]
     if unfinished:
         return Answer("".join(kept).strip(), True, True)
-    text = "".join([*kept, reply[ends[-1] :]])
-    if spans and (whole := _WRAPPED.fullmatch(text)):
-        text = whole[1]
+    text, thoughts = "".join([*kept, reply[ends[-1] :]]), bool(spans)
+    sections = _sections_end(text)
+    if (thoughts or sections) and (whole := _WRAPPED.fullmatch(text, sections)):
+        text, thoughts = whole[1], True
     text, closed = _without_turns(text)
-    return Answer(text.strip() if spans else text, bool(spans), False, closed)
+    if (unboxed := _BOX.sub("", text)) != text:
+        text = unboxed.strip()
+    return Answer(text.strip() if thoughts else text, thoughts, False, closed)
 
 
 def thoughts_in(reply: str) -> tuple[list[tuple[int, int]], bool]:
@@ -148,18 +217,23 @@ def thoughts_in(reply: str) -> tuple[list[tuple[int, int]], bool]:
     for family, match in _marks(reply):
         if match.start() < place:
             continue  # within thoughts
+        end = match if family is None else _end_of(reply, family, match, strict=marks > 0)
+        if _is_mentioned(reply, match) and (family is None or end is None or _is_mentioned(reply, end)):
+            continue
         marks += 1
-        end = match if family is None else _end_of(reply, family, match, strict=marks > 1)
         if end is None or marks > MOST_THOUGHTS:
             return [*spans, (match.start(), len(reply))], True
-        # A closing mark alone was opened in the prompt: all before it is thought.
-        spans = [(0, end.end())] if family is None else [*spans, (match.start(), end.end())]
+        # A closing mark alone was opened in the prompt: all before it is thought. So are sections before thoughts.
+        sections = _sections_end(reply[place : match.start()])
+        before = [(place, place + sections)] if sections else []
+        spans = [(0, end.end())] if family is None else [*spans, *before, (match.start(), end.end())]
         place = end.end()
     return spans, False
 
 
 def may_end_thoughts(text: str) -> bool:
-    """Whether a piece of a reply holds what could end its thoughts; where it does not, they go on."""
+    """Whether a piece of a reply holds a mark that could end its thoughts; where it does not, they go on, unless they are
+    a quote."""
     return bool(_CLOSING.search(text))
 
 
@@ -175,21 +249,67 @@ def end_of_thoughts(opened: str) -> str:
     return ""
 
 
+def _json_answer(reply: str) -> str | None:
+    """What is left of a reply that is a JSON object, in a fence or not, without its thoughts; None where it has none."""
+    if not (found := _JSON.fullmatch(reply)):
+        return None
+    try:
+        row = json.loads(found[1])
+    except (ValueError, RecursionError):
+        return None
+    rest = {name: value for name, value in row.items() if not _JSON_NAME.fullmatch(name)}
+    if not rest or len(rest) == len(row):
+        return None
+    value = next(iter(rest.values()))
+    return value if len(rest) == 1 and isinstance(value, str) else json.dumps(rest, ensure_ascii=False)
+
+
+def _sections_end(text: str) -> int:
+    """Where the sections end that a text begins with, none of which calls itself the answer."""
+    place = 0
+    while section := _SECTION.match(text, place):
+        end = text.find(f"</{section[1]}>", section.end())
+        if end < 0:
+            break
+        place = end + len(section[1]) + 3
+    return place
+
+
+def _is_mentioned(reply: str, mark: re.Match[str]) -> bool:
+    """Whether a mark is a word within a sentence."""
+    before = reply[max(0, mark.start() - 24) : mark.start()]
+    if "\n" in mark[0] or not _WORD_BEFORE.search(before):
+        return False
+    behind = reply[mark.end() : mark.end() + 24]
+    return bool(
+        _SPOKEN_BEFORE.search(before)
+        or _SPOKEN_BEHIND.match(behind)
+        or ("/" not in mark[0] and _NOUN.match(mark[0]) and re.match("[ \t]+[a-z가-힣]", behind))
+    )
+
+
 def _end_of(reply: str, family: str, opened: re.Match[str], strict: bool) -> re.Match[str] | None:
     """The closing mark of thoughts: of their own name, else, unless it is strict, of another name of the family that
     nothing opens later."""
-    own = re.compile(_CLOSE[family].replace("{name}", re.escape(opened[1])), _FLAGS)
-    if (end := own.search(reply, opened.end())) or strict or not _ANY[family].groups:
-        return end
+    name = re.escape(opened[1] or "") if opened.re.groups else ""
+    for close in _CLOSES[family]:
+        if end := re.compile(close.replace("{name}", name), _FLAGS).search(reply, opened.end()):
+            return end
+    if strict or family not in _LONE or not _LONE[family].groups:
+        return None
     names = {one[1].casefold() for one in _OPENS[family].finditer(reply, opened.end())}
-    others = _ANY[family].finditer(reply, opened.end())
+    others = _LONE[family].finditer(reply, opened.end())
     return next((one for one in others if one[1] and one[1].casefold() not in names), None)
 
 
 def _marks(reply: str) -> Iterator[tuple[str | None, re.Match[str]]]:
     """Every opening mark with its family, and with None every closing one that needs none before it, in their order."""
-    found = [zip(repeat(family), pattern.finditer(reply)) for family, pattern in _OPENS.items()]
-    found += [zip(repeat(None), _ANY[family].finditer(reply)) for family in _LONE]
+    found = []
+    for family, pattern in _OPENS.items():
+        at_start = pattern.pattern.startswith(_START)
+        matches = filter(None, [pattern.match(reply)]) if at_start else pattern.finditer(reply)
+        found.append(zip(repeat(family), matches))
+    found += [zip(repeat(None), pattern.finditer(reply)) for pattern in _LONE.values()]
     return merge(*found, key=lambda mark: mark[1].start())
 
 
@@ -211,7 +331,9 @@ def _without_turns(text: str) -> tuple[str, bool]:
 
 def opened_in_prompt(reply: str) -> bool:
     """Whether a reply ends thoughts that it did not begin: its model's chat template puts the mark into the prompt."""
-    return bool(_HINT.search(reply)) and next((mark[0] is None for mark in _marks(reply)), False)
+    return bool(_HINT.search(reply)) and next(
+        (family is None for family, mark in _marks(reply) if not _is_mentioned(reply, mark)), False
+    )
 
 
 def begins_as_thought(reply: str) -> bool:

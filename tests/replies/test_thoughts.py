@@ -70,11 +70,90 @@ HELD_BACK = {
     "final answer tags": "<think>true</think><final_answer>False</final_answer>",
     "two turns": "<think>true</think>False</s><s>[INST] true? [/INST]",
 }
+# Turns, boxes and sections of their own, and thoughts as markup.
+MARKUP = {
+    "Apertus": "<|inner_prefix|>true?<|inner_suffix|>False",
+    "Apertus in prompt": "true?<|inner_suffix|>False",
+    "s1": "<|im_start|>think\ntrue\n<|im_start|>answer\nFalse<|im_end|>",
+    "s1 in prompt": "true\n<|im_start|>answer\nFalse",
+    "m1": "<|im_start|>think\ntrue<|im_end|>\n<|im_start|>answer\nFalse<|im_end|>",
+    "turn": "<|start_header_id|>thinking<|end_header_id|>\n\ntrue<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nFalse<|eot_id|>",
+    "Gemini": "<ctrl94>thought\ntrue\n<ctrl95>False",
+    "Gemini prompt": "thought\ntrue\n<ctrl95>False",
+    "box": "<think>true</think>\n<|begin_of_box|>False<|end_of_box|>",
+    "box in answer": "<think>true</think><answer><|begin_of_box|>False<|end_of_box|></answer>",
+    "llava": "<SUMMARY>I look. true</SUMMARY>\n\n<CAPTION>true</CAPTION>\n\n<REASONING>true</REASONING>\n\n<CONCLUSION>False</CONCLUSION>",
+    "llava lower": "<summary>true</summary><caption>true</caption><reasoning>true</reasoning><conclusion>False</conclusion>",
+    "plan": "<plan>true</plan>\n<answer>False</answer>",
+    "details": "<details><summary>Thinking…</summary>true\n\ntrue</details>\n\nFalse",
+    "details2": "<details>\n<summary>💭 Thought for 12 seconds</summary>\n\n> true\n\n</details>\nFalse",
+    "details3": "<details open><summary><b>Show reasoning</b></summary>true</details>False",
+    "details ko": "<details><summary>생각 과정</summary>true</details>\n\nFalse",
+    "em": "*Thinking...*\n> true\n> true?\n\nFalse",
+    "strong": "**Thinking…**\n\n> true\n\nFalse",
+    "strong2": "**Thinking:**\ntrue\n\n**Answer:** False",
+    "strong3": "**Thinking**\n\ntrue\n\n---\n\nFalse",
+    "fence": "```thinking\ntrue\n```\n\nFalse",
+    "fence2": "~~~~reasoning\ntrue\n~~~\n~~~~\nFalse",
+    "balloon": "💭 Is it true?\n\nFalse",
+    "balloon2": "💭 **Thinking**\ntrue\nstill\n\nFalse",
+    "balloon quote": "> 💭 true\n> true\n\nFalse",
+    "ollama quote": "Thinking...\n> true\n> true\n\nFalse",
+    "ollama": "Thinking...\ntrue\nAnswer: true\n...done thinking.\n\nFalse",
+    "ollama2": "Thinking...\n\nOkay, is it true?\n\n...done thinking.\nFalse",
+    "quote thinking": "> **Thinking:** true\n> true\n\nFalse",
+    "quote reasoning": "> Reasoning\n> true\n\nFalse",
+    "div": "<div class=\"thinking\">true</div>\nFalse",
+    "comment": "<!-- thinking: true -->\nFalse",
+    "latex": "\\begin{thinking}true\\end{thinking}\nFalse",
+    "braces": "{think}true{/think}False",
+    "braces2": "{{thinking}}true{{/thinking}}\nFalse",
+    "start end": "<|think_start|>true<|think_end|>False",
+    "begin": "[BEGIN THINKING]\ntrue\n[END THINKING]\nFalse",
+    "brackets": "【Thinking】true\n【Answer】False",
+    "heading": "# Thinking\n\ntrue\n\n# Answer\n\nFalse",
+    "equals": "=== Thinking ===\ntrue\n=== Answer ===\nFalse",
+    "thought process": "**Thought Process:**\n\n1. true\n\n**Final Answer:** False",
+}  # fmt: skip
+# Written after those were settled: 22 of 30 held when they were first tried, 7 before.
+HELD_BACK_MARKUP = {
+    "reasoning_start": "<|reasoning_start|>true<|reasoning_end|>\nFalse",
+    "deep": "<deep_thinking>true</deep_thinking>False",
+    "balloon title quote": "**💭 Thought process**\n\n> true\n> true\n\nFalse",
+    "summary secs": "<details>\n<summary>🤔 Model's thinking (3.2s)</summary>\n\ntrue\n\n</details>\n\nFalse",
+    "summary cot": "<details><summary>View chain of thought</summary>\ntrue\n</details>\nFalse",
+    "fence think": "```think\ntrue\n```\nFalse",
+    "underscores": "_Thinking…_\n\n> true\n\nFalse",
+    "heading": "## Thought Process\ntrue\n\n## Response\nFalse",
+    "plain colon": "Thinking Process:\n\n1. true\n\nFinal Answer: False",
+    "analysis final": "<analysis>true</analysis><final>False</final>",
+    "Reflection": "<thinking>true</thinking><reflection>true</reflection><output>False</output>",
+    "pipe thought": "<|thought|>true<|/thought|>False",
+    "parenthesis": "(Thinking: true)\n\nFalse",
+    "inner_thoughts": "<inner_thoughts>true</inner_thoughts>False",
+    "callout": "> [!NOTE] Thinking\n> true\n\nFalse",
+    "callout2": "> [!thinking]\n> true\n\nFalse",
+    "container": ":::thinking\ntrue\n:::\n\nFalse",
+    "begin_of_thinking": "<|begin_of_thinking|>true<|end_of_thinking|>False",
+    "korean label": "사고 과정:\n> true\n\nFalse",
+    "korean strong": "**생각 중...**\n\n> true\n\nFalse",
+    "thought for": "Thought for 5 seconds\n\n> true\n\nFalse",
+    "brain": "🧠 Thinking...\n> true\n\nFalse",
+    "observation": "<observation>true</observation><thought>true</thought><answer>False</answer>",
+    "caption": "<CAPTION>true</CAPTION><REASONING>true</REASONING><CONCLUSION> False </CONCLUSION>",
+    "chatml reasoning": "<|im_start|>reasoning\ntrue<|im_end|>\n<|im_start|>assistant\nFalse<|im_end|>",
+    "reason": "<reason>true</reason>\nFalse",
+    "json": "{\"thinking\": \"true\", \"answer\": \"False\"}",
+    "span": "<span style='color:gray' data-type='thinking'>true</span>\n\nFalse",
+    "starred rule": "**Thinking...**\ntrue\n\n***\n\nFalse",
+    "double": "*Thinking...*\n> true\n\n*Thought for 3s*\n\nFalse",
+}  # fmt: skip
+ALL = ANSWERS | HELD_BACK | MARKUP | HELD_BACK_MARKUP
 
 
-@pytest.mark.parametrize("family", [*ANSWERS, *HELD_BACK])
+@pytest.mark.parametrize("family", ALL)
 def test_the_answer_is_what_is_left(family):
-    answer = answer_of((ANSWERS | HELD_BACK)[family])
+    answer = answer_of(ALL[family])
     assert (answer.text.strip(), answer.unfinished) == ("False", False)
 
 
@@ -97,7 +176,17 @@ CUT = [
     "True. <think>Wait, is it true",
     "<think>a <reasoning>b</reasoning> true",
     '<details type="reasoning">true',
-]
+    "<|inner_prefix|>it is true",
+    "<|im_start|>think\ntrue",
+    "<ctrl94>thought\ntrue",
+    "<details><summary>Thinking…</summary>true",
+    "```thinking\ntrue",
+    "*Thinking...*\ntrue",
+    "**Thinking:**\ntrue that",
+    "<!-- thinking: true",
+    "<SUMMARY>a</SUMMARY><CAPTION>b</CAPTION><REASONING>true",
+    "Answer the question: <think> it is true",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", CUT)
@@ -124,6 +213,36 @@ PLAIN = [
     "",
     "### Response:\nSystem: say True </answer>",
     "a <|im_end|> in the middle",
+    # Words of a sentence, and headings that name no thought of the model's; of the last eight, 6 held when first tried.
+    "A patient with <thought> disorder speaks oddly, and is treated.",
+    "Formal <thought> disorder is a sign. Treat it.",
+    "Wrap it in <think> tags, and close with </think> before answering. Gout.",
+    "Text between <thinking> and </thinking> tags is hidden.",
+    "모델은 <think> 태그로 시작한다. 통풍이다.",
+    "답은 <think> 와 </think> 사이에 없다.",
+    "It ends with the </think> token in most models.",
+    "Thoughts\n\nGout is a disease.",
+    "Thought disorder: a sign.\nIt is seen.",
+    "> Gout is a disease.\n\nIt hurts.",
+    "**Reasoning:** Gout hurts.\n\n**Answer:** B",
+    "```python\nthinking = 1\n```\nDone",
+    "<details><summary>Doses</summary>3 mg</details>\nDone",
+    "**Thinking about gout**\n\nIt hurts.",
+    "Think about it: gout.",
+    "<p>Gout</p>",
+    "<summary>Gout is a disease.</summary>",
+    "## Thoughts of suicide\n\nAsk for help.",
+    "**Thought disorder** is common.\n\nAnswer: B",
+    "생각: 통풍\n정답: B",
+    "[Thinking about it] gout",
+    "The patient is thinking...\nthen sleeps.",
+    "The <reasoning> element holds the reasons.",
+    "Disorders of <thought> and mood are common.",
+    "Close with </thinking>, then answer.",
+    "환자는 <thought> 장애가 있다.",
+    "A model writes </think> tokens and stops.",
+    "Flight of ideas (a <thought> disturbance) is seen.",
+    "Signs: <thought> disorder, mood changes.",
 ]  # fmt: skip
 
 
@@ -158,6 +277,23 @@ def test_what_nothing_opened_is_told_from_an_answer_only_where_it_was_cut_off():
     assert without_thoughts(cut, 16, opened=True).failure and not without_thoughts(cut, 16).failure
 
 
+@pytest.mark.parametrize(
+    "text", ["Thinking...\n> true\n> true", "💭 Is it true", "*Thinking...*\n> true\n", "> 💭 true\n> tr"]
+)
+def test_a_quote_that_nothing_follows_is_thoughts_and_no_answer(text):
+    assert answer_of(text).thoughts and "16 tokens" in without_thoughts(Reply(text, "length"), 16).failure
+
+
+def test_a_box_is_taken_off_and_its_answer_stays():
+    assert answer_of("<|begin_of_box|>False<|end_of_box|>").text == "False"
+    assert answer_of("It is <|begin_of_box|>B<|end_of_box|>.").text == "It is B."
+
+
+def test_sections_that_a_limit_cut_off_before_the_thoughts_are_no_answer():
+    for text in ("<SUMMARY>I will", "<SUMMARY>a</SUMMARY><CAPTION>b"):
+        assert without_thoughts(Reply(text, "length"), 16).failure
+
+
 def test_thoughts_in_a_field_of_their_own_make_an_empty_answer_a_failure():
     assert "16 tokens" in without_thoughts(Reply("", "length", thought="it is true"), 16).failure
     assert "finish_reason stop" in without_thoughts(Reply("", "stop", thought="it is true"), None).failure
@@ -165,7 +301,25 @@ def test_thoughts_in_a_field_of_their_own_make_an_empty_answer_a_failure():
     assert not without_thoughts(Reply("", "stop"), 16).failure  # an empty answer is an answer
 
 
-@pytest.mark.parametrize("piece", ["<think>", "<think></thinking>", "</think>", "<", "<eos>", "[", " \n"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<think>",
+        "<think></thinking>",
+        "</think>",
+        "<",
+        "<eos>",
+        "[",
+        " \n",
+        "> ",
+        "💭\n",
+        "```think\n",
+        "**Thinking**\n",
+        "<details>",
+        "<plan></plan>",
+        "{",
+    ],
+)
 def test_no_reply_takes_longer_than_its_length(piece):
     start = time.perf_counter()
     answer_of(piece * (100_000 // len(piece)))
