@@ -3,12 +3,16 @@
     python -m benchmarks.evaluation_speed --model models/smollm2-135m --questions 60
     python -m benchmarks.evaluation_speed --model models/smollm2-135m --questions 60 --chat-template
 
+    python -m benchmarks.evaluation_speed --model models/smollm2-135m --dtype float32 --questions 100 \
+        --data ../shared/data/kormedmcqa --subject nurse         # real questions, of files as they are
+
     python -m benchmarks.random_model --shape llama-8b --output models/random-llama-8b    # with a GPU
     python -m benchmarks.evaluation_speed --model models/random-llama-8b --questions 435 --batch-size 128 \
         --harness-batch-size 16 --harness-batch-size 64 --harness-batch-size 128
 
 The questions are those of the sample in the shape of KorMedMCQA, again from the first where more are asked for, as one
-subject under one set of five worked examples: the longer a subject, the less its shared examples weigh. Each side
+subject under one set of five worked examples: the longer a subject, the less its shared examples weigh. With --data they
+are the first ones of SUBJECT/test.csv there, and each side reads the files by itself, the harness with `datasets`. Each side
 runs in a process of its own, one after the other, as a user would start it; loading is not counted. Of several batch
 sizes of the harness the fastest is its time. Prints one line of JSON; `ratio_cpu` compares CPU seconds, which other work
 on the machine disturbs less.
@@ -21,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,6 +54,12 @@ def one_subject(questions: int, shots: int = 5) -> Subject:
     return Subject("doctor", subjects[0].fewshot[:shots], tuple(islice(cycle(tests), questions)))
 
 
+def real_subject(data: Path, name: str, questions: int, shots: int = 5) -> Subject:
+    """The first questions of a subject in a folder SUBJECT/{test,fewshot}.csv, as `evaluation.run` reads them."""
+    (subject,) = (one for one in kormedmcqa.BENCHMARK.load(data, None) if one.name == name)
+    return replace(subject, fewshot=subject.fewshot[:shots], test=subject.test[:questions])
+
+
 def as_row(question: Question) -> dict:
     """A question in KorMedMCQA's columns."""
     options = dict(zip("ABCDE", question.options, strict=True))
@@ -69,20 +80,24 @@ def ours(generator: Generator, subject: Subject, folder: Path, limit: int, batch
     return [answer.text for answer in answers], spent, sum(len(p.token_ids) for p in prompts)
 
 
-def harness_task(subject: Subject, folder: Path, limit: int):
-    """The harness's own task file over the same questions."""
+def harness_task(subject: Subject, folder: Path, limit: int, data: Path | None = None):
+    """The harness's own task file over the same questions: written for it, or the files of a subject as they are."""
     import lm_eval.tasks.kormedmcqa.utils as shipped
     from lm_eval.tasks import TaskManager
 
-    files = {}
-    for split, questions in (("fewshot", subject.fewshot), ("test", subject.test)):
-        files[split] = str(folder / f"{split}.jsonl")
-        text = "".join(json.dumps(as_row(q), ensure_ascii=False) + "\n" for q in questions)
-        Path(files[split]).write_text(text, encoding="utf-8")
+    splits = {"fewshot": subject.fewshot, "test": subject.test}
+    if data is None:
+        files = {split: str(folder / f"{split}.jsonl") for split in splits}
+        for split, questions in splits.items():
+            text = "".join(json.dumps(as_row(q), ensure_ascii=False) + "\n" for q in questions)
+            Path(files[split]).write_text(text, encoding="utf-8")
+    else:
+        files = {split: str(data / subject.name / f"{split}.csv") for split in splits}
+    how = {"keep_default_na": False} if data else {}  # else pandas takes an option `NA` for an empty cell
     template = Path(shipped.__file__).parent / "_template_yaml"
-    arguments = json.dumps({"data_files": files, "cache_dir": str(folder / "cache")})
+    arguments = json.dumps({"data_files": files, "cache_dir": str(folder / "cache"), **how})
     (folder / "here.yaml").write_text(
-        f"include: {template}\ntask: here\ndataset_path: json\nnum_fewshot: {len(subject.fewshot)}\ndataset_kwargs: {arguments}\n",
+        f"include: {template}\ntask: here\ndataset_path: {'csv' if data else 'json'}\nnum_fewshot: {len(subject.fewshot)}\ndataset_kwargs: {arguments}\n",
         encoding="utf-8",
     )
     task = TaskManager(include_path=str(folder), include_defaults=False).load("here")["tasks"]["here"]
@@ -101,28 +116,51 @@ def load_harness(model: str, dtype: str):
     return loaded, AutoTokenizer.from_pretrained(model)
 
 
-def harness_pass(loaded, tokenizer, subject: Subject, folder: Path, limit: int, batch: int, chat: bool):
-    """(replies, (seconds, CPU seconds)) of the harness at one batch size."""
+def harness_pass(
+    loaded,
+    tokenizer,
+    subject: Subject,
+    folder: Path,
+    limit: int,
+    batch: int,
+    chat: bool,
+    data: Path | None = None,
+):
+    """(replies, letters, (seconds, CPU seconds)) of the harness at one batch size."""
     import lm_eval
     from lm_eval.models.huggingface import HFLM
 
-    task = harness_task(subject, folder, limit)
+    task = harness_task(subject, folder, limit, data)
     peer = HFLM(pretrained=loaded, tokenizer=tokenizer, batch_size=batch)
     started, cpu = time.perf_counter(), time.process_time()
     result = lm_eval.evaluate(
-        lm=peer, task_dict={"here": task}, log_samples=True, bootstrap_iters=0, apply_chat_template=chat
-    )
+        lm=peer, task_dict={"here": task}, log_samples=True, bootstrap_iters=0, apply_chat_template=chat,
+        limit=len(subject.test),
+    )  # fmt: skip
     spent = time.perf_counter() - started, time.process_time() - cpu
     samples = sorted(result["samples"]["here"], key=lambda sample: sample["doc_id"])
-    return [sample["resps"][0][0] for sample in samples], spent
+    return (
+        [sample["resps"][0][0] for sample in samples],
+        [sample["filtered_resps"][0] for sample in samples],
+        spent,
+    )
 
 
 def harness(
-    model: str, dtype: str, subject: Subject, folder: Path, limit: int, batches: list[int], chat: bool
+    model: str,
+    dtype: str,
+    subject: Subject,
+    folder: Path,
+    limit: int,
+    batches: list[int],
+    chat: bool,
+    data: Path | None,
 ):
-    """(replies, (seconds, CPU seconds)) for each batch size; for a process of its own, which has no setting of ours."""
+    """What `harness_pass` gives for each batch size; for a process of its own, which has no setting of ours."""
     loaded, tokenizer = load_harness(model, dtype)
-    return {batch: harness_pass(loaded, tokenizer, subject, folder, limit, batch, chat) for batch in batches}
+    return {
+        batch: harness_pass(loaded, tokenizer, subject, folder, limit, batch, chat, data) for batch in batches
+    }
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -140,11 +178,17 @@ def main(
         list[int] | None,
         typer.Option(help="The same for the harness; may be given several times. [default: 1]"),
     ] = None,
+    shots: Annotated[int, typer.Option(help="Worked examples; the harness's own default is 0.")] = 5,
     max_new_tokens: Annotated[int, typer.Option()] = 32,
     dtype: Annotated[str, typer.Option()] = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with SUBJECT/{test,fewshot}.csv. [default: the sample]")
+    ] = None,
+    subject_name: Annotated[str, typer.Option("--subject", help="Which subject of --data.")] = "doctor",
 ) -> None:
     """Compare letters and times."""
-    generator, subject = load_generator(model, dtype), one_subject(questions)
+    generator = load_generator(model, dtype)
+    subject = real_subject(data, subject_name, questions, shots) if data else one_subject(questions, shots)
     generator.generate([[1] * 64] * 2, (), 2, 2)  # warm
     name = str(generator.model.dtype).removeprefix("torch.")
     with tempfile.TemporaryDirectory() as path:
@@ -154,18 +198,21 @@ def main(
         del generator
         torch.cuda.empty_cache()
         batches = harness_batch_size or [1]
-        peers = alone(harness, model, name, subject, folder, max_new_tokens, batches, chat_template)
-    best = min(peers, key=lambda batch: peers[batch][1][0])
-    theirs, their_time = peers[best]
-    letters = [(extract_paper(a), extract_paper(b)) for a, b in zip(mine, theirs, strict=True)]
+        peers = alone(harness, model, name, subject, folder, max_new_tokens, batches, chat_template, data)
+    best = min(peers, key=lambda batch: peers[batch][2][0])
+    theirs, read, their_time = peers[best]
+    letters = [(extract_paper(a), b) for a, b in zip(mine, read, strict=True)]
     print(
         json.dumps(
             {
                 "model": Path(model).name,
+                "subject": subject.name if data else "sample",
                 "chat_template": chat_template,
+                "max_new_tokens": max_new_tokens,
                 "dtype": name,
                 "device": torch.cuda.get_device_name() if device == "cuda" else device,
                 "threads": torch.get_num_threads(),
+                "shots": len(subject.fewshot),
                 "questions": len(mine),
                 "prompt_tokens": tokens // len(mine),
                 "letters_equal": sum(a == b for a, b in letters),
@@ -174,7 +221,7 @@ def main(
                 "seconds_ours": round(my_time[0], 1),
                 "seconds_harness": round(their_time[0], 1),
                 "seconds_harness_by_batch": {
-                    batch: round(spent[0], 1) for batch, (_, spent) in peers.items()
+                    batch: round(spent[0], 1) for batch, (_, _, spent) in peers.items()
                 },
                 "ratio": round(their_time[0] / my_time[0], 2),
                 "ratio_cpu": round(their_time[1] / my_time[1], 2),

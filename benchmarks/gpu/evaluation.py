@@ -100,7 +100,7 @@ def harness(
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         try:
-            replies, (seconds, _) = harness_pass(loaded, tokenizer, subject, folder, tokens, batch, False)
+            replies, _, (seconds, _) = harness_pass(loaded, tokenizer, subject, folder, tokens, batch, False)
         except torch.OutOfMemoryError:
             say(line | {"failed": "out of memory"})
             continue
