@@ -20,7 +20,15 @@ def in_order(subjects: list[Subject]) -> list[Subject]:
 def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
     """The questions from a file or folder, or the wanted subjects from the Hub."""
     if data is not None:
-        return in_order(read_subjects(data))
+        found = in_order(read_subjects(data))
+        known = [one.name for one in found if one.name in SUBJECTS]
+        others = [one.name for one in found if one.name not in SUBJECTS]
+        if known and others and subjects is None:
+            raise KomepError(
+                f"--data {data}: besides KorMedMCQA's {', '.join(known)} it holds {', '.join(others)}, no subject of it; "
+                f"name what is to be asked: --subjects {','.join(known)}"
+            )
+        return found
     unknown = [name for name in subjects or () if name not in SUBJECTS]
     if unknown:
         raise KomepError(f"--subjects {', '.join(unknown)}: not in {HUB_ID}, which has {', '.join(SUBJECTS)}")

@@ -80,7 +80,9 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
     wanted = options.subjects and [name for part in options.subjects.split(",") if (name := part.strip())]
     subjects = select(benchmark.load(options.data, wanted), wanted, options.limit)
     as_published = benchmark.keeps_duplicates and options.data is None
-    repeated = check_subjects(subjects, shots, allow_duplicates=options.allow_duplicates or as_published)
+    repeated = check_subjects(
+        subjects, shots, allow_duplicates=options.allow_duplicates or as_published, place=options.data
+    )
     if style.solutions:
         check_solutions(subjects, shots)
     shown = [replace(s, fewshot=s.fewshot[:shots]) for s in subjects]
@@ -117,19 +119,22 @@ def duplicates(questions: Sequence[Question]) -> list[tuple[int, int]]:
     return found
 
 
-def check_subjects(subjects: Sequence[Subject], shots: int, *, allow_duplicates: bool = False) -> int:
+def check_subjects(
+    subjects: Sequence[Subject], shots: int, *, allow_duplicates: bool = False, place: Path | None = None
+) -> int:
     """Check that subjects can be evaluated with so many shots; gives the number of duplicate test questions.
 
     Raises `KomepError` for a subject without test questions or with too few few-shot examples, and for
     duplicates within a subject's test unless they are allowed.
     """
-    problems, repeated = ([] if subjects else [f"no question in the split `{TEST}`"]), 0
+    of = f" of {place}" if place else ""
+    problems, repeated = ([] if subjects else [f"no question in the split `{TEST}`{of}"]), 0
     for s in subjects:
         if not s.test:
-            problems.append(f"{s.name}: no question in the split `{TEST}`")
+            problems.append(f"{s.name}: no question in the split `{TEST}`{of}")
         if len(s.fewshot) < shots:
             problems.append(
-                f"{s.name}: {len(s.fewshot)} examples in the split `{FEWSHOT}`, but --shots is {shots}; "
+                f"{s.name}: {len(s.fewshot)} examples in the split `{s.fewshot_split}`, but --shots is {shots}; "
                 "add examples or lower --shots"
             )
         found = duplicates(s.test)
@@ -151,7 +156,7 @@ def check_solutions(subjects: Sequence[Subject], shots: int) -> None:
         bare = [row for row, question in enumerate(subject.fewshot[:shots]) if not question.cot]
         if bare:
             raise KomepError(
-                f"--prompt {COT}: {subject.name}, row {bare[0]} of `{FEWSHOT}` has no solution in its column `cot`; "
+                f"--prompt {COT}: {subject.name}, row {bare[0]} of `{subject.fewshot_split}` has no solution in its column `cot`; "
                 "add it, or use --shots 0"
             )
 

@@ -7,6 +7,7 @@ KorMedMCQA, so that a transfer between languages is measured with one ruler.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evaluation.harness.benchmark import Benchmark, Style
@@ -54,4 +55,4 @@ def _one_subject(
 
 def _without_examples(subject: Subject) -> Subject:
     examples = subject.fewshot[:SHOTS]
-    return Subject(subject.name, examples, tuple(q for q in subject.test if q not in examples))
+    return replace(subject, fewshot=examples, test=tuple(q for q in subject.test if q not in examples))

@@ -1,20 +1,21 @@
 """Multiple-choice questions: one row type, read from every layout that users keep such data in, and checked.
 
-Columns of a row are those of KorMedMCQA (arXiv 2403.01469): `question`, `A` to `E` (strings), `answer` (1 to 5),
-and in files that hold several subjects `subject`; `cot` (a worked solution) is read where it is there, and `year`,
-`period` and `q_number` are not needed. Other sets of questions have a `Layout` of their own.
+Columns of a row are those of KorMedMCQA (arXiv 2403.01469), in capitals or not: `question`, `A` to `E` (strings; `E` may
+be missing), `answer` (1 to 5, or the letter), and in files that hold several subjects `subject`; `cot` (a worked solution)
+is read where it is there, and `year`, `period` and `q_number` are not needed. Other sets have a `Layout` of their own.
 """
 
 import re
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.tables.formats import (
-    CSV,
     KNOWN,
     PARQUET,
     check_parts,
@@ -28,7 +29,8 @@ from komep_dataset.tables.rows import read_rows as rows_of
 
 LETTERS = "ABCDE"
 TEST, FEWSHOT = "test", "fewshot"
-OTHER_SPLITS = ("train", "dev", "validation", "val")  # known, and not asked
+OTHER_SPLITS = ("train", "dev", "valid", "validation", "val")  # known, and not asked
+COLUMNS = {name.casefold(): name for name in ("question", "answer", "subject", "split", "cot", *LETTERS)}
 LAYOUTS = (
     f"a file ({KNOWN}) with a column `subject`, a folder with a card that has one config a subject, "
     "a folder of folders SUBJECT/test.jsonl and SUBJECT/fewshot.jsonl, or a saved DatasetDict"
@@ -54,15 +56,17 @@ class Subject:
     name: str
     fewshot: tuple[Question, ...]
     test: tuple[Question, ...]
+    fewshot_split: str = FEWSHOT  # whose first rows the worked examples are
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a set of questions lies in its rows and splits.
 
-    `letters` are the options that every question has; `convert` gives a row the columns of this module; `test`
-    and `fewshot` are the names of the splits, the first that is there is taken; `subject` is the name of the one
-    subject of data that have no column for it.
+    `letters` are the options of a question, of which the last may be missing where `fewest` is below their number;
+    `convert` gives a row the columns of this module; `test` and `fewshot` are the names of the splits, the first that is
+    there is taken; `subject` is the name of the one subject of data that have no column for it; `aliases` are other names
+    of subjects.
     """
 
     letters: str = LETTERS
@@ -70,31 +74,80 @@ class Layout:
     test: tuple[str, ...] = (TEST,)
     fewshot: tuple[str, ...] = (FEWSHOT,)
     subject: str | None = None
+    fewest: int | None = None  # options; None: all letters
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
-KORMEDMCQA = Layout()
+# Worked examples are the harness's, and only where these are missing others. The published test of pharm says
+# `pharmacy` in a third of its rows.
+KORMEDMCQA = Layout(fewshot=(FEWSHOT, *OTHER_SPLITS), fewest=4, aliases={"pharmacy": "pharm"})
+
+
+class Splits(NamedTuple):
+    """Rows to answer (None: no such split), rows for worked examples, and the name of the split that these are of."""
+
+    test: list[Row] | None
+    fewshot: list[Row]
+    source: str
 
 
 # --- from rows to questions ------------------------------------------------------------------------------------
 
 
-def _problem(row: dict[str, Any], letters: str) -> str | None:
-    """What is wrong with a row, or None."""
+def _named(row: dict[Any, Any]) -> dict[Any, Any]:
+    """A row whose known columns have the names of this module, whatever capitals and blanks they had."""
+    names = {key: COLUMNS.get(key.strip().casefold(), key) for key in row if isinstance(key, str)}
+    taken = [name for name in names.values() if name in row]
+    return {key if names.get(key, key) in taken else names[key]: value for key, value in row.items()}
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing; NaN is what pandas writes into an empty one."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _letters(row: dict[str, Any], layout: Layout) -> str:
+    """The letters of a row's options: without those at the end that are missing and may be."""
+    count = len(layout.letters)
+    while count > (layout.fewest or len(layout.letters)) and _is_empty(row.get(layout.letters[count - 1])):
+        count -= 1
+    return layout.letters[:count]
+
+
+def _answer(value: Any) -> str:
+    """An answer as files have it (2, 2.0, "2", "B", "b", "②", "Ｂ") as "A", "B", …; "" where it is none."""
+    text = unicodedata.normalize("NFKC", "" if isinstance(value, bool) else str(value)).strip().upper()
+    text = text.removesuffix(".0")
+    if text in ("1", "2", "3", "4", "5"):
+        return LETTERS[int(text) - 1]
+    return text if len(text) == 1 and text in LETTERS else ""
+
+
+def _problems(row: dict[str, Any], layout: Layout) -> list[str]:
+    """What is wrong with a row."""
+    letters = _letters(row, layout)
     missing = [name for name in ("question", *letters, "answer") if name not in row]
     if missing:
-        return f"no column {', '.join(missing)} (found: {', '.join(map(str, row))})"
-    for name in ("question", *letters):
-        value = row[name]
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return f"{name} is empty"
-        if not isinstance(value, str):
-            return f"{name} is {value!r}, not a string"
-        if any("\ud800" <= sign <= "\udfff" for sign in value):
-            return f"{name} holds half of a surrogate pair, which is no text"
+        return [f"no column {', '.join(missing)} (found: {', '.join(map(str, row))})"]
+    problems = [said for name in ("question", *letters) if (said := _wrong_text(name, row[name]))]
     answer = row["answer"]
-    if isinstance(answer, bool) or not isinstance(answer, int) or not 1 <= answer <= len(letters):
-        return f"answer is {answer!r}, not a whole number from 1 to {len(letters)}"
-    return None
+    if _answer(answer) not in tuple(letters):
+        known = f"a whole number from 1 to {len(letters)} or a letter from A to {letters[-1]}"
+        less = f", and {layout.letters[len(letters) :]} is empty" if _answer(answer) else ""
+        hint = "; if they count from 0, add 1 to each" if str(answer).strip() in ("0", "0.0") else ""
+        problems.append(f"answer is {answer!r}, not {known}{less}{hint}")
+    return problems
+
+
+def _wrong_text(name: str, value: Any) -> str:
+    """What is wrong with a question or option, or ""."""
+    if _is_empty(value):
+        return f"{name} is empty"
+    if not isinstance(value, str):
+        return f"{name} is {value!r}, not a string"
+    if any("\ud800" <= sign <= "\udfff" for sign in value):
+        return f"{name} holds half of a surrogate pair, which is no text"
+    return ""
 
 
 def unusable(problems: Sequence[str]) -> KomepError:
@@ -114,17 +167,15 @@ def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Ques
     Raises `KomepError` that names place, column and value of the first 20 bad rows and counts them all.
     """
     rows = [(place, layout.convert(row)) for place, row in rows]
-    raise_problems(
-        [f"{place}: {problem}" for place, row in rows if (problem := _problem(row, layout.letters))]
-    )
-    return tuple(_question(row, layout.letters) for _, row in rows)
+    raise_problems([f"{place}: {said}" for place, row in rows for said in _problems(row, layout)])
+    return tuple(_question(row, _letters(row, layout)) for _, row in rows)
 
 
 def _question(row: dict[str, Any], letters: str) -> Question:
     cot = row.get("cot")
     options = tuple(row[letter] for letter in letters)
     return Question(
-        row["question"], options, letters[row["answer"] - 1], cot.strip() if isinstance(cot, str) else ""
+        row["question"], options, _answer(row["answer"]), cot.strip() if isinstance(cot, str) else ""
     )
 
 
@@ -132,50 +183,48 @@ def _question(row: dict[str, Any], letters: str) -> Question:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a table, each with its place; raises `KomepError` for a bad file.
-
-    Every cell of CSV is text, `answer` a number where it is written as one.
-    """
+    """The rows of a table, each with its place; raises `KomepError` for a bad file. Every cell of CSV is text."""
     kind = format_of(path)
     if kind is None:
         raise KomepError(f"{path}: not one of {KNOWN}")
-    rows = list(rows_of(path, ("question", "answer", "subject", *LETTERS)))
-    if kind == PARQUET:
-        return [(f"{path}, row {number}", row) for number, row in rows]
-    return [(f"{path}:{line}", _typed(row) if kind == CSV else row) for line, row in rows]
+    place = f"{path}, row " if kind == PARQUET else f"{path}:"
+    return [
+        (f"{place}{n}", _named(row)) for n, row in rows_of(path, ("question", "answer", "subject", *LETTERS))
+    ]
 
 
-def _typed(row: dict[Any, Any]) -> dict[str, Any]:
-    """A row of CSV with its answer as a number."""
-    answer = row.get("answer")
-    if answer and answer.strip().isdecimal():
-        row["answer"] = int(answer)
-    return row
-
-
-def _by_subject(splits: dict[str, list[Row]], layout: Layout) -> list[Subject]:
+def _by_subject(splits: Splits, layout: Layout) -> list[Subject]:
     """Rows of splits grouped by their column `subject`, in order of first appearance in `test`."""
-    if layout.subject is not None and not any("subject" in row for _, row in splits.get(TEST, [])):
-        examples = as_questions(splits.get(FEWSHOT, []), layout)
-        return [Subject(layout.subject, examples, as_questions(splits.get(TEST, []), layout))]
+    tests = splits.test or []
+    if layout.subject is not None and not any("subject" in row for _, row in tests):
+        return [_subject(layout.subject, splits, layout)]
+    rows = [*splits.fewshot, *tests]
     raise_problems([
         f"{place}: no column subject (found: {', '.join(map(str, row))})"
-        for rows in splits.values()
         for place, row in rows
         if row.get("subject") in (None, "")
     ])  # fmt: skip
     raise_problems([
         f"{place}: subject is {row['subject']!r}, not a name"
-        for rows in splits.values()
         for place, row in rows
         if not isinstance(row["subject"], str) or not row["subject"].strip()
     ])  # fmt: skip
-    names = dict.fromkeys(str(row["subject"]) for _, row in splits.get(TEST, []))
+    groups: dict[str, Splits] = {}
+    for split, some in ((TEST, tests), (FEWSHOT, splits.fewshot)):
+        for place, row in some:
+            name = _name(row["subject"], layout)
+            if split == TEST or name in groups:
+                getattr(groups.setdefault(name, Splits([], [], splits.source)), split).append((place, row))
+    return [_subject(name, own, layout) for name, own in groups.items()]
 
-    def of(split: str, name: str) -> tuple[Question, ...]:
-        return as_questions((r for r in splits.get(split, []) if str(r[1]["subject"]) == name), layout)
 
-    return [Subject(name, of(FEWSHOT, name), of(TEST, name)) for name in names]
+def _name(subject: str, layout: Layout) -> str:
+    return layout.aliases.get(subject.strip().casefold(), subject)
+
+
+def _subject(name: str, splits: Splits, layout: Layout) -> Subject:
+    tests = as_questions(splits.test or [], layout)
+    return Subject(name, as_questions(splits.fewshot, layout), tests, splits.source)
 
 
 def _from_file(path: Path, layout: Layout) -> list[Subject]:
@@ -191,28 +240,53 @@ def _from_file(path: Path, layout: Layout) -> list[Subject]:
         for place, row in rows
         if row.get("split") not in (None, "", *known)
     ])  # fmt: skip
-    examples = [r for r in rows if r[1].get("split") in layout.fewshot]
+    there = {row.get("split") for _, row in rows}
+    source = next((name for name in layout.fewshot if name in there), FEWSHOT)
+    examples = [r for r in rows if r[1].get("split") == source]
     tests = [r for r in rows if r[1].get("split") in (None, "", *layout.test)]
-    return _by_subject({FEWSHOT: examples, TEST: tests}, layout)
+    return _by_subject(Splits(tests, examples, source), layout)
 
 
-def _split_files(folder: Path, names: Sequence[str]) -> list[Path]:
-    """The file of a split by the first name that is there, or its parts (`test-00000-of-00002.parquet`)."""
-    tables = [path for path in tables_in(folder) if path.parent == folder]
-    for name in names:
-        found = [p for p in tables if re.fullmatch(rf"{name}(-\d+-of-\d+)?", stem_of(p))]
-        if len(found) > 1 and any(stem_of(path) == name for path in found):
-            raise KomepError(f"{folder}: {', '.join(p.name for p in found)} are one split twice; keep one")
-        if found:
-            check_parts(found)
-            return found
-    return []
+def _split_files(folder: Path, name: str) -> list[Path]:
+    """The file of a split, or its parts (`test-00000-of-00002.parquet`)."""
+    found = [path for path in _tables(folder) if _split_name(path) == name]
+    if len(found) > 1 and any(stem_of(path) == name for path in found):
+        raise KomepError(f"{folder}: {', '.join(p.name for p in found)} are one split twice; keep one")
+    check_parts(found)
+    return found
 
 
-def _splits_of(folder: Path, layout: Layout) -> dict[str, list[Row]]:
-    names = ((FEWSHOT, layout.fewshot), (TEST, layout.test))
-    files = {split: _split_files(folder, names) for split, names in names}
-    return {split: [row for file in some for row in read_rows(file)] for split, some in files.items() if some}
+def _has_test(folder: Path, layout: Layout) -> bool:
+    return any(_split_files(folder, name) for name in layout.test)
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [path for path in tables_in(folder) if path.parent == folder]
+
+
+def _split_name(path: Path) -> str:
+    return re.sub(r"-\d+-of-\d+$", "", stem_of(path))
+
+
+def _splits_of(folder: Path, layout: Layout) -> Splits:
+    """The rows of the splits whose files lie in a folder; tables of no known split are named, and not read."""
+
+    def read(names: Sequence[str]) -> tuple[str, list[Row]] | None:
+        files = ((name, _split_files(folder, name)) for name in names)
+        return next(
+            ((name, [row for file in some for row in read_rows(file)]) for name, some in files if some), None
+        )
+
+    tests, examples = read(layout.test), read(layout.fewshot)
+    if tests:
+        _name_others(folder, {*layout.test, *layout.fewshot, *OTHER_SPLITS})
+    return Splits(tests and tests[1], examples[1] if examples else [], examples[0] if examples else FEWSHOT)
+
+
+def _name_others(folder: Path, known: Collection[str]) -> None:
+    others = [path.name for path in _tables(folder) if _split_name(path) not in known]
+    if others:
+        print(f"note: {folder}: {', '.join(others)}: no split of this benchmark, not read", file=sys.stderr)
 
 
 def from_folders(
@@ -221,34 +295,32 @@ def from_folders(
     """A folder of folders SUBJECT/test.* and, if there are shots, SUBJECT/fewshot.*: these, or all sorted by name."""
     folders = sorted(path.iterdir()) if names is None else [path / name for name in names]
     folders = [folder for folder in folders if folder.is_dir() and not folder.name.startswith(".")]
-    found = [(folder.name, _splits_of(folder, layout)) for folder in folders]
-    for folder, (_, splits) in zip(folders, found, strict=True):
-        if TEST not in splits and tables_in(folder):
+    found = [(folder, _splits_of(folder, layout)) for folder in folders]
+    for folder, splits in found:
+        if splits.test is None and tables_in(folder):
             raise KomepError(
-                f"{folder}: tables, and none is the split `{layout.test[0]}`; move it out of {path}"
+                f"{folder}: tables, and none is the split `{layout.test[0]}`; move it out of {path}, or give it as --data"
             )
-    found = [(name, splits) for name, splits in found if TEST in splits]
-    return [
-        Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout)) for n, s in found
-    ]
+    return [_subject(_name(folder.name, layout), s, layout) for folder, s in found if s.test is not None]
 
 
 # --- Hugging Face datasets -------------------------------------------------------------------------------------
 
 
-def _loaded(loaded: Any, place: str, layout: Layout) -> dict[str, list[Row]]:
+def _loaded(loaded: Any, place: str, layout: Layout) -> Splits:
     """The rows of a loaded DatasetDict's splits for examples and for the test."""
-    chosen = {
-        split: next((name for name in names if name in loaded), None)
-        for split, names in ((FEWSHOT, layout.fewshot), (TEST, layout.test))
-    }
-    if chosen[TEST] is None:
+    test, source = (
+        next((name for name in names if name in loaded), None) for names in (layout.test, layout.fewshot)
+    )
+    if test is None:
         raise KomepError(f"{place}: no split `{layout.test[0]}` (found: {', '.join(map(str, loaded))})")
-    return {
-        split: [(f"{place}, {name}, row {i}", row) for i, row in enumerate(loaded[name])]
-        for split, name in chosen.items()
-        if name
-    }
+
+    def rows(name: str | None) -> list[Row]:
+        return [
+            (f"{place}, {name}, row {i}", _named(row)) for i, row in enumerate(loaded[name] if name else [])
+        ]
+
+    return Splits(rows(test), rows(source), source or FEWSHOT)
 
 
 def load_configs(path: str, names: Sequence[str] | None = None, layout: Layout = KORMEDMCQA) -> list[Subject]:
@@ -275,15 +347,12 @@ def load_configs(path: str, names: Sequence[str] | None = None, layout: Layout =
             raise KomepError(f"{path}: cannot be loaded as a dataset ({reason}){hint}") from None
     if len(parts) == 1 and (layout.subject is not None or _is_one_table(parts)):
         return _by_subject(next(iter(parts.values())), layout)
-    return [
-        Subject(n, as_questions(s.get(FEWSHOT, []), layout), as_questions(s[TEST], layout))
-        for n, s in parts.items()
-    ]
+    return [_subject(name, splits, layout) for name, splits in parts.items()]
 
 
-def _is_one_table(parts: dict[str, dict[str, list[Row]]]) -> bool:
+def _is_one_table(parts: dict[str, Splits]) -> bool:
     """Whether the only config is the one that `push_to_hub` makes of all subjects together."""
-    return list(parts) == ["default"] and all("subject" in row for _, row in parts["default"][TEST])
+    return list(parts) == ["default"] and all("subject" in row for _, row in parts["default"].test)
 
 
 def _from_saved(path: Path, layout: Layout) -> list[Subject]:
@@ -323,9 +392,15 @@ def read_subjects(path: Path, layout: Layout = KORMEDMCQA) -> list[Subject]:
         return _from_saved(path, layout)
     if _has_configs(path):
         return load_configs(str(path), None, layout)
-    if _split_files(path, layout.test):
+    if _has_test(path, layout):
+        if folders := [one.name for one in sorted(path.iterdir()) if one.is_dir() and _has_test(one, layout)]:
+            raise KomepError(
+                f"--data {path}: two sets of questions, its own split `{layout.test[0]}` and the folders "
+                f"{', '.join(folders)}; give one of them"
+            )
         return _by_subject(_splits_of(path, layout), layout)
     found = from_folders(path, layout)
     if not found:
         raise KomepError(f"--data {path}: no questions found; give {LAYOUTS}")
+    _name_others(path, ())
     return found

@@ -26,6 +26,15 @@ def test_an_unknown_subject_is_told_the_known_ones():
         kormedmcqa.BENCHMARK.load(None, ["surgeon"])
 
 
+def test_another_benchmark_in_the_folder_must_be_chosen(question_folder):
+    for name in ("doctor", "nurse"):
+        (question_folder / name).rename(question_folder / ("medqa" if name == "nurse" else name))
+    with pytest.raises(KomepError, match=r"besides KorMedMCQA's doctor it holds medqa.*--subjects doctor"):
+        kormedmcqa.BENCHMARK.load(question_folder, None)
+    found = kormedmcqa.BENCHMARK.load(question_folder, ["doctor", "medqa"])
+    assert [subject.name for subject in found] == ["doctor", "medqa"]
+
+
 class Hub(BaseHTTPRequestHandler):
     """What `load_dataset` asks a Hub for: a dataset's info, its tree, and its files."""
 

@@ -16,6 +16,7 @@ from evaluation.harness.questions import (
     read_subjects,
 )
 from komep_dataset.errors import KomepError
+from tests.real_data import DATA, needs_data
 
 CARD = "---\nconfigs:\n{}---\n# stand-in\n"
 CONFIG = "- config_name: {0}\n  data_files:\n  - {{split: fewshot, path: {0}/fewshot.jsonl}}\n  - {{split: test, path: {0}/test.jsonl}}\n"  # fmt: skip
@@ -117,9 +118,20 @@ BAD_ROWS = [
     ({"E": 5}, "E is 5, not a string"),
     ({"answer": 0}, "answer is 0"),
     ({"answer": 6}, "answer is 6"),
-    ({"answer": "B"}, "answer is 'B'"),
+    ({"answer": "F"}, "answer is 'F', not a whole number from 1 to 5 or a letter from A to E"),
+    ({"answer": -1}, "answer is -1"),
+    ({"answer": ""}, "answer is ''"),
+    ({"answer": "헤파린"}, "answer is '헤파린'"),
+    ({"answer": "12"}, "answer is '12'"),
+    ({"answer": float("nan")}, "answer is nan"),
+    ({"answer": 0}, "if they count from 0, add 1"),
+    ({"D": "", "E": ""}, "D is empty"),
+    (
+        {"E": "", "answer": 5},
+        "answer is 5, not a whole number from 1 to 4 or a letter from A to D, and E is empty",
+    ),
     ({"answer": True}, "answer is True"),
-    ({"answer": 2.0}, "answer is 2.0"),
+    ({"answer": 2.5}, "answer is 2.5"),
     ({"A": "\ud800"}, "half of a surrogate pair"),
 ]
 
@@ -134,10 +146,47 @@ def test_bad_rows_are_named(rows_of, change, message):
     assert "here:1" not in str(error.value)
 
 
+def test_all_faults_of_a_row_are_named(rows_of):
+    with pytest.raises(KomepError) as error:
+        as_questions([("f:1", rows_of(1)[0] | {"question": "", "B": 3, "answer": 9})])
+    assert [line.strip() for line in str(error.value).splitlines()[1:]] == [
+        "f:1: question is empty",
+        "f:1: B is 3, not a string",
+        "f:1: answer is 9, not a whole number from 1 to 5 or a letter from A to E",
+    ]
+
+
+@pytest.mark.parametrize("answers", ["12345", "ABCDE", "abcde", "①②③④⑤", "ＡＢＣＤＥ", [1.0, 2.0, 3.0, 4.0, 5.0],
+                                     ["1.0", " 2 ", "3", "D ", "e"]])  # fmt: skip
+def test_answers_as_files_have_them(rows_of, answers):
+    rows = [row | {"answer": answer} for row, answer in zip(rows_of(5), answers, strict=True)]
+    assert [q.answer for q in as_questions(("f:1", row) for row in rows)] == [*"ABCDE"]
+
+
+@pytest.mark.parametrize("empty", ["", "  ", None, float("nan"), "no column"])
+def test_the_last_option_may_be_missing(rows_of, empty):
+    rows = rows_of(4)
+    for row in rows[1:]:
+        row["E"] = empty
+        if empty == "no column":
+            del row["E"]
+    found = as_questions(("f:1", row) for row in rows)
+    assert [q.options for q in found] == [
+        tuple(row[x] for x in letters) for row, letters in zip(rows, ("ABCDE", *["ABCD"] * 3), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("change", [str.upper, str.lower, lambda name: f" {name.title()} "])
+def test_names_of_columns_in_capitals_or_not(tmp_path, splits, expected, jsonl, change):
+    rows = [{change(k): v for k, v in row.items()} for row in single_file_rows(splits)]
+    assert read_subjects(write_csv(tmp_path / "all.csv", rows)) == expected
+    assert read_subjects(jsonl(tmp_path / "all.jsonl", rows)) == expected
+
+
 def test_missing_columns_are_named_with_those_found(rows_of):
     row = rows_of(1)[0]
-    del row["E"], row["answer"]
-    with pytest.raises(KomepError, match=r"no column E, answer \(found: subject, year"):
+    del row["D"], row["answer"]
+    with pytest.raises(KomepError, match=r"no column D, answer \(found: subject, year"):
         as_questions([("f:1", row)])
 
 
@@ -155,7 +204,7 @@ def test_many_problems_are_counted(rows_of):
         ("t.jsonl", b"[1]\n", "t.jsonl:1: not a JSON object"),
         ("t.jsonl", b'{"question": "x"}\n', "t.jsonl:1: no column subject"),
         ("t.csv", b"question,subject\n\xff,x\n", "t.csv:2: not UTF-8"),
-        ("t.csv", b"question,subject\nx,doctor\n", "t.csv:2: no column A, B, C, D, E, answer"),
+        ("t.csv", b"question,subject\nx,doctor\n", "t.csv:2: no column A, B, C, D, answer"),
         ("t.parquet", b"PAR1", "not a readable Parquet file"),
         ("t.xlsx", b"", "not one of .jsonl"),
     ],
@@ -216,6 +265,45 @@ def test_one_table_on_the_hub_is_divided_by_its_column_subject(tmp_path, jsonl, 
     (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n")
     found = read_subjects(tmp_path)
     assert [(s.name, len(s.fewshot), len(s.test)) for s in found] == [("nurse", 2, 3), ("doctor", 2, 3)]
+
+
+def test_a_subject_under_its_other_name(tmp_path, jsonl, rows_of):
+    rows = [*rows_of(1, "pharm"), *rows_of(1, "Pharmacy", 9)]
+    assert [(s.name, len(s.test)) for s in read_subjects(jsonl(tmp_path / "all.jsonl", rows))] == [
+        ("pharm", 2)
+    ]
+
+
+def test_examples_of_another_split_where_there_are_none(tmp_path, jsonl, rows_of):
+    jsonl(tmp_path / "doctor" / "test.jsonl", rows_of(2))
+    jsonl(tmp_path / "doctor" / "valid.jsonl", rows_of(3, "doctor", 50))
+    (found,) = read_subjects(tmp_path)
+    assert (len(found.fewshot), found.fewshot_split) == (3, "valid")
+    jsonl(tmp_path / "doctor" / "fewshot.jsonl", rows_of(1, "doctor", 90))
+    (found,) = read_subjects(tmp_path)
+    assert (len(found.fewshot), found.fewshot_split) == (1, "fewshot")
+
+
+def test_two_sets_in_one_folder(tmp_path, jsonl, rows_of, capsys):
+    jsonl(tmp_path / "test.jsonl", rows_of(2))
+    jsonl(tmp_path / "medqa.jsonl", rows_of(2))
+    assert len(read_subjects(tmp_path)) == 1
+    assert f"note: {tmp_path}: medqa.jsonl: no split of this benchmark, not read" in capsys.readouterr().err
+    jsonl(tmp_path / "nurse" / "test.jsonl", rows_of(2))
+    with pytest.raises(KomepError, match="two sets of questions, its own split `test` and the folders nurse"):
+        read_subjects(tmp_path)
+
+
+@needs_data("kormedmcqa")
+def test_the_real_files_as_they_are(capsys):
+    found = {
+        s.name: (len(s.fewshot), len(s.test), s.fewshot_split) for s in read_subjects(DATA / "kormedmcqa")
+    }
+    sizes = {"doctor": 435, "nurse": 878, "pharm": 885, "dentist": 811}
+    assert found == {name: (5, size, "fewshot") for name, size in sizes.items()}
+    assert not capsys.readouterr().err
+    for name, size in sizes.items():
+        assert [(s.name, len(s.test)) for s in read_subjects(DATA / "kormedmcqa" / name)] == [(name, size)]
 
 
 def test_no_such_path(tmp_path):
