@@ -7,7 +7,7 @@ from komep_dataset.config.config import Config, Responder
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body, ask, request
 from komep_dataset.inference.dialect import RENAMED
-from komep_dataset.inference.reply_log import Reply
+from komep_dataset.inference.reply_log import REFUSED, Reply
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response
@@ -84,7 +84,7 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
         rejects = [
             Reject(STAGE, f"{id}/{model}", Reason.REQUEST_FAILED.value, reply.failure)
             for id, reply in replies.items()
-            if reply.failure
+            if reply.failure and reply.finish_reason != REFUSED
         ]
         write_rejects(target.parent, STAGE, rejects, own=lambda key: key.endswith(f"/{model}"))
     return Responded(target, len(rows), len(rejects), rejects[0].detail if rejects else "")

@@ -130,7 +130,9 @@ class Response:
     top_p: float | None = column("nucleus sampling mass, 0 to 1; null = none was sent")
     max_new_tokens: int | None = column("token limit of the answer; null = none was sent")
     seed: int | None = column("sampling seed that was sent; null = none was")
-    finish_reason: str = column("`stop`, `length` or `failed`")
+    finish_reason: str = column(
+        "`stop`, `length`, `refused` (in a field of the endpoint's own for that) or `failed`"
+    )
     prompt_tokens: int | None = column("tokens of the prompt as the endpoint counted them")
     completion_tokens: int | None = column("tokens of the answer as the endpoint counted them")
 

@@ -136,3 +136,15 @@ def test_unknown_responder_and_bad_table(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"question": 1}\n')
     with pytest.raises(KomepError, match=r"bad\.jsonl:1: question_id"):
         respond(tmp_path / "bad.jsonl", config, "a", tmp_path / "r.parquet")
+
+
+def test_a_refusal_in_a_field_of_its_own_is_an_answer_that_refuses(tmp_path):
+    said = (
+        '{"choices": [{"message": {"content": null, "refusal": "I cannot say."}, "finish_reason": "stop"}]}'
+    )
+    plan = lambda body, _: Fault(200, said) if "gout" in last_text(body) else None  # noqa: E731
+    with loopback(Loopback(faults=plan)) as (_, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra"})
+        done = respond(write_questions(tmp_path), config, "a", tmp_path / "r.parquet")
+    row = rows_of(done.path)["What is gout?"]
+    assert (row["response"], row["finish_reason"], done.failures) == ("I cannot say.", "refused", 0)

@@ -17,7 +17,7 @@ from time import time
 from typing import Any
 
 from komep_dataset.inference.finish import LENGTH, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
-from komep_dataset.inference.reply_log import Reply, no_reply
+from komep_dataset.inference.reply_log import REFUSED, Reply, no_reply
 
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
@@ -123,8 +123,8 @@ def read_reply(
         nul: whether the request's text has a NUL, which its answer may repeat.
 
     Returns:
-        the answer, failed where the endpoint withheld it (`content_filter`), ended it without a text and said
-        why in a word of its own, or the model refused in OpenAI's field for that, and what it used.
+        the answer, failed where the endpoint withheld it (`content_filter`) or ended it without a text and said
+        why in a word of its own, `refused` where the model refused in OpenAI's field for that, and what it used.
 
     Raises:
         Stop: no credit left (402, `insufficient_quota`).
@@ -154,6 +154,8 @@ def read_reply(
             raise TypeError("not text")
         finish = finish if isinstance(finish, str | None) else json.dumps(finish)
         # All names of the field stand for the same text.
+        refused = not text and bool(refusal)
+        text = text or refusal or ""
         thought = max([thoughts, *(_all_text(message.get(name)) for name in THOUGHT_FIELDS)], key=len)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         again = Again(f"not a completion: {_shown_answer(status, body, hide)}")
@@ -164,11 +166,10 @@ def read_reply(
         "bytes or surrogates that are no text" if _clean(text).count("\ufffd") > text.count("\ufffd") else ""
     )
     broken = "a NUL character" if "\0" in text and not nul else broken
-    text, thought, refusal = hide(_clean(text)), hide(_clean(thought)), refusal or ""
-    usage = read_usage(told, sent, sum(_bytes(one) for one in (text, refusal, thought)))
-    kind, reason = kind_of(finish or ""), f"finish_reason {shown(finish or '', hide)!r}"
-    if refusal and not text:
-        return no_reply(f"the model refused: {shown(refusal, hide)}"), usage
+    text, thought = hide(_clean(text)), hide(_clean(thought))
+    usage = read_usage(told, sent, _bytes(text) + _bytes(thought))
+    kind = REFUSED if refused else kind_of(finish or "")
+    reason = f"finish_reason {shown(finish or '', hide)!r}"
     if kind == WITHHELD:
         return no_reply(f"{reason}: the endpoint withheld the answer"), usage
     if kind == PASSING:

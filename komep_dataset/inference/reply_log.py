@@ -24,12 +24,14 @@ from komep_dataset.replies.thoughts import answer_of, begins_as_thought
 ENGINE_LOG = "engine.log"
 REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read by its endings
 START = b'{"key": "'  # of a row
-FAILED = "failed"
+FAILED, REFUSED = "failed", "refused"
+SHOWN = 300  # characters of a refusal that a message shows
 UNWRITTEN = ("failure", "left_out", "thought", "raw")  # where they are empty, as a failure always is
 
 
 class Reply(NamedTuple):
-    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`.
+    """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`,
+    or `refused` where the text is a refusal in a field of its own.
 
     `left_out` names the parameters that the endpoint refused, with blanks between (`dialect.py`). A log holds the text as
     it came, and in `thought` what came in a field of its own; `without_thoughts` parts the answer from the thoughts, and
@@ -47,8 +49,8 @@ class Reply(NamedTuple):
 
     @property
     def given(self) -> str:
-        """The text exactly as it came, thoughts included."""
-        return self.raw or self.text
+        """The text exactly as it came, thoughts included; of a refusal in a field of its own, none."""
+        return "" if self.finish_reason == REFUSED else self.raw or self.text
 
 
 def no_reply(why: str) -> Reply:
@@ -57,13 +59,16 @@ def no_reply(why: str) -> Reply:
 
 
 def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> Reply:
-    """A reply as it came -> the answer in it, or a failed reply where its thoughts never came to one.
+    """A reply as it came -> the answer in it, or a failed reply where its thoughts never came to one. A refusal fails
+    whoever needs an answer, and keeps its text for who releases it.
 
     Args:
         reply: from a log, or as it came.
         limit: tokens that the reply could have, for the message; None where no limit was sent.
         opened: whether thoughts of this model begin in the prompt, so that nothing in a reply opens them.
     """
+    if reply.finish_reason == REFUSED:
+        return reply._replace(failure=f"the model refused: {' '.join(reply.text.split())[:SHOWN]}")
     answer, cut = answer_of(reply.text), reply.finish_reason == "length"
     finish = (
         "stop" if answer.closed and cut else reply.finish_reason

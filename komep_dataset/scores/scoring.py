@@ -19,7 +19,7 @@ from komep_dataset.config.config import Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import ask, judge_body
-from komep_dataset.inference.reply_log import FAILED
+from komep_dataset.inference.reply_log import FAILED, REFUSED
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
@@ -37,13 +37,14 @@ from komep_dataset.schema import (
 )
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.scores.sentences import drop_fragment
-from komep_dataset.scores.splitting import units_in, units_of
+from komep_dataset.scores.splitting import SHOWN, units_in, units_of
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
 Key = tuple[str, str]  # question_id, model
+CUT_OFF = "cut its list of units off; raise it and score again"
 NO_RESPONSE = "the responder gave no answer"
 
 
@@ -63,7 +64,7 @@ class VerdictRow:
     )
     verdict: str = column("what this reply says of the unit: `true`, `false` or `unknown`")
     checker: str = column("name of the checker as the endpoint knows it")
-    finish_reason: str = column("`stop`, `length` or `failed`")
+    finish_reason: str = column("`stop`, `length`, `refused` or `failed`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def text_to_split(row: Response, mode: str = "strict") -> str | None:
     """What the splitter is sent, or None if nothing is: a failed response, an empty one, and in strict mode a
     blank one, an abstention and a refusal."""
     text = finished_text(row, mode)
-    if row.finish_reason == FAILED or not text:
+    if row.finish_reason in (FAILED, REFUSED) or not text:
         return None
     says_nothing = mode == "strict" and (not text.strip() or dahl.is_abstention(text) or is_refusal(text))
     return None if says_nothing else text
@@ -125,7 +126,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
     with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
         with local_servers():  # one start for both where they are the same model
-            units, failures, unsplit = _split(rows, splitter, folder / "split", mode)
+            units, failures, unsplit, left_out = _split(rows, splitter, folder / "split", mode)
             items = {
                 key: [Item(unit, row.question if checker.context else None) for unit in units[key]]
                 for key, row in rows.items()
@@ -160,16 +161,16 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
-        calls=_calls(total, checked),
+        calls=_calls(total, checked, left_out),
         frame=frame,
     )
 
 
 def _split(
     rows: Mapping[Key, Response], splitter: Judge, folder: Path, mode: str
-) -> tuple[dict[Key, list[str]], dict[Key, str], dict[Key, str]]:
-    """The units of every response; why one has none for want of an answer, or ""; and why what the splitter gave of
-    some is no split of them.
+) -> tuple[dict[Key, list[str]], dict[Key, str], dict[Key, str], list[str]]:
+    """The units of every response; why one has none for want of an answer, or ""; why what the splitter gave of some is
+    no split of them; and the lines that are no units of theirs, and left out.
 
     More units than the splitter's reply may have tokens would be paid for one by one: they cost that row.
     """
@@ -180,18 +181,24 @@ def _split(
     units: dict[Key, list[str]] = {key: [] for key in rows}
     failures = {key: _unanswered(row, mode) for key, row in rows.items()}
     unsplit: dict[Key, str] = {}
+    left_out: list[str] = []
     for key, reply in replies.items():
         found = units_of(reply, mode)
-        if reply.failure:
+        if reply.finish_reason == REFUSED:
+            unsplit[key] = f"the splitter refused: {reply.text[:SHOWN]!r}"
+        elif reply.failure:
             failures[key] = f"splitter: {reply.failure}"
+        elif mode == "strict" and reply.finish_reason == "length":
+            failures[key] = f"splitter: its limit of {most:,} tokens (`splitter.max_new_tokens`) {CUT_OFF}"
         elif len(found) > most:
             failures[key] = f"splitter: {len(found):,} units in a reply of at most {most:,} tokens"
         elif mode == "strict":
             units[key], why = units_in(texts[key], found)
             unsplit |= {key: why} if why else {}
+            left_out += [] if why else [unit for unit in found if unit not in units[key]]
         else:
             units[key] = found
-    return units, failures, unsplit
+    return units, failures, unsplit, left_out
 
 
 def _unanswered(row: Response, mode: str) -> str:
@@ -214,6 +221,8 @@ def _scored(
     units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
     scored = dahl.score_response(finished_text(row, mode), units, mode)
     value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or unsplit else scored
+    if row.finish_reason == REFUSED:
+        value, status = None, Status.REFUSED
     native = language_of(row.question) == "ko"
     return ScoredGeneration(
         question_id=row.question_id,
@@ -248,11 +257,13 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
     ]
 
 
-def _calls(units: int, checked: Checked) -> str:
+def _calls(units: int, checked: Checked, left_out: Sequence[str]) -> str:
     """Units and calls as a line for people; a unit that begins with a pronoun goes against the splitter's orders."""
     share = f" ({checked.requests / units:.2f} a unit)" if units else ""
     pronouns = sum(dahl.begins_with_pronoun(item.unit) for item in checked.judged)
     note = f"; {pronouns:,} begin with a pronoun" if pronouns else ""
+    if left_out:
+        note += f"; {len(left_out):,} lines of the splitter that say nothing of their answer left out, first {left_out[0][:SHOWN]!r}"
     if checked.plain:
         note += "; the endpoint knows no structured output and was asked without"
     return f"{units:,} units, {len(checked.judged):,} distinct, {checked.requests:,} calls{share}{note}"

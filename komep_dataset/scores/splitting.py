@@ -15,11 +15,12 @@ from komep_dataset import dahl
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.replies.refusals import is_refusal
 
-# Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours). Splits by people
-# and models (kqa, factbench, korfactscore, expertqa) lie above both but for one row in 1,560.
-UNIT_SHARE, ROW_SHARE = 0.3, 0.5
-# Share and number of the units that name their subject, and words that a unit says of it (ours).
-SUBJECT_SHARE, LEAST_UNITS, LEAST_REST = 2 / 3, 3, 2
+# Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours): a unit below the
+# first is none of the answer's, a reply below the second no split of it. Of units by people and models
+# (kqa, factbench, korfactscore, expertqa) 38 of 10,502 lie below, of lines put in from another answer 1,286 of 1,320.
+UNIT_SHARE, ROW_SHARE = 0.4, 0.5
+# Share and number of the units that name their subject (ours).
+SUBJECT_SHARE, LEAST_UNITS = 2 / 3, 3
 SHOWN = 80  # characters of a line that a reject shows
 _NUMBER = r"\d{1,3}[.)\]:]|[①-⑳❶-❿]|[ivx]{1,4}[.)]|[a-z]\)|[가나다라마바사아자차카타파하][.)]"
 _LABEL = r"(?:atomic[ -])?(?:facts?|claims?|statements?|sentences?|units?|answers?|outputs?|사실|진술|문장|항목|단위|답변|출력)"
@@ -78,8 +79,7 @@ _STEM = 5  # letters of a word that are compared
 
 
 def units_of(reply: Reply, mode: str = "strict") -> list[str]:
-    """Units of a splitter's reply. Strict drops the last line of a reply that its token limit cut off, and what is no
-    part of a unit; paper takes every line as it is."""
+    """Units of a splitter's reply. Strict drops what is no part of a unit; paper takes every line as it is."""
     if mode == "paper":
         return dahl.split_units(reply.text, mode)
     text = unicodedata.normalize("NFC", reply.text)
@@ -87,7 +87,7 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
         lines = listed
     else:
         text = _HEADER.sub("", _own_split(text))
-        lines = (text.rpartition("\n")[0] if reply.finish_reason == "length" else text).split("\n")
+        lines = text.split("\n")
         lines = [one for line in lines for one in _statements(line, alone=len(lines) == 1)]
     units = [unit for line in lines if (unit := clean_unit(line)) and not unit.endswith((":", "："))]
     return units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
@@ -184,8 +184,8 @@ def share_of(unit: str, answer: str, content: frozenset[str]) -> float:
 def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
     """Those units that say what an answer says, and why there are none of it, or "".
 
-    Left out are lines about the splitting, and what shares nothing with the answer. Where most of what is left shares too
-    little, or all of it is an apology, the reply is no split of the answer.
+    Left out are lines about the splitting, and units that share too little with the answer, or nothing but the subject of
+    the others: the splitter's own. Where these are most of them, or all of it is an apology, the reply is no split of the answer.
     """
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}
@@ -193,9 +193,10 @@ def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
     kept = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
     if units and is_refusal("\n".join(units)):
         return [], f"the splitter refused: {units[0][:SHOWN]!r}"
-    if units and sum(shares[unit] < UNIT_SHARE or unit in invented for unit in kept) >= ROW_SHARE * len(kept):
+    own = {unit for unit in kept if shares[unit] < UNIT_SHARE or unit in invented}
+    if units and sum(unit in own for unit in kept) >= ROW_SHARE * len(kept):
         return [], f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
-    return [unit for unit in kept if shares[unit]], ""
+    return [unit for unit in kept if unit not in own], ""
 
 
 def _invented(units: Sequence[str], content: frozenset[str]) -> list[str]:
@@ -204,7 +205,7 @@ def _invented(units: Sequence[str], content: frozenset[str]) -> list[str]:
     counts = Counter(stem for stems in own.values() for stem in stems)
     subject = {stem for stem, count in counts.items() if count >= max(LEAST_UNITS, SUBJECT_SHARE * len(own))}
     rests = {unit: stems - subject for unit, stems in own.items() if stems & subject}
-    return [unit for unit, rest in rests.items() if not rest & content and len(rest) >= LEAST_REST]
+    return [unit for unit, rest in rests.items() if rest and not rest & content]
 
 
 def _is_chatter(unit: str, share: float, units: int) -> bool:

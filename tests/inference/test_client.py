@@ -66,11 +66,6 @@ def test_retry_after_is_waited_for(tmp_path):
             1,
             "withheld",
         ),
-        (
-            Fault(200, '{"choices": [{"message": {"content": null, "refusal": "I cannot"}}]}'),
-            1,
-            "the model refused: I cannot",
-        ),
         (Fault(200, "{}", stall=0.6), 2, "no answer after 2 attempts: no answer within 0.4 s"),
         (Fault(reset=True), 2, "ServerDisconnectedError"),
     ],
@@ -89,6 +84,16 @@ def test_a_failure_is_a_reply_with_a_reason_is_not_kept_and_is_asked_again(tmp_p
         broken[0] = False
         assert ask_all(url, tmp_path, [request("bad"), request("good")])["bad"].text == "re: bad"
     assert len(state.calls) == calls + 2
+
+
+def test_a_refusal_in_a_field_of_its_own_is_kept_and_fails_who_needs_an_answer(tmp_path):
+    said = '{"choices": [{"message": {"content": null, "refusal": "I cannot"}, "finish_reason": "stop"}]}'
+    with loopback(Loopback(echo, faults=lambda *_: Fault(200, said))) as (state, url):
+        for _ in range(2):
+            reply = ask_all(url, tmp_path, [request("bad")])["bad"]
+            assert (reply.text, reply.finish_reason, reply.given) == ("I cannot", "refused", "")
+            assert reply.failure == "the model refused: I cannot"
+    assert len(state.calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,53 @@ def test_an_unfinished_last_sentence_is_not_sent(tmp_path):
     assert rows["a"]["dahl_score"] == 1.0 and rows["a"]["response"].endswith("wr")
 
 
-def test_a_splitters_reply_that_was_cut_off_loses_its_last_line():
-    assert units_of(Reply("one\n\n two \nthr", "length")) == ["one", "two"]
+def completion(text, finish="stop", **message):
+    return Fault(
+        200, json.dumps({"choices": [{"message": {"content": text} | message, "finish_reason": finish}]})
+    )
+
+
+def test_a_splitter_that_its_limit_cut_off_is_failed_and_says_which_setting(tmp_path):
+    cut = lambda body, _: completion("This is right.\nTh", "length") if body["model"] == "splitter" else None  # noqa: E731
+    state, done, rows = scored(
+        tmp_path, response("This is right. That is wrong."), state=Loopback(truth, cut)
+    )
+    assert (rows["a"]["status"], rows["a"]["units"], done.failures) == ("failed", [], 1)
+    assert "its limit of 1,024 tokens (`splitter.max_new_tokens`)" in done.reason
+    assert sent(state, "checker") == []
+    _, _, rows = scored(
+        tmp_path, response("This is right. That is wrong."), state=Loopback(truth, cut), mode="paper"
+    )
+    assert len(rows["a"]["units"]) == 2  # as the reference code does
+
+
+def test_a_line_that_the_splitter_invents_is_left_out_and_told(tmp_path):
+    lines = "Colchicine eases gout.\nColchicine may cause diarrhoea.\nColchicine is taken early.\nColchicine is made from crocuses."
+    plan = lambda body, _: completion(lines) if body["model"] == "splitter" else None  # noqa: E731
+    text = "Colchicine eases gout. It may cause diarrhoea. It is taken early."
+    _, done, rows = scored(tmp_path, response(text), state=Loopback(truth, plan))
+    assert [unit["text"] for unit in rows["a"]["units"]] == lines.split("\n")[:3]
+    assert (
+        "1 lines of the splitter that say nothing of their answer left out, first 'Colchicine is made"
+        in done.calls
+    )
+
+
+def test_a_refusal_in_a_field_of_its_own_is_refused_in_whatever_words(tmp_path):
+    refuses = lambda body, _: completion(None, refusal="Nope.") if "well" in last_text(body) else None  # noqa: E731
+    rows = [
+        response("Nope.", model="field", finish="refused"),
+        response("Gout is well known.", model="splitter's"),
+    ]
+    state, _, found = scored(tmp_path, *rows, state=Loopback(truth, refuses))
+    assert {m: (r["status"], r["response"]) for m, r in found.items()} == {
+        "field": ("refused", "Nope."),
+        "splitter's": ("unsplit", "Gout is well known."),
+    }
+    assert len(sent(state, "splitter")) == 1
+
+
+def test_blank_lines_of_a_split_are_no_units_but_in_the_paper_mode():
     assert units_of(Reply("one\n\n two \n", "stop")) == ["one", "two"]
     assert units_of(Reply("one\n\ntwo", "length"), "paper") == ["one", "", "two"]
 
