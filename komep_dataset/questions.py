@@ -75,6 +75,7 @@ def collect(
                 f"{path}:{line}: the columns {', '.join(options)} hold options of a multiple-choice question, and a "
                 "question is one text: write them into it, or take these columns out to ask the stems alone"
             )
+        given = {str(name).casefold(): value for name, value in given.items()} | given
         given = typed_cells(given, Question) if format_of(path) == CSV else given
         row = row_of(given, Question, OPTIONAL)
         if not isinstance(row, dict):

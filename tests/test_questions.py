@@ -197,3 +197,13 @@ def test_the_questions_of_a_table_of_answers_are_taken_once(tmp_path):
     ]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert make_questions(tmp_path / "q.jsonl", tmp_path / "o.parquet").questions == 1
+
+
+@pytest.mark.parametrize("name", ["q.parquet", "q.jsonl", "q.csv"])
+def test_columns_in_capitals_are_found_in_every_format(tmp_path, name):
+    frame = pl.DataFrame({"QUESTION": ["What is gout?"], "Category": ["Rheumatology"], "LANGUAGE": ["en"]})
+    write = {"q.parquet": frame.write_parquet, "q.jsonl": frame.write_ndjson, "q.csv": frame.write_csv}[name]
+    write(tmp_path / name)
+    done = make_questions(tmp_path / name, tmp_path / "out.jsonl")
+    row = json.loads(done.path.read_text())
+    assert (row["question"], row["category"], row["language"]) == ("What is gout?", "Rheumatology", "en")

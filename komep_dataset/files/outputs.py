@@ -172,6 +172,14 @@ def _head(path: Path, size: int) -> bytes:
         return file.read(size)
 
 
+def utf16_of(content: bytes) -> str:
+    """The name of the encoding where bytes are a text in UTF-16, with a mark or without; else ""."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    ascii_in_two = content[:2].count(0) == 1
+    return ascii_in_two * ("utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+
+
 def _json(text: bytes) -> object:
     try:
         return json.loads(text)
@@ -184,6 +192,10 @@ def _holds_rejects(path: Path) -> bool:
 
     What a cut leaves of the first line counts, and so do the NULs that a power cut leaves of a whole file.
     """
+    head = _head(path, HEAD_BYTES)
+    if order := utf16_of(head):  # what PowerShell and Windows' editor make of it
+        rows = map(_json, head.decode(order, "replace").encode().split(b"\n"))
+        return any(isinstance(row, dict) and row.keys() >= REJECT_KEYS for row in rows)
     whole = any(names >= REJECT_KEYS for names in _columns(path))
     return whole or _head(path, 11) == b'{"stage": "' or not _head(path, HEAD_BYTES).strip(b"\0")
 

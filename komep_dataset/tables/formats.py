@@ -5,6 +5,7 @@ Of a folder, nothing is left out in silence: a file is a table, is known to be n
 
 import io
 import json
+import lzma
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import REJECTS
+from komep_dataset.files.outputs import REJECTS, utf16_of
 from komep_dataset.tables.problems import listed
 
 JSONL, JSON, CSV, PARQUET = "JSONL", "JSON", "CSV", "Parquet"
@@ -25,10 +26,23 @@ FORMATS = {
     ".tsv": CSV,
     ".parquet": PARQUET,
 }
-PACKED = (".gz", ".zst", ".bz2")  # all of these but Parquet, which is packed inside
+PACKED = (".gz", ".zst", ".bz2", ".xz")  # all of these but Parquet, which is packed inside
 # How a file begins, whatever it is called -> how it is packed.
-_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
-KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst or .bz2, too) or .parquet"
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zX": "xz"}
+DAMAGED = (OSError, EOFError, lzma.LZMAError)  # what reading a packed file may raise
+KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst, .bz2 or .xz, too) or .parquet"
+# By these a JSON object is a row; one without them may hold its rows under a name.
+_OF_A_ROW = {
+    "question",
+    "prompt",
+    "response",
+    "units",
+    "chosen",
+    "rejected",
+    "messages",
+    "conversations",
+    "instruction",
+}
 # What lies beside tables and holds none: what we write there, what systems do, and documents.
 _NO_TABLE = re.compile(
     r".*\.(verdicts|translations)\.parquet|.*\.edited(-\d+)?|"
@@ -47,7 +61,8 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "a workbook; save its sheet as CSV UTF-8",
     b"<!doctype html": "a web page (HTML); download the file that it leads to",
     b"<html": "a web page (HTML); download the file that it leads to",
-    b"\xfd7zxz": "packed as xz; unpack it",
+    b"arrow1": "an Arrow file; write it as Parquet",
+    b"\xff\xff\xff\xff": "an Arrow stream, as `save_to_disk` writes it; write it as Parquet (`to_parquet`)",
     b"7z\xbc\xaf": "packed as 7z; unpack it",
     b"rar!": "packed as RAR; unpack it",
 }
@@ -166,7 +181,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def opened(path: Path) -> io.BufferedReader:
-    """A file's bytes, unpacked; `OSError`, perhaps later on, where it is damaged.
+    """A file's bytes, unpacked; one of `DAMAGED`, perhaps later on, where it is damaged.
 
     Raises `KomepError` where it cannot be opened, or is no text.
     """
@@ -178,7 +193,9 @@ def opened(path: Path) -> io.BufferedReader:
     if begin == b"PAR1":
         raise KomepError(f"{path}: Parquet by its content; name it .parquet")
     packing = next((kind for magic, kind in _PACKINGS.items() if begin.startswith(magic)), None)
-    if packing:
+    if packing == "xz":
+        raw = io.BufferedReader(lzma.LZMAFile(raw))  # noqa: SIM115 - the caller closes it
+    elif packing:
         import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
 
         raw = io.BufferedReader(pa.CompressedInputStream(raw, packing))
@@ -213,23 +230,40 @@ def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     try:
         with opened(path) as file:
-            lines = _items(file.read()) if format_of(path) == JSON else file
+            lines = _items(file.read(), path) if format_of(path) == JSON else file
             for number, line in enumerate(lines, 1):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     raise KomepError(f"{path}: UTF-16; save it as UTF-8")
                 if line.strip():
                     yield number, line
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except DAMAGED as error:
+        raise unreadable(path, error) from error
 
 
-def _items(content: bytes) -> Iterable[bytes]:
-    """A JSON file's items, each as a line; lines as they are where it is JSONL by another name."""
+def unreadable(path: Path, error: Exception) -> KomepError:
+    """What is said of a file whose bytes cannot be read, all or some of them."""
+    return KomepError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
+
+
+def _items(content: bytes, path: Path) -> Iterable[bytes]:
+    """A JSON file's items, each as a line: those of a list, or of the only list of objects that an object holds; lines as
+    they are where it is JSONL by another name."""
     try:
         whole = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return io.BytesIO(content)
+    if isinstance(whole, dict) and not _OF_A_ROW & {name.casefold() for name in whole}:
+        lists = [
+            name
+            for name, rows in whole.items()
+            if isinstance(rows, list) and rows and isinstance(rows[0], dict)
+        ]
+        if len(lists) > 1:
+            raise KomepError(
+                f"{path}: rows may stand under {', '.join(lists)}; write the one list that is meant alone"
+            )
+        whole = whole[lists[0]] if lists else whole
     return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
 
 
@@ -244,12 +278,9 @@ def csv_text(path: Path) -> tuple[str, str]:
     try:
         with opened(path) as file:
             data = file.read()
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror or error})") from error
-    order = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}.get(data[:2])
-    if not order and b"\0" in data[:2]:
-        order = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
-    if order:
+    except DAMAGED as error:
+        raise unreadable(path, error) from error
+    if order := utf16_of(data):
         return data.decode(order, "replace"), ""
     text = data.decode("utf-8-sig", "surrogateescape")
     if is_text(text):

@@ -23,6 +23,7 @@ from komep_dataset.files.outputs import (
     resolved,
     set_aside,
     table_of,
+    utf16_of,
 )
 from komep_dataset.schema import Reject, arrow_schema, polars_schema
 from komep_dataset.tables.formats import JSONL, PACKED, PARQUET, format_of
@@ -101,21 +102,26 @@ def write_rejects(
         kept = [line for line, row in lines if row["stage"] != stage or not own(row["key"])]
         kept += [json.dumps(asdict(reject), ensure_ascii=False) for reject in rejects]
         if damaged:
-            where = f"note: {path}:{damaged}: damaged; its other lines are taken over"
-            print(f"{where}, the file is kept as {set_aside(path).name}", file=sys.stderr)
+            print(
+                f"note: {path}{damaged} are taken over, the file is kept as {set_aside(path).name}",
+                file=sys.stderr,
+            )
         with replacing(path, *REJECTS_MARK) as beside:
             # Half of a surrogate pair, as in a file's name that is not UTF-8, is written as JSON escapes it.
             beside.write_bytes("".join(f"{line}\n" for line in kept).encode("utf-8", "backslashreplace"))
     return path
 
 
-def _rejects_in(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], int]:
-    """(the rejects in a file as line and row, number of its first line that is none, or 0)."""
+def _rejects_in(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], str]:
+    """(the rejects in a file as line and row, what is wrong with it, with its first line that is none, or "")."""
     try:
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf") if path.exists() else b""
     except OSError as error:
         raise KomepError(f"{path}: cannot be read ({error.strerror}); move it away") from error
-    found, damaged = [], 0
+    found, damaged = [], ""
+    if order := utf16_of(content):
+        damaged = ": saved as UTF-16; its lines"
+        content = content.decode(order, "replace").removeprefix("\ufeff").encode()
     for number, line in enumerate(content.split(b"\n"), 1):  # nothing else ends a line of JSON
         with suppress(ValueError, AttributeError, RecursionError):
             text = line.decode("utf-8").strip()
@@ -123,5 +129,5 @@ def _rejects_in(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], int]:
             if text and row.keys() >= REJECT_KEYS and isinstance(row["key"], str):
                 found.append((text, row))
                 continue
-        damaged = damaged or (number if line.strip() else 0)
+        damaged = damaged or (f":{number}: damaged; its other lines" if line.strip() else "")
     return found, damaged

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import lzma
 import os
 import sys
 from functools import partial
@@ -70,7 +71,7 @@ def test_every_table_of_a_folder_is_read(tmp_path):
     [
         "b.xlsx",
         "part-00000",
-        "b.jsonl.xz",
+        "b.jsonl.7z",
         "b.parquet.gz",
         "b.txt",
         "b.zip",
@@ -123,9 +124,9 @@ def test_names(tmp_path):
     assert [stem_of(Path(name)) for name in names[:5]] == ["a"] * 5 and stem_of(Path("b.v1")) == "b.v1"
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.jsonl.gz", "a.json.bz2"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.jsonl.gz", "a.json.bz2", "a.jsonl.xz"])
 def test_lines_end_with_a_line_feed_alone(tmp_path, name):
-    pack = {".gz": gzip.compress, ".bz2": bz2.compress}.get(Path(name).suffix, bytes)
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}.get(Path(name).suffix, bytes)
     (tmp_path / name).write_bytes(pack(b"\xef\xbb\xbf" + LINES))
     assert [json.loads(line) for _, line in json_lines(tmp_path / name)] == [{"a": 1}, {"a": "x\u2028y"}]
 
@@ -134,13 +135,20 @@ def test_a_damaged_packed_file_is_named(tmp_path):
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(LINES * 99)[:-9])
     with pytest.raises(KomepError, match=r"a\.jsonl\.gz: cannot be read \("):
         list(json_lines(tmp_path / "a.jsonl.gz"))
+    packed = lzma.compress(LINES * 99)
+    for damaged in (packed[:-40], packed[:60] + b"\0" * 8 + packed[68:]):
+        (tmp_path / "a.csv.xz").write_bytes(damaged)
+        for read in (json_lines, csv_text):
+            with pytest.raises(KomepError, match=r"a\.csv\.xz: cannot be read \(\w"):
+                list(read(tmp_path / "a.csv.xz"))
     (tmp_path / "a.jsonl.gz").write_bytes(b"")
     assert list(json_lines(tmp_path / "a.jsonl.gz")) == []
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"])
 @pytest.mark.parametrize(
-    "pack", [bytes, gzip.compress, bz2.compress, partial(pa.compress, codec="zstd", asbytes=True)]
+    "pack",
+    [bytes, gzip.compress, bz2.compress, lzma.compress, partial(pa.compress, codec="zstd", asbytes=True)],
 )
 def test_how_a_file_is_packed_is_seen_in_it(tmp_path, name, pack):
     (tmp_path / name).write_bytes(pack(LINES))
@@ -155,6 +163,46 @@ def test_parquet_by_another_name_and_a_name_that_no_release_can_hold(tmp_path):
     (tmp_path / "a\udcff.jsonl").touch()
     with pytest.raises(KomepError, match=r"a.udcff\.jsonl': a name that is not UTF-8"):
         table_files([tmp_path])
+
+
+ROWS = [{"question": "What is gout?", "category": "c"}, {"question": "What is flu?", "category": "c"}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ROWS,
+        {"data": ROWS},
+        {"version": "1.0", "fields": ["question"], "results": ROWS, "of": {"n": 2}},
+        {"schema": {"fields": [{"name": "question"}]}, "data": ROWS},
+    ],
+)
+def test_a_json_object_that_holds_one_list_of_rows_gives_them(tmp_path, content):
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert [json.loads(line) for _, line in json_lines(tmp_path / "a.json")] == ROWS
+
+
+def test_a_json_object_that_is_a_row_stays_one_and_several_lists_are_named(tmp_path):
+    row = {
+        "question": "What is gout?",
+        "model": "m",
+        "response": "x",
+        "units": [{"text": "x", "verdict": "true"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(row))
+    assert [json.loads(line) for _, line in json_lines(tmp_path / "a.json")] == [row]
+    (tmp_path / "a.json").write_text(json.dumps({"features": [{"name": "question"}], "rows": ROWS}))
+    with pytest.raises(KomepError, match=r"a\.json: rows may stand under features, rows; write the one list"):
+        list(json_lines(tmp_path / "a.json"))
+
+
+def test_arrow_by_the_name_of_jsonl_is_named(tmp_path):
+    table = pa.table({"a": [1]})
+    for new in (pa.ipc.new_file, pa.ipc.new_stream):
+        with new(tmp_path / "a.jsonl", table.schema) as writer:
+            writer.write_table(table)
+        with pytest.raises(KomepError, match=r"a\.jsonl: an Arrow .*; write it as Parquet"):
+            list(json_lines(tmp_path / "a.jsonl"))
 
 
 TEXT = "question,category\n통풍이란 무엇인가?,내과\n"

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import check_tables
 from komep_dataset.schema import Question, Reject
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_table
@@ -30,6 +31,23 @@ def test_rejects_of_somebody_else_stay_and_those_of_other_stages_and_models_too(
         with pytest.raises(KomepError, match=r"rejects\.jsonl"):
             write_rejects(tmp_path, "a", [])
         assert (tmp_path / "rejects.jsonl").read_bytes() == theirs
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_rejects_that_windows_saved_as_utf_16_are_named_set_aside_and_rebuilt(tmp_path, capsys, encoding):
+    write_rejects(tmp_path, "a", [Reject("a", "q/통풍", "tie", "x\u2028y")])
+    path = tmp_path / "rejects.jsonl"
+    saved = path.read_text("utf-8").replace("\n", "\r\n").encode(encoding)
+    path.write_bytes(saved)
+    check_tables({tmp_path / "q.jsonl": Question})
+    write_rejects(tmp_path, "b", [Reject("b", "q/b", "tie", "")])
+    rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    assert [(row["key"], row["detail"]) for row in rows] == [("q/통풍", "x\u2028y"), ("q/b", "")]
+    assert (tmp_path / "rejects.jsonl.edited").read_bytes() == saved
+    assert (
+        "saved as UTF-16; its lines are taken over, the file is kept as rejects.jsonl.edited"
+        in capsys.readouterr().err
+    )
 
 
 def test_rejects_that_many_write_at_once_are_all_there(tmp_path):
