@@ -101,8 +101,9 @@ def test_verdicts_that_nobody_can_read_are_told_with_what_the_checker_says(tmp_p
     _, error = scored(tmp_path, responses(5), Loopback(judged("Well, it depends.")))
     assert "5 of 5 responses have no score (5 unparsed)" in error
     assert "'Well, it depends.': set `checker.structured: true`" in error
-    state = Loopback(judged("The statement says that"))
-    state.finish_reason = "length"
+    cut = {"choices": [{"message": {"content": "The statement says that"}, "finish_reason": "length"}]}
+    checkers = lambda body, _: Fault(200, json.dumps(cut)) if body["model"] == "checker" else None  # noqa: E731
+    state = Loopback(judged(""), checkers)
     _, error = scored(tmp_path, responses(5, "It was. It is right."), state, max_new_tokens=8)
     assert "raise `checker.max_new_tokens` (8)" in error
 
