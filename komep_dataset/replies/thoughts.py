@@ -27,7 +27,7 @@ _HEAD = r"[#*_ ]{0,8}"
 _DECO = r"(?:[^\w\n<>]|_){0,12}"
 _WITH = r"(?:(?:my|the|model'?s?|ai|assistant'?s?|internal|inner|show|hide|view|click|to|expand|see|deep|step|by|extended|out|loud|aloud|for|a|few|about|\d+(?:\.\d+)?)[ -]+)"
 _TITLED = r"(?:think(?:ing)?|thoughts?|internal monologue|chain[ -]of[ -]thoughts?|scratch ?pad|생각|사고|思考)(?:[ -]?(?:process|trace|log|중|과정|过程|過程|中))?"
-_TITLE = rf"{_WITH}{{0,4}}(?:{_TITLED})(?:[ ,(-]{{1,3}}{_WITH}{{0,4}}(?:\d+(?:\.\d+)?)? ?(?:s|m|sec|min|(?:second|minute|moment)s?|loud|aloud|step|model|assistant)\b)?"
+_TITLE = rf"{_WITH}{{0,4}}(?:{_TITLED})(?:[ ,(-]{{1,3}}{_WITH}{{0,4}}(?:\d+(?:\.\d+)?)? ?(?:s|m|sec|min|(?:second|minute|moment)s?|loud|aloud|step|model|assistant|expand|view|보기|펼치기)\b)?"
 _REASONED = _TITLE.replace(
     "think(?:ing)?|", "think(?:ing)?|reasoning|analysis|추론|"
 )  # too many answers have such a heading
@@ -72,12 +72,12 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("granite", rf"{_START}{_HEAD}(?:here(?:'s| is) my )?(thought process){_HEAD}:", (r"here(?:'s| is) my (?:final )?(?:response|answer)\W{0,3}:[*_]*", _ANSWERED), ""),
     ("apriel", rf"{_START}(here are my reasoning steps)\W{{0,3}}:", (), r"\[BEGIN FINAL RESPONSE\]"),
     ("quote", rf"{_START}(?:>[ \t]*(?:\[!\w{{1,12}}\])?{_DECO}(?:{_REASONED})(?:{_DECO}$|[*_]{{0,3}}[:：])|{_DECO}(?:{_TITLE}){_DECO}\n\s*(?=>))", (rf"^(?=[ \t]*[^>\s])(?:{_MARKED}(?:{_TITLE}){_DECO}\n)?|\Z",), ""),
-    ("title", rf"{_START}(?!💭){_MARKED}(?:{_TITLE})(?:{_DECO}\n|(?<=\w)[ \t]?(?:[:：][*_]{{1,3}}|[*_]{{1,3}}[:：]|[】\]]))", (r"^\W{0,8}done thinking\W{0,8}$", _ANSWERED, _RULE), ""),
+    ("title", rf"{_START}(?!💭)(?:(?![\W_]*(?:my )?thoughts?[^\w\n]*$)|(?=[\s\S]*(?:{_ANSWERED}|{_RULE}))){_MARKED}(?:{_TITLE})(?:{_DECO}\n(?:[ \t]*[-*_=]{{3,}}[ \t]*\n)?|(?<=\w)[ \t]?(?:[:：][*_]{{1,3}}|[*_]{{1,3}}[:：]|[】\]]))", (r"^\W{0,8}done thinking\W{0,8}$", _ANSWERED, _RULE), ""),
     ("aside", rf"{_START}(?:[(\[]|\*(?!\*)|_(?!_))(?:{_TITLE})[:：](?![*_])", (r"[)\]*_][ \t]*$",), ""),
     ("balloon", rf"{_START}(?:>[ \t]*)?💭(?:{_DECO}(?:{_TITLE}){_DECO}\n\s*)?", (_ANSWERED, r"\n[ \t]*\n(?![ \t]*>)|\Z"), ""),
 )  # fmt: skip
 _JSON = re.compile(r"\s*(?:`{3,}(?:json)?\s*)?(\{.*\})\s*(?:`{3,})?\s*", re.DOTALL | re.IGNORECASE)
-_JSON_NAME = re.compile(_NAME, re.IGNORECASE)
+_JSON_NAME = re.compile(_NAME.replace("|reflection", "").replace("|analysis", ""), re.IGNORECASE)
 MOST_THOUGHTS = 100  # of one reply; more, and it is none that a model ends (ours)
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _CLOSES = {family: closes or (alone,) for family, _, closes, alone in _FAMILIES}
@@ -102,7 +102,7 @@ _LONE = {
 # A mark within a sentence is a word of it, as in "ends with <think> tags" and "<thought> disorder".
 _WORD_BEFORE = re.compile(r"[\w,;:)'’-][ \t]+\Z")
 _SPOKEN_BEFORE = re.compile(
-    r"(?:^|\s)(?:the|an?|with|by|of|in|after|before|between|and|or|to|as|via|until|inside|within|called|named|tags?|tokens?|marks?|like|using|use|와|과|및|또는|혹은)[ \t]+\Z",
+    r"(?:^|[\s(])(?:the|an?|with|by|of|in|after|before|between|and|or|to|as|via|until|inside|within|called|named|tags?|tokens?|marks?|like|using|use|와|과|및|또는|혹은)[ \t]+\Z",
     re.IGNORECASE,
 )
 _SPOKEN_BEHIND = re.compile(
@@ -152,6 +152,7 @@ _WRAPPED = re.compile(
 _UNMARKED = re.compile(
     r"""\W{0,8}(?:
       <(?:summary|caption|plan|observation|problem|step)s?>
+     |(?:my\ )?thoughts?\W{0,8}$
      |(?:okay|ok|alright|all\ right|hmm+|well|right|so|wait|great|got\ it)[,.!…]?\s+
         (?:(?:so|now|first|let's\ see)[,.]?\s+)*(?:i|we|i'm|we're|let\ me|let's|the\ (?:user|question|statement|answer|task|text)|this\ is)\b
      |(?:the|this)\ user(?:'s)?\b | hmm+\b
@@ -164,7 +165,7 @@ _UNMARKED = re.compile(
      |(?:우선|먼저|일단)[,\s].{0,40}(?:생각해|살펴|확인해|분석해|따져)\s?(?:보자|봐야|볼게|보면)
      |사용자(?:가|는|의|께서)\s
     )""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 
 
