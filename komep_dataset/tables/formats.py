@@ -74,7 +74,7 @@ _COMMON = frozenset(
 LEAST_COMMON = (
     0.25  # of the letters that are not ASCII; Korean questions have at least 0.33, Chinese at most 0.17
 )
-_HEAD = 512  # bytes in which a file shows what it is
+HEAD = 512  # bytes in which a file shows what it is
 # A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
 _PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
 
@@ -199,7 +199,7 @@ def opened(path: Path) -> io.BufferedReader:
         import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
 
         raw = io.BufferedReader(pa.CompressedInputStream(raw, packing))
-    if what := foreign(raw.peek(_HEAD)):
+    if what := foreign(raw.peek(HEAD)):
         raise KomepError(f"{path}: {what}")
     return raw
 
@@ -216,7 +216,7 @@ def unreadable_parquet(path: Path, error: Exception) -> KomepError:
     """What is said of a Parquet file that cannot be read as a whole."""
     what = ""
     with suppress(OSError), path.open("rb") as file:
-        what = foreign(file.read(_HEAD))
+        what = foreign(file.read(HEAD))
     said = (str(error).splitlines() or [type(error).__name__])[0]
     return KomepError(f"{path}: {what or f'not a readable Parquet file ({said}); is it whole?'}")
 

@@ -21,8 +21,10 @@ from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
 from komep_dataset.tables.formats import (
     CSV,
+    HEAD,
     KNOWN,
     PARQUET,
+    foreign,
     format_of,
     json_lines,
     table_files,
@@ -210,9 +212,11 @@ def _kind(path: Path) -> str:
     if kind := format_of(path):
         return kind
     with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return PARQUET
-    raise KomepError(f"{path}: a table is Parquet, or has an ending that says what it is: {KNOWN}")
+        begin = file.read(HEAD)
+    if begin.startswith(b"PAR1"):
+        return PARQUET
+    what = foreign(begin) or f"a table is Parquet, or has an ending that says what it is: {KNOWN}"
+    raise KomepError(f"{path}: {what}")
 
 
 def check_shape(path: Path, record: type, optional: Collection[str]) -> None:

@@ -205,3 +205,11 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
         build([path], tmp_path / "komep")
     with pytest.raises(KomepError, match="the column question stands twice"):
         list(rows_of_any(path))
+
+
+def test_arrow_and_zip_are_named_with_what_to_do(tmp_path):
+    (tmp_path / "a.arrow").write_bytes(b"ARROW1\0\0")
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
+    for name, said in (("a.arrow", "an Arrow file; write it as Parquet"), ("a.zip", "or unpack it")):
+        with pytest.raises(KomepError, match=said):
+            list(tables.read_batches(tmp_path / name, ScoredGeneration))
