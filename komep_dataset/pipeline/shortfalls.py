@@ -65,8 +65,11 @@ def of_responses(made: Responded, responder: Responder) -> Shortfall:
         return Shortfall(f"no question got an answer; the first: {_advised(made.reason)}", True)
     answered = read_table(made.path, Response).filter(pl.col("finish_reason") != Status.FAILED.value)
     blank = answered.filter(_BLANK)
-    bad, why = made.failures + blank.height, _advised(made.reason)
-    if blank.height > made.failures:
+    refused = answered.filter(pl.col("finish_reason") == Status.REFUSED.value)
+    bad, why = made.failures + blank.height + refused.height, _advised(made.reason)
+    if refused.height > max(made.failures, blank.height):
+        why = _advised(f"the model refused: {refused['response'][0][:SHOWN]}")
+    elif blank.height > made.failures:
         limit = responder.max_new_tokens
         cut = limit and 2 * blank.filter(pl.col("finish_reason") == "length").height >= blank.height
         why = (
@@ -74,7 +77,8 @@ def of_responses(made: Responded, responder: Responder) -> Shortfall:
             if cut
             else f"the model ends at once: look at `protocol` ({responder.protocol}) and `format`"
         )
-    what = f"questions got no answer ({made.failures:,} failed, {blank.height:,} empty)"
+    refusing = f", {refused.height:,} refused" if refused.height else ""
+    what = f"questions got no answer ({made.failures:,} failed, {blank.height:,} empty{refusing})"
     return _shortfall(bad, made.rows - bad, what, why)
 
 

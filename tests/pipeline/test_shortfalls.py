@@ -71,6 +71,17 @@ def test_where_every_answer_is_empty_the_command_fails_and_goes_on_when_it_is_gi
     assert not list(tmp_path.glob("*.edited*"))  # the table was the stage's own
 
 
+def test_refusals_in_a_field_of_their_own_are_told_with_what_to_do(tmp_path):
+    said = Fault(200, '{"choices": [{"message": {"content": null, "refusal": "I cannot say."}}]}')
+    some_refuse = lambda body, _: said if last_text(body)[-1] in "123" else None  # noqa: E731
+    warning, error = asked(tmp_path, Loopback(faults=some_refuse))
+    assert "3 of 10 questions got no answer (0 failed, 0 empty, 3 refused)" in warning and not error
+    assert "the model refused: I cannot say.; take another `model`" in warning
+    (tmp_path / "all").mkdir()
+    warning, error = asked(tmp_path / "all", Loopback(faults=lambda *_: said))
+    assert "10 of 10 questions got no answer" in error
+
+
 FAILURES = {
     Fault: (Fault(400, "reasoning is required"), "reasoning is required; null leaves `temperature`"),
     "moderated": (Fault(200, '{"choices": [{"message": {"content": "x"}, "finish_reason": "safety"}]}'),
