@@ -52,6 +52,14 @@ def print_results(results: dict[str, Any]) -> None:
     if "agreement" in results:
         shares = (f"{results['agreement'][name]:.1%} ({name})" for name in ("paper", "robust"))
         console.print(f"Letters are those of the logits; replies say the same in {' and '.join(shares)}.")
+    if limit := results["cut_limit"]:
+        console.print(f"{limit:,} of {results['n']:,} replies hit the limit of tokens.")
+    if thinking := results["cut_thinking"]:
+        console.print(
+            f"warning: {thinking:,} of {results['n']:,} replies were cut while thinking; raise --max-new-tokens, or turn "
+            "thinking off (--no-thinking)",
+            markup=False,
+        )
     unread = 1 - results["parse_rate_robust"]
     if unread >= UNREAD:
         cause = likeliest_cause(results["config"]["unread"], results["config"])

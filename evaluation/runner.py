@@ -11,17 +11,18 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from itertools import chain
 from typing import Any
 
-from evaluation.harness.backend import Answer, Backend
+from evaluation.harness.backend import BUDGET, HIDDEN, LIMIT, Answer, Backend
 from evaluation.harness.benchmark import Benchmark, Reading, Style, load_questions
-from evaluation.harness.options import LOGITS, Options
+from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.output import JOURNAL, RESULTS, Prediction, check_output, write_evaluation
 from evaluation.harness.processes import Processes, joined
 from evaluation.harness.prompts import Prompt, subject_prompts
 from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
 from evaluation.harness.unread import cause_of, likeliest_cause
+from evaluation.kormedmcqa import scoring
 from komep_dataset.errors import KomepError, require
-from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
+from komep_dataset.replies.thoughts import opened_in_prompt
 
 PACKAGES = ("komep", "torch", "transformers", "datasets")
 
@@ -61,11 +62,16 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         if processes.rank:
             return None
         predictions, scores, unread = read_answers(
-            benchmark, subjects, answers, logits=options.scoring == LOGITS
+            benchmark,
+            subjects,
+            answers,
+            logits=options.scoring == LOGITS,
+            opened=backend.encode and bool(backend.encode.opening),
+            thoughts=options.thoughts,
         )
         # Of a model in training, that it writes nonsense or nothing is a finding; elsewhere a setting is wrong.
         own = 0 if options.backend == "openai" else unread.get("other", 0) + unread.get("empty", 0)
-        if sum(unread.values()) == len(predictions) > 2 * own:
+        if sum(unread.values()) == len(predictions) > 2 * own and options.thoughts == APART:
             raise KomepError(
                 f"none of the {len(predictions):,} replies holds a letter; likeliest cause: "
                 f"{likeliest_cause(unread, options.recorded())}; no result is written, the replies are in {options.output / JOURNAL}"
@@ -97,7 +103,7 @@ def make_prompts(
     backend: Backend, style: Style, subjects: Sequence[Subject], options: Options
 ) -> list[list[Prompt]]:
     """The prompts of each subject, shortened where the model's window wants it."""
-    longest = None if backend.window is None else backend.window - options.max_new_tokens
+    longest = None if backend.window is None else backend.window - options.longest_reply
     return [subject_prompts(style, subject, backend.encode, options.shots, longest) for subject in subjects]
 
 
@@ -114,63 +120,59 @@ def ask(
 
 
 def read_answers(
-    benchmark: Benchmark, subjects: Sequence[Subject], answers: Sequence[Sequence[Answer]], *, logits: bool
+    benchmark: Benchmark,
+    subjects: Sequence[Subject],
+    answers: Sequence[Sequence[Answer]],
+    *,
+    logits: bool,
+    opened: bool | None = None,
+    thoughts: str = APART,
 ) -> tuple[list[Prediction], dict[str, object], dict[str, int]]:
     """The predictions in file order, their scores, and how many replies hold no letter, by cause.
 
     With `logits` the letter is the option whose token is the likeliest beginning of the reply. What a reader
-    would have found in the reply itself is then compared with it, under `agreement`.
+    would have found in the reply itself is then compared with it, under `agreement`. `opened` says whether the prompts
+    open thoughts; None: to be seen in the replies. `thoughts` is what --thoughts was given.
     """
     rows = [
         (subject.name, index, question, answer)
         for subject, given in zip(subjects, answers, strict=True)
         for index, (question, answer) in enumerate(zip(subject.test, given, strict=True))
     ]
-    opened = any(opened_in_prompt(answer.text) for *_, answer in rows)
-    readings = [read_reply(benchmark, answer.text, question, opened) for _, _, question, answer in rows]
-    unfinished = sum(_is_thought(answer.text, opened) for *_, answer in rows)
-    if unfinished and not logits:
-        print(
-            f"warning: {unfinished:,} of {len(rows):,} replies end within their thoughts, so `robust` finds no answer in "
-            "them; raise --max-new-tokens, or use --prompt cot",
-            file=sys.stderr,
-        )
-    extra: dict[str, object] = {}
+    if opened is None:
+        opened = any(opened_in_prompt(answer.text) for *_, answer in rows)
+    readings = [read_reply(benchmark, a.text, question, opened, thoughts) for _, _, question, a in rows]
+    within = [a.failure.startswith(HIDDEN) or scoring.said(a.text, opened) is None for *_, a in rows]
+    thinking = [thought or a.cut == BUDGET for thought, (*_, a) in zip(within, rows, strict=True)]
+    extra: dict[str, object] = {"cut_limit": sum(answer.cut == LIMIT for *_, answer in rows)}
     if logits:
         letters = [likeliest(answer.logprobs[: len(question.options)]) for _, _, question, answer in rows]
-        extra = {"agreement": agreement(letters, readings)}
+        extra["agreement"] = agreement(letters, readings)
         readings = [
             reading._replace(paper=letter, robust=letter)
             for reading, letter in zip(readings, letters, strict=True)
         ]
     unread = Counter(
-        cause_of(answer, thought=_is_thought(answer.text, opened))
-        for reading, (*_, answer) in zip(readings, rows, strict=True)
+        cause_of(answer, thought=thought)
+        for reading, thought, (*_, answer) in zip(readings, within, rows, strict=True)
         if not reading.robust
     )
     predictions = [
         Prediction(name, index, r.answer, answer.text, r.paper, r.robust, answer.logprobs)
         for (name, index, _, answer), r in zip(rows, readings, strict=True)
     ]
-    return predictions, {**benchmark.summarize(readings, [row[0] for row in rows]), **extra}, dict(unread)
+    names = [row[0] for row in rows]
+    scores = scoring.with_counts(benchmark.summarize(readings, names), "cut_thinking", thinking, names)
+    return predictions, scores | extra, dict(unread)
 
 
-def _is_thought(generation: str, opened: bool) -> bool:
-    """Whether a generation never came to an answer; where the prompt opens thoughts, only a mark ends them."""
-    answer = answer_of(generation)
-    return answer.unfinished or (opened and not answer.thoughts)
-
-
-def read_reply(benchmark: Benchmark, generation: str, question: Question, opened: bool = False) -> Reading:
-    """A generation as the benchmark reads it; thoughts are no answer, but the protocol's own reading is of all the text.
-
-    `opened` says that the prompt opens thoughts, as other generations of the model show.
-    """
-    reading, answer = benchmark.read(generation, question.answer, question.options), answer_of(generation)
-    if not (answer.thoughts or opened):
-        return reading
-    said = "" if _is_thought(generation, opened) else answer.text
-    return reading._replace(robust=benchmark.read(said, question.answer, question.options).robust)
+def read_reply(
+    benchmark: Benchmark, generation: str, question: Question, opened: bool = False, thoughts: str = APART
+) -> Reading:
+    """A generation as the benchmark reads it behind its thoughts; see `scoring.read_reply`."""
+    return scoring.read_reply(
+        benchmark.read, generation, question.answer, question.options, opened=opened, thoughts=thoughts
+    )
 
 
 def likeliest(logprobs: Sequence[float]) -> str:

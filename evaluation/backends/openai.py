@@ -5,20 +5,22 @@ replies by the content of the request. That log stays beside the results: the sa
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from evaluation.harness.backend import HIDDEN, Answer, Groups, cut_at_stops
+from evaluation.harness.backend import HIDDEN, LIMIT, Answer, Groups, Stops
 from evaluation.harness.benchmark import Style
-from evaluation.harness.options import LOGITS, Options
+from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.output import JOURNAL
 from evaluation.harness.processes import Processes
-from evaluation.harness.prompts import Prompt
+from evaluation.harness.prompts import Prompt, thinking_switch
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.client import NOBODYS
 from komep_dataset.inference.reply_log import REPLIES, Reply, read_log
+from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
 
 MOST_STOPS = 4  # OpenAI's own limit
 SHOWN = 3  # failures that a message names
@@ -40,7 +42,22 @@ def request_body(prompt: Prompt, options: Options, stops: Sequence[str]) -> dict
         else {"prompt": prompt.text}
     )
     words = sorted(stops, key=lambda stop: stop.startswith("<"))[:MOST_STOPS]
-    return {**asked, "temperature": 0.0, "max_tokens": options.max_new_tokens, "stop": words, "seed": 0}
+    body = {**asked, "temperature": 0.0, "max_tokens": options.longest_reply, "stop": words, "seed": 0}
+    return body | _switched(options)
+
+
+def _switched(options: Options) -> dict[str, Any]:
+    """What vLLM and SGLang hand to the chat template."""
+    switch = thinking_switch(options.enable_thinking)
+    return {"chat_template_kwargs": switch} if switch else {}
+
+
+def _thinks(reply: Reply) -> bool:
+    return bool(reply.thought) or answer_of(reply.given).thoughts
+
+
+def _unstopped(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "stop"}
 
 
 class OpenAIBackend:
@@ -50,14 +67,15 @@ class OpenAIBackend:
     window = None
 
     def __init__(self, options: Options, style: Style, endpoint: Endpoint):
-        self.options, self.stops, self.endpoint = options, style.stops, endpoint
+        self.options, self.endpoint = options, endpoint
+        self.stops = Stops(style.stops, apart=options.thoughts == APART)
 
     def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
         rows = [(s, row, prompt) for s, prompts in enumerate(groups) for row, prompt in enumerate(prompts)]
-        bodies = {(s, row): request_body(prompt, self.options, self.stops) for s, row, prompt in rows}
+        bodies = {(s, row): request_body(prompt, self.options, self.stops.texts) for s, row, prompt in rows}
         folder = self.options.output / JOURNAL
         resumed = len(read_log(folder / REPLIES)[0])
-        replies = ask(bodies, self.endpoint, folder, label=label)
+        replies = self._ask(bodies, label)
         # Thoughts without an answer are a reply that is read like any other: no letter is in it.
         failed = [
             reply.failure for reply in replies.values() if reply.failure and not (reply.raw or reply.thought)
@@ -67,18 +85,57 @@ class OpenAIBackend:
         if lost:
             shown = "; ".join(sorted(set(lost))[:SHOWN])
             fewer = self.options.shots and any(map(_TOO_LONG.search, lost))
+            switched = "chat_template_kwargs" in shown
             raise KomepError(
                 f"{len(lost)} of {len(bodies)} questions got no answer ({shown}); "
                 f"{'where a prompt is too long, lower --shots; ' if fewer else ''}"
+                f"{'leave --enable-thinking and --no-thinking out, the endpoint takes neither; ' if switched else ''}"
                 "the others are kept, and the same command asks these again"
             )
+        stops = self.stops
+        if any(opened_in_prompt(reply.given) for reply in replies.values()):
+            stops = replace(stops, opening="<think>")
         answers = [
-            [self._answer(replies[s, row]) for row in range(len(prompts))] for s, prompts in enumerate(groups)
+            [self._answer(replies[s, row], stops) for row in range(len(prompts))]
+            for s, prompts in enumerate(groups)
         ]
         left = sorted({name for reply in replies.values() for name in reply.left_out.split()})
         facts = {"endpoint": self.endpoint.endpoint, "resumed_questions": resumed}
-        sent = {"stops_sent": [] if "stop" in left else next(iter(bodies.values()))["stop"]}
+        sent = {
+            "stops_sent": next((b["stop"] for b in bodies.values() if "stop" in b and "stop" not in left), [])
+        }
         return answers, facts | sent | ({"left_out": left} if left else {})
+
+    def _ask(self, bodies: dict[Any, dict[str, Any]], label: str) -> dict[Any, Reply]:
+        """The replies; `bodies` are left as they were asked.
+
+        An endpoint's stops cut thoughts, too. So under a chat template the first question goes without, and where the
+        model is seen to think all others do. Thoughts that are cut nevertheless are asked for again without stops.
+        """
+        folder = self.options.output / JOURNAL
+        if not self.stops.apart:
+            return ask(bodies, self.endpoint, folder, label=label)
+        if self.options.chat_template:
+            first = next(iter(bodies))
+            bodies[first] = _unstopped(bodies[first])
+            reply = ask({first: bodies[first]}, self.endpoint, folder, label=f"{label}, one question")[first]
+            if _thinks(reply):
+                bodies.update({key: _unstopped(body) for key, body in bodies.items()})
+        replies = ask(bodies, self.endpoint, folder, label=label)
+        cut = [
+            key
+            for key, reply in replies.items()
+            if "stop" in bodies[key] and self._cut_within_thoughts(reply)
+        ]
+        if not cut:
+            return replies
+        bodies.update({key: _unstopped(bodies[key]) for key in cut})
+        return ask(bodies, self.endpoint, folder, label=label)
+
+    def _cut_within_thoughts(self, reply: Reply) -> bool:
+        """Whether a stop may have ended a reply within its thoughts; the limit did not."""
+        spent = (reply.completion_tokens or 0) >= self.options.longest_reply
+        return not spent and (reply.failure.startswith(HIDDEN) or answer_of(reply.given).unfinished)
 
     def _refuses(self, why: str) -> bool:
         """Whether a failure is of one question alone: no outage, no matter of the account, not the worked examples' length."""
@@ -86,12 +143,17 @@ class OpenAIBackend:
             return False
         return not (self.options.shots and _TOO_LONG.search(why))
 
-    def _answer(self, reply: Reply) -> Answer:
-        limit = self.options.max_new_tokens
-        cut = reply.finish_reason == "length" or (reply.completion_tokens or 0) >= limit
+    def _answer(self, reply: Reply, stops: Stops) -> Answer:
+        limit = self.options.longest_reply
+        cut = (
+            reply.finish_reason == "length"
+            or reply.failure.startswith(f"{HIDDEN}: the limit")
+            or (reply.completion_tokens or 0) >= limit
+        )
         # Where the limit is spent and there is no word, it went to thoughts that the endpoint does not show.
         failure = reply.failure or (HIDDEN if cut and not reply.given.strip() else "")
-        return Answer(cut_at_stops(reply.given, self.stops), failure=failure)
+        text = stops.cut(reply.given)
+        return Answer(text, failure=failure, cut=LIMIT if cut and text == reply.given else "")
 
 
 def open_backend(options: Options, style: Style, processes: Processes) -> OpenAIBackend:
@@ -109,6 +171,7 @@ def open_backend(options: Options, style: Style, processes: Processes) -> OpenAI
         endpoint=options.endpoint,
         api_key_env=options.api_key_env,
         concurrency=options.concurrency,
+        extra_body=_switched(options),  # so that it is never left out
     )
     for key, problem in endpoint.problems():
         raise KomepError(f"--{key.replace('_', '-')}: {problem}", exit_code=2)

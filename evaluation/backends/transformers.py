@@ -11,10 +11,10 @@ from typing import Any
 from evaluation.backends.local.generation import Generator, plan_batches
 from evaluation.backends.local.loading import load_generator
 from evaluation.backends.local.shared_prefix import Layers
-from evaluation.harness.backend import Answer, Groups
+from evaluation.harness.backend import Answer, Groups, Stops, past_budget
 from evaluation.harness.benchmark import Style
 from evaluation.harness.journal import keep, open_journal, reply_key
-from evaluation.harness.options import LOGITS, Options
+from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from evaluation.harness.questions import LETTERS
@@ -43,10 +43,18 @@ class TransformersBackend:
     """A `Generator` over all prompts, each process with its share of the batches."""
 
     def __init__(self, options: Options, style: Style, processes: Processes, generator: Generator):
-        self.options, self.stops, self.processes, self.generator = options, style.stops, processes, generator
+        self.options, self.processes, self.generator = options, processes, generator
         self.batch_size = options.batch_size or BATCH_SIZE.get(generator.device.type, BATCH_SIZE_ELSEWHERE)
         model_type = generator.model.config.model_type
-        self.encode = PromptEncoder(generator.tokenizer, model_type, chat_template=options.chat_template)
+        self.encode = PromptEncoder(
+            generator.tokenizer,
+            model_type,
+            chat_template=options.chat_template,
+            enable_thinking=options.enable_thinking,
+        )
+        if options.scoring == LOGITS:
+            self.encode.check_logits()
+        self.stops = Stops(style.stops, self.encode.opening, options.thoughts == APART)
         self.window = generator.window
         self.resumed = 0
         self._prefix: tuple[tuple[int, ...], Layers] | None = None
@@ -106,7 +114,14 @@ class TransformersBackend:
             return [one._replace(logprobs=tuple(one.logprobs) if one.logprobs else None) for one in kept]
         ids = [prompts[row].token_ids for row in batch]
         prefix = self._prefix_of([prompts[row].token_ids for row in rows])
-        answers = self.generator.answer(ids, prefix, self.stops, self.options.max_new_tokens, letters)
+        limit, budget = self.options.max_new_tokens, self.options.thinking_budget
+        answers = self.generator.answer(ids, prefix, self.stops, budget or limit, letters)
+        if budget:
+
+            def go_on(more: list[tuple[int, ...]], stops: Stops) -> list[Answer]:
+                return self.generator.answer(more, prefix, stops, limit)
+
+            answers = past_budget(self.generator.tokenizer, self.stops, ids, answers, go_on)
         for key, answer in zip(keys, answers, strict=True):
             keep(journal, key, answer)
         return answers
@@ -123,8 +138,8 @@ class TransformersBackend:
         how = [
             str(model.dtype),
             model.device.type,
-            self.stops,
-            options.max_new_tokens,
+            [*self.stops.texts, "outside of thoughts"] if self.stops.apart else self.stops.texts,
+            [options.max_new_tokens, options.thinking_budget],
             self.batch_size,
             options.scoring == LOGITS,
         ]

@@ -9,16 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from evaluation.harness.backend import Answer, Groups, cut_at_stops
+from evaluation.harness.backend import LIMIT, Answer, Groups, Stops, decoded, past_budget
 from evaluation.harness.benchmark import Style
 from evaluation.harness.journal import keep, open_journal, reply_key
-from evaluation.harness.options import LOGITS, Options
+from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.servers import model_fingerprint
 from komep_dataset.progress import progress_bar
 
+LENGTH = "length"  # vLLM's word for a reply that its limit ended
 CHUNK = 256  # prompts that are handed over together: what a kill can lose
 
 
@@ -26,35 +27,74 @@ class VllmBackend:
     """vLLM's `LLM` over all prompts, in file order, so that those of a subject follow each other."""
 
     def __init__(self, options: Options, style: Style, llm: Any, tokenizer: Any, config: Any):
-        self.options, self.stops, self.llm = options, style.stops, llm
-        self.encode = PromptEncoder(tokenizer, config.model_type, chat_template=options.chat_template)
+        self.options, self.llm = options, llm
+        self.encode = PromptEncoder(
+            tokenizer,
+            config.model_type,
+            chat_template=options.chat_template,
+            enable_thinking=options.enable_thinking,
+        )
+        self.stops = Stops(style.stops, self.encode.opening, options.thoughts == APART)
+        self.thinks = bool(self.encode.opening)  # or a reply has shown it
         self.window = llm.llm_engine.model_config.max_model_len
 
     def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
-        from vllm import SamplingParams
-
-        sampling = SamplingParams(
-            temperature=0.0, max_tokens=self.options.max_new_tokens, stop=list(self.stops)
-        )
         total = sum(map(len, groups))
         with open_journal(self.options.output) as journal, progress_bar(label, total, "questions") as advance:
             todo = [p for prompts in groups for p in prompts if self._key(p) not in journal.rows]
             resumed = total - len(todo)
             advance(resumed)
             for part in chunks(todo, CHUNK):
-                ids = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in part]
-                outputs = self.llm.generate(ids, sampling, use_tqdm=False)
-                for prompt, output in zip(part, outputs, strict=True):
-                    keep(journal, self._key(prompt), Answer(self._reply(output.outputs[0].token_ids)))
+                for prompt, answer in zip(part, self._ask([p.token_ids for p in part]), strict=True):
+                    keep(journal, self._key(prompt), answer)
                 advance(len(part))
             answers = [[journal.rows[self._key(p)] for p in prompts] for prompts in groups]
         return answers, self._facts() | {"resumed_questions": resumed}
 
-    def _reply(self, token_ids: Sequence[int]) -> str:
-        """The text of a reply, decoded as the transformers backend does: vLLM's own text leaves out a last letter of
-        which only some bytes came before the limit."""
-        text = self.encode.tokenizer.decode(list(token_ids), skip_special_tokens=True)
-        return cut_at_stops(text, self.stops)
+    def _ask(self, prompts: Sequence[Sequence[int]]) -> list[Answer]:
+        limit, budget = self.options.max_new_tokens, self.options.thinking_budget
+        answers = self._answers(prompts, self.stops, budget or limit)
+        if not budget:
+            return answers
+        return past_budget(
+            self.encode.tokenizer,
+            self.stops,
+            prompts,
+            answers,
+            lambda more, stops: self._answers(more, stops, limit),
+        )
+
+    def _answers(self, prompts: Sequence[Sequence[int]], stops: Stops, limit: int) -> list[Answer]:
+        """vLLM knows of no thoughts: those that a stop string cut are thought again without, as are all from then on."""
+        texts = () if self.thinks and stops.apart else stops.texts
+        answers = [
+            self._answer(ids, ended, stops, limit) for ids, ended in self._generate(prompts, texts, limit)
+        ]
+        cut = [n for n, a in enumerate(answers) if texts and not a.cut and stops.within_thoughts(a.text)]
+        if cut:
+            self.thinks = True
+            for n, answer in zip(cut, self._answers([prompts[n] for n in cut], stops, limit), strict=True):
+                answers[n] = answer
+        return answers
+
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], stops: Sequence[str], limit: int
+    ) -> Iterator[tuple[Sequence[int], str]]:
+        """The tokens of each reply, and why it ended."""
+        from vllm import SamplingParams
+
+        sampling = SamplingParams(temperature=0.0, max_tokens=limit, stop=list(stops))
+        asked = [{"prompt_token_ids": list(ids)} for ids in prompts]
+        for output in self.llm.generate(asked, sampling, use_tqdm=False):
+            yield output.outputs[0].token_ids, getattr(output.outputs[0], "finish_reason", None) or LENGTH
+
+    def _answer(self, token_ids: Sequence[int], ended: str, stops: Stops, limit: int) -> Answer:
+        """Decoded as the transformers backend does: vLLM's own text leaves out a last letter of which only some bytes
+        came before the limit."""
+        whole = decoded(self.encode.tokenizer, token_ids)
+        text = stops.cut(whole)
+        cut = ended == LENGTH and len(token_ids) >= limit and text == whole
+        return Answer(text, cut=LIMIT if cut else "")
 
     def _facts(self) -> dict[str, Any]:
         engine = self.llm.llm_engine
@@ -67,7 +107,8 @@ class VllmBackend:
         }
 
     def _key(self, prompt: Prompt) -> str:
-        how = ["vllm", self.options.dtype, self.stops, self.options.max_new_tokens]
+        limits = [self.options.max_new_tokens, self.options.thinking_budget]
+        how = ["vllm", self.options.dtype, self.stops.texts, self.stops.apart, limits]
         return reply_key(self.options.model, model_fingerprint(self.options.model), how, prompt.token_ids)
 
 

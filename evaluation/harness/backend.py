@@ -1,31 +1,121 @@
 """What a backend is asked and what it gives: the contract between the runner and whatever runs the model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from evaluation.harness.prompts import Prompt, PromptEncoder
+from komep_dataset.replies.thoughts import answer_of, end_of_thoughts, thoughts_in
 
 Groups = Sequence[Sequence[Prompt]]  # the prompts of each subject
 
 
+LIMIT, BUDGET = "limit", "budget"
 HIDDEN = "thoughts and no answer"  # begins the failure of a reply whose limit went to thoughts
 
 
 class Answer(NamedTuple):
     """A reply, and where they were asked for the log-probabilities (nats) of the letters as its first token.
 
-    `failure` says why there is nothing to read: `HIDDEN`, or what an endpoint said that refused the question.
+    `failure` says why there is nothing to read: `HIDDEN`, or what an endpoint said that refused the question. `cut`:
+    `LIMIT` where the limit of tokens ended the reply, neither the model nor a stop string; `BUDGET` where that of its
+    thoughts ended these, and the reply came to its own end.
     """
 
     text: str
     logprobs: tuple[float, ...] | None = None
     failure: str = ""
+    cut: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """Where replies end: before the first of these texts that stands outside of thoughts.
+
+    `opening` is the mark with which the prompt opens thoughts. Without `apart` the texts end thoughts like any other
+    text, as lm-evaluation-harness has it.
+    """
+
+    texts: tuple[str, ...]
+    opening: str = ""
+    apart: bool = True
+
+    def cut(self, reply: str) -> str:
+        """The reply before the first stop."""
+        if not self.apart:
+            return reply[: _first(self.texts, reply)]
+        whole, place = self.opening + reply, len(self.opening)
+        spans, _ = thoughts_in(whole)
+        for n, (start, end) in enumerate([*spans, (len(whole), len(whole))]):
+            said = whole[place:start]
+            # Blank lines around thoughts belong to them, and are no stop.
+            blank = len(said) - len(said.lstrip()) if n or (spans and not said.strip()) else 0
+            if place < start and (at := _first(self.texts, said, blank)) is not None:
+                return whole[len(self.opening) : place + at]
+            place = max(place, end)
+        return reply
+
+    def within_thoughts(self, reply: str) -> bool:
+        """Whether a reply, as far as it has come, has no end of the thoughts that it or its prompt began."""
+        return self.apart and thoughts_in(self.opening + reply)[1]
+
+
+def past_budget(
+    tokenizer: Any,
+    stops: Stops,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Answer],
+    ask: Callable[[list[tuple[int, ...]], Stops], Sequence[Answer]],
+) -> list[Answer]:
+    """Answers whose thoughts have had a budget of tokens: those that it cut off are asked to go on.
+
+    Thoughts that are not over by then are ended by the mark of their family. Where that is not known, the reply stays
+    cut off within its thoughts.
+
+    Args:
+        prompts: token ids, one an answer.
+        ask: answers prompts that go on with what was said.
+    """
+    told, said = list(answers), {}
+    for n, answer in enumerate(answers):
+        within = stops.within_thoughts(answer.text)
+        end = end_of_thoughts(stops.opening + answer.text) if within else ""
+        if answer.cut and (end or not within):
+            said[n] = answer.text + (f"\n{end}\n\n" if end else "")
+    more = [
+        (*prompts[n], *tokenizer(text, add_special_tokens=False)["input_ids"]) for n, text in said.items()
+    ]
+    # Behind thoughts, where blank lines at the beginning are no stop.
+    later = ask(more, replace(stops, opening="<think></think>")) if more else ()
+    for (n, text), answer in zip(said.items(), later, strict=True):
+        ended = text != answers[n].text
+        whole = stops.cut(text + answer.text)
+        told[n] = answers[n]._replace(text=whole, cut=answer.cut or (BUDGET if ended else ""))
+    return told
+
+
+def _first(texts: Sequence[str], text: str, start: int = 0) -> int | None:
+    """Where the first of some texts stands."""
+    return min((at for one in texts if (at := text.find(one, start)) >= 0), default=None)
+
+
+def as_stops(stops: Stops | Sequence[str]) -> Stops:
+    """Texts at which replies end as `Stops`."""
+    return stops if isinstance(stops, Stops) else Stops(tuple(stops))
 
 
 def cut_at_stops(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop string."""
-    for stop in stops:
-        text = text.split(stop, 1)[0]
+    """The text before the first stop string that stands outside of thoughts."""
+    return as_stops(stops).cut(text)
+
+
+def decoded(tokenizer: Any, token_ids: Sequence[int]) -> str:
+    """A reply as text without special tokens, unless the marks of its thoughts are such."""
+    text = tokenizer.decode(list(token_ids), skip_special_tokens=True)
+    if not set(tokenizer.all_special_ids).isdisjoint(token_ids):
+        marked = tokenizer.decode(list(token_ids), skip_special_tokens=False)
+        if answer_of(marked).thoughts:
+            return marked
     return text
 
 

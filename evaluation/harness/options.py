@@ -15,6 +15,7 @@ from evaluation.harness.registry import BACKENDS, BENCHMARKS
 
 DIRECT, COT = "direct", "cot"
 GENERATE, LOGITS = "generate", "logits"
+APART, HARNESS = "apart", "harness"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # How `results.json` begins under `config`; the others follow as they stand in the record.
 FIRST = ("model", "benchmark", "data", "shots", "subjects", "limit", "prompt", "scoring", "chat_template")
@@ -67,6 +68,29 @@ class Options:
         None
     )
     chat_template: Annotated[bool, typer.Option("--chat-template", help="Ask as one user message.")] = False
+    enable_thinking: Annotated[
+        bool | None,
+        typer.Option(
+            "--enable-thinking/--no-thinking",
+            help="Have the chat template turn thinking on or off. [default: the template's own]",
+        ),
+    ] = None
+    thinking_budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Tokens of thoughts, on top of --max-new-tokens; then they are ended and the answer is asked for "
+            "(an endpoint is given the tokens alone).",
+        ),
+    ] = None
+    thoughts: Annotated[
+        str,
+        one_of(
+            (APART, HARNESS),
+            help="apart: thoughts are no part of a reply, for stops and letters; harness: they are, as in "
+            "lm-evaluation-harness without think_end_token (`robust` reads none of them even then).",
+        ),
+    ] = APART
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Questions whose replies are written together. [default: 32; 256 on a GPU]"),
@@ -98,6 +122,26 @@ class Options:
             raise typer.BadParameter("name at least one subject", param_hint="--subjects")
         if self.endpoint is not None and self.backend != "openai":
             raise typer.BadParameter("only --backend openai asks an endpoint", param_hint="--endpoint")
+        thinking = {True: "--enable-thinking", False: "--no-thinking"}.get(self.enable_thinking)
+        if thinking and not self.chat_template:
+            raise typer.BadParameter("is said to the chat template; add --chat-template", param_hint=thinking)
+        if self.enable_thinking and self.scoring == LOGITS:
+            raise typer.BadParameter(
+                "the first token of a thought is no answer; leave one out",
+                param_hint=f"{thinking}, --scoring logits",
+            )
+        if self.thinking_budget and (
+            self.enable_thinking is False or self.thoughts == HARNESS or self.scoring == LOGITS
+        ):
+            raise typer.BadParameter(
+                "does not go with --no-thinking, --thoughts harness or --scoring logits",
+                param_hint="--thinking-budget",
+            )
+
+    @property
+    def longest_reply(self) -> int:
+        """Tokens of a reply at the most, its thoughts included; `max_new_tokens` is a number by then."""
+        return self.max_new_tokens + (self.thinking_budget or 0)
 
     def recorded(self) -> dict[str, Any]:
         """The options as `results.json` keeps them; paths as text."""

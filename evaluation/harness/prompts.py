@@ -7,6 +7,15 @@ from typing import Any
 from evaluation.harness.benchmark import Style
 from evaluation.harness.questions import LETTERS, Question, Subject
 from komep_dataset.errors import KomepError
+from komep_dataset.replies.thoughts import thoughts_in
+
+# What chat templates call the variable that turns thinking on or off: Qwen, GLM, SmolLM, EXAONE; Granite, DeepSeek, Kimi.
+SWITCHES = ("enable_thinking", "thinking")
+
+
+def thinking_switch(on: bool | None) -> dict[str, bool]:
+    """The variables of a chat template that turn thinking on or off; none where it is left to the template."""
+    return {} if on is None else dict.fromkeys(SWITCHES, on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +50,26 @@ class PromptEncoder:
     without (lm-evaluation-harness #3103). Some tokenizers, such as SmolLM2's, know a BOS token and use none.
     """
 
-    def __init__(self, tokenizer: Any, model_type: str = "", *, chat_template: bool = False):
+    def __init__(
+        self,
+        tokenizer: Any,
+        model_type: str = "",
+        *,
+        chat_template: bool = False,
+        enable_thinking: bool | None = None,
+    ):
         if chat_template and not tokenizer.chat_template:
             raise KomepError(
                 "--chat-template: this model's tokenizer has no chat template; leave the flag out"
             )
         self.tokenizer, self.chat_template = tokenizer, chat_template
+        self.thinking = enable_thinking
+        self.opening = self._opening() if chat_template else ""
+        if chat_template and enable_thinking is not None and not self.can_switch:
+            raise KomepError(
+                f"--{'enable' if enable_thinking else 'no'}-thinking: this model's chat template has no switch for it "
+                f"({', '.join(SWITCHES)}); leave the option out"
+            )
         self.bos = tokenizer.bos_token_id
         plain = tokenizer("가")["input_ids"]
         begins_with_bos = self.bos is not None and plain[:1] == [self.bos]
@@ -56,8 +79,7 @@ class PromptEncoder:
     def __call__(self, text: str) -> tuple[int, ...]:
         """Token ids of a whole prompt; with the chat template it is one user message."""
         if self.chat_template:
-            messages = [{"role": "user", "content": text}]
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            text = self._rendered(text, self.thinking)
         has_bos = self.bos is not None and text.startswith(self.tokenizer.bos_token)
         ids = list(self.tokenizer(text, add_special_tokens=not has_bos)["input_ids"])
         if self.adds_eos and not has_bos:
@@ -66,6 +88,46 @@ class PromptEncoder:
             ids.insert(0, self.bos)
         self._check_bos(ids)
         return tuple(ids)
+
+    def _rendered(self, text: str, thinking: bool | None, reply: bool = True, answer: str = "") -> str:
+        messages = [{"role": "user", "content": text}]
+        messages += [{"role": "assistant", "content": answer}] if answer else []
+        return self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=reply, **thinking_switch(thinking)
+        )
+
+    def _opening(self) -> str:
+        """The mark with which the chat template opens thoughts before a reply, or ""."""
+        asked, reply = (self._rendered("?", self.thinking, reply) for reply in (False, True))
+        begun = reply.removeprefix(asked)
+        spans, unfinished = thoughts_in(begun)
+        return begun[spans[-1][0] :] if unfinished else ""
+
+    @property
+    def can_switch(self) -> bool:
+        """Whether the chat template lets thinking be turned off."""
+        return self._rendered("?", True) != self._rendered("?", False)
+
+    def check_logits(self) -> None:
+        """Raise `KomepError` where a reply begins with thoughts, so that its first token is no answer."""
+        if not self.chat_template or not self._thinks_first():
+            return
+        off = "pass --no-thinking, or use" if self.can_switch else "use"
+        raise KomepError(
+            "--scoring logits: under this model's chat template a reply begins with thoughts or their marks, so that its "
+            f"first token is no answer; {off} --scoring generate",
+            exit_code=2,
+        )
+
+    def _thinks_first(self) -> bool:
+        """Whether the template opens thoughts, has them on, or writes marks of theirs before an answer."""
+        asked = self._rendered("?", self.thinking)
+        if self.opening or asked != self._rendered("?", False):
+            return True
+        answer = "가"
+        answered = self._rendered("?", self.thinking, False, answer)
+        before = answered[len(asked) :].partition(answer)[0]
+        return answered.startswith(asked) and bool(thoughts_in(before + answer)[0])
 
     def letter_tokens(self, text: str, letters: str) -> tuple[int, ...]:
         """The token with which the reply to a prompt begins if it is a letter, one for each of the letters.

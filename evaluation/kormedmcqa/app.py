@@ -85,10 +85,11 @@ def subject_table(scores: Mapping[str, object]) -> Table:
 
 def row_table(predictions: Sequence[str], references: Sequence[object]) -> Table:
     """A line a reply: what each reading found ("-" for nothing), and which of them is right."""
-    read = _scoring().read
+    scoring = _scoring()
+    opened = any(map(scoring.opened_in_prompt, predictions))
     table = []
     for number, (prediction, reference) in enumerate(zip(predictions, references, strict=True), 1):
-        found = read(prediction, reference)
+        found = scoring.read_reply(scoring.read, prediction, reference, opened=opened)
         right = [name for name in ("paper", "robust") if getattr(found, name) == found.answer]
         outcome = {0: "neither right", 1: f"only {''.join(right)} right", 2: "both right"}[len(right)]
         table.append([number, prediction, found.answer, found.paper or "-", found.robust or "-", outcome])

@@ -27,6 +27,8 @@ Args:
     subjects (list of str, optional): subject of each question; gives the scores per subject and the macro averages.
     options (list of list of str, optional): the 2 to 5 option texts of each question; lets the robust reading
         accept a reply that states an option's own text, and no reading accept a letter beyond them.
+    thoughts (str): "apart" (default): what a reasoning model thinks is no part of its reply; "harness": the cascade
+        reads it, too, as lm-evaluation-harness does without `think_end_token`.
 
 Returns:
     n (int): number of questions.
@@ -36,6 +38,7 @@ Returns:
     exact_match_raw (float): share of replies that are the bare gold letter.
     parse_rate, parse_rate_robust (float): share of replies that gave a letter.
     interval, interval_robust (list of two floats): 95% Wilson intervals of `accuracy` and `accuracy_robust`.
+    cut_thinking (int): number of replies that end within their thoughts; they hold no answer.
     subjects (dict): the same per subject.
 
 Examples:
@@ -85,5 +88,5 @@ class KorMedMCQA(evaluate.Metric):
         """Add one reply and its gold answer; see `add_batch`."""
         self.add_batch(predictions=[prediction], references=[reference], **kwargs)
 
-    def _compute(self, predictions, references, subjects=None, options=None):
-        return score(list(predictions), list(references), subjects, options)
+    def _compute(self, predictions, references, subjects=None, options=None, thoughts="apart"):
+        return score(list(predictions), list(references), subjects, options, thoughts)

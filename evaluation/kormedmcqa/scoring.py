@@ -1,4 +1,4 @@
-"""Scores of KorMedMCQA generations as plain functions; no dependencies.
+"""Scores of KorMedMCQA generations as plain functions; of other packages only komep, which knows what is thought.
 
 `accuracy` is that of lm-evaluation-harness (task `kormedmcqa` 3.0): the paper's cascade reads the letter.
 Parse rates stand beside it because a change in accuracy may be a change in readability alone.
@@ -6,14 +6,25 @@ Parse rates stand beside it because a change in accuracy may be a change in read
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import fsum, sqrt
 from typing import NamedTuple
+
+try:
+    from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "the KorMedMCQA metric finds thoughts in replies by the package komep: pip install komep, or run from its clone"
+    ) from error
 
 from .extraction import LETTERS, exact_match, extract_paper, gold_letter
 from .robust import extract_robust
 
 Z_95 = 1.959963984540054  # 97.5% quantile of the standard normal distribution
+
+
+# Whether thoughts are apart from a reply, or a part of it for the cascade, as lm-evaluation-harness has it.
+APART, HARNESS = "apart", "harness"
 
 
 class Reading(NamedTuple):
@@ -26,10 +37,10 @@ class Reading(NamedTuple):
 
 
 def read(generation: str, reference: object, options: Sequence[str] = ()) -> Reading:
-    """Read one generation by the paper's cascade and by the robust rules.
+    """Read what one generation says by the paper's cascade and by the robust rules.
 
     Args:
-        generation: raw text, or a letter.
+        generation: text without thoughts (`said` takes them off), or a letter.
         reference: gold answer, 1 to 5 or A to E.
         options: the texts of A, B, …, 2 to 5 of them: the robust rules then read a reply that states an option's
             text, and neither reading gives a letter beyond them. Without them, A to E are letters.
@@ -41,6 +52,33 @@ def read(generation: str, reference: object, options: Sequence[str] = ()) -> Rea
         extract_robust(generation, options),
         exact_match(generation, answer),
     )
+
+
+def said(generation: str, opened: bool = False) -> str | None:
+    """What a generation says behind its thoughts, all of it where there are none; None where its thoughts never end.
+
+    `opened` says that the prompt opens thoughts, as other generations of the model show (`opened_in_prompt`).
+    """
+    answer = answer_of(generation)
+    if answer.unfinished or (opened and not answer.thoughts):
+        return None
+    return answer.text if answer.thoughts else generation
+
+
+def read_reply(
+    reader: Callable[[str, str, Sequence[str]], Reading],
+    generation: str,
+    answer: str,
+    options: Sequence[str] = (),
+    *,
+    opened: bool = False,
+    thoughts: str = APART,
+) -> Reading:
+    """A generation as `reader` reads it behind its thoughts; with `thoughts` as in `score`, `opened` as in `said`."""
+    reading = reader(said(generation, opened) or "", answer, options)
+    if thoughts == APART:
+        return reading
+    return reader(generation, answer, options)._replace(robust=reading.robust)
 
 
 def wilson_interval(right: int, n: int) -> list[float]:
@@ -93,6 +131,20 @@ def summarize(readings: Sequence[Reading], subjects: Sequence[str] | None = None
         per_subject.setdefault(subject, []).append(reading)
     groups = {name: summary(group) for name, group in per_subject.items()}
     return {**summary(readings), **_macro(groups), "subjects": groups}
+
+
+def with_counts(
+    scores: dict[str, object], name: str, flags: Sequence[bool], subjects: Sequence[str] | None
+) -> dict[str, object]:
+    """What `summarize` returned, and under a name how many of all replies, and of each subject's, have a flag."""
+    groups = {
+        subject: {
+            **group,
+            name: sum(flag and of == subject for flag, of in zip(flags, subjects, strict=True)),
+        }
+        for subject, group in scores["subjects"].items()
+    }
+    return {**scores, name: sum(flags), "subjects": groups}
 
 
 def check_lengths(columns: Mapping[str, Sequence[object]]) -> None:
@@ -150,6 +202,7 @@ def score(
     references: Sequence[object],
     subjects: Sequence[str] | None = None,
     options: Sequence[Sequence[str]] | None = None,
+    thoughts: str = APART,
 ) -> dict[str, object]:
     """Score raw generations against gold answers.
 
@@ -158,23 +211,31 @@ def score(
         references: gold answers, 1 to 5 or A to E.
         subjects: subject of each question, for the scores per subject and the macro averages.
         options: the 2 to 5 option texts of each question, in the order of their letters.
+        thoughts: `apart`, then nothing reads what a generation thinks; or `harness`, then the cascade and the exact
+            match read all of it, as lm-evaluation-harness does without `think_end_token`.
 
     Returns:
-        what `summarize` returns.
+        what `summarize` returns, and as `cut_thinking` the number of generations whose thoughts never end.
 
     Raises:
-        ValueError: nothing to score, columns of different length, or an entry that is none; names its index
-            and value.
+        ValueError: nothing to score, columns of different length, an entry that is none (names its index and
+            value), or thoughts that are neither.
     """
     columns = {"predictions": predictions, "references": references, "subjects": subjects, "options": options}
     check_lengths({name: column for name, column in columns.items() if column is not None})
     if len(predictions) == 0:
         raise ValueError("there is nothing to score: predictions are empty")
     check_predictions(predictions)
+    if thoughts not in (APART, HARNESS):
+        raise ValueError(f"thoughts is {APART!r} or {HARNESS!r}, not {thoughts!r}")
     answers = gold_letters(references)
     if subjects is not None:
         check_subjects(subjects)
     if options is not None:
         check_options(options, answers)
     rows = zip(predictions, answers, options if options is not None else [()] * len(answers), strict=True)
-    return summarize([read(*row) for row in rows], None if subjects is None else list(subjects))
+    opened = any(map(opened_in_prompt, predictions))
+    readings = [read_reply(read, *row, opened=opened, thoughts=thoughts) for row in rows]
+    scores = summarize(readings, None if subjects is None else list(subjects))
+    within = [said(text, opened) is None for text in predictions]
+    return with_counts(scores, "cut_thinking", within, subjects)

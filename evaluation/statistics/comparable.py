@@ -7,10 +7,23 @@ from evaluation.harness.output import Evaluation, Prediction
 from komep_dataset.errors import KomepError
 
 # What the number itself depends on: a run under another value measured something else.
-PROTOCOL = ("protocol", "prompt", "scoring", "chat_template", "stops")
-DEFAULTS = {"prompt": "direct", "scoring": "generate"}  # what a run did that does not say it
+PROTOCOL = ("protocol", "prompt", "scoring", "chat_template", "stops", "thoughts")
+DEFAULTS = {
+    "prompt": "direct",
+    "scoring": "generate",
+    "thoughts": "apart",
+}  # what a run did that does not say it
 # What may move single answers and is no other measurement: named, not refused.
-CAUTIONS = ("max_new_tokens", "dtype", "backend", "bos", "prompts_with_fewer_shots", "generation")
+CAUTIONS = (
+    "max_new_tokens",
+    "enable_thinking",
+    "thinking_budget",
+    "dtype",
+    "backend",
+    "bos",
+    "prompts_with_fewer_shots",
+    "generation",
+)
 
 
 def _setting(evaluation: Evaluation, key: str) -> Any:

@@ -81,6 +81,15 @@ class SubjectComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Of so many replies of a model's runs: how many hit the limit of tokens, and how many were cut while thinking."""
+
+    replies: int
+    limit: int
+    thinking: int
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two models compared; `subjects` holds the same changes for each subject."""
 
@@ -95,6 +104,8 @@ class Comparison:
     robust: Change
     subjects: dict[str, SubjectComparison]
     cautions: tuple[str, ...]  # settings other than the model in which the runs differ
+    cut_base: Cut | None  # None where a run does not say it
+    cut_tuned: Cut | None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; intervals become lists."""
@@ -202,7 +213,16 @@ def _compare(
         **_changes(before, after, seed),
         subjects=_subjects(before, after, seed),
         cautions=cautions(base, tuned),
+        cut_base=_cut(base),
+        cut_tuned=_cut(tuned),
     )
+
+
+def _cut(runs: Sequence[Evaluation]) -> Cut | None:
+    found = [(run.results.get("cut_limit"), run.results.get("cut_thinking")) for run in runs]
+    if any(count is None for counts in found for count in counts):
+        return None
+    return Cut(sum(len(run.predictions) for run in runs), *map(sum, zip(*found, strict=True)))
 
 
 def _with_holm(parts: Sequence[Any]) -> list[Any]:

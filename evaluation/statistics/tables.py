@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.statistics.comparison import READINGS, Change, Comparison, shown_p, with_seeds
+from evaluation.statistics.comparison import READINGS, Change, Comparison, Cut, shown_p, with_seeds
 
 HEADER = ("", "n", "accuracy", "change", "95%", "p", "Holm", "parsed", "parsing", "knowledge")
 HOLM = HEADER.index("Holm")
@@ -74,9 +74,18 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
     ):
         yield EMPTY_NOTE
     for c in comparisons:
+        if c.cut_base or c.cut_tuned:
+            yield (
+                f"Replies that hit the limit of tokens, and that were cut while thinking{f', {c.tuned}' if several else ''}: "
+                f"{_shown_cut(c.cut_base)} before, {_shown_cut(c.cut_tuned)} after."
+            )
         for caution in c.cautions:
             of = f", for {c.tuned}" if several else ""
             yield f"Caution{of}, the runs differ in more than the model: {caution}."
+
+
+def _shown_cut(cut: Cut | None) -> str:
+    return "not recorded" if cut is None else f"{cut.limit:,} and {cut.thinking:,} of {cut.replies:,}"
 
 
 def table(comparisons: Sequence[Comparison], reading: str) -> list[list[tuple[str, ...]]]:

@@ -130,12 +130,12 @@ def test_thoughts_in_a_response_from_elsewhere_are_not_split(tmp_path):
     assert (row["status"], row["units"], state.calls) == ("failed", [], [])
 
 
-def test_evaluation_reads_no_letter_from_thoughts_and_keeps_the_protocol_s_own_reading():
+def test_evaluation_reads_no_letter_from_thoughts_and_has_the_harness_s_own_reading_by_name():
     from evaluation.benchmarks.kormedmcqa import BENCHMARK
     from tests.evaluation.kormedmcqa.test_robust import GENERATIONS
 
-    def read(text):
-        reading = read_reply(BENCHMARK, text, Question("?", ("가", "나", "다", "라", "마"), "B"))
+    def read(text, **how):
+        reading = read_reply(BENCHMARK, text, Question("?", ("가", "나", "다", "라", "마"), "B"), **how)
         return reading.paper, reading.robust
 
     for text, robust in (
@@ -145,8 +145,9 @@ def test_evaluation_reads_no_letter_from_thoughts_and_keeps_the_protocol_s_own_r
         ("<thought>정답: A</thought>\nB", "B"),
         ("<think>정답: A</think>", ""),
     ):
-        assert read(text) == (BENCHMARK.read(text, "B", ()).paper, robust), text
+        assert read(text) == (robust, robust), text
+        assert read(text, thoughts="harness") == (BENCHMARK.read(text, "B", ()).paper, robust), text
     cut = read_reply(BENCHMARK, "정답은 A일까", Question("?", ("가", "나"), "B"), opened=True)
-    assert cut.robust == ""
+    assert cut.paper == cut.robust == ""
     known = [(read(g["text"])[1], BENCHMARK.read(g["text"], "B", ("가", "나", "다", "라", "마")).robust) for g in GENERATIONS]  # fmt: skip
     assert len(known) > 1000 and all(ours == theirs for ours, theirs in known)

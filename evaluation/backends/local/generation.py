@@ -25,9 +25,10 @@ from transformers import (
 
 from evaluation.backends.local.rows import Rows, join, lay_out, plan_reading, shifted_cache
 from evaluation.backends.local.shared_prefix import NAME, Layers, attending_to, can_share, rest_cache
-from evaluation.harness.backend import Answer, cut_at_stops
+from evaluation.harness.backend import LIMIT, Answer, Stops, as_stops, decoded
 from evaluation.harness.prompts import common_prefix
 from komep_dataset.errors import KomepError
+from komep_dataset.replies.thoughts import may_end_thoughts
 
 CACHED_LAYERS = {
     "full_attention",
@@ -43,6 +44,7 @@ CACHE = "cache" if "cache" in _NAMES else "past_key_values"
 # it is a guess that keeps a GPU busy and activations small.
 READ_TOKENS = {"cpu": 2048}
 READ_TOKENS_ELSEWHERE = 16_384
+MARK_TOKENS = 48  # of the end of a reply in which a mark is looked for that ends thoughts
 FEWEST_TOKENS, MOST_TOKENS = 4, 64  # new tokens of all rows before those that have ended are taken out
 
 # What of a model's own generation config holds: where a reply ends, and what is laid on its tokens wherever they stand.
@@ -66,22 +68,52 @@ def own_settings(config: GenerationConfig) -> tuple[GenerationConfig, dict[str, 
 
 
 class StopText(StoppingCriteria):
-    """Ends a row as soon as its new text holds a stop string; remembers how many tokens it then had."""
+    """Ends a row as soon as its new text holds a stop string outside of thoughts; remembers how many tokens it then had.
 
-    def __init__(self, tokenizer: Any, stops: Sequence[str], prompt_tokens: int, rows: int):
-        self.tokenizer, self.stops, self.prompt_tokens = tokenizer, tuple(stops), prompt_tokens
+    `thinking` has the numbers of the rows that are within thoughts; it is kept from one part of a reply to the next.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        stops: Stops | Sequence[str],
+        prompt_tokens: int,
+        rows: int,
+        numbers: Sequence[int] | None = None,
+        thinking: set[int] | None = None,
+    ):
+        self.tokenizer, self.stops, self.prompt_tokens = tokenizer, as_stops(stops), prompt_tokens
+        self.numbers = range(rows) if numbers is None else numbers
+        self.thinking = set() if thinking is None else thinking
         self.ended: list[int | None] = [None] * rows
         # Every token within a stop string adds at least one character to it, so this many are enough to see one.
-        self.window = max((len(stop) for stop in stops), default=0)
+        self.window = max(map(len, self.stops.texts), default=0)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor | None, **kwargs: Any) -> torch.Tensor:
         new = input_ids[:, self.prompt_tokens :]
         if self.window:
-            texts = self.tokenizer.batch_decode(new[:, -self.window :], skip_special_tokens=False)
-            for row, text in enumerate(texts):
-                if self.ended[row] is None and any(stop in text for stop in self.stops):
+            window = max(self.window, MARK_TOKENS) if self.thinking else self.window
+            texts = self.tokenizer.batch_decode(new[:, -window:], skip_special_tokens=False)
+            for row, (number, text) in enumerate(zip(self.numbers, texts, strict=True)):
+                if self.ended[row] is None and self._may_end(number, text) and self._ends(number, new[row]):
                     self.ended[row] = new.shape[1]
         return torch.tensor([end is not None for end in self.ended], device=input_ids.device)
+
+    def _may_end(self, number: int, text: str) -> bool:
+        """Whether the end of a row's text is worth a look at all of it."""
+        return (
+            may_end_thoughts(text)
+            if number in self.thinking
+            else any(stop in text for stop in self.stops.texts)
+        )
+
+    def _ends(self, number: int, new: torch.Tensor) -> bool:
+        reply = self.tokenizer.decode(new, skip_special_tokens=False)
+        if self.stops.within_thoughts(reply):
+            self.thinking.add(number)
+            return False
+        self.thinking.discard(number)
+        return len(self.stops.cut(reply)) < len(reply)
 
 
 @contextmanager
@@ -166,7 +198,11 @@ class Generator:
         return self.model.get_input_embeddings().weight.shape[0]
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], stops: Sequence[str], max_new_tokens: int, batch_size: int
+        self,
+        prompts: Sequence[Sequence[int]],
+        stops: Stops | Sequence[str],
+        max_new_tokens: int,
+        batch_size: int,
     ) -> list[str]:
         """Answer prompts of one subject greedily, in batches; the raw replies in the order of the prompts."""
         prefix = self.prefix(prompts)
@@ -186,7 +222,7 @@ class Generator:
         self,
         prompts: Sequence[Sequence[int]],
         prefix: Layers,
-        stops: Sequence[str],
+        stops: Stops | Sequence[str],
         max_new_tokens: int,
         letter_tokens: Sequence[int] = (),
     ) -> list[Answer]:
@@ -202,6 +238,7 @@ class Generator:
         Raises:
             KomepError: memory is too small for a single prompt.
         """
+        stops = as_stops(stops)
         size = min(len(prompts), self.largest or len(prompts))
         answers: list[Answer] = []
         while len(answers) < len(prompts):
@@ -239,29 +276,32 @@ class Generator:
         self,
         prompts: Sequence[Sequence[int]],
         prefix: Layers,
-        stops: Sequence[str],
+        stops: Stops,
         limit: int,
         letter_tokens: Sequence[int],
     ) -> list[Answer]:
         """Read the prompts in parts, up to the first new token of each; then all go on together."""
+        thinking = set(range(len(prompts))) if stops.opening and stops.apart else set()
         said: dict[int, list[int]] = {}  # the replies that have ended, by the places of their prompts
         logprobs: list[tuple[float, ...]] = []
         parts = []
         for numbers in self._plan(prompts, prefix):
             rows = self._lay_out(numbers, prompts, prefix)
             with first_logprobs(self.model, letter_tokens) as found:
-                said |= self._go_on(rows, prefix, stops, 1 if prefix else limit, limit)
+                said |= self._go_on(rows, prefix, stops, 1 if prefix else limit, limit, thinking)
             logprobs += found
             parts.append(rows)
         rows = join(parts)
         while rows.numbers:
             more = min(max(rows.said, FEWEST_TOKENS), MOST_TOKENS, limit - rows.said)
-            said |= self._go_on(rows, prefix, stops, more, limit)
+            said |= self._go_on(rows, prefix, stops, more, limit, thinking)
         new = [self._answer(said[number]) for number in range(len(prompts))]
-        texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
-        return [
-            Answer(cut_at_stops(text, stops), row or None) for text, row in zip(texts, logprobs, strict=True)
-        ]
+        return [self._told(tokens, stops, row, limit) for tokens, row in zip(new, logprobs, strict=True)]
+
+    def _told(self, tokens: list[int], stops: Stops, logprobs: tuple[float, ...], limit: int) -> Answer:
+        whole = decoded(self.tokenizer, tokens)
+        text = stops.cut(whole)
+        return Answer(text, logprobs or None, cut=LIMIT if len(tokens) >= limit and text == whole else "")
 
     def _plan(self, prompts: Sequence[Sequence[int]], prefix: Layers) -> list[list[int]]:
         """Which prompts are read together: all of them where only an own cache of `generate` knows what was read."""
@@ -281,10 +321,10 @@ class Generator:
         return rows
 
     def _go_on(
-        self, rows: Rows, prefix: Layers, stops: Sequence[str], tokens: int, limit: int
+        self, rows: Rows, prefix: Layers, stops: Stops, tokens: int, limit: int, thinking: set[int]
     ) -> dict[int, list[int]]:
         """Add tokens to each row; those that have ended by then are taken out, and their new tokens returned."""
-        stop = StopText(self.tokenizer, stops, rows.start, len(rows.numbers))
+        stop = StopText(self.tokenizer, stops, rows.start, len(rows.numbers), rows.numbers, thinking)
         with attending_to(prefix if self.share_attention else (), rows.pads):
             ids = self.model.generate(
                 input_ids=rows.ids,

@@ -1,11 +1,11 @@
 """The openai backend against a loopback server: what it asks, once and at once, and what it refuses."""
 
 import json
-import types
 
 import pytest
 
 from evaluation.backends.openai import request_body
+from evaluation.harness.options import Options
 from evaluation.harness.output import read_evaluation
 from evaluation.harness.prompts import Prompt
 from tests.evaluation.runs import command, predictions, run
@@ -213,6 +213,104 @@ def test_what_an_endpoint_cannot_do_is_refused(served, capsys):
 
 
 def test_stop_strings_made_of_text_go_first():
-    options = types.SimpleNamespace(chat_template=False, max_new_tokens=1)
+    options = Options(model="m", benchmark="kormedmcqa", output="o", max_new_tokens=1)
     stops = ("<|im_end|>", "a", "</s>", "b", "c")
     assert request_body(Prompt("x", None, 0, 5), options, stops)["stop"] == ["a", "b", "c", "<|im_end|>"]
+
+
+def thinking_server(state, *, field: bool = False, opened: bool = False):
+    """Have a server think before it answers C, in the text or in a field of its own; it obeys stops and limits, a
+    word a token, as vLLM does: in thoughts as well."""
+
+    def plan(body, attempt):
+        thought = "정답은 A 로 보인다. 다시 보면 \n\n B 다."
+        off = body.get("chat_template_kwargs", {}).get("enable_thinking") is False
+        whole = "정답: C" if off else f"{'' if opened else '<think>'}{thought} </think>\n\n정답: C\n\nQ: 다음"
+        cut = min((at for stop in body.get("stop", ()) if (at := whole.find(stop)) >= 0), default=len(whole))
+        words = whole[:cut].split(" ")
+        finish = "length" if len(words) > body["max_tokens"] else "stop"
+        text = " ".join(words[: body["max_tokens"]])
+        message = {"role": "assistant", "content": text}
+        if field and not off:
+            thought, _, said = text.removeprefix("<think>").partition("</think>")
+            message = {"role": "assistant", "content": said.strip() or None, "reasoning_content": thought}
+        choice = {"message": message, "finish_reason": finish}
+        usage = {"prompt_tokens": 9, "completion_tokens": min(len(words), body["max_tokens"])}
+        return Fault(200, json.dumps({"choices": [choice], "usage": usage}))
+
+    state.faults = plan
+
+
+KINDS = {"text": {}, "field": {"field": True}, "opened in the prompt": {"opened": True}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stops_of_an_endpoint_do_not_cut_thoughts(served, tmp_path, kind):
+    state, evaluate = served
+    thinking_server(state, **KINDS[kind])
+    assert evaluate("--chat-template", "--max-new-tokens", "30") == 0
+    done = read_evaluation(tmp_path / "out")
+    assert {(p.paper, p.robust) for p in done.predictions} == {("C", "C")}
+    assert all(p.generation.endswith("정답: C") for p in done.predictions)
+    assert len(state.calls) == 12 and not any(
+        "stop" in body for body in state.calls
+    )  # the first one showed it
+    assert done.results["cut_thinking"] == done.results["cut_limit"] == 0
+    assert done.results["config"]["stops_sent"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_thoughts_that_the_limit_of_an_endpoint_cut_are_counted(served, tmp_path, capsys, kind):
+    state, evaluate = served
+    thinking_server(state, **KINDS[kind])
+    within = state.faults
+    # One question in two is thought about for longer than the limit.
+    state.faults = lambda body, n: within(
+        body | ({"max_tokens": 4} if "nurse" in body["messages"][0]["content"] else {}), n
+    )
+    assert evaluate("--chat-template", "--max-new-tokens", "30") == 0
+    results = read_evaluation(tmp_path / "out").results
+    assert (results["cut_thinking"], results["subjects"]["nurse"]["cut_thinking"]) == (6, 6)
+    assert results["config"]["unread"] == {"thoughts": 6} and results["parse_rate"] == 0.5
+    assert "6 of 12 replies were cut while thinking" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_thought_in_plain_text_that_a_stop_cut_is_asked_for_again(served, tmp_path):
+    state, evaluate = served
+    state.reply = lambda body: "<think>A" if body.get("stop") else "<think>A. 아니</think> C"
+    assert evaluate("--max-new-tokens", "30") == 0
+    assert {p.robust for p in read_evaluation(tmp_path / "out").predictions} == {"C"}
+    assert len(state.calls) == 24 and evaluate("--max-new-tokens", "30") == 0 and len(state.calls) == 24
+
+
+def test_thinking_is_turned_off_at_an_endpoint_or_the_run_ends(served, tmp_path, capsys):
+    state, evaluate = served
+    thinking_server(state)
+    assert evaluate("--chat-template", "--no-thinking", "--thinking-budget", "9") == 2
+    assert evaluate("--chat-template", "--no-thinking") == 0
+    assert {p.generation for p in read_evaluation(tmp_path / "out").predictions} == {"정답: C"}
+    switch = {"enable_thinking": False, "thinking": False}
+    assert all(body["chat_template_kwargs"] == switch for body in state.calls)
+    state.faults = lambda body, _: (
+        Fault(400, "unknown parameter: 'chat_template_kwargs'") if "chat_template_kwargs" in body else None
+    )
+    assert evaluate("--chat-template", "--enable-thinking", output="refused") == 1
+    assert "the endpoint takes neither" in capsys.readouterr().err
+    assert not (tmp_path / "refused" / "results.json").exists()
+
+
+def test_a_budget_makes_room_at_an_endpoint(served, tmp_path):
+    state, evaluate = served
+    thinking_server(state)
+    assert evaluate("--chat-template", "--thinking-budget", "24") == 0
+    assert {body["max_tokens"] for body in state.calls} == {30}
+    assert {p.robust for p in read_evaluation(tmp_path / "out").predictions} == {"C"}
+
+
+def test_the_harness_s_way_at_an_endpoint_sends_stops_and_reads_all(served, tmp_path):
+    state, evaluate = served
+    thinking_server(state)
+    assert evaluate("--chat-template", "--thoughts", "harness", "--max-new-tokens", "30") == 0
+    done = read_evaluation(tmp_path / "out")
+    assert {p.generation for p in done.predictions} == {"<think>정답은 A 로 보인다"}
+    assert {(p.paper, p.robust) for p in done.predictions} == {("A", "")} and len(state.calls) == 12

@@ -23,4 +23,4 @@ def test_a_folder_serves_one_run_at_a_time(tmp_path):
         keep(second, "b", Answer("C", (0.1, 0.2)))
         assert "b" not in first.rows
     with open_journal(tmp_path, rank=0) as first:
-        assert first.rows["b"] == ("C", [0.1, 0.2], "")  # every process reads what the others left
+        assert first.rows["b"] == ("C", [0.1, 0.2], "", "")  # every process reads what the others left

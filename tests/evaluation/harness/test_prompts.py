@@ -113,3 +113,62 @@ def test_common_prefix_leaves_every_prompt_a_token(prompts):
     ):
         shared += 1
     assert common_prefix(prompts) == shared
+
+
+# Template of TRL -> the mark with which it opens thoughts, whether it can be told not to, whether a first token is a letter.
+TEMPLATES = {
+    "qwen3": ("", True, False),
+    "qwen3_training": ("", True, False),
+    "qwen3_5_think": ("<think>\n", True, False),
+    "qwen3_5_nothink": ("", True, True),
+    "qwen3_6": ("<think>\n", True, False),
+    "qwen3_instruct_2507": ("", False, True),
+    "deepseek_r1_distill": ("<think>\n", False, False),
+    "glm4moe": ("", True, False),
+    "nemotron_3_nano": ("<think>\n", True, False),
+    "gptoss": ("", False, False),
+    "gemma4": ("", True, True),
+    "llama3": ("", False, True),
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_a_chat_template_does_about_thinking(name, make_tokenizer):
+    from tests.evaluation.scripted import template
+
+    tokenizer = make_tokenizer(bos=False)
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    tokenizer.chat_template = template(name)
+    opening, can_switch, letter_first = TEMPLATES[name]
+    encode = PromptEncoder(tokenizer, chat_template=True)
+    assert (encode.opening, encode.can_switch) == (opening, can_switch)
+    if letter_first:
+        encode.check_logits()
+    else:
+        with pytest.raises(
+            KomepError, match="pass --no-thinking" if can_switch else "use --scoring generate"
+        ):
+            encode.check_logits()
+    for on in (True, False):
+        if can_switch:
+            switched = PromptEncoder(tokenizer, chat_template=True, enable_thinking=on)
+            assert tokenizer.decode(switched("?")) == tokenizer.apply_chat_template(
+                [{"role": "user", "content": "?"}],
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=on,
+            )
+            if not on:
+                switched.check_logits()
+        else:
+            with pytest.raises(KomepError, match="has no switch"):
+                PromptEncoder(tokenizer, chat_template=True, enable_thinking=on)
+
+
+def test_a_question_about_marks_opens_no_thought(make_tokenizer):
+    from tests.evaluation.scripted import template
+
+    tokenizer = make_tokenizer(bos=False)
+    tokenizer.chat_template = template("qwen3")
+    assert PromptEncoder(tokenizer, chat_template=True).opening == ""
+    PromptEncoder(tokenizer).check_logits()  # plain text has no template

@@ -1,5 +1,6 @@
 """The scores."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,39 @@ def test_the_scorer_needs_the_standard_library_alone(name):
 def test_score_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         score(*arguments)
+
+
+THINKING = [
+    "<think>정답: A 일까. 아니",
+    "<think>정답: A</think>\n\n정답: C",
+    "[THINK]A[/THINK]정답: C",
+    "[THINK]정답: A",
+    "C",
+]
+
+
+def test_thoughts_state_no_answer_and_unfinished_ones_are_counted():
+    scores = score(THINKING, [1, 3, 3, 1, 3], ["a", "a", "b", "b", "b"])
+    assert scores["accuracy"] == scores["accuracy_robust"] == scores["parse_rate"] == 3 / 5
+    assert scores["cut_thinking"] == 2 and scores["subjects"]["b"]["cut_thinking"] == 1
+
+
+def test_the_harness_s_reading_of_thoughts_is_there_by_name():
+    scores = score(THINKING, [1, 3, 3, 1, 3], thoughts="harness")
+    assert scores["parse_rate"] == 1 and scores["parse_rate_robust"] == 3 / 5
+    with pytest.raises(ValueError, match="'apart' or 'harness', not 'off'"):
+        score(["A"], [1], thoughts="off")
+
+
+def test_thoughts_that_the_prompts_opened_are_known_by_the_replies_that_end_them():
+    scores = score(["A일까 B일까", "A일까</think>C"], [1, 3])
+    assert (scores["parse_rate"], scores["parse_rate_robust"], scores["cut_thinking"]) == (0.5, 0.5, 1)
+
+
+def test_without_komep_the_metric_says_what_it_needs(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "komep_dataset.replies.thoughts", None)
+    monkeypatch.delitem(sys.modules, "evaluation.kormedmcqa.scoring")
+    with pytest.raises(ImportError, match="pip install komep"):
+        importlib.import_module("evaluation.kormedmcqa.scoring")

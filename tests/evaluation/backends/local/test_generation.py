@@ -276,3 +276,25 @@ def test_logits_that_are_no_numbers_stop_the_run(prompts, make_llama, make_token
     model.model.norm.weight.data[:] = 3e38
     with pytest.raises(KomepError, match=r"NaN.*--dtype"):
         generator.generate(prompts, (), LIMIT, 5)
+
+
+def test_a_long_thought_is_not_cut_at_its_stops(tmp_path, make_tokenizer):
+    """Over the steps in which replies go on together (64 tokens), with and without a shared prefix."""
+    from evaluation.backends.local.loading import load_generator
+    from evaluation.harness.backend import Stops
+    from tests.evaluation.scripted import thinker
+
+    thought = tuple(f" {n}번은." for n in range(150))
+    generator = load_generator(str(thinker(tmp_path / "long", make_tokenizer(bos=False), thought=thought)))
+    prompts = [
+        generator.tokenizer(text)["input_ids"] for text in ("문항 1\n", "문항 2 아스피린\n", "문항 1 다른\n")
+    ]
+    whole = f"<think>{''.join(thought)}</think>\n\n정답: C"
+    stops = (".", "\n\n")
+    for generator.reuse_prefix in (True, False):
+        assert generator.generate(prompts, stops, 200, 3) == [whole] * 3
+    assert generator.generate(prompts, Stops(stops, apart=False), 200, 3) == ["<think> 0번은"] * 3
+    cut = generator.answer(prompts, [], Stops(stops), 100)
+    assert {answer.cut for answer in cut} == {"limit"} and {a.text for a in cut} == {
+        whole[: len(cut[0].text)]
+    }
