@@ -14,7 +14,7 @@ command goes on from the questions that are done.
 import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_type_hints
 
 import typer
@@ -32,6 +32,7 @@ def print_results(results: dict[str, Any]) -> None:
     from rich.table import Table
 
     from evaluation.harness.unread import UNREAD, likeliest_cause
+    from evaluation.statistics.chance import sentences, warnings
 
     table = Table(title=f"{results['benchmark']}, {results['shots']} shots: {results['model']}")
     for name in ("subject", "n", "accuracy", "95%", "robust", "exact", "parsed", "parsed, robust"):
@@ -60,6 +61,12 @@ def print_results(results: dict[str, Any]) -> None:
             "thinking off (--no-thinking)",
             markup=False,
         )
+    for line in (
+        *sentences(results),
+        *(f"warning: {line}" for line in warnings(results)),
+        *examples_said(results),
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     unread = 1 - results["parse_rate_robust"]
     if unread >= UNREAD:
         cause = likeliest_cause(results["config"]["unread"], results["config"])
@@ -76,9 +83,53 @@ def print_results(results: dict[str, Any]) -> None:
         )
 
 
+def print_plan(known: dict[str, Any]) -> None:
+    """Print what a run would ask, and what it could show."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from evaluation.statistics.chance import sentences
+
+    console = Console()
+    table = Table(title=f"{known['benchmark']}, {known['shots']} shots: {known['model']}, not run")
+    for name in ("subject", "n", "guess", "one letter", "shows, at 20% changed"):
+        table.add_column(name, justify="left" if name == "subject" else "right")
+    for name, one in [*known["by_subject"].items(), ("all", known)]:
+        n = known["subjects"].get(name, known)["n"]
+        always, least = one["baselines"]["majority"], one["detectable_difference"]["0.2"]
+        shown = "nothing" if least is None else f"{100 * least:.1f} points"
+        chance = f"{one['baselines']['random']:.1%}", f"{always['letter']} {always['accuracy']:.1%}"
+        table.add_row(name, f"{n:,}", *chance, shown)
+    console.print(table)
+    for line in (*sentences(known), *examples_said(known)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def examples_said(results: dict[str, Any]) -> Iterator[str]:
+    """Where the worked examples come from if not from `fewshot`, and which are nearly questions of the test."""
+    config = results["config"]
+    if config["fewshot_splits"] not in ([], ["fewshot"]):
+        yield f"Worked examples are the first {results['shots']} rows of {', '.join(config['fewshot_splits'])}."
+    if found := config["fewshot_near_duplicates"]:
+        shown = [one for one in found if one["shown"]]
+        first = "; ".join(
+            f"{one['subject']} {one['row']} and {one['test_subject']} {one['test_row']} ({one['similarity']:.2f})"
+            for one in (shown or found)[:SHOWN]
+        )
+        yield (
+            f"warning: {len(found):,} rows of {', '.join(config['fewshot_splits'])} are nearly questions of the test, "
+            f"{len(shown)} of them worked examples in the prompt (results.json names them): {first}"
+        )
+
+
 def command(**given: Any) -> None:
     """The command, whose options are the fields of `Options`."""
     options = Options(**given)
+    if options.plan:
+        from evaluation.runner import plan
+
+        print_plan(plan(options))
+        return
     from evaluation.runner import evaluate_model
 
     results = evaluate_model(options)

@@ -21,6 +21,7 @@ from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
 from evaluation.harness.unread import cause_of, likeliest_cause
 from evaluation.kormedmcqa import scoring
+from evaluation.statistics.chance import beside
 from komep_dataset.errors import KomepError, require
 from komep_dataset.replies.thoughts import opened_in_prompt
 
@@ -39,13 +40,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         KomepError: questions, a model, an endpoint or an output folder that cannot be used.
     """
     require("eval", "torch", "transformers")
-    benchmark = import_module(BENCHMARKS[options.benchmark]).BENCHMARK
-    style = benchmark.styles[options.prompt]
-    options = replace(
-        options,
-        shots=benchmark.shots if options.shots is None else options.shots,
-        max_new_tokens=options.max_new_tokens or style.max_new_tokens,
-    )
+    benchmark, style, options = resolved(options)
     subjects, repeated, asked = load_questions(benchmark, options)
     if options.publish is not None:
         from evaluation.model_page.publishing import check_before
@@ -68,6 +63,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
             logits=options.scoring == LOGITS,
             opened=backend.encode and bool(backend.encode.opening),
             thoughts=options.thoughts,
+            texts=options.texts,
         )
         # Of a model in training, that it writes nonsense or nothing is a finding; elsewhere a setting is wrong.
         own = 0 if options.backend == "openai" else unread.get("other", 0) + unread.get("empty", 0)
@@ -92,11 +88,43 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
             "model": options.model,
             "shots": options.shots,
             **scores,
+            **beside(subjects, predictions),
             "seconds": round(seconds, 3),
             "versions": installed_versions(options.backend),
             "config": options.recorded() | how | asked | found | counts,
         }
         return write_evaluation(options.output, predictions, results)
+
+
+def resolved(options: Options) -> tuple[Benchmark, Style, Options]:
+    """The benchmark and the style that options name, and the options with what these give where nothing is said."""
+    benchmark = import_module(BENCHMARKS[options.benchmark]).BENCHMARK
+    style = benchmark.styles[options.prompt]
+    shots = benchmark.shots if options.shots is None else options.shots
+    return (
+        benchmark,
+        style,
+        replace(options, shots=shots, max_new_tokens=options.max_new_tokens or style.max_new_tokens),
+    )
+
+
+def plan(options: Options) -> dict[str, Any]:
+    """What a run would ask, in the shape of `results.json` as far as it is known before: no model is loaded.
+
+    Raises `KomepError` as a run would for questions that cannot be used.
+    """
+    require("eval", "scipy")
+    benchmark, style, options = resolved(options)
+    subjects, repeated, asked = load_questions(benchmark, options)
+    return {
+        "benchmark": options.benchmark,
+        "model": options.model,
+        "shots": options.shots,
+        "n": sum(len(subject.test) for subject in subjects),
+        **beside(subjects),
+        "subjects": {subject.name: {"n": len(subject.test)} for subject in subjects},
+        "config": options.recorded() | {"protocol": style.protocol, "duplicate_questions": repeated} | asked,
+    }
 
 
 def make_prompts(
@@ -127,6 +155,7 @@ def read_answers(
     logits: bool,
     opened: bool | None = None,
     thoughts: str = APART,
+    texts: bool = False,
 ) -> tuple[list[Prediction], dict[str, object], dict[str, int]]:
     """The predictions in file order, their scores, and how many replies hold no letter, by cause.
 
@@ -158,8 +187,11 @@ def read_answers(
         if not reading.robust
     )
     predictions = [
-        Prediction(name, index, r.answer, answer.text, r.paper, r.robust, answer.logprobs)
-        for (name, index, _, answer), r in zip(rows, readings, strict=True)
+        Prediction(
+            *(name, index, r.answer, answer.text, r.paper, r.robust, answer.logprobs, question.sha256),
+            *((question.question, question.options) if texts else ()),
+        )
+        for (name, index, question, answer), r in zip(rows, readings, strict=True)
     ]
     names = [row[0] for row in rows]
     scores = scoring.with_counts(benchmark.summarize(readings, names), "cut_thinking", thinking, names)

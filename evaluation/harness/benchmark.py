@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from evaluation.harness.near_duplicates import near_duplicates
 from evaluation.harness.options import COT, Options
 from evaluation.harness.questions import FEWSHOT, TEST, Question, Subject, unusable
 from evaluation.kormedmcqa import scoring
@@ -90,6 +91,8 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
         "subjects": [s.name for s in subjects],
         "questions_sha256": fingerprint(shown, TEST),
         "fewshot_sha256": fingerprint(shown, FEWSHOT, cot=style.solutions),
+        "fewshot_splits": sorted({s.fewshot_split for s in subjects}) if shots else [],
+        "fewshot_near_duplicates": near_duplicates(subjects, shots) if shots else [],
     }
     return Asked(subjects, repeated, facts)
 

@@ -19,7 +19,7 @@ APART, HARNESS = "apart", "harness"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # How `results.json` begins under `config`; the others follow as they stand in the record.
 FIRST = ("model", "benchmark", "data", "shots", "subjects", "limit", "prompt", "scoring", "chat_template")
-NOT_RECORDED = ("output", "publish")
+NOT_RECORDED = ("output", "publish", "plan", "texts")
 
 
 def one_of(names: Iterable[str], **settings: Any) -> typer.models.OptionInfo:
@@ -113,6 +113,12 @@ class Options:
     ] = None
     concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at an endpoint.")] = 16
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a model is split over, for vllm.")] = 1
+    texts: Annotated[
+        bool, typer.Option("--texts", help="Write question and options into predictions.jsonl, too.")
+    ] = False
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would be asked and what it could show; run nothing.")
+    ] = False
     publish: Annotated[
         str | None, typer.Option(help="Write the results into this model's card and results on the Hub.")
     ] = None

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,12 @@ class Prediction:
     logprobs: tuple[float, ...] | None = (
         None  # of the letters as first token, in nats; only with --scoring logits
     )
+    question_sha256: str | None = None  # `Question.sha256`; None in files of former versions
+    question: str | None = None  # only with --texts, as `options`
+    options: tuple[str, ...] | None = None
+
+
+REQUIRED = ("subject", "index", "answer", "generation", "paper", "robust")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ def _read(path: Path) -> bytes:
 
 
 def _prediction(path: Path, number: int, line: bytes) -> Prediction:
-    types = {f.name: int if f.name == "index" else str for f in fields(Prediction) if f.name != "logprobs"}
+    types = {name: int if name == "index" else str for name in REQUIRED}
     try:
         row = json.loads(line.decode("utf-8"))
         values = {name: row[name] for name in types}
@@ -130,7 +136,10 @@ def _prediction(path: Path, number: int, line: bytes) -> Prediction:
     logprobs = row.get("logprobs")
     if logprobs is not None and not isinstance(logprobs, list):
         raise KomepError(f"{path}:{number}: logprobs is {logprobs!r}, not a list")
-    return Prediction(**values, logprobs=None if logprobs is None else tuple(logprobs))
+    known = row.get("question_sha256")
+    if known is not None and not isinstance(known, str):
+        raise KomepError(f"{path}:{number}: question_sha256 is {known!r}, not of type str")
+    return Prediction(**values, logprobs=None if logprobs is None else tuple(logprobs), question_sha256=known)
 
 
 def read_evaluation(folder: Path) -> Evaluation:

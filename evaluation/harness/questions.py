@@ -5,6 +5,8 @@ be missing), `answer` (1 to 5, or the letter), and in files that hold several su
 is read where it is there, and `year`, `period` and `q_number` are not needed. Other sets have a `Layout` of their own.
 """
 
+import hashlib
+import json
 import re
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
+from komep_dataset.schema import collapse_blanks
 from komep_dataset.tables.formats import (
     KNOWN,
     PARQUET,
@@ -47,6 +50,12 @@ class Question:
     options: tuple[str, ...]
     answer: str
     cot: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Of the question and its options, blanks apart: the same from every format of file."""
+        texts = [collapse_blanks(text) for text in (self.question, *self.options)]
+        return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ def check_questions(one: Evaluation, other: Evaluation) -> None:
             )
     for before in one.predictions:
         after = keys[1][before.subject, before.index]
+        hashes = {before.question_sha256, after.question_sha256} - {None}
+        if len(hashes) > 1:
+            raise KomepError(
+                f"different questions: the text of {before.subject}, row {before.index}, is not the same in "
+                f"{one.folder} and {other.folder} (question_sha256)"
+            )
         if before.answer != after.answer:
             raise KomepError(
                 f"different questions: {before.subject}, row {before.index} has the answer {before.answer} "

@@ -56,8 +56,9 @@ def test_output_files(run, question_folder, tiny_model):
     subjects = from_folders(question_folder)
     expected = [(s.name, i, q.answer) for s in subjects for i, q in enumerate(s.test)]
     assert [list(line) for line in lines] == [
-        ["subject", "index", "answer", "generation", "paper", "robust"]
+        ["subject", "index", "answer", "generation", "paper", "robust", "question_sha256"]
     ] * 12
+    assert [line["question_sha256"] for line in lines] == [q.sha256 for s in subjects for q in s.test]
     assert [(line["subject"], line["index"], line["answer"]) for line in lines] == expected
     assert len({line["generation"] for line in lines}) > 1
 
@@ -77,6 +78,55 @@ def test_output_files(run, question_folder, tiny_model):
     assert config["prompts_with_fewer_shots"] == 0 and config["prefix_cache"] is True
     assert config["stops"] == ["Q:", "</s>", "<|im_end|>", ".", "\n\n"]
     assert read_evaluation(folder).results == results
+    assert results["letters"]["answer"] == {"A": 4, "B": 2, "C": 2, "D": 2, "E": 2}
+    assert list(results["by_subject"]) == ["doctor", "nurse"]
+    assert config["fewshot_splits"] == ["fewshot"] and config["fewshot_near_duplicates"] == []
+
+
+def test_texts_on_demand(run, question_folder):
+    code, _, folder = run("--texts", "--limit", "1", "--max-new-tokens", "1")
+    assert code == 0
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text("utf-8").splitlines()]
+    questions = [s.test[0] for s in from_folders(question_folder)]
+    assert [(line["question"], tuple(line["options"])) for line in lines] == [
+        (q.question, q.options) for q in questions
+    ]
+    assert "texts" not in read_evaluation(folder).results["config"]
+
+
+def test_a_plan_loads_no_model_and_writes_nothing(run, capsys, question_folder, tmp_path):
+    with pytest.raises(SystemExit) as done:
+        main(["--model", "none", "--benchmark", "kormedmcqa", "--output", str(tmp_path / "out"), "--plan",
+              "--data", str(question_folder)])  # fmt: skip
+    out = capsys.readouterr().out
+    assert done.value.code == 0 and not (tmp_path / "out").exists()
+    assert "not run" in out and "Smallest difference between two models that 12 questions show" in out
+    assert "By chance: always A is right in 33.3%, a guess in 20.0%." in out
+    code, error, _ = run("--plan", "--shots", "6")
+    assert code == 1 and "5 examples in the split `fewshot`" in error
+
+
+def test_examples_that_are_questions_of_the_test_are_told(run, capsys, question_folder):
+    """Worked examples of a split of their own, one of which is a question of the test in other blanks and signs."""
+    doctor = question_folder / "doctor"
+    rows = [json.loads(line) for line in (doctor / "fewshot.jsonl").read_text("utf-8").splitlines()]
+    tests = [json.loads(line) for line in (doctor / "test.jsonl").read_text("utf-8").splitlines()]
+    rows[1] = {**tests[4], "question": tests[4]["question"].replace(" ", "  ").replace("?", " ?")}
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*rows, tests[2]])
+    (doctor / "valid.jsonl").write_text(text, encoding="utf-8")
+    (doctor / "fewshot.jsonl").unlink()
+    with pytest.raises(SystemExit):
+        main(["--model", "none", "--benchmark", "kormedmcqa", "--output", "none", "--plan",
+              "--data", str(question_folder), "--subjects", "doctor"])  # fmt: skip
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Worked examples are the first 5 rows of valid." in out
+    assert "warning: 2 rows of valid are nearly questions of the test, 1 of them worked examples" in out
+    code, _, folder = run("--subjects", "doctor", "--max-new-tokens", "1")
+    found = read_evaluation(folder).results["config"]["fewshot_near_duplicates"]
+    assert code == 0 and [(one["row"], one["test_row"], one["shown"]) for one in found] == [
+        (1, 4, True),
+        (5, 2, False),
+    ]
 
 
 def test_batches_and_the_cached_prefix_change_nothing(run):

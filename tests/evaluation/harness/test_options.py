@@ -14,7 +14,9 @@ def test_all_but_places_is_recorded_and_begins_as_ever(tmp_path):
     assert list(recorded)[:9] == [
         "model", "benchmark", "data", "shots", "subjects", "limit", "prompt", "scoring", "chat_template",
     ]  # fmt: skip
-    assert {"output", "publish"} == inspect.signature(Options).parameters.keys() - recorded.keys()
+    assert {"output", "publish", "plan", "texts"} == inspect.signature(
+        Options
+    ).parameters.keys() - recorded.keys()
     assert (
         recorded["data"] == str(tmp_path) and recorded["limit"] == 3 and recorded["backend"] == "transformers"
     )
