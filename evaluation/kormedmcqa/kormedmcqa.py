@@ -4,13 +4,14 @@ import datasets
 import evaluate
 
 # `evaluate` copies the siblings that this file itself imports, so all are named here, `scoring`'s own too.
-from .choices import choice_at
+from .choices import marked
 from .extraction import gold_letter
-from .phrases import CUE
+from .pieces import lines
 from .robust import extract_robust
+from .rules import table
 from .scoring import check_predictions, gold_letters, score
 
-__all__ = ["CUE", "KorMedMCQA", "choice_at", "extract_robust", "gold_letter", "score"]
+__all__ = ["KorMedMCQA", "extract_robust", "gold_letter", "lines", "marked", "score", "table"]
 
 _DESCRIPTION = """\
 Scores generations for KorMedMCQA, multiple-choice questions of Korean licensing examinations for doctors,

@@ -1,6 +1,7 @@
 """The robust reading: invented generations with our labels, and properties that hold for any text."""
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -11,11 +12,15 @@ from hypothesis import strategies as st
 
 from evaluation.kormedmcqa.extraction import extract_paper
 from evaluation.kormedmcqa.robust import extract_robust
+from evaluation.kormedmcqa.scoring import said
+from tests.real_data import needs_data, rows
 
 GENERATIONS = [
     json.loads(line)
     for line in (Path(__file__).parent / "generations.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+for row in GENERATIONS:
+    row["said"] = said(row["text"]) or ""
 
 
 LETTER = st.sampled_from("ABCDE")
@@ -43,7 +48,7 @@ REMARKS = ["{0}를 고르면 안 된다.", "{0}를 정답으로 착각하기 쉽
 
 
 def read(row: dict) -> str:
-    return extract_robust(row["text"], row.get("options", ()))
+    return extract_robust(row["said"], row.get("options", ()))
 
 
 def by_kind() -> dict[str, tuple[int, int, int]]:
@@ -142,10 +147,10 @@ def test_any_text_gives_a_letter_or_nothing(text):
 def test_form_does_not_matter(row):
     """Decomposed Hangul, bold type and outer blanks change nothing."""
     options = row.get("options", ())
-    letter = extract_robust(row["text"], options)
-    assert extract_robust(unicodedata.normalize("NFD", row["text"]), options) == letter
-    assert extract_robust(f"**{row['text']}**", options) == letter
-    assert extract_robust(f"\n \u3000{row['text']} \n", options) == letter
+    letter = extract_robust(row["said"], options)
+    assert extract_robust(unicodedata.normalize("NFD", row["said"]), options) == letter
+    assert extract_robust(f"**{row['said']}**", options) == letter
+    assert extract_robust(f"\n \u3000{row['said']} \n", options) == letter
 
 
 @given(
@@ -211,3 +216,23 @@ def test_joined_generations_never_give_a_letter_beyond_the_options(text, n):
 )  # fmt: skip
 def test_yes_no_maybe(text, letter):
     assert extract_robust(text, ["yes", "no", "maybe"]) == letter
+
+
+@needs_data("gemini_replies")
+def test_the_answer_that_opens_a_real_reply_is_read():
+    """Whole replies, which then go through the options; a third of them."""
+    stated = re.compile(r"\s*\**정답\**\s*:\s*\**\s*([A-E])\b")
+    found = [
+        (stated.match(row["answer"]), row["answer"])
+        for w in ("nurse", "dentist")
+        for row in rows(f"gemini_replies/distillation_{w}.jsonl")[::3]
+    ]
+    right = [extract_robust(text) == opening[1] for opening, text in found if opening]
+    assert len(right) > 250 and sum(right) >= 0.995 * len(right)
+
+
+@needs_data("korean_mcq_replies")
+def test_the_letter_that_ends_a_real_reply_is_read():
+    texts = [row["response"].strip() for row in rows("korean_mcq_replies/replies.jsonl")[::4]]
+    right = [extract_robust(text) == text[-1] for text in texts if re.search(r"\n[A-E]$", text)]
+    assert len(right) > 250 and sum(right) >= 0.995 * len(right)

@@ -74,7 +74,7 @@ def test_no_reading_gives_a_letter_beyond_the_options():
     assert score(["정답: E"], [1])["parse_rate"] == 1
 
 
-@pytest.mark.parametrize("name", ["choices", "extraction", "phrases", "robust", "scoring"])
+@pytest.mark.parametrize("name", ["choices", "extraction", "pieces", "robust", "rules", "scoring"])
 def test_the_scorer_needs_the_standard_library_alone(name):
     """Its modules load where nothing is installed (`-S` leaves out site-packages)."""
     command = [sys.executable, "-S", "-c", f"import evaluation.kormedmcqa.{name}"]

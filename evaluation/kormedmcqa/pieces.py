@@ -1,0 +1,118 @@
+"""What a reply is made of: lines, of which some are items of a list of options, their sentences, and clauses of these.
+
+Plain Python, no dependencies. All functions work on the text of `choices.marked`. No rule of `rules.py` looks beyond
+one clause; what belongs together is put into one piece here: a heading or label with what follows it ("### 정답", "C"),
+an exclamation with its sentence ("잠깐,").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .choices import LETTERS, V, any_case, letter_of
+
+
+class Line(NamedTuple):
+    """A line without bullets or marks of a heading; `item` is its letter if it is one of a list of options."""
+
+    text: str
+    item: str = ""
+
+
+_MARKS = re.compile(r"^\s*(?:(?:#+|>|[-•·▪*+](?=\s)|-{3,})\s*)*")
+_LABEL = re.compile(rf"\(?({V})(?:\s?[.):]|\s?-(?=\s)|(?=\s\S))\s*")
+_NUMBER = re.compile(r"\(?\d{1,2}[.)]\s+")
+STEP = re.compile("\ue008\\s?[.)]")  # "1." begins a list of anything
+_OPEN_LABEL = any_case(  # a line that announces the next one
+    r"(?:(?:[가-힣 ]{0,12}\s)?(?:최종\s?)?(?:정\s?답|답안?|답변|결론|해답)(?:\s?(?:및\s해설|\(?answer\)?))?(?:은|는)?"
+    r"|[^.\n]{0,30}(?:답[은는]|다음과\s같[^.\n]{0,6})|(?:the\s)?(?:final\s|correct\s)?(?:answer|conclusion)(?:\sis)?"
+    r"|정답입니다[.]?|[^.\n]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
+)
+_EXCLAIMED = any_case(
+    r"(?:아니(?:다|요|네요?|지)?|아닙니다|아,?\s아니다|잠깐만?|잠시만요?|앗|아차|이런|어라|죄송합니다|정정(?:합니다|하겠습니다)|수정합니다"
+    r"|\(?수정\)?|(?:(?:hmm+|but|wait|no|oops|sorry|correction|actually)[,.!…\s]*)*(?:let\sme\s[\w\s-]{1,24})?)[.!,…:]{1,3}"
+)
+_SENTENCE = re.compile(
+    rf"(?<=[.!?])(?<!\bvs\.)(?<!e\.g\.)(?<!i\.e\.)(?<!\d\.)\s+|(?<={V}\.)\s+|(?<=[가-힣]\.)(?=[가-힣]{{2}})"
+)
+_REMARK = any_case(
+    rf"(?<=\S)\s?\((?!(?:최종\s?)?(?:정답|답)|answer|correct)[^()]{{0,30}}{V}[^()]{{3,30}}\)"
+)  # in brackets
+_TURN = any_case(  # where a sentence turns to another clause
+    r"(?:(?<=지만)|(?<=으나)|(?<=는데)|(?<=은데)|(?<=다만)|(?<=다가)|(?<=[가-힣]나)(?=,)|(?<=이며)|(?<=이고))[,\s]\s*"
+    r"|[,;]?\s(?=(?:but|however|although|yet|whereas)\b)|;\s"
+)
+
+
+def lines(text: str) -> list[Line]:
+    """The lines that are not blank, a label joined to what follows it; labels that go up ("A: …", "C: …") make a list."""
+    bare, waiting = [], ""
+    for line in text.split("\n"):
+        line = _MARKS.sub("", line, count=1).strip(" -=_")
+        if not line:
+            continue
+        if waiting:
+            bare += [waiting] if STEP.match(line) else []
+            line, waiting = line if STEP.match(line) else f"{waiting} {line}", ""
+        if len(line) < 60 and _OPEN_LABEL.fullmatch(_NUMBER.sub("", line)):
+            waiting = line.rstrip(" :.") + ":"
+            continue
+        bare.append(line)
+    bare += [waiting] if waiting else []
+    return [Line(line, item) for line, item in zip(bare, _items(bare), strict=True)]
+
+
+def _items(bare: list[str]) -> list[str]:
+    """For each line its letter if it is an item, else ""; an item is one of two or more whose labels go up."""
+    labels = [(i, found[1]) for i, line in enumerate(bare) if (found := _LABEL.match(line))]
+    items, run = [""] * len(bare), []
+    for i, label in [*labels, (-1, "")]:
+        # "A." and "1." are labels of two lists, so that a sign counts as it is.
+        if run and not (run[-1][1] < label <= max(run[-1][1], chr(ord(run[0][1]) | 7))):
+            for at, own in run if len(run) > 1 else ():
+                items[at] = letter_of(own)
+            run = []
+        run.append((i, label))
+    return items
+
+
+def body(line: Line) -> str:
+    """A line without the label of its item or its number."""
+    return _LABEL.sub("", line.text, count=1) if line.item else _NUMBER.sub("", line.text, count=1)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of one line without remarks in brackets, an exclamation joined to the next one."""
+    found: list[str] = []
+    for part in _SENTENCE.split(_REMARK.sub("", text)):
+        if found and _EXCLAIMED.fullmatch(found[-1].strip()):
+            found[-1] = f"{found[-1]} {part}"
+        elif part.strip():
+            found.append(part.strip())
+    return found
+
+
+def clauses(sentence: str) -> Iterator[tuple[str, bool]]:
+    """The clauses of one sentence, each with whether the sentence turned to it ("…지만", "…, but")."""
+    place, turned = 0, False
+    for turn in _TURN.finditer(sentence):
+        if turn.start() > place:
+            yield sentence[place : turn.start()], turned
+        place, turned = turn.end(), True
+    yield sentence[place:], turned
+
+
+_TITLE = any_case(r"(?:보기|선택지|선지|options|choices)\s?(?:\(options\))?\s?:?\s*")
+
+
+def lists_options(sentence: str) -> bool:
+    """Whether a line or a sentence is nothing but three or more options, from the first on: "① 위염 ② 장염 ③ 천식"."""
+    title = _TITLE.match(sentence)
+    text = sentence[title.end() :] if title else sentence
+    letters = "".join(map(letter_of, re.findall(V, text)))
+    plain = re.match(rf"\(?{V}", text) and not re.search(
+        rf"{V}(?:은|는|이|가|을|를|와|과|의|도|\s(?:is|was|are|can|has|does|would))\s", text
+    )
+    return len(letters) > 2 and bool(plain) and LETTERS.startswith(letters)
