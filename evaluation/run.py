@@ -31,6 +31,7 @@ def print_results(results: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from evaluation.harness.prompts import lost_shots
     from evaluation.harness.unread import UNREAD, likeliest_cause
     from evaluation.statistics.chance import sentences, warnings
 
@@ -47,9 +48,8 @@ def print_results(results: dict[str, Any]) -> None:
         )
     console = Console()
     console.print(table)
-    dropped = results["config"]["prompts_with_fewer_shots"]
-    if dropped:
-        console.print(f"{dropped} of {results['n']} prompts were too long and lost few-shot examples.")
+    if fewer := results["config"]["prompts_with_fewer_shots"]:
+        console.print(f"warning: {lost_shots(fewer, results['n'], results['shots'])}", markup=False)
     if "agreement" in results:
         shares = (f"{results['agreement'][name]:.1%} ({name})" for name in ("paper", "robust"))
         console.print(f"Letters are those of the logits; replies say the same in {' and '.join(shares)}.")

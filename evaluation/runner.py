@@ -16,7 +16,7 @@ from evaluation.harness.benchmark import Benchmark, Reading, Style, load_questio
 from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.output import JOURNAL, RESULTS, Prediction, check_output, write_evaluation
 from evaluation.harness.processes import Processes, joined
-from evaluation.harness.prompts import Prompt, subject_prompts
+from evaluation.harness.prompts import Prompt, lost_shots, subject_prompts
 from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
 from evaluation.harness.unread import cause_of, likeliest_cause
@@ -51,6 +51,10 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
     with joined(options.output / RESULTS) as processes:
         backend = import_module(BACKENDS[options.backend]).open_backend(options, style, processes)
         prompts = make_prompts(backend, style, subjects, options)
+        kept = Counter(p.shots for group in prompts for p in group)
+        fewer = kept.total() - kept[options.shots]
+        if fewer and options.publish is not None:
+            raise KomepError(f"--publish {options.publish}: {lost_shots(fewer, kept.total(), options.shots)}")
         started = time.perf_counter()
         answers, found = ask(backend, prompts, f"{options.benchmark}: {options.model}", processes)
         seconds = time.perf_counter() - started
@@ -74,7 +78,8 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
             )
         how = {"protocol": style.protocol, "stops": list(style.stops)}
         counts = {
-            "prompts_with_fewer_shots": sum(p.shots < options.shots for group in prompts for p in group),
+            "prompts_with_fewer_shots": fewer,
+            **({"prompts_by_shots": {str(shots): kept[shots] for shots in sorted(kept)}} if fewer else {}),
             "duplicate_questions": repeated,
             "unread": unread,
             "refused": [

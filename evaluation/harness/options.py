@@ -44,6 +44,9 @@ class Options:
     model: Annotated[str, typer.Option(help="Folder of a model or LoRA adapter, or an id on the Hub.")]
     benchmark: Annotated[str, one_of(BENCHMARKS, help=f"One of {', '.join(BENCHMARKS)}.")]
     output: Annotated[Path, typer.Option(help="Folder for the two files.")]
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a --model on the Hub. [default: main]")
+    ] = None
     data: Annotated[
         Path | None, typer.Option(help="File or folder to read in place of the benchmark's own data.")
     ] = None
@@ -148,6 +151,13 @@ class Options:
     def longest_reply(self) -> int:
         """Tokens of a reply at the most, its thoughts included; `max_new_tokens` is a number by then."""
         return self.max_new_tokens + (self.thinking_budget or 0)
+
+        if self.revision is not None and self.backend == "openai":
+            raise typer.BadParameter("an endpoint serves what it serves", param_hint="--revision")
+        if self.revision is not None and Path(self.model).exists():
+            raise typer.BadParameter(
+                f"{self.model} is a folder here, without revisions", param_hint="--revision"
+            )
 
     def recorded(self) -> dict[str, Any]:
         """The options as `results.json` keeps them; paths as text."""

@@ -214,6 +214,14 @@ def _fitting(
     )
 
 
+def lost_shots(fewer: int, prompts: int, shots: int) -> str:
+    """What is said where prompts were too long for all their worked examples."""
+    return (
+        f"{fewer:,} of {prompts:,} prompts were too long and lost few-shot examples, so this is no {shots}-shot result; "
+        "lower --max-new-tokens or --shots, or take a model with a longer window"
+    )
+
+
 def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """How many leading tokens all prompts share, at least one token short of the shortest prompt."""
     if not prompts:

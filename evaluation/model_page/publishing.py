@@ -25,6 +25,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from huggingface_hub.utils import validate_repo_id
 
+from evaluation.harness.prompts import lost_shots
 from evaluation.model_page.card import merge_card
 from komep_dataset.errors import KomepError
 from komep_dataset.hub.client import HubUnreachable, Repository
@@ -97,6 +98,8 @@ def refusal(results: dict[str, Any]) -> str | None:
                 f"{results['benchmark']} has {size} test questions for {name}, these results have "
                 f"{found.get(name, 0)}: a part of a benchmark is not published"
             )
+    if fewer := results.get("config", {}).get("prompts_with_fewer_shots"):
+        return lost_shots(fewer, sum(target.sizes.values()), results["shots"])
     return None
 
 

@@ -84,6 +84,88 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
     return [f"{named}: {what}: {shown(names)}" for what, names in notes.items() if names]
 
 
+def with_adapter(model: Any, adapter: str, named: str, revision: str | None = None) -> Any:
+    """A model with a PEFT adapter over it, put there by PEFT itself: transformers' own loading knows no DoRA.
+
+    Args:
+        model: the whole base, which is changed. An adapter that has rows for more tokens makes its tables longer.
+        adapter: a folder, or an id on the Hub, of which `revision` is taken.
+        named: how messages call the adapter.
+
+    Raises:
+        KomepError: an adapter that adds no weights to layers; weights of it that are missing, that fit no layer of the
+            base, of another size, NaN or infinite.
+    """
+    from peft import PeftConfig, PeftModel, load_peft_weights, set_peft_model_state_dict
+    from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
+
+    where = {} if revision is None else {"revision": revision}
+    config = PeftConfig.from_pretrained(adapter, **where)
+    if config.is_prompt_learning or config.is_adaption_prompt:
+        raise KomepError(
+            f"{named}: an adapter of type {config.peft_type.value}, which puts learnt tokens before a prompt; those that "
+            "change layers (LoRA, DoRA, …) can be taken"
+        )
+    config.inference_mode = True
+    inside = "base_model.model."
+    weights = load_peft_weights(adapter, device="cpu", **where)
+    weights = {name if name.startswith("base_model.") else inside + name: weights[name] for name in weights}
+    _make_room(model, {name.removeprefix(inside): weights[name] for name in weights}, named)
+    wrapped = PeftModel(model, config)
+    try:
+        found = set_peft_model_state_dict(wrapped, weights)
+    except RuntimeError as error:
+        raise KomepError(
+            f"{named}: its weights have another size than its adapter_config.json and its base make of them "
+            f"({_first_mismatch(error)}); take the base that it was trained over ({config.base_model_name_or_path})"
+        ) from None
+    own = (PEFT_TYPE_TO_PREFIX_MAPPING[config.peft_type], "modules_to_save.", "trainable_tokens_")
+    missing = [name for name in found.missing_keys if "default" in name and any(part in name for part in own)]
+    for names, what in (
+        (found.unexpected_keys, "fit no layer of its base as adapter_config.json describes them"),
+        (missing, "are not in its files and would be random numbers"),
+    ):
+        if names:
+            plain = sorted(name.removeprefix(inside).replace(".default", "") for name in names)
+            raise KomepError(
+                f"{named}: {len(names)} of its weights {what} ({shown(plain)}); take the base that it was trained over "
+                f"({config.base_model_name_or_path} is named), or save it again"
+            )
+    whole = wrapped.get_base_model().eval()
+    check_whole(whole, dict.fromkeys(("missing_keys", "unexpected_keys", "mismatched_keys"), ()), named)
+    return whole
+
+
+def _make_room(model: Any, weights: Mapping[str, Any], named: str) -> None:
+    """Lengthen a base's tables of tokens to those that came with an adapter, trained with words of its own."""
+    tables = {
+        f"{name}.weight": part.weight
+        for name, part in model.named_modules()
+        if part in (model.get_input_embeddings(), model.get_output_embeddings())
+    }
+    rows = {len(weights[name]) for name, table in tables.items() if name in weights}
+    if len(rows) == 1 and rows != {len(table) for table in tables.values()}:
+        if (
+            len({id(table) for name, table in tables.items() if name not in weights})
+            and not model.config.tie_word_embeddings
+        ):
+            raise KomepError(
+                f"{named}: it has words of its own, and rows for them in one of two tables; save it again"
+            )
+        model.resize_token_embeddings(rows.pop(), mean_resizing=False)
+
+
+def _first_mismatch(error: Exception) -> str:
+    found = re.search(
+        r"size mismatch for (\S+): .*?(\(?\[[\d, ]*\]\)?).*?(\(?\[[\d, ]*\]\)?)", str(error), re.DOTALL
+    )
+    return (
+        f"{found[1].replace('.default', '')} is {found[2]}, wanted is {found[3]}"
+        if found
+        else str(error)[:200]
+    )
+
+
 def gguf_advice(model: str) -> str | None:
     """What to do with a file or folder of GGUF; None for anything else, and for a folder that has a config.json too."""
     path = Path(model)

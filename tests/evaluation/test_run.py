@@ -173,7 +173,9 @@ def test_a_short_window_drops_examples_and_counts_them(run, tmp_path, make_llama
     make_tokenizer(bos=True).save_pretrained(tmp_path / "short")
     code, _, folder = run(model=str(tmp_path / "short"))
     assert code == 0
-    assert read_evaluation(folder).results["config"]["prompts_with_fewer_shots"] == 12
+    config = read_evaluation(folder).results["config"]
+    assert config["prompts_with_fewer_shots"] == 12 == sum(config["prompts_by_shots"].values())
+    assert "5" not in config["prompts_by_shots"]
     _, _, fresh = run("--no-prefix-cache", "--batch-size", "1", model=str(tmp_path / "short"), output="fresh")
     assert (fresh / "predictions.jsonl").read_bytes() == (folder / "predictions.jsonl").read_bytes()
     code, error, _ = run("--max-new-tokens", "280", model=str(tmp_path / "short"))

@@ -127,12 +127,13 @@ def first_logprobs(model: Any, tokens: Sequence[int]) -> Iterator[list[tuple[flo
     def keep(_module: Any, _arguments: Any, output: Any) -> None:
         if not found:
             logits = output.logits[:, -1].float()
-            if logits.isnan().any():
+            wanted = logits.log_softmax(-1)[:, list(tokens)]
+            if not (logits < torch.inf).all() or not wanted.isfinite().all():  # NaN is not below anything
                 raise KomepError(
-                    f"the model's first new token has no probabilities (NaN) in {output.logits.dtype}; take --dtype "
-                    "float32 or bfloat16, or a checkpoint that is sound"
+                    f"the model's first new token has no probabilities (NaN or infinite) in {output.logits.dtype}; take "
+                    "--dtype float32 or bfloat16, or a checkpoint that is sound"
                 )
-            found.extend(map(tuple, logits.log_softmax(-1)[:, list(tokens)].tolist()))
+            found.extend(map(tuple, wanted.tolist()))
 
     handle = model.register_forward_hook(keep)
     try:
@@ -159,6 +160,7 @@ class Generator:
     model: Any
     tokenizer: Any
     reuse_prefix: bool = True
+    source: Any = None  # `Source`: where the weights come from
     device: torch.device = field(init=False)
     share_attention: bool = field(init=False)  # whether a batch attends to one copy of its prefix
     overruled: dict[str, str] = field(init=False)  # what the model's own generation config asks for in vain

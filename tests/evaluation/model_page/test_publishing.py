@@ -100,6 +100,7 @@ def test_samples_and_parts_are_no_results():
     assert "878 test questions for nurse, these results have 10" in refusal(part)
     del part["subjects"]["nurse"]
     assert "these results have 0" in refusal(part)
+    assert "3 of 3,009 prompts were too long" in refusal(results_of(prompts_with_fewer_shots=3))
     with pytest.raises(KomepError, match="results on other are not published"):
         refusal(results_of(benchmark="other"))
     with pytest.raises(KomepError, match="lack interval"):

@@ -269,13 +269,16 @@ def test_what_is_laid_on_tokens_and_ends_is_the_models_own():
     assert {name: getattr(own, name) for name in asked} == asked and overruled == {}
 
 
-def test_logits_that_are_no_numbers_stop_the_run(prompts, make_llama, make_tokenizer):
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_logits_that_are_no_numbers_stop_the_run(value, prompts, make_llama, make_tokenizer):
+    """NaN, and what a narrow type makes of large numbers: nothing is ranked by them."""
     model = make_llama()
+    model.lm_head.register_forward_hook(
+        lambda _, __, logits: logits.index_fill(-1, torch.tensor([17]), value)
+    )
     generator = Generator(model, make_tokenizer(bos=True))
-    model.lm_head.weight.data[17] = 3e38  # finite, and its products are not
-    model.model.norm.weight.data[:] = 3e38
-    with pytest.raises(KomepError, match=r"NaN.*--dtype"):
-        generator.generate(prompts, (), LIMIT, 5)
+    with pytest.raises(KomepError, match=r"NaN or infinite.*--dtype"):
+        generator.answer(prompts[:3], (), (), 2, [17, 18])
 
 
 def test_a_long_thought_is_not_cut_at_its_stops(tmp_path, make_tokenizer):
