@@ -145,7 +145,8 @@ def test_an_adapter_over_a_model_that_is_not_whole_is_refused(without_a_layer, t
         ),
         (
             lambda tensors: (
-                tensors | {k.replace("layers.1", "layers.7"): v.clone() for k, v in tensors.items() if ".1." in k}
+                tensors
+                | {k.replace("layers.1", "layers.7"): v.clone() for k, v in tensors.items() if ".1." in k}
             ),
             "2 of its weights fit no layer",
         ),

@@ -26,9 +26,10 @@ def test_a_folder_is_known_by_its_files(tiny_model, tmp_path):
     assert source.facts() == {"commit": None} and source.base is None
     over = find_source(str(adapter(tmp_path / "over", base_model_name_or_path=str(tiny_model))))
     assert over.facts() == {"commit": None, "base": str(tiny_model), "base_commit": None}
-    assert over.fingerprint.endswith(f" over {source.fingerprint}")
+    before = over.fingerprint
+    assert before.endswith(f" over {source.fingerprint}")
     (tmp_path / "over" / "adapter_model.safetensors").write_bytes(b"other weights")
-    assert find_source(str(tmp_path / "over")).fingerprint != over.fingerprint
+    assert find_source(str(tmp_path / "over")).fingerprint != before
     assert Source("org/name", "a1").fingerprint != Source("org/name", "b2").fingerprint
 
 
