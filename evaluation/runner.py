@@ -68,6 +68,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
             opened=backend.encode and bool(backend.encode.opening),
             thoughts=options.thoughts,
             texts=options.texts,
+            end=options.think_end_token or "",
         )
         # Of a model in training, that it writes nonsense or nothing is a finding; elsewhere a setting is wrong.
         own = 0 if options.backend == "openai" else unread.get("other", 0) + unread.get("empty", 0)
@@ -161,12 +162,13 @@ def read_answers(
     opened: bool | None = None,
     thoughts: str = APART,
     texts: bool = False,
+    end: str = "",
 ) -> tuple[list[Prediction], dict[str, object], dict[str, int]]:
     """The predictions in file order, their scores, and how many replies hold no letter, by cause.
 
     With `logits` the letter is the option whose token is the likeliest beginning of the reply. What a reader
     would have found in the reply itself is then compared with it, under `agreement`. `opened` says whether the prompts
-    open thoughts; None: to be seen in the replies. `thoughts` is what --thoughts was given.
+    open thoughts; None: to be seen in the replies. `thoughts` and `end` are what --thoughts and --think-end-token were given.
     """
     rows = [
         (subject.name, index, question, answer)
@@ -175,8 +177,8 @@ def read_answers(
     ]
     if opened is None:
         opened = any(opened_in_prompt(answer.text) for *_, answer in rows)
-    readings = [read_reply(benchmark, a.text, question, opened, thoughts) for _, _, question, a in rows]
-    within = [a.failure.startswith(HIDDEN) or scoring.said(a.text, opened) is None for *_, a in rows]
+    readings = [read_reply(benchmark, a.text, question, opened, thoughts, end) for _, _, question, a in rows]
+    within = [a.failure.startswith(HIDDEN) or scoring.said(a.text, opened, end) is None for *_, a in rows]
     thinking = [thought or a.cut == BUDGET for thought, (*_, a) in zip(within, rows, strict=True)]
     extra: dict[str, object] = {"cut_limit": sum(answer.cut == LIMIT for *_, answer in rows)}
     if logits:
@@ -204,11 +206,22 @@ def read_answers(
 
 
 def read_reply(
-    benchmark: Benchmark, generation: str, question: Question, opened: bool = False, thoughts: str = APART
+    benchmark: Benchmark,
+    generation: str,
+    question: Question,
+    opened: bool = False,
+    thoughts: str = APART,
+    end: str = "",
 ) -> Reading:
     """A generation as the benchmark reads it behind its thoughts; see `scoring.read_reply`."""
     return scoring.read_reply(
-        benchmark.read, generation, question.answer, question.options, opened=opened, thoughts=thoughts
+        benchmark.read,
+        generation,
+        question.answer,
+        question.options,
+        opened=opened,
+        thoughts=thoughts,
+        end=end,
     )
 
 

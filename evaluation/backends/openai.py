@@ -68,7 +68,7 @@ class OpenAIBackend:
 
     def __init__(self, options: Options, style: Style, endpoint: Endpoint):
         self.options, self.endpoint = options, endpoint
-        self.stops = Stops(style.stops, apart=options.thoughts == APART)
+        self.stops = Stops(style.stops, apart=options.thoughts == APART, end=options.think_end_token or "")
 
     def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
         rows = [(s, row, prompt) for s, prompts in enumerate(groups) for row, prompt in enumerate(prompts)]
@@ -93,7 +93,7 @@ class OpenAIBackend:
                 "the others are kept, and the same command asks these again"
             )
         stops = self.stops
-        if any(opened_in_prompt(reply.given) for reply in replies.values()):
+        if not stops.end and any(opened_in_prompt(reply.given) for reply in replies.values()):
             stops = replace(stops, opening="<think>")
         answers = [
             [self._answer(replies[s, row], stops) for row in range(len(prompts))]
@@ -115,7 +115,9 @@ class OpenAIBackend:
         folder = self.options.output / JOURNAL
         if not self.stops.apart:
             return ask(bodies, self.endpoint, folder, label=label)
-        if self.options.chat_template:
+        if self.stops.end:
+            bodies.update({key: _unstopped(body) for key, body in bodies.items()})
+        elif self.options.chat_template:
             first = next(iter(bodies))
             bodies[first] = _unstopped(bodies[first])
             reply = ask({first: bodies[first]}, self.endpoint, folder, label=f"{label}, one question")[first]

@@ -53,7 +53,9 @@ class TransformersBackend:
         )
         if options.scoring == LOGITS:
             self.encode.check_logits()
-        self.stops = Stops(style.stops, self.encode.opening, options.thoughts == APART)
+        self.stops = Stops(
+            style.stops, self.encode.opening, options.thoughts == APART, options.think_end_token or ""
+        )
         self.window = generator.window
         self.fingerprint = generator.source.fingerprint
         self.resumed = 0
@@ -139,7 +141,9 @@ class TransformersBackend:
         how = [
             str(model.dtype),
             model.device.type,
-            [*self.stops.texts, "outside of thoughts"] if self.stops.apart else self.stops.texts,
+            [*self.stops.texts, f"outside of thoughts {self.stops.end}"]
+            if self.stops.apart
+            else self.stops.texts,
             [options.max_new_tokens, options.thinking_budget],
             self.batch_size,
             options.scoring == LOGITS,

@@ -33,8 +33,10 @@ class VllmBackend:
             chat_template=options.chat_template,
             enable_thinking=options.enable_thinking,
         )
-        self.stops = Stops(style.stops, self.encode.opening, options.thoughts == APART)
-        self.thinks = bool(self.encode.opening)  # or a reply has shown it
+        self.stops = Stops(
+            style.stops, self.encode.opening, options.thoughts == APART, options.think_end_token or ""
+        )
+        self.thinks = bool(self.encode.opening or self.stops.end)  # or a reply has shown it
         self.window = llm.llm_engine.model_config.max_model_len
 
     def answer(self, groups: Groups, label: str) -> tuple[list[list[Answer]], dict[str, Any]]:
@@ -90,7 +92,7 @@ class VllmBackend:
     def _answer(self, token_ids: Sequence[int], ended: str, stops: Stops, limit: int) -> Answer:
         """Decoded as the transformers backend does: vLLM's own text leaves out a last letter of which only some bytes
         came before the limit."""
-        whole = decoded(self.encode.tokenizer, token_ids)
+        whole = decoded(self.encode.tokenizer, token_ids, stops.end)
         text = stops.cut(whole)
         cut = ended == LENGTH and len(token_ids) >= limit and text == whole
         return Answer(text, cut=LIMIT if cut else "")
@@ -108,7 +110,7 @@ class VllmBackend:
 
     def _key(self, prompt: Prompt) -> str:
         limits = [self.options.max_new_tokens, self.options.thinking_budget]
-        how = ["vllm", self.options.dtype, self.stops.texts, self.stops.apart, limits]
+        how = ["vllm", self.options.dtype, self.stops.texts, self.stops.apart, self.stops.end, limits]
         return reply_key(self.options.model, self.fingerprint, how, prompt.token_ids)
 
 

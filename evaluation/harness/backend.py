@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from evaluation.harness.prompts import Prompt, PromptEncoder
-from komep_dataset.replies.thoughts import answer_of, end_of_thoughts, thoughts_in
+from komep_dataset.replies.thoughts import answer_of, end_of_thoughts, may_end_thoughts, thoughts_in
 
 Groups = Sequence[Sequence[Prompt]]  # the prompts of each subject
 
@@ -32,20 +32,22 @@ class Answer(NamedTuple):
 class Stops:
     """Where replies end: before the first of these texts that stands outside of thoughts.
 
-    `opening` is the mark with which the prompt opens thoughts. Without `apart` the texts end thoughts like any other
-    text, as lm-evaluation-harness has it.
+    `opening` is the mark with which the prompt opens thoughts. `end`, where it is given, is the one text that ends them,
+    and all before it is thought. Without `apart` the texts end thoughts like any other text, as lm-evaluation-harness has
+    it.
     """
 
     texts: tuple[str, ...]
     opening: str = ""
     apart: bool = True
+    end: str = ""
 
     def cut(self, reply: str) -> str:
         """The reply before the first stop."""
         if not self.apart:
             return reply[: _first(self.texts, reply)]
         whole, place = self.opening + reply, len(self.opening)
-        spans, _ = thoughts_in(whole)
+        spans, _ = self._thoughts(whole)
         for n, (start, end) in enumerate([*spans, (len(whole), len(whole))]):
             said = whole[place:start]
             # Blank lines around thoughts belong to them, and are no stop.
@@ -57,7 +59,17 @@ class Stops:
 
     def within_thoughts(self, reply: str) -> bool:
         """Whether a reply, as far as it has come, has no end of the thoughts that it or its prompt began."""
-        return self.apart and thoughts_in(self.opening + reply)[1]
+        return self.apart and self._thoughts(self.opening + reply)[1]
+
+    def may_end_thoughts(self, text: str) -> bool:
+        """Whether a piece of a reply holds what could end its thoughts."""
+        return self.end in text if self.end else may_end_thoughts(text)
+
+    def _thoughts(self, reply: str) -> tuple[list[tuple[int, int]], bool]:
+        if not self.end:
+            return thoughts_in(reply)
+        place = reply.rfind(self.end)
+        return ([(0, len(reply))], True) if place < 0 else ([(0, place + len(self.end))], False)
 
 
 def past_budget(
@@ -79,14 +91,15 @@ def past_budget(
     told, said = list(answers), {}
     for n, answer in enumerate(answers):
         within = stops.within_thoughts(answer.text)
-        end = end_of_thoughts(stops.opening + answer.text) if within else ""
+        end = (stops.end or end_of_thoughts(stops.opening + answer.text)) if within else ""
         if answer.cut and (end or not within):
             said[n] = answer.text + (f"\n{end}\n\n" if end else "")
     more = [
         (*prompts[n], *tokenizer(text, add_special_tokens=False)["input_ids"]) for n, text in said.items()
     ]
     # Behind thoughts, where blank lines at the beginning are no stop.
-    later = ask(more, replace(stops, opening="<think></think>")) if more else ()
+    behind = replace(stops, opening="<think></think>", end="")
+    later = ask(more, behind) if more else ()
     for (n, text), answer in zip(said.items(), later, strict=True):
         ended = text != answers[n].text
         whole = stops.cut(text + answer.text)
@@ -109,12 +122,12 @@ def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     return as_stops(stops).cut(text)
 
 
-def decoded(tokenizer: Any, token_ids: Sequence[int]) -> str:
-    """A reply as text without special tokens, unless the marks of its thoughts are such."""
+def decoded(tokenizer: Any, token_ids: Sequence[int], end: str = "") -> str:
+    """A reply as text without special tokens, unless the marks of its thoughts are such, or what ends them is (`end`)."""
     text = tokenizer.decode(list(token_ids), skip_special_tokens=True)
     if not set(tokenizer.all_special_ids).isdisjoint(token_ids):
         marked = tokenizer.decode(list(token_ids), skip_special_tokens=False)
-        if answer_of(marked).thoughts:
+        if end in marked if end else answer_of(marked).thoughts:
             return marked
     return text
 

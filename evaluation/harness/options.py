@@ -94,6 +94,12 @@ class Options:
             "lm-evaluation-harness without think_end_token (`robust` reads none of them even then).",
         ),
     ] = APART
+    think_end_token: Annotated[
+        str | None,
+        typer.Option(
+            help="Text that ends the thoughts of a model whose marks are not known: all before it is thought."
+        ),
+    ] = None
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Questions whose replies are written together. [default: 32; 256 on a GPU]"),
@@ -145,6 +151,14 @@ class Options:
             raise typer.BadParameter(
                 "does not go with --no-thinking, --thoughts harness or --scoring logits",
                 param_hint="--thinking-budget",
+            )
+
+        if self.think_end_token is not None and (
+            self.thoughts == HARNESS or not self.think_end_token.strip()
+        ):
+            raise typer.BadParameter(
+                "is a text that is not blank, and does not go with --thoughts harness",
+                param_hint="--think-end-token",
             )
 
     @property

@@ -30,6 +30,8 @@ Args:
         accept a reply that states an option's own text, and no reading accept a letter beyond them.
     thoughts (str): "apart" (default): what a reasoning model thinks is no part of its reply; "harness": the cascade
         reads it, too, as lm-evaluation-harness does without `think_end_token`.
+    think_end_token (str, optional): a text that ends thoughts, in place of the marks that komep knows; all before it is
+        thought.
 
 Returns:
     n (int): number of questions.
@@ -89,5 +91,7 @@ class KorMedMCQA(evaluate.Metric):
         """Add one reply and its gold answer; see `add_batch`."""
         self.add_batch(predictions=[prediction], references=[reference], **kwargs)
 
-    def _compute(self, predictions, references, subjects=None, options=None, thoughts="apart"):
-        return score(list(predictions), list(references), subjects, options, thoughts)
+    def _compute(
+        self, predictions, references, subjects=None, options=None, thoughts="apart", think_end_token=""
+    ):
+        return score(list(predictions), list(references), subjects, options, thoughts, think_end_token)

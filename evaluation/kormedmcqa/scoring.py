@@ -37,10 +37,10 @@ class Reading(NamedTuple):
 
 
 def read(generation: str, reference: object, options: Sequence[str] = ()) -> Reading:
-    """Read what one generation says by the paper's cascade and by the robust rules.
+    """Read one generation by the paper's cascade and by the robust rules, of which the cascade reads thoughts, too.
 
     Args:
-        generation: text without thoughts (`said` takes them off), or a letter.
+        generation: raw text, or a letter; `read_reply` reads it without its thoughts.
         reference: gold answer, 1 to 5 or A to E.
         options: the texts of A, B, …, 2 to 5 of them: the robust rules then read a reply that states an option's
             text, and neither reading gives a letter beyond them. Without them, A to E are letters.
@@ -49,16 +49,20 @@ def read(generation: str, reference: object, options: Sequence[str] = ()) -> Rea
     return Reading(
         answer,
         paper if paper in LETTERS[: len(options) or len(LETTERS)] else "",
-        extract_robust(generation, options),
+        extract_robust(said(generation) or "", options),
         exact_match(generation, answer),
     )
 
 
-def said(generation: str, opened: bool = False) -> str | None:
+def said(generation: str, opened: bool = False, end: str = "") -> str | None:
     """What a generation says behind its thoughts, all of it where there are none; None where its thoughts never end.
 
-    `opened` says that the prompt opens thoughts, as other generations of the model show (`opened_in_prompt`).
+    `opened` says that the prompt opens thoughts, as other generations of the model show (`opened_in_prompt`). `end` is a
+    text that ends thoughts, in place of the marks that komep knows; all before it is thought.
     """
+    if end:
+        _, mark, answer = generation.rpartition(end)
+        return answer.lstrip() if mark else None
     answer = answer_of(generation)
     if answer.unfinished or (opened and not answer.thoughts):
         return None
@@ -73,9 +77,10 @@ def read_reply(
     *,
     opened: bool = False,
     thoughts: str = APART,
+    end: str = "",
 ) -> Reading:
-    """A generation as `reader` reads it behind its thoughts; with `thoughts` as in `score`, `opened` as in `said`."""
-    reading = reader(said(generation, opened) or "", answer, options)
+    """A generation as `reader` reads it behind its thoughts; with `thoughts` as in `score`, `opened`, `end` as in `said`."""
+    reading = reader(said(generation, opened, end) or "", answer, options)
     if thoughts == APART:
         return reading
     return reader(generation, answer, options)._replace(robust=reading.robust)
@@ -203,6 +208,7 @@ def score(
     subjects: Sequence[str] | None = None,
     options: Sequence[Sequence[str]] | None = None,
     thoughts: str = APART,
+    think_end_token: str = "",
 ) -> dict[str, object]:
     """Score raw generations against gold answers.
 
@@ -213,6 +219,8 @@ def score(
         options: the 2 to 5 option texts of each question, in the order of their letters.
         thoughts: `apart`, then nothing reads what a generation thinks; or `harness`, then the cascade and the exact
             match read all of it, as lm-evaluation-harness does without `think_end_token`.
+        think_end_token: a text that ends thoughts, in place of the marks that komep knows; all before it is thought, and
+            a generation without it holds no answer.
 
     Returns:
         what `summarize` returns, and as `cut_thinking` the number of generations whose thoughts never end.
@@ -235,7 +243,8 @@ def score(
         check_options(options, answers)
     rows = zip(predictions, answers, options if options is not None else [()] * len(answers), strict=True)
     opened = any(map(opened_in_prompt, predictions))
-    readings = [read_reply(read, *row, opened=opened, thoughts=thoughts) for row in rows]
+    how = {"opened": opened, "end": think_end_token or ""}
+    readings = [read_reply(read, *row, thoughts=thoughts, **how) for row in rows]
     scores = summarize(readings, None if subjects is None else list(subjects))
-    within = [said(text, opened) is None for text in predictions]
+    within = [said(text, **how) is None for text in predictions]
     return with_counts(scores, "cut_thinking", within, subjects)

@@ -18,6 +18,7 @@ CAUTIONS = (
     "max_new_tokens",
     "enable_thinking",
     "thinking_budget",
+    "think_end_token",
     "dtype",
     "backend",
     "bos",

@@ -13,6 +13,7 @@ from evaluation.backends.local.loading import load_generator
 from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample
 from evaluation.harness.prompts import PromptEncoder, prompt_text, subject_prompts
 from evaluation.harness.questions import Subject, from_folders
+from evaluation.runner import read_reply
 
 BENCHMARK = kormedmcqa.BENCHMARK
 STYLE = BENCHMARK.styles["direct"]
@@ -143,3 +144,23 @@ def test_generations_and_accuracy_are_the_harness_own_on_smollm2(tmp_path, smoll
     assert_same(harness_run(task, generator.model, generator.tokenizer), replies, scores)
     without = Generator(generator.model, generator.tokenizer, reuse_prefix=False)
     assert ours(subject, without, shots=1, max_new_tokens=8) == (replies, scores)
+
+
+@pytest.mark.slow
+def test_thoughts_as_the_harness_reads_them(tmp_path, question_folder, make_tokenizer):
+    """Without its `think_end_token`: cut at the first stop, wherever it stands, and read."""
+    from evaluation.harness.backend import Stops
+    from tests.evaluation.scripted import thinker
+
+    generator = load_generator(str(thinker(tmp_path / "thinker", make_tokenizer(bos=False))))
+    task = harness_task(tmp_path, question_folder / "doctor", shots=0, max_new_tokens=30)
+    theirs = harness_run(task, generator.model, generator.tokenizer, chat=True)
+    subject = from_folders(question_folder)[0]
+    encode = PromptEncoder(generator.tokenizer, chat_template=True)
+    ids = [p.token_ids for p in subject_prompts(STYLE, subject, encode, 0, None)]
+    replies = generator.generate(ids, Stops(STYLE.stops, apart=False), 30, batch_size=4)
+    readings = [
+        read_reply(BENCHMARK, r, q, thoughts="harness") for r, q in zip(replies, subject.test, strict=True)
+    ]
+    assert_same(theirs, replies, BENCHMARK.summarize(readings, [subject.name] * len(readings)))
+    assert {(reading.paper, reading.robust) for reading in readings} == {("A", "")}

@@ -66,6 +66,32 @@ def test_a_thought_that_the_prompt_opens_is_one(evaluated):
     assert replies == {(FULL.removeprefix("<think>"), "C", "C")} and results["cut_thinking"] == 0
 
 
+def test_a_model_of_our_own_recipe_is_read_under_its_template(question_folder, tmp_path, make_tokenizer):
+    """Qwen3's template trains it to write an empty block of thoughts before each answer."""
+    model = thinker(tmp_path / "tuned", make_tokenizer(bos=False), thought=("\n\n\n",))
+    assert run(*command(model, question_folder, tmp_path / "out", "--shots", "0", "--chat-template")) == 0
+    done = read_evaluation(tmp_path / "out")
+    assert {p.generation for p in done.predictions} == {"<think>\n\n\n</think>\n\n정답: C"}
+    assert done.results["parse_rate"] == 1 and {p.paper for p in done.predictions} == {"C"}
+
+
+def test_a_mark_that_nobody_knows_can_be_named(
+    models, evaluated, question_folder, tmp_path, make_tokenizer, capsys
+):
+    from tests.evaluation.scripted import ANSWER, scripted_model, template
+
+    words = (*THOUGHT, "<생각 끝>", "\n\n", *ANSWER)
+    models["unknown"] = scripted_model(
+        tmp_path / "m", make_tokenizer(bos=False), words, template("qwen3_instruct_2507"), "\n"
+    )
+    results, replies = evaluated("unknown", "--think-end-token", "<생각 끝>")
+    assert {(paper, robust) for _, paper, robust in replies} == {("C", "C")} and results["cut_thinking"] == 0
+    given = command(models["unknown"], question_folder, tmp_path / "x", "--think-end-token", "<생각 끝>")
+    assert run(*given, "--thoughts", "harness") == 2
+    _, replies = evaluated("unknown", output="unnamed")
+    assert replies == {("정답: A 일까", "A", "A")}
+
+
 def test_thinking_is_turned_off_by_the_template(evaluated):
     _, replies = evaluated("qwen3", "--no-thinking")
     assert replies == {("정답: C", "C", "C")}

@@ -28,7 +28,6 @@ from evaluation.backends.local.shared_prefix import NAME, Layers, attending_to, 
 from evaluation.harness.backend import LIMIT, Answer, Stops, as_stops, decoded
 from evaluation.harness.prompts import common_prefix
 from komep_dataset.errors import KomepError
-from komep_dataset.replies.thoughts import may_end_thoughts
 
 CACHED_LAYERS = {
     "full_attention",
@@ -102,7 +101,7 @@ class StopText(StoppingCriteria):
     def _may_end(self, number: int, text: str) -> bool:
         """Whether the end of a row's text is worth a look at all of it."""
         return (
-            may_end_thoughts(text)
+            self.stops.may_end_thoughts(text)
             if number in self.thinking
             else any(stop in text for stop in self.stops.texts)
         )
@@ -283,7 +282,8 @@ class Generator:
         letter_tokens: Sequence[int],
     ) -> list[Answer]:
         """Read the prompts in parts, up to the first new token of each; then all go on together."""
-        thinking = set(range(len(prompts))) if stops.opening and stops.apart else set()
+        thinks = stops.apart and (stops.opening or stops.end)
+        thinking = set(range(len(prompts))) if thinks else set()
         said: dict[int, list[int]] = {}  # the replies that have ended, by the places of their prompts
         logprobs: list[tuple[float, ...]] = []
         parts = []
@@ -301,7 +301,7 @@ class Generator:
         return [self._told(tokens, stops, row, limit) for tokens, row in zip(new, logprobs, strict=True)]
 
     def _told(self, tokens: list[int], stops: Stops, logprobs: tuple[float, ...], limit: int) -> Answer:
-        whole = decoded(self.tokenizer, tokens)
+        whole = decoded(self.tokenizer, tokens, stops.end)
         text = stops.cut(whole)
         return Answer(text, logprobs or None, cut=LIMIT if len(tokens) >= limit and text == whole else "")
 

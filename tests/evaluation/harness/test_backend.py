@@ -34,6 +34,12 @@ def test_stops_cut_behind_thoughts(opening, reply, left):
     assert Stops(STOPS, opening, apart=False).cut(reply) == plain  # as the harness does
 
 
+def test_a_mark_of_one_s_own_ends_thoughts():
+    stops = Stops(STOPS, end="##끝")
+    assert stops.cut("A. B<think> ##끝\n\nC. A") == "A. B<think> ##끝\n\nC" and stops.cut("A. B") == "A. B"
+    assert stops.within_thoughts("A. </think> B") and not stops.within_thoughts("A ##끝")
+
+
 def test_what_lies_behind_a_thought_is_what_the_harness_reads_with_its_end_token():
     from lm_eval.models.utils import postprocess_generated_text
 

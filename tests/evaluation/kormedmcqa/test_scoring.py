@@ -139,3 +139,8 @@ def test_without_komep_the_metric_says_what_it_needs(monkeypatch):
     monkeypatch.delitem(sys.modules, "evaluation.kormedmcqa.scoring")
     with pytest.raises(ImportError, match="pip install komep"):
         importlib.import_module("evaluation.kormedmcqa.scoring")
+
+
+def test_a_mark_of_one_s_own_ends_thoughts():
+    scores = score(["정답: A ##끝 정답: C", "<think>B</think> 정답: A"], [3, 1], think_end_token="##끝")
+    assert scores["accuracy"] == scores["accuracy_robust"] == 0.5 and scores["cut_thinking"] == 1
