@@ -125,11 +125,13 @@ def find_checkpoint(folder: Path, args: TrainingArguments) -> tuple[str | None, 
             )
         if lacks := lacks_of(Path(wanted), state, args):
             raise unusable(Path(wanted), lacks)
+        say_begins_anew(Path(wanted), state, args)
         return wanted, state
     for _, path in reversed(numbered(folder)):
         state = read_state(path)
         lacks = "was not written to its end" if state is None else lacks_of(path, state, args)
         if not lacks:
+            say_begins_anew(path, state, args)
             return str(path), state
         if os.environ.get("RANK", "0") == "0":
             print(f"{path} {lacks} and is passed over")
@@ -155,11 +157,14 @@ def damaged_files(checkpoint: Path, args: TrainingArguments) -> list[str]:
         for path in sorted(checkpoint.rglob("*.pt*"))  # .pt and .pth; all that torch saves is a zip
         if path.suffix in (".pt", ".pth") and not zipfile.is_zipfile(path)
     ]
-    optimizer = checkpoint / "optimizer.pt"
-    if not found and optimizer.is_file() and "ada" in str(args.optim).lower():  # plain SGD keeps nothing
-        saved = torch.load(optimizer, map_location="cpu", mmap=True, weights_only=True)
+    if not found and (saved := optimizer_of(checkpoint, args)) is not None:
+        moments = [
+            t for state in saved.get("state", {}).values() for t in state.values() if torch.is_tensor(t)
+        ]
         if not saved.get("state", True):
             found.append("optimizer.pt: holds no state")
+        elif not any(moment.any() for moment in moments if moment.ndim):
+            found.append("optimizer.pt: all its moments are 0")
     fault = weights_fault(checkpoint)
     if not any(checkpoint.glob("*model*.safetensors")):  # DeepSpeed and FSDP have folders of theirs
         elsewhere = args.deepspeed_plugin is not None or is_sharded(args)
@@ -167,6 +172,30 @@ def damaged_files(checkpoint: Path, args: TrainingArguments) -> list[str]:
     if fault:
         found.append(fault)
     return found
+
+
+def optimizer_of(checkpoint: Path, args: TrainingArguments) -> dict[str, Any] | None:
+    """The saved state of an optimiser that keeps moments; None where it lies elsewhere, or plain SGD keeps nothing."""
+    file = checkpoint / "optimizer.pt"
+    if "ada" not in str(args.optim).lower() or not file.is_file():
+        return None
+    return torch.load(file, map_location="cpu", mmap=True, weights_only=True)
+
+
+def say_begins_anew(checkpoint: Path, state: TrainerState, args: TrainingArguments) -> None:
+    """Print what of a checkpoint's state is gone, so that a run goes on from it a little otherwise than without a break."""
+    if is_over(state, args) or os.environ.get("RANK", "0") != "0":
+        return
+    numbers = f"rng_state_{args.process_index}.pth" if args.world_size > 1 else "rng_state.pth"
+    if not (checkpoint / numbers).is_file():
+        print(f"{checkpoint} has no {numbers}: dropout draws other numbers than in a run without a break")
+    saved = optimizer_of(checkpoint, args) or {}
+    count = sum(len(group["params"]) for group in saved.get("param_groups", ()))
+    if (known := len(saved.get("state", ()))) < count:
+        print(
+            f"{checkpoint}: optimizer.pt holds the state of {known} of {count} parameters; for the others, unless nothing was "
+            "learnt of them, the optimiser begins anew"
+        )
 
 
 def missing_states(checkpoint: Path, args: TrainingArguments) -> str:

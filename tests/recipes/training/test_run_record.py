@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -132,7 +133,23 @@ def forget(checkpoint):
     torch.save({**saved, "state": {}}, checkpoint / "optimizer.pt")
 
 
+def change(make):
+    """Save an optimiser's state anew, each parameter's as `make` makes it; None leaves one out."""
+
+    def do(checkpoint):
+        saved = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+        made = {i: make(i, state) for i, state in saved["state"].items()}
+        saved["state"] = {i: state for i, state in made.items() if state is not None}
+        torch.save(saved, checkpoint / "optimizer.pt")
+
+    return do
+
+
 DAMAGE = {
+    "optimizer.pt: all its moments are 0": (
+        change(lambda i, state: {name: torch.zeros_like(value) for name, value in state.items()}),
+        change(lambda i, state: {**state, **{k: v * 0 for k, v in state.items() if k != "step"}}),
+    ),
     "optimizer.pt: cut short": (cut("optimizer.pt", 100), cut("optimizer.pt", 0)),
     "scheduler.pt: cut short": (cut("scheduler.pt", 0),),
     "rng_state.pth: cut short": (cut("rng_state.pth", 500),),
@@ -156,6 +173,23 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(said, harm, whole, tmp_path, c
     args.resume_from_checkpoint = str(output / "checkpoint-4")
     with pytest.raises(KomepError, match="copy it again"):
         find_checkpoint(output, args)
+
+
+def test_what_begins_anew_is_said(whole, tmp_path, capsys):
+    """Half of the moments, and the random numbers: the rest is taken on, and a whole checkpoint without a word."""
+    output = as_killed(whole, tmp_path / "out")
+    args = TrainingArguments(output_dir=str(output), max_steps=6, use_cpu=True)
+    wanted = args.resume_from_checkpoint = str(output / "checkpoint-4")
+    assert find_checkpoint(output, args)[0] == wanted and capsys.readouterr().out == ""
+    change(lambda i, state: state if i % 2 else None)(output / "checkpoint-4")
+    (output / "checkpoint-4" / "rng_state.pth").unlink()
+    for args.resume_from_checkpoint in (wanted, None):
+        assert find_checkpoint(output, args)[0] == wanted
+        said = capsys.readouterr().out
+        known, count = re.search(r"state of (\d+) of (\d+) parameters", said).groups()
+        assert int(known) == int(count) // 2 > 0 and "checkpoint-4 has no rng_state.pth: dropout" in said
+    args.max_steps = 4  # nothing is left to learn
+    assert find_checkpoint(output, args)[0] == wanted and capsys.readouterr().out == ""
 
 
 def test_an_optimiser_that_keeps_nothing_is_whole_without_a_state(whole, tmp_path):
