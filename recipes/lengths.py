@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from training.pairs import count_tokens, cut, fault_of, fold_systems, load_preferences, render, turn_marks
+from training.base_model import cut, render, turn_marks
+from training.pairs import count_tokens, fault_of, fold_systems, load_preferences
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError

@@ -28,9 +28,7 @@ _THOUGHT = rf"(?i:</?(?:[a-z]+:)?{_NAMES}\s?>|\[/?{_NAMES}\]|◁/?think▷|assis
 _BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}"
-_FORMS = tuple(
-    (kind, re.compile(pattern)) for kind, pattern in (("special token", _TOKEN), ("role heading", _ROLE))
-)
+_SPECIAL, _HEADING = re.compile(_TOKEN), re.compile(_ROLE)
 _STRUCK = re.compile(r"<s>[^<\n]{1,200}</s>")  # HTML's struck-out text
 
 
@@ -46,9 +44,17 @@ def find_template_marks(text: str) -> Iterator[Found]:
     broken = sorted(set(re.findall(_BROKEN, text)))
     if broken:
         yield Found("broken character", " ".join(f"U+{ord(one):04X}" for one in broken))
-    text = _STRUCK.sub("", text)
-    for kind, pattern in _FORMS:
-        yield from (Found(kind, shortened(found)) for found in dict.fromkeys(pattern.findall(text)))
+    yield from (Found("special token", shortened(found)) for found in special_tokens(text))
+    yield from (Found("role heading", shortened(found)) for found in dict.fromkeys(_HEADING.findall(text)))
+
+
+def special_tokens(text: str) -> list[str]:
+    """The special tokens of a text, of any family of models, each once.
+
+    >>> special_tokens("Gout.<|eot_id|><end_of_turn>")
+    ['<|eot_id|>', '<end_of_turn>']
+    """
+    return [*dict.fromkeys(_SPECIAL.findall(_STRUCK.sub("", text)))]
 
 
 GATE = TextGate(

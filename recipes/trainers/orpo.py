@@ -13,7 +13,7 @@ from functools import partial
 
 import torch
 from datasets import Dataset, Features, Value
-from training.pairs import cut, template_settings
+from training.base_model import cut, template_settings
 from trl import apply_chat_template
 
 from trainers.safeguards import GuardedTrainer

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from datasets import Dataset
-from training.pairs import cut, render
+from training.base_model import cut, render
 from trl import SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 

@@ -1,8 +1,13 @@
-"""The model that a recipe starts from: how it is loaded, and a tokenizer that can pad and speak in turns."""
+"""The model that a recipe starts from: how it is loaded, a tokenizer that can pad and speak in turns, and what its chat
+template makes of a pair."""
 
+import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArguments
 from trl import ModelConfig
 
@@ -12,6 +17,10 @@ from training.errors import explained, said_by
 
 # Tokens that families keep for padding or never use in a conversation, in the order in which they are tried.
 PADDING = ("<|finetune_right_pad_id|>", "<|pad|>", "<pad>", "[PAD]", "<|endoftext|>", "<unk>")
+TOOLS, SETTINGS = "tools", "chat_template_kwargs"  # columns of pairs that TRL hands to the chat template
+CALLS = ("tool_calls", "function_call")  # of a message
+SIDES = ("chosen", "rejected")
+TRIED = 200  # conversations in which the template is asked for a setting, before it is said to show nothing of it (ours)
 
 
 def model_settings(model_args: ModelConfig, args: TrainingArguments) -> dict[str, Any]:
@@ -115,3 +124,79 @@ def load_tokenizer(
             raise ValueError("it makes nothing of a message")
     tokenizer.pad_token = pick_padding(tokenizer)
     return tokenizer
+
+
+def takes(tokenizer: PreTrainedTokenizerBase, role: str) -> bool:
+    """Whether a chat template renders a first message of a role; some refuse it, others leave it out."""
+    messages = [{"role": role, "content": "rendered"}, {"role": "user", "content": "?"}]
+    try:
+        return "rendered" in tokenizer.apply_chat_template(messages, tokenize=False)
+    except Exception:  # whatever a template raises
+        return False
+
+
+def cut(prompt: list[int], conversation: list[int]) -> int:
+    """Where the answer starts in a tokenised conversation: where it parts from its tokenised prompt, as in TRL."""
+    differs = (i for i, (a, b) in enumerate(zip(prompt, conversation, strict=False)) if a != b)
+    return next(differs, min(len(prompt), len(conversation)))
+
+
+def template_settings(row: dict) -> dict[str, Any]:
+    """Keyword arguments of a row for the chat template, as TRL hands them over."""
+    tools = row.get(TOOLS)
+    return {TOOLS: json.loads(tools) if isinstance(tools, str) else tools, **(row.get(SETTINGS) or {})}
+
+
+def render(row: dict, messages: list[dict], tokenizer: PreTrainedTokenizerBase, **settings: Any) -> list[int]:
+    """Token ids of messages of a row under the tokenizer's chat template."""
+    return tokenizer.apply_chat_template(messages, **template_settings(row), **settings)["input_ids"]
+
+
+def lost_call(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Which answer calls a tool under a chat template that leaves calls out; "" where none does."""
+    for side in SIDES:
+        turns = row["prompt"] + row[side]
+        bare = [{key: value for key, value in turn.items() if key not in CALLS} for turn in turns]
+        called = any(turn.get(key) for turn in turns for key in CALLS)
+        if called and render(row, turns, tokenizer) == render(row, bare, tokenizer):
+            return (
+                f"{side}: a call of a tool, which the chat template leaves out; take a model that knows tools"
+            )
+    return ""
+
+
+def unshown(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Settings of the chat template, and what messages hold beside their text, of which it shows nothing in these pairs."""
+    tried, shown = Counter(), set()
+    for row in dataset:
+        given = {name: value for name, value in template_settings(row).items() if value}
+        for side in SIDES:
+            turns = row["prompt"] + row[side]
+            held = {key for turn in turns for key, value in turn.items() if value not in (None, "", [], {})}
+            for name in {*given, *held} - {"role", "content", *CALLS} - shown:
+                tried[name] += 1
+                if tried[name] > TRIED:
+                    continue
+                bare = [{key: value for key, value in turn.items() if key != name} for turn in turns]
+                less = {key: value for key, value in given.items() if key != name}
+                try:
+                    made = {
+                        tokenizer.apply_chat_template(said, tokenize=False, **settings)
+                        for said, settings in ((turns, given), (bare, less))
+                    }
+                except Exception:  # whatever a template raises: it looks at it
+                    made = {}
+                if len(made) != 1:
+                    shown.add(name)
+    return sorted({*tried} - shown)
+
+
+def turn_marks(tokenizer: PreTrainedTokenizerBase) -> set[str]:
+    """The special tokens that a chat template writes around messages, and that no text holds."""
+    messages = [{"role": role, "content": role} for role in ("user", "assistant")]
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+    except Exception:  # whatever a template raises
+        text = ""
+    marks = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return {mark for mark in marks if mark in text and re.search(r"[^\w\s]", mark)}

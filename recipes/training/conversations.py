@@ -26,12 +26,48 @@ LEADING = ("system", "developer")
 OLD = ("from", "value")
 TRANSCRIPT = re.compile(r"\s*\n\n(Human|Assistant): ?")  # of Anthropic's hh-rlhf
 WRITTEN = re.compile(r"\s*\[?\s*\{\s*(['\"])(role|content|from|value)\1\s*:")  # messages as a CSV has them
+OPEN = re.compile(
+    r"\s*Human:.*(\n\nAssistant:\s*)", re.DOTALL
+)  # a prompt whose answers have columns of their own
 SYSTEMS = ("system", "system_prompt")  # columns beside prompt, chosen and rejected, as in Orca's pairs
+MISSING = (
+    "nan",
+    "NaN",
+    "None",
+    "null",
+    "NULL",
+    "<NA>",
+    "NaT",
+)  # a missing text, as pandas and others write it
+# What other sets of preferences call a column of ours.
+OTHER_NAMES = {
+    "prompt": (
+        "question",
+        "instruction",
+        "input",
+        "query",
+        "messages",
+        "conversations",
+        "context",
+        "history",
+    ),
+    "chosen": ("chosen_response", "chosen_answer", "response_chosen", "preferred", "preferred_output"),
+    "rejected": (
+        *("rejected_response", "rejected_answer", "response_rejected"),
+        *("dispreferred", "non_preferred", "non_preferred_output"),
+    ),
+}
 Turns = list[dict[str, Any]]
 
 
 class Unfit(ValueError):
     """What is wrong with a row, for its line in `rejects.jsonl`."""
+
+
+def known_as(name: str, columns: list[str]) -> str | None:
+    """The one of a dataset's columns that holds what we call `name`; None where there is none, or more than one."""
+    found = [column for column in columns if column.casefold() in (name, *OTHER_NAMES[name])]
+    return name if name in columns else found[0] if len(found) == 1 else None
 
 
 def conversation(row: dict[str, Any]) -> tuple[dict[str, Turns], str | None]:
@@ -48,7 +84,12 @@ def conversation(row: dict[str, Any]) -> tuple[dict[str, Turns], str | None]:
             faults.append(f"{name}: {fault}")
     if not faults:
         try:
-            prompt, *answers = split(given["prompt"], *(given[side] for side in SIDES))
+            answers = [given[side] for side in SIDES]
+            if isinstance(row.get("prompt"), str) and OPEN.fullmatch(row["prompt"]):
+                answers = [
+                    [{**m, "content": m["content"] and m["content"].lstrip()} for m in a] for a in answers
+                ]
+            prompt, *answers = split(given["prompt"], *answers)
             faults = [*faults_of_prompt(prompt), *faults_of_answers(answers)]
             if prompt and prompt[0]["role"] not in LEADING:
                 prompt = [*next((given[name] for name in SYSTEMS if given[name]), ()), *prompt]
@@ -68,11 +109,19 @@ def turns(value: Any, speaker: str) -> Turns:
     if isinstance(value, str):
         if WRITTEN.match(value):
             return turns(messages_in(value), speaker)
-        spoken = TRANSCRIPT.split("\n\n" + value.lstrip()) if value.lstrip().startswith("Human: ") else ()
+        if speaker == "user" and (asked := OPEN.fullmatch(value)):
+            value = value[: asked.start(1)]
+        spoken = TRANSCRIPT.split("\n\n" + value.lstrip()) if value.lstrip().startswith("Human:") else ()
         if len(spoken) > 1:
             said = zip(spoken[1::2], spoken[2::2], strict=True)
             return [{"role": ROLES.get(who.lower(), who.lower()), "content": text} for who, text in said]
+        if value.strip() in MISSING:
+            raise Unfit(f"is {value.strip()!r}, which is written where a text is missing")
         return [{"role": speaker, "content": value}] if value.strip() else []
+    if isinstance(value, dict) and "messages" in value:  # OpenAI's column `input`
+        if value.get("tools"):
+            raise Unfit("tools inside a prompt; give them as a column tools")
+        value = value["messages"]
     messages = [value] if isinstance(value, dict) else value
     if not isinstance(messages or [], list) or not all(
         isinstance(message, dict) for message in messages or ()
@@ -123,9 +172,8 @@ def split(prompt: Turns, chosen: Turns, rejected: Turns) -> tuple[Turns, Turns, 
     if not (chosen and rejected):
         return prompt, chosen, rejected
     if not prompt:
-        limit = min(len(chosen), len(rejected)) - 1
-        shared = next((i for i in range(limit) if not same(chosen[i], rejected[i])), limit)
-        if limit and not shared:
+        shared = common(chosen, rejected)
+        if min(len(chosen), len(rejected)) > 1 and not shared:
             raise Unfit("chosen and rejected begin with different turns, and there is no prompt beside them")
         return chosen[:shared], chosen[shared:], rejected[shared:]
     answers = chosen, rejected
@@ -135,10 +183,23 @@ def split(prompt: Turns, chosen: Turns, rejected: Turns) -> tuple[Turns, Turns, 
         if all(answer[0]["content"] for answer in cut):  # both repeat the question, and go on
             return prompt, *cut
     ends = [repeated(prompt, answer) for answer in answers]
+    rest = [message["role"] for answer, end in zip(answers, ends, strict=True) for message in answer[end:]]
+    if "user" in rest and (shared := common(chosen, rejected)):  # the prompt is one turn of theirs
+        heads, own = [m for m in prompt if m["role"] in LEADING], chosen[0]["role"] in LEADING
+        asked, places = [m for m in prompt if m not in heads], range(shared - len(prompt) + len(heads) + 1)
+        told = not (heads and own) or same(heads[0], chosen[0])
+        if told and asked and any(all(map(same, asked, chosen[i:shared])) for i in places):
+            return [*(() if own else heads), *chosen[:shared]], chosen[shared:], rejected[shared:]
     before = [a[:end] if end > len(prompt) else prompt for a, end in zip(answers, ends, strict=True)]
     if len(before[0]) != len(before[1]) or not all(map(same, *before)):
         raise Unfit("chosen and rejected answer different prompts")
     return before[0], chosen[ends[0] :], rejected[ends[1] :]
+
+
+def common(chosen: Turns, rejected: Turns) -> int:
+    """How many turns at the beginning of both are the same; the last of each is an answer."""
+    limit = min(len(chosen), len(rejected)) - 1
+    return next((i for i in range(limit) if not same(chosen[i], rejected[i])), limit)
 
 
 def repeated(prompt: Turns, answer: Turns) -> int:

@@ -8,30 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, Features, Value, get_dataset_config_names, load_dataset
+from datasets import Dataset, Features, Value, get_dataset_config_names, load_dataset, load_from_disk
 from datasets.fingerprint import Hasher
 from transformers import PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
+from komep_dataset.gates.template_marks import special_tokens
 from komep_dataset.schema import Reason, collapse_blanks
 from komep_dataset.tables.rows import read_rows
-from training.conversations import LEADING, OLD, SYSTEMS, conversation
+from training.base_model import SETTINGS, TOOLS, lost_call, render, takes, turn_marks, unshown
+from training.conversations import LEADING, OLD, SYSTEMS, conversation, known_as, turns
 from training.errors import said_by
 
 COLUMNS = ("prompt", "chosen", "rejected")
-TOOLS, SETTINGS = "tools", "chat_template_kwargs"  # columns that TRL hands to the chat template
-CALLS = ("tool_calls", "function_call")  # of a message
 IMAGES = ("images", "image")
-# What chat templates of common families write in front of an answer.
-TURNS = (
-    "<|im_start|>",
-    "<|start_header_id|>",
-    "<start_of_turn>",
-    "[/INST]",
-    "[|assistant|]",
-    "<|assistant|>",
-)
+# Special tokens that an answer may hold: thoughts, which are learnt, and words in brackets.
+KEPT = re.compile(r"think|thought|reason|solution|^\[[A-Z]+\]$", re.IGNORECASE)
 FAULT = "fault"  # a column of what `conversation` says of a row, where it says anything
 LANGUAGES = ("ko", "en")
 READERS = {
@@ -91,6 +84,13 @@ def load_preferences(
         raise KomepError(
             f"dataset {name!r}, config {config!r}: no split {splits[1]!r}; see --dataset_test_split"
         )
+    others = sorted({*(train.info.splits or ())} - {*splits})
+    if not test and others:
+        say(
+            f"dataset {name!r}: no split {splits[1]!r}, so nothing is held out; it has {', '.join(others)} beside it "
+            "(--dataset_test_split)"
+        )
+    train, test = (dataset and with_our_names(dataset) for dataset in (train, test))
     for dataset in filter(None, (train, test)):
         check_columns(dataset, name)
     return in_turns(train), in_turns(test) if test else None
@@ -111,6 +111,9 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
         if READERS[kind] == "csv":
             return lambda split: load_csv(path) if split == train else None
         return lambda split: load_dataset(READERS[kind], data_files={train: str(path)}, split=split)
+
+    if (path / "state.json").is_file():  # one split, by `save_to_disk`
+        return lambda split: load_from_disk(name) if split == train else None
 
     def load(split: str) -> Dataset:
         nonlocal config
@@ -144,19 +147,36 @@ def say(note: str) -> None:
         print(note)
 
 
-def check_columns(dataset: Dataset, name: str) -> None:
-    """Raise `KomepError` unless both answers are there, and a prompt in a column of its own or in them."""
+def missing_columns(dataset: Dataset) -> list[str]:
+    """Which of both answers are not there, and the prompt, unless it stands in them."""
     there = dataset.column_names
     answers = next((row for row in dataset if all(row.get(side) for side in COLUMNS[1:])), None)
     plain = answers is not None and not conversation(answers)[0]["prompt"] and not conversation(answers)[1]
     missing = [column for column in COLUMNS[1:] if column not in there]
-    if "prompt" not in there and (missing or plain):
-        missing.insert(0, "prompt")
-    if missing:
+    return ["prompt"] * ("prompt" not in there and bool(missing or plain)) + missing
+
+
+def with_our_names(dataset: Dataset) -> Dataset:
+    """The dataset with our names for the columns that it calls otherwise, where each is the only one of its meaning."""
+    for side in (*COLUMNS[1:], "prompt"):  # whether a prompt is missing shows in the answers
+        old = known_as(side, dataset.column_names)
+        if old and old != side and side in missing_columns(dataset):
+            say(f"{dataset.split or 'train'}: column {old} is taken as {side}")
+            dataset = dataset.rename_column(old, side)
+    return dataset
+
+
+def check_columns(dataset: Dataset, name: str) -> None:
+    """Raise `KomepError` unless both answers are there, and a prompt in a column of its own or in them."""
+    there = dataset.column_names
+    if missing := missing_columns(dataset):
+        source = f'"json", data_files={name!r}' if Path(name).is_file() else repr(name)
+        made = ", ".join(f'"{column}": row["…"]' for column in COLUMNS)
         raise KomepError(
             f"dataset {name!r}: missing columns {', '.join(missing)}; it has {', '.join(there)}. Wanted are prompt, chosen "
-            "and rejected, or chosen and rejected as whole conversations; rename_column of `datasets` gives a column "
-            "another name"
+            "and rejected, or chosen and rejected as whole conversations. Make them of what is there, in Python: "
+            f"from datasets import load_dataset; load_dataset({source}, split='train').map(lambda row: {{{made}}})"
+            '.to_json("pairs.jsonl"); then --dataset_name pairs.jsonl'
         )
     for images in {*IMAGES} & {*there}:
         if any(value.as_py() for value in dataset.data.column(images)):
@@ -175,13 +195,22 @@ def in_turns(dataset: Dataset) -> Dataset:
     used = [c for c in (TOOLS, SETTINGS) if any(value for value in column(dataset, c))]
     kept = [c for c in ("question_id", *used) if c in dataset.column_names]
     systems = [c for c in SYSTEMS if any(value for value in column(dataset, c))]
-    for name in systems:
-        say(f"{dataset.split or 'train'}: column {name} is used as the system message")
     given = [c for c in (*COLUMNS, *systems) if c in dataset.column_names]
     dataset = dataset.select_columns([*given, *kept])
-    found = [
-        (made == row, fault) for row in dataset.select_columns(given) for made, fault in [conversation(row)]
-    ]
+    found, held, outdone = [], Counter(), Counter()
+    for row in dataset.select_columns(given):
+        made, fault = conversation(row)
+        found.append((made == row, fault))
+        for name in systems if made["prompt"] else ():
+            wanted = turns(row[name], "system")
+            held[name] += bool(wanted)
+            outdone[name] += bool(wanted) and made["prompt"][0] not in wanted
+    for name in systems:
+        use = "is used as the system message" if outdone[name] < held[name] else "is not used"
+        but = (
+            f"; {outdone[name]} of {held[name]} pairs have another one, which stays" if outdone[name] else ""
+        )
+        say(f"{dataset.split or 'train'}: column {name} {use}{but}")
     unset = SETTINGS in used and any(value is None for value in dataset[SETTINGS])
     if all(same for same, _ in found) and not unset:
         return dataset
@@ -244,32 +273,6 @@ def folded(prompt: list[dict], roles: set[str]) -> list[dict]:
     return [{**second, "content": "\n\n".join(texts)}, *rest]
 
 
-def takes(tokenizer: PreTrainedTokenizerBase, role: str) -> bool:
-    """Whether a chat template renders a first message of a role; some refuse it, others leave it out."""
-    messages = [{"role": role, "content": "rendered"}, {"role": "user", "content": "?"}]
-    try:
-        return "rendered" in tokenizer.apply_chat_template(messages, tokenize=False)
-    except Exception:  # whatever a template raises
-        return False
-
-
-def cut(prompt: list[int], conversation: list[int]) -> int:
-    """Where the answer starts in a tokenised conversation: where it parts from its tokenised prompt, as in TRL."""
-    differs = (i for i, (a, b) in enumerate(zip(prompt, conversation, strict=False)) if a != b)
-    return next(differs, min(len(prompt), len(conversation)))
-
-
-def template_settings(row: dict) -> dict[str, Any]:
-    """Keyword arguments of a row for the chat template, as TRL hands them over."""
-    tools = row.get(TOOLS)
-    return {TOOLS: json.loads(tools) if isinstance(tools, str) else tools, **(row.get(SETTINGS) or {})}
-
-
-def render(row: dict, messages: list[dict], tokenizer: PreTrainedTokenizerBase, **settings: Any) -> list[int]:
-    """Token ids of messages of a row under the tokenizer's chat template."""
-    return tokenizer.apply_chat_template(messages, **template_settings(row), **settings)["input_ids"]
-
-
 def count_tokens(row: dict, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """Tokens of the longer of a pair's two conversations; -1 where the chat template refuses one, or leaves out a call."""
     try:
@@ -292,33 +295,9 @@ def refusal(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
     return "the chat template refuses it"
 
 
-def lost_call(row: dict, tokenizer: PreTrainedTokenizerBase) -> str:
-    """Which answer calls a tool under a chat template that leaves calls out; "" where none does."""
-    for side in COLUMNS[1:]:
-        turns = row["prompt"] + row[side]
-        bare = [{key: value for key, value in turn.items() if key not in CALLS} for turn in turns]
-        called = any(turn.get(key) for turn in turns for key in CALLS)
-        if called and render(row, turns, tokenizer) == render(row, bare, tokenizer):
-            return (
-                f"{side}: a call of a tool, which the chat template leaves out; take a model that knows tools"
-            )
-    return ""
-
-
-def turn_marks(tokenizer: PreTrainedTokenizerBase) -> set[str]:
-    """What chat templates write around messages and no text holds: of this one all special tokens, of others the usual ones."""
-    messages = [{"role": role, "content": role} for role in ("user", "assistant")]
-    try:
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
-    except Exception:  # whatever a template raises
-        text = ""
-    marks = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    return {*TURNS, *(mark for mark in marks if mark in text and re.search(r"[^\w\s]", mark))}
-
-
 def fault_of(row: dict, marks: set[str]) -> tuple[str, str] | None:
     """(reason, detail) of a pair that nothing can be learnt from: no conversation, an empty text, equal answers, or text
-    that a chat template made, with one of `marks`, which would be put into the template again.
+    that a chat template made, with one of `marks` or one of another family, which would be put into the template again.
     """
     if row.get(FAULT):
         return Reason.BAD_VALUE.value, row[FAULT]
@@ -326,7 +305,8 @@ def fault_of(row: dict, marks: set[str]) -> tuple[str, str] | None:
     for column, text in texts.items():
         if not text:
             return Reason.BAD_VALUE.value, f"{column} is empty"
-        if mark := next((mark for mark in sorted(marks) if mark in text), None):
+        others = (mark for mark in special_tokens(text) if not KEPT.search(mark))
+        if mark := next((mark for mark in sorted(marks) if mark in text), next(others, None)):
             return (
                 Reason.BAD_VALUE.value,
                 f"{column}: holds {mark}, a mark of a chat template: already rendered; give the messages, or their text alone",
@@ -364,6 +344,10 @@ def drop_unfit(
                 dataset = dataset.remove_columns(FAULT)
             dataset = fold_systems(dataset, tokenizer, split)
             dataset, overlong = without_overlong(dataset, tokenizer, max_length, split)
+            if names := unshown(dataset, tokenizer):
+                say(
+                    f"{split}: the chat template shows nothing of {', '.join(names)}, and the pairs are trained on without"
+                )
             rejects += faulty + overlong
         kept.append(dataset or None)
     if kept[0] is None:

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 
 from accelerate.utils import gather_object
 from datasets import Dataset
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.weights import check_whole, without_text_model
-from training.pairs import render, say
+from training.base_model import render
+from training.errors import said_by
+from training.pairs import say
 
 ANSWERS = ("chosen", "completion", "rejected")
 
@@ -61,6 +63,13 @@ def whole_models(tokenizer: PreTrainedTokenizerBase, *datasets: Dataset | None) 
                 "model of its family"
             ) from None
         raise
+    except ImportError as error:
+        if not PretrainedConfig.get_config_dict(tokenizer.name_or_path)[0].get("quantization_config"):
+            raise
+        raise KomepError(
+            f"{tokenizer.name_or_path}: is quantised, which cannot be read here ({said_by(error)}); take the full model that "
+            "it was made of, which --load_in_4bit quantises as it is loaded"
+        ) from error
     finally:
         PreTrainedModel.from_pretrained = classmethod(plain)
 

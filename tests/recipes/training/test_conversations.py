@@ -8,7 +8,7 @@ from tests.recipes.tiny_runs import messages  # and recipes/ on the path
 
 pytest.importorskip("datasets", reason="needs the extra [train]")
 
-from training.conversations import conversation
+from training.conversations import conversation, known_as
 
 
 def user(text):
@@ -97,6 +97,19 @@ TAKEN = {
     ),
     "a system prompt in a column": ({"system_prompt": [SYSTEM], **PLAIN}, {**PLAIN, "prompt": [SYSTEM, user("q")]}),
     "a system message in both": ({"system": "other", **PLAIN, "prompt": [SYSTEM, user("q")]}, {**PLAIN, "prompt": [SYSTEM, user("q")]}),
+    "the last question beside whole conversations": ({**both(lambda side: whole(side, LONG)), "prompt": " r\n"}, LONG),
+    "the first question beside them": ({**both(lambda side: whole(side, LONG)), "prompt": "q"}, LONG),
+    "with a system message of its own": (
+        {**both(lambda side: whole(side, LONG)[1:]), "prompt": [SYSTEM, user("r")]},
+        LONG,
+    ),
+    "a transcript that the answer is to go on with": (
+        {"prompt": "\n\nHuman: q\n\nAssistant: x\n\nHuman: r\n\nAssistant:", "chosen": " one", "rejected": " two"},
+        {**LONG, "prompt": LONG["prompt"][1:]},
+    ),
+    "a transcript of one question": ({"prompt": "Human: q\n\nAssistant: ", "chosen": "one", "rejected": "two"}, PLAIN),
+    "messages inside an object": ({**PLAIN, "prompt": {"messages": PLAIN["prompt"], "tools": []}}, PLAIN),
+    "None as what the user says": ({**LONG, "prompt": [*LONG["prompt"][:-1], user("None")]},) * 2,
     "a system message of nothing": ({"system": " ", **PLAIN}, PLAIN),
 }  # fmt: skip
 
@@ -130,6 +143,21 @@ UNFIT = {
         {**PLAIN, "prompt": [{"role": "user", "content": [{"type": "image"}, *parts("q")]}]},
         "prompt: content in parts of type image",
     ),
+    "parting early beside a question": (
+        {"prompt": "q", **both(lambda side: [user("q"), says(side), user("r"), says(side)])},
+        "chosen: a turn of user",
+    ),
+    "a question that neither asks": ({**both(lambda side: whole(side, LONG)), "prompt": "s"}, "chosen: a turn of system"),
+    "two system messages": (
+        {**both(lambda side: whole(side, LONG)), "prompt": [{**SYSTEM, "content": "Be long."}, user("r")]},
+        "chosen: a turn of system",
+    ),
+    "nan": ({**PLAIN, "rejected": " nan"}, "rejected: is 'nan', which is written where a text is missing"),
+    "None as text": ({**PLAIN, "prompt": "None"}, "prompt: is 'None'"),
+    "tools inside a prompt": (
+        {**PLAIN, "prompt": {"messages": PLAIN["prompt"], "tools": [{"type": "function"}]}},
+        "prompt: tools inside a prompt",
+    ),
     "numbers": ({**PLAIN, "prompt": 3}, "prompt: neither text nor messages: 3"),
     "content that is no text": ({**PLAIN, "chosen": [{"role": "assistant", "content": 7}]}, "must be text, and is 7"),
     "torn JSON": ({**PLAIN, "chosen": '[{"role": "assistant", "con'}, "neither JSON nor Python"),
@@ -143,6 +171,31 @@ UNFIT = {
 def test_a_row_that_is_left_out(given, said):
     made, fault = conversation(given)
     assert said in fault and made == {"prompt": [], "chosen": [], "rejected": []}
+
+
+@pytest.mark.parametrize(
+    ("columns", "known"),
+    [
+        (
+            ("system", "question", "chosen", "rejected"),
+            ("question", "chosen", "rejected"),
+        ),  # Intel's Orca pairs
+        (
+            ("instruction", "chosen_response", "rejected_response", "chosen_rating"),  # Argilla's
+            ("instruction", "chosen_response", "rejected_response"),
+        ),
+        (
+            ("input", "preferred_output", "non_preferred_output"),  # OpenAI's
+            ("input", "preferred_output", "non_preferred_output"),
+        ),
+        (("conversations", "chosen", "rejected"), ("conversations", "chosen", "rejected")),  # LLaMA-Factory's
+        (("Prompt", "Chosen", "REJECTED"), ("Prompt", "Chosen", "REJECTED")),
+        (("instruction", "input", "chosen", "rejected"), (None, "chosen", "rejected")),
+        (("prompt", "question", "answers"), ("prompt", None, None)),
+    ],
+)
+def test_columns_under_other_names(columns, known):
+    assert tuple(known_as(name, columns) for name in ("prompt", "chosen", "rejected")) == known
 
 
 def test_all_faults_of_a_row_are_told_at_once():

@@ -311,6 +311,109 @@ def test_text_that_a_template_made_is_not_put_into_it_again(tiny_model):
         )
 
 
+@pytest.mark.parametrize(
+    "mark",
+    ["<|eot_id|>", "<end_of_turn>", "</s>", "<|im_end|>", "<|return|>", "<|END_OF_TURN_TOKEN|>", "<turn|>", "<｜end▁of▁sentence｜>",
+     "[|endofturn|]", "<|channel|>analysis<|message|>", "<<SYS>>"],
+)  # fmt: skip
+def test_marks_of_any_family_are_named(mark, tiny_model):
+    rows = [pair(i) for i in range(4)]
+    rows[0]["chosen"][0]["content"] += mark
+    rows[1]["rejected"][0]["content"] = mark + rows[1]["rejected"][0]["content"]
+    rows[2]["chosen"][0]["content"] += " (PAD) [PAD] <|begin_of_thought|>"
+    kept, _, rejects = drop_unfit(
+        Dataset.from_list(rows), None, AutoTokenizer.from_pretrained(tiny_model), 99
+    )
+    named = mark.replace("analysis<|message|>", "")
+    assert [row["detail"].split(",")[0] for row in rejects] == [
+        f"train: {side}: holds {named}" for side in ("chosen", "rejected")
+    ]
+    assert kept["question_id"] == [row["question_id"] for row in rows[2:]]
+
+
+def test_what_the_template_shows_nothing_of_is_named(tiny_model, capsys):
+    """Thoughts in a field, weights of turns, tools: TRL hands them all to the template."""
+    tools = json.dumps([{"type": "function", "function": {"name": "dose"}}])
+    rows = [pair(i) | {"tools": tools, "chat_template_kwargs": {"calm": True}} for i in range(3)]
+    for row in rows:
+        row["chosen"] = [{**row["chosen"][0], "reasoning_content": "so", "weight": 0}]
+    rows[0]["rejected"] = [{**rows[0]["rejected"][0], "thinking": "so"}]
+    given = in_turns(Dataset.from_list(rows))
+    said = "the chat template shows nothing of {}, and the pairs are trained on without"
+    for more, names in (
+        ("", "calm, reasoning_content, thinking, tools, weight"),
+        ("{% if tools and calm %}x{% endif %}", "reasoning_content, thinking, weight"),
+        ("{{ messages[-1].thinking }}{{ messages[-1].reasoning_content }}", "calm, tools, weight"),
+    ):
+        tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+        tokenizer.chat_template = more + tokenizer.chat_template
+        drop_unfit(given, None, tokenizer, 99)
+        assert said.format(names) in capsys.readouterr().out
+    drop_unfit(Dataset.from_list([pair(0)]), None, tokenizer, 99)
+    assert capsys.readouterr().out == ""
+
+
+def test_columns_under_other_names_are_taken_and_said(tmp_path, capsys):
+    names = {"prompt": "question", "chosen": "chosen_response", "rejected": "rejected_response"}
+    rows = [
+        {**{names[name]: value for name, value in text(pair(i)).items()}, "messages": "x"} for i in range(3)
+    ]
+    file = write_jsonl(
+        tmp_path / "p.jsonl", [{k: v for k, v in row.items() if k != "messages"} for row in rows]
+    )
+    made, _ = load_preferences(str(file), None, ("train", "test"))
+    assert made.to_list() == [{k: v for k, v in pair(i).items() if k in made.column_names} for i in range(3)]
+    said = capsys.readouterr().out
+    assert all(f"train: column {old} is taken as {new}" in said for new, old in names.items())
+    with pytest.raises(KomepError, match="missing columns prompt") as told:
+        load_preferences(str(write_jsonl(file, rows)), None, ("train", "test"))
+    code = str(told.value).split("in Python: ")[1].split("; then")[0]
+    for new, old in names.items():
+        code = code.replace(f'"{new}": row["…"]', f'"{new}": row["{old}"]')
+    exec(code.replace("pairs.jsonl", str(tmp_path / "pairs.jsonl")), {})
+    again, _ = load_preferences(str(tmp_path / "pairs.jsonl"), None, ("train", "test"))
+    assert again.to_list() == made.to_list()
+
+
+def test_whole_conversations_need_no_prompt_of_another_name(tmp_path, capsys):
+    rows = [{**implicit(pair(i)), "messages": implicit(pair(i))["chosen"], "question": "?"} for i in range(2)]
+    made, _ = load_preferences(str(write_jsonl(tmp_path / "p.jsonl", rows)), None, ("train", "test"))
+    assert made[0]["prompt"] == pair(0)["prompt"] and capsys.readouterr().out == ""
+
+
+def test_one_split_as_datasets_saves_it(tmp_path):
+    given = Dataset.from_list([text(pair(i)) for i in range(3)])
+    given.save_to_disk(tmp_path / "saved")
+    made, test = load_preferences(str(tmp_path / "saved"), "ko", ("train", "test"))
+    assert len(made) == 3 and test is None
+
+
+def test_a_split_that_could_be_held_out_is_named(tmp_path, capsys):
+    for split in ("train", "dev"):
+        write_jsonl(tmp_path / f"{split}.jsonl", [pair(i) for i in range(4)])
+    _, test = load_preferences(str(tmp_path), None, ("train", "test"))
+    assert (
+        test is None
+        and "no split 'test', so nothing is held out; it has validation" in capsys.readouterr().out
+    )
+    assert len(load_preferences(str(tmp_path), None, ("train", "validation"))[1]) == 4
+
+
+def test_which_of_two_system_messages_wins_is_said(tmp_path, capsys):
+    rows = [{"system": "Be brief.", **pair(i)} for i in range(3)]
+    said = []
+    for own in (0, 1, 3):
+        for row in rows[:own]:
+            row["prompt"] = messages("system", "Be long.") + row["prompt"][-1:]
+        load_preferences(str(write_jsonl(tmp_path / "p.jsonl", rows)), None, ("train", "test"))
+        said += capsys.readouterr().out.splitlines()
+    assert said == [
+        "train: column system is used as the system message",
+        "train: column system is used as the system message; 1 of 3 pairs have another one, which stays",
+        "train: column system is not used; 3 of 3 pairs have another one, which stays",
+    ]
+
+
 def test_a_system_message_in_a_column_is_used_and_said_once(tmp_path, capsys):
     rows = [{"system": "Be brief." if i else None, **text(pair(i))} for i in range(3)]
     train, _ = load_preferences(str(write_jsonl(tmp_path / "p.jsonl", rows)), None, ("train", "test"))

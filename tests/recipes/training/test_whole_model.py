@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -46,6 +47,25 @@ def test_a_model_without_a_layer_is_refused(method, changed, release, tmp_path, 
     said = capsys.readouterr().err
     assert f"error: --model_name_or_path {model}: 9 of 21 weights are not in its files" in said
     assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        method
+        for method, package in (("gptq", "optimum"), ("awq", "gptqmodel"), ("bitsandbytes", "bitsandbytes"))
+        if not find_spec(package)
+    ],
+)
+def test_a_quantised_model_that_cannot_be_read_is_said_to_be_one(method, changed, release, tmp_path, capsys):
+    config = changed(dict) / "config.json"
+    kind = {"quant_method": method, "bits": 4, "group_size": 128, "load_in_4bit": True}
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"quantization_config": kind}))
+    assert train("dpo", flags(config.parent, release, tmp_path / "out", max_steps=1)) == 1
+    said = capsys.readouterr().err
+    assert (
+        f"{config.parent}: is quantised, which cannot be read here" in said and "take the full model" in said
+    )
 
 
 def test_what_is_loaded_in_the_block_is_checked_and_nothing_behind_it(changed, tiny_model, capsys):
