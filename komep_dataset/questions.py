@@ -20,7 +20,7 @@ from komep_dataset.schema import (
 from komep_dataset.tables.formats import CSV, KNOWN, format_of, stem_of
 from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import Problem, problems_error
-from komep_dataset.tables.reading import check_shape, row_of, typed_cells
+from komep_dataset.tables.reading import check_shape, csv_row, row_of
 from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
@@ -76,8 +76,7 @@ def collect(
                 "question is one text: write them into it, or take these columns out to ask the stems alone"
             )
         given = {str(name).casefold(): value for name, value in given.items()} | given
-        given = typed_cells(given, Question) if format_of(path) == CSV else given
-        row = row_of(given, Question, OPTIONAL)
+        row = (csv_row if format_of(path) == CSV else row_of)(given, Question, OPTIONAL)
         if not isinstance(row, dict):
             problems.append(Problem(str(path), line, *row))
             continue

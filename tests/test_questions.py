@@ -207,3 +207,13 @@ def test_columns_in_capitals_are_found_in_every_format(tmp_path, name):
     done = make_questions(tmp_path / name, tmp_path / "out.jsonl")
     row = json.loads(done.path.read_text())
     assert (row["question"], row["category"], row["language"]) == ("What is gout?", "Rheumatology", "en")
+
+
+def test_what_stands_for_none_in_a_text_table_is_no_question(tmp_path):
+    (tmp_path / "q.csv").write_text(
+        '"","question","category","source"\n"1","What is gout?","c",NA\n"2",NA,NA,NA\n'
+    )
+    with pytest.raises(KomepError, match=r"1 bad row:\n.*q\.csv:3: question: .*'NA' stands for none"):
+        make_questions(tmp_path / "q.csv", tmp_path / "o.jsonl")
+    make_questions(tmp_path / "q.csv", tmp_path / "o.jsonl", on_error="reject")
+    assert json.loads((tmp_path / "o.jsonl").read_text())["source"] == "q"

@@ -17,6 +17,16 @@ _ABOUT = re.compile(
     r"|난이도|태그|키워드|비고|시험|쪽|페이지|작성자|검수자?)[\W_\d]*",
     re.I,
 )
+# What a question is asked about and no text holds, by the name of its column, or by its file: two of them, two questions.
+_SHOWN = re.compile(
+    r"image|(?:^|[\W_])img|(?:^|[\W_])fig(?:ure)?s?(?:$|[\W_\d])|picture|photo|pixel|audio|sound|video|clip(?:$|[\W_])|(?:^|[\W_])media(?:$|[\W_])"
+    r"|attachment|x_?ray|scan(?:$|[\W_])|ecg|(?:^|[\W_])(?:ct|mri)(?:$|[\W_])|chart|diagram|그림|사진|이미지|영상|도표|음성|첨부",
+    re.I,
+)
+_MEDIA = re.compile(
+    r".*\.(?:png|jpe?g|gif|webp|bmp|tiff?|svg|dcm|nii|heic|pdf|mp[34]|wav|flac|ogg|m4a|mov|avi|webm)(?:[?#].*)?",
+    re.I | re.S,
+)
 # How the members of a family of columns count; digits from 0 or 1.
 _COUNTS = ("0123456789", "ABCDEFGHIJ", "①②③④⑤⑥⑦⑧⑨⑩", "가나다라마바사아", "ㄱㄴㄷㄹㅁㅂㅅㅇ")
 _MEMBER = re.compile(
@@ -60,15 +70,21 @@ def option_columns(row: Mapping[Any, Any], taken: set[str]) -> list[str]:
 
 
 def telling_columns(one: Mapping[Any, Any], other: Mapping[Any, Any], taken: set[str]) -> list[str]:
-    """The columns in which two rows of one question differ, and by which they may be two questions: what is no number,
-    no id and nothing about a question."""
+    """The columns in which two rows of one question differ, and by which they may be two questions: pictures and sounds,
+    and what is no number, no id and nothing about a question."""
     names = [n for n in dict.fromkeys((*one, *other)) if n and n.casefold() not in taken]
     return [
         name
         for name in names
         if one.get(name) != other.get(name)
-        and not _ABOUT.fullmatch(name)
-        and (_is_content(one.get(name)) or _is_content(other.get(name)))
+        and (
+            _SHOWN.search(name)
+            or any(
+                isinstance(value, str) and _MEDIA.fullmatch(value)
+                for value in (one.get(name), other.get(name))
+            )
+            or (not _ABOUT.fullmatch(name) and (_is_content(one.get(name)) or _is_content(other.get(name))))
+        )
     ]
 
 

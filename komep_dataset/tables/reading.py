@@ -33,7 +33,7 @@ from komep_dataset.tables.formats import (
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
-from komep_dataset.tables.values import check_value
+from komep_dataset.tables.values import check_value, stands_for_none
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
@@ -133,7 +133,7 @@ def _read_csv(
     while some := list(islice(found, BATCH_ROWS)):
         rows, problems = [], []
         for number, row in some:
-            row = row if isinstance(row, Problem) else row_of(typed_cells(row, record), record, optional)
+            row = row if isinstance(row, Problem) else csv_row(row, record, optional)
             if isinstance(row, dict):
                 rows.append(row | {LINE: number})
             else:
@@ -141,16 +141,21 @@ def _read_csv(
         yield pl.DataFrame(rows, schema=schema), problems
 
 
-def typed_cells(row: dict[str, Any], record: type) -> dict[str, Any]:
-    """A row of CSV with numbers and lists as such; an empty cell is none, a column is found in capitals, too."""
-    cells = {name.casefold(): cell for name, cell in row.items() if name}
+def csv_row(row: dict[str, str], record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:
+    """A row of CSV as `row_of` gives it: numbers and lists as such; an empty cell, or one that stands for none, is none;
+    a column is found in capitals, too."""
+    cells = {name.casefold(): cell for name, cell in row.items() if name} | row
     values: dict[str, Any] = {}
     for name, (hint, _) in column_types(record).items():
-        values[name] = cell = row.get(name, cells.get(name)) or None
+        cell = cells.get(name) or ""
+        values[name] = cell = None if not cell or stands_for_none(cell) else cell
         if hint is not str and cell is not None:
             with suppress(ValueError, RecursionError):
                 values[name] = hint(cell) if hint in (int, float) else json.loads(cell)
-    return values
+    found = row_of(values, record, optional)
+    if isinstance(found, tuple) and values[found[0]] is None and cells.get(found[0]):
+        return *found[:2], f"no value ({cells[found[0]]!r} stands for none)"
+    return found
 
 
 def _read_parquet(

@@ -1,5 +1,6 @@
-"""Whether a value of a JSON or YAML file fits a type, and what a message says where it does not."""
+"""Whether a value of a file fits a type, and what a message says where it does not; which cells of CSV hold none."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -24,6 +25,18 @@ _KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
     UnionType: ((str, int, float, bool), "a plain value"),  # Scalar
     Any: ((object, bool), "a value"),
 }
+
+# What programs write into a text table for a value that is not there (pandas, R, MySQL, R's factors), and what
+# spreadsheets, in any language, and JavaScript leave of one that could not be worked out.
+_NO_VALUE = re.compile(
+    r"NA|NaN|-?nan|NAN|<NA>|NaT|None|NULL|null|[([<]?(?:null|NULL)[)\]>]|N/A|n/a|\\N|NA_(?:character|real|integer)_|undefined"
+    r"|#N/?A(?: N/A)?|#N/?V|#[¡¿]?[^\s#]{2,20}[!?]|Err:\d{3}|\[object Object\]"
+)
+
+
+def stands_for_none(cell: str) -> bool:
+    """Whether a whole cell of a text table says that there is no value. `Na` may be sodium, and is one."""
+    return bool(_NO_VALUE.fullmatch(cell.strip()))
 
 
 def quoted(value: Any) -> str:

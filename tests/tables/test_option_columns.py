@@ -69,6 +69,12 @@ def test_other_columns_are_left_alone(row):
         ),
         ({"Category": "a"}, {"Category": "b"}, []),
         ({"context": "same"}, {"context": "same"}, []),
+        ({"image": "img0.png"}, {"image": "img1.png"}, ["image"]),
+        ({"image_url": "https://h/1"}, {"image_url": "https://h/2"}, ["image_url"]),
+        ({"images": [{"bytes": b"a"}]}, {"images": [{"bytes": b"b"}]}, ["images"]),
+        ({"fig": 1, "Stem_Image": "a1", "그림": "1"}, {"fig": 2, "Stem_Image": "a2"}, ["fig", "Stem_Image", "그림"]),
+        ({"link": "https://h/a/1.wav?x=1"}, {"link": "https://h/a/2.wav?x=1"}, ["link"]),
+        ({"url": "https://h/a", "config": "a1", "source_url": "x"}, {"url": "https://h/b", "config": "b2"}, []),
     ],
 )  # fmt: skip
 def test_what_tells_two_rows_of_a_question_apart(one, other, telling):

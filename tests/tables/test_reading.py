@@ -213,3 +213,19 @@ def test_arrow_and_zip_are_named_with_what_to_do(tmp_path):
     for name, said in (("a.arrow", "an Arrow file; write it as Parquet"), ("a.zip", "or unpack it")):
         with pytest.raises(KomepError, match=said):
             list(tables.read_batches(tmp_path / name, ScoredGeneration))
+
+
+def test_a_cell_of_csv_that_stands_for_none_is_none_and_a_text_of_jsonl_is_a_text(tmp_path):
+    head = "question,category,model,response,dahl_score,question_ko\n"
+    (tmp_path / "s.csv").write_text(head + "What is h?,c,m1,NA,0.5,\n#REF!,c,m1,One.,0.5,\n")
+    with pytest.raises(KomepError) as error:
+        build([tmp_path / "s.csv"], tmp_path / "komep")
+    assert "s.csv:2: response: missing_field: no value ('NA' stands for none)" in str(error.value)
+    assert "s.csv:3: question: missing_field: no value ('#REF!' stands for none)" in str(error.value)
+    (tmp_path / "s.csv").write_text(head + "What is h?,c,m1,One.,0.5,\\N\nWhat is i?,c,m1,One.,NaN,nan\n")
+    build([tmp_path / "s.csv"], tmp_path / "komep")
+    made = read_rows(tmp_path / "komep", "scored")
+    assert set(made["dahl_score"]) == {0.5, None} and made["question_ko"].null_count() == 2
+    write(tmp_path / "s.jsonl", [row("m1", response="None"), row("m2", response="NA")])
+    build([tmp_path / "s.jsonl"], tmp_path / "komep")
+    assert sorted(read_rows(tmp_path / "komep", "scored")["response"]) == ["NA", "None"]

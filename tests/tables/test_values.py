@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from komep_dataset.schema import Reason
-from komep_dataset.tables.values import Scalar, check_value, kind_of
+from komep_dataset.tables.values import Scalar, check_value, kind_of, stands_for_none
 
 
 @dataclass
@@ -64,3 +64,25 @@ def test_what_may_be_a_secret_is_told_by_its_kind():
         check_value("sk-secret", int, False, "x", quote=kind_of)[2] == "expected a whole number, got a string"
     )
     assert kind_of({"api_key": "sk-secret"}) == "keys and values" and kind_of(b"") == "a bytes"
+
+
+def test_cells_that_stand_for_none():
+    """Of pandas, R, MySQL, PostgreSQL; what spreadsheets in several languages leave of a formula."""
+    for cell in ["NA", "nan", "None", "<NA>", "NaT", "\\N", "NULL", "(null)", "#N/A", " #NAME? ", "#REF!", "#DIV/0!",
+                 "#이름?", "#BEZUG!", "#¡VALOR!", "#NV", "Err:502", "[object Object]"]:  # fmt: skip
+        assert stands_for_none(cell), cell
+    for cell in [
+        "Na",
+        "nano",
+        "None of these.",
+        "NA is sodium",
+        "no",
+        "-",
+        "없음",
+        "#1",
+        "N",
+        "A",
+        "# title!",
+        "Wow!",
+    ]:
+        assert not stands_for_none(cell), cell
