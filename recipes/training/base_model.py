@@ -19,6 +19,11 @@ from training.errors import explained, said_by
 PADDING = ("<|finetune_right_pad_id|>", "<|pad|>", "<pad>", "[PAD]", "<|endoftext|>", "<unk>")
 TOOLS, SETTINGS = "tools", "chat_template_kwargs"  # columns of pairs that TRL hands to the chat template
 CALLS = ("tool_calls", "function_call")  # of a message
+REASONING = (
+    "reasoning_content",
+    "thinking",
+    "reasoning",
+)  # of a message, one of which transformers takes for another
 SIDES = ("chosen", "rejected")
 TRIED = 200  # conversations in which the template is asked for a setting, before it is said to show nothing of it (ours)
 
@@ -177,7 +182,8 @@ def unshown(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
                 tried[name] += 1
                 if tried[name] > TRIED:
                     continue
-                bare = [{key: value for key, value in turn.items() if key != name} for turn in turns]
+                same = REASONING if name in REASONING else (name,)
+                bare = [{key: value for key, value in turn.items() if key not in same} for turn in turns]
                 less = {key: value for key, value in given.items() if key != name}
                 try:
                     made = {

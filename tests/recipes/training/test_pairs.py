@@ -337,7 +337,7 @@ def test_what_the_template_shows_nothing_of_is_named(tiny_model, capsys):
     rows = [pair(i) | {"tools": tools, "chat_template_kwargs": {"calm": True}} for i in range(3)]
     for row in rows:
         row["chosen"] = [{**row["chosen"][0], "reasoning_content": "so", "weight": 0}]
-    rows[0]["rejected"] = [{**rows[0]["rejected"][0], "thinking": "so"}]
+    rows[0]["rejected"] = [{**rows[0]["rejected"][0], "thinking": "so", "reasoning_content": "so"}]
     given = in_turns(Dataset.from_list(rows))
     said = "the chat template shows nothing of {}, and the pairs are trained on without"
     for more, names in (
