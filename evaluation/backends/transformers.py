@@ -124,7 +124,8 @@ class TransformersBackend:
             def go_on(more: list[tuple[int, ...]], stops: Stops) -> list[Answer]:
                 return self.generator.answer(more, prefix, stops, limit)
 
-            answers = past_budget(self.generator.tokenizer, self.stops, ids, answers, go_on)
+            longest = self.window and self.window - limit
+            answers = past_budget(self.generator.tokenizer, self.stops, ids, answers, go_on, longest)
         for key, answer in zip(keys, answers, strict=True):
             keep(journal, key, answer)
         return answers

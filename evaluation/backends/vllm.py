@@ -63,6 +63,7 @@ class VllmBackend:
             prompts,
             answers,
             lambda more, stops: self._answers(more, stops, limit),
+            self.window - limit,
         )
 
     def _answers(self, prompts: Sequence[Sequence[int]], stops: Stops, limit: int) -> list[Answer]:

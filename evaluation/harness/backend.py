@@ -78,25 +78,29 @@ def past_budget(
     prompts: Sequence[Sequence[int]],
     answers: Sequence[Answer],
     ask: Callable[[list[tuple[int, ...]], Stops], Sequence[Answer]],
+    longest: int | None = None,
 ) -> list[Answer]:
     """Answers whose thoughts have had a budget of tokens: those that it cut off are asked to go on.
 
-    Thoughts that are not over by then are ended by the mark of their family. Where that is not known, the reply stays
-    cut off within its thoughts.
+    Thoughts that are not over by then are ended by the mark of their family. Where that is not known, or the window has
+    no room, the reply stays cut off.
 
     Args:
         prompts: token ids, one an answer.
         ask: answers prompts that go on with what was said.
+        longest: tokens that such a prompt may have; None = any number.
     """
-    told, said = list(answers), {}
+    told, said, more = list(answers), {}, []
     for n, answer in enumerate(answers):
         within = stops.within_thoughts(answer.text)
         end = (stops.end or end_of_thoughts(stops.opening + answer.text)) if within else ""
-        if answer.cut and (end or not within):
-            said[n] = answer.text + (f"\n{end}\n\n" if end else "")
-    more = [
-        (*prompts[n], *tokenizer(text, add_special_tokens=False)["input_ids"]) for n, text in said.items()
-    ]
+        if not answer.cut or (within and not end):
+            continue
+        text = answer.text + (f"\n{end}\n\n" if end else "")
+        prompt = (*prompts[n], *tokenizer(text, add_special_tokens=False)["input_ids"])
+        if longest is None or len(prompt) <= longest:
+            said[n] = text
+            more.append(prompt)
     # Behind thoughts, where blank lines at the beginning are no stop.
     behind = replace(stops, opening="<think></think>", end="")
     later = ask(more, behind) if more else ()

@@ -71,6 +71,7 @@ def score_table(scores: Mapping[str, object]) -> Table:
         ["accuracy, mean of subjects", share("accuracy_macro"), share("accuracy_robust_macro")],
         ["parse rate", share("parse_rate"), share("parse_rate_robust")],
         ["bare gold letter", share("exact_match_raw"), ""],
+        ["cut while thinking", scores["cut_thinking"], ""],
     ]
 
 

@@ -221,3 +221,4 @@ def test_a_budget_where_the_mark_is_not_known_leaves_the_thought_cut(make_tokeni
         make_tokenizer(bos=False), stops, [[1], [1]], [done, on], lambda more, s: [Answer("C. A")]
     )
     assert ended == [done, Answer("<think>A\n</think>\n\nC", cut=BUDGET)]
+    assert past_budget(make_tokenizer(bos=False), stops, [[1]], [on], None, longest=3) == [on]  # no room

@@ -43,7 +43,8 @@ CACHE = "cache" if "cache" in _NAMES else "past_key_values"
 # it is a guess that keeps a GPU busy and activations small.
 READ_TOKENS = {"cpu": 2048}
 READ_TOKENS_ELSEWHERE = 16_384
-MARK_TOKENS = 48  # of the end of a reply in which a mark is looked for that ends thoughts
+# Tokens of the end of a reply in which a mark is looked for that ends thoughts, and how many come between two looks.
+MARK_TOKENS, MARK_STEPS = 48, 8
 FEWEST_TOKENS, MOST_TOKENS = 4, 64  # new tokens of all rows before those that have ended are taken out
 
 # What of a model's own generation config holds: where a reply ends, and what is laid on its tokens wherever they stand.
@@ -90,12 +91,18 @@ class StopText(StoppingCriteria):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor | None, **kwargs: Any) -> torch.Tensor:
         new = input_ids[:, self.prompt_tokens :]
-        if self.window:
-            window = max(self.window, MARK_TOKENS) if self.thinking else self.window
-            texts = self.tokenizer.batch_decode(new[:, -window:], skip_special_tokens=False)
-            for row, (number, text) in enumerate(zip(self.numbers, texts, strict=True)):
-                if self.ended[row] is None and self._may_end(number, text) and self._ends(number, new[row]):
-                    self.ended[row] = new.shape[1]
+        look = new.shape[1] % MARK_STEPS == 0
+        rows = [
+            row
+            for row, number in enumerate(self.numbers)
+            if self.window and self.ended[row] is None and (look or number not in self.thinking)
+        ]
+        window = max(self.window, MARK_TOKENS) if look and self.thinking else self.window
+        texts = self.tokenizer.batch_decode(new[rows, -window:], skip_special_tokens=False) if rows else ()
+        for row, text in zip(rows, texts, strict=True):
+            number = self.numbers[row]
+            if self._may_end(number, text) and self._ends(number, new[row]):
+                self.ended[row] = new.shape[1]
         return torch.tensor([end is not None for end in self.ended], device=input_ids.device)
 
     def _may_end(self, number: int, text: str) -> bool:

@@ -287,7 +287,7 @@ def test_a_long_thought_is_not_cut_at_its_stops(tmp_path, make_tokenizer):
     from evaluation.harness.backend import Stops
     from tests.evaluation.scripted import thinker
 
-    thought = tuple(f" {n}번은." for n in range(150))
+    thought = tuple(f" {n}번은." for n in range(90))
     generator = load_generator(str(thinker(tmp_path / "long", make_tokenizer(bos=False), thought=thought)))
     prompts = [
         generator.tokenizer(text)["input_ids"] for text in ("문항 1\n", "문항 2 아스피린\n", "문항 1 다른\n")
@@ -295,9 +295,9 @@ def test_a_long_thought_is_not_cut_at_its_stops(tmp_path, make_tokenizer):
     whole = f"<think>{''.join(thought)}</think>\n\n정답: C"
     stops = (".", "\n\n")
     for generator.reuse_prefix in (True, False):
-        assert generator.generate(prompts, stops, 200, 3) == [whole] * 3
-    assert generator.generate(prompts, Stops(stops, apart=False), 200, 3) == ["<think> 0번은"] * 3
-    cut = generator.answer(prompts, [], Stops(stops), 100)
+        assert generator.generate(prompts, stops, 120, 3) == [whole] * 3
+    assert generator.generate(prompts, Stops(stops, apart=False), 120, 3) == ["<think> 0번은"] * 3
+    cut = generator.answer(prompts, [], Stops(stops), 70)
     assert {answer.cut for answer in cut} == {"limit"} and {a.text for a in cut} == {
         whole[: len(cut[0].text)]
     }
