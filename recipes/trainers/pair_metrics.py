@@ -18,6 +18,7 @@ model, and derive from them:
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,8 @@ class PairFigures:
         self.reward, self.beta, self.path, self.resumed = reward, beta, output / BASE, checkpoint is not None
         self.base = None
         if checkpoint is not None and (Path(checkpoint).parent / BASE).is_file():
-            self.base = json.loads((Path(checkpoint).parent / BASE).read_text("utf-8"))
+            with suppress(ValueError):  # a spoilt file is a lost one
+                self.base = json.loads((Path(checkpoint).parent / BASE).read_text("utf-8"))
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float | None]:
         tokens, policy = prediction.label_ids, prediction.predictions

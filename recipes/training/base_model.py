@@ -90,6 +90,21 @@ def take_template(tokenizer: PreTrainedTokenizerBase, path: str, may_grow: bool)
     tokenizer.chat_template = other.chat_template
 
 
+def merging(adapter: Path) -> str:
+    """The command that merges an adapter into its base, with the tokenizer of whichever has one."""
+    try:
+        base = json.loads((adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, LookupError, TypeError):
+        base = None
+    base = base or "BASE"
+    words, merged = adapter if any(adapter.glob("tokenizer*")) else base, f"{adapter}-merged"
+    return (
+        'python -c "from peft import PeftModel as P; from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; '
+        f"P.from_pretrained(M.from_pretrained('{base}'), '{adapter}').merge_and_unload().save_pretrained('{merged}'); "
+        f"T.from_pretrained('{words}').save_pretrained('{merged}')\""
+    )
+
+
 def load_tokenizer(
     model_args: ModelConfig, args: TrainingArguments, template: str | None = None
 ) -> PreTrainedTokenizerBase:
@@ -104,9 +119,7 @@ def load_tokenizer(
     if model is None:
         raise KomepError("--model_name_or_path is missing", exit_code=2)
     if (Path(model) / "adapter_config.json").is_file() and not (Path(model) / "config.json").is_file():
-        raise KomepError(
-            f"{model} is a LoRA adapter: merge it into its model first (peft's merge_and_unload)"
-        )
+        raise KomepError(f"{model} is a LoRA adapter: merge it into its model first: {merging(Path(model))}")
     if advice := gguf_advice(model):
         raise KomepError(advice)
     if Path(model).is_dir() and not (fault := weights_fault(Path(model))):

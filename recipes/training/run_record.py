@@ -3,9 +3,11 @@
 import json
 import math
 import os
+import pickletools
 import platform
 import resource
 import zipfile
+import zlib
 from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,11 +17,13 @@ import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import Trainer, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import safe_globals
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.inference.weights import weights_fault
+from training.errors import said_by
 from training.flags import RecipeArguments
 from training.output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
 
@@ -121,7 +125,7 @@ def find_checkpoint(folder: Path, args: TrainingArguments) -> tuple[str | None, 
         state = read_state(Path(wanted))
         if state is None:
             raise KomepError(
-                f"--resume_from_checkpoint {wanted}: no checkpoint there (no trainer_state.json)"
+                f"--resume_from_checkpoint {wanted}: no checkpoint there (no whole trainer_state.json)"
             )
         if lacks := lacks_of(Path(wanted), state, args):
             raise unusable(Path(wanted), lacks)
@@ -151,12 +155,14 @@ def lacks_of(checkpoint: Path, state: TrainerState, args: TrainingArguments) -> 
 
 
 def damaged_files(checkpoint: Path, args: TrainingArguments) -> list[str]:
-    """Files that a full disk or a cut copy left short, or did not leave, and what is wrong with each."""
-    found = [
-        f"{path.relative_to(checkpoint)}: cut short"
-        for path in sorted(checkpoint.rglob("*.pt*"))  # .pt and .pth; all that torch saves is a zip
-        if path.suffix in (".pt", ".pth") and not zipfile.is_zipfile(path)
-    ]
+    """Files that a full disk or a bad copy left short or spoilt, or did not leave, and what is wrong with each."""
+    saved = [path for path in sorted(checkpoint.rglob("*.pt*")) if path.suffix in (".pt", ".pth")]
+    states = [path for path in saved if path.parent == checkpoint]
+    configs = [checkpoint / name for name in ("config.json", "adapter_config.json")]
+    looked = [(path, _pickle_fault(path)) for path in saved]
+    looked += [(path, _state_fault(path)) for path, fault in looked if not fault and path in states]
+    looked += [(path, _json_fault(path)) for path in configs if path.is_file()]
+    found = [f"{path.relative_to(checkpoint)}: {fault}" for path, fault in looked if fault]
     if not found and (saved := optimizer_of(checkpoint, args)) is not None:
         moments = [
             t for state in saved.get("state", {}).values() for t in state.values() if torch.is_tensor(t)
@@ -196,6 +202,37 @@ def say_begins_anew(checkpoint: Path, state: TrainerState, args: TrainingArgumen
             f"{checkpoint}: optimizer.pt holds the state of {known} of {count} parameters; for the others, unless nothing was "
             "learnt of them, the optimiser begins anew"
         )
+
+
+def _pickle_fault(path: Path) -> str:
+    """What is wrong with the frame of a file that torch saved: a zip, in which a pickle describes tensors; none is run."""
+    if not zipfile.is_zipfile(path):
+        return "cut short"
+    try:
+        with zipfile.ZipFile(path) as parts:
+            for name in [name for name in parts.namelist() if name.endswith("data.pkl")] or ["data.pkl"]:
+                for _ in pickletools.genops(parts.read(name)):
+                    pass
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return f"spoilt ({said_by(error):.100})"
+    return ""
+
+
+def _state_fault(path: Path) -> str:
+    """What is wrong with the state of an optimiser, a scheduler or random numbers, read as the trainer reads it."""
+    try:
+        with safe_globals():
+            saved = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except Exception as error:  # whatever a spoilt pickle makes of itself
+        return f"cannot be read ({type(error).__name__})"
+    return "" if isinstance(saved, dict) else f"holds a {type(saved).__name__} in place of a state"
+
+
+def _json_fault(path: Path) -> str:
+    try:
+        return "" if isinstance(json.loads(path.read_text("utf-8")), dict) else "no config"
+    except (OSError, ValueError):
+        return "cut short or spoilt"
 
 
 def missing_states(checkpoint: Path, args: TrainingArguments) -> str:
@@ -248,10 +285,12 @@ def describe_interruption(args: TrainingArguments, step: int) -> str:
 
 
 def read_state(checkpoint: Path) -> TrainerState | None:
-    """State of a checkpoint; None where it is missing or cut short: it is written last, so all else is whole with it."""
+    """State of a checkpoint; None where it is missing, cut short or spoilt: it is written last, so all else is whole with it."""
     try:
-        return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-    except (OSError, ValueError, TypeError):
+        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        numbers = type(state.global_step) is type(state.max_steps) is int and state.global_step > 0
+        return state if numbers and all(isinstance(entry, dict) for entry in state.log_history) else None
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 

@@ -11,8 +11,9 @@ from tests.recipes.tiny_runs import METHODS, flags, read, train, weights
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from training.base_model import model_settings, pick_padding
+from training.base_model import merging, model_settings, pick_padding
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -242,4 +243,24 @@ def test_an_adapter_is_not_taken_for_a_model(tiny_model, release, tmp_path, caps
     for method in METHODS:
         capsys.readouterr()
         assert train(method, flags(tmp_path / "adapter", release, tmp_path / method, max_steps=1)) == 1
-        assert "merge" in capsys.readouterr().err
+        assert "is a LoRA adapter: merge it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["adapter", "base"])
+def test_the_command_that_merges_an_adapter_gives_a_base(words, tiny_model, release, tmp_path):
+    """With the tokenizer of its model where it has none of its own."""
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    tuned = get_peft_model(
+        base, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False, use_dora=True)
+    )
+    tuned.save_pretrained(tmp_path / "adapter")
+    if words == "adapter":
+        AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path / "adapter")
+    exec(merging(tmp_path / "adapter").split('"')[1])
+    merged, expected = tmp_path / "adapter-merged", tuned.merge_and_unload().state_dict()
+    for name, weight in AutoModelForCausalLM.from_pretrained(merged).state_dict().items():
+        torch.testing.assert_close(weight, expected[name])
+    assert (
+        AutoTokenizer.from_pretrained(merged).chat_template
+        == AutoTokenizer.from_pretrained(tiny_model).chat_template
+    )

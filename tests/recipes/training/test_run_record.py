@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +22,7 @@ from training.run_record import (
     find_checkpoint,
     mean_loss,
     missing_states,
+    read_state,
     share_above_limit,
     write_json,
 )
@@ -142,14 +144,40 @@ def change(make):
         saved["state"] = {i: state for i, state in made.items() if state is not None}
         torch.save(saved, checkpoint / "optimizer.pt")
 
+
+def spoil(name, part="data.pkl", content=b"\x80\x02}q\x00(X\x05"):
+    """Another content for a part of the zip, which is a whole zip as before."""
+
+    def do(checkpoint):
+        with zipfile.ZipFile(checkpoint / name) as file:
+            parts = {one: file.read(one) for one in file.namelist()}
+        with zipfile.ZipFile(checkpoint / name, "w") as file:
+            for one, old in parts.items():
+                file.writestr(one, content if one.endswith(part) else old)
+
     return do
 
 
+def put(name, value):
+    return lambda checkpoint: torch.save(value, checkpoint / name)
+
+
+def write(name, text):
+    return lambda checkpoint: (checkpoint / name).write_text(text)
+
+
+CALL = b"cos\nsystem\nX\x04\x00\x00\x00trueq\x00\x85R."  # a whole pickle that would call something
 DAMAGE = {
     "optimizer.pt: all its moments are 0": (
         change(lambda i, state: {name: torch.zeros_like(value) for name, value in state.items()}),
         change(lambda i, state: {**state, **{k: v * 0 for k, v in state.items() if k != "step"}}),
     ),
+    "optimizer.pt: spoilt": (spoil("optimizer.pt"), spoil("optimizer.pt", content=b"")),
+    "scheduler.pt: spoilt": (spoil("scheduler.pt"), spoil("scheduler.pt", content=b"not a pickle")),
+    "rng_state.pth: spoilt": (spoil("rng_state.pth"), spoil("rng_state.pth", content=b"\x00" * 40)),
+    "rng_state.pth: cannot be read": (spoil("rng_state.pth", content=CALL),),
+    "scheduler.pt: holds a list": (put("scheduler.pt", [1]),),
+    "config.json: cut short": (write("config.json", '{"model_type": '),),
     "optimizer.pt: cut short": (cut("optimizer.pt", 100), cut("optimizer.pt", 0)),
     "scheduler.pt: cut short": (cut("scheduler.pt", 0),),
     "rng_state.pth: cut short": (cut("rng_state.pth", 500),),
@@ -224,7 +252,7 @@ def test_mean_loss_by_hand():
     assert mean_loss([], 3, 0.0, 0) is None
 
 
-@pytest.mark.parametrize("content", [None, "", '{"global_step": '], ids=["missing", "empty", "cut short"])
+@pytest.mark.parametrize("content", [None, '{"global_step": '], ids=["missing", "cut short"])
 def test_a_half_written_checkpoint_is_passed_over(content, copied, whole, tiny_model, release, capsys):
     """What `kill -9` leaves while one is written; the one before it is whole."""
     state = copied / "checkpoint-4" / "trainer_state.json"
@@ -235,6 +263,14 @@ def test_a_half_written_checkpoint_is_passed_over(content, copied, whole, tiny_m
     assert read(copied)["evaluation"]["after"]["loss"] == pytest.approx(
         read(whole)["evaluation"]["after"]["loss"], abs=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"global_step": "four"}', '{"log_history": null}', '{"log_history": [1]}']
+)
+def test_a_spoilt_state_is_no_state(content, tmp_path):
+    (tmp_path / "trainer_state.json").write_text(content)
+    assert read_state(tmp_path) is None
 
 
 def test_without_a_whole_checkpoint_the_run_begins_anew(copied, tiny_model, release):
