@@ -1,12 +1,17 @@
 """Any OpenAI-compatible endpoint: many requests at once, every answer kept, asked once.
 
 The asking is the pipeline's own (`komep_dataset.inference.ask`): retries, waits that the endpoint asks for, a log of
-replies by the content of the request. That log stays beside the results: the same command again costs nothing.
+replies by the content of the request. That log stays beside the results: the same command again asks but a few of its
+questions anew, to see that the model behind the name is still the one that replied.
 """
 
 import re
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from evaluation.harness.backend import HIDDEN, LIMIT, Answer, Groups, Stops
@@ -17,13 +22,17 @@ from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, thinking_switch
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ask import ask
+from komep_dataset.inference.ask import ask, keys_of
 from komep_dataset.inference.client import NOBODYS
 from komep_dataset.inference.reply_log import REPLIES, Reply, read_log
 from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
 
 MOST_STOPS = 4  # OpenAI's own limit
 SHOWN = 3  # failures that a message names
+ASKED_AGAIN, ALIKE = (
+    10,
+    40,
+)  # kept replies that are asked for again, and their characters that must be the same
 # What is said of an account, whatever the status; and of a text for which fewer examples make room.
 _ACCOUNT = re.compile("(?i)api.?key|credential|authenticat|billing|quota|subscription|account")
 _TOO_LONG = re.compile(
@@ -74,7 +83,9 @@ class OpenAIBackend:
         rows = [(s, row, prompt) for s, prompts in enumerate(groups) for row, prompt in enumerate(prompts)]
         bodies = {(s, row): request_body(prompt, self.options, self.stops.texts) for s, row, prompt in rows}
         folder = self.options.output / JOURNAL
-        resumed = len(read_log(folder / REPLIES)[0])
+        kept = read_log(folder / REPLIES)[0]
+        resumed = len(kept)
+        self._check_still_there(kept, bodies, label)
         replies = self._ask(bodies, label)
         # Thoughts without an answer are a reply that is read like any other: no letter is in it.
         failed = [
@@ -105,6 +116,45 @@ class OpenAIBackend:
             "stops_sent": next((b["stop"] for b in bodies.values() if "stop" in b and "stop" not in left), [])
         }
         return answers, facts | sent | ({"left_out": left} if left else {})
+
+    def _check_still_there(
+        self, kept: Mapping[str, Reply], bodies: Mapping[Any, dict[str, Any]], label: str
+    ) -> None:
+        """Raise `KomepError` where the endpoint now answers otherwise than when replies that are kept came.
+
+        A few are asked again, the longest, for they tell most; only their beginnings are compared, since the sums of a busy
+        server end in other words far behind.
+        """
+        wanted = {key: body for body in bodies.values() for body in (body, _unstopped(body))
+                  for key in keys_of({0: body}, self.endpoint).values() if key in kept}  # fmt: skip
+        asked = sorted(wanted, key=lambda key: -len(kept[key].given))[:ASKED_AGAIN]
+        if not asked:
+            return
+        again: dict[str, Reply] = {}
+        with (
+            tempfile.TemporaryDirectory() as place,
+            suppress(KomepError),
+        ):  # no endpoint: what is missing will tell
+            again = ask(
+                {key: wanted[key] for key in asked}, self.endpoint, Path(place), label=f"{label}, again"
+            )
+        came = [key for key in asked if key in again and not again[key].failure]
+        other = [key for key in came if again[key].given[:ALIKE] != kept[key].given[:ALIKE]]
+        log = self.options.output / JOURNAL / REPLIES
+        if other and (len(other) > 1 or len(other) == len(came)):
+            first = other[0]
+            raise KomepError(
+                f"{log} holds {len(wanted):,} replies of an earlier run, and {len(other)} of {len(came)} asked again came "
+                f"out otherwise ({kept[first].given[:ALIKE]!r}, now {again[first].given[:ALIKE]!r}): other weights are "
+                "served under this name, or the endpoint does not repeat itself; move the file away to ask all anew, or "
+                "take another --output"
+            )
+        state = (
+            f"{len(came)} were asked again"
+            if came
+            else "the endpoint could not be asked whether it is still the same"
+        )
+        print(f"note: {len(wanted):,} replies are taken over from {log}; {state}", file=sys.stderr)
 
     def _ask(self, bodies: dict[Any, dict[str, Any]], label: str) -> dict[Any, Reply]:
         """The replies; `bodies` are left as they were asked.

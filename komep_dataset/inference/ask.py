@@ -65,10 +65,10 @@ def request_key(body: Body, source: str) -> str:
 
 
 def source_of(endpoint: Endpoint) -> str:
-    """What makes two models the same: address and name, or the files of a model folder served here."""
+    """What makes two models the same: who serves it, its name and, where that is a folder here, its files."""
     if endpoint.server:
         return f"{endpoint.server} {endpoint.model} {model_fingerprint(endpoint.model)}"
-    return f"{endpoint.endpoint.rstrip('/')} {endpoint.model}"
+    return f"{endpoint.endpoint.rstrip('/')} {endpoint.model} {model_fingerprint(endpoint.model)}".rstrip()
 
 
 def keys_of(bodies: Mapping[Key, Body], endpoint: Endpoint) -> dict[Key, str]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evaluation.backends.openai import request_body
+from evaluation.backends.openai import ASKED_AGAIN, request_body
 from evaluation.harness.options import Options
 from evaluation.harness.output import read_evaluation
 from evaluation.harness.prompts import Prompt
@@ -47,8 +47,38 @@ def test_an_endpoint_is_asked_once_and_concurrently(served, tmp_path):
     assert results["parse_rate_robust"] == 1.0 and results["config"]["backend"] == "openai"
     first = predictions(tmp_path / "out")
     assert evaluate("--concurrency", "6") == 0
-    assert len(state.calls) == 12  # every answer was kept
+    assert len(state.calls) == 12 + ASKED_AGAIN  # every answer was kept, and some were compared
     assert predictions(tmp_path / "out") == first
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_other_weights_under_the_same_name_do_not_get_the_old_replies(finished, served, tmp_path, capsys):
+    state, evaluate = served
+    if not finished:
+        state.faults = lambda body, attempt: Fault(400, "too long") if "문항 7." in body["prompt"] else None
+    assert evaluate() == int(not finished)
+    state.faults, before, kept = (
+        None,
+        state.reply,
+        (tmp_path / "out" / "replies" / "replies.log").read_bytes(),
+    )
+    state.reply = lambda body: " D입니다"
+    assert evaluate() == 1
+    error = capsys.readouterr().err
+    assert "10 of 10 asked again came out otherwise (' C입니다" in error and "now ' D입니다'" in error
+    assert (tmp_path / "out" / "replies" / "replies.log").read_bytes() == kept
+    state.reply = lambda body: " E입니다" if "문항 9." in body["prompt"] else before(body)
+    assert evaluate() == 0  # a single one may be the sums of a busy server
+    assert f"{11 + finished} replies are taken over" in capsys.readouterr().err
+    assert {p.robust for p in read_evaluation(tmp_path / "out").predictions} == {"C"}
+
+
+def test_replies_are_read_again_without_their_endpoint(served, tmp_path, capsys):
+    state, evaluate = served
+    assert evaluate() == 0
+    state.faults = lambda body, attempt: Fault(400, "gone")
+    assert evaluate() == 0
+    assert "the endpoint could not be asked whether it is still the same" in capsys.readouterr().err
 
 
 def test_requests_are_plain_text_or_one_chat_message(served, question_folder):
@@ -70,7 +100,7 @@ def test_questions_without_an_answer_stop_the_run_and_are_asked_again(served, tm
     assert "1 of 12 questions got no answer" in error and "too long" in error and "Traceback" not in error
     assert not (tmp_path / "out" / "results.json").exists()
     state.faults, before = None, len(state.calls)
-    assert evaluate() == 0 and len(state.calls) == before + 1
+    assert evaluate() == 0 and len(state.calls) == before + ASKED_AGAIN + 1
     assert read_evaluation(tmp_path / "out").results["config"]["resumed_questions"] == 11
 
 
@@ -122,7 +152,8 @@ def test_replies_without_a_letter_are_no_result_and_some_are_told(served, tmp_pa
         "none of the 12 replies holds a letter" in shown.err and setting in shown.err and "%" not in shown.out
     )
     assert not (tmp_path / "out" / "results.json").exists() and len(state.calls) == 12
-    assert evaluate() == 1 and len(state.calls) == 12  # the replies are kept
+    before = len(state.calls)
+    assert evaluate() == 1 and len(state.calls) <= before + ASKED_AGAIN  # the replies are kept
     state.faults = lambda body, attempt: Fault(200, answer) if "문항 7." in body["prompt"] else None
     assert evaluate(output="some") == 0 and "no letter" not in capsys.readouterr().out  # one of twelve
     assert read_evaluation(tmp_path / "some").results["config"]["unread"] == {cause: 1}
@@ -280,7 +311,8 @@ def test_a_thought_in_plain_text_that_a_stop_cut_is_asked_for_again(served, tmp_
     state.reply = lambda body: "<think>A" if body.get("stop") else "<think>A. 아니</think> C"
     assert evaluate("--max-new-tokens", "30") == 0
     assert {p.robust for p in read_evaluation(tmp_path / "out").predictions} == {"C"}
-    assert len(state.calls) == 24 and evaluate("--max-new-tokens", "30") == 0 and len(state.calls) == 24
+    assert len(state.calls) == 24 and evaluate("--max-new-tokens", "30") == 0
+    assert len(state.calls) == 24 + ASKED_AGAIN
 
 
 def test_thinking_is_turned_off_at_an_endpoint_or_the_run_ends(served, tmp_path, capsys):
