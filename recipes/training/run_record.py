@@ -163,11 +163,11 @@ def damaged_files(checkpoint: Path, args: TrainingArguments) -> list[str]:
     looked += [(path, _state_fault(path)) for path, fault in looked if not fault and path in states]
     looked += [(path, _json_fault(path)) for path in configs if path.is_file()]
     found = [f"{path.relative_to(checkpoint)}: {fault}" for path, fault in looked if fault]
-    if not found and (saved := optimizer_of(checkpoint, args)) is not None:
+    if not found and (kept := optimizer_of(checkpoint, args)) is not None:
         moments = [
-            t for state in saved.get("state", {}).values() for t in state.values() if torch.is_tensor(t)
+            t for state in kept.get("state", {}).values() for t in state.values() if torch.is_tensor(t)
         ]
-        if not saved.get("state", True):
+        if not kept.get("state", True):
             found.append("optimizer.pt: holds no state")
         elif not any(moment.any() for moment in moments if moment.ndim):
             found.append("optimizer.pt: all its moments are 0")
@@ -225,7 +225,8 @@ def _state_fault(path: Path) -> str:
             saved = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except Exception as error:  # whatever a spoilt pickle makes of itself
         return f"cannot be read ({type(error).__name__})"
-    return "" if isinstance(saved, dict) else f"holds a {type(saved).__name__} in place of a state"
+    inner = saved.get("state", {}) if isinstance(saved, dict) else saved
+    return "" if isinstance(inner, dict) else f"holds a {type(inner).__name__} in place of a state"
 
 
 def _json_fault(path: Path) -> str:

@@ -144,6 +144,8 @@ def change(make):
         saved["state"] = {i: state for i, state in made.items() if state is not None}
         torch.save(saved, checkpoint / "optimizer.pt")
 
+    return do
+
 
 def spoil(name, part="data.pkl", content=b"\x80\x02}q\x00(X\x05"):
     """Another content for a part of the zip, which is a whole zip as before."""
