@@ -73,9 +73,14 @@ def judge(row):
         "units": units,
         "dahl_score": None if final is None else float(final),
         "status": status,
-        "question_ko": row.get("question_ko"),
-        "response_ko": row.get("response_ko"),
+        "question_ko": korean_of(row, "question"),
+        "response_ko": korean_of(row, "response"),
     }, None
+
+
+def korean_of(row, name):
+    given = row.get(f"{name}_ko")
+    return row[name] if given is None and is_korean(row[name]) else given
 
 
 def is_korean(text):

@@ -4,12 +4,14 @@ Works on polars frames with the columns of `ScoredGeneration` plus `_file` (inde
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.errors import KomepError
+from komep_dataset.languages import HANGUL, is_korean
 from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.replies import refusals
 from komep_dataset.replies.refusals import is_refusal
@@ -20,6 +22,7 @@ from komep_dataset.schema import (
     ScoredGeneration,
     Status,
     Verdict,
+    column,
     column_types,
     polars_schema,
     question_id,
@@ -30,6 +33,14 @@ from komep_dataset.tables.reading import read_batches
 
 COLUMNS = tuple(column_types(ScoredGeneration))
 
+
+@dataclass(frozen=True, slots=True)
+class _Given(ScoredGeneration):
+    """A row as it comes in: with the language that a table of others may state, and a release never does."""
+
+    language: str | None = column("`ko`, or any other; null = not said")
+
+
 # What the input may leave out: derived from the question, or computed from the units.
 OPTIONAL = ("question_id", "dahl_score", "status", "units")
 SCORE_TOLERANCE = 1e-6  # how far a given score may lie from the share of true units
@@ -37,6 +48,11 @@ SCORE_TOLERANCE = 1e-6  # how far a given score may lie from the share of true u
 HAS_SPLITTABLE_ID = pl.col("question_id").str.contains("^[0-9a-fA-F]{8}")
 IS_TEST = pl.col("question_id").str.head(8).str.to_integer(base=16) % 100 < TEST_PERCENT
 SPLIT_OF_ID = pl.when(IS_TEST).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
+_SAYS_KOREAN = r"(?i)^\s*(?:ko|kor|kr|korean|ko[-_]\w+|한국어|한글|국문)\s*$"
+_NOT_KOREAN = (
+    "Korean, it says, but the question is not written in it, and would be released as English; write the Korean texts into "
+    "question_ko and response_ko, or take this column out"
+)
 
 
 def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
@@ -70,11 +86,27 @@ def read_as_given(files: Sequence[Path]) -> tuple[pl.DataFrame, list[Problem]]:
 
 
 def read_complete(files: Sequence[Path], index: int) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    """One of some files in batches: (rows as `complete` gives them; what is wrong with the others)."""
+    """One of some files in batches: (rows as `complete` gives them; what is wrong with the others).
+
+    A question or response in Korean is its own Korean text.
+    """
     names = [str(file) for file in files]
-    for frame, bad in read_batches(files[index], ScoredGeneration, OPTIONAL):
+    for frame, bad in read_batches(files[index], _Given, OPTIONAL):
+        frame = frame.with_columns(_korean_of(name) for name in ("question", "response"))
+        misfit = pl.col("language").str.contains(_SAYS_KOREAN) & pl.col("question_ko").is_null()
+        misfit = frame.select(misfit.fill_null(False)).to_series()
+        lines = frame[LINE].filter(misfit)
+        bad += [Problem(names[index], n, "language", Reason.BAD_VALUE, _NOT_KOREAN) for n in lines]
+        frame = frame.filter(~misfit) if len(lines) else frame
         good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names)
         yield good, [*bad, *worse]
+
+
+def _korean_of(name: str) -> pl.Expr:
+    """The Korean text of a question or a response: what is given as that, else the text itself where it is Korean."""
+    text, given = pl.col(name), pl.col(f"{name}_ko")
+    asked = pl.when(given.is_null() & text.str.contains(HANGUL)).then(text)  # few: every word is looked at
+    return given.fill_null(pl.when(is_korean(asked)).then(text))
 
 
 def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import REJECTS, utf16_of
+from komep_dataset.files.outputs import LINE_BYTES, REJECTS, utf16_of
 from komep_dataset.tables.problems import listed
 
 JSONL, JSON, CSV, PARQUET = "JSONL", "JSON", "CSV", "Parquet"
@@ -43,6 +44,10 @@ _OF_A_ROW = {
     "conversations",
     "instruction",
 }
+# By the names of these columns, what is no table by its own name is one.
+_OF_QUESTIONS = re.compile(
+    r"question(?:_\w+)?|query|stem|problem|prompt|response|chosen|문제|문항|질문", re.I
+)
 # What lies beside tables and holds none: what we write there, what systems do, and documents.
 _NO_TABLE = re.compile(
     r".*\.(verdicts|translations)\.parquet|.*\.edited(-\d+)?|"
@@ -104,6 +109,8 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise KomepError(f"{path}: no such file or folder")
+        for folder in path.parents:
+            _check_whole(folder)
         found = tables_in(path) if path.is_dir() else [path]
         if not found:
             raise KomepError(f"{path}: no {KNOWN} file in this folder")
@@ -141,7 +148,7 @@ def tables_in(folder: Path) -> list[Path]:
     """The tables of a folder, perhaps none; see `table_files`."""
     tables, strange = [], []
     for path in files_in(folder):
-        if _NO_TABLE.fullmatch(path.name):
+        if _NO_TABLE.fullmatch(path.name) and not (path.is_file() and _holds_rows(path)):
             continue
         if not path.is_file():
             strange.append(f"{path}: " + ("links to nothing" if path.is_symlink() else "no regular file"))
@@ -155,6 +162,48 @@ def tables_in(folder: Path) -> list[Path]:
             f"Write them as {KNOWN}, move them out of the folder, or name the files to read instead of the folder."
         )
     return tables
+
+
+def _holds_rows(path: Path) -> bool:
+    """Whether a file that is no table by its name holds questions or answers all the same: as Parquet, JSON, YAML, or, of
+    any other, in its first line."""
+    found: Any = None
+    kind, kept = format_of(path), re.search(r"\.edited(-\d+)?$", path.name)
+    try:
+        if kind == PARQUET:
+            import pyarrow.parquet as pq
+
+            found = dict.fromkeys(pq.read_schema(path).names)
+        elif path.suffix.lower() in (".yaml", ".yml"):
+            import yaml
+
+            found = {"": yaml.load(path.read_bytes(), yaml.CSafeLoader)}
+            found |= found[""] if isinstance(found[""], dict) else {}
+            found = {name: value for name, value in found.items() if isinstance(value, list)}
+        elif not kept:
+            with path.open("rb") as file:
+                found = json.loads(file.read() if kind == JSON else file.readline(LINE_BYTES))
+    except Exception:  # what is damaged, or of another kind, raises what its library likes
+        return False
+    inner = found.values() if isinstance(found, dict) else [found]
+    rows = [found, *(value[0] for value in inner if isinstance(value, list) and value)]
+    return any(isinstance(row, dict) and any(_OF_QUESTIONS.fullmatch(str(n)) for n in row) for row in rows)
+
+
+def _check_whole(folder: Path) -> None:
+    """Raise `KomepError` for the folder of a table of which a log says what counts: in its files stand deleted rows."""
+    logs = {
+        "_delta_log": "Delta",
+        ".hoodie": "Hudi",
+        "metadata/version-hint.text": "Iceberg",
+        "_versions": "Lance",
+    }
+    kind = next((logs[log] for log in logs if os.path.lexists(folder / log)), "")
+    if kind or next(folder.glob("metadata/*.metadata.json"), None):
+        raise KomepError(
+            f"{folder}: a table of {kind or 'Iceberg'}, whose files hold deleted rows too; write what it holds now to a "
+            "Parquet file elsewhere, by its own library, and read that"
+        )
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -175,6 +224,7 @@ def files_in(folder: Path) -> list[Path]:
             inner.clear()
             continue
         seen.add(place)
+        _check_whole(Path(top))
         inner[:] = [name for name in inner if not name.startswith(".")]
         found += [Path(top, name) for name in names if not name.startswith(".")]
     return sorted(found)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
@@ -204,12 +205,33 @@ def read_batches(
 
     Yields:
         (frame with the record's columns and `_line`, problems of the rows that were left out). A column of type
-        list that is optional and absent is null, not empty.
+        list that is optional and absent is null, not empty; what a row lacks and a folder's name has, it has.
     """
-    check_shape(path, record, frozenset(optional))
+    of_path = values_in_path(path, record)
+    optional = frozenset(optional).union(of_path)
+    check_shape(path, record, optional)
     kind = _kind(path)
     reader = {PARQUET: _read_parquet, CSV: _read_csv}.get(kind, _read_jsonl)
-    yield from reader(path, record, frozenset(optional))
+    for frame, problems in reader(path, record, optional):
+        yield frame.with_columns(pl.col(name).fill_null(value) for name, value in of_path.items()), problems
+
+
+def values_in_path(path: Path, record: type) -> dict[str, Any]:
+    """The values of columns that stand in the names of folders, as Hive, Spark, DuckDB and polars write them:
+    `model=a/part-0.parquet`.
+
+    Raises `KomepError` for one of the wrong type.
+    """
+    found, columns = {}, column_types(record)
+    for folder in path.parts[:-1]:
+        name, _, text = folder.partition("=")
+        hint = columns.get(name.casefold(), (None,))[0]
+        if text and text != "__HIVE_DEFAULT_PARTITION__" and hint in (str, int, float):
+            try:
+                found[name.casefold()] = hint(unquote(text))
+            except ValueError:
+                raise KomepError(f"{path}: its folder {folder} gives no number") from None
+    return found
 
 
 def _kind(path: Path) -> str:

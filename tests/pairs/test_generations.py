@@ -13,7 +13,7 @@ from komep_dataset.pairs.generations import SPLIT_OF_ID, complete, read_scored
 from komep_dataset.release.build import build
 from komep_dataset.schema import ScoredGeneration, polars_schema, split_of
 from tests.replies.test_refusals import REFUSALS
-from tests.scored_rows import GOOD, row, write
+from tests.scored_rows import GOOD, UNITS, row, write
 
 ALL = st.from_regex(re.compile(dahl._ABSTENTION.pattern, re.VERBOSE | re.ASCII), fullmatch=True)
 
@@ -77,3 +77,43 @@ def test_a_refusal_without_a_status_loses_its_score_and_one_that_states_it_keeps
     build([tmp_path / "s.jsonl"], tmp_path / "komep", on_error="reject")
     card = (tmp_path / "komep" / "README.md").read_text("utf-8")
     assert "| scored | unparsed | abstained | empty | failed | refused |" in card
+
+
+def test_what_is_korean_by_its_script_is_korean_without_a_column_that_says_so(tmp_path):
+    native = {"question": "패혈증이란 무엇인가요?", "response": "감염에 의한 장기 부전입니다."}
+    rows = [
+        row("m1", **native),
+        row("m2", **native | {"response": "Sepsis는 감염입니다."}, units=UNITS[:1]),
+        row("m3"),
+    ]
+    rows += [
+        row("m4", **native | {"response": "Organ failure."}),
+        row("m5", question_ko="질문", response="답은 이것입니다."),
+    ]
+    found = {r["model"]: r for r in read_scored([write(tmp_path / "s.jsonl", rows)]).iter_rows(named=True)}
+    texts = {name: (one["question_ko"], one["response_ko"]) for name, one in found.items()}
+    assert texts["m1"] == (native["question"], native["response"]) and texts["m3"] == (None, None)
+    assert texts["m4"] == (native["question"], None) and texts["m5"] == ("질문", "답은 이것입니다.")
+    facts = build([tmp_path / "s.jsonl"], tmp_path / "komep").facts
+    assert (facts["native"], facts["rows"]["ko"]) == (1, {"train": 1, "test": 0}) and "en" not in facts[
+        "rows"
+    ]
+
+
+def test_what_says_that_it_is_korean_is_released_as_korean_or_stops(tmp_path):
+    native = {"question": "패혈증이란 무엇인가요?", "response": "감염에 의한 장기 부전입니다."}
+    good = [
+        row("m1", language="ko", **native),
+        row("m2", language="en", **native),
+        row("m3", language="ko", question_ko="질문"),
+    ]
+    found = read_scored([write(tmp_path / "s.jsonl", good)])
+    assert found.height == 3 and "language" not in found.columns
+    bad = [row("m1", language="ko-KR"), row("m2", language="한국어"), row("m3", language="en"), row("m4")]
+    with pytest.raises(
+        KomepError, match=r"2 bad rows:\n.*:1: language: bad_value: Korean, it says, .*\n.*:2: language"
+    ):
+        read_scored([write(tmp_path / "s.jsonl", bad)])
+    (tmp_path / "language=ko").mkdir()
+    with pytest.raises(KomepError, match=r"1 bad row:"):
+        read_scored([write(tmp_path / "language=ko" / "s.jsonl", bad[3:])])

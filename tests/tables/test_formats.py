@@ -330,3 +330,62 @@ def test_other_encodings_are_not_taken_for_korean(tmp_path, encoding, text):
 def test_korean_with_signs_of_others_is_korean(tmp_path, text):
     (tmp_path / "a.csv").write_bytes(f"question,category\n{text},a\n".encode("cp949"))
     assert text in csv_text(tmp_path / "a.csv")[0] and "CP949" in csv_text(tmp_path / "a.csv")[1]
+
+
+@pytest.mark.parametrize(
+    "log", ["_delta_log/0.json", ".hoodie/x", "metadata/v1.metadata.json", "metadata/version-hint.text"]
+)
+def test_a_table_of_which_a_log_says_what_counts_is_refused(tmp_path, log):
+    (tmp_path / "in" / "t" / log).parent.mkdir(parents=True)
+    (tmp_path / "in" / "t" / log).write_text("{}")
+    (tmp_path / "in" / "t" / "data").mkdir()
+    (tmp_path / "in" / "t" / "data" / "old.jsonl").write_bytes(jsonl(rows("a")))
+    for path in (tmp_path / "in", tmp_path / "in" / "t" / "data" / "old.jsonl"):
+        with pytest.raises(KomepError, match=r"in/t: a table of .*, whose files hold deleted rows too"):
+            table_files([path])
+
+
+@pytest.mark.parametrize(
+    "name", ["done.json", "build.json", "quality.json", "rejects.jsonl", "x.verdicts.parquet"]
+)
+def test_a_table_under_a_name_of_ours_is_read(tmp_path, name):
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows("a")))
+    some = [{"question": "What?"}, {"question": "Why?"}]
+    if name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(some), tmp_path / name)
+    else:
+        (tmp_path / name).write_text(
+            json.dumps({"items": some}) if name == "build.json" else json.dumps(some[0])
+        )
+    assert [path.name for path in table_files([tmp_path])] == sorted(["a.jsonl", name])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("items.yaml", "- question: What?\n- question: Why?\n"),
+        ("items.yml", "test:\n- {stem: What?}\n"),
+        ("items.log", '{"prompt": "What?"}\n{"prompt": "Why?"}\n'),
+        ("sources", '{"question": "What?"}\n'),
+    ],
+)
+def test_rows_in_what_is_no_table_by_its_name_stop(tmp_path, name, content):
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows("a")))
+    (tmp_path / name).write_text(content)
+    with pytest.raises(KomepError, match=rf"{name}\nWrite them as"):
+        table_files([tmp_path])
+
+
+def test_what_we_write_beside_tables_and_settings_are_none(tmp_path):
+    """A release, its folders and the files of settings of others: read for what they hold, never taken for rows."""
+    (tmp_path / "s.jsonl").write_bytes(jsonl(rows("a")))
+    build([tmp_path / "s.jsonl"], tmp_path / "komep")
+    for name, text in (
+        ("pipeline.yaml", "questions: {input: q.csv}\nresponders: [{name: a, model: b}]\n"),
+        ("task.yaml", "task: a\nprompt: b\ndoc_to_text: !function utils.text\n"),
+        ("run.log", "question: What?\n"),
+        ("state.json", json.dumps({"_data_files": [{"filename": "a"}]})),
+        ("dataset_infos.json", json.dumps({"default": {"features": {"question": {"dtype": "string"}}}})),
+    ):
+        (tmp_path / "komep" / name).write_text(text)
+    assert {path.suffix for path in table_files([tmp_path / "komep"])} == {".parquet"}

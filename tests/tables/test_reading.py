@@ -229,3 +229,27 @@ def test_a_cell_of_csv_that_stands_for_none_is_none_and_a_text_of_jsonl_is_a_tex
     write(tmp_path / "s.jsonl", [row("m1", response="None"), row("m2", response="NA")])
     build([tmp_path / "s.jsonl"], tmp_path / "komep")
     assert sorted(read_rows(tmp_path / "komep", "scored")["response"]) == ["NA", "None"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_columns_in_the_names_of_folders_are_read(tmp_path, suffix):
+    frame = pl.DataFrame([row("m1"), row("m2", response="Other.")]).drop("model", "category", "units")
+    frame = frame.with_columns(dahl_score=0.5)
+    for folder in (
+        "model=a b%2Fc/category=x=y",
+        "model=m/category=z/status=failed",
+        "model=__HIVE_DEFAULT_PARTITION__",
+    ):
+        path = tmp_path / "in" / folder / f"p.{suffix}"
+        path.parent.mkdir(parents=True)
+        {"jsonl": frame.write_ndjson, "csv": frame.write_csv, "parquet": frame.write_parquet}[suffix](path)
+    optional = ("question_id", "dahl_score", "status", "units")
+    for folder, found in (("model=a b%2Fc", ("a b/c", "x=y", None)), ("model=m", ("m", "z", "failed"))):
+        [file] = (tmp_path / "in" / folder).rglob("p.*")
+        [(read, [])] = tables.read_batches(file, ScoredGeneration, optional)
+        assert set(read.select("model", "category", "status").rows()) == {found}
+    with pytest.raises(KomepError, match=r"model: missing_field|no column model, category"):
+        build([tmp_path / "in"], tmp_path / "komep")
+    path = tmp_path / "dahl_score=high" / "a.jsonl"
+    with pytest.raises(KomepError, match="its folder dahl_score=high gives no number"):
+        next(tables.read_batches(path, ScoredGeneration, optional))
