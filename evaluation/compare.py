@@ -4,7 +4,8 @@ python -m evaluation.compare results/base results/tuned
 python -m evaluation.compare results/base results/dpo results/orpo --output comparison.md --plot forest.svg
 
 Each argument is the output folder of evaluation.run, or a folder of such folders: the same model trained with several
-seeds (results/tuned/seed-0, results/tuned/seed-1, …), which pool into one comparison.
+seeds (results/tuned/seed-0, results/tuned/seed-1, …), which pool into one comparison. On either side it may be what
+lm-evaluation-harness wrote with --output_path and --log_samples, of its task kormedmcqa.
 """
 
 import sys
@@ -30,7 +31,10 @@ def _check_suffix(path: Path | None, suffixes: Sequence[str], option: str) -> No
 @app.command(help="Compare models with a base on the same questions, question by question.")
 def command(
     base: Annotated[
-        Path, typer.Argument(help="Output folder of evaluation.run, before; or a folder of such, one a seed.")
+        Path,
+        typer.Argument(
+            help="Output folder of evaluation.run, or of lm_eval --log_samples, before; or a folder of such, one a seed."
+        ),
     ],
     tuned: Annotated[
         list[Path], typer.Argument(help="The same after; each of several is compared with the base.")
@@ -48,6 +52,7 @@ def command(
         raise typer.BadParameter("take one of --json and --markdown")
     if plot is not None:
         require("eval", "matplotlib")
+    from evaluation.harness.lm_eval_results import read_lm_eval, runs_of
     from evaluation.harness.output import read_arm
     from evaluation.statistics.comparison import compare_all
     from evaluation.statistics.forest import MARK, draw_forest
@@ -59,7 +64,10 @@ def command(
         check_file(output, *of_output)
     if plot is not None:
         check_file(plot, *MARK, "--plot")
-    comparisons = compare_all(read_arm(base), [read_arm(folder) for folder in tuned])
+    base_arm, *arms = (
+        [read_lm_eval(run) for run in runs_of(folder)] or read_arm(folder) for folder in (base, *tuned)
+    )
+    comparisons = compare_all(base_arm, arms)
     if of_output is not None:
         write_text(output, (as_json if output.suffix == ".json" else as_markdown)(comparisons), *of_output)
     if plot is not None:

@@ -16,7 +16,7 @@ from evaluation.harness.benchmark import Benchmark, Reading, Style, load_questio
 from evaluation.harness.options import APART, LOGITS, Options
 from evaluation.harness.output import JOURNAL, RESULTS, Prediction, check_output, write_evaluation
 from evaluation.harness.processes import Processes, joined
-from evaluation.harness.prompts import Prompt, lost_shots, subject_prompts
+from evaluation.harness.prompts import Prompt, examples_sha256, lost_shots, subject_prompts
 from evaluation.harness.questions import LETTERS, Question, Subject
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
 from evaluation.harness.unread import cause_of, likeliest_cause
@@ -77,7 +77,11 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
                 f"none of the {len(predictions):,} replies holds a letter; likeliest cause: "
                 f"{likeliest_cause(unread, options.recorded())}; no result is written, the replies are in {options.output / JOURNAL}"
             )
-        how = {"protocol": style.protocol, "stops": list(style.stops)}
+        how = {
+            "protocol": style.protocol,
+            "stops": list(style.stops),
+            "fewshot_prompt_sha256": {s.name: examples_sha256(style, s, options.shots) for s in subjects},
+        }
         counts = {
             "prompts_with_fewer_shots": fewer,
             **({"prompts_by_shots": {str(shots): kept[shots] for shots in sorted(kept)}} if fewer else {}),

@@ -26,6 +26,7 @@ MARKS = {
     RESULTS: json_with("benchmark", "model", "shots", "n", "config"),
 }
 LETTERS_OR_NONE = ("", *"ABCDE")
+UNKNOWN = "not recorded"  # a setting that the files of another evaluator do not hold
 
 
 @dataclass(frozen=True, slots=True)

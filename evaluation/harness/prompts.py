@@ -1,5 +1,6 @@
 """Prompts as token ids: few-shot text, chat template, one BOS or none, and what to drop when it is too long."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,18 @@ def prompt_text(style: Style, examples: Sequence[Question], question: Question) 
         )
 
     return "".join(fill(style.prompt + style.reply, e) for e in examples) + fill(style.prompt, question)
+
+
+def examples_sha256(style: Style, subject: Subject, shots: int) -> str:
+    """SHA-256 of the text of a subject's worked examples, as it stands before each of its questions."""
+    question = subject.test[0]
+    text = prompt_text(style, subject.fewshot[:shots], question)
+    return text_sha256(text.removesuffix(prompt_text(style, (), question)))
+
+
+def text_sha256(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 class PromptEncoder:

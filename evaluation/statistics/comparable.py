@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evaluation.harness.output import Evaluation, Prediction
+from evaluation.harness.output import UNKNOWN, Evaluation, Prediction
 from komep_dataset.errors import KomepError
 
 # What the number itself depends on: a run under another value measured something else.
@@ -78,6 +78,13 @@ def check_comparable(one: Evaluation, other: Evaluation) -> None:
                 f"different {what}: their texts in {one.folder} and {other.folder} are not the same"
             )
     check_questions(one, other)
+    for subject, here in (_setting(one, "fewshot_prompt_sha256") or {}).items():
+        there = (_setting(other, "fewshot_prompt_sha256") or {}).get(subject)
+        if here and there and here != there:
+            raise KomepError(
+                f"different few-shot examples: what stands before the questions of {subject} in {one.folder} and "
+                f"{other.folder} is not the same"
+            )
 
 
 def in_order_of(first: Evaluation, other: Evaluation) -> list[Prediction]:
@@ -101,11 +108,16 @@ def cautions(base: Sequence[Evaluation], tuned: Sequence[Evaluation]) -> tuple[s
 
 
 def _other_settings(base: Sequence[Evaluation], tuned: Sequence[Evaluation]) -> Iterator[str]:
+    unknown = []
     for key in (*PROTOCOL, *CAUTIONS):  # of PROTOCOL only what one side does not record is left here
         before, after = ([_setting(e, key) for e in arm] for arm in (base, tuned))
         both = [*before, *after]
-        if any(value != both[0] for value in both):
+        if UNKNOWN in both:
+            unknown.append(key)
+        elif any(value != both[0] for value in both):
             yield f"{key}: {_shown(before, both)} before, {_shown(after, both)} after"
+    if unknown:
+        yield f"one side does not record {', '.join(unknown)}"
 
 
 def _copies(runs: Sequence[Evaluation]) -> Iterator[str]:
