@@ -52,8 +52,8 @@ def command(
         raise typer.BadParameter("take one of --json and --markdown")
     if plot is not None:
         require("eval", "matplotlib")
-    from evaluation.harness.lm_eval_results import read_lm_eval, runs_of
     from evaluation.harness.output import read_arm
+    from evaluation.lm_eval_results import read_lm_eval, runs_of
     from evaluation.statistics.comparison import compare_all
     from evaluation.statistics.forest import MARK, draw_forest
     from evaluation.statistics.tables import OURS, as_json, as_markdown, print_comparisons

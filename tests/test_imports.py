@@ -30,7 +30,7 @@ FLOORS = {
         "dahl kormedmcqa",
         "harness",
         "backends benchmarks model_page statistics",
-        "runner",
+        "lm_eval_results runner",
         "experiments publish quickstart",
         "compare experiment run",
     ),

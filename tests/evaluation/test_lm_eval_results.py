@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.benchmarks.kormedmcqa import BENCHMARK
-from evaluation.harness.lm_eval_results import read_lm_eval, runs_of
 from evaluation.harness.output import UNKNOWN, read_evaluation
 from evaluation.harness.prompts import prompt_text
 from evaluation.harness.questions import from_folders
+from evaluation.lm_eval_results import read_lm_eval, runs_of
 from komep_dataset.errors import KomepError
 from tests.evaluation.runs import command, run
 from tests.evaluation.statistics.made import run as compared
