@@ -46,7 +46,8 @@ _OF_A_ROW = {
 }
 # By the names of these columns, what is no table by its own name is one.
 _OF_QUESTIONS = re.compile(
-    r"question(?:_\w+)?|query|stem|problem|prompt|response|chosen|문제|문항|질문", re.I
+    r"question(?:_(?!id|type|number|no|index)\w+)?|query|stem|problem|prompt|response|chosen|문제|문항|질문",
+    re.I,
 )
 # What lies beside tables and holds none: what we write there, what systems do, and documents.
 _NO_TABLE = re.compile(

@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
+from komep_dataset.schema import arrow_schema
+from komep_dataset.scores.scoring import VerdictRow
 from komep_dataset.tables.formats import (
     check_parts,
     csv_text,
@@ -25,6 +28,7 @@ from komep_dataset.tables.formats import (
     table_files,
 )
 from komep_dataset.tables.rows import read_rows
+from komep_dataset.translation.stage import TranslationRow
 from tests.places import may_not_read
 from tests.scored_rows import row
 
@@ -388,4 +392,7 @@ def test_what_we_write_beside_tables_and_settings_are_none(tmp_path):
         ("dataset_infos.json", json.dumps({"default": {"features": {"question": {"dtype": "string"}}}})),
     ):
         (tmp_path / "komep" / name).write_text(text)
-    assert {path.suffix for path in table_files([tmp_path / "komep"])} == {".parquet"}
+    for name, record in (("s.verdicts.parquet", VerdictRow), ("s.translations.parquet", TranslationRow)):
+        pq.write_table(arrow_schema(record).empty_table(), tmp_path / "komep" / name)
+    found = [str(path.relative_to(tmp_path / "komep")) for path in table_files([tmp_path / "komep"])]
+    assert found and all(re.match("(ko|en|scored)/", name) for name in found)
