@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from komep_dataset.schema import collapse_blanks
+from komep_dataset.tables.values import stands_for_none
 
 SIDES = ("chosen", "rejected")
 # Names of the speakers in ShareGPT and its kin, under those that chat templates know.
@@ -30,15 +31,6 @@ OPEN = re.compile(
     r"\s*Human:.*(\n\nAssistant:\s*)", re.DOTALL
 )  # a prompt whose answers have columns of their own
 SYSTEMS = ("system", "system_prompt")  # columns beside prompt, chosen and rejected, as in Orca's pairs
-MISSING = (
-    "nan",
-    "NaN",
-    "None",
-    "null",
-    "NULL",
-    "<NA>",
-    "NaT",
-)  # a missing text, as pandas and others write it
 # What other sets of preferences call a column of ours.
 OTHER_NAMES = {
     "prompt": (
@@ -115,7 +107,9 @@ def turns(value: Any, speaker: str) -> Turns:
         if len(spoken) > 1:
             said = zip(spoken[1::2], spoken[2::2], strict=True)
             return [{"role": ROLES.get(who.lower(), who.lower()), "content": text} for who, text in said]
-        if value.strip() in MISSING:
+        if stands_for_none(value.strip()):
+            if speaker == "system":
+                return []
             raise Unfit(f"is {value.strip()!r}, which is written where a text is missing")
         return [{"role": speaker, "content": value}] if value.strip() else []
     if isinstance(value, dict) and "messages" in value:  # OpenAI's column `input`

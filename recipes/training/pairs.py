@@ -17,6 +17,7 @@ from komep_dataset.files.outputs import write_text
 from komep_dataset.gates.template_marks import special_tokens
 from komep_dataset.schema import Reason, collapse_blanks
 from komep_dataset.tables.rows import read_rows
+from komep_dataset.tables.values import stands_for_none
 from training.base_model import SETTINGS, TOOLS, lost_call, render, takes, turn_marks, unshown
 from training.conversations import LEADING, OLD, SYSTEMS, conversation, known_as, turns
 from training.errors import said_by
@@ -134,7 +135,13 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
 def load_csv(path: Path) -> Dataset:
     """A CSV file in any encoding and with any separator of spreadsheets; a cell without text is None."""
     wanted = (*COLUMNS, *SYSTEMS, TOOLS, "question_id")
-    rows = [{name: cell or None for name, cell in row.items()} for _, row in read_rows(path, wanted)]
+    rows = [
+        {
+            name: None if name in (TOOLS, SETTINGS) and stands_for_none(cell) else cell or None
+            for name, cell in row.items()
+        }
+        for _, row in read_rows(path, wanted)
+    ]
     if not rows:
         raise KomepError(f"--dataset_name {path}: no rows")
     table = Dataset.from_list(rows)

@@ -110,6 +110,7 @@ TAKEN = {
     "a transcript of one question": ({"prompt": "Human: q\n\nAssistant: ", "chosen": "one", "rejected": "two"}, PLAIN),
     "messages inside an object": ({**PLAIN, "prompt": {"messages": PLAIN["prompt"], "tools": []}}, PLAIN),
     "None as what the user says": ({**LONG, "prompt": [*LONG["prompt"][:-1], user("None")]},) * 2,
+    "a system message of nan": ({"system": "nan", **PLAIN}, PLAIN),
     "a system message of nothing": ({"system": " ", **PLAIN}, PLAIN),
 }  # fmt: skip
 
@@ -153,6 +154,7 @@ UNFIT = {
         "chosen: a turn of system",
     ),
     "nan": ({**PLAIN, "rejected": " nan"}, "rejected: is 'nan', which is written where a text is missing"),
+    "an error of a spreadsheet": ({**PLAIN, "chosen": "#N/A"}, "chosen: is '#N/A'"),
     "None as text": ({**PLAIN, "prompt": "None"}, "prompt: is 'None'"),
     "tools inside a prompt": (
         {**PLAIN, "prompt": {"messages": PLAIN["prompt"], "tools": [{"type": "function"}]}},

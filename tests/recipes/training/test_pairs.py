@@ -274,7 +274,12 @@ def test_a_csv_as_spreadsheets_save_it(encoding, separator, tmp_path):
 
 def test_a_csv_with_further_columns_and_what_is_wrong_with_one(tiny_model, tmp_path, capsys):
     rows = [
-        {"question_id": f"{i:016x}", "tools": "", "chat_template_kwargs": "", **text(pair(i))}
+        {
+            "question_id": f"{i:016x}",
+            "tools": ("", "nan", "None")[i],
+            "chat_template_kwargs": "",
+            **text(pair(i)),
+        }
         for i in range(3)
     ]
     file = tmp_path / "pairs.tsv"
