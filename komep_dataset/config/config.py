@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from komep_dataset.config.presets import fill_in
 from komep_dataset.config.selection import Selection
@@ -30,8 +30,13 @@ TRANSLATION_SCOPES = ("pairs", "all")
 NEEDS_LIMIT = "a server that the stage starts needs a number"
 SHORTEST_KEY = 8  # characters (ours)
 # What `extra_body` may not set, and its own key where it has one: the texts, and what changes the shape of an answer.
-OURS = {"model": "model", "messages": "", "prompt": "", "stream": "", "n": ""}
+OURS = {"model": "model", "messages": "", "prompt": "", "n": ""}
 OURS |= {"temperature": "temperature", "top_p": "top_p", "seed": "seed", "max_tokens": "max_new_tokens"}
+# What a query in an address may not be: by its name, or by a value that is longer than a version or a region.
+_SECRET, _PLAIN = (
+    re.compile("(?i)key|token|secret|sig|pass|pwd|auth|code|cred|user|session"),
+    re.compile(r"[\w.:-]{1,24}"),
+)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -404,11 +409,15 @@ def _url_problems(url: str) -> Iterator[tuple[str, str]]:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable, parts = False, urlsplit("")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    secret = any(
+        _SECRET.search(name) or not _PLAIN.fullmatch(value) for name, value in parse_qsl(parts.query, True)
+    )
+    if parts.username or parts.password or secret or parts.fragment:
         # Not shown: it may hold a secret.
         yield (
             "endpoint",
-            "no user name, password or query in the address; a key goes where `api_key_env` says",
+            "no user name, no key and no long value in the address (such as `?key=…`): the variable that `api_key_env` names "
+            "holds the key, which is sent in a header",
         )
     elif not usable:
         yield "endpoint", f"{url!r} is no address such as https://host/v1"

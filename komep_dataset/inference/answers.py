@@ -5,11 +5,13 @@ that says nothing, or nonsense, still sends a bill, and no count is taken for ze
 masked in every text that is kept or shown, plain and escaped.
 """
 
+import codecs
 import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -18,7 +20,10 @@ from typing import Any
 
 from komep_dataset.inference.finish import LENGTH, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
 from komep_dataset.inference.reply_log import REFUSED, Reply, no_reply
+from komep_dataset.replies.faults import LASTING, fault_in
+from komep_dataset.replies.garbled import is_garbled, mended
 
+LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
 SHOWN = 300  # characters of an error body that a message shows
@@ -38,13 +43,24 @@ MOST_DIGITS = 1000  # of a number
 MOST_TOKENS = 10**9  # no call has more (ours)
 FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
 BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
-# Names of counts in a usage, and a count that is written as text.
-_IN, _OUT = re.compile(r"\A(?:prompt|input)_tokens\Z"), re.compile(r"\A(?:completion|output)_tokens\Z")
-_REASONING, _TOTAL = re.compile("(?i)reason|think|thought"), re.compile(r"\Atotal_tokens\Z")
+# Names of counts in a usage, in snake case, and a count that is written as text.
+_COUNT = r"_(?:eval_|token_)?(?:tokens?|count|length)\Z"
+_IN = re.compile(rf"\A(?:total_|num_|n_)?(?:prompt|input){_COUNT}")
+_OUT = re.compile(
+    rf"\A(?:total_|num_|n_)?(?:completion|output|generated|candidates|response){_COUNT}|\Aeval_count\Z"
+)
+_CACHE, _TOTAL = re.compile(r"cache.*tokens?(?:_count)?\Z"), re.compile(rf"\A(?:total|all){_COUNT}")
+_REASONING = re.compile("reason|think|thought")
+_CAMEL = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _DIGITS = re.compile("[0-9]{1,10}")
 _COST = re.compile("(?i)cost|price")
+_OLLAMA = re.compile(r"(?:prompt_)?eval_count\Z")
+_CUT = re.compile(r"\s*(?:[\[{:]|data:|event:|id:)")  # how JSON or a stream begins that may have been cut off
 _TICKS = 1e-10  # xAI states a cost as `cost_in_usd_ticks`, of which a dollar has so many (docs.x.ai)
 MOST_COST = 1e6  # no call costs more (ours)
+_SUMS = re.compile(
+    "(?i)total|cumul|budget|limit|remain|month|daily"
+)  # what a cost in a header may be besides a call's
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 Hide = Callable[[str], str]
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
@@ -71,6 +87,7 @@ class Judged(Exception):
     """What an attempt came to where it was no answer; `usage` is what it may be billed for, where anything came."""
 
     usage: Usage | None = None
+    error = ""
 
 
 class Again(Judged):
@@ -83,6 +100,11 @@ class Again(Judged):
 
 class Garbled(Again):
     """An answer that has characters of no text: asked again once, since it is paid for and may come the same."""
+
+
+class Lasting(Again):
+    """What came is no answer and of a form that the next will have too (a page, another API, no TLS): while nothing was
+    ever answered it bars everybody after a second try."""
 
 
 class Unsent(Again):
@@ -98,7 +120,7 @@ class Refused(Judged):
 
 
 class Barred(Judged):
-    """The endpoint will answer no request, unless it answers others: a status of `BARRED`, or 3xx."""
+    """The endpoint will answer no request, unless it answers others: a status of `BARRED`, 3xx, or `Lasting` twice."""
 
 
 class Stop(Judged):
@@ -129,8 +151,9 @@ def read_reply(
     Raises:
         Stop: no credit left (402, `insufficient_quota`).
         Barred: wrong key, model or address (401, 403, 404, 405, 3xx); some send these for a single text.
-        Again: overload, server faults, an answer that the server broke off or that has characters of no text, or a body that is no completion (408,
-            409, 425, 429, HTML, no choices, 204, every status but 3xx and 4xx).
+        Again: overload, server faults, an answer that the server broke off, that has characters of no text or is an error
+            that passes, or a body that is no completion (408, 409, 425, 429, no choices, 204, every status but 3xx and
+            4xx); `Lasting` where that is a page or the JSON of another API.
         Refused: any other status.
     """
     if not 200 <= status < 300:
@@ -140,16 +163,22 @@ def read_reply(
         if status in BARRED or 300 <= status < 400:
             raise Barred(said)
         if status in (408, 409, 425, 429) or not 400 <= status < 500:
-            raise Again(said, _seconds(retry_after))
+            again = Again(said, _seconds(retry_after))
+            again.error = (
+                body if status >= 500 else ""
+            )  # a gateway's own error around one that names a parameter
+            raise again
         raise Refused(said, body if status in (400, 422) else "")
     data = None
     try:
-        data = json.loads(body, parse_int=_whole)
-        choice = data["choices"][0]
+        data = _loaded(body)
+        if blocked := _blocked(data):
+            return no_reply(f"{blocked}: the endpoint withheld the answer"), read_usage(_told(data), sent, 0)
+        choice = next((one for one in data["choices"] if one.get("index") == 0), data["choices"][0])
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
         text, thoughts = parts_of(message.get("content"))
         refusal = message.get("refusal")
-        finish, told = choice.get("finish_reason"), data.get("usage")
+        finish, told = choice.get("finish_reason"), _told(data)
         if not isinstance(refusal, str | None):
             raise TypeError("not text")
         finish = finish if isinstance(finish, str | None) else json.dumps(finish)
@@ -158,14 +187,17 @@ def read_reply(
         text = text or refusal or ""
         thought = max([thoughts, *(_all_text(message.get(name)) for name in THOUGHT_FIELDS)], key=len)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        again = Again(f"not a completion: {_shown_answer(status, body, hide)}")
-        told = data.get("usage") if isinstance(data, dict) else None
-        again.usage = read_usage(told, sent, _bytes(body))
+        # Half of a JSON, an empty body or the error of a server may be another thing next time.
+        other = body.strip() and not (_CUT.match(body) and data is None) and not _error_in(data)
+        other = other and not (isinstance(data, dict) and "choices" in data)
+        again = (Lasting if other else Again)(f"{LASTING}{_shown_answer(status, body, hide)}")
+        again.usage = read_usage(_told(data), sent, _bytes(body))
         raise again from None
     broken = (
         "bytes or surrogates that are no text" if _clean(text).count("\ufffd") > text.count("\ufffd") else ""
     )
     broken = "a NUL character" if "\0" in text and not nul else broken
+    broken = broken or ("letters that a wrong decoding left" if is_garbled(mended(text)) else "")
     text, thought = hide(_clean(text)), hide(_clean(thought))
     usage = read_usage(told, sent, _bytes(text) + _bytes(thought))
     kind = REFUSED if refused else kind_of(finish or "")
@@ -174,6 +206,13 @@ def read_reply(
         return no_reply(f"{reason}: the endpoint withheld the answer"), usage
     if kind == PASSING:
         again = Again(f"{reason}: the endpoint broke the answer off")
+        again.usage = usage
+        raise again
+    if fault := fault_in(text):
+        said = f"an error in the place of an answer: {shown(text, hide)}"
+        if fault == "lasting":
+            return no_reply(said), usage
+        again = Again(said)
         again.usage = usage
         raise again
     if broken:
@@ -189,6 +228,89 @@ def read_reply(
     if _STACKED.search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
     return Reply(text, kind, usage.prompt, usage.completion, thought=thought), usage
+
+
+def decoded(body: bytes, charset: str | None) -> str:
+    """A body as text: UTF-8 where it is that, else what its header or its mark declares, else UTF-8 with lone surrogates for
+    bytes that are no text. What was packed without a word of it is unpacked."""
+    for _ in range(2):
+        if body.startswith(b"\x1f\x8b"):
+            with suppress(zlib.error):
+                body = zlib.decompressobj(31).decompress(body, LONGEST_BODY)
+    with suppress(UnicodeDecodeError):
+        return body.decode("utf-8-sig")
+    charset = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else charset or "utf-8"
+    with suppress(UnicodeDecodeError, LookupError):
+        name = codecs.lookup(charset).name
+        return body.decode("cp949" if name == "euc_kr" else name)  # which is what Korean servers mean by it
+    return body.decode("utf-8-sig", "surrogateescape")
+
+
+def _loaded(body: str) -> Any:
+    """The JSON of a body; where it is a stream, of events or of a JSON object a line, the completion that it adds up to.
+
+    Raises `ValueError` where it is neither, or the stream does not come to its end.
+    """
+    try:
+        return json.loads(body, parse_int=_whole)
+    except ValueError:
+        chunks = list(_chunks(body))
+    said, thoughts, finish, told = [], [], None, {}
+    for chunk in chunks:
+        if _error_in(chunk):
+            raise ValueError("an error")
+        told |= _told(chunk) or {}
+        for choice in chunk.get("choices") or [chunk]:
+            part = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
+            if choice.get("index", 0) == 0:
+                text, thought = parts_of(part.get("content"))
+                said.append(text)
+                thoughts += [thought, *(_all_text(part.get(name)) for name in THOUGHT_FIELDS[:2])]
+                finish = choice.get("finish_reason") or choice.get("done_reason") or finish
+    if finish is None and "[DONE]" not in body:
+        raise ValueError("no end")
+    message = {"content": "".join(said), "reasoning_content": max("".join(thoughts[i::3]) for i in range(3))}
+    return {"choices": [{"message": message, "finish_reason": finish}], "usage": told}
+
+
+def _chunks(body: str) -> Iterator[dict[str, Any]]:
+    for line in body.split("\n"):
+        line = line.strip().removeprefix("data:").strip()
+        if line and line != "[DONE]" and not line.startswith((":", "event:", "id:", "retry:")):
+            chunk = json.loads(line, parse_int=_whole)
+            if not isinstance(chunk, dict):
+                raise ValueError("no object")
+            yield chunk
+
+
+def _told(data: Any) -> dict[str, Any] | None:
+    """The usage of an answer, under whichever name, with a cost that stands beside it."""
+    if not isinstance(data, dict):
+        return None
+    named = {key: value for key, value in data.items() if "usage" in key.lower() and isinstance(value, dict)}
+    beside = {key: value for key, value in data.items() if _COST.search(key) or _OLLAMA.match(key)}
+    return (
+        beside | (data.get("usage") or next(iter(named.values()), {}))
+        if named or beside
+        else data.get("usage")
+    )
+
+
+def _error_in(data: Any) -> bool:
+    return isinstance(data, dict) and bool(data.get("error") or data.get("errors"))
+
+
+def _blocked(data: Any) -> str:
+    """Why an answer has no choice, where it says so: Gemini's `block_reason`, or ""."""
+    if not isinstance(data, dict) or data.get("choices"):
+        return ""
+    told = [data, *(value for value in data.values() if isinstance(value, dict))]
+    found = (str(one[key]) for one in told for key in one if _snake(key) == "block_reason" and one[key])
+    return next((f"block_reason {shown(reason, str)!r}" for reason in found), "")
+
+
+def _snake(name: str) -> str:
+    return _CAMEL.sub("_", name).lower()
 
 
 def parts_of(content: Any) -> tuple[str, str]:
@@ -257,11 +379,14 @@ def read_usage(told: Any, sent: int, received: int) -> Usage:
 
     Of what it says, the larger is paid for. Reasoning that the text does not show is on the bill too: endpoints count it
     in `total_tokens` alone, or by a name of its own beside `completion_tokens` (`completion_tokens_details`,
-    `thoughts_token_count`). Some call the two `input_tokens` and `output_tokens`, or write numbers as text.
+    `thoughts_token_count`). Names are read in any spelling (`output_tokens`, `completionTokens`), and numbers as text. Of
+    tokens in a cache Anthropic's prompt has none: they are added where they are more than it.
     """
     told = told if isinstance(told, dict) else {}
     prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
     paid_prompt = max(_paid(prompt, sent), _most(told, _IN))
+    cached = {_snake(key): _most({key: value}, _CACHE) for key, value in told.items()}
+    paid_prompt += sum(cached.values()) if sum(cached.values()) > paid_prompt else 0
     said = _most(told, _OUT)
     visible, reasoning = max(_paid(completion, received), said), _most(told, _REASONING, depth=3)
     hidden = reasoning if visible > said or reasoning > visible else 0
@@ -290,6 +415,11 @@ def _stated(told: dict[str, Any]) -> float:
     return max(found)
 
 
+def header_cost(headers: Mapping[str, str]) -> float:
+    """What the headers of an answer say that it cost, as LiteLLM's `x-litellm-response-cost`; 0 where they say nothing."""
+    return _stated({key: value for key, value in headers.items() if not _SUMS.search(key)})
+
+
 def _whole(digits: str) -> int | float:
     """A number of JSON; one that is too long for Python to read is infinite."""
     return int(digits) if len(digits) <= MOST_DIGITS else math.inf
@@ -301,7 +431,7 @@ def _most(told: dict[str, Any], name: re.Pattern, depth: int = 1) -> int:
     for key, value in told.items():
         if isinstance(value, dict) and depth > 1:
             found.append(_most(value, name, depth - 1))
-        elif name.search(key):
+        elif name.search(_snake(key)):
             whole = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
             whole = int(whole) if isinstance(whole, float) and whole.is_integer() else whole
             found.append(_count(whole) or 0)

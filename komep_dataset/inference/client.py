@@ -16,7 +16,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -29,13 +29,17 @@ from yarl import URL
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.answers import (
+    LONGEST_BODY,
     Again,
     Barred,
     Garbled,
     Judged,
+    Lasting,
     Refused,
     Stop,
     Unsent,
+    decoded,
+    header_cost,
     masker,
     read_reply,
     read_usage,
@@ -44,6 +48,7 @@ from komep_dataset.inference.answers import (
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.dialect import refused_parameter, spoken, token_limit, without
 from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply, without_thoughts
+from komep_dataset.replies.faults import LASTING, advice_for, without_request
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
@@ -51,12 +56,22 @@ LONGEST_WAIT = 60.0
 STOP_AFTER_FAILURES = 50
 STOP_AFTER_BARRED = 3  # texts that got a status of `BARRED`, none answered: nobody will be
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
-LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 CHECK_SECONDS = 10.0  # how long an endpoint may take to say whether it takes the key
 NO_ANSWER = "no answer after"
-NOBODYS = (NO_ANSWER, "HTTP 401", "HTTP 404", "HTTP 405", "HTTP 3")  # failures that are hardly one text's own
+NOBODYS = (
+    NO_ANSWER,
+    LASTING,
+    "HTTP 401",
+    "HTTP 404",
+    "HTTP 405",
+    "HTTP 3",
+)  # failures that are hardly one text's own
 ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LONGEST_HEADER, MOST_HEADERS = (
+    2**20,
+    1000,
+)  # bytes of a line, and lines: gateways send more than aiohttp takes (ours)
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 Rows = Sequence[tuple[str, Reply]]
@@ -91,9 +106,10 @@ class _Connector(aiohttp.TCPConnector):
 class _Client:
     """One endpoint: sends a request, waits and tries again where that helps."""
 
-    def __init__(self, target: Target, meter: Meter, attempts: Counter[str]):
+    def __init__(self, target: Target, meter: Meter, attempts: Counter[str], answered: bool = False):
+        self.answered = answered
         self._target, self._endpoint, self._meter, self._attempts = target, target.endpoint, meter, attempts
-        self._urls = {path: URL(f"{target.url}{path}") for path in ("/chat/completions", "/completions")}
+        self._urls = {path: URL(at(target.url, path)) for path in ("/chat/completions", "/completions")}
         self._proxy = proxy_for(target.url)
         self._hide = masker(target.secret)
         self._refused = ""  # parameters without which a request was answered that was refused with them
@@ -102,12 +118,15 @@ class _Client:
 
     async def __aenter__(self) -> "_Client":
         secret = self._target.secret
-        key = {"Authorization": f"Bearer {secret}"} if secret else {}
+        key = key_header(self._target.url, secret) if secret else {}
         self._session = aiohttp.ClientSession(
             headers={"Content-Type": "application/json"} | key,
             timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout),
             connector=_Connector(limit=self._target.concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+            max_headers=MOST_HEADERS,
         )
         return self
 
@@ -128,11 +147,27 @@ class _Client:
             try:
                 reply = await self._attempt(path, asked, sent, reserved)
                 self._refused = " ".join(dict.fromkeys(f"{self._refused} {left_out}".split()))
+                self.answered = self.answered or not reply.failure
                 return reply._replace(left_out=left_out)
             except Again as again:
+                if name := again.error and refused_parameter(
+                    again.error, asked, self._endpoint.extra_body, True
+                ):
+                    left_out = f"{left_out} {name}".strip()
+                    continue
                 attempt += 1
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
-                if attempt >= min(self._endpoint.max_attempts, 2 if isinstance(again, Garbled) else math.inf):
+                barred = isinstance(again, Lasting) and not self.answered
+                tries = (
+                    2
+                    if barred or isinstance(again, Garbled)
+                    else 3
+                    if isinstance(again, Lasting)
+                    else math.inf
+                )
+                if attempt >= min(self._endpoint.max_attempts, tries):
+                    if barred:
+                        raise Barred(str(again)) from None
                     return no_reply(f"{NO_ANSWER} {attempt} attempts: {again}")
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
@@ -154,7 +189,7 @@ class _Client:
         limit = aiohttp.ClientTimeout(total=CHECK_SECONDS)
         with suppress(Exception):  # a broken answer makes aiohttp raise more than errors of its own
             async with self._session.get(
-                URL(f"{self._target.url}/models"), allow_redirects=False, proxy=self._proxy, timeout=limit
+                URL(at(self._target.url, "/models")), allow_redirects=False, proxy=self._proxy, timeout=limit
             ) as reply:
                 return reply.status
         return 0
@@ -170,11 +205,11 @@ class _Client:
 
     async def _attempt(self, path: str, request: dict[str, Any], sent: int, reserved: float) -> Reply:
         """Send a request once, judge what comes, and book it whatever that is."""
-        usage, reply = None, None
+        usage, reply, stated = None, None, 0.0
         billed = True  # whatever happens after it was sent: the endpoint may bill it
         try:
             payload = json.dumps(request)
-            status, retry_after, body = await self._exchange(path, payload.encode())
+            status, retry_after, stated, body = await self._exchange(path, payload.encode())
             billed = 200 <= status < 300
             if body is None:
                 usage = read_usage(None, sent, LONGEST_BODY)
@@ -183,6 +218,13 @@ class _Client:
                 )
             limit, nul = token_limit(request), "\\u0000" in payload
             reply, usage = read_reply(status, retry_after, body, limit, sent, self._hide, nul)
+            own = without_request(reply.text, asked_in(request))
+            if own is None:
+                reply = no_reply(
+                    f"the request comes back in the place of an answer: {shown(reply.text, self._hide)}"
+                )
+            elif own != reply.text:
+                reply = reply._replace(text=own)
             return reply
         except Unsent:
             billed = False
@@ -194,11 +236,12 @@ class _Client:
             reason = f"{type(error).__name__}: {shown(str(error), self._hide)}"
             raise Refused(f"an answer that cannot be read: {reason}") from None
         finally:
+            usage = usage and replace(usage, stated=max(usage.stated, stated))
             self._meter.book(reserved, usage, billed, answered=reply is not None)
             self._booked.set()
 
-    async def _exchange(self, path: str, payload: bytes) -> tuple[int, str | None, str | None]:
-        """Send a request; status, Retry-After and body, which is None where it is too long."""
+    async def _exchange(self, path: str, payload: bytes) -> tuple[int, str | None, float, str | None]:
+        """Send a request; status, Retry-After, a cost that headers state, and body, which is None where it is too long."""
         try:
             async with self._session.post(
                 self._urls[path], data=payload, allow_redirects=False, proxy=self._proxy
@@ -208,12 +251,13 @@ class _Client:
                     body += chunk
                     if len(body) > LONGEST_BODY:
                         reply.close()
-                        return reply.status, None, None
-                # Bytes that are no UTF-8 become lone surrogates, by which `read_reply` knows them.
-                text = body.decode("utf-8-sig", "surrogateescape")
+                        return reply.status, None, 0.0, None
+                text = decoded(bytes(body), reply.charset)
                 if 300 <= reply.status < 400 and "Location" in reply.headers:
                     text = f"to {reply.headers['Location']} {text}"
-                return reply.status, reply.headers.get("Retry-After"), text
+                return reply.status, reply.headers.get("Retry-After"), header_cost(reply.headers), text
+        except aiohttp.ClientSSLError as error:
+            failed, kind = error, Lasting
         except UNCONNECTED as error:
             failed, kind = error, Unsent
         except TimeoutError:
@@ -225,6 +269,27 @@ class _Client:
         # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
         said = f": {shown(str(failed), self._hide)}" if isinstance(failed, OSError) else ""
         raise kind(f"{type(failed).__name__}{said}")
+
+
+def at(url: str, path: str) -> str:
+    """An address with a path behind it, before its query; one that holds the path of completions already keeps it once."""
+    base, mark, query = url.partition("?")
+    base = base.rstrip("/").removesuffix("/completions").removesuffix("/chat")
+    return f"{base}{path}{mark}{query}"
+
+
+def key_header(url: str, secret: str) -> dict[str, str]:
+    """The header that a key goes in: `Authorization`, but `api-key` where the address has an `api-version`, as Azure wants
+    it and OpenAI's own client for it sends it; a token of Entra, a JWT, is a bearer's there too."""
+    azure = "api-version=" in url and not (secret.startswith("eyJ") and secret.count(".") == 2)
+    return {"api-key": secret} if azure else {"Authorization": f"Bearer {secret}"}
+
+
+def asked_in(request: dict[str, Any]) -> list[str]:
+    """What a request asks: all that it does not have the model say."""
+    if "prompt" in request:
+        return [request["prompt"]]
+    return [one["content"] for one in request["messages"] if one["role"] != "assistant"]
 
 
 def proxy_for(url: str) -> str | None:
@@ -240,8 +305,10 @@ def proxy_for(url: str) -> str | None:
 
 def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     """Why the run stops, and what to do about it."""
+    url = at(target.url, "/chat/completions" if "messages" in body else "/completions")
     if not answer.startswith("HTTP"):
-        return answer
+        hint = advice_for(answer)
+        return f"{url}: {answer}\n{hint}; the same command goes on from here" if hint else answer
     endpoint, key = target.endpoint, target.endpoint.api_key_env
     hints = {
         "HTTP 401": f"check the key in {key}" if key else "it wants a key: set `api_key_env`",
@@ -255,7 +322,6 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     if answer[:8] in ("HTTP 404", "HTTP 405") and "messages" not in body:
         way = "the protocol dahl-hf" if hasattr(endpoint, "protocol") else "asking without --chat-template"
         hint += f"; {way} needs plain-text completions, which not every endpoint has"
-    url = f"{target.url}{'/chat/completions' if 'messages' in body else '/completions'}"
     return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"
 
 
@@ -393,7 +459,7 @@ async def _ask_all(
             errors.append(error)
             raise
 
-    async with _Client(target, meter, tally) as client:
+    async with _Client(target, meter, tally, answered) as client:
         door = _Door(client, target, bodies.values(), answered)
         width = min(target.concurrency, len(bodies))
         lines = [asyncio.ensure_future(line(door)) for _ in range(width)]

@@ -65,19 +65,22 @@ def spoken(body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
     return body | {"generation_config": json.dumps({"do_sample": True} | sampling)}
 
 
-def refused_parameter(error: str, body: Mapping[str, Any], kept: Mapping[str, Any]) -> str | None:
+def refused_parameter(
+    error: str, body: Mapping[str, Any], kept: Mapping[str, Any], wrapped: bool = False
+) -> str | None:
     """The parameter of a request (or `SYSTEM`) that the text of an error refuses by name, None where it refuses none.
 
     Args:
         error: the body of the answer.
         body: the request as it was sent.
         kept: parameters that are sent whatever happens.
+        wrapped: whether it is a server's fault (5xx), which speaks of a parameter only where it says that it knows none.
     """
     needed = (*_NEEDED, *kept, *(RENAMED if _SIZE.search(error) else ()))
     known = {name: name.replace("_", "[ _-]?") for name in body if name not in needed}
     if any(one["role"] == "system" for one in body.get("messages", ())) and not _SIZE.search(error):
         known[SYSTEM] = _SYSTEM
-    if _WANTS.search(error) and not _UNKNOWN.search(error):
+    if (wrapped or _WANTS.search(error)) and not _UNKNOWN.search(error):
         return None
     try:
         placed = " ".join(_placed(json.loads(error)))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import edited_names
+from komep_dataset.replies.garbled import is_blank, mended
 from komep_dataset.replies.thoughts import answer_of, begins_as_thought
 
 ENGINE_LOG = "engine.log"
@@ -59,7 +60,7 @@ def no_reply(why: str) -> Reply:
 
 
 def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> Reply:
-    """A reply as it came -> the answer in it, or a failed reply where its thoughts never came to one. A refusal fails
+    """A reply as it came -> the answer in it with its letters as they were meant, "" where it says nothing, or a failed reply where its thoughts never came to one. A refusal fails
     whoever needs an answer, and keeps its text for who releases it.
 
     Args:
@@ -69,18 +70,20 @@ def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> R
     """
     if reply.finish_reason == REFUSED:
         return reply._replace(failure=f"the model refused: {' '.join(reply.text.split())[:SHOWN]}")
-    answer, cut = answer_of(reply.text), reply.finish_reason == "length"
+    text, cut = mended(reply.text), reply.finish_reason == "length"
+    answer = answer_of(text)
+    said = "" if answer.text.strip() and is_blank(answer.text) else answer.text
     finish = (
         "stop" if answer.closed and cut else reply.finish_reason
     )  # the model itself had closed its answer
     unmarked = cut and not answer.thoughts and not reply.thought and not answer.closed
     if reply.failure or not (
         answer.unfinished
-        or ((answer.thoughts or reply.thought) and not answer.text.strip())
-        or (unmarked and (opened or begins_as_thought(reply.text)))
+        or ((answer.thoughts or reply.thought) and not said.strip())
+        or (unmarked and (opened or begins_as_thought(text)))
     ):
-        raw = reply.text if answer.text != reply.text else ""
-        return reply._replace(text=answer.text, finish_reason=finish, raw=raw)
+        raw = reply.text if said != reply.text else ""
+        return reply._replace(text=said, finish_reason=finish, raw=raw)
     if cut and limit:
         why = f"the limit of {limit:,} tokens (`max_new_tokens`) cut the thoughts off; raise it"
     else:

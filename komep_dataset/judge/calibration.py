@@ -138,7 +138,7 @@ def judge(
 
 
 def require_verdicts(checked: Checked, label: str) -> None:
-    """Warn where a fifth of the statements or more got no verdict; `KomepError` where none got one."""
+    """Warn where a request failed, or a fifth of the statements or more got no verdict; `KomepError` where none got one."""
     judged = checked.judged.values()
     failed = [one.failure for one in judged if one.failure]
     unread = [one.votes[0][0].text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
@@ -148,7 +148,7 @@ def require_verdicts(checked: Checked, label: str) -> None:
     )
     if judged and len(failed) + len(unread) == len(judged):
         raise KomepError(f"{said}; look at the checker's `model`, `max_new_tokens` and `structured`")
-    if len(failed) + len(unread) >= TOLD_FROM * max(1, len(judged)):
+    if failed or len(unread) >= TOLD_FROM * max(1, len(judged)):
         print(f"warning: {said}", file=sys.stderr)
 
 

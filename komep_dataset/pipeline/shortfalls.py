@@ -6,34 +6,26 @@ nothing is left the command fails, and the table stays to be looked at.
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from komep_dataset.config.config import Config, Responder
+from komep_dataset.languages import is_korean
+from komep_dataset.replies.faults import advice_for
+from komep_dataset.replies.garbled import is_blank
 from komep_dataset.responses import Responded
 from komep_dataset.schema import Response, Status, Verdict
 from komep_dataset.scores.checking import CHECK_TOKENS, TOLD_FROM
+from komep_dataset.scores.repeats import repeated
 from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
 from komep_dataset.translation.checks.truncated import TRUNCATED
 from komep_dataset.translation.stage import COPIED, TranslatedTable
 
 SHOWN = 60  # characters of a reply that a message shows
-_BLANK = pl.col("response").str.strip_chars() == ""
-# What a failed request says -> what to do about it; the first that is found.
-_ADVICE = {
-    "an answer with": "take another `model`, or another server",
-    "no answer after": "raise `timeout` or `max_attempts`, lower `concurrency`",
-    "HTTP 400": "null leaves `temperature`, `top_p`, `seed` or `max_new_tokens` out, `extra_body:` sends any other",
-    "HTTP 401": "look at `api_key_env`",
-    "HTTP 403": "look at `api_key_env`, and at what the endpoint moderates",
-    "HTTP 404": "look at `endpoint` and `model`",
-    "HTTP 413": "the texts are too long for the endpoint",
-    "withheld": "the endpoint moderates: take another `model`",
-    "the model refused": "take another `model`",
-}
-_ADVICE["HTTP 422"] = _ADVICE["HTTP 400"]
+_BLANK = pl.col("response").map_elements(is_blank, pl.Boolean)
 # A parameter that an endpoint speaks of -> its setting.
 _SETTINGS = {
     r"max_(?:\w+_)?tokens": "max_new_tokens",
@@ -79,7 +71,25 @@ def of_responses(made: Responded, responder: Responder) -> Shortfall:
         )
     refusing = f", {refused.height:,} refused" if refused.height else ""
     what = f"questions got no answer ({made.failures:,} failed, {blank.height:,} empty{refusing})"
-    return _shortfall(bad, made.rows - bad, what, why)
+    short = _shortfall(bad, made.rows - bad, what, why)
+    text = "; ".join(filter(None, (short.text, *_strange(answered.filter(~_BLANK), responder))))
+    return Shortfall(text, short.nothing)
+
+
+def _strange(answered: pl.DataFrame, responder: Responder) -> Iterator[str]:
+    """What is strange about answers that are there: one text for many questions, another language than theirs."""
+    for text, why in repeated(answered.select("question", "response").iter_rows()).items():
+        yield (
+            f"{why}, {text[:SHOWN]!r}; likeliest cause: a cache or a mock in the model's place: look at `endpoint`, and turn "
+            "the cache off"
+        )
+    korean = answered.filter(is_korean("question"))
+    foreign = korean.filter(~is_korean("response")).height
+    if foreign and foreign >= TOLD_FROM * korean.height:
+        yield (
+            f"{foreign:,} of {korean.height:,} answers to Korean questions are not Korean, and would stand in `ko`; likeliest "
+            f"cause: `protocol` ({responder.protocol}; chat asks in Korean), or a model that has little Korean"
+        )
 
 
 def of_scores(made: Scored, config: Config) -> Shortfall:
@@ -99,8 +109,11 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
     if status == Status.UNPARSED.value:
         return _why_unparsed(made, config)
     if status == Status.FAILED.value:
-        unanswered = f"{NO_RESPONSE}: `komep respond --retry-failed` asks it again"
-        return _advised(made.reason) if made.reason else unanswered
+        return (
+            _advised(made.reason)
+            if made.reason
+            else f"{NO_RESPONSE}: `komep respond` or `komep run` asks it again by --retry-failed"
+        )
     if status == Status.EMPTY.value:
         blank = made.frame.filter(_BLANK & (pl.col("status") == status)).height
         if 2 * blank >= made.statuses[status]:
@@ -150,8 +163,8 @@ def of_translations(made: TranslatedTable) -> Shortfall:
 
 def _advised(reason: str) -> str:
     """What a failed request said, and the setting that it is likeliest about."""
-    advice = next((text for said, text in _ADVICE.items() if said in reason), "")
-    if advice == _ADVICE["HTTP 400"]:
+    advice = advice_for(reason)
+    if advice == advice_for("HTTP 400"):
         named = (
             key for name, key in _SETTINGS.items() if re.search(rf"(?<![a-z0-9_]){name}(?![a-z0-9_])", reason)
         )

@@ -6,7 +6,7 @@ checker.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from komep_dataset.inference.reply_log import FAILED, REFUSED
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
 from komep_dataset.prompts.messages import split_messages
+from komep_dataset.replies.faults import fault_in
+from komep_dataset.replies.garbled import is_blank
 from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import (
@@ -36,6 +38,7 @@ from komep_dataset.schema import (
     column_types,
 )
 from komep_dataset.scores.checking import Checked, Item, check
+from komep_dataset.scores.repeats import PROVEN_REPEATS, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.scores.splitting import SHOWN, units_in, units_of
 from komep_dataset.tables.reading import read_table
@@ -99,11 +102,13 @@ def finished_text(row: Response, mode: str = "strict") -> str:
 
 def text_to_split(row: Response, mode: str = "strict") -> str | None:
     """What the splitter is sent, or None if nothing is: a failed response, an empty one, and in strict mode a
-    blank one, an abstention and a refusal."""
+    blank one, an abstention, a refusal and an error of a server."""
     text = finished_text(row, mode)
     if row.finish_reason in (FAILED, REFUSED) or not text:
         return None
-    says_nothing = mode == "strict" and (not text.strip() or dahl.is_abstention(text) or is_refusal(text))
+    says_nothing = mode == "strict" and (
+        is_blank(text) or dahl.is_abstention(text) or is_refusal(text) or fault_in(text)
+    )
     return None if says_nothing else text
 
 
@@ -150,14 +155,15 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             if why
         ]
         write_rejects(target.parent, STAGE, rejects)
-    of_judges = [why for why in failures.values() if why not in ("", NO_RESPONSE)]
+    of_judges = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
+    no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))
     return Scored(
         target,
         len(scored),
         Counter(row.status for row in scored),
         len(of_judges),
-        of_judges[0] if of_judges else "",
+        of_judges[0] if of_judges else no_answer,
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
@@ -174,12 +180,17 @@ def _split(
 
     More units than the splitter's reply may have tokens would be paid for one by one: they cost that row.
     """
-    texts = {key: text for key, row in rows.items() if (text := text_to_split(row, mode)) is not None}
+    failures = {key: _unanswered(row, mode) for key, row in rows.items()}
+    failures |= _not_own(rows) if mode == "strict" else {}
+    texts = {
+        key: text
+        for key, row in rows.items()
+        if not failures[key] and (text := text_to_split(row, mode)) is not None
+    }
     bodies = {key: judge_body(split_messages(text), splitter, SPLIT_TOKENS) for key, text in texts.items()}
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
     units: dict[Key, list[str]] = {key: [] for key in rows}
-    failures = {key: _unanswered(row, mode) for key, row in rows.items()}
     unsplit: dict[Key, str] = {}
     left_out: list[str] = []
     for key, reply in replies.items():
@@ -205,10 +216,25 @@ def _unanswered(row: Response, mode: str) -> str:
     """Why a response has nothing to score for want of an answer, or ""."""
     if row.finish_reason == FAILED:
         return NO_RESPONSE
+    if mode == "strict" and fault_in(row.response):
+        return f"{NO_RESPONSE}: {' '.join(row.response.split())[:SHOWN]!r} is an error of a server"
     if mode != "strict" or not answer_of(row.response).unfinished:
         return ""
     limit = f"its limit of {row.max_new_tokens:,} tokens" if row.max_new_tokens else "its limit"
     return f"the response ends within its thoughts: raise {limit} (`max_new_tokens`) and ask again"
+
+
+def _not_own(rows: Mapping[Key, Response]) -> dict[Key, str]:
+    """Why responses answer nothing that a model gave to too many questions, and that share no word with their own."""
+    answers: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows.values():
+        answers[row.model].append((row.question, row.response))
+    common = {model: repeated(own, PROVEN_REPEATS) for model, own in answers.items()}
+    return {
+        key: f"{NO_RESPONSE}: {why}, {row.response[:SHOWN]!r}, and no word of this one in it"
+        for key, row in rows.items()
+        if (why := common[row.model].get(one_line(row.response))) and is_beside(row.question, row.response)
+    }
 
 
 def _scored(

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
 from tests.config.pipeline_files import ONE, fail, load, with_responder
 
@@ -165,3 +166,19 @@ def test_folders_of_names_stay_apart(tmp_path):
     folders = [config.responder(n).folder for n in names]
     assert len(set(folders)) == len(names)
     assert not any("/" in f or f.startswith(".") for f in folders)
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("api-version=2024-10-21", True),
+        ("api-version=2025-01-01-preview&region=kr", True),
+        ("key=AIza0123", False),
+        ("subscription-key=1", False),
+        ("code=1", False),
+        ("x=0123456789abcdef0123456789abcdef", False),
+    ],
+)
+def test_an_address_may_name_a_version_and_no_secret(query, fits):
+    said = [text for key, text in Endpoint(model="m", endpoint=f"https://h/v1?{query}").problems()]
+    assert not said if fits else "api_key_env" in said[0] and query.split("=")[1] not in said[0]

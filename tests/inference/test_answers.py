@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.config.config import Endpoint, Judge, Policy
+from komep_dataset.errors import KomepError
 from komep_dataset.inference import answers
 from komep_dataset.inference import client as engine
 from komep_dataset.inference.answers import (
@@ -78,7 +80,6 @@ ROWS = {
     "an answer without a text, for a reason of its own": (Fault(200, completion(message={"content": None}, finish_reason="tool_calls")), "finish_reason 'tool_calls', and no text"),
     "an unknown status": (Fault(999, "x"), "no answer after 2 attempts: HTTP 999: x"),
     "control characters": (Fault(400, "a\x1b[2J\x00\u2028b\nc"), "HTTP 400: a [2J b c"),
-    "UTF-16": (Fault(200, completion().encode("utf-16")), NO_COMPLETION),
     "gzip that is none": (encoded("gzip", b"nothing"), "ClientPayloadError"),
     "gzip cut short": (encoded("gzip", gzip.compress(completion().encode())[:-12]), NO_COMPLETION),
     "deflate cut short": (encoded("deflate", zlib.compress(completion().encode())[:-6]), "no answer after 2"),
@@ -260,7 +261,8 @@ def test_what_is_no_answer_is_paid_for_as_its_usage_or_its_size_says(tmp_path, b
     with loopback(Loopback(faults=lambda *_: Fault(200, body))) as (state, url):
         endpoint = Endpoint(model="m", endpoint=url, max_attempts=1, policy=policy)
         asked = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 9}
-        ask({"a": asked}, endpoint, tmp_path / "w", label="test")
+        with suppress(KomepError):  # nothing was ever answered
+            ask({"a": asked}, endpoint, tmp_path / "w", label="test")
     amount, calls = spent_in(tmp_path / "spending")
     assert calls == len(state.calls) == 1
     assert amount * 1e6 >= max(least, 9)
