@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.statistics.chance import detectable_difference
 from evaluation.statistics.comparison import READINGS, Change, Comparison, Cut, shown_p, with_seeds
 
 HEADER = ("", "n", "accuracy", "change", "95%", "p", "Holm", "parsed", "parsing", "knowledge")
@@ -74,18 +75,27 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
     ):
         yield EMPTY_NOTE
     for c in comparisons:
+        of = f", for {c.tuned}" if several else ""
+        if c.seeds_base == c.seeds_tuned == 1 and c.paper.gained + c.paper.lost:
+            yield _least(c, of)
         if c.cut_base or c.cut_tuned:
             yield (
-                f"Replies that hit the limit of tokens, and that were cut while thinking{f', {c.tuned}' if several else ''}: "
+                f"Replies that hit the limit of tokens, and that were cut while thinking{of}: "
                 f"{_shown_cut(c.cut_base)} before, {_shown_cut(c.cut_tuned)} after."
             )
         for caution in c.cautions:
-            of = f", for {c.tuned}" if several else ""
             yield f"Caution{of}, the runs differ in more than the model: {caution}."
 
 
 def _shown_cut(cut: Cut | None) -> str:
     return "not recorded" if cut is None else f"{cut.limit:,} and {cut.thinking:,} of {cut.replies:,}"
+
+
+def _least(c: Comparison, of: str) -> str:
+    changed = (c.paper.gained + c.paper.lost) / c.n
+    least = detectable_difference(c.n, changed)
+    shown = "no difference" if least is None else f"a difference of {100 * least:.1f} points or more"
+    return f"What {c.n:,} questions show{of} where {changed:.1%} of them turn right or wrong: {shown}, in 4 of 5 comparisons."
 
 
 def table(comparisons: Sequence[Comparison], reading: str) -> list[list[tuple[str, ...]]]:
