@@ -25,10 +25,10 @@ ROLES = {
 KNOWN = ("system", "developer", "user", "assistant", "tool")
 LEADING = ("system", "developer")
 OLD = ("from", "value")
-TRANSCRIPT = re.compile(r"\s*\n\n(Human|Assistant): ?")  # of Anthropic's hh-rlhf
+TRANSCRIPT = re.compile(r"\s*\n\r?\n(Human|Assistant): ?")  # of Anthropic's hh-rlhf
 WRITTEN = re.compile(r"\s*\[?\s*\{\s*(['\"])(role|content|from|value)\1\s*:")  # messages as a CSV has them
 OPEN = re.compile(
-    r"\s*Human:.*(\n\nAssistant:\s*)", re.DOTALL
+    r"\s*Human:.*\S(\s*\n\r?\nAssistant:\s*)", re.DOTALL
 )  # a prompt whose answers have columns of their own
 SYSTEMS = ("system", "system_prompt")  # columns beside prompt, chosen and rejected, as in Orca's pairs
 # What other sets of preferences call a column of ours.

@@ -23,6 +23,11 @@ MARKED = {
         "<unused7>Gout.",
         "<<SYS>>Be kind.<</SYS>>",
         "Gout.[PAD]",
+        "[SYSTEM_PROMPT]Be kind.[/SYSTEM_PROMPT]",
+        "<extra_id_1>User\nWhat is gout?",
+        "<reserved_106>What is gout?",
+        "[gMASK]<sop>Gout.",
+        "<seed:bos>Gout.",
         "<|start_header_id|>assistant<|end_header_id|>\n\nGout.",
     ],
     "role heading": [

@@ -107,6 +107,7 @@ TAKEN = {
         {"prompt": "\n\nHuman: q\n\nAssistant: x\n\nHuman: r\n\nAssistant:", "chosen": " one", "rejected": " two"},
         {**LONG, "prompt": LONG["prompt"][1:]},
     ),
+    "a transcript saved on Windows": ({"prompt": "Human: q\r\n\r\nAssistant:", "chosen": "one", "rejected": "two"}, PLAIN),
     "a transcript of one question": ({"prompt": "Human: q\n\nAssistant: ", "chosen": "one", "rejected": "two"}, PLAIN),
     "messages inside an object": ({**PLAIN, "prompt": {"messages": PLAIN["prompt"], "tools": []}}, PLAIN),
     "None as what the user says": ({**LONG, "prompt": [*LONG["prompt"][:-1], user("None")]},) * 2,

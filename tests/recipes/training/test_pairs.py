@@ -319,7 +319,7 @@ def test_text_that_a_template_made_is_not_put_into_it_again(tiny_model):
 @pytest.mark.parametrize(
     "mark",
     ["<|eot_id|>", "<end_of_turn>", "</s>", "<|im_end|>", "<|return|>", "<|END_OF_TURN_TOKEN|>", "<turn|>", "<｜end▁of▁sentence｜>",
-     "[|endofturn|]", "<|channel|>analysis<|message|>", "<<SYS>>"],
+     "[|endofturn|]", "<|channel|>analysis<|message|>", "<<SYS>>", "[/SYSTEM_PROMPT]"],
 )  # fmt: skip
 def test_marks_of_any_family_are_named(mark, tiny_model):
     rows = [pair(i) for i in range(4)]
