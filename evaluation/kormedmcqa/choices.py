@@ -90,10 +90,10 @@ def _letter_of_quoted(found: re.Match[str]) -> str:
     return found["mark"] if before.strip(" \t-*•·#>0123456789.)") else found[0]
 
 
-_CANDIDATE = re.compile(r"\(\s*[A-Ea-e1-5]\s*(?:번\s*)?\)|(?<![A-Za-z0-9°_])[A-Ea-e1-5]")
+_CANDIDATE = re.compile(r"\(\s*[A-Ea-e1-5]\s*(?:번\s*)?\)|(?<![A-Za-z0-9°_^])(?<![A-Za-z0-9]-)[A-Ea-e1-5]")
 _BRACKETED = re.compile(r"(?<!\b[A-Za-z])(?<!\d)\(\s*([A-Ea-e1-5])\s*(?:번\s*)?\)(?![A-Za-z△∪∩°^])")
 _LETTER = re.compile(
-    r"[A-Ea-e](?![A-Za-z0-9+%]|/[F-Zf-z]|/[A-E][가-힣]|\s?[=≈](?!\s?[OXox○×✗✓✔정오맞틀])|\s?[△∪∩°^×]|-\S|\.[A-Za-z](?![A-Za-z]))"
+    r"[A-Ea-e](?![A-Za-z0-9+%]|/[F-Zf-z]|/[A-E][가-힣]|\s?[=≈](?!\s?(?:[OXox](?![\w^])|[○×✗✓✔정오맞틀]))|\s?\+\s?\d|\s?[△∪∩°^×]|-\S|\.[A-Za-z](?![A-Za-z]))"
 )  # not "B12", "e.g.", "C-반응"
 _DIGIT = re.compile(r"(?<!\d[.,])[1-5](?![A-Za-z0-9%]|\s?[.,/:~×^+*=-]\s?\d|-[A-Za-z]|[.)]? +[A-E](?:\s|$))")
 _ATTACHED = re.compile(  # what Korean may attach to a choice; "형", "군", "일" (days) and the like are not
@@ -150,6 +150,10 @@ def marked(text: str, options: Sequence[str] = ()) -> str:
 
     A digit counts as the option of that number unless an option's own text is that digit.
     """
+    return "\n".join(_marked(line, options) for line in text.split("\n"))
+
+
+def _marked(text: str, options: Sequence[str]) -> str:
     parts, place = [], 0
     for found in _CANDIDATE.finditer(text):
         start = found.start()
@@ -217,6 +221,8 @@ _SUBJECT = re.compile(r"(?:은|는|이|가)\s|\s(?:is|was|are)\s|\s?[:.)]")
 def _joined(found: re.Match[str]) -> str:
     """One sign for choices that are joined; the answer and the subject after its comma ("정답은 B, A는 …") are not."""
     text, signs = found[0], _SIGNS.findall(found[0])
+    if len({one >= chr(WEAK) for one in signs}) > 1 and "번" not in text:  # "D: b - a + c"
+        return text
     tail = ")" if text.endswith(")") and text.count("(") < text.count(")") else ""
     if len({letter_of(one) for one in signs}) == 1:
         return min(signs) + tail

@@ -23,12 +23,12 @@ class Line(NamedTuple):
 
 _MARKS = re.compile(r"^\s*(?:(?:#+|>|[-•·▪*+](?=\s)|-{3,})\s*)*")
 _LABEL = re.compile(rf"\(?({V})(?:\s?[.):]|\s?-(?=\s)|(?=\s\S))\s*")
-_NUMBER = re.compile(r"\(?\d{1,2}[.)]\s+")
+_NUMBER = re.compile(r"(?:\(?\d{1,2}|[\ue008-\ue00c])[.)]\s+")
 STEP = re.compile("\ue008\\s?[.)]")  # "1." begins a list of anything
 _OPEN_LABEL = any_case(  # a line that announces the next one
     r"(?:(?:[가-힣 ]{0,12}\s)?(?:최종\s?)?(?:정\s?답|답안?|답변|결론|해답)(?:\s?(?:및\s해설|\(?answer\)?))?(?:은|는)?"
     r"|[^.\n]{0,30}(?:답[은는]|다음과\s같[^.\n]{0,6})|(?:the\s)?(?:final\s|correct\s)?(?:answer|conclusion)(?:\sis)?"
-    r"|정답입니다[.]?|[^.\n]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
+    r"|정답입니다[.]?|[^.\n\ue000-\ue00f]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
 )
 _EXCLAIMED = any_case(
     r"(?:아니(?:다|요|네요?|지)?|아닙니다|아,?\s아니다|잠깐만?|잠시만요?|앗|아차|이런|어라|죄송합니다|정정(?:합니다|하겠습니다)|수정합니다"

@@ -4,12 +4,12 @@ The reply is cut into lines, items of a list of options, sentences and clauses (
 `rules.py` look inside one clause each. The last firm statement counts ("정답은 A. 아니, 정답은 C" is C): a field, what is
 chosen or named, a correction, a conclusion, a line that is a choice alone, the opening; of an item of a list only
 fields and names. A clause after a turn ("…지만, B가 옳다") or with a second thought is firm too. Where nothing is, the
-last sentence that says what was asked for or praises a choice counts, then the verdicts of a list, then the only choice
-that the last sentence is about. A hedge between two letters is no answer. What others would choose and what would hold
-in another case count only where nothing else is stated.
+last clause that says what was asked for or praises a choice counts, then the verdicts of a list. A hedge between two
+letters is no answer. What others would choose and what would hold in another case count only where nothing else is
+stated.
 
 Where the options are given and the letters state nothing, each option's text in the reply is replaced by its letter in
-brackets and the same rules read the result.
+brackets and the same rules read the result. What the last line leaves of the choices counts last.
 """
 
 from __future__ import annotations
@@ -74,9 +74,10 @@ _ALONE = any_case(
     r"(?:(?:\d{1,3}[.)]?|probably|likely|maybe|아마도?|번호|제\s생각에는?|저는|its|it\sis|i\sthink|that\s(?:is|would\sbe)|⇒|#|clearly|definitely|ok|so,?)\s?)?"
     rf"\(?({V})\)?\s?{rules.COPULA}?[\s.)!]*"
 )
+_CLOSES = re.compile(rf"\(?({X})\)?\s?[.:)]\s?[^.!?{V[1:-1]}]{{1,60}}")
 _LAST_WORD = re.compile(rf"(?!\(?{V}\s?[.):])([^()]*\S\s?)({X})\s?{rules.COPULA}?[.!]?")
 _OPENS = re.compile(
-    rf"\(?({V})(?!{rules.WRONG})(?:\s?{rules.COPULA}|\)?\s?[.:,;!)-](?=[\s가-힣A-Z]|$)|\s\(|\)?\s[가-힣 ]{{1,30}}$|\)?$)"
+    rf"\(?({V})(?!{rules.WRONG})(?:\s?{rules.COPULA}|\)?\s?(?:[:)](?=\d)|[.:,;!)-](?=[\s가-힣A-Z]|$))|\s\(|\)?\s[가-힣 ]{{1,30}}$|\)?$)"
 )
 
 
@@ -121,7 +122,7 @@ def _about(sentence: str) -> set[str]:
     return found
 
 
-def _by_letters(text: str) -> str | None:
+def _stated(text: str) -> str | None:
     """The letter that a text of `choices.marked` states; "" where several are stated, None where nothing is."""
     every = lines(rules.SHEET.sub(_sheet, text))
     found = [line for line in every if not lists_options(line.text)]
@@ -134,23 +135,25 @@ def _by_letters(text: str) -> str | None:
     first = letter_of(alone[0][1]) if alone[0] else _opening(found[0])
     if first is not None and every[0] is found[0]:
         stated[0].insert(0, Statement(0, first))
-    if (
-        len(found) > 1 and alone[-1] and alone[-1][1] != sign("A", firm=False)
-    ):  # "1" may begin what was cut off
-        stated[-1] = [Statement(0, letter_of(alone[-1][1]))]
+    last, starts = alone[-1] or _CLOSES.fullmatch(found[-1].text), sign("A", firm=not alone[-1])
+    if len(found) > 1 and last and last[1] != starts and not found[-1].item:  # "1" may begin what was cut off
+        stated[-1] = [Statement(0, letter_of(last[1]), firm=bool(alone[-1]))]
     said = [one for line in stated for one in line]
     for firm in (True, False):
         kept = [one for one in said if one.firm >= firm]
         if kept := [one for one in kept if not one.aside] or kept:
-            last = kept[-1]
-            return "" if last.maybe and any(one.letter != last.letter for one in kept) else last.letter
-    if (letter := _verdicts(found)) is not None:
-        return letter
-    if len(found) > 2 and all(line.item for line in found):
-        return ""
-    if (end := _LAST_WORD.fullmatch(found[-1].text)) and not rules.AGAINST.search(end[1][-40:]):
+            letter, maybe = kept[-1].letter, kept[-1].maybe
+            return "" if maybe and any(one.letter != letter for one in kept) else letter
+    only_list = len(found) > 2 and all(line.item for line in found)
+    return _verdicts(found) or ("" if only_list else None)
+
+
+def _remaining(text: str) -> str | None:
+    """The letter that ends a text which states none, or is left of what its last line says about choices."""
+    found = [line for line in lines(rules.SHEET.sub(_sheet, text)) if not lists_options(line.text)]
+    if found and (end := _LAST_WORD.fullmatch(found[-1].text)) and not rules.AGAINST.search(end[1][-40:]):
         return letter_of(end[2])
-    for sentence in (sentence for line in reversed(found) for sentence in reversed(sentences(body(line)))):
+    for sentence in reversed(sentences(body(found[-1]))) if found else ():
         if about := _about(sentence):
             return about.pop() if len(about) == 1 else ""
     return None
@@ -172,24 +175,23 @@ def _pattern(option: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9가-힣]){words}(?![A-Za-z0-9])", re.IGNORECASE)
 
 
-def _by_text(text: str, options: Sequence[str]) -> str | None:
-    """The letter of the option whose text the reply states, the longest options first; None without one."""
-    lettered = text
+def _lettered(text: str, options: Sequence[str]) -> str:
+    """A text with each option's text replaced by its letter in brackets, the longest first."""
     for option, letter in sorted(zip(options, LETTERS, strict=False), key=lambda pair: -len(pair[0])):
-        lettered = _pattern(option).sub(f"({letter})", lettered) if option.strip(" .") else lettered
-    if lettered == text:
-        return None
-    signs = marked(lettered)
-    if (letter := _by_letters(signs)) is not None:
-        return letter
-    kept = {found[0] for found in re.finditer(X, signs) if not rules.REJECTED.match(signs, found.end())}
-    return letter_of(kept.pop()) if len(kept) == 1 else None
+        text = _pattern(option).sub(f"({letter})", text) if option.strip(" .") else text
+    return text
 
 
 def _read(text: str, options: Sequence[str]) -> str:
-    letter = _by_letters(marked(text, options))
-    if letter is None and options:
-        letter = _by_text(text, options)
+    signs = marked(text, options)
+    letter = _stated(signs)
+    lettered = _lettered(text, options) if letter is None else text
+    texts = marked(lettered) if lettered != text else None
+    for reader, form in ((_stated, texts), (_remaining, signs), (_remaining, texts)):
+        letter = reader(form) if letter is None and form is not None else letter
+    if letter is None and texts:
+        kept = {found[0] for found in re.finditer(X, texts) if not rules.REJECTED.match(texts, found.end())}
+        letter = letter_of(kept.pop()) if len(kept) == 1 else None
     return letter or ""
 
 

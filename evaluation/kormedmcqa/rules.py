@@ -25,7 +25,7 @@ END = rf"(?:\s?{COPULA})?\s?(?:[.!,;:)⇒]|$)"
 _OWN_TEXT = rf"\s?[:)]\s?[^.!?{V[1:-1]}]{{1,80}}?(?:입니다|이다|임)\s?(?:[.!]|$)"
 CUE = any_case(
     r"(?:(?:정\s?답|해답|답안|(?<![가-힣])답(?:변|(?![가-힣])|(?=[은는이을]))|결론|결과|최종|(?:선택|결정|판단|번호)(?=\s?:))\s?(?:\(?(?:번호|선지|보기|선택지|답안|answer|답)\)?)?(?!\s?(?:이\s)?(?:아닌|아니|없|을\s(?:찾|알|모))))"
-    r"(?:(?:은|는|이|을|를|으?로)?요?[\s:=)\],⇒-]*)"
+    r"(?:(?:은|는|이|을|를|으?로|입니다(?=\s?:))?요?[\s:=)\],⇒-]*)"
     r"|(?:\b|(?<=_))(?:answers?|ans\.?|(?:correct|choice|pick|option|selected|selection|conclusion|verdict|decision|response|prediction|predicted|label|result|output|letter|final|index|idx)(?=\s?[:=⇒])"
     r"|(?:correct|right|best|appropriate|suitable|final|my|likely)\s(?:option|choice|response|one|answer|selection|pick))(?:_\w{1,12})?(?!\w)"
     r"(?:,?\s(?:here|below|overall|therefore,?|that\sbest\sfits|choice|among\s\w+(?:\s\w+)?|in\sthis\s(?:case|scenario|patient)|to\s(?:this|the|your)\squestion))?"
@@ -48,7 +48,7 @@ _PRAISE = (
 )
 LEAD = (  # a conclusion or a correction; the choice after it must end its clause
     r"(?:따라서|그러므로|그래서|그러니까?|그렇다면|그러면|고로|결국|종합하면|결론적으로|최종적으로|(?<![가-힣])즉|중에서는?|중에(?=\s)|가운데(?=\s)|(?<=\s)중(?=\s)"
-    r"|(?<=[가-힣])(?:므로|니까|으나|지만|는데|다가|면(?=,)|어서(?=,)|해서(?=,))(?=[\s,])"
+    r"|(?<=[가-힣])(?:므로|니까|으나|지만|는데|다가|(?<!반)면(?=,)|어서(?=,)|해서(?=,))(?=[\s,])"
     r"|(?<![가-힣])아니(?=[,.\s!])|아니다|아니요|아닙니다|아니네요?|잠깐만?|정정(?:합니다|하면|하자면|:|\))?|수정(?:합니다|하면|:|\))|앗|아차|어라|죄송합니다|봤네요"
     r"|(?:고르|선택하|택하|꼽|찍)(?:자면|으?라면)|(?:고른|선택한|택한|꼽는|찍는)다면|(?:골라|선택해|택해)야\s(?:한|하|된)다?면|재?검토\s?결과"
     r"|\bif\s(?:i\s)?(?:(?:had|have|were)\s)?(?:to|forced\sto|asked\sto|i\smust|must)\s(?:choose|pick|guess|select|decide)(?:\s(?:just\s|only\s)?one)?"
@@ -161,7 +161,7 @@ CLAUSE = (
             rf"{_x}(?:이?라고|으?로)\s(?:생각|판단|봅|보겠|보인|보입|결정|선택|바꾸|바꾼|바꿉|변경|수정|정정|하겠|할게|합니|갈게|가겠|갑니|답하|답합|대답|정하|정했|확정|추정|사료|최종|고쳤|고칩|고치|적[었습겠]|썼|표시|표기|체크|제출|간주|이해)",
             r"\b(?:choos(?:e|ing)|chose|select(?:ed|ing|s)?|pick(?:ed|ing)?|(?:go|goes|going|stick|sticking|left)\swith|must\sbe|say|said|guess|has\sto\sbe|vote\sfor|answer"
             r"|(?:settle[ds]?|settling|decided?)\son|opt(?:ed|ing)?\sfor|points?\s(?:\w+\s)?to(?:wards?)?|lean(?:ed|ing|s)?\sto(?:wards?)?|leav(?:es|ing)(?:\s(?:us|me))?(?:\s(?:with|only))?"
-            rf"|narrow(?:s|ed)?\s(?:it\s)?down\sto|(?:change|revise|correct|update|switch)\s(?:\w+\s){{0,3}}to|conclude\sthat(?:\sit\sis)?|i\s(?:now\s)?(?:think|believe|meant?)(?:\sit\sis|\sits)?)\s(?:the\s)?{_v}(?=[\s.,!;)]|$)", in_items=True, unless=UNDONE),
+            rf"|narrow(?:s|ed)?\s(?:it\s)?down\sto|(?:change|revise|correct|update|switch)\s(?:\w+\s){{0,3}}to|match(?:es)?|corresponds?\sto|conclude\sthat(?:\sit\sis)?|i\s(?:now\s)?(?:think|believe|meant?)(?:\sit\sis|\sits)?)\s(?:the\s)?{_v}(?=[\s.,!;)]|$)", in_items=True, unless=UNDONE),
     _clause(("named", "a choice that is called the answer", "B번이 정답이다", "B", "B는 정답이 아니다"),
             rf"{_x}{_NOUN}(?:정\s?답|(?:(?:적절|적합|올바|옳|맞|알맞|타당)[은는한른]\s)?답(?!변))", rf"{_x}\s?[-:(=]\s?(?:{_RIGHT_WORD})\)?(?:[.!]|$)",
             rf"{_x}{_BE}(?:(?:correct|right|best|final)\s)?(?:answer|choice|option|pick)", rf"{_x}(?:\sshould\sbe\s(?:selected|chosen)|\sit\s(?:is|must|has)\b|\sis(?=[.!]))", in_items=True, unless=UNDONE),
@@ -175,7 +175,7 @@ CLAUSE = (
     _clause(("maybe", "a choice that may be; beside another one it is no answer", "B일 수도 있다", "B", "B일 수도 있고 C일 수도 있다"),
             rf"{_x}(?={_MAYBE})", rf"\b(?:could|might|may)\s(?:also\s)?be\s{_x}"),
     _clause(("topic", "a choice that is said of what was asked for", "가장 흔한 원인은 D이다", "D", "혈액형은 A이다"),
-            rf"(?:[가-힣](?:은|는)|(?:처치|진단|검사|것|보기|설명|답|선택지|내용|반응|문장|중)(?:이|으로)?)\s{_v}(?=\s?(?:{COPULA}|[.!)]|$)|{_OWN_TEXT}|의\s[가-힣]|\s?\([가-힣])",
+            rf"(?:[가-힣](?:은|는)|(?:처치|진단|검사|것|보기|설명|답|선택지|내용|반응|문장|중)(?:이|으로)?)\s{_x}(?=\s?(?:{COPULA}|[.!)]|$)|{_OWN_TEXT}|의\s[가-힣]|\s?\([가-힣])",
             rf"\b(?:step|diagnosis|treatment|therapy|cause|finding|drug|agent|test|management|statement|organism|explanation|intervention|action|here|(?:looks|seems|sounds)\slike|(?<!not\s)only)(?:\s(?:is|would\sbe))?\s{_x}(?=[\s.,:)]|$)", firm=False),
     _clause(("praised", "a choice that is called right", "B가 가장 적절하다", "B", "B가 적절하지 않다"), rf"{_x}(?:{_PRAISE})", firm=False, unless=DENIED),
     _clause(("asked for", "a choice called wrong as what was asked for", "C가 옳지 않은 것입니다", "C", "C는 옳지 않습니다"),
@@ -186,7 +186,7 @@ PIECES = (
     Rule("opening", "the choice that begins the reply, unless it begins a list", "D: 4 : 1", "D", "A. 위염\nB. 장염"),
     Rule("verdicts", "the one option that a list of them calls right", "A(X), B(O)", "B", "A(O), B(O)", firm=False),
     Rule("last word", "the choice that ends the last line", "급성 충수염 (D)", "D", "비타민 (D)", firm=False),
-    Rule("remaining", "the one choice that the last sentence on choices does not turn down", "남은 것은 C뿐이라 하겠다", "C", "C도 금기이다", firm=False),
+    Rule("remaining", "the one choice that the last line does not turn down", "남은 것은 C뿐이라 하겠다", "C", "C도 금기이다", firm=False),
 )  # fmt: skip
 
 
