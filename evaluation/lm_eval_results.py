@@ -27,8 +27,20 @@ STYLE = BENCHMARK.styles[DIRECT]
 
 
 def results_files(folder: Path) -> list[Path]:
-    """The files of results in a folder, oldest first: their names end in the time of their run."""
-    return sorted(folder.glob("results_*.json")) if folder.is_dir() else []
+    """The files of results in a folder, oldest first: their names end in the time of their run, as those of its samples.
+
+    They are called `results` unless `--output_path` named a file.
+    """
+    if not folder.is_dir():
+        return []
+    sampled = {_time(path) for path in folder.glob("samples_*.jsonl")} - {""}
+    files = [path for path in folder.glob("*.json") if _time(path)]
+    return sorted((p for p in files if p.name.startswith("results_") or _time(p) in sampled), key=_time)
+
+
+def _time(path: Path) -> str:
+    found = re.search(r"_\d{4}-\d\d-\d\dT[\d.-]+$", path.stem)
+    return found[0] if found else ""
 
 
 def runs_of(folder: Path) -> list[Path]:
@@ -73,8 +85,7 @@ def read_lm_eval(folder: Path) -> Evaluation:
     for name in settings[0]:
         if any(one[name] != settings[0][name] for one in settings):
             raise KomepError(f"{path}: its tasks were asked in different ways ({name})")
-    time = path.stem.removeprefix("results")
-    files = {task: folder / f"samples_{task}{time}.jsonl" for task in tasks}
+    files = {task: folder / f"samples_{task}{_time(path)}.jsonl" for task in tasks}
     samples = {tasks[task]: _samples(file, settings[0]["shots"]) for task, file in files.items()}
     predictions = [one for name, rows in samples.items() for one in _predictions(name, rows)]
     thinks = any(answer_of(p.generation).thoughts or answer_of(p.generation).unfinished for p in predictions)

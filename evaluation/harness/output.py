@@ -115,7 +115,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise KomepError(
-            f"{path}: cannot be read ({error.strerror}); give a folder that python -m evaluation.run has written"
+            f"{path}: cannot be read ({error.strerror}); give a folder that python -m evaluation.run or "
+            "lm_eval --output_path has written"
         ) from None
 
 

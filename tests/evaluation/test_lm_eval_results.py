@@ -119,6 +119,9 @@ def test_seeds_and_later_runs(question_folder, tmp_path, capsys):
         )
     assert read_lm_eval(folder).results["model"] == "new"
     assert "2 runs; the newest is read, results_2026-07-01T10" in capsys.readouterr().err
+    (path := folder / f"results{TIME}.json").rename(path.with_name(f"mine{TIME}.json"))
+    (folder / f"results{TIME.replace('06-30', '07-01')}.json").unlink()
+    assert read_lm_eval(folder).results["model"] == "org/m"  # of --output_path mine.json
     made(question_folder, tmp_path / "several" / "a")
     made(question_folder, tmp_path / "several" / "b")
     with pytest.raises(KomepError, match="several models; give one of a, b"):
