@@ -17,7 +17,7 @@ from komep_dataset.schema import (
     column_types,
     question_id,
 )
-from komep_dataset.tables.formats import CSV, KNOWN, format_of, stem_of
+from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of
 from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import Problem, problems_error
 from komep_dataset.tables.reading import check_shape, csv_row, row_of
@@ -119,8 +119,9 @@ def make_questions(
     if language not in LANGUAGES:
         raise KomepError(f"--language {language}: give one of {', '.join(LANGUAGES)}", exit_code=2)
     path = Path(path)
-    if not path.is_file():
-        raise KomepError(f"{path}: no such file")
+    check_there(path)
+    if path.is_dir():
+        raise KomepError(f"{path}: a folder; name a file in it")
     if format_of(path) is None:
         raise KomepError(f"{path}: questions come as {KNOWN}")
     target = output_path(Path(output), "questions.parquet")

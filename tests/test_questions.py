@@ -1,6 +1,7 @@
 """`komep questions`."""
 
 import json
+import os
 
 import polars as pl
 import pytest
@@ -100,6 +101,17 @@ def test_bad_rows_can_be_rejected(tmp_path):
         ("bad_value", f"{tmp_path}/q.csv:2"),
         ("malformed", f"{tmp_path}/q.csv:4"),
     ]
+
+
+def test_a_pipe_standard_input_and_a_folder_are_no_questions(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in (
+        (tmp_path / "pipe", "no regular file; save"),
+        ("-", "no regular file"),
+        (tmp_path, "a folder; name"),
+    ):
+        with pytest.raises(KomepError, match=what):
+            make_questions(path, tmp_path / "out.parquet")
 
 
 def test_no_such_file_and_wrong_language(tmp_path):

@@ -20,6 +20,7 @@ from komep_dataset.config.selection import Selection
 from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
 from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
+from komep_dataset.files.outputs import no_place
 from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
 
@@ -377,8 +378,10 @@ def load_config(path: Path) -> Config:
     def placed(record: Any, **changed: Any) -> Any:
         """A part of the configuration with its paths, and a model that a server is to load from a folder, in full."""
         for key in ("work", "prices", "input", "glossary"):
-            if getattr(record, key, None):
-                changed[key] = base / getattr(record, key)
+            if given := getattr(record, key, None):
+                if what := no_place(given):
+                    raise KomepError(f"{path}: {key}: {given}: {what}")
+                changed[key] = base / given
         if getattr(record, "server", None) and (base / record.model).is_dir():
             changed["model"] = str((base / record.model).resolve())
         return record and replace(record, **changed)

@@ -5,6 +5,7 @@ that no file may set (`nulls` takes the names of those that it sets to null); `F
 """
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -81,7 +82,9 @@ def _value(hint: Any, nullable: bool, raw: Any, file: str, where: str) -> Any:
         return {str(name): _value(inner[1], False, one, file, f"{where}.{name}") for name, one in raw.items()}
     if kind is tuple:
         return tuple(_value(inner[0], False, one, file, f"{where}[{i}]") for i, one in enumerate(raw))
-    return kind(raw) if kind in (Path, float) else raw
+    if kind is Path:  # no shell fills in the home folder here
+        return Path(os.path.expanduser(raw))  # noqa: PTH111 - of an unknown user it stays as it is
+    return float(raw) if kind is float else raw
 
 
 def _check(raw: Any, kind: Any, nullable: bool, file: str, where: str) -> None:

@@ -7,6 +7,7 @@ so that a link stays one. What is written is written beside, then renamed.
 
 import json
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -26,6 +27,9 @@ Mark = tuple[Owned, str]  # and what such a file is, for messages
 REJECTS = "rejects.jsonl"
 HEAD_BYTES = 1 << 20  # of a file, in which its mark must stand
 LINE_BYTES = 64 << 20  # of a line of JSONL; a longer one is none of ours
+# Addresses, of which `Path` keeps one slash (a single letter is a drive); `~`, `$HOME` and the like.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_NOT_FILLED_IN = re.compile(r"(?:~\w*|\$\w+|\$\{\w+\}|\$\(.*\)|%\w+%)(?:/|$)")
 SHOWN_NAMES, SHOWN_COLUMNS = 3, 4  # of what lies there, or should, in a message
 
 
@@ -34,6 +38,8 @@ def resolved(path: Path, option: str = "--output") -> Path:
 
     Raises `KomepError` where links lead in a circle, or the path is none.
     """
+    if what := no_place(path):
+        raise KomepError(f"{option} {path}: {what}", exit_code=2)
     try:
         str(path).encode("utf-8")  # no table and no reader of it takes another name
         place = Path(path).resolve()
@@ -48,6 +54,18 @@ def resolved(path: Path, option: str = "--output") -> Path:
         shown = f"{str(path)!a}" if isinstance(error, ValueError) else path
         raise KomepError(f"{option} {shown}: {why}") from None
     return place
+
+
+def no_place(path: Path) -> str:
+    """Why a path as a user gives it is none of this machine, and what to do; else ""."""
+    if _ADDRESS.match(str(path)):
+        return (
+            "an address, and files are written and read here alone; name a folder of this machine, and copy it there with the "
+            "tool of that place (a release goes to the Hub by `komep publish`)"
+        )
+    if _NOT_FILLED_IN.match(str(path)):
+        return "the shell has not filled it in (it was quoted, or stands behind `=`); give the whole path"
+    return "a result is a file, and is not printed; name one" if str(path) == "-" else ""
 
 
 def check_file(path: Path, owned: Owned, kind: str, option: str = "--output") -> Path:
@@ -221,7 +239,7 @@ def check_writable(place: Path, option: str = "--output") -> None:
     """Raise `KomepError` where the folder of a file or folder cannot be written, or not be made."""
     there = next((folder for folder in place.parents if os.path.lexists(folder)), place)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        why = "it may not be written" if there.is_dir() else "it is no folder"
+        why = "it may not be written" if there.is_dir() else "it is a file, no folder"
         raise KomepError(f"{option} {place}: cannot be written ({there}: {why})")
 
 

@@ -108,8 +108,7 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        if not path.exists():
-            raise KomepError(f"{path}: no such file or folder")
+        check_there(path)
         for folder in path.parents:
             _check_whole(folder)
         found = tables_in(path) if path.is_dir() else [path]
@@ -125,6 +124,14 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
             ) from None
     check_parts(files)
     return files
+
+
+def check_there(path: Path) -> None:
+    """Raise `KomepError` where an input is neither a file nor a folder; a pipe cannot be read twice, as tables are."""
+    if str(path) != "-" and not path.exists():
+        raise KomepError(f"{path}: no such file or folder")
+    if not (path.is_file() or path.is_dir()):
+        raise KomepError(f"{path}: no regular file; save what comes through it to a file, and name that")
 
 
 def check_parts(files: Iterable[Path]) -> None:

@@ -58,6 +58,14 @@ def test_paths_are_relative_to_the_file_not_to_the_caller(tmp_path, monkeypatch)
     assert config.judge("checker").model == str(tmp_path / "m")
 
 
+def test_a_home_folder_is_filled_in_and_what_is_no_place_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(tmp_path, "work: ~/komep\n").work == tmp_path / "komep"
+    for work in ("s3://bucket/x", "$HOME/x", "~nosuchuser/x"):
+        with pytest.raises(KomepError, match=r"work: .*(an address|the shell has not)"):
+            load(tmp_path, f"work: {work}\n")
+
+
 def test_a_responder_without_a_seed_takes_the_pipelines(tmp_path):
     text = yaml.safe_dump({"seed": 7, "responders": [ONE, ONE | {"name": "b", "seed": 3}]})
     config = load(tmp_path, text)

@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 
 from komep_dataset.cli import app
 from komep_dataset.errors import KomepError
+from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import (
     check_file,
     check_folder,
     json_with,
     lines_with,
+    no_place,
     replacing,
     table_of,
     text_with,
@@ -105,8 +107,11 @@ def test_what_can_be_no_file(tmp_path, path):
 
 def test_a_folder_under_a_file_and_a_folder_in_place_of_a_file(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(KomepError, match="it is no folder"):
+    with pytest.raises(KomepError, match="it is a file, no folder"):
         check_file(tmp_path / "file" / "x.json", *json_with("a"))
+    for place in (tmp_path / "file" / "x", tmp_path / "file" / "x" / "y"):
+        with pytest.raises(KomepError, match="file: it is a file, no folder"), locked(place):
+            pass
     with pytest.raises(KomepError, match="is a folder; name a file"):
         check_file(tmp_path, *json_with("a"))
     with pytest.raises(KomepError, match="a file of 1 bytes that begins 'x'"):
@@ -312,3 +317,35 @@ def test_a_file_in_whose_place_no_other_can_be_put_is_told_before_the_work(relea
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "--output x.html: a mount point" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("s3://bucket/x", "an address, and files are written and read here alone"),
+        ("hf://datasets/a/b", "komep publish"),
+        ("https://h/x", "an address"),
+        ("~/x", "the shell has not filled it in"),
+        ("~", "the shell has not filled it in"),
+        ("$HOME/q", "give the whole path"),
+        ("${TMP}/q", "give the whole path"),
+        ("-", "not printed; name one"),
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "questions", "build", "diff"])
+def test_what_is_no_place_of_this_machine_is_wrong_usage(
+    release, tmp_path, monkeypatch, command, place, what
+):
+    monkeypatch.chdir(tmp_path)
+    words, option = (commands(release, tmp_path) | {"build": (["build", release / "scored"], "--output")})[
+        command
+    ]
+    before = snapshot(tmp_path)
+    done = CliRunner().invoke(app, [*map(str, words), option, place])
+    assert isinstance(done.exception, KomepError) and done.exception.exit_code == 2, done.exception
+    assert what in str(done.exception) and snapshot(tmp_path) == before
+
+
+def test_names_that_only_look_so_are_places(tmp_path):
+    for name in ("~x.json~", "a:b", "c:/x", "-x", "$", "50%/x", "a~/x", "x/~/y"):
+        assert no_place(Path(name)) == "", name
