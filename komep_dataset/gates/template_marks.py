@@ -13,7 +13,7 @@ from komep_dataset.replies.thoughts import answer_of
 
 # Tokens of the usual vocabularies: <|…|> in all spellings, Llama's and Gemma's, sentence marks, Korean models' [|…|].
 _TOKEN = (
-    r"<[|｜][A-Za-z_/][A-Za-z0-9_/▁ -]{0,30}[|｜]?>|<[A-Za-z_]{2,12}\|>|<(?:start|end)_of_(?:turn|image|text)>|</?(?:s|bos|eos|pad|unk)>|"
+    r"<[|｜][A-Za-z_/][A-Za-z0-9_/▁ -]{0,30}[|｜]?>|<[A-Za-z_]{2,12}\|>|<(?:start|end)_of_(?:turn|image|text|utterance)>|</?(?:s|bos|eos|pad|unk)>|"
     r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|gMASK)\]|<(?:sop|eop|eod|(?:reserved|extra_id)_[0-9]{1,3}|seed:[a-z]{3})>|"
     r"<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<(?:unused|ctrl)[0-9]{1,4}>|<0x[0-9A-F]{2}>"
 )

@@ -28,6 +28,7 @@ MARKED = {
         "<reserved_106>What is gout?",
         "[gMASK]<sop>Gout.",
         "<seed:bos>Gout.",
+        "Gout.<end_of_utterance>",
         "<|start_header_id|>assistant<|end_header_id|>\n\nGout.",
     ],
     "role heading": [
