@@ -1,5 +1,6 @@
 """Thoughts, special tokens and role headings in the texts of a pair: what a chat template put there, and no author.
-Characters that no author writes, too: controls, and what stands for bytes that could not be read.
+Characters that no author writes, too: controls, what stands for bytes that could not be read, and letters that a wrong
+decoding made of others.
 
 Answers of models that `komep respond` asked come without them. Texts from elsewhere may hold a whole `<think>` block,
 or a token that the trainer's tokenizer takes for the end of a turn wherever it stands.
@@ -9,6 +10,8 @@ import re
 from collections.abc import Iterator
 
 from komep_dataset.gates.trial.gate import Found, TextGate, shortened, switch_option
+from komep_dataset.replies.garbled import HINT as GARBLED
+from komep_dataset.replies.garbled import is_garbled, mended
 from komep_dataset.replies.thoughts import answer_of
 
 # Tokens of the usual vocabularies: <|…|> in all spellings, Llama's and Gemma's, sentence marks, Korean models' [|…|].
@@ -28,7 +31,7 @@ _SAID = (
 _THOUGHT = rf"(?i:</?(?:[a-z]+:)?{_NAMES}\s?>|\[/?{_NAMES}\]|◁/?think▷|assistantfinal|&lt;/?think)"
 _BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
-HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}"
+HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}|{GARBLED}"
 _SPECIAL, _HEADING = re.compile(_TOKEN), re.compile(_ROLE)
 _STRUCK = re.compile(r"<s>[^<\n]{1,200}</s>")  # HTML's struck-out text
 
@@ -45,6 +48,8 @@ def find_template_marks(text: str) -> Iterator[Found]:
     broken = sorted(set(re.findall(_BROKEN, text)))
     if broken:
         yield Found("broken character", " ".join(f"U+{ord(one):04X}" for one in broken))
+    if mended(text) != text or is_garbled(text):
+        yield Found("wrong decoding", shortened(text))
     yield from (Found("special token", shortened(found)) for found in special_tokens(text))
     yield from (Found("role heading", shortened(found)) for found in dict.fromkeys(_HEADING.findall(text)))
 

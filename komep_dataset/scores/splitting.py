@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from komep_dataset import dahl
@@ -47,6 +48,8 @@ _HEADER = re.compile(
 # Where a splitter gives the text again, or goes on with a text of its own.
 _GIVEN = re.compile(r"<answer>|^\W{0,4}(?:input|human|user|입력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
 _TAKEN = re.compile(r"</answer>|^\W{0,4}(?:output|assistant|출력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
+# A line break as it is written in a string (and no `\nu` of LaTeX), or in a page.
+_BREAK = re.compile(r"(?:(?:\\r)?\\n)+\s*(?=[A-Z0-9가-힣\"'“(*•\-]|\Z)|\s*<(?:br|BR)\s*/?>\s*")
 _WHOLE = re.compile(r'"(?:[^"\\\n]|\\["\\/bfnrt])*"(?=\s*[,\]}])')  # a JSON string that is no key
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "「": "」"}
 # What a splitter says about its work, at the beginning or at the end.
@@ -82,7 +85,7 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
     """Units of a splitter's reply. Strict drops what is no part of a unit; paper takes every line as it is."""
     if mode == "paper":
         return dahl.split_units(reply.text, mode)
-    text = unicodedata.normalize("NFC", reply.text)
+    text = _lined(unicodedata.normalize("NFC", reply.text))
     if (listed := _json_units(text)) is not None:
         lines = listed
     else:
@@ -91,6 +94,16 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
         lines = [one for line in lines for one in _statements(line, alone=len(lines) == 1)]
     units = [unit for line in lines if (unit := clean_unit(line)) and not unit.endswith((":", "："))]
     return units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
+
+
+def _lined(text: str) -> str:
+    """A reply with its lines as they were meant: of a JSON string, of a `\\n` as it is written, of `<br>`; and where all of
+    it is one line, of every other sign that ends one."""
+    with suppress(ValueError):
+        whole = json.loads(re.sub(r"\A\s*`{3}\w*|`{3}\s*\Z", "", text))
+        text = whole if isinstance(whole, str) else text
+    text = _BREAK.sub("\n", text)
+    return text if "\n" in text.strip() else re.sub("\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", text)
 
 
 def clean_unit(line: str) -> str:

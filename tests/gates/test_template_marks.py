@@ -49,6 +49,13 @@ MARKED = {
         "<reasoning>Is it</reasoning>Gout.",
     ],
     "broken character": ["Gout.\0", "caf\ufffd", "\x08eta blockers", "a\x1b[2Jb", "x\x7f", "\uffff"],
+    "wrong decoding": [
+        "통풍은 요산 때문이다.".encode().decode("latin-1"),
+        r"\ud1b5\ud48d is gout",
+        "&#53685;&#54413;",
+        "%ED%86%B5%ED%92%8D",
+        "ì\xa0ì¤í¼ë¦°ì ì¬ì´",
+    ],
 }
 UNMARKED = [
     "p < 0.05 and <b>bold</b>, <i>E. coli</i>; <br/>",
@@ -58,6 +65,8 @@ UNMARKED = [
     "|x| < 5 | y | z |",
     "a\tb\r\nc\u200b \u00e9 \U0001f912",
     "1. 통풍\n2. 가성통풍 <표 1>",
+    "Ménière's, Sjögren–Larsson, «très gênant», È così»… 5 µm ± 2 °C",
+    r"100%EB%, \u0041, \nu, C:\users &amp; &#39;",
 ]
 
 

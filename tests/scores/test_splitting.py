@@ -75,6 +75,19 @@ CLOTHES = [
     "Here is the text:\n<answer>\n{0} {1}\n</answer>\n\n1. {0}\n2. {1}",
     "{0}\n{1}\nThe answer does not say more about it.",
     "{0}\n{1}\n답변에는 더 이상의 내용이 없습니다.",
+    "{0}\\n{1}",
+    "{0}\\n\\n{1}\\n",
+    "- {0}\\r\\n- {1}",
+    "{0}\r{1}",
+    "{0}\r\n{1}\r\n",
+    "{0}\u2028{1}",
+    "{0}\x85{1}",
+    "{0}\v{1}",
+    "{0}<br>{1}",
+    "{0}<br/> {1}<br/>",
+    '"{0}\\n{1}"',
+    '```json\n"- {0}\\n- {1}"\n```',
+    '"[\\"{0}\\", \\"{1}\\"]"',
 ]
 
 
@@ -84,6 +97,15 @@ def test_units_come_out_bare(clothes, language):
     bare = ENGLISH if language == "en" else KOREAN
     found = units_of(Reply(clothes.format(*bare), "stop"))
     assert units_in(ANSWERS[language], found) == (bare, "")
+
+
+@pytest.mark.parametrize(
+    "units",
+    [[r"The symbol \nu is a frequency.", r"The sign \neq means unequal."]]
+    + [[f"Aspirin lowers{sign}fever.", "Insulin lowers glucose."] for sign in "\u2028\x85\v"],
+)
+def test_a_sign_within_a_unit_is_no_end_of_it(units):
+    assert units_of(Reply("\n".join(units), "stop")) == units
 
 
 def test_what_is_whole_in_json_that_breaks_off_counts():
