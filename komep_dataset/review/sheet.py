@@ -24,12 +24,36 @@ from komep_dataset.schema import Pair, collapse_blanks
 from komep_dataset.tables.formats import is_text
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import read_csv
+from komep_dataset.tables.values import stands_for_none
 from komep_dataset.templates import MARKUP
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
 COLUMNS = (*SHOWN, "reviewer", *FILLED)
-YES, NO = ("yes", "예"), ("no", "아니오", "아니요")
+YES = ("yes", "y", "true", "예", "네", "참", "o", "○", "◯", "⭕", "✓", "✔", "✔\ufe0f", "☑", "✅", "√")
+NO = ("no", "n", "false", "아니오", "아니요", "거짓", "x", "×", "✗", "✘", "✕", "❌", "☒")
+# In place of a corrected text, what says that there is none, or that it stays.
+_NO_TEXT = re.compile(
+    r"(?:동일|상동|(?:해당|수정|이상|문제)\s?없음|그대로|확인|완료|보류"
+    r"|no (?:change|correction)|same|ok(?:ay)?|done|tbd|todo|unchanged|ditto|see .*)[\W_]*",
+    re.I,
+)
+_BRIEF = (
+    *YES,
+    *NO,
+    "없음",
+    "없다",
+    "없습니다",
+    "무",
+    "좋음",
+    "맞음",
+    "적절",
+    "모름",
+    "none",
+    "good",
+    "fine",
+    "correct",
+)
 # What begins a formula. A text that begins with apostrophes and then such a sign gets one more, too: reading must
 # not take an apostrophe away that was there before.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -180,13 +204,25 @@ def _faults(
             yield Problem(file, line, column, None, f"{_cut(cell)} is not what the release has; {better}")
     for column in QUESTIONS:
         if (cell := row.get(column, "").strip()) and cell.lower() not in (*YES, *NO):
-            detail = f"{_cut(cell)} is none of yes, no, 예, 아니오; leave it empty if unsure"
+            detail = f"{_cut(cell)} is none of yes, no, 예, 아니오 (nor O, X, TRUE, FALSE, ✓); leave it empty if unsure"
             yield Problem(file, line, column, None, detail)
-    if pair.origin == "native":
-        for column in (f"corrected_{side}" for side in SIDES):
-            if row.get(column, "").strip():
+    for side in SIDES:
+        column, what = f"corrected_{side}", ""
+        if cell := row.get(column, "").strip():
+            if pair.origin == "native":
                 what = "a native text is no translation; say what is wrong in the comment"
-                yield Problem(file, line, column, None, f"{_cut(row[column])}: {what}")
+            elif _is_remark(cell, getattr(pair, f"{side}_korean")):
+                what = "not a text that can take the place of this one; write all of it, or leave the cell empty and use the comment"
+        if what:
+            yield Problem(file, line, column, None, f"{_cut(cell)}: {what}")
+
+
+def _is_remark(cell: str, text: str) -> bool:
+    """Whether a cell for a corrected text holds something else: signs, a spreadsheet's error, or, in place of a longer
+    text, words about it."""
+    brief = cell.lower().rstrip(".!") in _BRIEF and len(cell) < len(text)
+    said = brief or stands_for_none(cell) or _NO_TEXT.fullmatch(cell)
+    return bool(said) or not re.search(r"[^\W_]", cell)
 
 
 def _cut(cell: str) -> str:

@@ -74,6 +74,26 @@ def test_a_sheet_comes_back_however_a_spreadsheet_saved_it(release, sheet, tmp_p
             "고침",
             r"chosen_korean: '고침' is not what the release has; write .*corrected_chosen",
         ),
+        *(
+            (
+                "corrected_chosen",
+                cell,
+                r"corrected_chosen: .*: not a text that can take the place of this one",
+            )
+            for cell in (
+                "#NAME?",
+                "NA",
+                "\\N",
+                "-",
+                "…",
+                "없음",
+                "수정 없음",
+                "동일",
+                "OK!",
+                "x",
+                "see comment",
+            )
+        ),
         ("category", "brain", r"category: 'brain' is not what the release has; leave it"),
     ],
 )
@@ -83,6 +103,16 @@ def test_a_bad_cell_is_named(release, sheet, tmp_path, column, value, message):
     path = save(tmp_path / "review.csv", [first | {column: value}, *rest])
     with pytest.raises(KomepError, match=message):
         read_sheets([path], pairs)
+
+
+@pytest.mark.parametrize(
+    "yes, no", [("O", "X"), ("TRUE", "FALSE"), ("✓", "✗"), ("○", "×"), ("Y", "n"), ("네", "아니요")]
+)
+def test_marks_for_yes_and_no_are_read(release, sheet, tmp_path, yes, no):
+    pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
+    path = save(tmp_path / "review.csv", [sheet[0] | {"translation_ok": yes, "preference_ok": no}])
+    [[one], _] = read_sheets([path], pairs)
+    assert (one.translation_ok, one.preference_ok) == (True, False)
 
 
 def test_other_bad_sheets_are_named(release, sheet, tmp_path):
