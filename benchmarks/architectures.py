@@ -62,12 +62,26 @@ def tiny_config(kind: str, tokenizer: Any) -> Any:
     """The config of an architecture with small sizes, and its tokens those of a tokenizer."""
     known = CONFIG_MAPPING[kind]()
     text = known.get_text_config()
-    names = {name: value for name, value in SIZES.items() if hasattr(text, name)}
+    names = {
+        name: value
+        for name, value in SIZES.items()
+        if hasattr(text, name) and not isinstance(getattr(type(text), name, None), property)
+    }
     names |= {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 0}
     names |= {"bos_token_id": tokenizer.bos_token_id}
     if hasattr(text, "kv_lora_rank"):  # latent attention: keys are one, every head has its own part of them
         names["num_key_value_heads"] = names["num_attention_heads"]
     return type(text)(**names)
+
+
+def with_bos(folder: Path) -> Any:
+    """A tokenizer that puts a BOS, as most models' do; where it puts none, the harness leaves one out for Gemma, too."""
+    words = AutoTokenizer.from_pretrained(folder)
+    first = (words.bos_token, words.bos_token_id)
+    words.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{first[0]} $A", special_tokens=[first]
+    )
+    return words
 
 
 def build(kind: str, tokenizer: Any, folder: Path) -> None:
@@ -95,7 +109,7 @@ def compare(kind: str, tokenizer: Any, subject: Any, limit: int, folder: Path) -
     build(kind, tokenizer, folder)
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     words = AutoTokenizer.from_pretrained(folder)  # some architectures cut words by rules of their own
-    theirs, _ = harness_pass(plain, words, subject, folder, limit, 1, False)
+    theirs = harness_pass(plain, words, subject, folder, limit, 1, False)[0]
     found = {}
     for reuse in (True, False):
         generator = load_generator(str(folder), "float32", reuse_prefix=reuse)
@@ -128,14 +142,7 @@ def main(
     logging.set_verbosity_error()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, _late)
-    words = AutoTokenizer.from_pretrained(tokenizer)
-    first = (
-        words.bos_token,
-        words.bos_token_id,
-    )  # as most models have it; the harness leaves it to the tokenizer
-    words.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"{first[0]} $A", special_tokens=[first]
-    )
+    words = with_bos(tokenizer)
     subject = one_subject(questions, shots=1)
     print(
         f"{'architecture':<24}{'shared part':<16}{'equal with':>12}{'without':>12}{'different replies':>20}"

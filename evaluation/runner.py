@@ -1,5 +1,6 @@
 """One evaluation from its options to its two files: questions, prompts, answers, letters, scores."""
 
+import math
 import platform
 import sys
 import time
@@ -230,7 +231,12 @@ def read_reply(
 
 
 def likeliest(logprobs: Sequence[float]) -> str:
-    """The letter with the highest log-probability, the first of equals."""
+    """The letter with the highest log-probability, the first of equals; `KomepError` where one is no number."""
+    if not all(map(math.isfinite, logprobs)):
+        raise KomepError(
+            "--scoring logits: a kept reply has letters without a probability (NaN or infinite); move the folder "
+            f"{JOURNAL}/ in --output away, so that the model is asked anew"
+        )
     return LETTERS[max(range(len(logprobs)), key=lambda i: logprobs[i])]
 
 

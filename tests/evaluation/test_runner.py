@@ -13,7 +13,8 @@ from evaluation.backends.local.loading import load_generator
 from evaluation.benchmarks import kormedmcqa, kormedmcqa_sample
 from evaluation.harness.prompts import PromptEncoder, prompt_text, subject_prompts
 from evaluation.harness.questions import Subject, from_folders
-from evaluation.runner import read_reply
+from evaluation.runner import likeliest, read_reply
+from komep_dataset.errors import KomepError
 
 BENCHMARK = kormedmcqa.BENCHMARK
 STYLE = BENCHMARK.styles["direct"]
@@ -164,3 +165,10 @@ def test_thoughts_as_the_harness_reads_them(tmp_path, question_folder, make_toke
     ]
     assert_same(theirs, replies, BENCHMARK.summarize(readings, [subject.name] * len(readings)))
     assert {(reading.paper, reading.robust) for reading in readings} == {("A", "")}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_letters_without_a_probability_are_not_ranked(value):
+    assert likeliest((-2.0, -1.0, -3.0)) == "B"
+    with pytest.raises(KomepError, match="NaN or infinite"):
+        likeliest((value, -1.0, -3.0))
