@@ -179,7 +179,7 @@ CLAUSE = (
             rf"\b(?:step|diagnosis|treatment|therapy|cause|finding|drug|agent|test|management|statement|organism|explanation|intervention|action|here|(?:looks|seems|sounds)\slike|(?<!not\s)only)(?:\s(?:is|would\sbe))?\s{_x}(?=[\s.,:)]|$)", firm=False),
     _clause(("praised", "a choice that is called right", "B가 가장 적절하다", "B", "B가 적절하지 않다"), rf"{_x}(?:{_PRAISE})", firm=False, unless=DENIED),
     _clause(("asked for", "a choice called wrong as what was asked for", "C가 옳지 않은 것입니다", "C", "C는 옳지 않습니다"),
-            rf"{_x}(?:이|가)\s(?:가장\s)?(?:(?:옳지|적절하지|적합하지|맞지|올바르지|해당하지|해당되지|일치하지|바람직하지|바르지)\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼|예외인)\s(?:것|설명|보기|선택지|선지|문장|내용|진술|답|항목)|{_x}(?:이|가)\s사실과\s다른", rf"{_x}\sis\sthe\s(?:(?:only|one)\s)?(?:(?:incorrect|false|wrong|untrue)\sstatement|exception|least\s\w+\s(?:option|choice|statement|one))", firm=False, unless=DENIED),
+            rf"{_x}(?:이|가)\s(?:가장\s)?(?:(?:옳지|적절하지|적합하지|맞지|올바르지|해당하지|해당되지|일치하지|바람직하지|바르지)\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼|예외인)\s(?:것|설명|보기|선택지|선지|문장|내용|진술|답|항목)|{_x}(?:이|가)\s사실과\s다른|{_x}만\s(?:틀[리렸린립]|옳지\s않|맞지\s않|적절하지\s않|잘못)", rf"{_x}\sis\sthe\s(?:(?:only|one)\s)?(?:(?:incorrect|false|wrong|untrue)\sstatement|exception|least\s\w+\s(?:option|choice|statement|one))", firm=False, unless=DENIED),
 )  # fmt: skip
 PIECES = (
     Rule("alone", "the first or the last line, if it is a choice and nothing else", "발열이 있다.\n\nC", "C", "A\nB\nD"),
