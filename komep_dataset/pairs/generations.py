@@ -242,7 +242,7 @@ _CHECKS = (
         "units",
         Reason.BAD_VALUE,
         pl.col("units").list.eval(~_KNOWN).list.any(),
-        pl.format("unknown verdict {}", _STRANGE),
+        pl.format("unknown verdict {}; give true, false or unknown", _STRANGE),
     ),
     (
         "status",

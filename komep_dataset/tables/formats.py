@@ -305,12 +305,13 @@ def unreadable(path: Path, error: Exception) -> KomepError:
 
 
 def _items(content: bytes, path: Path) -> Iterable[bytes]:
-    """A JSON file's items, each as a line: those of a list, or of the only list of objects that an object holds; lines as
-    they are where it is JSONL by another name."""
+    """A JSON file's items, each as a line: those of a list, or of the only list of objects that an object holds, or the
+    rows of one that pandas or R wrote column by column; lines as they are where it is JSONL by another name."""
     try:
         whole = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return io.BytesIO(content)
+    whole = _turned(whole) if isinstance(whole, dict) else whole
     if isinstance(whole, dict) and not _OF_A_ROW & {name.casefold() for name in whole}:
         lists = [
             name
@@ -323,6 +324,22 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
             )
         whole = whole[lists[0]] if lists else whole
     return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
+
+
+def _turned(whole: dict[str, Any]) -> Any:
+    """The rows of a frame that is written as an object: by columns, by an index, or split (pandas), or as lists (R); any
+    other object as it is."""
+    inner, names = list(whole.values()), {name.casefold() for name in whole}
+    if names >= {"columns", "data"} and all(isinstance(row, list) for row in whole["data"]):
+        return [dict(zip(whole["columns"], row, strict=False)) for row in whole["data"]]
+    if len({type(value) for value in inner}) != 1 or not isinstance(inner[0], (dict, list)):
+        return whole
+    if _OF_A_ROW & names and len({len(value) for value in inner}) == 1 and len(inner) > 1:
+        keys = list(inner[0]) if isinstance(inner[0], dict) else range(len(inner[0]))
+        same = isinstance(inner[0], list) or all(value.keys() == inner[0].keys() for value in inner)
+        return [{name: column[key] for name, column in whole.items()} for key in keys] if same else whole
+    rows = isinstance(inner[0], dict) and all(_OF_A_ROW & {str(n).casefold() for n in row} for row in inner)
+    return inner if rows and not _OF_A_ROW & names else whole
 
 
 def csv_text(path: Path) -> tuple[str, str]:

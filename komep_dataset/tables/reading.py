@@ -4,7 +4,6 @@ JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses
 that each bad line gets its own reason while clean data stays fast.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
+from komep_dataset.schema import Reason, Verdict, arrow_schema, column_types, polars_schema, question_id
 from komep_dataset.tables.formats import (
     CSV,
     HEAD,
@@ -34,7 +33,7 @@ from komep_dataset.tables.formats import (
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import LINE, Problem, problems_error
 from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
-from komep_dataset.tables.values import check_value, stands_for_none
+from komep_dataset.tables.values import check_value, stands_for_none, written
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
@@ -49,6 +48,7 @@ _OTHERS = {
     ("response_j", "response_k"): "preference pairs",
     ("model_a", "model_b"): "comparisons",
 }
+_VERDICTS = " or ".join(f'"{verdict.value}"' for verdict in Verdict)
 _OTHERS_TOO = (
     "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
     "file as it is, give it to a recipe (--dataset_name); of a release, such answers lie in its folder scored"
@@ -62,6 +62,7 @@ def row_of(row: dict, record: type, optional: Collection[str]) -> dict | tuple[s
         values[name] = plain_text(row.get(name)) if hint is str else row.get(name)
         if problem := check_value(values[name], hint, nullable or name in optional, name):
             place, reason, detail = problem
+            detail += f" ({_VERDICTS})" if place.endswith(".verdict") else ""
             found.append((name, reason, detail if place == name else f"{place}: {detail}"))
     # A row has one reason: a missing field comes before a wrong type, then the first column.
     return min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD, default=None) or values
@@ -151,11 +152,13 @@ def csv_row(row: dict[str, str], record: type, optional: Collection[str]) -> dic
         cell = cells.get(name) or ""
         values[name] = cell = None if not cell or stands_for_none(cell) else cell
         if hint is not str and cell is not None:
-            with suppress(ValueError, RecursionError):
-                values[name] = hint(cell) if hint in (int, float) else json.loads(cell)
+            with suppress(ValueError):
+                values[name] = hint(cell) if hint in (int, float) else written(cell)
     found = row_of(values, record, optional)
     if isinstance(found, tuple) and values[found[0]] is None and cells.get(found[0]):
         return *found[:2], f"no value ({cells[found[0]]!r} stands for none)"
+    if isinstance(found, tuple) and found[2].startswith("expected a list"):
+        return *found[:2], f"{found[2]}; write each cell with json.dumps"
     return found
 
 
@@ -249,6 +252,11 @@ def _kind(path: Path) -> str:
 def check_shape(path: Path, record: type, optional: Collection[str]) -> None:
     """Raise `KomepError` for data of another kind that people have: each row would only be told what it lacks."""
     names = columns_of(path)
+    if "units" in column_types(record) and "verdict" in names and not {"units", "dahl_score"} & names:
+        raise KomepError(
+            f"{path}: a row a unit, as its column verdict says, and here a row is an answer with all its units; group the rows "
+            "by question and model, and write the units of each as one list, units: [{text, verdict}]"
+        )
     needed = {name for name, (_, nullable) in column_types(record).items() if not nullable} - {*optional}
     if needed <= names:
         return

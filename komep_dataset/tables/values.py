@@ -1,7 +1,10 @@
 """Whether a value of a file fits a type, and what a message says where it does not; which cells of CSV hold none."""
 
+import ast
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -37,6 +40,14 @@ _NO_VALUE = re.compile(
 def stands_for_none(cell: str) -> bool:
     """Whether a whole cell of a text table says that there is no value. `Na` may be sodium, and is one."""
     return bool(_NO_VALUE.fullmatch(cell.strip()))
+
+
+def written(text: str) -> Any:
+    """A value that is written as JSON, or as Python prints it, which pandas does in a CSV; else `ValueError`."""
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            return read(text.strip())
+    raise ValueError("neither JSON nor Python; write each cell with json.dumps")
 
 
 def quoted(value: Any) -> str:

@@ -5,13 +5,11 @@ text; a prompt of its own, one that both answers repeat, or one that only they h
 the first row alone, so that a question goes in twice, or a turn of the user is learnt as an answer.
 """
 
-import ast
-import json
 import re
 from typing import Any
 
 from komep_dataset.schema import collapse_blanks
-from komep_dataset.tables.values import stands_for_none
+from komep_dataset.tables.values import stands_for_none, written
 
 SIDES = ("chosen", "rejected")
 # Names of the speakers in ShareGPT and its kin, under those that chat templates know.
@@ -126,12 +124,10 @@ def turns(value: Any, speaker: str) -> Turns:
 
 def messages_in(text: str) -> Any:
     """Messages that are written as JSON, or as Python prints them, which pandas does in a CSV; else `Unfit`."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-    raise Unfit("messages written as text that is neither JSON nor Python; write each cell with json.dumps")
+    try:
+        return written(text)
+    except ValueError as error:
+        raise Unfit(f"messages written as text that is {error}") from None
 
 
 def turn(message: dict[str, Any]) -> dict[str, Any]:

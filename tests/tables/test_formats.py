@@ -396,3 +396,21 @@ def test_what_we_write_beside_tables_and_settings_are_none(tmp_path):
         pq.write_table(arrow_schema(record).empty_table(), tmp_path / "komep" / name)
     found = [str(path.relative_to(tmp_path / "komep")) for path in table_files([tmp_path / "komep"])]
     assert found and all(re.match("(ko|en|scored)/", name) for name in found)
+
+
+def test_frames_that_are_written_as_an_object_are_rows(tmp_path):
+    some = [row("m1"), row("m2", response="Other.")]
+    names = list(some[0])
+    contents = [
+        {name: {str(n): one[name] for n, one in enumerate(some)} for name in names},
+        {str(n): one for n, one in enumerate(some)},
+        {"columns": names, "index": [0, 1], "data": [list(one.values()) for one in some]},
+        {"schema": {"fields": []}, "data": some},
+        {name: [one[name] for one in some] for name in names},
+    ]
+    for content in contents:
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        assert [one for _, one in read_rows(tmp_path / "a.json")] == some
+    for content in (some[0], {"question": ["a", "b"], "units": []}, {"a": {"b": 1}, "c": {"d": 2}}):
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        assert [one for _, one in read_rows(tmp_path / "a.json")] == [content]

@@ -253,3 +253,24 @@ def test_columns_in_the_names_of_folders_are_read(tmp_path, suffix):
     path = tmp_path / "dahl_score=high" / "a.jsonl"
     with pytest.raises(KomepError, match="its folder dahl_score=high gives no number"):
         next(tables.read_batches(path, ScoredGeneration, optional))
+
+
+def test_units_as_pandas_prints_them_are_read_and_others_named(tmp_path):
+    head = "question,category,model,response,units\n"
+    (tmp_path / "s.csv").write_text(head + f'What is h?,c,m1,One.,"{UNITS}"\n')
+    build([tmp_path / "s.csv"], tmp_path / "komep")
+    assert read_rows(tmp_path / "komep", "scored")["units"].to_list() == [UNITS]
+    (tmp_path / "s.csv").write_text(head + "What is h?,c,m1,One.,\"[{'text': One., 'verdict': true}]\"\n")
+    with pytest.raises(KomepError, match=r"expected a list, got .*; write each cell with json.dumps"):
+        build([tmp_path / "s.csv"], tmp_path / "komep")
+    for verdict, said in (
+        (True, 'got true \\("true" or "false" or "unknown"'),
+        ("TRUE", "unknown verdict TRUE; give true, false"),
+    ):
+        write(tmp_path / "s.jsonl", [row("m1", units=[{"text": "a", "verdict": verdict}])])
+        with pytest.raises(KomepError, match=said):
+            build([tmp_path / "s.jsonl"], tmp_path / "komep")
+    one = {name: value for name, value in row("m1").items() if name != "units"}
+    write(tmp_path / "s.jsonl", [one | {"unit": "a", "verdict": "true"}])
+    with pytest.raises(KomepError, match=r"a row a unit, .* group the rows by question and model"):
+        build([tmp_path / "s.jsonl"], tmp_path / "komep")
