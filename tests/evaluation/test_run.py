@@ -212,7 +212,7 @@ def test_duplicates_are_refused_unless_allowed(run, question_folder):
         (
             ["--output", "/dev/null/x"],
             1,
-            "--output /dev/null/x: cannot be written (/dev/null: it is no folder)",
+            "--output /dev/null/x: cannot be written (/dev/null: it is a file, no folder)",
         ),
         (["--benchmark", "mmlu"], 2, "'mmlu' is not one of kormedmcqa, kormedmcqa-sample"),
         (["--backend", "tgi"], 2, "'tgi' is not one of transformers, vllm, openai"),
