@@ -20,7 +20,7 @@ _ABOUT = re.compile(
 # What a question is asked about and no text holds, by the name of its column, or by its file: two of them, two questions.
 _SHOWN = re.compile(
     r"image|(?:^|[\W_])img|(?:^|[\W_])fig(?:ure)?s?(?:$|[\W_\d])|picture|photo|pixel|audio|sound|video|clip(?:$|[\W_])|(?:^|[\W_])media(?:$|[\W_])"
-    r"|attachment|x_?ray|scan(?:$|[\W_])|ecg|(?:^|[\W_])(?:ct|mri)(?:$|[\W_])|chart|diagram|그림|사진|이미지|영상|도표|음성|첨부",
+    r"|attachment|x_?ray|radiograph|scan(?:$|[\W_])|ecg|(?:^|[\W_])(?:ct|mri|cxr|slide|graph|waveform|exhibit)(?:$|[\W_])|chart|diagram|그림|사진|이미지|영상|도표|음성|첨부",
     re.I,
 )
 _MEDIA = re.compile(

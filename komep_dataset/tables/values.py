@@ -32,8 +32,8 @@ _KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
 # What programs write into a text table for a value that is not there (pandas, R, MySQL, R's factors), and what
 # spreadsheets, in any language, and JavaScript leave of one that could not be worked out.
 _NO_VALUE = re.compile(
-    r"NA|NaN|-?nan|NAN|<NA>|NaT|None|NULL|null|[([<]?(?:null|NULL)[)\]>]|N/A|n/a|\\N|NA_(?:character|real|integer)_|undefined"
-    r"|#N/?A(?: N/A)?|#N/?V|#[¡¿]?[^\s#]{2,20}[!?]|Err:\d{3}|\[object Object\]"
+    r"NA|-?NaN|-?nan|NAN|-?1\.#(?:IND|QNAN)|<NA>|NaT|None|NULL|null|[([<]?(?:null|NULL)[)\]>]|N/A|n/a|\\N|NA_(?:character|real|integer)_|undefined"
+    r"|#N/A N/A|#(?:REF|N/?[ADV]|Н/Д|GETTING_DATA|NOM \?)|#{3,}|#[¡¿]?[^\s#]{2,20}[!?]|Err:\d{3}|\[object Object\]"
 )
 
 

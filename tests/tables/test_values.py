@@ -69,7 +69,7 @@ def test_what_may_be_a_secret_is_told_by_its_kind():
 def test_cells_that_stand_for_none():
     """Of pandas, R, MySQL, PostgreSQL; what spreadsheets in several languages leave of a formula."""
     for cell in ["NA", "nan", "None", "<NA>", "NaT", "\\N", "NULL", "(null)", "#N/A", " #NAME? ", "#REF!", "#DIV/0!",
-                 "#이름?", "#BEZUG!", "#¡VALOR!", "#NV", "Err:502", "[object Object]"]:  # fmt: skip
+                 "#이름?", "#BEZUG!", "#¡VALOR!", "#NV", "Err:502", "#REF", "#Н/Д", "####", "-1.#IND", "[object Object]"]:  # fmt: skip
         assert stands_for_none(cell), cell
     for cell in [
         "Na",
@@ -83,6 +83,9 @@ def test_cells_that_stand_for_none():
         "N",
         "A",
         "# title!",
+        "#고혈압",
+        "#1 choice",
+        "#HTN",
         "Wow!",
     ]:
         assert not stands_for_none(cell), cell
