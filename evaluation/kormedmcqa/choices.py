@@ -60,7 +60,7 @@ END = 8_000  # characters read at either end of a reply; what is between them in
 def normal_form(reply: str) -> str:
     """The reply as NFKC text without markdown, ornaments or quotes, of which the ends are left if it is long.
 
-    What is after a special token of a chat template is left out; thoughts are taken off before (`scoring.said`).
+    What is after a special token of a chat template is left out; thoughts are taken off before.
     """
     text = next((part for part in _SPECIAL.split(reply) if part.strip()), "")
     text = _ends(text, 4 * END).translate(_CIRCLED)  # decomposed Hangul is longer

@@ -1,4 +1,4 @@
-"""Reading a letter out of a Korean or English generation, by rules of our own; plain Python, no dependencies.
+"""Reading a letter out of a Korean or English generation, by rules of our own; plain Python, and komep for thoughts.
 
 The reply is cut into lines, items of a list of options, sentences and clauses (`pieces.py`); the rules of the table in
 `rules.py` look inside one clause each. The last firm statement counts ("정답은 A. 아니, 정답은 C" is C): a field, what is
@@ -204,9 +204,16 @@ def extract_robust(generation: str, options: Sequence[str] = ()) -> str:
             beyond them is no answer.
 
     Returns:
-        "A" to "E", or "" when nothing, or more than one thing, is stated.
+        "A" to "E", or "" when nothing, or more than one thing, is stated behind the thoughts of a reasoning model.
     """
-    text = normal_form(generation)
+    from komep_dataset.replies.thoughts import (
+        answer_of,
+    )  # late: `scoring` says what to do where it is missing
+
+    answer = answer_of(generation)
+    if answer.unfinished:
+        return ""
+    text = normal_form(answer.text if answer.thoughts else generation)
     options = [normal_form(option) for option in options]
     invented = rules.INVENTED.search(text, 1)
     letter = _read(text[: invented.start()], options) if invented else ""

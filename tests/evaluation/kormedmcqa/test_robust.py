@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 
 from evaluation.kormedmcqa.extraction import extract_paper
 from evaluation.kormedmcqa.robust import extract_robust
-from evaluation.kormedmcqa.scoring import said
 from tests.real_data import needs_data, rows
 
 GENERATIONS = [
     json.loads(line)
     for line in (Path(__file__).parent / "generations.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-for row in GENERATIONS:
-    row["said"] = said(row["text"]) or ""
 
 
 LETTER = st.sampled_from("ABCDE")
@@ -48,7 +45,7 @@ REMARKS = ["{0}를 고르면 안 된다.", "{0}를 정답으로 착각하기 쉽
 
 
 def read(row: dict) -> str:
-    return extract_robust(row["said"], row.get("options", ()))
+    return extract_robust(row["text"], row.get("options", ()))
 
 
 def by_kind() -> dict[str, tuple[int, int, int]]:
@@ -147,10 +144,10 @@ def test_any_text_gives_a_letter_or_nothing(text):
 def test_form_does_not_matter(row):
     """Decomposed Hangul, bold type and outer blanks change nothing."""
     options = row.get("options", ())
-    letter = extract_robust(row["said"], options)
-    assert extract_robust(unicodedata.normalize("NFD", row["said"]), options) == letter
-    assert extract_robust(f"**{row['said']}**", options) == letter
-    assert extract_robust(f"\n \u3000{row['said']} \n", options) == letter
+    letter = extract_robust(row["text"], options)
+    assert extract_robust(unicodedata.normalize("NFD", row["text"]), options) == letter
+    assert extract_robust(f"**{row['text']}**", options) == letter
+    assert extract_robust(f"\n \u3000{row['text']} \n", options) == letter
 
 
 @given(
@@ -216,6 +213,11 @@ def test_joined_generations_never_give_a_letter_beyond_the_options(text, n):
 )  # fmt: skip
 def test_yes_no_maybe(text, letter):
     assert extract_robust(text, ["yes", "no", "maybe"]) == letter
+
+
+def test_thoughts_state_no_letter():
+    assert extract_robust("<think>정답은 A로 보인다.</think>\n\n정답: B") == "B"
+    assert extract_robust("<think>정답은 A로 보인다. 다시 보면 C가 맞다.") == ""
 
 
 @needs_data("gemini_replies")
