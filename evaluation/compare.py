@@ -52,8 +52,7 @@ def command(
         raise typer.BadParameter("take one of --json and --markdown")
     if plot is not None:
         require("eval", "matplotlib")
-    from evaluation.harness.output import read_arm
-    from evaluation.lm_eval_results import read_lm_eval, runs_of
+    from evaluation.lm_eval_results import read_side
     from evaluation.statistics.comparison import compare_all
     from evaluation.statistics.forest import MARK, draw_forest
     from evaluation.statistics.tables import OURS, as_json, as_markdown, print_comparisons
@@ -64,10 +63,7 @@ def command(
         check_file(output, *of_output)
     if plot is not None:
         check_file(plot, *MARK, "--plot")
-    base_arm, *arms = (
-        [read_lm_eval(run) for run in runs_of(folder)] or read_arm(folder) for folder in (base, *tuned)
-    )
-    comparisons = compare_all(base_arm, arms)
+    comparisons = compare_all(read_side(base), [read_side(folder) for folder in tuned])
     if of_output is not None:
         write_text(output, (as_json if output.suffix == ".json" else as_markdown)(comparisons), *of_output)
     if plot is not None:

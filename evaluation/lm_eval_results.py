@@ -12,7 +12,7 @@ from typing import Any
 
 from evaluation.benchmarks.kormedmcqa import BENCHMARK
 from evaluation.harness.options import APART, DIRECT, GENERATE, HARNESS
-from evaluation.harness.output import LETTERS_OR_NONE, UNKNOWN, Evaluation, Prediction
+from evaluation.harness.output import LETTERS_OR_NONE, RESULTS, UNKNOWN, Evaluation, Prediction, read_arm
 from evaluation.harness.prompts import prompt_text, text_sha256
 from evaluation.harness.questions import Question, as_questions
 from evaluation.kormedmcqa import scoring
@@ -59,6 +59,13 @@ def runs_of(folder: Path) -> list[Path]:
             f"{folder}: results of lm-evaluation-harness for several models; give one of {', '.join(p.name for p in models)}"
         )
     return models or [run for path in below for run in runs_of(path)]
+
+
+def read_side(folder: Path) -> list[Evaluation]:
+    """The evaluations of one model in a folder, ours and the harness's: one, or those of several seeds."""
+    runs = [] if (folder / RESULTS).exists() else runs_of(folder)
+    ours = read_arm(folder) if not runs or any(folder.glob(f"*/{RESULTS}")) else []
+    return [*ours, *map(read_lm_eval, runs)]
 
 
 def read_lm_eval(folder: Path) -> Evaluation:

@@ -1,6 +1,7 @@
 """Folders of lm-evaluation-harness as sides of a comparison: one that it wrote itself, and made ones."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,13 @@ def test_either_side_may_be_the_harness(capsys, ours, question_folder, tmp_path)
         assert "one side does not record bos, prompts_with_fewer_shots, generation" in found["cautions"]
         accuracy = {found["paper"]["base"], found["paper"]["tuned"]}
         assert read_evaluation(ours).results["accuracy"] in accuracy and 4 / 12 in accuracy
+
+
+def test_seeds_of_both_kinds_are_all_read(capsys, ours, question_folder, tmp_path):
+    shutil.copytree(ours, tmp_path / "tuned" / "seed-0")
+    made(question_folder, tmp_path / "tuned" / "seed-1" / "m")
+    code, out, err = compared(capsys, str(ours), str(tmp_path / "tuned"), "--json")
+    assert (code, err) == (0, "") and json.loads(out)["seeds_tuned"] == 2
 
 
 def test_seeds_and_later_runs(question_folder, tmp_path, capsys):
