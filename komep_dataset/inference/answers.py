@@ -321,6 +321,7 @@ def parts_of(content: Any) -> tuple[str, str]:
     """
     if content is None or isinstance(content, str):
         return content or "", ""
+    content = [content] if isinstance(content, dict) else content
     if not isinstance(content, list):
         raise TypeError("not text")
     said: tuple[list[str], list[str]] = [], []

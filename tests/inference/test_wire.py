@@ -251,6 +251,11 @@ def test_letters_that_nobody_can_bring_back_are_no_answer(tmp_path):
     assert "letters that a wrong decoding left" in replies[QUESTIONS[0][0]].failure and len(state.calls) == 2
 
 
+def test_content_may_be_one_part():
+    message = {"content": {"type": "text", "text": TEXT}}
+    assert read_reply(200, None, json.dumps({"choices": [{"message": message}]}), 9)[0].text == TEXT
+
+
 def test_half_of_an_answer_may_be_whole_next_time():
     for body in ('{"choices": [{"mess', "", '{"error": {"code": 502}}', '{"choices": []}'):
         with pytest.raises(Again) as error:
