@@ -194,7 +194,7 @@ def test_each_value_can_be_left_out_by_null_in_every_stage(tmp_path):
     [
         ({"temperature": 1}, "extra_body.temperature: cannot be set here; it has a key of its own: `temperature`"),
         ({"max_tokens": 1}, "its own: `max_new_tokens`"),
-        ({"stream": True}, "extra_body.stream: cannot be set here"),
+        ({"n": 2}, "extra_body.n: cannot be set here"),
         ({"max_completion_tokens": "9"}, "'9' is no whole number"),
         ({"a": float("nan")}, "extra_body: no JSON"),
         ("text", 'expected names and values, got "text"'),
