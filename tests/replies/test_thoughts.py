@@ -363,9 +363,9 @@ def test_thoughts_in_a_field_of_their_own_make_an_empty_answer_a_failure():
     ],
 )
 def test_no_reply_takes_longer_than_its_length(piece):
-    start = time.perf_counter()
+    start = time.process_time()
     answer_of(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize("reply", [*ANSWERS.values(), *HELD_BACK.values()])

@@ -108,8 +108,8 @@ def test_a_long_text_breaks_between_lines_then_sentences_then_clauses_then_words
 @pytest.mark.parametrize("part", ["a", ".", "`", "|", "* ", "> ", "<a", "word. ", "[(", "```\n", "\n", "가"])
 def test_a_huge_text_takes_no_time(part):
     text = (part * 100_000)[:100_000] + "x"
-    start = time.perf_counter()
+    start = time.process_time()
     for across_lines in (True, False):
         assert "".join(p.text for p in pieces_of(text, 2600, across_lines=across_lines)) == text
     assert layout_changes(text, text) == "" and relaid(text, text) == text
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

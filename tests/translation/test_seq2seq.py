@@ -75,6 +75,7 @@ def test_an_endpoint_and_a_decoder_are_not_taken_for_one(tmp_path):
 
 
 def test_a_model_that_lacks_weights_does_not_translate(tmp_path):
+    pytest.importorskip("torch", reason="comes with the extras [serve], [train] and [eval]")
     from safetensors.torch import load_file, save_file
 
     file = make_model(tmp_path / "model") / "model.safetensors"
