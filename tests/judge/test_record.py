@@ -119,4 +119,6 @@ def test_wilson_interval_agrees_with_statsmodels():
 
     for hits, n in ((0, 10), (3, 10), (10, 10), (137, 290)):
         one = share(hits, n)
-        assert (one.low, one.high) == pytest.approx(oracle.proportion_confint(hits, n, method="wilson"), abs=1e-9)
+        assert (one.low, one.high) == pytest.approx(
+            oracle.proportion_confint(hits, n, method="wilson"), abs=1e-9
+        )
