@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from komep_dataset.replies.asides import is_notice
+
 LONGEST_FAULT = 1000  # characters; a longer text that is neither JSON nor a page is no error (ours)
 LEAST_ECHO = 30  # characters of a request by which it is known again (ours)
 LASTING = "not a completion: "  # an answer of a form that the next one will have too
@@ -112,7 +114,7 @@ def fault_in(text: str) -> str | None:
     ('passing', 'lasting', None)
     """
     if not (_PAGE.match(text) or _is_error(text)):
-        return None
+        return "passing" if is_notice(text) else None
     status = _STATUS.search(text)
     code = int(status[1]) if status else 0
     passes = code >= 500 or code in _PASSING_STATUS if code else _PASSING.search(text)

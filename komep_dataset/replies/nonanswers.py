@@ -67,7 +67,7 @@ _PLACEHOLDER = re.compile(
 )
 # The same in other languages, by what only a speaker says of itself or of its service.
 _ELSEWHERE = re.compile(
-    r"""(?:我|本(?:模型|助手|系统|系統))[^。]{0,16}(?:无法|無法|不能|不便|不会|不會|没有|沒有|没办法|不可以|拒绝|拒絕)|^(?:抱歉|对不起|對不起|很遗憾|很抱歉)|(?:お答え|回答|お手伝い|対応|提供|お応え|ご案内|お力に)[^。]{0,10}(?:できません|できかね|致しかね|いたしかね|しかねます|なれません|控え)|^(?:申し訳|すみません)
+    r"""(?:我|本(?:模型|助手|系统|系統))[^。]{0,16}(?:无法|無法|不能|不便|不会|不會|没有|沒有|没办法|不可以|拒绝|拒絕)|(?:根据|依照|按照).{0,20}(?:法律|法规|政策|规定).{0,60}(?:未予|不予|无法|不能|屏蔽|显示)|(?:内容|信息|请求|问题).{0,16}(?:违反|违规|敏感).{0,16}(?:屏蔽|显示|删除|规定|拦截)|(?:服务器|系统|服务).{0,4}(?:繁忙|忙|维护)|请稍[后候]|换个话题|^(?:抱歉|对不起|對不起|很遗憾|很抱歉)|(?:お答え|回答|お手伝い|対応|提供|お応え|ご案内|お力に)[^。]{0,10}(?:できません|できかね|致しかね|いたしかね|しかねます|なれません|控え)|^(?:申し訳|すみません)
     |\bno\ (?:puedo|podemos|me\ es\ posible|estoy\ (?:autorizad|capacitad|en\ condiciones)|tengo\ (?:acceso|informaci|suficiente))|^lo\ siento\b|\bne\ (?:peux|pouvons|suis|dispose)\b.{0,8}\ pas\b|\bje\ (?:suis\ )?(?:d[ée]sol|regrette)|m'est\ impossible
     |\b(?:ich|wir)\ (?:kann|darf|k[öo]nnen|bin|habe)\b.{0,60}\b(?:nicht|keine[nr]?)\b|\b(?:kann|darf)\ ich\b.{0,60}\b(?:nicht|keine[nr]?)\b|^es\ tut\ mir\ leid|\bn[ãa]o\ (?:posso|podemos|consigo|tenho)\b|^(?:desculpe|sinto\ muito)\b|\bnon\ (?:posso|possiamo|sono\ in\ grado)\b|\bmi\ dispiace\b
     |\bя\ не\ (?:могу|имею)\b|^(?:извините|к\ сожалению)|لا\ (?:أستطيع|يمكنني)|\b(?:saya|kami)\ tidak\ (?:dapat|bisa)\b|\btôi\ không\ thể\b|^xin\ lỗi|ik\ kan\b.{0,40}\bniet\b""",
@@ -101,7 +101,7 @@ def says_nothing(text: str, clauses: Sequence[str]) -> bool:
         return True
     if not _TALKS.intersection(words) or not any(map(_LACKS.search, clauses)):
         return False
-    others = [_others(clause) for clause in clauses]
+    others = [other_words(clause) for clause in clauses]
     return sum(map(len, others)) <= MOST_OTHERS and all(
         len(other) <= OTHER_WORDS * len(clause.split())
         and not any(len(word) == 1 or word.isdigit() for word in other)
@@ -113,11 +113,11 @@ def states(clause: str) -> bool:
     """Whether an English clause says something of the world alone: most of its words, and none of answering or a speaker."""
     if _HANGUL.search(clause):
         return False
-    words, others = _WORD.findall(clause.casefold()), _others(clause)
+    words, others = _WORD.findall(clause.casefold()), other_words(clause)
     return len(others) >= LEAST_OTHERS and len(others) >= len(words) / 2 and not _SPEAKS.intersection(words)
 
 
-def _others(clause: str) -> list[str]:
+def other_words(clause: str) -> list[str]:
     """The words of a clause that are of the world: numbers and lone letters (an option) are."""
     words = _WORD.findall(re.sub(r"\bA(?=$|[^\w\s/]| [^a-z])", "#1", clause))
     return [

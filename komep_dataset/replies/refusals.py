@@ -7,10 +7,20 @@ begins with a disclaimer and goes on to say something, answers.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from itertools import compress
-from operator import not_
+from operator import not_, or_
 
-from komep_dataset.replies.nonanswers import HINTS, says_nothing, states
+from komep_dataset.replies import asides
+from komep_dataset.replies.asides import (
+    asks_reader,
+    is_aside,
+    is_filler,
+    is_label,
+    is_placeholder,
+    is_question,
+)
+from komep_dataset.replies.nonanswers import HINTS, NON_ANSWER_CHARACTERS, says_nothing, states
 
 REFUSAL_CHARACTERS, KOREAN_CHARACTERS = 1200, 500  # a longer response says something (ours)
 OTHER_CHARACTERS = 0.4  # share of a refusal that may be of no known kind: reasons that it gives (ours)
@@ -159,9 +169,11 @@ def is_refusal(response: str) -> bool:
     text = _LEADS.sub(r"\1. ", text)
     clauses = [clause.strip(" \t\"'“”‘’().,!") for clause in _CLAUSES.split(text) if clause]
     clauses = [clause for clause in clauses if any(map(str.isalnum, clause))]
-    if says_nothing(text, clauses):
+    if is_placeholder(text) or says_nothing(text, clauses):
         return True
     refuses = [_refuses(clause) for clause in clauses]
+    if len(text) <= NON_ANSWER_CHARACTERS and _states_nothing(clauses, refuses):
+        return True
     speaks = [bool(_IDENTITY.search(clause)) for clause in clauses]
     if not (any(refuses) or any(speaks)):
         return False
@@ -175,6 +187,19 @@ def is_refusal(response: str) -> bool:
         return False
     known = sum(map(len, compress(clauses, goes_with)))
     return known >= (1 - OTHER_CHARACTERS * any(refuses)) * sum(map(len, clauses))
+
+
+def _states_nothing(clauses: Sequence[str], refuses: Sequence[bool]) -> bool:
+    """Whether every sentence is of a class that states nothing, and not all of them are courtesy alone."""
+    fillers = [is_filler(clause) for clause in clauses]
+    if all(map(or_, fillers, map(is_question, clauses))) and not (
+        asks_reader(clauses) or any(is_label(clause) for clause in clauses)
+    ):
+        return False
+    return not all(fillers) and all(
+        filler or refused or is_aside(clause) or says_nothing(clause, [clause])
+        for clause, filler, refused in zip(clauses, fillers, refuses, strict=True)
+    )
 
 
 def _refuses(clause: str) -> bool:
@@ -204,4 +229,4 @@ def _quick(pattern: re.Pattern[str]) -> str:
 # A quick look for a whole column: a response refuses only if, without the signs of `NOISE` and with plain apostrophes, it
 # matches (tests/pairs/test_generations.py).
 NOISE, APOSTROPHES = "[*_`#>~]", _APOSTROPHE.pattern
-HINT = "|".join(map(_quick, (_REFUSES, _REFUSES_KO, _MAY_REFUSE_KO, _IDENTITY, *HINTS)))
+HINT = "|".join([*map(_quick, (_REFUSES, _REFUSES_KO, _MAY_REFUSE_KO, _IDENTITY, *HINTS)), asides.HINT])

@@ -60,7 +60,7 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("harmony", rf"{_HARMONY}(analysis|commentary){_TO_TEXT}", (), rf"{_HARMONY}final{_TO_TEXT}"),
     ("bare harmony", rf"{_START}(analysis|commentary)(?=[A-Z0-9가-힣\"'(]|$)", (), r"assistant\s?final(?=\W|[A-Z0-9가-힣]|$)"),
     # HyperCLOVA X SEED Think; s1, m1 and others whose thoughts are a turn of their own
-    ("role", rf"{_START}(?:<\|im_start\|>)?(?:assistant)?(/think)\s*\n", (r"<\|im_end\|>\s*(?:<\|im_start\|>)?\s*assistant\b[^\n/]*\n",), ""),
+    ("role", rf"{_START}(?:<\|im_start\|>)?(?:assistant)?(/think)\s*\n", (r"<\|im_end\|>\s*(?:<\|im_start\|>)?\s*assistant\b[^\n/]*\n", r"^assistant[ \t]*\n"), ""),
     ("turn", rf"{_TURN}(?:assistant\W)?({_NAME})(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>|\s*$)", (_ANSWER_TURN, rf"{_TURN}(?:assistant|model)\b(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>|\s*$)"), _ANSWER_TURN),
     # Markup: elements (Open WebUI), fences, comments
     ("element", rf"<({_ELEMENT})\b(?=[^<>\n]{{0,80}}\b{_NAME}\b)[^<>\n]{{0,160}}>", (r"</{name}>",), ""),

@@ -218,10 +218,17 @@ def _unanswered(row: Response, mode: str) -> str:
         return NO_RESPONSE
     if mode == "strict" and fault_in(row.response):
         return f"{NO_RESPONSE}: {' '.join(row.response.split())[:SHOWN]!r} is an error of a server"
+    if mode == "strict" and _bare(row.response) == _bare(row.question):
+        return f"{NO_RESPONSE}: the question comes back"
     if mode != "strict" or not answer_of(row.response).unfinished:
         return ""
     limit = f"its limit of {row.max_new_tokens:,} tokens" if row.max_new_tokens else "its limit"
     return f"the response ends within its thoughts: raise {limit} (`max_new_tokens`) and ask again"
+
+
+def _bare(text: str) -> str:
+    """A text without signs and capitals, or all of it where nothing else is in it."""
+    return "".join(filter(str.isalnum, text.casefold())) or text
 
 
 def _not_own(rows: Mapping[Key, Response]) -> dict[Key, str]:

@@ -4,6 +4,7 @@ A unit is a bare statement: an introduction, a bullet, a number or a code fence 
 asked again and judged with the rest. What shares no word with the answer is nothing that the answer says.
 """
 
+import ast
 import json
 import re
 import unicodedata
@@ -14,6 +15,7 @@ from typing import Any
 
 from komep_dataset import dahl
 from komep_dataset.inference.reply_log import Reply
+from komep_dataset.replies.asides import is_aside
 from komep_dataset.replies.refusals import is_refusal
 
 # Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours): a unit below the
@@ -26,19 +28,29 @@ SHOWN = 80  # characters of a line that a reject shows
 _NUMBER = r"\d{1,3}[.)\]:]|[①-⑳❶-❿]|[ivx]{1,4}[.)]|[a-z]\)|[가나다라마바사아자차카타파하][.)]"
 _LABEL = r"(?:atomic[ -])?(?:facts?|claims?|statements?|sentences?|units?|answers?|outputs?|사실|진술|문장|항목|단위|답변|출력)"
 _MARK = re.compile(
-    rf"(?:[-–—*•·●○◦▪▸►‣➤✓✔→>+]\s+|[•·●○◦▪▸►‣➤✓✔]|#{{1,6}}\s+|[(\[]?(?:{_NUMBER})\s+|\d{{1,3}}[.)](?=[A-Z가-힣\"'“*])|"
+    rf"(?:[-–—*•·●○◦▪▸►‣➤✓✔→>+]\s+|[•·‣]|[\u2460-\u24ff\u25a0-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]\ufe0f?\s*|\d{{1,2}}\ufe0f?\u20e3\s*|\\item\s+|#{{1,6}}\s+|[(\[]?(?:{_NUMBER})\s+|\d{{1,3}}[.)](?=[A-Z가-힣\"'“*])|"
     rf"\(\d{{1,3}}\)|[\"'*]*{_LABEL}\s*(?:#?\d{{1,3}}\s*[.):：–-]|[:：])[\"'*]*\s*|\*\*(?=\w)|\[[ x✓]\]\s+)",
     re.IGNORECASE,
 )
 _NO_UNIT = re.compile(
-    r"\W*(?:true|false|supported|unsupported|참|거짓)\W*|`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|[\[\]{}],?|\W*",
+    r"\W*(?:true|false|supported|unsupported|참|거짓)\W*|`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|\\(?:begin|end)\{\w+\*?\}|[\[\]{}],?|\W*"
+    r"|\W*(?:(?:source|original|supporting)(?: (?:sentence|text|span|quote|passage))?|evidence|quote|출처|근거|원문)(?: (?:sentence|text|문장))?[*_\"' ]*[:：].*",
     re.IGNORECASE,
 )
 _TAGS = r"(?:\s*</?[a-z][a-z0-9_-]{0,15}(?:\s[^<>\n]{0,80})?/?>\s*)+"
 # Around a statement: tags, and a verdict that nobody asked for; a row of CSV; what Markdown escapes.
 _AROUND = re.compile(
-    rf"\A{_TAGS}|{_TAGS}\Z|\s*[\[(](?:true|false|(?:not |un)?supported|correct|yes|no|참|거짓)[\])]\.?\Z"
+    rf"\A{_TAGS}|{_TAGS}\Z|\s*[\[(](?:true|false|(?:not |un)?supported|correct|yes|no|참|거짓)[\])]\.?\Z|(?<=\S)\s*(?:\[\d{{1,3}}(?:\s*[,–-]\s*\d{{1,3}})*\]\s*)+(?=\.?\Z)",
+    re.IGNORECASE,
 )
+# A number or letter before each line, of whatever form, and a heading above lines.
+_COUNTED = re.compile(
+    r"\s*([A-Za-z#]?)(\d{1,3})(\s?[-–—:.)/])\s+(?=\S)|\s*(#?)(\d{1,3})()\s+(?=[\"'“*]?[A-Z])|\s*(#)(\d{1,3})()\s+(?=\S)"
+    r"|\s*()([A-Za-z])([.):])\s+(?=\S)"
+)
+_HEADING = re.compile(r"\s*#{1,6}\s+\S|\s*\*\*[^*]+\*\*:?\s*$")
+_BULLET = re.compile(r"\s*(?:[-*•·+]|\d{1,3}[.)])\s")
+_ENDS = re.compile(r"(?:[.!?。]|[다요])[\"'”’)*_\]\s]*$")
 _CSV = re.compile(r'(?:\d{1,3},\s*)?"((?:[^"]|"")+)"(?:,\s*[^",]{1,20})*')
 _ESCAPED = re.compile(r"\\(?=[.)(\[\]*_#+-])")
 _HEADER = re.compile(
@@ -90,10 +102,47 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
         lines = listed
     else:
         text = _HEADER.sub("", _own_split(text))
-        lines = text.split("\n")
+        lines = _without_headings(_uncounted([line for line in text.split("\n") if line.strip()]))
         lines = [one for line in lines for one in _statements(line, alone=len(lines) == 1)]
     units = [unit for line in lines if (unit := clean_unit(line)) and not unit.endswith((":", "："))]
-    return units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
+    units = units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
+    return units
+
+
+def _uncounted(lines: list[str]) -> list[str]:
+    """Lines without the numbers or letters before them, where these count on from line to line."""
+    marks = [_COUNTED.match(line) for line in lines]
+    found = [mark for mark in marks if mark]
+    parts = [[part for part in mark.groups() if part is not None] for mark in found]
+    kinds = {(before, behind) for before, _, behind in parts}
+    places = [int(at) if at.isdigit() else ord(at.lower()) - ord("a") + 1 for _, at, _ in parts]
+    if (
+        len(found) < 2
+        or len(kinds) > 1
+        or places != list(range(places[0], places[0] + len(places)))
+        or places[0] > 1
+    ):
+        return lines
+    return [line[mark.end() :] if mark else line for line, mark in zip(lines, marks, strict=True)]
+
+
+def _without_headings(lines: list[str]) -> list[str]:
+    """Lines without the headings above them: a few words and no sentence, marked as one or the only ones without a bullet."""
+    after = [*lines[1:], ""][: len(lines)]
+    heads = [
+        not _ENDS.search(line)
+        and not _BULLET.match(line)
+        and bool(_HEADING.match(line) or _BULLET.match(next_one))
+        for line, next_one in zip(lines, after, strict=True)
+    ]
+    return lines if all(heads) else [line for line, head in zip(lines, heads, strict=True) if not head]
+
+
+def _once(units: Sequence[str]) -> list[str]:
+    """Units without repeats, and without the text to be split, given again: what holds two of the others whole."""
+    bare = {unit.rstrip(".").casefold(): unit for unit in reversed(units)}
+    whole = {unit for unit in bare if sum(other in unit for other in bare) > 2}
+    return [unit for key, unit in reversed(bare.items()) if key not in whole]
 
 
 def _lined(text: str) -> str:
@@ -102,7 +151,7 @@ def _lined(text: str) -> str:
     with suppress(ValueError):
         whole = json.loads(re.sub(r"\A\s*`{3}\w*|`{3}\s*\Z", "", text))
         text = whole if isinstance(whole, str) else text
-    text = _BREAK.sub("\n", text)
+    text = _BREAK.sub("\n", re.sub(r"(</([a-z]\w*)>)\s*(<\2\b[^<>\n]*>)", r"\1\n\3", text))
     return text if "\n" in text.strip() else re.sub("\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", text)
 
 
@@ -148,7 +197,9 @@ def _own_split(text: str) -> str:
 def _statements(line: str, alone: bool) -> list[str]:
     """The statements of a line that numbers them within it, or joins them by semicolons."""
     if not (first := re.match(r"\s*([(\[]?)1([.)\]:])\s", line)):
-        return re.split(r"(?<=[.!?。]);\s+" + (r"|;\s+(?=[A-Z가-힣])" if alone else ""), line)
+        return re.split(
+            r"(?<=[.!?。]);\s+" + (r"|;\s+(?=[A-Z가-힣])|(?<=\S)\s+\|\s+(?=\S+\s\S)" if alone else ""), line
+        )
     found, number = [], 2
     while next_one := re.search(
         rf"(?<=\S)\s+{re.escape(first[1])}{number}{re.escape(first[2])}\s+(?=\D)", line
@@ -161,11 +212,15 @@ def _statements(line: str, alone: bool) -> list[str]:
 def _json_units(text: str) -> list[str] | None:
     """The texts of a reply that is JSON, in a fence or not, cut off or not; None where it is none."""
     body = re.sub(r"\A\s*(?:[^\n\[{]*\n)?\s*`{3,}\w*|`{3,}\s*\Z", "", text).strip()
+    body = re.sub(r"\A[^\[{\n\"]{0,80}[:=]\s*(?=[\[{]\s*[\"'{])", "", body)
     if not body.startswith(("[", "{")):
         return None
     try:
         return list(_texts(json.loads(body)))
-    except (ValueError, RecursionError):  # cut off, or not quite JSON: what is whole in it
+    except (ValueError, RecursionError):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return list(_texts(ast.literal_eval(body)))  # as Python writes it
+        # cut off, or not quite JSON: what is whole in it
         whole = [json.loads(text, strict=False) for text in _WHOLE.findall(body)]
         return whole or None
 
@@ -200,11 +255,13 @@ def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
     Left out are lines about the splitting, and units that share too little with the answer, or nothing but the subject of
     the others: the splitter's own. Where these are most of them, or all of it is an apology, the reply is no split of the answer.
     """
+    units = _once(units)
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}
     invented = _invented(units, content)
     kept = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
-    if units and is_refusal("\n".join(units)):
+    kept = [unit for unit in kept if not (is_aside(unit.strip(" .*_"), subject=0) or is_refusal(unit))]
+    if units and is_refusal("\n".join(kept or units)):
         return [], f"the splitter refused: {units[0][:SHOWN]!r}"
     own = {unit for unit in kept if shares[unit] < UNIT_SHARE or unit in invented}
     if units and sum(unit in own for unit in kept) >= ROW_SHARE * len(kept):

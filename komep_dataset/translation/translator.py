@@ -5,9 +5,11 @@ and the whole of them at the end; the second request names what was wrong with t
 side of a pair a text will stand on.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +35,8 @@ PIECE_LETTERS = 40
 TOKENS_A_CHARACTER, TOKENS_STEP = 1.5, 256
 SECOND_BEAMS = 4  # a local model cannot be told what was wrong: it searches wider instead
 SHOWN = 300  # characters of a detail that a prompt or a reject shows
-_TAG = re.compile(r"\A<(text\d*)>")
+_TAG = re.compile(r"\A<(text\d*|translation|translated_text|output|answer|result)>")
+_QUOTED = re.compile(r"“([^“”]*)”")
 # Characters of a reply for each of its source, and on top: more is no translation (ours).
 MOST_TIMES, MOST_MORE = 8, 2000
 
@@ -92,7 +95,7 @@ class _Plan:
 
     def joined(self, replies: Mapping[int, Reply]) -> str:
         return "".join(
-            relaid(piece.text, cleaned(replies[index].text)) if piece.translate else piece.text
+            relaid(piece.text, cleaned(replies[index].text, piece.text)) if piece.translate else piece.text
             for index, piece in enumerate(self.pieces)
         )
 
@@ -210,7 +213,7 @@ def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -
         return [Failure(TRUNCATED, f"the reply reached its token limit after {len(reply.text):,} characters")]
     if len(plan.asked) == 1 or sum(map(str.isalpha, source)) < PIECE_LETTERS or not needs_translation(source):
         return []
-    return check_translation(source, cleaned(reply.text), glossary)
+    return check_translation(source, cleaned(reply.text, source), glossary)
 
 
 def _refusals(
@@ -229,9 +232,16 @@ def needs_translation(text: str) -> bool:
     return any(map(str.isalpha, text)) and language_of(unicodedata.normalize("NFC", text)) != "ko"
 
 
-def cleaned(reply: str) -> str:
-    """A reply without white space at its ends and the tags that a model may repeat; in NFC, as Korean is typed."""
+def cleaned(reply: str, source: str = "") -> str:
+    """A reply without white space at its ends, and without the tags, the JSON and the quotes around it that its source has
+    not; in NFC, as Korean is typed."""
     text = unicodedata.normalize("NFC", reply).strip()
+    if text.endswith("}") and not source.lstrip().startswith("{"):
+        with suppress(ValueError, AttributeError, RecursionError):
+            [value] = json.loads(text).values()
+            text = value.strip() if isinstance(value, str) else text
     tag = _TAG.match(text)
     end = f"</{tag[1]}>" if tag else ""
-    return text[tag.end() : -len(end)].strip() if tag and text.endswith(end) else text
+    text = text[tag.end() : -len(end)].strip() if tag and text.endswith(end) else text
+    quoted = _QUOTED.fullmatch(text) if source and not re.match("[\"'“‘「『]", source.strip()) else None
+    return quoted[1].strip() if quoted else text

@@ -395,3 +395,8 @@ def test_thoughts_that_break_off_reach_to_the_end():
 def test_the_mark_that_would_end_thoughts(opened, end):
     assert end_of_thoughts(opened) == end
     assert not end or answer_of(f"{opened}{end}C").text.endswith("C")
+
+
+def test_a_turn_of_thoughts_ends_where_special_tokens_are_left_out():
+    assert answer_of("/think\nIs it bad air?\nassistant\nNo.") == ("No.", True, False, False)
+    assert answer_of("/think\nIs it bad air?").unfinished

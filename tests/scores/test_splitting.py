@@ -88,6 +88,31 @@ CLOTHES = [
     '"{0}\\n{1}"',
     '```json\n"- {0}\\n- {1}"\n```',
     '"[\\"{0}\\", \\"{1}\\"]"',
+    "['{0}', '{1}']",
+    'Here you go: ["{0}", "{1}"]',
+    '```python\nfacts = [\n    "{0}",\n    "{1}",\n]\n```',
+    "{0} | {1}",
+    "<fact>{0}</fact><fact>{1}</fact>",
+    "## Origin\n- {0}\n\n## Effect on sugar\n- {1}",
+    "**Origin**\n- {0}\n\n**Effect**\n- {1}",
+    "Origin\n- {0}\nEffect\n- {1}",
+    "\\begin{{itemize}}\n\\item {0}\n\\item {1}\n\\end{{itemize}}",
+    "🔹 {0}\n🔹 {1}",
+    "✅ {0}\n✅ {1}",
+    "◆ {0}\n▶ {1}",
+    "1️⃣ {0}\n2️⃣ {1}",
+    "#1 {0}\n#2 {1}",
+    "F1: {0}\nF2: {1}",
+    "1 - {0}\n2 - {1}",
+    "a. {0}\nb. {1}",
+    "- {0} (True)\n- {1} (True)",
+    "- {0} [1]\n- {1} [1, 2]",
+    "> {0} {1}\n\n* {0}\n* {1}",
+    '- {0}\n  - Source sentence: "{0}"\n- {1}\n  - Source sentence: "{1}"',
+    "- {0}\n- {1}\n- {0}\n- {1}",
+    "{0}\n{1}\nI am an AI and cannot give medical advice; please consult a doctor.",
+    "{0}\n{1}\nWould you like more on doses?",
+    "I can't see any image, so I will answer in general.\n{0}\n{1}",
 ]
 
 
@@ -232,3 +257,17 @@ def test_real_splits_are_taken_as_they_are():
         units_in(a, list(map(clean_unit, u)))[1] for (a, _), (_, u) in zip(splits, splits[300:], strict=False)
     ]
     assert sum(map(bool, others)) > 0.9 * len(others)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["T1 is short in fat.", "T2 is long in water."],
+        ["1 mg is a low dose.", "2 mg is a high dose."],
+        ["1 단계는 경증이다.", "2 단계는 중증이다."],
+        ["### Insulin lowers glucose.", "### Insulin is a hormone."],
+        ["**Insulin lowers glucose**", "**Insulin is a hormone**"],
+    ],
+)
+def test_numbers_of_a_statement_and_lines_that_are_all_headings_stay(lines):
+    assert units_of(Reply("\n".join(lines), "stop")) == [line.strip("#* ") for line in lines]

@@ -118,7 +118,19 @@ def test_a_reply_that_is_no_translation_by_its_length_is_refused_at_once(reply):
         ("<text>가</text2>", "<text>가</text2>"),
         ("<text></text>", ""),
         ("<text>가", "<text>가"),
+        ("<translation>가</translation>", "가"),
+        ('{"translation": "열이 난다."}', "열이 난다."),
+        ("“열이 난다.”", "열이 난다."),
+        ("“열”과 “땀”", "“열”과 “땀”"),
+        ('{"a": "가", "b": "나"}', '{"a": "가", "b": "나"}'),
+        ("[]}", "[]}"),
     ],
 )
-def test_tags_around_a_reply_are_taken_off(reply, text):
-    assert cleaned(reply) == text
+def test_what_is_around_a_reply_is_taken_off(reply, text):
+    assert cleaned(reply, "Fever.") == text
+
+
+def test_what_is_around_the_source_too_stays():
+    assert (
+        cleaned("“열.”", "“Fever.”") == "“열.”" and cleaned('{"a": "열"}', '{"a": "fever"}') == '{"a": "열"}'
+    )
