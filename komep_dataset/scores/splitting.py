@@ -260,13 +260,19 @@ def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
     shares = {unit: share_of(unit, answer, content) for unit in units}
     invented = _invented(units, content)
     kept = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
-    kept = [unit for unit in kept if not (is_aside(unit.strip(" .*_"), subject=0) or is_refusal(unit))]
+    kept = [unit for unit in kept if not _states_nothing(unit)]
     if units and is_refusal("\n".join(kept or units)):
         return [], f"the splitter refused: {units[0][:SHOWN]!r}"
     own = {unit for unit in kept if shares[unit] < UNIT_SHARE or unit in invented}
     if units and sum(unit in own for unit in kept) >= ROW_SHARE * len(kept):
         return [], f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
     return [unit for unit in kept if unit not in own], ""
+
+
+def _states_nothing(unit: str) -> bool:
+    """Whether a unit is none: a question, a promise, a disclaimer; whom to see, and for what, may be advice."""
+    bare = unit.strip(" .*_")
+    return is_aside(bare, subject=0) or (is_refusal(unit) and not is_aside(bare))
 
 
 def _invented(units: Sequence[str], content: frozenset[str]) -> list[str]:

@@ -237,7 +237,8 @@ def test_a_refusal_and_an_apology_are_not_scored_and_equal_units_are_asked_once(
 @pytest.mark.slow
 @needs_data("kqa", "factbench", "expertqa")
 def test_real_splits_are_taken_as_they_are():
-    """Unsplit are two rows of 1,483, left out are 29 lines of 8,510: greetings, and statements in quite other words."""
+    """Unsplit are three rows of 1,483, two of them disclaimers alone, left out are 50 lines of 8,515: repeats, greetings,
+    disclaimers, and statements in quite other words."""
     splits = [
         (r["response"], r["claims"]) for r in rows("factbench/claims.jsonl") if r["claims"] and r["response"]
     ]
@@ -251,8 +252,8 @@ def test_real_splits_are_taken_as_they_are():
         if r.get("units")
     ]
     taken = [(units_in(answer, list(map(clean_unit, units))), units) for answer, units in splits]
-    assert len(splits) > 1400 and sum(bool(why) for (_, why), _ in taken) <= 2
-    assert sum(len(units) - len(found) for (found, why), units in taken if not why) <= 29
+    assert len(splits) > 1400 and sum(bool(why) for (_, why), _ in taken) <= 3
+    assert sum(len(units) - len(found) for (found, why), units in taken if not why) <= 50
     others = [
         units_in(a, list(map(clean_unit, u)))[1] for (a, _), (_, u) in zip(splits, splits[300:], strict=False)
     ]
