@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import groupby, islice
 
+from .layouts import json_as_text, lists_as_text
+
 LETTERS = "ABCDE"
 any_case = partial(re.compile, flags=re.IGNORECASE)
 # Signs of the private use area: A to E, several of them, and A to E where only an answer may make it a choice
@@ -23,9 +25,11 @@ X, V = "[\ue000-\ue005]", "[\ue000-\ue00c]"
 _SIGNS = re.compile("[\ue000-\ue00f]")
 
 _CIRCLED = {base + i: f"({i + 1})" for base in (0x2460, 0x2776, 0x2780, 0x278A) for i in range(5)}  # ①❶➀➊
-_CIRCLED |= {base + i: f"({letter})" for base in (0x24B6, 0x24D0) for i, letter in enumerate(LETTERS)}  # Ⓐⓐ
+_CIRCLED |= {
+    base + i: f"({letter})" for base in (0x24B6, 0x24D0, 0x1F170) for i, letter in enumerate(LETTERS)
+}  # Ⓐⓐ
 _MARKS = str.maketrans("[]{}<>〈〉《》【】〔〕‐‑–—−", "()()()()()()()-----")
-_DROPPED = str.maketrans("|", " ", "*`$\"'“”‘’「」『』◆◇◈❖★☆\u200b\u200c\u200d\ufeff")
+_DROPPED = str.maketrans("|", " ", "*`$\"'“”‘’「」『』◆◇◈❖★☆\u200b\u200c\u200d\ufe0f\ufeff")
 _SPECIAL = re.compile(
     r"<\|[^|>\n]{1,30}\|>|</?s>|<eos>|\[/?INST\]|<(?:end|start)_of_turn>"
 )  # of chat templates
@@ -36,6 +40,11 @@ _REWRITTEN = tuple(
     (re.compile(pattern, re.MULTILINE), new)
     for pattern, new in (
         (r"^[ \t]*(?:>[ \t]?)+", ""),
+        (r"([1-5])\ufe0f?\u20e3", r"(\1)"),
+        *(
+            (rf"{word}\s?(?:번째|째)\s?(?:보기|선택지|선지|옵션|항목)", f"{i}번")
+            for i, word in enumerate(("첫", "(?:두|둘)", "(?:세|셋)", "(?:네|넷)", "다섯"), 1)
+        ),
         (r"\\[\"']", '"'),
         (r",\s*(?=[\"'][^\"'\n]{1,30}[\"']\s*:)", "\n"),  # fields of JSON
         (r"\\(?:text|textbf|mathrm|mathbf|bf|rm)\s?\{([^{}\n]{0,80})\}", r"\1"),
@@ -63,9 +72,10 @@ def normal_form(reply: str) -> str:
     What is after a special token of a chat template is left out; thoughts are taken off before.
     """
     text = next((part for part in _SPECIAL.split(reply) if part.strip()), "")
-    text = _ends(text, 4 * END).translate(_CIRCLED)  # decomposed Hangul is longer
+    text = _ends(json_as_text(text), 4 * END).translate(_CIRCLED)  # decomposed Hangul is longer
     text = _ends(unicodedata.normalize("NFKC", _stream_safe(text)), 4 * END)
     text = _BLANKS.sub(" ", _SIGNS.sub(" ", text))
+    text = lists_as_text(text)
     for pattern, new in _REWRITTEN:
         text = pattern.sub(new, text)
     text = _QUOTED.sub(_letter_of_quoted, text).translate(_DROPPED)

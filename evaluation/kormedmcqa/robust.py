@@ -48,7 +48,8 @@ def _in_clause(clause: str, context: str, turned: bool, item: bool) -> Iterator[
             )
             if refused or against or (rule.unless and rule.unless.match(clause, rest)):
                 continue
-            aside = rules.ASIDE.search((context + before)[-NEAR:]) or rules.IF.match(clause, end)
+            around = before if turned else (context + before)[-NEAR:]
+            aside = rules.ASIDE.search(around) or rules.WHERE.search(before) or rules.IF.match(clause, end)
             again = (
                 turned
                 or rules.LEADS.search(before[-40:])
@@ -91,20 +92,32 @@ def _opening(line: Line) -> str | None:
 
 
 def _verdicts(found: Sequence[Line]) -> str | None:
-    """The letter of the only item that is called right, among two or more."""
+    """The letter of the only item that is called right, or wrong where that was asked for, among two or more."""
     judged = [
         (line.item, verdict)
         for line in found
         if line.item and (verdict := rules.VERDICT.fullmatch(body(line)))
     ]
     right = [item for item, verdict in judged if verdict["first"] or verdict["last"]]
-    return right[0] if len(judged) > 1 and len(right) == 1 else None
+    wrong = [item for item, verdict in judged if not (verdict["first"] or verdict["last"])]
+    asked = any(rules.WRONG_ASKED.search(line.text) for line in found if not line.item)
+    return _single(right, wrong, asked) if len(judged) > 1 else None
+
+
+def _single(right: Sequence[str], wrong: Sequence[str], wrong_asked: object) -> str | None:
+    """The only one that is called right, or else wrong where that was asked for."""
+    if len(right) == 1:
+        return right[0]
+    return wrong[0] if wrong_asked and right and len(wrong) == 1 else None
 
 
 def _sheet(found: re.Match[str]) -> str:
     """Options and verdicts in one line as a statement: "A(X), B(O)" is "정답: B"."""
-    right = [mark[1] for mark in rules.SHEET_MARK.finditer(found[0]) if mark["right"]]
-    return f" 정답: {right[0] if len(right) == 1 else SEVERAL} " if right else " "
+    marks = list(rules.SHEET_MARK.finditer(found[0]))
+    right = [mark[1] for mark in marks if mark["right"]]
+    asked = rules.WRONG_ASKED.search(found.string[max(0, found.start() - NEAR) : found.start()])
+    one = _single(right, [mark[1] for mark in marks if not mark["right"]], asked)
+    return f" 정답: {one or SEVERAL} " if right else " "
 
 
 def _about(sentence: str) -> set[str]:
@@ -140,10 +153,11 @@ def _stated(text: str) -> str | None:
         stated[-1] = [Statement(0, letter_of(last[1]), firm=bool(alone[-1]))]
     said = [one for line in stated for one in line]
     for firm in (True, False):
-        kept = [one for one in said if one.firm >= firm]
-        if kept := [one for one in kept if not one.aside] or kept:
+        if kept := [one for one in said if one.firm >= firm and not one.aside]:
             letter, maybe = kept[-1].letter, kept[-1].maybe
             return "" if maybe and any(one.letter != letter for one in kept) else letter
+    if said:  # nothing but what others choose, or what holds in a case
+        return said[0].letter if len({one.letter for one in said}) == 1 else ""
     only_list = len(found) > 2 and all(line.item for line in found)
     return _verdicts(found) or ("" if only_list else None)
 
@@ -162,23 +176,32 @@ def _remaining(text: str) -> str | None:
 _SHORT = re.compile(r"yes|no|maybe|true|false|예|네|아니요|아니오|참|거짓|있다|없다")  # words of any text
 
 
-def _pattern(option: str) -> re.Pattern[str]:
+def _pattern(option: str, *, short: bool = False) -> re.Pattern[str]:
     """Where an option's text stands in a reply, blanks in it being optional; a short one only where an answer does."""
     option = option.strip(" .")
     pieces = option.split()
     if len(option) > 2 and not option.isascii():  # Korean spacing varies within words too
         pieces = list("".join(pieces))
     words = r"\s?".join(re.escape(piece) for piece in pieces)
-    if _SHORT.fullmatch(option.casefold()) or len(option) < 2 or option.isdigit():
-        place = r"(?:(?<=^)|(?<=\n)|(?<=[:(,]\s)|(?<=[:(])|(?<=\bis\s)|(?<=답은\s))"
+    if short or _SHORT.fullmatch(option.casefold()) or len(option) < 2 or option.isdigit():
+        place = r"(?:(?<=^)|(?<=\n)|(?<=[:(,]\s)|(?<=[:(])|(?<=\bis\s)|(?<=[은는]\s))"
         return re.compile(rf"{place}{words}(?=\s*(?:[,.!;)\n]|$|입니다|이다|because|since))", re.IGNORECASE)
     return re.compile(rf"(?<![A-Za-z0-9가-힣]){words}(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 def _lettered(text: str, options: Sequence[str]) -> str:
-    """A text with each option's text replaced by its letter in brackets, the longest first."""
+    """A text with each option's text replaced by its letter in brackets, the longest first.
+
+    What all options end with may be left out where an answer stands: "A형" of "A형 간염" and "B형 간염".
+    """
     for option, letter in sorted(zip(options, LETTERS, strict=False), key=lambda pair: -len(pair[0])):
         text = _pattern(option).sub(f"({letter})", text) if option.strip(" .") else text
+    words = [option.split() for option in options]
+    while words and all(len(one) > 1 for one in words) and len({one[-1] for one in words}) == 1:
+        words = [one[:-1] for one in words]
+    for option, one, letter in zip(options, words, LETTERS, strict=False):
+        if option.split() != one:
+            text = _pattern(" ".join(one), short=True).sub(f"({letter})", text)
     return text
 
 

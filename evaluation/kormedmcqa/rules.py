@@ -46,11 +46,15 @@ _PRAISE = (
     rf"|{_BE}(?:correct|right|best|better|appropriate|likely|preferred|suitable|indicated|accurate|one\b|remaining|left\b|option|consistent|compatible|plausible|effective|logical|reasonable|safe|ideal|superior|recommended|true|valid|what\b)"
     r"|\s(?:best|most\sclosely|clearly|correctly|better|the\s(?:best|correct|right|most|only|one))\s\w+|\sfits\b|\smatches\b|\sexplains\b|\smakes\s(?:the\smost\s|more\s)?sense"
 )
+_SPEAKING = (  # "if" of the writer's own reasoning, which states no condition
+    r"[가-힣]*(?:말씀드리|말하|요약하|정리하|종합하|고려하|감안하|비교하|생각하|분석하|검토하|판단하|추론하|확인하|계산하|소거하|제외하|배제하|빼|지우|따지|보|고르|택하|찍으|꼽으|풀|아니|그러|그렇다|그렇지\s않으"
+    r"|자|(?:고르|선택하|택하|찍으|꼽으|하)라|(?:골라|선택해|택해)야\s(?:한|하|된)다|(?:고른|선택한|택한)다|바탕으로\s하|기준으로\s하)면"
+)
 LEAD = (  # a conclusion or a correction; the choice after it must end its clause
     r"(?:따라서|그러므로|그래서|그러니까?|그렇다면|그러면|고로|결국|종합하면|결론적으로|최종적으로|(?<![가-힣])즉|중에서는?|중에(?=\s)|가운데(?=\s)|(?<=\s)중(?=\s)"
     r"|(?<=[가-힣])(?:므로|니까|으나|지만|는데|다가|(?<!반)면(?=,)|어서(?=,)|해서(?=,))(?=[\s,])"
     r"|(?<![가-힣])아니(?=[,.\s!])|아니다|아니요|아닙니다|아니네요?|잠깐만?|정정(?:합니다|하면|하자면|:|\))?|수정(?:합니다|하면|:|\))|앗|아차|어라|죄송합니다|봤네요"
-    r"|(?:고르|선택하|택하|꼽|찍)(?:자면|으?라면)|(?:고른|선택한|택한|꼽는|찍는)다면|(?:골라|선택해|택해)야\s(?:한|하|된)다?면|재?검토\s?결과"
+    r"|(?:고르|선택하|택하|꼽|찍)(?:자면|으?라면)|(?:고른|선택한|택한|꼽는|찍는)다면|(?:골라|선택해|택해)야\s(?:한|하|된)다?면|재?검토\s?결과|(?:말씀드리|말하|요약하|정리하)(?:자)?면"
     r"|\bif\s(?:i\s)?(?:(?:had|have|were)\s)?(?:to|forced\sto|asked\sto|i\smust|must)\s(?:choose|pick|guess|select|decide)(?:\s(?:just\s|only\s)?one)?"
     r"|\b(?:therefore|thus|hence|so|in\sconclusion|in\ssummary|overall|finally|conclusion|actually|wait|no|but|correction|rather|instead|sorry|oops|(?:it|that|this)\s(?:is|should\sbe|must\sbe|would\sbe)|scratch\sthat|its|on\s(?:second\sthought|closer\slook)|make\sthat|i\smeant?|elimination)\b)"
     r"[\s,.:!…-]*"
@@ -91,15 +95,18 @@ WRONG = r"(?:은|는)?\s?[-:]?\s?(?:오답|틀렸|틀립|틀림|틀리다|wrong|
 AGAINST = any_case(  # before a choice, or what is said of it: "not B", "avoid choosing B", "오답은 B", "혈액형은 B"
     r"\b(?:not|dont|never|avoid|shouldnt|cannot|cant|wouldnt|(?:wrong|incorrect|mistake|error|tempting|tempted)\sto|than|of|over|unlike|except|exclude[sd]?|excluding"
     r"|eliminat(?:e[sd]?|ing)|rul(?:e[sd]?|ing)\sout|against)\s(?:be\s)?\(?$"
-    r"|(?:(?:정답|답)이\s아닌\s\S{1,4}|오답|또|혹|혈액형|유형|형|등급|타입|군|병기|단계|점수|비타민|그룹|독소)[은는]\s$"
+    r"|(?:(?:정답|답)이\s아닌\s\S{1,4}|[2-5]\s?순위|[둘셋넷]째|오답|또|혹|혈액형|유형|형|등급|타입|군|병기|단계|점수|비타민|그룹|독소)[은는]\s$"
 )
 ASIDE = any_case(  # what others choose, and another case than the one asked about
-    r"(?:(?:많은|일부|대부분의?|여러|몇몇)\s(?:학생|수험생|응시자|사람|의사)|(?:학생|수험생|응시자|사람|초보자)들?[은이]|흔히|자칫|무심코"
+    r"(?:(?:많은|일부|대부분의?|여러|몇몇)\s(?:학생|수험생|응시자|사람|의사)|(?:학생|수험생|응시자|사람|초보자)들?[은이]|흔히|자칫|무심코|(?:함정|실수|오류|오해|착각)[은는이가]\s"
     r"|\b(?:(?:many|some|most|few)\s(?:\w+\s)?(?:would|might|may|will|choose|pick|select|go)|students|people|candidates|examinees|test-?takers|others|beginners|trainees|residents|tempted)\b"
+    r"|\b(?:trap|mistake|error|pitfall|temptation)\s(?:here\s)?(?:is|would\sbe)\b"
     r"|만약|만일|(?<![르하으])(?<!이\s경우)(?<!이\s환자)(?<![저나])라면|[였했았었]다면|(?<!수\s)[있없]다면|에서는\s|(?<!이\s)경우에?는?\s"
-    r"|\bif\s(?!i\b|we\b|you\b|forced|asked|so\b|not\b|only\sone)|\bhad\sthe\s)"
+    r"|\bif\s(?!i\b|we\b|you\b|forced|asked|so\b|not\b|only\sone)|\bhad\s(?:the|this|it|he|she)\s|^when\s(?!i\b|we\b|you\b|\w+ing\b))"
 )
-IF = any_case(r"\s(?:only\s)?if\s(?!i\b|we\b)")
+CONDITION = rf"(?<![가-힣])(?<!야\s)(?!{_SPEAKING})[가-힣]{{0,8}}[이으라다되나하지기리오가르우크프려시높낮]면(?=[,\s])"  # "폐렴이면"
+WHERE = re.compile(rf"{CONDITION}(?!.*(?:므로|따라서|때문|이\s(?:환자|경우|문제|증례)))")
+IF = any_case(r"\s(?:only\s)?(?:if|when)\s(?!i\b|we\b)")
 LIMITED = any_case(  # a praise with a condition or a doubt: "적절하다고 볼 수도 있다", "better in children"
     r"[^.,\n]{0,16}(?:수도?\s있|주장|오해|착각|생각하|경우|때)|[^.,\n]{0,24}\s(?:in|for|when|if|after|during|with)\s"
 )
@@ -120,6 +127,9 @@ OPEN = any_case(  # what may stand before a choice that a sentence is about; ano
 INVENTED = any_case(  # where a reply runs on into a question of its own making
     r"\n\s*(?:\(?(?:#+\s?)?(?:다음\s|새로운\s|추가\s)?(?:질문|문제|문항|예제|예시|제\s?\d{1,2}\s?문)\s?(?:\d*\s?[:.)]|\d+번?\s*\n)|(?:q|question|problem|exercise)\s?\d*\s?[:.)]"
     r"|(?:human|user|assistant|instruction|input|response)\s?:|다음\s?중[^\n]{1,200}\?|[^\n]{4,300}\?\s*\n+\s*(?:a|1)[.)]\s)"
+)
+WRONG_ASKED = any_case(
+    r"(?:[가-힣]지\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼)\s(?:것|설명|보기|선지|선택지|문장|내용|진술)|\b(?:incorrect|false|wrong|except)\b"
 )
 VERDICT = any_case(  # what begins or ends the text of an item: "틀림 - …", "… (정답)", "… (O)"
     rf"(?:(?:(?P<first>{_RIGHT_WORD}|o)|(?:{_WRONG_WORD}|x))\s?(?:[-:,.(].*)?|(?:.*[\s(:,-])?(?:(?P<last>{_RIGHT_WORD}|[o○✓⭕])|(?:{_WRONG_WORD}|[x×✗✘❌]))\s?\)?[.!]?)"
@@ -169,11 +179,15 @@ CLAUSE = (
             rf"(?:{V}도\s)?{V}\)?(?:이|가|은|는|도)?\s?(?:아니라|아니고|아니며|아닌|말고|에서(?=\s))[\s,]*(?:정답[은이]?\s)?{_BEFORE}(?={_v})",
             rf"\bnot\s{V}[\s,;]*(?:but|rather|it\sis)\s(?:rather\s)?{_v}"),
     _clause(("conclusion", "a choice that ends a clause after a word that concludes or thinks again", "따라서 D", "D", "따라서 D는 금기이다"),
-            rf"(?:{LEAD}|{AGAIN}[\s,:]*){_BEFORE}{_x}(?={END}|의\s[^.,]{{1,30}}[을를]\s|밖에\s|{_OWN_TEXT})", rf"^[^⇒]*⇒\s?{_BEFORE}{_x}(?=(?:으?로|{END})[^⇒]*$)", rf"^{_w}*⇒\s?{_v}{_w}*$"),
+            rf"(?:{LEAD}|{AGAIN}[\s,:]*){_BEFORE}{_x}(?={END}|의\s[^.,]{{1,30}}[을를]\s|밖에\s|{_OWN_TEXT})", rf"^[^⇒]*⇒\s?{_BEFORE}{_x}(?!\s?⇒)(?=(?:으?로|{END})[^⇒]*$)", rf"^{_w}*⇒\s?{_v}{_w}*$"),
     _clause(("whole", "a clause that is a choice with a copula", "네, D입니다.", "D", "D는 이뇨제입니다."),
             rf"^{_w}*(?:(?:네|예|음|그래서|물론입니다|clearly|definitely|choose|pick|its|it\sis|thats?|that\swould\sbe|so|maybe|probably){_w}+)?{_BEFORE}{_x}\s?{COPULA}{_w}*$", rf"^{_w}*(?:its|it\sis|thats?|that\swould\sbe|choose|so)\s{_BEFORE}{_v}{_w}*$"),
+    _clause(("case", "a choice for a case; of several cases none is the answer", "기흉이면 D", "D", "기흉이면 D, 폐렴이면 B"),
+            rf"{CONDITION},?\s(?:바로\s|정답은\s)?{_x}(?=\)?(?:이|가|을|를|로|이?[고며])?(?:[\s.,;]|$)|\)?{END})"),
     _clause(("maybe", "a choice that may be; beside another one it is no answer", "B일 수도 있다", "B", "B일 수도 있고 C일 수도 있다"),
             rf"{_x}(?={_MAYBE})", rf"\b(?:could|might|may)\s(?:also\s)?be\s{_x}"),
+    _clause(("order", "the first of choices in an order", "1순위: D, 2순위: B", "D", "지우면 A → C → D 순이다"),
+            rf"(?<!\d)(?:1\s?순위|첫째|첫\s?번째|(?:가장|제일)\s먼저(?:\s[가-힣]{{1,6}}){{0,3}}?)(?:는|은|으?로)?\s?[:,]?\s?{_x}", rf"^(?:(?!낮|적은|지우|제외|배제|소거|탈락)[^⇒{V[1:-1]}])*{_x}(?:\s?⇒\s?{V}){{1,5}}\)?\s?(?:의\s)?(?:순|이므로|로\s)", firm=False, in_items=True),
     _clause(("topic", "a choice that is said of what was asked for", "가장 흔한 원인은 D이다", "D", "혈액형은 A이다"),
             rf"(?:[가-힣](?:은|는)|(?:처치|진단|검사|것|보기|설명|답|선택지|내용|반응|문장|중)(?:이|으로)?)\s{_x}(?=\s?(?:{COPULA}|[.!)]|$)|{_OWN_TEXT}|의\s[가-힣]|\s?\([가-힣])",
             rf"\b(?:step|diagnosis|treatment|therapy|cause|finding|drug|agent|test|management|statement|organism|explanation|intervention|action|here|(?:looks|seems|sounds)\slike|(?<!not\s)only)(?:\s(?:is|would\sbe))?\s{_x}(?=[\s.,:)]|$)", firm=False),

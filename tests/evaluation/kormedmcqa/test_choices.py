@@ -26,7 +26,7 @@ def test_a_bare_digit_is_told_from_a_numbered_one():
 @pytest.mark.parametrize(
     ("reply", "form"),
     [
-        ("**정답:** Ｂ", "정답: B"), ("> ## 정답: `B`", "## 정답: B"), ("$\\boxed{\\text{1/400}}$", "정답: 1/400"), ('{"why": "x", "answer": "B"}', "(why: x\nanswer: B)"),
+        ("**정답:** Ｂ", "정답: B"), ("> ## 정답: `B`", "## 정답: B"), ("$\\boxed{\\text{1/400}}$", "정답: 1/400"), ('{"why": "x", "answer": "B"}', "정답: B"),
         ("정답은 **E: 200** 입니다", "정답은 E 입니다"), ("**E: 200** 입니다", "E: 200 입니다"), ("<b>B</b><br>끝", "B\n끝"), ("A\ue003B", "A B"),
     ],
 )  # fmt: skip

@@ -31,7 +31,8 @@ def test_the_page_has_the_table():
 LOOPS = ("정답은 ", "A는 ", "( ", "(", "the answer is ", "B 또는 ", "아니, ", "\n", ".", "A, ", "A 아니고 ", "B로 생각했지만 ", "?\n", " : ", "→ ",
          "다시 보니 ", "그러나 C가 맞다 ", "A(X), ", "A(", "A=", "(1) 위염 ", "_", "비타민 K와 ", "if the patient ", "많은 학생이 ", "A를 고르면 ",
          " ", "\u3000", "가", "각", "あ", "漢", "ก้", "אָ", "عَ", "क्षि", "ß", "\u0301\u0316", "ﷺ", "①", "\ue000", "😀", "{", "\\boxed{", "**", "**A: ", '", "a": ', "<",
-         "- ", "1. ", "A: x\n", "</think>", "wait, ", "A가 가장 ", "보기A", "A A ")  # fmt: skip
+         "- ", "1. ", "A: x\n", "</think>", "wait, ", "A가 가장 ", "보기A", "A A ", "A ❌ ", "❌ A ", "A ❌\n", "[x] A ", "☐", "[", "[[", '{"a":[', '[{"a":1},', "A → ", "A <- ",
+         "열이면 ", "만약 A라면 B, ", "1순위: A ", "\n\n\t", "첫 번째 ")  # fmt: skip
 
 
 def seconds(piece: str, length: int) -> float:
@@ -47,6 +48,8 @@ def test_long_text_takes_linear_time(piece):
     assert seconds(piece, 1_000_000) < 20
 
 
-@pytest.mark.parametrize("piece", ["A를 고르면 ", " ", "\u0301\u0316", "\\boxed{"])
+@pytest.mark.parametrize(
+    "piece", ["A를 고르면 ", " ", "\u0301\u0316", "\\boxed{", "A ❌ ", "A <- ", "\n\t", "열이면 "]
+)
 def test_the_ends_of_a_long_text_take_no_quadratic_time(piece):
     assert seconds(piece, 30_000) < 10
