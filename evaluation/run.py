@@ -69,7 +69,9 @@ def print_results(results: dict[str, Any]) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     unread = 1 - results["parse_rate_robust"]
     if unread >= UNREAD:
-        cause = likeliest_cause(results["config"]["unread"], results["config"])
+        cause = likeliest_cause(
+            results["config"]["unread"], results["config"] | {"cut_limit": results["cut_limit"]}
+        )
         console.print(
             f"warning: {unread:.0%} of the replies hold no letter and count as wrong (predictions.jsonl has them): {cause}",
             markup=False,

@@ -73,10 +73,12 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         )
         # Of a model in training, that it writes nonsense or nothing is a finding; elsewhere a setting is wrong.
         own = 0 if options.backend == "openai" else unread.get("other", 0) + unread.get("empty", 0)
-        if sum(unread.values()) == len(predictions) > 2 * own and options.thoughts == APART:
+        if sum(unread.values()) == len(predictions) > 2 * own and not (
+            options.thoughts != APART and any(p.paper for p in predictions)
+        ):
             raise KomepError(
                 f"none of the {len(predictions):,} replies holds a letter; likeliest cause: "
-                f"{likeliest_cause(unread, options.recorded())}; no result is written, the replies are in {options.output / JOURNAL}"
+                f"{likeliest_cause(unread, options.recorded() | {'cut_limit': scores['cut_limit']})}; no result is written, the replies are in {options.output / JOURNAL}"
             )
         how = {
             "protocol": style.protocol,

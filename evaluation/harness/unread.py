@@ -16,6 +16,12 @@ _ADVICE = {
     "other": "where replies are cut off raise --max-new-tokens ({max_new_tokens}), where they say something else try "
     "--chat-template",
 }
+# The same where no reply hit the limit of tokens.
+_UNCUT = {
+    "thoughts": "the answer stands among the thoughts: mend the server's reasoning parser or leave it out, or turn thinking off",
+    "harness": "stops cut the thoughts, as --thoughts harness has it: leave that option out",
+    "other": "the stops of the prompt cut a reply that explains before it answers: take --prompt cot",
+}
 
 
 def cause_of(answer: Answer, *, thought: bool) -> str:
@@ -30,6 +36,17 @@ def cause_of(answer: Answer, *, thought: bool) -> str:
 
 
 def likeliest_cause(counts: Mapping[str, int], config: Mapping[str, Any]) -> str:
-    """The causes of replies without a letter, the most frequent first, each with its setting."""
+    """The causes of replies without a letter, the most frequent first, each with its setting; `config` with `cut_limit`, if known."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
-    return "; ".join(f"{_ADVICE[cause].format_map(config)} ({n:,})" for cause, n in ordered)
+    return "; ".join(f"{_advice(cause, config).format_map(config)} ({n:,})" for cause, n in ordered)
+
+
+def _advice(cause: str, config: Mapping[str, Any]) -> str:
+    if config.get("cut_limit", 1):
+        return _ADVICE[cause]
+    if cause == "thoughts" and config["thoughts"] == "harness":
+        cause = "harness"
+    known = cause == "harness" or (
+        config["backend"] == "openai" and config["chat_template"] and config.get("prompt") != "cot"
+    )
+    return _UNCUT.get(cause, _ADVICE.get(cause, "")) if known else _ADVICE[cause]

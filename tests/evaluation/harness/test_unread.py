@@ -25,3 +25,18 @@ def test_the_most_frequent_cause_is_said_first_with_its_setting():
     said = likeliest_cause({"refused": 1, "thoughts": 5}, {"max_new_tokens": 64})
     assert said.startswith("the limit goes to thoughts") and "raise --max-new-tokens (64)" in said
     assert said.endswith("take another endpoint or --model (1)")
+
+
+@pytest.mark.parametrize(
+    ("cause", "config", "setting"),
+    [
+        ("thoughts", {"thoughts": "apart"}, "reasoning parser"),
+        ("thoughts", {"thoughts": "harness"}, "--thoughts harness"),
+        ("other", {"thoughts": "apart"}, "--prompt cot"),
+        ("empty", {"thoughts": "apart"}, "--chat-template"),
+    ],
+)
+def test_where_no_limit_was_hit_another_setting_is_named(cause, config, setting):
+    config = {"max_new_tokens": 64, "cut_limit": 0, "backend": "openai", "chat_template": True} | config
+    said = likeliest_cause({cause: 5}, config)
+    assert setting in said and "--max-new-tokens" not in said
