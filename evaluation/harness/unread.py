@@ -20,6 +20,7 @@ _ADVICE = {
 _UNCUT = {
     "thoughts": "the answer stands among the thoughts: mend the server's reasoning parser or leave it out, or turn thinking off",
     "harness": "stops cut the thoughts, as --thoughts harness has it: leave that option out",
+    "declined": "the model declines, or the stops of the prompt cut a reply that explains first: take --prompt cot, or another --model",
     "other": "the stops of the prompt cut a reply that explains before it answers: take --prompt cot",
 }
 

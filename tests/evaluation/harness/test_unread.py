@@ -33,6 +33,7 @@ def test_the_most_frequent_cause_is_said_first_with_its_setting():
         ("thoughts", {"thoughts": "apart"}, "reasoning parser"),
         ("thoughts", {"thoughts": "harness"}, "--thoughts harness"),
         ("other", {"thoughts": "apart"}, "--prompt cot"),
+        ("declined", {"thoughts": "apart"}, "--prompt cot"),
         ("empty", {"thoughts": "apart"}, "--chat-template"),
     ],
 )
