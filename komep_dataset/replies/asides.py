@@ -165,7 +165,7 @@ def is_aside(clause: str, subject: int = MOST_SUBJECT) -> bool:
 
 def is_question(clause: str) -> bool:
     """Whether a sentence asks."""
-    return bool(_QUESTION.search(clause) and _ASKS.match(clause))
+    return bool(_QUESTION.search(clause) and (_HANGUL.search(clause) or _ASKS.match(clause)))
 
 
 def asks_reader(clauses: Iterable[str]) -> bool:

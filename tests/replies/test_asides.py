@@ -26,6 +26,7 @@ TODO: describe lupus
 The documents provided do not mention lupus.
 검색된 자료에서 루푸스에 대한 정보를 찾을 수 없습니다.
 루푸스의 어떤 부분이 궁금하신가요?
+lupus의 어떤 부분이 궁금하신가요? 원인인가요, 치료인가요?
 루푸스에 대해 원인, 증상 순서로 안내해 드리겠습니다.
 """.splitlines()
 ]
