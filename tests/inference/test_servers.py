@@ -13,7 +13,7 @@ from komep_dataset.config.config import Endpoint, Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.servers import serve_command
-from tests.pipeline.chains import KILLED, lines_of, processes_serving, real_chain
+from tests.pipeline.chains import KILLED, lines_of, model_of_its_own, processes_serving, real_chain
 
 
 @pytest.mark.slow
@@ -38,18 +38,19 @@ def test_a_server_that_is_started_samples_as_it_is_told(tmp_path, smollm2):
 
 @pytest.mark.slow
 def test_a_server_ends_with_the_run_that_started_it(tmp_path, smollm2):
-    path = real_chain(tmp_path / "a", smollm2)
+    model = model_of_its_own(smollm2, tmp_path / "model")
+    path = real_chain(tmp_path / "a", model)
     child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not processes_serving(smollm2) and time.monotonic() < deadline:
+    while not processes_serving(model) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert processes_serving(smollm2)
+    assert processes_serving(model)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     deadline = time.monotonic() + 10
-    while processes_serving(smollm2) and time.monotonic() < deadline:
+    while processes_serving(model) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert processes_serving(smollm2) == []
+    assert processes_serving(model) == []
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ from tests.pipeline.chains import (
     KILLED,
     SECRET,
     lines_of,
+    model_of_its_own,
     processes_serving,
     real_chain,
     tables_of,
@@ -251,11 +252,12 @@ def test_killed_anywhere_with_faults_the_same_command_ends_with_the_same_tables(
 @pytest.mark.slow
 def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smollm2):
     """SmolLM2 is no medical expert: what is tested is that its real output passes every stage."""
-    lines = lines_of(real_chain(tmp_path / "a", smollm2))
+    model = model_of_its_own(smollm2, tmp_path / "model")
+    lines = lines_of(real_chain(tmp_path / "a", model))
     assert "build" in lines[-1]
     work = tmp_path / "a" / "work"
     assert len(list(work.rglob("server.log"))) == 1  # one start for three responders, splitter and checker
-    assert processes_serving(smollm2) == []
+    assert processes_serving(model) == []
     tables = {
         n: read_table(work / "respond" / n / "responses.parquet", Response)
         for n in ("one", "again", "greedy")

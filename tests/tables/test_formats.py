@@ -263,9 +263,9 @@ def test_a_workbook_by_the_name_of_a_csv(tmp_path, content):
         ),
         ("b.jsonl", b"\n<!DOCTYPE html>\n<html></html>", r"a web page \(HTML\)"),
         ("b.csv", b"PK\x03\x04 xlsx", "a workbook or a zip"),
-        ("b.jsonl.gz", gzip.compress(bytes(257) + b"ustar" + bytes(300)), "a tar archive"),
+        ("b.jsonl.gz", gzip.compress(bytes(257) + b"ustar" + bytes(300), mtime=0), "a tar archive"),
         ("b.jsonl", '{"a": 1}\n'.encode("utf-16"), "UTF-16; save it as UTF-8"),
-        ("b.jsonl.gz", gzip.compress(jsonl(rows("b")) * 9)[:-20], "cannot be read"),
+        ("b.jsonl.gz", gzip.compress(jsonl(rows("b")) * 9, mtime=0)[:-20], "cannot be read"),
         ("b.parquet", None, "not a readable Parquet file"),
     ],
 )
