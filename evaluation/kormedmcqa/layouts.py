@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+LONGEST_DECOMPOSED = 16_000  # characters of JSON whose Hangul may be decomposed
 _KEY = re.compile(r"(?:\w+_)?(?:answer|choice|final|정답|답)(?:_\w+)?", re.IGNORECASE)
 _TRUTH = re.compile(
     r"(?:is_?)?(?:the_?)?(?:correct|right|true|best|answer|selected|chosen|checked|정답|답|맞음|옳음|선택)(?:_?(?:answer|여부))?",
@@ -23,12 +25,19 @@ _START = re.compile(r"^(?:```\w*\s*)?(?=[{\[]\s*[\"{\[])", re.MULTILINE)
 
 
 def json_as_text(text: str) -> str:
-    """A reply with its first JSON value replaced by "정답: X", where its fields answer; else as it is.
+    """A reply without what is around all of it, its first JSON value replaced by "정답: X", where its fields answer; else as it is.
 
     A field of the answer at the top counts; else the one object, or the one letter, that is called true.
     """
+    text = text.strip()
+    inner = text[2:-2]
+    if text[:2] == text[-2:] == "**" and ("**" not in inner or text.endswith("****")):
+        text = inner.strip()  # all of it in bold type
     if not (start := _START.search(text)):
         return text
+    if len(text) <= LONGEST_DECOMPOSED:
+        text = unicodedata.normalize("NFC", text)
+        start = _START.search(text)
     try:
         value, end = json.JSONDecoder().raw_decode(text, start.end())
     except (ValueError, RecursionError):

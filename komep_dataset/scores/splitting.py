@@ -138,11 +138,12 @@ def _without_headings(lines: list[str]) -> list[str]:
     return lines if all(heads) else [line for line, head in zip(lines, heads, strict=True) if not head]
 
 
-def _once(units: Sequence[str]) -> list[str]:
-    """Units without repeats, and without the text to be split, given again: what holds two of the others whole."""
-    bare = {unit.rstrip(".").casefold(): unit for unit in reversed(units)}
-    whole = {unit for unit in bare if sum(other in unit for other in bare) > 2}
-    return [unit for key, unit in reversed(bare.items()) if key not in whole]
+def _without_whole(units: Sequence[str]) -> list[str]:
+    """Units without the text to be split, given again: what holds two of the others whole. Repeats stay, a line is a unit."""
+    bare = [unit.rstrip(".").casefold() for unit in units]
+    return [
+        unit for unit, own in zip(units, bare, strict=True) if sum(other in own for other in set(bare)) <= 2
+    ]
 
 
 def _lined(text: str) -> str:
@@ -255,7 +256,7 @@ def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
     Left out are lines about the splitting, and units that share too little with the answer, or nothing but the subject of
     the others: the splitter's own. Where these are most of them, or all of it is an apology, the reply is no split of the answer.
     """
-    units = _once(units)
+    units = _without_whole(units)
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}
     invented = _invented(units, content)

@@ -109,7 +109,6 @@ CLOTHES = [
     "- {0} [1]\n- {1} [1, 2]",
     "> {0} {1}\n\n* {0}\n* {1}",
     '- {0}\n  - Source sentence: "{0}"\n- {1}\n  - Source sentence: "{1}"',
-    "- {0}\n- {1}\n- {0}\n- {1}",
     "{0}\n{1}\nI am an AI and cannot give medical advice; please consult a doctor.",
     "{0}\n{1}\nWould you like more on doses?",
     "I can't see any image, so I will answer in general.\n{0}\n{1}",

@@ -78,6 +78,7 @@ def run_steps(folder: Path, seconds: float, *names: str) -> tuple[list[dict], st
     return lines_of(folder / check.LINES), done.stdout
 
 
+@pytest.mark.slow
 def test_every_step_has_its_line_however_it_ends(tmp_path):
     lines, said = run_steps(tmp_path, 500, "wrong", "refused", "slow", "killed", "fine")
     ends = [(line["step"], line.get("failed", line.get("value"))) for line in lines]
@@ -94,12 +95,14 @@ def test_every_step_has_its_line_however_it_ends(tmp_path):
     assert "Traceback" in (tmp_path / check.LOG).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_what_a_step_leaves_running_is_ended(tmp_path):
     (line,), _ = run_steps(tmp_path, 500, "careless")
     left = psutil.Process(line["pid"]) if psutil.pid_exists(line["pid"]) else None
     assert left is None or left.status() == psutil.STATUS_ZOMBIE  # where nobody collects what is dead
 
 
+@pytest.mark.slow
 def test_an_interrupted_check_ends_its_step_and_keeps_its_lines(tmp_path):
     """SIGTERM, as a scheduler sends it, in the middle of the first step."""
     words = ["--device", "cpu", "--tiny", "--only", "card", "--output", str(tmp_path / "check")]

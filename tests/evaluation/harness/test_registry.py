@@ -61,6 +61,7 @@ def plugged(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_benchmark_and_a_backend_are_a_file_each(plugged, question_folder, tiny_model, tmp_path):
     shown = " ".join(plugged("evaluation.run", "--help").stdout.split())
     assert "pubmedqa, toy-set." in shown and "transformers, vllm, openai, parrot." in shown
@@ -86,6 +87,7 @@ def test_a_benchmark_and_a_backend_are_a_file_each(plugged, question_folder, tin
     )
 
 
+@pytest.mark.slow
 def test_an_experiment_names_a_benchmark_that_is_a_file(plugged, question_folder, tiny_model, tmp_path):
     for folder in ("recipes", "accelerate_configs"):
         (tmp_path / folder).symlink_to(ROOT / folder)

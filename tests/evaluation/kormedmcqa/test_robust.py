@@ -146,7 +146,8 @@ def test_form_does_not_matter(row):
     options = row.get("options", ())
     letter = extract_robust(row["text"], options)
     assert extract_robust(unicodedata.normalize("NFD", row["text"]), options) == letter
-    assert extract_robust(f"**{row['text']}**", options) == letter
+    if row["kind"] != "thought":  # a title in bold type to its end is another
+        assert extract_robust(f"**{row['text']}**", options) == letter
     assert extract_robust(f"\n \u3000{row['text']} \n", options) == letter
 
 

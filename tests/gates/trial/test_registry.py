@@ -158,6 +158,7 @@ def test_a_base_of_a_gate_that_is_not_there_does_not_grow(plugged, tmp_path):
     komep(plain, *grow, str(plugged / "without"))
 
 
+@pytest.mark.slow
 def test_a_gate_that_reads_a_file_takes_its_path_from_the_folder_of_pipeline_yaml(tmp_path):
     folder, inner = plug(tmp_path, banned=WORDS), tmp_path / "inner"
     inner.mkdir()
