@@ -12,6 +12,8 @@ from importlib import import_module
 from komep_dataset.translation import checks as package
 from komep_dataset.translation.glossary import Glossary
 
+REJECT, WARN = SEVERITIES = "reject", "warn"
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -26,6 +28,8 @@ class Check:
         rank: of several failures a reject names the one of the lowest: an apology is English, too short and
             without the numbers as well.
         of_nothing: whether it judges an empty translation, which the others are not tried on.
+        severity: `reject` where the text is asked for again and then refused; `warn` where what was found is as
+            likely right as wrong, so that the text stays and is counted. A name may have a check of each.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Check:
     rank: int
     uses_glossary: bool = False
     of_nothing: bool = False
+    severity: str = REJECT
 
 
 @dataclass(frozen=True, slots=True)
