@@ -225,7 +225,9 @@ class Count:
 def counted(name: str, count: Count) -> str:
     low, high = wilson(count.rejected, count.rows) if count.rows else (0, 0)
     share = f"{count.rejected / max(count.rows, 1):6.1%} ({low:.1%}-{high:.1%})"
-    each = ", ".join(f"{name} {n}{'' if s == REJECT else ' (warn)'}" for (s, name), n in count.by.most_common())
+    each = ", ".join(
+        f"{name} {n}{'' if s == REJECT else ' (warn)'}" for (s, name), n in count.by.most_common()
+    )
     return f"{name:<28}{count.rows:>6}{count.rejected:>6} {share:<22}{count.warned:>5}  {each}"
 
 
@@ -258,7 +260,9 @@ def curve(row: Row, glossary: Glossary) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the real material")
     parser.add_argument("--half", choices=(*HALVES, "both"), default="seen")
     parser.add_argument("--each", type=int, default=200, help="spoiled rows a kind")
@@ -282,10 +286,14 @@ def main() -> None:
         if all(f.check.severity != REJECT for f in check_translation(row.source, row.target, glossary))
     ]  # fmt: skip
     missed = lambda kind, row, found: (  # noqa: E731
-        told(kind, row, found) if kind == arguments.misses and not any(k.startswith(REJECT) for k in found) else None
+        told(kind, row, found)
+        if kind == arguments.misses and not any(k.startswith(REJECT) for k in found)
+        else None
     )
     print(f"\nspoiled translations, {half} half\n{HEAD}")
-    for name, count in measured(spoiled_rows(passing, half, arguments.each, glossary), glossary, missed).items():
+    for name, count in measured(
+        spoiled_rows(passing, half, arguments.each, glossary), glossary, missed
+    ).items():
         print(counted(name, count))
 
 
