@@ -192,7 +192,9 @@ def _holds_rows(path: Path) -> bool:
             with path.open("rb") as file:
                 found = json.loads(file.read() if kind == JSON else file.readline(LINE_BYTES))
     except Exception:  # what is damaged, or of another kind, raises what its library likes
-        return False
+        with path.open("rb") as file:
+            keys = re.findall(r'"([^"\\\n]{1,40})"\s*:', file.read(LINE_BYTES).decode("utf-8", "replace"))
+        return kind in (JSON, JSONL) and any(map(_OF_QUESTIONS.fullmatch, keys))
     inner = found.values() if isinstance(found, dict) else [found]
     rows = [found, *(value[0] for value in inner if isinstance(value, list) and value)]
     return any(isinstance(row, dict) and any(_OF_QUESTIONS.fullmatch(str(n)) for n in row) for row in rows)

@@ -364,6 +364,16 @@ def test_a_table_under_a_name_of_ours_is_read(tmp_path, name):
     assert [path.name for path in table_files([tmp_path])] == sorted(["a.jsonl", name])
 
 
+@pytest.mark.parametrize("name", ["done.json", "quality.json", "rejects.jsonl"])
+def test_a_damaged_table_under_a_name_of_ours_is_not_passed_over(tmp_path, name):
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows("a")))
+    whole = json.dumps([{"question": "What?"}, {"question": "Why?"}])
+    (tmp_path / name).write_text(whole[1 : whole.rindex("Why")])
+    assert [path.name for path in table_files([tmp_path])] == ["a.jsonl", name]
+    (tmp_path / name).write_text('{"rows": 3, "sha')  # what we write ourselves, torn
+    assert [path.name for path in table_files([tmp_path])] == ["a.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
