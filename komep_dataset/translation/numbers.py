@@ -42,19 +42,19 @@ NATIVE_TENS = {
 DAYS = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "열흘": 10, "보름": 15}
 
 
-def sino_value(numeral: str) -> int:
-    """The value of a Sino-Korean numeral, digits among it or not: 천이백 = 1200, 3만5천 = 35000."""
-    total = part = 0
-    digits: int | None = None
-    for c in numeral:
-        if c in BIG_SCALES:
-            total += ((part + (digits or 0)) or 1) * BIG_SCALES[c]
-            part, digits = 0, None
-        elif c in SMALL_SCALES:
-            part += (1 if digits is None else digits) * SMALL_SCALES[c]
+def sino_value(numeral: str) -> Fraction:
+    """The value of a Sino-Korean numeral, digits among it or not: 천이백 = 1200, 3만5천 = 35000, 1억 4천 2백만."""
+    total = part = Fraction(0)
+    digits: Fraction | None = None
+    for sign in re.findall(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[가-힣]", numeral):
+        if sign in BIG_SCALES:
+            total += ((part + (digits or 0)) or 1) * BIG_SCALES[sign]
+            part, digits = Fraction(0), None
+        elif sign in SMALL_SCALES:
+            part += (1 if digits is None else digits) * SMALL_SCALES[sign]
             digits = None
-        elif c in SINO or c.isdigit():
-            digits = (digits or 0) * 10 + (SINO[c] if c in SINO else int(c))
+        else:
+            digits = (digits or 0) * 10 + SINO[sign] if sign in SINO else digits_value(sign)
     return total + part + (digits or 0)
 
 
@@ -62,7 +62,7 @@ def sino_value(numeral: str) -> int:
 
 
 def _count(words: str, first: int = 1, step: int = 1) -> dict[str, int]:
-    return {word: step * place for place, word in enumerate(words.split(), first)}
+    return {word: first + step * place for place, word in enumerate(words.split())}
 
 
 WORDS = _count(
@@ -70,23 +70,31 @@ WORDS = _count(
     "seventeen eighteen nineteen",
     first=0,
 )
-CARDINALS = WORDS | _count("twenty thirty forty fifty sixty seventy eighty ninety", first=2, step=10)
+CARDINALS = WORDS | _count("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10)
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 ORDINALS = _count("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
 _BY_VALUE = {
     1: "once a an per each every daily weekly monthly yearly annual annually hourly nightly single "
     "primary another only alone any same sole",
-    2: "both either neither couple pair pairs paired double doubles doubled doubling dual twin twins "
-    "bilateral secondary between bid biphasic biannual biannually biweekly bimonthly former "
+    0: "nil goalless scoreless",
+    2: "both either neither couple pair pairs paired double doubles doubled doubling dual twin twins duo "
+    "bilateral secondary between bid biphasic biannual biannually biennial biennially biweekly bimonthly former "
     "latter binary two-sided",
-    3: "triple tripled triples tid tertiary trivalent triplets triad trimester",
-    4: "quadruple qid tetrad quadrivalent tetralogy quaternary",
-    5: "pentad quintuple",
-    12: "dozen",
+    3: "triple tripled triples tid tertiary trivalent triplets triad trimester trio triennial triennially quarterly",
+    4: "quadruple qid tetrad quadrivalent tetralogy quaternary quartet semi",
+    5: "pentad quintuple quintet",
+    10: "decade decades teen teens teenage teenaged teenager teenagers",
+    12: "dozen noon midday midnight",
     14: "fortnight",
+    100: "century centuries centennial centenary centenarian centenarians",
+    200: "bicentennial bicentenary",
 }  # fmt: skip
 LOOSE_WORDS = {word: value for value, words in _BY_VALUE.items() for word in words.split()}
-LOOSE_WORDS |= _count("january february march april may june july august september october november december")
+MONTHS = _count("january february march april may june july august september october november december")
+MONTHS |= {name[:3]: month for name, month in MONTHS.items()} | {"sept": 9}
+LOOSE_WORDS |= MONTHS | _count(
+    "twenties thirties forties fifties sixties seventies eighties nineties", 20, 10
+)
 PLAIN_WORDS = {"twice": 2, "thrice": 3}
 _PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
 DENOMINATORS = _PARTS | {w + s: n for w, n in ORDINALS.items() if n > 2 for s in ("", "s")}
@@ -141,14 +149,19 @@ _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff*`]+|</?[A-Za-z]{1,9}>"
 )
 _CIRCLED = re.compile(r"[①-⑳]")
+_SHORT_SCALE = re.compile(r"([$£€]\s?\d[\d.,]{0,12}|\d(?=\s?[bt]n))\s?(k|m|b|mn|bn|tn)\b")
+_SHORT_SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
+_DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.IGNORECASE)
 
 
 def normal(text: str) -> str:
-    """A text as the reader of numbers sees it: NFKC, one kind of dash, powers as ^, no emphasis marks."""
+    """A text as the reader of numbers sees it: NFKC, one kind of dash, powers as ^, no emphasis marks, 7.55 am as 7:55 am,
+    $5bn as $5 billion."""
     text = _CIRCLED.sub(" ", _INVISIBLE.sub("", text))
     text = _SUPERSCRIPT.sub(lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
     text = _VULGAR.sub(" ", _THIN.sub("", text))
-    return unicodedata.normalize("NFKC", text).translate(_SIGNS)
+    text = _DOTTED_CLOCK.sub(r"\1:\2", unicodedata.normalize("NFKC", text).translate(_SIGNS))
+    return _SHORT_SCALE.sub(lambda m: f"{m[1]} {_SHORT_SCALES[m[2][0]]}", text)
 
 
 HALF = Fraction(1, 2)
@@ -166,10 +179,10 @@ _ONES = "|".join(sorted(NATIVE_ONES, key=len, reverse=True))
 _TENS = "|".join(sorted(NATIVE_TENS, key=len, reverse=True))
 _COUNTERS = (
     "가지|번째|번|개월|개|명|차례|달|시간|살|배|째|곳|군데|종류|종|단계|주|잔|알|정|병|해|분|사람|쌍|쪽|모금|"
-    "숟가락|스푼|끼|환자|그룹|군|유형|방법|부위|층|자리|마리|컵|캡슐|회"
+    "숟가락|스푼|끼|환자|그룹|군|유형|방법|부위|층|자리|마리|컵|캡슐|회|채|그루|권|척|건|나라|팀|경기|골"
 )
 _NATIVE = re.compile(
-    rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?P<ones>{_ONES})?|"
+    rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?:(?P<ones>{_ONES})|\s(?P<apart>{_ONES})(?=\s?(?:{_COUNTERS})))?|"
     rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})|(?=\s[가-힣]))?"
 )
 _SINO_RUN = re.compile(
@@ -180,29 +193,30 @@ _SINO_RUN = re.compile(
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 # Bounded, so that a long run of digits is not read again from each of its digits.
 _FEW_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,6}(?!\d)|\d{1,15})(?:\.\d{1,15})?"
+_SCALES = "십백천만억조"
+_SCALED = rf"(?:[{_SCALES}]{{1,3}}(?![성식정추리막자]|분위)|\s[{_SCALES}]{{1,2}}(?:(?![가-힣])|(?=여|명|원|달러|유로|파운드|엔|개|건)))"
 _MIXED = re.compile(
-    rf"(?<![\d.,])(?:{_FEW_DIGITS}[십백천]?[만억조]\s?){{0,3}}{_FEW_DIGITS}(?:[십백천]?[만억조]|[십백천])"
-    r"(?![성식정추리막자]|분위)(?:\s?\d{1,4}천)?"
+    rf"(?<![\d.,]){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
+    rf"(?:\s?(?:\d{{1,2}},)?\d{{3}}(?![\d.,]|\s?[{_SCALES}%]))?"
 )
-_PART = re.compile(rf"({_DIGITS})([십백천]?)([만억조]?)")
+_ASCENDS = re.compile(r"만[^만]*[억조]|억[^억]*조")
 _PORTION = re.compile(
     r"((?<![\d.])[\d.]{1,12}|[일이삼사오육칠팔구십백천만]{1,6})\s?분의\s?([\d.]{1,12}|[일이삼사오육칠팔구십백천]{1,6})"
 )
 
 
 def _mixed(match: re.Match) -> Number:
-    """1억 2천만, 350만, 3.5천."""
-    values = (
-        digits_value(d) * SMALL_SCALES.get(small, 1) * BIG_SCALES.get(big, 1)
-        for d, small, big in _PART.findall(match[0])
-    )
-    return _number(match, sum(values, Fraction(0)))
+    """1억 2천만, 350만, 3.5천, 37만 5,000; 4900만 6억 is two numbers."""
+    written = match[0]
+    if ascends := _ASCENDS.search(written):
+        written = written[: ascends.start() + 1]
+    return replace(_number(match, sino_value(written)), end=match.start() + len(written))
 
 
 def _part(written: str) -> Fraction:
     if written[0].isdigit():
         return digits_value(written) if written.count(".") < 2 and written[-1] != "." else Fraction(0)
-    return Fraction(sino_value(written))
+    return sino_value(written)
 
 
 def _portion(match: re.Match) -> Number | None:
@@ -212,7 +226,7 @@ def _portion(match: re.Match) -> Number | None:
 
 
 _DAY = re.compile(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
-_HALF = re.compile(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])")
+_HALF = re.compile(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])|(?<=\d시\s)반|(?<=\d시)반")
 _NO_NUMERAL = re.compile(
     r"두개[내골강저]|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
 )
@@ -223,16 +237,34 @@ def _day(match: re.Match) -> Number:
     return _number(match, value, Kind.LOOSE if value in (1, 15) else Kind.PLAIN, unit="day")
 
 
+_ABOUT = {
+    "한두": 1, "두세": 2, "두서너": 2, "서너": 3, "세네": 3, "너덧": 4, "네댓": 4, "네다섯": 4, "대여섯": 5, "예닐곱": 6,
+    "일고여덟": 7, "여덟아홉": 8, "하루이틀": 1, "이삼": 2, "삼사": 3, "사오": 4, "오륙": 5, "육칠": 6, "칠팔": 7, "팔구": 8, "사나흘": 3,
+}  # fmt: skip
+# One of "two or three"; 양국 is the two countries.
+_ROUGH = re.compile(
+    rf"(?<![가-힣])(?:(?P<about>{'|'.join(sorted(_ABOUT, key=len, reverse=True))})(?=\s?[가-힣]|$)|"
+    r"양(?=[국측쪽당팀자]|\s[가-힣])|쌍)"
+)
+
+
+def _rough(match: re.Match) -> Number:
+    value = _ABOUT.get(match["about"], 2)
+    return _number(match, value, Kind.LOOSE, *([value + 1] if match["about"] else []))
+
+
 def _native(match: re.Match) -> Number | None:
-    """A native numeral; "한" is no more than "a", and "열" without a counter is a fever."""
-    tens, ones, single, counter = match.group("tens", "ones", "single", "counter")
+    """A native numeral; "한" is no more than "a", "열" alone is a fever, and 열정, 세정 and 세종 are words."""
+    tens, single, counter = match.group("tens", "single", "counter")
     if _NO_NUMERAL.match(match.string, match.start()):
         return None
+    ones = match["ones"] or match["apart"]
     value = NATIVE_TENS.get(tens, 0) + NATIVE_ONES.get(ones or single, 0)
-    unsure = not counter and (value == 10 or single in ("석", "넉"))
+    numeral = match[0].removesuffix(counter or "")
+    word = len(numeral) == 1 and counter and len(counter) == 1 and counter not in "번명달개살"
+    unsure = word or (not counter and (value == 10 or single in ("석", "넉")))
     kind = Kind.LOOSE if counter is None or value == 1 or unsure else Kind.PLAIN
-    end = match.end("ones" if ones else "tens" if tens else "single")
-    return Number(Fraction(value), kind, match.start(), end)
+    return Number(Fraction(value), kind, match.start(), match.start() + len(numeral))
 
 
 # --- English words --------------------------------------------------------------------------------
@@ -253,6 +285,10 @@ _ENGLISH = re.compile(
 )
 
 
+_PARTY = re.compile(r"[- ](?:part(?:y|ies)|person|world)\b")  # of an insurer
+_IN_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]")  # "the Seven Sisters"
+
+
 def _english(match: re.Match) -> Number | None:
     if match["portion"]:
         over, under = WORDS.get(match["over"].lower(), 1), DENOMINATORS[match["under"].lower()]
@@ -264,15 +300,20 @@ def _english(match: re.Match) -> Number | None:
         return _number(match, digits_value(match["digits"]) * SCALES[match["scale"].lower()])
     if match["cardinal"]:
         value = cardinal_value(match["cardinal"])
-        alone = value <= 1 or match["cardinal"].lower() in SCALES
+        alone = (
+            value <= 1 or match["cardinal"].lower() in SCALES or _IN_NAME.match(match.string, match.start())
+        )
         return _number(match, value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN)
     word = match["word"].lower()
     if value := PLAIN_WORDS.get(word):
         return _number(match, value)
     if value := ORDINALS.get(word):
-        return _number(match, value, Kind.PLAIN if value > 2 else Kind.LOOSE, Fraction(1, value))
+        party = value <= 2 or _PARTY.match(match.string, match.end())
+        return _number(match, value, Kind.LOOSE if party else Kind.PLAIN, Fraction(1, value))
     if parts := PART_WORDS.get(word):
-        return _number(match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), parts)
+        return _number(
+            match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), Fraction(60, parts), parts
+        )
     if value := LOOSE_WORDS.get(word):
         return _number(match, value, Kind.LOOSE, *([2] if word == "fortnight" else []))
     return None
@@ -358,10 +399,11 @@ _READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_POWER, _power),
     (_SCIENTIFIC, _scientific),
     (_MIXED, _mixed),
+    (_ROUGH, _rough),
     (_NATIVE, _native),
     (_DAY, _day),
     (_SINO_RUN, lambda match: _number(match, sino_value(match[0]), Kind.LOOSE)),
-    (_HALF, lambda match: _number(match, HALF, Kind.LOOSE, 50)),
+    (_HALF, lambda match: _number(match, HALF, Kind.LOOSE, 50, 30)),
     (_PORTION, _portion),
     (_ENGLISH, _english),
     (_NUMBER, _digits),
@@ -395,18 +437,35 @@ def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | 
     return filter(None, map(reader, pattern.finditer(text)))
 
 
+_MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
+_MULTIPLE = re.compile(r"[- ](decade|centur|dozen|fortnight)")
+_CLOCK = re.compile(r"(?::[0-5]\d(?![\d:]))?\s?[ap]\.?m\b|:[0-5]\d(?![\d:])|\so'clock", re.IGNORECASE)
+_ERA = re.compile(r"s\b|년?대")
+
+
 def _with_unit(text: str, number: Number) -> Number:
-    """The number with the unit behind it; "1일" and "1회" may stand for "daily" and "once"."""
+    """The number with the unit behind it; "1일" and "1회" may stand for "daily" and "once".
+
+    What else it may be: two decades 20, the '80s 1980, 19 o'clock 7.
+    """
     if number.unit:
         return number
     unit, per, end = read_unit(text, number.end)
     before = text[max(0, number.start - 6) : number.start]
     if unit in ("", "degree"):
         unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
-    kind = number.kind
-    if kind is Kind.PLAIN and number.value == 1 and _KOREAN_BEHIND.match(text, number.end):
+    kind, value, others = number.kind, number.value, number.others
+    if kind is Kind.PLAIN and value == 1 and _KOREAN_BEHIND.match(text, number.end):
         kind = Kind.LOOSE if unit in TIMES or _KOREAN_BEHIND.match(text, end) else kind
-    return replace(number, unit=unit, per=per, end=end, kind=kind)
+    if multiple := _MULTIPLE.match(text, number.end):
+        kind, others = Kind.LOOSE, (*others, value * _MULTIPLES[multiple[1]])
+    elif value % 10 == 0 and _ERA.match(text, number.end):
+        others = (*others, value % 100, value % 100 + 1900, value % 100 + 2000)
+    elif not unit and _CLOCK.match(text, number.end):
+        unit = "minute" if before.endswith(":") else "clock"
+    if unit == "clock":
+        others = (*others, value + 12, value - 12)
+    return replace(number, unit=unit, per=per, end=end, kind=kind, others=others)
 
 
 def _shared_units(text: str, numbers: list[Number]) -> list[Number]:

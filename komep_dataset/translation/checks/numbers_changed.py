@@ -48,10 +48,7 @@ _SOFT_BEFORE = (
 )  # fmt: skip
 # What may be left of a unit that the reader of units does not know: "200개/µL 미만", "50 x 10^9/L 미만",
 # "20개비를 초과". A counter that no list has must have a particle behind it.
-_MORE_UNIT = (
-    r"(?:\s?[x×*·]\s?10\^-?\d{1,2})?(?:\s?\([^()\n]{0,30}\))?"
-    r"(?:\s?(?:개|명|건|회|장|배|대)|[가-힣]{1,3}(?=[을를이가은는]\s))?[^.,;\d가-힣]{0,8}"
-)
+_MORE_UNIT = r"(?:\s?[x×*·]\s?10\^-?\d{1,2})?(?:\s?\([^()\n]{0,30}\))?(?:\s?[가-힣]{1,4}?)?[^.,;\d가-힣]{0,8}"
 _AFTER = (
     (Side.ABOVE, r"\s*\+(?!\d)|\s*(?:of age |old )?(?:or|and) (?:more|higher|greater|above|older|over|"
                  r"longer|up|upwards?|larger)\b"),
@@ -59,7 +56,7 @@ _AFTER = (
                  r"smaller)\b"),
     (Side.BELOW, rf"{_MORE_UNIT}(?:을|를|은|는)?\s?(?:초과하|초과되|넘기|넘|넘어서)(?:지|어서는|어선|면|으면|어)\s?(?:는\s?)?(?:않|"
                  rf"안|못|말)"),
-    (Side.BELOW, rf"{_MORE_UNIT}(?:이|가|도)?\s?(?:채\s?)?(?:안\s?(?:되|된|돼)|(?:지나|경과하|되|넘기)지\s?(?:않|못))"),
+    (Side.BELOW, rf"{_MORE_UNIT}(?:이|가|도)?\s?(?:채\s|안\s?(?:되|된|돼)|(?:지나|경과하|되|넘기)지\s?(?:않|못))"),
     (Side.ABOVE, rf"{_MORE_UNIT}(?:보다|에|을|를)?\s?(?:적지|낮지|작지|밑돌지)\s?않"),
     (Side.ABOVE, rf"{_MORE_UNIT}(?:이상(?!\s?(?:반응|소견|증상|지질|세포|이\s?(?:있|발견|나타)))|초과|(?:을|를|이|가)?\s?(?:넘|"
                  rf"상회|웃도|웃돌|초과))"),
@@ -67,7 +64,10 @@ _AFTER = (
     (Side.ABOVE, rf"{_MORE_UNIT}보다[^.;\d]{{0,14}}?(?:높|크|큰|커|많|길|긴|오래|무거|위|넓|올라|상승|늦|나이|고령|두꺼|빠르|빨)"),
     (Side.BELOW, rf"{_MORE_UNIT}보다[^.;\d]{{0,14}}?(?:낮|작|적|짧|젊|어린|어리|가벼|아래|좁|떨어|감소|얇|느리|느린)"),
 )  # fmt: skip
-_SOFT_AFTER = ((Side.BELOW, r"\s*(?:이내|안에|까지|내에|내로)"), (Side.ABOVE, r"\s*(?:남짓|부터|위로)"))
+_SOFT_AFTER = (
+    (Side.BELOW, r"\s*(?:이내|안에|까지|내에|내로)"),
+    (Side.ABOVE, r"\s*(?:남짓|부터|위로|여(?:\s?[가-힣]|\s))"),
+)
 
 
 def _compiled(rules) -> tuple[tuple[Side, re.Pattern], ...]:
@@ -188,7 +188,8 @@ def _sides_changed(ours: Mapping[Fraction, Counter], theirs: Mapping[Fraction, C
     for value in (value for value in ours if value in theirs):
         here, there = ours[value], theirs[value]
         for side, opposite in ((Side.ABOVE, Side.BELOW), (Side.BELOW, Side.ABOVE)):
-            if here[side] > there[side] and there[opposite] > here[opposite]:
+            sure = here[side, "sure"] or there[opposite, "sure"]
+            if sure and here[side] > there[side] and there[opposite] > here[opposite]:
                 yield f"{side.value} {_plain(value)} has become {opposite.value}"
             elif here[side, "sure"] and not there[side] and not there[opposite]:
                 yield f"{side.value} {_plain(value)} has lost its comparison"
