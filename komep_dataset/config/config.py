@@ -276,7 +276,8 @@ class Translator(Judge):
 
     `scope: all` translates every response, `pairs` those alone that the pair selection picks. A text of more than
     `segment_characters` goes in pieces. `glossary` is a TSV of terms (None: the one that ships). `context:
-    question` shows the question with each response. The other keys are for a local encoder-decoder model
+    question` shows the question with each response. `checks` gives checks of a translation, by name, the severity
+    `reject`, `warn` or `off` (`translation.checks.registry` has the names). The other keys are for a local encoder-decoder model
     (`server: transformers`): the names that its tokenizer has for the two languages, and how many `beams` it
     searches with; `concurrency` is then the texts in a batch.
     """
@@ -285,6 +286,7 @@ class Translator(Judge):
     segment_characters: int = 2600
     glossary: Path | None = None
     context: str | None = None
+    checks: Mapping[str, Any] = field(default_factory=dict, hash=False)
     source_language: str | None = None
     target_language: str | None = None
     beams: int = 1

@@ -36,10 +36,11 @@ from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.tables.formats import files_in
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
-from komep_dataset.translation.checks.registry import wordings
+from komep_dataset.translation.checks.registry import checks_of, wordings
+from komep_dataset.translation.evidence import TranslationRow, translations_path
 from komep_dataset.translation.glossary import SHIPPED
 from komep_dataset.translation.stage import STAGE as TRANSLATE
-from komep_dataset.translation.stage import TranslationRow, translate, translations_path
+from komep_dataset.translation.stage import translate
 
 DONE = "done.json"
 DONE_MARK = json_with("fingerprint", "outputs")
@@ -164,6 +165,8 @@ def check_complete(config: Config) -> None:
     if not config.responders:
         raise KomepError(f"{config.file}: `responders:` is missing: a chained run needs at least one")
     config.judge("splitter"), config.judge("checker")
+    if config.translator:
+        checks_of(config.translator.checks, f"{config.file}: translator.checks")
 
 
 def stages(config: Config) -> Iterator[Stage]:
@@ -261,6 +264,9 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
     picked = {name: getattr(config.selection, name) for name in ("min_margin", "pairs", "origin")}
     settings = _endpoint_settings(translator) | {"selection": picked}
     del settings["glossary"]  # its content counts
+    # As they are in force, so that another default is a change, and one that is written down is none.
+    checks = checks_of(translator.checks, f"{config.file}: translator.checks")
+    settings["checks"] = sorted((check.name, check.severity) for check in checks)
     inputs = (scored, translator.glossary or SHIPPED)
     outputs = {table: ScoredGeneration, translations_path(table): TranslationRow}
     return Stage(TRANSLATE, done, inputs, outputs, settings, work, again=output is not None)

@@ -4,28 +4,26 @@ A user pays for every call. So by default nothing is translated but what can ent
 `selection.pairs: all`, the answers of every pair) that `pairs.select_pairs` picks under the configuration's
 `selection`, and their questions, each once. `scope: all`, or `--all`, translates every answer. Rows that have their
 Korean keep it. Chosen and rejected answers pass the same checks, which do not know which is which; a text that fails
-them twice stays without Korean and is named, with its replies, in `<name>.translations.parquet` beside the table.
+them twice stays without Korean and is named, with its replies, in `<name>.translations.parquet` beside the table, as is
+what a check of severity `warn` found in a text that was accepted.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
-
-import polars as pl
 
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
-from komep_dataset.schema import Pair, Reason, Reject, ScoredGeneration, Status, Unit, column, polars_schema
-from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_rows, write_table
+from komep_dataset.schema import Pair, Reason, Reject, ScoredGeneration, Status, Unit, polars_schema
+from komep_dataset.tables.writing import output_path, write_rejects, write_rows
+from komep_dataset.translation.checks.registry import checks_of
+from komep_dataset.translation.evidence import TranslationRow, translations_path, write_evidence
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.translator import (
-    Refusal,
     Session,
     Text,
     Translation,
@@ -40,25 +38,6 @@ KINDS = (QUESTION, RESPONSE)
 COPIED, KEPT, LEFT = "copied", "kept", "left"
 OUTCOMES = ("translated", COPIED, KEPT, "rejected", "failed", LEFT)
 Place = tuple[str, str, str]  # question id, model or "" for the question, source
-
-
-@dataclass(frozen=True, slots=True)
-class TranslationRow:
-    """A row of the evidence: one text that was to be translated, and what became of it."""
-
-    KEY: ClassVar[tuple[str, ...]] = ("question_id", "kind", "model", "source")
-
-    question_id: str = column("id of the question")
-    kind: str = column("`question` or `response`")
-    model: str = column("name of the responder; empty for a question")
-    source: str = column("the text as it was given")
-    target: str | None = column("its Korean; null = none was accepted")
-    reason: str = column("why there is none: the name of a check, or `request_failed`; else empty")
-    detail: str = column("the words or numbers behind the reason")
-    pieces: int = column("pieces that were sent; 0 = nothing was asked: it is Korean, or has no letters")
-    attempts: int = column("how often it was asked for: 0, 1 or 2")
-    refused: list[Refusal] = column("the replies that failed a check")
-    translator: str = column("name of the translator as the endpoint knows it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +60,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class TranslatedTable:
-    """What `komep translate` did: texts by (kind, outcome), rejects by reason, distinct calls, texts asked twice;
-    `failures` counts texts without an answer, which `--retry-failed` asks again."""
+    """What `komep translate` did: texts by (kind, outcome), rejects by reason, distinct calls, texts asked twice, texts
+    with a warning by its name; `failures` counts texts without an answer, which `--retry-failed` asks again."""
 
     path: Path
     outcomes: Counter
@@ -91,6 +70,7 @@ class TranslatedTable:
     twice: int = 0
     failures: int = 0
     reason: str = ""
+    warned: Counter = field(default_factory=Counter)
 
     @property
     def answered(self) -> int:
@@ -101,10 +81,10 @@ class TranslatedTable:
     def line(self) -> str:
         """The figures as one line for people."""
         done = {kind: sum(self.outcomes[kind, outcome] for outcome in OUTCOMES[:3]) for kind in KINDS}
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(self.rejected.items())) or "none"
+        warned = f"warned: {_counted(self.warned)}; " if self.warned else ""
         return (
-            f"{done[QUESTION]:,} questions and {done[RESPONSE]:,} responses in Korean; rejected: {reasons}; "
-            f"{self.calls:,} calls, {self.twice:,} texts asked twice -> {self.path}"
+            f"{done[QUESTION]:,} questions and {done[RESPONSE]:,} responses in Korean; "
+            f"rejected: {_counted(self.rejected) or 'none'}; {warned}{self.calls:,} calls, {self.twice:,} texts asked twice -> {self.path}"
         )
 
     @property
@@ -115,6 +95,10 @@ class TranslatedTable:
             counts = "".join(f"{self.outcomes[kind, outcome]:>12,}" for outcome in OUTCOMES)
             lines.append(f"{kind + 's':<10}{counts}")
         return "\n".join(lines)
+
+
+def _counted(counts: Counter) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items()))
 
 
 def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
@@ -148,18 +132,21 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
             TranslationRow(
                 *(item.question_id, item.kind, item.model, item.text.source),
                 *(one.target, one.reason, one.detail, one.pieces, one.attempts, list(one.refusals)),
-                translator.model,
+                *(translator.model, None if one.doubts is None else list(one.doubts)),
             )
             for item, one in new
         ]
-        _write_evidence(evidence, filled, target)
+        write_evidence(evidence, filled, target)
         rejects = [Reject(STAGE, item.key, one.reason, one.detail) for item, one in new if one.target is None]
         write_rejects(target.parent, STAGE, rejects)
         write_rows(filled, target, ScoredGeneration)
     reasons = Counter(reject.reason for reject in rejects)
     failed = reasons.pop(Reason.REQUEST_FAILED.value, 0)
     first = next((r.detail for r in rejects if r.reason == Reason.REQUEST_FAILED.value), "")
-    return TranslatedTable(target, _outcomes(rows, new), reasons, done.calls, done.twice, failed, first)
+    warned = Counter(doubt.name for _, one in new for doubt in one.doubts or ())
+    return TranslatedTable(
+        target, _outcomes(rows, new), reasons, done.calls, done.twice, failed, first, warned
+    )
 
 
 def requests_of(scored: Path, config: Config) -> list[Body]:
@@ -173,6 +160,7 @@ def requests_of(scored: Path, config: Config) -> list[Body]:
 def _read(
     scored: Path, config: Config, translator: Translator
 ) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
+    checks_of(translator.checks, f"{config.file}: translator.checks")
     glossary = read_glossary(translator.glossary)
     frame = read_scored([scored])
     wanted = None  # all, or the keys of the responses that stand in a pair
@@ -237,24 +225,6 @@ def _filled(row: ScoredGeneration, korean: Mapping[Place, str | None]) -> Scored
     if not has_text(response):
         response = korean.get((row.question_id, row.model, row.response))
     return replace(row, question_ko=question, response_ko=response)
-
-
-def translations_path(table: Path) -> Path:
-    """Where the evidence of a translated table lies."""
-    return table.with_name(f"{table.stem}.translations.parquet")
-
-
-def _write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneration], table: Path) -> None:
-    """Write the evidence; of what lies there already, rows stay whose Korean the table still holds."""
-    path = translations_path(table)
-    frame = frame_of(new, TranslationRow)
-    if path.is_file():
-        held = {(r.question_id, "", r.question, r.question_ko) for r in rows}
-        held |= {(r.question_id, r.model, r.response, r.response_ko) for r in rows}
-        old = read_table(path, TranslationRow).join(frame, on=TranslationRow.KEY, how="anti")
-        kept = [key in held for key in old.select("question_id", "model", "source", "target").iter_rows()]
-        frame = pl.concat([old.filter(pl.Series(kept, dtype=pl.Boolean)), frame])
-    write_table(frame, path, TranslationRow)
 
 
 def _outcomes(rows: Sequence[ScoredGeneration], new: Iterable[tuple[Item, Translation]]) -> Counter:

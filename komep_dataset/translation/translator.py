@@ -1,14 +1,15 @@
 """Asking a translator: texts in, checked translations out; what fails a check is asked once more, then refused.
 
 A text goes whole where it fits, else in pieces (`segments.py`). Every reply is checked, a long text's pieces each
-and the whole of them at the end; the second request names what was wrong with the first. Nothing here knows which
-side of a pair a text will stand on.
+and the whole of them at the end; the second request names what was wrong with the first. What a check of severity
+`warn` finds is kept beside the text, and nothing is asked again for it. Nothing here knows which side of a pair a text
+will stand on.
 """
 
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +23,7 @@ from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts.messages import translate_messages
 from komep_dataset.schema import Reason, column
-from komep_dataset.translation.checks.registry import Failure, check_translation
+from komep_dataset.translation.checks.registry import REJECT, Failure, check_translation, checks_of
 from komep_dataset.translation.checks.repetition import REPETITION
 from komep_dataset.translation.checks.truncated import TRUNCATED
 from komep_dataset.translation.glossary import Glossary
@@ -62,8 +63,23 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A check of severity `warn` that an accepted text did not pass."""
+
+    name: str = column("the name of the check")
+    detail: str = column("the words or numbers behind it")
+
+
+Check = Callable[[str, str], list[Failure]]  # of a source and its translation
+Found = tuple[
+    dict[int, list[Failure]], tuple[Doubt, ...]
+]  # by piece why it is refused, else what is doubtful
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
-    """What became of a text: its Korean, or None and the reason; `attempts` is 0 where nothing was asked."""
+    """What became of a text: its Korean, or None and the reason; `attempts` is 0 where nothing was asked; `doubts` of the
+    Korean, None where no check tried it."""
 
     target: str | None
     reason: str = ""
@@ -71,6 +87,7 @@ class Translation:
     pieces: int = 0
     attempts: int = 0
     refusals: tuple[Refusal, ...] = ()
+    doubts: tuple[Doubt, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +121,10 @@ class Session:
     """Who is asked, and how: an endpoint through `inference.ask`, an encoder-decoder model in this process."""
 
     def __init__(self, translator: Translator, folder: Path, glossary: Glossary, label: str = "translate"):
-        self.translator, self.folder, self.glossary = translator, folder, glossary
+        self.translator, self.folder = translator, folder
+        self.check: Check = partial(
+            check_translation, glossary=glossary, checks=checks_of(translator.checks, "translator.checks")
+        )
         self.local = Seq2Seq(translator) if is_seq2seq(translator) else None
         self._ask = partial(self.local.ask if self.local else ask, label=label)
 
@@ -156,15 +176,14 @@ def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
     with progress_bar("translate: checks", len(plans), "texts") as advance:
         for plan in plans:
             first[plan.text] = {i: replies[plan.text, i] for i in plan.asked}
-            failures[plan.text] = _failures(plan, first[plan.text], session.glossary)
+            failures[plan.text] = _failures(plan, first[plan.text], session.check)
             advance(1)
-    again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text].items()}
+    again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text][0].items()}
     replies, more = session.ask(again)
     done = {}
     for plan in plans:
-        failed = failures[plan.text]
-        second = {i: replies[plan.text, i] for i in failed}
-        done[plan.text] = _outcome(plan, first[plan.text], second, failed, session.glossary)
+        second = {i: replies[plan.text, i] for i in failures[plan.text][0]}
+        done[plan.text] = _outcome(plan, first[plan.text], second, failures[plan.text], session.check)
     return Translated(done, calls + more, len({text for text, _ in again}))
 
 
@@ -172,38 +191,45 @@ def _outcome(
     plan: _Plan,
     first: dict[int, Reply],
     second: dict[int, Reply],
-    failures: dict[int, list[Failure]],
-    glossary: Glossary,
+    found: Found,
+    check: Check,
 ) -> Translation:
     """A text's translation from its replies: the second where there is one."""
     replies, pieces = first | second, len(plan.asked)
-    refusals = _refusals(1, failures, first)
+    refusals = _refusals(1, found[0], first)
     done = Translation(None, "", "", pieces, 2 if second else min(1, pieces), refusals)
     if lost := next((reply.failure for reply in replies.values() if reply.failure), ""):
         return replace(done, reason=Reason.REQUEST_FAILED.value, detail=lost)
-    left = _failures(plan, replies, glossary) if second else failures
+    left, doubts = _failures(plan, replies, check) if second else found
     if not left:
-        return replace(done, target=plan.joined(replies))
+        return replace(done, target=plan.joined(replies), doubts=doubts if plan.asked else None)
     worst = min((f for found in left.values() for f in found), key=lambda f: f.check.rank)
     refusals += _refusals(2, left, second)
     return replace(done, reason=worst.reason, detail=worst.detail[:SHOWN], refusals=refusals)
 
 
-def _failures(plan: _Plan, replies: Mapping[int, Reply], glossary: Glossary) -> dict[int, list[Failure]]:
-    """Place of a piece -> what is wrong with its reply; of a text whose pieces pass and that fails as a whole,
-    every piece. Empty where all is well, and where an answer is missing."""
+def _failures(plan: _Plan, replies: Mapping[int, Reply], check: Check) -> Found:
+    """(place of a piece -> why its reply is refused, what is doubtful in a text of which no reply is); of a text whose
+    pieces pass and that fails as a whole, every piece. Empty where all is well, and where an answer is missing."""
     # Thoughts that the limit cut off are asked for again with twice the room, as an answer is.
     if not plan.asked or any(r.failure and not (r.raw or r.thought) for r in replies.values()):
-        return {}
-    found = {index: _piece_failures(plan, index, replies[index], glossary) for index in plan.asked}
-    found = {index: failures for index, failures in found.items() if failures}
-    if found:
-        return found
-    whole = check_translation(plan.text.source, plan.joined(replies), glossary)
-    return dict.fromkeys(plan.asked, whole) if whole else {}
+        return {}, ()
+    of_pieces = {index: _piece_failures(plan, index, replies[index], check) for index in plan.asked}
+    if refused := {index: some for index, failures in of_pieces.items() if (some := _refused(failures))}:
+        return refused, ()
+    whole = check(plan.text.source, plan.joined(replies))
+    if refused := _refused(whole):
+        return dict.fromkeys(plan.asked, refused), ()
+    # Once a name, of the whole text first: what a piece fails by the way, the whole mostly does.
+    doubts = {failure.reason: failure for failures in (*of_pieces.values(), whole) for failure in failures}
+    return {}, tuple(Doubt(name, failure.detail[:SHOWN]) for name, failure in doubts.items())
 
 
-def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -> list[Failure]:
+def _refused(failures: Iterable[Failure]) -> list[Failure]:
+    return [failure for failure in failures if failure.check.severity == REJECT]
+
+
+def _piece_failures(plan: _Plan, index: int, reply: Reply, check: Check) -> list[Failure]:
     source = plan.pieces[index].text
     if reply.failure:
         return [Failure(TRUNCATED, reply.failure)]
@@ -213,7 +239,7 @@ def _piece_failures(plan: _Plan, index: int, reply: Reply, glossary: Glossary) -
         return [Failure(TRUNCATED, f"the reply reached its token limit after {len(reply.text):,} characters")]
     if len(plan.asked) == 1 or sum(map(str.isalpha, source)) < PIECE_LETTERS or not needs_translation(source):
         return []
-    return check_translation(source, cleaned(reply.text, source), glossary)
+    return check(source, cleaned(reply.text, source))
 
 
 def _refusals(

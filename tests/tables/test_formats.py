@@ -28,7 +28,7 @@ from komep_dataset.tables.formats import (
     table_files,
 )
 from komep_dataset.tables.rows import read_rows
-from komep_dataset.translation.stage import TranslationRow
+from komep_dataset.translation.evidence import TranslationRow
 from tests.places import may_not_read
 from tests.scored_rows import row
 

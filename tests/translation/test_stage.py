@@ -21,7 +21,8 @@ from komep_dataset.release.build import build
 from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.reading import read_table
-from komep_dataset.translation.stage import TranslationRow, translate, translations_path
+from komep_dataset.translation.evidence import TranslationRow, translations_path
+from komep_dataset.translation.stage import translate
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.pipeline.chains import FAULTS, write_chain
 from tests.pipeline.chains import key as key  # the chain's endpoints want one

@@ -4,12 +4,14 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from komep_dataset.config.config import load_config
 from komep_dataset.inference.reply_log import Reply
+from komep_dataset.translation.checks.registry import check_translation
 from komep_dataset.translation.checks.repetition import sentences_of
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.segments import Piece
@@ -106,7 +108,8 @@ def test_a_reply_that_is_no_translation_by_its_length_is_refused_at_once(reply):
     cleaned(reply)
     sentences_of(reply)
     plan = _Plan(Text("Fever is common in flu."), (Piece("Fever is common in flu.", True),))
-    [failure] = _failures(plan, {0: Reply(reply, "stop")}, read_glossary(None))[0]
+    check = partial(check_translation, glossary=read_glossary(None))
+    [failure] = _failures(plan, {0: Reply(reply, "stop")}, check)[0][0]
     assert failure.reason == "repetition" and "characters for a text of 23" in failure.detail
 
 

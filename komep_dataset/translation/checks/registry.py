@@ -4,15 +4,19 @@ A module of this folder that has `CHECKS`, a tuple of `Check`, declares checks b
 """
 
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from typing import Any
 
+from komep_dataset.config.yaml_records import nearest
+from komep_dataset.errors import KomepError
 from komep_dataset.translation import checks as package
 from komep_dataset.translation.glossary import Glossary
 
 REJECT, WARN = SEVERITIES = "reject", "warn"
+OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Failure:
 
 @cache
 def all_checks() -> tuple[Check, ...]:
-    """Every check that a module of this folder declares, in the order of trial.
+    """Every check that a module of this folder declares, in the order of trial: what rejects before what warns.
 
     Raises:
         ValueError: two modules declare checks of one name.
@@ -67,7 +71,31 @@ def all_checks() -> tuple[Check, ...]:
         if twice := {check.name for check in declared} & {check.name for check in found}:
             raise ValueError(f"{file.name}: another module has a check named {min(twice)!r}")
         found += declared
-    return tuple(sorted(found, key=lambda check: (check.order, check.name)))
+    return tuple(sorted(found, key=lambda check: (check.severity != REJECT, check.order, check.name)))
+
+
+def checks_of(severities: Mapping[str, Any], where: str = "checks") -> tuple[Check, ...]:
+    """Every check with the severity that a user gave its name, or with its own; without those that are off.
+
+    Args:
+        severities: name of a check -> `reject`, `warn` or `off` (which YAML reads as false).
+        where: file and key, for messages.
+
+    Raises:
+        KomepError: names that no check has, values that are no severity: all of them.
+    """
+    names, known, wrong = list(wordings()), (*SEVERITIES, OFF), []
+    given = {name: OFF if value is False else value for name, value in severities.items()}
+    for name, value in given.items():
+        if name not in names:
+            wrong.append(f"{where}.{name}: unknown check; {nearest(name, names)}")
+        if value not in known:
+            like = f"; {nearest(value, known)}" if isinstance(value, str) else ""
+            wrong.append(f"{where}.{name}: {value!r} is none of {', '.join(known)}{like}")
+    if wrong:
+        raise KomepError("\n".join(wrong))
+    found = (replace(check, severity=given.get(check.name, check.severity)) for check in all_checks())
+    return tuple(sorted((c for c in found if c.severity != OFF), key=lambda c: c.severity != REJECT))
 
 
 def wordings() -> dict[str, str]:
@@ -75,7 +103,9 @@ def wordings() -> dict[str, str]:
     return {check.name: check.told for check in all_checks()}
 
 
-def check_translation(source: str, target: str, glossary: Glossary | None = None) -> list[Failure]:
+def check_translation(
+    source: str, target: str, glossary: Glossary | None = None, checks: Sequence[Check] | None = None
+) -> list[Failure]:
     """Every check that a translation fails, at most one failure a name, in the order of trial.
 
     Args:
@@ -83,9 +113,11 @@ def check_translation(source: str, target: str, glossary: Glossary | None = None
         target: the Korean text. Blank for a source that is not is `untranslated`; an echo of the source is
             `untranslated` and `not_korean`.
         glossary: where given, its terms in the source are demanded, in any of their accepted forms.
+        checks: what `checks_of` gives; all as they are declared where left out. A blank translation is none
+            whatever they say.
     """
     found: dict[str, Failure] = {}
-    for check in all_checks():
+    for check in all_checks() if checks is None or not target.strip() else checks:
         if check.name in found or not (target.strip() or check.of_nothing):
             continue
         terms = ((glossary or Glossary.of({})),) if check.uses_glossary else ()

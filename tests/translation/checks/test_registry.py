@@ -13,9 +13,9 @@ from komep_dataset.cli import app
 from komep_dataset.prompts.messages import fingerprint
 from komep_dataset.tables.reading import read_table
 from komep_dataset.translation import checks
-from komep_dataset.translation.checks.registry import all_checks, check_translation, wordings
+from komep_dataset.translation.checks.registry import all_checks, check_translation, checks_of, wordings
+from komep_dataset.translation.evidence import TranslationRow, translations_path
 from komep_dataset.translation.glossary import read_glossary
-from komep_dataset.translation.stage import TranslationRow, translations_path
 from tests.loopback import Loopback, last_text, loopback
 from tests.translation.checks import confusion
 from tests.translation.loopback_translator import (
@@ -113,6 +113,17 @@ def test_a_check_in_a_file_of_its_own_is_seen_wherever_checks_are(shouting, tmp_
     [refused] = evidence.filter(evidence["reason"] == "shouting").to_dicts()
     assert (refused["detail"], refused["attempts"]) == ("!", 2)
     assert [one["reason"] for one in refused["refused"]] == ["numbers_changed", "shouting"] * 2
+
+
+def test_of_a_name_with_a_check_of_each_severity_what_rejects_is_told(shouting):
+    line = SHOUTING.splitlines()[-1]
+    doubtful = line.replace("order=35", "order=5, severity='warn'").removeprefix("CHECKS = ")
+    shouting.write_text(
+        SHOUTING + "CHECKS = " + doubtful.removesuffix(",)") + "," + line.removeprefix("CHECKS = (")
+    )
+    [failure] = check_translation("It is so.", "그렇다!")
+    assert (failure.reason, failure.check.severity) == ("shouting", "reject")
+    assert [c.severity for c in checks_of({"shouting": "warn"}) if c.name == "shouting"] == ["warn"] * 2
 
 
 def test_a_name_that_is_taken_is_refused(shouting):
