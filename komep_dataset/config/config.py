@@ -279,7 +279,8 @@ class Translator(Judge):
     question` shows the question with each response. `checks` gives checks of a translation, by name, the severity
     `reject`, `warn` or `off` (`translation.checks.registry` has the names). The other keys are for a local encoder-decoder model
     (`server: transformers`): the names that its tokenizer has for the two languages, and how many `beams` it
-    searches with; `concurrency` is then the texts in a batch.
+    searches with; `concurrency` is then the texts in a batch. `second_look` is a model that is asked about every
+    translation that the checks let pass (`translation/second_look.py`).
     """
 
     scope: str = "pairs"
@@ -290,6 +291,7 @@ class Translator(Judge):
     source_language: str | None = None
     target_language: str | None = None
     beams: int = 1
+    second_look: Judge | None = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Judge.problems(self)
@@ -357,7 +359,9 @@ class Config:
         judge = getattr(self, role)
         if judge is None:
             raise KomepError(f"{self.file}: `{role}:` is missing; give it an `endpoint` and a `model`")
-        return replace(judge, policy=self.policy())
+        judge = replace(judge, policy=self.policy())
+        look = getattr(judge, "second_look", None)
+        return replace(judge, second_look=replace(look, policy=self.policy())) if look else judge
 
     def policy(self) -> Policy:
         """How this configuration wants requests to be run."""
@@ -386,6 +390,8 @@ def load_config(path: Path) -> Config:
                 changed[key] = base / given
         if getattr(record, "server", None) and (base / record.model).is_dir():
             changed["model"] = str((base / record.model).resolve())
+        if look := getattr(record, "second_look", None):
+            changed["second_look"] = placed(look)
         return record and replace(record, **changed)
 
     return placed(

@@ -115,6 +115,10 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
             in_file = type(endpoint) is not Endpoint  # an evaluation has options, and no pipeline.yaml
             _tell_left_out(heard, place, label, in_file)
         replies = {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
+    return _without_thoughts(replies, bodies)
+
+
+def _without_thoughts(replies: Mapping[Key, Reply], bodies: Mapping[Key, Body]) -> dict[Key, Reply]:
     opened = any(opened_in_prompt(reply.text) for reply in replies.values())
     return {id: without_thoughts(reply, token_limit(bodies[id]), opened) for id, reply in replies.items()}
 
@@ -125,6 +129,13 @@ def unanswered(bodies: Iterable[Body], endpoint: Endpoint, folder: Path) -> list
     distinct = {request_key(body, source): body for body in bodies}
     known = {key for path in logs_of(folder) for key in read_log(path)[0]}
     return [body for key, body in distinct.items() if key not in known]
+
+
+def answered(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path) -> dict[Key, Reply]:
+    """The replies that `ask` would give without asking, under their keys. Asks nothing."""
+    known = {key: reply for path in logs_of(folder) for key, reply in read_log(path)[0].items()}
+    found = {id: known[key] for id, key in keys_of(bodies, endpoint).items() if key in known}
+    return _without_thoughts(found, bodies)
 
 
 def left_out_of(folder: Path) -> list[str]:

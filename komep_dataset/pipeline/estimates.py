@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Config, Endpoint
-from komep_dataset.inference.ask import judge_body, unanswered
+from komep_dataset.inference.ask import Body, judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.inference.dialect import token_limit
 from komep_dataset.pipeline.run import check_complete, questions_stage
@@ -30,10 +30,11 @@ from komep_dataset.scores.scoring import SPLIT_TOKENS, read_responses, text_to_s
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.sentences import count_sentences
 from komep_dataset.tables.reading import read_table
+from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import requests_of
-from komep_dataset.translation.translator import Session, Text, first_requests
+from komep_dataset.translation.translator import Session, Text, first_requests, look_requests
 
 CHARACTERS_A_TOKEN = 3.5  # a guess for English where no tokenizer is at hand; Korean has fewer
 UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
@@ -163,30 +164,46 @@ def estimate_run(config: Config) -> list[Line]:
         lines += estimate_score(tables, config, config.mode)
     else:
         lines += _assumed_score(len(asked), config)
-    return lines if config.translator is None else [*lines, _translate_line(asked, config)]
+    return lines if config.translator is None else [*lines, *_translate_lines(asked, config)]
 
 
 def estimate_translate(scored: Path, config: Config) -> list[Line]:
     """What `komep translate` would ask about a table of scored generations; nothing is asked."""
     translator, folder = config.judge("translator"), config.work / TRANSLATE
-    missing = unanswered(requests_of(scored, config), translator, folder)
-    return [line_of(TRANSLATE, translator, missing, load_prices(config.prices), "no text asked for twice")]
+    bodies, looks = requests_of(scored, config)
+    bodies = unanswered(bodies, translator, folder)
+    if translator.second_look:
+        looks = unanswered(looks, translator.second_look, folder / SECOND_LOOK.name)
+    return _lines_of_translation(bodies, looks, config, "no text asked for twice")
 
 
-def _translate_line(asked: Sequence[Question], config: Config) -> Line:
+def _lines_of_translation(bodies: list[Body], looks: list[Body], config: Config, note: str) -> list[Line]:
+    translator, prices = config.judge("translator"), load_prices(config.prices)
+    lines = [line_of(TRANSLATE, translator, bodies, prices, note)]
+    if look := translator.second_look:
+        note = f"translations that are not there as long as their texts, {note}"
+        lines.append(line_of(f"{TRANSLATE}: second look", look, looks, prices, note))
+    return lines
+
+
+def _translate_lines(asked: Sequence[Question], config: Config) -> list[Line]:
     """The translator's calls of a chained run: of the table that is there, else as if every question had a pair."""
     scored = config.work / SCORE / "scored.parquet"
     if scored.is_file():
-        return estimate_translate(scored, config)[0]
+        return estimate_translate(scored, config)
     translator = config.judge("translator")
     session = Session(translator, config.work / TRANSLATE, Glossary.of({}))
     length = max((r.max_new_tokens or UNLIMITED_TOKENS for r in config.responders), default=0)
     answers = len(config.responders) if translator.scope == "all" else min(2, len(config.responders))
     answer = "x" * int(CHARACTERS_A_TOKEN * length)
-    texts = [text for q in asked for text in (Text(q.question), *[Text(f"{q.question} {answer}")] * answers)]
-    bodies = [body for text in texts for body in first_requests([text], session)]
+    texts = [
+        text
+        for q in asked
+        for text in (Text(q.question), *(Text(f"{q.question} {answer}{n}") for n in range(answers)))
+    ]
+    looks = look_requests(texts, session)
     note = f"every question with {answers} answers as long as their limit, none asked for twice"
-    return line_of(TRANSLATE, translator, bodies, load_prices(config.prices), note)
+    return _lines_of_translation(first_requests(texts, session), looks, config, note)
 
 
 def _assumed_score(questions: int, config: Config) -> list[Line]:

@@ -37,6 +37,7 @@ from komep_dataset.tables.formats import files_in
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
 from komep_dataset.translation.checks.registry import checks_of, wordings
+from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.evidence import TranslationRow, translations_path
 from komep_dataset.translation.glossary import SHIPPED
 from komep_dataset.translation.stage import STAGE as TRANSLATE
@@ -255,14 +256,15 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
     def work() -> Outcome:
         made = translate(scored, config, output or table)
-        short = of_translations(made)
+        short = of_translations(made, translator)
         if output:
             return Outcome(made.line, made.failures, made.reason, short, made.table)
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.line}{failed}", made.failures, shortfall=short)
 
     picked = {name: getattr(config.selection, name) for name in ("min_margin", "pairs", "origin")}
-    settings = _endpoint_settings(translator) | {"selection": picked}
+    look = translator.second_look and _endpoint_settings(translator.second_look)
+    settings = _endpoint_settings(translator) | {"selection": picked, "second_look": look}
     del settings["glossary"]  # its content counts
     # As they are in force, so that another default is a change, and one that is written down is none.
     checks = checks_of(translator.checks, f"{config.file}: translator.checks")
@@ -281,6 +283,7 @@ def build_stage(config: Config, scored: Path) -> Stage:
         folders = {f"{RESPOND} {r.name}": responder_folder(config, r) for r in config.responders}
         folders |= {f"{SCORE}: {part}": config.work / SCORE / part for part in ("split", "check")}
         folders[TRANSLATE] = config.work / TRANSLATE
+        folders[f"{TRANSLATE}: second look"] = folders[TRANSLATE] / SECOND_LOOK.name
         left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
         seeds = {} if config.seed is None else {"pipeline": config.seed}
         made = build([scored], release, judge=judge, seeds=seeds, left_out=left_out, **options)

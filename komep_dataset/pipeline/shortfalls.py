@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from komep_dataset.config.config import Config, Responder
+from komep_dataset.config.config import Config, Responder, Translator
 from komep_dataset.languages import is_korean
 from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
@@ -143,8 +143,8 @@ def _why_unparsed(made: Scored, config: Config) -> str:
     )
 
 
-def of_translations(made: TranslatedTable) -> Shortfall:
-    """What is missing among the texts that were to be translated."""
+def of_translations(made: TranslatedTable, translator: Translator) -> Shortfall:
+    """What is missing among the texts that were to be translated, and the second looks that said nothing."""
     if made.failures and not made.answered:
         return Shortfall(f"no text got an answer; the first: {_advised(made.reason)}", True)
     outcomes = Counter()
@@ -158,7 +158,15 @@ def of_translations(made: TranslatedTable) -> Shortfall:
         why = _advised(made.reason)
     what = f"texts have no Korean ({outcomes['rejected']:,} rejected, {outcomes['failed']:,} failed)"
     bad = outcomes["rejected"] + outcomes["failed"]
-    return _shortfall(bad, outcomes["translated"] + outcomes[COPIED], what, why)
+    short = _shortfall(bad, outcomes["translated"] + outcomes[COPIED], what, why)
+    if not made.unread:
+        return short
+    [(said, _)] = Counter(made.unread).most_common(1)
+    unread = (
+        f"{len(made.unread):,} of {made.looks:,} second looks by {translator.second_look.model} say neither Yes nor No, most "
+        f"often {said[:SHOWN]!r}: their texts stay; take another `translator.second_look.model`, or raise its `max_new_tokens`"
+    )
+    return Shortfall("; ".join(filter(None, (short.text, unread))), short.nothing)
 
 
 def _advised(reason: str) -> str:

@@ -130,6 +130,12 @@ def translate_messages(
     return _asked(english.TRANSLATE_SYSTEM.format(tag=tag), "\n\n".join(parts))
 
 
+def second_look_messages(source: str, target: str) -> Messages:
+    """The conversation about one translation; both texts are JSON strings, which nothing in them can end."""
+    user = f"Text: {_quoted(source)}\nTranslation: {_quoted(target)}\n{english.SECOND_LOOK_ASK}"
+    return _asked(english.SECOND_LOOK_SYSTEM, user)
+
+
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -154,5 +160,9 @@ def fingerprint(wordings: Mapping[str, str]) -> str:
         sample += [split_messages(text), check_messages(text, "strict"), check_messages(text, "paper")]
         sample += [check_messages(text, "strict", "?"), check_messages(text, "strict", delimited=False)]
         sample += [batch_messages([text], "?"), verdict_format(text)]
-    sample += [translate_messages("?", {"?": "?"}, "?", ["?"]), dict(wordings)]
+    sample += [
+        translate_messages("?", {"?": "?"}, "?", ["?"]),
+        second_look_messages("?", "?"),
+        dict(wordings),
+    ]
     return hashlib.sha256(json.dumps(sample, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from pathlib import Path
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body
+from komep_dataset.inference.servers import local_servers
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.schema import Pair, Reason, Reject, ScoredGeneration, Status, Unit, polars_schema
@@ -28,6 +29,7 @@ from komep_dataset.translation.translator import (
     Text,
     Translation,
     first_requests,
+    look_requests,
     needs_translation,
     translate_texts,
 )
@@ -61,7 +63,8 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class TranslatedTable:
     """What `komep translate` did: texts by (kind, outcome), rejects by reason, distinct calls, texts asked twice, texts
-    with a warning by its name; `failures` counts texts without an answer, which `--retry-failed` asks again."""
+    with a warning by its name; `failures` counts texts without an answer, which `--retry-failed` asks again; `looks` the
+    second looks, and `unread` has those of their replies that could not be read."""
 
     path: Path
     outcomes: Counter
@@ -71,6 +74,8 @@ class TranslatedTable:
     failures: int = 0
     reason: str = ""
     warned: Counter = field(default_factory=Counter)
+    looks: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def answered(self) -> int:
@@ -82,9 +87,11 @@ class TranslatedTable:
         """The figures as one line for people."""
         done = {kind: sum(self.outcomes[kind, outcome] for outcome in OUTCOMES[:3]) for kind in KINDS}
         warned = f"warned: {_counted(self.warned)}; " if self.warned else ""
+        looks = f", {self.looks:,} second looks ({len(self.unread):,} unreadable)" if self.looks else ""
         return (
             f"{done[QUESTION]:,} questions and {done[RESPONSE]:,} responses in Korean; "
-            f"rejected: {_counted(self.rejected) or 'none'}; {warned}{self.calls:,} calls, {self.twice:,} texts asked twice -> {self.path}"
+            f"rejected: {_counted(self.rejected) or 'none'}; {warned}{self.calls:,} calls, {self.twice:,} texts asked twice"
+            f"{looks} -> {self.path}"
         )
 
     @property
@@ -121,7 +128,8 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
         config.work / STAGE, {target: ScoredGeneration, translations_path(target): TranslationRow}
     ):
         session = Session(translator, config.work / STAGE, glossary)
-        done = translate_texts((item.text for item in items), session)
+        with local_servers():  # one start for translator and second look where they are the same model
+            done = translate_texts((item.text for item in items), session)
         new = [(item, done.translations[item.text]) for item in items]
         korean: dict[Place, str | None] = {
             (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
@@ -144,17 +152,17 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
     failed = reasons.pop(Reason.REQUEST_FAILED.value, 0)
     first = next((r.detail for r in rejects if r.reason == Reason.REQUEST_FAILED.value), "")
     warned = Counter(doubt.name for _, one in new for doubt in one.doubts or ())
-    return TranslatedTable(
-        target, _outcomes(rows, new), reasons, done.calls, done.twice, failed, first, warned
-    )
+    counts = done.calls, done.twice, failed, first, warned, done.looks, done.unread
+    return TranslatedTable(target, _outcomes(rows, new), reasons, *counts)
 
 
-def requests_of(scored: Path, config: Config) -> list[Body]:
-    """The first round of requests that `translate` needs, answered before or not."""
+def requests_of(scored: Path, config: Config) -> tuple[list[Body], list[Body]]:
+    """The first round of requests that `translate` needs, answered before or not, and its second looks."""
     translator = config.judge("translator")
     _, items, glossary = _read(scored, config, translator)
     session = Session(translator, config.work / STAGE, glossary)
-    return first_requests((item.text for item in items), session)
+    texts = [item.text for item in items]
+    return first_requests(texts, session), look_requests(texts, session)
 
 
 def _read(

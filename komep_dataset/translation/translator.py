@@ -2,8 +2,8 @@
 
 A text goes whole where it fits, else in pieces (`segments.py`). Every reply is checked, a long text's pieces each
 and the whole of them at the end; the second request names what was wrong with the first. What a check of severity
-`warn` finds is kept beside the text, and nothing is asked again for it. Nothing here knows which side of a pair a text
-will stand on.
+`warn` finds is kept beside the text, and nothing is asked again for it. With `second_look`, a model looks at what the
+checks let pass. Nothing here knows which side of a pair a text will stand on.
 """
 
 import json
@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Translator
-from komep_dataset.inference.ask import Body, ask, judge_body, keys_of
+from komep_dataset.inference.ask import Body, answered, ask, judge_body, keys_of, unanswered
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts.messages import translate_messages
 from komep_dataset.schema import Reason, column
-from komep_dataset.translation.checks.registry import REJECT, Failure, check_translation, checks_of
+from komep_dataset.translation.checks.registry import REJECT, WARN, Failure, check_translation, checks_of
 from komep_dataset.translation.checks.repetition import REPETITION
+from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.checks.truncated import TRUNCATED
 from komep_dataset.translation.glossary import Glossary
+from komep_dataset.translation.second_look import Looked, check_usable, look, look_body
 from komep_dataset.translation.segments import Piece, pieces_of, relaid
 from komep_dataset.translation.seq2seq import Seq2Seq, is_seq2seq
 
@@ -92,11 +94,14 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """Every text's translation; `calls` counts distinct requests, `twice` texts that were asked a second time."""
+    """Every text's translation; `calls` counts distinct requests, `twice` texts that were asked a second time, `looks` the
+    second looks; `unread` has the replies of those that could not be read."""
 
     translations: dict[Text, Translation]
     calls: int
     twice: int
+    looks: int = 0
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +127,13 @@ class Session:
 
     def __init__(self, translator: Translator, folder: Path, glossary: Glossary, label: str = "translate"):
         self.translator, self.folder = translator, folder
-        self.check: Check = partial(
-            check_translation, glossary=glossary, checks=checks_of(translator.checks, "translator.checks")
-        )
+        checks = checks_of(translator.checks, "translator.checks")
+        self.check: Check = partial(check_translation, glossary=glossary, checks=checks)
+        self.severity = {check.name: check.severity for check in checks}.get(SECOND_LOOK.name)
+        self.looker = translator.second_look if self.severity else None
         self.local = Seq2Seq(translator) if is_seq2seq(translator) else None
         self._ask = partial(self.local.ask if self.local else ask, label=label)
+        self.look_folder = folder / SECOND_LOOK.name
 
     def plan(self, text: Text) -> _Plan:
         """A text's pieces; none is asked for where the text is Korean or has no letter."""
@@ -150,6 +157,18 @@ class Session:
         longer = any(failure.check is TRUNCATED for failure in failures)
         return judge_body(messages, self.translator, 2 * tokens if longer else tokens)
 
+    def check_usable(self, bodies: Iterable[Body]) -> None:
+        """Raise `KomepError` where the second look could not be paid for or asked, before anything else is."""
+        if self.looker and (self.local or unanswered(bodies, self.translator, self.folder)):
+            check_usable(self.looker)
+
+    def look(self, pairs: Mapping[Text, tuple[str, str]]) -> Looked:
+        """A second look at translations, where there is to be one."""
+        looked = look(pairs, self.looker, self.look_folder) if self.looker else Looked()
+        if self.severity == WARN:
+            looked.doubted, looked.refused = looked.refused, {}
+        return looked
+
     def ask(self, bodies: Mapping[Any, dict[str, Any]]) -> tuple[dict[Any, Reply], int]:
         """(replies under the keys of their bodies, number of distinct requests)."""
         if not bodies:
@@ -164,6 +183,23 @@ def first_requests(texts: Iterable[Text], session: Session) -> list[Body]:
     return [session.body(plan, index) for plan in plans for index in plan.asked]
 
 
+def look_requests(texts: Iterable[Text], session: Session) -> list[Body]:
+    """The second looks that translations need, for an estimate: a translation that is not there yet is taken to be as long
+    as its text, one that fails a check to be looked at by nobody."""
+    if not session.looker:
+        return []
+    plans = [plan for text in dict.fromkeys(texts) if (plan := session.plan(text)).asked]
+    bodies = {(plan.text, i): session.body(plan, i) for plan in plans for i in plan.asked}
+    known, found = answered(bodies, session.translator, session.folder), []
+    for plan in plans:
+        replies = {i: known[plan.text, i] for i in plan.asked if (plan.text, i) in known}
+        there = len(replies) == len(plan.asked)
+        if not (there and (_failures(plan, replies, session.check)[0] or _lost(replies))):
+            target = plan.joined(replies) if there else plan.text.source
+            found.append(look_body(plan.text.source, target, session.looker))
+    return found
+
+
 def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
     """Translate texts, equal ones once, and check every translation.
 
@@ -171,20 +207,47 @@ def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
         KomepError: what `inference.ask` raises. A text that alone gets no answer has the reason `request_failed`.
     """
     plans = [session.plan(text) for text in dict.fromkeys(texts)]
-    replies, calls = session.ask({(p.text, i): session.body(p, i) for p in plans for i in p.asked})
-    first, failures = {}, {}
+    bodies = {(p.text, i): session.body(p, i) for p in plans for i in p.asked}
+    session.check_usable(bodies.values())
+    replies, calls = session.ask(bodies)
+    first, failures, passed = {}, {}, {}
     with progress_bar("translate: checks", len(plans), "texts") as advance:
         for plan in plans:
             first[plan.text] = {i: replies[plan.text, i] for i in plan.asked}
             failures[plan.text] = _failures(plan, first[plan.text], session.check)
+            if plan.asked and not failures[plan.text][0] and not _lost(first[plan.text]):
+                passed[plan.text] = plan.text.source, plan.joined(first[plan.text])
             advance(1)
+    looked = session.look(passed)
+    for text, said in looked.refused.items():
+        failures[text] = {index: [Failure(SECOND_LOOK, said)] for index in first[text]}, ()
     again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text][0].items()}
     replies, more = session.ask(again)
     done = {}
     for plan in plans:
         second = {i: replies[plan.text, i] for i in failures[plan.text][0]}
         done[plan.text] = _outcome(plan, first[plan.text], second, failures[plan.text], session.check)
-    return Translated(done, calls + more, len({text for text, _ in again}))
+    seconds = {
+        text: (text.source, one.target)
+        for text, one in done.items()
+        if failures[text][0] and one.target is not None
+    }
+    last = session.look(seconds)
+    for text, said in last.refused.items():
+        failed = {index: [Failure(SECOND_LOOK, said)] for index in failures[text][0]}
+        refusals = done[text].refusals + _refusals(2, failed, {i: replies[text, i] for i in failed})
+        done[text] = replace(
+            done[text], target=None, reason=SECOND_LOOK.name, detail=said, refusals=refusals, doubts=None
+        )
+    for text, said in (looked.doubted | last.doubted).items():
+        done[text] = replace(done[text], doubts=(*done[text].doubts, Doubt(SECOND_LOOK.name, said)))
+    for text, why in (looked.lost | last.lost).items():
+        done[text] = replace(
+            done[text], target=None, reason=Reason.REQUEST_FAILED.value, detail=why, doubts=None
+        )
+    looks = len({*passed.values(), *seconds.values()}) if session.looker else 0
+    unread = (*looked.unread, *last.unread)
+    return Translated(done, calls + more, len({text for text, _ in again}), looks, unread)
 
 
 def _outcome(
@@ -198,7 +261,7 @@ def _outcome(
     replies, pieces = first | second, len(plan.asked)
     refusals = _refusals(1, found[0], first)
     done = Translation(None, "", "", pieces, 2 if second else min(1, pieces), refusals)
-    if lost := next((reply.failure for reply in replies.values() if reply.failure), ""):
+    if lost := _lost(replies):
         return replace(done, reason=Reason.REQUEST_FAILED.value, detail=lost)
     left, doubts = _failures(plan, replies, check) if second else found
     if not left:
@@ -206,6 +269,11 @@ def _outcome(
     worst = min((f for found in left.values() for f in found), key=lambda f: f.check.rank)
     refusals += _refusals(2, left, second)
     return replace(done, reason=worst.reason, detail=worst.detail[:SHOWN], refusals=refusals)
+
+
+def _lost(replies: Mapping[int, Reply]) -> str:
+    """Why one of the replies has no answer, or ""."""
+    return next((reply.failure for reply in replies.values() if reply.failure), "")
 
 
 def _failures(plan: _Plan, replies: Mapping[int, Reply], check: Check) -> Found:

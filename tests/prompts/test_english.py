@@ -2,7 +2,13 @@
 
 from komep_dataset.prompts import english, korean
 
-ENGLISH_ALONE = {"PAPER_CHECK_SYSTEM", "PAPER_CHECK_QUESTION", "TRANSLATE_SYSTEM"}
+ENGLISH_ALONE = {
+    "PAPER_CHECK_SYSTEM",
+    "PAPER_CHECK_QUESTION",
+    "TRANSLATE_SYSTEM",
+    "SECOND_LOOK_SYSTEM",
+    "SECOND_LOOK_ASK",
+}
 
 
 def test_both_languages_have_the_same_names():

@@ -267,10 +267,14 @@ def test_killed_with_faults_the_same_command_ends_with_the_same_files(tmp_path):
 
     def arguments(folder: Path, url: str) -> list[str]:
         folder.mkdir(exist_ok=True)
-        config = write_config(folder, url)
+        config = write_config(
+            folder, url, {"second_look": {"endpoint": url, "model": "look", "concurrency": 4}}
+        )
         return ["translate", str(table), "--config", str(config), "--output", str(folder / "t.parquet")]
 
     def reply(body):
+        if body["model"] == "look":
+            return "No" if " 9 years" in last_text(body) else "Yes"
         return (
             SOURCE if source_in(body).startswith(Q[:11]) and " 7 years" in source_in(body) else korean(body)
         )
@@ -284,7 +288,7 @@ def test_killed_with_faults_the_same_command_ends_with_the_same_files(tmp_path):
             [sys.executable, "-m", "komep_dataset.cli", *command], stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 60
-        while len(state.calls) < 20 and time.monotonic() < deadline:
+        while sum(body["model"] == "look" for body in state.calls) < 5 and time.monotonic() < deadline:
             time.sleep(0.002)
         os.kill(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL and not (tmp_path / "killed" / "t.parquet").exists()
