@@ -79,6 +79,7 @@ class Glossary:
     forms: dict[str, tuple[str, ...]]
     index: dict[str, list[tuple[_Key, str]]]  # first word -> (words, term)
     longer: dict[str, list[tuple[str, str]]]  # squeezed form -> (term, its preferred form, if it ends so)
+    __hash__ = object.__hash__  # of what it is, not of what it has: it is the key of a cache
 
     @classmethod
     def of(cls, forms: dict[str, tuple[str, ...]]) -> "Glossary":

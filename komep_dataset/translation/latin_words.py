@@ -8,9 +8,8 @@ from pathlib import Path
 import yaml
 
 _WORDS = yaml.safe_load(Path(__file__).with_name("english_words.yaml").read_text("utf-8"))
-FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH = (
-    frozenset(_WORDS[name].split())
-    for name in ("function_words", "verbs", "unit_words", "common_words", "plain_english")
+FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH, ABBREVIATIONS_BEFORE, ABBREVIATIONS_AFTER = (
+    frozenset(words.split()) for words in _WORDS.values()
 )
 _NO_NAMES = FUNCTION_WORDS | COMMON_WORDS
 

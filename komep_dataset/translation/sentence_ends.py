@@ -1,13 +1,69 @@
-"""How many sentences of a text have an end, and whether it asks, in English and Korean."""
+"""Where the sentences of a text end, in English and in Korean, and whether it asks."""
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
-_SENTENCE_END = re.compile(r"(?<![\s\d][A-Z])(?<!^\d)(?<!\s\d)(?<!vs)[.!?。](?=[\s\"')*\]]|$)", re.MULTILINE)
+from komep_dataset.translation.latin_words import ABBREVIATIONS_AFTER, ABBREVIATIONS_BEFORE, FUNCTION_WORDS
+
+_CLOSERS = "\"'”’»)\\]」』〉》*_`"
+_MARK = re.compile(
+    rf"([.!?。？！]+)[{_CLOSERS}]*(?=\s|$)|(?<=[다요까죠])\.(?=[가-힣])(?!고|라|며|는)", re.MULTILINE
+)
+_WORD_BEFORE = re.compile(r"[^\s(\[{\"'“‘「『<>*_]*$")
+_NEXT = re.compile(r"[^\S\n]*[\"'“‘(\[「『<*_]*(\w[\w']*)?")
+_DATE = re.compile(r"\d\.$")  # "2019. 5. 3."
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Places behind the marks that end a sentence, and behind the quotes and brackets that close with it."""
+    for match in _MARK.finditer(text):
+        if _is_end(text, match):
+            yield match.end()
+
+
+def _is_end(text: str, match: re.Match) -> bool:
+    after = _NEXT.match(text, match.end())[1] or ""
+    if not match[1]:
+        return True  # "했다.그러나"
+    if match[1] != "." and not match[1].startswith(".."):
+        return not after[:1].islower()
+    before = text[max(0, match.start() - 32) : match.start()]
+    word = _WORD_BEFORE.search(before)[0]
+    ahead = before[: len(before) - len(word)].rstrip(" \t>#*_-([")
+    if (not ahead or ahead[-1] == "\n") and (word.isdigit() or len(word) == 1) and after:
+        return False  # marks of a list: "1.", "가."
+    if match[1] != ".":
+        return bool(word) and (word[-1] in "다요까죠" or after[:1].isupper() or not after)
+    if not after:
+        return True
+    if "가" <= word[-1:] <= "힣":
+        return True
+    if (
+        after[0].islower()
+        or (word.isdigit() and (after[0].isdigit() or _DATE.search(ahead)))
+        or ABBREVIATIONS_BEFORE & {word.lower(), word.lower().removesuffix("s")}
+    ):
+        return False
+    if (
+        (len(word) == 1 and word.isalpha())
+        or ("." in word and not word[-1].isdigit())
+        or word.lower() in ABBREVIATIONS_AFTER
+    ):
+        return after.lower() in FUNCTION_WORDS
+    return True
 
 
 def sentence_ends(text: str) -> int:
-    """How many sentences of a text have an end; marks of lists are none."""
-    return len(_SENTENCE_END.findall(text.strip()))
+    """How many sentences of a text have an end; marks of lists and abbreviations are none."""
+    return sum(1 for _ in _ends(text.strip()))
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, and its lines where they end without a mark, in order and stripped."""
+    cuts = [0, *_ends(text), len(text)]
+    parts = (part.strip() for a, b in pairwise(cuts) for part in text[a:b].split("\n"))
+    return [part for part in parts if any(map(str.isalnum, part))]
 
 
 ASKS = re.compile(

@@ -23,6 +23,7 @@ def sentences_of(text: str) -> list[str]:
 
 def repetition(source: str, target: str) -> str:
     """What a translation repeats and its source does not, or "": a sentence, or a loop of words or syllables."""
+    fewer = sentence_ends(source) < sentence_ends(target)
     source, target = (unicodedata.normalize("NFC", text).casefold() for text in (source, target))
     parts = sentences_of(target)
     tails = [b for a, b in pairwise(parts) if len(b) >= 10 and a != b and a.endswith(" " + b)]
@@ -33,7 +34,7 @@ def repetition(source: str, target: str) -> str:
         if times > most and (len(sentence) >= 12 or times > most + 2):
             return f"{times} times: {sentence[:60]}"
     twice = [a for a, b in pairwise(parts) if a == b]
-    if twice and sentence_ends(target) > sentence_ends(source):
+    if twice and fewer:
         return f"twice in a row: {twice[0][:60]}"
     looped, words = _longest_loop(target)
     if looped > max(2, _longest_loop(source)[0]):
