@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .choices import LETTERS, V, any_case, letter_of
+from .choices import LETTERS, V, X, any_case, letter_of
 
 
 class Line(NamedTuple):
@@ -27,7 +27,8 @@ _NUMBER = re.compile(r"(?:\(?\d{1,2}|[\ue008-\ue00c])[.)]\s+")
 STEP = re.compile("\ue008\\s?[.)]")  # "1." begins a list of anything
 _OPEN_LABEL = any_case(  # a line that announces the next one
     r"(?:(?:[가-힣 ]{0,12}\s)?(?:최종\s?)?(?:정\s?답|답안?|답변|결론|해답)(?:\s?(?:및\s해설|\(?answer\)?))?(?:은|는)?"
-    r"|[^.\n]{0,30}(?:답[은는]|다음과\s같[^.\n]{0,6})|(?:the\s)?(?:final\s|correct\s)?(?:answer|conclusion)(?:\sis)?"
+    r"|[^.\n]{0,30}(?:답[은는]|다음과\s같[^.\n]{0,6})|(?:(?:here\sis|heres)\s)?(?:(?:the|my)\s)?(?:final\s|correct\s)?(?:answer|conclusion)"
+    r"(?:\sto\s(?:the|this|your)\squestion)?(?:\sis)?(?:\sas\sfollows|\sbelow)?"
     r"|정답입니다[.]?|[^.\n\ue000-\ue00f]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
 )
 _EXCLAIMED = any_case(
@@ -49,13 +50,16 @@ _TURN = any_case(  # where a sentence turns to another clause
 def lines(text: str) -> list[Line]:
     """The lines that are not blank, a label joined to what follows it; labels that go up ("A: …", "C: …") make a list."""
     bare, waiting = [], ""
-    for line in text.split("\n"):
-        line = _MARKS.sub("", line, count=1).strip(" -=_")
+    bodies = [_MARKS.sub("", line, count=1).strip(" -=_") for line in text.split("\n")]
+    for line, below in zip(bodies, [*bodies[1:], ""], strict=True):
         if not line:
             continue
         if waiting:
-            bare += [waiting] if STEP.match(line) else []
-            line, waiting = line if STEP.match(line) else f"{waiting} {line}", ""
+            first, second = _LABEL.match(line), _LABEL.match(below)
+            listed = first and second and letter_of(first[1]) + letter_of(second[1]) == "AB"
+            apart = listed or STEP.match(line) or lists_options(line)
+            bare += [waiting] if apart else []
+            line, waiting = line if apart else f"{waiting} {line}", ""
         if len(line) < 60 and _OPEN_LABEL.fullmatch(_NUMBER.sub("", line)):
             waiting = line.rstrip(" :.") + ":"
             continue
@@ -104,15 +108,21 @@ def clauses(sentence: str) -> Iterator[tuple[str, bool]]:
     yield sentence[place:], turned
 
 
-_TITLE = any_case(r"(?:보기|선택지|선지|options|choices)\s?(?:\(options\))?\s?:?\s*")
+_TITLE = any_case(
+    r"(?:[^?]{1,200}\?\s+)?(?:(?:보기|선택지|선지|options|choices)\s?(?:\(options\))?\s?:?\s*)?"
+)
+_OPTION = rf"{X}\s?[.):]\s?[^.!?{V[1:-1]}]{{1,60}}"
+_PAIR = any_case(  # two options without a verdict, also cut off: "A: 위염, B: 장염", "A: 위염, B"
+    rf"(?!.*(?:아니|아님|않|맞|틀|옳|적절|적합|right|wrong|correct))\(?{_OPTION}(?:[,;/]\s?{X}|[\s,;/]\s?(?:{X}\s?[.):]|{_OPTION}))[\s.]*"
+)
 
 
 def lists_options(sentence: str) -> bool:
-    """Whether a line or a sentence is nothing but three or more options, from the first on: "① 위염 ② 장염 ③ 천식"."""
-    title = _TITLE.match(sentence)
-    text = sentence[title.end() :] if title else sentence
+    """Whether a line or a sentence is nothing but options from the first on, two with labels or more: "① 위염 ② 장염 ③ 천식"."""
+    text = sentence[_TITLE.match(sentence).end() :]
     letters = "".join(map(letter_of, re.findall(V, text)))
     plain = re.match(rf"\(?{V}", text) and not re.search(
         rf"{V}(?:은|는|이|가|을|를|와|과|의|도|\s(?:is|was|are|can|has|does|would))\s", text
     )
-    return len(letters) > 2 and bool(plain) and LETTERS.startswith(letters)
+    several = len(letters) > 2 or (letters == "AB" and _PAIR.fullmatch(text))
+    return bool(several and plain) and LETTERS.startswith(letters)

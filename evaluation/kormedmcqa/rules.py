@@ -14,7 +14,7 @@ from .choices import V, X, any_case
 _BEFORE = (  # words between a cue and its choice
     r"(?:(?:바로|역시|당연히|결국|아마도?|분명히|확실히|명확히|다음과\s같(?:습니다|다|이)\.?|이렇습니다|번호|위의?|제시된|나는|저는|전|내|제|최종적?으?로?|즉|네|예|음|둘\s중|이\s중|하나만?"
     r"|[가-힣]{1,10}(?:은|는|로|히)|남는\s것은|남은\s것은|남은|남는|실제로는|\(?answer\)?|actually|hmm+|most\slikely|more\slikely|likely|probably|clearly|definitely|therefore|maybe|either|both|indeed|simply|only"
-    r"|the|i|it|its|that|this|we|is|be|should|would|must|have\sto|say|choose|pick|correct|right|best|final|option|choice|letter|answer|number|new)(?![a-z가-힣])[\s:,(⇒.]*){0,6}"
+    r"|as\sfollows|the|i|it|its|that|this|we|is|be|should|would|must|have\sto|say|choose|pick|correct|right|best|final|option|choice|letter|answer|number|new)(?![a-z가-힣])[\s:,(⇒.]*){0,6}"
 )
 COPULA = (
     r"(?:입니다|이다|임|이?[에예]요|이?요|이야|이?지요?|이?죠|이?네요?|이?군요|뿐(?:이다|입니다|임)?|임을|다|이?[랍람]니다|이?라네요?|인데요?|같습니다|같아요|이?겠[가-힣]*|이?었[가-힣]*|였[가-힣]*"
@@ -24,7 +24,7 @@ END = rf"(?:\s?{COPULA})?\s?(?:[.!,;:)⇒]|$)"
 # How a choice is named with its own words behind it: "E: 200 입니다", "B) 혈전용해제".
 _OWN_TEXT = rf"\s?[:)]\s?[^.!?{V[1:-1]}]{{1,80}}?(?:입니다|이다|임)\s?(?:[.!]|$)"
 CUE = any_case(
-    r"(?:(?:정\s?답|해답|답안|(?<![가-힣])답(?:변|(?![가-힣])|(?=[은는이을]))|결론|결과|최종|(?:선택|결정|판단|번호)(?=\s?:))\s?(?:\(?(?:번호|선지|보기|선택지|답안|answer|답)\)?)?(?!\s?(?:이\s)?(?:아닌|아니|없|을\s(?:찾|알|모))))"
+    r"(?:(?:정\s?답|해답|답안|(?<![가-힣])답(?:변|(?![가-힣])|(?=[은는이을]|입니다\s?:))|결론|결과|최종|(?:선택|결정|판단|번호)(?=\s?:))\s?(?:\(?(?:번호|선지|보기|선택지|답안|answer|답)\)?)?(?!\s?(?:이\s)?(?:아닌|아니|없|을\s(?:찾|알|모))))"
     r"(?:(?:은|는|이|을|를|으?로|입니다(?=\s?:))?요?[\s:=)\],⇒-]*)"
     r"|(?:\b|(?<=_))(?:answers?|ans\.?|(?:correct|choice|pick|option|selected|selection|conclusion|verdict|decision|response|prediction|predicted|label|result|output|letter|final|index|idx)(?=\s?[:=⇒])"
     r"|(?:correct|right|best|appropriate|suitable|final|my|likely)\s(?:option|choice|response|one|answer|selection|pick))(?:_\w{1,12})?(?!\w)"

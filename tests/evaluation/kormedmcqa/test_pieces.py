@@ -26,7 +26,8 @@ def test_labels_that_go_up_make_a_list(reply, items):
 
 @pytest.mark.parametrize(
     ("reply", "n"),
-    [("### 정답\n\nC", 1), ("**정답:**\nC\n\n해설", 2), ("정답은 다음과 같습니다.\n\nC", 1), ("정답은 다음과 같습니다.\n\n1. 병력", 2), ("해설\nC", 2)],
+    [("### 정답\n\nC", 1), ("**정답:**\nC\n\n해설", 2), ("정답은 다음과 같습니다.\n\nC", 1), ("정답은 다음과 같습니다.\n\n1. 병력", 2), ("해설\nC", 2), ("제 답입니다.\n\nC: 천식", 1),
+     ("Here is my answer:\n\nC: asthma", 1), ("The answer to this question is as follows.\nC", 1), ("제 답입니다.\n\nA: 위염, B: 장염", 2), ("제 답입니다.\n\nA: 위염\nB:", 3)],
 )  # fmt: skip
 def test_a_label_is_joined_to_what_follows_it(reply, n):
     assert len(cut(reply)) == n
@@ -50,7 +51,8 @@ def test_a_sentence_turns_to_another_clause():
 
 @pytest.mark.parametrize(
     ("line", "is_list"),
-    [("① 위염 ② 장염 ③ 천식", True), ("보기: A. 위염 B. 장염 C. 천식", True), ("A는 위염, B는 장염, C는 천식", False), ("A. 위염", False), ("C. 천식 A. 위염 B. 장염", False)],
+    [("① 위염 ② 장염 ③ 천식", True), ("보기: A. 위염 B. 장염 C. 천식", True), ("A는 위염, B는 장염, C는 천식", False), ("A. 위염", False), ("C. 천식 A. 위염 B. 장염", False),
+     ("A: 위염, B: 장염", True), ("A: 위염, B", True), ("다음 중 옳은 것은? A. 위염 B. 장염 C.", True), ("A: 위염 (B: 장염은 아님)", False), ("A: 옳은 설명, B: 틀린 설명", False), ("A: 주식 1/2", False)],
 )  # fmt: skip
 def test_a_line_that_only_lists_options(line, is_list):
     assert pieces.lists_options(marked(normal_form(line))) is is_list

@@ -128,6 +128,30 @@ def test_a_list_of_the_options_is_no_answer(n, form):
     assert extract_robust(text) == extract_robust(text, options) == ""
 
 
+@given(
+    LETTER,
+    st.sampled_from(["{}: 천식", "{}. 천식입니다.", "({}) 천식", "{}) asthma"]),
+    st.sampled_from(["문제에 대한 답입니다.", "제 답입니다.", "답은 다음과 같습니다.", "The answer is as follows.", "Here is my answer:", "My answer to your question:"]),
+)  # fmt: skip
+def test_an_announced_option_is_the_answer_whatever_follows(letter, option, announced):
+    for rest in ("", "\n\n쌕쌕거림이 있다.", "\n이"):
+        assert extract_robust(f"{announced}\n\n{option.format(letter)}{rest}") == letter
+
+
+def test_two_options_are_no_answer():
+    """Cut off, too; with one of them named behind it, that is the answer."""
+    for text in (
+        "A: 위염, B: 장염",
+        "A: 위염, B",
+        "질문 2의 정답입니다.\n\nA: 위염, B:",
+        "제 답입니다.\n\nA: 위염\nB:",
+        "위염이 아닌 것은?\n\nA: 위염, B",
+        "다음 중 옳은 것은? A. 위염 B. 장염 C.",
+    ):
+        assert extract_robust(text) == ""
+    assert extract_robust("A: 위염, B: 장염\n\n열이 있으므로 장염(B)이다") == "B"
+
+
 @given(LETTER)
 def test_circled_digits_and_full_width_letters(letter):
     place = "ABCDE".index(letter)
