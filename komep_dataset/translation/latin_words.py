@@ -8,9 +8,11 @@ from pathlib import Path
 import yaml
 
 _WORDS = yaml.safe_load(Path(__file__).with_name("english_words.yaml").read_text("utf-8"))
-FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH, ABBREVIATIONS_BEFORE, ABBREVIATIONS_AFTER = (
+FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH, *_MORE = (
     frozenset(words.split()) for words in _WORDS.values()
 )
+ABBREVIATIONS_BEFORE, ABBREVIATIONS_AFTER, _NO_NOUNS = _MORE
+NO_NOUNS = FUNCTION_WORDS - {"other", "another"} | _NO_NOUNS  # behind a number
 _NO_NAMES = FUNCTION_WORDS | COMMON_WORDS
 
 HANGUL = re.compile("[가-힣ㄱ-ㆎᄀ-ᇿ]")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
-from komep_dataset.translation.units import TIMES, read_unit
+from komep_dataset.translation.latin_words import NO_NOUNS
+from komep_dataset.translation.units import CURRENCIES, TIMES, read_unit
 
 # --- Values of numerals ---------------------------------------------------------------------------
 
@@ -314,8 +315,9 @@ def _english(match: re.Match) -> Number | None:
         return _number(
             match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), Fraction(60, parts), parts
         )
-    if value := LOOSE_WORDS.get(word):
-        return _number(match, value, Kind.LOOSE, *([2] if word == "fortnight" else []))
+    if (value := LOOSE_WORDS.get(word)) is not None:
+        unit = "calendar month" if word in MONTHS else ""
+        return _number(match, value, Kind.LOOSE, *([2] if word == "fortnight" else []), unit=unit)
     return None
 
 
@@ -428,8 +430,8 @@ def numbers_of(text: str) -> list[Number]:
         if number.start < taken:
             continue
         taken = number.end
-        kind = Kind.LOOSE if number.start in loose else number.kind
-        found.append(_with_unit(text, replace(number, kind=kind)))
+        mark = replace(number, kind=Kind.LOOSE, unit="mark")
+        found.append(mark if number.start in loose else _with_unit(text, number))
     return sorted([*_shared_units(text, found), *_read(text, _RATIO, _ratio)], key=lambda n: n.start)
 
 
@@ -440,6 +442,9 @@ def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | 
 _MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
 _MULTIPLE = re.compile(r"[- ](decade|centur|dozen|fortnight)")
 _CLOCK = re.compile(r"(?::[0-5]\d(?![\d:]))?\s?[ap]\.?m\b|:[0-5]\d(?![\d:])|\so'clock", re.IGNORECASE)
+_YEAR_BEFORE = re.compile(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
+_MINUTE_BEFORE = re.compile(r"(?<![\d:])\d{1,2}:$")
+_NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
 _ERA = re.compile(r"s\b|년?대")
 
 
@@ -455,17 +460,64 @@ def _with_unit(text: str, number: Number) -> Number:
     if unit in ("", "degree"):
         unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
     kind, value, others = number.kind, number.value, number.others
-    if kind is Kind.PLAIN and value == 1 and _KOREAN_BEHIND.match(text, number.end):
+    if (
+        kind is Kind.PLAIN
+        and value == 1
+        and unit != "calendar month"
+        and _KOREAN_BEHIND.match(text, number.end)
+    ):
         kind = Kind.LOOSE if unit in TIMES or _KOREAN_BEHIND.match(text, end) else kind
     if multiple := _MULTIPLE.match(text, number.end):
         kind, others = Kind.LOOSE, (*others, value * _MULTIPLES[multiple[1]])
-    elif value % 10 == 0 and _ERA.match(text, number.end):
+    elif (value % 10 == 0 and _ERA.match(text, number.end)) or (value < 100 and _YEAR_BEFORE.search(before)):
         others = (*others, value % 100, value % 100 + 1900, value % 100 + 2000)
+    elif not unit and value < 60 and _MINUTE_BEFORE.search(before):
+        unit = "minute"
     elif not unit and _CLOCK.match(text, number.end):
-        unit = "minute" if before.endswith(":") else "clock"
+        unit = "clock"
+    elif not unit and kind is not Kind.NAME:
+        unit = CURRENCIES.get(before.strip()[-1:]) or _counted(text, number)
+    elif unit == "minute" and text[number.start] in _NATIVE_STARTS:
+        unit = "person"
+    elif unit == "times" and text.startswith("째", end):
+        unit = ""
     if unit == "clock":
         others = (*others, value + 12, value - 12)
     return replace(number, unit=unit, per=per, end=end, kind=kind, others=others)
+
+
+_MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})"
+_MONTH_BEFORE = re.compile(rf"\b{_MONTH}\.? (?:the )?$", re.IGNORECASE)
+_MONTH_BEHIND = re.compile(rf"(?:st|nd|rd|th)? (?:of )?{_MONTH}\b", re.IGNORECASE)
+_IN_YEAR = re.compile(
+    rf"(?:\b(?:in|since|by|until|during|early|late|year)|{_MONTH}|\b\d\d?,) $", re.IGNORECASE
+)
+_NOUNS = re.compile(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
+_ORDINAL_ENDS = ("st", "nd", "rd", "th")
+
+
+def _counted(text: str, number: Number) -> str:
+    """What an English number counts by the words beside it: a unit, the day of a date, a year, a thing or, unknown, ""."""
+    start, end = number.start, number.end
+    before = text[max(0, start - 14) : start]
+    if number.value <= 31 and (_MONTH_BEFORE.search(before) or _MONTH_BEHIND.match(text, end)):
+        return "day"
+    if before.endswith(("-foot-", " feet ", " foot ")):
+        return "inch"
+    nouns = _NOUNS.match(text, end)
+    counted, ends = "", ("s", "people", "men", "percent")
+    if nouns and text.startswith(_ORDINAL_ENDS, max(nouns.start(1), 2) - 2):
+        ends = ""  # "the fifth postoperative day"
+    for word in nouns[1].replace("-", " ").lower().split() if nouns else ():
+        if word in NO_NOUNS:
+            break
+        surely = len(word) > 2 if not counted else word.endswith(ends)
+        if surely and (unit := read_unit(f" {word}", 0)[0]):
+            return unit
+        counted = "thing"
+    if 1700 <= number.value < 2100 and end - start == 4:
+        return "" if counted else "year" if _IN_YEAR.search(before) else ""
+    return counted
 
 
 def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
@@ -475,6 +527,11 @@ def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
         this, following = done[i], done[i + 1]
         in_ratio = text[max(0, this.start - 2) : this.start].strip().endswith(":")  # 1:1000, 0.3 mL
         alone = not this.unit and not in_ratio
-        if alone and following.unit and _SHARED.fullmatch(text, this.end, following.start):
+        if (
+            alone
+            and following.unit
+            and following.kind is not Kind.LOOSE
+            and _SHARED.fullmatch(text, this.end, following.start)
+        ):
             done[i] = replace(this, unit=following.unit, per=following.per)
     return done

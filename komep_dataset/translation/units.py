@@ -55,18 +55,46 @@ _UNITS = {
     "hour": "hours hour hrs hr h 시간",
     "day": "days day 일",
     "week": "weeks week wks wk 주일 주",
-    "month": "months month 개월 달 월",
-    "year": "years year yrs yr 년생 년 세 살 연 해",
+    "month": "months month 개월 달",
+    "calendar month": "월",
+    "year": "years year yrs yr anniversary 주년 년생 개년 년 세 살 연 해",
+    "century": "centuries century 세기",
     "times": "times time 회 번 배 fold",
     "tablet": "tablets tablet pills pill capsules capsule 정 알 캡슐",
     "bpm": "bpm beats",
     "points": "points point 점",
+    "mile": "miles mile mph 마일",
+    "foot": "feet foot 피트",
+    "yard": "yards yard 야드",
+    "pound": "pounds pound lbs 파운드",
+    "dollar": "dollars dollar 달러 불",
+    "euro": "euros euro 유로",
+    "won": "won 원",
+    "yen": "yen 엔",
+    "person": "people persons person men man women woman patients patient children students adults officers soldiers "
+    "residents workers players voters 명 인 사람",
+    "thing": "개 건 곳 가지 종 골 경기 차례 홀 석 채 표 마리 그루 위 호",
 }
-TIMES = frozenset(
-    ["second", "minute", "hour", "day", "week", "month", "year", "times", "tablet", "bpm", "points"]
-)
+CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen", "₩": "won"}
+TIMES = {"second", "minute", "hour", "day", "week", "month", "year", "times", "tablet", "bpm", "points"}
+# Other words may stand for these, or nothing.
+LOOSE_UNITS = TIMES | {
+    "clock",
+    "century",
+    "calendar month",
+    "percentage point",
+    "person",
+    "thing",
+    "mile",
+    "foot",
+    "yard",
+}
+LOOSE_UNITS |= {"pound", *CURRENCIES.values()}
+# What is counted one by one.
+COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing"))
 # "5 C" may be a letter; "5 도" may be any degree. These agree with each other.
 DEGREES = frozenset(("c", "f", "degree"))
+_PERCENT = frozenset(("percent", "percentage point"))
 
 _CANONICAL = {
     spelling.replace("-", " "): unit for unit, spellings in _UNITS.items() for spelling in spellings.split()
@@ -77,6 +105,8 @@ _HANGUL = [s for s in _LONGEST_FIRST if "가" <= s[0] <= "힣"]
 _ONE_LETTER = {"m", "s", "h", "U", "l", "g", "L"}
 
 
+# Syllables with which one of these is another word: 3분기, 6주기, 2분자, 5시즌.
+_OTHER_WORD = r"(?![산식기자절획류대트즌리험양회준적막상속패승]|부(?!터))"
 # A Korean unit of one syllable that stands apart from its number is a unit only where no other word goes on
 # from it: "2 주요 증상" is no two weeks.
 _KOREAN_TAIL = r"(?=[^가-힣]|[간동마후전내이에의은는을를당째까로]|차례|부터|$)"
@@ -85,7 +115,7 @@ _SHORT_HANGUL = "|".join(s for s in _HANGUL if len(s) == 1)
 _UNIT = re.compile(
     rf"(?P<latin>[ -]?(?:{_LATIN})(?![A-Za-z])"
     rf"(?P<per>(?:/(?:[A-Za-zμµ]+\d?|1\.73 ?m\^?2|분|시간|일|주|초|회|리터|데시리터|밀리리터))*))"
-    rf"|(?P<hangul> ?(?:{_LONG_HANGUL})|(?:{_SHORT_HANGUL})(?!산|식)| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
+    rf"|(?P<hangul> ?(?:{_LONG_HANGUL})|(?:{_SHORT_HANGUL}){_OTHER_WORD}| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
 )
 _LOWER = {spelling.casefold(): unit for spelling, unit in _CANONICAL.items()}
 
@@ -112,5 +142,6 @@ def read_unit(text: str, at: int) -> tuple[str, str, int]:
 
 
 def units_agree(one: str, other: str) -> bool:
-    """Whether two canonical units may be the same: degrees without a scale agree with both scales."""
-    return one == other or ({one, other} <= DEGREES and "degree" in (one, other))
+    """Whether two canonical units may be the same: degrees without a scale agree with both scales, counters with each other."""
+    both = {one, other}
+    return one == other or (both != {"c", "f"} and any(both <= kin for kin in (COUNTERS, _PERCENT, DEGREES)))

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +34,7 @@ def test_korean_numerals_come_back(n):
     assert sino_value(korean_numeral(n)) == n
     assert n in [number.value for number in numbers_of(f"모두 {korean_numeral(n)} 명이다")] or n < 10
     if n >= 10**4 and n % 10**4 == 0:
-        assert plain(f"{n // 10**4:,}만 명") == [(n, "")]
+        assert plain(f"{n // 10**4:,}만 명") == [(n, "person")]
 
 
 @given(st.decimals(0, 10**9, places=3), st.sampled_from(["mg", "mL", "mmHg", "%", "µg", "kg"]))
@@ -44,6 +45,34 @@ def test_digits_come_back(number, unit):
     for written in (f"{number:f}", f"{number:,f}", f"{number:,f}".translate(WIDE)):
         for text in (f"It is {written} {unit}.", f"양은 {written}{unit}이다."):
             assert plain(text) == [(value, name)]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("fourteen long days", [(14, "day")]),
+        ("on the sixth postnatal day", [(6, "day")]),
+        ("nine other goals", [(9, "thing")]),
+        ("per 1,000 mid-year population", [(1000, "thing")]),
+        ("in 1987", [(1987, "year")]),
+        ("1987 of them", [(1987, "")]),
+        ("Aug. 9", [(9, "day")]),
+        ("9 August", [(9, "day")]),
+        ("at 9 tonight", [(9, "")]),
+        ("$9", [(9, "dollar")]),
+        ("5-foot-9", [(5, "foot"), (9, "inch")]),
+        ("9 p.m.", [(9, "clock")]),
+        ("at 9:20", [(9, "clock"), (20, "minute")]),
+        ("9시 20분", [(9, "clock"), (20, "minute")]),
+        ("다섯 분", [(5, "person")]),
+        ("5분자, 3분기, 6주기, 4시즌", [(5, ""), (3, ""), (6, ""), (4, "")]),
+        ("8월에 8개월", [(8, "calendar month"), (8, "month")]),
+        ("4900만 6억", [(49_000_000, ""), (6, "")]),
+        ("14세기에 14세 소년", [(14, "century"), (14, "year")]),
+    ],
+)
+def test_what_a_number_counts(text, numbers):
+    assert plain(text) == numbers
 
 
 def test_a_name_is_no_quantity():

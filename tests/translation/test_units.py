@@ -17,12 +17,19 @@ from komep_dataset.translation.units import read_unit, units_agree
         (" 주요 증상", "", ""),  # no two weeks
         ("-s", "", ""),
         ("s", "", ""),  # 1980s
-        (" people", "", ""),
+        (" people", "person", ""),
+        ("%포인트", "percentage point", ""),
+        ("분자", "", ""),  # molecules, not minutes
     ],
 )
 def test_read_unit(text, unit, per):
     found, below, end = read_unit(f"2{text}", 1)
     assert (found, below) == (unit, per) and (end > 1) == bool(unit)
+
+
+def test_counters_agree_and_measures_do_not():
+    assert units_agree("person", "thing") and units_agree("percent", "percentage point")
+    assert not units_agree("year", "thing") and not units_agree("month", "calendar month")
 
 
 def test_degrees_without_a_scale_agree_with_both():

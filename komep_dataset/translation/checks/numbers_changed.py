@@ -5,10 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
-from komep_dataset.translation.units import TIMES, units_agree
+from komep_dataset.translation.units import LOOSE_UNITS, units_agree
 
 # --- "above" and "below" in English and in Korean
 
@@ -122,6 +123,8 @@ def changed_numbers(source: str, target: str) -> list[str]:
         *(f"{source[n.start : n.end].strip()} is missing" for n in missing),
         *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra),
         *_units_changed(ours, theirs),
+        *_places_changed(_joined(source, ours), _joined(target, theirs)),
+        *(f"{date[0]} is no date" for date in _NO_DATE.finditer(target)),
         *_sides_changed(_sides(source, ours), _sides(target, theirs)),
         *(f"the sign of {_plain(value)} has changed" for value in signs),
     ]
@@ -146,37 +149,80 @@ def _absent(numbers: Sequence[Number], others: Sequence[Number], kinds: tuple[Ki
     return list(missing.values())
 
 
-def _by_value(numbers: Sequence[Number]) -> dict[Fraction, list[Number]]:
-    """Numbers by value, those with the same unit and kind once."""
-    groups: dict[Fraction, dict[tuple, Number]] = defaultdict(dict)
+def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> Iterator[str]:
+    """Numbers that both texts have, but none of that value counts the same."""
+    here, there = _readings(ours), _readings(theirs)
+    for numbers, others, fits in ((ours, there, _fits), (theirs, here, lambda n, other: _fits(other, n))):
+        for number in {
+            (n.value, n.unit, n.per): n for n in numbers if n.kind is not Kind.LOOSE or _monthly(n)
+        }.values():
+            rivals = others.get(number.value, [])
+            if rivals and not any(n.value != number.value or fits(number, n) for n in rivals):
+                one, other = (number, rivals[0]) if numbers is ours else (rivals[0], number)
+                yield f"{_show(one)} has become {_show(other)}"
+
+
+def _monthly(number: Number) -> bool:
+    return number.unit == "calendar month"
+
+
+def _readings(numbers: Sequence[Number]) -> dict[Fraction, list[Number]]:
+    """Value -> the numbers that it may be read from."""
+    found: dict[Fraction, list[Number]] = defaultdict(list)
     for number in numbers:
-        groups[number.value].setdefault((number.unit, number.per, number.kind), number)
-    return {value: list(distinct.values()) for value, distinct in groups.items()}
-
-
-def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> list[str]:
-    """Numbers that both texts have, but with other units."""
-    there, found = _by_value(theirs), []
-    for value, numbers in _by_value(ours).items():
-        problems = (_unit_problem(number, there.get(value, [])) for number in numbers)
-        found += [problem for problem in problems if problem][:1]
+        for value in (number.value, *number.others):
+            found[value].append(number)
     return found
 
 
-def _unit_problem(number: Number, others: Sequence[Number]) -> str:
-    """What has become of a number's unit, by the numbers of its value in the other text, or ""."""
-    units = {n.unit for n in others if n.unit or n.kind is not Kind.LOOSE}
-    if not number.unit or any(units_agree(number.unit, unit) for unit in units):
-        same = [n for n in others if n.unit == number.unit]
-        per_changed = number.per and same and all(n.per and n.per != number.per for n in same)
-        return f"{_show(number)} has become {_show(same[0])}" if per_changed else ""
-    known = units - {""}
-    loose_time = "" in units or number.unit == "times" or known & {"times", "tablet", "points"}
+def _fits(ours: Number, theirs: Number) -> bool:
+    """Whether a number of the source and one of its value in the translation may count the same."""
+    if _monthly(theirs):
+        return _monthly(ours) or (not ours.unit and ours.kind is Kind.PLAIN and ours.value <= 12)
+    if "mark" in (ours.unit, theirs.unit):
+        return False
+    if Kind.LOOSE in (ours.kind, theirs.kind) or not ours.unit:
+        return True
+    if theirs.unit:
+        per_changed = ours.per and theirs.per and ours.per != theirs.per
+        return units_agree(ours.unit, theirs.unit) and not per_changed
     # "unit" and "degree" have other meanings; one letter may be no unit at all.
-    no_unit = number.unit in ("iu", "degree", "l", "m", "g", "c", "f") and not known
-    if not units or number.kind is Kind.LOOSE or (number.unit in TIMES and loose_time) or no_unit:
-        return ""
-    return f"{_show(number)} has become {_show(others[0])}"
+    return ours.unit in LOOSE_UNITS or ours.unit in ("iu", "degree", "l", "m", "g", "c", "f")
+
+
+# --- Numbers that stand together
+
+# Dates and times of the clock run from the large to the small.
+_NO_DATE = re.compile(
+    r"\d\s?일\s?\d{1,2}월|(?<!\d)\d{1,2}[월일]\s?(?:1\d|20)\d\d\s?년|\d분\s?\d{1,2}시(?!간)"
+)
+_TIGHT = re.compile(r"\s?(?:-|~|:|&|to|대|내지,?)\s?")
+_LISTED = re.compile(rf"{_TIGHT.pattern}|\s?(?:,|/|and|or|, and|과|와|및|또는)\s?")
+
+
+def _joined(text: str, numbers: Sequence[Number]) -> dict[tuple[Fraction, Fraction], bool]:
+    """Two numbers of a range, a score or a list, in their order -> whether nothing but both could be meant."""
+    solid = [n for n in numbers if n.kind is Kind.PLAIN and n.unit not in ("day", "calendar month")]
+    return {
+        (one.value, other.value): bool(_TIGHT.fullmatch(text, one.end, other.start))
+        for one, other in pairwise(solid)
+        if _LISTED.fullmatch(text, one.end, other.start)
+    }
+
+
+Joined = Mapping[tuple[Fraction, Fraction], bool]
+
+
+def _places_changed(ours: Joined, theirs: Joined) -> Iterator[str]:
+    """Ranges, scores and lists whose numbers stand in another order or beside others."""
+    for pair, tight in theirs.items():
+        if pair in ours:
+            continue
+        turned = pair[::-1] in ours and pair[::-1] not in theirs
+        left = [p for p, close in ours.items() if close and p not in theirs and set(p) & set(pair)]
+        if turned or (tight and left):
+            was = pair[::-1] if turned else left[0]
+            yield f"{' and '.join(map(_plain, was))} have become {' and '.join(map(_plain, pair))}"
 
 
 def _show(number: Number) -> str:
