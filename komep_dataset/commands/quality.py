@@ -64,7 +64,10 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="Same release and seed: same sample.")] = 0,
     reviewers: Annotated[int, typer.Option(min=1, help="How many get a sheet, with the same pairs.")] = 2,
 ) -> None:
-    """Draw pairs by category, origin and margin, and write a CSV and a page for each reviewer."""
+    """Draw pairs by category, origin and margin, and write a CSV and a page for each reviewer.
+
+    Pairs of which a translation has a warning fill the sample up to a half; no sheet tells which.
+    """
     from komep_dataset.review.sheet import write_sheets
 
     for folder in write_sheets(release, output, n, seed, reviewers):

@@ -49,6 +49,7 @@ def build(
     """Build a release, which `load_dataset` reads, from scored generations."""
     from komep_dataset.gates.trial.run import as_text
     from komep_dataset.release.build import build as build_release
+    from komep_dataset.translation.evidence import warnings_told
 
     parsers = {option.name: option.parse for option in OPTIONS if option.parse}
     given = {
@@ -62,6 +63,8 @@ def build(
     print(f"  {rejected(result.rejects.elements())}")
     if lines := as_text(result.quality):
         print(lines)
+    for line in warnings_told(result.quality):
+        print(f"  {line}")
     for note in result.notes:
         print(f"note: {note}")
     if not facts["pairs"]:

@@ -295,7 +295,8 @@ def build_stage(config: Config, scored: Path) -> Stage:
 
     named = config.selection.paths()
     read = [path for paths in named.values() for path in paths.values()]
-    inputs = (scored, *([judge] if judge else []), *read)
+    evidence = [translations_path(scored)] if config.translator else []
+    inputs = (scored, *evidence, *([judge] if judge else []), *read)
     settings = asdict(config.selection) | {option: sorted(paths) for option, paths in named.items()}
     return Stage("build", config.work / "build" / DONE, inputs, {release: None}, settings, work)
 

@@ -17,6 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from komep_dataset.build_options import Options, named, read_options
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
@@ -37,6 +39,7 @@ from komep_dataset.schema import Reject
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.writing import write_rejects
+from komep_dataset.translation.evidence import Warnings
 
 ON_ERROR = ("stop", "reject")
 
@@ -66,7 +69,8 @@ def build(
     """Build a release from scored generations.
 
     Args:
-        inputs: tables, or folders of them, without an output that lies in them; none = the shipped sample.
+        inputs: tables, or folders of them, without an output that lies in them; none = the shipped sample. What the
+            evidence beside a translated table warns of is counted.
         output: folder of the release; replaced in one step at the end.
         on_error: `stop` raises on bad rows and leaves the old output; `reject` leaves the rows out.
         judge: what `komep calibrate --output` wrote of the checker; goes into `provenance.json` and the card as it is.
@@ -155,7 +159,8 @@ def _build_buckets(
                 derive(resolve_duplicates(spill.read(bucket), files)[0], rules, gates)
                 advance(1)
         gates.settle()
-    tally, rejects = Tally(), []
+    tally, rejects, warnings = Tally(), [], Warnings.beside(new)
+    vouched = grown is not None and grown.all_tried(warnings)
     with (
         progress_bar("building", len(buckets), "buckets") as advance,
         written(folder, grown.cuts if grown else None) as shards,
@@ -166,6 +171,8 @@ def _build_buckets(
                 frame, conflicts, replaced = joined(spilled, files, len(grown.files))
                 rejects += replaced
                 layers = grown.layers_by_question(spilled)
+                if vouched:
+                    warnings.vouch(spilled.filter(pl.col(FILE) < len(grown.files)))
             else:
                 frame, conflicts = resolve_duplicates(spilled, files)
             problems += conflicts
@@ -173,11 +180,13 @@ def _build_buckets(
             shards.put("scored", bucket.split, frame.drop(FILE, LINE), layers)
             derived = derive(frame, rules, gates, tally)
             rejects += derived.rejects
+            if warnings.tried:
+                warnings.look(derived.pairs, derived.ko)
             shards.put("en", bucket.split, derived.en, layers)
             shards.put("ko", bucket.split, derived.ko, layers)
             advance(1)
         counts = tally.facts()  # while the last rows are written
-    quality = gates.record()
+    quality = gates.record() | warnings.record()
     shutil.rmtree(scratch)
     place = {name: index for index, name in enumerate(files)}
     problems.sort(key=lambda p: (place[p.file], p.line))

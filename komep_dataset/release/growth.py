@@ -39,6 +39,7 @@ from komep_dataset.release.shards import LAYER, Cuts, Key
 from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS, Reason, Reject, ScoredGeneration, column_types
 from komep_dataset.tables.problems import FILE, LINE, Problem
+from komep_dataset.translation.evidence import WARNINGS, Warnings
 
 _RECORDED = ("komep_version", "commit", "sources_sha256", "inputs", "base", "judge", "seeds")
 
@@ -59,6 +60,13 @@ class Base:
         old = frame.filter(pl.col(FILE) < len(self.files)).select("question_id", FILE)
         layer = pl.col(FILE).replace_strict(range(len(self.files)), self.layers, return_dtype=pl.Int32)
         return old.group_by("question_id").agg(layer.min().alias(LAYER))
+
+    def all_tried(self, warnings: Warnings) -> bool:
+        """Add the base's warnings to those of the new tables; whether all its translated texts were tried."""
+        record = self.quality.get(WARNINGS, {})
+        for text, checks in Warnings.recorded(record).found.items():
+            warnings.add(text, checks)
+        return bool(record) and record["checked"] == record["texts"]
 
     def record(self) -> dict[str, Any]:
         """What the provenance of the grown release keeps of this one."""

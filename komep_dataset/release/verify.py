@@ -64,6 +64,7 @@ from komep_dataset.schema import (
 )
 from komep_dataset.tables.problems import Check, compare_values, text_lines
 from komep_dataset.translation.checks.registry import wordings
+from komep_dataset.translation.evidence import WARNINGS, Warnings
 
 # Reasons that follow from the rows of `scored`; the others are of rows that are not in the release.
 _OF_PAIRS = (
@@ -83,7 +84,7 @@ CHECKS = {
     "scores": "scores and states of `scored` against its units",
     "pairs": "every cell of `en` and `ko` against the pairs that follow from `scored` and pass the gates",
     "rejects": "rejects.jsonl against the questions without a pair, and what the gates rejected",
-    "counts": f"every count of {BUILD_FILE} against the data",
+    "counts": f"every count of {BUILD_FILE}, and the warned translations of {QUALITY_FILE}, against the data",
     "card": f"configs, counts and sizes in the YAML of {CARD_FILE} against the data",
 }
 
@@ -101,6 +102,8 @@ class _Seen:
     tally: Tally = field(default_factory=Tally)
     rejects: list[Reject] = field(default_factory=list)
     gates: Recorded | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)  # of warned translations, by quality.json
+    warnings: Warnings | None = None
     last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
 
 
@@ -128,6 +131,7 @@ def verify(folder: Path) -> list[Check]:
     if seen.options is not None:
         decided = {one.key: (one.reason, one.detail) for one in rejects if one.reason in OF_REASON}
         seen.gates = Recorded(asdict(seen.options), decided)
+    _read_warnings(seen)
     for config in CONFIGS:
         _check_columns(seen, config, {file for file, _ in damaged})
     _check_rows(seen)
@@ -181,6 +185,16 @@ def _read_options(options: Mapping[str, Any]) -> Options:
 def _is_input(one: Any) -> bool:
     kinds = {"name": str, "bytes": int, "sha256": str}
     return isinstance(one, dict) and all(isinstance(one.get(name), kind) for name, kind in kinds.items())
+
+
+def _read_warnings(seen: _Seen) -> None:
+    try:
+        seen.told = (read_quality(seen.folder) or {}).get(WARNINGS, {})
+        seen.warnings = Warnings.recorded(seen.told) if seen.told["checked"] + 0 else None
+    except KeyError:
+        return  # no texts that were tried
+    except (KomepError, AttributeError, TypeError) as error:
+        seen.checks["counts"].add(QUALITY_FILE, 0, WARNINGS, f"not what a build writes ({error})")
 
 
 def _check_columns(seen: _Seen, config: str, damaged: set[str]) -> None:
@@ -271,6 +285,8 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         return
     derived = derive(sound, seen.options, seen.gates, seen.tally)
     seen.rejects += derived.rejects
+    if seen.warnings:
+        seen.warnings.look(derived.pairs, derived.ko)
     for config, expected in (("en", derived.en), ("ko", derived.ko)):
         if config in frames or config not in seen.unreadable:
             nowhere = {FILE_NAME: pl.lit(""), ROW: pl.lit(0), SPLIT: pl.lit("")}
@@ -352,8 +368,21 @@ def _check_counts(seen: _Seen, counted: dict[str, Any]) -> None:
         check.skipped = "files that cannot be read"
         return
     compare_values(check, BUILD_FILE, counted | seen.tally.facts(), seen.facts)
+    _check_warnings(seen)
     if not isinstance(seen.facts.get("is_sample"), bool):
         check.add(BUILD_FILE, 0, "is_sample", "not true or false")
+
+
+def _check_warnings(seen: _Seen) -> None:
+    """Every warned text is one of a pair, and is counted; how many were tried stands in the evidence alone."""
+    if not seen.warnings:
+        return
+    check, told = seen.checks["counts"], seen.told
+    found = seen.warnings.facts() | {"checked": told["checked"]}
+    compare_values(check, QUALITY_FILE, {WARNINGS: found}, {WARNINGS: told})
+    if not found["found"] <= told["checked"] <= found["texts"]:
+        detail = f"{told['checked']}, but of {found['texts']} texts {found['found']} are warned of"
+        check.add(QUALITY_FILE, 0, f"{WARNINGS}.checked", detail)
 
 
 def _check_card(seen: _Seen, counted: dict[str, Any]) -> None:

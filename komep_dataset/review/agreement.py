@@ -1,6 +1,6 @@
 """What physicians' judgements say of a release, and how far they agree. Pure functions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -9,6 +9,7 @@ from komep_dataset.judge.record import share
 from komep_dataset.review.drawing import ReviewPair
 
 QUESTIONS = ("translation_ok", "preference_ok")  # what a reviewer answers with yes or no
+WITH, WITHOUT = "with", "without"  # a warning of the checks of a translation
 Answers = dict[tuple[str, str], bool]  # (pair_id, reviewer) -> yes or no
 
 
@@ -37,25 +38,35 @@ def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
     return None if chance == 1 else (agreed - chance) / (1 - chance)
 
 
-def summarise(judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
+def summarise(
+    judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair], warned: Collection[str] = ()
+) -> dict[str, Any]:
     """What the judgements of any number of reviewers say, as `review.json` has it.
 
     A native pair has no translation: an answer to `translation_ok` about one is not counted.
+
+    Args:
+        judgements: of the sheets.
+        pairs: every pair of the release by its `pair_id`.
+        warned: those with a warning, of which a sample has more than its share: with any, answers are also counted
+            apart (`by_warning`), and `weighted` is the share of yes if every pair of the release counted the same.
     """
     reviewers = sorted({judgement.reviewer for judgement in judgements})
     questions: dict[str, Answers] = {
         question: {
             (j.pair_id, j.reviewer): answer
             for j in judgements
-            if (answer := getattr(j, question)) is not None
-            and not (question == "translation_ok" and pairs[j.pair_id].origin == "native")
+            if (answer := getattr(j, question)) is not None and _asked(question, pairs[j.pair_id])
         }
         for question in QUESTIONS
     }
     return {
         "pairs": len({judgement.pair_id for judgement in judgements}),
         "reviewers": {name: sum(j.reviewer == name for j in judgements) for name in reviewers},
-        **{q: _summary(answers, pairs) for q, answers in questions.items()},
+        **{
+            q: _summary(answers, {id: p for id, p in pairs.items() if _asked(q, p)}, warned)
+            for q, answers in questions.items()
+        },
         "agreement": [
             {"question": q, "reviewers": [a, b]} | _agreement(questions[q], a, b)
             for q in QUESTIONS
@@ -69,16 +80,28 @@ def summarise(judgements: Sequence[Judgement], pairs: Mapping[str, ReviewPair]) 
     }
 
 
-def _summary(answers: Answers, pairs: Mapping[str, ReviewPair]) -> dict[str, Any]:
+def _asked(question: str, pair: ReviewPair) -> bool:
+    return question != "translation_ok" or pair.origin != "native"
+
+
+def _summary(answers: Answers, pairs: Mapping[str, ReviewPair], warned: Collection[str]) -> dict[str, Any]:
     """Share of yes among all answers, among those of each reviewer, and in each stratum and its parts."""
     groups: dict[str, dict[str, list[bool]]] = {}
     for (pair, reviewer), answer in answers.items():
         category, origin, margin = pairs[pair].stratum
         parts = {"reviewer": reviewer, "category": category, "origin": origin, "margin": margin}
+        if warned:
+            parts["warning"] = WITH if pair in warned else WITHOUT
         for kind, name in {**parts, "stratum": f"{category} / {origin} / {margin}"}.items():
             groups.setdefault(kind, {}).setdefault(name, []).append(answer)
     found = {kind: {name: _share(group[name]) for name in sorted(group)} for kind, group in groups.items()}
-    return {"all": _share(list(answers.values())), **{f"by_{kind}": found[kind] for kind in sorted(found)}}
+    weighted, of_warning = {}, found.get("warning", {})
+    if of_warning.keys() == {WITH, WITHOUT}:
+        doubtful = sum(id in warned for id in pairs) / len(pairs)
+        shares = (of_warning[group]["share"] for group in (WITH, WITHOUT))
+        weighted = {"weighted": sum(a * b for a, b in zip((doubtful, 1 - doubtful), shares, strict=True))}
+    of_all = {"all": _share(list(answers.values())), **weighted}
+    return of_all | {f"by_{kind}": found[kind] for kind in sorted(found)}
 
 
 def _share(answers: Sequence[bool]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
@@ -97,8 +97,21 @@ def allocate(sizes: Mapping[Stratum, int], n: int) -> dict[Stratum, int]:
     return places
 
 
-def draw(pairs: Sequence[ReviewPair], n: int, seed: int) -> list[ReviewPair]:
-    """A stratified sample without replacement, in the order of `pairs`; same pairs and seed, same sample."""
+def draw(pairs: Sequence[ReviewPair], n: int, seed: int, first: Collection[str] = ()) -> list[ReviewPair]:
+    """A stratified sample without replacement, in the order of `pairs`; same arguments, same sample.
+
+    Args:
+        pairs: to draw from.
+        n: how many.
+        seed: of the draws.
+        first: `pair_id`s that fill the sample up to a half, stratified too; what is left of them is drawn with the others.
+    """
+    drawn = _drawn([pair for pair in pairs if pair.pair_id in first], (n + 1) // 2, f"{seed}/first")
+    drawn |= _drawn([pair for pair in pairs if pair.pair_id not in drawn], n - len(drawn), str(seed))
+    return [pair for pair in pairs if pair.pair_id in drawn]
+
+
+def _drawn(pairs: Sequence[ReviewPair], n: int, seed: str) -> set[str]:
     strata: dict[Stratum, list[ReviewPair]] = defaultdict(list)
     for pair in pairs:
         strata[pair.stratum].append(pair)
@@ -107,7 +120,7 @@ def draw(pairs: Sequence[ReviewPair], n: int, seed: int) -> list[ReviewPair]:
     for name, members in strata.items():
         chance = random.Random(f"{seed}/{'/'.join(name)}")
         drawn |= {pair.pair_id for pair in chance.sample(members, places[name])}
-    return [pair for pair in pairs if pair.pair_id in drawn]
+    return drawn
 
 
 def shuffled(pairs: Sequence[ReviewPair], seed: int, reviewer: str) -> list[ReviewPair]:

@@ -8,10 +8,10 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, resolved, table_of, write_json
 from komep_dataset.review.agreement import QUESTIONS, summarise
 from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
-from komep_dataset.review.sheet import read_pairs, read_sheets
+from komep_dataset.review.sheet import read_pairs, read_sheets, warned_ids
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
-PARTS = ("reviewer", "category", "origin", "margin")
+PARTS = ("reviewer", "category", "origin", "margin", "warning")
 
 
 def import_sheets(
@@ -43,7 +43,8 @@ def import_sheets(
     if not judgements:
         raise KomepError(f"{', '.join(map(str, sheets))}: nothing is filled in yet")
     corrections, conflicts = corrections_of(judgements, by_id, keys)
-    record = {"release": facts["content_hash"], **summarise(judgements, by_id)}
+    warned = warned_ids(release, keys)
+    record = {"release": facts["content_hash"], **summarise(judgements, by_id, warned)}
     record["corrections"] = len(corrections)
     shown = ("question_id", "model", "reviewer", "after")
     record["conflicts"] = [{name: getattr(one, name) for name in shown} for one in conflicts]
@@ -63,6 +64,8 @@ def as_text(record: Mapping[str, Any]) -> str:
     for question in QUESTIONS:
         summary = record[question]
         lines.append(f"{question:<16} {_shown(summary['all'])}")
+        if "weighted" in summary:
+            lines.append(f"  {summary['weighted']:.1%} of the release: pairs with a warning were drawn first")
         for part in PARTS:
             shares = summary.get(f"by_{part}", {})
             lines += [f"  {part} {name:<20} {_shown(share)}" for name, share in shares.items()]

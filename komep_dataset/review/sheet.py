@@ -16,7 +16,7 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import replacing
-from komep_dataset.release.facts import read_facts
+from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.rows import read_rows
 from komep_dataset.review.agreement import QUESTIONS, Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair, draw, pair_id, review_pairs, shuffled
@@ -26,6 +26,7 @@ from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import read_csv
 from komep_dataset.tables.values import stands_for_none
 from komep_dataset.templates import MARKUP
+from komep_dataset.translation.evidence import warned_pairs
 
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
@@ -83,13 +84,20 @@ def read_pairs(release: Path) -> tuple[list[ReviewPair], dict[str, tuple[str, st
     return review_pairs(pairs, read_rows(release, "scored")), keys, facts
 
 
+def warned_ids(release: Path, keys: Mapping[str, tuple[str, str, str]]) -> set[str]:
+    """The `pair_id`s of pairs of which a translated text has a warning, by the release's quality.json."""
+    warned = set(warned_pairs(read_quality(release), keys.values()))
+    return {id for id, key in keys.items() if key in warned}
+
+
 def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, reviewers: int = 2) -> list[Path]:
     """Draw a sample and write a folder a reviewer, each with `review.csv` and `review.html`.
 
     Args:
         release: a folder that `komep build` wrote.
         output: the folder; one reviewer's sheet lies in it, several in `reviewer-1`, `reviewer-2`, …
-        n: pairs to draw; every reviewer gets the same ones, in an order of their own.
+        n: pairs to draw, up to a half of them with a warning of their translation, which no sheet tells; every reviewer
+            gets the same ones, in an order of their own.
         seed: of the sample and the orders.
         reviewers: how many.
 
@@ -99,8 +107,8 @@ def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, revie
     Raises:
         KomepError: no release, or a sheet is there already: it may hold someone's judgements.
     """
-    pairs, _, facts = read_pairs(release)
-    sample = draw(pairs, n, seed)
+    pairs, keys, facts = read_pairs(release)
+    sample = draw(pairs, n, seed, warned_ids(release, keys))
     names = [str(number) for number in range(1, reviewers + 1)]
     folders = [output if reviewers == 1 else output / f"reviewer-{name}" for name in names]
     for file in (folder / name for folder in folders for name in ("review.csv", "review.html")):

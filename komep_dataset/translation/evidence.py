@@ -1,14 +1,16 @@
 """The evidence of a translated table, `<name>.translations.parquet` beside it: each text that was to be translated, and
-what became of it."""
+what became of it; and what a release says of the warnings in it (`Warnings`)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 
-from komep_dataset.schema import ScoredGeneration, column
+from komep_dataset.schema import Origin, Pair, ScoredGeneration, column
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, write_table
 from komep_dataset.translation.translator import Doubt, Refusal
@@ -53,3 +55,142 @@ def write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneratio
         kept = [key in held for key in old.select("question_id", "model", "source", "target").iter_rows()]
         frame = pl.concat([old.filter(pl.Series(kept, dtype=pl.Boolean)), frame])
     write_table(frame, path, TranslationRow)
+
+
+WARNINGS = "translation_warnings"  # their record in quality.json
+EXAMPLES, SHOWN = 20, 120  # texts that the record quotes, characters of a detail
+_TEXTS = (("question", None), ("chosen", "chosen_model"), ("rejected", "rejected_model"))
+
+
+@dataclass
+class Warnings:
+    """The warnings of the Korean texts of a release, as the evidence beside its tables has them: whether a text is in doubt
+    is known where it was translated, with its glossary and its severities, and is not asked again.
+
+    A text is known by its place, its source and its Korean: one that was corrected since is not the one that was tried.
+    """
+
+    tried: set[str] = field(default_factory=set)  # texts, by `_name`
+    found: dict[str, dict[str, str]] = field(default_factory=dict)  # text -> name of a check -> detail
+    texts: int = (
+        0  # of the pairs that were looked at: translated ones, those of them that were tried, pairs in doubt
+    )
+    checked: int = 0
+    pairs: int = 0
+    warned: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def beside(cls, tables: Iterable[Path]) -> "Warnings":
+        """What the evidence beside some tables says; nothing of tables that have none, or one of an earlier version.
+
+        Raises `KomepError` for evidence that cannot be read.
+        """
+        made = cls()
+        for path in map(translations_path, tables):
+            if path.is_file():
+                rows = read_table(path, TranslationRow).filter(pl.col("warnings").is_not_null())
+                for *text, some in rows.select(
+                    "question_id", "model", "source", "target", "warnings"
+                ).iter_rows():
+                    if text[-1] is not None:
+                        made.add(_name(*text), {one["name"]: one["detail"][:SHOWN] for one in some})
+        return made
+
+    @classmethod
+    def recorded(cls, record: Mapping[str, Any]) -> "Warnings":
+        """What a release says; of texts without a warning it does not name those that were tried."""
+        made = cls()
+        for one in record.get("warned", ()):
+            made.add(one["text"], one["checks"])
+        return made
+
+    def add(self, text: str, checks: Mapping[str, str]) -> None:
+        self.tried.add(text)
+        if checks:
+            self.found[text] = dict(sorted(checks.items()))
+
+    def vouch(self, rows: pl.DataFrame) -> None:
+        """Count the Korean texts of generations as tried."""
+        for name, model in (("question", pl.lit("")), ("response", pl.col("model"))):
+            korean = rows.filter(pl.col(f"{name}_ko").is_not_null())
+            self.tried.update(
+                _name(*row) for row in korean.select("question_id", model, name, f"{name}_ko").iter_rows()
+            )
+
+    def look(self, pairs: pl.DataFrame, released: pl.DataFrame) -> None:
+        """Count the texts of some questions.
+
+        Args:
+            pairs: as `pairs.rules.select_pairs` gives them.
+            released: those of them that stand in `ko`; native ones have no translation.
+        """
+        korean = pairs.filter(pl.col("origin") != Origin.NATIVE.value).join(released, on=Pair.KEY, how="semi")
+        of_bucket: dict[str, tuple[str, str]] = {}
+        for pair in korean.iter_rows(named=True):
+            texts = {
+                _name(
+                    pair["question_id"], at := pair[model] if model else "", pair[side], pair[f"{side}_ko"]
+                ): at
+                for side, model in _TEXTS
+                if pair[side] != pair[f"{side}_ko"]
+            }
+            self.pairs += any(text in self.found for text in texts)
+            of_bucket |= {text: (pair["question_id"], at) for text, at in texts.items()}
+        self.texts += len(of_bucket)
+        self.checked += sum(text in self.tried for text in of_bucket)
+        self.warned += (
+            {"question_id": id, "model": model, "text": text, "checks": self.found[text]}
+            for text, (id, model) in of_bucket.items()
+            if text in self.found
+        )
+
+    def record(self) -> dict[str, Any]:
+        """As quality.json has it, beside the gates; {} where no text was tried."""
+        return {WARNINGS: self.facts()} if self.checked else {}
+
+    def facts(self) -> dict[str, Any]:
+        """What was counted, a few examples, and every text in doubt."""
+        warned = sorted(self.warned, key=lambda one: (one["question_id"], one["model"]))
+        kinds = Counter(name for one in warned for name in one["checks"])
+        evidence = lambda one: "; ".join(f"{name}: {detail}" for name, detail in one["checks"].items())  # noqa: E731
+        counts = {"texts": self.texts, "checked": self.checked, "found": len(warned), "pairs": self.pairs}
+        examples = [
+            {"question_id": one["question_id"], "model": one["model"], "evidence": evidence(one)}
+            for one in warned[:EXAMPLES]
+        ]
+        return {**counts, "kinds": dict(sorted(kinds.items())), "examples": examples, "warned": warned}
+
+
+def _name(question_id: str, model: str, source: str, target: str) -> str:
+    """A text's name: 16 hex digits of a hash."""
+    content = "\0".join((question_id, model, source, target)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def warned_pairs(quality: Mapping[str, Any] | None, keys: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """The keys of pairs of which a text has a warning, by what quality.json says."""
+    record = (quality or {}).get(WARNINGS, {})
+    texts = {(one["question_id"], one["model"]) for one in record.get("warned", ())}
+    for key in keys:
+        if texts & {(key[0], ""), *((key[0], model) for model in key[1:])}:
+            yield key
+
+
+def warnings_told(quality: Mapping[str, Any]) -> list[str]:
+    """What the card and the terminal say of the record; nothing where there is none."""
+    if not (one := quality.get(WARNINGS)):
+        return []
+    kinds = ", ".join(f"`{name}` {n:,}" for name, n in one["kinds"].items())
+    found = (
+        f"{one['found']:,} of them, in {one['pairs']:,} pairs, have a warning ({kinds})"
+        if kinds
+        else "none has a warning"
+    )
+    return [
+        f"Of {one['texts']:,} translated texts {one['checked']:,} were tried by the checks of `komep translate`; {found}."
+        + (
+            " A warned text may be right: it stays, and `komep review sample` draws its pairs first."
+            if kinds
+            else ""
+        )
+    ]

@@ -62,6 +62,23 @@ def some_pairs(n: int) -> list[ReviewPair]:
     return [ReviewPair(f"p{i:04}", *strata[min(i % 7, 2)], *[""] * 6) for i in range(n)]
 
 
+def test_pairs_in_doubt_fill_a_sample_up_to_a_half_and_are_stratified_too():
+    pairs = some_pairs(700)
+    doubtful = {p.pair_id for p in pairs[:140]}
+    sample = draw(pairs, 70, seed=1, first=doubtful)
+    of = Counter((p.pair_id in doubtful, p.stratum) for p in sample)
+    strata = [pairs[i].stratum for i in range(3)]
+    assert of[True, strata[0]] == of[True, strata[1]] and 0 < of[True, strata[0]] < of[True, strata[2]]
+    assert (
+        len(sample) == 70 and 35 <= sum(n for (doubt, _), n in of.items() if doubt) <= 45
+    )  # the rest has some
+    assert sample == draw(pairs, 70, 1, doubtful) != draw(pairs, 70, 2, doubtful)
+    few = {p.pair_id for p in pairs[::100]}
+    assert few < {p.pair_id for p in draw(pairs, 70, 1, few)} and len(draw(pairs, 70, 1, few)) == 70
+    assert draw(pairs, 70, 1, {"elsewhere"}) == draw(pairs, 70, 1)
+    assert {p.pair_id for p in draw(pairs, 1, 1, few)} < few
+
+
 def test_a_sample_is_drawn_by_stratum_and_by_seed():
     pairs = some_pairs(700)
     sample = draw(pairs, 70, seed=1)

@@ -16,6 +16,7 @@ from komep_dataset.gates.trial.run import notes
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs, listed_statuses
 from komep_dataset.templates import MARKUP, TEXT
+from komep_dataset.translation.evidence import warnings_told
 
 # github.com/huggingface/hub-docs, datasetcard.md: size classes by rows.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -49,7 +50,7 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
         facts=facts,
         columns={config: column_docs(RECORDS[config]) for config in facts["rows"]},
         gates=LISTED,
-        gate_notes=notes(facts["quality"]) if "quality" in facts else [],
+        gate_notes=[*notes(facts["quality"]), *warnings_told(facts["quality"])] if "quality" in facts else [],
         figures=write_figures(folder, facts),
         terms=output_terms(facts["models"], facts["is_sample"]),
         statuses=listed_statuses(s for one in facts["models"].values() for s in one["statuses"]),

@@ -1,5 +1,6 @@
 """The checks of a translation: how much they catch, and that no text breaks them."""
 
+import json
 import sys
 import time
 import unicodedata
@@ -14,7 +15,7 @@ from komep_dataset.prompts.messages import fingerprint
 from komep_dataset.tables.reading import read_table
 from komep_dataset.translation import checks
 from komep_dataset.translation.checks.registry import all_checks, check_translation, checks_of, wordings
-from komep_dataset.translation.evidence import TranslationRow, translations_path
+from komep_dataset.translation.evidence import WARNINGS, TranslationRow, translations_path
 from komep_dataset.translation.glossary import read_glossary
 from tests.loopback import Loopback, last_text, loopback
 from tests.translation.checks import confusion
@@ -113,6 +114,26 @@ def test_a_check_in_a_file_of_its_own_is_seen_wherever_checks_are(shouting, tmp_
     [refused] = evidence.filter(evidence["reason"] == "shouting").to_dicts()
     assert (refused["detail"], refused["attempts"]) == ("!", 2)
     assert [one["reason"] for one in refused["refused"]] == ["numbers_changed", "shouting"] * 2
+
+
+def test_a_check_that_warns_is_seen_from_the_evidence_to_the_card(shouting, tmp_path):
+    shouting.write_text(SHOUTING.replace("rank=5", "rank=5, severity='warn'"))
+    table = write_rows(tmp_path / "s.jsonl", *five_answers())
+    loud = lambda body: korean(body).replace(".", "!") if source_in(body) == BAD else korean(body)  # noqa: E731
+    with loopback(Loopback(loud)) as (_, url):
+        command = ["translate", str(table), "--config", str(write_config(tmp_path, url))]
+        done = CliRunner().invoke(app, [*command, "--output", str(tmp_path / "t.parquet")])
+    assert "rejected: none; warned: shouting 1; 3 calls, 0 texts asked twice" in done.output
+    evidence = read_table(translations_path(tmp_path / "t.parquet"), TranslationRow)
+    assert evidence.explode("warnings")["warnings"].drop_nulls().to_list() == [
+        {"name": "shouting", "detail": "!"}
+    ]
+    done = CliRunner().invoke(app, ["build", str(tmp_path / "t.parquet"), "-o", str(tmp_path / "komep")])
+    said = "Of 3 translated texts 3 were tried by the checks of `komep translate`; 1 of them, in 1 pairs, have a warning (`shouting` 1)"
+    assert said[:60] in done.output and said in (tmp_path / "komep" / "README.md").read_text("utf-8")
+    assert json.loads((tmp_path / "komep" / "quality.json").read_text("utf-8"))[WARNINGS]["kinds"] == {
+        "shouting": 1
+    }
 
 
 def test_of_a_name_with_a_check_of_each_severity_what_rejects_is_told(shouting):
