@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 
 from komep_dataset.translation.latin_words import NO_NOUNS
 from komep_dataset.translation.units import CURRENCIES, TIMES, read_unit
@@ -416,7 +417,8 @@ _SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또�
 _KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
 
 
-def numbers_of(text: str) -> list[Number]:
+@lru_cache(maxsize=4096)  # every sentence is read to align it, and again to compare it
+def numbers_of(text: str) -> tuple[Number, ...]:
     """The numbers of a text that `normal` has been through, in order, each with its unit.
 
     Never raises: what cannot be read as a number is none.
@@ -432,7 +434,7 @@ def numbers_of(text: str) -> list[Number]:
         taken = number.end
         mark = replace(number, kind=Kind.LOOSE, unit="mark")
         found.append(mark if number.start in loose else _with_unit(text, number))
-    return sorted([*_shared_units(text, found), *_read(text, _RATIO, _ratio)], key=lambda n: n.start)
+    return tuple(sorted([*_shared_units(text, found), *_read(text, _RATIO, _ratio)], key=lambda n: n.start))
 
 
 def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | None]) -> Iterator[Number]:

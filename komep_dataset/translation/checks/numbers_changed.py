@@ -7,7 +7,9 @@ from enum import Enum
 from fractions import Fraction
 from itertools import pairwise
 
+from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import Check
+from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
 from komep_dataset.translation.units import LOOSE_UNITS, units_agree
 
@@ -107,23 +109,47 @@ _FREE_NAMES = re.compile(
 )
 
 
-def changed_numbers(source: str, target: str) -> list[str]:
+def changed_numbers(source: str, target: str, glossary: Glossary | None = None) -> list[str]:
     """What a translation changes about the numbers of its source; [] if nothing.
 
-    Every plain number of one text must stand in the other, in digits or in words; a number with a unit keeps it;
-    "above" does not become "below" or vanish; a minus stays.
+    Every plain number of one text must stand in the other, in digits or in words, and count the same; "above" does not
+    become "below" or vanish; a minus stays; ranges, scores and lists keep their order. Of sentences that translate
+    each other, none has a number of another in the place of its own.
     """
-    source, target = normal(source), normal(target)
+    problems = _changed(normal(source), normal(target))
+    pairs = list(_pairs(source, target, glossary))
+    for ours, theirs in pairs if len(pairs) > 1 else ():
+        problems += _changed(normal(ours), normal(theirs), in_pair=True)
+    return list(dict.fromkeys(problems))
+
+
+def _pairs(source: str, target: str, glossary: Glossary | None) -> Iterator[tuple[str, str]]:
+    """Sentences that translate each other; two that are two of the target are, one by one: exchanged numbers join them."""
+    for bead in aligned(source, target, glossary):
+        if len(bead.source) == len(bead.target):
+            yield from zip(bead.source, bead.target, strict=True)
+        elif bead.source and bead.target:
+            yield "\n".join(bead.source), "\n".join(bead.target)
+
+
+def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
     ours, theirs = numbers_of(source), numbers_of(target)
     missing = _absent(ours, theirs, (Kind.PLAIN,))
     extra = _absent([n for n in theirs if not _free(target, n)], ours, (Kind.PLAIN, Kind.NAME))
+    problems = [
+        *(f"{source[n.start : n.end].strip()} is missing" for n in missing),
+        *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra),
+    ]
+    if in_pair and not (missing and extra):
+        problems = []  # a number may move to the sentence beside, and be said again
+    problems += _units_changed(ours, theirs)
+    problems += _places_changed(_joined(source, ours), _joined(target, theirs))
+    if in_pair:
+        return problems
     both = {n.value for n in ours} & {n.value for n in theirs}
     signs = sorted(both & (_negative(source, ours) ^ _negative(target, theirs)))
     return [
-        *(f"{source[n.start : n.end].strip()} is missing" for n in missing),
-        *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra),
-        *_units_changed(ours, theirs),
-        *_places_changed(_joined(source, ours), _joined(target, theirs)),
+        *problems,
         *(f"{date[0]} is no date" for date in _NO_DATE.finditer(target)),
         *_sides_changed(_sides(source, ours), _sides(target, theirs)),
         *(f"the sign of {_plain(value)} has changed" for value in signs),
@@ -276,8 +302,10 @@ def _negative(text: str, numbers: Sequence[Number]) -> set[Fraction]:
     return found
 
 
-def _find(source: str, target: str) -> str:
-    return "; ".join(changed_numbers(source, target)[:5])
+def _find(source: str, target: str, glossary: Glossary) -> str:
+    return "; ".join(changed_numbers(source, target, glossary)[:5])
 
 
-CHECKS = (Check("numbers_changed", _find, "it did not keep the numbers", order=30, rank=70),)
+CHECKS = (
+    Check("numbers_changed", _find, "it did not keep the numbers", order=30, rank=70, uses_glossary=True),
+)

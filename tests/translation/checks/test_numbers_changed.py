@@ -177,6 +177,16 @@ def test_a_changed_number_is_found(english, korean, problem):
     assert problem in changed_numbers(english, korean)
 
 
+def test_a_number_stays_in_its_sentence():
+    """Of texts that have the same numbers, one has them in each other's place."""
+    source = "The hall burnt down in 1952. Its choir sang in 1961 for the mayor. Nobody was hurt."
+    target = "그 회관은 {}년에 불탔다. 그 합창단은 {}년에 시장을 위해 노래했다. 아무도 다치지 않았다."
+    assert changed_numbers(source, target.format(1952, 1961)) == []
+    assert "1952 is missing" in changed_numbers(source, target.format(1961, 1952))
+    moved = "그 회관은 불탔다. 1952년이었다. 그 합창단은 1961년에 시장을 위해 노래했다. 아무도 다치지 않았다."
+    assert changed_numbers(source, moved) == []
+
+
 @given(st.integers(0, 10**8), st.integers(0, 8), st.integers(1, 9), st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_one_altered_digit_is_always_caught(number, place, step, grouped):
