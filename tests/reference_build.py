@@ -97,7 +97,7 @@ def is_native(row):
     )
 
 
-def reference_build(rows, min_margin=0.0, selection="best-worst", origin="all"):
+def reference_build(rows, min_margin=0.0, selection="best-worst", origin="all", unknown_units="reject"):
     """Returns (scored rows, en pairs, ko pairs, rejects as sorted list of (reason, key))."""
     good, rejects = [], []
     for line, row in enumerate(rows, 1):
@@ -118,16 +118,16 @@ def reference_build(rows, min_margin=0.0, selection="best-worst", origin="all"):
     scored_rows = [kept[key] for key in sorted(kept)]
     english, korean = [], []
     for question_id in sorted({q for q, _ in kept}):
-        rows_of = [r for r in scored_rows if r["question_id"] == question_id and r["status"] == "scored"]
-        pairs, reason = pairs_of(rows_of, min_margin, selection)
+        rows_of = [r for r in scored_rows if r["question_id"] == question_id and bounds(r, unknown_units)]
+        pairs, reason = pairs_of(rows_of, min_margin, selection, unknown_units)
         if not pairs:
             rejects.append((reason, question_id))
         for chosen, rejected in pairs:
             native = is_native(chosen) and is_native(rejected)
             where = "native" if native else "translated"
             if not native:
-                english.append(release_row(chosen, rejected, "en"))
-            row = release_row(chosen, rejected, "native" if native else "ko")
+                english.append(release_row(chosen, rejected, "en", unknown_units))
+            row = release_row(chosen, rejected, "native" if native else "ko", unknown_units)
             reason = "other_origin" if origin not in ("all", where) else None if row else "untranslated"
             if not reason:
                 korean.append(row | {"origin": where})
@@ -141,18 +141,32 @@ def count(row, verdict):
     return sum(u["verdict"] == verdict for u in row["units"])
 
 
-def pairs_of(rows, min_margin, selection):
+def bounds(row, unknown_units):
+    """The lowest and the highest score of an answer, or None where it can be in no pair."""
+    if row["status"] == "scored":
+        return row["dahl_score"], row["dahl_score"]
+    true, false, n = count(row, "true"), count(row, "false"), len(row["units"])
+    if unknown_units == "reject" or row["status"] != "unparsed" or true + false == 0:
+        return None
+    return (true / (true + false),) * 2 if unknown_units == "drop" else (true / n, (n - false) / n)
+
+
+def pairs_of(rows, min_margin, selection, unknown_units):
     if len(rows) < 2:
         return [], "too_few_responses"
-    best = min(rows, key=lambda r: (-r["dahl_score"], -count(r, "true"), len(r["response"]), r["model"]))
-    worst = min(rows, key=lambda r: (r["dahl_score"], -count(r, "false"), -len(r["response"]), r["model"]))
+    low, high = (lambda r, side=side: bounds(r, unknown_units)[side] for side in (0, 1))
+    best = min(rows, key=lambda r: (-low(r), -count(r, "true"), len(r["response"]), r["model"]))
+    worst = min(rows, key=lambda r: (high(r), -count(r, "false"), -len(r["response"]), r["model"]))
     if selection == "best-worst":
         candidates = [(best, worst)]
     else:
-        candidates = [(a, b) for a in rows for b in rows if a["dahl_score"] > b["dahl_score"]]
-    if best["dahl_score"] == worst["dahl_score"]:
+        both = [(a, b) for a in rows for b in rows if a["model"] < b["model"]]
+        candidates = [(b, a) if low(b) > high(a) else (a, b) for a, b in both]
+    if all(low(a) == high(b) for a, b in candidates):
         return [], "tie"
-    candidates = [(a, b) for a, b in candidates if a["dahl_score"] - b["dahl_score"] > min_margin]
+    candidates = [(a, b) for a, b in candidates if low(a) - high(b) > min_margin]
+    if not candidates:
+        return [], "below_margin"
     if not candidates:
         return [], "below_margin"
     candidates = [(a, b) for a, b in candidates if normal(a["response"]) != normal(b["response"])]
@@ -161,7 +175,7 @@ def pairs_of(rows, min_margin, selection):
     return sorted(candidates, key=lambda p: (p[0]["model"], p[1]["model"])), None
 
 
-def release_row(chosen, rejected, language):
+def release_row(chosen, rejected, language, unknown_units="reject"):
     if language in ("en", "native"):
         texts = (chosen["question"], chosen["response"], rejected["response"])
     else:
@@ -169,6 +183,7 @@ def release_row(chosen, rejected, language):
         texts = (questions[0] if questions else None, chosen["response_ko"], rejected["response_ko"])
         if any(not (t or "").split() for t in texts):
             return None
+    chosen_score, rejected_score = bounds(chosen, unknown_units)[0], bounds(rejected, unknown_units)[1]
     return {
         "prompt": [{"role": "user", "content": texts[0]}],
         "chosen": [{"role": "assistant", "content": texts[1]}],
@@ -177,7 +192,7 @@ def release_row(chosen, rejected, language):
         "category": chosen["category"],
         "chosen_model": chosen["model"],
         "rejected_model": rejected["model"],
-        "chosen_score": chosen["dahl_score"],
-        "rejected_score": rejected["dahl_score"],
-        "score_margin": chosen["dahl_score"] - rejected["dahl_score"],
+        "chosen_score": chosen_score,
+        "rejected_score": rejected_score,
+        "score_margin": chosen_score - rejected_score,
     }

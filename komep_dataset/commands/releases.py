@@ -67,6 +67,11 @@ def build(
         print(f"  {line}")
     for note in result.notes:
         print(f"note: {note}")
+    if unknown := facts.get("unknown_units"):
+        choices = ", ".join(f"{name} {n:,}" for name, n in unknown["pairs"].items())
+        print(
+            f"  {unknown['questions']:,} questions have units without a verdict; pairs of them by --unknown-units: {choices}"
+        )
     if not facts["pairs"]:
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:
@@ -74,7 +79,7 @@ def build(
 
 
 build.__signature__ = with_build_options(
-    build, ("scored", "output", "min_margin", "pairs", "on_error", "judge", "origin", "base")
+    build, ("scored", "output", "min_margin", "pairs", "unknown_units", "on_error", "judge", "origin", "base")
 )
 
 

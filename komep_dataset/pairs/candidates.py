@@ -2,6 +2,8 @@
 
 A rule takes the scored rows of whole questions, in order of (`question_id`, `model`), with the counts `_true` and
 `_false` and the `_length` of the response, and gives candidates (see `joined`); margins and texts are looked at later.
+Where units have no verdict, an answer's score may be an interval (`with_bounds`): it can be chosen for its lowest
+score, and rejected for its highest, so that a margin holds whatever those units are.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from komep_dataset.languages import is_native
-from komep_dataset.schema import Origin
+from komep_dataset.schema import Origin, Status
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +32,30 @@ class PairRule:
 
 
 RULES: dict[str, PairRule] = {}
+UNKNOWN_UNITS = "reject", "drop", "bounds"
+
+
+def with_bounds(frame: pl.DataFrame, unknown_units: str) -> pl.DataFrame:
+    """The rows that may pair, with their lowest score `_low` and their highest `_high`, which are `dahl_score` where all
+    units have a verdict.
+
+    Args:
+        frame: generations with the counts `_true` and `_false` of their units, and `_units`, how many they have.
+        unknown_units: what becomes of the others, one of `UNKNOWN_UNITS`.
+    """
+    import polars as pl
+
+    scored = pl.col("status") == Status.SCORED.value
+    true, known, units = pl.col("_true"), pl.col("_true") + pl.col("_false"), pl.col("_units")
+    if unknown_units == "reject":
+        return frame.filter(scored).with_columns(_low="dahl_score", _high="dahl_score")
+    partly = (pl.col("status") == Status.UNPARSED.value) & (known > 0)
+    low, high = (
+        (true / known,) * 2 if unknown_units == "drop" else (true / units, (units - pl.col("_false")) / units)
+    )
+    return frame.filter(scored | partly).with_columns(
+        _low=pl.coalesce("dahl_score", low), _high=pl.coalesce("dahl_score", high)
+    )
 
 
 def pair_rule(name: str, help: str, *, one_a_question: bool = False) -> Callable:
@@ -51,7 +77,7 @@ def best_worst(scored: pl.DataFrame) -> pl.DataFrame:
     # Only what is sorted by is sorted, and only numbers: rows come in order of question and model. The texts are taken
     # for the two answers that stand first.
     keys = enough.select(
-        pl.col("question_id").rle_id().alias("_question"), "dahl_score", "_true", "_false", "_length"
+        pl.col("question_id").rle_id().alias("_question"), "_low", "_high", "_true", "_false", "_length"
     ).with_row_index("_row")
 
     def first(by: list[str], descending: list[bool]) -> pl.DataFrame:
@@ -59,21 +85,21 @@ def best_worst(scored: pl.DataFrame) -> pl.DataFrame:
         rows = ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
         return enough[rows].with_columns(_native=is_native())
 
-    best = first(["dahl_score", "_true", "_length"], [True, True, False])
-    worst = first(["dahl_score", "_false", "_length"], [False, True, True])
+    best = first(["_low", "_true", "_length"], [True, True, False])
+    worst = first(["_high", "_false", "_length"], [False, True, True])
     return joined(best, worst)
 
 
 @pair_rule("all", "every ordered pair")
 def all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
-    """Every ordered pair of two answers to one question with the higher score first; equal scores once."""
+    """Every ordered pair of two answers to one question with the higher score first; equal or meeting ones once."""
     import polars as pl
 
     sides = scored.with_columns(_native=is_native())
     pairs = joined(sides, sides)
     higher = pl.col("chosen_score") > pl.col("rejected_score")
-    equal = pl.col("chosen_score") == pl.col("rejected_score")
-    return pairs.filter(higher | (equal & (pl.col("chosen_model") < pl.col("rejected_model"))))
+    lower = pl.col("rejected_low") > pl.col("chosen_high")
+    return pairs.filter(higher | (~lower & (pl.col("chosen_model") < pl.col("rejected_model"))))
 
 
 def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
@@ -82,7 +108,8 @@ def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
 
     columns = {
         "model": "_model",
-        "dahl_score": "_score",
+        "_low": "_low",
+        "_high": "_high",
         "response": "",
         "response_ko": "_ko",
         "_native": "_native",
@@ -98,6 +125,8 @@ def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     # Where the answers of one question spell it in two ways, the pair takes the chosen answer's spelling.
     spelled = ("question_ko", "_other_question_ko")
     return one.join(other, on="question_id").with_columns(
+        chosen_score="chosen_low",
+        rejected_score="rejected_high",
         question_ko=pl.coalesce(pl.when(pl.col(c).str.contains(NOT_BLANK)).then(pl.col(c)) for c in spelled),
         origin=pl.when(native).then(pl.lit(Origin.NATIVE.value)).otherwise(pl.lit(Origin.TRANSLATED.value)),
     )

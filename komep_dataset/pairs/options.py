@@ -3,7 +3,7 @@
 from dataclasses import make_dataclass
 
 from komep_dataset.options import Option, Range
-from komep_dataset.pairs.candidates import RULES
+from komep_dataset.pairs.candidates import RULES, UNKNOWN_UNITS
 from komep_dataset.schema import Origin
 
 PAIR_OPTIONS = (
@@ -14,6 +14,14 @@ PAIR_OPTIONS = (
         "best-worst",
         "; ".join(f"{name}: {rule.help}" for name, rule in RULES.items()) + ".",
         choices=tuple(RULES),
+    ),
+    Option(
+        "unknown_units",
+        str,
+        "reject",
+        "An answer with a unit of unknown verdict: reject: in no pair; drop: scored by its other units; bounds: its score "
+        "is an interval, and a pair is made only where the intervals do not meet.",
+        choices=UNKNOWN_UNITS,
     ),
     Option(
         "origin",

@@ -14,7 +14,7 @@ import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.languages import is_korean
-from komep_dataset.pairs.candidates import NOT_BLANK, RULES
+from komep_dataset.pairs.candidates import NOT_BLANK, RULES, UNKNOWN_UNITS, with_bounds
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.pairs.options import PairRules
 from komep_dataset.schema import (
@@ -45,6 +45,7 @@ _IS_NATIVE = pl.col("origin") == Origin.NATIVE.value
 _RANKS = {
     "_true": units_with(Verdict.TRUE),
     "_false": units_with(Verdict.FALSE),
+    "_units": pl.col("units").list.len(),
     "_length": pl.col("response").str.len_chars(),
 }
 
@@ -70,11 +71,22 @@ class Tally:
     native_foreign: int = 0
     own_scores: int = 0
     identical_korean: int = 0
+    unknown_questions: int = 0
+    unknown_pairs: Counter = field(
+        default_factory=Counter
+    )  # of these questions, by what becomes of unknown units
     statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
 
-    def add(self, frame: pl.DataFrame, pairs: pl.DataFrame) -> None:
-        """Count the generations of some questions and the pairs that they gave."""
+    def add(self, frame: pl.DataFrame, pairs: pl.DataFrame, rules: PairRules) -> None:
+        """Count the generations of some questions and the pairs that they gave; and what other `unknown_units` give."""
+        partly = (pl.col("status") == Status.UNPARSED.value) & (pl.col("units").list.len() > 0)
+        if (open_ := frame.filter(partly.any().over("question_id"))).height:
+            self.unknown_questions += open_["question_id"].n_unique()
+            for choice in UNKNOWN_UNITS:
+                self.unknown_pairs[choice] += select_pairs(open_, rules.min_margin, rules.pairs, choice)[
+                    0
+                ].height
         self.rows += frame.height
         self.questions += frame["question_id"].n_unique()
         self.pairs += pairs.height
@@ -96,6 +108,8 @@ class Tally:
             score = dahl.model_score_of_counts(self.scores[model])
             statuses = {status: self.statuses[model][status] for status in listed}
             models[model] = {"dahl": asdict(score) if score else None, "statuses": statuses}
+        given = {"questions": self.unknown_questions, "pairs": dict(self.unknown_pairs)}
+        unknown = {"unknown_units": given} if self.unknown_questions else {}
         return {
             "generations": self.rows,
             "questions": self.questions,
@@ -105,7 +119,7 @@ class Tally:
             "scores_without_units": self.own_scores,
             "identical_korean": self.identical_korean,
             "models": models,
-        }
+        } | unknown
 
 
 def derive(
@@ -119,7 +133,7 @@ def derive(
         gate: says which of the selected pairs go all the same; see `gates.trial.run.Gates`.
         tally: counts the generations, and the pairs that are left.
     """
-    pairs, dropped = select_pairs(frame, rules.min_margin, rules.pairs)
+    pairs, dropped = select_pairs(frame, rules.min_margin, rules.pairs, rules.unknown_units)
     rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
     if gate is not None and any(decisions := gate(pairs)):
         stays = pl.Series([decision is None for decision in decisions], dtype=pl.Boolean)
@@ -137,7 +151,7 @@ def derive(
         rejects.append(_reject(pair, rules, Reason.OTHER_ORIGIN, detail))
     rejects.sort(key=lambda r: (r.key, r.reason))
     if tally is not None:
-        tally.add(frame, pairs)
+        tally.add(frame, pairs, rules)
     return Derived(pairs, to_release(pairs, "en")[0], korean, rejects)
 
 
@@ -151,7 +165,10 @@ def pair_key(pair: dict[str, Any], selection: str) -> str:
 
 
 def select_pairs(
-    frame: pl.DataFrame, min_margin: float = 0.0, selection: str = "best-worst"
+    frame: pl.DataFrame,
+    min_margin: float = 0.0,
+    selection: str = "best-worst",
+    unknown_units: str = "reject",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pair the answers of each question.
 
@@ -162,6 +179,8 @@ def select_pairs(
         frame: complete generations, one row a (`question_id`, `model`).
         min_margin: `chosen_score - rejected_score` (float64) must lie above it.
         selection: a rule of `candidates.RULES`.
+        unknown_units: what becomes of answers with units without a verdict, see `candidates.with_bounds`; a pair's
+            scores are then the lowest of the chosen and the highest of the rejected answer.
 
     Returns:
         (pairs: the columns of `Pair`, then `origin` (`native` where both generations are, see
@@ -171,8 +190,8 @@ def select_pairs(
     ranked = frame.with_columns(**_RANKS).drop(
         "units"
     )  # the widest column; its counts are all that is needed
-    scored = _in_order(ranked.filter(pl.col("status") == Status.SCORED.value))
-    candidates = RULES[selection].candidates(scored)
+    usable = _in_order(with_bounds(ranked, unknown_units))
+    candidates = RULES[selection].candidates(usable)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
     candidates = candidates.with_columns(score_margin=margin).with_columns(
         reason=pl.when(pl.col("chosen_score") == pl.col("rejected_score"))
@@ -183,7 +202,7 @@ def select_pairs(
         .then(pl.lit(Reason.IDENTICAL_TEXT.value))
     )
     pairs = candidates.filter(pl.col("reason").is_null())
-    rejects = pl.concat([_too_few(frame, scored), _without_pair(candidates, pairs, min_margin)])
+    rejects = pl.concat([_too_few(frame, usable), _without_pair(candidates, pairs, min_margin)])
     texts = ("question", "chosen", "rejected", *KOREAN_TEXTS)
     return pairs.select(*COLUMNS, "origin", *texts).sort(Pair.KEY), rejects.sort("question_id")
 
@@ -211,9 +230,9 @@ def _same_text(one: str, other: str) -> pl.Expr:
     return (texts[0] == texts[1]).fill_null(False)
 
 
-def _too_few(frame: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
-    """Questions with fewer than two scored answers."""
-    counts = scored.group_by("question_id").agg(n=pl.len())
+def _too_few(frame: pl.DataFrame, usable: pl.DataFrame) -> pl.DataFrame:
+    """Questions with fewer than two answers that may pair."""
+    counts = usable.group_by("question_id").agg(n=pl.len())
     questions = frame.group_by("question_id").agg(rows=pl.len())
     counts = questions.join(counts, on="question_id", how="left").with_columns(pl.col("n").fill_null(0))
     return counts.filter(pl.col("n") < 2).select(

@@ -262,7 +262,9 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.line}{failed}", made.failures, shortfall=short)
 
-    picked = {name: getattr(config.selection, name) for name in ("min_margin", "pairs", "origin")}
+    picked = {
+        name: getattr(config.selection, name) for name in ("min_margin", "pairs", "unknown_units", "origin")
+    }
     look = translator.second_look and _endpoint_settings(translator.second_look)
     settings = _endpoint_settings(translator) | {"selection": picked, "second_look": look}
     del settings["glossary"]  # its content counts

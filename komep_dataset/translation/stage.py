@@ -173,7 +173,9 @@ def _read(
     frame = read_scored([scored])
     wanted = None  # all, or the keys of the responses that stand in a pair
     if translator.scope != "all":
-        pairs, _ = select_pairs(frame, config.selection.min_margin, config.selection.pairs)
+        pairs, _ = select_pairs(
+            frame, config.selection.min_margin, config.selection.pairs, config.selection.unknown_units
+        )
         wanted = {(id, model) for id, *models in pairs.select(Pair.KEY).iter_rows() for model in models}
     rows = [
         ScoredGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})

@@ -8,7 +8,12 @@ from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
 
 def test_the_rules_of_pairs_are_the_values_of_the_options_in_their_order():
     assert asdict(PairRules()) == {option.name: option.default for option in PAIR_OPTIONS}
-    assert asdict(PairRules()) == {"min_margin": 0.0, "pairs": "best-worst", "origin": "all"}
+    assert asdict(PairRules()) == {
+        "min_margin": 0.0,
+        "pairs": "best-worst",
+        "unknown_units": "reject",
+        "origin": "all",
+    }
     assert all(option.allows(option.default) for option in PAIR_OPTIONS)
 
 

@@ -14,11 +14,13 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
+from komep_dataset.pairs.candidates import UNKNOWN_UNITS
 from komep_dataset.pairs.generations import complete
 from komep_dataset.pairs.options import PairRules
 from komep_dataset.pairs.rules import Tally, derive
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
+from komep_dataset.release.verify import verify
 from komep_dataset.schema import ScoredGeneration, polars_schema
 from tests.generated_rows import (
     RESPONSES,
@@ -55,16 +57,18 @@ def read_rejects(folder: Path, source: Path):
     st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]),
     st.sampled_from(["best-worst", "all"]),
     st.sampled_from(["all", "all", "translated", "native"]),
+    st.sampled_from(UNKNOWN_UNITS),
 )
-def test_build_equals_plain_python(tmp_path_factory, some, min_margin, selection, origin):
+def test_build_equals_plain_python(tmp_path_factory, some, min_margin, selection, origin, unknown):
     folder = tmp_path_factory.mktemp("build")
     source = write_jsonl(folder / "in.jsonl", some)
-    scored, english, korean, rejects = reference_build(some, min_margin, selection, origin)
+    scored, english, korean, rejects = reference_build(some, min_margin, selection, origin, unknown)
     event(f"pairs: {'some' if english else 'none'}, Korean pairs: {'some' if korean else 'none'}")
     for reason in {reason for reason, _ in rejects}:
         event(reason)
     event(f"native pairs: {'some' if any(row['origin'] == 'native' for row in korean) else 'none'}")
     options = {"min_margin": min_margin, "pairs": selection, "on_error": "reject", "origin": origin}
+    options["unknown_units"] = unknown
     if not scored:
         with pytest.raises(KomepError, match="no usable row"):
             build([source], folder / "komep", **options)
@@ -120,8 +124,11 @@ def test_build_equals_plain_python_on_full_tables(tmp_path, seed, selection):
     some = random_table(random.Random(seed))
     source = write_jsonl(tmp_path / "in.jsonl", some)
     min_margin = (0.0, 0.3)[seed % 2]
-    scored, english, korean, rejects = reference_build(some, min_margin, selection)
-    build([source], tmp_path / "komep", min_margin=min_margin, pairs=selection, on_error="reject")
+    unknown = UNKNOWN_UNITS[seed % 3]
+    scored, english, korean, rejects = reference_build(some, min_margin, selection, unknown_units=unknown)
+    options = {"min_margin": min_margin, "pairs": selection, "unknown_units": unknown, "on_error": "reject"}
+    build([source], tmp_path / "komep", **options)
+    assert all(check.ok for check in verify(tmp_path / "komep"))
     assert english and {row["origin"] for row in korean} == {"translated", "native"}
     assert read_config(tmp_path / "komep", "scored") == scored
     assert read_config(tmp_path / "komep", "en") == english
@@ -165,8 +172,44 @@ def test_a_tally_counts_what_passes():
     frame = generations(a=4, b=2)
     tally = Tally()
     for _ in range(2):
-        tally.add(frame, derive(frame, PairRules()).pairs)
+        tally.add(frame, derive(frame, PairRules()).pairs, PairRules())
     facts = tally.facts()
     assert [facts[name] for name in ("generations", "questions", "pairs", "native")] == [4, 2, 2, 0]
     assert facts["models"]["b"]["dahl"]["mean"] == 0.5
     assert facts["models"]["a"]["statuses"]["scored"] == 2
+
+
+def test_units_without_a_verdict_cost_pairs_and_the_build_says_how_many(tmp_path):
+    """The right values: a has 2 true, 1 false and 1 open unit, b 1 true and 3 false, c 2 true and 2 open."""
+    some = [
+        {"question": "What is sepsis?", "category": "c", "model": model, "response": f"Answer {model}."}
+        | {"units": [{"text": "u", "verdict": verdict} for verdict in verdicts]}
+        for model, verdicts in (
+            ("a", ["true", "true", "false", "unknown"]),
+            ("b", ["true", "false", "false", "false"]),
+            ("c", ["true", "true", "unknown", "unknown"]),
+        )
+    ]
+    source = write_jsonl(tmp_path / "in.jsonl", some)
+    made = {}
+    for choice in UNKNOWN_UNITS:
+        facts = build([source], tmp_path / choice, unknown_units=choice).facts
+        assert facts["unknown_units"] == {"questions": 1, "pairs": {"reject": 0, "drop": 1, "bounds": 1}}
+        columns = ("chosen_model", "rejected_model", "chosen_score", "rejected_score")
+        made[choice] = read_rows(tmp_path / choice, "en").select(columns).rows() if facts["pairs"] else []
+        statuses = read_rows(tmp_path / choice, "scored").sort("model")["status"].to_list()
+        assert statuses == ["unparsed", "scored", "unparsed"]  # what a judge said stays what it was
+    assert made == {"reject": [], "drop": [("c", "b", 1.0, 0.25)], "bounds": [("a", "b", 0.5, 0.25)]}
+
+
+def test_intervals_that_meet_make_no_pair():
+    """Half of four units is open: a lies between 0.5 and 1, b between 0.25 and 0.75."""
+    units = {"a": ["true"] * 2 + ["unknown"] * 2, "b": ["true", "unknown", "unknown", "false"]}
+    frame = generations(a=1, b=1).with_columns(
+        units=pl.Series([[{"text": "u", "verdict": v} for v in units[m]] for m in ("a", "b")]),
+        status=pl.lit("unparsed"),
+        dahl_score=pl.lit(None, dtype=pl.Float64),
+    )
+    for pairs in ("best-worst", "all"):
+        assert derive(frame, PairRules(pairs=pairs, unknown_units="bounds")).pairs.is_empty()
+        assert derive(frame, PairRules(pairs=pairs, unknown_units="drop")).pairs.height == 1
