@@ -195,6 +195,12 @@ def test_units_without_a_verdict_cost_pairs_and_the_build_says_how_many(tmp_path
     for choice in UNKNOWN_UNITS:
         facts = build([source], tmp_path / choice, unknown_units=choice).facts
         assert facts["unknown_units"] == {"questions": 1, "pairs": {"reject": 0, "drop": 1, "bounds": 1}}
+        card = " ".join((tmp_path / choice / "README.md").read_text("utf-8").split())
+        pairs = facts["unknown_units"]["pairs"][choice]
+        assert (
+            f"In 1 questions a unit has no verdict. Of them come {pairs} pairs (`--unknown-units {choice}`: a"
+            in card
+        )
         columns = ("chosen_model", "rejected_model", "chosen_score", "rejected_score")
         made[choice] = read_rows(tmp_path / choice, "en").select(columns).rows() if facts["pairs"] else []
         statuses = read_rows(tmp_path / choice, "scored").sort("model")["status"].to_list()
