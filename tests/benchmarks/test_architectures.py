@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra [eval]")
 pytest.importorskip("lm_eval", reason="needs the extra [dev]")
 
-from benchmarks.architectures import WINDOW, compare, tiny_config, with_bos
+from benchmarks.architectures import WINDOW, build, compare, tiny_config, with_bos
 from benchmarks.evaluation_speed import one_subject
 from tests.evaluation.conftest import tiny_tokenizer
 
@@ -16,6 +16,11 @@ def test_windows_are_small():
     """What the prompts share is many windows long."""
     for kind in ("gemma2", "gemma3_text", "mistral"):
         assert tiny_config(kind, tiny_tokenizer(bos=True)).sliding_window == WINDOW
+
+
+def test_what_the_harness_takes_for_an_encoder_decoder_is_not_compared(tmp_path):
+    with pytest.raises(ValueError, match="encoder-decoder"):
+        build("bart", tiny_tokenizer(bos=True), tmp_path)
 
 
 @pytest.mark.slow
@@ -31,6 +36,7 @@ def test_windows_are_small():
             ("qwen2", EACH),
         ),
         *(("phi3", EACH), ("gpt_oss", EACH), ("deepseek_v3", EACH), ("bloom", NONE)),
+        *(("gemma4_text", EACH), ("jamba", NONE)),
     ],
 )
 def test_replies_are_the_harness_own(kind, kept, smollm2, tmp_path, monkeypatch):
