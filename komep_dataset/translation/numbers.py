@@ -443,9 +443,12 @@ def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | 
 
 _MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
 _MULTIPLE = re.compile(r"[- ](decade|centur|dozen|fortnight)")
-_CLOCK = re.compile(r"(?::[0-5]\d(?![\d:]))?\s?[ap]\.?m\b|:[0-5]\d(?![\d:])|\so'clock", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?::[0-5]\d(?![\d:]))?(?P<sure>\s?[ap]\.?m\b|\so'clock)|:[0-5]\d(?![\d:])", re.IGNORECASE
+)
+_LARGER = {"hour": 24, "day": 7, "month": 12}
+_SMALLER = {"day": 24, "week": 7, "year": 12}
 _YEAR_BEFORE = re.compile(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
-_MINUTE_BEFORE = re.compile(r"(?<![\d:])\d{1,2}:$")
 _NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
 _ERA = re.compile(r"s\b|년?대")
 
@@ -456,7 +459,7 @@ def _with_unit(text: str, number: Number) -> Number:
     What else it may be: two decades 20, the '80s 1980, 19 o'clock 7.
     """
     if number.unit:
-        return number
+        return replace(number, others=(*number.others, *_resized(number.value, number.unit)))
     unit, per, end = read_unit(text, number.end)
     before = text[max(0, number.start - 6) : number.start]
     if unit in ("", "degree"):
@@ -473,19 +476,27 @@ def _with_unit(text: str, number: Number) -> Number:
         kind, others = Kind.LOOSE, (*others, value * _MULTIPLES[multiple[1]])
     elif (value % 10 == 0 and _ERA.match(text, number.end)) or (value < 100 and _YEAR_BEFORE.search(before)):
         others = (*others, value % 100, value % 100 + 1900, value % 100 + 2000)
-    elif not unit and value < 60 and _MINUTE_BEFORE.search(before):
-        unit = "minute"
-    elif not unit and _CLOCK.match(text, number.end):
-        unit = "clock"
-    elif not unit and kind is not Kind.NAME:
-        unit = CURRENCIES.get(before.strip()[-1:]) or _counted(text, number)
+    elif not unit and (clock := _CLOCK.match(text, number.end)):
+        unit = "clock" if clock["sure"] and not before.endswith(":") else ""
+        others = (*others, value + 12, value - 12)
+    elif unit in ("", "person") and kind is not Kind.NAME and text[number.end : number.end + 1] != "명":
+        unit = CURRENCIES.get(before.strip()[-1:]) or _counted(text, number, unit)
     elif unit == "minute" and text[number.start] in _NATIVE_STARTS:
         unit = "person"
     elif unit == "times" and text.startswith("째", end):
         unit = ""
     if unit == "clock":
         others = (*others, value + 12, value - 12)
+    others = (*others, *_resized(value, unit))
     return replace(number, unit=unit, per=per, end=end, kind=kind, others=others)
+
+
+def _resized(value: Fraction, unit: str) -> Iterator[Fraction]:
+    """48 hours are two days."""
+    if unit in _SMALLER:
+        yield value * _SMALLER[unit]
+    if unit in _LARGER and value % _LARGER[unit] == 0:
+        yield value / _LARGER[unit]
 
 
 _MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})"
@@ -494,18 +505,26 @@ _MONTH_BEHIND = re.compile(rf"(?:st|nd|rd|th)? (?:of )?{_MONTH}\b", re.IGNORECAS
 _IN_YEAR = re.compile(
     rf"(?:\b(?:in|since|by|until|during|early|late|year)|{_MONTH}|\b\d\d?,) $", re.IGNORECASE
 )
+# "day 28", "6-foot-2", "phase 3".
+_LABEL = re.compile(
+    r"(?:\b(day|week|month|year|hour|minute)s?|\b(?:types?|phases?|stages?|grades?|levels?|tables?|figures?|chapters?|rooms?|no\.|"
+    r"numbers?|pages?|versions?|category|class|groups?|steps?|parts?|sections?)|(-foot| feet| foot))[ -]$",
+    re.IGNORECASE,
+)
 _NOUNS = re.compile(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
 _ORDINAL_ENDS = ("st", "nd", "rd", "th")
 
 
-def _counted(text: str, number: Number) -> str:
+def _counted(text: str, number: Number, unit: str) -> str:
     """What an English number counts by the words beside it: a unit, the day of a date, a year, a thing or, unknown, ""."""
     start, end = number.start, number.end
     before = text[max(0, start - 14) : start]
     if number.value <= 31 and (_MONTH_BEFORE.search(before) or _MONTH_BEHIND.match(text, end)):
         return "day"
-    if before.endswith(("-foot-", " feet ", " foot ")):
-        return "inch"
+    if label := _LABEL.search(before):
+        return read_unit(f" {label[1]}", 0)[0] if label[1] else "inch" if label[2] else ""
+    if unit:
+        return unit
     nouns = _NOUNS.match(text, end)
     counted, ends = "", ("s", "people", "men", "percent")
     if nouns and text.startswith(_ORDINAL_ENDS, max(nouns.start(1), 2) - 2):

@@ -52,8 +52,8 @@ _UNITS = {
     "second": "seconds second secs sec s 초",
     "minute": "minutes minute mins min 분",
     "clock": "시",
-    "hour": "hours hour hrs hr h 시간",
-    "day": "days day 일",
+    "hour": "hours hour hrs hr hourly h 시간",
+    "day": "days day nights night 일",
     "week": "weeks week wks wk 주일 주",
     "month": "months month 개월 달",
     "calendar month": "월",
@@ -67,7 +67,7 @@ _UNITS = {
     "foot": "feet foot 피트",
     "yard": "yards yard 야드",
     "pound": "pounds pound lbs 파운드",
-    "dollar": "dollars dollar 달러 불",
+    "dollar": "dollars dollar bucks 달러 불",
     "euro": "euros euro 유로",
     "won": "won 원",
     "yen": "yen 엔",
@@ -91,10 +91,10 @@ LOOSE_UNITS = TIMES | {
 }
 LOOSE_UNITS |= {"pound", *CURRENCIES.values()}
 # What is counted one by one.
-COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing"))
+COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing", "degree"))
 # "5 C" may be a letter; "5 도" may be any degree. These agree with each other.
 DEGREES = frozenset(("c", "f", "degree"))
-_PERCENT = frozenset(("percent", "percentage point"))
+_PERCENT = frozenset(("percent", "percentage point", "points"))
 
 _CANONICAL = {
     spelling.replace("-", " "): unit for unit, spellings in _UNITS.items() for spelling in spellings.split()
@@ -144,4 +144,4 @@ def read_unit(text: str, at: int) -> tuple[str, str, int]:
 def units_agree(one: str, other: str) -> bool:
     """Whether two canonical units may be the same: degrees without a scale agree with both scales, counters with each other."""
     both = {one, other}
-    return one == other or (both != {"c", "f"} and any(both <= kin for kin in (COUNTERS, _PERCENT, DEGREES)))
+    return one == other or any(both <= kin for kin in (COUNTERS, _PERCENT, DEGREES) if both != {"c", "f"})

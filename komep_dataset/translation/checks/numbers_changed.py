@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 
 from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
-from komep_dataset.translation.units import LOOSE_UNITS, units_agree
+from komep_dataset.translation.units import COUNTERS, LOOSE_UNITS, units_agree
 
 # --- "above" and "below" in English and in Korean
 
@@ -143,14 +143,13 @@ def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
     if in_pair and not (missing and extra):
         problems = []  # a number may move to the sentence beside, and be said again
     problems += _units_changed(ours, theirs)
-    problems += _places_changed(_joined(source, ours), _joined(target, theirs))
+    problems += _places_changed(source, target, ours, theirs)
     if in_pair:
         return problems
     both = {n.value for n in ours} & {n.value for n in theirs}
     signs = sorted(both & (_negative(source, ours) ^ _negative(target, theirs)))
     return [
         *problems,
-        *(f"{date[0]} is no date" for date in _NO_DATE.finditer(target)),
         *_sides_changed(_sides(source, ours), _sides(target, theirs)),
         *(f"the sign of {_plain(value)} has changed" for value in signs),
     ]
@@ -218,37 +217,64 @@ def _fits(ours: Number, theirs: Number) -> bool:
 
 # --- Numbers that stand together
 
-# Dates and times of the clock run from the large to the small.
-_NO_DATE = re.compile(
-    r"\d\s?일\s?\d{1,2}월|(?<!\d)\d{1,2}[월일]\s?(?:1\d|20)\d\d\s?년|\d분\s?\d{1,2}시(?!간)"
-)
-_TIGHT = re.compile(r"\s?(?:-|~|:|&|to|대|내지,?)\s?")
-_LISTED = re.compile(rf"{_TIGHT.pattern}|\s?(?:,|/|and|or|, and|과|와|및|또는)\s?")
+_TIGHT = re.compile(r"\s?(?:-|~|:|&|to)\s?")
+_LISTED = re.compile(r"\s?(?:,|/|and|or|, and|과|와|및|또는|내지,?)\s?")
+# Who lost 3-0 has lost 0-3 in Korean.
+_LOST = re.compile(r"\b(?:los(?:e|t|s|ing)|defeat|beaten|behind|trail|down)")
+_DATE = re.compile(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
+
+Pair = tuple[Fraction, Fraction]
 
 
-def _joined(text: str, numbers: Sequence[Number]) -> dict[tuple[Fraction, Fraction], bool]:
-    """Two numbers of a range, a score or a list, in their order -> whether nothing but both could be meant."""
-    solid = [n for n in numbers if n.kind is Kind.PLAIN and n.unit not in ("day", "calendar month")]
-    return {
-        (one.value, other.value): bool(_TIGHT.fullmatch(text, one.end, other.start))
-        for one, other in pairwise(solid)
-        if _LISTED.fullmatch(text, one.end, other.start)
-    }
+def _solid(text: str, numbers: Sequence[Number]) -> list[Number]:
+    return [n for n in numbers if n.kind is Kind.PLAIN or _monthly(n) or text[n.start].isdigit()]
 
 
-Joined = Mapping[tuple[Fraction, Fraction], bool]
+def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
+    """Two numbers of a range, a score, a time or a date of an English text, in the order of a Korean one."""
+    for one, other in pairwise(_solid(text, numbers)):
+        units = one.unit, other.unit
+        if "calendar month" in units and _DATE.fullmatch(text, one.end, other.start):
+            month, rest = (one, other) if _monthly(one) else (other, one)
+            if rest.unit in ("day", "year"):
+                yield (month.value, rest.value) if rest.unit == "day" else (rest.value, month.value)
+        elif (
+            units == ("foot", "inch")
+            or _TIGHT.fullmatch(text, one.end, other.start)
+            or (
+                text[one.end : other.start].strip() == "("
+                and not {"", "percent", "year", *COUNTERS} & {*units}
+            )
+        ):
+            yield one.value, other.value
 
 
-def _places_changed(ours: Joined, theirs: Joined) -> Iterator[str]:
-    """Ranges, scores and lists whose numbers stand in another order or beside others."""
-    for pair, tight in theirs.items():
-        if pair in ours:
-            continue
-        turned = pair[::-1] in ours and pair[::-1] not in theirs
-        left = [p for p, close in ours.items() if close and p not in theirs and set(p) & set(pair)]
-        if turned or (tight and left):
-            was = pair[::-1] if turned else left[0]
-            yield f"{' and '.join(map(_plain, was))} have become {' and '.join(map(_plain, pair))}"
+def _listed(text: str, numbers: Sequence[Number]) -> list[Pair]:
+    return [
+        (one.value, other.value)
+        for one, other in pairwise(_solid(text, numbers))
+        if _LISTED.fullmatch(text, one.end, other.start) and one.value != other.value
+    ]
+
+
+def _places_changed(
+    source: str, target: str, ours: Sequence[Number], theirs: Sequence[Number]
+) -> Iterator[str]:
+    """Numbers of ranges, scores, dates and lists that stand in another order, or apart."""
+    solid = _solid(target, theirs)
+    beside = {
+        pair for one, other in pairwise(solid)
+        for pair in product((one.value, *one.others), (other.value, *other.others))
+    }  # fmt: skip
+    there = {n.value for n in solid}
+    here, listed = _listed(source, ours), _listed(target, theirs)
+    for pair in dict.fromkeys(_tight(source, ours)):
+        flipped = pair[::-1] in beside and _LOST.search(source)
+        if there.issuperset(pair) and pair not in beside and not flipped:
+            yield f"{' and '.join(map(_plain, pair))} stand in another order or apart"
+    for pair in dict.fromkeys(here):
+        if pair[::-1] in listed and pair not in listed and pair[::-1] not in here:
+            yield f"{' and '.join(map(_plain, pair))} have changed places"
 
 
 def _show(number: Number) -> str:
