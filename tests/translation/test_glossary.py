@@ -95,4 +95,61 @@ def test_other_files(tmp_path):
     ],
 )
 def test_a_form_inside_another_word_does_not_count(source, target, term, carried):
-    assert SHIPPED.carries(source, target, term) is carried
+    assert (term not in SHIPPED.missing(source, target)) is carried
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "missing"),
+    [
+        # another right word, older and newer, spaced and written otherwise, with particles and in compounds
+        ("Cardiomyopathy may be inherited.", "심근증은 유전될 수 있다.", []),
+        ("He has hemoptysis.", "혈담이 있다.", []),
+        ("hyperthyroidism and thyroid gland", "갑상샘기능항진증과 갑상샘", []),
+        ("chronic kidney disease", "만성 콩팥 질환에서", []),
+        ("rheumatoid arthritis", "류머티즘성 관절염 환자", []),
+        ("ischemic stroke in type 2 diabetes", "2형당뇨병환자의 허혈뇌졸중", []),
+        ("Thromboses and embolisms", "혈전과 색전", []),
+        ("Vertigo and syncope", "어지러움과 기절", []),
+        ("She vomits; vomiting is common.", "토하는 일이 흔하다.", []),
+        ("The bill was a headache for him.", "그 법안은 그에게 골칫거리였다.", []),
+        ("a tropical depression", "열대 저기압", []),
+        # as clinicians keep it
+        ("HbA1c and MRI", "HbA1c를 재고 MRI를 찍는다", []),
+        ("A pheochromocytoma", "크롬세포성 종양(pheochromocytoma)", []),
+        ("MRI of the brain", "머리 MRI상 이상이 없다", []),
+        # none of them
+        ("A pheochromocytoma", "신경모세포종", ["pheochromocytoma"]),
+        ("A pheochromocytoma", "그 pheochromocytoma", ["pheochromocytoma"]),
+        ("computed tomography", "factor", ["computed tomography"]),
+        ("Vomiting is rare.", "이를 검토하였다.", ["vomiting"]),
+        ("Pneumonia is common.", "폐렴알균은 흔하다.", ["pneumonia"]),
+        ("Hypotension and anemia", "고혈압과 빈혈", ["hypotension"]),
+    ],
+)
+def test_any_right_word_counts_and_no_other(source, target, missing):
+    assert SHIPPED.missing(source, target) == missing
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "strange"),
+    [
+        ("Kidney failure is common.", "간부전은 흔하다.", ["liver failure"]),
+        ("Migraine is common.", "편두통은 흔하다.", []),
+        ("The incidence of influenza", "독감의 발생", []),
+        ("The flu is common.", "사람이 많이 발생한다. 열대에서", []),
+        ("It grew.", "심부정맥혈전증이 커졌다.", ["deep vein thrombosis"]),
+    ],
+)
+def test_terms_of_which_the_source_says_nothing(source, target, strange):
+    assert SHIPPED.strange(source, target) == strange
+
+
+def test_a_file_of_ones_own_says_what_holds_a_form_by_chance(tmp_path):
+    path = tmp_path / "g.tsv"
+    path.write_text("fever\t열\t발열|!열대\ntendon\t건\n", "utf-8")
+    read = read_glossary(path)
+    assert read.accepted("fever") == ("열", "발열")
+    assert (read.missing("a fever", "열대의 밤"), read.missing("a fever", "열이 난다")) == (["fever"], [])
+    path.write_text("fever\t!열대\t열\n", "utf-8")
+    with pytest.raises(KomepError, match=r"g\.tsv:1: an empty English term or Korean form"):
+        read_glossary(path)

@@ -1,20 +1,43 @@
-"""A translation that does not use the glossary's Korean for the terms of its source."""
+"""A translation that does not use the glossary's Korean for the terms of its source.
 
-from itertools import islice
+A glossary does not know every right word: that a term is missing is doubtful. That another one stands in the same
+sentence, of which the source says nothing, is what an exchange looks like.
+"""
 
-from komep_dataset.translation.checks.registry import Check
+from functools import lru_cache
+
+from komep_dataset.translation.alignment import aligned
+from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
+
+_missing = lru_cache(maxsize=1)(lambda source, target, glossary: glossary.missing(source, target))
+
+
+def exchanged_terms(source: str, target: str, glossary: Glossary) -> str:
+    """Terms of the source that are missing where the target has others, the first five of them, or ""."""
+    missing, found = _missing(source, target, glossary), []
+    others = set(glossary.strange(source, target)) if missing else set()
+    for bead in aligned(source, target, glossary) if others else ():
+        there = [other for other in glossary.strange("", " ".join(bead.target)) if other in others]
+        for term in glossary.terms_in(" ".join(bead.source)) if there else ():
+            # "Hepatitis A" has not taken the place of "hepatitis": it may say what the source says in another way.
+            forms = [glossary.accepted(one)[0] for one in there if not {*term.split()} <= {*one.split()}]
+            if term in missing and forms:
+                found.append(f"{_told(term, glossary)}, but {' and '.join(dict.fromkeys(forms))}")
+    return "; ".join(found[:5])
 
 
 def missing_terms(source: str, target: str, glossary: Glossary) -> str:
     """Terms of the source whose Korean forms are not in the target, the first five of them, or ""."""
-    missing = (
-        f"{term}: no {' or '.join(glossary.accepted(term))}"
-        for term in glossary.terms_in(source)
-        if not glossary.carries(source, target, term)
-    )
-    return "; ".join(islice(missing, 5))
+    return "; ".join(_told(term, glossary) for term in _missing(source, target, glossary)[:5])
 
 
-_TOLD = "it did not use the given translations of terms"
-CHECKS = (Check("term_mismatch", missing_terms, _TOLD, order=70, rank=80, uses_glossary=True),)
+def _told(term: str, glossary: Glossary) -> str:
+    return f"{term}: no {' or '.join(glossary.accepted(term)[:4])}"
+
+
+_WORDS = {"name": "term_mismatch", "told": "it did not use the given translations of terms", "rank": 80}
+CHECKS = (
+    Check(find=exchanged_terms, order=70, uses_glossary=True, **_WORDS),
+    Check(find=missing_terms, order=71, uses_glossary=True, severity=WARN, **_WORDS),
+)

@@ -15,3 +15,23 @@ def test_terms():
     assert reasons(target, Glossary.of({"hypertension": ("높은 혈압", "고혈압")})) == []
     assert reasons(target, read_glossary()) == []
     assert reasons(target.replace("고혈압", "저혈압"), read_glossary()) == ["term_mismatch"]
+
+
+def test_another_term_in_its_place_rejects_and_a_word_that_is_not_known_warns():
+    def found(source, target):
+        failures = check_translation(source, target, read_glossary())
+        return [(f.check.severity, f.detail) for f in failures if f.reason == "term_mismatch"]
+
+    source = "Hypertension harms the kidneys."
+    assert found(source, "저혈압은 콩팥을 해친다.") == [
+        ("reject", "hypertension: no 고혈압 or 혈압이 높 or 높은 혈압, but 저혈압")
+    ]
+    assert found(source, "혈관의 긴장은 콩팥을 해친다.") == [
+        ("warn", "hypertension: no 고혈압 or 혈압이 높 or 높은 혈압")
+    ]
+    # What stands in another sentence has not taken its place.
+    more = " Many people have the flu in winter, and most of them recover at home within a few days."
+    korean = " 겨울에는 많은 사람이 독감에 걸리며, 그 가운데 대부분은 며칠 안에 집에서 낫는다."
+    assert [severity for severity, _ in found(source + more, "혈관의 긴장은 콩팥을 해친다." + korean)] == [
+        "warn"
+    ]
