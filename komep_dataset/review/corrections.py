@@ -16,6 +16,7 @@ from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, listed, problems_error
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
+from komep_dataset.translation.evidence import carry_evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     Args:
         scored: tables as `komep build` reads them.
         corrections: what `komep review import` wrote.
-        output: the table to write, or a folder for `scored.parquet`.
+        output: the table to write, or a folder for `scored.parquet`; the evidence of translated tables goes along.
 
     Returns:
         (the table, rows in it, Korean texts replaced).
@@ -87,6 +88,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
         raise KomepError(f"{corrections}: {what}:\n{listed(problems)}")
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
+    carry_evidence(table_files(scored), target)
     write_table(pl.DataFrame(rows, schema=polars_schema(ScoredGeneration)), target, ScoredGeneration)
     return target, len(rows), replaced
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from komep_dataset.files.outputs import check_file, table_of
 from komep_dataset.schema import Origin, Pair, ScoredGeneration, column
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, write_table
@@ -55,6 +56,18 @@ def write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneratio
         kept = [key in held for key in old.select("question_id", "model", "source", "target").iter_rows()]
         frame = pl.concat([old.filter(pl.Series(kept, dtype=pl.Boolean)), frame])
     write_table(frame, path, TranslationRow)
+
+
+def carry_evidence(tables: Sequence[Path], table: Path) -> None:
+    """Put the evidence of tables beside one that is made of their rows; a text that was corrected there is told by its
+    Korean. `KomepError` where something else lies in its place."""
+    given = [path for path in map(translations_path, tables) if path.is_file()]
+    if given:
+        target = check_file(translations_path(table), *table_of(TranslationRow))
+        rows = pl.concat([read_table(path, TranslationRow) for path in given])
+        write_table(
+            rows.unique(TranslationRow.KEY, keep="first").sort(TranslationRow.KEY), target, TranslationRow
+        )
 
 
 WARNINGS = "translation_warnings"  # their record in quality.json

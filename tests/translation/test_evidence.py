@@ -14,6 +14,7 @@ from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pipeline.run import build_stage, translate_stage
 from komep_dataset.release.build import build
 from komep_dataset.release.verify import verify
+from komep_dataset.review.corrections import apply
 from komep_dataset.review.report import as_text, import_sheets
 from komep_dataset.review.sheet import read_pairs, write_sheets
 from komep_dataset.schema import ScoredGeneration
@@ -265,9 +266,16 @@ def test_a_sample_for_review_has_the_pairs_in_doubt_first_and_the_sheet_does_not
         dict.fromkeys(("translation_ok", "preference_ok"), "no" if keys[id][0] in doubtful else "yes")
         for id in keys
     ]
-    filled = judged(folder / "review.csv", dict(zip(keys, rows, strict=True)))
+    answers = dict(zip(keys, rows, strict=True))
+    answers[min(id for id in keys if keys[id][0] in doubtful)]["corrected_chosen"] = "새로 쓴 답이다."
+    filled = judged(folder / "review.csv", answers)
     record, *_ = import_sheets([filled], release, tmp_path / "review.json")
     summary = record["translation_ok"]
     assert summary["all"]["share"] == 0.5 and summary["weighted"] == pytest.approx(35 / 40)
     assert {name: one["yes"] for name, one in summary["by_warning"].items()} == {"with": 0, "without": 5}
+    table, _, changed = apply(
+        [tmp_path / "t.jsonl"], tmp_path / "corrections.jsonl", tmp_path / "mended.parquet"
+    )
+    one = build([table], tmp_path / "mended").quality[WARNINGS]
+    assert (changed, one["texts"], one["checked"], one["found"]) == (1, 120, 119, 4)
     assert "  87.5% of the release: pairs with a warning were drawn first" in as_text(record)
