@@ -150,6 +150,7 @@ def _letters(text: str) -> int:
 
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’\-]*(?:\.[A-Za-z](?=\.))?")
+_HANGUL_WORD = re.compile("[가-힣]+")
 _CLITIC = re.compile(r"['’](?:s|m|re|ve|ll|d|t)?$")
 _EVERYDAY = {
     word: tuple(stems.split("|"))
@@ -249,6 +250,32 @@ class _Target:
 
 def _numbers(text: str) -> list[str]:
     return [number.replace(",", "") for number in _DIGITS.findall(text)]
+
+
+def shared_places(source: str, target: str, glossary: Glossary | None) -> list[tuple[int, int]]:
+    """Where names, everyday words and terms stand that each of two sentences shows once, in the order of the source."""
+    low, theirs = source.casefold(), target.casefold()
+    sounds = {m.start(): _AGAIN.sub(r"\1", m[0].translate(_SOUNDS)) for m in _HANGUL_WORD.finditer(target)}
+    found = (
+        {term: _finds(theirs, glossary.accepted(term)) for term in glossary.terms_in(source)}
+        if glossary
+        else {}
+    )
+    for word in map(str.casefold, _WORD.findall(source)):
+        sound = english_sound(word)
+        if word in found or word in FUNCTION_WORDS or len(word) < 3:
+            continue
+        if form := _everyday(word):
+            found[word] = _finds(theirs, _EVERYDAY[form])
+        else:
+            named = {at for at, other in sounds.items() if len(sound) > 1 and other.startswith(sound)}
+            found[word] = _finds(theirs, [word]) or named
+    once = {term.casefold(): min(at) for term, at in found.items() if len(at) == 1}
+    return sorted((low.index(word), at) for word, at in once.items() if low.count(word) == 1)
+
+
+def _finds(text: str, forms: Sequence[str]) -> set[int]:
+    return {m.start() for form in forms for m in re.finditer(re.escape(form.casefold()), text)}
 
 
 # --- Names by sound -------------------------------------------------------------------------------

@@ -448,6 +448,7 @@ _CLOCK = re.compile(
 )
 _LARGER = {"hour": 24, "day": 7, "month": 12}
 _SMALLER = {"day": 24, "week": 7, "year": 12}
+_HOURLY = re.compile(r"mph|(?:per|an|a) hour")
 _YEAR_BEFORE = re.compile(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
 _NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
 _ERA = re.compile(r"s\b|년?대")
@@ -464,6 +465,10 @@ def _with_unit(text: str, number: Number) -> Number:
     before = text[max(0, number.start - 6) : number.start]
     if unit in ("", "degree"):
         unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
+    if unit in ("mile", "km") and (
+        before.strip().endswith("시속") or _HOURLY.search(text, number.end, end + 9)
+    ):
+        per = "/hour"
     kind, value, others = number.kind, number.value, number.others
     if (
         kind is Kind.PLAIN

@@ -7,7 +7,7 @@ from enum import Enum
 from fractions import Fraction
 from itertools import pairwise, product
 
-from komep_dataset.translation.alignment import aligned
+from komep_dataset.translation.alignment import aligned, shared_places
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
@@ -116,10 +116,13 @@ def changed_numbers(source: str, target: str, glossary: Glossary | None = None) 
     become "below" or vanish; a minus stays; ranges, scores and lists keep their order. Of sentences that translate
     each other, none has a number of another in the place of its own.
     """
-    problems = _changed(normal(source), normal(target))
-    pairs = list(_pairs(source, target, glossary))
-    for ours, theirs in pairs if len(pairs) > 1 else ():
-        problems += _changed(normal(ours), normal(theirs), in_pair=True)
+    whole = normal(source), normal(target)
+    problems = _changed(*whole)
+    several = sum(n.kind is not Kind.LOOSE for n in numbers_of(whole[0])) > 1
+    pairs = list(_pairs(source, target, glossary)) if several else []
+    for pair in pairs:
+        problems += _exchanged(*pair, glossary)
+        problems += _changed(*pair, in_pair=True) if len(pairs) > 1 else ()
     return list(dict.fromkeys(problems))
 
 
@@ -127,9 +130,9 @@ def _pairs(source: str, target: str, glossary: Glossary | None) -> Iterator[tupl
     """Sentences that translate each other; two that are two of the target are, one by one: exchanged numbers join them."""
     for bead in aligned(source, target, glossary):
         if len(bead.source) == len(bead.target):
-            yield from zip(bead.source, bead.target, strict=True)
+            yield from zip(map(normal, bead.source), map(normal, bead.target), strict=True)
         elif bead.source and bead.target:
-            yield "\n".join(bead.source), "\n".join(bead.target)
+            yield normal("\n".join(bead.source)), normal("\n".join(bead.target))
 
 
 def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
@@ -209,7 +212,8 @@ def _fits(ours: Number, theirs: Number) -> bool:
     if Kind.LOOSE in (ours.kind, theirs.kind) or not ours.unit:
         return True
     if theirs.unit:
-        per_changed = ours.per and theirs.per and ours.per != theirs.per
+        speed = "/hour" in (ours.per, theirs.per)
+        per_changed = (speed or (ours.per and theirs.per)) and ours.per != theirs.per
         return units_agree(ours.unit, theirs.unit) and not per_changed
     # "unit" and "degree" have other meanings; one letter may be no unit at all.
     return ours.unit in LOOSE_UNITS or ours.unit in ("iu", "degree", "l", "m", "g", "c", "f")
@@ -221,6 +225,7 @@ _TIGHT = re.compile(r"\s?(?:-|~|:|&|to)\s?")
 _LISTED = re.compile(r"\s?(?:,|/|and|or|, and|과|와|및|또는|내지,?)\s?")
 # Who lost 3-0 has lost 0-3 in Korean.
 _LOST = re.compile(r"\b(?:los(?:e|t|s|ing)|defeat|beaten|behind|trail|down)")
+_OF = re.compile(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
 _DATE = re.compile(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
 Pair = tuple[Fraction, Fraction]
@@ -247,6 +252,8 @@ def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
             )
         ):
             yield one.value, other.value
+        elif one.value < other.value and _OF.fullmatch(text, one.end, other.start):
+            yield other.value, one.value
 
 
 def _listed(text: str, numbers: Sequence[Number]) -> list[Pair]:
@@ -269,12 +276,42 @@ def _places_changed(
     there = {n.value for n in solid}
     here, listed = _listed(source, ours), _listed(target, theirs)
     for pair in dict.fromkeys(_tight(source, ours)):
-        flipped = pair[::-1] in beside and _LOST.search(source)
+        flipped = pair[::-1] in beside and ("/" in target or _LOST.search(source))
         if there.issuperset(pair) and pair not in beside and not flipped:
             yield f"{' and '.join(map(_plain, pair))} stand in another order or apart"
     for pair in dict.fromkeys(here):
         if pair[::-1] in listed and pair not in listed and pair[::-1] not in here:
             yield f"{' and '.join(map(_plain, pair))} have changed places"
+
+
+_NEAR = 30  # characters
+
+
+def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[str]:
+    """Numbers of one unit that have changed places among names and words that keep theirs."""
+    once = [_once(numbers_of(source)), _once(numbers_of(target))]
+    both = [(n, once[1][value]) for value, n in once[0].items() if value in once[1]]
+    turned = [
+        (one, other) for one, other in pairwise(both)
+        if one[0].unit == other[0].unit != "" and one[1].start > other[1].start
+    ]  # fmt: skip
+    places = shared_places(source, target, glossary) if turned else []
+    for (one, moved), (other, _) in turned:
+        first, last = sorted((moved.start, once[1][other.value].start))
+        near = [
+            (ours, theirs) for ours, theirs in places
+            if one.start - _NEAR < ours < other.start + _NEAR and first - _NEAR < theirs < last + _NEAR
+        ]  # fmt: skip
+        kept = all(a[1] < b[1] for a, b in pairwise(near))
+        between = any(one.start < a < other.start for a, _ in near) and any(first < b < last for _, b in near)
+        if kept and between and len(near) > 1:
+            yield f"{_show(one)} and {_show(other)} have changed places"
+
+
+def _once(numbers: Sequence[Number]) -> dict[Fraction, Number]:
+    plain = [n for n in numbers if n.kind is Kind.PLAIN]
+    count = Counter(n.value for n in plain)
+    return {n.value: n for n in plain if count[n.value] == 1}
 
 
 def _show(number: Number) -> str:

@@ -5,6 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.translation.checks.numbers_changed import changed_numbers
+from komep_dataset.translation.glossary import read_glossary
+
+GLOSSARY = read_glossary()
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,7 @@ from komep_dataset.translation.checks.numbers_changed import changed_numbers
         ("The rate fell by 3 percentage points.", "비율이 3퍼센트포인트 떨어졌다."),
         ("The rate rose 1.5 percentage points.", "비율이 1.5%p 올랐다."),
         ("Less than four weeks remain.", "4주도 채 남지 않았다."),
+        ("The right dose is 200 mg, not 400 mg.", "올바른 용량은 400 mg이 아니라 200 mg이다."),
         ("It took less than two hours.", "두 시간이 채 걸리지 않았다."),
         ("Fewer than 30 beds are free.", "빈 병상은 30개가 안 된다."),
         ("Four weeks away from one of the largest votes.", "가장 큰 투표 중 하나까지 네 주 남았다."),
@@ -186,6 +190,41 @@ def test_the_same_number_in_two_languages(english, korean):
 )
 def test_a_changed_number_is_found(english, korean, problem):
     assert problem in changed_numbers(english, korean)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "one", "other"),
+    [
+        (
+            "Give 400 mg of ibuprofen and 20 mg of omeprazole.",
+            "이부프로펜 {} mg과 오메프라졸 {} mg을 투여한다.",
+            "400",
+            "20",
+        ),
+        (
+            "Warfarin 4 mg and digoxin 0.25 mg were stopped.",
+            "와파린 {} mg과 디곡신 {} mg을 중단하였다.",
+            "4",
+            "0.25",
+        ),
+        (
+            "Asthma was found in 31% and gout in 8% of the men.",
+            "남성의 {}%에서 천식이, {}%에서 통풍이 발견되었다.",
+            "31",
+            "8",
+        ),
+        (
+            "Winds of 60 mph blew 240 miles off Madrid.",
+            "시속 {}마일의 바람이 마드리드에서 {}마일 떨어진 곳에 불었다.",
+            "60",
+            "240",
+        ),
+        ("In all 17 of 45 patients relapsed.", "환자 {}명 중 {}명이 재발하였다.", "45", "17"),
+    ],
+)
+def test_a_number_stays_with_what_it_counts(source, target, one, other):
+    assert changed_numbers(source, target.format(one, other), GLOSSARY) == []
+    assert changed_numbers(source, target.format(other, one), GLOSSARY) != []
 
 
 def test_a_number_stays_in_its_sentence():
