@@ -68,6 +68,7 @@ class Loopback:
         self.finish_reason = "stop"
         self.usage: dict | None = {"prompt_tokens": 7, "completion_tokens": 5}
         self.models = 501  # status of a question for the models; most stand-ins have no such address
+        self.models_body = "{}"
         self.calls: list[dict] = []  # bodies in order of arrival, faults included
         self.authorizations: list[str | None] = []
         self.paths: list[str] = []
@@ -136,7 +137,7 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
                 state.leave()
 
         def do_GET(self):
-            self._send(state.models, "{}", {})
+            self._send(state.models, state.models_body, {})
 
         def _send(self, status: int, text: str | bytes, headers: dict[str, str], cut: bool = False):
             data = text.encode() if isinstance(text, str) else text

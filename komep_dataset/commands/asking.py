@@ -51,7 +51,11 @@ def score(
     if estimate:
         print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
     else:
-        _run(stages.score_stage(settings, responses, mode, _needed(output)), retry_failed)
+        from komep_dataset.pipeline.preflight import preflight, roles_of_score
+
+        stage = stages.score_stage(settings, responses, mode, _needed(output))
+        preflight(roles_of_score(settings))
+        _run(stage, retry_failed)
 
 
 def translate(

@@ -233,7 +233,8 @@ def as_text(lines: Sequence[Line], config: Config) -> str:
     ]
     known = sum(line.cost for line in lines if line.cost is not None)
     unknown = sorted({line.model for line in lines if line.cost is None})
-    told.append(f"at most about {amount(known, table.currency)}" + (" for the rest" if unknown else ""))
+    if any(line.cost is not None for line in lines):
+        told.append(f"at most about {amount(known, table.currency)}" + (" for the rest" if unknown else ""))
     if unknown:
         told.append(f"no price known for {', '.join(unknown)}: {table.file} does not have it")
     spent, calls = spent_in(config.work / "spending")

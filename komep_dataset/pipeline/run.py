@@ -21,6 +21,7 @@ from komep_dataset.files.outputs import check_file, json_with, read_own_json, se
 from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
+from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
 from komep_dataset.prompts import messages as prompts
 from komep_dataset.questions import make_questions
@@ -107,6 +108,7 @@ def run(
     config = load_config(config_path)
     config = config if budget is None else replace(config, budget=budget)
     check_complete(config)
+    preflight(roles_of_run(config))
     with local_servers():
         steps = list(stages(config))
         for stage in steps:

@@ -1,0 +1,152 @@
+"""What can be checked of a run before its first call is paid for: keys, addresses, model names, tokenizers, prices.
+
+The models of a configuration enter, all that is wrong with any of them leaves as one error. A model that has answered in the work
+folder is passed over: a run goes on from its replies although endpoint and key may be gone.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from komep_dataset.config.config import Config, Endpoint
+from komep_dataset.config.yaml_records import closest
+from komep_dataset.errors import KomepError, require
+from komep_dataset.inference.costs import load_prices
+from komep_dataset.inference.reply_log import logs_of
+from komep_dataset.responses import responder_folder
+from komep_dataset.scores.scoring import STAGE as SCORE
+from komep_dataset.translation.checks.second_look import SECOND_LOOK
+from komep_dataset.translation.stage import STAGE as TRANSLATE
+
+SECONDS = 5.0  # after which an address that refuses connections is a fault
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a model of the configuration is there for, and where its replies are kept."""
+
+    name: str
+    endpoint: Endpoint
+    folder: Path
+
+
+def roles_of_run(config: Config) -> Iterator[Role]:
+    """Every model that `komep run` asks."""
+    for responder in config.responders:
+        yield Role(f"responder {responder.name}", responder, responder_folder(config, responder))
+    yield from roles_of_score(config)
+    if translator := config.translator:
+        folder = config.work / TRANSLATE
+        yield Role("translator", translator, folder)
+        if look := translator.second_look:
+            yield Role("translator.second_look", look, folder / SECOND_LOOK.name)
+
+
+def roles_of_score(config: Config) -> Iterator[Role]:
+    """The models that `komep score` asks."""
+    for name, folder in (("splitter", "split"), ("checker", "check")):
+        yield Role(name, config.judge(name), config.work / SCORE / folder)
+
+
+def preflight(roles: Iterable[Role]) -> None:
+    """Check what a run needs of its models, before it asks any of them.
+
+    Raises:
+        KomepError: all that is wrong, one line a role: a key variable that is not set, a tokenizer that is not there, a
+            budget without the model's price; an address that nobody answers at within 5 s, that refuses the key, or whose
+            list of models has no such model.
+    """
+    roles = [
+        role for role in roles if not any(p.is_file() and p.stat().st_size for p in logs_of(role.folder))
+    ]
+    faults = [f"{role.name}: {fault}" for role in roles for fault in _at_home(role.endpoint)]
+    asked: dict[tuple[str, str | None], list[Role]] = {}
+    for role in [] if faults else roles:
+        endpoint = role.endpoint
+        if endpoint.endpoint and endpoint.policy.executor.kind == "local":
+            asked.setdefault((endpoint.endpoint, endpoint.api_key_env), []).append(role)
+    if asked:
+        require("llm", "datatrove", "aiohttp")
+        faults += asyncio.run(_asked(asked.values()))
+    if faults:
+        raise KomepError("before anything was asked or paid for:\n" + "\n".join(faults))
+
+
+def _at_home(endpoint: Endpoint) -> Iterator[str]:
+    """What is wrong on this machine."""
+    try:
+        endpoint.api_key()
+        if (
+            endpoint.policy.budget is not None
+            and load_prices(endpoint.policy.prices).price_of(endpoint) is None
+        ):
+            yield f"`budget` needs the price of {endpoint.model!r}; name a table that has it as `prices:`"
+    except KomepError as error:
+        yield str(error)
+    if endpoint.tokenizer and not Path(endpoint.tokenizer).exists():
+        yield f"`tokenizer`: {endpoint.tokenizer} is not there"
+
+
+async def _asked(groups: Iterable[list[Role]]) -> list[str]:
+    return [fault for found in await asyncio.gather(*map(_faults_of, groups)) for fault in found]
+
+
+async def _faults_of(roles: list[Role]) -> list[str]:
+    """What is wrong with one address and key, for every role that has them."""
+    import aiohttp
+
+    from komep_dataset.inference.client import UNCONNECTED, at, key_header, proxy_for
+
+    endpoint = roles[0].endpoint
+    secret, url = endpoint.api_key(), at(endpoint.endpoint, "/models")
+    names, end = ", ".join(dict.fromkeys(role.name for role in roles)), time.monotonic() + SECONDS
+    limit = aiohttp.ClientTimeout(total=SECONDS)
+    async with aiohttp.ClientSession(
+        headers=key_header(url, secret) if secret else {}, timeout=limit
+    ) as session:
+        while True:
+            try:
+                async with session.get(url, allow_redirects=False, proxy=proxy_for(url)) as reply:
+                    status, content = reply.status, await reply.read()
+                    break
+            except UNCONNECTED as error:
+                if time.monotonic() > end - 1:
+                    return [
+                        f"{names}: {endpoint.endpoint} cannot be reached ({error}); start its server, or correct `endpoint`"
+                    ]
+                await asyncio.sleep(0.5)
+            except Exception:  # an answer that no list of models is says nothing about completions
+                return []
+    if status == 401:
+        key = f"the key in {endpoint.api_key_env}" if secret else "a request without a key; set `api_key_env`"
+        return [f"{names}: {endpoint.endpoint} refuses {key}"]
+    known = _models_in(content) if status == 200 else []
+    return [
+        f"{role.name}: {endpoint.endpoint} has no model {role.endpoint.model!r}; {_nearest(role.endpoint.model, known)}"
+        for role in roles
+        if known and not any(_same_model(role.endpoint.model, name) for name in known)
+    ]
+
+
+def _models_in(content: bytes) -> list[str]:
+    """The names in a list of models; [] where it is none."""
+    try:
+        return [str(one["id"]) for one in json.loads(content)["data"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _same_model(wanted: str, listed: str) -> bool:
+    """Whether an endpoint that lists a name may take another for it: an alias of a dated version, a pattern of a gateway."""
+    wanted, listed = wanted.casefold(), listed.casefold()
+    return fnmatchcase(wanted, listed) or wanted.startswith(listed) or listed.startswith(wanted)
+
+
+def _nearest(model: str, known: list[str]) -> str:
+    close = closest(model, known)
+    shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
+    return f"did you mean {close!r}?" if close else f"it has {shown}"

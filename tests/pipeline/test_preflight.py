@@ -1,0 +1,125 @@
+"""What is told before the first paid call: every model of a configuration, all faults at once."""
+
+import json
+import socket
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from komep_dataset.cli import app
+from komep_dataset.config.config import load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.pipeline import preflight as under_test
+from komep_dataset.pipeline.preflight import preflight, roles_of_run
+from tests.loopback import Loopback, loopback
+
+QUESTIONS = "question,category\nWhat does aspirin inhibit?,c\n"
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(under_test, "SECONDS", 1.0)
+
+
+def write(folder, url, **roles):
+    (folder / "q.csv").write_text(QUESTIONS)
+    of = lambda name: {"endpoint": url, "model": name} | roles.get(name, {})  # noqa: E731
+    config = {
+        "work": str(folder / "work"),
+        "questions": {"input": str(folder / "q.csv")},
+        "responders": [{"name": "a"} | of("responder")],
+        **{name: of(name) for name in ("splitter", "checker", "translator")},
+    }
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(config))
+    return folder / "pipeline.yaml"
+
+
+def fault_of(path) -> list[str]:
+    with pytest.raises(KomepError) as error:
+        preflight(roles_of_run(load_config(path)))
+    first, *faults = str(error.value).splitlines()
+    assert first == "before anything was asked or paid for:"
+    return faults
+
+
+def test_keys_and_tokenizers_of_every_role_are_told_at_once(tmp_path, nobody, monkeypatch):
+    monkeypatch.delenv("KOMEP_TEST_KEY", raising=False)
+    path = write(
+        tmp_path,
+        nobody,
+        checker={"api_key_env": "KOMEP_TEST_KEY"},
+        translator={"tokenizer": str(tmp_path / "none")},
+    )
+    assert fault_of(path) == [
+        "checker: the environment variable KOMEP_TEST_KEY is not set (the key for checker)",
+        f"translator: `tokenizer`: {tmp_path}/none is not there",
+    ]
+
+
+def test_an_address_where_nobody_is_ends_a_run_before_the_first_call(tmp_path, nobody):
+    with loopback(Loopback()) as (state, url):
+        path = write(tmp_path, url, checker={"endpoint": nobody}, translator={"endpoint": nobody})
+        done = CliRunner().invoke(app, ["run", str(path)])
+    [fault] = str(done.exception).splitlines()[1:]
+    assert done.exit_code == 1 and not state.calls
+    assert (
+        fault.startswith(f"checker, translator: {nobody} cannot be reached (") and "start its server" in fault
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "fault"),
+    [
+        (["responder", "splitter", "checkers", "translator-2026-01-01"], None),
+        (["splitter", "checker", "translator", "respond"], None),  # an alias, as far as one can tell
+        (
+            ["splitter", "checker", "translator", "other"],
+            "responder a: URL has no model 'responder'; did you mean",
+        ),
+        (["openai/*", "*"], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_model_that_an_endpoint_does_not_have_is_named(tmp_path, listed, fault):
+    with loopback(Loopback()) as (state, url):
+        state.models = 200 if listed is not None else 404
+        state.models_body = json.dumps({"data": [{"id": name} for name in listed or ()]})
+        path = write(tmp_path, url)
+        if fault is None:
+            preflight(roles_of_run(load_config(path)))
+        else:
+            assert fault_of(path)[0].startswith(fault.replace("URL", url))
+        assert not state.calls
+
+
+def test_a_key_that_is_refused_is_named_by_its_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("KOMEP_TEST_KEY", "wrong-key-123")
+    with loopback(Loopback()) as (state, url):
+        state.models = 401
+        faults = fault_of(write(tmp_path, url, checker={"api_key_env": "KOMEP_TEST_KEY"}))
+    assert faults == [
+        f"responder a, splitter, translator: {url} refuses a request without a key; set `api_key_env`",
+        f"checker: {url} refuses the key in KOMEP_TEST_KEY",
+    ]
+
+
+def test_a_model_that_has_answered_is_not_asked_again(tmp_path):
+    with loopback(Loopback()) as (_, url):
+        path = write(tmp_path, url)
+        config = yaml.safe_load(path.read_text())
+        del config["translator"]
+        path.write_text(yaml.safe_dump(config))
+        first = CliRunner().invoke(app, ["run", str(path)])
+        assert first.exit_code == 0, first.output
+    again = CliRunner().invoke(app, ["run", str(path)])  # the server is gone
+    assert again.exit_code == 0 and again.output.count("unchanged") >= 3
