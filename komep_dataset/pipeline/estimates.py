@@ -8,6 +8,7 @@ most that the run costs, not the mean.
 """
 
 import math
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -36,7 +37,10 @@ from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import requests_of
 from komep_dataset.translation.translator import Session, Text, first_requests, look_requests
 
-CHARACTERS_A_TOKEN = 3.5  # a guess for English where no tokenizer is at hand; Korean has fewer
+# A guess where no tokenizer is at hand, for Hangul, Han and kana and for all else; `benchmarks/token_guess.py` has how far
+# it is from real ones.
+SYLLABLES_A_TOKEN, CHARACTERS_A_TOKEN = 0.8, 4.2
+_SYLLABLES = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
 UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
 UNITS_A_SENTENCE = 2  # what is assumed of a response (ours; the paper gives no figure)
 SENTENCE_TOKENS = 25  # what is assumed of a sentence of an answer that does not exist yet (ours)
@@ -78,7 +82,13 @@ def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
 
         encode = partial(tiktoken.encoding_for_model(endpoint.model).encode, disallowed_special=())
         return lambda text: len(encode(text)), "tiktoken"
-    return lambda text: len(text) / CHARACTERS_A_TOKEN, f"a guess: {CHARACTERS_A_TOKEN} characters a token"
+    return guessed_tokens, f"a guess: {CHARACTERS_A_TOKEN} characters a token, {SYLLABLES_A_TOKEN} of Hangul"
+
+
+def guessed_tokens(text: str) -> float:
+    """About how many tokens a text has, by its scripts."""
+    syllables = len(_SYLLABLES.findall(text))
+    return syllables / SYLLABLES_A_TOKEN + (len(text) - syllables) / CHARACTERS_A_TOKEN
 
 
 def prompt_tokens(body: dict[str, Any], count: Count) -> float:

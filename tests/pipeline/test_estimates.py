@@ -1,8 +1,10 @@
 """Estimates ask nobody, and count what a run then asks."""
 
+from dataclasses import replace
+
 import pytest
 
-from komep_dataset.config.config import Endpoint, load_config
+from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.pipeline import estimates
 from komep_dataset.pipeline.run import run
 from tests.inference.prices import priced
@@ -51,4 +53,20 @@ def test_tokens_are_counted_by_the_models_own_tokenizer_or_called_a_guess(tmp_pa
     other = Endpoint(model="x", endpoint="http://x/v1", tokenizer=str(tmp_path / "model"))
     assert estimates.token_counter(other)[1] == "tokenizer of model"
     count, by = estimates.token_counter(Endpoint(model="x", endpoint="http://x/v1"))
-    assert count("x" * 35) == 10 and by.startswith("a guess")
+    assert count("x" * 42) == 10 and by.startswith("a guess")
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("가" * 8, 10), ("ᄀ" * 8, 10), ("糖尿病と診" + "x" * 21, 11.25), ("", 0)]
+)
+def test_scripts_of_syllables_have_more_tokens_a_character(text, tokens):
+    assert estimates.guessed_tokens(text) == pytest.approx(tokens)
+
+
+def test_a_price_that_nobody_knows_is_no_nought(tmp_path):
+    config = Config(work=tmp_path)
+    line = estimates.Line("score: split", "mine", 3, 10.0, 20.0, None, "a guess")
+    told = estimates.as_text([line], config)
+    assert "no price known for mine" in told and "0.0000" not in told and "at most about" not in told
+    known = replace(line, model="other", cost=0.5)
+    assert "at most about 0.5000 USD for the rest" in estimates.as_text([line, known], config)
