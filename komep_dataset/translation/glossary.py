@@ -71,9 +71,7 @@ class Glossary:
 
     forms: dict[str, tuple[str, ...]]
     index: dict[str, list[tuple[_Key, str]]]  # first word -> (words, term)
-    owners: dict[
-        str, set[str]
-    ]  # squeezed form -> the terms that have it, and `!` where it holds one by chance
+    owners: dict[str, set[str]]  # squeezed form -> the terms that have it; `!` where it holds one by chance
     by_letter: dict[str, list[str]]  # first letter of squeezed forms
     __hash__ = object.__hash__  # of what it is, not of what it has: it is the key of a cache
 
@@ -109,22 +107,17 @@ class Glossary:
         A form does not count inside another word: neither one that has it by chance, nor at the end of a form of
         another term of which the source has no word ("편두통", migraine, is no "headache").
         """
-        if not (left := self.terms_in(source)):
-            return []
-        words, openers = _known(source), {}
-        for _, end, form, opens in self._found(target):
+        left, openers = self.terms_in(source), {}
+        words = _known(source) if left else set()
+        for _, end, form, opens in self._found(target) if left else ():
+            longer = openers.setdefault(end, [])  # words that end here, by the terms that have them
             for term in self.owners[form] & left.keys():
-                if not any(self._hides(longer, term, words) for longer in openers.get(end, ())):
+                own = set(_key(term))
+                if all(term in has or any((set(_key(one)) - own) & words for one in has) for has in longer):
                     del left[term]
-            if opens:
-                openers.setdefault(end, []).append(form)
+            longer += [self.owners[form]] * opens
         kept = self.terms_in("; ".join(_BRACKETS.findall(target))) if left else {}
         return [t for t in left if t not in kept and not (_is_abbreviation(t) and t in target)]
-
-    def _hides(self, longer: str, term: str, words: set[str]) -> bool:
-        """Whether a longer word says another thing than a term at its end, one that a source of such words has not."""
-        owners = self.owners[longer]
-        return term not in owners and not any((set(_key(one)) - set(_key(term))) & words for one in owners)
 
     def strange(self, source: str, target: str) -> list[str]:
         """The terms of which a target has the preferred form, or another of three letters, and a source has no word."""

@@ -16,6 +16,7 @@ def test_the_shipped_glossary():
     assert SHIPPED.accepted("no such term") == ()
     for term, forms in SHIPPED.forms.items():
         assert SHIPPED.terms_in(term) == {term: forms[0]}
+        assert [form for form in forms if SHIPPED.missing(term, form)] == []
 
 
 @pytest.mark.parametrize(
