@@ -246,7 +246,7 @@ _ABOUT = {
 # One of "two or three"; 양국 is the two countries.
 _ROUGH = re.compile(
     rf"(?<![가-힣])(?:(?P<about>{'|'.join(sorted(_ABOUT, key=len, reverse=True))})(?=\s?[가-힣]|$)|"
-    r"양(?=[국측쪽당팀자]|\s[가-힣])|쌍)"
+    r"양(?=[국측쪽당팀자]|\s[가-힣])|쌍|남북)"
 )
 
 
@@ -322,16 +322,33 @@ def _english(match: re.Match) -> Number | None:
     return None
 
 
+_OF_SCALE = re.compile(
+    rf"(?<![A-Za-z])(?:half|(?P<over>an?|{'|'.join(WORDS)})[- ](?P<under>{_UNDER})) (?:of )?an? (?P<scale>{_SCALE})\b",
+    re.IGNORECASE,
+)
+
+
+def _of_scale(match: re.Match) -> Number:
+    """Half a million; a quarter of a million."""
+    over, under = (
+        WORDS.get((match["over"] or "").lower(), 1),
+        DENOMINATORS[(match["under"] or "half").lower()],
+    )
+    return _number(match, Fraction(over * SCALES[match["scale"].lower()], under))
+
+
 _HALF_OF = re.compile(r"half[-\ ](?:of\ )?(?:an?[-\ ])?(hour|day|year|dozen)\b", re.IGNORECASE)
 _AND_A_HALF = re.compile(
-    rf"(?<![\w.,])(?P<whole>\d{{1,3}}|{'|'.join(WORDS)}|{_ONES})"
-    r"(?:(?:\ |-)and(?:\ |-)(?:a|one)(?:\ |-)half\b|\s?(?P<unit>시간|년|개월|달|주|일|정|알|배|살|세)\s?반(?![응복면점대감경려지창전도]))",
+    rf"(?<![\w.,])(?:an?\ (?P<one>hour|day|week|month|year)\ and\ a\ half\b|(?P<whole>\d{{1,3}}|{'|'.join(WORDS)}|{_ONES})"
+    r"(?:(?:\ |-)and(?:\ |-)(?:a|one)(?:\ |-)half\b|\s?(?P<unit>시간|년|개월|달|주|일|정|알|배|살|세)\s?반(?![응복면점대감경려지창전도])))",
     re.IGNORECASE,
 )
 
 
 def _and_a_half(match: re.Match) -> Number:
     """ "Four and a half years", "4년 반" are 4.5 years."""
+    if match["one"]:
+        return _number(match, 1 + HALF, Kind.PLAIN, 1, unit=match["one"].lower())
     whole = match["whole"].lower()
     value = Fraction(whole if whole.isdigit() else (WORDS | NATIVE_ONES)[whole])
     unit = read_unit(match.string, match.start("unit"))[0] if match["unit"] else ""
@@ -399,6 +416,7 @@ _READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_AND_A_HALF, _and_a_half),
     # Half an hour is 30 minutes as well.
     (_HALF_OF, lambda match: _number(match, HALF, Kind.LOOSE, OF_HALF[match[1].lower()], 50, 2)),
+    (_OF_SCALE, _of_scale),
     (_POWER, _power),
     (_SCIENTIFIC, _scientific),
     (_MIXED, _mixed),
@@ -413,7 +431,7 @@ _READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_ROMAN, _roman),
 )
 # What may stand between two numbers that share one unit: "5 to 10 mg", "5, 10과 20 mg".
-_SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는)|\s)\s*")
+_SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는))\s*")
 _KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
 
 
@@ -434,7 +452,12 @@ def numbers_of(text: str) -> tuple[Number, ...]:
         taken = number.end
         mark = replace(number, kind=Kind.LOOSE, unit="mark")
         found.append(mark if number.start in loose else _with_unit(text, number))
-    return tuple(sorted([*_shared_units(text, found), *_read(text, _RATIO, _ratio)], key=lambda n: n.start))
+    return tuple(
+        sorted(
+            [*_compounds(text, _shared_units(text, found)), *_read(text, _RATIO, _ratio)],
+            key=lambda n: n.start,
+        )
+    )
 
 
 def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | None]) -> Iterator[Number]:
@@ -484,7 +507,7 @@ def _with_unit(text: str, number: Number) -> Number:
     elif not unit and (clock := _CLOCK.match(text, number.end)):
         unit = "clock" if clock["sure"] and not before.endswith(":") else ""
         others = (*others, value + 12, value - 12)
-    elif unit in ("", "person") and kind is not Kind.NAME and text[number.end : number.end + 1] != "명":
+    elif unit in ("", "person") and kind is not Kind.NAME and not before.endswith(":"):
         unit = CURRENCIES.get(before.strip()[-1:]) or _counted(text, number, unit)
     elif unit == "minute" and text[number.start] in _NATIVE_STARTS:
         unit = "person"
@@ -535,7 +558,7 @@ def _counted(text: str, number: Number, unit: str) -> str:
     if nouns and text.startswith(_ORDINAL_ENDS, max(nouns.start(1), 2) - 2):
         ends = ""  # "the fifth postoperative day"
     for word in nouns[1].replace("-", " ").lower().split() if nouns else ():
-        if word in NO_NOUNS:
+        if word in NO_NOUNS or word in CARDINALS:
             break
         surely = len(word) > 2 if not counted else word.endswith(ends)
         if surely and (unit := read_unit(f" {word}", 0)[0]):
@@ -544,6 +567,21 @@ def _counted(text: str, number: Number, unit: str) -> str:
     if 1700 <= number.value < 2100 and end - start == 4:
         return "" if counted else "year" if _IN_YEAR.search(before) else ""
     return counted
+
+
+_COMPOUND = re.compile(r",?\s?(?:and\s)?")
+_PARTS_OF = {("year", "month"): 12, ("hour", "minute"): 60, ("week", "day"): 7, ("day", "hour"): 24}
+
+
+def _compounds(text: str, numbers: list[Number]) -> Iterator[Number]:
+    """The numbers; 1년 6개월 may be 18 months, and a year and a half."""
+    for before, this, after in zip([None, *numbers], numbers, [*numbers[1:], None], strict=False):
+        for one, other in ((before, this), (this, after)):
+            many = one and other and _PARTS_OF.get((one.unit, other.unit))
+            if many and _COMPOUND.fullmatch(text, one.end, other.start):
+                total = one.value * many + other.value
+                this = replace(this, others=(*this.others, total, total / many))
+        yield this
 
 
 def _shared_units(text: str, numbers: list[Number]) -> list[Number]:

@@ -51,7 +51,9 @@ _SOFT_BEFORE = (
 )  # fmt: skip
 # What may be left of a unit that the reader of units does not know: "200개/µL 미만", "50 x 10^9/L 미만",
 # "20개비를 초과". A counter that no list has must have a particle behind it.
-_MORE_UNIT = r"(?:\s?[x×*·]\s?10\^-?\d{1,2})?(?:\s?\([^()\n]{0,30}\))?(?:\s?[가-힣]{1,4}?)?[^.,;\d가-힣]{0,8}"
+_MORE_UNIT = (
+    r"(?:\s?[x×*·]\s?10\^-?\d{1,2})?(?:\s?\([^()\n]{0,30}\))?(?:\s?[가-힣]{1,4}?){0,2}[^.,;\d가-힣]{0,8}"
+)
 _AFTER = (
     (Side.ABOVE, r"\s*\+(?!\d)|\s*(?:of age |old )?(?:or|and) (?:more|higher|greater|above|older|over|"
                  r"longer|up|upwards?|larger)\b"),
@@ -63,7 +65,7 @@ _AFTER = (
     (Side.ABOVE, rf"{_MORE_UNIT}(?:보다|에|을|를)?\s?(?:적지|낮지|작지|밑돌지)\s?않"),
     (Side.ABOVE, rf"{_MORE_UNIT}(?:이상(?!\s?(?:반응|소견|증상|지질|세포|이\s?(?:있|발견|나타)))|초과|(?:을|를|이|가)?\s?(?:넘|"
                  rf"상회|웃도|웃돌|초과))"),
-    (Side.BELOW, rf"{_MORE_UNIT}(?:이하|미만|(?:에|을|를)?\s?(?:밑돌|밑도|하회|못\s?미치|미달)|밑으로|아래)"),
+    (Side.BELOW, rf"{_MORE_UNIT}(?:이하|미만|(?:에|을|를)?\s?(?:밑돌|밑도|하회|(?:크게\s|한참\s)?못\s?미[치친칠쳤]|미달)|밑으로|아래)"),
     (Side.ABOVE, rf"{_MORE_UNIT}보다[^.;\d]{{0,14}}?(?:높|크|큰|커|많|길|긴|오래|무거|위|넓|올라|상승|늦|나이|고령|두꺼|빠르|빨)"),
     (Side.BELOW, rf"{_MORE_UNIT}보다[^.;\d]{{0,14}}?(?:낮|작|적|짧|젊|어린|어리|가벼|아래|좁|떨어|감소|얇|느리|느린)"),
 )  # fmt: skip
@@ -172,7 +174,9 @@ def _absent(numbers: Sequence[Number], others: Sequence[Number], kinds: tuple[Ki
     covered = {place for ratio in ratios for place in range(ratio.start, ratio.end)}
     missing: dict[Fraction, Number] = {}
     for number in numbers:
-        if number.kind in kinds and number.value not in there and number.start not in covered:
+        # 6개월 in 1년 6개월 is 18 months; a fraction is not its parts.
+        readings = {number.value, *(number.others if number.unit in ("month", "minute", "hour") else ())}
+        if number.kind in kinds and there.isdisjoint(readings) and number.start not in covered:
             missing.setdefault(number.value, number)
     return list(missing.values())
 
@@ -243,6 +247,8 @@ def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
             month, rest = (one, other) if _monthly(one) else (other, one)
             if rest.unit in ("day", "year"):
                 yield (month.value, rest.value) if rest.unit == "day" else (rest.value, month.value)
+        elif "calendar month" in units:
+            continue
         elif (
             units == ("foot", "inch")
             or _TIGHT.fullmatch(text, one.end, other.start)
