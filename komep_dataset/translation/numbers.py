@@ -7,13 +7,23 @@ something is a number differs: "5 mg" is one, "one of the" is none, and "둘" ma
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from komep_dataset.translation.latin_words import NO_NOUNS
-from komep_dataset.translation.units import CURRENCIES, TIMES, read_unit
+from komep_dataset.translation.units import (
+    CARDINALS,
+    MONTHS,
+    NATIVE_ONES,
+    NATIVE_TENS,
+    NUMERALS,
+    WORDS,
+    Kind,
+    Number,
+    count_words,
+    read_unit,
+    with_units,
+)  # fmt: skip
 
 # --- Values of numerals ---------------------------------------------------------------------------
 
@@ -33,15 +43,7 @@ def digits_value(digits: str) -> Fraction:
 SINO = {c: n for n, c in enumerate("영일이삼사오육칠팔구")} | {"공": 0}
 SMALL_SCALES = {"십": 10, "백": 100, "천": 1000}
 BIG_SCALES = {"만": 10**4, "억": 10**8, "조": 10**12}
-NATIVE_ONES = {
-    "하나": 1, "한": 1, "둘": 2, "두": 2, "셋": 3, "세": 3, "석": 3, "넷": 4, "네": 4, "넉": 4, "다섯": 5,
-    "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9,
-}  # fmt: skip
-NATIVE_TENS = {
-    "열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50, "예순": 60, "일흔": 70, "여든": 80,
-    "아흔": 90,
-}  # fmt: skip
-DAYS = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "열흘": 10, "보름": 15}
+DAYS = NUMERALS["days"]
 
 
 def sino_value(numeral: str) -> Fraction:
@@ -63,38 +65,10 @@ def sino_value(numeral: str) -> Fraction:
 # --- English
 
 
-def _count(words: str, first: int = 1, step: int = 1) -> dict[str, int]:
-    return {word: first + step * place for place, word in enumerate(words.split())}
-
-
-WORDS = _count(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen",
-    first=0,
-)
-CARDINALS = WORDS | _count("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10)
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-ORDINALS = _count("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
-_BY_VALUE = {
-    1: "once a an per each every daily weekly monthly yearly annual annually hourly nightly single "
-    "primary another only alone any same sole",
-    0: "nil goalless scoreless",
-    2: "both either neither couple pair pairs paired double doubles doubled doubling dual twin twins duo "
-    "bilateral secondary between bid biphasic biannual biannually biennial biennially biweekly bimonthly former "
-    "latter binary two-sided",
-    3: "triple tripled triples tid tertiary trivalent triplets triad trimester trio triennial triennially quarterly",
-    4: "quadruple qid tetrad quadrivalent tetralogy quaternary quartet semi",
-    5: "pentad quintuple quintet",
-    10: "decade decades teen teens teenage teenaged teenager teenagers",
-    12: "dozen noon midday midnight",
-    14: "fortnight",
-    100: "century centuries centennial centenary centenarian centenarians",
-    200: "bicentennial bicentenary",
-}  # fmt: skip
-LOOSE_WORDS = {word: value for value, words in _BY_VALUE.items() for word in words.split()}
-MONTHS = _count("january february march april may june july august september october november december")
-MONTHS |= {name[:3]: month for name, month in MONTHS.items()} | {"sept": 9}
-LOOSE_WORDS |= MONTHS | _count(
+ORDINALS = count_words("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
+LOOSE_WORDS = {word: value for value, words in NUMERALS["loose"].items() for word in words.split()}
+LOOSE_WORDS |= MONTHS | count_words(
     "twenties thirties forties fifties sixties seventies eighties nineties", 20, 10
 )
 PLAIN_WORDS = {"twice": 2, "thrice": 3}
@@ -102,7 +76,7 @@ _PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
 DENOMINATORS = _PARTS | {w + s: n for w, n in ORDINALS.items() if n > 2 for s in ("", "s")}
 PART_WORDS = _PARTS | {"halved": 2, "halving": 2, "midway": 2}
 OF_HALF = {"hour": 30, "day": 12, "year": 6, "dozen": 6}  # half of it in minutes, hours, months, pieces
-ROMANS = _count("I II III IV V VI VII VIII IX X XI XII XIII XIV")
+ROMANS = count_words("I II III IV V VI VII VIII IX X XI XII XIII XIV")
 
 
 def cardinal_value(written: str) -> Fraction:
@@ -119,28 +93,6 @@ def cardinal_value(written: str) -> Fraction:
 
 
 # --- Numbers in a text --------------------------------------------------------------------------
-
-
-class Kind(Enum):
-    """How surely a piece of text is a number that a translation has to carry."""
-
-    PLAIN = "plain"  # a number: it must be in the other text
-    NAME = "name"  # part of a name ("IL-6"): may be translated away, but must not come from nowhere
-    LOOSE = "loose"  # may stand for a number ("once", "둘"): may answer one, is never demanded
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number in a text, with its canonical unit ("" = none) and where it stands in the normalised text."""
-
-    value: Fraction
-    kind: Kind
-    start: int
-    end: int  # behind the unit
-    unit: str = ""
-    per: str = ""  # "/dl" in "mg/dL"
-    others: tuple[Fraction, ...] = ()  # what else it may be read as: 1/2 is also 50 (percent)
-
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPT = re.compile(r"(?<=\d)([⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
@@ -179,10 +131,7 @@ def _number(
 
 _ONES = "|".join(sorted(NATIVE_ONES, key=len, reverse=True))
 _TENS = "|".join(sorted(NATIVE_TENS, key=len, reverse=True))
-_COUNTERS = (
-    "가지|번째|번|개월|개|명|차례|달|시간|살|배|째|곳|군데|종류|종|단계|주|잔|알|정|병|해|분|사람|쌍|쪽|모금|"
-    "숟가락|스푼|끼|환자|그룹|군|유형|방법|부위|층|자리|마리|컵|캡슐|회|채|그루|권|척|건|나라|팀|경기|골"
-)
+_COUNTERS = NUMERALS["counters"].replace(" ", "|")
 _NATIVE = re.compile(
     rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?:(?P<ones>{_ONES})|\s(?P<apart>{_ONES})(?=\s?(?:{_COUNTERS})))?|"
     rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})|(?=\s[가-힣]))?"
@@ -239,10 +188,7 @@ def _day(match: re.Match) -> Number:
     return _number(match, value, Kind.LOOSE if value in (1, 15) else Kind.PLAIN, unit="day")
 
 
-_ABOUT = {
-    "한두": 1, "두세": 2, "두서너": 2, "서너": 3, "세네": 3, "너덧": 4, "네댓": 4, "네다섯": 4, "대여섯": 5, "예닐곱": 6,
-    "일고여덟": 7, "여덟아홉": 8, "하루이틀": 1, "이삼": 2, "삼사": 3, "사오": 4, "오륙": 5, "육칠": 6, "칠팔": 7, "팔구": 8, "사나흘": 3,
-}  # fmt: skip
+_ABOUT = NUMERALS["about"]
 # One of "two or three"; 양국 is the two countries.
 _ROUGH = re.compile(
     rf"(?<![가-힣])(?:(?P<about>{'|'.join(sorted(_ABOUT, key=len, reverse=True))})(?=\s?[가-힣]|$)|"
@@ -430,9 +376,6 @@ _READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_NUMBER, _digits),
     (_ROMAN, _roman),
 )
-# What may stand between two numbers that share one unit: "5 to 10 mg", "5, 10과 20 mg".
-_SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는))\s*")
-_KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
 
 
 @lru_cache(maxsize=4096)  # every sentence is read to align it, and again to compare it
@@ -447,155 +390,13 @@ def numbers_of(text: str) -> tuple[Number, ...]:
     taken = 0
     spans = [number for pattern, reader in _READERS for number in _read(text, pattern, reader)]
     for number in sorted(spans, key=lambda n: (n.start, -n.end)):
-        if number.start < taken:
-            continue
-        taken = number.end
-        mark = replace(number, kind=Kind.LOOSE, unit="mark")
-        found.append(mark if number.start in loose else _with_unit(text, number))
-    return tuple(
-        sorted(
-            [*_compounds(text, _shared_units(text, found)), *_read(text, _RATIO, _ratio)],
-            key=lambda n: n.start,
-        )
-    )
+        if number.start >= taken:
+            taken = number.end
+            mark = number.start in loose
+            found.append(replace(number, kind=Kind.LOOSE, unit="mark") if mark else number)
+    numbers = [*with_units(text, found), *_read(text, _RATIO, _ratio)]
+    return tuple(sorted(numbers, key=lambda n: n.start))
 
 
 def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | None]) -> Iterator[Number]:
     return filter(None, map(reader, pattern.finditer(text)))
-
-
-_MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
-_MULTIPLE = re.compile(r"[- ](decade|centur|dozen|fortnight)")
-_CLOCK = re.compile(
-    r"(?::[0-5]\d(?![\d:]))?(?P<sure>\s?[ap]\.?m\b|\so'clock)|:[0-5]\d(?![\d:])", re.IGNORECASE
-)
-_LARGER = {"hour": 24, "day": 7, "month": 12}
-_SMALLER = {"day": 24, "week": 7, "year": 12}
-_HOURLY = re.compile(r"mph|(?:per|an|a) hour")
-_YEAR_BEFORE = re.compile(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
-_NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
-_ERA = re.compile(r"s\b|년?대")
-
-
-def _with_unit(text: str, number: Number) -> Number:
-    """The number with the unit behind it; "1일" and "1회" may stand for "daily" and "once".
-
-    What else it may be: two decades 20, the '80s 1980, 19 o'clock 7.
-    """
-    if number.unit:
-        return replace(number, others=(*number.others, *_resized(number.value, number.unit)))
-    unit, per, end = read_unit(text, number.end)
-    before = text[max(0, number.start - 6) : number.start]
-    if unit in ("", "degree"):
-        unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
-    if unit in ("mile", "km") and (
-        before.strip().endswith("시속") or _HOURLY.search(text, number.end, end + 9)
-    ):
-        per = "/hour"
-    kind, value, others = number.kind, number.value, number.others
-    if (
-        kind is Kind.PLAIN
-        and value == 1
-        and unit != "calendar month"
-        and _KOREAN_BEHIND.match(text, number.end)
-    ):
-        kind = Kind.LOOSE if unit in TIMES or _KOREAN_BEHIND.match(text, end) else kind
-    if multiple := _MULTIPLE.match(text, number.end):
-        kind, others = Kind.LOOSE, (*others, value * _MULTIPLES[multiple[1]])
-    elif (value % 10 == 0 and _ERA.match(text, number.end)) or (value < 100 and _YEAR_BEFORE.search(before)):
-        others = (*others, value % 100, value % 100 + 1900, value % 100 + 2000)
-    elif not unit and (clock := _CLOCK.match(text, number.end)):
-        unit = "clock" if clock["sure"] and not before.endswith(":") else ""
-        others = (*others, value + 12, value - 12)
-    elif unit in ("", "person") and kind is not Kind.NAME and not before.endswith(":"):
-        unit = CURRENCIES.get(before.strip()[-1:]) or _counted(text, number, unit)
-    elif unit == "minute" and text[number.start] in _NATIVE_STARTS:
-        unit = "person"
-    elif unit == "times" and text.startswith("째", end):
-        unit = ""
-    if unit == "clock":
-        others = (*others, value + 12, value - 12)
-    others = (*others, *_resized(value, unit))
-    return replace(number, unit=unit, per=per, end=end, kind=kind, others=others)
-
-
-def _resized(value: Fraction, unit: str) -> Iterator[Fraction]:
-    """48 hours are two days."""
-    if unit in _SMALLER:
-        yield value * _SMALLER[unit]
-    if unit in _LARGER and value % _LARGER[unit] == 0:
-        yield value / _LARGER[unit]
-
-
-_MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})"
-_MONTH_BEFORE = re.compile(rf"\b{_MONTH}\.? (?:the )?$", re.IGNORECASE)
-_MONTH_BEHIND = re.compile(rf"(?:st|nd|rd|th)? (?:of )?{_MONTH}\b", re.IGNORECASE)
-_IN_YEAR = re.compile(
-    rf"(?:\b(?:in|since|by|until|during|early|late|year)|{_MONTH}|\b\d\d?,) $", re.IGNORECASE
-)
-# "day 28", "6-foot-2", "phase 3".
-_LABEL = re.compile(
-    r"(?:\b(day|week|month|year|hour|minute)s?|\b(?:types?|phases?|stages?|grades?|levels?|tables?|figures?|chapters?|rooms?|no\.|"
-    r"numbers?|pages?|versions?|category|class|groups?|steps?|parts?|sections?)|(-foot| feet| foot))[ -]$",
-    re.IGNORECASE,
-)
-_NOUNS = re.compile(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
-_ORDINAL_ENDS = ("st", "nd", "rd", "th")
-
-
-def _counted(text: str, number: Number, unit: str) -> str:
-    """What an English number counts by the words beside it: a unit, the day of a date, a year, a thing or, unknown, ""."""
-    start, end = number.start, number.end
-    before = text[max(0, start - 14) : start]
-    if number.value <= 31 and (_MONTH_BEFORE.search(before) or _MONTH_BEHIND.match(text, end)):
-        return "day"
-    if label := _LABEL.search(before):
-        return read_unit(f" {label[1]}", 0)[0] if label[1] else "inch" if label[2] else ""
-    if unit:
-        return unit
-    nouns = _NOUNS.match(text, end)
-    counted, ends = "", ("s", "people", "men", "percent")
-    if nouns and text.startswith(_ORDINAL_ENDS, max(nouns.start(1), 2) - 2):
-        ends = ""  # "the fifth postoperative day"
-    for word in nouns[1].replace("-", " ").lower().split() if nouns else ():
-        if word in NO_NOUNS or word in CARDINALS:
-            break
-        surely = len(word) > 2 if not counted else word.endswith(ends)
-        if surely and (unit := read_unit(f" {word}", 0)[0]):
-            return unit
-        counted = "thing"
-    if 1700 <= number.value < 2100 and end - start == 4:
-        return "" if counted else "year" if _IN_YEAR.search(before) else ""
-    return counted
-
-
-_COMPOUND = re.compile(r",?\s?(?:and\s)?")
-_PARTS_OF = {("year", "month"): 12, ("hour", "minute"): 60, ("week", "day"): 7, ("day", "hour"): 24}
-
-
-def _compounds(text: str, numbers: list[Number]) -> Iterator[Number]:
-    """The numbers; 1년 6개월 may be 18 months, and a year and a half."""
-    for before, this, after in zip([None, *numbers], numbers, [*numbers[1:], None], strict=False):
-        for one, other in ((before, this), (this, after)):
-            many = one and other and _PARTS_OF.get((one.unit, other.unit))
-            if many and _COMPOUND.fullmatch(text, one.end, other.start):
-                total = one.value * many + other.value
-                this = replace(this, others=(*this.others, total, total / many))
-        yield this
-
-
-def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
-    """Numbers of a list or a range take the unit of the last one."""
-    done = list(numbers)
-    for i in range(len(done) - 2, -1, -1):
-        this, following = done[i], done[i + 1]
-        in_ratio = text[max(0, this.start - 2) : this.start].strip().endswith(":")  # 1:1000, 0.3 mL
-        alone = not this.unit and not in_ratio
-        if (
-            alone
-            and following.unit
-            and following.kind is not Kind.LOOSE
-            and _SHARED.fullmatch(text, this.end, following.start)
-        ):
-            done[i] = replace(this, unit=following.unit, per=following.per)
-    return done

@@ -1,95 +1,58 @@
-"""Units of measurement and of time as English and Korean texts write them, each with one canonical name."""
+"""What numbers count, as English and Korean texts write it: units of measurement and of time, money, people, things.
+
+Each unit has one canonical name. What stands behind a number, or beside it, is read by the same rules in both languages.
+"""
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
 
-# canonical name -> spellings. What is longer is tried first, so that "mg" is not read as metres.
-_UNITS = {
-    "mg": "mg milligrams milligram 밀리그람 밀리그램",
-    "mcg": "mcg ug μg µg micrograms microgram 마이크로그램 마이크로그람",
-    "ng": "ng nanograms nanogram 나노그램",
-    "pg": "pg picograms picogram 피코그램",
-    "g": "g grams gram gm 그램 그람",
-    "kg": "kg kilograms kilogram 킬로그램 킬로",
-    "ml": "ml mL milliliters milliliter millilitres millilitre cc 밀리리터 시시",
-    "ul": "ul uL μL µL μl microliters microliter 마이크로리터",
-    "dl": "dl dL deciliters deciliter 데시리터",
-    "fl": "fL femtoliters femtoliter 펨토리터",
-    "l": "L l liters liter litres litre 리터",
-    "mm": "mm millimeters millimeter millimetres millimetre 밀리미터",
-    "um": "um μm µm micrometers micrometer microns micron 마이크로미터 미크론",
-    "nm": "nm nanometers nanometer 나노미터",
-    "cm": "cm centimeters centimeter centimetres centimetre 센티미터 센티",
-    "m": "m meters meter metres metre 미터",
-    "km": "km kilometers kilometer 킬로미터",
-    "inch": "inches inch 인치",
-    "mmol": "mmol millimoles millimole 밀리몰",
-    "umol": "umol μmol µmol micromoles micromole 마이크로몰",
-    "nmol": "nmol nanomoles 나노몰",
-    "mol": "mol moles mole 몰",
-    "mosm": "mOsm milliosmoles 밀리오스몰",
-    "meq": "mEq milliequivalents 밀리당량 밀리그램당량",
-    "miu": "mIU",
-    "uiu": "uIU μIU µIU",
-    "iu": "IU units unit U 국제단위 단위 유닛",
-    "mmhg": "mmHg mm-Hg 수은주밀리미터",
-    "cmh2o": "cmH2O",
-    "kpa": "kPa 킬로파스칼",
-    "percent": "% percent per-cent 퍼센트 프로",
-    "percentage point": "percentage-points percentage-point %포인트 %p 퍼센트포인트 퍼센트-포인트 포인트",
-    "c": "°C degrees-Celsius degrees-C degrees-centigrade",
-    "f": "°F degrees-Fahrenheit degrees-F",
-    "degree": "° degrees degree 도",
-    "kcal": "kcal kilocalories kilocalorie calories calorie 킬로칼로리 칼로리",
-    "hz": "Hz hertz 헤르츠",
-    "khz": "kHz 킬로헤르츠",
-    "db": "dB decibels decibel 데시벨",
-    "gy": "Gy grays 그레이",
-    "mgy": "mGy",
-    "msv": "mSv 밀리시버트",
-    "mv": "mV millivolts 밀리볼트",
-    "kda": "kDa kilodaltons 킬로달톤",
-    "msec": "ms msec milliseconds millisecond 밀리초",
-    "second": "seconds second secs sec s 초",
-    "minute": "minutes minute mins min 분",
-    "clock": "시",
-    "hour": "hours hour hrs hr hourly h 시간",
-    "day": "days day nights night 일",
-    "week": "weeks week wks wk 주일 주",
-    "month": "months month 개월 달",
-    "calendar month": "월",
-    "year": "years year yrs yr anniversary 주년 년생 개년 년 세 살 연 해",
-    "century": "centuries century 세기",
-    "times": "times time 회 번 배 fold",
-    "tablet": "tablets tablet pills pill capsules capsule 정 알 캡슐",
-    "bpm": "bpm beats",
-    "points": "points point 점",
-    "mile": "miles mile mph 마일",
-    "foot": "feet foot 피트",
-    "yard": "yards yard 야드",
-    "pound": "pounds pound lbs 파운드",
-    "dollar": "dollars dollar bucks 달러 불",
-    "euro": "euros euro 유로",
-    "won": "won 원",
-    "yen": "yen 엔",
-    "person": "people persons person men man women woman patients patient children students adults officers soldiers "
-    "residents workers players voters 명 인 사람",
-    "thing": "개 건 곳 가지 종 골 경기 차례 홀 석 채 표 마리 그루 위 호",
-}
+import yaml
+
+from komep_dataset.translation.latin_words import NO_NOUNS
+
+NUMERALS = yaml.safe_load(Path(__file__).with_name("numerals.yaml").read_text("utf-8"))
+
+
+class Kind(Enum):
+    """How surely a piece of text is a number that a translation has to carry."""
+
+    PLAIN = "plain"  # a number: it must be in the other text
+    NAME = "name"  # part of a name ("IL-6"): may be translated away, but must not come from nowhere
+    LOOSE = "loose"  # may stand for a number ("once", "둘"): may answer one, is never demanded
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a text, with its canonical unit ("" = none) and where it stands in the normalised text."""
+
+    value: Fraction
+    kind: Kind
+    start: int
+    end: int  # behind the unit
+    unit: str = ""
+    per: str = ""  # "/dl" in "mg/dL"
+    others: tuple[Fraction, ...] = ()  # what else it may be read as: 1/2 is also 50 (percent)
+
+
+# --- Units ---
+
 CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen", "₩": "won"}
 TIMES = {"second", "minute", "hour", "day", "week", "month", "year", "times", "tablet", "bpm", "points"}
 # Other words may stand for these, or nothing.
-LOOSE_UNITS = TIMES | {
+LOOSE_UNITS = {
+    *TIMES,
+    *CURRENCIES.values(),
     "clock",
     "century",
     "calendar month",
     "percentage point",
     "person",
-    "thing",
-    "mile",
-    "foot",
-    "yard",
 }
-LOOSE_UNITS |= {"pound", *CURRENCIES.values()}
+LOOSE_UNITS |= {"thing", "mile", "foot", "yard"}
 # What is counted one by one.
 COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing", "degree"))
 # "5 C" may be a letter; "5 도" may be any degree. These agree with each other.
@@ -97,7 +60,9 @@ DEGREES = frozenset(("c", "f", "degree"))
 _PERCENT = frozenset(("percent", "percentage point", "points"))
 
 _CANONICAL = {
-    spelling.replace("-", " "): unit for unit, spellings in _UNITS.items() for spelling in spellings.split()
+    spelling.replace("-", " "): unit
+    for unit, spellings in NUMERALS["units"].items()
+    for spelling in spellings.split()
 }
 _LONGEST_FIRST = sorted(_CANONICAL, key=len, reverse=True)
 _LATIN = "|".join(re.escape(s).replace(r"\ ", " ?") for s in _LONGEST_FIRST if not "가" <= s[0] <= "힣")
@@ -145,3 +110,166 @@ def units_agree(one: str, other: str) -> bool:
     """Whether two canonical units may be the same: degrees without a scale agree with both scales, counters with each other."""
     both = {one, other}
     return one == other or any(both <= kin for kin in (COUNTERS, _PERCENT, DEGREES) if both != {"c", "f"})
+
+
+# --- What a number counts ---
+
+
+def count_words(words: str, first: int = 1, step: int = 1) -> dict[str, int]:
+    return {word: first + step * place for place, word in enumerate(words.split())}
+
+
+WORDS = count_words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen",
+    first=0,
+)
+CARDINALS = WORDS | count_words("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10)
+MONTHS = count_words("january february march april may june july august september october november december")
+MONTHS |= {name[:3]: month for name, month in MONTHS.items()} | {"sept": 9}
+NATIVE_ONES, NATIVE_TENS = NUMERALS["native_ones"], NUMERALS["native_tens"]
+# What may stand between two numbers that share one unit: "5 to 10 mg", "5, 10과 20 mg".
+_SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는))\s*")
+_KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
+
+
+def with_units(text: str, numbers: Sequence[Number]) -> list[Number]:
+    """The numbers of a normalised text, each with what it counts and what else it may be read as."""
+    return list(_compounds(text, _shared_units(text, [_with_unit(text, number) for number in numbers])))
+
+
+_MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
+_MULTIPLE = re.compile(r"[- ](decade|centur|dozen|fortnight)")
+_CLOCK = re.compile(
+    r"(?::[0-5]\d(?![\d:]))?(?P<sure>\s?[ap]\.?m\b|\so'clock)|:[0-5]\d(?![\d:])", re.IGNORECASE
+)
+_LARGER = {"hour": 24, "day": 7, "month": 12}
+_SMALLER = {"day": 24, "week": 7, "year": 12}
+_HOURLY = re.compile(r"mph|(?:per|an|a) hour")
+_YEAR_BEFORE = re.compile(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
+_NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
+_ERA = re.compile(r"s\b|년?대")
+
+
+def _with_unit(text: str, number: Number) -> Number:
+    """The number with the unit behind it; "1일" and "1회" may stand for "daily" and "once".
+
+    What else it may be: two decades 20, the '80s 1980, 19 o'clock 7.
+    """
+    if number.unit:
+        return replace(number, others=(*number.others, *_resized(number.value, number.unit)))
+    unit, per, end = read_unit(text, number.end)
+    before = text[max(0, number.start - 6) : number.start]
+    if unit in ("", "degree"):
+        unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
+    if unit in ("mile", "km") and (
+        before.strip().endswith("시속") or _HOURLY.search(text, number.end, end + 9)
+    ):
+        per = "/hour"
+    kind, value, others = number.kind, number.value, number.others
+    if (
+        kind is Kind.PLAIN
+        and value == 1
+        and unit != "calendar month"
+        and _KOREAN_BEHIND.match(text, number.end)
+    ):
+        kind = Kind.LOOSE if unit in TIMES or _KOREAN_BEHIND.match(text, end) else kind
+    if multiple := _MULTIPLE.match(text, number.end):
+        kind, others = Kind.LOOSE, (*others, value * _MULTIPLES[multiple[1]])
+    elif (value % 10 == 0 and _ERA.match(text, number.end)) or (value < 100 and _YEAR_BEFORE.search(before)):
+        others = (*others, value % 100, value % 100 + 1900, value % 100 + 2000)
+    elif not unit and (clock := _CLOCK.match(text, number.end)):
+        unit = "clock" if clock["sure"] and not before.endswith(":") else ""
+        others = (*others, value + 12, value - 12)
+    elif unit in ("", "person") and kind is not Kind.NAME and not before.endswith(":"):
+        unit = CURRENCIES.get(before.strip()[-1:]) or _counted(text, number, unit)
+    elif unit == "minute" and text[number.start] in _NATIVE_STARTS:
+        unit = "person"
+    elif unit == "times" and text.startswith("째", end):
+        unit = ""
+    if unit == "clock":
+        others = (*others, value + 12, value - 12)
+    others = (*others, *_resized(value, unit))
+    return replace(number, unit=unit, per=per, end=end, kind=kind, others=others)
+
+
+def _resized(value: Fraction, unit: str) -> Iterator[Fraction]:
+    """48 hours are two days."""
+    if unit in _SMALLER:
+        yield value * _SMALLER[unit]
+    if unit in _LARGER and value % _LARGER[unit] == 0:
+        yield value / _LARGER[unit]
+
+
+_MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})"
+_MONTH_BEFORE = re.compile(rf"\b{_MONTH}\.? (?:the )?$", re.IGNORECASE)
+_MONTH_BEHIND = re.compile(rf"(?:st|nd|rd|th)? (?:of )?{_MONTH}\b", re.IGNORECASE)
+_IN_YEAR = re.compile(
+    rf"(?:\b(?:in|since|by|until|during|early|late|year)|{_MONTH}|\b\d\d?,) $", re.IGNORECASE
+)
+# "day 28", "6-foot-2", "phase 3".
+_LABEL = re.compile(
+    r"(?:\b(day|week|month|year|hour|minute)s?|\b(?:types?|phases?|stages?|grades?|levels?|tables?|figures?|chapters?|rooms?|no\.|"
+    r"numbers?|pages?|versions?|category|class|groups?|steps?|parts?|sections?)|(-foot| feet| foot))[ -]$",
+    re.IGNORECASE,
+)
+_NOUNS = re.compile(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
+_ORDINAL_ENDS = ("st", "nd", "rd", "th")
+
+
+def _counted(text: str, number: Number, unit: str) -> str:
+    """What an English number counts by the words beside it: a unit, the day of a date, a year, a thing or, unknown, ""."""
+    start, end = number.start, number.end
+    before = text[max(0, start - 14) : start]
+    if number.value <= 31 and (_MONTH_BEFORE.search(before) or _MONTH_BEHIND.match(text, end)):
+        return "day"
+    if label := _LABEL.search(before):
+        return read_unit(f" {label[1]}", 0)[0] if label[1] else "inch" if label[2] else ""
+    if unit:
+        return unit
+    nouns = _NOUNS.match(text, end)
+    counted, ends = "", ("s", "people", "men", "percent")
+    if nouns and text.startswith(_ORDINAL_ENDS, max(nouns.start(1), 2) - 2):
+        ends = ""  # "the fifth postoperative day"
+    for word in nouns[1].replace("-", " ").lower().split() if nouns else ():
+        if word in NO_NOUNS or word in CARDINALS:
+            break
+        surely = len(word) > 2 if not counted else word.endswith(ends)
+        if surely and (unit := read_unit(f" {word}", 0)[0]):
+            return unit
+        counted = "thing"
+    if 1700 <= number.value < 2100 and end - start == 4:
+        return "" if counted else "year" if _IN_YEAR.search(before) else ""
+    return counted
+
+
+_COMPOUND = re.compile(r",?\s?(?:and\s)?")
+_PARTS_OF = {("year", "month"): 12, ("hour", "minute"): 60, ("week", "day"): 7, ("day", "hour"): 24}
+
+
+def _compounds(text: str, numbers: list[Number]) -> Iterator[Number]:
+    """The numbers; 1년 6개월 may be 18 months, and a year and a half."""
+    for before, this, after in zip([None, *numbers], numbers, [*numbers[1:], None], strict=False):
+        for one, other in ((before, this), (this, after)):
+            many = one and other and _PARTS_OF.get((one.unit, other.unit))
+            if many and _COMPOUND.fullmatch(text, one.end, other.start):
+                total = one.value * many + other.value
+                this = replace(this, others=(*this.others, total, total / many))
+        yield this
+
+
+def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
+    """Numbers of a list or a range take the unit of the last one."""
+    done = list(numbers)
+    for i in range(len(done) - 2, -1, -1):
+        this, following = done[i], done[i + 1]
+        in_ratio = text[max(0, this.start - 2) : this.start].strip().endswith(":")  # 1:1000, 0.3 mL
+        alone = not this.unit and not in_ratio
+        if (
+            alone
+            and following.unit
+            and following.kind is not Kind.LOOSE
+            and _SHARED.fullmatch(text, this.end, following.start)
+        ):
+            done[i] = replace(this, unit=following.unit, per=following.per)
+    return done
