@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from komep_dataset.translation.glossary import Glossary, squeeze
@@ -48,9 +48,9 @@ _WEIGHTS = {
     "number": (2.8, -2.0), "latin": (2.4, -1.2), "term": (2.7, -1.5), "word": (2.0, -1.5), "short": (1.1, -1.2),
     "loan": (1.2, -0.05), 2: (0.6, -1.1), 3: (1.4, -1.2), 4: (2.0, -0.8),
 }  # fmt: skip
+_COMMON = ("word", "short", "loan")  # what a translation may well say by other words
 
 
-@lru_cache(maxsize=2)
 def aligned(source: str, target: str, glossary: Glossary | None = None) -> list[Bead]:
     """The sentences of two texts in beads, in order; every sentence is in one. Time is linear in the texts.
 
@@ -59,7 +59,24 @@ def aligned(source: str, target: str, glossary: Glossary | None = None) -> list[
         target: the Korean text.
         glossary: its terms, in any of their accepted forms, count as what shows in both.
     """
-    return _Alignment(source, target, glossary).beads()
+    return _alignment(source, target, glossary).beads
+
+
+def beside(source: str, target: str, glossary: Glossary | None = None) -> tuple[float, float]:
+    """Logarithms of the odds that the first, and the last, sentence of a target says what its source does not, against its
+    being a part of what its neighbour translates; -99 where a sentence of the source is left for it, and of the only one."""
+    return _alignment(source, target, glossary).beside()
+
+
+def likeness(source: str, target: str, glossary: Glossary | None = None) -> float:
+    """Logarithm of how much likelier what shows of the source's numbers, Latin words, terms and names, and the lengths, is in
+    a translation than in another text; 0 where much of that is there."""
+    return _alignment(source, target, glossary).likeness()
+
+
+@lru_cache(maxsize=2)
+def _alignment(source: str, target: str, glossary: Glossary | None) -> "_Alignment":
+    return _Alignment(source, target, glossary)
 
 
 class _Alignment:
@@ -70,17 +87,18 @@ class _Alignment:
         self.target = [_Target.of(text) for text in sentences(target)]
         self.shown: dict[tuple[int, int], dict[int, float]] = {}
         self.worths: dict[tuple[int, int, int, int], float] = {}
+        self.best, self.steps = self._best_way(_KINDS)
 
+    @cached_property
     def beads(self) -> list[Bead]:
-        best, steps = self._best_way(_KINDS)
         # How much worse the best way is on which every sentence of the source, or of the target, has a counterpart.
         worse = {
-            lacking: best - self._best_way([kind for kind in _KINDS if kind != lacking])[0]
+            lacking: self.best - self._best_way([kind for kind in _KINDS if kind != lacking])[0]
             for lacking in ((1, 0), (0, 1))
-            if lacking in {(a, b) for _, _, a, b in steps}
+            if lacking in {(a, b) for _, _, a, b in self.steps}
         }
         beads = []
-        for i, j, a, b in steps:
+        for i, j, a, b in self.steps:
             ours, theirs = self.source[i : i + a], self.target[j : j + b]
             odds = worse.get((a, b))
             if odds is None:
@@ -88,6 +106,39 @@ class _Alignment:
             surety = 1 / (1 + math.exp(-max(-50, min(50, odds))))
             beads.append(Bead(tuple(s.text for s in ours), tuple(s.text for s in theirs), surety))
         return beads
+
+    def beside(self) -> tuple[float, float]:
+        if len(self.target) < 2:
+            return -99.0, -99.0
+        return self._beside(*self.steps[:2], end=0), self._beside(*self.steps[:-3:-1], end=-1)
+
+    def _beside(
+        self, step: tuple[int, int, int, int], near: tuple[int, int, int, int] = (0, 0, 1, 1), *, end: int
+    ) -> float:
+        i, j, a, b = step
+        if not a and near[3]:
+            return self.best - self._best_way([kind for kind in _KINDS if kind != (0, 1)])[0] - _KINDS[0, 1]
+        if b < 2:
+            return -99.0
+        said = self.target[j : j + b][end]
+        return self._worth(i, j if end else j + 1, a, b - 1) + said.alone - self._worth(i, j, a, b)
+
+    def likeness(self) -> float:
+        if not self.source or not self.target:
+            return 0.0
+        letters, theirs = (sum(sentence.letters for sentence in side) for side in (self.source, self.target))
+        deviation = math.log(theirs / letters) - _RATIO
+        worth, lacking = -min(2.0, deviation * deviation / 2 / (_SPREAD + _NOISE / letters)), 0.0
+        for i, j, a, b in self.steps:
+            for k in range(i, i + a):
+                shown = {
+                    place for m in range(j, j + b) for place in self.target[m].shows(self.source[k].signs)
+                }
+                for place, (kind, _) in enumerate(self.source[k].signs):
+                    if kind not in _COMMON:
+                        worth += _WEIGHTS[kind][place not in shown]
+                        lacking += _WEIGHTS[kind][1]
+        return worth if worth < 0.7 * lacking else 0.0
 
     def _best_way(self, kinds: Collection[tuple[int, int]]) -> tuple[float, list[tuple[int, int, int, int]]]:
         """What the best way through is worth; (place in the source, in the target, sentences of each) of its beads."""
