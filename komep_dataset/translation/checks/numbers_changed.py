@@ -229,6 +229,7 @@ _TIGHT = re.compile(r"\s?(?:-|~|:|&|to)\s?")
 _LISTED = re.compile(r"\s?(?:,|/|and|or|, and|과|와|및|또는|내지,?)\s?")
 # Who lost 3-0 has lost 0-3 in Korean.
 _LOST = re.compile(r"\b(?:los(?:e|t|s|ing)|defeat|beaten|behind|trail|down)")
+_NO_HOURS = {"year", "calendar month", "century", "mile", "km", "percent", "person"}
 _OF = re.compile(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
 _DATE = re.compile(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
@@ -288,6 +289,9 @@ def _places_changed(
     for pair in dict.fromkeys(here):
         if pair[::-1] in listed and pair not in listed and pair[::-1] not in here:
             yield f"{' and '.join(map(_plain, pair))} have changed places"
+    for n in theirs:
+        if n.unit in _NO_HOURS and target.endswith(("오전 ", "오후 "), 0, n.start):
+            yield f"{target[n.start : n.end]} is no time of the day"
 
 
 _NEAR = 30  # characters
