@@ -239,7 +239,8 @@ def _counted(text: str, number: Number, unit: str) -> str:
             return unit
         counted = "thing"
     if 1700 <= number.value < 2100 and end - start == 4:
-        return "" if counted else "year" if _IN_YEAR.search(before) else ""
+        named = _IN_YEAR.search(before) or text[start - 1 : end + 1] == f"({text[start:end]})"
+        return "year" if named and not counted else ""
     return counted
 
 

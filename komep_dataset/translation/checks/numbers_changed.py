@@ -216,6 +216,8 @@ def _fits(ours: Number, theirs: Number) -> bool:
     if Kind.LOOSE in (ours.kind, theirs.kind) or not ours.unit:
         return True
     if theirs.unit:
+        if ours.unit in ("points", "times") and theirs.unit in ("thing", "person"):
+            return False
         speed = "/hour" in (ours.per, theirs.per)
         per_changed = (speed or (ours.per and theirs.per)) and ours.per != theirs.per
         return units_agree(ours.unit, theirs.unit) and not per_changed
@@ -242,12 +244,16 @@ def _solid(text: str, numbers: Sequence[Number]) -> list[Number]:
 
 def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
     """Two numbers of a range, a score, a time or a date of an English text, in the order of a Korean one."""
-    for one, other in pairwise(_solid(text, numbers)):
+    solid = _solid(text, numbers)
+    for before, one, other in zip([None, *solid], solid, solid[1:], strict=False):
         units = one.unit, other.unit
-        if "calendar month" in units and _DATE.fullmatch(text, one.end, other.start):
+        dated = _DATE.fullmatch(text, one.end, other.start)
+        if dated and "calendar month" in units:
             month, rest = (one, other) if _monthly(one) else (other, one)
             if rest.unit in ("day", "year"):
                 yield (month.value, rest.value) if rest.unit == "day" else (rest.value, month.value)
+        elif dated and before and _monthly(before) and units[0] == "day" and 1000 < other.value < 2100:
+            yield other.value, before.value
         elif "calendar month" in units:
             continue
         elif (
@@ -280,10 +286,11 @@ def _places_changed(
         pair for one, other in pairwise(solid)
         for pair in product((one.value, *one.others), (other.value, *other.others))
     }  # fmt: skip
+    close = {(one.value, other.value) for one, other in pairwise(solid) if other.start - one.end < 5}
     there = {n.value for n in solid}
     here, listed = _listed(source, ours), _listed(target, theirs)
     for pair in dict.fromkeys(_tight(source, ours)):
-        flipped = pair[::-1] in beside and ("/" in target or _LOST.search(source))
+        flipped = pair[::-1] in close and ("/" in target or _LOST.search(source))
         if there.issuperset(pair) and pair not in beside and not flipped:
             yield f"{' and '.join(map(_plain, pair))} stand in another order or apart"
     for pair in dict.fromkeys(here):
