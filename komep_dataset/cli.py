@@ -29,6 +29,7 @@ for command in (
     asking.models,
     asking.translate,
     releases.build,
+    asking.preview,
     asking.run,
     releases.report,
     quality.bias,

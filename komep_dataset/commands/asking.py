@@ -156,6 +156,24 @@ def run(
         print(f"done, but no pair passed: {folder / 'rejects.jsonl'} says why, question by question")
 
 
+def preview(
+    config: Annotated[
+        Path, typer.Argument(help="pipeline.yaml: questions, responders, splitter, checker, translator.")
+    ],
+    question: Annotated[int, typer.Option(min=1, help="Which of the questions, from 1.")] = 1,
+    budget: Budget = None,
+) -> None:
+    """Take one question through every stage, and show each prompt, reply, unit and verdict, and what it cost.
+
+    Before anything larger starts: it asks for one question what `komep run` would ask for all. Replies are kept in
+    `<work>/preview`, so that the same command asks nothing twice.
+    """
+    _check()
+    from komep_dataset.pipeline.preview import preview as show
+
+    show(config, question, budget=budget)
+
+
 def models(
     scored: Annotated[list[Path], typer.Argument(help="Scored generations, or releases.")],
     categories: Annotated[bool, typer.Option(help="A second table: DAHL score by category.")] = False,

@@ -8,7 +8,7 @@ than what was in flight.
 import hashlib
 import json
 import sys
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ from komep_dataset.replies.thoughts import opened_in_prompt
 _ANSWERED: set[tuple[Path, str]] = set()
 _TOLD: set[tuple[Path, str, str]] = set()
 Key = TypeVar("Key", bound=Hashable)
+# Who is told of every exchange, answered now or before: label, endpoint, bodies and replies by key.
+LISTENERS: list[Callable[[str, Endpoint, Mapping[Any, dict], Mapping[Any, Reply]], None]] = []
 Body = dict[
     str, Any
 ]  # an OpenAI request without its `model`: `messages` or `prompt`, and the sampling values
@@ -115,7 +117,10 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
             in_file = type(endpoint) is not Endpoint  # an evaluation has options, and no pipeline.yaml
             _tell_left_out(heard, place, label, in_file)
         replies = {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
-    return _without_thoughts(replies, bodies)
+    done = _without_thoughts(replies, bodies)
+    for listener in LISTENERS:
+        listener(label, endpoint, bodies, done)
+    return done
 
 
 def _without_thoughts(replies: Mapping[Key, Reply], bodies: Mapping[Key, Body]) -> dict[Key, Reply]:

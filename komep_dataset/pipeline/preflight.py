@@ -36,11 +36,11 @@ class Role:
 
 def roles_of_run(config: Config) -> Iterator[Role]:
     """Every model that `komep run` asks."""
-    for responder in config.responders:
+    for responder in (config.responder(one.name) for one in config.responders):
         yield Role(f"responder {responder.name}", responder, responder_folder(config, responder))
     yield from roles_of_score(config)
-    if translator := config.translator:
-        folder = config.work / TRANSLATE
+    if config.translator:
+        translator, folder = config.judge("translator"), config.work / TRANSLATE
         yield Role("translator", translator, folder)
         if look := translator.second_look:
             yield Role("translator.second_look", look, folder / SECOND_LOOK.name)

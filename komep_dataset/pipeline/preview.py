@@ -1,0 +1,165 @@
+"""`komep preview`: one question through all stages of a configuration, with every prompt, reply, unit and verdict.
+
+The stages are those of `komep run`, in a work folder of their own, `<work>/preview`; what is shown is what went over
+the wire, heard where models are asked (`inference.ask.LISTENERS`), and the tables that came of it.
+"""
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.config.config import Config, Endpoint, Executor, load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import LISTENERS
+from komep_dataset.inference.costs import PriceTable, amount, load_prices
+from komep_dataset.inference.reply_log import Reply
+from komep_dataset.inference.servers import local_servers
+from komep_dataset.pairs.generations import read_scored
+from komep_dataset.pairs.rules import select_pairs
+from komep_dataset.pipeline.preflight import preflight, roles_of_run
+from komep_dataset.pipeline.run import check_complete, questions_stage, stages
+from komep_dataset.schema import Question
+from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.writing import write_table
+from komep_dataset.translation.stage import TranslationRow, translations_path
+
+FOLDER = "preview"
+Say = Callable[[str], None]
+
+
+@dataclass
+class _Ear:
+    """Shows every exchange of a stage, a message that was shown before in one line, and adds up what it cost."""
+
+    say: Say
+    prices: PriceTable
+    cost: float = 0.0
+    unpriced: set[str] = field(default_factory=set)
+    _shown: set[tuple[str, str]] = field(default_factory=set)
+
+    def __call__(
+        self, label: str, endpoint: Endpoint, bodies: Mapping[Any, dict], replies: Mapping[Any, Reply]
+    ) -> None:
+        for number, (key, body) in enumerate(bodies.items(), 1):
+            reply = replies[key]
+            self.say(
+                f"\n{label}, {endpoint.model}, request {number} of {len(bodies)}: {self._priced(endpoint, reply)}"
+            )
+            for message in body.get("messages", [{"role": "prompt", "content": body.get("prompt", "")}]):
+                self._message(message["role"], message["content"])
+            if reply.thought:
+                self._message("thoughts", reply.thought)
+            self._message("reply", reply.given or f"none: {reply.failure}", always=True)
+            if reply.failure and reply.given:
+                self.say(f"  not used: {reply.failure}")
+            elif reply.given != reply.text:
+                self._message("read as", reply.text, always=True)
+
+    def _message(self, role: str, text: str, always: bool = False) -> None:
+        if not always and (role, text) in self._shown:
+            self.say(f"  {role}: as above")
+            return
+        self._shown.add((role, text))
+        self.say(f"  {role}:\n{textwrap.indent(text, '    | ', lambda line: True)}")
+
+    def _priced(self, endpoint: Endpoint, reply: Reply) -> str:
+        sent, received = reply.prompt_tokens, reply.completion_tokens
+        if reply.failure and not reply.given:
+            return reply.finish_reason
+        tokens = f"{sent or '?'} tokens in, {received or '?'} out, {reply.finish_reason}"
+        price = self.prices.price_of(endpoint)
+        if price is None or sent is None or received is None:
+            self.unpriced.add(endpoint.model)
+            return f"{tokens}, cost unknown"
+        cost = price.cost(1, sent, received)
+        self.cost += cost
+        return f"{tokens}, {amount(cost, self.prices.currency)}"
+
+
+@contextmanager
+def _listening(ear: _Ear) -> Iterator[None]:
+    LISTENERS.append(ear)
+    try:
+        yield
+    finally:
+        LISTENERS.remove(ear)
+
+
+def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: float | None = None) -> None:
+    """Run all stages but the build for one question, and show what each asked, was told and made of it.
+
+    Args:
+        config_path: pipeline.yaml as `komep run` takes it.
+        question: its place in the table of questions, from 1.
+        say: is given every line.
+        budget: what the preview may spend, instead of the file's `budget`.
+
+    Raises:
+        KomepError: what `pipeline.run.run` raises before a stage begins, an endpoint that answers nobody, or there
+            are fewer questions.
+    """
+    config = load_config(config_path)
+    check_complete(config)
+    config = replace(
+        config,
+        work=config.work / FOLDER,
+        executor=Executor(),
+        budget=config.budget if budget is None else budget,
+    )
+    preflight(roles_of_run(config))
+    ear = _Ear(say, load_prices(config.prices))
+    with local_servers(), _listening(ear):
+        first, *asking = list(stages(config))[:-1]
+        _one_question(config, next(iter(first.outputs)), question, say)
+        for stage in asking:
+            outcome = stage.run()  # done or not: what was answered before is shown, and not asked
+            short = outcome.shortfall.text
+            say(f"\n{stage.name}: {outcome.line}" + (f"\nwarning: {short}" if short else ""))
+    _show_units(config, say)
+    total = amount(ear.cost, ear.prices.currency)
+    unpriced = f"; unknown: {', '.join(sorted(ear.unpriced))}" if ear.unpriced else ""
+    say(f"\ncost of this question: {total}{unpriced}; `komep run --estimate` counts all of them")
+
+
+def _one_question(config: Config, table: Path, place: int, say: Say) -> None:
+    """Write the table of questions with one alone."""
+    whole = replace(config, questions=replace(config.questions, limit=None))
+    questions_stage(whole, table).run()
+    rows = read_table(table, Question)
+    if place > rows.height:
+        raise KomepError(f"--question {place}: there are {rows.height:,} questions", exit_code=2)
+    write_table(rows.slice(place - 1, 1), table, Question)
+    say(f"question {place} of {rows.height:,}: {rows['question'][place - 1]}")
+
+
+def _show_units(config: Config, say: Say) -> None:
+    """Each answer's units with their verdicts, its translation, and the pair that they would give."""
+    scored = config.work / "score" / "scored.parquet"
+    frame = read_scored([scored])
+    for row in frame.iter_rows(named=True):
+        score = "no score" if row["dahl_score"] is None else f"{row['dahl_score']:.2f}"
+        say(f"\n{row['model']}: {score}, {row['status']}")
+        for unit in row["units"]:
+            say(f"  {unit['verdict']:<8}{unit['text']}")
+    evidence = translations_path(config.work / "translate" / "translated.parquet")
+    if config.translator and evidence.is_file():
+        for row in read_table(evidence, TranslationRow).iter_rows(named=True):
+            became = (
+                row["target"] if row["target"] is not None else f"refused: {row['reason']}: {row['detail']}"
+            )
+            say(
+                f"\ntranslation of the {row['kind']}{' of ' + row['model'] if row['model'] else ''}:\n  {became}"
+            )
+            for warning in row.get("warnings") or ():
+                say(f"  warning: {warning['name']}: {warning['detail']}")
+    rules = config.selection
+    pairs, rejects = select_pairs(frame, rules.min_margin, rules.pairs, rules.unknown_units)
+    for pair in pairs.iter_rows(named=True):
+        say(
+            f"\npair: {pair['chosen_model']} {pair['chosen_score']:.2f} over {pair['rejected_model']} {pair['rejected_score']:.2f}"
+        )
+    for reject in rejects.iter_rows(named=True):
+        say(f"\nno pair: {reject['reason']}: {reject['detail']}")

@@ -1,0 +1,74 @@
+"""One question through all stages, as people see it."""
+
+import pytest
+import yaml
+
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.ask import LISTENERS
+from komep_dataset.pipeline.preview import preview
+from tests.loopback import Loopback, loopback
+from tests.pipeline.chains import key as key  # the chain's endpoints want one
+from tests.pipeline.chains import write_chain
+
+
+def shown(path, *options, **named) -> str:
+    lines: list[str] = []
+    preview(path, *options, say=lines.append, **named)
+    return "\n".join(lines)
+
+
+def test_every_prompt_reply_unit_and_verdict_of_one_question_is_shown_and_nothing_is_asked_twice(tmp_path):
+    with loopback(Loopback()) as (state, url):
+        path = write_chain(tmp_path / "c", url, n=5)
+        text = shown(path, 2)
+        calls = list(state.calls)
+        again = shown(path, 2)
+        assert len(state.calls) == len(calls)
+    [first] = [line for line in text.splitlines() if line.startswith("question 2 of 5: ")]
+    question = first.partition(": ")[2]
+    assert all(question in str(body["messages"]) for body in calls if body["model"] == "r")
+    for body in calls:
+        for message in body["messages"]:
+            assert all(f"    | {line}" in text for line in message["content"].split("\n"))
+    for body in calls:
+        reply = state.reply(body)
+        assert f"    | {reply.splitlines()[0]}" in text
+    assert text.count("respond meta/small, r, request 1 of 1: 7 tokens in, 5 out, stop, cost unknown") == 1
+    assert "\nmeta/small: " in text and "\n  true    Fact " in text
+    assert text.count("\npair: ") + text.count("\nno pair: ") == 1
+    assert "cost of this question: 0.0000 USD; unknown: checker, r, splitter" in text
+    assert again.count("    | ") == text.count("    | ") and not LISTENERS
+    assert not (tmp_path / "c" / "work" / "respond").exists()  # the run itself has not begun
+
+
+def test_costs_are_added_up_where_the_price_is_known(tmp_path):
+    prices = {"currency": "USD", "models": {}}
+    for name in ("r", "splitter", "checker"):
+        prices["models"][name] = {"input": 1e6, "output": 1e6, "source": "a test", "date": "2026-01-01"}
+    with loopback(Loopback()) as (state, url):
+        path = write_chain(tmp_path / "c", url, n=1, prices="prices.yaml")
+        (path.parent / "prices.yaml").write_text(yaml.safe_dump(prices))
+        text = shown(path)
+    assert f"cost of this question: {12 * len(state.calls):,}.00 USD; `komep run" in text
+
+
+def test_a_stage_that_comes_to_nothing_is_shown_with_its_replies(tmp_path):
+    with loopback(Loopback(lambda body: "Hm." if body["model"] == "checker" else "Iron is a metal.")) as (
+        _,
+        url,
+    ):
+        text = shown(write_chain(tmp_path / "c", url, n=1))
+    assert (
+        "    | Hm." in text
+        and "\n  unknown Iron is a metal." in text
+        and "\nno pair: too_few_responses" in text
+    )
+
+
+def test_a_question_that_is_not_there(tmp_path):
+    with (
+        loopback(Loopback()) as (state, url),
+        pytest.raises(KomepError, match="--question 9: there are 2 questions"),
+    ):
+        preview(write_chain(tmp_path / "c", url, n=2), 9)
+    assert not state.calls
