@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
+from komep_dataset.translation.latin_words import HANGUL
 from komep_dataset.translation.units import (
     CARDINALS,
     MONTHS,
@@ -365,6 +366,11 @@ _READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_OF_SCALE, _of_scale),
     (_POWER, _power),
     (_SCIENTIFIC, _scientific),
+    (_ENGLISH, _english),
+    (_NUMBER, _digits),
+    (_ROMAN, _roman),
+)
+_KOREAN_READERS = (
     (_MIXED, _mixed),
     (_ROUGH, _rough),
     (_NATIVE, _native),
@@ -372,13 +378,10 @@ _READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_SINO_RUN, lambda match: _number(match, sino_value(match[0]), Kind.LOOSE)),
     (_HALF, lambda match: _number(match, HALF, Kind.LOOSE, 50, 30)),
     (_PORTION, _portion),
-    (_ENGLISH, _english),
-    (_NUMBER, _digits),
-    (_ROMAN, _roman),
 )
 
 
-@lru_cache(maxsize=4096)  # every sentence is read to align it, and again to compare it
+@lru_cache(maxsize=4096)  # a sentence is read for several comparisons
 def numbers_of(text: str) -> tuple[Number, ...]:
     """The numbers of a text that `normal` has been through, in order, each with its unit.
 
@@ -388,7 +391,8 @@ def numbers_of(text: str) -> tuple[Number, ...]:
     loose |= {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
     found: list[Number] = []
     taken = 0
-    spans = [number for pattern, reader in _READERS for number in _read(text, pattern, reader)]
+    readers = (*_READERS, *_KOREAN_READERS) if HANGUL.search(text) else _READERS
+    spans = [number for pattern, reader in readers for number in _read(text, pattern, reader)]
     for number in sorted(spans, key=lambda n: (n.start, -n.end)):
         if number.start >= taken:
             taken = number.end

@@ -194,8 +194,16 @@ def test_the_same_number_in_two_languages(english, korean):
         ("on 11 August 2003", "2003년 11일 8월에", "8 and 11 stand in another order or apart"),
         ("It ran 40 miles (64 km) on 3 May.", "3마일(64 km)을 5월 40일에 달렸다.", "3 day has become 3 mile"),
         ("At 7 p.m. 12 guests left.", "오후 12명 7시 손님이 떠났다.", "12명 is no time of the day"),
-        ("They lead by 6 points after 14 games.", "14점 앞선 채 6경기를 치렀다.", "6 points has become 6 thing"),
-        ("May 4, 1921, 37 years ago", "37년 5월 4일, 1921년 전", "1921 and 5 stand in another order or apart"),
+        (
+            "They lead by 6 points after 14 games.",
+            "14점 앞선 채 6경기를 치렀다.",
+            "6 points has become 6 thing",
+        ),
+        (
+            "May 4, 1921, 37 years ago",
+            "37년 5월 4일, 1921년 전",
+            "1921 and 5 stand in another order or apart",
+        ),
         ("It was 3:20.", "20분 3시였다.", "3 and 20 stand in another order or apart"),
         ("fourteen horses", "말 열 다섯 마리", "fourteen is missing"),
     ],
