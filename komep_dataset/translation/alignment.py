@@ -22,7 +22,7 @@ from komep_dataset.translation.sentence_ends import sentences
 
 @dataclass(frozen=True, slots=True)
 class Bead:
-    """Sentences that translate each other, as the texts write them; () on one side where the other's have no counterpart.
+    """Sentences that translate each other, as the texts write them, the target in NFC; () on one side where the other's have no counterpart.
 
     `surety`, from 0 to 1: of sentences without a counterpart, the probability of that against the best reading in which
     every sentence of their text has one; of a pair, how much better it fits than two sentences by chance, the places in the texts aside, as a
@@ -36,17 +36,20 @@ class Bead:
 
 # Logarithm of how often so many sentences of the source are so many of the target; ours, so that a lost one is found.
 _KINDS = {
-    (1, 1): -0.2, (1, 2): -2.0, (2, 1): -3.5, (1, 3): -4.3, (3, 1): -6.0, (2, 2): -5.0, (1, 0): -0.5, (0, 1): -5.0,
+    (1, 1): -0.2, (1, 2): -2.5, (2, 1): -3.5, (1, 3): -4.3, (3, 1): -6.0, (2, 2): -5.0, (1, 0): -0.5, (0, 1): -5.0,
 }  # fmt: skip
-_WIDTH = 12  # ways that are followed at a time, so that time is linear
+_WIDTH, _WORSE = (
+    6,
+    12.0,
+)  # ways that are followed at a time, so that time is linear, and how much worse than the best
 # Logarithm of letters in the target for one of the source: mean, and variance, of which a part is shared by the letters.
 _RATIO, _SPREAD, _NOISE = -0.75, 0.045, 1.5
 _ANY, _ANY_SPREAD = 3.8, 0.3  # logarithm of the letters of any sentence of a target
-# What a sentence has -> logarithm of how much more often its translation has it than another, and lacks it. A name
-# goes by the number of its consonants.
+# What a sentence has -> logarithm of how much more often its translation has it than another, and lacks it, times 0.8,
+# since what goes together counts more than once. A name goes by the number of its consonants.
 _WEIGHTS = {
-    "number": (2.8, -2.0), "latin": (2.4, -1.2), "term": (2.7, -1.5), "word": (2.0, -1.5), "short": (1.1, -1.2),
-    "loan": (1.2, -0.05), 2: (0.6, -1.1), 3: (1.4, -1.2), 4: (2.0, -0.8),
+    "number": (2.4, -1.8), "latin": (2.0, -0.9), "term": (2.2, -1.2), "word": (1.7, -1.15), "short": (0.95, -0.9),
+    "loan": (1.0, -0.04), 2: (0.5, -1.0), 3: (1.15, -1.1), 4: (1.55, -0.7),
 }  # fmt: skip
 _COMMON = ("word", "short", "loan")  # what a translation may well say by other words
 
@@ -84,7 +87,7 @@ class _Alignment:
 
     def __init__(self, source: str, target: str, glossary: Glossary | None) -> None:
         self.source = [_Source.of(text, glossary) for text in sentences(source)]
-        self.target = [_Target.of(text) for text in sentences(target)]
+        self.target = [_Target.of(text) for text in sentences(unicodedata.normalize("NFC", target))]
         self.shown: dict[tuple[int, int], dict[int, float]] = {}
         self.worths: dict[tuple[int, int, int, int], float] = {}
         self.best, self.steps = self._best_way(_KINDS)
@@ -146,10 +149,10 @@ class _Alignment:
         ways: list[dict[int, tuple[float, tuple[int, int]]]] = [{} for _ in range(sum(ends) + 1)]
         ways[0][0] = 0.0, (0, 0)
         for done in range(sum(ends)):
-            here = ways[done].items()
-            if len(here) > _WIDTH:
-                here = sorted(here, key=lambda way: -way[1][0])[:_WIDTH]
+            here = sorted(ways[done].items(), key=lambda way: -way[1][0])[:_WIDTH]
             for i, (worth, _) in here:
+                if worth < here[0][1][0] - _WORSE:
+                    break
                 for a, b in kinds:
                     if i + a <= ends[0] and done - i + b <= ends[1]:
                         value = worth + self._worth(i, done - i, a, b)
@@ -199,7 +202,7 @@ def _letters(text: str) -> int:
 
 # --- What shows in both languages -----------------------------------------------------------------
 
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*(?![\d.,]|\s(?:hundred|thousand|[mbtr]+illion)|\s?[만억조천])")
 _WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’\-]*(?:\.[A-Za-z](?=\.))?")
 _HANGUL_WORD = re.compile("[가-힣]+")
 _CLITIC = re.compile(r"['’](?:s|m|re|ve|ll|d|t)?$")
@@ -274,7 +277,7 @@ class _Target:
 
     @classmethod
     def of(cls, text: str) -> "_Target":
-        low, letters = unicodedata.normalize("NFC", text).casefold(), _letters(text)
+        low, letters = text.casefold(), _letters(text)
         sounds = low + " " + _AGAIN.sub(r"\1", low.translate(_SOUNDS))
         has = {
             "number": f" {'  '.join(_numbers(low))} ",

@@ -12,7 +12,6 @@ _MARK = re.compile(
 )
 _WORD_BEFORE = re.compile(r"[^\s(\[{\"'“‘「『<>*_]*$")
 _NEXT = re.compile(r"[^\S\n]*[\"'“‘(\[「『<*_]*(\w[\w']*)?")
-_DATE = re.compile(r"\d\.$")  # "2019. 5. 3."
 
 
 def _ends(text: str) -> Iterator[int]:
@@ -31,8 +30,8 @@ def _is_end(text: str, match: re.Match) -> bool:
     before = text[max(0, match.start() - 32) : match.start()]
     word = _WORD_BEFORE.search(before)[0]
     ahead = before[: len(before) - len(word)].rstrip(" \t>#*_-([")
-    if (not ahead or ahead[-1] == "\n") and (word.isdigit() or len(word) == 1) and after:
-        return False  # marks of a list: "1.", "가."
+    if (not ahead or ahead[-1] in "\n.!?:") and (word.isdigit() or len(word) == 1) and after:
+        return False  # marks of a list ("1.", "가."), dates ("2019. 5. 3.")
     if match[1] != ".":
         return bool(word) and (word[-1] in "다요까죠" or after[:1].isupper() or not after)
     if not after:
@@ -41,7 +40,7 @@ def _is_end(text: str, match: re.Match) -> bool:
         return True
     if (
         after[0].islower()
-        or (word.isdigit() and (after[0].isdigit() or _DATE.search(ahead)))
+        or (word.isdigit() and after[0].isdigit())
         or ABBREVIATIONS_BEFORE & {word.lower(), word.lower().removesuffix("s")}
     ):
         return False

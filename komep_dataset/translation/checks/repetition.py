@@ -37,7 +37,7 @@ def repetition(source: str, target: str) -> str:
     if twice and fewer:
         return f"twice in a row: {twice[0][:60]}"
     looped, words = _longest_loop(target)
-    if looped > max(2, _longest_loop(source)[0]):
+    if looped > 2 and looped > _longest_loop(source)[0]:
         return f"{looped} times in a row: {words[:60]}"
     if (match := _SYLLABLES.search(target)) and not _SYLLABLES.search(source):
         return f"in a row: {match[0][:40]}"
@@ -48,6 +48,8 @@ def _longest_loop(text: str) -> tuple[int, str]:
     """How often in a row the most repeated group of words stands, and the group; linear in the text."""
     words = [w for w in (w.strip(".,;:!?*-|") for w in text.split()) if any(map(str.isalpha, w))]
     best, group = 1, ""
+    if max(Counter(words).values(), default=0) < 3:
+        return best, group  # no word is there three times
     for period in range(1, min(_MANY, len(words) // 2) + 1):
         same = 0
         for i in range(period, len(words)):

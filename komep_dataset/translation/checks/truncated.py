@@ -1,28 +1,41 @@
-"""A translation that is cut, far too short or far too long."""
+"""A translation that is cut, lacks a sentence, is far too short or far too long."""
 
 import bisect
 import re
 import unicodedata
+from dataclasses import replace
 
-from komep_dataset.translation.checks.registry import Check
-from komep_dataset.translation.sentence_ends import ASKS, is_question, sentence_ends
+from komep_dataset.translation.alignment import aligned
+from komep_dataset.translation.checks.registry import WARN, Check
+from komep_dataset.translation.glossary import Glossary
+from komep_dataset.translation.latin_words import VERBS
+from komep_dataset.translation.sentence_ends import sentences
 
-# Letters of the target for one of the source, as `sizes` counts them, by length of the source. The bounds
-# come from good pairs, by the rule that `python -m tests.translation.checks.confusion --bounds` states and prints.
-LENGTHS = (40, 80, 160, 400)  # upper ends of all bins but the last, letters of the source
-LOWEST_FEWER = (0.35, 0.3, 0.3, 0.32, 0.33)  # where the target has fewer sentences
-LOWEST = (0.24, 0.23, 0.24, 0.27, 0.29)
-HIGHEST = (1.05, 0.77, 0.67, 0.58, 0.56)
+# Letters of the target for one of the source, as `sizes` counts them, by length of the source. The bounds come from
+# good pairs, by people too, by the rule that `python -m tests.translation.checks.confusion --bounds` states and prints.
+LENGTHS = (20, 40, 80, 160, 400)  # upper ends of all bins but the last, letters of the source
+LOWEST = (0.11, 0.14, 0.18, 0.18, 0.23, 0.25)
+HIGHEST = (1.8, 1.0, 0.82, 0.8, 0.69, 0.79)
 SHORTEST = 12  # below that a ratio says nothing
+LOST, PERHAPS_LOST = (
+    0.7,
+    0.5,
+)  # how sure it is that a sentence has no counterpart, where a translation is refused and warned of
+A_SENTENCE = 8  # letters that a sentence must have to be missed
 _KEPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
 _NO_LETTER = re.compile(r"[\W_]+")
 _GLOSS = re.compile(r"(?<=[가-힣])\s?\([^()가-힣\n]{1,90}\)")
-_ENDED = re.compile(
-    r"[.!?。…:;)\]\"'”’」』}*_`|%>~]\s*$|(?:(?<!보)다|요|까|음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)\s*$"
+_ORIGINAL = re.compile(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
+_CLOSERS = " \t)]}\"'”’」』*_`|>~"
+_NOTE = re.compile(r"(?<=[.!?。])\s*[(\[][^()\[\]]*[)\]]$")  # "있다.(ko)"
+_ENDED = re.compile(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
+TERSE = 0.33  # letters for one of the source, below which a text that ends in a noun is cut rather than a definition
+_GOES_ON = re.compile(
+    r"[가-힣](?:은|는|을|를|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록)\s*$|"
+    r"(?:^|\s)(?:및|또는|그리고|위한|위해|대한|대해|통해|통한|따라|따른|관한|인한|있는|없는|같은)\s*$"
 )
-_PARTICLE = re.compile(
-    r"[가-힣](?:은|는|을|를|와|과|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|의)\s*$"
-)
+_FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
+_RELATIVE = frozenset(("that", "which", "who", "whose", "where", "when", "while", "if", "because", "as"))
 _DOTS = re.compile(
     r"(?:…|\.{3,}|이하\s?생략|\(생략\)|\(중략\)|\[생략\]|\[truncated\]|\(continued\)|\(계속\))\s*[)\]]?\s*$"
 )
@@ -32,12 +45,12 @@ _ITEM = re.compile(r"(?m)^[ \t]*(?:[-*•·]|\d{1,2}[.)])\s+\S")
 def sizes(source: str, target: str) -> tuple[int, int]:
     """Letters and digits of both texts that were to be translated, after NFC.
 
-    Not counted: words and numbers that both texts write alike, and English in brackets behind a
-    Korean word, which a translator adds for the reader.
+    Not counted: words and numbers that both texts write alike, and the original in brackets behind a Korean word, which
+    a translator adds for the reader.
     """
     source, target = (unicodedata.normalize("NFC", text) for text in (source, target))
+    target = _ORIGINAL.sub("", target)
     alike = set(_KEPT.findall(source)) & set(_KEPT.findall(target))
-    target = _GLOSS.sub("", target)
     ours, theirs = (
         len(_NO_LETTER.sub("", _KEPT.sub(lambda m: "" if m[0] in alike else m[0], text)))
         for text in (source, target)
@@ -50,14 +63,34 @@ def length_bin(characters: int) -> int:
     return bisect.bisect_left(LENGTHS, characters)
 
 
-def truncation(source: str, target: str) -> str:
+def truncation(source: str, target: str, glossary: Glossary | None = None) -> str:
     """Why a translation seems cut (or far too long), or "".
 
     Its length against the source's, an unfinished end where the source has ended, an open bracket, dots in
-    place of the rest, fewer items of a list, fewer paragraphs.
+    place of the rest, fewer items of a list, fewer paragraphs, a sentence of the source without a counterpart.
     """
-    source, target = source.strip(), unicodedata.normalize("NFC", target).strip()
-    return _bad_length(source, target) or _unfinished(source, target) or _fewer_parts(source, target)
+    ours, theirs = source.strip(), unicodedata.normalize("NFC", target).strip()
+    return (
+        _bad_length(ours, theirs)
+        or _unfinished(ours, theirs)
+        or _fewer_parts(ours, theirs)
+        or _lost(source, target, glossary, LOST)
+    )
+
+
+def perhaps_lost(source: str, target: str, glossary: Glossary | None = None) -> str:
+    """A sentence of the source that may have no counterpart, or ""."""
+    return _lost(source, target, glossary, PERHAPS_LOST)
+
+
+def _lost(source: str, target: str, glossary: Glossary | None, surety: float) -> str:
+    beads = aligned(source, target, glossary)
+    for place, bead in enumerate(beads):
+        replaced = any(not other.source for other in beads[max(0, place - 1) : place + 2])
+        lost = "" if bead.target or replaced or bead.surety < surety else bead.source[0]
+        if sum(map(str.isalpha, lost)) >= A_SENTENCE:
+            return f"nothing stands for {lost[:80]!r}"
+    return ""
 
 
 def _bad_length(source: str, target: str) -> str:
@@ -65,25 +98,40 @@ def _bad_length(source: str, target: str) -> str:
     if ours < SHORTEST:
         return ""
     ratio, place = theirs / ours, length_bin(ours)
-    lowest = LOWEST_FEWER[place] if sentence_ends(target) < sentence_ends(source) else LOWEST[place]
-    if lowest <= ratio <= HIGHEST[place]:
+    if LOWEST[place] <= ratio <= HIGHEST[place]:
         return ""
-    return f"{theirs} letters for {ours}: {ratio:.2f} is outside {lowest} to {HIGHEST[place]}"
+    return f"{theirs} letters for {ours}: {ratio:.2f} is outside {LOWEST[place]} to {HIGHEST[place]}"
 
 
 def _unfinished(source: str, target: str) -> str:
     end = target[-30:]
     if _DOTS.search(end) and not _DOTS.search(source[-30:]):
         return f"it ends in {end[-12:]!r}"
+    closed = end[-1:] in ")]" and source.rstrip(".")[-1:] in ")]"
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
-    if ended and not _ENDED.search(end):
-        return f"its last sentence is unfinished: {end!r}"
-    if _PARTICLE.search(end) and (ended or len(source) > 60) and not source.endswith((":", ",")):
+    if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):
+        ours, theirs = sizes(source, target)
+        cut = _GOES_ON.search(end) or _says(source, target) or (ours > LENGTHS[1] and theirs < TERSE * ours)
+        if cut or end[-1:] == ",":
+            return f"its last sentence is unfinished: {end!r}"
+    if _GOES_ON.search(end) and len(source) > 60 and not source.endswith((":", ",")):
         return f"it ends in a particle: {end!r}"
     for left, right in ("()", "[]"):
         if source.count(left) == source.count(right) and target.rfind(left) > target.rfind(right):
             return f"a bracket stays open: {target[target.rfind(left) :][:30]!r}"
     return ""
+
+
+def _says(source: str, target: str) -> bool:
+    """Whether a sentence that ends in a noun is cut: it is none where a definition is a mere noun in English, too."""
+    if "다." in target:
+        return True
+    for word in "".join(sentences(source)[-1:]).lower().split():
+        if word in _RELATIVE:
+            return False
+        if word in _FINITE:
+            return True
+    return False
 
 
 def _fewer_parts(source: str, target: str) -> str:
@@ -93,13 +141,10 @@ def _fewer_parts(source: str, target: str) -> str:
     paragraphs = [sum(bool(p.strip()) for p in text.split("\n")) for text in (source, target)]
     if paragraphs[1] < paragraphs[0] * 0.7:
         return f"{paragraphs[1]} lines instead of {paragraphs[0]}"
-    sentences = [sentence_ends(text) for text in (source, target)]
-    if sentences[0] >= 3 and sentences[1] <= sentences[0] * 0.5:
-        return f"{sentences[1]} sentences instead of {sentences[0]}"
-    if is_question(source) and sentences[1] < sentences[0] and not ASKS.search(target):
-        return "the question at the end is missing"
     return ""
 
 
-TRUNCATED = Check("truncated", truncation, "it broke off, or left something out", order=60, rank=60)
-CHECKS = (TRUNCATED,)
+TRUNCATED = Check(
+    "truncated", truncation, "it broke off, or left something out", order=60, rank=60, uses_glossary=True
+)
+CHECKS = (TRUNCATED, replace(TRUNCATED, find=perhaps_lost, order=61, severity=WARN))

@@ -2,7 +2,7 @@
 
     python -m tests.translation.checks.confusion                 the table
     python -m tests.translation.checks.confusion --misses        the table and every miss and false alarm
-    python -m tests.translation.checks.confusion --bounds        the length bounds that the good pairs give
+    python -m tests.translation.checks.confusion --bounds        the length bounds that good pairs give, with the real translations in DATA
 
 The set, `translations.jsonl`, was written for this project and is no medical advice: its bad rows are wrong
 on purpose. Each row has `source`, `target`, `expected` (the reasons that the checks must give), `tolerated`
@@ -16,12 +16,15 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from benchmarks.translation_checks import HALVES, good_rows
 from komep_dataset import samples
 from komep_dataset.translation.checks.registry import all_checks, check_translation
 from komep_dataset.translation.checks.truncated import LENGTHS, SHORTEST, length_bin, sizes
 from komep_dataset.translation.glossary import read_glossary
+from tests.real_data import DATA
 
 SAMPLES = Path(samples.__file__).parent
 SET = Path(__file__).with_name("translations.jsonl")
@@ -141,32 +144,31 @@ def good_pairs() -> Iterator[tuple[str, str]]:
             yield row["response"], row["response_ko"]
 
 
-def bounds() -> list[tuple[int, list[float], float, float, float]]:
-    """The length bounds, a row a bin: pairs, quantiles of target / source length, then the three bounds.
+def bounds() -> list[tuple[int, list[float], float, float]]:
+    """The length bounds, a row a bin: pairs, quantiles of target / source length, then the two bounds.
 
-    The rule: 0.85 times the 1% quantile (0.95 times the 10% quantile where the target has fewer sentences
-    than the
-    source) and 1.25 times the 99% quantile, cut to two places. The margin is ours: the
-    pairs were written by few hands, and other translators are terser or wordier.
+    The pairs: ours and the real translations of the half that rules may be written with. The rule: 0.75 times the
+    0.5% quantile and 1.2 times the 99.5% quantile, cut to two places. The margin is ours: other translators are
+    terser or wordier.
     """
     ratios: list[list[float]] = [[] for _ in range(len(LENGTHS) + 1)]
-    for source, target in good_pairs():
+    for source, target in chain(
+        good_pairs(), ((row.source, row.target) for row in good_rows(DATA, HALVES[0]))
+    ):
         ours, theirs = sizes(source, target)
         if ours >= SHORTEST:
             ratios[length_bin(ours)].append(theirs / ours)
     table = []
     for values in ratios:
         values.sort()
-        cut = [values[round(q * (len(values) - 1))] for q in (0, 0.01, 0.1, 0.5, 0.99, 1)]
-        table.append(
-            (len(values), cut, int(85 * cut[1]) / 100, int(95 * cut[2]) / 100, int(125 * cut[4]) / 100)
-        )
+        cut = [values[round(q * (len(values) - 1))] for q in (0, 0.005, 0.5, 0.995, 1)]
+        table.append((len(values), cut, int(75 * cut[1]) / 100, int(120 * cut[3]) / 100))
     return table
 
 
 def render_bounds() -> str:
     """The table of `bounds` as text."""
-    lines = ["source up to    pairs    min     1%    10%    50%    99%    max   lower   fewer   upper"]
+    lines = ["source up to    pairs    min   0.5%    50%  99.5%    max   lower   upper"]
     for edge, (n, cut, *limits) in zip((*LENGTHS, "more"), bounds(), strict=True):
         lines.append(
             f"{edge!s:>12}{n:9}" + "".join(f"{v:7.2f}" for v in cut) + "".join(f"{v:8.2f}" for v in limits)
