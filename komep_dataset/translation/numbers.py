@@ -223,7 +223,7 @@ _SCALE = "|".join(SCALES)
 _UNDER = "|".join(sorted(DENOMINATORS, key=len, reverse=True))
 _GO_ON = rf"(?:[-\ ](?:and\ )?(?:{_CARDINAL}|{_SCALE}))*"
 _ENGLISH = re.compile(
-    rf"""(?<![A-Za-z])(?:
+    rf"""(?<![A-Za-z])(?=[A-Za-z0-9])(?:
       (?P<portion>(?P<over>one|two|three|four|five|six|seven|a)[-\ ](?P<under>{_UNDER})(?=[-\ ]of|\b(?!-)))
      |(?<![\d.,])(?P<digits>{_FEW_DIGITS})[-\ ]?(?P<scale>{_SCALE})
      |(?P<cardinal>(?:(?:a|{_CARDINAL})[-\ ])?(?:{_SCALE}){_GO_ON}
@@ -270,7 +270,7 @@ def _english(match: re.Match) -> Number | None:
 
 
 _OF_SCALE = re.compile(
-    rf"(?<![A-Za-z])(?:half|(?P<over>an?|{'|'.join(WORDS)})[- ](?P<under>{_UNDER})) (?:of )?an? (?P<scale>{_SCALE})\b",
+    rf"(?<![A-Za-z])(?=[a-z])(?:half|(?P<over>an?|{'|'.join(WORDS)})[- ](?P<under>{_UNDER})) (?:of )?an? (?P<scale>{_SCALE})\b",
     re.IGNORECASE,
 )
 

@@ -185,9 +185,8 @@ def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> Iterator
     """Numbers that both texts have, but none of that value counts the same."""
     here, there = _readings(ours), _readings(theirs)
     for numbers, others, fits in ((ours, there, _fits), (theirs, here, lambda n, other: _fits(other, n))):
-        for number in {
-            (n.value, n.unit, n.per): n for n in numbers if n.kind is not Kind.LOOSE or _monthly(n)
-        }.values():
+        firm = {(n.value, n.unit, n.per): n for n in numbers if n.kind is not Kind.LOOSE or _monthly(n)}
+        for number in firm.values():
             rivals = others.get(number.value, [])
             if rivals and not any(n.value != number.value or fits(number, n) for n in rivals):
                 one, other = (number, rivals[0]) if numbers is ours else (rivals[0], number)
@@ -235,6 +234,12 @@ _NO_HOURS = {"year", "calendar month", "century", "mile", "km", "percent", "pers
 _OF = re.compile(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
 _DATE = re.compile(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
+_NO_MEASURES = COUNTERS | {
+    "",
+    "percent",
+    "year",
+}  # whose numbers in brackets are no other measure of the same
+
 Pair = tuple[Fraction, Fraction]
 
 
@@ -256,25 +261,19 @@ def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
             yield other.value, before.value
         elif "calendar month" in units:
             continue
-        elif (
-            units == ("foot", "inch")
-            or _TIGHT.fullmatch(text, one.end, other.start)
-            or (
-                text[one.end : other.start].strip() == "("
-                and not {"", "percent", "year", *COUNTERS} & {*units}
-            )
-        ):
+        elif units == ("foot", "inch") or _TIGHT.fullmatch(text, one.end, other.start):
             yield one.value, other.value
+        elif text[one.end : other.start].strip() == "(" and _NO_MEASURES.isdisjoint(units):
+            yield one.value, other.value  # 40 miles (64 km)
         elif one.value < other.value and _OF.fullmatch(text, one.end, other.start):
             yield other.value, one.value
 
 
-def _listed(text: str, numbers: Sequence[Number]) -> list[Pair]:
-    return [
-        (one.value, other.value)
-        for one, other in pairwise(_solid(text, numbers))
+def _listed(text: str, numbers: Sequence[Number]) -> dict[Pair, None]:
+    return {
+        (one.value, other.value): None for one, other in pairwise(_solid(text, numbers))
         if _LISTED.fullmatch(text, one.end, other.start) and one.value != other.value
-    ]
+    }  # fmt: skip
 
 
 def _places_changed(
@@ -293,7 +292,7 @@ def _places_changed(
         flipped = pair[::-1] in close and ("/" in target or _LOST.search(source))
         if there.issuperset(pair) and pair not in beside and not flipped:
             yield f"{' and '.join(map(_plain, pair))} stand in another order or apart"
-    for pair in dict.fromkeys(here):
+    for pair in here:
         if pair[::-1] in listed and pair not in listed and pair[::-1] not in here:
             yield f"{' and '.join(map(_plain, pair))} have changed places"
     for n in theirs:
