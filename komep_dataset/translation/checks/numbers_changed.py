@@ -52,7 +52,7 @@ _SOFT_BEFORE = (
 # What may be left of a unit that the reader of units does not know: "200개/µL 미만", "50 x 10^9/L 미만",
 # "20개비를 초과". A counter that no list has must have a particle behind it.
 _MORE_UNIT = (
-    r"(?:\s?[x×*·]\s?10\^-?\d{1,2})?(?:\s?\([^()\n]{0,30}\))?(?:\s?[가-힣]{1,4}?){0,2}[^.,;\d가-힣]{0,8}"
+    r"(?:\s?[x×*·]\s?10\^-?\d{1,2})?(?:\s?\([^()\n]{0,30}\))?(?:\s?[가-힣]{1,4}?){0,2}[^.,;\d가-힣]{0,14}"
 )
 _AFTER = (
     (Side.ABOVE, r"\s*\+(?!\d)|\s*(?:of age |old )?(?:or|and) (?:more|higher|greater|above|older|over|"

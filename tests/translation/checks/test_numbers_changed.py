@@ -137,6 +137,7 @@ GLOSSARY = read_glossary()
         ("Sales grew in the nine months to June 15.", "6월 15일까지 9개월 동안 매출이 늘었다."),
         ("The rate is well below the 40 percent goal.", "비율은 목표인 40%에 크게 못 미친다."),
         ("Many waited for the 9:05 ferry.", "많은 사람이 9시 5분 배를 기다렸다."),
+        ("The load fell below 40 copies/mL.", "수치는 40 copies/mL 미만으로 감소하였다."),
         ("They lost 3-0.", "그들은 0-3으로 졌다."),
     ],
 )
