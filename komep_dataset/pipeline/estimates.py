@@ -191,7 +191,7 @@ def _lines_of_translation(bodies: list[Body], looks: list[Body], config: Config,
     translator, prices = config.judge("translator"), load_prices(config.prices)
     lines = [line_of(TRANSLATE, translator, bodies, prices, note)]
     if look := translator.second_look:
-        note = f"translations that are not there as long as their texts, {note}"
+        note = f"translations that are not there half as long as their texts, {note}"
         lines.append(line_of(f"{TRANSLATE}: second look", look, looks, prices, note))
     return lines
 

@@ -184,8 +184,8 @@ def first_requests(texts: Iterable[Text], session: Session) -> list[Body]:
 
 
 def look_requests(texts: Iterable[Text], session: Session) -> list[Body]:
-    """The second looks that translations need, for an estimate: a translation that is not there yet is taken to be as long
-    as its text, one that fails a check to be looked at by nobody."""
+    """The second looks that translations need, for an estimate: a translation that is not there yet is taken to be half as
+    long as its text, one that fails a check to be looked at by nobody."""
     if not session.looker:
         return []
     plans = [plan for text in dict.fromkeys(texts) if (plan := session.plan(text)).asked]
@@ -195,7 +195,7 @@ def look_requests(texts: Iterable[Text], session: Session) -> list[Body]:
         replies = {i: known[plan.text, i] for i in plan.asked if (plan.text, i) in known}
         there = len(replies) == len(plan.asked)
         if not (there and (_failures(plan, replies, session.check)[0] or _lost(replies))):
-            target = plan.joined(replies) if there else plan.text.source
+            target = plan.joined(replies) if there else "가" * (len(plan.text.source) // 2)
             found.append(look_body(plan.text.source, target, session.looker))
     return found
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from komep_dataset.translation.alignment import aligned, english_sound
+from komep_dataset.translation.alignment import aligned, beside, english_sound
 from komep_dataset.translation.glossary import read_glossary
 
 SOURCE = [
@@ -87,3 +87,12 @@ def test_a_long_text_in_the_time_of_its_length():
 
     seconds(1)
     assert seconds(80) < 12 * seconds(20) + 0.1
+
+
+def test_a_sentence_more_at_an_end_is_told_from_one_that_is_split():
+    source = "Aspirin inhibits the aggregation of platelets in most adults."
+    korean = "아스피린은 대부분의 성인에서 혈소판의 응집을 억제한다."
+    first, last = beside(source, f"{korean} 위장에 부담을 주는 일은 드물다고 알려져 있다.")
+    assert last > 2.5 and last > first
+    assert max(beside(source, "아스피린은 혈소판의 응집을 억제한다. 대부분의 성인에서 그렇다.")) < 0
+    assert beside(source, korean) == beside("", "") == (-99.0, -99.0)

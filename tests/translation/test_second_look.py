@@ -275,7 +275,7 @@ def test_its_calls_are_estimated_alone_and_in_a_chain(tmp_path):
         chain = write_chain(tmp_path / "chain", url, n=6, translator=place)
         *_, first, second = estimate_run(load_config(chain))
     assert (first.calls, second.stage, second.calls) == (18, "translate: second look", 18)
-    assert second.prompt_tokens > 0 and "as long as their texts" in second.assumed
+    assert second.prompt_tokens > 0 and "half as long as their texts" in second.assumed
 
 
 def test_another_model_runs_the_stage_again_and_asks_the_looks_alone(tmp_path):

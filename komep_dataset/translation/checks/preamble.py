@@ -22,18 +22,18 @@ _CLOSED = re.compile(r"[^\s\w,]$")
 _BREAK = re.compile(r"\n[^\S\n]*\n|[.!?:：)\]>*]\s*\n")  # not within a sentence
 _FORMULA = 12  # characters: "물론입니다." for "Of course,"
 # Logarithms of the odds that a sentence is beside the source: what counts on a line of its own, what is doubtful, or
-# counts in another style than the others, and what counts. Of 888 real translations 14 are above 0 and 2 above 2.
-_ON_LINE, _DOUBTFUL, _SURE = -3.0, 0.0, 2.0
+# counts in another style than the others, and what counts. Of 888 real translations 14 are above 0 and 2 above 2.5.
+_ON_LINE, _DOUBTFUL, _SURE = -3.0, 0.0, 2.5
 
 
 def preamble(source: str, target: str, glossary: Glossary | None = None) -> str:
     """What stands before or behind the translation and has nothing in the source, or ""."""
-    text, source = unicodedata.normalize("NFC", target).strip(), source.strip()
+    text = unicodedata.normalize("NFC", target)
     if not _HANGUL.search(text) or refusal(source, text, glossary):
         return ""  # nothing is translated, so nothing stands around it
     if said := said_beside(source, text, glossary):
         return said[0][:80]
-    return _marked(source, text) or _added(source, text, glossary)
+    return _marked(source.strip(), text.strip()) or _added(source, text, glossary)
 
 
 def _marked(source: str, text: str) -> str:
@@ -60,8 +60,12 @@ def _added(source: str, text: str, glossary: Glossary | None) -> str:
     styles = [next((end for end in _STYLES if re.search(rf"{end}\W*$", one)), "") for one in said]
     alone = styles[place] not in (styles[1:] if place == 0 else styles[:-1])
     formula = len(said[place]) < _FORMULA and SPOKEN.search(source)
-    in_style = odds[place] > _DOUBTFUL and alone and not (formula or _QUOTE.search(text))
-    sure = _CLOSED.search(said[place - (place < 0)]) and (in_style or odds[1] > _SURE)
+    sure = odds[1] > _SURE or (odds[place] > _DOUBTFUL and alone and not formula)
+    sure = (
+        sure
+        and _CLOSED.search(said[place - (place < 0)])
+        and not _QUOTE.search(" ".join(said[:2] if place == 0 else said[-2:]))
+    )
     return said[place][:80] if on_line or sure else ""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from komep_dataset.translation.checks.refused import refusal
+from komep_dataset.translation.checks.refused import refusal, unlike
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,26 @@ from komep_dataset.translation.checks.refused import refusal
         ("Describe aspirin.", "아스피린을 설명하시오.", False),
         ("Aspirin inhibits platelets.", "아스피린을 번역해 드릴까요?", True),
         ("What does aspirin inhibit?", "Platelets.", False),  # no Korean is another check's matter
+        (
+            "What does aspirin inhibit?",
+            "아스피린은 무엇을 억제하는가? 혈소판이다.",
+            True,
+        ),  # translated and answered
+        ("Aspirin inhibits ___.", "혈소판", True),
+        ("Name two salicylates.", "아스피린, 살살레이트", True),
+        ("Blood is red.", "지금은 그 일을 할 수 없습니다.", True),  # nothing is denied in the source
+        ("Blood cannot clot.", "혈액은 응고될 수 없다.", False),
+        ("Blood is red.", "다른 문장을 보내 주시겠어요?", True),  # nobody is spoken to in the source
+        ("Could you send another sentence?", "다른 문장을 보내 주시겠어요?", False),
     ],
 )
 def test_refusals(source, target, refused):
     assert bool(refusal(source, target)) is refused
+
+
+def test_a_text_that_has_nothing_of_its_source_is_no_translation():
+    source = "In 2014 the WHO counted 28,600 Ebola cases in Guinea, Liberia and Sierra Leone."
+    other = "그 극장은 지난주에 새로운 연극을 무대에 올려 관객에게서 큰 호응을 얻었다고 한다."
+    assert "next to nothing" in unlike(source, other)
+    korean = "2014년에 WHO는 기니, 라이베리아, 시에라리온에서 에볼라 28,600건을 집계하였다."
+    assert unlike(source, korean) == unlike("It rains today.", other) == unlike(source, "") == ""
