@@ -36,8 +36,8 @@ def test_refusals(source, target, refused):
 
 
 def test_a_text_that_has_nothing_of_its_source_is_no_translation():
-    source = "In 2014 the WHO counted 28,600 Ebola cases in Guinea, Liberia and Sierra Leone."
+    source = "In 2014 the WHO counted 28,600 cases, 11,300 deaths and 881 infected nurses."
     other = "그 극장은 지난주에 새로운 연극을 무대에 올려 관객에게서 큰 호응을 얻었다고 한다."
     assert "next to nothing" in unlike(source, other)
-    korean = "2014년에 WHO는 기니, 라이베리아, 시에라리온에서 에볼라 28,600건을 집계하였다."
+    korean = "2014년에 WHO는 28,600건, 사망 11,300명, 감염된 간호사 881명을 집계하였다."
     assert unlike(source, korean) == unlike("It rains today.", other) == unlike(source, "") == ""
