@@ -68,6 +68,11 @@ def sino_value(numeral: str) -> Fraction:
 
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 ORDINALS = count_words("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
+ORDINALS |= {
+    f"{word.removesuffix('y')}{'ie' if word[-1] == 'y' else ''}th": n
+    for word, n in CARDINALS.items()
+    if n > 12
+}
 LOOSE_WORDS = {word: value for value, words in NUMERALS["loose"].items() for word in words.split()}
 LOOSE_WORDS |= MONTHS | count_words(
     "twenties thirties forties fifties sixties seventies eighties nineties", 20, 10
@@ -89,7 +94,7 @@ def cardinal_value(written: str) -> Fraction:
         elif word in SCALES:
             total, part = total + (part or 1) * SCALES[word], 0
         elif word not in ("and", "a"):
-            part += CARDINALS[word]
+            part += CARDINALS.get(word) or ORDINALS.get(word, 0)
     return Fraction(total + part)
 
 
@@ -104,7 +109,9 @@ _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff*`]+|</?[A-Za-z]{1,9}>"
 )
 _CIRCLED = re.compile(r"[①-⑳]")
-_SHORT_SCALE = re.compile(r"([$£€]\s?\d[\d.,]{0,12}|\d(?=\s?[bt]n))\s?(k|m|b|mn|bn|tn)\b")
+_SHORT_SCALE = re.compile(
+    r"([$£€]\s?\d[\d.,]{0,12}|\d(?=\s?[bt]n|m (?:people|users|viewers|euros|dollars|pounds)))\s?(k|m|b|mn|bn|tn)\b"
+)
 _SHORT_SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
 _DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.IGNORECASE)
 
@@ -219,6 +226,10 @@ def _native(match: re.Match) -> Number | None:
 # --- English words --------------------------------------------------------------------------------
 
 _CARDINAL = "|".join(sorted(CARDINALS, key=len, reverse=True))
+_TENTHS, _NTH = (
+    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty",
+    "first|third|fourth|fifth|sixth|seventh|eighth|ninth",
+)  # "thirty-second" may be half a minute
 _SCALE = "|".join(SCALES)
 _UNDER = "|".join(sorted(DENOMINATORS, key=len, reverse=True))
 _GO_ON = rf"(?:[-\ ](?:and\ )?(?:{_CARDINAL}|{_SCALE}))*"
@@ -227,7 +238,7 @@ _ENGLISH = re.compile(
       (?P<portion>(?P<over>one|two|three|four|five|six|seven|a)[-\ ](?P<under>{_UNDER})(?=[-\ ]of|\b(?!-)))
      |(?<![\d.,])(?P<digits>{_FEW_DIGITS})[-\ ]?(?P<scale>{_SCALE})
      |(?P<cardinal>(?:(?:a|{_CARDINAL})[-\ ])?(?:{_SCALE}){_GO_ON}
-       |(?:{_CARDINAL})(?:-(?:{_CARDINAL}))?(?:[-\ ](?:{_SCALE}){_GO_ON})?)(?P<fold>-?fold)?
+       |(?:{_TENTHS})-(?:{_NTH})|(?:{_CARDINAL})(?:-(?:{_CARDINAL}))?(?:[-\ ](?:{_SCALE}){_GO_ON})?)(?P<fold>-?fold)?
      |(?P<word>[A-Za-z]+(?:-sided)?)
     )(?![A-Za-z])""",
     re.IGNORECASE | re.VERBOSE,
@@ -261,7 +272,7 @@ def _english(match: re.Match) -> Number | None:
         return _number(match, value, Kind.LOOSE if party else Kind.PLAIN, Fraction(1, value))
     if parts := PART_WORDS.get(word):
         return _number(
-            match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), Fraction(60, parts), parts
+            match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), Fraction(60, parts), parts, 2 * parts
         )
     if (value := LOOSE_WORDS.get(word)) is not None:
         unit = "calendar month" if word in MONTHS else ""

@@ -138,6 +138,10 @@ GLOSSARY = read_glossary()
         ("The rate is well below the 40 percent goal.", "비율은 목표인 40%에 크게 못 미친다."),
         ("Many waited for the 9:05 ferry.", "많은 사람이 9시 5분 배를 기다렸다."),
         ("The load fell below 40 copies/mL.", "수치는 40 copies/mL 미만으로 감소하였다."),
+        ("a nineteenth-century mill", "19세기 방앗간"),
+        ("on the twenty-third of May", "5월 23일에"),
+        ("They reached the quarter-finals.", "그들은 8강에 올랐다."),
+        ("Some 3.4m people voted.", "약 340만 명이 투표했다."),
         ("They lost 3-0.", "그들은 0-3으로 졌다."),
     ],
 )
