@@ -26,7 +26,9 @@ NAME_ENDING = re.compile(
     r"onide|penem|cef[a-z]+|oxacin|thiazide|semide|lukast|dronate|cept|ase|ine|ol|one|ide|ate|in|um|us|ae|"
     r"is|ii|ella|ium|ococcus|a)$"
 )
-MARKUP = re.compile(r"https?://[^\s가-힣]+|</?[A-Za-z][^<>\n]{0,80}>|&[a-z]{2,8};|```[a-z]*")
+MARKUP = re.compile(
+    r"https?://[^\s가-힣]+|[A-Za-z][\w.]*_[A-Za-z0-9_.]+|</?[A-Za-z][^<>\n]{0,80}>|&[a-z]{2,8};|```[a-z]*"
+)
 GLOSS = re.compile(
     r"(?<=[가-힣])\s?[(\[（［][^()\[\]（）［］\n]{1,90}(?:[)\]）］]|$)|[(\[（［][^()\[\]（）［］\n]{1,90}[)\]）］]"
 )
@@ -55,6 +57,11 @@ def is_name(word: str) -> bool:
     return unit or bare[0].isupper() or bool(NAME_ENDING.search(bare))
 
 
+def is_function(word: str) -> bool:
+    """Whether a word holds an English sentence together; "WHO" is a name."""
+    return word.lower().strip(".'") in FUNCTION_WORDS and not (word.isupper() and len(word) > 1)
+
+
 def is_title(words: list[str]) -> bool:
     """Whether a run is written like the title of a journal or an institution."""
     if not 2 <= len(words) <= 8 or {w.lower() for w in words} & VERBS:
@@ -63,6 +70,23 @@ def is_title(words: list[str]) -> bool:
     return any(capital) and all(
         large or word.lower() in FUNCTION_WORDS for large, word in zip(capital, words, strict=True)
     )
+
+
+_QUOTED = re.compile(r"(['\"])((?:[\w.\-]+ ){0,3}[\w.\-]+)\1")
+
+
+def without_names(source: str, target: str) -> str:
+    """A target without addresses, tags and identifiers, and without the words that it quotes as names, as its source does
+    or writes them in capitals: the song 'I Love it'."""
+
+    def kept(quoted: re.Match) -> str:
+        named = quoted[0] in source or (quoted[2] in source and any(map(str.isupper, quoted[2][1:])))
+        return " " if named else quoted[0]
+
+    return _QUOTED.sub(kept, MARKUP.sub(" ", letters(target)).translate(STRAIGHT))
+
+
+STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 
 
 def runs(text: str) -> Iterator[list[str]]:

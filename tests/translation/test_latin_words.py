@@ -2,7 +2,7 @@
 
 import pytest
 
-from komep_dataset.translation.latin_words import is_name, is_title, runs
+from komep_dataset.translation.latin_words import is_function, is_name, is_title, runs, without_names
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,11 @@ def test_titles_and_runs():
         ["Use", "it"],
         ["HIV/AIDS"],
     ]
+
+
+def test_names_that_look_like_words():
+    assert is_function("who") and not is_function("WHO")
+    assert without_names("Use the field `blood_pressure.any`.", "blood_pressure.any 항목") == "  항목"
+    assert without_names("the default 'any event'", "기본 ‘any event’의").strip() == "기본  의"
+    assert without_names("in the song I Love it", "'I Love it'라는 곡") == " 라는 곡"
+    assert "good sleep" in without_names("He has good sleep.", "'good sleep'을 한다")

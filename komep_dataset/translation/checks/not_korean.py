@@ -4,15 +4,16 @@ import re
 
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.latin_words import (
-    FUNCTION_WORDS,
     GLOSS,
     HANGUL,
-    MARKUP,
+    STRAIGHT,
     WORD,
+    is_function,
     is_name,
     is_title,
     letters,
     runs,
+    without_names,
 )
 
 # Share of Hangul among the letters that count. A measured value: see `tests/translation/checks/confusion.py`.
@@ -32,7 +33,8 @@ def wrong_script(source: str, target: str) -> str:
     Han, kana and other scripts count wherever the source does not have them, except Hanja in brackets behind a
     Korean word. Drug, gene and unit names in Latin letters do not count against Hangul.
     """
-    source, target = letters(source), MARKUP.sub(" ", letters(target))
+    source = letters(source).translate(STRAIGHT)
+    target = without_names(source, target)
     plain = GLOSS.sub(lambda m: " " if len(FOREIGN.sub("", m[0])) == 2 else m[0], target)
     allowed = set("".join(FOREIGN.findall(source)))
     for match in FOREIGN.finditer(plain):
@@ -60,7 +62,7 @@ def _counted(text: str) -> int:
     total = 0
     for words in runs(text):
         if not is_title(words):
-            english = any(w.lower().strip(".'") in FUNCTION_WORDS for w in words)
+            english = any(map(is_function, words))
             total += sum(len(w) for w in words if english or not is_name(w))
     return total
 

@@ -5,19 +5,20 @@ import re
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.latin_words import (
     COMMON_WORDS,
-    FUNCTION_WORDS,
     GLOSS,
     HANGUL,
-    MARKUP,
     NAME_ENDING,
     PLAIN_ENGLISH,
+    STRAIGHT,
     VERBS,
     WORD,
+    is_function,
     is_marked,
     is_name,
     is_title,
     letters,
     runs,
+    without_names,
 )
 
 # An English verb with a Korean ending: "bleed하지 않는다".
@@ -35,7 +36,8 @@ def leftover(source: str, target: str) -> str:
     """
     if not target.strip():
         return "the translation is blank" if source.strip() else ""
-    source, target = letters(source), MARKUP.sub(" ", letters(target))
+    source = letters(source).translate(STRAIGHT)
+    target = without_names(source, target)
     outside = GLOSS.sub(" ", target)
     for words in runs(outside):
         if _reads_as_english(words):
@@ -67,7 +69,7 @@ def _plain_words(source: str, outside: str) -> str:
 
 def _reads_as_english(words: list[str]) -> bool:
     low = [w.lower().strip(".'") for w in words]
-    functions = sum(w in FUNCTION_WORDS and (w != "a" or len(words) > 3) for w in low)
+    functions = sum(is_function(w) and (w.lower() != "a" or len(words) > 3) for w in words)
     ordinary = sum(not is_name(w) for w in words)
     if is_title(words):
         return len(words) >= 3 and sum(w in COMMON_WORDS for w in low) * 2 > len(words)
@@ -85,7 +87,7 @@ def _english_line(text: str) -> str:
         if not words or HANGUL.search(bare):
             continue
         low = [w.lower().strip(".,") for w in words]
-        ordinary = sum(w in COMMON_WORDS or w in FUNCTION_WORDS for w in low)
+        ordinary = sum(w in COMMON_WORDS for w in low) + sum(map(is_function, words))
         if ordinary * 2 >= len(words) or (ordinary and len(words) >= 3 and _names(words) * 2 < len(words)):
             return bare.strip()[:120]
     return ""

@@ -147,8 +147,8 @@ def good_pairs() -> Iterator[tuple[str, str]]:
 def bounds() -> list[tuple[int, list[float], float, float]]:
     """The length bounds, a row a bin: pairs, quantiles of target / source length, then the two bounds.
 
-    The pairs: ours and the real translations of the half that rules may be written with. The rule: 0.75 times the
-    0.5% quantile and 1.2 times the 99.5% quantile, cut to two places. The margin is ours: other translators are
+    The pairs: ours and the real translations of the half that rules may be written with. The rule: 0.65 times the
+    0.5% quantile and 1.3 times the 99.5% quantile, cut to two places. The margin is ours: other translators are
     terser or wordier.
     """
     ratios: list[list[float]] = [[] for _ in range(len(LENGTHS) + 1)]
@@ -162,7 +162,7 @@ def bounds() -> list[tuple[int, list[float], float, float]]:
     for values in ratios:
         values.sort()
         cut = [values[round(q * (len(values) - 1))] for q in (0, 0.005, 0.5, 0.995, 1)]
-        table.append((len(values), cut, int(75 * cut[1]) / 100, int(120 * cut[3]) / 100))
+        table.append((len(values), cut, int(65 * cut[1]) / 100, int(130 * cut[3]) / 100))
     return table
 
 
