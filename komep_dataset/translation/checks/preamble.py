@@ -5,22 +5,22 @@ import unicodedata
 from collections.abc import Sequence
 
 from komep_dataset.translation.alignment import beside
-from komep_dataset.translation.checks.refused import SPOKEN, refusal, said_beside
+from komep_dataset.translation.checks.refused import refusal, said_beside
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
+from komep_dataset.translation.latin_words import HANGUL
 from komep_dataset.translation.sentence_ends import sentences
 
 # A few words in front with a sign behind them, or in brackets.
 _LABEL = re.compile(
     r"\W{0,4}(?:[^\s:：\n]{1,12}[ \t]){0,3}[^\s:：\n]{1,12}?\W{0,4}?(?:[:：](?!\d)|->|→)|[=-]?>|[(\[<【](?!\d)[^()\[\]<>\n]{1,20}[)\]>】]|`{3}\w*"
 )
-_HANGUL = re.compile("[가-힣]")
 _ENDED = re.compile(r"(?:[>`]|#\w+|\n\W*)$")
 _QUOTE = re.compile("[\"'“”‘’]")
 _STYLES = ("니다", "니까", "다", "요", "죠")
 _CLOSED = re.compile(r"[^\s\w,]$")
 _BREAK = re.compile(r"\n[^\S\n]*\n|[.!?:：)\]>*]\s*\n")  # not within a sentence
-_FORMULA = 12  # characters: "물론입니다." for "Of course,"
+_FORMULA = 6  # letters: "물론입니다." for "Of course,"
 # Logarithms of the odds that a sentence is beside the source: what counts on a line of its own, what is doubtful, or
 # counts in another style than the others, and what counts. Of 888 real translations 14 are above 0 and 2 above 2.5.
 _ON_LINE, _DOUBTFUL, _SURE = -3.0, 0.0, 2.5
@@ -29,7 +29,7 @@ _ON_LINE, _DOUBTFUL, _SURE = -3.0, 0.0, 2.5
 def preamble(source: str, target: str, glossary: Glossary | None = None) -> str:
     """What stands before or behind the translation and has nothing in the source, or ""."""
     text = unicodedata.normalize("NFC", target)
-    if not _HANGUL.search(text) or refusal(source, text, glossary):
+    if not HANGUL.search(text) or refusal(source, text, glossary):
         return ""  # nothing is translated, so nothing stands around it
     if said := said_beside(source, text, glossary):
         return said[0][:80]
@@ -42,7 +42,7 @@ def _marked(source: str, text: str) -> str:
     known = label and (
         _LABEL.match(source) or ":" in source[:80] or source.startswith(label[0].strip(" :："))
     )
-    if label and not known and _HANGUL.search(text, label.end()):
+    if label and not known and HANGUL.search(text, label.end()):
         return label[0].strip()[:80]
     sign = _ENDED.search(text[-99:])
     return sign[0] if sign and not _ENDED.search(source[-99:]) else ""
@@ -59,13 +59,9 @@ def _added(source: str, text: str, glossary: Glossary | None) -> str:
     on_line = theirs > ours and _BREAK.search(text) and (ours == 1 or odds[place] > _ON_LINE)
     styles = [next((end for end in _STYLES if re.search(rf"{end}\W*$", one)), "") for one in said]
     alone = styles[place] not in (styles[1:] if place == 0 else styles[:-1])
-    formula = len(said[place]) < _FORMULA and SPOKEN.search(source)
-    sure = odds[1] > _SURE or (odds[place] > _DOUBTFUL and alone and not formula)
-    sure = (
-        sure
-        and _CLOSED.search(said[place - (place < 0)])
-        and not _QUOTE.search(" ".join(said[:2] if place == 0 else said[-2:]))
-    )
+    sure = odds[1] > _SURE or (odds[place] > _DOUBTFUL and alone and len(said[place]) > _FORMULA)
+    near = said[:2] if place == 0 else said[-2:]
+    sure = sure and _CLOSED.search(near[0]) and not _QUOTE.search(" ".join(near))
     return said[place][:80] if on_line or sure else ""
 
 

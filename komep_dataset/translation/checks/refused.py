@@ -7,26 +7,25 @@ from functools import lru_cache
 from komep_dataset.translation.alignment import aligned, likeness
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.glossary import Glossary
+from komep_dataset.translation.latin_words import HANGUL
 from komep_dataset.translation.sentence_ends import ASKS, is_question, sentences
 
 # Somebody speaks to somebody: the pronouns, humble verbs, requests and formulas of Korean that stand for an I, a you or a
 # please; in English these themselves. What they are excused by in the source is the same words, and quotes.
 _SPEAKS = re.compile(
-    r"(?<![가-힣])(?:저는|제가|저희|저로서|나는)|(?<![두떨])드리(?:겠|지|기|는|니|도록|려)|드릴(?:까|게|\s?수)|드립니|드려[요도야]|"
-    r"(?<![두떨어])드렸|주(?:세요|십시오|시[겠면기]|[실신]\s)|바랍니다|부탁\s?(?:드|합)|시겠(?:어요|습니까)|실래요|(?:시나|셨나|신가)요|까요\s?\?|"
-    r"죄송|미안|양해|감사(?:합|드)|안녕하|알겠(?:습|어)|(?<![가-힣])좋(?:습니다|아요)[,.!]|물론(?:입니다|이죠|이지요|이에요)|"
-    r"(?<![-\w])(?:i|i'm|i’m|i'd|me|my|you|your|sorry|sure)\b",
+    r"(?<![가-힣])(?:저는|제가|저희)|(?<![두떨])드리(?:겠|지|기|는|니|도록|려)|드릴(?:까|게|\s?수)|드립니|주(?:세요|십시오|시[겠면기]|[실신]\s)|"
+    r"바랍니다|부탁\s?(?:드|합)|시겠(?:어요|습니까)|(?:시나|셨나|신가)요|까요\s?\?|죄송|미안|감사(?:합|드)|안녕하|알겠(?:습|어)|"
+    r"물론(?:입니다|이죠|이지요|이에요)|(?<![-\w])(?:i|i['’]m|me|my|you|your|sorry|sure)\b",
     re.IGNORECASE,
 )
-SPOKEN = re.compile(
+_SPOKEN = re.compile(
     r"\b(?:i|i'm|i've|i'd|me|my|mine|we|us|our|you|your|yours|please|let's|sorry|thanks?|hello|hi|dear|welcome|of course|"
     r"sure|yes|okay|agreed?|regret\w*|apolog\w+)\b|[\"“”]",
     re.IGNORECASE,
 )
 # What is not possible or not allowed, where the source denies nothing.
 _CANNOT = re.compile(
-    r"수\s?(?:가\s|는\s)?없|불가(?!피)|지\s?않겠|어렵습니다|거부|제한(?:됩|되었)|중단되|한계가|"
-    r"\b(?:cannot|can['’]t|unable|not able|won['’]t|decline|not comfortable)\b",
+    r"수\s?(?:가\s|는\s)?없|불가(?!피)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -36,8 +35,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _ACT = re.compile(
-    r"번역|(?:직|의)역|역주|원문|(?<![가-힣])(?:요청하신|제공하신|(?:해당|이|본|위)\s(?:내용|요청|문장|글|텍스트|표현|주제|응답))|"
-    r"옮(?:기지\s?않|겼습|긴\s것입|길\s?수|기면|김|깁니다)|한국어|우리말|(?<![a-z<\/])translat",
+    r"번역|(?:직|의)역|한국어|우리말|(?<![a-z<\/])translat|"
+    r"(?<![가-힣])(?:요청하신|제공하신|(?:해당|이|본|위)\s(?:내용|요청|문장|글|텍스트|표현|주제|응답))",
     re.IGNORECASE,
 )
 _OF_THE_ACT = re.compile(
@@ -51,7 +50,6 @@ _TASK = re.compile(
 )
 _BLANK = re.compile("_{3}")
 _PART = re.compile(r"[:：][*_`]*\s")
-_HANGUL = re.compile("[가-힣]")
 LEAST = 0.25  # letters of a translation for one of the source (ours)
 UNLIKE = -6.0  # of `likeness`: below that was none of 888 real translations
 
@@ -62,7 +60,7 @@ def said_beside(source: str, target: str, glossary: Glossary | None = None) -> l
     beads, found = [bead for bead in aligned(source, target, glossary) if bead.target], {}
     for bead, near in ((beads[0], beads[:2]), (beads[-1], beads[-2:])) if beads else ():
         theirs = " ".join(sentence for one in near for sentence in one.source)
-        excused = [words.search(theirs) for words in (SPOKEN, _OF_THE_ACT, _DENIED)]
+        excused = [words.search(theirs) for words in (_SPOKEN, _OF_THE_ACT, _DENIED)]
         for part in (part for sentence in bead.target for part in _PART.split(sentence)):
             said = (words.search(part) for words in (_SPEAKS, _ACT, _CANNOT))
             if any(a and not b for a, b in zip(said, excused, strict=True)):
@@ -75,33 +73,32 @@ def refusal(source: str, target: str, glossary: Glossary | None = None) -> str:
     """The words with which a translator refuses, or why the target seems to answer the source or to be of another, or ""."""
     text = unicodedata.normalize("NFC", target)
     beside = said_beside(source, text, glossary)
-    for sentence in beside:
-        if _CANNOT.search(sentence):
-            return sentence[:80]
-    rest = sum(map(str.isalnum, text)) - sum(sum(map(str.isalnum, sentence)) for sentence in beside)
-    if beside and rest < LEAST * sum(map(str.isalnum, source)):
-        return beside[0][:80]
-    return _answer(source, text)
+    rest = _letters(text) - sum(map(_letters, beside))
+    refusing = [said for said in beside if _CANNOT.search(said) or rest < LEAST * _letters(source)]
+    return refusing[0][:80] if refusing else _answer(source.strip(), text.strip())
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 def _answer(source: str, text: str) -> str:
     if _BLANK.search(source) and not _BLANK.search(text):
-        return f"a blank is filled in: {text.strip()[:60]}"
+        return f"a blank is filled in: {text[:60]}"
+    task = _TASK.match(source)
     # What is no Korean at all has no Korean question either.
-    if not _HANGUL.search(text) or not (
-        (is_question(source) and " " in source) or _TASK.match(source.strip())
-    ):
+    spoken = [sentence for sentence in sentences(text) if HANGUL.search(sentence)]
+    if not spoken or not (task or (is_question(source) and " " in source)):
         return ""
     # A question with its answer behind it ends in a statement, as a quoted one may do.
-    spoken = [sentence for sentence in sentences(text) if _HANGUL.search(sentence)]
-    last = text.strip() if _TASK.match(source.strip()) or '"' in source else spoken[-1]
-    return "" if ASKS.search(last) else f"a question has become a statement: {text.strip()[:60]}"
+    last = text if task or '"' in source else spoken[-1]
+    return "" if ASKS.search(last) else f"a question has become a statement: {text[:60]}"
 
 
 def unlike(source: str, target: str, glossary: Glossary | None = None) -> str:
     """That hardly anything of the source shows in the target, or ""."""
     text = unicodedata.normalize("NFC", target)
-    if not _HANGUL.search(text) or sum(map(str.isalnum, text)) < LEAST * sum(map(str.isalnum, source)):
+    if not HANGUL.search(text) or _letters(text) < LEAST * _letters(source):
         return ""  # another check's matter
     worth = likeness(source, text, glossary)
     return f"it has next to nothing of the source ({worth:.1f})" if worth < UNLIKE else ""
