@@ -32,8 +32,8 @@ _ENDED = re.compile(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|음|함|임|됨|시
 TERSE = 0.28  # letters for one of the source, below which a text that ends in a noun is cut rather than a definition
 # A particle, a verb before a noun or a clause, an adverb: no Korean sentence or definition ends with them.
 _GOES_ON = re.compile(
-    r"[가-힣](?:은|는|을|를|에|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록|하기|되기|보다|부터|"
-    r"까지|처럼|(?<![제권기무])한|된|될|던|(?<!역)할|적인|로운|스러운)\s*$|"
+    r"[가-힣](?:은|는|을|를|에|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록|기위해|하기|되기|보다|부터|"
+    r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
     r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그)\s*$"
 )
 _FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
@@ -110,7 +110,7 @@ def _unfinished(source: str, target: str) -> str:
         cut = _GOES_ON.search(end) or _says(source, target) or (ours > LENGTHS[1] and theirs < TERSE * ours)
         if cut or end[-1:] == ",":
             return f"its last sentence is unfinished: {end!r}"
-    if _GOES_ON.search(end) and len(source) > 60 and not source.endswith((":", ",")):
+    if (_GOES_ON.search(end) or end[-1:] == ",") and len(source) > 60 and not source.endswith((":", ",")):
         return f"it ends in a particle: {end!r}"
     for left, right in ("()", "[]"):
         if source.count(left) == source.count(right) and target.rfind(left) > target.rfind(right):
@@ -125,11 +125,14 @@ def _says(source: str, target: str) -> bool:
     words = re.split(r"[\s'’]+", "".join(sentences(source)[-1:]).lower().replace("n't", " not"))
     if words[0] in VERBS or "but" in words:
         return True
+    within = False  # a relative clause
     for word in words:
         if word in _RELATIVE:
-            return False
-        if word in _FINITE:
+            within = True
+        elif not within and word.rstrip(",") in _FINITE:
             return True
+        elif word.endswith((",", "-")):
+            within = False
     return False
 
 
