@@ -113,6 +113,7 @@ _SHORT_SCALE = re.compile(
     r"([$£€]\s?\d[\d.,]{0,12}|\d(?=\s?[bt]n|m (?:people|users|viewers|euros|dollars|pounds)))\s?(k|m|b|mn|bn|tn)\b"
 )
 _SHORT_SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
+_WHOLE_HOUR = re.compile(r"(?<![\d:])\d{1,2}:00(?![\d:])")
 _DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.IGNORECASE)
 
 
@@ -147,7 +148,7 @@ _NATIVE = re.compile(
 _SINO_RUN = re.compile(
     rf"(?<![가-힣\d])(?:[영일이삼사오육칠팔구십백천만억조]{{2,16}}|[십백천만억])(?:\s[일이삼사오육칠팔구십백천만억]{{2,16}})?"
     rf"(?=\s?(?:{_COUNTERS}|퍼센트|세|년|일|도)|[^가-힣]|$)"
-    rf"|(?<![가-힣\d])[일이삼사오육칠팔구십]\s?(?=개월|주|년|회|퍼센트|밀리그램|시간|도|차|형|기|등급|단계|엽|첨|중|배체|제\s|가\s)"
+    rf"|(?<![가-힣\d])[일이삼사오육칠팔구십]\s?(?=개월|주|년|회|퍼센트|밀리그램|시간|도|차|형|기|등급|단계|엽|첨|중|배체|점|피트|인치|마일|미터|킬로|제\s|가\s)"
 )
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 # Bounded, so that a long run of digits is not read again from each of its digits.
@@ -218,7 +219,8 @@ def _native(match: re.Match) -> Number | None:
     value = NATIVE_TENS.get(tens, 0) + NATIVE_ONES.get(ones or single, 0)
     numeral = match[0].removesuffix(counter or "")
     word = len(numeral) == 1 and counter and len(counter) == 1 and counter not in "번명달개살"
-    unsure = word or (not counter and (value == 10 or single in ("석", "넉")))
+    # "두 발" for feet: what English says by a plural may be two.
+    unsure = word or (not counter and (value == 10 or single in ("석", "넉", "두")))
     kind = Kind.LOOSE if counter is None or value == 1 or unsure else Kind.PLAIN
     return Number(Fraction(value), kind, match.start(), match.start() + len(numeral))
 
@@ -399,6 +401,7 @@ def numbers_of(text: str) -> tuple[Number, ...]:
     Never raises: what cannot be read as a number is none.
     """
     loose = {m.start(1) if m[1] else m.start(2) for m in _LIST_MARK.finditer(text)}
+    loose |= {m.end() - 2 for m in _WHOLE_HOUR.finditer(text)}  # 04:00, 4시
     loose |= {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
     found: list[Number] = []
     taken = 0

@@ -25,7 +25,7 @@ class Side(Enum):
 
 _BEFORE_WINDOW, _AFTER_WINDOW = 44, 30  # characters in which the words of a comparison are looked for
 
-_APART = r"[^.;:!?\n\d,()]{0,28}"
+_APART = r"(?:(?! than )[^.;:!?\n\d,()]){0,28}"
 _FILL = r"(?:\s(?:or equal to|about|approximately|around|an?|the|roughly|only))*\s*[$]?"
 _BEFORE = (
     # Negations first: "no more than" points down.
@@ -152,7 +152,13 @@ def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
     if in_pair:
         return problems
     both = {n.value for n in ours} & {n.value for n in theirs}
-    signs = sorted(both & (_negative(source, ours) ^ _negative(target, theirs)))
+    # The dash of COVID-19 is no minus, nor one that stands apart from such a name.
+    named = {
+        n.value
+        for n in ours
+        if n.kind is Kind.NAME or _OF_A_NAME.search(source[max(0, n.start - 2) : n.start])
+    }
+    signs = sorted((both - named) & (_negative(source, ours) ^ _negative(target, theirs)))
     return [
         *problems,
         *_sides_changed(_sides(source, ours), _sides(target, theirs)),
@@ -365,6 +371,7 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
     return found
 
 
+_OF_A_NAME = re.compile("[A-Za-z]-$")
 _MINUS = re.compile(
     r"(?:^|[^\w\s)\]%°-]|(?<=[^\d%])\s)-\s?$|영하\s?(?:섭씨\s?)?$|마이너스\s?$|\bminus\s$", re.IGNORECASE
 )

@@ -20,12 +20,12 @@ _SPEAKS = re.compile(
 )
 _SPOKEN = re.compile(
     r"\b(?:i|i'm|i've|i'd|me|my|mine|we|us|our|you|your|yours|please|let's|sorry|thanks?|hello|hi|dear|welcome|of course|"
-    r"sure|yes|okay|agreed?|regret\w*|apolog\w+)\b|[\"“”]",
+    r"sure|yes|okay|agreed?|regret\w*|apolog\w+|should (?:contact|call|visit|write|e-?mail)|(?:asked|urged) to)\b|[\"“”]",
     re.IGNORECASE,
 )
 # What is not possible or not allowed, where the source denies nothing.
 _CANNOT = re.compile(
-    r"수\s?(?:가\s|는\s)?없|불가(?!피)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
+    r"수\s?(?:가\s|는\s)?없(?![는게을])|불가(?!피)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -44,7 +44,7 @@ _OF_THE_ACT = re.compile(
     re.IGNORECASE,
 )
 _TASK = re.compile(
-    r"(?:name|list|state|describe|explain|discuss|define|outline|enumerate|compare|calculate|arrange|summari[sz]e|tell me|briefly)"
+    r"(?:(?:name|list|state)(?= (?:the|an?|all|any|some|each|its|one|two|three|four|five|at|\d|[\w-]+ [\w-]*s\b))|describe|explain|discuss|define|outline|enumerate|compare|calculate|arrange|summari[sz]e|tell me|briefly)"
     r"\s\w[^.!?\n]*[.]?$",
     re.IGNORECASE,
 )

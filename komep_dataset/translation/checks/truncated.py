@@ -4,6 +4,7 @@ import bisect
 import re
 import unicodedata
 from dataclasses import replace
+from itertools import pairwise
 
 from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import WARN, Check
@@ -28,15 +29,19 @@ _GLOSS = re.compile(r"(?<=[가-힣])\s?\([^()가-힣\n]{1,90}\)")
 _ORIGINAL = re.compile(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
 _CLOSERS = " \t)]}\"'”’」』*_`|>~"
 _NOTE = re.compile(r"(?<=[.!?。])\s*[(\[][^()\[\]]*[)\]]$")  # "있다.(ko)"
-_ENDED = re.compile(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
-TERSE = 0.28  # letters for one of the source, below which a text that ends in a noun is cut rather than a definition
+_ENDED = re.compile(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|(?<!다)음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
+TERSE = 0.22  # letters for one of the source, below which a text that ends in a noun is cut rather than a definition
 # A particle, a verb before a noun or a clause, an adverb: no Korean sentence or definition ends with them.
 _GOES_ON = re.compile(
-    r"[가-힣](?:은|는|을|를|에|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록|기위해|하기|되기|보다|부터|"
+    r"[가-힣](?:은|는|을|를|에|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록|려고|려는|와|(?<=다)고|기위해|하기|되기|보다|부터|"
     r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
-    r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그)\s*$"
+    r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
 )
 _FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
+_ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
+_BEFORE_NOUN = frozenset(
+    ("a", "an", "the", "of", "or", "and", "in", "to", "for", "with", "by", "on", "its", "their", "family")
+)
 _RELATIVE = frozenset(("that", "which", "who", "whose", "where", "when", "while", "if", "because", "as"))
 _DOTS = re.compile(
     r"(?:…|\.{3,}|이하\s?생략|\(생략\)|\(중략\)|\[생략\]|\[truncated\]|\(continued\)|\(계속\))\s*[)\]]?\s*$"
@@ -123,13 +128,15 @@ def _says(source: str, target: str) -> bool:
     if "다." in target:
         return True
     words = re.split(r"[\s'’]+", "".join(sentences(source)[-1:]).lower().replace("n't", " not"))
-    if words[0] in VERBS or "but" in words:
+    if (words[0] in VERBS and words[:2] != ["used", "to"]) or "but" in words:
         return True
-    within = False  # a relative clause
-    for word in words:
+    within = words[0] in _ASKED and not source.endswith(
+        "?"
+    )  # a clause within: "how it is shown" is no sentence
+    for before, word in pairwise(["the", *words]):
         if word in _RELATIVE:
             within = True
-        elif not within and word.rstrip(",") in _FINITE:
+        elif not within and word.rstrip(",") in _FINITE and before not in _BEFORE_NOUN:
             return True
         elif word.endswith((",", "-")):
             within = False

@@ -14,6 +14,12 @@ GLOSSARY = read_glossary()
     ("english", "korean"),
     [
         ("Take it twice daily.", "하루 두 번 복용한다."),
+        ("Rest the elbows on the table.", "두 팔꿈치를 탁자에 올린다."),  # a plural that may be two
+        ("a three-foot plank", "삼 피트 길이의 널빤지"),
+        ("lost by six points", "육 점 차로 졌다"),
+        ("The ward opens at 06:00.", "병동은 6시에 연다."),
+        ("more than two and less than 30 minutes", "2분보다 길고 30분보다 짧게"),
+        ("nova-12", "노바 -12"),
         ("Take it twice daily.", "1일 2회 복용한다."),
         ("for three months", "3개월 동안"),
         ("for three months", "석 달 동안"),

@@ -9,6 +9,9 @@ from komep_dataset.translation.checks.refused import refusal, unlike
     ("source", "target", "refused"),
     [
         ("Aspirin inhibits platelets.", "아스피린은 혈소판을 억제한다.", False),
+        ("The pain was unbearably strong that night.", "그날 밤 통증은 참을 수 없게 심했다.", False),
+        ("Anyone who saw it should call the ward.", "그것을 본 사람은 병동에 연락해 주시기 바랍니다.", False),
+        ("State funding withheld by law", "법으로 보류된 주 정부 지원금", False),  # no task
         ("Aspirin inhibits platelets.", "죄송합니다. 도와드릴 수 없습니다.", True),
         ("Aspirin inhibits platelets.", "I'm sorry, I cannot help.", True),
         ("I'm sorry, I don't know.", "죄송합니다. 모르겠습니다.", False),

@@ -35,6 +35,37 @@ def test_what_is_cut(target, said):
     assert bool(truncated.truncation(SOURCE, target)) == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "cut"),
+    [
+        (
+            "Used to record the day on which the form was signed.",
+            "서식에 서명한 날을 기록하는 데 사용",
+            False,
+        ),
+        (
+            "How the result of the test is shown to the reader.",
+            "검사 결과를 독자에게 어떻게 보여 줄 것인가",
+            False,
+        ),
+        (
+            "A note of the ward, clinic or state that keeps the file.",
+            "파일을 보관하는 병동, 의원 또는 주의 기록",
+            False,
+        ),
+        (
+            "The clinic plans to rebuild its old ward this year.",
+            "그 의원은 올해 오래된 병동을 다시 지으려고",
+            True,
+        ),
+        ("The clinic rebuilt the ward and closed the old one.", "그 의원은 병동을 다시 지은 다음", True),
+        ("The toxin blocks the release of the transmitter.", "그 독소는 전달물질의 방출을 차", True),
+    ],
+)
+def test_a_noun_ends_a_definition_and_no_sentence(source, target, cut):
+    assert bool(truncated.truncation(source, target)) == cut
+
+
 def test_lists_and_lines_and_the_question_at_the_end():
     listed = "Signs:\n- fever of some days\n- cough at night"
     assert truncated.truncation(listed, "징후:\n- 밤의 기침") == "nothing stands for '- fever of some days'"
