@@ -26,6 +26,7 @@ _FACE = {
     "load_config": ("config.config", "load_config"),
     "make_questions": ("questions", "make_questions"),
     "models": ("scores.models", "model_reports"),
+    "preview": ("pipeline.preview", "preview"),
     "publish": ("hub.publish", "publish"),
     "read_scored": ("pairs.generations", "read_scored"),
     "report": ("explorer.report", "write_report"),

@@ -54,6 +54,7 @@ def score(
         from komep_dataset.pipeline.preflight import preflight, roles_of_score
 
         stage = stages.score_stage(settings, responses, mode, _needed(output))
+        stages.check_outputs(stage)
         preflight(roles_of_score(settings))
         _run(stage, retry_failed)
 

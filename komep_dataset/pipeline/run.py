@@ -108,11 +108,11 @@ def run(
     config = load_config(config_path)
     config = config if budget is None else replace(config, budget=budget)
     check_complete(config)
+    steps = list(stages(config))
+    for stage in steps:
+        check_outputs(stage)
     preflight(roles_of_run(config))
     with local_servers():
-        steps = list(stages(config))
-        for stage in steps:
-            _check_outputs(stage)
         for number, stage in enumerate(steps, 1):
             kept: list[str] = []
             outcome, unchanged = run_stage(stage, retry_failed, kept.append)
@@ -322,7 +322,7 @@ def _endpoint_settings(endpoint: Endpoint) -> dict[str, Any]:
     return kept | {"source": source_of(endpoint)}
 
 
-def _check_outputs(stage: Stage) -> None:
+def check_outputs(stage: Stage) -> None:
     """Raise `KomepError` where something else lies than what the stage writes there; for before any stage is run."""
     known = _read_done(stage.done)["outputs"]
     if stage.outputs:
