@@ -55,7 +55,7 @@ def score(
 
         stage = stages.score_stage(settings, responses, mode, _needed(output))
         stages.check_outputs(stage)
-        preflight(roles_of_score(settings))
+        preflight(settings, roles_of_score(settings))
         _run(stage, retry_failed)
 
 
@@ -167,7 +167,7 @@ def preview(
     """Take one question through every stage, and show each prompt, reply, unit and verdict, and what it cost.
 
     Before anything larger starts: it asks for one question what `komep run` would ask for all. Replies are kept in
-    `<work>/preview`, so that the same command asks nothing twice.
+    `<work>/preview`, so that the same command asks nothing twice; what it spends is counted there, not with the run's.
     """
     _check()
     from komep_dataset.pipeline.preview import preview as show

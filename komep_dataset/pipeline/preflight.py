@@ -1,10 +1,11 @@
 """What can be checked of a run before its first call is paid for: keys, addresses, model names, tokenizers, prices.
 
-The models of a configuration enter, all that is wrong with any of them leaves as one error. A model that has answered in the work
-folder is passed over: a run goes on from its replies although endpoint and key may be gone.
+The models of a configuration enter, all that is wrong with any of them leaves as one error. A model that passed before and has
+answered in the work folder is passed over: a run goes on from its replies although endpoint and key may be gone.
 """
 
 import asyncio
+import difflib
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from komep_dataset.config.config import Config, Endpoint
-from komep_dataset.config.yaml_records import closest
 from komep_dataset.errors import KomepError, require
+from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.inference.costs import load_prices
 from komep_dataset.inference.reply_log import logs_of
 from komep_dataset.responses import responder_folder
@@ -22,6 +23,7 @@ from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 
+PASSED, PASSED_MARK = "preflight.json", json_with("passed")  # in the work folder: who was found right there
 SECONDS = 5.0  # after which an address that refuses connections is a fault
 
 
@@ -52,7 +54,7 @@ def roles_of_score(config: Config) -> Iterator[Role]:
         yield Role(name, config.judge(name), config.work / SCORE / folder)
 
 
-def preflight(roles: Iterable[Role]) -> None:
+def preflight(config: Config, roles: Iterable[Role]) -> None:
     """Check what a run needs of its models, before it asks any of them.
 
     Raises:
@@ -60,8 +62,13 @@ def preflight(roles: Iterable[Role]) -> None:
             budget without the model's price; an address that nobody answers at within 5 s, that refuses the key, or whose
             list of models has no such model.
     """
+    known = read_own_json(config.work / PASSED)
+    known = known["passed"] if isinstance(known, dict) and "passed" in known else None
+    named = {_identity(role): role for role in roles}
     roles = [
-        role for role in roles if not any(p.is_file() and p.stat().st_size for p in logs_of(role.folder))
+        role
+        for identity, role in named.items()
+        if not (_has_answered(role) and (known is None or identity in known))
     ]
     faults = [f"{role.name}: {fault}" for role in roles for fault in _at_home(role.endpoint)]
     asked: dict[tuple[str, str | None], list[Role]] = {}
@@ -74,6 +81,19 @@ def preflight(roles: Iterable[Role]) -> None:
         faults += asyncio.run(_asked(asked.values()))
     if faults:
         raise KomepError("before anything was asked or paid for:\n" + "\n".join(faults))
+    passed = sorted({*(known or ()), *named})
+    if passed != known:
+        config.work.mkdir(parents=True, exist_ok=True)
+        write_json(config.work / PASSED, {"passed": passed}, PASSED_MARK)
+
+
+def _identity(role: Role) -> str:
+    one = role.endpoint
+    return " ".join(map(str, (role.name, one.endpoint or one.server, one.model, one.api_key_env)))
+
+
+def _has_answered(role: Role) -> bool:
+    return any(path.is_file() and path.stat().st_size for path in logs_of(role.folder))
 
 
 def _at_home(endpoint: Endpoint) -> Iterator[str]:
@@ -135,7 +155,7 @@ async def _faults_of(roles: list[Role]) -> list[str]:
 def _models_in(content: bytes) -> list[str]:
     """The names in a list of models; [] where it is none."""
     try:
-        return [str(one["id"]) for one in json.loads(content)["data"]]
+        return [one["id"] for one in json.loads(content)["data"] if isinstance(one["id"], str)]
     except (ValueError, TypeError, KeyError, RecursionError):
         return []
 
@@ -147,6 +167,6 @@ def _same_model(wanted: str, listed: str) -> bool:
 
 
 def _nearest(model: str, known: list[str]) -> str:
-    close = closest(model, known)
+    close = difflib.get_close_matches(model, known, n=1)
     shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-    return f"did you mean {close!r}?" if close else f"it has {shown}"
+    return f"did you mean {close[0]!r}?" if close else f"it has {shown}"

@@ -4,6 +4,7 @@ The stages are those of `komep run`, in a work folder of their own, `<work>/prev
 the wire, heard where models are asked (`inference.ask.LISTENERS`), and the tables that came of it.
 """
 
+import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 from komep_dataset.config.config import Config, Endpoint, Executor, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import LISTENERS
-from komep_dataset.inference.costs import PriceTable, amount, load_prices
+from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.pairs.generations import read_scored
@@ -43,10 +44,13 @@ class _Ear:
     def __call__(
         self, label: str, endpoint: Endpoint, bodies: Mapping[Any, dict], replies: Mapping[Any, Reply]
     ) -> None:
-        for number, (key, body) in enumerate(bodies.items(), 1):
-            reply = replies[key]
+        distinct = {
+            json.dumps(body, sort_keys=True): key for key, body in bodies.items()
+        }  # equal ones are asked once
+        for number, key in enumerate(distinct.values(), 1):
+            body, reply = bodies[key], replies[key]
             self.say(
-                f"\n{label}, {endpoint.model}, request {number} of {len(bodies)}: {self._priced(endpoint, reply)}"
+                f"\n{label}, {endpoint.model}, request {number} of {len(distinct)}: {self._priced(endpoint, reply)}"
             )
             for message in body.get("messages", [{"role": "prompt", "content": body.get("prompt", "")}]):
                 self._message(message["role"], message["content"])
@@ -109,7 +113,7 @@ def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: f
         executor=Executor(),
         budget=config.budget if budget is None else budget,
     )
-    preflight(roles_of_run(config))
+    preflight(config, roles_of_run(config))
     ear = _Ear(say, load_prices(config.prices))
     with local_servers(), _listening(ear):
         first, *asking = list(stages(config))[:-1]
@@ -119,9 +123,16 @@ def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: f
             short = outcome.shortfall.text
             say(f"\n{stage.name}: {outcome.line}" + (f"\nwarning: {short}" if short else ""))
     _show_units(config, say)
-    total = amount(ear.cost, ear.prices.currency)
-    unpriced = f"; unknown: {', '.join(sorted(ear.unpriced))}" if ear.unpriced else ""
-    say(f"\ncost of this question: {total}{unpriced}; `komep run --estimate` counts all of them")
+    unpriced = f"no price known for {', '.join(sorted(ear.unpriced))}" if ear.unpriced else ""
+    known = amount(ear.cost, ear.prices.currency) if ear.cost or not unpriced else "unknown"
+    spent, calls = spent_in(config.work / "spending")
+    ledger = (
+        f"; previews here have spent {amount(spent, ear.prices.currency)} by {calls:,} calls" if calls else ""
+    )
+    cost = "; ".join(filter(None, (known, unpriced))) + ledger
+    say(
+        f"\ncost of this question by the endpoints' own counts: {cost}; `komep run --estimate` counts all of them"
+    )
 
 
 def _one_question(config: Config, table: Path, place: int, say: Say) -> None:

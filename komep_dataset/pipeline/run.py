@@ -111,7 +111,7 @@ def run(
     steps = list(stages(config))
     for stage in steps:
         check_outputs(stage)
-    preflight(roles_of_run(config))
+    preflight(config, roles_of_run(config))
     with local_servers():
         for number, stage in enumerate(steps, 1):
             kept: list[str] = []

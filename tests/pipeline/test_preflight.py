@@ -43,9 +43,14 @@ def write(folder, url, **roles):
     return folder / "pipeline.yaml"
 
 
+def look(path) -> None:
+    config = load_config(path)
+    preflight(config, roles_of_run(config))
+
+
 def fault_of(path) -> list[str]:
     with pytest.raises(KomepError) as error:
-        preflight(roles_of_run(load_config(path)))
+        look(path)
     first, *faults = str(error.value).splitlines()
     assert first == "before anything was asked or paid for:"
     return faults
@@ -83,8 +88,13 @@ def test_an_address_where_nobody_is_ends_a_run_before_the_first_call(tmp_path, n
         (["splitter", "checker", "translator", "respond"], None),  # an alias, as far as one can tell
         (
             ["splitter", "checker", "translator", "other"],
-            "responder a: URL has no model 'responder'; did you mean",
+            "responder a: URL has no model 'responder'; it has splitter, checker, translator, other",
         ),
+        (
+            ["splitter", "checker", "translator", "respnder"],
+            "responder a: URL has no model 'responder'; did you mean 'respnder'?",
+        ),
+        ([5, None], None),
         (["openai/*", "*"], None),
         ([], None),
         (None, None),
@@ -96,7 +106,7 @@ def test_a_model_that_an_endpoint_does_not_have_is_named(tmp_path, listed, fault
         state.models_body = json.dumps({"data": [{"id": name} for name in listed or ()]})
         path = write(tmp_path, url)
         if fault is None:
-            preflight(roles_of_run(load_config(path)))
+            look(path)
         else:
             assert fault_of(path)[0].startswith(fault.replace("URL", url))
         assert not state.calls
@@ -123,3 +133,21 @@ def test_a_model_that_has_answered_is_not_asked_again(tmp_path):
         assert first.exit_code == 0, first.output
     again = CliRunner().invoke(app, ["run", str(path)])  # the server is gone
     assert again.exit_code == 0 and again.output.count("unchanged") >= 3
+
+
+def test_a_model_that_was_changed_is_looked_at_although_another_has_answered(tmp_path, nobody):
+    with loopback(Loopback()) as (state, url):
+        path = write(tmp_path, url)
+        config = yaml.safe_load(path.read_text())
+        del config["translator"]
+        path.write_text(yaml.safe_dump(config))
+        assert CliRunner().invoke(app, ["run", str(path)]).exit_code == 0
+        state.models, state.models_body = 200, json.dumps({"data": [{"id": "checker"}, {"id": "splitter"}]})
+        config["checker"]["model"] = "chekcer"
+        path.write_text(yaml.safe_dump(config))
+        calls = len(state.calls)
+        assert fault_of(path) == [f"checker: {url} has no model 'chekcer'; did you mean 'checker'?"]
+        assert len(state.calls) == calls
+    config["checker"] = {"endpoint": nobody, "model": "checker"}
+    path.write_text(yaml.safe_dump(config))
+    assert fault_of(path)[0].startswith(f"checker: {nobody} cannot be reached")

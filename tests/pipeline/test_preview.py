@@ -36,7 +36,10 @@ def test_every_prompt_reply_unit_and_verdict_of_one_question_is_shown_and_nothin
     assert text.count("respond meta/small, r, request 1 of 1: 7 tokens in, 5 out, stop, cost unknown") == 1
     assert "\nmeta/small: " in text and "\n  true    Fact " in text
     assert text.count("\npair: ") + text.count("\nno pair: ") == 1
-    assert "cost of this question: 0.0000 USD; unknown: checker, r, splitter" in text
+    assert (
+        "cost of this question by the endpoints' own counts: unknown; no price known for checker, r, splitter"
+        in text
+    )
     assert again.count("    | ") == text.count("    | ") and not LISTENERS
     assert not (tmp_path / "c" / "work" / "respond").exists()  # the run itself has not begun
 
@@ -49,7 +52,7 @@ def test_costs_are_added_up_where_the_price_is_known(tmp_path):
         path = write_chain(tmp_path / "c", url, n=1, prices="prices.yaml")
         (path.parent / "prices.yaml").write_text(yaml.safe_dump(prices))
         text = shown(path)
-    assert f"cost of this question: {12 * len(state.calls):,}.00 USD; `komep run" in text
+    assert f"counts: {12 * len(state.calls):,}.00 USD; previews here have spent " in text
 
 
 def test_a_stage_that_comes_to_nothing_is_shown_with_its_replies(tmp_path):
