@@ -29,7 +29,7 @@ from komep_dataset.translation.checks.registry import REJECT, check_translation
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from tests.real_data import DATA
 
-WORDINGS = Path("tests/translation/checks/wordings.jsonl")
+WORDINGS = Path(__file__).parents[1] / "tests/translation/checks/wordings.jsonl"
 HALVES = ("seen", "unseen")
 PASSAGE = 4  # lines; an answer of an exam has about as many sentences
 CURVE = (10_000, 100_000, 1_000_000)  # characters
@@ -172,7 +172,7 @@ KINDS: tuple[Spoil, ...] = (
 
 def worded(kind: str, half: str) -> list[dict]:
     """Wordings of a kind of one half, or of both."""
-    rows = map(json.loads, WORDINGS.read_text("utf-8").splitlines()) if WORDINGS.is_file() else ()
+    rows = map(json.loads, WORDINGS.read_text("utf-8").splitlines())
     return [
         row for row in rows
         if row.get("kind") == kind and half in (half_of(row.get("text") or row["source"]), "both")
