@@ -6,8 +6,8 @@ from pathlib import Path
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body, ask, request
-from komep_dataset.inference.dialect import RENAMED
 from komep_dataset.inference.reply_log import REFUSED, Reply
+from komep_dataset.inference.wire.dialect import RENAMED
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response

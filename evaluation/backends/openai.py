@@ -23,7 +23,7 @@ from evaluation.harness.prompts import Prompt, thinking_switch
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import ask, keys_of
-from komep_dataset.inference.client import NOBODYS
+from komep_dataset.inference.loop import NOBODYS
 from komep_dataset.inference.reply_log import REPLIES, Reply, read_log
 from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
 

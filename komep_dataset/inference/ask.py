@@ -1,7 +1,7 @@
 """Asking models: keyed bodies in, replies under the same keys out, nothing asked twice, no failure kept.
 
 What is already known is looked up in a log of replies, by the content of the request (`reply_log.py`); what is missing
-is asked by one loop here (`client.py`) or by several workers (`workers.py`). A process that is killed loses no more
+is asked by one loop here (`loop.py`) or by several workers (`workers.py`). A process that is killed loses no more
 than what was in flight.
 """
 
@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import require
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.dialect import RENAMED, SYSTEM, token_limit
 from komep_dataset.inference.reply_log import (
     ENGINE_LOG,
     REPLIES,
@@ -27,6 +26,7 @@ from komep_dataset.inference.reply_log import (
     without_thoughts,
 )
 from komep_dataset.inference.servers import local_servers, model_fingerprint
+from komep_dataset.inference.wire.dialect import RENAMED, SYSTEM, token_limit
 from komep_dataset.progress import progress_bar
 from komep_dataset.replies.thoughts import opened_in_prompt
 
@@ -181,7 +181,8 @@ def _ask_missing(
             from komep_dataset.inference.workers import ask_in_workers
 
             return ask_in_workers(todo, endpoint, log, folder, label, advance)
-        from komep_dataset.inference.client import Target, run_requests
+        from komep_dataset.inference.client import Target
+        from komep_dataset.inference.loop import run_requests
 
         with local_servers() as servers:
             url, is_up = servers.address(endpoint, folder)

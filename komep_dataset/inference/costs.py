@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.answers import Usage
-from komep_dataset.inference.dialect import token_limit
 from komep_dataset.inference.ledgers import Entry, Ledger, dearer, spent_in
+from komep_dataset.inference.wire.dialect import token_limit
+from komep_dataset.inference.wire.usage import Usage
 
 SHIPPED = Path(__file__).parents[1] / "prices.yaml"
 UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)

@@ -34,7 +34,7 @@ class Reply(NamedTuple):
     """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`,
     or `refused` where the text is a refusal in a field of its own.
 
-    `left_out` names the parameters that the endpoint refused, with blanks between (`dialect.py`). A log holds the text as
+    `left_out` names the parameters that the endpoint refused, with blanks between (`wire/dialect.py`). A log holds the text as
     it came, and in `thought` what came in a field of its own; `without_thoughts` parts the answer from the thoughts, and
     leaves in `raw` the text with them, where the two differ.
     """

@@ -79,7 +79,8 @@ class AskShard(PipelineStep):
         beside.replace(outcome_path(self.folder, rank))
 
     def _ask(self, rank: int, world_size: int) -> dict[str, dict[str, Any]]:
-        from komep_dataset.inference.client import Target, run_requests
+        from komep_dataset.inference.client import Target
+        from komep_dataset.inference.loop import run_requests
 
         # Servers of our own, one a worker, have their full limit each; a shared address is shared out.
         own = bool(self.endpoint.server) and not self.url

@@ -21,7 +21,7 @@ from typing import Any
 from komep_dataset.config.config import Config, Endpoint
 from komep_dataset.inference.ask import Body, judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
-from komep_dataset.inference.dialect import token_limit
+from komep_dataset.inference.wire.dialect import token_limit
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.responses import request_for, responder_folder

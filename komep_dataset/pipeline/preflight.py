@@ -119,7 +119,8 @@ async def _faults_of(roles: list[Role]) -> list[str]:
     """What is wrong with one address and key, for every role that has them."""
     import aiohttp
 
-    from komep_dataset.inference.client import UNCONNECTED, at, key_header, proxy_for
+    from komep_dataset.inference.client import UNCONNECTED
+    from komep_dataset.inference.wire.addresses import at, key_header, proxy_for
 
     endpoint = roles[0].endpoint
     secret, url = endpoint.api_key(), at(endpoint.endpoint, "/models")

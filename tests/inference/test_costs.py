@@ -11,9 +11,9 @@ import pytest
 from komep_dataset.config.config import Endpoint, Executor, Policy
 from komep_dataset.errors import KomepError
 from komep_dataset.inference import client as engine
-from komep_dataset.inference.answers import Usage
 from komep_dataset.inference.ask import Body, ask
 from komep_dataset.inference.costs import SHIPPED, Meter, Price, load_prices, spent_in
+from komep_dataset.inference.wire.usage import Usage
 from tests.inference.prices import TOKENS, expensive, priced
 from tests.loopback import Fault, Loopback, last_text, loopback
 
@@ -252,7 +252,7 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from komep_dataset.inference.costs import Meter, Price
-from komep_dataset.inference.answers import Usage
+from komep_dataset.inference.wire.usage import Usage
 meter = Meter(Price(input=1, output=1, date="", source=""), 100.0, Path(sys.argv[1]))
 for _ in range(8):
     meter.book(meter.reserve(1.0), Usage(paid_prompt=250_000))

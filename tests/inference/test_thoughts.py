@@ -7,7 +7,7 @@ import pytest
 from evaluation.harness.questions import Question
 from evaluation.runner import read_reply
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.answers import read_reply as read_http
+from komep_dataset.inference.wire.answers import read_reply as read_http
 from komep_dataset.responses import respond
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path

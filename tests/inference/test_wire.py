@@ -8,15 +8,17 @@ import pytest
 
 from komep_dataset.config.config import Endpoint, Policy
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.answers import Again, Lasting, decoded, header_cost, read_reply, read_usage
 from komep_dataset.inference.ask import ask
-from komep_dataset.inference.client import at, key_header
 from komep_dataset.inference.costs import spent_in
-from tests.inference.asking import SECRET, ask_all, request
+from komep_dataset.inference.wire.answers import Again, Lasting, decoded, read_reply
+from komep_dataset.inference.wire.usage import header_cost
+from tests.inference.asking import ask_all, request
 from tests.inference.asking import no_wait as no_wait
 from tests.loopback import Fault, Loopback, last_text, loopback
 
 TEXT = "통풍은 요산이 쌓여 생기는 병이다."
+
+
 QUESTIONS = [request(f"What is disease number {i}?") for i in range(5)]
 
 
@@ -29,12 +31,16 @@ def chunk(finish: str | None = None, **delta) -> str:
 
 
 PARTS = [chunk(role="assistant", content=""), chunk(reasoning_content="Hm."), chunk(content=TEXT[:5]), chunk(content=TEXT[5:])]  # fmt: skip
+
+
 END = json.dumps(
     {
         "choices": [{"delta": {}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 7, "completion_tokens": 9},
     }
 )
+
+
 STREAMS = {
     "events": "".join(f"data: {part}\n\n" for part in [*PARTS, END, "[DONE]"]),
     "events without blanks, with ids": "".join(f"id: 1\r\nevent: x\r\ndata:{part}\r\n\r\n" for part in [*PARTS, END]),
@@ -124,22 +130,6 @@ def test_a_parameter_that_a_fault_of_a_server_names_is_left_out(tmp_path):
         )
 
 
-def test_a_key_goes_where_azure_looks_for_it():
-    azure = "https://x.openai.azure.com/openai/deployments/m?api-version=2024-10-21"
-    assert key_header(azure, SECRET) == {"api-key": SECRET}
-    assert key_header(azure, "eyJh.eyJi.c") == {"Authorization": "Bearer eyJh.eyJi.c"}  # a token of Entra
-    assert key_header("https://host/v1", SECRET) == {"Authorization": f"Bearer {SECRET}"}
-    assert at(azure, "/chat/completions") == azure.replace("?", "/chat/completions?")
-    assert at(azure.replace("?", "/chat/completions?"), "/models") == azure.replace("?", "/models?")
-    assert at("http://h/v1/", "/completions") == "http://h/v1/completions"
-
-
-def test_an_address_with_a_query_is_asked(tmp_path):
-    with loopback(Loopback(lambda _: TEXT)) as (state, url):
-        ask_all(f"{url}?api-version=2024-10-21", tmp_path, QUESTIONS[:1])
-    assert state.paths == ["/v1/chat/completions?api-version=2024-10-21"]
-
-
 def test_a_cost_in_a_header_counts_where_it_is_larger(tmp_path):
     prices = tmp_path / "prices.yaml"
     prices.write_text(
@@ -160,22 +150,6 @@ def test_a_cost_in_a_header_counts_where_it_is_larger(tmp_path):
         header_cost({"X-Total-Cost-Today": "9", "x-litellm-response-cost": "None", "x-request-cost": "2"})
         == 2
     )
-
-
-@pytest.mark.parametrize(
-    ("told", "prompt", "completion"),
-    [
-        ({"prompt_tokens": 40, "completion_tokens": 20, "cache_creation_input_tokens": 400_000}, 400_040, 20),
-        ({"prompt_tokens": 4_000, "completion_tokens": 20, "cache_read_input_tokens": 3_000}, 4_000, 20),
-        ({"promptTokens": 50, "completionTokens": 100_000, "totalTokens": 100_050}, 50, 100_000),
-        ({"inputTokens": 50, "outputTokens": 20, "cacheWriteInputTokens": 900}, 950, 20),
-        ({"promptTokenCount": 50, "candidatesTokenCount": 20, "thoughtsTokenCount": 70, "totalTokenCount": 140}, 50, 90),
-        ({"prompt_eval_count": 50, "eval_count": 300}, 50, 300),
-    ],
-)  # fmt: skip
-def test_counts_are_read_in_any_spelling(told, prompt, completion):
-    usage = read_usage(told, 60, 60)
-    assert (usage.paid_prompt, usage.paid_completion) == (prompt, completion)
 
 
 def test_what_stands_beside_the_choices_counts():

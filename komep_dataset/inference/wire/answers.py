@@ -1,8 +1,6 @@
 """What one HTTP answer of an OpenAI-compatible endpoint comes to: a reply, another attempt, or the end of the run.
 
-Its usage is what it says that it counted, or what is counted from the text where that cannot be believed: an endpoint
-that says nothing, or nonsense, still sends a bill, and no count is taken for zero. A key that an endpoint echoes is
-masked in every text that is kept or shown, plain and escaped.
+A key that an endpoint echoes is masked in every text that is kept or shown, plain and escaped.
 """
 
 import codecs
@@ -11,23 +9,22 @@ import math
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
-from komep_dataset.inference.finish import LENGTH, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
 from komep_dataset.inference.reply_log import REFUSED, Reply, no_reply
+from komep_dataset.inference.wire.finish import LENGTH, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
+from komep_dataset.inference.wire.masking import Hide, clean, shown
+from komep_dataset.inference.wire.usage import Usage, read_usage, snake, told_in
 from komep_dataset.replies.faults import LASTING, fault_in
 from komep_dataset.replies.garbled import is_garbled, mended
 
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
-SHOWN = 300  # characters of an error body that a message shows
-MASK = "***"
 # DeepSeek, vLLM and SGLang; OpenRouter, Ollama and newer vLLM; Gemini and Anthropic behind gateways; MiniMax.
 THOUGHT_FIELDS = (
     "reasoning_content",
@@ -40,47 +37,12 @@ THOUGHT_FIELDS = (
 _THOUGHT_TYPE = re.compile("think|thought|reason", re.IGNORECASE)
 _TEXT_FIELDS = ("text", "thinking", "reasoning", "content", "summary", "thought")
 MOST_DIGITS = 1000  # of a number
-MOST_TOKENS = 10**9  # no call has more (ours)
-FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
-BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
-# Names of counts in a usage, in snake case, and a count that is written as text.
-_COUNT = r"_(?:eval_|token_)?(?:tokens?|count|length)\Z"
-_IN = re.compile(rf"\A(?:total_|num_|n_)?(?:prompt|input){_COUNT}")
-_OUT = re.compile(
-    rf"\A(?:total_|num_|n_)?(?:completion|output|generated|candidates|response){_COUNT}|\Aeval_count\Z"
-)
-_CACHE, _TOTAL = re.compile(r"cache.*tokens?(?:_count)?\Z"), re.compile(rf"\A(?:total|all){_COUNT}")
-_REASONING = re.compile("reason|think|thought")
-_CAMEL = re.compile("(?<=[a-z0-9])(?=[A-Z])")
-_DIGITS = re.compile("[0-9]{1,10}")
-_COST = re.compile("(?i)cost|price")
-_OLLAMA = re.compile(r"(?:prompt_)?eval_count\Z")
 _CUT = re.compile(r"\s*(?:[\[{:]|data:|event:|id:)")  # how JSON or a stream begins that may have been cut off
-_TICKS = 1e-10  # xAI states a cost as `cost_in_usd_ticks`, of which a dollar has so many (docs.x.ai)
-MOST_COST = 1e6  # no call costs more (ours)
-_SUMS = re.compile(
-    "(?i)total|cumul|budget|limit|remain|month|daily"
-)  # what a cost in a header may be besides a call's
-_CONTROLS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
-Hide = Callable[[str], str]
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
 # grows with the square of their number.
 MOST_MARKS = 256
 _MARKS = "".join(map(chr, (code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))))
 _STACKED = re.compile(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call: as they were told (None: nothing that is a count), those that are paid for, and what of it
-    is doubted."""
-
-    prompt: int | None = None
-    completion: int | None = None
-    paid_prompt: int = 0
-    paid_completion: int = 0
-    doubt: str = ""
-    stated: float = 0.0  # what the endpoint says that the call cost
 
 
 class Judged(Exception):
@@ -173,12 +135,14 @@ def read_reply(
     try:
         data = _loaded(body)
         if blocked := _blocked(data):
-            return no_reply(f"{blocked}: the endpoint withheld the answer"), read_usage(_told(data), sent, 0)
+            return no_reply(f"{blocked}: the endpoint withheld the answer"), read_usage(
+                told_in(data), sent, 0
+            )
         choice = next((one for one in data["choices"] if one.get("index") == 0), data["choices"][0])
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
         text, thoughts = parts_of(message.get("content"))
         refusal = message.get("refusal")
-        finish, told = choice.get("finish_reason"), _told(data)
+        finish, told = choice.get("finish_reason"), told_in(data)
         if not isinstance(refusal, str | None):
             raise TypeError("not text")
         finish = finish if isinstance(finish, str | None) else json.dumps(finish)
@@ -191,14 +155,14 @@ def read_reply(
         other = body.strip() and not (_CUT.match(body) and data is None) and not _error_in(data)
         other = other and not (isinstance(data, dict) and "choices" in data)
         again = (Lasting if other else Again)(f"{LASTING}{_shown_answer(status, body, hide)}")
-        again.usage = read_usage(_told(data), sent, _bytes(body))
+        again.usage = read_usage(told_in(data), sent, _bytes(body))
         raise again from None
     broken = (
-        "bytes or surrogates that are no text" if _clean(text).count("\ufffd") > text.count("\ufffd") else ""
+        "bytes or surrogates that are no text" if clean(text).count("\ufffd") > text.count("\ufffd") else ""
     )
     broken = "a NUL character" if "\0" in text and not nul else broken
     broken = broken or ("letters that a wrong decoding left" if is_garbled(mended(text)) else "")
-    text, thought = hide(_clean(text)), hide(_clean(thought))
+    text, thought = hide(clean(text)), hide(clean(thought))
     usage = read_usage(told, sent, _bytes(text) + _bytes(thought))
     kind = REFUSED if refused else kind_of(finish or "")
     reason = f"finish_reason {shown(finish or '', hide)!r}"
@@ -259,7 +223,7 @@ def _loaded(body: str) -> Any:
     for chunk in chunks:
         if _error_in(chunk):
             raise ValueError("an error")
-        told |= _told(chunk) or {}
+        told |= told_in(chunk) or {}
         for choice in chunk.get("choices") or [chunk]:
             part = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
             if choice.get("index", 0) == 0:
@@ -283,19 +247,6 @@ def _chunks(body: str) -> Iterator[dict[str, Any]]:
             yield chunk
 
 
-def _told(data: Any) -> dict[str, Any] | None:
-    """The usage of an answer, under whichever name, with a cost that stands beside it."""
-    if not isinstance(data, dict):
-        return None
-    named = {key: value for key, value in data.items() if "usage" in key.lower() and isinstance(value, dict)}
-    beside = {key: value for key, value in data.items() if _COST.search(key) or _OLLAMA.match(key)}
-    return (
-        beside | (data.get("usage") or next(iter(named.values()), {}))
-        if named or beside
-        else data.get("usage")
-    )
-
-
 def _error_in(data: Any) -> bool:
     return isinstance(data, dict) and bool(data.get("error") or data.get("errors"))
 
@@ -305,12 +256,8 @@ def _blocked(data: Any) -> str:
     if not isinstance(data, dict) or data.get("choices"):
         return ""
     told = [data, *(value for value in data.values() if isinstance(value, dict))]
-    found = (str(one[key]) for one in told for key in one if _snake(key) == "block_reason" and one[key])
+    found = (str(one[key]) for one in told for key in one if snake(key) == "block_reason" and one[key])
     return next((f"block_reason {shown(reason, str)!r}" for reason in found), "")
-
-
-def _snake(name: str) -> str:
-    return _CAMEL.sub("_", name).lower()
 
 
 def parts_of(content: Any) -> tuple[str, str]:
@@ -348,12 +295,6 @@ def _shown_answer(status: int, body: str, hide: Hide) -> str:
     return f"HTTP {status}: {shown(body, hide) or '(empty body)'}"
 
 
-def shown(text: str, hide: Hide) -> str:
-    """The beginning of a text from outside, for a message: one line, without control characters or the key."""
-    # Hidden before it is cut, so that no part of a key is left at the cut.
-    return _CONTROLS.sub(" ", hide(_clean(text))[: 4 * SHOWN]).strip()[:SHOWN]
-
-
 def _seconds(retry_after: str | None) -> float | None:
     """A Retry-After header, seconds or a date, as seconds from now; None where it makes no sense or asks too much."""
     try:
@@ -370,116 +311,6 @@ def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def _clean(text: str) -> str:
-    """Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def read_usage(told: Any, sent: int, received: int) -> Usage:
-    """Judge the field `usage` of an answer to so many bytes of text with so many bytes of text.
-
-    Of what it says, the larger is paid for. Reasoning that the text does not show is on the bill too: endpoints count it
-    in `total_tokens` alone, or by a name of its own beside `completion_tokens` (`completion_tokens_details`,
-    `thoughts_token_count`). Names are read in any spelling (`output_tokens`, `completionTokens`), and numbers as text. Of
-    tokens in a cache Anthropic's prompt has none: they are added where they are more than it.
-    """
-    told = told if isinstance(told, dict) else {}
-    prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
-    paid_prompt = max(_paid(prompt, sent), _most(told, _IN))
-    cached = {_snake(key): _most({key: value}, _CACHE) for key, value in told.items()}
-    paid_prompt += sum(cached.values()) if sum(cached.values()) > paid_prompt else 0
-    said = _most(told, _OUT)
-    visible, reasoning = max(_paid(completion, received), said), _most(told, _REASONING, depth=3)
-    hidden = reasoning if visible > said or reasoning > visible else 0
-    paid = max(visible + hidden, _most(told, _TOTAL) - paid_prompt)
-    doubted = (
-        "prompt_tokens" if paid_prompt != prompt else "completion_tokens" if visible != completion else ""
-    )
-    return Usage(prompt, completion, paid_prompt, paid, doubted and _doubt(told, doubted), _stated(told))
-
-
-def _stated(told: dict[str, Any]) -> float:
-    """The cost in a usage, the largest that is stated: under a name of its own (OpenRouter's `cost`), or the total of costs
-    under one (Perplexity's `cost.total_cost`); where there is no total, their sum, and of details the largest."""
-    found = [0.0]
-    for key, value in told.items():
-        if not _COST.search(key):
-            continue
-        if isinstance(value, dict):
-            total = next((name for name in value if "total" in name.lower()), None)
-            parts = [_stated({"cost": one}) for one in (value.values() if total is None else [value[total]])]
-            found.append(max(parts, default=0.0) if "detail" in key.lower() else sum(parts))
-        elif isinstance(value, int | float | str) and not isinstance(value, bool):
-            with suppress(ValueError, OverflowError):
-                amount = float(value) * (_TICKS if "tick" in key.lower() else 1)
-                found.append(amount if 0 <= amount <= MOST_COST else 0.0)
-    return max(found)
-
-
-def header_cost(headers: Mapping[str, str]) -> float:
-    """What the headers of an answer say that it cost, as LiteLLM's `x-litellm-response-cost`; 0 where they say nothing."""
-    return _stated({key: value for key, value in headers.items() if not _SUMS.search(key)})
-
-
 def _whole(digits: str) -> int | float:
     """A number of JSON; one that is too long for Python to read is infinite."""
     return int(digits) if len(digits) <= MOST_DIGITS else math.inf
-
-
-def _most(told: dict[str, Any], name: re.Pattern, depth: int = 1) -> int:
-    """The largest count that stands under a name, also one that is written as text or as a fraction of nothing."""
-    found = [0]
-    for key, value in told.items():
-        if isinstance(value, dict) and depth > 1:
-            found.append(_most(value, name, depth - 1))
-        elif name.search(_snake(key)):
-            whole = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
-            whole = int(whole) if isinstance(whole, float) and whole.is_integer() else whole
-            found.append(_count(whole) or 0)
-    return max(found)
-
-
-def _count(value: Any) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value <= MOST_TOKENS else None
-
-
-def _paid(count: int | None, text_bytes: int) -> int:
-    """A count that a text of so many bytes can have; where it is none, our own count of the text."""
-    believed = count is not None and count * FEWEST >= text_bytes
-    return count if believed else math.ceil(text_bytes / BYTES_A_TOKEN)
-
-
-def _doubt(told: dict[str, Any], name: str) -> str:
-    """What is wrong with a count; no text of the endpoint's and no long number, either of which may be a key."""
-    if name not in told:
-        return f"no {name}"
-    value = told[name]
-    short = value is None or (isinstance(value, int | float) and abs(value) < 1e6)
-    return f"{name} {value!r}" if short else f"{name} is no count ({type(value).__name__})"
-
-
-def masker(secret: str | None) -> Hide:
-    """A function that masks a key in a text, each of its characters plain or in any of the usual escapes.
-
-    Known are JSON's and JavaScript's (also of JSON within JSON, and of octal digits), those of addresses, and those
-    of HTML; what is escaped twice or thrice is found too. Repeats have limits, so that no text
-    takes longer than its length.
-    """
-    if not secret:
-        return str
-    pattern = re.compile("".join(map(_written, secret)))
-    return lambda text: pattern.sub(MASK, text)
-
-
-def _written(character: str) -> str:
-    """A pattern of the ways to write a printable ASCII character."""
-    code = ord(character)
-    both = f"(?i:{code:02x})"
-    ways = (
-        re.escape(character),
-        rf"\\\\{{0,7}}(?:{re.escape(character)}|u(?:00{both}|\{{0{{0,4}}{both}\}})|x{both}|0{{0,2}}{code:o})",
-        rf"%(?:25){{0,3}}{both}",
-        rf"&(?:(?i:amp);){{0,3}}#(?:0{{0,5}}{code};?|(?i:x)0{{0,5}}{both};?)",
-    )
-    return f"(?:{'|'.join(ways)})"

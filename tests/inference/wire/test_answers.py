@@ -3,7 +3,6 @@
 import gzip
 import itertools
 import json
-import math
 import subprocess
 import sys
 import time
@@ -14,27 +13,16 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from komep_dataset.config.config import Endpoint, Judge, Policy
 from komep_dataset.errors import KomepError
-from komep_dataset.inference import answers
-from komep_dataset.inference import client as engine
-from komep_dataset.inference.answers import (
-    BYTES_A_TOKEN,
-    MOST_TOKENS,
-    Again,
-    Barred,
-    Refused,
-    Stop,
-    read_reply,
-    read_usage,
-)
+from komep_dataset.inference import loop
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.costs import spent_in
 from komep_dataset.inference.reply_log import Reply
-from tests.inference.asking import DEEP, HUGE, SECRET, ask_all, request
+from komep_dataset.inference.wire import answers, masking
+from komep_dataset.inference.wire.answers import Again, Barred, Refused, Stop, read_reply
+from tests.inference.asking import DEEP, HUGE
 from tests.inference.asking import no_wait as no_wait
 from tests.loopback import Fault, Loopback, last_text, loopback
 
@@ -58,7 +46,11 @@ def encoded(name: str, body: bytes) -> Fault:
 
 
 OK = "HTTP/1.1 200 OK\nContent-Type: application/json"
+
+
 NO_COMPLETION = "no answer after 2 attempts: not a completion"
+
+
 ROWS = {
     "JSON 100,000 deep": (Fault(200, DEEP), NO_COMPLETION),
     "a deep message": (Fault(200, f'{{"choices": [{{"message": {DEEP}}}]}}'), NO_COMPLETION),
@@ -133,7 +125,7 @@ def test_a_hostile_answer_costs_its_row_alone(tmp_path, fault, said):
     replies, state = asked(tmp_path, fault)
     assert replies["first"].text == replies["last"].text == "fine"
     assert replies["bad"].failure and said in replies["bad"].failure
-    assert replies["bad"].failure.isprintable() and len(replies["bad"].failure) < 2 * answers.SHOWN
+    assert replies["bad"].failure.isprintable() and len(replies["bad"].failure) < 2 * masking.SHOWN
     assert len(state.calls) == (4 if replies["bad"].failure.startswith("no answer") else 3)
     assert (tmp_path / "engine.log").read_text("utf-8").count("\n") == 1
 
@@ -298,7 +290,7 @@ def test_no_key_is_told_as_a_doubtful_count(tmp_path, monkeypatch, capfd):
 
 def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path, monkeypatch):
     """It comes over a connection that waits to be used again, for long enough to be read."""
-    monkeypatch.setattr(engine, "COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr(loop, "COMMIT_SECONDS", 0.2)
 
     def twice(body: dict) -> Fault:
         right = completion(message={"content": f"re: {last_text(body)}"}).encode()
@@ -318,47 +310,6 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(tmp_path,
         endpoint = Endpoint(model="m", endpoint=url, concurrency=2)
         replies = ask(requests, endpoint, tmp_path, label="test")
     assert {name: reply.text for name, reply in replies.items()} == {f"q{i}": f"re: q{i}" for i in range(6)}
-
-
-ESCAPES = {
-    "JSON": lambda c: f"\\u{ord(c):04x}",
-    "JSON in JSON": lambda c: f"\\\\u{ord(c):04X}",
-    "hex": lambda c: f"\\x{ord(c):02X}",
-    "an address": lambda c: f"%{ord(c):02x}",
-    "HTML": lambda c: f"&#{ord(c)};",
-    "HTML, hex": lambda c: f"&#x{ord(c):X};",
-}
-
-
-@pytest.mark.parametrize("secret", [SECRET, "sk/k.$0k"], ids=["long", "short"])
-@pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
-def test_a_key_that_is_echoed_escaped_is_masked_in_all_that_is_kept_or_shown(
-    tmp_path, monkeypatch, escape, secret
-):
-    """Wherever it stands, whatever is escaped: once by us, and once more by the JSON that carries it."""
-    monkeypatch.setenv("KOMEP_TEST_KEY", secret)
-    written = "".join(escape(c) if i % 3 else c for i, c in enumerate(secret))
-    all_escaped = "".join(f"\\u{ord(c):04x}" for c in secret)  # what json.loads makes plain again
-    plain = '{"choices": [{"message": {"content": "it is %s"}, "finish_reason": "%s"}]}'
-    faults = {
-        "refused": Fault(400, f"you sent {written}"),
-        "withheld": Fault(200, plain % ("x", f"filtered: {all_escaped}")),
-        "decoded": Fault(200, plain % (all_escaped, "stop")),
-        "no completion": Fault(200, f'{{"error": "{written}"}}'),
-        "cut": Fault(400, "x" * 295 + written),
-        "no HTTP": Fault(raw=lambda: [f"HTTP/1.1 {secret}\r\n\r\n".encode()]),
-    }
-    state = Loopback(lambda _: f"it is {written}", faults=lambda body, _: faults.get(last_text(body)))
-    with loopback(state) as (_, url):
-        requests = [request(text) for text in ("answered", *faults)]
-        replies = ask_all(url, tmp_path, requests, max_attempts=1, api_key_env="KOMEP_TEST_KEY")
-    assert replies["answered"].text == replies["decoded"].text == "it is ***"
-    assert replies["refused"].failure == "HTTP 400: you sent ***"
-    assert replies["cut"].failure == f"HTTP 400: {'x' * 295}***"
-    for name in ("withheld", "no completion"):
-        assert "***" in replies[name].failure and secret not in replies[name].failure
-    assert replies["no HTTP"].failure and secret[:6] not in replies["no HTTP"].failure
-    assert not [p for p in tmp_path.rglob("*") if p.is_file() and secret in p.read_text("utf-8")]
 
 
 def test_every_kind_of_reply_is_judged():
@@ -391,130 +342,3 @@ def test_every_kind_of_reply_is_judged():
     ):
         with pytest.raises(error):
             read_reply(status, None, "", None)
-
-
-TOLD = {"prompt_tokens": 100, "completion_tokens": 50}
-
-
-@pytest.mark.parametrize(
-    ("more", "paid"),
-    [
-        ({}, 50),
-        ({"total_tokens": 150}, 50),
-        ({"total_tokens": 1000}, 900),
-        ({"total_tokens": 10}, 50),
-        ({"total_tokens": 10**400}, 50),
-        (
-            {"completion_tokens_details": {"reasoning_tokens": 40}},
-            50,
-        ),  # part of completion_tokens, as OpenAI has it
-        ({"completion_tokens_details": {"reasoning_tokens": 700}}, 750),
-        ({"completion_tokens_details": {"reasoning_tokens": -700}}, 50),
-        ({"completion_tokens_details": [700]}, 50),
-        ({"completion_tokens_details": {"reasoning_tokens": 700}, "total_tokens": 2000}, 1900),
-        ({"reasoning_tokens": 700}, 750),
-        ({"output_tokens_details": {"reasoning_tokens": 700}}, 750),
-        ({"details": {"completion": {"thinkingTokens": 700}}}, 750),
-        ({"thoughts_token_count": 700}, 750),
-    ],
-)
-def test_hidden_reasoning_is_paid_for(more, paid):
-    usage = read_usage(TOLD | more, 300, 150)
-    assert (usage.prompt, usage.completion, usage.doubt) == (100, 50, "")
-    assert (usage.paid_prompt, usage.paid_completion) == (100, paid)
-
-
-@pytest.mark.parametrize(
-    ("told", "paid", "doubt"),
-    [
-        (None, (100, 200), "no prompt_tokens"),
-        ([1, 2], (100, 200), "no prompt_tokens"),
-        ({"prompt_tokens": 100}, (100, 200), "no completion_tokens"),
-        (TOLD | {"completion_tokens": None}, (100, 200), "completion_tokens None"),
-        (TOLD | {"prompt_tokens": -1}, (100, 50), "prompt_tokens -1"),
-        (TOLD | {"prompt_tokens": 10**9 + 1}, (100, 50), "prompt_tokens is no count (int)"),
-        (TOLD | {"prompt_tokens": 100.0}, (100, 50), "prompt_tokens 100.0"),
-        (TOLD | {"prompt_tokens": True}, (100, 50), "prompt_tokens True"),
-        (TOLD | {"prompt_tokens": {"a": 1}}, (100, 50), "prompt_tokens is no count (dict)"),
-        (TOLD | {"prompt_tokens": 10}, (100, 50), "prompt_tokens 10"),  # 300 bytes are more than 10 tokens
-        (TOLD | {"completion_tokens": 0}, (100, 200), "completion_tokens 0"),
-        (
-            {"prompt_tokens": -1, "completion_tokens_details": {"reasoning_tokens": 5}},
-            (100, 205),
-            "prompt_tokens -1",
-        ),
-    ],
-)
-def test_a_count_that_cannot_be_believed_is_counted_from_the_text(told, paid, doubt):
-    usage = read_usage(told, 300, 600)
-    assert (usage.paid_prompt, usage.paid_completion) == paid
-    assert usage.doubt == doubt
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        {"input_tokens": 100, "output_tokens": 5000},
-        {"prompt_tokens": "100", "completion_tokens": "5000"},
-        {"prompt_tokens": 100.0, "completion_tokens": 5000.0},
-        {"prompt_tokens": 100, "completion_tokens": None, "total_tokens": 5100},
-        {"total_tokens": 5100},
-    ],
-)
-def test_a_count_in_other_clothes_is_paid_for_and_said(told):
-    usage = read_usage(told, 300, 600)
-    assert (usage.paid_prompt, usage.paid_completion, usage.completion) == (100, 5000, None) and usage.doubt
-
-
-@pytest.mark.parametrize(
-    ("told", "stated"),
-    [
-        ({"cost": 5.0}, 5.0),
-        ({"cost": "5"}, 5.0),
-        ({"estimated_cost": 5}, 5.0),
-        ({"cost": {"request_cost": 2.0, "output_tokens_cost": 3.0, "total_cost": 5.0}}, 5.0),
-        ({"cost": {"input": 2.0, "output": 3.0}}, 5.0),
-        ({"cost": 0, "cost_details": {"upstream_inference_cost": 5.0, "upstream_inference_prompt_cost": 3.0}}, 5.0),
-        ({"cost_in_usd_ticks": 50_000_000_000}, 5.0),
-        ({"cost": None, "price": True, "total_cost": "free", "costs": [1]}, 0.0),
-        ({"cost": -5.0, "total_cost": math.nan, "costs": math.inf, "price": 10**400, "a cost": {"x": {"y": None}}}, 0.0),
-    ],
-)  # fmt: skip
-def test_a_cost_that_is_stated_is_read(told, stated):
-    assert read_usage(TOLD | told, 300, 150).stated == pytest.approx(stated)
-
-
-def test_a_long_lie_is_cut():
-    assert len(read_usage({"prompt_tokens": 10**400, "completion_tokens": "x" * 1000}, 3, 3).doubt) < 80
-
-
-anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
-anything |= st.lists(anything, max_size=3) | st.dictionaries(
-    st.sampled_from(["reasoning_tokens", "x"]), anything
-)
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
-@given(
-    st.fixed_dictionaries(
-        {}, optional={name: anything for name in ("prompt_tokens", "completion_tokens", "total_tokens", "completion_tokens_details")}
-    ),
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
-)  # fmt: skip
-def test_no_usage_makes_a_call_cheaper_than_its_text_can_be(told, sent, received):
-    usage = read_usage(told, sent, received)
-    for paid, size in ((usage.paid_prompt, sent), (usage.paid_completion, received)):
-        assert size / 16 <= paid <= 2 * MOST_TOKENS
-        assert type(paid) is int
-    for count in (usage.prompt, usage.completion):
-        assert count is None or 0 <= count <= MOST_TOKENS
-    assert BYTES_A_TOKEN * usage.paid_prompt >= sent or usage.prompt is not None
-
-
-def test_a_count_that_is_not_believed_is_still_kept_as_it_was_told():
-    usage = read_usage({"prompt_tokens": 7, "completion_tokens": 5}, 300, 150)
-    assert (usage.prompt, usage.completion) == (7, 5) and (usage.paid_prompt, usage.paid_completion) == (
-        100,
-        50,
-    )

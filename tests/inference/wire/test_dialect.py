@@ -8,7 +8,7 @@ import yaml
 from komep_dataset.config.config import Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import judge_body, left_out_of
-from komep_dataset.inference.dialect import SYSTEM, refused_parameter, token_limit, without
+from komep_dataset.inference.wire.dialect import SYSTEM, refused_parameter, token_limit, without
 from komep_dataset.prompts.messages import split_messages
 from komep_dataset.responses import request_for, respond
 from komep_dataset.schema import Question

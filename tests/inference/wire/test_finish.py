@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from komep_dataset.inference.answers import Again, read_reply
-from komep_dataset.inference.finish import LENGTH, LONGEST, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
+from komep_dataset.inference.wire.answers import Again, read_reply
+from komep_dataset.inference.wire.finish import LENGTH, LONGEST, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
 
 REASONS = {
     STOP: "stop STOP Stop eos eos_token end_turn EndTurn stop_sequence StopSequence stop_token eot_id COMPLETE completed "

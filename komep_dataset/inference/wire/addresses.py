@@ -1,0 +1,31 @@
+"""Where a request goes: the address with a path, the header of a key, the proxy."""
+
+import urllib.request
+from urllib.parse import urlsplit
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def at(url: str, path: str) -> str:
+    """An address with a path behind it, before its query; one that holds the path of completions already keeps it once."""
+    base, mark, query = url.partition("?")
+    base = base.rstrip("/").removesuffix("/completions").removesuffix("/chat")
+    return f"{base}{path}{mark}{query}"
+
+
+def key_header(url: str, secret: str) -> dict[str, str]:
+    """The header that a key goes in: `Authorization`, but `api-key` where the address has an `api-version`, as Azure wants
+    it and OpenAI's own client for it sends it; a token of Entra, a JWT, is a bearer's there too."""
+    azure = "api-version=" in url and not (secret.startswith("eyJ") and secret.count(".") == 2)
+    return {"api-key": secret} if azure else {"Authorization": f"Bearer {secret}"}
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for an address; a loopback address never goes through one.
+
+    aiohttp's own `trust_env` looks this up, and reads .netrc, for every request.
+    """
+    parts = urlsplit(url)
+    if parts.hostname in LOOPBACK or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
