@@ -22,6 +22,15 @@ class Verdict(str, Enum):
     UNKNOWN = "unknown"
 
 
+class WhyUnknown(str, Enum):
+    """Why a unit that was judged by passages has no verdict."""
+
+    NOT_ADDRESSED = "not_addressed"  # the passages do not decide
+    CONTRADICTORY = "contradictory"  # they contradict each other
+    UNREAD = "unread"  # the reply is no verdict: it names no passage, or one that was not shown
+    DISAGREED = "disagreed"  # votes or judges that do not agree
+
+
 class Status(str, Enum):
     """Whether a response has a DAHL score, and if not, why."""
 

@@ -141,7 +141,7 @@ def require_verdicts(checked: Checked, label: str) -> None:
     """Warn where a request failed, or a fifth of the statements or more got no verdict; `KomepError` where none got one."""
     judged = checked.judged.values()
     failed = [one.failure for one in judged if one.failure]
-    unread = [one.votes[0][0].text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
+    unread = [one.votes[0].reply.text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
     said = (
         f"{label}: {len(failed) + len(unread):,} of {len(judged):,} statements got no verdict: {len(failed):,} requests "
         f"failed, {len(unread):,} replies say neither true nor false; the first: {[*failed, *map(repr, unread), ''][0][:SHOWN]}"

@@ -16,8 +16,11 @@ from typing import Any
 from komep_dataset.languages import language_of
 from komep_dataset.prompts import english, korean
 from komep_dataset.prompts.formats import FORMATS
+from komep_dataset.schema import WhyUnknown
 
 Messages = list[dict[str, str]]
+# Why a judge says unknown of a unit and passages.
+REASONS = (WhyUnknown.NOT_ADDRESSED.value, WhyUnknown.CONTRADICTORY.value)
 WORDINGS = {"en": english, "ko": korean}
 # The slash takes the blanks behind it with it: `\s*/?\s*` would try every way to share out a run of blanks.
 _TAG = re.compile(r"<(\s*(?:/\s*)?answer\s*)>", re.IGNORECASE)
@@ -64,13 +67,19 @@ def _fenced(text: str) -> str:
     return f"<answer>\n{_TAG.sub(lambda tag: '‹' + tag[1] + '›', text)}\n</answer>"
 
 
-def verdict_format(unit: str) -> dict[str, Any]:
-    """The JSON schema of a verdict, with the words of the unit's language."""
-    words = {"type": "string", "enum": list(_wording(unit).VERDICT_WORDS)}
+def verdict_format(unit: str, *, cites: bool = False) -> dict[str, Any]:
+    """The JSON schema of a verdict, with the words of the unit's language; with ids and reason where it `cites`.
+
+    The ids are any text: a schema for each unit is one that a server must compile for each.
+    """
+    properties: dict[str, Any] = {"verdict": {"type": "string", "enum": list(_wording(unit).VERDICT_WORDS)}}
+    if cites:
+        properties["ids"] = {"type": "array", "items": {"type": "string"}}
+        properties["reason"] = {"type": "string", "enum": ["", *REASONS]}
     schema = {
         "type": "object",
-        "properties": {"verdict": words},
-        "required": ["verdict"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
     return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
@@ -95,6 +104,31 @@ def check_messages(unit: str, mode: str, question: str | None = None, *, delimit
         user = f"{wording.QUESTION}: {_quoted(question)}\n{user}"
         return _asked(wording.CONTEXT_SYSTEM, user)
     return _asked(wording.CHECK_SYSTEM, user)
+
+
+def evidence_messages(
+    unit: str, passages: Sequence[Mapping[str, str]], question: str | None = None, *, delimited: bool = True
+) -> Messages:
+    """The checker's conversation about one unit and passages, in the language of the unit.
+
+    Args:
+        unit: what is judged.
+        passages: `id`, `title` (may be empty) and `text` of each; as JSON, which nothing in them can end.
+        question: shown where the checker has `context: question`.
+        delimited: False leaves quotes away, and what is said of them.
+    """
+    wording = _wording(unit)
+    if not delimited:
+        shown = "\n".join(" ".join(filter(None, (f"[{p['id']}]", p["title"], p["text"]))) for p in passages)
+        user = f"{wording.PASSAGES}:\n{shown}\n{wording.STATEMENT}: {unit}\n{wording.EVIDENCE_ASK}"
+        return _asked(wording.EVIDENCE_TASK + wording.EVIDENCE_FORM, user)
+    listed = [{name: text for name, text in one.items() if text} for one in passages]
+    lines = [f"{wording.PASSAGES}: {json.dumps(listed, ensure_ascii=False)}"]
+    lines += [] if question is None else [f"{wording.QUESTION}: {_quoted(question)}"]
+    lines += [f"{wording.STATEMENT}: {_quoted(unit)}", wording.EVIDENCE_ASK]
+    about = "" if question is None else wording.EVIDENCE_QUESTION
+    system = wording.EVIDENCE_TASK + wording.EVIDENCE_DATA + about + wording.EVIDENCE_FORM
+    return _asked(system, "\n".join(lines))
 
 
 def batch_messages(units: Sequence[str], question: str | None = None) -> Messages:
@@ -159,7 +193,9 @@ def fingerprint(wordings: Mapping[str, str]) -> str:
         sample += [responder_prompt(text, "chat", format) for format in (None, *FORMATS)]
         sample += [split_messages(text), check_messages(text, "strict"), check_messages(text, "paper")]
         sample += [check_messages(text, "strict", "?"), check_messages(text, "strict", delimited=False)]
-        sample += [batch_messages([text], "?"), verdict_format(text)]
+        sample += [batch_messages([text], "?"), verdict_format(text), verdict_format(text, cites=True)]
+        shown = [{"id": "?", "title": "?", "text": text}]
+        sample += [evidence_messages(text, shown, "?"), evidence_messages(text, shown, delimited=False)]
     sample += [
         translate_messages("?", {"?": "?"}, "?", ["?"]),
         second_look_messages("?", "?"),

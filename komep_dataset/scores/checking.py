@@ -5,6 +5,7 @@ is other tokens to a model, and may get another verdict. Equal ones are asked on
 runs in one work folder: a request's content is its key (`inference/ask.py`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -16,12 +17,17 @@ from komep_dataset.config.config import Checker
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.inference.reply_log import Reply
-from komep_dataset.prompts.messages import batch_messages, check_messages, verdict_format
-from komep_dataset.schema import Verdict
+from komep_dataset.prompts.messages import batch_messages, check_messages, evidence_messages, verdict_format
+from komep_dataset.schema import Verdict, WhyUnknown
+from komep_dataset.scores.citations import read_reply
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
+CITING_TOKENS = (
+    64  # the same with a reason, and what surrounds the ids, which take a token a character at the most
+)
 TOLD_FROM = 0.2  # share of what came to nothing from which people are told (ours)
+SHOWN = 60  # characters of an id that a message shows
 PROBES = 3  # units for which structured output is tried first
 # What endpoints answer to a `response_format` that they do not know.
 REFUSALS = ("HTTP 400", "HTTP 422")
@@ -29,26 +35,51 @@ REFUSALS = ("HTTP 400", "HTTP 422")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is judged: a unit, and the question where the checker is shown it."""
+    """What is judged: a unit, the question where the checker is shown it, and the passages that it judges by; None where
+    it judges by what it knows, and () where none was found: such a unit is not asked about."""
 
     unit: str
     question: str | None = None
+    passages: tuple[Any, ...] | None = None  # of `Passage`s
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One reply about an item, its verdict, and, by passages, the ids that it cites and why it is unknown (else "")."""
+
+    reply: Reply
+    verdict: str
+    cited: tuple[str, ...] = ()
+    reason: str = ""
+    not_shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a checker said of an item: a reply and its verdict for each vote, the verdict of more than half of them, and
-    why there is no answer, or ""; one vote that is missing is one too many."""
+    """What a checker said of an item: its votes, the verdict of more than half of them, and why there is no answer, or "";
+    one vote that is missing is one too many. By passages: the ids that votes for this verdict cite, and why it is unknown."""
 
-    votes: tuple[tuple[Reply, str], ...]
+    votes: tuple[Vote, ...]
     verdict: str
     failure: str
+    cited: tuple[str, ...] = ()
+    reason: str = ""
 
     @classmethod
-    def by(cls, votes: Iterable[tuple[Reply, Verdict]]) -> "Judged":
-        votes = tuple((reply, verdict.value) for reply, verdict in votes)
-        failure = next((reply.failure for reply, _ in votes if reply.failure), "")
-        return cls(votes, dahl.majority([verdict for _, verdict in votes]).value, failure)
+    def by(cls, votes: Iterable[Vote]) -> "Judged":
+        votes = tuple(votes)
+        failure = next((vote.reply.failure for vote in votes if vote.reply.failure), "")
+        verdict = dahl.majority([vote.verdict for vote in votes]).value
+        agreeing = [vote for vote in votes if vote.verdict == verdict]
+        cited = dict.fromkeys(id for vote in agreeing for id in vote.cited)
+        reasons = Counter(vote.reason for vote in votes if vote.reason)
+        by_passages = verdict == Verdict.UNKNOWN and any(vote.cited or vote.reason for vote in votes)
+        shared = next((why for why, n in reasons.items() if 2 * n > len(votes)), WhyUnknown.DISAGREED.value)
+        return cls(votes, verdict, failure, tuple(cited), shared if by_passages else "")
+
+
+_NOT_ADDRESSED = Vote(Reply("", "stop"), Verdict.UNKNOWN.value, reason=WhyUnknown.NOT_ADDRESSED.value)
+_UNFOUND = Judged.by([_NOT_ADDRESSED])  # of a unit for which there is no passage
 
 
 @dataclass(slots=True)
@@ -59,6 +90,24 @@ class Checked:
     judged: dict[Item, Judged] = field(default_factory=dict)
     requests: int = 0
     plain: bool = False
+
+    def citing(self) -> str:
+        """What people are told of verdicts that were to cite passages, or ""."""
+        asked = [one for item, one in self.judged.items() if item.passages]
+        unfound = sum(item.passages == () for item in self.judged)
+        votes = [vote for one in asked for vote in one.votes if not vote.reply.failure]
+        strange = [vote.not_shown[0] for vote in votes if vote.not_shown]
+        unread = sum(vote.reason == WhyUnknown.UNREAD for vote in votes) - len(strange)
+        said = (
+            [f"{sum(bool(one.cited) for one in asked):,} of {len(asked):,} cite a passage"] if asked else []
+        )
+        said += [f"{unfound:,} have no passage and were not asked"] if unfound else []
+        said += [f"{unread:,} replies refused: no verdict, or none that names a passage"] if unread else []
+        if strange:
+            said.append(
+                f"{len(strange):,} replies refused: they cite what was not shown, first {strange[0][:SHOWN]!r}"
+            )
+        return "; ".join(said)
 
 
 def check(
@@ -89,6 +138,7 @@ def check(
         )
     groups, checked = list(groups), Checked()
     session = _Session(checker, folder, mode, label, delimited)
+    checked.judged |= {item: _UNFOUND for group in groups for item in group if item.passages == ()}
     if checker.batch > 1:
         _check_batches(batches(groups, checker.batch), session, checked)
     if todo := [item for item in dict.fromkeys(chain(*groups)) if item not in checked.judged]:
@@ -125,10 +175,24 @@ class _Session:
         return ask(bodies, self.checker, self.folder, label=self.label)
 
     def body(self, item: Item, vote: int, structured: bool) -> Body:
-        messages = check_messages(item.unit, self.mode, item.question, delimited=self.delimited)
-        tokens = STRUCTURED_TOKENS if structured else CHECK_TOKENS
+        shown = [{"id": p.id, "title": p.title or "", "text": p.text} for p in item.passages or ()]
+        if shown:
+            messages = evidence_messages(item.unit, shown, item.question, delimited=self.delimited)
+            tokens = CITING_TOKENS + sum(len(one["id"]) for one in shown)
+        else:
+            messages = check_messages(item.unit, self.mode, item.question, delimited=self.delimited)
+            tokens = STRUCTURED_TOKENS if structured else CHECK_TOKENS
         body = judge_body(messages, self.checker, tokens, vote)
-        return body | ({"response_format": verdict_format(item.unit)} if structured else {})
+        form = {"response_format": verdict_format(item.unit, cites=bool(shown))} if structured else {}
+        return body | form
+
+    def vote(self, item: Item, reply: Reply) -> Vote:
+        """What a reply says of an item."""
+        cut = reply.finish_reason == "length"
+        if not item.passages:
+            return Vote(reply, dahl.parse_verdict(reply.text, self.mode, cut=cut).value)
+        said = read_reply(reply.text, [one.id for one in item.passages], cut=cut)
+        return Vote(reply, said.verdict.value, said.cited, said.reason, said.not_shown)
 
 
 def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) -> None:
@@ -144,12 +208,7 @@ def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) ->
         replies |= session.ask(again) if again else {}
         checked.requests += len(again)
     for item in items:
-        own = [replies[item, vote] for vote in range(votes)]
-        checked.judged[item] = Judged.by((one, _verdict(one, session.mode)) for one in own)
-
-
-def _verdict(reply: Reply, mode: str) -> Verdict:
-    return dahl.parse_verdict(reply.text, mode, cut=reply.finish_reason == "length")
+        checked.judged[item] = Judged.by(session.vote(item, replies[item, vote]) for vote in range(votes))
 
 
 def _refuses_structure(items: Sequence[Item], session: _Session) -> bool:
@@ -175,4 +234,4 @@ def _check_batches(asked: Sequence[tuple[Item, ...]], session: _Session, checked
     for batch, reply in replies.items():
         verdicts = None if reply.failure else dahl.parse_batch(reply.text, len(batch))
         for item, verdict in zip(batch, verdicts or (), strict=False):
-            checked.judged[item] = Judged.by([(reply, verdict)])
+            checked.judged[item] = Judged.by([Vote(reply, verdict.value)])

@@ -280,13 +280,13 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
             unit_index=index,
             vote=vote,
             unit=item.unit,
-            reply=reply.given,
-            verdict=verdict,
+            reply=said.reply.given,
+            verdict=said.verdict,
             checker=checker,
-            finish_reason=reply.finish_reason,
+            finish_reason=said.reply.finish_reason,
         )
         for index, item in enumerate(items)
-        for vote, (reply, verdict) in enumerate(checked.judged[item].votes)
+        for vote, said in enumerate(checked.judged[item].votes)
     ]
 
 

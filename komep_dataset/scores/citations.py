@@ -1,0 +1,138 @@
+"""What a judge that was shown passages says: a verdict, the ids of the passages that it rests on, why there is none.
+
+It is asked for a JSON object (`prompts.messages.evidence_messages`). Words with ids in square brackets, or behind a
+label, are read too ("True [p1, p2]", "Sources: p1"). A verdict that names a passage which was not shown, or none at
+all, is no verdict: `unread`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from komep_dataset import dahl
+from komep_dataset.prompts.messages import REASONS
+from komep_dataset.schema import Verdict, WhyUnknown
+
+_KEYS = ("ids", "id", "sources", "source", "citations", "cited", "passages", "evidence", "출처", "근거")
+_LABEL = r"(?:cited )?(?:ids?|sources?|citations?|passages?|evidence|출처|근거|구절)(?: ids?)?"
+_LABELLED = re.compile(rf"(?im)^\W*{_LABEL}\W*:[*_ ]*(.*)$")
+_BRACKETED, _ROUND = re.compile(r"\[([^\[\]\n]*)\]"), re.compile(r"\(([^()\n]*)\)")
+_WORD_BEFORE = re.compile(rf"(?i)^{_LABEL}\W+")
+_NONE = re.compile(r"(?i)\W*(?:none|n/?a|no|없음)?\W*")
+_BETWEEN = (";", r"[,、]|\band\b|및|[와과] ", r"\s")  # ids, the coarsest first
+_PAD = " \t\n\"'`“”‘’*_.,;"
+# Words of a reply that says unknown in so many words, and why.
+_UNKNOWN = re.compile(
+    r"(?i)\W*(?:(?:verdict|answer|judge?ment|판정|답변?|결론)\W+)?(?:(?:the statement|it) is )?"
+    r"(?:unknown|unclear|모름|알 수 없음|not[ _-]?addressed|contradictory|conflicting)\b"
+)
+_CONTRADICTORY = re.compile(r"(?i)contradict|conflict|상충|모순|어긋")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A verdict, the ids it rests on in the order given, why it is `unknown` (else ""), and ids that were not shown."""
+
+    verdict: Verdict
+    cited: tuple[str, ...] = ()
+    reason: str = ""
+    not_shown: tuple[str, ...] = ()
+
+
+def read_reply(reply: str, shown: Sequence[str], *, cut: bool = False) -> Said:
+    """Read what a judge said of a unit by passages.
+
+    Args:
+        reply: its answer, without thoughts.
+        shown: the ids of the passages.
+        cut: whether a limit cut the reply off.
+    """
+    if len(reply) > dahl.VERDICT_CHARACTERS:
+        return Said(Verdict.UNKNOWN, reason=WhyUnknown.UNREAD.value)
+    found = list(_objects(reply))
+    if found:
+        said, end = found[-1]
+        # What stands before the object are reasons; another object that says otherwise takes it back.
+        given = {str(one.get("verdict")).strip().casefold() for one, _ in found}
+        text = f"Verdict: {said['verdict']}. {reply[end:].strip(_PAD + '}')}" if len(given) == 1 else ""
+        ids = [one for key in _KEYS for one in _listed(said.get(key))]
+        reason = str(said.get("reason") or "")
+    else:
+        text, ids, reason = *_marked(reply, shown), ""
+    names = [_shown_as(one, shown) for one in ids]
+    not_shown = tuple(one for one, name in zip(ids, names, strict=True) if name is None)
+    cited = tuple(dict.fromkeys(name for name in names if name is not None))
+    verdict = dahl.parse_verdict(text, cut=cut and not found)
+    known = verdict != Verdict.UNKNOWN
+    if not_shown or (known and (not cited or reason.strip() in REASONS)):
+        return Said(Verdict.UNKNOWN, (), WhyUnknown.UNREAD.value, not_shown)
+    if known:
+        return Said(verdict, cited)
+    if not _UNKNOWN.match(text):
+        return Said(verdict, (), WhyUnknown.UNREAD.value)
+    contradicts = _CONTRADICTORY.search(f"{reason} {text}")
+    return Said(verdict, cited, (WhyUnknown.CONTRADICTORY if contradicts else WhyUnknown.NOT_ADDRESSED).value)
+
+
+def _objects(reply: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """The JSON objects of a reply that hold a verdict, and where each ends."""
+    decoder, at = json.JSONDecoder(), 0
+    while (at := reply.find("{", at)) >= 0:
+        try:
+            value, end = decoder.raw_decode(reply, at)
+        except (ValueError, RecursionError):
+            at += 1
+            continue
+        if isinstance(value, dict):
+            low = {str(key).strip().casefold(): one for key, one in value.items()}
+            if isinstance(low.get("verdict"), str | bool):
+                yield low, end
+        at = end
+
+
+def _listed(value: Any) -> list[str]:
+    """What stands under a key for ids, as texts: a list of ids or of objects with an id, or one text."""
+    if isinstance(value, list):
+        return [one for part in value for one in _listed(part)]
+    if isinstance(value, dict):
+        return _listed(value.get("id"))
+    return [] if value is None or not str(value).strip() else [str(value)]
+
+
+def _marked(reply: str, shown: Sequence[str]) -> tuple[str, list[str]]:
+    """A reply in words without what names passages, and the ids that it names."""
+    ids: list[str] = []
+
+    def take(match: re.Match) -> str:
+        ids.extend(_parts(match[1], shown))
+        return " "
+
+    def take_known(match: re.Match) -> str:
+        known = (parts := _parts(match[1], shown)) and all(_shown_as(one, shown) is not None for one in parts)
+        return take(match) if known else match[0]
+
+    text = _ROUND.sub(take_known, _BRACKETED.sub(take, _LABELLED.sub(take, reply)))
+    return re.sub(r"\s+([.,;!])", r"\1", text).strip(), ids
+
+
+def _parts(listed: str, shown: Sequence[str], signs: Sequence[str] = _BETWEEN) -> list[str]:
+    """The ids of a list in words: an id may hold blanks and commas itself."""
+    if _NONE.fullmatch(listed) or not listed.strip(_PAD + "[]()"):
+        return []
+    if _shown_as(listed, shown) is not None or not signs:
+        return [listed]
+    return [one for part in re.split(signs[0], listed) for one in _parts(part, shown, signs[1:])]
+
+
+def _shown_as(given: str, shown: Sequence[str]) -> str | None:
+    """The id that is meant, or None where none of that name was shown."""
+    plain = given.strip(_PAD + "[]()")
+    for name in (given, plain, _WORD_BEFORE.sub("", plain)):
+        if name in shown:
+            return name
+        alike = [one for one in shown if one.strip().casefold() == name.strip().casefold()]
+        if len(alike) == 1:
+            return alike[0]
+    return None
