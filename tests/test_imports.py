@@ -18,6 +18,7 @@ FLOORS = {
         "build_options",
         "config",
         "inference",
+        "evidence",
         "responses scores translation",
         "judge",
         "release",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from komep_dataset.config.endpoint import Endpoint, Executor, Policy
+from komep_dataset.config.evidence import OF_QUESTIONS, Evidence
 from komep_dataset.config.presets import fill_in
 from komep_dataset.config.selection import Selection
 from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
@@ -24,6 +25,11 @@ from komep_dataset.schema import LANGUAGES
 
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 TRANSLATION_SCOPES = ("pairs", "all")
+MODELS_INSIDE = (
+    "second_look",
+    "evidence",
+    "embeddings",
+)  # keys of a judge that hold, or lead to, another model
 NEEDS_LIMIT = "a server that the stage starts needs a number"
 
 
@@ -97,13 +103,14 @@ class Checker(Judge):
 
     `context: question` shows it the question; `votes` asks it so often, with other seeds, and takes the verdict
     of more than half; `structured` asks for JSON of a fixed schema where the endpoint knows that; `batch` asks
-    about so many units of one response in one call.
+    about so many units of one response in one call; `evidence` shows it passages, by which alone it judges.
     """
 
     context: str | None = None
     votes: int = 1
     structured: bool = False
     batch: int = 1
+    evidence: Evidence | None = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Judge.problems(self)
@@ -114,13 +121,13 @@ class Checker(Judge):
             yield "votes", "at temperature 0 every vote is the same; set `temperature`, such as 0.7"
         if self.votes > 1 and "seed" in self.nulls:
             yield "votes", "votes differ by their seed, which `seed: null` leaves out"
-        if self.batch > 1 and (self.votes > 1 or self.structured):
-            yield "batch", "goes neither with `votes` nor with `structured`"
+        if self.batch > 1 and (self.votes > 1 or self.structured or self.evidence):
+            yield "batch", "goes neither with `votes` nor with `structured` nor with `evidence`"
 
     @property
     def options(self) -> tuple[str, ...]:
         """The names of the options that are on."""
-        off = {"context": None, "votes": 1, "structured": False, "batch": 1}
+        off = {"context": None, "votes": 1, "structured": False, "batch": 1, "evidence": None}
         return tuple(name for name, value in off.items() if getattr(self, name) != value)
 
 
@@ -213,9 +220,7 @@ class Config:
         judge = getattr(self, role)
         if judge is None:
             raise KomepError(f"{self.file}: `{role}:` is missing; give it an `endpoint` and a `model`")
-        judge = replace(judge, policy=self.policy())
-        look = getattr(judge, "second_look", None)
-        return replace(judge, second_look=replace(look, policy=self.policy())) if look else judge
+        return _under(self.policy(), judge)
 
     def policy(self) -> Policy:
         """How this configuration wants requests to be run."""
@@ -237,15 +242,21 @@ def load_config(path: Path) -> Config:
 
     def placed(record: Any, **changed: Any) -> Any:
         """A part of the configuration with its paths, and a model that a server is to load from a folder, in full."""
-        for key in ("work", "prices", "input", "glossary"):
+        for key in ("work", "prices", "input", "glossary", "corpus", "provided"):
             if given := getattr(record, key, None):
+                if key == "provided" and str(given) == OF_QUESTIONS:
+                    given = config.questions and config.questions.input
+                    if not given:
+                        raise KomepError(
+                            f"{path}: evidence: provided: there is no `questions.input` whose column it could mean; name "
+                            "a file, as `evidence: {provided: PATH}`"
+                        )
                 if what := no_place(given):
                     raise KomepError(f"{path}: {key}: {given}: {what}")
                 changed[key] = base / given
         if getattr(record, "server", None) and (base / record.model).is_dir():
             changed["model"] = str((base / record.model).resolve())
-        if look := getattr(record, "second_look", None):
-            changed["second_look"] = placed(look)
+        changed |= {key: placed(inner) for key in MODELS_INSIDE if (inner := getattr(record, key, None))}
         return record and replace(record, **changed)
 
     return placed(
@@ -257,6 +268,12 @@ def load_config(path: Path) -> Config:
             part: placed(getattr(config, part)) for part in ("questions", "splitter", "checker", "translator")
         },
     )
+
+
+def _under(policy: Policy, record: Any) -> Any:
+    """A judge, and whatever it asks itself, under a policy."""
+    changed = {key: _under(policy, inner) for key in MODELS_INSIDE if (inner := getattr(record, key, None))}
+    return replace(record, **changed | ({"policy": policy} if isinstance(record, Endpoint) else {}))
 
 
 def _sampling_problems(endpoint: Responder | Judge) -> Iterator[tuple[str, str]]:

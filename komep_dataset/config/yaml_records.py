@@ -1,7 +1,8 @@
 """A YAML file as frozen dataclasses: known keys, right types, and every mistake named by its file and key.
 
 A dataclass that is read has `problems()`, which yields (key, what is wrong with its value). `NOT_KEYS` are fields
-that no file may set (`nulls` takes the names of those that it sets to null); `FILL_IN` is called with the keys of a record before they are read, and may add some.
+that no file may set (`nulls` takes the names of those that it sets to null); `SHORTHAND` has words that may stand for a
+whole record; `FILL_IN` is called with the keys of a record before they are read, and may add some.
 """
 
 import difflib
@@ -45,6 +46,8 @@ def read_yaml(path: Path) -> Any:
 
 def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
     """A mapping as a dataclass; `where` is the path of its key, with a dot at the end unless empty."""
+    if isinstance(raw, str):
+        raw = getattr(cls, "SHORTHAND", {}).get(raw, raw)
     _check(raw, dict, False, file, where.rstrip(".") or "the file")
     if fill_in := getattr(cls, "FILL_IN", None):
         try:
