@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from komep_dataset.judge.record import wilson
+from komep_dataset.judge.shares import wilson
 from komep_dataset.translation.checks.registry import REJECT, check_translation
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from tests.real_data import DATA

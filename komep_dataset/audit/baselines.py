@@ -17,7 +17,7 @@ from scipy.sparse import diags_array, issparse
 from scipy.stats import mannwhitneyu
 
 from komep_dataset.errors import KomepError, require
-from komep_dataset.judge.record import wilson
+from komep_dataset.judge.shares import wilson
 from komep_dataset.schema import Pair
 
 MOST_PAIRS = 10_000  # of a split that are looked at, the first by a hash of their key

@@ -16,7 +16,7 @@ import polars as pl
 
 from komep_dataset.audit.flip_model import Judge, flip_probabilities
 from komep_dataset.errors import KomepError
-from komep_dataset.judge.record import Share, share
+from komep_dataset.judge.shares import Share, share
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.schema import Status, Verdict
 

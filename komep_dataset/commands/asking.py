@@ -98,8 +98,21 @@ def calibrate(
         list[Path] | None,
         typer.Option(help="Scored table or release whose pairs may flip; default: the shipped sample."),
     ] = None,
+    labelled_set: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME PATH",
+            help="Claims that people judged, from your copy: expertqa, factbench, korfactscore or kqa, and its file or folder.",
+        ),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON of the result, for `komep build --judge`.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="JSON of the result, for `komep build --judge`; its curve beside it, as SVG.",
+        ),
     ] = None,
     adversarial: Annotated[
         bool, typer.Option(help="Try 120 statements that tell the checker what to say, instead.")
@@ -115,19 +128,23 @@ def calibrate(
     from komep_dataset.judge.record import RECORD, write_record
 
     if adversarial:
-        if labels or output or scored or mode != "strict":
+        if labels or labelled_set or output or scored or mode != "strict":
             raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
         print(injections.as_text(injections.measure_config(load_config(config), limit)))
         return
+    if labels and labelled_set:
+        raise KomepError("--set and --labels: give one of them", exit_code=2)
     if output:
         check_file(output, *RECORD)
+        check_file(output.with_suffix(".svg"), *calibration.CURVE_FILE)
+    name, source = labelled_set or (None, labels)
     record = calibration.calibrate_file(
-        load_config(config), labels, mode=mode, limit=limit, scored=scored or ()
+        load_config(config), source, labelled_set=name, mode=mode, limit=limit, scored=scored or ()
     )
     print(calibration.as_text(record))
     if output:
         write_record(record, output)
-        print(f"-> {output}")
+        print(f"-> {output}, {calibration.write_curve(record, output)}")
 
 
 def run(

@@ -8,48 +8,35 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import read_own_json
+from komep_dataset.files.outputs import read_own_json, text_with, write_text
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
-from komep_dataset.judge.record import Calibration, Record, Share, read_record, share, write_record
+from komep_dataset.judge.record import Calibration, Record, read_record, write_record
+from komep_dataset.judge.risk_coverage import SVG_TITLE, Answer, risk_coverage
+from komep_dataset.judge.sets.registry import read_set
+from komep_dataset.judge.shares import Share, share
+from komep_dataset.judge.statements import Statement, read_statements, sample_statements
 from komep_dataset.pairs.generations import read_scored
-from komep_dataset.samples import SAMPLE_INPUT, SAMPLES
+from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import LANGUAGES, Verdict
-from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, check
-from komep_dataset.tables.formats import CSV, format_of
-from komep_dataset.tables.problems import Problem
-from komep_dataset.tables.rows import scan_rows
+from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged, check
 from komep_dataset.tables.text import table
 
 SHOWN = 200  # characters of a failure or reply that a message shows
+CURVE_FILE = text_with(SVG_TITLE.encode(), "figure of risk and coverage")
 SHARES = ("accuracy", "sensitivity", "specificity", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement whose truth is known; `question` is shown to a checker with `context: question`."""
-
-    text: str
-    label: bool
-    language: str
-    category: str
-    question: str | None = None
-
-
-Judged = tuple[bool, "str | None"]  # label, verdict; a verdict of None is a request that failed
-
-
-def tally(group: str, judged: Iterable[Judged]) -> Calibration:
-    """Count labels and verdicts."""
-    pairs = list(judged)
-    known = [(label, verdict) for label, verdict in pairs if verdict is not None]
+def tally(group: str, answers: Sequence[tuple]) -> Calibration:
+    """Count labels and verdicts: `Answer`s, or pairs of the two."""
+    known = [(label, verdict) for label, verdict, *_ in answers if verdict is not None]
     positives = [verdict for label, verdict in known if label]
     negatives = [verdict for label, verdict in known if not label]
     hits, rejections = positives.count(Verdict.TRUE.value), negatives.count(Verdict.FALSE.value)
@@ -60,14 +47,14 @@ def tally(group: str, judged: Iterable[Judged]) -> Calibration:
         sensitivity=share(hits, len(positives)),
         specificity=share(rejections, len(negatives)),
         unknown=share(unknown, len(known)),
-        failed=len(pairs) - len(known),
+        failed=len(answers) - len(known),
     )
 
 
-def measured_rates(judged: Iterable[Judged]) -> Rates | None:
+def measured_rates(answers: Iterable[tuple]) -> Rates | None:
     """How the checker errs; None unless it judged true and false statements both."""
-    pairs = [(label, verdict) for label, verdict in judged if verdict is not None]
-    said = {label: [verdict for known, verdict in pairs if known is label] for label in (True, False)}
+    known = [(label, verdict) for label, verdict, *_ in answers if verdict is not None]
+    said = {label: [verdict for one, verdict in known if one is label] for label in (True, False)}
     if not said[True] or not said[False]:
         return None
     values = (
@@ -76,55 +63,10 @@ def measured_rates(judged: Iterable[Judged]) -> Rates | None:
     return Rates(*values)
 
 
-def sample_statements() -> Path:
-    """The statements that ship with the package, written for this project."""
-    return SAMPLES / "facts.jsonl"
-
-
-def read_statements(path: Path) -> list[Statement]:
-    """Labelled statements from JSONL or another table.
-
-    A row is either {text, label, language, category, and, if wanted, question} or a question of the shipped
-    kind, whose `true` and `false` are lists of {en, ko}. Raises `KomepError` that names the line.
-    """
-    statements: list[Statement] = []
-    for number, row in scan_rows(path, ("text", "label", "language", "category")):
-        if isinstance(row, Problem):
-            raise KomepError(f"{path}:{number}: no labelled statement ({row.detail})")
-        if format_of(path) == CSV:  # where all is text
-            row["label"] = {"true": True, "false": False}.get(str(row.get("label")).lower())
-        try:
-            statements += _statements_of(row)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KomepError(
-                f"{path}:{number}: no labelled statement ({type(error).__name__}: {error})"
-            ) from error
-    if not statements:
-        raise KomepError(f"{path}: no statement in it")
-    return statements
-
-
-def _statements_of(row: dict) -> list[Statement]:
-    if "text" in row:
-        if not isinstance(row["label"], bool) or row["language"] not in LANGUAGES or not row["text"].strip():
-            raise ValueError("label is true or false, language en or ko, text not empty")
-        question = row.get("question")
-        if not isinstance(question, str | None):
-            raise TypeError("question is text")
-        return [Statement(row["text"].strip(), row["label"], row["language"], str(row["category"]), question)]
-    questions = {"en": row["question"], "ko": row.get("question_ko")}
-    return [
-        Statement(statement[language], label, language, row["category"], questions[language])
-        for label in (True, False)
-        for statement in row[str(label).lower()]
-        for language in LANGUAGES
-    ]
-
-
 def judge(
     checker: Checker, statements: Sequence[Statement], folder: Path, *, mode: str = "strict"
-) -> tuple[list[str | None], int]:
-    """A checker's verdict on each statement, None where its request failed, and the requests that it took.
+) -> tuple[list[Answer], int]:
+    """A checker's answer to each statement, and the requests that it took.
 
     Statements of one category and language share batches, as the units of one response do.
     """
@@ -134,7 +76,11 @@ def judge(
         groups.setdefault((statement.category, statement.language, item.question), []).append(item)
     checked = check(groups.values(), checker, folder, mode=mode, label="calibrate")
     require_verdicts(checked, "calibrate")
-    return [verdict_or_none(checked, item) for item in items], checked.requests
+    answers = [
+        Answer(s.label, verdict_or_none(checked, item), confidence(checked.judged[item]))
+        for s, item in zip(statements, items, strict=True)
+    ]
+    return answers, checked.requests
 
 
 def require_verdicts(checked: Checked, label: str) -> None:
@@ -150,6 +96,11 @@ def require_verdicts(checked: Checked, label: str) -> None:
         raise KomepError(f"{said}; look at the checker's `model`, `max_new_tokens` and `structured`")
     if failed or len(unread) >= TOLD_FROM * max(1, len(judged)):
         print(f"warning: {said}", file=sys.stderr)
+
+
+def confidence(judged: Judged) -> float:
+    """The share of votes, of all judges where there are several, that say the verdict."""
+    return sum(vote.verdict == judged.verdict for vote in judged.votes) / max(1, len(judged.votes))
 
 
 def verdict_or_none(checked: Checked, item: Item) -> str | None:
@@ -172,13 +123,13 @@ def calibrate(
     Returns:
         the record, without what is simulated from it.
     """
-    verdicts, requests = judge(checker, statements, folder, mode=mode)
+    answers, requests = judge(checker, statements, folder, mode=mode)
     agreement = None
     if checker.batch > 1:
         alone, _ = judge(replace(checker, batch=1), statements, folder, mode=mode)
-        both = [(a, b) for a, b in zip(verdicts, alone, strict=True) if a is not None and b is not None]
+        both = [(a.verdict, b.verdict) for a, b in zip(answers, alone, strict=True)]
+        both = [pair for pair in both if None not in pair]
         agreement = share(sum(a == b for a, b in both), len(both))
-    judged = [(s.label, verdict) for s, verdict in zip(statements, verdicts, strict=True)]
     texts = json.dumps([[s.text, s.label] for s in statements], ensure_ascii=False)
     return Record(
         checker=checker.model,
@@ -189,9 +140,10 @@ def calibrate(
         statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),
         n=len(statements),
         requests=requests,
-        groups=tuple(tally(name, [judged[i] for i in indices]) for name, indices in _groups(statements)),
-        rates=measured_rates(judged),
+        groups=tuple(tally(name, [answers[i] for i in indices]) for name, indices in _groups(statements)),
+        rates=measured_rates(answers),
         agreement=agreement,
+        curve=risk_coverage(answers),
     )
 
 
@@ -208,29 +160,38 @@ def calibrate_file(
     config: Config,
     path: Path | None = None,
     *,
+    labelled_set: str | None = None,
     mode: str = "strict",
     limit: int | None = None,
     scored: Sequence[Path] = (),
 ) -> Record:
     """`calibrate` for the checker of a configuration and a file of statements (default: those that ship).
 
+    With `labelled_set`, one of `judge.sets`, `path` is the user's copy of that set, a file or a folder.
+
     `limit` takes the first so many statements. The pairs that may flip are those of `scored` (tables or
     releases; default: the shipped sample). Replies are kept in `<work>/calibrate`, and beside them the newest
-    record, `judge.json`, which `komep run` puts into the card.
+    record, `judge.json`, which `komep run` puts into the card, and its curve.
     """
-    source = path or sample_statements()
-    statements = read_statements(source)[:limit]
+    named, left_out = "the shipped statements" if path is None else path.name, 0
+    if labelled_set:
+        statements, left_out = read_set(labelled_set, path)
+        named = f"{labelled_set}, {left_out:,} claims without a label left out" if left_out else labelled_set
+    else:
+        statements = read_statements(path or sample_statements())
+    statements = statements[:limit]
     sides = pair_sides(read_scored(scored or [SAMPLE_INPUT]))  # first: what cannot be read costs no call
     with local_servers():  # one start for all the ways in which the checker is asked
         record = calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
     record = replace(
         record,
-        statements="the shipped statements" if path is None else path.name,
+        statements=named,
         ranking=simulate(sides, record.rates) if record.rates else None,
         ranked=", ".join(p.name for p in map(Path, scored)) or "the shipped sample",
     )
     read_own_json(_kept_in(config))  # a damaged one is no reason to stop now
     write_record(record, _kept_in(config))
+    write_curve(record, _kept_in(config))
     return record
 
 
@@ -242,6 +203,13 @@ def record_for(config: Config) -> Path | None:
     record = read_record(path)
     same = (record["checker"], record["mode"], record["options"])
     return path if same == (checker.model, config.mode, _options_of(checker)) else None
+
+
+def write_curve(record: Record, beside: Path) -> Path:
+    """Draw the curve of a record beside its file; `KomepError` where something else lies there."""
+    path = beside.with_suffix(".svg")
+    write_text(path, record.curve.as_svg(), *CURVE_FILE)
+    return path
 
 
 def _options_of(checker: Checker) -> dict[str, Any]:
@@ -266,6 +234,8 @@ def as_text(record: Record) -> str:
     said += [table(rows), "in brackets: 95% Wilson intervals"]
     if record.agreement:
         said.append(f"batched and single checks agree on {record.agreement}")
+    if record.curve:
+        said.append(record.curve.as_text())
     if record.ranking:
         r = record.ranking
         said.append(

@@ -15,13 +15,11 @@ from pathlib import Path
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import (
-    Statement,
-    read_statements,
     require_verdicts,
-    sample_statements,
     verdict_or_none,
 )
-from komep_dataset.judge.record import Share, share
+from komep_dataset.judge.shares import Share, share
+from komep_dataset.judge.statements import Statement, read_statements, sample_statements
 from komep_dataset.samples import SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check

@@ -5,34 +5,19 @@
 
 import json
 from dataclasses import asdict, dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import json_with, write_json
 from komep_dataset.judge.ranking import Ranking, Rates
+from komep_dataset.judge.risk_coverage import RiskCoverage
+from komep_dataset.judge.shares import Share
 from komep_dataset.tables.values import check_value
 
 RECORD_VERSION = 1
-Z = 1.959963984540054  # the 97.5% quantile of the normal distribution, without the second that scipy takes to import
+LATER = ("curve",)
 RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """`hits` of `n`, with its 95% Wilson interval; all None where n is 0."""
-
-    hits: int
-    n: int
-    share: float | None
-    low: float | None
-    high: float | None
-
-    def __str__(self) -> str:
-        if self.share is None:
-            return "none"
-        return f"{self.share:.1%} ({self.low:.1%} to {self.high:.1%}; {self.hits}/{self.n})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +43,7 @@ class Record:
 
     `groups`: all statements, each language, each category. `rates` are those that `ranking` was simulated with.
     `agreement`: share of statements on which a batched check says what the single one says; None unless the
-    checker has `batch`. `requests`: distinct ones that the checker was asked.
+    checker has `batch`. `requests`: distinct ones that the checker was asked. `curve`: None in records of before 0.3.
     """
 
     checker: str
@@ -74,20 +59,8 @@ class Record:
     ranking: Ranking | None = None
     ranked: str = ""
     agreement: Share | None = None
+    curve: RiskCoverage | None = None
     version: int = RECORD_VERSION
-
-
-def wilson(hits: float, n: float) -> tuple[float, float]:
-    """The 95% Wilson interval of a share; both may be parts of counts, n above 0. To the bit as scipy has it."""
-    share, width = hits / n, 2 * (n + Z**2)
-    centre = (2 * n * share + Z**2) / width
-    half = Z / width * sqrt(4 * n * share * (1 - share) + Z**2)
-    return max(0.0, centre - half) if hits else 0.0, min(1.0, centre + half) if hits < n else 1.0
-
-
-def share(hits: int, n: int) -> Share:
-    """A share with its 95% Wilson interval."""
-    return Share(hits, n, hits / n, *wilson(hits, n)) if n else Share(hits, n, None, None, None)
 
 
 def write_record(record: Record, path: Path) -> None:
@@ -101,6 +74,8 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise KomepError(f"{path}: cannot be read ({error})") from error
+    if isinstance(record, dict):  # what came later, records of before do not have
+        record = {**dict.fromkeys(LATER), **record}
     misfit = check_value(record, Record, False, "", exact=True)
     if misfit or record["version"] != RECORD_VERSION or not record["groups"]:
         raise KomepError(f"{path}: not a calibration; `komep calibrate --output {path.name}` writes one")

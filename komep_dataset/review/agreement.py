@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from komep_dataset.judge.record import share
+from komep_dataset.judge.shares import share
 from komep_dataset.review.drawing import ReviewPair
 
 QUESTIONS = ("translation_ok", "preference_ok")  # what a reviewer answers with yes or no

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from komep_dataset.judge.calibration import (
-    read_statements,
-    sample_statements,
-)
+from komep_dataset.judge.statements import read_statements, sample_statements
 from tests.loopback import last_text
 
 FACTS = read_statements(sample_statements())

@@ -10,16 +10,14 @@ import pytest
 from komep_dataset.config.config import Checker, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.judge.calibration import (
-    Statement,
     as_text,
     calibrate,
     calibrate_file,
     measured_rates,
-    read_statements,
-    sample_statements,
     tally,
 )
 from komep_dataset.judge.ranking import Rates
+from komep_dataset.judge.statements import Statement
 from tests.judge.checkers import FACTS, TRUTH, configured, expert, stated
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.scores.responses import truth
@@ -99,13 +97,6 @@ def test_the_question_goes_along_where_the_checker_is_to_see_it(tmp_path):
     assert sorted('Question: "Which?"' in last_text(body) for body in state.calls) == [False, True]
 
 
-def test_a_bad_question_in_a_file_of_labels_is_named(tmp_path):
-    path = tmp_path / "s.jsonl"
-    path.write_text('{"text": "a", "label": true, "language": "en", "category": "c", "question": 3}\n')
-    with pytest.raises(KomepError, match=r"s\.jsonl:1: .*question is text"):
-        read_statements(path)
-
-
 def test_calibration_counts_by_label_and_language(tmp_path):
     statements = [
         Statement("right one", True, "en", "c"),
@@ -152,29 +143,3 @@ def test_a_fifth_of_verdicts_that_are_missing_is_said(tmp_path, capsys):
 def test_a_failed_request_is_no_verdict():
     record = tally("all", [(True, "true"), (False, None), (False, "unknown")])
     assert (record.accuracy.hits, record.accuracy.n, record.unknown.n, record.failed) == (1, 2, 2, 1)
-
-
-def test_the_shipped_statements_are_balanced_and_bilingual():
-    statements = read_statements(sample_statements())
-    for language in ("en", "ko"):
-        labels = [s.label for s in statements if s.language == language]
-        assert labels.count(True) == labels.count(False) > 0
-
-
-@pytest.mark.parametrize(
-    "line", ['{"text": "a"}', '{"text": "a", "label": "true", "language": "en", "category": "c"}', "3", "{"]
-)
-def test_a_line_that_is_no_statement_is_named(tmp_path, line):
-    (tmp_path / "s.jsonl").write_text(f"\n{line}\n")
-    with pytest.raises(KomepError, match=r"s\.jsonl:2: no labelled statement"):
-        read_statements(tmp_path / "s.jsonl")
-
-
-def test_statements_from_a_spreadsheet(tmp_path):
-    lines = "text;label;language;category\r\n인슐린은 혈당을 낮춘다.;TRUE;ko;c\r\nInsulin raises it.;false;en;c\r\n"
-    (tmp_path / "s.csv").write_bytes(lines.encode("cp949"))
-    said = [(s.text, s.label, s.question) for s in read_statements(tmp_path / "s.csv")]
-    assert said == [("인슐린은 혈당을 낮춘다.", True, None), ("Insulin raises it.", False, None)]
-    (tmp_path / "s.csv").write_text("text,label,language,category\nInsulin raises it.,perhaps,en,c\n")
-    with pytest.raises(KomepError, match=r"s\.csv:2: no labelled statement"):
-        read_statements(tmp_path / "s.csv")

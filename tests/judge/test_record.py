@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from komep_dataset.cli import app
@@ -14,11 +13,9 @@ from komep_dataset.errors import KomepError
 from komep_dataset.judge.calibration import (
     calibrate,
     read_record,
-    share,
     write_record,
 )
 from komep_dataset.judge.ranking import pair_sides, simulate
-from komep_dataset.judge.record import wilson
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
@@ -107,18 +104,10 @@ def test_the_command_writes_what_the_build_reads(tmp_path):
     assert built.exit_code == 0, built.output
 
 
-def test_wilson_interval_is_that_of_scipy_to_the_bit():
-    for n in (1, 2, 7, 20, 97, 1000):
-        for hits in {0, 1, n // 3, n // 2, n - 1, n}:
-            found = binomtest(hits, n).proportion_ci(method="wilson")
-            assert wilson(hits, n) == (found.low, found.high)
-
-
-def test_wilson_interval_agrees_with_statsmodels():
-    oracle = pytest.importorskip("statsmodels.stats.proportion", reason="comes with the extra [dev]")
-
-    for hits, n in ((0, 10), (3, 10), (10, 10), (137, 290)):
-        one = share(hits, n)
-        assert (one.low, one.high) == pytest.approx(
-            oracle.proportion_confint(hits, n, method="wilson"), abs=1e-9
-        )
+def test_a_record_from_before_the_curve_is_read(tmp_path, record_file):
+    old = json.loads(record_file.read_text("utf-8"))
+    del old["curve"]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    assert read_record(tmp_path / "old.json") == old | {"curve": None}
+    build([], tmp_path / "komep", judge=tmp_path / "old.json")
+    assert read_facts(tmp_path / "komep")["judge"]["curve"] is None
