@@ -22,6 +22,10 @@ class Verdict(str, Enum):
     UNKNOWN = "unknown"
 
 
+# What the evidence calls a unit that holds nothing to check; no verdict, for no unit of a scored generation is one.
+UNVERIFIABLE = "unverifiable"
+
+
 class WhyUnknown(str, Enum):
     """Why a unit that was judged by passages has no verdict."""
 
@@ -37,7 +41,7 @@ class Status(str, Enum):
     SCORED = "scored"  # every unit has a verdict: the score counts
     UNPARSED = "unparsed"  # at least one unit's verdict could not be read
     ABSTAINED = "abstained"  # the response says that it does not know
-    EMPTY = "empty"  # there is nothing to split into units
+    EMPTY = "empty"  # there is nothing to split into units, or nothing that could be checked
     FAILED = "failed"  # the responder, the splitter or the checker gave no answer after the retries
     REFUSED = "refused"  # the response refuses to answer
     UNSPLIT = "unsplit"  # what the splitter gave says nothing of the response

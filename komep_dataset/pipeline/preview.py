@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from komep_dataset.config.config import Config, Endpoint, Executor, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import LISTENERS
@@ -22,7 +24,8 @@ from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.run import check_complete, questions_stage, stages
-from komep_dataset.schema import Question
+from komep_dataset.schema import UNVERIFIABLE, Question
+from komep_dataset.scores.scoring import VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import write_table
 from komep_dataset.translation.stage import TranslationRow, translations_path
@@ -149,12 +152,16 @@ def _one_question(config: Config, table: Path, place: int, say: Say) -> None:
 def _show_units(config: Config, say: Say) -> None:
     """Each answer's units with their verdicts, its translation, and the pair that they would give."""
     scored = config.work / "score" / "scored.parquet"
-    frame = read_scored([scored])
+    frame, evidence = read_scored([scored]), read_table(verdicts_path(scored), VerdictRow)
+    nothing = evidence.filter(pl.col("verdict") == UNVERIFIABLE).group_by("model").agg("unit")
+    nothing = dict(nothing.iter_rows())
     for row in frame.iter_rows(named=True):
         score = "no score" if row["dahl_score"] is None else f"{row['dahl_score']:.2f}"
         say(f"\n{row['model']}: {score}, {row['status']}")
         for unit in row["units"]:
             say(f"  {unit['verdict']:<8}{unit['text']}")
+        for text in nothing.get(row["model"], ()):
+            say(f"  {UNVERIFIABLE}: {text}")
     evidence = translations_path(config.work / "translate" / "translated.parquet")
     if config.translator and evidence.is_file():
         for row in read_table(evidence, TranslationRow).iter_rows(named=True):

@@ -114,6 +114,11 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
             if made.reason
             else f"{NO_RESPONSE}: `komep respond` or `komep run` asks it again by --retry-failed"
         )
+    if status == Status.EMPTY.value and made.unverifiable:
+        return (
+            f"the splitter {splitter} marks what the answers say as nothing to check: look at the evidence beside the "
+            "table, and take another splitter where that is wrong"
+        )
     if status == Status.EMPTY.value:
         blank = made.frame.filter(_BLANK & (pl.col("status") == status)).height
         if 2 * blank >= made.statuses[status]:

@@ -50,14 +50,15 @@ def responder_prompt(question: str, protocol: str, format: str | None = None) ->
     return {"prompt": layout.template.replace("{instruction}", request), "stop": list(layout.ends)}
 
 
-def split_messages(response: str) -> Messages:
-    """The splitter's conversation: rules, three worked examples, and the response, fenced in as data.
+def split_messages(response: str, mode: str = "strict") -> Messages:
+    """The splitter's conversation: rules, worked examples, and the response, fenced in as data.
 
-    It is in the language of the response, in both modes: no wording of it is published.
+    It is in the language of the response, in both modes: no wording of it is published. What paper is told, and its
+    three examples, follow the description of DAHL's; strict's keeps conditions, too, and marks what holds nothing to check.
     """
-    wording = _wording(response)
-    messages = [_message("system", wording.SPLIT_SYSTEM)]
-    for answer, facts in wording.SPLIT_EXAMPLES:
+    wording, keeps = _wording(response), mode != "paper"
+    messages = [_message("system", wording.SPLIT_SYSTEM + wording.SPLIT_KEEPS * keeps)]
+    for answer, facts in wording.SPLIT_EXAMPLES + wording.SPLIT_KEEPS_EXAMPLES * keeps:
         messages += [_message("user", _fenced(answer)), _message("assistant", facts)]
     return [*messages, _message("user", _fenced(response))]
 
@@ -191,7 +192,12 @@ def fingerprint(wordings: Mapping[str, str]) -> str:
     sample = [responder_prompt("?", protocol) for protocol in ("dahl-gpt", "dahl-hf", "chat")]
     for text in ("?", "가?"):  # one of each language
         sample += [responder_prompt(text, "chat", format) for format in (None, *FORMATS)]
-        sample += [split_messages(text), check_messages(text, "strict"), check_messages(text, "paper")]
+        sample += [
+            split_messages(text),
+            split_messages(text, "paper"),
+            check_messages(text, "strict"),
+            check_messages(text, "paper"),
+        ]
         sample += [check_messages(text, "strict", "?"), check_messages(text, "strict", delimited=False)]
         sample += [batch_messages([text], "?"), verdict_format(text), verdict_format(text, cites=True)]
         shown = [{"id": "?", "title": "?", "text": text}]

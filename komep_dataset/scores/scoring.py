@@ -7,7 +7,7 @@ checker.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -28,6 +28,7 @@ from komep_dataset.replies.garbled import is_blank
 from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import (
+    UNVERIFIABLE,
     Reason,
     Reject,
     Response,
@@ -40,7 +41,7 @@ from komep_dataset.schema import (
 from komep_dataset.scores.checking import Checked, Item, check
 from komep_dataset.scores.repeats import PROVEN_REPEATS, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
-from komep_dataset.scores.splitting import SHOWN, units_in, units_of
+from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
@@ -59,15 +60,20 @@ class VerdictRow:
 
     question_id: str = column("id of the question")
     model: str = column("name of the responder")
-    unit_index: int = column("place of the unit in the response, from 0")
+    unit_index: int = column(
+        "place of the unit in the response, from 0; those that hold nothing to check stand behind the others"
+    )
     vote: int = column("which vote on the unit, from 0; 0 alone unless the checker has `votes`")
     unit: str = column("text of the unit")
     reply: str = column(
         "the checker's reply, exactly as given, about all units of a batch where there is one"
     )
-    verdict: str = column("what this reply says of the unit: `true`, `false` or `unknown`")
-    checker: str = column("name of the checker as the endpoint knows it")
-    finish_reason: str = column("`stop`, `length`, `refused` or `failed`")
+    verdict: str = column(
+        "what this reply says of the unit: `true`, `false` or `unknown`; `unverifiable` where it holds nothing to check: "
+        "nobody was asked, and the score does not count it"
+    )
+    checker: str = column("name of the checker as the endpoint knows it; empty where nobody was asked")
+    finish_reason: str = column("`stop`, `length`, `refused` or `failed`; empty where nobody was asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Scored:
 
     `units` counts the units of all responses, `distinct` the different ones among them, `requests` what the
     checker was asked for them, now or by an earlier run; `calls` says so, and what else is worth knowing, for people.
+    `unverifiable` counts what holds nothing to check, and is in none of these.
     """
 
     path: Path
@@ -88,6 +95,7 @@ class Scored:
     requests: int
     calls: str
     frame: pl.DataFrame
+    unverifiable: int = 0
 
 
 def finished_text(row: Response, mode: str = "strict") -> str:
@@ -131,11 +139,12 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
     with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
         with local_servers():  # one start for both where they are the same model
-            units, failures, unsplit, left_out = _split(rows, splitter, folder / "split", mode)
+            splits, failures = _split(rows, splitter, folder / "split", mode)
             items = {
-                key: [Item(unit, row.question if checker.context else None) for unit in units[key]]
+                key: [Item(unit, row.question if checker.context else None) for unit in splits[key].units]
                 for key, row in rows.items()
             }
+            unsplit = {key: split.why for key, split in splits.items() if split.why}
             checked = check(items.values(), checker, folder / "check", mode=mode)
         for key, own in items.items():
             failed = next((why for item in own if (why := checked.judged[item].failure)), "")
@@ -146,8 +155,11 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             for key, row in rows.items()
         ]
         frame = write_rows(scored, target, ScoredGeneration)
-        evidence = (verdict_rows(row, items[key], checked, checker.model) for key, row in rows.items())
-        write_rows([row for rows in evidence for row in rows], verdicts_path(target), VerdictRow)
+        evidence = [
+            one for k, row in rows.items() for one in verdict_rows(row, items[k], checked, checker.model)
+        ]
+        evidence += [one for key, row in rows.items() for one in unverifiable_rows(row, splits[key])]
+        write_rows(evidence, verdicts_path(target), VerdictRow)
         rejects = [
             Reject(STAGE, f"{id}/{model}", reason.value, why)
             for reason, group in ((Reason.REQUEST_FAILED, failures), (Reason.UNSPLIT, unsplit))
@@ -167,16 +179,16 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
-        calls=_calls(total, checked, left_out),
+        calls=_calls(total, checked, splits.values()),
         frame=frame,
+        unverifiable=sum(len(split.unverifiable) for split in splits.values()),
     )
 
 
 def _split(
     rows: Mapping[Key, Response], splitter: Judge, folder: Path, mode: str
-) -> tuple[dict[Key, list[str]], dict[Key, str], dict[Key, str], list[str]]:
-    """The units of every response; why one has none for want of an answer, or ""; why what the splitter gave of some is
-    no split of them; and the lines that are no units of theirs, and left out.
+) -> tuple[dict[Key, Split], dict[Key, str]]:
+    """The split of every response; and why one has none for want of an answer, or "".
 
     More units than the splitter's reply may have tokens would be paid for one by one: they cost that row.
     """
@@ -187,16 +199,16 @@ def _split(
         for key, row in rows.items()
         if not failures[key] and (text := text_to_split(row, mode)) is not None
     }
-    bodies = {key: judge_body(split_messages(text), splitter, SPLIT_TOKENS) for key, text in texts.items()}
+    bodies = {
+        key: judge_body(split_messages(text, mode), splitter, SPLIT_TOKENS) for key, text in texts.items()
+    }
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
-    units: dict[Key, list[str]] = {key: [] for key in rows}
-    unsplit: dict[Key, str] = {}
-    left_out: list[str] = []
+    splits = {key: Split() for key in rows}
     for key, reply in replies.items():
         found = units_of(reply, mode)
         if reply.finish_reason == REFUSED:
-            unsplit[key] = f"the splitter refused: {reply.text[:SHOWN]!r}"
+            splits[key] = Split(why=f"the splitter refused: {reply.text[:SHOWN]!r}")
         elif reply.failure:
             failures[key] = f"splitter: {reply.failure}"
         elif mode == "strict" and reply.finish_reason == "length":
@@ -204,12 +216,10 @@ def _split(
         elif len(found) > most:
             failures[key] = f"splitter: {len(found):,} units in a reply of at most {most:,} tokens"
         elif mode == "strict":
-            units[key], why = units_in(texts[key], found)
-            unsplit |= {key: why} if why else {}
-            left_out += [] if why else [unit for unit in found if unit not in units[key]]
+            splits[key] = units_in(texts[key], found)
         else:
-            units[key] = found
-    return units, failures, unsplit, left_out
+            splits[key] = Split(found)
+    return splits, failures
 
 
 def _unanswered(row: Response, mode: str) -> str:
@@ -290,12 +300,23 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
     ]
 
 
-def _calls(units: int, checked: Checked, left_out: Sequence[str]) -> str:
+def unverifiable_rows(row: Response, split: Split) -> list[VerdictRow]:
+    """The evidence of what holds nothing to check in one response."""
+    return [
+        VerdictRow(row.question_id, row.model, index, 0, unit, "", UNVERIFIABLE, "", "")
+        for index, unit in enumerate(split.unverifiable, len(split.units))
+    ]
+
+
+def _calls(units: int, checked: Checked, splits: Iterable[Split]) -> str:
     """Units and calls as a line for people; a unit that begins with a pronoun goes against the splitter's orders."""
     share = f" ({checked.requests / units:.2f} a unit)" if units else ""
     pronouns = sum(dahl.begins_with_pronoun(item.unit) for item in checked.judged)
     note = f"; {pronouns:,} begin with a pronoun" if pronouns else ""
-    if left_out:
+    splits = [split for split in splits if not split.why]
+    if nothing := sum(len(split.unverifiable) for split in splits):
+        note += f"; {nothing:,} more hold nothing to check and were not asked"
+    if left_out := [line for split in splits for line in split.left_out]:
         note += f"; {len(left_out):,} lines of the splitter that say nothing of their answer left out, first {left_out[0][:SHOWN]!r}"
     if checked.plain:
         note += "; the endpoint knows no structured output and was asked without"

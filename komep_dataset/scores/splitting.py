@@ -11,10 +11,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from komep_dataset import dahl
 from komep_dataset.inference.reply_log import Reply
+from komep_dataset.prompts.english import UNVERIFIABLE_MARK
 from komep_dataset.replies.asides import is_aside
 from komep_dataset.replies.refusals import is_refusal
 
@@ -93,8 +95,31 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 _STEM = 5  # letters of a word that are compared
 
 
+# The mark of a line that holds nothing to check, as it was asked for and as splitters vary it.
+_NOTHING = r"(?:un-?verifiable|not[ -]verifiable|검증\s?불가(?:능)?|확인\s?불가(?:능)?)"
+_MARKED = re.compile(
+    rf"\A\W{{0,4}}(?:\d{{1,3}}[.):]\s*)?\W{{0,6}}?(?:[\[(<【]\s*{_NOTHING}\s*[\])>】]|\*\*{_NOTHING}:?\*\*|{_NOTHING}\s*[:：])[*_:：\s-]*"
+    rf"|\s*[\[(<【]\s*/?\s*{_NOTHING}\s*[\])>】]\W{{0,3}}\Z",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a splitter's lines are: units of the answer, sentences of it that hold nothing to check, lines that are neither;
+    and why there is no split of it, or ""."""
+
+    units: list[str] = field(default_factory=list)
+    unverifiable: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    why: str = ""
+
+
 def units_of(reply: Reply, mode: str = "strict") -> list[str]:
-    """Units of a splitter's reply. Strict drops what is no part of a unit; paper takes every line as it is."""
+    """Units of a splitter's reply. Strict drops what is no part of a unit; paper takes every line as it is.
+
+    What holds nothing to check begins with `UNVERIFIABLE_MARK` in strict mode, however the splitter marked it.
+    """
     if mode == "paper":
         return dahl.split_units(reply.text, mode)
     text = _lined(unicodedata.normalize("NFC", reply.text))
@@ -104,9 +129,16 @@ def units_of(reply: Reply, mode: str = "strict") -> list[str]:
         text = _HEADER.sub("", _own_split(text))
         lines = _without_headings(_uncounted([line for line in text.split("\n") if line.strip()]))
         lines = [one for line in lines for one in _statements(line, alone=len(lines) == 1)]
-    units = [unit for line in lines if (unit := clean_unit(line)) and not unit.endswith((":", "："))]
-    units = units if units or listed is not None else [unit for line in lines if (unit := clean_unit(line))]
-    return units
+    cleaned = [unit for line in lines if (unit := _cleaned(line))]
+    units = [unit for unit in cleaned if not unit.endswith((":", "："))]
+    return units if units or listed is not None else cleaned
+
+
+def _cleaned(line: str) -> str:
+    """A line as a bare unit, with the mark of what holds nothing to check where it has one; a mark alone is nothing."""
+    text, marks = _MARKED.subn("", line)
+    text = clean_unit(text)
+    return f"{UNVERIFIABLE_MARK} {text}" if marks and text else text
 
 
 def _uncounted(lines: list[str]) -> list[str]:
@@ -250,24 +282,36 @@ def share_of(unit: str, answer: str, content: frozenset[str]) -> float:
     return len(own & content) / len(own) if own else float(unit.casefold() in answer.casefold())
 
 
-def units_in(answer: str, units: Sequence[str]) -> tuple[list[str], str]:
-    """Those units that say what an answer says, and why there are none of it, or "".
+def units_in(answer: str, lines: Sequence[str]) -> Split:
+    """What a splitter's lines, as `units_of` gives them, are to an answer.
 
     Left out are lines about the splitting, and units that share too little with the answer, or nothing but the subject of
     the others: the splitter's own. Where these are most of them, or all of it is an apology, the reply is no split of the answer.
+    Unverifiable is what the splitter marked, and what is known to state nothing. A mark that stands in the answer is its
+    author's, who would not be judged: there no mark counts.
     """
-    units = _without_whole(units)
+    trusted = UNVERIFIABLE_MARK not in answer.casefold()
+    texts = [line.removeprefix(UNVERIFIABLE_MARK).strip() for line in lines]
+    marked = {text for text, line in zip(texts, lines, strict=True) if trusted and text != line}
+    units = _without_whole(texts)
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}
     invented = _invented(units, content)
-    kept = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
-    kept = [unit for unit in kept if not _states_nothing(unit)]
-    if units and is_refusal("\n".join(kept or units)):
-        return [], f"the splitter refused: {units[0][:SHOWN]!r}"
-    own = {unit for unit in kept if shares[unit] < UNIT_SHARE or unit in invented}
-    if units and sum(unit in own for unit in kept) >= ROW_SHARE * len(kept):
-        return [], f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
-    return [unit for unit in kept if unit not in own], ""
+    on_it = [unit for unit in units if not _is_chatter(unit, shares[unit], len(units))]
+    kept = [unit for unit in on_it if unit in marked or not _states_nothing(unit)]
+    if units and not marked and is_refusal("\n".join(kept or units)):
+        return Split(left_out=texts, why=f"the splitter refused: {units[0][:SHOWN]!r}")
+    own = {unit for unit in kept if shares[unit] < UNIT_SHARE or (unit in invented and unit not in marked)}
+    found = [unit for unit in kept if unit not in own and unit not in marked]
+    nothing = [
+        unit for unit in on_it
+        if shares[unit] >= UNIT_SHARE and unit not in own and (unit in marked or unit not in kept)
+    ]  # fmt: skip
+    if units and (kept or not nothing) and sum(unit in own for unit in kept) >= ROW_SHARE * len(kept):
+        why = f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
+        return Split(left_out=texts, why=why)
+    said = {*found, *nothing}
+    return Split(found, nothing, [text for text in texts if text not in said])
 
 
 def _states_nothing(unit: str) -> bool:

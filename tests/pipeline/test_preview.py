@@ -6,7 +6,7 @@ import yaml
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import LISTENERS
 from komep_dataset.pipeline.preview import preview
-from tests.loopback import Loopback, loopback
+from tests.loopback import Loopback, answer, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import write_chain
 
@@ -75,3 +75,17 @@ def test_a_question_that_is_not_there(tmp_path):
     ):
         preview(write_chain(tmp_path / "c", url, n=2), 9)
     assert not state.calls
+
+
+def test_what_holds_nothing_to_check_is_shown_behind_the_units(tmp_path):
+    def reply(body):
+        return f"{answer(body)}\n[unverifiable] Ask her." if body["model"] == "splitter" else answer(body)
+
+    with loopback(
+        Loopback(lambda body: reply(body) if body["model"] != "r" else "Iron is a metal. Ask her.")
+    ) as (
+        _,
+        url,
+    ):
+        text = shown(write_chain(tmp_path / "c", url, n=1))
+    assert "\n  unverifiable: Ask her." in text

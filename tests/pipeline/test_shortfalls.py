@@ -184,3 +184,9 @@ def test_texts_that_stay_without_korean_are_told(tmp_path):
         _, error = told(translate_stage(config, tmp_path / "scored.jsonl", tmp_path / "t.parquet"))
     assert "3 of 3 texts have no Korean (3 rejected, 0 failed)" in error
     assert "take another `translator.model`" in error
+
+
+def test_answers_of_which_the_splitter_marks_all_as_nothing_to_check(tmp_path):
+    marking = lambda body: "[unverifiable] " + answer(body)  # noqa: E731
+    _, error = scored(tmp_path, [response("Gout is a joint disease.")], Loopback(marking))
+    assert "the splitter splitter marks what the answers say as nothing to check" in error

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from komep_dataset.config.config import Config, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Reply
-from komep_dataset.prompts.english import SPLIT_EXAMPLES
+from komep_dataset.prompts.english import SPLIT_EXAMPLES, UNVERIFIABLE_MARK
 from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.scores.scoring import (
@@ -243,9 +243,38 @@ def test_a_response_cannot_close_its_fence(text):
     assert len(inner) == len(text)
 
 
+def test_what_holds_nothing_to_check_is_kept_and_neither_asked_nor_scored(tmp_path):
+    marked = lambda body: re.sub(r"(?m)^I ", f"{UNVERIFIABLE_MARK} I ", truth(body))  # noqa: E731
+    state, done, rows = scored(
+        tmp_path,
+        response("That is wrong. I love it. This is right."),
+        response("I love it.", model="loves"),
+        state=Loopback(lambda body: marked(body) if body["model"] == "splitter" else truth(body)),
+    )
+    assert [(u["text"], u["verdict"]) for u in rows["a"]["units"]] == [
+        ("That is wrong.", "false"),
+        ("This is right.", "true"),
+    ]
+    assert (rows["a"]["dahl_score"], rows["loves"]["dahl_score"]) == (0.5, None)
+    assert (rows["loves"]["status"], rows["loves"]["units"]) == ("empty", [])
+    assert len(sent(state, "checker")) == 2 and done.unverifiable == 2
+    assert "; 2 more hold nothing to check and were not asked" in done.calls
+    evidence = read_table(verdicts_path(done.path), VerdictRow).rows(named=True)
+    found = [(r["model"], r["unit_index"], r["unit"], r["reply"], r["checker"]) for r in evidence
+             if r["verdict"] == "unverifiable"]  # fmt: skip
+    assert found == [("a", 2, "I love it.", "", ""), ("loves", 0, "I love it.", "", "")]
+
+
+def test_the_paper_mode_is_told_of_no_mark():
+    for text in ("x", "가"):
+        assert UNVERIFIABLE_MARK not in json.dumps(split_messages(text, "paper"))
+        assert UNVERIFIABLE_MARK in json.dumps(split_messages(text))
+
+
 def test_the_splitter_is_shown_three_worked_examples():
-    messages = split_messages("x")
+    messages = split_messages("x", "paper")
     assert [m["role"] for m in messages] == ["system", *["user", "assistant"] * 3, "user"]
+    assert split_messages("x")[1:7] == messages[1:7]
     for _, facts in SPLIT_EXAMPLES:
         lines = facts.split("\n")
         assert len(lines) >= 2 and all(line.strip() and line.endswith(".") for line in lines)

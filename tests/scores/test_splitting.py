@@ -120,7 +120,8 @@ CLOTHES = [
 def test_units_come_out_bare(clothes, language):
     bare = ENGLISH if language == "en" else KOREAN
     found = units_of(Reply(clothes.format(*bare), "stop"))
-    assert units_in(ANSWERS[language], found) == (bare, "")
+    split = units_in(ANSWERS[language], found)
+    assert (split.units, split.unverifiable, split.why) == (bare, [], "")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_what_only_looks_like_a_mark_stays():
         "The response to insulin varies (type 1).",
     ):
         assert clean_unit(unit) == unit
-    assert units_in("Note that fever is rare. Note the dose.", ["Note that fever is rare."])[0]
+    assert units_in("Note that fever is rare. Note the dose.", ["Note that fever is rare."]).units
 
 
 NO_SPLITS = [
@@ -179,15 +180,15 @@ NO_SPLITS = [
 
 def test_a_split_of_which_half_is_of_its_own_making_is_none():
     invented = ["Insulin causes coma.", "Insulin costs 40 dollars.", "Insulin was approved in 1922."]
-    assert units_in(ANSWERS["en"], [ENGLISH[1], *invented])[1]
-    assert units_in(ANSWERS["en"], [*ENGLISH, "Insulin is a hormone of the pancreas."])[0]
+    assert units_in(ANSWERS["en"], [ENGLISH[1], *invented]).why
+    assert units_in(ANSWERS["en"], [*ENGLISH, "Insulin is a hormone of the pancreas."]).units
 
 
 @pytest.mark.parametrize("reply", NO_SPLITS)
 @pytest.mark.parametrize("answer", ANSWERS.values())
 def test_what_says_nothing_of_the_answer_is_no_split_of_it(reply, answer):
-    found, why = units_in(answer, units_of(Reply(reply, "stop")))
-    assert found == [] and why
+    split = units_in(answer, units_of(Reply(reply, "stop")))
+    assert split.units == split.unverifiable == [] and split.why
 
 
 def test_a_refusal_and_an_apology_are_not_scored_and_equal_units_are_asked_once(tmp_path):
@@ -236,8 +237,8 @@ def test_a_refusal_and_an_apology_are_not_scored_and_equal_units_are_asked_once(
 @pytest.mark.slow
 @needs_data("kqa", "factbench", "expertqa")
 def test_real_splits_are_taken_as_they_are():
-    """Unsplit are three rows of 1,483, two of them disclaimers alone, left out are 50 lines of 8,515: repeats, greetings,
-    disclaimers, and statements in quite other words."""
+    """Unsplit is one row of 1,483; of 8,515 lines 32 are left out (repeats, greetings, statements in quite other words) and 24
+    hold nothing to check (disclaimers, offers, questions to the reader)."""
     splits = [
         (r["response"], r["claims"]) for r in rows("factbench/claims.jsonl") if r["claims"] and r["response"]
     ]
@@ -251,10 +252,12 @@ def test_real_splits_are_taken_as_they_are():
         if r.get("units")
     ]
     taken = [(units_in(answer, list(map(clean_unit, units))), units) for answer, units in splits]
-    assert len(splits) > 1400 and sum(bool(why) for (_, why), _ in taken) <= 3
-    assert sum(len(units) - len(found) for (found, why), units in taken if not why) <= 50
+    assert len(splits) > 1400 and sum(bool(split.why) for split, _ in taken) <= 1
+    assert sum(len(split.left_out) for split, _ in taken if not split.why) <= 32
+    assert sum(len(split.unverifiable) for split, _ in taken) <= 24
     others = [
-        units_in(a, list(map(clean_unit, u)))[1] for (a, _), (_, u) in zip(splits, splits[300:], strict=False)
+        units_in(a, list(map(clean_unit, u))).why
+        for (a, _), (_, u) in zip(splits, splits[300:], strict=False)
     ]
     assert sum(map(bool, others)) > 0.9 * len(others)
 
@@ -271,3 +274,55 @@ def test_real_splits_are_taken_as_they_are():
 )
 def test_numbers_of_a_statement_and_lines_that_are_all_headings_stay(lines):
     assert units_of(Reply("\n".join(lines), "stop")) == [line.strip("#* ") for line in lines]
+
+
+ADVICE = "Gout is treated with colchicine if it is given early. I love this drug. Ask your doctor about it."
+FACT = "Gout is treated with colchicine if it is given early."
+NOTHING = ["I love this drug.", "Ask your doctor about it."]
+MARKS = [
+    "{0}\n[unverifiable] {1}\n[unverifiable] {2}",
+    "- {0}\n- [Unverifiable] {1}\n- [UNVERIFIABLE]: {2}",
+    "1. {0}\n2. [unverifiable] {1}\n3. [unverifiable] {2}",
+    '{0}\n[unverifiable] "{1}"\n**[unverifiable]** {2}',
+    "{0}\n**Unverifiable:** {1}\nunverifiable: {2}",
+    "{0}\n{1} [unverifiable]\n{2} (unverifiable)",
+    "{0}\n<unverifiable>{1}</unverifiable>\n<unverifiable> {2}",
+    "{0}\n[검증 불가] {1}\n(확인 불가능) {2}",
+    '["{0}", "[unverifiable] {1}", "[unverifiable] {2}"]',
+    "{0}\n[unverifiable]\n[unverifiable] {1}\n[unverifiable] {2}",
+]
+
+
+@pytest.mark.parametrize("reply", MARKS)
+def test_what_holds_nothing_to_check_is_known_by_its_mark(reply):
+    split = units_in(ADVICE, units_of(Reply(reply.format(FACT, *NOTHING), "stop")))
+    assert (split.units, split.unverifiable, split.left_out, split.why) == ([FACT], NOTHING, [], "")
+
+
+def test_a_mark_of_the_answer_keeps_nothing_from_the_judge():
+    false = "Aspirin cures gout at once."
+    for answer in (f"[unverifiable] {false}", f"All of this is [Unverifiable]. {false}"):
+        split = units_in(answer, units_of(Reply(f"[unverifiable] {false}", "stop")))
+        assert (split.units, split.unverifiable) == ([false], [])
+
+
+def test_a_mark_on_what_the_answer_does_not_say_is_no_sentence_of_it():
+    split = units_in(ADVICE, units_of(Reply(f"{FACT}\n[unverifiable] No further statements remain.", "stop")))
+    assert (split.units, split.unverifiable, len(split.left_out)) == ([FACT], [], 1)
+    assert units_in(ADVICE, ["[unverifiable] I'm sorry, but I can't help with that."]).why
+
+
+def test_an_aside_of_the_answer_holds_nothing_to_check_without_a_mark():
+    answer = f"{FACT} Would you like to know more about colchicine?"
+    split = units_in(answer, [FACT, "Would you like to know more about colchicine?"])
+    assert split.units == [FACT] and split.unverifiable == ["Would you like to know more about colchicine?"]
+
+
+def test_words_about_verifying_are_no_mark():
+    for unit in (
+        "Unverifiable claims are common.",
+        "The diagnosis is unverifiable without a biopsy.",
+        "검증 불가능한 주장이 많다.",
+        "Reports (unverifiable at the time) named a source.",
+    ):
+        assert units_of(Reply(unit, "stop")) == [unit]
