@@ -28,7 +28,7 @@ _SAID = (
     r"|\A[\W_]{0,24}(?:[a-z0-9']{1,12}[^a-z0-9\n]{1,4}){0,4}(?:think|thought|internal mono|chain|scratch|reasoning|추론|생각|사고|思考)"
     r"|</(?:answer|response|output|final[a-z_]{0,10}|solution|conclusion)>|\A\s*<[a-z_]{4,24}>)"
 )
-_THOUGHT = rf"(?i:</?(?:[a-z]+:)?{_NAMES}\s?>|\[/?{_NAMES}\]|◁/?think▷|assistantfinal|&lt;/?think)"
+_THOUGHT = rf"(?i:</?(?:[a-z]+:)?{_NAMES}\s?>|\[/?{_NAMES}\]|◁/?think▷|</?(?:생각|추론|사고|思考)[^<>\n]{{0,6}}>|\"(?:생각|추론|사고|思考)[^\"\n]{{0,6}}\"\s*:|assistantfinal|&lt;/?think)"
 _BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}|{GARBLED}"

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import edited_names
 from komep_dataset.replies.garbled import is_blank, mended
-from komep_dataset.replies.thoughts import answer_of, begins_as_thought
+from komep_dataset.replies.thoughts import Answer, answer_of, begins_as_thought, behind_title
 
 ENGINE_LOG = "engine.log"
 REPLIES = "replies.log"  # JSON lines, but no table: a folder of tables is read by its endings
@@ -72,6 +72,8 @@ def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> R
         return reply._replace(failure=f"the model refused: {' '.join(reply.text.split())[:SHOWN]}")
     text, cut = mended(reply.text), reply.finish_reason == "length"
     answer = answer_of(text)
+    if answer.unfinished and not cut and (paragraph := behind_title(text)):
+        answer = Answer(paragraph, True)
     said = "" if answer.text.strip() and is_blank(answer.text) else answer.text
     finish = (
         "stop" if answer.closed and cut else reply.finish_reason

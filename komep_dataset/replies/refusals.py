@@ -51,15 +51,18 @@ _NOT = (
     r"choose not to|prefer not to|would (?:rather|prefer) not(?: to)?|'?d (?:rather|prefer) not(?: to)?|(?:(?:have|'?ve) been|was|were) (?:instructed|programmed|told|asked|designed|trained|built) not to|"
     r"was(?: not|n'?t) (?:designed|able|trained|programmed) to|(?:have|has) no (?:way|ability|permission|right) (?:to|of)|lack the (?:ability|qualifications?|expertise) to)"
 )
+# To tell somebody of something, by verbs that no treatment has.
+_TELL = r"(?:say|tell|explain|describe|detail|discuss|disclose|reveal|share|specify|outline|go (?:into|over|through)|get into|walk you|talk|speak|provide|give (?:you |out )?(?:any |the |more )?(?:specifics|details|instructions|information|numbers|figures|steps))"
 _ADVERB = r"(?:(?:really|just|simply|currently|unfortunately|therefore|also|not|ever|even|be|to|safely|ethically|responsibly|legally|in good conscience|respectfully|regrettably|directly|possibly|hereby|personally|actually|here|able),? )*"
 _SPEAKER = r"\b(?:i|we|this (?:assistant|model|ai|system|chatbot|service|tool)|the (?:assistant|model|ai|system))\b,? ?"
-_ACT, _GIVE, _GENERAL, _NOT, _ADVERB, _SPEAKER = (
-    part.replace(" ", r"\ ") for part in (_ACT, _GIVE, _GENERAL, _NOT, _ADVERB, _SPEAKER)
+_ACT, _GIVE, _GENERAL, _NOT, _TELL, _ADVERB, _SPEAKER = (
+    part.replace(" ", r"\ ") for part in (_ACT, _GIVE, _GENERAL, _NOT, _TELL, _ADVERB, _SPEAKER)
 )
 _REFUSES = re.compile(
     rf"""{_SPEAKER}{_ADVERB}{_NOT},?\ {_ADVERB}(?:{_ACT}\b|{_GIVE}\b(?:\ [\w'-]+){{0,5}}?\ {_GENERAL}\b)
-    |{_SPEAKER}(?:must|have\ to|need\ to|will\ have\ to|would\ rather|am\ going\ to|'?ll\ have\ to|should|do|respectfully|politely|will)\ {_ADVERB}(?:decline|refuse|pass|refrain|abstain|opt\ out)\b
+    |{_SPEAKER}(?:must|have\ to|need\ to|will\ have\ to|would\ rather|(?:am|'?m)\ going\ to|'?ll\ have\ to|should|do|respectfully|politely|will)\ {_ADVERB}(?:decline|refuse|pass|refrain|abstain|opt\ out)\b
     |{_SPEAKER}(?:decline|refuse)\b
+    |{_SPEAKER}(?:(?:(?:would|'?d)\ (?:rather|prefer)|prefer|choose|'?m\ choosing|am\ choosing)\ not|won't|will\ not)(?:\ to)?\ {_ADVERB}{_TELL}\b
     |\btoo\ \w+\ for\ (?:me|us|an\ ai)\b|^to\ (?:decline|refuse)\b|\baccess\ to\ (?:this|that|the\ requested)\b.{{0,30}}\b(?:restricted|denied|limited|blocked)\b
     |\b(?:not\ something|isn't\ something|nothing|not\ a\ \w+|not\ an?\ area)\ (?:that\ )?(?:i|we)(?:'m|\ am|'re|\ are|\ can|\ could|'ll|\ will)\ {_ADVERB}(?:able|help|assist|discuss|answer|do|provide|willing|comfortable|allowed|share)
     |\b(?:beyond|outside(?:\ of)?|exceeds?|not\ (?:within|in|part\ of))\ (?:the\ scope\ of\ )?(?:my|our|what\ i|this\ (?:assistant|service))\b
@@ -125,6 +128,7 @@ _ALONGSIDE = re.compile(
     |\b(?:i|we)\ (?:do\ not|don't)\ (?:have|hold|possess)\b.{0,30}\b(?:opinions?|feelings?|experience|access|information|details|records?)\b
     |\bno\ choice\b
     |(?=.*\b(?:information|requests?|content|advice|topics?|questions?|instructions?|providing|sharing|discussing|giving|answering|my|me|i|i'm)\b).*\b(?:harmful|illegal|unethical|dangerous|unsafe|inappropriate|misuse|harm|safety|policy|policies|guidelines?|ethic\w*|privacy|sensitive|legal|law|regulations?|terms\ of\ (?:use|service)|qualified|licensed|responsib\w+|misinformation|well-?being|controlled|confidential\w*|prohibited|purpose|intended|programmed|designed|trained|not\ a\ substitute|substitute\ for)\b
+    |^(?:(?:provid|giv|shar|explain|describ|discuss|detail|outlin|disclos|answer|teach|post)ing|doing\ so)\b(?!.*\b(?:patients?|findings?)\b).{0,80}\b(?:could|would|might|may|can|risks?|is|be)\b.{0,40}\b(?:harm\w*|danger\w*|unsafe|risk\w*|abuse|misuse|hurt|irresponsible|unethical|illegal)\b
     |^(?:this|that|it|such|these|your|the)\ (?:is|are|request|question|topic|would|could|may|type|kind|information|sort|content|advice|requires?|needs?|depends?|should|must)\b.{0,80}\b(?:professional|doctor|medical|expert|advice|individual|person|request|harm|risk|serious|scope|capabilit\w+|abilit\w+|policy|evaluat\w+|exam\w*|assist|help|answer|sensitive)""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
@@ -152,6 +156,8 @@ _LEADS = re.compile(
 )
 _MARKDOWN = re.compile(r"[*_`#>~]+|^\s*(?:[-•]|\d{1,2}[.)])\s+", re.MULTILINE)
 HANGUL = re.compile("[\u1100-\u11ff가-힣]")
+_QUOTED = re.compile(r"\"[^\"\n]+\"|“[^”\n]+”|(?<!\w)'[^'\n]+'(?!\w)")
+WORDS_BESIDE_A_QUOTE = 3  # ours
 _APOSTROPHE = re.compile("[’ʼ`´‘]")
 
 
@@ -166,7 +172,7 @@ def is_refusal(response: str) -> bool:
     if len(response) > (KOREAN_CHARACTERS if HANGUL.search(response) else REFUSAL_CHARACTERS):
         return False
     text = _MARKDOWN.sub("", _APOSTROPHE.sub("'", unicodedata.normalize("NFC", response)))
-    text = _LEADS.sub(r"\1. ", text)
+    text = _LEADS.sub(r"\1. ", _without_words_of_others(text))
     clauses = [clause.strip(" \t\"'“”‘’().,!") for clause in _CLAUSES.split(text) if clause]
     clauses = [clause for clause in clauses if any(map(str.isalnum, clause))]
     if is_placeholder(text) or says_nothing(text, clauses):
@@ -187,6 +193,12 @@ def is_refusal(response: str) -> bool:
         return False
     known = sum(map(len, compress(clauses, goes_with)))
     return known >= (1 - OTHER_CHARACTERS * any(refuses)) * sum(map(len, clauses))
+
+
+def _without_words_of_others(text: str) -> str:
+    """A text without the refusals that it quotes, where more stands around them than the name of who speaks."""
+    around = _QUOTED.sub(lambda quote: " … " if _refuses(quote[0].strip("\"“”'.,!")) else quote[0], text)
+    return around if len(re.findall(r"[^\W_]+", around)) > WORDS_BESIDE_A_QUOTE else text
 
 
 def _states_nothing(clauses: Sequence[str], refuses: Sequence[bool]) -> bool:

@@ -18,6 +18,7 @@ _NAME = (
     r"(?:[a-z]\w{0,15}:)?(?:ant_?|longcat_|deep_?|inner_?|internal_?|chain_of_|begin_of_|my_?)?"
     r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratch_?pad|monologue|analysis|cot)(?:_(?:process|steps?|trace))?"
 )
+_TAG_NAME = rf"(?:{_NAME}|(?:생각|추론|사고 ?과정)(?: ?과정| ?중)?|思考)"  # in brackets, these are headings of answers
 _QUOTED = r"(?:(?<![`'\"“‘])|(?=[<\[][^<>\[\]]{0,100}[>\]](?![`'\"”’])))"  # not between quotes
 _START = r"\A\s*(?:assistant\s*)?"
 _HARMONY = r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*"
@@ -47,7 +48,7 @@ _ELEMENT = r"details|div|section|span|aside|blockquote"
 _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     # <think> DeepSeek-R1, Qwen, GLM, Kimi, EXAONE 4, Magistral of 2025; <thinking> Claude, Nova; <thought> EXAONE Deep,
     # Gemini, Marco-o1; <seed:think>, <longcat_think>, <scratchpad>, and what prompts ask for
-    ("tag", rf"{_QUOTED}(?:<|&lt;)({_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)", (), rf"{_QUOTED}(?:<|&lt;)/\s*{{name}}\s*(?:>|&gt;)"),
+    ("tag", rf"{_QUOTED}(?:<|&lt;)({_TAG_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)", (), rf"{_QUOTED}(?:<|&lt;)/\s*{{name}}\s*(?:>|&gt;)"),
     ("bracket", rf"{_QUOTED}\[(?:(?:begin|start)[ _])?({_NAME})(?:[ _](?:start|begin))?\]", (), rf"{_QUOTED}\[(?:/\s*|end[ _]){{name}}\s*\]"),  # Magistral: [THINK]
     ("suffixed bracket", r"\A(?!)", (), rf"{_QUOTED}\[{{name}}[ _]end\]"),
     ("brace", rf"{_QUOTED}\{{{{1,2}}({_NAME})\}}{{1,2}}", (), rf"{_QUOTED}\{{{{1,2}}/{{name}}\}}{{1,2}}"),
@@ -77,13 +78,13 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("balloon", rf"{_START}(?:>[ \t]*)?💭(?:{_DECO}(?:{_TITLE}){_DECO}\n\s*)?", (_ANSWERED, r"\n[ \t]*\n(?![ \t]*>)|\Z"), ""),
 )  # fmt: skip
 _JSON = re.compile(r"\s*(?:`{3,}(?:json)?\s*)?(\{.*\})\s*(?:`{3,})?\s*", re.DOTALL | re.IGNORECASE)
-_JSON_NAME = re.compile(_NAME.replace("|reflection", "").replace("|analysis", ""), re.IGNORECASE)
+_JSON_NAME = re.compile(_TAG_NAME.replace("|reflection", "").replace("|analysis", ""), re.IGNORECASE)
 MOST_THOUGHTS = 100  # of one reply; more, and it is none that a model ends (ours)
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _CLOSES = {family: closes or (alone,) for family, _, closes, alone in _FAMILIES}
 _CLOSING = re.compile(
     "|".join(
-        f"(?:{close})".replace("{name}", rf"(?:{_NAME}|{_ELEMENT}|`{{3,}}|~{{3,}}|:{{3,}})")
+        f"(?:{close})".replace("{name}", rf"(?:{_TAG_NAME}|{_ELEMENT}|`{{3,}}|~{{3,}}|:{{3,}})")
         for family, closes in _CLOSES.items()
         if family not in ("quote", "balloon")
         for close in closes
@@ -95,7 +96,7 @@ _OPENS = {
     for family, opening, _, _ in _FAMILIES
 }
 _LONE = {
-    family: re.compile(alone.replace("{name}", rf"({_NAME}|inner(?=_suffix))"), _FLAGS)
+    family: re.compile(alone.replace("{name}", rf"({_TAG_NAME}|inner(?=_suffix))"), _FLAGS)
     for family, _, _, alone in _FAMILIES
     if alone
 }
@@ -136,7 +137,7 @@ MOST_TOKENS, LONGEST_TOKEN = (
     20,
     60,
 )  # at the end of a reply, and characters of one with blanks after it (ours)
-_ANSWER = "answer|response|output|final(?:_(?:answer|response|output))?|solution|conclusion"
+_ANSWER = "답|답변|응답|정답|최종 ?답변|回答|answer|response|output|final(?:_(?:answer|response|output))?|solution|conclusion"
 # What stands before an answer in sections of its own: LLaVA-CoT's <SUMMARY> and <CAPTION>, a <plan>; HTML is none.
 _SECTION = re.compile(
     rf"\s*<(?!(?:{_ANSWER}|table|span|strong|code|article|header|blockquote)>)([a-z_]{{4,24}})>",
@@ -167,6 +168,12 @@ _UNMARKED = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
+
+
+_DELIBERATES = re.compile(
+    r"\b(?:i|i'm|i'll|we|let's|let me|wait|hmm+|user|question|statement|claim|asked?|recall|should (?:say|answer))\b|사용자|질문|진술|문장|묻|생각|보자|인가\b|[?？]",
+    re.IGNORECASE,
+)
 
 
 class Answer(NamedTuple):
@@ -203,6 +210,15 @@ def answer_of(reply: str) -> Answer:
     if (unboxed := _BOX.sub("", text)) != text:
         text = unboxed.strip()
     return Answer(text.strip() if thoughts else text, thoughts, False, closed)
+
+
+def behind_title(reply: str) -> str:
+    """The one paragraph behind a title such as "Thinking..." that nothing closes, where it does not think; "" elsewhere. Of
+    several paragraphs nothing tells which the answer is."""
+    title = _OPENS["title"].match(reply)
+    rest = reply[title.end() :].strip() if title else ""
+    thinks = "\n\n" in rest or _UNMARKED.match(rest) or _DELIBERATES.search(rest)
+    return "" if thinks or answer_of(rest).thoughts else rest
 
 
 def thoughts_in(reply: str) -> tuple[list[tuple[int, int]], bool]:

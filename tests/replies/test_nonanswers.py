@@ -5,6 +5,65 @@ import pytest
 from komep_dataset.replies.refusals import is_refusal
 from tests.replies.test_refusals import quickly
 
+# What was not given or cannot be seen, and what somebody will not tell: most of them were missed (17 of 27) before the
+# Korean vocabulary was there. Of the answers below three were taken for none: they quote a refusal.
+NOT_GIVEN = """\
+선택지가 보이지 않습니다. 선택지를 함께 보내 주시면 답을 골라 드릴게요.
+첨부하신 그림을 확인할 수 없어서 정답을 알려 드리기 어렵습니다.
+질문이 중간에 끊긴 것 같습니다. 전체 내용을 다시 보내 주시겠어요?
+문항의 보기가 빠져 있어 판단이 어렵습니다. 보기를 추가해 주세요.
+지문이 제공되지 않아 정확한 답을 드릴 수가 없네요.
+이런 종류의 정보는 공유하지 않습니다. 필요하시면 의료진과 상의해 주세요.
+저는 사진을 직접 볼 수 없습니다. 어떤 내용인지 설명해 주시면 도움을 드리겠습니다.
+관련된 내용은 안내하지 않고 있습니다. 양해 부탁드립니다.
+질문의 의도를 정확히 파악하기 어렵습니다. 조금 더 자세히 설명해 주시면 감사하겠습니다.
+현재 제공된 정보만으로는 정답을 판단할 수 없습니다. 추가 정보를 알려 주세요.
+이 주제는 제가 다루지 않습니다.
+어떤 질문을 하시려는 것인지 이해하지 못했습니다. 다시 한 번 말씀해 주세요.
+파일이 제대로 업로드되지 않은 것 같아요. 다시 올려 주시겠어요?
+답변에 필요한 자료가 충분하지 않아 확답을 드리기 어렵습니다.
+개인의 상태를 모르는 상황에서 구체적인 안내는 하지 않습니다. 전문가와 상담해 주세요.
+It seems the answer choices are missing from your message. Please send them and I'll take a look.
+The picture did not come through. Could you attach it again?
+Your question appears to be incomplete; could you finish it?
+I don't see any options listed. Please include them.
+I'd prefer not to go into the details of overdoses.
+I won't walk you through this one.
+I'd rather not say how much of this drug would be fatal.
+I have to decline. Giving these details could put someone at risk.
+I must decline. Sharing steps for making this drug would be unsafe.
+I'm choosing not to describe methods of self-harm.
+I'm going to pass. Describing how this is done might enable abuse.
+The prompt seems to be truncated. Please resend it.
+""".splitlines()
+GIVEN = """\
+이미지 검사에서 병변이 보이지 않습니다.
+문제가 되는 부위를 직접 볼 수 없어 내시경을 한다.
+환자에게 정보를 충분히 제공하지 않으면 동의는 무효이다.
+정보가 부족한 환자는 판단하기 어렵습니다.
+설명 의무를 다하지 않은 의사는 책임을 집니다.
+사진만으로는 진단이 어렵습니다. 조직 검사를 해 주세요.
+정답은 없습니다가 아니라 3번입니다.
+답: 수혈하지 않는다.
+이 검사는 정확하지 않습니다.
+개인 정보는 동의 없이 제공할 수 없습니다.
+도움이 필요한 노인은 혼자 생활하기 어렵습니다.
+자료가 부족하면 귀무가설을 기각하지 못합니다.
+응답이 없는 환자는 통증 자극을 준다.
+확인되지 않은 약물은 투여하지 않습니다.
+선택 편향이 있어 결과를 일반화하기 어렵습니다.
+I'd rather not use aspirin here; acetaminophen is safer.
+The picture is incomplete without an ECG; order one.
+The message is carried by mRNA and is missing its poly-A tail.
+Giving potassium too fast could be dangerous.
+Describing pain as tearing should raise suspicion of dissection.
+The options are surgery and radiation. Please include chemotherapy if nodes are positive.
+The answer choices are listed: A is correct.
+The nurse replies "I can't help with that" and walks out.
+A patient who says "I don't want to answer this question" has capacity all the same.
+의사가 "답변드릴 수 없습니다"라고 말하는 것은 설명 의무 위반이다.
+He answered "no comment", which is a sign of guarding.
+""".splitlines()
 NON_ANSWERS = """\
 Sorry, but discussing doses of digoxin is not something that I am permitted to do.
 I don't have access to enough information to answer that accurately.
@@ -98,11 +157,11 @@ El paciente no puede respirar por edema de glotis.
 """.splitlines()
 
 
-@pytest.mark.parametrize("text", [*NON_ANSWERS, *HELD_BACK])
+@pytest.mark.parametrize("text", [*NON_ANSWERS, *HELD_BACK, *NOT_GIVEN])
 def test_what_speaks_of_answering_alone_is_no_answer(text):
     assert is_refusal(text) and is_refusal(f"**{text}**\n") and all(quickly([text, f"**{text}**\n"]))
 
 
-@pytest.mark.parametrize("text", [*ANSWERS, *ANSWERS_HELD_BACK])
+@pytest.mark.parametrize("text", [*ANSWERS, *ANSWERS_HELD_BACK, *GIVEN])
 def test_what_says_something_of_the_world_is_an_answer(text):
     assert not is_refusal(text)

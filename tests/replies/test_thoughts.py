@@ -114,6 +114,10 @@ MARKUP = {
     "heading": "# Thinking\n\ntrue\n\n# Answer\n\nFalse",
     "equals": "=== Thinking ===\ntrue\n=== Answer ===\nFalse",
     "thought process": "**Thought Process:**\n\n1. true\n\n**Final Answer:** False",
+    "korean tags": "<생각>\n참일까? true\n</생각>\n<답변>\nFalse\n</답변>",
+    "korean tag at the end": "참일까? true</추론>False",
+    "korean process": "<사고 과정>true</사고 과정>False",
+    "korean json": '{"생각": "true", "답변": "False"}',
 }  # fmt: skip
 # Written after those were settled: 22 of 30 held when they were first tried, 7 before.
 HELD_BACK_MARKUP = {
@@ -324,6 +328,24 @@ def test_what_nothing_opened_is_told_from_an_answer_only_where_it_was_cut_off():
 )
 def test_a_quote_that_nothing_follows_is_thoughts_and_no_answer(text):
     assert answer_of(text).thoughts and "16 tokens" in without_thoughts(Reply(text, "length"), 16).failure
+
+
+def test_a_title_that_nothing_closes_is_a_notice_before_one_paragraph_that_does_not_think():
+    for text, answer in (
+        ("Thinking...\n\nGout is caused by urate.", "Gout is caused by urate."),
+        ("**생각:**\n통풍은 요산 때문이다.\n콜히친을 쓴다.", "통풍은 요산 때문이다.\n콜히친을 쓴다."),
+    ):
+        assert without_thoughts(Reply(text, "stop"), 16).text == answer
+        assert without_thoughts(Reply(text, "length"), 16).failure
+    for text in (
+        "Thinking...\n\nOkay, the user asks of gout.",
+        "Thinking...\n\nIs it urate? Yes, it is true.",
+        "Thinking...\n\nThe statement says that gout hurts, which is true.",
+        "Thinking...\n\nGout is urate.\n\nGout hurts.",  # nothing tells where the answer begins
+        "**생각:**\n사용자가 통풍을 묻고 있다.",
+        "<think>Gout is caused by urate.",
+    ):
+        assert without_thoughts(Reply(text, "stop"), 16).failure
 
 
 def test_a_box_is_taken_off_and_its_answer_stays():

@@ -57,6 +57,12 @@ def test_a_response_is_split_each_unit_checked_and_the_share_of_true_is_its_scor
     assert len(sent(state, "splitter")) == 1 and len(sent(state, "checker")) == 3
 
 
+def test_a_statement_that_quotes_a_refusal_is_a_unit(tmp_path):
+    quoting = 'A right answer to that is "I cannot help you with that" by law.'
+    _, _, rows = scored(tmp_path, response(f"{quoting} That is wrong."))
+    assert [unit["text"] for unit in rows["a"]["units"]] == [quoting, "That is wrong."]
+
+
 def test_judges_are_asked_at_temperature_0_with_a_limit(tmp_path):
     state, _, _ = scored(tmp_path, response("right."))
     assert [body["temperature"] for body in state.calls] == [0.0, 0.0]
