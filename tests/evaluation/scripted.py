@@ -1,5 +1,6 @@
 """A tiny Llama that writes what a test tells it, under the chat template of a real model."""
 
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +12,9 @@ ANSWER = ("정답: C",)
 
 
 def template(name: str) -> str:
-    """The chat template of a model family, as TRL ships it."""
-    import trl
-
-    return (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text("utf-8")
+    """The chat template of a model family, as TRL ships it; TRL itself is not imported."""
+    package = Path(find_spec("trl").origin).parent
+    return (package / "chat_templates" / f"{name}.jinja").read_text("utf-8")
 
 
 def thinker(folder: Path, tokenizer, name: str = "qwen3", thought: tuple[str, ...] = THOUGHT) -> Path:
