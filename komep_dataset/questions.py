@@ -9,11 +9,11 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
 from komep_dataset.schema import (
     LANGUAGES,
+    CitedGeneration,
     Question,
     Reason,
     Reject,
     Response,
-    ScoredGeneration,
     column_types,
     question_id,
 )
@@ -62,7 +62,7 @@ def collect(
     questions: dict[str, Question] = {}
     firsts: dict[str, tuple[int, dict[Any, Any]]] = {}
     # Of a table of answers, the questions are taken, each once.
-    taken = {name for record in (Question, Response, ScoredGeneration) for name in column_types(record)}
+    taken = {name for record in (Question, Response, CitedGeneration) for name in column_types(record)}
     problems, repeats = [], []
     check_shape(path, Question, OPTIONAL)
     for line, given in scan_rows(path, column_types(Question), needed=REQUIRED):

@@ -7,7 +7,7 @@ all derived from its annotations, so they cannot disagree. A column that may be 
 import hashlib
 import types
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -107,6 +107,20 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """What a judge that was shown passages says of one unit: a passage that its verdict rests on, or that it has none."""
+
+    unit: int = column("place of the unit in `units`, from 0; a unit has an entry a passage, or one without")
+    reason: str = column(
+        "why its verdict is `unknown`: `not_addressed`, `contradictory`, `unread` or `disagreed`; else empty"
+    )
+    id: str = column("id of the passage in its corpus; empty = the unit rests on none")
+    title: str = column("its title, may be empty")
+    url: str = column("its address, may be empty")
+    quotation: str = column("at most 300 characters of it, those most like the unit")
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation, as TRL reads it."""
 
@@ -169,6 +183,15 @@ class ScoredGeneration:
 
 
 @dataclass(frozen=True, slots=True)
+class CitedGeneration(ScoredGeneration):
+    """A scored generation whose units were judged by passages; a release has its column if any row does."""
+
+    unit_evidence: list[Citation] | None = column(
+        "what the verdicts rest on: the passages that the judge cites; null = it judged without any"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A row of the table `pairs`."""
 
@@ -208,7 +231,14 @@ class KoreanRow(ReleaseRow):
     origin: str = column("`translated` from English, or `native`: asked and answered in Korean")
 
 
-RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}  # the row type of each config
+# The row type of each config, where no verdict was given by passages.
+RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
+EVIDENCE = "unit_evidence"  # the column of `CitedGeneration`, and what `build.json` counts of it
+
+
+def records_of(facts: Container[str]) -> dict[str, type]:
+    """The row type of each config of a release: by the keys of its `build.json`, or by its columns of `scored`."""
+    return RECORDS | ({"scored": CitedGeneration} if EVIDENCE in facts else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Works on polars frames with the columns of `ScoredGeneration` plus `_file` (index of the input file) and `_line`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,14 @@ from komep_dataset.replies import refusals
 from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.schema import (
     BUILD_FILE,
+    EVIDENCE,
     TEST_PERCENT,
+    CitedGeneration,
     Reason,
     ScoredGeneration,
     Status,
     Verdict,
+    WhyUnknown,
     column,
     column_types,
     polars_schema,
@@ -35,7 +38,7 @@ COLUMNS = tuple(column_types(ScoredGeneration))
 
 
 @dataclass(frozen=True, slots=True)
-class _Given(ScoredGeneration):
+class _Given(CitedGeneration):
     """A row as it comes in: with the language that a table of others may state, and a release never does."""
 
     language: str | None = column("`ko`, or any other; null = not said")
@@ -76,7 +79,7 @@ def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
 
 def read_as_given(files: Sequence[Path]) -> tuple[pl.DataFrame, list[Problem]]:
     """(complete rows of all files in their order, repeats among them, with `_file` and `_line`; the bad rows)."""
-    frames = [pl.DataFrame(schema={**polars_schema(ScoredGeneration), FILE: pl.Int32, LINE: pl.Int64})]
+    frames = [pl.DataFrame(schema={**polars_schema(CitedGeneration), FILE: pl.Int32, LINE: pl.Int64})]
     problems: list[Problem] = []
     for index in range(len(files)):
         for frame, bad in read_complete(files, index):
@@ -113,7 +116,7 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
     """Check the values of typed rows, and fill in `question_id`, `units`, `dahl_score` and `status`.
 
     Args:
-        frame: columns of `ScoredGeneration`, `_file`, `_line`; `OPTIONAL` columns may be null.
+        frame: columns of `ScoredGeneration` or `CitedGeneration`, `_file`, `_line`; `OPTIONAL` columns may be null.
         files: names of the input files, by the index in `_file`.
 
     Returns:
@@ -121,21 +124,24 @@ def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, l
         reason `missing_field`, `bad_value` or `score_contradicts_units`).
     """
     frame = _with_derived(frame)
-    fails = pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in _CHECKS)
+    kept, checks = [*COLUMNS, FILE, LINE], _CHECKS
+    if EVIDENCE in frame.columns:
+        kept, checks = [*COLUMNS, EVIDENCE, FILE, LINE], (*_CHECKS, *_OF_EVIDENCE)
+    fails = pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in checks)
     failed = frame.select(fails.alias("fails"))["fails"]
     problems = []
     if failed.any():
-        problems = _problems(frame.filter(failed), files)
+        problems = _problems(frame.filter(failed), files, checks)
         frame = frame.filter(~failed)
     score = pl.when(pl.col("status") == Status.SCORED.value).then(pl.coalesce("_share_true", "dahl_score"))
-    return frame.with_columns(dahl_score=score).select(*COLUMNS, FILE, LINE), problems
+    return frame.with_columns(dahl_score=score).select(kept), problems
 
 
-def _problems(failed: pl.DataFrame, files: Sequence[str]) -> list[Problem]:
+def _problems(failed: pl.DataFrame, files: Sequence[str], checks: Iterable[tuple]) -> list[Problem]:
     """What is wrong with each row: the first check that it fails."""
     found = [
         pl.when(condition).then(pl.struct(column=pl.lit(column), reason=pl.lit(reason.value), detail=detail))
-        for column, reason, condition, detail in _CHECKS
+        for column, reason, condition, detail in checks
     ]
     rows = failed.select(FILE, LINE, pl.coalesce(*found).alias("_bad")).unnest("_bad").iter_rows()
     return [
@@ -284,6 +290,24 @@ _CHECKS = (
         pl.lit("`scored` without units and without dahl_score"),
     ),
 )
+_CITED, _REASON = pl.element().struct.field("unit"), pl.element().struct.field("reason")
+_REASONS = ["", *(why.value for why in WhyUnknown)]
+_STRANGE_REASON = pl.col(EVIDENCE).list.eval(_REASON.filter(~_REASON.is_in(_REASONS))).list.first()
+_LAST_CITED = pl.col(EVIDENCE).list.eval(_CITED).list.max()
+_OF_EVIDENCE = (
+    (
+        EVIDENCE,
+        Reason.BAD_VALUE,
+        _STRANGE_REASON.is_not_null(),
+        pl.format("unknown reason {}; give one of {}", _STRANGE_REASON, pl.lit(", ".join(_REASONS[1:]))),
+    ),
+    (
+        EVIDENCE,
+        Reason.BAD_VALUE,
+        (pl.col("_n_units") <= _LAST_CITED) | pl.col(EVIDENCE).list.eval(_CITED < 0).list.any(),
+        pl.format("cites passages for a unit that is not there: there are {}", "_n_units"),
+    ),
+)
 
 
 def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
@@ -303,13 +327,11 @@ def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.Da
     ).item():
         return ordered, []
     repeated = pl.struct(key).is_duplicated()
-    content = [pl.col(name) for name in COLUMNS if name not in (*key, "units")]
-    units = pl.col("units").list.eval(pl.element().struct.json_encode()).list.join("\n")
+    lists = [name for name in ("units", EVIDENCE) if name in frame.columns]
+    content = [pl.col(name) for name in COLUMNS if name not in (*key, *lists)]
+    texts = [pl.col(name).list.eval(pl.element().struct.json_encode()).list.join("\n") for name in lists]
     contents = (
-        frame.filter(repeated)
-        .with_columns(units=units)
-        .group_by(key)
-        .agg(pl.struct(*content, "units").n_unique())
+        frame.filter(repeated).with_columns(texts).group_by(key).agg(pl.struct(*content, *lists).n_unique())
     )
     conflicts = contents.filter(pl.nth(len(key)) > 1).select(key)
     bad = frame.join(conflicts, on=key, how="semi").sort(FILE, LINE)

@@ -18,6 +18,7 @@ from komep_dataset.pairs.candidates import NOT_BLANK, RULES, UNKNOWN_UNITS, with
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.pairs.options import PairRules
 from komep_dataset.schema import (
+    EVIDENCE,
     Origin,
     Pair,
     Reason,
@@ -25,6 +26,7 @@ from komep_dataset.schema import (
     ScoredGeneration,
     Status,
     Verdict,
+    WhyUnknown,
     column_types,
     listed_statuses,
 )
@@ -41,6 +43,7 @@ _BLANKS = r"[\s\x1c-\x1f]+"
 # for the last: a mark behind it may combine with it.
 _HEAD = 16
 _PLAIN_HEAD = "^[!-~](?: ?[!-~])* ?$"
+SOURCES_NAMED = 10  # places that passages come from which `build.json` names, the most cited first (ours)
 _IS_NATIVE = pl.col("origin") == Origin.NATIVE.value
 _RANKS = {
     "_true": units_with(Verdict.TRUE),
@@ -77,6 +80,8 @@ class Tally:
     )  # of these questions, by what becomes of unknown units
     statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
+    evidence: Counter = field(default_factory=Counter)  # of units that were judged by passages
+    sources: Counter = field(default_factory=Counter)  # where what they cite comes from -> units
 
     def add(self, frame: pl.DataFrame, pairs: pl.DataFrame, rules: PairRules) -> None:
         """Count the generations of some questions and the pairs that they gave; and what other `unknown_units` give."""
@@ -94,6 +99,8 @@ class Tally:
         self.native += native.height
         self.native_foreign += native.filter(~(is_korean("chosen_ko") & is_korean("rejected_ko"))).height
         self.identical_korean += pairs.filter(pl.col("chosen_ko") == pl.col("rejected_ko")).height
+        if EVIDENCE in frame.columns:
+            self._add_evidence(frame)
         scored = frame.filter(pl.col("status") == Status.SCORED.value)
         self.own_scores += scored.filter(pl.col("units").list.len() == 0).height
         for model, status, n in frame.group_by("model", "status").len().iter_rows():
@@ -101,8 +108,23 @@ class Tally:
         for model, score, n in scored.group_by("model", "dahl_score").len().iter_rows():
             self.scores[model][score] += n
 
-    def facts(self) -> dict[str, Any]:
-        """The counts as `build.json` has them."""
+    def _add_evidence(self, frame: pl.DataFrame) -> None:
+        """Count units that were judged by passages: those that cite one, by where it comes from, and why others have no
+        verdict."""
+        cited = frame.filter(pl.col(EVIDENCE).list.len() > 0).select(*ScoredGeneration.KEY, EVIDENCE)
+        entries = cited.explode(EVIDENCE).unnest(EVIDENCE)
+        unit = [*ScoredGeneration.KEY, "unit"]
+        resting = entries.filter(pl.col("id") != "")
+        self.evidence["units"] += entries.select(unit).n_unique()
+        self.evidence["cited"] += resting.select(unit).n_unique()
+        reasons = entries.filter(pl.col("reason") != "").unique([*unit, "reason"])
+        self.evidence.update(dict(reasons.group_by("reason").len().iter_rows()))
+        host = pl.col("url").str.extract(r"^[a-z]+://(?:[^/?#@]*@)?([^/?#:]+)").str.to_lowercase()
+        place = pl.coalesce(host, pl.when(pl.col("title") != "").then("title"), pl.lit("")).alias("place")
+        self.sources.update(dict(resting.unique([*unit, "id"]).group_by(place).len().iter_rows()))
+
+    def facts(self, cites: bool | None = None) -> dict[str, Any]:
+        """The counts as `build.json` has them; `cites`: whether rows have the column of what verdicts cite."""
         models, listed = {}, listed_statuses(status for counts in self.statuses.values() for status in counts)
         for model in sorted(self.statuses):
             score = dahl.model_score_of_counts(self.scores[model])
@@ -110,6 +132,11 @@ class Tally:
             models[model] = {"dahl": asdict(score) if score else None, "statuses": statuses}
         given = {"questions": self.unknown_questions, "pairs": dict(self.unknown_pairs)}
         unknown = {"unknown_units": given} if self.unknown_questions else {}
+        if self.evidence["units"] if cites is None else cites:
+            names = ("units", "cited", *(why.value for why in WhyUnknown))
+            most = sorted(self.sources.items(), key=lambda one: (-one[1], one[0]))[:SOURCES_NAMED]
+            evidence = {name: self.evidence[name] for name in names} | {"from": dict(most)}
+            unknown[EVIDENCE] = evidence | {"sources": len(self.sources)}
         return {
             "generations": self.rows,
             "questions": self.questions,

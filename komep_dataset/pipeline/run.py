@@ -30,7 +30,7 @@ from komep_dataset.release.replacement import check_replaceable
 from komep_dataset.release.sums import file_sha256
 from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import respond, responder_folder
-from komep_dataset.schema import Question, Response, ScoredGeneration
+from komep_dataset.schema import CitedGeneration, Question, Response
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
@@ -247,7 +247,7 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
         "splitter": _endpoint_settings(config.judge("splitter")),
         "checker": _endpoint_settings(config.judge("checker")),
     }
-    outputs = {table: ScoredGeneration, verdicts_path(table): VerdictRow}
+    outputs = {table: CitedGeneration, verdicts_path(table): VerdictRow}
     return Stage(SCORE, done, tuple(tables), outputs, settings, work, again=output is not None)
 
 
@@ -274,7 +274,7 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
     checks = checks_of(translator.checks, f"{config.file}: translator.checks")
     settings["checks"] = sorted((check.name, check.severity) for check in checks)
     inputs = (scored, translator.glossary or SHIPPED)
-    outputs = {table: ScoredGeneration, translations_path(table): TranslationRow}
+    outputs = {table: CitedGeneration, translations_path(table): TranslationRow}
     return Stage(TRANSLATE, done, inputs, outputs, settings, work, again=output is not None)
 
 

@@ -35,7 +35,7 @@ from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import Reject
+from komep_dataset.schema import EVIDENCE, Reject, records_of
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.writing import write_rejects
@@ -148,7 +148,7 @@ def _build_buckets(
     files = [str(path) for path in paths]
     scratch = folder / ".spill"
     scratch.mkdir()
-    spill, problems = _ingest(paths, scratch)
+    spill, problems, cites = _ingest(paths, scratch)
     beside.submit(import_module, "datasets")  # for the card; takes a second
     gates, buckets = Gates(asdict(rules) | loaded, scratch), spill.names()
     if (
@@ -163,7 +163,7 @@ def _build_buckets(
     vouched = grown is not None and grown.all_tried(warnings)
     with (
         progress_bar("building", len(buckets), "buckets") as advance,
-        written(folder, grown.cuts if grown else None) as shards,
+        written(folder, grown.cuts if grown else None, records_of((EVIDENCE,) if cites else ())) as shards,
     ):
         for bucket in buckets:
             spilled, layers = spill.read(bucket), None
@@ -185,7 +185,7 @@ def _build_buckets(
             shards.put("en", bucket.split, derived.en, layers)
             shards.put("ko", bucket.split, derived.ko, layers)
             advance(1)
-        counts = tally.facts()  # while the last rows are written
+        counts = tally.facts(cites)  # while the last rows are written
     quality = gates.record() | warnings.record()
     shutil.rmtree(scratch)
     place = {name: index for index, name in enumerate(files)}
@@ -199,15 +199,18 @@ def _build_buckets(
     return counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
 
 
-def _ingest(paths: list[Path], folder: Path) -> tuple[Spill, list[Problem]]:
-    """Check every row and put it into the bucket of its question; returns the buckets, and the problems."""
+def _ingest(paths: list[Path], folder: Path) -> tuple[Spill, list[Problem], bool]:
+    """Check every row and put it into the bucket of its question; returns the buckets, the problems, and whether any
+    verdict was given by passages."""
     size = sum(path.stat().st_size for path in paths)
     spill = Spill(folder, size)
     problems: list[Problem] = []
+    cites = False
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
             for frame, bad in read_complete(paths, index):
                 problems += bad
                 spill.add(frame)
+                cites = cites or frame[EVIDENCE].null_count() < frame.height
             advance(path.stat().st_size)
-    return spill, problems
+    return spill, problems, cites

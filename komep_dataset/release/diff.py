@@ -21,7 +21,7 @@ from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.release.sums import check_whole
-from komep_dataset.schema import CONFIGS, RECORDS, ScoredGeneration
+from komep_dataset.schema import CONFIGS, EVIDENCE, RECORDS, ScoredGeneration
 from komep_dataset.tables.problems import flat, shown
 
 CHANGES = lines_with("config", "change", "reasons")
@@ -33,6 +33,7 @@ COLUMN_REASONS = {
     "units": "verdict_changed",
     "dahl_score": "verdict_changed",
     "status": "verdict_changed",
+    "unit_evidence": "verdict_changed",
     "question_ko": "translation_changed",
     "response_ko": "translation_changed",
     "split": "split_changed",
@@ -183,6 +184,8 @@ def _scored_changes(a: pl.DataFrame, b: pl.DataFrame) -> Iterator[Change]:
 
 def _row_changes(config: str, a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, ...]) -> Iterator[Change]:
     """Rows of one config that are in one frame alone or differ, by key; reasons are left to the caller."""
+    if EVIDENCE in {*a.columns, *b.columns} and a.height and b.height:  # not there where all of it is null
+        a, b = (pl.concat([one, (b, a)[i].clear()], how="diagonal") for i, one in enumerate((a, b)))
     columns = [name for name in b.columns if name in a.columns and name not in key]
     for change, rows, others in (("removed", a, b), ("added", b, a)):
         for row in _without(rows, others, key).iter_rows(named=True):

@@ -7,7 +7,8 @@ rules give for the rows of its question, so that `komep verify` can derive it; `
 
 As a set, the rows are those of a build of all inputs at once. Their order is another: the rows of a question that
 the base has stay in the layer of shards in which they lie there, and those of new questions make a layer behind it.
-So a shard in which no row changes keeps its bytes (as long as the same versions of polars and pyarrow write it),
+So a shard in which no row changes keeps its bytes (as long as the same versions of polars and pyarrow write it; with the
+first verdicts by passages, every shard of `scored` gets their column),
 and a store that knows files by their sums, as the Hub does, takes none of it again. A row that changes or is added
 to an old question changes its own shard of each config and no other.
 
@@ -37,7 +38,16 @@ from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.shards import LAYER, Cuts, Key
 from komep_dataset.release.sums import check_whole
-from komep_dataset.schema import CONFIGS, RECORDS, SPLITS, Reason, Reject, ScoredGeneration, column_types
+from komep_dataset.schema import (
+    CONFIGS,
+    RECORDS,
+    SPLITS,
+    CitedGeneration,
+    Reason,
+    Reject,
+    ScoredGeneration,
+    column_types,
+)
 from komep_dataset.tables.problems import FILE, LINE, Problem
 from komep_dataset.translation.evidence import WARNINGS, Warnings
 
@@ -229,7 +239,7 @@ def joined(
     old, stale = resolve_duplicates(frame.filter(pl.col(FILE) < of_base), files)
     new, conflicts = resolve_duplicates(frame.filter(pl.col(FILE) >= of_base), files)
     key = list(ScoredGeneration.KEY)
-    content = [name for name in column_types(ScoredGeneration) if name not in key]
+    content = [name for name in column_types(CitedGeneration) if name not in key]
     both = old.select(*key, *content).join(new, on=key, suffix="_new")
     differs = [
         pl.when(pl.col(name).ne_missing(pl.col(f"{name}_new"))).then(pl.lit(name)).alias(name)

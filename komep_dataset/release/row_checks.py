@@ -10,7 +10,7 @@ import polars as pl
 
 from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
-from komep_dataset.schema import ScoredGeneration, column_types
+from komep_dataset.schema import ScoredGeneration, column_types, records_of
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
 
 
@@ -88,7 +88,7 @@ def check_splits(check: Check, frame: pl.DataFrame) -> None:
 
 def check_scores(check: Check, frame: pl.DataFrame) -> pl.DataFrame:
     """Every value of `scored`, and its score against its units; returns the rows that hold together, one a key."""
-    columns = list(column_types(ScoredGeneration))
+    columns = list(column_types(records_of(frame.columns)["scored"]))
     names = frame[FILE_NAME].unique(maintain_order=True).to_list()
     placed = frame.with_columns(
         pl.col(FILE_NAME).replace_strict(names, range(len(names)), return_dtype=pl.Int32).alias(FILE),

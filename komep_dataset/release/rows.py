@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import RECORDS, SPLITS, polars_schema
+from komep_dataset.schema import SPLITS, polars_schema, records_of
 
 # Rows of a release up to which so many leading characters of the id make a range.
 RANGE_LIMITS = ((200_000, 0), (4_000_000, 1))
@@ -50,7 +50,8 @@ def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFra
     if not frames and (not split or not (Path(folder) / config).is_dir()):
         raise KomepError(f"{folder}: no data files for config {config!r}")
     if not frames:  # the config has rows, this split has none
-        return pl.DataFrame(schema=polars_schema(RECORDS[config]))
+        known = [name for path in data_files(folder, config, "*") for name in pq.read_schema(path).names]
+        return pl.DataFrame(schema=polars_schema(records_of(known)[config]))
     return pl.concat(frames)
 
 

@@ -99,14 +99,15 @@ class _SplitWriter:
     folder: Path
     config: str
     split: str
+    record: type
     cuts: Sequence[Sequence[Key]] = ()  # layer of the base -> keys at which its second and later shards begin
     layers: list[_LayerWriter] = field(init=False)
 
     def __post_init__(self) -> None:
-        folder, record = self.folder / self.config, RECORDS[self.config]
+        folder = self.folder / self.config
         paths = [folder / f"{self.split}-{layer:05d}" for layer in range(len(self.cuts) + 1)]
-        old = map(_LayerWriter, paths, repeat(record), repeat(2 * SHARD_BYTES), self.cuts)
-        self.layers = [*old, _LayerWriter(paths[-1], record, SHARD_BYTES)]
+        old = map(_LayerWriter, paths, repeat(self.record), repeat(2 * SHARD_BYTES), self.cuts)
+        self.layers = [*old, _LayerWriter(paths[-1], self.record, SHARD_BYTES)]
 
     def append(self, rows: pl.DataFrame, made: Future, layers: pl.DataFrame | None) -> None:
         """Add rows, which must continue in key order within a layer; `made` holds them as `arrow_table` does.
@@ -148,9 +149,12 @@ class Written:
     """The rows of a release on their way into shards; `rows` and `arrow_bytes`, once the shards are there, are what
     `build.json` says: config -> split -> number, of every config that has rows."""
 
-    def __init__(self, folder: Path, cuts: Cuts | None, threads: ExitStack):
+    def __init__(self, folder: Path, cuts: Cuts | None, records: Mapping[str, type], threads: ExitStack):
         places = [(config, split) for config in CONFIGS for split in SPLITS]
-        self._writers = {place: _SplitWriter(folder, *place, (cuts or {}).get(place, ())) for place in places}
+        self._writers = {
+            place: _SplitWriter(folder, *place, records[place[0]], (cuts or {}).get(place, ()))
+            for place in places
+        }
         self._converting = threads.enter_context(ThreadPoolExecutor(1))
         self._threads = {place: threads.enter_context(ThreadPoolExecutor(1)) for place in places}
         self._last: dict[tuple[str, str], Future] = {}
@@ -167,7 +171,7 @@ class Written:
             layers: `question_id` and `_layer` of the questions that a base has; all others go to the last layer.
         """
         place = config, split
-        table = self._converting.submit(arrow_table, rows, RECORDS[config])
+        table = self._converting.submit(arrow_table, rows, self._writers[place].record)
         if place in self._last:
             self._last.pop(place).result()
         self._last[place] = self._threads[place].submit(self._writers[place].append, rows, table, layers)
@@ -189,15 +193,17 @@ class Written:
 
 
 @contextmanager
-def written(folder: Path, cuts: Cuts | None = None) -> Iterator[Written]:
+def written(
+    folder: Path, cuts: Cuts | None = None, records: Mapping[str, type] = RECORDS
+) -> Iterator[Written]:
     """Writes rows that are put config by config, in their order, while the block makes more of them; at its end all is
-    written. `cuts` are those of the base of a release that grows.
+    written. `cuts` are those of the base of a release that grows, `records` the row types of the configs.
 
     Each split of a config has a thread of its own, since the largest would hold up all others, and one more thread
     makes Arrow tables for all of them. Of each split no more than one lot is written while the next is made: memory
     holds two buckets. At the end every thread writes what its shard still waits for.
     """
     with ExitStack() as threads:
-        one = Written(folder, cuts, threads)
+        one = Written(folder, cuts, records, threads)
         yield one
         one._end()  # not after an error: nothing more is written then

@@ -52,6 +52,7 @@ from komep_dataset.schema import (
     BUILD_FILE,
     CARD_FILE,
     CONFIGS,
+    EVIDENCE,
     PROVENANCE_FILE,
     QUALITY_FILE,
     RECORDS,
@@ -61,6 +62,7 @@ from komep_dataset.schema import (
     Reject,
     arrow_schema,
     column_types,
+    records_of,
 )
 from komep_dataset.tables.problems import Check, compare_values, text_lines
 from komep_dataset.translation.checks.registry import wordings
@@ -105,6 +107,12 @@ class _Seen:
     told: Mapping[str, Any] = field(default_factory=dict)  # of warned translations, by quality.json
     warnings: Warnings | None = None
     last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
+    records: Mapping[str, type] = field(default_factory=lambda: RECORDS)  # the row types of the configs
+
+    @property
+    def cites(self) -> bool:
+        """Whether `scored` has the column of what verdicts cite."""
+        return self.records != RECORDS
 
 
 def verify(folder: Path) -> list[Check]:
@@ -225,9 +233,11 @@ def _check_columns(seen: _Seen, config: str, damaged: set[str]) -> None:
 
 def _check_schema(seen: _Seen, name: str, config: str) -> bool:
     """Compare one file with the schema; returns whether its rows can be compared at all."""
-    check, wanted = seen.checks["columns"], arrow_schema(RECORDS[config])
+    check = seen.checks["columns"]
     try:
         found = pq.read_schema(seen.folder / name).remove_metadata()
+        seen.records = seen.records | (records_of(found.names) if EVIDENCE in found.names else {})
+        wanted = arrow_schema(seen.records[config])
     except (pa.ArrowException, OSError) as error:
         check.add(name, 0, "", f"not a readable Parquet file ({str(error).splitlines()[0]})")
         return False
@@ -269,7 +279,7 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         except (pl.exceptions.PolarsError, OSError) as error:
             seen.checks["columns"].add(config, 0, "", f"rows cannot be read ({str(error).splitlines()[0]})")
             continue
-        record = RECORDS[config]
+        record = seen.records[config]
         check_gaps(seen.checks["keys"], frame, seen.last_rows)
         frame = without_nulls(seen.checks["columns"], frame, record)
         # Without readable provenance the looser rule holds: what is not known is not held against the rows.
@@ -291,7 +301,7 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         if config in frames or config not in seen.unreadable:
             nowhere = {FILE_NAME: pl.lit(""), ROW: pl.lit(0), SPLIT: pl.lit("")}
             found = frames.get(config, expected.clear().with_columns(**nowhere))
-            compare_rows(seen.checks["pairs"], config, found, expected, RECORDS[config])
+            compare_rows(seen.checks["pairs"], config, found, expected, seen.records[config])
 
 
 def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
@@ -367,7 +377,7 @@ def _check_counts(seen: _Seen, counted: dict[str, Any]) -> None:
     if not counted or "scored" not in seen.files or seen.options is None:
         check.skipped = "files that cannot be read"
         return
-    compare_values(check, BUILD_FILE, counted | seen.tally.facts(), seen.facts)
+    compare_values(check, BUILD_FILE, counted | seen.tally.facts(seen.cites), seen.facts)
     _check_warnings(seen)
     if not isinstance(seen.facts.get("is_sample"), bool):
         check.add(BUILD_FILE, 0, "is_sample", "not true or false")
@@ -400,7 +410,8 @@ def _check_card(seen: _Seen, counted: dict[str, Any]) -> None:
         check.add(CARD_FILE, 1, "", f"its YAML cannot be read ({str(error).splitlines()[0]})")
         return
     try:
-        wanted = card_header(seen.folder, counted | {"arrow_bytes": seen.facts["arrow_bytes"]})
+        known = {"arrow_bytes": seen.facts["arrow_bytes"]} | ({EVIDENCE: {}} if seen.cites else {})
+        wanted = card_header(seen.folder, counted | known)
     except (KeyError, TypeError) as error:
         check.add(BUILD_FILE, 0, "arrow_bytes", f"not the sizes of the splits ({error})")
         return

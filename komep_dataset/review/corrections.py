@@ -11,11 +11,11 @@ from komep_dataset.errors import KomepError
 from komep_dataset.pairs.generations import read_as_given
 from komep_dataset.review.agreement import Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair
-from komep_dataset.schema import ScoredGeneration, collapse_blanks, column, polars_schema
+from komep_dataset.schema import collapse_blanks, column, polars_schema
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, listed, problems_error
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import output_path, write_table
+from komep_dataset.tables.writing import output_path, write_scored, write_table
 from komep_dataset.translation.evidence import carry_evidence
 
 
@@ -89,7 +89,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
     carry_evidence(table_files(scored), target)
-    write_table(pl.DataFrame(rows, schema=polars_schema(ScoredGeneration)), target, ScoredGeneration)
+    write_scored(pl.DataFrame(rows, schema=given.drop(FILE, LINE).schema), target)
     return target, len(rows), replaced
 
 

@@ -25,7 +25,14 @@ from komep_dataset.files.outputs import (
     table_of,
     utf16_of,
 )
-from komep_dataset.schema import Reject, arrow_schema, polars_schema
+from komep_dataset.schema import (
+    EVIDENCE,
+    CitedGeneration,
+    Reject,
+    arrow_schema,
+    polars_schema,
+    records_of,
+)
 from komep_dataset.tables.formats import JSONL, PACKED, PARQUET, format_of
 
 # Of the distinct values of a column in a row group, up to which it is written as a dictionary. Equal units of different
@@ -64,18 +71,26 @@ def parquet_writer(path: Path, record: type) -> pq.ParquetWriter:
     )
 
 
-def write_table(frame: pl.DataFrame, path: Path, record: type) -> None:
+def write_table(frame: pl.DataFrame, path: Path, record: type, over: type | None = None) -> None:
     """Write a table sorted by its key, as JSONL if the path ends so and as Parquet otherwise; atomic.
+
+    `over` is the record of the tables that it may replace, where those are not of the same one alone.
 
     Raises `KomepError` where something else than such a table is there, or the folder cannot be written.
     """
     frame = frame.select(polars_schema(record).names()).sort(record.KEY)
-    with replacing(path, *table_of(record)) as beside:
+    with replacing(path, *table_of(over or record)) as beside:
         if format_of(path) == JSONL:
             frame.write_ndjson(beside)
         else:
             with parquet_writer(beside, record) as writer:
                 writer.write_table(arrow_table(frame, record))
+
+
+def write_scored(frame: pl.DataFrame, path: Path) -> None:
+    """`write_table` of scored generations, with what their verdicts cite if any do."""
+    cites = EVIDENCE in frame.columns and frame[EVIDENCE].null_count() < frame.height
+    write_table(frame, path, records_of((EVIDENCE,) if cites else ())["scored"], over=CitedGeneration)
 
 
 def frame_of(rows: Iterable[Any], record: type) -> pl.DataFrame:

@@ -19,8 +19,17 @@ from komep_dataset.inference.ask import Body
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
-from komep_dataset.schema import Pair, Reason, Reject, ScoredGeneration, Status, Unit, polars_schema
-from komep_dataset.tables.writing import output_path, write_rejects, write_rows
+from komep_dataset.schema import (
+    CitedGeneration,
+    Pair,
+    Reason,
+    Reject,
+    ScoredGeneration,
+    Status,
+    Unit,
+    polars_schema,
+)
+from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_scored
 from komep_dataset.translation.checks.registry import checks_of
 from komep_dataset.translation.evidence import TranslationRow, translations_path, write_evidence
 from komep_dataset.translation.glossary import Glossary, read_glossary
@@ -125,7 +134,7 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
     rows, items, glossary = _read(scored, config, translator)
     target = output_path(output, "translated.parquet")
     with stage_outputs(
-        config.work / STAGE, {target: ScoredGeneration, translations_path(target): TranslationRow}
+        config.work / STAGE, {target: CitedGeneration, translations_path(target): TranslationRow}
     ):
         session = Session(translator, config.work / STAGE, glossary)
         with local_servers():  # one start for translator and second look where they are the same model
@@ -147,7 +156,7 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
         write_evidence(evidence, filled, target)
         rejects = [Reject(STAGE, item.key, one.reason, one.detail) for item, one in new if one.target is None]
         write_rejects(target.parent, STAGE, rejects)
-        write_rows(filled, target, ScoredGeneration)
+        write_scored(frame_of(filled, CitedGeneration), target)
     reasons = Counter(reject.reason for reject in rejects)
     failed = reasons.pop(Reason.REQUEST_FAILED.value, 0)
     first = next((r.detail for r in rejects if r.reason == Reason.REQUEST_FAILED.value), "")
@@ -178,8 +187,8 @@ def _read(
         )
         wanted = {(id, model) for id, *models in pairs.select(Pair.KEY).iter_rows() for model in models}
     rows = [
-        ScoredGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})
-        for values in frame.select(polars_schema(ScoredGeneration).names()).iter_rows(named=True)
+        CitedGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})
+        for values in frame.select(polars_schema(CitedGeneration).names()).iter_rows(named=True)
     ]
     return rows, list(items_to_translate(rows, wanted, glossary, translator)), glossary
 

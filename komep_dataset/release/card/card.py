@@ -14,7 +14,7 @@ import yaml
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.gates.trial.run import notes
 from komep_dataset.release.card.croissant import write_croissant
-from komep_dataset.schema import CARD_FILE, RECORDS, arrow_schema, column_docs, listed_statuses
+from komep_dataset.schema import CARD_FILE, arrow_schema, column_docs, listed_statuses, records_of
 from komep_dataset.templates import MARKUP, TEXT
 from komep_dataset.translation.evidence import warnings_told
 
@@ -48,7 +48,7 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
     text = TEXT.get_template("card.md.j2").render(
         yaml=yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True),
         facts=facts,
-        columns={config: column_docs(RECORDS[config]) for config in facts["rows"]},
+        columns={config: column_docs(records_of(facts)[config]) for config in facts["rows"]},
         gates=LISTED,
         gate_notes=[*notes(facts["quality"]), *warnings_told(facts["quality"])] if "quality" in facts else [],
         figures=write_figures(folder, facts),
@@ -89,7 +89,9 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         infos.append(
             {
                 "config_name": config,
-                "features": Features.from_arrow_schema(arrow_schema(RECORDS[config]))._to_yaml_list(),
+                "features": Features.from_arrow_schema(
+                    arrow_schema(records_of(facts)[config])
+                )._to_yaml_list(),
                 "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": n} for s, n in rows.items()],
                 "download_size": sum(path.stat().st_size for path in paths),
                 "dataset_size": sum(sizes[s] for s in rows),

@@ -5,7 +5,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from komep_dataset.schema import RECORDS, SPLITS, column_docs, column_types
+from komep_dataset.schema import SPLITS, column_docs, column_types, records_of
 
 FILE = "croissant.json"
 _TYPES = {str: "sc:Text", int: "sc:Integer", float: "sc:Float"}
@@ -37,7 +37,7 @@ def croissant(facts: dict[str, Any], version: str) -> dict[str, Any]:
         "creator": {"@type": "sc:Organization", "name": "KoMeP contributors"},
         "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255",
         "distribution": [_file_set(config, split) for config, split in parts],
-        "recordSet": [_record_set(config, split) for config, split in parts],
+        "recordSet": [_record_set(config, split, records_of(facts)[config]) for config, split in parts],
     }
 
 
@@ -58,13 +58,13 @@ def _file_set(config: str, split: str) -> dict[str, Any]:
     }
 
 
-def _record_set(config: str, split: str) -> dict[str, Any]:
+def _record_set(config: str, split: str, record: type) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": f"{config}-{split}",
         "name": f"{config}-{split}",
         "description": f"Rows of config {config}, split {split}",
-        "field": _fields(RECORDS[config], f"{config}-{split}", f"files-{config}-{split}"),
+        "field": _fields(record, f"{config}-{split}", f"files-{config}-{split}"),
     }
 
 
