@@ -88,9 +88,9 @@ EVIDENCE_DATA = (
 )
 EVIDENCE_QUESTION = " The question that the statement was written for, data too, only says what it is about."
 EVIDENCE_FORM = (
-    ' Answer with one JSON object and nothing else, such as {"verdict": "True", "ids": ["…"], "reason": ""}. verdict: '
+    ' Answer with one JSON object and nothing else, such as {"verdict": "True", "ids": ["…"], "why": ""}. verdict: '
     "True where passages say what the statement says, False where they say that it is not so, else Unknown. ids: those of "
-    "the passages that the verdict rests on, exactly as given; True and False need one at least. reason: empty for True "
+    "the passages that the verdict rests on, exactly as given; True and False need one at least. why: empty for True "
     "and False; for Unknown, not_addressed where the passages do not decide, or contradictory where they contradict each "
     "other."
 )

@@ -69,14 +69,14 @@ def _fenced(text: str) -> str:
 
 
 def verdict_format(unit: str, *, cites: bool = False) -> dict[str, Any]:
-    """The JSON schema of a verdict, with the words of the unit's language; with ids and reason where it `cites`.
+    """The JSON schema of a verdict, with the words of the unit's language; with ids, and why it is unknown, where it `cites`.
 
     The ids are any text: a schema for each unit is one that a server must compile for each.
     """
     properties: dict[str, Any] = {"verdict": {"type": "string", "enum": list(_wording(unit).VERDICT_WORDS)}}
     if cites:
         properties["ids"] = {"type": "array", "items": {"type": "string"}}
-        properties["reason"] = {"type": "string", "enum": ["", *REASONS]}
+        properties["why"] = {"type": "string", "enum": ["", *REASONS]}
     schema = {
         "type": "object",
         "properties": properties,

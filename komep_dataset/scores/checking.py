@@ -15,11 +15,12 @@ from typing import Any
 from komep_dataset import dahl
 from komep_dataset.config.config import Checker
 from komep_dataset.errors import KomepError
+from komep_dataset.evidence.passages import Passage
 from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.messages import batch_messages, check_messages, evidence_messages, verdict_format
 from komep_dataset.schema import Verdict, WhyUnknown
-from komep_dataset.scores.citations import read_reply
+from komep_dataset.scores.citations import given_object, read_reply
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
@@ -40,7 +41,7 @@ class Item:
 
     unit: str
     question: str | None = None
-    passages: tuple[Any, ...] | None = None  # of `Passage`s
+    passages: tuple[Passage, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,7 @@ def check(
     Raises:
         KomepError: an option of the checker in the mode `paper`, or what `inference.ask` raises.
     """
-    if mode == "paper" and checker.options:
-        raise KomepError(
-            f"checker.{checker.options[0]}: the mode paper keeps to DAHL's protocol; leave it out there"
-        )
+    refuse_options(checker, mode)
     groups, checked = list(groups), Checked()
     session = _Session(checker, folder, mode, label, delimited)
     checked.judged |= {item: _UNFOUND for group in groups for item in group if item.passages == ()}
@@ -144,6 +142,14 @@ def check(
     if todo := [item for item in dict.fromkeys(chain(*groups)) if item not in checked.judged]:
         _check_singly(todo, session, checked)
     return checked
+
+
+def refuse_options(checker: Checker, mode: str) -> None:
+    """Raise `KomepError` for an option of the checker in the mode `paper`."""
+    if mode == "paper" and checker.options:
+        raise KomepError(
+            f"checker.{checker.options[0]}: the mode paper keeps to DAHL's protocol; leave it out there"
+        )
 
 
 def batches(groups: Iterable[Sequence[Item]], size: int) -> list[tuple[Item, ...]]:
@@ -175,7 +181,7 @@ class _Session:
         return ask(bodies, self.checker, self.folder, label=self.label)
 
     def body(self, item: Item, vote: int, structured: bool) -> Body:
-        shown = [{"id": p.id, "title": p.title or "", "text": p.text} for p in item.passages or ()]
+        shown = [{"id": p.id, "title": p.title, "text": p.text} for p in item.passages or ()]
         if shown:
             messages = evidence_messages(item.unit, shown, item.question, delimited=self.delimited)
             tokens = CITING_TOKENS + sum(len(one["id"]) for one in shown)
@@ -191,7 +197,9 @@ class _Session:
         cut = reply.finish_reason == "length"
         if not item.passages:
             return Vote(reply, dahl.parse_verdict(reply.text, self.mode, cut=cut).value)
-        said = read_reply(reply.text, [one.id for one in item.passages], cut=cut)
+        # A model that calls its reason so in JSON has it taken for a thought.
+        text = reply.given if not reply.failure and given_object(reply.given) else reply.text
+        said = read_reply(text, [one.id for one in item.passages], cut=cut)
         return Vote(reply, said.verdict.value, said.cited, said.reason, said.not_shown)
 
 

@@ -22,6 +22,7 @@ _BRACKETED, _ROUND = re.compile(r"\[([^\[\]\n]*)\]"), re.compile(r"\(([^()\n]*)\
 _WORD_BEFORE = re.compile(rf"(?i)^{_LABEL}\W+")
 _NONE = re.compile(r"(?i)\W*(?:none|n/?a|no|없음)?\W*")
 _BETWEEN = (";", r"[,、]|\band\b|및|[와과] ", r"\s")  # ids, the coarsest first
+_WHOLE = re.compile(r"\s*(?:`{3,}\w*\s*)?\{.*\}\s*(?:`{3,})?\s*", re.DOTALL)
 _PAD = " \t\n\"'`“”‘’*_.,;"
 # Words of a reply that says unknown in so many words, and why.
 _UNKNOWN = re.compile(
@@ -29,6 +30,11 @@ _UNKNOWN = re.compile(
     r"(?:unknown|unclear|모름|알 수 없음|not[ _-]?addressed|contradictory|conflicting)\b"
 )
 _CONTRADICTORY = re.compile(r"(?i)contradict|conflict|상충|모순|어긋")
+
+
+def given_object(text: str) -> bool:
+    """Whether a reply is one JSON object with a verdict, in a fence or not: then nothing in it is a thought."""
+    return bool(_WHOLE.fullmatch(text)) and len(list(_objects(text))) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def read_reply(reply: str, shown: Sequence[str], *, cut: bool = False) -> Said:
         given = {str(one.get("verdict")).strip().casefold() for one, _ in found}
         text = f"Verdict: {said['verdict']}. {reply[end:].strip(_PAD + '}')}" if len(given) == 1 else ""
         ids = [one for key in _KEYS for one in _listed(said.get(key))]
-        reason = str(said.get("reason") or "")
+        reason = str(said.get("why") or said.get("reason") or "")
     else:
         text, ids, reason = *_marked(reply, shown), ""
     names = [_shown_as(one, shown) for one in ids]

@@ -15,7 +15,7 @@ from typing import ClassVar
 import polars as pl
 
 from komep_dataset import dahl
-from komep_dataset.config.config import Config, Judge
+from komep_dataset.config.config import Checker, Config, Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import ask, judge_body
@@ -29,27 +29,39 @@ from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import (
     UNVERIFIABLE,
+    CitedGeneration,
     Reason,
     Reject,
     Response,
-    ScoredGeneration,
     Status,
     Unit,
     column,
     column_types,
 )
-from komep_dataset.scores.checking import Checked, Item, check
+from komep_dataset.scores.checking import Checked, Item, check, refuse_options
 from komep_dataset.scores.repeats import PROVEN_REPEATS, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
+from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
+from komep_dataset.scores.sources import citations, with_passages
 from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import output_path, write_rejects, write_rows
+from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_rows, write_scored
 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
 Key = tuple[str, str]  # question_id, model
 CUT_OFF = "cut its list of units off; raise it and score again"
 NO_RESPONSE = "the responder gave no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage as the checker was shown it, and where it comes from."""
+
+    id: str = column("id in its corpus")
+    title: str = column("title, may be empty")
+    url: str = column("address, may be empty; not shown to the checker")
+    text: str = column("its whole text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,11 @@ class VerdictRow:
     )
     checker: str = column("name of the checker as the endpoint knows it; empty where nobody was asked")
     finish_reason: str = column("`stop`, `length`, `refused` or `failed`; empty where nobody was asked")
+    cited: list[str] | None = column(
+        "ids of passages that this reply cites; null = it was asked without passages"
+    )
+    reason: str | None = column("why the verdict is `unknown`, of a judge with passages: see `WhyUnknown`")
+    passages: list[ShownPassage] | None = column("the passages that the checker was shown, in their order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +151,16 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             alone fails is a row with the status `failed`, and is asked again by the next run.
     """
     splitter, checker = config.judge("splitter"), config.judge("checker")
+    refuse_options(checker, mode)
     folder = config.work / STAGE
     target = output_path(output, "scored.parquet")
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
-    with stage_outputs(folder, {target: ScoredGeneration, verdicts_path(target): VerdictRow}):
+    with stage_outputs(folder, {target: CitedGeneration, verdicts_path(target): VerdictRow}):
         with local_servers():  # one start for both where they are the same model
             splits, failures = _split(rows, splitter, folder / "split", mode)
-            items = {
-                key: [Item(unit, row.question if checker.context else None) for unit in splits[key].units]
-                for key, row in rows.items()
-            }
             unsplit = {key: split.why for key, split in splits.items() if split.why}
+            units = {key: split.units for key, split in splits.items()}
+            items = _items(rows, units, checker, config.work / EVIDENCE_FOLDER)
             checked = check(items.values(), checker, folder / "check", mode=mode)
         for key, own in items.items():
             failed = next((why for item in own if (why := checked.judged[item].failure)), "")
@@ -154,7 +170,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             _scored(row, items[key], checked, failures[key], mode, key in unsplit)
             for key, row in rows.items()
         ]
-        frame = write_rows(scored, target, ScoredGeneration)
+        write_scored(frame := frame_of(scored, CitedGeneration), target)
         evidence = [
             one for k, row in rows.items() for one in verdict_rows(row, items[k], checked, checker.model)
         ]
@@ -183,6 +199,25 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         frame=frame,
         unverifiable=sum(len(split.unverifiable) for split in splits.values()),
     )
+
+
+def _items(
+    rows: Mapping[Key, Response], units: Mapping[Key, Sequence[str]], checker: Checker, folder: Path
+) -> dict[Key, list[Item]]:
+    """What is judged of every response, with the passages that the checker is shown."""
+    found = [
+        (key, Item(unit, row.question if checker.context else None))
+        for key, row in rows.items()
+        for unit in units[key]
+    ]
+    items = [item for _, item in found]
+    if checker.evidence is not None:
+        questions = [rows[key].question for key, _ in found]
+        items = with_passages([(key[0], item) for key, item in found], questions, checker.evidence, folder)
+    of_response: dict[Key, list[Item]] = {key: [] for key in rows}
+    for (key, _), item in zip(found, items, strict=True):
+        of_response[key].append(item)
+    return of_response
 
 
 def _split(
@@ -256,7 +291,7 @@ def _not_own(rows: Mapping[Key, Response]) -> dict[Key, str]:
 
 def _scored(
     row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str, unsplit: bool
-) -> ScoredGeneration:
+) -> CitedGeneration:
     """A response with its units as a row of the table; a failed one has no units and no score.
 
     Where the question is Korean, its texts are the Korean texts: a native generation, which nobody translates.
@@ -267,7 +302,7 @@ def _scored(
     if row.finish_reason == REFUSED:
         value, status = None, Status.REFUSED
     native = language_of(row.question) == "ko"
-    return ScoredGeneration(
+    return CitedGeneration(
         question_id=row.question_id,
         model=row.model,
         question=row.question,
@@ -278,6 +313,7 @@ def _scored(
         status=status.value,
         question_ko=row.question if native else None,
         response_ko=row.response if native else None,
+        unit_evidence=citations((item, checked.judged[item]) for item in items) if units else None,
     )
 
 
@@ -294,6 +330,11 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
             verdict=said.verdict,
             checker=checker,
             finish_reason=said.reply.finish_reason,
+            cited=None if item.passages is None else list(said.cited),
+            reason=None if item.passages is None else said.reason,
+            passages=None
+            if item.passages is None
+            else [ShownPassage(p.id, p.title, p.url, p.text) for p in item.passages],
         )
         for index, item in enumerate(items)
         for vote, said in enumerate(checked.judged[item].votes)
@@ -303,7 +344,7 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
 def unverifiable_rows(row: Response, split: Split) -> list[VerdictRow]:
     """The evidence of what holds nothing to check in one response."""
     return [
-        VerdictRow(row.question_id, row.model, index, 0, unit, "", UNVERIFIABLE, "", "")
+        VerdictRow(row.question_id, row.model, index, 0, unit, "", UNVERIFIABLE, "", "", None, None, None)
         for index, unit in enumerate(split.unverifiable, len(split.units))
     ]
 
@@ -318,6 +359,7 @@ def _calls(units: int, checked: Checked, splits: Iterable[Split]) -> str:
         note += f"; {nothing:,} more hold nothing to check and were not asked"
     if left_out := [line for split in splits for line in split.left_out]:
         note += f"; {len(left_out):,} lines of the splitter that say nothing of their answer left out, first {left_out[0][:SHOWN]!r}"
+    note += f"; {cited}" if (cited := checked.citing()) else ""
     if checked.plain:
         note += "; the endpoint knows no structured output and was asked without"
     return f"{units:,} units, {len(checked.judged):,} distinct, {checked.requests:,} calls{share}{note}"

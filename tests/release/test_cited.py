@@ -139,7 +139,7 @@ def test_evidence_that_fits_no_unit_is_named(tmp_path, entry, said):
 
 
 def test_an_answer_that_is_given_twice_with_other_evidence_is_a_conflict(tmp_path):
-    with pytest.raises(KomepError, match="conflicting_duplicate|another content"):
+    with pytest.raises(KomepError, match=r"conflicting_duplicate|another content"):
         build(
             [write(tmp_path / "s.jsonl", [*cited(), row("m1", unit_evidence=CITED[:1])])], tmp_path / "komep"
         )

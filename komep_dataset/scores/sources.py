@@ -1,0 +1,76 @@
+"""From the passages that a judge is shown to what a table says of them: items with passages, and citations with quotations."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from komep_dataset.config.evidence import Evidence
+from komep_dataset.evidence.retrieval import Wanted, passages_for
+from komep_dataset.schema import Citation
+from komep_dataset.scores.checking import Item, Judged
+
+FOLDER = "evidence"  # of a work folder, where retrieval keeps what it needs again
+QUOTED = 300  # characters of a passage that a release repeats at most: what a reader needs to find the place (ours)
+_ENDS = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+GRAM = 3  # letters that two texts share, whatever their language
+
+
+def with_passages(
+    items: Sequence[tuple[str, Item]], questions: Sequence[str], evidence: Evidence, folder: Path
+) -> list[Item]:
+    """Items with the passages that their judge is shown.
+
+    Args:
+        items: (id of the question, item) of each.
+        questions: the text of the question of each, whether the judge is shown it or not.
+        evidence: where passages come from.
+        folder: what retrieval keeps between runs.
+    """
+    wanted = [Wanted(item.unit, id, text) for (id, item), text in zip(items, questions, strict=True)]
+    found = passages_for(evidence, wanted, folder)
+    return [replace(item, passages=tuple(own)) for (_, item), own in zip(items, found, strict=True)]
+
+
+def citations(judged: Iterable[tuple[Item, Judged]]) -> list[Citation] | None:
+    """What the verdicts on the units of one answer rest on, in their order; None where no passage was to be shown."""
+    found, by_passages = [], False
+    for place, (item, one) in enumerate(judged):
+        if item.passages is None:
+            continue
+        by_passages = True
+        shown = {passage.id: passage for passage in item.passages}
+        found += [
+            Citation(place, one.reason, p.id, p.title, p.url, quotation(p.text, item.unit))
+            for p in map(shown.__getitem__, one.cited)
+        ]
+        found += [] if one.cited else [Citation(place, one.reason, "", "", "", "")]
+    return found if by_passages else None
+
+
+def quotation(text: str, unit: str) -> str:
+    """At most `QUOTED` characters of a passage: whole sentences in a row, if they fit, that share most with a unit."""
+    text = text.strip()
+    if len(text) <= QUOTED:
+        return text
+    cuts = [0, *(m.end() for m in _ENDS.finditer(text)), len(text)]
+    wanted = _grams(unit)
+    parts = [(text[a:b], len(wanted & _grams(text[a:b]))) for a, b in pairwise(cuts) if text[a:b].strip()]
+    best = max(range(len(parts)), key=lambda i: parts[i][1])
+    said = parts[best][0].strip()
+    if len(said) > QUOTED:  # a sentence that is too long is cut where it shares most
+        begins = [0, *(m.end() for m in re.finditer(r"\s+", said[: len(said) - QUOTED // 2]))]
+        begin = max(begins, key=lambda at: len(wanted & _grams(said[at : at + QUOTED - 2])))
+        cut = said[begin : begin + QUOTED - 2].rstrip()
+        return f"{'…' if begin else ''}{cut}{'…' if begin + len(cut) < len(said) else ''}"
+    for part, _ in parts[best + 1 :]:
+        if len(longer := f"{said} {part.strip()}") > QUOTED:
+            break
+        said = longer
+    return said
+
+
+def _grams(text: str) -> set[str]:
+    letters = " ".join(text.casefold().split())
+    return {letters[i : i + GRAM] for i in range(len(letters) - GRAM + 1)}
