@@ -5,7 +5,7 @@
 # fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-EXTRAS ?= llm,ray,serve,quality,train,eval,dev
+EXTRAS ?= llm,evidence,ray,serve,quality,train,eval,dev
 TEST_JOBS ?= 2
 
 BIN := .venv/bin

@@ -35,6 +35,7 @@ GATES = ("audit", "explorer", "gates", "release", "review")
 ASKING = (
     "commands",
     "config",
+    "evidence",
     "inference",
     "judge",
     "pipeline",
@@ -66,11 +67,13 @@ class Environment:
 ENVIRONMENTS = {
     "base": Environment("", True, False, BASE),
     "gates": Environment("quality", True, False, GATES),
-    "asking": Environment("llm,ray,quality", True, False, ASKING),
+    "asking": Environment("llm,evidence,ray,quality", True, False, ASKING),
     "training": Environment("train,serve,dev", True, False, ("recipes",)),
     "evaluation": Environment("eval,llm,dev", True, False, ("evaluation",)),
-    "newest": Environment("llm,ray,serve,quality,train,eval,dev", False, False, ("recipes", "evaluation")),
-    "newest-python": Environment("llm,ray,quality", False, True, (*BASE, *GATES, *ASKING)),
+    "newest": Environment(
+        "llm,evidence,ray,serve,quality,train,eval,dev", False, False, ("recipes", "evaluation")
+    ),
+    "newest-python": Environment("llm,evidence,ray,quality", False, True, (*BASE, *GATES, *ASKING)),
     "newest-python-torch": Environment("train,eval,dev", False, True, ("recipes", "evaluation")),
 }
 

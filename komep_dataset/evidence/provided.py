@@ -1,7 +1,7 @@
 """Texts that a user has for each question: a table with a column `evidence`, by `question_id` or `question`.
 
 A cell is a text, a list of texts, or a list of `{id, title, text, url}`, in CSV written as JSON. Rows of one question add
-up.
+up, and what is long is cut into pieces.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.evidence.passages import Passage
-from komep_dataset.languages import language_of
+from komep_dataset.evidence.pieces import cut
 from komep_dataset.schema import Reason, question_id
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import Problem, listed
@@ -74,12 +74,9 @@ def _texts(cell: Any) -> Iterator[dict[str, str] | str]:
 
 
 def _add(own: dict[str, Passage], fields: dict[str, str]) -> None:
-    """Put a passage beside the others of its question; one that is there already is no second one."""
-    text = fields["text"].strip()
-    if any(one.text == text for one in own.values()):
-        return
-    id = fields.get("id", "").strip()
-    while not id or id in own:
-        id = f"{id}#{len(own) + 1}" if id else f"e{len(own) + 1}"
-    language = fields.get("language") or language_of(text)
-    own[id] = Passage(id, fields.get("title", ""), text, fields.get("url", ""), language)
+    """Put a text's pieces beside the others of its question; one that is there already is no second one."""
+    id, known = fields.get("id", "").strip(), {one.text for one in own.values()}
+    while not id or id in own or f"{id}#1" in own:
+        id = f"{id}-{len(own) + 1}" if id else f"e{len(own) + 1}"
+    whole = Passage(id, *(fields.get(name, "") for name in ("title", "text", "url", "language")))
+    own |= {piece.id: piece for piece in cut(whole) if piece.text not in known}

@@ -1,13 +1,21 @@
 """The passages that a unit is judged by."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from komep_dataset.config.evidence import Evidence
+from komep_dataset.evidence.bm25 import WordIndex, open_index
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.evidence.provided import passages_of_questions
+from komep_dataset.evidence.store import Store, open_store
+from komep_dataset.evidence.words import words_of
 from komep_dataset.schema import question_id
+
+POOL = 50  # texts of each retriever whose ranks `both` fuses (ours)
+FUSION = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +38,63 @@ def passages_for(evidence: Evidence, wanted: Sequence[Wanted], folder: Path) -> 
     Raises:
         KomepError: bad rows of a file, a corpus without a text, a missing extra, or an endpoint that answers nobody.
     """
-    own = passages_of_questions(evidence.provided)
-    return [own.get(one.question_id) or own.get(question_id(one.question), ()) for one in wanted]
+    if not wanted:
+        return []
+    if evidence.provided:
+        return _provided(evidence, wanted)
+    store = open_store(evidence.corpus, folder)
+    units = list(dict.fromkeys(one.unit for one in wanted))
+    found = dict(zip(units, _found(evidence, units, store), strict=True))
+    return [found[one.unit] for one in wanted]
+
+
+def _found(evidence: Evidence, units: Sequence[str], store: Store) -> list[tuple[Passage, ...]]:
+    """The best passages of a corpus for each unit."""
+    rankings: list[list[list[int]]] = []
+    count = max(POOL, evidence.passages) if evidence.retriever == "both" else evidence.passages
+    if evidence.retriever != "dense":
+        index = open_index(map(_indexed, store), len(store), store.folder)
+        rankings.append(_by_words(index, units, count))
+    return [
+        tuple(store[n] for n in fused(ranks)[: evidence.passages]) for ranks in zip(*rankings, strict=True)
+    ]
+
+
+def _indexed(passage: Passage) -> str:
+    """What a passage is found by."""
+    return f"{passage.title}\n{passage.text}" if passage.title else passage.text
+
+
+def _by_words(index: WordIndex, units: Sequence[str], count: int) -> list[list[int]]:
+    """Numbers of the texts that share words with each unit, best first."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda words: index.best(words, count), words_of(units))
+        return [[number for number, _ in one] for one in found]
+
+
+def fused(rankings: Iterable[Sequence[int]]) -> list[int]:
+    """Several rankings as one: by the sum of 1 / (60 + rank), then by number."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, number in enumerate(ranking, 1):
+            scores[number] = scores.get(number, 0.0) + 1 / (FUSION + rank)
+    return sorted(scores, key=lambda number: (-scores[number], number))
+
+
+def _provided(evidence: Evidence, wanted: Sequence[Wanted]) -> list[tuple[Passage, ...]]:
+    """The texts of each question: all of them, or, where there are more than are wanted, those with most of a unit."""
+    known = passages_of_questions(evidence.provided)
+    keys = [one.question_id if known.get(one.question_id) else question_id(one.question) for one in wanted]
+    own = [known.get(key, ()) for key in keys]
+    many = {key: texts for key, texts in zip(keys, own, strict=True) if len(texts) > evidence.passages}
+    if not many:
+        return own
+    texts = [(key, passage) for key, passages in many.items() for passage in passages]
+    index = WordIndex.of((_indexed(one) for _, one in texts), (key for key, _ in texts))
+    words = list(words_of(one.unit for one in wanted))
+    return [
+        tuple(texts[number][1] for number, _ in index.best(words[i], evidence.passages, key))
+        if key in many
+        else own[i]
+        for i, key in enumerate(keys)
+    ]

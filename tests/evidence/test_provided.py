@@ -48,7 +48,7 @@ def test_rows_of_one_question_add_up_and_an_id_that_is_taken_gets_a_number(tmp_p
     )
     assert [(one.id, one.text) for one in passages_of_questions(path)[question_id("What is fever?")]] == [
         ("p", FEVER),
-        ("p#2", "Another text."),
+        ("p-2", "Another text."),
     ]
 
 

@@ -3,8 +3,9 @@
 import json
 
 from komep_dataset.config.evidence import Evidence
-from komep_dataset.evidence.retrieval import Wanted, passages_for
+from komep_dataset.evidence.retrieval import Wanted, fused, passages_for
 from komep_dataset.schema import question_id
+from tests.evidence.texts import TEXTS, corpus
 
 
 def test_provided_texts_are_found_by_the_id_or_by_the_question(tmp_path):
@@ -27,3 +28,45 @@ def test_provided_texts_are_found_by_the_id_or_by_the_question(tmp_path):
         ["By its question."],
         [],
     ]
+
+
+def found(evidence, folder, *units):
+    wanted = [Wanted(unit, "0" * 16, "?") for unit in units]
+    return [[one.id for one in passages] for passages in passages_for(evidence, wanted, folder / "work")]
+
+
+def test_passages_of_a_corpus_are_found_by_the_words_of_a_unit_in_either_language(tmp_path):
+    evidence = Evidence(corpus=corpus(tmp_path / "c.jsonl"), passages=2)
+    units = [
+        "Aspirin blocks thromboxane synthesis.",
+        "고혈압 환자가 소금을 줄이면 혈압이 오른다.",
+        "Nothing of it?!",
+    ]
+    best = found(evidence, tmp_path, *units)
+    assert best[0][0] == "asa" and best[1][0] == "고혈압" and best[2] == []
+    assert best == found(evidence, tmp_path, *units)
+    assert found(evidence, tmp_path) == []
+
+
+def test_of_equal_texts_one_is_shown_and_others_take_the_place(tmp_path):
+    rows = [{"id": str(n), "text": "Fever is a sign."} for n in range(60)] + [
+        {"id": "other", "text": "A sign of malaria is chills with fever and sweat."}
+    ]
+    evidence = Evidence(corpus=corpus(tmp_path / "c.jsonl", rows), passages=2)
+    assert found(evidence, tmp_path, "fever sign") == [["0", "other"]]
+
+
+def test_of_many_provided_texts_those_nearest_to_the_unit_are_shown(tmp_path):
+    path = tmp_path / "e.jsonl"
+    texts = [text for _, text in TEXTS.values()]
+    rows = [{"question": "Q one?", "evidence": texts}, {"question": "Q two?", "evidence": texts[:2]}]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    wanted = [Wanted(unit, "-", q) for q in ("Q one?", "Q two?") for unit in ("Metformin and glucose", "INR")]
+    found = passages_for(Evidence(provided=path, passages=3), wanted, tmp_path / "work")
+    assert [len(one) for one in found] == [3, 3, 2, 2]
+    assert found[0][0].text == texts[2] and found[1][0].text == texts[1] and found[2][0].text == texts[0]
+
+
+def test_rankings_are_fused_by_their_ranks():
+    assert fused([[3, 1, 2], [1, 4]]) == [1, 3, 4, 2]
+    assert fused([[2, 1], [1, 2]]) == [1, 2] and fused([[], []]) == []

@@ -1,0 +1,117 @@
+"""A corpus as users have it: a file or folder of texts, JSONL, CSV or Parquet, in English and Korean.
+
+A table has a column `text` and perhaps `id`, `title`, `url` and `language`; a text file is one text, its path the id.
+What is long is cut into pieces.
+"""
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.evidence.passages import Passage
+from komep_dataset.evidence.pieces import cut
+from komep_dataset.schema import Reason
+from komep_dataset.tables.formats import PACKED, check_parts, check_there, csv_text, files_in, format_of
+from komep_dataset.tables.problems import Problem, listed
+from komep_dataset.tables.rows import plain_text, scan_rows
+
+TEXTS = (".txt", ".text", ".md", ".markdown")
+# Columns by which other projects call them (BEIR, MedRAG, DPR), the first one that is there.
+_NAMES = {
+    "id": ("id", "_id", "docid", "doc_id"),
+    "title": ("title",),
+    "text": ("text", "contents", "content", "passage"),
+    "url": ("url", "link"),
+    "language": ("language", "lang"),
+}
+# What lies in a folder beside texts and is none of them.
+_BESIDE = re.compile(
+    r"(readme|licen[cs]e|notice|copying|changelog|citation|source|sources)(\.(txt|md|cff))?"
+    r"|sha256sums|md5sums|_success|.*\.(sha256|md5|crc|lock|py|sh|ya?ml|toml|cff|bib)|(dataset_infos?|state)\.json",
+    re.I,
+)
+
+
+def corpus_files(path: Path) -> list[Path]:
+    """The files of a corpus, sorted within a folder.
+
+    Raises:
+        KomepError: there is none, or a folder has some that cannot be read as text; all of them are named.
+    """
+    check_there(path)
+    if path.is_file():
+        return [path]
+    found = [file for file in files_in(path) if not _BESIDE.fullmatch(file.name)]
+    strange = [file for file in found if not (file.is_file() and (format_of(file) or _is_text(file)))]
+    if strange:
+        raise KomepError(
+            f"{path}: what cannot be read as a text ({len(strange)}):\n{listed(strange)}\n"
+            f"A corpus has files {', '.join(TEXTS)}, .jsonl, .json, .csv, .tsv or .parquet; write these as such, or move them "
+            "out of the folder."
+        )
+    if not found:
+        raise KomepError(f"{path}: an empty corpus: no file {', '.join(TEXTS)}, .jsonl, .csv or .parquet")
+    check_parts(found)
+    return found
+
+
+def _is_text(path: Path) -> bool:
+    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in TEXTS
+
+
+def read_corpus(path: Path) -> Iterator[tuple[str, Passage]]:
+    """(file and line, piece) of every text of a corpus, in a fixed order; blank texts give none.
+
+    Raises:
+        KomepError: at the end, where rows cannot be used: all of them are named.
+    """
+    problems: list[Problem] = []
+    base = path if path.is_dir() else path.parent
+    for file in corpus_files(path):
+        name = file.relative_to(base).as_posix()
+        if format_of(file) is None:
+            text, _ = csv_text(file)
+            text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            yield from ((name, piece) for piece in cut(Passage(name, _title(text, file), text, "", "")))
+            continue
+        for line, row in scan_rows(file):
+            made = row if isinstance(row, Problem) else _passage(row, file, line)
+            if isinstance(made, Problem):
+                problems.append(made)
+            else:
+                yield from ((f"{name}:{line}", piece) for piece in cut(made))
+    if problems:
+        raise KomepError(f"{len(problems)} rows of the corpus that cannot be used:\n{listed(problems)}")
+
+
+def _title(text: str, file: Path) -> str:
+    """The heading that a text begins with, or the name of its file."""
+    heading = re.match(r"\s*#{1,3}\s+(\S.*)", text)
+    return heading[1].strip() if heading else file.name.split(".")[0]
+
+
+def _passage(row: dict[Any, Any], file: Path, line: int) -> Passage | Problem:
+    """A row as a passage that is not yet cut."""
+    row = {str(name).casefold(): value for name, value in row.items()}
+    fields = {
+        field: next((row[name] for name in names if row.get(name) is not None), None)
+        for field, names in _NAMES.items()
+    }
+    text = plain_text(fields["text"])
+    if not isinstance(text, str):
+        known = ", ".join(map(str, row))
+        what = (
+            f"no text (columns: {known[:120]})"
+            if text is None
+            else f"text: expected a string, got {text!r:.60}"
+        )
+        reason = Reason.MISSING_FIELD if text is None else Reason.WRONG_TYPE
+        return Problem(str(file), line, "", reason, what)
+    id = str(fields["id"]).strip() if fields["id"] is not None else ""
+    title, url, language = (str(fields[name] or "").strip() for name in ("title", "url", "language"))
+    return Passage(
+        id or sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16], title, text, url, language
+    )

@@ -1,0 +1,37 @@
+"""Long texts in pieces that a judge can be shown: cut between paragraphs, sentences or words, whichever comes last."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from komep_dataset.evidence.passages import Passage
+from komep_dataset.languages import language_of
+
+# Characters of a piece (ours): some 350 tokens of English. Korean says as much in half of them.
+LONGEST = {"en": 1500, "ko": 750}
+_ENDS = (re.compile(r"\n\s*\n"), re.compile(r"[.!?。…][\"'”’)\]]*\s|\n"), re.compile(r"\s"))
+
+
+def pieces(text: str, longest: int) -> Iterator[str]:
+    """A text in pieces of at most so many characters, without blanks around them; together they are all of it."""
+    start = 0
+    while start < len(text):
+        end = start + longest
+        if end < len(text):
+            window, least = text[start:end], longest // 2  # a piece is at least half as long as it may be
+            found = (max((m.end() for m in ends.finditer(window, least)), default=0) for ends in _ENDS)
+            end = start + (next(filter(None, found), 0) or longest)
+        if piece := text[start:end].strip():
+            yield piece
+        start = end
+
+
+def cut(passage: Passage) -> list[Passage]:
+    """A passage, or its pieces, whose ids are numbered: `id#1`, `id#2`, …; [] where it has no text. The language is told
+    by the text where nobody says it."""
+    language = passage.language or language_of(passage.text)
+    whole = replace(passage, language=language)
+    found = list(pieces(whole.text, LONGEST.get(language, LONGEST["en"])))
+    if len(found) < 2:
+        return [replace(whole, text=text) for text in found]
+    return [replace(whole, id=f"{whole.id}#{number}", text=text) for number, text in enumerate(found, 1)]

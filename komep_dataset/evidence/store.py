@@ -1,0 +1,161 @@
+"""The passages of a corpus on disk: read once, kept under the hash of its files, memory-mapped.
+
+`<folder>/<hash>/passages.arrow` has them in the order of the corpus; the indexes of the retrievers lie beside it.
+"""
+
+import shutil
+import sys
+from array import array
+from collections.abc import Iterator
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from komep_dataset.errors import KomepError
+from komep_dataset.evidence.corpus import corpus_files, read_corpus
+from komep_dataset.evidence.passages import Passage
+from komep_dataset.files.locks import locked
+from komep_dataset.files.outputs import json_with, read_own_json, resolved, write_json
+from komep_dataset.tables.problems import listed
+
+FORM = 1  # of what lies on disk; goes up when texts are cut, or words are read, otherwise
+PASSAGES, FACTS, FACTS_MARK = "passages.arrow", "corpus.json", json_with("corpus", "passages")
+BATCH = 4096  # passages in a block of the file
+COLUMNS = pa.schema([(name, pa.large_string()) for name in ("id", "title", "text", "url", "language")])
+READ_BYTES = 1 << 20
+
+
+class Store:
+    """The passages of a corpus by their number, from 0."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._table = pa.ipc.open_file(pa.memory_map(str(folder / PASSAGES))).read_all()
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    def __getitem__(self, number: int) -> Passage:
+        return Passage(**self._table.slice(number, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[Passage]:
+        for batch in self._table.to_batches():
+            yield from (Passage(**row) for row in batch.to_pylist())
+
+
+def open_store(corpus: Path, folder: Path) -> Store:
+    """The passages of a corpus, read from its files where these are others than before.
+
+    Args:
+        corpus: a file, or a folder of files.
+        folder: where the passages of this state of it, and of others, are kept.
+
+    Raises:
+        KomepError: what `read_corpus` raises; one id for several texts; no text at all; files that change meanwhile; a
+            folder in which another run is at work.
+    """
+    files = corpus_files(corpus)
+    state = fingerprint(corpus, files)
+    place = folder / state[:16]
+    if not (place / FACTS).is_file():
+        with locked(resolved(place, "work")):
+            if not (place / FACTS).is_file():
+                _tell_change(corpus, folder)
+                _read(corpus, files, state, place)
+    return Store(place)
+
+
+def fingerprint(corpus: Path, files: list[Path]) -> str:
+    """SHA-256 over the names and contents of a corpus's files, and over the form of what is kept."""
+    base = corpus if corpus.is_dir() else corpus.parent
+    whole = sha256(f"komep evidence {FORM}\n".encode())
+    for file in files:
+        whole.update(
+            f"{file.relative_to(base).as_posix()}\0{_sha256(file)}\n".encode("utf-8", "surrogateescape")
+        )
+    return whole.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    digest = sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(READ_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def _tell_change(corpus: Path, folder: Path) -> None:
+    """Say that the corpus is another than an earlier run read."""
+    for facts in sorted(folder.glob(f"*/{FACTS}")):
+        known = read_own_json(facts)
+        if isinstance(known, dict) and known.get("corpus") == str(corpus):
+            print(
+                f"note: {corpus}: has changed since it was read; it is read anew, and its units are judged again where their "
+                f"passages are others (the earlier state, {known['passages']:,} passages, stays in {facts.parent}; delete it "
+                "to save room)",
+                file=sys.stderr,
+            )
+            return
+
+
+def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:
+    """Write the passages of a corpus, each text once, then, last of all, the facts that say that they are whole."""
+    if place.exists():  # what a kill has left
+        shutil.rmtree(place)
+    place.mkdir(parents=True)
+    ids, places, named, seen = array("Q"), array("I"), {}, set()
+    try:
+        with pa.OSFile(str(place / PASSAGES), "wb") as sink, pa.ipc.new_file(sink, COLUMNS) as writer:
+            found = read_corpus(corpus)
+            while batch := list(islice(found, BATCH)):
+                rows = []
+                for where, passage in batch:
+                    if (text := _short(passage.text)) in seen:
+                        continue
+                    seen.add(text)
+                    ids.append(_short(passage.id))
+                    places.append(named.setdefault(where.rpartition(":")[0] or where, len(named)))
+                    rows.append(_row(passage))
+                writer.write_batch(pa.RecordBatch.from_pylist(rows, COLUMNS))
+    except OSError as error:
+        raise KomepError(f"{place}: cannot be written ({error.strerror or error})") from error
+    if not ids:
+        raise KomepError(f"{corpus}: an empty corpus: {len(files):,} files without a text")
+    _check_ids(corpus, Store(place), np.array(ids), np.array(places), list(named))
+    if fingerprint(corpus, files) != state:
+        raise KomepError(f"{corpus}: its files changed while they were read; run again when they are at rest")
+    facts = {"corpus": str(corpus), "state": state, "files": len(files), "passages": len(ids)}
+    write_json(place / FACTS, facts, FACTS_MARK)
+
+
+def _short(text: str) -> int:
+    return int.from_bytes(sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+def _row(passage: Passage) -> dict[str, Any]:
+    """A passage as a row, without halves of signs, which no table can hold."""
+    fields = {name: getattr(passage, name) for name in COLUMNS.names}
+    return {name: text.encode("utf-8", "replace").decode() for name, text in fields.items()}
+
+
+def _check_ids(corpus: Path, store: Store, ids: np.ndarray, places: np.ndarray, names: list[str]) -> None:
+    """Raise `KomepError` where an id stands for several texts."""
+    order = np.argsort(ids, kind="stable")
+    bad = [(int(order[i]), int(order[i + 1])) for i in np.flatnonzero(ids[order][1:] == ids[order][:-1])]
+    if bad:
+        said = [
+            f"{store[one].id!r}: in {names[places[one]]} and in {names[places[other]]}: {store[one].text[:40]!r}, "
+            f"{store[other].text[:40]!r}"
+            for one, other in sorted(bad)[:100]
+        ]
+        raise KomepError(
+            f"{corpus}: {len(bad):,} ids stand for several texts, and a verdict cites its source by the id:\n{listed(said)}\n"
+            "Give each text an id of its own, or leave the column `id` out."
+        )

@@ -1,0 +1,64 @@
+"""The passages of a corpus are read once for each state of it, and whole or not at all."""
+
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.evidence import store as module
+from komep_dataset.evidence.store import PASSAGES, open_store
+from tests.evidence.texts import TEXTS, corpus
+
+
+def test_passages_are_read_once_and_kept_by_number(tmp_path, monkeypatch):
+    path = corpus(tmp_path / "c.jsonl")
+    store = open_store(path, tmp_path / "work")
+    assert len(store) == len(TEXTS) and [one.id for one in store] == list(TEXTS)
+    monkeypatch.setattr(module, "read_corpus", None)  # not called again
+    again = open_store(path, tmp_path / "work")
+    assert again.folder == store.folder and again[4].text == TEXTS["열"][1]
+
+
+def test_a_corpus_that_changed_is_read_anew_and_that_is_told(tmp_path, capsys):
+    path = corpus(tmp_path / "c.jsonl")
+    first = open_store(path, tmp_path / "work")
+    assert capsys.readouterr().err == ""
+    corpus(path, [{"id": "new", "text": "Another text."}])
+    second = open_store(path, tmp_path / "work")
+    assert second.folder != first.folder and second[0].id == "new"
+    assert "has changed since it was read" in capsys.readouterr().err
+    corpus(path)
+    assert open_store(path, tmp_path / "work").folder == first.folder
+
+
+def test_files_that_change_while_they_are_read_are_no_corpus(tmp_path, monkeypatch):
+    path = corpus(tmp_path / "c.jsonl")
+    read = module.read_corpus
+
+    def meanwhile(corpus_path):
+        yield from read(corpus_path)
+        corpus(path, [{"id": "new", "text": "Another text."}])
+
+    monkeypatch.setattr(module, "read_corpus", meanwhile)
+    with pytest.raises(KomepError, match="changed while they were read"):
+        open_store(path, tmp_path / "work")
+
+
+def test_what_a_kill_left_is_read_anew(tmp_path):
+    path = corpus(tmp_path / "c.jsonl")
+    place = open_store(path, tmp_path / "work").folder
+    (place / "corpus.json").unlink()
+    (place / PASSAGES).write_bytes(b"ARROW1")
+    assert len(open_store(path, tmp_path / "work")) == len(TEXTS)
+
+
+def test_an_id_for_several_texts_is_refused_and_a_repeated_text_is_one(tmp_path):
+    rows = [{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}, {"id": "a", "text": "One."}]
+    assert len(open_store(corpus(tmp_path / "c.jsonl", rows), tmp_path / "work")) == 2
+    rows += [{"id": "b", "text": "Three."}]
+    with pytest.raises(KomepError) as caught:
+        open_store(corpus(tmp_path / "c.jsonl", rows), tmp_path / "work")
+    assert "1 ids stand for several texts" in str(caught.value) and "'b': in c.jsonl" in str(caught.value)
+
+
+def test_a_corpus_of_blank_texts_is_empty(tmp_path):
+    with pytest.raises(KomepError, match="an empty corpus: 1 files without a text"):
+        open_store(corpus(tmp_path / "c.jsonl", [{"id": "a", "text": " "}]), tmp_path / "work")
