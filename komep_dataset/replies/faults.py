@@ -91,6 +91,22 @@ _ADVICE = tuple(
         ("HTTP 429", "lower `concurrency`, or raise `max_attempts`"),
         ("Cannot connect|ConnectionRefused|ClientConnector", "look at `endpoint`, and whether its server runs"),
         ("no answer after", "raise `timeout` or `max_attempts`, lower `concurrency`"),
+        (
+            r"HTTP 4(?:00|22).*(?i:content.?(?:filter|management|policy|moderation)|moderation|flagged|responsible.?ai)",
+            "the endpoint moderates: take another `model`",
+        ),
+        (
+            r"HTTP 4(?:00|22).*(?i:context.?(?:length|window|size)|too (?:long|many tokens)|reduce the length|(?:input|prompt) tokens? .{0,20}exceed)",
+            "text, examples and `max_new_tokens` are longer than the model's context: lower the limit, or take another `model`",
+        ),
+        (
+            r"HTTP 4(?:00|22).*(?i:model.?not.?found|model.{0,60}(?:does not exist|not found|not available)|(?:unknown|invalid|no such|valid) model)",
+            "look at `model`",
+        ),
+        (
+            r"HTTP 4(?:00|22).*(?i:\broles?\b|alternat|conversation|\b(?:user|assistant) (?:messages?|turns?)\b|chat.?template)",
+            "its chat template refuses these turns (a system message, or examples): take another `model` or server",
+        ),
         ("HTTP 4(?:00|22)", "null leaves `temperature`, `top_p`, `seed` or `max_new_tokens` out, `extra_body:` sends any other"),
         ("HTTP 401", "look at `api_key_env`"),
         ("HTTP 403", "look at `api_key_env`, and at what the endpoint moderates"),
