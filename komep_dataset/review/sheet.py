@@ -153,6 +153,8 @@ def read_sheets(paths: Sequence[Path], pairs: Mapping[str, ReviewPair]) -> tuple
     for path in map(Path, paths):
         rows, note = read_sheet(path)
         notes += [note] if note else []
+        if any(row.get(question, "").strip() == "0" for _, row in rows for question in QUESTIONS):
+            rows = [(line, row | _spelled(row)) for line, row in rows]
         for line, row in rows:
             wrong = list(_faults(str(path), line, row, pairs))
             judgement = None if wrong else _judgement(row, path.stem)
@@ -212,7 +214,7 @@ def _faults(
             yield Problem(file, line, column, None, f"{_cut(cell)} is not what the release has; {better}")
     for column in QUESTIONS:
         if (cell := row.get(column, "").strip()) and cell.lower() not in (*YES, *NO):
-            detail = f"{_cut(cell)} is none of yes, no, 예, 아니오 (nor O, X, TRUE, FALSE, ✓); leave it empty if unsure"
+            detail = f"{_cut(cell)} is none of yes, no, 예, 아니오 (nor O, X, TRUE, FALSE, ✓, or 1 and 0 in one sheet); leave it empty if unsure"
             yield Problem(file, line, column, None, detail)
     for side in SIDES:
         column, what = f"corrected_{side}", ""
@@ -223,6 +225,12 @@ def _faults(
                 what = "not a text that can take the place of this one; write all of it, or leave the cell empty and use the comment"
         if what:
             yield Problem(file, line, column, None, f"{_cut(cell)}: {what}")
+
+
+def _spelled(row: Mapping[str, str]) -> dict[str, str]:
+    """A row's answers with 1 and 0 as yes and no: beside a 0, a 1 is no number of an answer."""
+    said = {"1": "yes", "0": "no"}
+    return {name: said.get(row[name].strip(), row[name]) for name in QUESTIONS if name in row}
 
 
 def _is_remark(cell: str, text: str) -> bool:

@@ -68,7 +68,7 @@ def test_a_sheet_comes_back_however_a_spreadsheet_saved_it(release, sheet, tmp_p
     [
         ("pair_id", "p123", r"review\.csv:2: pair_id: 'p123' is no pair of the release"),
         ("translation_ok", "maybe", r"review\.csv:2: translation_ok: 'maybe' is none of yes, no, 예, 아니오"),
-        ("preference_ok", "1", r"preference_ok: '1' is none of"),
+        ("preference_ok", "1", r"preference_ok: '1' is none of .* 1 and 0 in one sheet"),
         (
             "chosen_korean",
             "고침",
@@ -106,7 +106,8 @@ def test_a_bad_cell_is_named(release, sheet, tmp_path, column, value, message):
 
 
 @pytest.mark.parametrize(
-    "yes, no", [("O", "X"), ("TRUE", "FALSE"), ("✓", "✗"), ("○", "×"), ("Y", "n"), ("네", "아니요")]
+    "yes, no",
+    [("O", "X"), ("TRUE", "FALSE"), ("✓", "✗"), ("○", "×"), ("Y", "n"), ("네", "아니요"), ("1", "0")],
 )
 def test_marks_for_yes_and_no_are_read(release, sheet, tmp_path, yes, no):
     pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
