@@ -1,6 +1,7 @@
 """`komep questions`: exam questions from CSV, JSONL or Parquet, each with its id, repeats left out with a reason."""
 
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from komep_dataset.schema import (
     column_types,
     question_id,
 )
-from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of
+from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import Problem, problems_error
-from komep_dataset.tables.reading import check_shape, csv_row, row_of
+from komep_dataset.tables.reading import check_shape, csv_row, row_of, values_in_path
 from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
@@ -52,20 +53,19 @@ def _check(row: dict[str, str | None], language: str, source: str) -> Question |
 
 
 def collect(
-    path: Path, language: str, source: str
-) -> tuple[dict[str, Question], list[Problem], list[tuple[int, Question, int]]]:
-    """Read a file of questions.
+    files: Sequence[Path], language: str, source: str
+) -> tuple[dict[str, Question], list[Problem], list[tuple[str, Question, str]]]:
+    """Read files of questions; what a row lacks and the name of a folder has (`category=cardiology`), it has.
 
     Returns:
-        (question id -> the first question with it; bad rows; repeats as (line, question, line of the first)).
+        (question id -> the first question with it; bad rows; repeats as (place, question, place of the first)).
     """
     questions: dict[str, Question] = {}
-    firsts: dict[str, tuple[int, dict[Any, Any]]] = {}
+    firsts: dict[str, tuple[Path, int, dict[Any, Any]]] = {}
     # Of a table of answers, the questions are taken, each once.
     taken = {name for record in (Question, Response, CitedGeneration) for name in column_types(record)}
     problems, repeats = [], []
-    check_shape(path, Question, OPTIONAL)
-    for line, given in scan_rows(path, column_types(Question), needed=REQUIRED):
+    for path, line, given, of_path in _rows(files):
         if isinstance(given, Problem):
             problems.append(given)
             continue
@@ -75,7 +75,7 @@ def collect(
                 f"{path}:{line}: the columns {', '.join(options)} hold options of a multiple-choice question, and a "
                 "question is one text: write them into it, or take these columns out to ask the stems alone"
             )
-        given = {str(name).casefold(): value for name, value in given.items()} | given
+        given = of_path | {str(name).casefold(): value for name, value in given.items()} | given
         row = (csv_row if format_of(path) == CSV else row_of)(given, Question, OPTIONAL)
         if not isinstance(row, dict):
             problems.append(Problem(str(path), line, *row))
@@ -84,21 +84,33 @@ def collect(
         if not isinstance(checked, Question):
             problems.append(Problem(str(path), line, checked[0], Reason.BAD_VALUE, checked[1]))
         elif checked.question_id in questions:
-            first, other = firsts[checked.question_id]
+            file, number, other = firsts[checked.question_id]
+            first = f"line {number}" if file == path else f"{file.name}:{number}"
             if others := telling_columns(other, as_given, taken):
                 detail = (
-                    f"the question of line {first} with other values: no repeat; write what tells the two apart into the "
+                    f"the question of {first} with other values: no repeat; write what tells the two apart into the "
                     "question, or take these columns out to ask it once"
                 )
                 problems.append(
                     Problem(str(path), line, ", ".join(others), Reason.CONFLICTING_DUPLICATE, detail)
                 )
             else:
-                repeats.append((line, checked, first))
+                repeats.append((f"{path.name}:{line}", checked, first))
         else:
             questions[checked.question_id] = checked
-            firsts[checked.question_id] = line, as_given
+            firsts[checked.question_id] = path, line, as_given
     return questions, problems, repeats
+
+
+def _rows(files: Sequence[Path]) -> Iterator[tuple[Path, int, dict[Any, Any] | Problem, dict[str, Any]]]:
+    """(file, line, row or what is wrong with it, values in the names of its folders) of every row."""
+    for path in files:
+        of_path = values_in_path(path, Question)
+        check_shape(path, Question, {*OPTIONAL, *of_path})
+        for line, given in scan_rows(
+            path, column_types(Question), needed=[*filter(lambda name: name not in of_path, REQUIRED)]
+        ):
+            yield path, line, given, of_path
 
 
 def make_questions(
@@ -107,10 +119,10 @@ def make_questions(
     """Write the table `questions` and the rejects beside it.
 
     Args:
-        path: CSV, JSONL, JSON or Parquet with the columns `question` and `category` (and perhaps `language`, `source`).
+        path: CSV, JSONL, JSON or Parquet, or a folder of them, with the columns `question` and `category` (and perhaps `language`, `source`).
         output: the table to write, or a folder for `questions.parquet`.
         language: `en` or `ko`, for rows that do not say it.
-        source: for rows that do not say it; default: the file's name without its ending.
+        source: for rows that do not say it; default: the name of file or folder, without its ending.
         on_error: `stop` raises on bad rows, `reject` leaves them out. A repeated question is always a reject.
 
     Raises:
@@ -120,22 +132,21 @@ def make_questions(
         raise KomepError(f"--language {language}: give one of {', '.join(LANGUAGES)}", exit_code=2)
     path = Path(path)
     check_there(path)
-    if path.is_dir():
-        raise KomepError(f"{path}: a folder; name a file in it")
-    if format_of(path) is None:
+    if path.is_file() and format_of(path) is None:
         raise KomepError(f"{path}: questions come as {KNOWN}")
     target = output_path(Path(output), "questions.parquet")
-    if resolved(target) == path.resolve():
-        raise KomepError(f"--output {output}: is the input; name another file", exit_code=2)
+    files = table_files([path])
+    if resolved(target) in [file.resolve() for file in files]:
+        raise KomepError(f"--output {output}: is the input, or a part of it; name another file", exit_code=2)
     check_tables({target: Question})
-    questions, problems, repeats = collect(path, language, source or stem_of(path))
+    questions, problems, repeats = collect(files, language, source or stem_of(path.resolve()))
     if problems and on_error == "stop":
         raise problems_error(problems)
     if not questions:
         raise KomepError(f"{path}: no usable question in it ({len(problems)} bad rows)")
     rejects = [p.reject(STAGE) for p in problems]
     for line, question, first in repeats:
-        detail = f"{path.name}:{line} repeats line {first}"
+        detail = f"{line} repeats {first}"
         if question.category != questions[question.question_id].category:
             detail += f" under another category, {question.category!r}"
         rejects.append(Reject(STAGE, question.question_id, Reason.DUPLICATE_QUESTION.value, detail))

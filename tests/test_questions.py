@@ -103,12 +103,13 @@ def test_bad_rows_can_be_rejected(tmp_path):
     ]
 
 
-def test_a_pipe_standard_input_and_a_folder_are_no_questions(tmp_path):
+def test_a_pipe_standard_input_and_a_folder_without_a_table_are_no_questions(tmp_path):
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").mkdir()
     for path, what in (
         (tmp_path / "pipe", "no regular file; save"),
         ("-", "no regular file"),
-        (tmp_path, "a folder; name"),
+        (tmp_path / "empty", "no .* file in this folder"),
     ):
         with pytest.raises(KomepError, match=what):
             make_questions(path, tmp_path / "out.parquet")
@@ -209,6 +210,42 @@ def test_the_questions_of_a_table_of_answers_are_taken_once(tmp_path):
     ]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert make_questions(tmp_path / "q.jsonl", tmp_path / "o.parquet").questions == 1
+
+
+def test_quotes_behind_backslashes_are_named(tmp_path):
+    (tmp_path / "q.csv").write_text('question,category\n"What is \\"acute\\" gout, as of now?",c\nWhat?,c\n')
+    with pytest.raises(
+        KomepError, match=r"q\.csv:2: malformed: not CSV .* as Spark and MySQL do: write it doubled"
+    ):
+        make_questions(tmp_path / "q.csv", tmp_path / "o.parquet")
+
+
+def test_a_folder_is_read_and_the_names_of_its_folders_are_columns(tmp_path):
+    """As Hive, Spark and DuckDB write a table that is parted by a column."""
+    for folder, text in {
+        "category=Rheumatology/language=en": '{"question": "What is gout?"}\n',
+        "category=%EB%82%B4%EA%B3%BC": '{"question": "통풍이란?", "language": "ko"}\n{"question": "What is gout?"}\n',
+    }.items():
+        (tmp_path / "q" / folder).mkdir(parents=True)
+        (tmp_path / "q" / folder / "part-0.jsonl").write_text(text, "utf-8")
+    (tmp_path / "q" / "more.csv").write_text("question,category\nWhat is flu?,c\n")
+    made = make_questions(tmp_path / "q", tmp_path / "o.jsonl")
+    rows = [json.loads(line) for line in made.path.read_text("utf-8").splitlines()]
+    assert {(r["question"], r["category"], r["language"], r["source"]) for r in rows} == {
+        ("What is gout?", "내과", "en", "q"),
+        ("통풍이란?", "내과", "ko", "q"),
+        ("What is flu?", "c", "en", "q"),
+    }
+    assert [r.detail for r in made.rejects] == [
+        "part-0.jsonl:1 repeats part-0.jsonl:2 under another category, 'Rheumatology'"
+    ]
+    csv = tmp_path / "category=c" / "q.csv"  # a file alone, too
+    csv.parent.mkdir()
+    csv.write_text("question\nWhat is flu?\n")
+    assert make_questions(csv, tmp_path / "p.jsonl").questions == 1
+    part = tmp_path / "q" / "category=Rheumatology" / "language=en" / "part-0.jsonl"
+    with pytest.raises(KomepError, match="is the input, or a part of it"):
+        make_questions(tmp_path / "q", part)
 
 
 @pytest.mark.parametrize("name", ["q.parquet", "q.jsonl", "q.csv"])

@@ -15,7 +15,10 @@ from komep_dataset.errors import KomepError
 
 def questions(
     input: Annotated[
-        Path, typer.Argument(help="CSV, JSONL, JSON or Parquet with the columns question, category.")
+        Path,
+        typer.Argument(
+            help="CSV, JSONL, JSON or Parquet with the columns question, category, or a folder of them."
+        ),
     ],
     output: Output,
     language: Annotated[str, typer.Option(help="en or ko, for rows that do not say it.")] = "en",

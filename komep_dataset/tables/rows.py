@@ -31,6 +31,7 @@ from komep_dataset.tables.problems import Problem
 
 SEPARATORS = ",;\t|"
 SHOWN_HEADER = 300  # characters
+BACKSLASHES = """a quote is written as \\", as Spark and MySQL do: write it doubled, "" (Spark: .option("escape", '"'))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _csv_rows(
         except StopIteration:
             return
         except csv.Error as error:
-            cells = error
+            cells = csv.Error(f"{error}; {BACKSLASHES}") if '\\"' in text else error
         yield first, reader.line_num + number - 1, cells
 
 
