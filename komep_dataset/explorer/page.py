@@ -22,7 +22,7 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows
-from komep_dataset.schema import SPLITS
+from komep_dataset.schema import EVIDENCE, SPLITS
 from komep_dataset.templates import MARKUP
 
 SCRIPTS = ("elements", "data", "state", "list", "pair", "main")
@@ -96,13 +96,15 @@ def payload(
     Returns:
         `languages`; `categories`, `models`, `origins`, `splits`: the names behind the numbers; `questions`:
         language -> one text each; `english`: for each answer [text, verdicts as letters, unit, …]; `korean`: one text
-        each; a text is null where its language has none; `columns`: one list a column, a number a pair;
+        each; a text is null where its language has none; `sources`, where units were judged by passages: for each answer
+        what `schema.Citation` has, one list each; `columns`: one list a column, a number a pair;
         `changes`: None, or number of a pair -> what changed.
     """
     pairs, compared = rows.pairs, None
     if changes is not None:
         keys = pairs.select("question_id", "chosen_model", "rejected_model").iter_rows()
         compared = {str(n): changes[key] for n, key in enumerate(keys) if key in changes}
+    sources = [[list(one.values()) for one in cited or ()] for cited in rows.answers[EVIDENCE].to_list()]
     names = {
         "categories": sorted(set(pairs["category"])),
         "models": sorted({*pairs["chosen_model"], *pairs["rejected_model"]}),
@@ -115,6 +117,7 @@ def payload(
         "questions": {name: rows.questions[name].to_list() for name in rows.languages},
         "english": [[text, *_units(units)] for text, units in rows.answers.select("en", "units").iter_rows()],
         "korean": rows.answers["ko"].to_list() if "ko" in rows.languages else [],
+        **({"sources": sources} if any(sources) else {}),
         "columns": _columns(rows, names),
         "changes": compared,
     }

@@ -12,7 +12,7 @@ import polars as pl
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
-from komep_dataset.schema import SPLITS, KoreanRow, Origin, Pair
+from komep_dataset.schema import EVIDENCE, SPLITS, CitedGeneration, KoreanRow, Origin, Pair, polars_schema
 
 LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is shown first
 SIDES = ("chosen", "rejected")
@@ -26,8 +26,8 @@ class PageRows:
     """The pairs of a page.
 
     `pairs`: the columns of `Pair`, `split`, `origin` (empty without `ko`), and for each language whether the pair is
-    in it. `questions`: `question_id`, `ko`, `en`. `answers`: `question_id`, `model`, `ko`, `en`, `units`. Texts that a
-    language lacks are null. `total`: pairs of the release; `pairs` holds all of them, or a sample.
+    in it. `questions`: `question_id`, `ko`, `en`. `answers`: `question_id`, `model`, `ko`, `en`, `units`,
+    `unit_evidence`. Texts that a language lacks are null. `total`: pairs of the release; `pairs` holds all of them, or a sample.
     """
 
     languages: tuple[str, ...]
@@ -72,9 +72,11 @@ def page_rows(folder: Path, limit: int) -> PageRows:
         )
         for name, t in texts.items()
     }
+    scored = _scan(folder, "scored")
+    if EVIDENCE not in scored.collect_schema():
+        scored = scored.with_columns(pl.lit(None).alias(EVIDENCE))
     units = (
-        _scan(folder, "scored")
-        .select(*ANSWER, "units")
+        scored.select(*ANSWER, "units", pl.col(EVIDENCE).cast(polars_schema(CitedGeneration)[EVIDENCE]))
         .join(pairs.lazy().select("question_id").unique(), on="question_id", how="semi")
         .collect()
         .unique(ANSWER, keep="first")

@@ -24,7 +24,7 @@ from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.run import check_complete, questions_stage, stages
-from komep_dataset.schema import UNVERIFIABLE, Question
+from komep_dataset.schema import EVIDENCE, UNVERIFIABLE, Question
 from komep_dataset.scores.scoring import VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import write_table
@@ -149,17 +149,32 @@ def _one_question(config: Config, table: Path, place: int, say: Say) -> None:
     say(f"question {place} of {rows.height:,}: {rows['question'][place - 1]}")
 
 
+def _cited(frame: pl.DataFrame) -> dict[tuple[str, str, int], list[str]]:
+    """(question id, model, place of a unit) -> lines on what its verdict rests on, or why it has none."""
+    found: dict[tuple[str, str, int], list[str]] = {}
+    for row in frame.filter(pl.col(EVIDENCE).is_not_null()).iter_rows(named=True):
+        for one in row[EVIDENCE]:
+            lines = found.setdefault((row["question_id"], row["model"], one["unit"]), [])
+            lines += [one["reason"]] if one["reason"] and one["reason"] not in lines else []
+            place = ", ".join(filter(None, (one["title"], one["url"])))
+            lines += [f"[{one['id']}] {place}: {one['quotation']}"] if one["id"] else []
+    return found
+
+
 def _show_units(config: Config, say: Say) -> None:
     """Each answer's units with their verdicts, its translation, and the pair that they would give."""
     scored = config.work / "score" / "scored.parquet"
     frame, evidence = read_scored([scored]), read_table(verdicts_path(scored), VerdictRow)
     nothing = evidence.filter(pl.col("verdict") == UNVERIFIABLE).group_by("model").agg("unit")
     nothing = dict(nothing.iter_rows())
+    cited = _cited(frame)
     for row in frame.iter_rows(named=True):
         score = "no score" if row["dahl_score"] is None else f"{row['dahl_score']:.2f}"
         say(f"\n{row['model']}: {score}, {row['status']}")
-        for unit in row["units"]:
+        for n, unit in enumerate(row["units"]):
             say(f"  {unit['verdict']:<8}{unit['text']}")
+            for line in cited.get((row["question_id"], row["model"], n), ()):
+                say(f"          {line}")
         for text in nothing.get(row["model"], ()):
             say(f"  {UNVERIFIABLE}: {text}")
     evidence = translations_path(config.work / "translate" / "translated.parquet")

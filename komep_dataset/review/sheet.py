@@ -20,6 +20,8 @@ from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.rows import read_rows
 from komep_dataset.review.agreement import QUESTIONS, Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair, draw, pair_id, review_pairs, shuffled
+from komep_dataset.review.sources import SIDES as JUDGED_SIDES
+from komep_dataset.review.sources import SIGNS, Judged, of_pairs
 from komep_dataset.schema import Pair, collapse_blanks
 from komep_dataset.tables.formats import is_text
 from komep_dataset.tables.problems import Problem, listed
@@ -31,6 +33,8 @@ from komep_dataset.translation.evidence import warned_pairs
 SHOWN = tuple(f.name for f in fields(ReviewPair))  # what the reviewer reads
 FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")  # what the reviewer writes
 COLUMNS = (*SHOWN, "reviewer", *FILLED)
+Sources = Mapping[str, Mapping[str, Sequence[Judged]]]  # pair_id -> side -> statements
+NO_SOURCES: Sources = {}
 YES = ("yes", "y", "true", "예", "네", "참", "o", "○", "◯", "⭕", "✓", "✔", "✔\ufe0f", "☑", "✅", "√")
 NO = ("no", "n", "false", "아니오", "아니요", "거짓", "x", "×", "✗", "✘", "✕", "❌", "☒")
 # In place of a corrected text, what says that there is none, or that it stays.
@@ -109,6 +113,7 @@ def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, revie
     """
     pairs, keys, facts = read_pairs(release)
     sample = draw(pairs, n, seed, warned_ids(release, keys))
+    sources = of_pairs(read_rows(release, "scored"), keys)
     names = [str(number) for number in range(1, reviewers + 1)]
     folders = [output if reviewers == 1 else output / f"reviewer-{name}" for name in names]
     for file in (folder / name for folder in folders for name in ("review.csv", "review.html")):
@@ -117,26 +122,32 @@ def write_sheets(release: Path, output: Path, n: int = 100, seed: int = 0, revie
     for name, folder in zip(names, folders, strict=True):
         own = shuffled(sample, seed, name)
         with replacing(folder / "review.csv") as beside:
-            beside.write_bytes(sheet_bytes(own, name))
+            beside.write_bytes(sheet_bytes(own, name, sources))
         with replacing(folder / "review.html") as beside:
-            beside.write_text(page(own, name, facts), "utf-8")
+            beside.write_text(page(own, name, facts, sources), "utf-8")
     return folders
 
 
-def sheet_bytes(pairs: Iterable[ReviewPair], reviewer: str) -> bytes:
-    """The empty CSV of one reviewer."""
+def sheet_bytes(pairs: Iterable[ReviewPair], reviewer: str, sources: Sources = NO_SOURCES) -> bytes:
+    """The empty CSV of one reviewer; where answers were judged by passages, with what these say, to read alone."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *(f"{side}_sources" for side in JUDGED_SIDES if sources)])
     for pair in pairs:
-        writer.writerow([*map(escape, asdict(pair).values()), reviewer, *[""] * len(FILLED)])
+        said = sources.get(pair.pair_id, {})
+        read = ["\n".join(one.lines for one in said.get(side, ())) for side in JUDGED_SIDES if sources]
+        cells = [*map(escape, asdict(pair).values()), reviewer, *[""] * len(FILLED), *map(escape, read)]
+        writer.writerow(cells)
     return text.getvalue().encode("utf-8-sig")
 
 
-def page(pairs: Sequence[ReviewPair], reviewer: str, facts: Mapping[str, Any]) -> str:
+def page(
+    pairs: Sequence[ReviewPair], reviewer: str, facts: Mapping[str, Any], sources: Sources = NO_SOURCES
+) -> str:
     """The page of one reviewer; every text of the data is escaped by the template: it is shown, never run."""
     rows = [asdict(pair) for pair in pairs]
-    values = {"pairs": pairs, "rows": rows, "columns": COLUMNS, "filled": FILLED}
+    values = {"pairs": pairs, "rows": rows, "columns": COLUMNS, "filled": FILLED, "sources": sources}
+    values |= {"signs": SIGNS}
     return MARKUP.get_template("review.html.j2").render(values, reviewer=reviewer, facts=facts)
 
 

@@ -4,6 +4,18 @@ const VERDICTS = {
   f: { name: "false", sign: "✗" },
   u: { name: "unknown", sign: "?" },
 };
+const WHY = {
+  not_addressed: "the passages do not decide",
+  contradictory: "the passages contradict each other",
+  unread: "no readable verdict that names a passage it was shown",
+  disagreed: "votes or judges disagree",
+};
+
+function sourcesOf(cited, unit) {
+  return cited.filter((one) => one[0] === unit).map(([, reason, id, title, url, quotation]) =>
+    ({ why: WHY[reason] ?? reason, id, title, url, quotation }));
+}
+
 const CHANGES = ["same", "added", "changed", "removed"];
 
 async function readData() {
@@ -44,7 +56,10 @@ class Release {
 
   units(row, side) {
     const [, verdicts, ...texts] = this.english[this.columns[side][row]];
-    return texts.map((text, i) => ({ text, ...VERDICTS[verdicts[i]] }));
+    const cited = this.sources?.[this.columns[side][row]] ?? [];
+    return texts.map((text, i) => ({
+      text, ...VERDICTS[verdicts[i]], ...(cited.length ? { sources: sourcesOf(cited, i) } : {}),
+    }));
   }
 
   model(row, side) {

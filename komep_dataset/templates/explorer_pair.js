@@ -33,8 +33,22 @@ function unitList(units) {
     element("ul", { className: "units", role: "list" }, units.map((unit) =>
       element("li", { className: unit.name },
         element("span", { className: "verdict" }, `${unit.sign} ${unit.name}`),
-        shown(unit.text, { lang: languageOf(unit.text) })))),
+        shown(unit.text, { lang: languageOf(unit.text) }),
+        ...(unit.sources ? [sourceList(unit.sources)] : [])))),
   ];
+}
+
+// What a verdict rests on. A link leads where the data say only if that is an address of the web.
+function sourceList(sources) {
+  const why = sources.find((one) => one.why)?.why;
+  return element("div", { className: "cited" },
+    ...(why ? [element("p", { className: "quiet" }, why)] : []),
+    ...sources.filter((one) => one.id).map((one) => element("blockquote", {},
+      shown(one.quotation, { lang: languageOf(one.quotation) }),
+      element("cite", {}, ...(one.title ? [shown(one.title), " "] : []), element("code", {}, shown(one.id)),
+        ...(/^https?:[/][/]/i.test(one.url) ? [" ", element("a",
+          { href: one.url, target: "_blank", rel: "noopener noreferrer" }, shown(one.url))]
+          : one.url ? [" ", shown(one.url)] : [])))));
 }
 
 function changeOf(release, row) {

@@ -50,3 +50,21 @@ def test_a_block_packs_any_text():
         assert not re.search("<(?!/?code>)", prose("".join(texts)))
 
     check()
+
+
+def test_what_verdicts_cite_is_in_the_block_and_no_page_without_it_has_a_place_for_it(tmp_path):
+    cited = {
+        "unit": 0,
+        "reason": "",
+        "id": ATTACK,
+        "title": ATTACK,
+        "url": "javascript:alert(1)",
+        "quotation": ATTACK,
+    }
+    rows = [row | {"unit_evidence": [cited]} for row in hostile_rows()]
+    for name, some in (("cited", rows), ("plain", list(hostile_rows()))):
+        build([write_jsonl(tmp_path / f"{name}.jsonl", some)], tmp_path / name)
+        page = write_report(tmp_path / name, tmp_path / f"{name}.html").read_text("utf-8")
+        assert "javascript:alert(1)" not in page
+        found = data_of(page).get("sources")
+        assert found == ([[[*cited.values()]]] * 2 if name == "cited" else None)

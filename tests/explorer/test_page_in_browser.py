@@ -16,6 +16,8 @@ import pytest
 from komep_dataset.explorer.report import write_report
 from komep_dataset.release.build import build
 from tests.explorer.pages import ATTACK, hostile_rows, write_jsonl
+from tests.release.test_cited import WHO, cited
+from tests.scored_rows import write
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(
@@ -290,3 +292,18 @@ def test_six_thousand_rows(opened, sample, tmp_path):
             }
         )
     )
+
+
+def test_sources_stand_beside_their_statements_and_only_web_addresses_are_links(opened, tmp_path):
+    build([write(tmp_path / "s.jsonl", cited())], tmp_path / "komep")
+    page = opened(write_report(tmp_path / "komep", tmp_path / "report.html"), "#pairs")
+    page.locator("#rows .open").first.click()
+    page.wait_for_selector(".cited blockquote")
+    quoted = page.locator(".side.rejected .units li").first.locator("blockquote")
+    assert [text.split("\n")[0] for text in quoted.all_inner_texts()] == [
+        "Sepsis kills.",
+        "Sepsis is an infection…",
+    ]
+    links = page.locator(".cited a")
+    assert set(links.evaluate_all("all => all.map((a) => a.getAttribute('href'))")) == {WHO["url"]}
+    assert links.first.get_attribute("rel") == "noopener noreferrer"

@@ -1,5 +1,7 @@
 """One question through all stages, as people see it."""
 
+import json
+
 import pytest
 import yaml
 
@@ -9,6 +11,20 @@ from komep_dataset.pipeline.preview import preview
 from tests.loopback import Loopback, answer, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import write_chain
+from tests.scores.citing import statement
+
+# Written for this project.
+PASSAGES = [
+    {"id": "guide-1", "title": "Guide", "url": "https://example.org/1", "text": "It says so, in these words."}
+]
+
+
+def cites_first(body: dict) -> str:
+    """A judge that calls true what holds an even digit, by the first passage, and finds nothing on the rest."""
+    if body["model"] != "checker":
+        return answer(body)
+    even = statement(body).split()[1][0] in "02468ace"
+    return "True [guide-1]" if even else "Unknown"
 
 
 def shown(path, *options, **named) -> str:
@@ -89,3 +105,21 @@ def test_what_holds_nothing_to_check_is_shown_behind_the_units(tmp_path):
     ):
         text = shown(write_chain(tmp_path / "c", url, n=1))
     assert "\n  unverifiable: Ask her." in text
+
+
+def test_what_verdicts_rest_on_is_shown_beside_each_unit(tmp_path):
+    (tmp_path / "texts.jsonl").write_text(
+        "".join(
+            json.dumps({"question": f"What is condition {i}?", "evidence": PASSAGES}) + "\n" for i in range(2)
+        ),
+        "utf-8",
+    )
+    with loopback(Loopback(cites_first)) as (_, url):
+        path = write_chain(tmp_path / "c", url, n=2)
+        config = yaml.safe_load(path.read_text())
+        config["checker"]["evidence"] = {"provided": "../texts.jsonl"}
+        path.write_text(yaml.safe_dump(config))
+        text = shown(path)
+    assert "    | Passages: [{" in text
+    assert "          [guide-1] Guide, https://example.org/1: It says so, in these words." in text
+    assert "          not_addressed\n" in text

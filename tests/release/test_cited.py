@@ -32,7 +32,9 @@ def cited(question="What is sepsis?", **more):
     unknown = [{"text": "a fact", "verdict": "unknown"}, {"text": "another", "verdict": "unknown"}]
     return [
         row("m1", question, unit_evidence=CITED, **more),
-        row("m2", question, units=TRUE, unit_evidence=[{"unit": 0, "reason": "", **BOOK}], **more),
+        row(
+            "m2", question, "Another.", units=TRUE, unit_evidence=[{"unit": 0, "reason": "", **BOOK}], **more
+        ),
         row("m3", question, units=unknown, unit_evidence=OPEN, **more),
         row("m4", question, **more),
     ]
