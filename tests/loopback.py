@@ -69,8 +69,10 @@ class Loopback:
         self.usage: dict | None = {"prompt_tokens": 7, "completion_tokens": 5}
         self.models = 501  # status of a question for the models; most stand-ins have no such address
         self.models_body = "{}"
+        self.batches = None  # the batch API, where there is one: `tests.batches.Batches`
         self.calls: list[dict] = []  # bodies in order of arrival, faults included
         self.authorizations: list[str | None] = []
+        self.keys: list[str | None] = []  # the same of the batch API
         self.paths: list[str] = []
         self.in_flight = self.most_in_flight = 0
         self.answered: Counter[str] = Counter()  # completions sent, by the request's content
@@ -118,7 +120,9 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
         )
 
         def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self._batches():
+                return
+            body = json.loads(self._read())
             fault = state.arrive(self.path, self.headers.get("Authorization"), body)
             try:
                 if fault is None:
@@ -137,7 +141,33 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
                 state.leave()
 
         def do_GET(self):
-            self._send(state.models, state.models_body, {})
+            if not self._batches():
+                self._send(state.models, state.models_body, {})
+
+        def _batches(self) -> bool:
+            """Whether the request was one of the batch API, and has its answer."""
+            if state.batches is None or not re.search("/(files|batches)", self.path):
+                return False
+            state.keys.append(self.headers.get("Authorization"))
+            kind = self.headers.get("Content-Type", "")
+            answer = state.batches.answer(self.command, self.path, self._read(), kind)
+            if answer.reset:
+                self.close_connection = True
+                self.connection.close()
+            else:
+                time.sleep(answer.stall)
+                self._send(answer.status, answer.body, answer.headers)
+            return True
+
+        def _read(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
 
         def _send(self, status: int, text: str | bytes, headers: dict[str, str], cut: bool = False):
             data = text.encode() if isinstance(text, str) else text

@@ -75,6 +75,7 @@ class Endpoint:
     `concurrency` is the most requests in flight, `timeout` the seconds that one attempt may take,
     `max_attempts` the tries of one request before its row counts as failed. `tokenizer` is a folder or file
     (`tokenizer.json`) that `--estimate` counts with; `gpus` is what a server of ours spreads the model over.
+    `batch_api` sends a stage's requests as files of a batch, at a lower price and within a day (`inference/batch.py`).
     `extra_body` goes into every request as it is. `nulls` are the keys that the file sets to null: sampling values
     among them are left out of every request.
     """
@@ -90,6 +91,7 @@ class Endpoint:
     max_attempts: int = 8
     tokenizer: str | None = None
     gpus: int = 1
+    batch_api: bool = False
     extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
     nulls: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
@@ -102,6 +104,8 @@ class Endpoint:
             yield "endpoint", "give either `endpoint` (a running server) or `server` (one to start)"
         if self.endpoint is not None:
             yield from _url_problems(self.endpoint)
+        if self.batch_api and self.server:
+            yield "batch_api", "a server that the stage starts has no batches; leave it out"
         yield from choice("server", self.server, SERVERS)
         if self.api_key_env is not None and not _ENV_NAME.fullmatch(self.api_key_env):
             # The value is not shown: it may be the secret itself.

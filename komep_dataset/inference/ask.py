@@ -1,8 +1,8 @@
 """Asking models: keyed bodies in, replies under the same keys out, nothing asked twice, no failure kept.
 
 What is already known is looked up in a log of replies, by the content of the request (`reply_log.py`); what is missing
-is asked by one loop here (`loop.py`) or by several workers (`workers.py`). A process that is killed loses no more
-than what was in flight.
+is asked by one loop here (`loop.py`), by several workers (`workers.py`) or as a batch (`batch.py`). A process that is
+killed loses no more than what was in flight.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from komep_dataset.config.config import Endpoint, Judge
-from komep_dataset.errors import require
+from komep_dataset.errors import KomepError, require
+from komep_dataset.inference.batch_files import BatchFolder
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.reply_log import (
     ENGINE_LOG,
@@ -177,6 +178,18 @@ def _ask_missing(
     secret, done = endpoint.api_key(), total - len(todo)
     # An unset variable and a budget without a price are told before anything starts.
     with Meter.of(endpoint) as meter, progress_bar(label, total, "requests", done) as advance:
+        answered = (folder.resolve(), source_of(endpoint)) in _ANSWERED
+        if endpoint.batch_api:
+            from komep_dataset.inference.batch import ask_in_batches
+            from komep_dataset.inference.client import Target
+
+            target = Target(endpoint, endpoint.endpoint, secret)
+            return ask_in_batches(todo, target, source_of(endpoint), log, folder, label, answered, advance)
+        if sent := BatchFolder(folder).of(source_of(endpoint)):
+            raise KomepError(
+                f"{label}: requests of these are in a batch that is paid for: set `batch_api: true` to wait for it, or "
+                f"remove {BatchFolder(folder).state(sent[0])} to ask and pay again"
+            )
         if endpoint.workers_for(len(todo)) > 1 or endpoint.policy.executor.kind != "local":
             from komep_dataset.inference.workers import ask_in_workers
 
@@ -187,5 +200,4 @@ def _ask_missing(
         with local_servers() as servers:
             url, is_up = servers.address(endpoint, folder)
             target = Target(endpoint, url, secret, is_up, endpoint.in_flight)
-            answered = (folder.resolve(), source_of(endpoint)) in _ANSWERED
             return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, answered, advance)

@@ -38,8 +38,8 @@ from komep_dataset.inference.wire.answers import (
     read_reply,
 )
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, token_limit, without
-from komep_dataset.inference.wire.masking import masker, shown
-from komep_dataset.inference.wire.usage import header_cost, read_usage
+from komep_dataset.inference.wire.masking import Hide, masker, shown
+from komep_dataset.inference.wire.usage import Usage, header_cost, read_usage
 from komep_dataset.replies.faults import advice_for, without_request
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
@@ -193,15 +193,8 @@ class Client:
                 raise (Again if status >= 500 else Refused)(
                     f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB"
                 )
-            limit, nul = token_limit(request), "\\u0000" in payload
-            reply, usage = read_reply(status, retry_after, body, limit, sent, self._hide, nul)
-            own = without_request(reply.text, asked_in(request))
-            if own is None:
-                reply = no_reply(
-                    f"the request comes back in the place of an answer: {shown(reply.text, self._hide)}"
-                )
-            elif own != reply.text:
-                reply = reply._replace(text=own)
+            nul = "\\u0000" in payload
+            reply, usage = read_answer(request, status, retry_after, body, sent, self._hide, nul)
             return reply
         except Unsent:
             billed = False
@@ -246,6 +239,19 @@ class Client:
         # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
         said = f": {shown(str(failed), self._hide)}" if isinstance(failed, OSError) else ""
         raise kind(f"{type(failed).__name__}{said}")
+
+
+def read_answer(
+    request: dict[str, Any], status: int, wait: str | None, body: str, sent: int, hide: Hide, nul: bool
+) -> tuple[Reply, Usage]:
+    """`read_reply` of an answer to a request; the request itself is none, and goes where it stands before one."""
+    reply, usage = read_reply(status, wait, body, token_limit(request), sent, hide, nul)
+    own = without_request(reply.text, asked_in(request))
+    if own is None:
+        reply = no_reply(f"the request comes back in the place of an answer: {shown(reply.text, hide)}")
+    elif own != reply.text:
+        reply = reply._replace(text=own)
+    return reply, usage
 
 
 def asked_in(request: dict[str, Any]) -> list[str]:

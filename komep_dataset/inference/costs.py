@@ -5,9 +5,11 @@ An unknown price is None and is called unknown; no number is made up.
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,18 +29,22 @@ ROUNDING = 1e-9  # by how much a sum of prices may miss the budget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """A model's price: for a million tokens in and out, and for a thousand calls; where and when it was read."""
+    """A model's price: for a million tokens in and out, and for a thousand calls; where and when it was read.
+
+    `batch` is the part of it that the batch API takes, None where nobody knows.
+    """
 
     input: float
     output: float
     per_1000_calls: float = 0.0
+    batch: float | None = None
     date: str
     source: str
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        for key in ("input", "output", "per_1000_calls"):
+        for key in ("input", "output", "per_1000_calls", "batch"):
             value = getattr(self, key)
-            if not (0 <= value < math.inf):
+            if value is not None and not (0 <= value < math.inf):
                 yield key, f"{value} is not an amount from 0 up"
 
     @property
@@ -49,6 +55,13 @@ class Price:
         """What so many calls with so many tokens cost, in the table's currency."""
         tokens = (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
         return tokens + self.per_1000_calls * calls / 1000
+
+    @property
+    def by_batch(self) -> "Price":
+        """The price of the same over the batch API; in full where nobody knows, which is no less."""
+        part = 1.0 if self.batch is None else self.batch
+        values = {key: part * getattr(self, key) for key in ("input", "output", "per_1000_calls")}
+        return replace(self, **values, batch=None)
 
 
 FREE = Price(input=0.0, output=0.0, date="", source="a server of our own")
@@ -68,8 +81,11 @@ class PriceTable:
         return ()
 
     def price_of(self, endpoint: Endpoint) -> Price | None:
-        """The price of a model, nothing for a server that we start, None where nobody knows."""
-        return FREE if endpoint.server else self.models.get(endpoint.model)
+        """The price of a model as it is asked, nothing for a server that we start, None where nobody knows."""
+        if endpoint.server:
+            return FREE
+        price = self.models.get(endpoint.model)
+        return price.by_batch if price and endpoint.batch_api else price
 
 
 def load_prices(path: Path | None = None) -> PriceTable:
@@ -99,11 +115,12 @@ class Meter:
         folder: Path | None,
         currency: str = "USD",
         model: str = "",
+        ledger: str = "",
     ):
         self._price = None if price is None or price.free else price
         self._budget, self._folder, self._currency = budget, folder, currency
         digest = hashlib.sha256(f"{model} {price}".encode()).hexdigest()
-        self._ledger = Ledger(folder, currency, digest[:12]) if self._price else None
+        self._ledger = Ledger(folder, currency, digest[:12], ledger) if self._price else None
         self._next = 0.0
         self._doubts, self._doubt = 0, ""
         self._dearer, self._stated = 0, ""
@@ -112,8 +129,8 @@ class Meter:
 
     @classmethod
     @contextmanager
-    def of(cls, endpoint: Endpoint) -> Iterator["Meter"]:
-        """The meter of an endpoint's policy, closed at the end of the block.
+    def of(cls, endpoint: Endpoint, ledger: str = "") -> Iterator["Meter"]:
+        """The meter of an endpoint's policy, closed at the end of the block; one whose `ledger` has a name goes on with it.
 
         Raises:
             KomepError: there is a budget, and nobody knows the model's price.
@@ -130,7 +147,7 @@ class Meter:
                 "copy that file, add the model and name the copy as `prices:`"
             )
         model = f"{endpoint.endpoint} {endpoint.model}"
-        with closing(cls(price, policy.budget, policy.spending, table.currency, model)) as meter:
+        with closing(cls(price, policy.budget, policy.spending, table.currency, model, ledger)) as meter:
             yield meter
 
     def weigh(self, body: dict[str, Any]) -> tuple[int, float]:
@@ -173,36 +190,66 @@ class Meter:
             self._ledger.write()
         return most
 
+    def reserve_all(self, costs: Sequence[float]) -> int:
+        """Write down what the calls of a batch may cost, before it is sent; how many of them, from the first, fit.
+
+        None is held against the dearest call so far, as `reserve` does: a batch is priced when it has ended.
+        """
+        if self._ledger is None:
+            return len(costs)
+        with self._ledger.locked():
+            own, others = self._ledger.own, self._ledger.others()
+            spent = own.amount + own.reserved + others.spent
+            room = math.inf if self._budget is None else self._budget * (1 + ROUNDING) - spent
+            fit = bisect_right(list(accumulate(costs)), room)
+            self.reached, self._next = not (fit or others.in_flight), costs[0]
+            own.reserved += sum(costs[:fit])
+            own.in_flight += fit
+            if fit:
+                self._ledger.write()
+        return fit
+
     def book(self, reserved: float, usage: Usage | None, billed: bool = True, answered: bool = True) -> None:
         """Replace what was reserved by what the call cost: by its usage, nothing, or all of it where nobody knows.
 
         Where what came was no answer and its usage is in doubt, the call cost no less than was reserved.
         """
-        if self._ledger is None:
-            return
+        if self._ledger is not None:
+            with self._ledger.locked():
+                self._count(reserved, usage, billed, answered)
+                self._ledger.write()
+
+    def book_all(self, calls: Iterable[tuple[float, Usage | None, bool, bool]]) -> None:
+        """`book` for all calls of a batch in one step; does nothing where that was done before."""
+        if self._ledger is not None:
+            with self._ledger.locked():
+                if self._ledger.own.in_flight:
+                    for call in calls:
+                        self._count(*call)
+                    self._ledger.own.in_flight, self._ledger.own.reserved = 0, 0.0
+                    self._ledger.write()
+
+    def _count(self, reserved: float, usage: Usage | None, billed: bool, answered: bool) -> None:
         own = self._ledger.own
-        with self._ledger.locked():
-            own.in_flight -= 1
-            own.reserved = max(0.0, own.reserved - reserved) if own.in_flight else 0.0
-            if usage is not None:
-                ours = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
-                cost = max(ours, usage.stated)
-                if cost > ours * (1 + ROUNDING):
-                    self._dearer += 1
-                    self._stated = (
-                        self._stated or f"{amount(cost, self._currency)} for {amount(ours, self._currency)}"
-                    )
-                cost = max(cost, 0.0 if answered or not usage.doubt else reserved)
-                own.dearest = dearer(own.dearest, cost)
-            else:
-                cost = reserved
-            if billed:
-                own.amount += cost
-                own.calls += 1
-            self._ledger.write()
-        if usage is not None and usage.doubt:
-            self._doubts += 1
-            self._doubt = self._doubt or usage.doubt
+        own.in_flight -= 1
+        own.reserved = max(0.0, own.reserved - reserved) if own.in_flight else 0.0
+        cost = reserved
+        if usage is not None:
+            ours = self._price.cost(1, usage.paid_prompt, usage.paid_completion)
+            cost = max(ours, usage.stated)
+            if cost > ours * (1 + ROUNDING):
+                self._dearer += 1
+                self._stated = (
+                    self._stated or f"{amount(cost, self._currency)} for {amount(ours, self._currency)}"
+                )
+            cost = max(cost, 0.0 if answered or not usage.doubt else reserved)
+            own.dearest = dearer(own.dearest, cost)
+            if usage.doubt:
+                self._doubts += 1
+                self._doubt = self._doubt or usage.doubt
+        if billed:
+            own.amount += cost
+            own.calls += 1
 
     def close(self) -> None:
         """Let go of the ledgers."""

@@ -92,14 +92,15 @@ def dearer(one: float | None, other: float | None) -> float | None:
 
 
 class Ledger:
-    """This process's ledger and its view of the others. Without a folder it is kept in memory alone.
+    """This process's ledger and its view of the others. Without a folder it is kept in memory alone. One that has a `name`
+    is gone on with where a process that is dead left it.
 
     `own` may be changed, and `write` and `others` called, inside `locked()` only.
     """
 
-    def __init__(self, folder: Path | None, currency: str, model: str):
+    def __init__(self, folder: Path | None, currency: str, model: str, name: str = ""):
         self.own = Entry(model=model)
-        self._folder, self._currency = folder, json.dumps(currency[:16])
+        self._folder, self._currency, self._name = folder, json.dumps(currency[:16]), name
         self._lock = self._file = -1
         self._listed = -1  # size of the lock when the folder was last listed
         self._alive: dict[Path, int] = {}
@@ -122,6 +123,8 @@ class Ledger:
                 self._lock = _open_lock(self._folder / LOCK)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             try:
+                if self._name and self._file < 0 and (self._folder / f"{self._name}.json").exists():
+                    self._open()
                 yield
             finally:
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
@@ -136,10 +139,7 @@ class Ledger:
         if self._folder is None:
             return
         if self._file < 0:
-            self._path = self._folder / f"{uuid.uuid4().hex}.json"
-            self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(self._lock, b".")
+            self._open()
         own = self.own
         line = (
             f'{{"amount": {own.amount!r}, "calls": {own.calls}, "currency": {self._currency}, '
@@ -149,6 +149,19 @@ class Ledger:
         line = line.ljust(LEDGER_BYTES - 1).encode() + b"\n"
         if os.pwrite(self._file, line, 0) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _open(self) -> None:
+        """Make this process's file, or take over the one of its name."""
+        self._path = self._folder / f"{self._name or uuid.uuid4().hex}.json"
+        self._file = _open_regular(self._path, os.O_CREAT | os.O_RDWR | (0 if self._name else os.O_EXCL))
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if content := os.pread(self._file, 4 * LEDGER_BYTES, 0):
+            try:
+                left = read_entry(content)
+            except ValueError:
+                raise _unreadable(self._path) from None
+            left.model, self.own = self.own.model, left
+        os.write(self._lock, b".")
 
     def others(self) -> Others:
         """What all other ledgers say now; those of the dead are read once.

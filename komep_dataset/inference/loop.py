@@ -230,7 +230,7 @@ def run_requests(
     finally:
         if doubts := meter.doubts():
             print(f"komep: {label}: {doubts}", file=sys.stderr)
-        _write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)
+        write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)
     missing = len(bodies) - tally["answered"] - tally["failed"]
     if missing:
         raise KomepError(
@@ -240,7 +240,7 @@ def run_requests(
     return failures
 
 
-def _write_figures(
+def write_figures(
     log: Path, label: str, asked: int, tally: Counter[str], seconds: float, doubts: str
 ) -> None:
     """Append a line to the log; a disk that is full has been reported already."""

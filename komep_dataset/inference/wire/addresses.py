@@ -1,5 +1,6 @@
 """Where a request goes: the address with a path, the header of a key, the proxy."""
 
+import re
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -29,3 +30,11 @@ def proxy_for(url: str) -> str | None:
     if parts.hostname in LOOPBACK or urllib.request.proxy_bypass(parts.netloc):
         return None
     return urllib.request.getproxies().get(parts.scheme)
+
+
+def batches_at(url: str) -> tuple[str, str]:
+    """(the address of files and batches, what comes before the path of completions in the lines of a file).
+
+    With Azure both stand beside the deployments, of which the lines name one as their model, and paths begin without /v1.
+    """
+    return re.sub("/deployments/[^/?]+", "", url), "" if "api-version=" in url else "/v1"

@@ -118,19 +118,7 @@ def read_reply(
             4xx); `Lasting` where that is a page or the JSON of another API.
         Refused: any other status.
     """
-    if not 200 <= status < 300:
-        said = _shown_answer(status, body, hide)
-        if status == 402 or (status == 429 and "insufficient_quota" in body):
-            raise Stop(said)
-        if status in BARRED or 300 <= status < 400:
-            raise Barred(said)
-        if status in (408, 409, 425, 429) or not 400 <= status < 500:
-            again = Again(said, _seconds(retry_after))
-            again.error = (
-                body if status >= 500 else ""
-            )  # a gateway's own error around one that names a parameter
-            raise again
-        raise Refused(said, body if status in (400, 422) else "")
+    read_status(status, retry_after, body, hide)
     data = None
     try:
         data = _loaded(body)
@@ -192,6 +180,22 @@ def read_reply(
     if _STACKED.search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
     return Reply(text, kind, usage.prompt, usage.completion, thought=thought), usage
+
+
+def read_status(status: int, retry_after: str | None, body: str, hide: Hide = str) -> None:
+    """What `read_reply` raises for a status that is no success."""
+    if 200 <= status < 300:
+        return
+    said = _shown_answer(status, body, hide)
+    if status == 402 or (status == 429 and "insufficient_quota" in body):
+        raise Stop(said)
+    if status in BARRED or 300 <= status < 400:
+        raise Barred(said)
+    if status in (408, 409, 425, 429) or not 400 <= status < 500:
+        again = Again(said, _seconds(retry_after))
+        again.error = body if status >= 500 else ""  # a gateway's own error around one that names a parameter
+        raise again
+    raise Refused(said, body if status in (400, 422) else "")
 
 
 def decoded(body: bytes, charset: str | None) -> str:

@@ -1,0 +1,400 @@
+"""`batch_api: true`: the requests of a stage as files of a batch, which costs less and ends within a day.
+
+A batch is made once, whatever ends the process. What is sent is on disk before (`batch_files.py`); so is the id of the
+uploaded file before a batch is made of it; and where a process ended before the batch's own id was written, the batch is
+found again by that file. The ledger of what is spent has the batch's name, so that the next process takes over what is
+reserved.
+
+What fails is asked again in a batch, `MOST_TRIES` times, and what an endpoint refuses to be told is left out as it is
+online. Imports aiohttp: import this module only when something is to be asked.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+from komep_dataset.errors import KomepError
+from komep_dataset.inference.batch_files import Batch, BatchFolder
+from komep_dataset.inference.client import NO_ANSWER, Target, explained, read_answer
+from komep_dataset.inference.costs import Meter
+from komep_dataset.inference.loop import write_figures
+from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, no_reply
+from komep_dataset.inference.wire.answers import (
+    LONGEST_BODY,
+    Again,
+    Barred,
+    Garbled,
+    Judged,
+    Lasting,
+    Refused,
+    Stop,
+)
+from komep_dataset.inference.wire.batches import CANCELLED, COMPLETED, FAILED, BatchCalls, State
+from komep_dataset.inference.wire.dialect import refused_parameter, spoken, without
+from komep_dataset.inference.wire.masking import shown
+from komep_dataset.inference.wire.usage import Usage
+
+MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file, as OpenAI has it
+MOST_TRIES = 3  # of a request; each may take a day (ours)
+FIRST_POLL, LONGEST_POLL, SLOWER = 1.0, 60.0, 1.5  # seconds between two looks at a batch
+WRITTEN = 1000  # replies that are written together
+_CROWDED = re.compile("(?i)token_limit|enqueued|queue|too many|limit reached")  # of tokens that wait at once
+Body = dict[str, Any]
+
+
+class Wish(NamedTuple):
+    """A request that is to be sent, what it was sent without, and how often it was in a batch."""
+
+    body: Body
+    left_out: str = ""
+    tries: int = 0
+
+
+def ask_in_batches(
+    todo: Mapping[str, Body],
+    target: Target,
+    source: str,
+    log: ReplyLog,
+    folder: Path,
+    label: str,
+    answered: bool = False,
+    advance: Callable[[float], None] = lambda requests: None,
+) -> dict[str, Reply]:
+    """Ask by the batch API; the log takes in the answers of every batch that has ended.
+
+    Args:
+        todo: key -> OpenAI request without `model`.
+        source: what makes the model the same in the next process.
+        answered: whether the model has answered before, so that it bars nobody as such.
+
+    Returns:
+        failed replies by key.
+
+    Raises:
+        KomepError: the endpoint takes no batches or answers nobody, a batch has failed or was cancelled, the budget is
+            spent, or something cannot be written. Batches go on at the endpoint, and the same command with them.
+    """
+    with ExitStack() as stack:
+        run = _Run(target, source, log, folder, label, answered, advance, stack)
+        start = monotonic()
+        try:
+            asyncio.run(run.all(dict(todo)))
+        except Stop as stop:
+            raise KomepError(f"{label}: {stop}") from None
+        except OSError as error:
+            raise KomepError(f"{folder}: batches cannot be written ({error.strerror})") from error
+        finally:
+            doubts = "; ".join(filter(None, (meter.doubts() for meter in run.meters.values())))
+            if doubts:
+                print(f"komep: {label}: {doubts}", file=sys.stderr)
+            write_figures(folder / ENGINE_LOG, label, len(todo), run.tally, monotonic() - start, doubts)
+        return run.failures
+
+
+class _Run:
+    """One call of `ask_in_batches`."""
+
+    def __init__(
+        self,
+        target: Target,
+        source: str,
+        log: ReplyLog,
+        folder: Path,
+        label: str,
+        answered: bool,
+        advance: Callable[[float], None],
+        stack: ExitStack,
+    ):
+        self.failures: dict[str, Reply] = {}
+        self.tally: Counter[str] = Counter()
+        self.meters: dict[str, Meter] = {}
+        self._target, self._endpoint, self._source = target, target.endpoint, source
+        self._log, self._files, self._label, self._answered = log, BatchFolder(folder), label, answered
+        self._advance, self._stack = advance, stack
+        self._most, self._alone = MOST_REQUESTS, False  # alone: no second batch is sent while one is open
+        self._unsent: Batch | None = None  # for which the budget had no room
+        self._told: dict[str, int] = {}  # how far the bar has come, by batch
+
+    async def all(self, todo: dict[str, Body]) -> None:
+        open_batches = self._left()
+        sent = {key for batch in open_batches for key in self._files.requests(batch)}
+        wishes = {key: Wish(body) for key, body in todo.items() if key not in sent}
+        calls = BatchCalls(self._endpoint, self._target.url, self._target.secret)
+        wait, room = FIRST_POLL, True
+        async with calls:
+            for batch in open_batches:
+                await self._made(batch, calls)
+            while open_batches or wishes:
+                while room and wishes and not (self._alone and open_batches):
+                    if batch := await self._sent(wishes, calls):
+                        open_batches.append(batch)
+                        wait = wait if self._alone else FIRST_POLL
+                    room = batch is not None
+                if not open_batches:
+                    raise self._beyond_budget(len(wishes))
+                await asyncio.sleep(wait)
+                wait = min(wait * SLOWER, LONGEST_POLL)
+                for batch in list(open_batches):
+                    state = await self._looked(batch, calls)
+                    if state.ended:
+                        open_batches.remove(batch)
+                        wishes |= await self._settled(batch, state, calls)
+                        room = True
+
+    def _left(self) -> list[Batch]:
+        """The batches of an earlier process whose answers are not all in the log."""
+        self._files.sweep()
+        found = []
+        for batch in self._files.of(self._source):
+            if all(key in self._log.rows for key in self._files.requests(batch)):
+                self._files.forget(batch)
+            else:
+                found.append(batch)
+        return found
+
+    async def _sent(self, wishes: dict[str, Wish], calls: BatchCalls) -> Batch | None:
+        """Send a batch of the first wishes, which are taken out; None where the budget has no room for one."""
+        path = _path(next(iter(wishes.values())).body)
+        batch, self._unsent = self._unsent or Batch(uuid.uuid4().hex, self._source, path), None
+        batch.path = path
+        meter, lines, size = self._meter(batch), {}, 0
+        for key, wish in wishes.items():
+            if _path(wish.body) == path:
+                asked = without(spoken(wish.body, self._endpoint), wish.left_out)
+                line = calls.line(key, path, asked | {"model": self._endpoint.model})
+                size += len(line)
+                if lines and (size > MOST_BYTES or len(lines) == self._most):
+                    break
+                lines[key] = line, meter.weigh(asked)[1]
+        fit = meter.reserve_all([most for _, most in lines.values()])
+        if not fit:
+            self._unsent = batch
+            return None
+        keys = list(lines)[:fit]
+        batch.tries = {key: wishes[key].tries for key in keys if wishes[key].tries}
+        batch.left_out = {key: wishes[key].left_out for key in keys if wishes[key].left_out}
+        self._files.begin(batch, "".join(lines[key][0] for key in keys))
+        for key in keys:
+            del wishes[key]
+        await self._made(batch, calls)
+        return batch
+
+    async def _made(self, batch: Batch, calls: BatchCalls) -> None:
+        """See that the endpoint has a batch; every step is on disk before the next."""
+        if batch.id:
+            return
+        try:
+            if not batch.file:
+                batch.file = await calls.upload(self._files.file(batch))
+                self._files.write(batch)
+            perhaps, batch.asked = batch.asked, True
+            self._files.write(batch)
+            batch.id = await calls.create(batch.file, batch.path, perhaps)
+        except (Refused, Barred) as error:  # nothing was made
+            self._book(batch, {})
+            self._files.forget(batch)
+            raise Stop(f"{self._target.url}: {error}\n{self._advice(str(error))}") from None
+        except Stop as stop:
+            raise Stop(
+                f"{self._target.url}: {stop}; the same command goes on, and makes no second batch; without "
+                f"{self._files.state(batch)} it would"
+            ) from None
+        self._files.write(batch)
+        print(
+            f"komep: {self._label}: {len(self._files.requests(batch)):,} requests are batch {batch.id} at the endpoint, which "
+            "may take a day; the same command goes on from it",
+            file=sys.stderr,
+        )
+
+    async def _looked(self, batch: Batch, calls: BatchCalls) -> State:
+        try:
+            state = await calls.look(batch.id)
+        except (Refused, Barred, Stop) as error:
+            place = self._files.state(batch)
+            raise Stop(
+                f"{self._target.url}: batch {batch.id}: {error}; the same command looks again; where the endpoint has "
+                f"lost it, remove {place}, and its requests are asked anew"
+            ) from None
+        known = self._told.get(batch.name, 0)
+        self._advance(state.done - known)
+        self._told[batch.name] = state.done
+        return state
+
+    async def _settled(self, batch: Batch, state: State, calls: BatchCalls) -> dict[str, Wish]:
+        """Take in what an ended batch has: the requests that are to be sent again."""
+        requests = self._files.requests(batch)
+        if state.status == FAILED:  # at its check: nothing was asked, and nothing is paid for
+            self._book(batch, {})
+            wishes = {key: self._wish(batch, key, body) for key, body in requests.items()}
+            self._files.forget(batch)
+            if _CROWDED.search(state.why) and len(requests) > 1:
+                self._most, self._alone = max(1, len(requests) // 2), True
+                return wishes
+            raise Stop(f"{self._target.url}: batch {batch.id} has failed: {state.why or 'no reason given'}")
+        answers: dict[str, tuple[int, str]] = {}
+        for number, file in enumerate(state.files):
+            place = self._files.file(batch).with_suffix(f".{number}.answers")
+            try:
+                await calls.download(file, place, len(requests) * LONGEST_BODY)
+            except (Refused, Barred, Stop) as error:
+                raise Stop(
+                    f"{self._target.url}: the answers of batch {batch.id}: {error}; the same command goes on"
+                ) from None
+            answers = dict(_answers(place, requests)) | answers
+        sizes = {key: self._meter(batch).weigh(body)[0] for key, body in requests.items()}
+        judged = {
+            key: _judged(requests[key], *answers[key], sizes[key], calls)
+            for key in requests
+            if key in answers
+        }
+        self._book(batch, judged, state.status == COMPLETED)
+        return self._kept(batch, state, requests, judged)
+
+    def _kept(
+        self, batch: Batch, state: State, requests: dict[str, Body], judged: dict[str, tuple]
+    ) -> dict[str, Wish]:
+        """Write the answers of a batch to the log, tell failures, and give back what is to be sent again."""
+        said = {key: one for key, (one, *_) in judged.items() if isinstance(one, Reply) and not one.failure}
+        self._answered = self._answered or bool(said)
+        rows = [
+            (key, reply._replace(left_out=batch.left_out.get(key, "")))
+            for key, reply in said.items()
+            if key not in self._log.rows
+        ]
+        for start in range(0, len(rows), WRITTEN):
+            self._log.add(rows[start : start + WRITTEN])
+        again: dict[str, Wish] = {}
+        stop: Judged | None = None
+        for key, body in requests.items():
+            if key in said or key in self._log.rows:
+                continue
+            outcome = judged[key][0] if key in judged else Again(_missing(state))
+            wish = self._wish(batch, key, body)
+            error, kept = getattr(outcome, "error", ""), self._endpoint.extra_body
+            name = error and refused_parameter(error, body, kept, isinstance(outcome, Again))
+            lasts = isinstance(outcome, (Garbled, Lasting))
+            if name:
+                again[key] = wish._replace(left_out=f"{wish.left_out} {name}".strip())
+            elif isinstance(outcome, Again) and wish.tries + 1 < min(
+                2 if lasts else MOST_TRIES, self._endpoint.max_attempts
+            ):
+                self.tally[str(outcome)[:40]] += 1
+                again[key] = wish._replace(tries=wish.tries + 1)
+            else:
+                if isinstance(outcome, Stop) or (isinstance(outcome, Barred) and not self._answered):
+                    stop = outcome
+                self.failures[key] = _failed(outcome, wish.tries + 1)
+        self.tally["answered"] += len(said)
+        self.tally["failed"] = len(self.failures)
+        self._advance(len(requests) - len(again) - self._told.pop(batch.name, 0))
+        self._files.forget(batch)
+        if stop:
+            raise Stop(explained(str(stop), self._target, next(iter(requests.values()))))
+        if state.status == CANCELLED and again:
+            raise Stop(
+                f"batch {batch.id} was cancelled: {len(said):,} of {len(requests):,} answers are kept; the same command "
+                "sends the others in a new one"
+            )
+        return again
+
+    def _wish(self, batch: Batch, key: str, body: Body) -> Wish:
+        return Wish(
+            {name: value for name, value in body.items() if name != "model"},
+            batch.left_out.get(key, ""),
+            batch.tries.get(key, 0),
+        )
+
+    def _beyond_budget(self, missing: int) -> KomepError:
+        meter = list(self.meters.values())[-1]
+        return KomepError(
+            f"{self._label}: the budget is reached: {meter.report()}; {missing:,} requests are not asked; answers so far "
+            "are kept, and the same command with a larger budget goes on from them"
+        )
+
+    def _advice(self, error: str) -> str:
+        key = self._endpoint.api_key_env
+        if error.startswith(("HTTP 401", "HTTP 403")):
+            return f"check the key in {key}" if key else "it wants a key: set `api_key_env`"
+        return (
+            "an endpoint without /files and /batches is asked without `batch_api: true`; nothing was paid for"
+        )
+
+    def _meter(self, batch: Batch) -> Meter:
+        if batch.name not in self.meters:
+            self.meters[batch.name] = self._stack.enter_context(Meter.of(self._endpoint, batch.name))
+        return self.meters[batch.name]
+
+    def _book(self, batch: Batch, judged: dict[str, tuple], complete: bool = False) -> None:
+        """Replace what is reserved by what each request cost; one that has no line was not asked, or is paid for in full
+        where the batch is `complete`."""
+        meter = self._meter(batch)
+
+        def calls() -> Iterator[tuple[float, Usage | None, bool, bool]]:
+            for key, body in self._files.requests(batch).items():
+                outcome, usage, billed = judged.get(key, (None, None, complete))
+                yield meter.weigh(body)[1], usage, billed, isinstance(outcome, Reply)
+
+        meter.book_all(calls())
+
+
+def _path(body: Body) -> str:
+    return "/chat/completions" if "messages" in body else "/completions"
+
+
+def _answers(place: Path, requests: Mapping[str, Body]) -> Iterator[tuple[str, tuple[int, str]]]:
+    """(key, (status, body)) of the lines of a file that answer a request; the first of a key counts."""
+    found: dict[str, tuple[int, str]] = {}
+    with place.open("rb") as lines:
+        for line in lines:
+            with suppress(ValueError, TypeError, AttributeError, RecursionError):
+                told = json.loads(line)
+                key, reply = told.get("custom_id"), told.get("response")
+                if key in requests and key not in found:
+                    if isinstance(reply, dict) and reply.get("body") is not None:
+                        body = reply["body"]
+                        status = reply.get("status_code", 200)
+                    else:  # such as `batch_expired`, which is no status of HTTP
+                        body, status = told.get("error"), 0
+                    body = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+                    found[key] = status if type(status) is int else 500, body
+    return iter(found.items())
+
+
+def _judged(
+    request: Body, status: int, body: str, sent: int, calls: BatchCalls
+) -> tuple[Reply | Judged, Usage | None, bool]:
+    """(what a line comes to, its usage, whether it may be billed)"""
+    billed = 200 <= status < 300
+    if not status:
+        return Again(shown(body, calls.hide)), None, False
+    try:
+        nul = "\\u0000" in json.dumps(request)
+        reply, usage = read_answer(request, status, None, body, sent, calls.hide, nul)
+        return reply, usage, billed
+    except Judged as judged:
+        return judged, judged.usage, billed
+    except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone
+        said = f"{type(error).__name__}: {shown(str(error), calls.hide)}"
+        return Refused(f"an answer that cannot be read: {said}"), None, billed
+
+
+def _missing(state: State) -> str:
+    return (
+        f"the batch has no line for it ({state.status})"
+        if state.status == COMPLETED
+        else f"the batch: {state.status}"
+    )
+
+
+def _failed(outcome: Reply | Judged, tries: int) -> Reply:
+    if isinstance(outcome, Reply):
+        return outcome
+    return no_reply(f"{NO_ANSWER} {tries} batches: {outcome}" if isinstance(outcome, Again) else str(outcome))
