@@ -121,7 +121,10 @@ class BatchCalls:
             str(said.get("status", "")).casefold().replace("canceled", CANCELLED),
             sum(n for n in counted if type(n) is int),
             tuple(str(said[name]) for name in ("output_file_id", "error_file_id") if said.get(name)),
-            shown(first if isinstance(first, str) else json.dumps(first or "", ensure_ascii=False).strip('"'), self.hide),
+            shown(
+                first if isinstance(first, str) else json.dumps(first or "", ensure_ascii=False).strip('"'),
+                self.hide,
+            ),
         )
 
     async def download(self, file: str, place: Path, most: int) -> None:
