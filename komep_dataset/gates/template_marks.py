@@ -20,7 +20,7 @@ _TOKEN = (
     r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|gMASK)\]|<(?:sop|eop|eod|(?:reserved|extra_id)_[0-9]{1,3}|seed:[a-z]{3})>|"
     r"<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<(?:unused|ctrl)[0-9]{1,4}>|<0x[0-9A-F]{2}>"
 )
-_ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
+_ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|#{3}[ \t]*(?i:question|answer|질문|답변|응답|명령어?|지시(?:사항)?|입력|출력)[ \t]*[:：]|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
 _NAMES = r"[a-z_:]{0,12}(?:think|thought|reason|scratch|monologue|reflection|analysis|cot)[a-z_]{0,10}"
 _SAID = (
     r"(?i:thought process|my reasoning steps|done thinking|/think|💭|<summary>|<(?:details|div|section|span|aside|blockquote)[^<>]{0,80}(?:think|thought|reason)"
@@ -33,6 +33,12 @@ _BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}|{GARBLED}"
 _SPECIAL, _HEADING = re.compile(_TOKEN), re.compile(_ROLE)
+# Of a prompt, what is left open for the answer; of an answer, its heading, and that of a next question.
+_OPEN = re.compile(rf"(?:{_ROLE})\s*\Z")
+_SECTION = re.compile(
+    r"\A\s*###[ \t]*(?:Assistant|Response|Output|답변|응답|어시스턴트)[ \t]*[:：]"
+    r"|\n[ \t]*###[ \t]*(?:Human|User|Instruction|사용자|질문|명령어)[ \t]*[:：]"
+)
 _STRUCK = re.compile(r"<s>[^<\n]{1,200}</s>")  # HTML's struck-out text
 
 
@@ -61,6 +67,17 @@ def special_tokens(text: str) -> list[str]:
     ['<|eot_id|>', '<end_of_turn>']
     """
     return [*dict.fromkeys(_SPECIAL.findall(_STRUCK.sub("", text)))]
+
+
+def template_heading(text: str, prompt: bool) -> str | None:
+    """A heading that a template without tokens wrote into a text: of a prompt, the one for its answer at the end, such as
+    `### 답변:` or `ASSISTANT:`; of an answer, its own, or a next question's.
+
+    >>> template_heading("### 질문: 통풍이란?\\n### 답변:", True), template_heading("## 정답: B", False)
+    ('### 답변:', None)
+    """
+    found = (_OPEN if prompt else _SECTION).search(text)
+    return found[0].strip() if found else None
 
 
 GATE = TextGate(

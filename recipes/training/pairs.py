@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
-from komep_dataset.gates.template_marks import special_tokens
+from komep_dataset.gates.template_marks import special_tokens, template_heading
 from komep_dataset.schema import Reason, collapse_blanks
 from komep_dataset.tables.rows import read_rows
 from komep_dataset.tables.values import stands_for_none
@@ -313,7 +313,9 @@ def fault_of(row: dict, marks: set[str]) -> tuple[str, str] | None:
         if not text:
             return Reason.BAD_VALUE.value, f"{column} is empty"
         others = (mark for mark in special_tokens(text) if not KEPT.search(mark))
-        if mark := next((mark for mark in sorted(marks) if mark in text), next(others, None)):
+        said = (row[column][-1]["content"] or "") if row[column] else ""
+        mark = next((mark for mark in sorted(marks) if mark in text), next(others, None))
+        if mark := mark or template_heading(said, column == "prompt"):
             return (
                 Reason.BAD_VALUE.value,
                 f"{column}: holds {mark}, a mark of a chat template: already rendered; give the messages, or their text alone",

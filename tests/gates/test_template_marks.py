@@ -36,6 +36,8 @@ MARKED = {
         "Gout.\nHuman: What is it?",
         "ASSISTANT: Gout.",
         "통풍.\n### 사용자: 무엇입니까?",
+        "### 질문: 통풍이란?\n### 답변: 병이다.",
+        "Gout.\n### Question:\nWhat is flu?",
     ],
     "thoughts": [
         "<think>Is it gout?</think>Gout.",

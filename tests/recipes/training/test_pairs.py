@@ -317,6 +317,43 @@ def test_text_that_a_template_made_is_not_put_into_it_again(tiny_model):
 
 
 @pytest.mark.parametrize(
+    ("side", "text", "mark"),
+    [
+        ("prompt", "### 질문: 통풍이란?\n\n### 답변:", "### 답변:"),
+        ("prompt", "Below is an instruction.\n\n### Instruction:\nWhat is gout?\n\n### Response:\n", "### Response:"),
+        ("prompt", "You are kind.\nUSER: What is gout?\nASSISTANT:", "ASSISTANT:"),
+        ("chosen", "### 답변: 통풍은 병이다.", "### 답변:"),
+        ("rejected", "Gout is a disease.\n### Instruction:\nWhat is flu?", "### Instruction:"),
+    ],
+)  # fmt: skip
+def test_headings_of_templates_without_tokens_are_not_learnt(tiny_model, side, text, mark):
+    rows = [pair(i) for i in range(2)]
+    rows[0][side] = messages("user" if side == "prompt" else "assistant", text)
+    kept, _, [reject] = drop_unfit(
+        Dataset.from_list(rows), None, AutoTokenizer.from_pretrained(tiny_model), None
+    )
+    assert len(kept) == 1 and f"{side}: holds {mark}, a mark of a chat template" in reject["detail"]
+
+
+@pytest.mark.parametrize(
+    ("side", "text"),
+    [
+        ("prompt", "Question: What is gout?\nAnswer:"),  # a question may ask for a word behind it
+        ("prompt", "Compare.\nHuman: 46 chromosomes\nMouse: 40"),
+        ("chosen", "Human: 46 chromosomes\nMouse: 40"),
+        ("chosen", "## 정답: B\n\n### Treatment:\nColchicine."),
+    ],
+)
+def test_headings_of_authors_stay(tiny_model, side, text):
+    rows = [pair(i) for i in range(2)]
+    rows[0][side] = messages("user" if side == "prompt" else "assistant", text)
+    kept, _, rejects = drop_unfit(
+        Dataset.from_list(rows), None, AutoTokenizer.from_pretrained(tiny_model), None
+    )
+    assert len(kept) == 2 and rejects == []
+
+
+@pytest.mark.parametrize(
     "mark",
     ["<|eot_id|>", "<end_of_turn>", "</s>", "<|im_end|>", "<|return|>", "<|END_OF_TURN_TOKEN|>", "<turn|>", "<｜end▁of▁sentence｜>",
      "[|endofturn|]", "<|channel|>analysis<|message|>", "<<SYS>>", "[/SYSTEM_PROMPT]"],
