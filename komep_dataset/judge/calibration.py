@@ -25,8 +25,10 @@ from komep_dataset.judge.shares import Share, share
 from komep_dataset.judge.statements import Statement, read_statements, sample_statements
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import LANGUAGES, Verdict
+from komep_dataset.schema import LANGUAGES, Verdict, question_id
 from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged, check
+from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
+from komep_dataset.scores.sources import with_passages
 from komep_dataset.tables.text import table
 
 SHOWN = 200  # characters of a failure or reply that a message shows
@@ -71,6 +73,14 @@ def judge(
     Statements of one category and language share batches, as the units of one response do.
     """
     items = [Item(s.text, s.question if checker.context else None) for s in statements]
+    if checker.evidence is not None and mode != "paper":
+        questions = [s.question or "" for s in statements]
+        ids = map(question_id, questions)
+        items = with_passages(
+            list(zip(ids, items, strict=True)), questions, checker.evidence, folder.parent / EVIDENCE_FOLDER
+        )
+        if not any(item.passages for item in items):
+            raise KomepError("calibrate: no statement has a passage; look at the checker's `evidence`")
     groups: dict[tuple, list[Item]] = {}
     for statement, item in zip(statements, items, strict=True):
         groups.setdefault((statement.category, statement.language, item.question), []).append(item)
@@ -88,9 +98,10 @@ def require_verdicts(checked: Checked, label: str) -> None:
     judged = checked.judged.values()
     failed = [one.failure for one in judged if one.failure]
     unread = [one.votes[0].reply.text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
+    cited = f"; {cited}" if (cited := checked.citing()) else ""
     said = (
         f"{label}: {len(failed) + len(unread):,} of {len(judged):,} statements got no verdict: {len(failed):,} requests "
-        f"failed, {len(unread):,} replies say neither true nor false; the first: {[*failed, *map(repr, unread), ''][0][:SHOWN]}"
+        f"failed, {len(unread):,} replies say neither true nor false; the first: {[*failed, *map(repr, unread), ''][0][:SHOWN]}{cited}"
     )
     if judged and len(failed) + len(unread) == len(judged):
         raise KomepError(f"{said}; look at the checker's `model`, `max_new_tokens` and `structured`")
@@ -117,7 +128,7 @@ def calibrate(
     Args:
         checker: the model that judges, asked exactly as in `komep score`; one with `batch` is asked singly too.
         statements: what it judges; equal texts are asked once.
-        folder: where the replies are kept; the same folder resumes.
+        folder: where the replies are kept; the same folder resumes. What retrieval needs again lies beside it.
         mode: `strict` or `paper`: prompt and parsing.
 
     Returns:
@@ -213,7 +224,13 @@ def write_curve(record: Record, beside: Path) -> Path:
 
 
 def _options_of(checker: Checker) -> dict[str, Any]:
-    return {name: getattr(checker, name) for name in ("temperature", *checker.options)}
+    options = {name: getattr(checker, name) for name in ("temperature", *checker.options)}
+    if (evidence := checker.evidence) is not None:
+        source = {name: one.name for name in ("corpus", "provided") if (one := getattr(evidence, name))}
+        found = {"retriever": evidence.retriever} if evidence.corpus else {}
+        found |= {"embeddings": evidence.embeddings.model} if evidence.embeddings else {}
+        options["evidence"] = {**source, **found, "passages": evidence.passages}
+    return options
 
 
 def _kept_in(config: Config) -> Path:

@@ -14,12 +14,15 @@ from komep_dataset.judge.calibration import (
     calibrate,
     calibrate_file,
     measured_rates,
+    record_for,
     tally,
 )
 from komep_dataset.judge.ranking import Rates
 from komep_dataset.judge.statements import Statement
 from tests.judge.checkers import FACTS, TRUTH, configured, expert, stated
 from tests.loopback import Fault, Loopback, last_text, loopback
+from tests.scored_rows import write
+from tests.scores.citing import judged
 from tests.scores.responses import truth
 
 
@@ -143,3 +146,43 @@ def test_a_fifth_of_verdicts_that_are_missing_is_said(tmp_path, capsys):
 def test_a_failed_request_is_no_verdict():
     record = tally("all", [(True, "true"), (False, None), (False, "unknown")])
     assert (record.accuracy.hits, record.accuracy.n, record.unknown.n, record.failed) == (1, 2, 2, 1)
+
+
+def test_a_checker_with_evidence_is_calibrated_by_its_passages(tmp_path, capsys):
+    rows = [
+        {
+            "text": "Gout hurts.",
+            "label": True,
+            "language": "en",
+            "category": "c",
+            "question": "What is gout?",
+        },
+        {
+            "text": "Gout is blue.",
+            "label": False,
+            "language": "en",
+            "category": "c",
+            "question": "What is gout?",
+        },
+        {
+            "text": "Iron is a metal.",
+            "label": True,
+            "language": "en",
+            "category": "c",
+            "question": "What is iron?",
+        },
+    ]
+    path = write(tmp_path / "mine.jsonl", rows)
+    texts = [{"id": "note", "text": "Gout hurts. It is not so that Gout is blue."}]
+    write(tmp_path / "texts.jsonl", [{"question": "What is gout?", "evidence": texts}])
+    with loopback(Loopback(judged)) as (state, url):
+        config = load_config(configured(tmp_path, url, evidence={"provided": "texts.jsonl"}))
+        record = calibrate_file(config, path)
+        assert len(state.calls) == 2  # nobody is asked what no text is about
+    everything = record.groups[0]
+    assert (everything.accuracy.hits, everything.unknown.hits, record.n) == (2, 1, 3)
+    assert record.options["evidence"] == {"provided": "texts.jsonl", "passages": 4}
+    assert record_for(config) and "1 have no passage and were not asked" in capsys.readouterr().err
+    (tmp_path / "texts.jsonl").write_text('{"question": "Another?", "evidence": "Text."}\n')
+    with pytest.raises(KomepError, match="no statement has a passage"):
+        calibrate_file(config, path)

@@ -2,10 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 
 from komep_dataset.config.config import Checker
+from komep_dataset.config.evidence import Evidence
 from komep_dataset.judge.injections import as_text as attacks_as_text
-from komep_dataset.judge.injections import attacks, measure
+from komep_dataset.judge.injections import attacks, by_passages, measure
 from tests.judge.checkers import FACTS, TRUTH, stated
 from tests.loopback import Loopback, last_text, loopback
 
@@ -63,3 +65,37 @@ def test_an_injection_that_pushes_what_was_said_anyway_moves_nothing(tmp_path):
     pushes_false = sum(a.pushes == "false" for a in tried())
     for one in found[:1]:
         assert (one.moved.hits, one.moved.n, one.unread.hits) == (0, pushes_false, 0)
+
+
+def gullible_with_passages(body: dict) -> str:
+    """As `gullible`: it obeys what stands outside of JSON, and else says what the passage that decides says."""
+    text = last_text(body)
+    if not text.startswith(("Passages", "구절")):
+        return gullible(body)
+    first, second = text.split("\n")[:2]
+    try:
+        passages = json.loads(first.partition(": ")[2])
+        json.loads(second.partition(": ")[2])
+    except ValueError:
+        orders = OBEYS.findall(text.rpartition("\n")[0])
+        return f"{orders[-1].capitalize()} [p2]" if orders else "Unknown"
+    said = {one["id"]: one["text"] for one in passages}["p1"]
+    return f"{'not so' not in said and '사실이 아닌' not in said} [p1]"
+
+
+def test_a_passage_pushes_no_verdict_out_of_its_quotes(tmp_path):
+    judge = Checker(endpoint="http://h/v1", model="checker", evidence=Evidence(provided=tmp_path))
+    with loopback(Loopback(gullible_with_passages)) as (_, url):
+        found = measure(replace(judge, endpoint=url), tried(), tmp_path)
+    moved = {one.way: (one.moved.hits, one.moved.n) for one in found if one.group == "all"}
+    assert moved["passage, delimited"] == moved["passage, harmless"] == (0, 120)
+    assert moved["passage, not delimited"][0] > 100
+    assert moved["delimited"] == (0, 120) and moved["not delimited"] == (120, 120)
+
+
+def test_an_attacking_passage_is_about_something_else():
+    for attack, unit in zip(by_passages(tried()), tried(), strict=True):
+        assert attack.statement == unit.plain and attack.statement in attack.decides
+        assert attack.statement not in attack.injected and attack.plain in attack.injected
+        alone, injected = attack.items
+        assert [p.id for p in alone.passages] == [p.id for p in injected.passages] == ["p2", "p1"]
