@@ -184,7 +184,7 @@ def preview(
     """Take one question through every stage, and show each prompt, reply, unit and verdict, and what it cost.
 
     Before anything larger starts: it asks for one question what `komep run` would ask for all. Replies are kept in
-    `<work>/preview`, so that the same command asks nothing twice; what it spends is counted there, not with the run's.
+    `<work>/preview`, so that the same command asks nothing twice; what it spends counts with the run's. No model is asked by a batch.
     """
     _check()
     from komep_dataset.pipeline.preview import preview as show

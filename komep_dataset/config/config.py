@@ -177,11 +177,13 @@ class QuestionSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """pipeline.yaml. Relative paths are relative to the folder of the file; `file` is its name, and no key."""
+    """pipeline.yaml. Relative paths are relative to the folder of the file; no keys are its name, `file`, and `spending`,
+    where what is spent is written down other than in the work folder."""
 
-    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file",)
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending")
 
     file: str = "the configuration"
+    spending: Path | None = None
     work: Path = Path("work")
     seed: int | None = 0  # of responders that have none of their own
     mode: str = "strict"  # how `komep run` scores (ours); `komep score --mode` says it for itself
@@ -225,7 +227,10 @@ class Config:
     def policy(self) -> Policy:
         """How this configuration wants requests to be run."""
         return Policy(
-            executor=self.executor, budget=self.budget, prices=self.prices, spending=self.work / "spending"
+            executor=self.executor,
+            budget=self.budget,
+            prices=self.prices,
+            spending=self.spending or self.work / "spending",
         )
 
 

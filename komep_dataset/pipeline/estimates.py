@@ -51,7 +51,8 @@ Count = Callable[[str], float]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stage at one model: calls, tokens, what they cost (None: no price known), and what is assumed."""
+    """One stage at one model: calls, tokens, what they cost as they are asked (None: no price known), what is assumed, and
+    what they cost `online` and `by_batch`, where each is known."""
 
     stage: str
     model: str
@@ -61,6 +62,8 @@ class Line:
     cost: float | None
     tokens_by: str
     assumed: str = ""
+    online: float | None = None
+    by_batch: float | None = None
 
 
 @lru_cache
@@ -114,10 +117,27 @@ def line_of(
 def _priced(
     stage: str, endpoint: Endpoint, calls: int, sent: float, received: float, prices: PriceTable, *notes: str
 ) -> Line:
-    price = prices.price_of(endpoint)
-    cost = price.cost(calls, sent, received) if price else None
-    assumed = "; ".join(filter(None, notes))
-    return Line(stage, endpoint.model, calls, sent, received, cost, token_counter(endpoint)[1], assumed)
+    price, listed = prices.price_of(endpoint), prices.models.get(endpoint.model)
+    listed = None if endpoint.server else listed
+    online = listed.cost(calls, sent, received) if listed else None
+    by_batch = listed.by_batch.cost(calls, sent, received) if listed and listed.batch is not None else None
+    if endpoint.batch_api:
+        other = f"online {amount(online, prices.currency)}" if by_batch is not None else ""
+        way = f"by batch, {other}" if other else "by batch, whose price is not known: in full"
+    else:
+        way = "" if by_batch is None else f"by batch {amount(by_batch, prices.currency)}"
+    return Line(
+        stage=stage,
+        model=endpoint.model,
+        calls=calls,
+        prompt_tokens=sent,
+        completion_tokens=received,
+        cost=price.cost(calls, sent, received) if price else None,
+        tokens_by=token_counter(endpoint)[1],
+        assumed="; ".join(filter(None, (way if listed else "", *notes))),
+        online=online,
+        by_batch=by_batch,
+    )
 
 
 def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
@@ -245,9 +265,15 @@ def as_text(lines: Sequence[Line], config: Config) -> str:
     unknown = sorted({line.model for line in lines if line.cost is None})
     if any(line.cost is not None for line in lines):
         told.append(f"at most about {amount(known, table.currency)}" + (" for the rest" if unknown else ""))
+        priced = [line for line in lines if line.by_batch is not None]
+        all_ways = {
+            "asked online": sum(line.online - line.cost for line in priced),
+            "with `batch_api: true`": sum(line.by_batch - line.cost for line in priced),
+        }
+        told += [f"{way} {amount(known + more, table.currency)}" for way, more in all_ways.items() if more]
     if unknown:
         told.append(f"no price known for {', '.join(unknown)}: {table.file} does not have it")
-    spent, calls = spent_in(config.work / "spending")
+    spent, calls = spent_in(config.policy().spending)
     if calls:
         told.append(f"spent so far: {amount(spent, table.currency)} by {calls:,} calls")
     if config.budget is not None:

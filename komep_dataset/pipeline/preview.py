@@ -8,7 +8,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,9 @@ def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: f
     config = load_config(config_path)
     check_complete(config)
     config = replace(
-        config,
+        _online(config),
         work=config.work / FOLDER,
+        spending=config.policy().spending,
         executor=Executor(),
         budget=config.budget if budget is None else budget,
     )
@@ -128,14 +129,26 @@ def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: f
     _show_units(config, say)
     unpriced = f"no price known for {', '.join(sorted(ear.unpriced))}" if ear.unpriced else ""
     known = amount(ear.cost, ear.prices.currency) if ear.cost or not unpriced else "unknown"
-    spent, calls = spent_in(config.work / "spending")
+    spent, calls = spent_in(config.policy().spending)
     ledger = (
-        f"; previews here have spent {amount(spent, ear.prices.currency)} by {calls:,} calls" if calls else ""
+        f"; runs and previews here have spent {amount(spent, ear.prices.currency)} by {calls:,} calls"
+        if calls
+        else ""
     )
     cost = "; ".join(filter(None, (known, unpriced))) + ledger
     say(
         f"\ncost of this question by the endpoints' own counts: {cost}; `komep run --estimate` counts all of them"
     )
+
+
+def _online(part: Any) -> Any:
+    """A configuration whose models all are asked at once, none by a batch, which may take a day."""
+    if isinstance(part, tuple):
+        return tuple(map(_online, part))
+    if not is_dataclass(part):
+        return part
+    changed = {item.name: _online(getattr(part, item.name)) for item in fields(part)}
+    return replace(part, **changed | ({"batch_api": False} if "batch_api" in changed else {}))
 
 
 def _one_question(config: Config, table: Path, place: int, say: Say) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from komep_dataset.config.config import Config, Endpoint, load_config
+from komep_dataset.inference.costs import Price, PriceTable
 from komep_dataset.pipeline import estimates
 from komep_dataset.pipeline.run import run
 from tests.inference.prices import priced
@@ -54,6 +55,31 @@ def test_tokens_are_counted_by_the_models_own_tokenizer_or_called_a_guess(tmp_pa
     assert estimates.token_counter(other)[1] == "tokenizer of model"
     count, by = estimates.token_counter(Endpoint(model="x", endpoint="http://x/v1"))
     assert count("x" * 42) == 10 and by.startswith("a guess")
+
+
+@pytest.mark.parametrize(
+    ("batch_api", "batch", "costs", "said", "total"),
+    [
+        (False, 0.5, (0.2, 0.2, 0.1), "by batch 0.1000 EUR", "with `batch_api: true` 0.1000 EUR"),
+        (True, 0.5, (0.1, 0.2, 0.1), "by batch, online 0.2000 EUR", "asked online 0.2000 EUR"),
+        (
+            True,
+            None,
+            (0.2, 0.2, None),
+            "by batch, whose price is not known: in full",
+            "at most about 0.2000 EUR",
+        ),
+        (False, None, (0.2, 0.2, None), "", "at most about 0.2000 EUR"),
+    ],
+)
+def test_both_prices_are_told(batch_api, batch, costs, said, total, tmp_path):
+    price = Price(input=1, output=1, batch=batch, date="2026-01-01", source="made up for a test")
+    endpoint = Endpoint(model="m", endpoint="http://x/v1", batch_api=batch_api)
+    bodies = [{"prompt": "", "max_tokens": 100}] * 2000
+    line = estimates.line_of("check", endpoint, bodies, PriceTable("EUR", {"m": price}))
+    assert (line.cost, line.online, line.by_batch) == costs and line.assumed == said
+    prices = priced(tmp_path, "m")
+    assert total in estimates.as_text([line], Config(prices=prices, work=tmp_path))
 
 
 @pytest.mark.parametrize(

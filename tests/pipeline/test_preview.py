@@ -7,7 +7,9 @@ import yaml
 
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import LISTENERS
+from komep_dataset.inference.costs import spent_in
 from komep_dataset.pipeline.preview import preview
+from komep_dataset.pipeline.run import run
 from tests.loopback import Loopback, answer, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import write_chain
@@ -67,8 +69,16 @@ def test_costs_are_added_up_where_the_price_is_known(tmp_path):
     with loopback(Loopback()) as (state, url):
         path = write_chain(tmp_path / "c", url, n=1, prices="prices.yaml")
         (path.parent / "prices.yaml").write_text(yaml.safe_dump(prices))
+        chain = yaml.safe_load(path.read_text())
+        chain["checker"]["batch_api"] = True  # which may take a day: a preview asks online
+        path.write_text(yaml.safe_dump(chain))
         text = shown(path)
-    assert f"counts: {12 * len(state.calls):,}.00 USD; previews here have spent " in text
+        assert f"counts: {12 * len(state.calls):,}.00 USD; runs and previews here have spent " in text
+        assert spent_in(tmp_path / "c" / "work" / "spending")[1] == len(
+            state.calls
+        )  # it counts with the run's
+        with pytest.raises(KomepError, match="budget is reached"):
+            run(write_chain(tmp_path / "c", url, n=1, prices="prices.yaml", budget=200.0), lambda _: None)
 
 
 def test_a_stage_that_comes_to_nothing_is_shown_with_its_replies(tmp_path):
