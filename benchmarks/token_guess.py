@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from komep_dataset.pipeline.estimates import guessed_tokens
+from komep_dataset.pipeline.tokens import guessed_tokens
 from tests.real_data import DATA
 
 LINES = 1000  # of each material

@@ -8,13 +8,9 @@ most that the run costs, not the mean.
 """
 
 import math
-import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ from komep_dataset.inference.ask import Body, judge_body, unanswered
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.inference.wire.dialect import token_limit
 from komep_dataset.pipeline.run import check_complete, questions_stage
+from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
 from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.responses import request_for, responder_folder
 from komep_dataset.schema import Question
@@ -37,16 +34,9 @@ from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import requests_of
 from komep_dataset.translation.translator import Session, Text, first_requests, look_requests
 
-# A guess where no tokenizer is at hand, for Hangul, Han and kana and for all else; `benchmarks/token_guess.py` has how far
-# it is from real ones.
-SYLLABLES_A_TOKEN, CHARACTERS_A_TOKEN = 0.8, 4.2
-_SYLLABLES = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
 UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
 UNITS_A_SENTENCE = 2  # what is assumed of a response (ours; the paper gives no figure)
 SENTENCE_TOKENS = 25  # what is assumed of a sentence of an answer that does not exist yet (ours)
-MESSAGE_TOKENS = 4  # what a chat template puts around a message, about (ours)
-
-Count = Callable[[str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +54,6 @@ class Line:
     assumed: str = ""
     online: float | None = None
     by_batch: float | None = None
-
-
-@lru_cache
-def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
-    """How the tokens of a model are counted, and by what.
-
-    The model's own tokenizer where `tokenizer:` or a model folder on this machine has a `tokenizer.json`, tiktoken
-    for a name that it knows, else a guess from the number of characters.
-    """
-    for place in filter(None, (endpoint.tokenizer, endpoint.model)):
-        path = Path(place) / "tokenizer.json" if Path(place).is_dir() else Path(place)
-        if path.name == "tokenizer.json" and path.is_file() and find_spec("tokenizers"):
-            from tokenizers import Tokenizer
-
-            encode = partial(Tokenizer.from_file(str(path)).encode, add_special_tokens=False)
-            return lambda text, encode=encode: len(encode(text).ids), f"tokenizer of {Path(place).name}"
-    with suppress(Exception):  # downloads raise whatever the network raises; without them there is the guess
-        import tiktoken
-
-        encode = partial(tiktoken.encoding_for_model(endpoint.model).encode, disallowed_special=())
-        return lambda text: len(encode(text)), "tiktoken"
-    return guessed_tokens, f"a guess: {CHARACTERS_A_TOKEN} characters a token, {SYLLABLES_A_TOKEN} of Hangul"
-
-
-def guessed_tokens(text: str) -> float:
-    """About how many tokens a text has, by its scripts."""
-    syllables = len(_SYLLABLES.findall(text))
-    return syllables / SYLLABLES_A_TOKEN + (len(text) - syllables) / CHARACTERS_A_TOKEN
-
-
-def prompt_tokens(body: dict[str, Any], count: Count) -> float:
-    """Tokens of a request, with about what a chat template adds to each message."""
-    if "prompt" in body:
-        return count(body["prompt"])
-    return sum(count(message["content"]) + MESSAGE_TOKENS for message in body["messages"])
 
 
 def line_of(

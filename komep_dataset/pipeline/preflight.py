@@ -7,8 +7,10 @@ answered in the work folder is passed over: a run goes on from its replies altho
 import asyncio
 import difflib
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +20,7 @@ from komep_dataset.errors import KomepError, require
 from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.inference.costs import load_prices
 from komep_dataset.inference.reply_log import logs_of
+from komep_dataset.pipeline.tokens import token_counter
 from komep_dataset.responses import responder_folder
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.translation.checks.second_look import SECOND_LOOK
@@ -107,8 +110,11 @@ def _at_home(endpoint: Endpoint) -> Iterator[str]:
             yield f"`budget` needs the price of {endpoint.model!r}; name a table that has it as `prices:`"
     except KomepError as error:
         yield str(error)
-    if endpoint.tokenizer and not Path(endpoint.tokenizer).exists():
-        yield f"`tokenizer`: {endpoint.tokenizer} is not there"
+    if endpoint.tokenizer:
+        try:
+            token_counter(endpoint)
+        except KomepError as error:
+            yield str(error)
 
 
 async def _asked(groups: Iterable[list[Role]]) -> list[str]:
@@ -120,20 +126,25 @@ async def _faults_of(roles: list[Role]) -> list[str]:
     import aiohttp
 
     from komep_dataset.inference.client import UNCONNECTED
-    from komep_dataset.inference.wire.addresses import at, key_header, proxy_for
+    from komep_dataset.inference.wire.addresses import at, batches_at, key_header, proxy_for
 
     endpoint = roles[0].endpoint
-    secret, url = endpoint.api_key(), at(endpoint.endpoint, "/models")
+    secret, url = endpoint.api_key(), endpoint.endpoint
     names, end = ", ".join(dict.fromkeys(role.name for role in roles)), time.monotonic() + SECONDS
     limit = aiohttp.ClientTimeout(total=SECONDS)
     async with aiohttp.ClientSession(
         headers=key_header(url, secret) if secret else {}, timeout=limit
     ) as session:
+
+        async def got(path: str) -> tuple[int, bytes]:
+            address = at(batches_at(url)[0] if path == "/batches" else url, path)
+            async with session.get(address, allow_redirects=False, proxy=proxy_for(url)) as reply:
+                return reply.status, await reply.read()
+
         while True:
             try:
-                async with session.get(url, allow_redirects=False, proxy=proxy_for(url)) as reply:
-                    status, content = reply.status, await reply.read()
-                    break
+                status, content = await got("/models")
+                break
             except UNCONNECTED as error:
                 if time.monotonic() > end - 1:
                     return [
@@ -141,10 +152,25 @@ async def _faults_of(roles: list[Role]) -> list[str]:
                     ]
                 await asyncio.sleep(0.5)
             except Exception:  # an answer that no list of models is says nothing about completions
-                return []
+                status, content = 0, b""
+                break
+        for_batches = 0
+        if by_batch := [role.name for role in roles if role.endpoint.batch_api]:
+            with suppress(Exception):
+                for_batches, _ = await got("/batches")
     if status == 401:
         key = f"the key in {endpoint.api_key_env}" if secret else "a request without a key; set `api_key_env`"
         return [f"{names}: {endpoint.endpoint} refuses {key}"]
+    if for_batches in (404, 405, 501):
+        return [
+            f"{', '.join(by_batch)}: {endpoint.endpoint} has no batches (HTTP {for_batches}); leave `batch_api` out"
+        ]
+    if status == 403:
+        print(
+            f"note: {names}: {endpoint.endpoint} shows this key no list of models (HTTP 403); whether it may ask them shows "
+            "at the first request",
+            file=sys.stderr,
+        )
     known = _models_in(content) if status == 200 else []
     return [
         f"{role.name}: {endpoint.endpoint} has no model {role.endpoint.model!r}; {_nearest(role.endpoint.model, known)}"

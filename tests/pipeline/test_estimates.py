@@ -40,23 +40,6 @@ def test_estimates_ask_nothing_and_count_what_a_run_then_asks(tmp_path):
         assert "score: split" in done.stdout and len(state.calls) == calls
 
 
-def test_tokens_are_counted_by_the_models_own_tokenizer_or_called_a_guess(tmp_path):
-    tokenizers = pytest.importorskip("tokenizers", reason="comes with the extra [eval], [train] or [serve]")
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-
-    tokenizer = tokenizers.Tokenizer(WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    (tmp_path / "model").mkdir()
-    tokenizer.save(str(tmp_path / "model" / "tokenizer.json"))
-    count, by = estimates.token_counter(Endpoint(model=str(tmp_path / "model"), server="vllm"))
-    assert count("a b c") == 3 and by == "tokenizer of model"
-    other = Endpoint(model="x", endpoint="http://x/v1", tokenizer=str(tmp_path / "model"))
-    assert estimates.token_counter(other)[1] == "tokenizer of model"
-    count, by = estimates.token_counter(Endpoint(model="x", endpoint="http://x/v1"))
-    assert count("x" * 42) == 10 and by.startswith("a guess")
-
-
 @pytest.mark.parametrize(
     ("batch_api", "batch", "costs", "said", "total"),
     [
@@ -80,13 +63,6 @@ def test_both_prices_are_told(batch_api, batch, costs, said, total, tmp_path):
     assert (line.cost, line.online, line.by_batch) == costs and line.assumed == said
     prices = priced(tmp_path, "m")
     assert total in estimates.as_text([line], Config(prices=prices, work=tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("text", "tokens"), [("가" * 8, 10), ("ᄀ" * 8, 10), ("糖尿病と診" + "x" * 21, 11.25), ("", 0)]
-)
-def test_scripts_of_syllables_have_more_tokens_a_character(text, tokens):
-    assert estimates.guessed_tokens(text) == pytest.approx(tokens)
 
 
 def test_a_price_that_nobody_knows_is_no_nought(tmp_path):

@@ -12,6 +12,7 @@ from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.pipeline import preflight as under_test
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
+from tests.batches import Batches
 from tests.loopback import Loopback, loopback
 
 QUESTIONS = "question,category\nWhat does aspirin inhibit?,c\n"
@@ -121,6 +122,23 @@ def test_a_key_that_is_refused_is_named_by_its_variable(tmp_path, monkeypatch):
         f"responder a, splitter, translator: {url} refuses a request without a key; set `api_key_env`",
         f"checker: {url} refuses the key in KOMEP_TEST_KEY",
     ]
+
+
+def test_an_endpoint_without_batches_is_told_before_anything_is_asked(tmp_path):
+    with loopback(Loopback()) as (state, url):
+        fault = f"checker: {url} has no batches (HTTP 404); leave `batch_api` out"
+        state.models = 404
+        assert fault_of(write(tmp_path, url, checker={"batch_api": True})) == [fault]
+        state.batches = Batches(state)
+        look(write(tmp_path, url, checker={"batch_api": True}))
+    assert not state.calls
+
+
+def test_a_key_that_is_shown_no_models_is_told(tmp_path, capsys):
+    with loopback(Loopback()) as (state, url):
+        state.models = 403
+        look(write(tmp_path, url))
+    assert "translator: " in (said := capsys.readouterr().err) and "no list of models (HTTP 403)" in said
 
 
 def test_a_model_that_has_answered_is_not_asked_again(tmp_path):
