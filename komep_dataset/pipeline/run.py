@@ -248,7 +248,9 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
         "checker": _endpoint_settings(config.judge("checker")),
     }
     outputs = {table: CitedGeneration, verdicts_path(table): VerdictRow}
-    return Stage(SCORE, done, tuple(tables), outputs, settings, work, again=output is not None)
+    evidence = config.judge("checker").evidence
+    read = (path for path in (evidence.corpus, evidence.provided) if path) if evidence else ()
+    return Stage(SCORE, done, (*tables, *read), outputs, settings, work, again=output is not None)
 
 
 def translate_stage(config: Config, scored: Path, output: Path | None = None) -> Stage:
@@ -319,6 +321,10 @@ def _endpoint_settings(endpoint: Endpoint) -> dict[str, Any]:
     """The part of an endpoint's configuration that its answers depend on."""
     kept = {key: value for key, value in asdict(endpoint).items() if key not in _UNIMPORTANT}
     kept["nulls"] = sorted(endpoint.nulls)
+    if (evidence := kept.get("evidence")) is not None:
+        model = endpoint.evidence.embeddings
+        kept["evidence"] = {name: evidence[name] for name in ("retriever", "passages")}
+        kept["evidence"]["embeddings"] = model and _endpoint_settings(model)
     return kept | {"source": source_of(endpoint)}
 
 

@@ -16,8 +16,8 @@ from komep_dataset.languages import is_korean
 from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
 from komep_dataset.responses import Responded
-from komep_dataset.schema import Response, Status, Verdict
-from komep_dataset.scores.checking import CHECK_TOKENS, TOLD_FROM
+from komep_dataset.schema import Response, Status, Verdict, WhyUnknown
+from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, TOLD_FROM
 from komep_dataset.scores.repeats import repeated
 from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
@@ -137,15 +137,33 @@ def _why_unparsed(made: Scored, config: Config) -> str:
     checker = config.judge("checker")
     evidence = read_table(verdicts_path(made.path), VerdictRow)
     unread = evidence.filter(pl.col("verdict") == Verdict.UNKNOWN.value)
-    limit, cut = checker.limit(CHECK_TOKENS), unread.filter(pl.col("finish_reason") == "length").height
+    limit, cut = (
+        checker.limit(CITING_TOKENS if checker.evidence else CHECK_TOKENS),
+        unread.filter(pl.col("finish_reason") == "length").height,
+    )
     if limit and cut and 2 * cut >= unread.height:
         return f"the limit of the checker {checker.model} cuts its replies off: raise `checker.max_new_tokens` ({limit})"
     replies = Counter(unread["reply"].to_list()).most_common(1)
+    if checker.evidence and (why := _why_undecided(unread)):
+        return why
     said = replies[0][0][:SHOWN] if replies else ""
-    return (
-        f"the checker {checker.model} says neither true nor false, most often {said!r}: set `checker.structured: true`, "
-        "or take another"
-    )
+    what = "names no passage that it was shown" if checker.evidence else "says neither true nor false"
+    return f"the checker {checker.model} {what}, most often {said!r}: set `checker.structured: true`, or take another"
+
+
+def _why_undecided(unread: pl.DataFrame) -> str:
+    """Why a checker with passages says true or false of so little, by the reason that most units have; "" for replies that
+    are no verdicts at all."""
+    [(reason, n)] = Counter(unread["reason"].to_list()).most_common(1) or [("", 0)]
+    unfound = unread.filter(pl.col("passages").list.len() == 0).height
+    if 2 * unfound > unread.height:
+        return f"{unfound:,} units have no passage and were not asked about: look at `checker.evidence`"
+    why = {
+        WhyUnknown.NOT_ADDRESSED: "the passages do not decide them: look at what stands in the evidence beside the table, give "
+        "another corpus or more `passages`, or `--unknown-units bounds` to `komep build`",
+        WhyUnknown.CONTRADICTORY: "the passages contradict each other",
+    }
+    return f"of {n:,} units {why[reason]}" if reason in why else ""
 
 
 def of_translations(made: TranslatedTable, translator: Translator) -> Shortfall:

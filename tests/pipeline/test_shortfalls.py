@@ -12,6 +12,7 @@ from tests.loopback import Fault, Loopback, answer, last_text, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import komep, write_chain
 from tests.responders import write_questions
+from tests.scored_rows import write
 from tests.scores.responses import response, truth, write_responses
 
 ROWS = 10
@@ -190,3 +191,41 @@ def test_answers_of_which_the_splitter_marks_all_as_nothing_to_check(tmp_path):
     marking = lambda body: "[unverifiable] " + answer(body)  # noqa: E731
     _, error = scored(tmp_path, [response("Gout is a joint disease.")], Loopback(marking))
     assert "the splitter splitter marks what the answers say as nothing to check" in error
+
+
+@pytest.mark.parametrize(
+    ("reply", "texts", "said"),
+    [
+        ("Unknown", ["Nothing of that."], "of 5 units the passages do not decide them: look at what stands in the evidence"),
+        ("Contradictory [e1]", ["Nothing of that."], "of 5 units the passages contradict each other"),
+        ("True [e9]", ["Text."], "the checker checker names no passage that it was shown, most often 'True [e9]'"),
+        ("True", ["Text."], "the checker checker names no passage that it was shown, most often 'True'"),
+        ("True [e1]", [], "5 units have no passage and were not asked about: look at `checker.evidence`"),
+    ],
+)  # fmt: skip
+def test_a_checker_with_passages_that_decides_nothing_says_why(tmp_path, reply, texts, said):
+    rows = [response(f"Fact number {i} holds.", question=f"q{i}") for i in range(5)]
+    given = [{"question": f"q{i}", "evidence": texts} for i in range(5)] + [
+        {"question": "other", "evidence": "Text."}
+    ]
+    write(tmp_path / "texts.jsonl", given)
+    state = Loopback(lambda body: reply if body["model"] == "checker" else answer(body))
+    warning, error = scored(tmp_path, rows, state, evidence={"provided": "texts.jsonl"})
+    assert not warning and said in error
+
+
+def test_scores_by_passages_are_made_anew_where_the_passages_change_and_not_else(tmp_path):
+    rows = [response(f"Fact number {i} holds.", question=f"q{i}") for i in range(3)]
+    state = Loopback(lambda body: "True [e1]" if body["model"] == "checker" else answer(body))
+    with loopback(state) as (_, url):
+        place = {"endpoint": url, "max_attempts": 1}
+        checker = place | {"model": "checker", "evidence": {"provided": "texts.jsonl"}}
+        judges = {"splitter": place | {"model": "splitter"}, "checker": checker}
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(judges))
+        calls = []
+        for text in ("One.", "One.", "Another."):
+            write(tmp_path / "texts.jsonl", [{"question": f"q{i}", "evidence": text} for i in range(3)])
+            config = load_config(tmp_path / "pipeline.yaml")
+            run_stage(score_stage(config, [write_responses(tmp_path, *rows)], "strict"), False, print)
+            calls.append(len(state.calls))
+    assert calls == [6, 6, 9]
