@@ -1,7 +1,5 @@
 """Where thoughts end and an answer begins. All texts were written for this project, in the forms of model families."""
 
-import time
-
 import pytest
 
 from komep_dataset.inference.reply_log import Reply, without_thoughts
@@ -13,6 +11,7 @@ from komep_dataset.replies.thoughts import (
     opened_in_prompt,
     thoughts_in,
 )
+from tests.growth import grows_with_its_size
 
 ANSWERS = {  # each holds the answer False, and thoughts that say true
     "DeepSeek, Qwen, GLM": "<think>\nIs it true?\n</think>\n\nFalse",
@@ -385,9 +384,7 @@ def test_thoughts_in_a_field_of_their_own_make_an_empty_answer_a_failure():
     ],
 )
 def test_no_reply_takes_longer_than_its_length(piece):
-    start = time.process_time()
-    answer_of(piece * (100_000 // len(piece)))
-    assert time.process_time() - start < 3
+    assert grows_with_its_size(lambda size: answer_of(piece * (size // len(piece))), 12_500)
 
 
 @pytest.mark.parametrize("reply", [*ANSWERS.values(), *HELD_BACK.values()])

@@ -1,7 +1,6 @@
 """Asking a checker: once for equal units, votes, the question as context, JSON of a fixed form, batches."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from komep_dataset.schema import ScoredGeneration
 from komep_dataset.scores.checking import PROBES, Item, batches, check
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.tables.reading import read_batches, read_table
+from tests.growth import grows_with_its_size
 from tests.inference.asking import DEEP, HUGE
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
 from tests.scores.responses import response, sent, truth, write_responses
@@ -373,11 +373,19 @@ VERDICTS = ['{"verdict": ' + DEEP + "}", f'{{"verdict": {HUGE}}}', HUGE, "1. " +
 
 
 @pytest.mark.parametrize("text", VERDICTS, ids=range(len(VERDICTS)))
-def test_a_hostile_verdict_is_unknown_and_quickly_so(text):
-    start = time.monotonic()
+def test_a_hostile_verdict_is_unknown(text):
     assert dahl.parse_verdict(text) == "unknown"
     assert dahl.parse_batch(text, 2) is None
-    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("piece", ["[", '{"a":', "9", "\u0301\u0316", " ", "1. True\n", "not ", "`"])
+def test_a_hostile_verdict_takes_the_time_of_its_length(piece):
+    def parse(size):
+        text = "1. " + piece * (size // len(piece)) + "x"
+        dahl.parse_verdict(text)
+        dahl.parse_batch(text, 2)
+
+    assert grows_with_its_size(parse, 12_500)
 
 
 @pytest.mark.parametrize("options", [{"structured": True}, {"batch": 2}], ids=["structured", "batch"])

@@ -1,11 +1,10 @@
 """Sentences of a text and its translation, found for each other. The texts were written for this project."""
 
-import time
-
 import pytest
 
 from komep_dataset.translation.alignment import aligned, beside, english_sound
 from komep_dataset.translation.glossary import read_glossary
+from tests.growth import grows_with_its_size
 
 SOURCE = [
     "Mr. Carter, a retired teacher from Boston, came to the clinic in March with a cough that had lasted six weeks.",
@@ -80,13 +79,7 @@ def test_names_sound_alike(name, korean):
 
 
 def test_a_long_text_in_the_time_of_its_length():
-    def seconds(times):
-        start = time.process_time()
-        beads(SOURCE * times, TARGET * times)
-        return time.process_time() - start
-
-    seconds(1)
-    assert seconds(80) < 12 * seconds(20) + 0.1
+    assert grows_with_its_size(lambda times: beads(SOURCE * times, TARGET * times), 10)
 
 
 def test_a_sentence_more_at_an_end_is_told_from_one_that_is_split():

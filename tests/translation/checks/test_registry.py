@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 import unicodedata
 
 import pytest
@@ -17,6 +16,7 @@ from komep_dataset.translation import checks
 from komep_dataset.translation.checks.registry import all_checks, check_translation, checks_of, wordings
 from komep_dataset.translation.evidence import WARNINGS, TranslationRow, translations_path
 from komep_dataset.translation.glossary import read_glossary
+from tests.growth import TIMES, grows_with_its_size
 from tests.loopback import Loopback, last_text, loopback
 from tests.translation.checks import confusion
 from tests.translation.loopback_translator import (
@@ -201,28 +201,19 @@ SLOW = [
 
 @pytest.mark.parametrize("piece", SLOW)
 def test_time_grows_no_faster_than_the_text(piece):
-    """Four times the text may take four times as long; a quadratic check takes sixteen times as long."""
-
-    def seconds(length):
+    def check(length):
         text = (piece * length)[:length]
-        start = time.process_time()
         check_translation(text, text, glossary=GLOSSARY)
-        return time.process_time() - start
 
-    seconds(200)
-    short, long = (min(seconds(length) for _ in range(3)) for length in (600, 2_400))
-    assert long < 12 * short + 0.1
+    assert grows_with_its_size(check, 300)
 
 
 @pytest.mark.slow
 def test_a_long_text():
     """100,000 characters, in the time of a text and not of its square."""
-    target = "당뇨병 환자는 하루 두 번 500 mg을 복용하며 혈압이 140 mmHg 이상이면 의사와 상담한다. " * 2000
+    target = "당뇨병 환자는 하루 두 번 500 mg을 복용하며 혈압이 140 mmHg 이상이면 의사와 상담한다. "
     source = (
         "Patients with diabetes take 500 mg twice daily and consult if the pressure is 140 mmHg or more. "
-        * 2000
     )
-    assert len(target) > 100_000
-    start = time.process_time()
-    check_translation(source, target, glossary=GLOSSARY)
-    assert time.process_time() - start < 20
+    assert len(target) * 250 * TIMES > 100_000
+    assert grows_with_its_size(lambda n: check_translation(source * n, target * n, glossary=GLOSSARY), 250)
