@@ -178,21 +178,6 @@ def split_units(split: str, mode: str = "strict") -> list[str]:
     return lines if mode == "paper" else [line.strip() for line in lines if line.strip()]
 
 
-# Words that a unit may begin with and that say nothing without the sentence before it; "this drug" does as little.
-_PRONOUN = re.compile(
-    r"\s*(?:(?:it|its|they|their|he|his|she|her|this|these|those)\b|(?:이것|그것|저것|이들|그들|그녀|이는|그는|이를|그를)[은는이가을를의도]?\s)",
-    re.IGNORECASE,
-)
-
-
-def begins_with_pronoun(unit: str) -> bool:
-    """Whether a unit begins with a word that only the sentence before it could explain.
-
-    The splitter is told to write none. Such a unit is still checked: what it refers to is not for us to guess.
-    """
-    return bool(_PRONOUN.match(unit))
-
-
 _ABSTENTION = re.compile(
     r"""(?:(?:sorry|i\sam\ssorry|im\ssorry|unfortunately|i\sapologi[sz]e|i\sam\safraid|im\safraid
            |as\san\sai(?:\slanguage\smodel)?)\s(?:but\s|that\s)?)*

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from komep_dataset.dahl import (
-    begins_with_pronoun,
     is_abstention,
     model_score,
     parse_verdict,
@@ -121,26 +120,6 @@ def test_units():
     assert split_units(text) == ["One fact.", "Two facts.", "Three."]
     assert split_units("a\n\nb", "paper") == ["a", "", "b"]
     assert split_units("") == []
-
-
-@pytest.mark.parametrize(
-    ("unit", "expected"),
-    [
-        ("It is given by mouth.", True),
-        ("These drugs lower fever.", True),
-        ("이는 통증을 줄인다.", True),
-        ("그것은 간에서 만들어진다.", True),
-        ("Its dose is 5 mg.", True),
-        ("Itraconazole treats fungal infections.", False),
-        ("Heparin is given by injection.", False),
-        ("이뇨제는 소변량을 늘린다.", False),
-        ("그람 음성균은 외막을 가진다.", False),
-        ("Hepatitis B is a viral disease.", False),
-        ("", False),
-    ],
-)
-def test_units_that_begin_with_a_pronoun(unit, expected):
-    assert begins_with_pronoun(unit) is expected
 
 
 ABSTAINS = [

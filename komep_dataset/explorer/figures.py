@@ -10,15 +10,26 @@ from typing import Any
 
 from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling
 from komep_dataset.schema import listed_statuses
+from komep_dataset.scores.split_quality import SplitQuality
 
 SIDES = ("chosen", "rejected")
 SHOWN_BARS = 12  # the rest waits behind a switch
 MOST_EXAMPLES = 3
 EXAMPLE_LENGTH = 160
+# Column -> a share of `SplitQuality`.
+SPLIT_SHARES = {
+    "words in units": "covered",
+    "units with a pronoun": "pronouns",
+    "without a predicate": "fragments",
+    "conditions lost": "lost",
+}
 
 
 def figure_groups(
-    measured: Mapping[str, Any], facts: Mapping[str, Any], quality: Mapping[str, Any] | None
+    measured: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    quality: Mapping[str, Any] | None,
+    splits: Mapping[str, SplitQuality],
 ) -> list[dict[str, Any]]:
     """The figures in groups: title, a line on what to look for, figures."""
     told = {name: sentence(line) for name, line in measured["verdicts"].items()}
@@ -40,6 +51,7 @@ def figure_groups(
                 margins(measured["margins"], told["margins"]),
                 units(measured["units"], told["units"]),
                 noise(measured["label_noise"], told["label noise"]),
+                split(splits),
             ],
         },
         {
@@ -231,6 +243,28 @@ def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
     clear = best["low"] is not None and after["high"] is not None and best["low"] > after["high"]
     apart = "their intervals do not meet" if clear else "their intervals overlap"
     return f"{name} scores highest ({mean:.3f}), then {next_name} ({after['mean']:.3f}); {apart}."
+
+
+def split(found: Mapping[str, SplitQuality]) -> Figure:
+    """What units cover of their answers and what they lack, by model."""
+    header = ("model", "answers", "units", *SPLIT_SHARES)
+    whole = sum(found.values(), SplitQuality())
+    every = {**found, "all": whole} if len(found) > 1 else found
+    rows = [
+        (
+            name,
+            f"{one.answers:,}",
+            f"{one.units:,}",
+            *(_share(one.shares()[s]) for s in SPLIT_SHARES.values()),
+        )
+        for name, one in every.items()
+    ]
+    told = f"{whole}." if whole.units else "No answer has units."
+    return Figure("split", "How answers were split", told, header=header, rows=tuple(rows))
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
 
 
 def rejects(facts: Mapping[str, Any]) -> list[Figure]:

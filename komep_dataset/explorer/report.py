@@ -12,7 +12,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_removed
 from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.page import packed, payload, render
-from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs
+from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split_qualities
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts, read_quality
@@ -71,7 +71,7 @@ def page_values(
     """
     facts, measured = read_facts(folder), measure(folder)
     try:
-        groups = figure_groups(measured, facts, read_quality(folder))
+        groups = figure_groups(measured, facts, read_quality(folder), split_qualities(folder))
     except KomepError as error:
         raise KomepError(f"{error}; build the release again") from error
     name = facts["content_hash"][:12]

@@ -13,11 +13,13 @@ from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
 from komep_dataset.schema import EVIDENCE, SPLITS, CitedGeneration, KoreanRow, Origin, Pair, polars_schema
+from komep_dataset.scores.split_quality import SplitQuality, quality_of
 
 LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is shown first
 SIDES = ("chosen", "rejected")
 KEY = list(Pair.KEY)
 ANSWER = ["question_id", "model"]
+SPLITS_RATED = 5_000  # answers whose split is rated for a page: some five seconds
 _NARROW = [field.name for field in fields(KoreanRow) if field.name not in ("prompt", *SIDES)]
 
 
@@ -83,6 +85,22 @@ def page_rows(folder: Path, limit: int) -> PageRows:
     )
     answers = _by_language(sides, ANSWER).join(units, on=ANSWER, how="left", maintain_order="left")
     return PageRows(languages, pairs, _by_language(prompts, ["question_id"]), answers, every.height)
+
+
+def split_qualities(folder: Path) -> dict[str, SplitQuality]:
+    """How well each model's answers were split, of `SPLITS_RATED` answers at the most, drawn by the hash in their ids."""
+    units = pl.col("units").list.eval(pl.element().struct.field("text"))
+    rows = (
+        _scan(folder, "scored")
+        .filter(pl.col("units").list.len() > 0)
+        .select(*ANSWER, "response", texts=units)
+    )
+    found: dict[str, SplitQuality] = {}
+    for _, model, answer, texts in (
+        rows.sort(pl.col("question_id").str.slice(8), *ANSWER).head(SPLITS_RATED).collect().iter_rows()
+    ):
+        found[model] = found.get(model, SplitQuality()) + quality_of(answer, texts)
+    return dict(sorted(found.items()))
 
 
 def _scan(folder: Path, config: str) -> pl.LazyFrame:

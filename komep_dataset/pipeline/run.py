@@ -236,10 +236,17 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
             statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(made.statuses.items()))
             line = f"{made.rows:,} scored generations ({statuses}) -> {made.path}"
             report = partial(report_of, made.frame, made.path) if made.rows else None
-            return Outcome(line, made.failures, made.reason, short, made.calls, report)
+            return Outcome(
+                line,
+                made.failures,
+                made.reason,
+                short,
+                "\n".join(filter(None, (made.calls, made.split))),
+                report,
+            )
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
-        line = f"{made.rows:,} generations: {counts}{reason}; {made.calls} -> {table}"
+        line = f"{made.rows:,} generations: {counts}{reason}; {'; '.join(filter(None, (made.calls, made.split)))} -> {table}"
         return Outcome(line, made.failures, shortfall=short)
 
     settings = {

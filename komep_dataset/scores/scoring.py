@@ -8,7 +8,7 @@ checker.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,6 +43,7 @@ from komep_dataset.scores.repeats import PROVEN_REPEATS, is_beside, one_line, re
 from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import citations, with_passages
+from komep_dataset.scores.split_quality import SplitQuality, rated
 from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_rows, write_scored
@@ -99,7 +100,8 @@ class Scored:
 
     `units` counts the units of all responses, `distinct` the different ones among them, `requests` what the
     checker was asked for them, now or by an earlier run; `calls` says so, and what else is worth knowing, for people.
-    `unverifiable` counts what holds nothing to check, and is in none of these.
+    `unverifiable` counts what holds nothing to check, and is in none of these. `quality` has the figures of the splits, and `split`
+    tells them to people.
     """
 
     path: Path
@@ -113,6 +115,8 @@ class Scored:
     calls: str
     frame: pl.DataFrame
     unverifiable: int = 0
+    quality: SplitQuality = field(default_factory=SplitQuality)
+    split: str = ""
 
 
 def finished_text(row: Response, mode: str = "strict") -> str:
@@ -186,6 +190,9 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
     of_judges = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))
+    quality, told = rated(
+        (finished_text(rows[k], mode), one.units, one.unverifiable) for k, one in splits.items()
+    )
     return Scored(
         target,
         len(scored),
@@ -198,6 +205,8 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         calls=_calls(total, checked, splits.values()),
         frame=frame,
         unverifiable=sum(len(split.unverifiable) for split in splits.values()),
+        quality=quality,
+        split=told,
     )
 
 
@@ -350,11 +359,9 @@ def unverifiable_rows(row: Response, split: Split) -> list[VerdictRow]:
 
 
 def _calls(units: int, checked: Checked, splits: Iterable[Split]) -> str:
-    """Units and calls as a line for people; a unit that begins with a pronoun goes against the splitter's orders."""
+    """Units and calls as a line for people."""
     share = f" ({checked.requests / units:.2f} a unit)" if units else ""
-    pronouns = sum(dahl.begins_with_pronoun(item.unit) for item in checked.judged)
-    note = f"; {pronouns:,} begin with a pronoun" if pronouns else ""
-    splits = [split for split in splits if not split.why]
+    splits, note = [split for split in splits if not split.why], ""
     if nothing := sum(len(split.unverifiable) for split in splits):
         note += f"; {nothing:,} more hold nothing to check and were not asked"
     if left_out := [line for split in splits for line in split.left_out]:

@@ -30,3 +30,21 @@ def test_what_a_judge_and_the_gates_say_is_drawn(tmp_path):
         assert quality[gate]["found"]
         assert quality[gate]["examples"][0]["question_id"][:8] in findings
     assert "010-1234-5678" not in page and "4 of 7 gates were on" in findings
+
+
+def test_how_answers_were_split_is_told_by_model(tmp_path):
+    rows = [
+        {"question": "Gout?", "category": "c", "model": model, "response": f"Gout hurts unless it is {end}.",
+         "units": [{"text": text, "verdict": verdict}]}
+        for model, end, text, verdict in (
+            ("a", "treated", "Gout hurts unless it is treated.", "true"),
+            ("b", "cured", "It hurts.", "false"),
+        )
+    ]  # fmt: skip
+    build([write_jsonl(tmp_path / "in.jsonl", rows)], tmp_path / "komep")
+    page = write_report(tmp_path / "komep", tmp_path / "report.html").read_text("utf-8")
+    figure = page[page.index('id="figure-split"') :].split("</table>")[0]
+    cells = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in figure.split("<tr")[2:]]
+    assert [row[0] for row in cells] == ["a", "b", "all"]
+    assert cells[0][3:] == ["100.0%", "0.0%", "0.0%", "0.0%"] and cells[1][4:] == ["100.0%", "0.0%", "100.0%"]
+    assert "50.0% of units point outside themselves" in figure

@@ -72,7 +72,7 @@ def test_answers_of_five_models_to_one_question_cost_half_a_call_a_unit(tmp_path
     done, rows = scored(tmp_path, five(), state)
     assert (done.units, done.distinct, done.requests) == (15, 6, 6)
     assert done.requests / done.units <= 0.5 and len(sent(state, "checker")) == 6
-    assert done.calls == "15 units, 6 distinct, 6 calls (0.40 a unit); 2 begin with a pronoun"
+    assert done.calls == "15 units, 6 distinct, 6 calls (0.40 a unit)"
     assert {m: r["dahl_score"] for m, r in rows.items()} == {
         "a": pytest.approx(2 / 3), "b": 1.0, "c": pytest.approx(2 / 3), "d": 1.0, "e": pytest.approx(2 / 3),
     }  # fmt: skip

@@ -271,6 +271,16 @@ def test_what_holds_nothing_to_check_is_kept_and_neither_asked_nor_scored(tmp_pa
     assert found == [("a", 2, "I love it.", "", ""), ("loves", 0, "I love it.", "", "")]
 
 
+def test_what_units_lack_to_stand_for_themselves_is_told(tmp_path):
+    facts = "Metformin is right in diabetes.\nIt is wrong."
+    split = lambda body, _: completion(facts) if body["model"] == "splitter" else None  # noqa: E731
+    text = "Metformin is right in diabetes unless the kidneys fail. It is wrong."
+    _, done, _ = scored(tmp_path, response(text), state=Loopback(truth, split))
+    assert (done.quality.units, done.quality.pronouns, done.quality.lost) == (2, 1, 1)
+    assert "50.0% of units point outside themselves (a pronoun)" in done.split
+    assert done.split.endswith("first 'unless' of 'Metformin is right in diabetes unless the kidneys fail.'")
+
+
 def test_the_paper_mode_is_told_of_no_mark():
     for text in ("x", "가"):
         assert UNVERIFIABLE_MARK not in json.dumps(split_messages(text, "paper"))
