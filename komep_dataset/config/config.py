@@ -30,6 +30,7 @@ MODELS_INSIDE = (
     "evidence",
     "embeddings",
 )  # keys of a judge that hold, or lead to, another model
+EVIDENCE = "evidence"  # in the work folder: indexes of corpora, and vectors
 NEEDS_LIMIT = "a server that the stage starts needs a number"
 
 
@@ -261,6 +262,8 @@ def load_config(path: Path) -> Config:
                 changed[key] = base / given
         if getattr(record, "server", None) and (base / record.model).is_dir():
             changed["model"] = str((base / record.model).resolve())
+        if isinstance(record, Evidence):
+            changed["kept"] = base / config.work / EVIDENCE
         changed |= {key: placed(inner) for key in MODELS_INSIDE if (inner := getattr(record, key, None))}
         return record and replace(record, **changed)
 

@@ -17,7 +17,7 @@ SERVERS = ("transformers", "vllm", "sglang")
 EXECUTORS = ("local", "ray", "slurm")
 SHORTEST_KEY = 8  # characters (ours)
 # What `extra_body` may not set, and its own key where it has one: the texts, and what changes the shape of an answer.
-OURS = {"model": "model", "messages": "", "prompt": "", "n": ""}
+OURS = {"model": "model", "messages": "", "prompt": "", "input": "", "n": ""}
 OURS |= {"temperature": "temperature", "top_p": "top_p", "seed": "seed", "max_tokens": "max_new_tokens"}
 # What a query in an address may not be: by its name, or by a value that is longer than a version or a region.
 _SECRET, _PLAIN = (

@@ -1,9 +1,9 @@
 """What a checker judges by besides what it knows: passages of a corpus, or texts that the user has (ours)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from komep_dataset.config.endpoint import Endpoint
 from komep_dataset.config.yaml_records import at_least, choice
@@ -16,13 +16,15 @@ OF_QUESTIONS = "questions.input"  # what `evidence: provided` names: the file at
 class Embeddings(Endpoint):
     """A model that turns texts into vectors: at an endpoint's `/embeddings`, or (`server: transformers`) in a folder here.
 
-    `batch` is how many texts go in a request. Some models want to be told a question from a passage by words in front
-    of it, such as `query: ` and `passage: `.
+    `batch` is how many texts go in a request. Some models want to be told what is looked for from a passage: by words in
+    front of it (`query_prefix: "query: "`), or by a parameter (`query_body: {input_type: query}`).
     """
 
     batch: int = 64
     query_prefix: str = ""
     passage_prefix: str = ""
+    query_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    passage_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Endpoint.problems(self)
@@ -38,9 +40,10 @@ class Evidence:
     `corpus` is a file or folder of texts (`evidence/corpus.py`), of which `retriever` finds the best `passages` for a
     unit: by its words (`bm25`), by meaning (`dense`, which needs `embeddings`), or by the ranks of `both`. `provided` is
     a table with a column `evidence` for each question (`evidence/provided.py`); the word `provided` alone means the
-    file at `questions.input`.
+    file at `questions.input`. `kept` is where an index and vectors are kept, whichever stage or command makes them.
     """
 
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("kept",)
     SHORTHAND: ClassVar[dict[str, dict[str, str]]] = {"provided": {"provided": OF_QUESTIONS}}
 
     corpus: Path | None = None
@@ -48,6 +51,12 @@ class Evidence:
     retriever: str = "bm25"
     passages: int = 4
     embeddings: Embeddings | None = None
+    kept: Path | None = None
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The file or folder that the passages come from."""
+        return tuple(filter(None, (self.corpus, self.provided)))
 
     def problems(self) -> Iterator[tuple[str, str]]:
         if (self.corpus is None) == (self.provided is None):

@@ -11,6 +11,7 @@ from komep_dataset.evidence.bm25 import WordIndex, open_index
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.evidence.provided import passages_of_questions
 from komep_dataset.evidence.store import Store, open_store
+from komep_dataset.evidence.vectors import Vectors
 from komep_dataset.evidence.words import words_of
 from komep_dataset.schema import question_id
 
@@ -33,7 +34,7 @@ def passages_for(evidence: Evidence, wanted: Sequence[Wanted], folder: Path) -> 
     Args:
         evidence: where they come from, and how many.
         wanted: the units; equal ones are looked up once.
-        folder: where an index and vectors are kept, for this corpus and other ones.
+        folder: where an index and vectors are kept, for this corpus and other ones, unless `evidence` says where.
 
     Raises:
         KomepError: bad rows of a file, a corpus without a text, a missing extra, or an endpoint that answers nobody.
@@ -42,19 +43,22 @@ def passages_for(evidence: Evidence, wanted: Sequence[Wanted], folder: Path) -> 
         return []
     if evidence.provided:
         return _provided(evidence, wanted)
+    folder = evidence.kept or folder
     store = open_store(evidence.corpus, folder)
     units = list(dict.fromkeys(one.unit for one in wanted))
-    found = dict(zip(units, _found(evidence, units, store), strict=True))
+    found = dict(zip(units, _found(evidence, units, store, folder), strict=True))
     return [found[one.unit] for one in wanted]
 
 
-def _found(evidence: Evidence, units: Sequence[str], store: Store) -> list[tuple[Passage, ...]]:
+def _found(evidence: Evidence, units: Sequence[str], store: Store, folder: Path) -> list[tuple[Passage, ...]]:
     """The best passages of a corpus for each unit."""
     rankings: list[list[list[int]]] = []
     count = max(POOL, evidence.passages) if evidence.retriever == "both" else evidence.passages
     if evidence.retriever != "dense":
         index = open_index(map(_indexed, store), len(store), store.folder)
         rankings.append(_by_words(index, units, count))
+    if evidence.retriever != "bm25":
+        rankings.append(_by_meaning(Vectors(evidence.embeddings, folder), store, units, count))
     return [
         tuple(store[n] for n in fused(ranks)[: evidence.passages]) for ranks in zip(*rankings, strict=True)
     ]
@@ -70,6 +74,14 @@ def _by_words(index: WordIndex, units: Sequence[str], count: int) -> list[list[i
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(lambda words: index.best(words, count), words_of(units))
         return [[number for number, _ in one] for one in found]
+
+
+def _by_meaning(vectors: Vectors, store: Store, units: Sequence[str], count: int) -> list[list[int]]:
+    """Numbers of the texts that are nearest to each unit, best first."""
+    vectors.make(map(_indexed, store), False)
+    vectors.make(units, True)
+    places = vectors.places(map(_indexed, store), False)
+    return vectors.nearest(places, vectors.places(units, True), count).tolist()
 
 
 def fused(rankings: Iterable[Sequence[int]]) -> list[int]:

@@ -125,6 +125,8 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
 
 
 def _without_thoughts(replies: Mapping[Key, Reply], bodies: Mapping[Key, Body]) -> dict[Key, Reply]:
+    if any("input" in bodies[id] for id in replies):  # vectors
+        return dict(replies)
     opened = any(opened_in_prompt(reply.text) for reply in replies.values())
     return {id: without_thoughts(reply, token_limit(bodies[id]), opened) for id, reply in replies.items()}
 

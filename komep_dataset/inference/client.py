@@ -40,6 +40,7 @@ from komep_dataset.inference.wire.answers import (
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, token_limit, without
 from komep_dataset.inference.wire.masking import Hide, masker, shown
 from komep_dataset.inference.wire.usage import Usage, header_cost, read_usage
+from komep_dataset.inference.wire.vectors import read_vectors
 from komep_dataset.replies.faults import advice_for, without_request
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
@@ -51,6 +52,8 @@ LONGEST_HEADER, MOST_HEADERS = (
     2**20,
     1000,
 )  # bytes of a line, and lines: gateways send more than aiohttp takes (ours)
+# What a request holds -> where it goes.
+PATHS = {"messages": "/chat/completions", "prompt": "/completions", "input": "/embeddings"}
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 
@@ -86,7 +89,7 @@ class Client:
     def __init__(self, target: Target, meter: Meter, attempts: Counter[str], answered: bool = False):
         self.answered = answered
         self._target, self._endpoint, self._meter, self._attempts = target, target.endpoint, meter, attempts
-        self._urls = {path: URL(at(target.url, path)) for path in ("/chat/completions", "/completions")}
+        self._urls = {path: URL(at(target.url, path)) for path in PATHS.values()}
         self._proxy = proxy_for(target.url)
         self._hide = masker(target.secret)
         self._refused = ""  # parameters without which a request was answered that was refused with them
@@ -115,7 +118,7 @@ class Client:
 
         Raises `Barred` where perhaps, and `Stop` where surely no request would be answered.
         """
-        path = "/chat/completions" if "messages" in body else "/completions"
+        path = path_of(body)
         whole = spoken(body, self._endpoint) | {"model": self._endpoint.model}
         sent, most = self._meter.weigh(body)
         attempt, left_out = 0, self._refused
@@ -244,7 +247,10 @@ class Client:
 def read_answer(
     request: dict[str, Any], status: int, wait: str | None, body: str, sent: int, hide: Hide, nul: bool
 ) -> tuple[Reply, Usage]:
-    """`read_reply` of an answer to a request; the request itself is none, and goes where it stands before one."""
+    """`read_reply` of an answer to a request, or `read_vectors`; the request itself is none, and goes where it stands
+    before one."""
+    if path_of(request) == PATHS["input"]:
+        return read_vectors(status, wait, body, len(request["input"]), sent, hide)
     reply, usage = read_reply(status, wait, body, token_limit(request), sent, hide, nul)
     own = without_request(reply.text, asked_in(request))
     if own is None:
@@ -252,6 +258,11 @@ def read_answer(
     elif own != reply.text:
         reply = reply._replace(text=own)
     return reply, usage
+
+
+def path_of(body: dict[str, Any]) -> str:
+    """Where a request goes, behind the address of its endpoint."""
+    return next(path for name, path in PATHS.items() if name in body)
 
 
 def asked_in(request: dict[str, Any]) -> list[str]:
@@ -263,7 +274,7 @@ def asked_in(request: dict[str, Any]) -> list[str]:
 
 def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     """Why the run stops, and what to do about it."""
-    url = at(target.url, "/chat/completions" if "messages" in body else "/completions")
+    url = at(target.url, path_of(body))
     if not answer.startswith("HTTP"):
         hint = advice_for(answer)
         return f"{url}: {answer}\n{hint}; the same command goes on from here" if hint else answer
@@ -277,7 +288,7 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
         "HTTP 429": "the account has no quota left",
     }
     hint = hints.get(answer[:8], "check `endpoint`: it sends requests elsewhere")
-    if answer[:8] in ("HTTP 404", "HTTP 405") and "messages" not in body:
+    if answer[:8] in ("HTTP 404", "HTTP 405") and "prompt" in body:
         way = "the protocol dahl-hf" if hasattr(endpoint, "protocol") else "asking without --chat-template"
         hint += f"; {way} needs plain-text completions, which not every endpoint has"
     return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"

@@ -23,6 +23,7 @@ from komep_dataset.inference.wire.usage import Usage
 SHIPPED = Path(__file__).parents[1] / "prices.yaml"
 UNLIMITED_RESERVE = 4096  # reserved for an answer whose length nothing limits (ours)
 TEMPLATE_TOKENS = 256  # reserved for what a chat template or a schema adds to a request (ours)
+MARK_TOKENS = 8  # reserved for what an encoder puts around each text (ours)
 PRICED = 4  # calls that are priced for each that is in flight (ours)
 ROUNDING = 1e-9  # by how much a sum of prices may miss the budget
 
@@ -152,10 +153,13 @@ class Meter:
 
     def weigh(self, body: dict[str, Any]) -> tuple[int, float]:
         """(bytes of text in a request, what it may cost); a token has a byte at the least."""
-        texts = [body["prompt"]] if "prompt" in body else [one["content"] for one in body["messages"]]
+        texts = [body["prompt"]] if "prompt" in body else body.get("input")
+        texts = texts or [one["content"] for one in body["messages"]]
         sent = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
         if self._ledger is None:
             return sent, 0.0
+        if "input" in body:  # each text gets marks of its own
+            return sent, self._price.cost(1, sent + MARK_TOKENS * len(texts), 0)
         return sent, self._price.cost(1, sent + TEMPLATE_TOKENS, token_limit(body) or UNLIMITED_RESERVE)
 
     def reserve(self, most: float) -> float | None:

@@ -99,7 +99,7 @@ class Door:
 
 def _text_of(body: dict[str, Any]) -> str:
     """What an endpoint may bar: several requests of other sampling have the same."""
-    return json.dumps(body.get("messages", body.get("prompt")))
+    return json.dumps([body.get(name) for name in ("messages", "prompt", "input")])
 
 
 class _Commits:

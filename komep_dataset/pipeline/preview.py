@@ -55,6 +55,10 @@ class _Ear:
             self.say(
                 f"\n{label}, {endpoint.model}, request {number} of {len(distinct)}: {self._priced(endpoint, reply)}"
             )
+            if "input" in body:
+                self._message("texts", "\n".join(body["input"]))
+                self.say(f"  vectors: {reply.failure or 'one for each'}")
+                continue
             for message in body.get("messages", [{"role": "prompt", "content": body.get("prompt", "")}]):
                 self._message(message["role"], message["content"])
             if reply.thought:

@@ -249,14 +249,14 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
         line = f"{made.rows:,} generations: {counts}{reason}; {'; '.join(filter(None, (made.calls, made.split)))} -> {table}"
         return Outcome(line, made.failures, shortfall=short)
 
+    checker = config.judge("checker")
     settings = {
         "mode": mode,
         "splitter": _endpoint_settings(config.judge("splitter")),
-        "checker": _endpoint_settings(config.judge("checker")),
+        "checker": _endpoint_settings(checker),
     }
     outputs = {table: CitedGeneration, verdicts_path(table): VerdictRow}
-    evidence = config.judge("checker").evidence
-    read = (path for path in (evidence.corpus, evidence.provided) if path) if evidence else ()
+    read = checker.evidence.sources if checker.evidence else ()
     return Stage(SCORE, done, (*tables, *read), outputs, settings, work, again=output is not None)
 
 

@@ -69,4 +69,6 @@ def prompt_tokens(body: dict[str, Any], count: Count) -> float:
     """Tokens of a request, with about what a chat template adds to each message."""
     if "prompt" in body:
         return count(body["prompt"])
+    if "input" in body:
+        return sum(map(count, body["input"]))
     return sum(count(message["content"]) + MESSAGE_TOKENS for message in body["messages"])

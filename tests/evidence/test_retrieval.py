@@ -2,10 +2,14 @@
 
 import json
 
-from komep_dataset.config.evidence import Evidence
+import pytest
+
+from komep_dataset.config.evidence import Embeddings, Evidence
 from komep_dataset.evidence.retrieval import Wanted, fused, passages_for
 from komep_dataset.schema import question_id
-from tests.evidence.texts import TEXTS, corpus
+from tests.evidence.loopback_encoder import encoder
+from tests.evidence.texts import TEXTS, corpus, rows_of
+from tests.loopback import loopback
 
 
 def test_provided_texts_are_found_by_the_id_or_by_the_question(tmp_path):
@@ -70,3 +74,21 @@ def test_of_many_provided_texts_those_nearest_to_the_unit_are_shown(tmp_path):
 def test_rankings_are_fused_by_their_ranks():
     assert fused([[3, 1, 2], [1, 4]]) == [1, 3, 4, 2]
     assert fused([[2, 1], [1, 2]]) == [1, 2] and fused([[], []]) == []
+
+
+@pytest.mark.parametrize("retriever", ["dense", "both"])
+def test_passages_are_found_by_meaning_and_nothing_is_asked_twice(tmp_path, retriever):
+    with loopback(encoder()) as (state, url):
+        evidence = Evidence(
+            corpus=corpus(tmp_path / "c.jsonl"),
+            passages=2,
+            retriever=retriever,
+            embeddings=Embeddings(endpoint=url, model="m", batch=4),
+        )
+        units = ["Aspirin inhibits thromboxane.", "Warfarin is measured by the INR."]
+        best = found(evidence, tmp_path, *units)
+        assert [one[0] for one in best] == ["asa", "war"] and {len(one) for one in best} == {2}
+        assert len(state.calls) == 3  # six texts, two units
+        corpus(evidence.corpus, [{"id": "new", "text": "Something else."}, *rows_of(evidence.corpus)])
+        assert [one[0] for one in found(evidence, tmp_path, *units)] == ["asa", "war"]
+        assert [body["input"] for body in state.calls[3:]] == [["Something else."]]

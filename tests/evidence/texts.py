@@ -19,3 +19,8 @@ def corpus(path: Path, rows: list[dict] | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
     return path
+
+
+def rows_of(path: Path) -> list[dict]:
+    """The rows of such a corpus."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

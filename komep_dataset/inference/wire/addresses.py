@@ -10,7 +10,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def at(url: str, path: str) -> str:
     """An address with a path behind it, before its query; one that holds the path of completions already keeps it once."""
     base, mark, query = url.partition("?")
-    base = base.rstrip("/").removesuffix("/completions").removesuffix("/chat")
+    base = base.rstrip("/").removesuffix("/embeddings").removesuffix("/completions").removesuffix("/chat")
     return f"{base}{path}{mark}{query}"
 
 

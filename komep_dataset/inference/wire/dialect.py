@@ -19,7 +19,7 @@ SYSTEM = "system"  # stands for system messages where names of parameters are li
 # How errors speak of a role that a chat template does not know; what they say of a safety system is none of it.
 _SYSTEM = r"roles?|(?:system|developer)[^a-z0-9]{1,4}(?:message|prompt|instruction|turn|content|parameter)s?|[`'\"]system[`'\"]"
 # What makes a request what it is; a form of the reply has a way of its own (`scores/checking.py`).
-_NEEDED = ("model", "messages", "prompt", "response_format", "generation_config", *RENAMED.values())
+_NEEDED = ("model", "messages", "prompt", "input", "response_format", "generation_config", *RENAMED.values())
 # A limit that is too large for one text is no name that an endpoint does not know.
 _SIZE = re.compile("(?i)too (?:large|long|big|high)|context|exceed|at most|(?:less|greater|more) than")
 # An error that wants a parameter or another value of it, unless it says that it knows none.
@@ -86,7 +86,7 @@ def refused_parameter(
         placed = " ".join(_placed(json.loads(error)))
     except (ValueError, RecursionError):
         placed = ""
-    asked = json.dumps([body.get("messages"), body.get("prompt")], ensure_ascii=False)
+    asked = json.dumps([body.get(name) for name in ("messages", "prompt", "input")], ensure_ascii=False)
     for text in (placed, error):
         found = {}
         for name, spelled in known.items():
