@@ -82,6 +82,7 @@ LEAST_COMMON = (
 )
 HEAD = 512  # bytes in which a file shows what it is
 # A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
+_DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*\{|\{[ \t\r]*\n)")
 _PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
 
 
@@ -282,7 +283,8 @@ def unreadable_parquet(path: Path, error: Exception) -> KomepError:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(number, line) of each line of JSONL that is not blank; of a JSON file that is one list, of each of its items.
+    """(number, line) of each line of JSONL that is not blank; of a JSON file that is one list, of each of its items. What
+    begins as a document over several lines is one, whatever its name.
 
     Nothing but a line feed ends a line: U+2028, U+0085, form feeds and the like are text.
 
@@ -290,7 +292,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     try:
         with opened(path) as file:
-            lines = _items(file.read(), path) if format_of(path) == JSON else file
+            whole = format_of(path) == JSON or _DOCUMENT.match(file.peek(HEAD))
+            lines = _items(file.read(), path) if whole else file
             for number, line in enumerate(lines, 1):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -128,6 +128,15 @@ def test_names(tmp_path):
     assert [stem_of(Path(name)) for name in names[:5]] == ["a"] * 5 and stem_of(Path("b.v1")) == "b.v1"
 
 
+@pytest.mark.parametrize(
+    "text", [json.dumps(rows("a"), indent=1), json.dumps(rows("a")), json.dumps(rows("a")[0], indent=1)]
+)
+def test_a_document_that_is_called_lines_is_read(tmp_path, text):
+    (tmp_path / "a.jsonl").write_text(text)
+    found = [json.loads(line) for _, line in json_lines(tmp_path / "a.jsonl")]
+    assert found == rows("a")[: len(found)] and found
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.jsonl.gz", "a.json.bz2", "a.jsonl.xz"])
 def test_lines_end_with_a_line_feed_alone(tmp_path, name):
     pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}.get(Path(name).suffix, bytes)
