@@ -42,7 +42,7 @@ _NO_UNIT = re.compile(
 _TAGS = r"(?:\s*</?[a-z][a-z0-9_-]{0,15}(?:\s[^<>\n]{0,80})?/?>\s*)+"
 # Around a statement: tags, and a verdict or a place in the answer that nobody asked for; a row of CSV; what Markdown escapes.
 _AROUND = re.compile(
-    rf"\A{_TAGS}|{_TAGS}\Z|\s*[\[(](?:true|false|(?:not |un)?supported|correct|yes|no|참|거짓|(?:directly |explicitly )?(?:stated|implied|inferred|explicit|implicit|verbatim)|(?:from |in |see |source:? ?|based on )?(?:the )?(?:answer'?s? )?(?:(?:first|second|third|last|\w+th) )?(?:sentences?|lines?|paragraphs?|source|원문|출처|근거|답변|문장|\d+번째 문장|(?:첫|두|세|네)(?: ?번째)? 문장)(?:[ #:,–-]*(?:\d+|and|및))*)[\])]\.?\Z|(?<=\S)\s*(?:\[\d{{1,3}}(?:\s*[,–-]\s*\d{{1,3}})*\]\s*)+(?=\.?\Z)",
+    rf"\A{_TAGS}|{_TAGS}\Z|\s*[\[(](?:true|false|(?:not |un)?supported|correct|yes|no|참|거짓|(?:directly |explicitly )?(?:stated|implied|inferred|verbatim)(?: in the \w+)?|(?:(?:from|in|see|source:?) )?(?:the )?(?:sentences?|lines?|paragraphs?|문장)[ #:]*\d+(?:[ ,–-]*(?:\d+|and|및))*|(?:(?:from|in|based on) )?the (?:answer|passage|(?:first|second|third|fourth|fifth|last) sentence)|(?:\d+|첫|두|세|네|마지막) ?(?:번째)? ?문장)[\])]\.?\Z|(?<=\S)\s*(?:\[\d{{1,3}}(?:\s*[,–-]\s*\d{{1,3}})*\]\s*)+(?=\.?\Z)",
     re.IGNORECASE,
 )
 # A number or letter before each line, of whatever form, and a heading above lines.
