@@ -119,6 +119,7 @@ def calibrate(
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first so many.")] = None,
     mode: Mode = "strict",
+    estimate: Estimated = False,
 ) -> None:
     """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
     _check(mode)
@@ -127,17 +128,24 @@ def calibrate(
     from komep_dataset.judge import calibration, injections
     from komep_dataset.judge.record import RECORD, write_record
 
-    if adversarial:
-        if labels or labelled_set or output or scored or mode != "strict":
-            raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
-        print(injections.as_text(injections.measure_config(load_config(config), limit)))
-        return
+    if adversarial and (labels or labelled_set or output or scored or mode != "strict"):
+        raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
     if labels and labelled_set:
         raise KomepError("--set and --labels: give one of them", exit_code=2)
+    name, source = labelled_set or (None, labels)
+    if estimate:
+        settings, _, estimates = _asking(config, None, mode)
+        lines = estimates.estimate_calibrate(
+            settings, source, labelled_set=name, mode=mode, limit=limit, adversarial=adversarial
+        )
+        print(estimates.as_text(lines, settings))
+        return
+    if adversarial:
+        print(injections.as_text(injections.measure_config(load_config(config), limit)))
+        return
     if output:
         check_file(output, *RECORD)
         check_file(output.with_suffix(".svg"), *calibration.CURVE_FILE)
-    name, source = labelled_set or (None, labels)
     record = calibration.calibrate_file(
         load_config(config), source, labelled_set=name, mode=mode, limit=limit, scored=scored or ()
     )

@@ -8,7 +8,8 @@ killed loses no more than what was in flight.
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,8 @@ _TOLD: set[tuple[Path, str, str]] = set()
 Key = TypeVar("Key", bound=Hashable)
 # Who is told of every exchange, answered now or before: label, endpoint, bodies and replies by key.
 LISTENERS: list[Callable[[str, Endpoint, Mapping[Any, dict], Mapping[Any, Reply]], None]] = []
+Unsent = dict[tuple[str, Endpoint], dict[str, dict[str, Any]]]
+_UNSENT: list[Unsent] = []
 Body = dict[
     str, Any
 ]  # an OpenAI request without its `model`: `messages` or `prompt`, and the sampling values
@@ -102,6 +105,12 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
     """
     require("llm", "datatrove", "aiohttp")
     keys = keys_of(bodies, endpoint)
+    if _UNSENT:
+        known = answered(bodies, endpoint, folder)
+        sent = {key for found in _UNSENT[0].values() for key in found}
+        new = {keys[id]: body for id, body in bodies.items() if id not in known and keys[id] not in sent}
+        _UNSENT[0].setdefault((label, endpoint), {}).update(new)
+        return {id: known.get(id, Reply("", "stop")) for id in bodies}
     with open_log(folder / REPLIES) as log:
         todo = {keys[id]: body for id, body in bodies.items() if keys[id] not in log.rows}
         failures: dict[str, Reply] = {}
@@ -122,6 +131,22 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
     for listener in LISTENERS:
         listener(label, endpoint, bodies, done)
     return done
+
+
+@contextmanager
+def unsent() -> Iterator[Unsent]:
+    """Ask nothing while the block runs: yields what takes up, by label and model, the requests that would be sent, equal
+    ones once. Replies that are not there are empty."""
+    _UNSENT.append({})
+    try:
+        yield _UNSENT[0]
+    finally:
+        _UNSENT.clear()
+
+
+def nothing_is_sent() -> bool:
+    """Whether a block of `unsent` runs, in which replies say nothing."""
+    return bool(_UNSENT)
 
 
 def _without_thoughts(replies: Mapping[Key, Reply], bodies: Mapping[Key, Body]) -> dict[Key, Reply]:

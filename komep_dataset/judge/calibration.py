@@ -16,6 +16,7 @@ from typing import Any
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import read_own_json, text_with, write_text
+from komep_dataset.inference.ask import nothing_is_sent
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
 from komep_dataset.judge.record import Calibration, Record, read_record, write_record
@@ -95,6 +96,8 @@ def judge(
 
 def require_verdicts(checked: Checked, label: str) -> None:
     """Warn where a request failed, or a fifth of the statements or more got no verdict; `KomepError` where none got one."""
+    if nothing_is_sent():
+        return
     judged = checked.judged.values()
     failed = [one.failure for one in judged if one.failure]
     unread = [one.votes[0].reply.text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
@@ -184,13 +187,7 @@ def calibrate_file(
     releases; default: the shipped sample). Replies are kept in `<work>/calibrate`, and beside them the newest
     record, `judge.json`, which `komep run` puts into the card, and its curve.
     """
-    named, left_out = "the shipped statements" if path is None else path.name, 0
-    if labelled_set:
-        statements, left_out = read_set(labelled_set, path)
-        named = f"{labelled_set}, {left_out:,} claims without a label left out" if left_out else labelled_set
-    else:
-        statements = read_statements(path or sample_statements())
-    statements = statements[:limit]
+    statements, named = statements_of(path, labelled_set, limit)
     sides = pair_sides(read_scored(scored or [SAMPLE_INPUT]))  # first: what cannot be read costs no call
     with local_servers():  # one start for all the ways in which the checker is asked
         record = calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
@@ -204,6 +201,19 @@ def calibrate_file(
     write_record(record, _kept_in(config))
     write_curve(record, _kept_in(config))
     return record
+
+
+def statements_of(
+    path: Path | None, labelled_set: str | None = None, limit: int | None = None
+) -> tuple[list[Statement], str]:
+    """The statements that `calibrate_file` takes, and what the record calls them."""
+    if not labelled_set:
+        return read_statements(path or sample_statements())[
+            :limit
+        ], path.name if path else "the shipped statements"
+    statements, left_out = read_set(labelled_set, path)
+    named = f"{labelled_set}, {left_out:,} claims without a label left out" if left_out else labelled_set
+    return statements[:limit], named
 
 
 def record_for(config: Config) -> Path | None:

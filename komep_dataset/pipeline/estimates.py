@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Config, Endpoint
-from komep_dataset.inference.ask import Body, judge_body, unanswered
+from komep_dataset.inference.ask import Body, judge_body, unanswered, unsent
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.inference.wire.dialect import token_limit
+from komep_dataset.judge.calibration import calibrate, statements_of
+from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
 from komep_dataset.prompts.messages import check_messages, split_messages
@@ -203,6 +205,30 @@ def _assumed_score(questions: int, config: Config) -> list[Line]:
     split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, note)
     check = _check_line(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
     return [split, replace(check, assumed=f"{note}, {SENTENCE_TOKENS} tokens a sentence; {check.assumed}")]
+
+
+def estimate_calibrate(
+    config: Config,
+    path: Path | None = None,
+    *,
+    labelled_set: str | None = None,
+    mode: str = "strict",
+    limit: int | None = None,
+    adversarial: bool = False,
+) -> list[Line]:
+    """What `komep calibrate` would ask, of `judge.calibration.calibrate_file` and, `adversarial`, `judge.injections`."""
+    note, checker = "", config.judge("checker")
+    if checker.evidence and checker.evidence.embeddings:  # which would be asked for, and are paid for
+        config = replace(config, checker=replace(config.checker, evidence=None))
+        note = "without the texts of passages, which embeddings find"
+    with unsent() as found:
+        if adversarial:
+            measure_config(config, limit)
+        else:
+            statements, _ = statements_of(path, labelled_set, limit)
+            calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
+    prices = load_prices(config.prices)
+    return [line_of(label, model, bodies.values(), prices, note) for (label, model), bodies in found.items()]
 
 
 def as_text(lines: Sequence[Line], config: Config) -> str:

@@ -1,9 +1,14 @@
 """Estimates ask nobody, and count what a run then asks."""
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from komep_dataset.cli import app
 from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.inference.costs import Price, PriceTable
 from komep_dataset.pipeline import estimates
@@ -72,3 +77,28 @@ def test_a_price_that_nobody_knows_is_no_nought(tmp_path):
     assert "no price known for mine" in told and "0.0000" not in told and "at most about" not in told
     known = replace(line, model="other", cost=0.5)
     assert "at most about 0.5000 USD for the rest" in estimates.as_text([line, known], config)
+
+
+@pytest.mark.parametrize(
+    ("options", "checker"),
+    [
+        (["--limit", "5"], {}),
+        (["--limit", "5"], {"batch": 3, "context": "question"}),
+        (["--limit", "5"], {"votes": 3, "temperature": 0.7, "structured": True}),
+        (["--adversarial", "--limit", "3"], {}),
+    ],
+)
+def test_what_calibrate_would_ask_is_what_it_asks(options, checker, tmp_path):
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url)
+        chain = yaml.safe_load(path.read_text())
+        chain["checker"] |= checker
+        path.write_text(yaml.safe_dump(chain))
+        command = ["calibrate", "--config", str(path), *options]
+        told = CliRunner().invoke(app, [*command, "--estimate"])
+        assert told.exit_code == 0 and "no price known for checker" in told.output, told.output
+        assert not state.calls and not (tmp_path / "a" / "work" / "calibrate").exists()
+        assert CliRunner().invoke(app, command).exit_code == 0
+        calls = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) calls", told.output)]
+        assert sum(calls) == len({json.dumps(body, sort_keys=True) for body in state.calls})
+        assert "  0 calls" in CliRunner().invoke(app, [*command, "--estimate"]).output
