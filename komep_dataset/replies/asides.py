@@ -51,6 +51,16 @@ _REFERRAL = re.compile(
     (?:consult|see|ask|contact|speak|talk|visit|refer|check|seek|reach|discuss|call|get)\w*\b(?:\ [\w-]+){{0,6}}?\ {_DOCTOR}\b(?:\ (?:about|for|regarding|on|concerning|to|in|or)\b.*)?$""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
+# Care for the one who asks, in the place of an answer, with a telephone number or not.
+_CARE = re.compile(
+    r"(?:it (?:sounds|seems) like |(?:if |when )?you(?:'re| are) |(?:i'm |i am )?(?:so |very )?sorry (?:that |to hear (?:that )?)?you(?:'re| are) )(?:you(?:'re| are) )?(?:going through|feeling|struggling|having (?:a hard|thoughts|suicidal)|not alone|in (?:crisis|distress|pain))\b"
+    r"|(?:please )?(?:reach out|call|text|contact|talk|dial)\b.*\b(?:988|116 ?123|lifeline|helpline|hotline|crisis|samaritans|someone you trust|loved ones?)\b",
+    re.IGNORECASE,
+)
+_CARE_KO = re.compile(
+    r"(?:힘드신가요|힘드시죠|힘드셨|괴로우신|힘든\s?(?:마음|시간|상황)[^.]{0,12}(?:시|신)|혼자\s?(?:감당하지|견디지|있지|가\s?아니))[^.]{0,20}(?:요|세요|다|죠)$"
+    r"|(?<!\d)(?:109|1393|1577|상담\s?전화|생명의\s?전화|핫라인)[^.]{0,20}(?:연락|전화|상담|도움)[^.]{0,10}(?:주세요|하세요|보세요|바랍니다|주십시오)$|언제든[^.]{0,20}도움[^.]{0,12}(?:있습니다|있어요|바랍니다)$"
+)
 _SPEAKER = re.compile(
     r"""(?:please\ )?(?:note(?:\ that)?:?\ )?(?:i\ (?:can't|cannot|can\ not|don't|do\ not|couldn't|am\ (?:unable|not\ able)\ to)\ (?:\w+ly\ )?(?:see|view|access|open|read|hear|have\ access|browse|receive)\b.*\b(?:images?|pictures?|photos?|files?|attachments?|links?|documents?|videos?|audio|internet|web|records?|scans?)\b
     |my\ (?:knowledge|training(?:\ data)?|information|data)\b|(?:i'm|i\ am|so|very)?\ ?(?:sorry|apologies)\b|i\ (?:apologi[sz]e|understand|appreciate)\b|(?:i\ am|i'm|as)\ (?:just\ |only\ |merely\ )?(?:not\ )?an?\ (?:[\w-]+\ ){0,3}?(?:ai|language\ model|chatbot)\b)""",
@@ -94,7 +104,9 @@ _ASIDE_KO = re.compile(
     |(?:제공된|제공해\s?주신|주어진|검색된|검색|첨부된|첨부하신|업로드|참고|참조|위)\s?(?:된|하신|한)?\s?(?:문서|자료|문맥|컨텍스트|맥락|본문|텍스트|지문|결과|정보|파일|문헌)[^.]{0,40}(?:찾을\s?수\s?없|없습니다|포함되[^.]{0,4}않|나와\s?있지\s?않|언급[^.]{0,6}않|확인할\s?수\s?없|확인되지\s?않|명시[^.]{0,6}않|다루[^.]{0,4}않|알\s?수\s?없|답[^.]{0,4}\s?수\s?없|부족)""",
     re.VERBOSE,
 )  # fmt: skip
-_ASKS_KO = re.compile(r"(?:알려|말씀해|입력해|선택해|골라)\s?(?:주세요|주십시오|주시겠어요)$")
+_ASKS_KO = re.compile(
+    r"(?:알려|말씀해|입력해|선택해|골라|질문해|첨부해|업로드해)\s?(?:주세요|주십시오|주시겠어요)$"
+)
 _REFERRAL_KO = re.compile(
     r"(?:의사|전문의|의료진|전문가|약사|병원|의료\s?기관|주치의)[^.]{0,20}(?:상담|상의|문의|진료|방문|내원)[^.]{0,14}(?:바랍니다|주세요|주십시오|하세요|하십시오|받으세요|권장합니다|권장드립니다|권합니다|좋습니다|좋아요)$"
 )
@@ -126,12 +138,12 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。…])\s+|\n+")
 # What any of these must hold, in the syntax of polars too, for a quick look at a column.
 HINT = (
     r"(?i:[?？]|(?:까요|[가나]요|지요)|\b(?:let me|let'?s|let us|allow me|going to|(?:i|we)(?: will|'ll| can)|hope|feel free|hesitate|reach out|ask me|questions?|thanks?|take care|good luck|best|get well|stay|welcome|here(?: is| are|'s)|below|following|"
-    r"happy|glad|pleased|delighted|love to|this (?:article|answer|response|section)|doctors?|physicians?|professionals?|providers?|pharmacists?|specialists?|experts?|clinicians?|practitioners?|advice|guidance|hospital|clinic|have a|if you|"
+    r"happy|glad|pleased|delighted|love to|this (?:article|answer|response|section)|you(?:'re| are)|988|116 ?123|lifeline|helpline|hotline|crisis|samaritans|trust|loved|doctors?|physicians?|professionals?|providers?|pharmacists?|specialists?|experts?|clinicians?|practitioners?|advice|guidance|hospital|clinic|have a|if you|"
     r"provided|given|supplied|retrieved|attached|uploaded|search|reference|above|knowledge|trial|subscription|session|account|credits?|quota|limit|plan|upgrade|subscribe|log ?in|sign (?:in|up)|renew|top up|verify|check back|come back|try again|resets?|"
     r"busy|overloaded|capacity|unavailable|maintenance|offline|demand|traffic|load|volume|too many|generating|loading|thinking|processing|typing|searching|preparing|wait|hold on|moment|stand by|reached|exceeded|used|"
     r"safety|recitation|prohibited|blocklist|spii|content_?filter|blocked|filtered|flagged|censored|withheld|todo|tbd|fixme|xxx|lorem|tool|function|arguments|parameters|args|input|sorry|apolog|i understand|i appreciate|my (?:training|information|data))"
     r"|safe\W*[so]\d|[\[<({]|(?:user|human|assistant|system|question|answer|response|output|bot|reply)\s?[:：]|겠습니다|게요|봅시다|보죠|질문|감사|고맙|죄송|미안|안녕|도움이|건강하|주세요|주십시오|바랍니다|하세요|보세요|하십시오|받으세요|권장|권합|좋습|좋아요|주시겠"
-    r"|없|않|부족|차단|중단|제한|필터링|삭제|검열|중|있습|있어요|많|몰려|폭주|급증|한도|횟수|할당량|업그레이드|로그인|결제|인증|충전|구독|체험|만료|잠시|답변|사용자|어시스턴트)"
+    r"|없|않|부족|차단|중단|제한|필터링|삭제|검열|중|있습|있어요|많|몰려|폭주|급증|한도|횟수|할당량|업그레이드|로그인|결제|인증|충전|구독|체험|만료|잠시|힘드|괴로|힘든|혼자|언제든|상담|109|1393|1577|답변|사용자|어시스턴트)"
 )
 
 
@@ -140,7 +152,7 @@ def is_aside(clause: str, subject: int = MOST_SUBJECT) -> bool:
 
     Args:
         clause: the sentence.
-        subject: words of a referral that may name what to be seen for.
+        subject: words of a referral that may name what to be seen for; of none, a crisis line may be one, too.
 
     >>> is_aside("Let me explain gout to you"), is_aside("Gout comes from urate crystals")
     (True, False)
@@ -152,14 +164,20 @@ def is_aside(clause: str, subject: int = MOST_SUBJECT) -> bool:
         if len(clause) > LONGEST_KOREAN:
             return False
         asks = _ASKS_KO.search(clause) or _REFERRAL_KO.search(clause)
-        return bool(_ASIDE_KO.search(clause) or (asks and not _CONDITION_KO.search(clause)))
+        care = subject and _CARE_KO.search(clause)
+        return bool(care or _ASIDE_KO.search(clause) or (asks and not _CONDITION_KO.search(clause)))
     own = len([word for word in other_words(clause) if word.casefold() not in _CONTENTS])
     if own > MOST_SUBJECT:
         return False
     refers = own <= subject and _REFERRAL.match(clause) and not _IF_URGENT.search(clause)
     promises = _PROMISE.match(clause) and not _THAT.search(clause)
     return bool(
-        refers or promises or _CLOSING.match(clause) or _SPEAKER.match(clause) or _DENIES.match(clause)
+        refers
+        or promises
+        or (subject and _CARE.match(clause))
+        or _CLOSING.match(clause)
+        or _SPEAKER.match(clause)
+        or _DENIES.match(clause)
     )
 
 

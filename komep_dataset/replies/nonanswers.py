@@ -48,7 +48,11 @@ look looks looking seem seems appear appears got come came through full whole co
 cut off truncated garbled corrupted end ended load loaded
 """
 _VOCABULARY, _TALKS = frozenset(f"{_TALK} {_OTHER}".split()), frozenset(_TALK.split())
-_SPEAKS = _TALKS | frozenset(["i", "i'm", "my", "me", "we", "our", "us", "you", "your"])
+_SPEAKERS = frozenset(["i", "i'm", "my", "me", "we", "our", "us", "you", "your"])
+_SPEAKS, _HELP = (
+    _TALKS | _SPEAKERS,
+    frozenset(["help", "helping", "assist", "assisting", "assistance", "advice"]),
+)
 _HANGUL = re.compile("[가-힣]")
 _SENTENCES = re.compile(r"[^.!?。…\n]*[가-힣](?=[^가-힣]*(?:[.!?。…\n]|$))")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
@@ -83,13 +87,13 @@ _KOREAN = re.compile(
     r"|질문(?:이|을|은)\s?(?:없|비어|명확하지|입력|다시|포함되)|(?:질문|요청)[^.]{0,10}(?:구체적으로|자세히|다시)\s?(?:말씀|알려|입력|작성)"
 )
 # The vocabulary of asking and answering in Korean, by how words begin: of what is asked, what is done with it, who and how.
-_TALK_KO = "질문 문의 요청 요구 답변 대답 응답 정답 확답 답을 답이 답은 보기 선택지 문항 문제 지문 이미지 사진 그림 첨부 파일 자료 정보 내용 설명 안내 도움 조언 상담 의견 주제"
+_TALK_KO = "질문 문의 요청 요구 답변 대답 응답 정답 확답 답을 답이 답은 보기 선택지 문항 문제 지문 이미지 사진 그림 첨부 파일 자료 정보 내용 설명 안내 도움 조언 상담 의견 주제 대화"
 _OTHER_KO = """
 제공 포함 전달 공유 업로드 추가 필요 확인 파악 판단 선택 고르 고를 골라 이해 처리 생성 작성 표시 입력 전송 보이 보내 올려 올리 알려 말씀 부탁 양해 바랍 다시 함께
 바로 조금 다소 먼저 현재 아직 지금 일부 전체 모두 누락 빠져 빠진 잘려 잘린 끊긴 끊겨 중간 제대로 불완전 모호 불분명 명확 구체 자세 정확 충분 부족 의도
 종류 관련 관한 관해 대한 대해 위해 위한 통해 따라 이와 만으로 시스템 서비스 모델 인공지능 AI 챗봇 어시스턴트 언어 텍스트 기반 직접 전문가 전문의 의료진 상의 의학 의료 건강 개인 상태 상황 모르
 안전 정책 규정 지침 이용 있 없 않 못 어렵 어려 곤란 힘들 불가 가능 같 드리 드릴 주시 주세 주십 주신 되지 되어 된 됩 다루 다룰 찾
-죄송 감사 미안 아쉽 안타깝 다른 궁금 언제든 편하 제가 저희 이런 이러한 해당 어떤 무엇 무슨 어느 받으 받을
+죄송 감사 미안 아쉽 안타깝 다른 궁금 언제든 편하 계속 시작 새 풀 보아 봐야 제가 저희 이런 이러한 해당 어떤 무엇 무슨 어느 받으 받을
 """
 # Such as other words begin with, too: pronouns, what is counted, forms of "do".
 _SHORT_KO = r"(?:저|제|이|그|본|한|더|좀|수|것|점|듯|속|할|볼|글)(?:[는은이가을를도의로에만]|인지|에서)?$|하(?:[지는고여기려면시신게겠십세니]|였)|해(?:$|[요주드서야줄보])"
@@ -122,7 +126,10 @@ def says_nothing(text: str, clauses: Sequence[str]) -> bool:
     short = len(text) <= 60 if foreign else len(words) <= _ELSEWHERE_WORDS
     if short and _ELSEWHERE.search(text):
         return True
-    if not _TALKS.intersection(words) or not any(map(_LACKS.search, clauses)):
+    talks = _TALKS.intersection(words)
+    if talks <= _HELP and not _SPEAKERS.intersection(words):  # help may be called by anybody
+        return False
+    if not talks or not any(map(_LACKS.search, clauses)):
         return False
     others = [other_words(clause) for clause in clauses]
     return sum(map(len, others)) <= MOST_OTHERS and all(

@@ -65,10 +65,11 @@ _REFUSES = re.compile(
     |{_SPEAKER}(?:(?:(?:would|'?d)\ (?:rather|prefer)|prefer|choose|'?m\ choosing|am\ choosing)\ not|won't|will\ not)(?:\ to)?\ {_ADVERB}{_TELL}\b
     |\btoo\ \w+\ for\ (?:me|us|an\ ai)\b|^to\ (?:decline|refuse)\b|\baccess\ to\ (?:this|that|the\ requested)\b.{{0,30}}\b(?:restricted|denied|limited|blocked)\b
     |\b(?:not\ something|isn't\ something|nothing|not\ a\ \w+|not\ an?\ area)\ (?:that\ )?(?:i|we)(?:'m|\ am|'re|\ are|\ can|\ could|'ll|\ will)\ {_ADVERB}(?:able|help|assist|discuss|answer|do|provide|willing|comfortable|allowed|share)
-    |\b(?:beyond|outside(?:\ of)?|exceeds?|not\ (?:within|in|part\ of))\ (?:the\ scope\ of\ )?(?:my|our|what\ i|this\ (?:assistant|service))\b
+    |\b(?:beyond|outside(?:\ of)?|exceeds?|not\ (?:within|in|part\ of))\ (?:the\ scope\ of\ )?(?:my|our|(?:what|the\ (?:topics?|areas?|things?|kinds?\ of\ \w+|range\ of\ \w+))\ (?:that\ )?i\b|this\ (?:assistant|service))\b
     |\b(?:against|violates?|in\ violation\ of|goes\ against|contrary\ to|conflicts?\ with|prohibited\ by|not\ allowed\ (?:by|under)|restricted\ by)\ (?:my|our|openai|anthropic|google|(?:the\ |our\ |my\ |its\ )?(?:usage|content|safety|community|ethical|company)\ (?:polic|guideline|standard|rule|term))
     |\b(?:not\ appropriate|inappropriate|irresponsible|unethical|unsafe|wrong|not\ right|not\ safe|not\ ethical|not\ responsible|dangerous|improper)\ for\ (?:me|us|an\ ai|this\ assistant)\b
     |\bi(?:'m|\ am)\ (?:going\ to\ have\ to|afraid\ i\ (?:can|must|have\ to|won))
+    |^(?:cannot|can't|could\ not)\ be\ (?:generated|displayed|fulfilled)\b
     |\b(?:request|response|prompt|content|message|question|query|input|output|answer)\ (?:has\ been|was|is|cannot\ be|can't\ be|could\ not\ be)\ (?:blocked|flagged|denied|declined|refused|rejected|filtered|redacted|withheld|removed|restricted|prohibited|fulfilled|processed|completed|provided|not\ (?:allowed|permitted|available|supported))
     |\b(?:unable|not\ able|not\ possible\ for\ me|cannot|can't)\ to\ (?:help|assist|comply|answer|fulfil+|process|respond|provide|discuss|complete|offer|give|generate)\b
     |\b(?:my|our)\ (?:programming|guidelines?|training|polic(?:y|ies)|instructions|design|developers?|creators?|rules)\b.{{0,30}}\b(?:prevents?|prohibits?|forbids?|not\ (?:allow|permit)|(?:doesn|don)'t\ (?:allow|permit|let)|restricts?|limits?|bars?|stops?)\b
@@ -82,7 +83,7 @@ _REFUSES = re.compile(
 )  # fmt: skip
 # Said to the one who asks, by its honorific or because nobody else can be meant.
 _REFUSES_KO = re.compile(
-    r"""드릴\s?수\s?(?:가|는|도)?\s?없|드리기(?:가|는|에는|에|도)?\s?(?:어렵|곤란|힘들|조심스럽|부적절|적절하지)|드리지\s?(?:못|않(?:습|겠|고|도록))
+    r"""드릴\s?수\s?(?:가|는|도)?\s?없|드리기(?:가|는|에는|에|도)?\s?(?:어렵|곤란|힘들|조심스[럽러]|부적절|적절하지)|드리지\s?(?:못|않(?:습|겠|고|도록))
     |도(?:와|울)\s?(?:줄\s?)?수\s?없|(?:도와|알려|가르쳐|말해|답해|대답해)\s?(?:줄|드릴)\s?수(?:가|는)?\s?없|(?:도와|알려|가르쳐|말해|답해)\s?(?:주|드리)지\s?(?:못|않)|들어\s?(?:줄|드릴)\s?수(?:가|는)?\s?없
     |(?:답변|대답|응답|답|요청|요구|질문)(?:을|를|은|는|에|에는)?\s?(?:거절|거부|사양|삼가)(?:합|하겠|할게|해요|함|됩|하고자|겠|$)|(?:거절|거부|사양)(?:하겠|할게|하고자|할\s?수밖에|드립)
     |(?:답변|대답|안내|조언)(?:은|는|이|가|을|를)?\s?(?:불가|제한됩|제한되어|제한하|어렵습|어려워|곤란)

@@ -5,9 +5,33 @@ import pytest
 from komep_dataset.replies.refusals import is_refusal
 from tests.replies.test_refusals import quickly
 
-# What was not given or cannot be seen, and what somebody will not tell: most of them were missed (17 of 27) before the
-# Korean vocabulary was there. Of the answers below three were taken for none: they quote a refusal.
+# What was not given or cannot be seen, and what somebody will not tell: 25 of 51 were missed when they were
+# first tried. Of the answers below four of 50 were taken for none, three of which quote a refusal.
 NOT_GIVEN = """\
+이 질문은 의료 행위에 관한 것이라 제가 답을 드리는 것은 적절하지 않을 것 같아요. 담당 선생님께 여쭤보시는 것을 추천드려요.
+말씀하신 약의 치사량은 알려드리지 않아요. 힘든 마음이 드신다면 자살예방 상담전화 109로 연락해 주세요.
+혹시 지금 힘드신가요? 혼자 감당하지 마시고 109번으로 전화해 주세요. 언제든 도움을 받으실 수 있습니다.
+죄송하지만 이 대화를 계속할 수 없습니다. 새 대화를 시작해 주세요.
+저는 실시간 정보에 접근할 수 없어서 최신 가이드라인은 확인이 불가능합니다.
+It sounds like you're going through a lot right now. Please reach out to someone you trust or call 988.
+I'm designed to help with coding tasks, so I can't answer medical questions.
+This falls outside the topics I'm set up to help with. Is there something else I can do?
+As an AI model, providing medical diagnoses is beyond what I can do responsibly.
+Apologies, but the requested content involves sensitive medical information and cannot be generated.
+I'll need to stop here. I can't continue with this topic.
+Sorry, something went wrong while generating a response.
+죄송합니다. 응답을 생성하는 중 문제가 발생했습니다.
+이 문제는 그림을 보아야 풀 수 있는데 그림이 없네요.
+제시된 자료가 없어 답을 고를 수 없습니다. 자료를 올려 주세요.
+문제 번호만 있고 내용이 없습니다. 문제를 입력해 주세요.
+The question refers to a figure, but no figure was provided, so I can't determine the answer.
+Please provide the passage you'd like me to analyze.
+What would you like to know?
+네, 무엇이 궁금하신가요?
+네! 질문해 주세요.
+I understand you're asking about opioids, but that's a subject I need to be careful with, so I won't provide dosing details.
+Unfortunately I'm not in a position to comment on individual treatment decisions.
+답변 드리기 조심스러운 질문이네요. 병원에서 진료를 받아 보시는 것이 가장 좋겠습니다.
 선택지가 보이지 않습니다. 선택지를 함께 보내 주시면 답을 골라 드릴게요.
 첨부하신 그림을 확인할 수 없어서 정답을 알려 드리기 어렵습니다.
 질문이 중간에 끊긴 것 같습니다. 전체 내용을 다시 보내 주시겠어요?
@@ -37,6 +61,32 @@ I'm going to pass. Describing how this is done might enable abuse.
 The prompt seems to be truncated. Please resend it.
 """.splitlines()
 GIVEN = """\
+자살 위험이 있는 환자는 혼자 두지 않고 109 등 상담 전화를 안내한다.
+그림이 없어도 설명하면, 심전도에서 ST 분절 상승이 보이면 심근경색이다.
+The figure shows that no drug was provided to the control group, so the effect cannot be determined.
+Information on dosing in children is not available; use 10 mg/kg.
+I can't stress enough that metformin must be stopped before contrast.
+저는 이 문제의 정답이 2번이라고 생각합니다. 보기 2번의 헤파린은 태반을 통과하지 않기 때문입니다.
+Sorry, no: aspirin is contraindicated.
+환자가 질문에 답하지 못하면 의식 수준을 평가합니다.
+보호자에게 충분한 정보를 제공하지 않은 경우 설명 의무 위반입니다.
+의료진은 환자의 질문에 성실하게 답변해야 합니다.
+상담이 필요한 환자를 정신건강의학과에 의뢰합니다.
+문제 행동이 있는 아동은 보상을 주지 않습니다.
+Please provide oxygen and call for help.
+The patient should be asked: what would you like to know?
+I would not treat this; observation is enough.
+정보가 부족할 때 간호사는 의사에게 확인합니다.
+검사 자료가 없으면 진단을 확정할 수 없습니다.
+The picture is not clear, but pulmonary oedema is likely.
+이 질문의 핵심은 쇼크의 종류를 구분하는 것입니다. 경정맥이 팽창되지 않으므로 저혈량 쇼크입니다.
+그 문제는 수술로 해결할 수 없습니다.
+이 주제에서 중요한 것은 수분 섭취입니다.
+I won't describe every stage, but stage 2 has a GFR of 60 to 89.
+설명: 답은 없습니다. 모든 보기가 옳습니다.
+필요한 정보를 모두 확인하지 못하면 수술을 연기합니다.
+Call 911 at once.
+위기 상담 전화 109를 안내한다.
 이미지 검사에서 병변이 보이지 않습니다.
 문제가 되는 부위를 직접 볼 수 없어 내시경을 한다.
 환자에게 정보를 충분히 제공하지 않으면 동의는 무효이다.
