@@ -62,7 +62,10 @@ def quotation(text: str, unit: str) -> str:
     if len(said) > QUOTED:  # a sentence that is too long is cut where it shares most
         begins = [0, *(m.end() for m in re.finditer(r"\s+", said[: len(said) - QUOTED // 2]))]
         begin = max(begins, key=lambda at: len(wanted & _grams(said[at : at + QUOTED - 2])))
-        cut = said[begin : begin + QUOTED - 2].rstrip()
+        cut = said[begin : begin + QUOTED - 2]
+        if begin + len(cut) < len(said) and " " in cut[QUOTED // 2 :]:
+            cut = cut[: cut.rindex(" ")]
+        cut = cut.rstrip()
         return f"{'…' if begin else ''}{cut}{'…' if begin + len(cut) < len(said) else ''}"
     for part, _ in parts[best + 1 :]:
         if len(longer := f"{said} {part.strip()}") > QUOTED:
