@@ -64,6 +64,7 @@ def collect(
     firsts: dict[str, tuple[Path, int, dict[Any, Any]]] = {}
     # Of a table of answers, the questions are taken, each once.
     taken = {name for record in (Question, Response, CitedGeneration) for name in column_types(record)}
+    taken.add("evidence")  # texts of a question that a checker may judge by
     problems, repeats = [], []
     for path, line, given, of_path in _rows(files):
         if isinstance(given, Problem):

@@ -266,3 +266,10 @@ def test_what_stands_for_none_in_a_text_table_is_no_question(tmp_path):
         make_questions(tmp_path / "q.csv", tmp_path / "o.jsonl")
     make_questions(tmp_path / "q.csv", tmp_path / "o.jsonl", on_error="reject")
     assert json.loads((tmp_path / "o.jsonl").read_text())["source"] == "q"
+
+
+def test_a_column_of_evidence_is_no_options_and_makes_no_second_question(tmp_path):
+    texts = ["Sepsis is organ dysfunction by infection.", "It is treated with antibiotics."]
+    rows = [{"question": "What is sepsis?", "category": "c", "evidence": own} for own in (texts, texts[:1])]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert make_questions(tmp_path / "q.jsonl", tmp_path / "out.parquet").questions == 1

@@ -55,7 +55,7 @@ def _found(evidence: Evidence, units: Sequence[str], store: Store, folder: Path)
     rankings: list[list[list[int]]] = []
     count = max(POOL, evidence.passages) if evidence.retriever == "both" else evidence.passages
     if evidence.retriever != "dense":
-        index = open_index(map(_indexed, store), len(store), store.folder)
+        index = open_index(map(indexed, store), len(store), store.folder)
         rankings.append(_by_words(index, units, count))
     if evidence.retriever != "bm25":
         rankings.append(_by_meaning(Vectors(evidence.embeddings, folder), store, units, count))
@@ -64,7 +64,7 @@ def _found(evidence: Evidence, units: Sequence[str], store: Store, folder: Path)
     ]
 
 
-def _indexed(passage: Passage) -> str:
+def indexed(passage: Passage) -> str:
     """What a passage is found by."""
     return f"{passage.title}\n{passage.text}" if passage.title else passage.text
 
@@ -78,9 +78,9 @@ def _by_words(index: WordIndex, units: Sequence[str], count: int) -> list[list[i
 
 def _by_meaning(vectors: Vectors, store: Store, units: Sequence[str], count: int) -> list[list[int]]:
     """Numbers of the texts that are nearest to each unit, best first."""
-    vectors.make(map(_indexed, store), False)
+    vectors.make(map(indexed, store), False)
     vectors.make(units, True)
-    places = vectors.places(map(_indexed, store), False)
+    places = vectors.places(map(indexed, store), False)
     return vectors.nearest(places, vectors.places(units, True), count).tolist()
 
 
@@ -102,7 +102,7 @@ def _provided(evidence: Evidence, wanted: Sequence[Wanted]) -> list[tuple[Passag
     if not many:
         return own
     texts = [(key, passage) for key, passages in many.items() for passage in passages]
-    index = WordIndex.of((_indexed(one) for _, one in texts), (key for key, _ in texts))
+    index = WordIndex.of((indexed(one) for _, one in texts), (key for key, _ in texts))
     words = list(words_of(one.unit for one in wanted))
     return [
         tuple(texts[number][1] for number, _ in index.best(words[i], evidence.passages, key))

@@ -9,12 +9,14 @@ most that the run costs, not the mean.
 
 import math
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Config, Endpoint
+from komep_dataset.config.evidence import Evidence
+from komep_dataset.evidence.readiness import embedding_bodies, shown_with_a_unit
 from komep_dataset.inference.ask import Body, judge_body, unanswered, unsent
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.inference.wire.dialect import token_limit
@@ -22,10 +24,10 @@ from komep_dataset.judge.calibration import calibrate, statements_of
 from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
-from komep_dataset.prompts.messages import check_messages, split_messages
+from komep_dataset.prompts.messages import check_messages, evidence_messages, split_messages
 from komep_dataset.responses import request_for, responder_folder
 from komep_dataset.schema import Question
-from komep_dataset.scores.checking import CHECK_TOKENS, STRUCTURED_TOKENS
+from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, STRUCTURED_TOKENS
 from komep_dataset.scores.scoring import SPLIT_TOKENS, read_responses, text_to_split
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.sentences import count_sentences
@@ -38,6 +40,7 @@ from komep_dataset.translation.translator import Session, Text, first_requests, 
 
 UNLIMITED_TOKENS = 512  # what is assumed of an answer whose length nothing limits (ours)
 UNITS_A_SENTENCE = 2  # what is assumed of a response (ours; the paper gives no figure)
+PASSAGE_TOKENS = 16  # what JSON puts around a passage, about (ours)
 SENTENCE_TOKENS = 25  # what is assumed of a sentence of an answer that does not exist yet (ours)
 
 
@@ -120,22 +123,45 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     split = line_of("score: split", splitter, missing, prices)
     count, _ = token_counter(config.judge("checker"))
     sentences = sum(count_sentences(text) for text in texts)
-    return [split, _check_line(sentences, sum(map(count, texts)), config, mode, prices)]
+    return [split, *_check_lines(sentences, sum(map(count, texts)), config, mode, prices)]
 
 
-def _check_line(sentences: int, tokens: float, config: Config, mode: str, prices: PriceTable) -> Line:
-    """The checker's calls for so many sentences of so many tokens; every option of the checker counts."""
+def _check_lines(
+    sentences: int, tokens: float, config: Config, mode: str, prices: PriceTable
+) -> Iterator[Line]:
+    """The checker's calls for so many sentences of so many tokens; every option of the checker counts. Before them, those of
+    the embeddings by which passages are found."""
     checker = config.judge("checker")
     units = UNITS_A_SENTENCE * sentences
     calls = math.ceil(units / checker.batch) * checker.votes
     count, _ = token_counter(checker)
-    empty = judge_body(check_messages("", mode, "" if checker.context else None), checker, CHECK_TOKENS)
+    question, added = "" if checker.context else None, 0.0
+    messages, usual = check_messages("", mode, question), CHECK_TOKENS * checker.batch
+    usual = STRUCTURED_TOKENS if checker.structured else usual
+    if evidence := checker.evidence:
+        shown = shown_with_a_unit(evidence)
+        messages, usual = evidence_messages("", (), question), CITING_TOKENS
+        each = [count(f"{p.id} {p.title} {p.text}") + PASSAGE_TOKENS for own in shown for p in own]
+        added = sum(each) / len(shown)
+        usual += sum(len(p.id) for own in shown for p in own) // len(shown)
+        yield from _embed_line(evidence, units, UNITS_A_SENTENCE * tokens, prices)
+    empty = judge_body(messages, checker, usual)
     # A unit repeats the subject of its sentence: each is taken to be as long as the sentence.
-    sent = calls * prompt_tokens(empty, count) + UNITS_A_SENTENCE * tokens * checker.votes
-    usual = STRUCTURED_TOKENS if checker.structured else CHECK_TOKENS * checker.batch
+    sent = calls * (prompt_tokens(empty, count) + added) + UNITS_A_SENTENCE * tokens * checker.votes
     limit = checker.limit(usual) or UNLIMITED_TOKENS
     assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
-    return _priced("score: check", checker, calls, sent, calls * limit, prices, assumed)
+    yield _priced("score: check", checker, calls, sent, calls * limit, prices, assumed)
+
+
+def _embed_line(evidence: Evidence, units: int, tokens: float, prices: PriceTable) -> Iterator[Line]:
+    """The calls for the vectors of a corpus, and of so many units of so many tokens."""
+    model = evidence.embeddings
+    if model and model.endpoint:
+        count, _ = token_counter(model)
+        sizes = [prompt_tokens(body, count) for body in embedding_bodies(evidence)]
+        calls = len(sizes) + math.ceil(units / model.batch)
+        assumed = f"{len(sizes):,} of them for passages; {UNITS_A_SENTENCE} units a sentence, none repeated"
+        yield _priced("score: embed", model, calls, sum(sizes) + tokens, 0, prices, assumed)
 
 
 def estimate_run(config: Config) -> list[Line]:
@@ -203,8 +229,9 @@ def _assumed_score(questions: int, config: Config) -> list[Line]:
     received = calls * (splitter.limit(SPLIT_TOKENS) or UNLIMITED_TOKENS)
     note = "every answer as long as its limit"
     split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, note)
-    check = _check_line(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
-    return [split, replace(check, assumed=f"{note}, {SENTENCE_TOKENS} tokens a sentence; {check.assumed}")]
+    *embed, check = _check_lines(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
+    assumed = f"{note}, {SENTENCE_TOKENS} tokens a sentence; {check.assumed}"
+    return [split, *embed, replace(check, assumed=assumed)]
 
 
 def estimate_calibrate(

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from komep_dataset.config.config import Config, Endpoint
 from komep_dataset.errors import KomepError, require
+from komep_dataset.evidence.readiness import faults_of
+from komep_dataset.evidence.vectors import SUFFIX
 from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.inference.costs import load_prices
 from komep_dataset.inference.reply_log import logs_of
@@ -54,7 +56,10 @@ def roles_of_run(config: Config) -> Iterator[Role]:
 def roles_of_score(config: Config) -> Iterator[Role]:
     """The models that `komep score` asks."""
     for name, folder in (("splitter", "split"), ("checker", "check")):
-        yield Role(name, config.judge(name), config.work / SCORE / folder)
+        judge = config.judge(name)
+        yield Role(name, judge, config.work / SCORE / folder)
+        if (evidence := getattr(judge, "evidence", None)) and evidence.embeddings:
+            yield Role(f"{name}.evidence.embeddings", evidence.embeddings, evidence.kept)
 
 
 def preflight(config: Config, roles: Iterable[Role]) -> None:
@@ -63,7 +68,7 @@ def preflight(config: Config, roles: Iterable[Role]) -> None:
     Raises:
         KomepError: all that is wrong, one line a role: a key variable that is not set, a tokenizer that is not there, a
             budget without the model's price; an address that nobody answers at within 5 s, that refuses the key, or whose
-            list of models has no such model.
+            list of models has no such model; texts of evidence that cannot be read.
     """
     known = read_own_json(config.work / PASSED)
     known = known["passed"] if isinstance(known, dict) and "passed" in known else None
@@ -74,6 +79,9 @@ def preflight(config: Config, roles: Iterable[Role]) -> None:
         if not (_has_answered(role) and (known is None or identity in known))
     ]
     faults = [f"{role.name}: {fault}" for role in roles for fault in _at_home(role.endpoint)]
+    for role in named.values():  # texts may be others than before
+        evidence = getattr(role.endpoint, "evidence", None)
+        faults += [f"{role.name}: {fault}" for fault in faults_of(evidence)] if evidence else []
     asked: dict[tuple[str, str | None], list[Role]] = {}
     for role in [] if faults else roles:
         endpoint = role.endpoint
@@ -96,7 +104,8 @@ def _identity(role: Role) -> str:
 
 
 def _has_answered(role: Role) -> bool:
-    return any(path.is_file() and path.stat().st_size for path in logs_of(role.folder))
+    kept = (*logs_of(role.folder), *role.folder.glob(f"*{SUFFIX}"))
+    return any(path.is_file() and path.stat().st_size for path in kept)
 
 
 def _at_home(endpoint: Endpoint) -> Iterator[str]:

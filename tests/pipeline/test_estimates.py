@@ -13,6 +13,8 @@ from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.inference.costs import Price, PriceTable
 from komep_dataset.pipeline import estimates
 from komep_dataset.pipeline.run import run
+from tests.evidence.loopback_encoder import encoder
+from tests.evidence.texts import corpus
 from tests.inference.prices import priced
 from tests.loopback import loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
@@ -102,3 +104,29 @@ def test_what_calibrate_would_ask_is_what_it_asks(options, checker, tmp_path):
         calls = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) calls", told.output)]
         assert sum(calls) == len({json.dumps(body, sort_keys=True) for body in state.calls})
         assert "  0 calls" in CliRunner().invoke(app, [*command, "--estimate"]).output
+
+
+def test_passages_and_their_embeddings_are_counted_as_they_are_asked(tmp_path):
+    rows = [{"id": str(n), "text": f"Fact {n} of a disease holds. " * 10} for n in range(10)]
+    corpus(tmp_path / "c.jsonl", rows)
+    with loopback(encoder()) as (state, url):
+        config = {"responders": [{"name": "a", "endpoint": url, "model": "r", "max_new_tokens": 50}]}
+        config |= {name: {"endpoint": url, "model": name} for name in ("splitter", "checker")}
+        (tmp_path / "q.csv").write_text("question,category\nWhat is fever?,c\n")
+        config["questions"] = {"input": "q.csv"}
+
+        def lines(**evidence):
+            config["checker"]["evidence"] = {"corpus": "c.jsonl"} | evidence if evidence else None
+            (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(config))
+            found = estimates.estimate_run(load_config(tmp_path / "pipeline.yaml"))
+            return {line.stage: line for line in found}
+
+        plain, four, eight = lines(), lines(passages=4), lines(passages=8)
+        added = [x["score: check"].prompt_tokens - plain["score: check"].prompt_tokens for x in (four, eight)]
+        text = estimates.token_counter(Endpoint(endpoint=url, model="m"))[0](rows[0]["text"])
+        calls = plain["score: check"].calls
+        assert calls == four["score: check"].calls and added[1] - added[0] > 4 * calls * text > 0
+        embeddings = {"endpoint": url, "model": "m", "batch": 4}
+        dense = lines(retriever="dense", embeddings=embeddings)
+        assert "score: embed" not in four and dense["score: embed"].calls == 3 + 1
+        assert "3 of them for passages" in dense["score: embed"].assumed and not state.calls

@@ -169,3 +169,25 @@ def test_a_model_that_was_changed_is_looked_at_although_another_has_answered(tmp
     config["checker"] = {"endpoint": nobody, "model": "checker"}
     path.write_text(yaml.safe_dump(config))
     assert fault_of(path)[0].startswith(f"checker: {nobody} cannot be reached")
+
+
+def test_evidence_that_cannot_be_read_is_told_before_anything_is_paid_for(tmp_path):
+    with loopback(Loopback()) as (state, url):
+        path = write(tmp_path, url, checker={"evidence": {"corpus": "texts"}})
+        (fault,) = fault_of(path)
+        assert fault.startswith("checker: evidence: ") and "texts: no such file" in fault
+        (tmp_path / "texts").mkdir()
+        (tmp_path / "texts" / "a.txt").write_text("Aspirin inhibits cyclooxygenase.")
+        look(path)
+        (tmp_path / "texts" / "b.pdf").write_text("%PDF")
+        assert any("b.pdf" in line for line in fault_of(path))  # although the model passed before
+        assert state.calls == []
+
+
+def test_a_model_of_embeddings_is_looked_at_as_any_other(tmp_path, nobody):
+    (tmp_path / "c.txt").write_text("Aspirin inhibits cyclooxygenase.")
+    with loopback(Loopback()) as (_, url):
+        embeddings = {"endpoint": nobody, "model": "m"}
+        evidence = {"corpus": "c.txt", "retriever": "dense", "embeddings": embeddings}
+        (fault,) = fault_of(write(tmp_path, url, checker={"evidence": evidence}))
+        assert fault.startswith("checker.evidence.embeddings: ") and "cannot be reached" in fault

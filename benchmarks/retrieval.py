@@ -1,0 +1,143 @@
+"""How often the text that a claim was taken from is among the first passages found for it: recall@1, @4 and @10.
+
+    python -m benchmarks.retrieval [--endpoint http://127.0.0.1:8000/v1 --model e5] [--query-body '{"input_type": "query"}']
+
+No model judges anything: claims lead back to the text that they were split from by people or strong models.
+
+- kqa: physicians' statements -> the physician's answer, among 201 of them and 1,000 abstracts' conclusions of PubMedQA.
+- factbench: claims -> the answer, among 326.
+- korfactscore: Korean atoms -> their biography among 114, and -> their sentence among all of these.
+
+Of each set, `even` are the claims of every second text, which choices were made on, `odd` the others, which were held back.
+Without an endpoint, BM25 alone is measured.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from komep_dataset.config.evidence import Embeddings, Evidence
+from komep_dataset.evidence.retrieval import Wanted, passages_for
+from tests.real_data import DATA, rows
+
+Case = tuple[list[str], list[tuple[str, int]]]  # texts; claims, each with the number of its text
+AT = (1, 4, 10)
+
+
+def kqa() -> Case:
+    read = rows("kqa/questions_w_answers.jsonl")
+    texts = [row["Free_form_answer"] for row in read]
+    claims = [(one, i) for i, row in enumerate(read) for one in row["Must_have"] + row["Nice_to_have"]]
+    return texts + [row["long_answer"] for row in rows("pubmedqa/questions.jsonl")], claims
+
+
+def factbench() -> Case:
+    read = [row for row in rows("factbench/claims.jsonl") if row["claims"] and row["response"]]
+    return [row["response"] for row in read], [
+        (one, i) for i, row in enumerate(read) for one in row["claims"]
+    ]
+
+
+def biographies() -> list[dict]:
+    return [row for w in ("fr", "kr") for row in rows(f"korfactscore/gen_bio-gpt_4-{w}-all.jsonl")]
+
+
+def atoms() -> Iterator[tuple[int, str, str]]:
+    """(number of the biography, sentence, atom)."""
+    for i, row in enumerate(biographies()):
+        for sentence in row["annotations"] or ():
+            for atom in sentence["model-atomic-facts"] or ():
+                yield i, sentence["text"], atom["text"]
+
+
+def korfactscore() -> Case:
+    return [row["output"] for row in biographies()], [(atom, i) for i, _, atom in atoms()]
+
+
+def korfactscore_sentences() -> Case:
+    numbers: dict[tuple[int, str], int] = {}
+    claims = [(atom, numbers.setdefault((i, sentence), len(numbers))) for i, sentence, atom in atoms()]
+    return [sentence for _, sentence in numbers], claims
+
+
+SETS = {
+    "kqa": kqa,
+    "factbench": factbench,
+    "korfactscore, biography": korfactscore,
+    "korfactscore, sentence": korfactscore_sentences,
+}
+
+
+def recalls(found: list[list[int]], wanted: list[set[int]]) -> list[float]:
+    """The share of claims for which a text that holds them is among the first k."""
+    return [
+        sum(bool(own & set(first[:k])) for first, own in zip(found, wanted, strict=True)) / len(wanted)
+        for k in AT
+    ]
+
+
+def measure(
+    name: str, evidence: Evidence, folder: Path, texts: list[str], claims: list[tuple[str, int]]
+) -> None:
+    """Print a line for each half of a set."""
+    holders: dict[str, set[int]] = defaultdict(set)
+    by_text = {text: i for i, text in reversed(list(enumerate(texts)))}  # equal texts are one
+    for claim, number in claims:
+        holders[claim].add(by_text[texts[number]])
+    start = time.monotonic()
+    wanted = [Wanted(claim, "", "") for claim, _ in claims]
+    passages = passages_for(evidence, wanted, folder)
+    seconds = time.monotonic() - start
+    found = [list(dict.fromkeys(int(one.id.split("#")[0]) for one in own)) for own in passages]
+    for half, label in enumerate(("even", "odd")):
+        chosen = [i for i, (_, number) in enumerate(claims) if number % 2 == half]
+        shares = recalls([found[i] for i in chosen], [holders[claims[i][0]] for i in chosen])
+        cells = "  ".join(f"{share:.3f}" for share in shares)
+        print(
+            f"{name:<24}  {len(texts):>6,}  {label:<4}  {len(chosen):>6,}  {evidence.retriever:<5}  {cells}  {seconds:6.1f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--endpoint")
+    parser.add_argument("--model", default="e5")
+    parser.add_argument("--query-body", type=json.loads, default={})
+    parser.add_argument("--passage-body", type=json.loads, default={})
+    parser.add_argument("--batch", type=int, default=16)
+    given = parser.parse_args()
+    embeddings = given.endpoint and Embeddings(
+        endpoint=given.endpoint,
+        model=given.model,
+        batch=given.batch,
+        concurrency=2,
+        query_body=given.query_body,
+        passage_body=given.passage_body,
+    )
+    print(f"texts in {DATA}")
+    print(
+        f"{'set':<24}  {'texts':>6}  {'half':<4}  {'claims':>6}  {'by':<5}  {'@1':<5}  {'@4':<5}  {'@10':<5}  seconds"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        for name, read in SETS.items():
+            texts, claims = read()
+            claims = [(claim.strip(), number) for claim, number in claims if claim.strip()]
+            corpus = work / f"{name}.jsonl"
+            corpus.write_text(
+                "".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(texts)),
+                "utf-8",
+            )
+            for retriever in ("bm25", "dense", "both") if embeddings else ("bm25",):
+                model = None if retriever == "bm25" else embeddings
+                evidence = Evidence(corpus=corpus, passages=20, retriever=retriever, embeddings=model)
+                measure(name, evidence, work / "work", texts, claims)
+
+
+if __name__ == "__main__":
+    main()
