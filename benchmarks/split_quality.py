@@ -6,7 +6,7 @@ spoiled them.
 Material: K-QA (physicians' answers, statements by physicians), FactBench (answers of ChatGPT, claims by people), ExpertQA (answers of
 six systems; claims are their sentences), KorFactScore (Korean biographies, atoms by GPT-4); to plant faults in, the sentences of Korean replies
 to licensing questions, too. It is cut in two by the SHA-256 of the
-answer: words of the rules were chosen by the `seen` half alone. `--faults` plants one fault an answer, with a fixed seed, and
+answer: words of the rules were chosen by the `seen` half (docs/splitting.md says what the first look at the other one showed). `--faults` plants one fault an answer, with a fixed seed, and
 tells what each figure does. Nothing of the texts is printed unless `--show` asks for it, and nothing of them is kept.
 """
 

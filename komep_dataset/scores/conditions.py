@@ -1,7 +1,8 @@
 """What a sentence makes its facts depend on, and whether the units made of it still say so. Pure; English and Korean.
 
 A class of conditions counts once a sentence. It is kept where any unit of that sentence has a word of the class, be it another
-one ("if" may become "when"); a number where it stands in any of them, in digits or in words.
+one ("if" may become "when"), or says the clause in other words ("in asthma"); a number where it stands in any of them, in digits or
+in words.
 """
 
 import re
@@ -12,6 +13,7 @@ from functools import lru_cache
 
 from komep_dataset.scores.splitting import content_of
 
+CLAUSE_WORDS = 3  # of a Korean clause, before the word that makes it a condition (ours)
 LONGEST = 20_000  # characters of an answer that are looked at (ours): the work is sentences times units
 _CITED = re.compile(r"https?://\S+|\[\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]|\^\d{1,3}\b")
 _LISTED = re.compile(
@@ -40,7 +42,7 @@ _IF = (
     r"|after|upon|without|except|depend\w*|people (?:who|with)|those (?:who|with)|patients (?:who|with))\b"
 )
 # What ends in 면 and 만 and is no condition: nouns (반면, 조직면; 분만, 미만) and turns of phrase.
-_MYEON = r"(?<=[가-힣])(?<![반측표화수방장단평국전정외안직서최당접설협합근])(?<!그러)(?<!말하)(?<!예를 들)(?<!따르)(?<!가능하)면(?=[\s,은]|$)"
+_MYEON = r"(?<=[가-힣])(?<![반측표화수방장단평국전정외안직서최당접설협합근])(?<!그러)(?<!말하)(?<!보)(?<!예를 들)(?<!따르)(?<!가능하)면(?=[\s,은]|$)"
 _MAN = r"(?:(?<=\d분)|(?<=[가-힣])(?<![지비불충산교다거랜뿐대동투분미팽]))만(?=[\s,.의은을이]|$)"
 # Class -> (what asks for it, what keeps it).
 _CLASSES = {
@@ -87,6 +89,8 @@ _ASKS = {
     )
     for korean in (False, True)
 }
+_CLAUSES = ("if", "until", "경우")  # classes whose word introduces a clause, in Korean behind it
+_PAUSE = re.compile(r"[,;:()]")
 _PERSONS = re.compile(rf"\b(?:{_PEOPLE})", re.IGNORECASE)
 
 
@@ -95,11 +99,15 @@ content = lru_cache(1024)(content_of)  # of the sentences and units of one answe
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a sentence makes its facts depend on: a number, the people it holds for, or the word of a class; and its sentence."""
+    """What a sentence makes its facts depend on: a number, the people it holds for, or the word of a class; and its sentence.
+
+    `clause` is the content of what such a word introduces, where that may be said without it: "if you have asthma" as "in asthma".
+    """
 
     kind: str
     word: str
     sentence: str
+    clause: frozenset[str] = frozenset()
 
 
 def sentences_of(text: str) -> list[str]:
@@ -115,10 +123,21 @@ def conditions_of(sentence: str) -> list[Condition]:
         Condition("people", person.casefold(), sentence)
         for person in dict.fromkeys(_PERSONS.findall(sentence))
     ]
-    asked: dict[str, str] = {}
-    for match in _ASKS[bool(_HANGUL.search(sentence))].finditer(sentence):
-        asked.setdefault(match.lastgroup, match[0].strip())
-    return found + [Condition(kind, word, sentence) for kind, word in asked.items()]
+    korean = bool(_HANGUL.search(sentence))
+    asked: dict[str, re.Match] = {}
+    for match in _ASKS[korean].finditer(sentence):
+        asked.setdefault(match.lastgroup, match)
+    for kind, match in asked.items():
+        clause = frozenset()
+        if kind in _CLAUSES:
+            before, after = sentence[: match.start()], sentence[match.end() :]
+            clause = content(
+                " ".join(_PAUSE.split(before)[-1].split()[-CLAUSE_WORDS:])
+                if korean
+                else _PAUSE.split(after)[0]
+            )
+        found.append(Condition(kind, match[0].strip(), sentence, clause))
+    return found
 
 
 def conditions(answer: str, units: Sequence[str]) -> tuple[list[Condition], list[Condition]]:
@@ -132,11 +151,9 @@ def conditions(answer: str, units: Sequence[str]) -> tuple[list[Condition], list
     for sentence, own in zip(sentences, _shared(sentences, units), strict=True):
         if not own:
             continue
-        text = unicodedata.normalize("NFKC", "\n".join(own))
-        for one in conditions_of(sentence):
-            asked.append(one)
-            if not _keeps(text, one):
-                lost.append(one)
+        of_sentence = conditions_of(sentence)
+        asked += of_sentence
+        lost += [one for one in of_sentence if not _keeps(own, one)]
     return asked, lost
 
 
@@ -153,12 +170,17 @@ def _shared(sentences: Sequence[str], units: Sequence[str]) -> list[list[str]]:
     return own
 
 
-def _keeps(text: str, condition: Condition) -> bool:
+def _keeps(units: Sequence[str], condition: Condition) -> bool:
+    """Whether units of its sentence keep a condition: by its words, or half of its clause in a unit with something of the rest."""
+    text = unicodedata.normalize("NFKC", "\n".join(units))
     if condition.kind == "number":
         return condition.word in _numbers(text, words=True)
     if condition.kind == "people":
         return condition.word in text.casefold()
-    return bool(_KEEPS[condition.kind].search(text))
+    clause, rest = condition.clause, content(condition.sentence) - condition.clause
+    return bool(_KEEPS[condition.kind].search(text)) or any(
+        2 * len(clause & said) >= len(clause) > 0 and rest & said for said in map(content, units)
+    )
 
 
 def _numbers(text: str, words: bool = False) -> list[str]:

@@ -1,7 +1,5 @@
 """The figures of a split, and what they say of planted faults. All sentences are written for this project."""
 
-import time
-
 import pytest
 
 from komep_dataset.scores.split_quality import (
@@ -12,6 +10,7 @@ from komep_dataset.scores.split_quality import (
     quality_of,
     rated,
 )
+from tests.growth import grows_with_its_size
 
 ANSWER = (
     "In type 2 diabetes, metformin comes first unless the eGFR is below 30. It is started at 500 mg a day. "
@@ -152,9 +151,9 @@ def test_units_without_a_predicate(unit, fragment):
 
 
 @pytest.mark.parametrize("sign", ["\n", " ", "(", "()", ", ", "a", "가 ", "as it ", "ss ", "it is "])
-def test_a_unit_of_any_length_takes_little_time(sign):
-    text = sign * 100_000
-    start = time.process_time()
-    points_outside(text), is_fragment(text)
-    quality_of(text, [text[:2000]] * 20)
-    assert time.process_time() - start < 2
+def test_time_grows_with_the_length_of_a_unit(sign):
+    def work(size):
+        text = (sign * size)[:size]
+        points_outside(text), is_fragment(text), quality_of("Gout hurts.", [text])
+
+    assert grows_with_its_size(work, 2_000)
