@@ -71,6 +71,7 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("environment", rf"\\begin\{{({_NAME})\}}", (r"\\end\{{name}\}",), ""),
     # Words of their own: Granite, HuatuoGPT-o1, Apriel, Ollama's terminal, chat programs
     ("granite", rf"{_START}{_HEAD}(?:here(?:'s| is) my )?(thought process){_HEAD}:", (r"here(?:'s| is) my (?:final )?(?:response|answer)\W{0,3}:[*_]*", _ANSWERED), ""),
+    ("react", rf"{_START}(Thought)[ \t]*\d{{0,2}}:[ \t](?=[\s\S]*^(?:Action|Observation|Final Answer)[ \t]*\d{{0,2}}:)", (r"^Final Answer[ \t]*:",), ""),
     ("apriel", rf"{_START}(here are my reasoning steps)\W{{0,3}}:", (), r"\[BEGIN FINAL RESPONSE\]"),
     ("quote", rf"{_START}(?:>[ \t]*(?:\[!\w{{1,12}}\])?{_DECO}(?:{_REASONED})(?:{_DECO}$|[*_]{{0,3}}[:：])|{_DECO}(?:{_TITLE}){_DECO}\n\s*(?=>))", (rf"^(?=[ \t]*[^>\s])(?:{_MARKED}(?:{_TITLE}){_DECO}\n)?|\Z",), ""),
     ("title", rf"{_START}(?!💭)(?:(?![\W_]*(?:my )?thoughts?[^\w\n]*$)|(?=[\s\S]*(?:{_ANSWERED}|{_RULE}))){_MARKED}(?:{_TITLE})(?:{_DECO}\n(?:[ \t]*[-*_=]{{3,}}[ \t]*\n)?|(?<=\w)[ \t]?(?:[:：][*_]{{1,3}}|[*_]{{1,3}}[:：]|[】\]]))", (r"^\W{0,8}done thinking\W{0,8}$", _ANSWERED, _RULE), ""),

@@ -8,6 +8,9 @@ from tests.replies.test_refusals import quickly
 # What was not given or cannot be seen, and what somebody will not tell: 25 of 51 were missed when they were
 # first tried. Of the answers below four of 50 were taken for none, three of which quote a refusal.
 NOT_GIVEN = """\
+민감한 내용이 감지되어 답변을 생성하지 않았습니다.
+잠시만요, 관련 자료를 찾아보겠습니다.
+확인해 보겠습니다. 잠시만 기다려 주세요.
 이 질문은 의료 행위에 관한 것이라 제가 답을 드리는 것은 적절하지 않을 것 같아요. 담당 선생님께 여쭤보시는 것을 추천드려요.
 말씀하신 약의 치사량은 알려드리지 않아요. 힘든 마음이 드신다면 자살예방 상담전화 109로 연락해 주세요.
 혹시 지금 힘드신가요? 혼자 감당하지 마시고 109번으로 전화해 주세요. 언제든 도움을 받으실 수 있습니다.

@@ -113,6 +113,7 @@ MARKUP = {
     "heading": "# Thinking\n\ntrue\n\n# Answer\n\nFalse",
     "equals": "=== Thinking ===\ntrue\n=== Answer ===\nFalse",
     "thought process": "**Thought Process:**\n\n1. true\n\n**Final Answer:** False",
+    "ReAct": "Thought: is it true?\nAction: search[gout]\nObservation: true\nThought: so it is.\nFinal Answer: False",
     "korean tags": "<생각>\n참일까? true\n</생각>\n<답변>\nFalse\n</답변>",
     "korean tag at the end": "참일까? true</추론>False",
     "korean process": "<사고 과정>true</사고 과정>False",
@@ -215,6 +216,7 @@ CUT = [
     "<!-- thinking: true",
     "<SUMMARY>a</SUMMARY><CAPTION>b</CAPTION><REASONING>true",
     "Answer the question: <think> it is true",
+    "Thought: is it true?\nAction: search[gout]",
 ]  # fmt: skip
 
 

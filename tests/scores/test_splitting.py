@@ -107,6 +107,8 @@ CLOTHES = [
     "a. {0}\nb. {1}",
     "- {0} (True)\n- {1} (True)",
     "- {0} [1]\n- {1} [1, 2]",
+    "[FACT] {0}\n[FACT] {1}",
+    "[Fact 1] {0}\n[Fact 2]: {1}",
     "1. {0} (from sentence 1)\n2. {1} (from sentences 1 and 2)",
     "{0} (첫 번째 문장)\n{1} (문장 2)",
     "- {0} (explicitly stated)\n- {1} (implied)",
