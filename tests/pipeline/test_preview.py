@@ -12,7 +12,7 @@ from komep_dataset.pipeline.preview import preview
 from komep_dataset.pipeline.run import run
 from tests.loopback import Loopback, answer, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
-from tests.pipeline.chains import write_chain
+from tests.pipeline.chains import lines_of, write_chain
 from tests.scores.citing import statement
 
 # Written for this project.
@@ -133,3 +133,20 @@ def test_what_verdicts_rest_on_is_shown_beside_each_unit(tmp_path):
     assert "    | Passages: [{" in text
     assert "          [guide-1] Guide, https://example.org/1: It says so, in these words." in text
     assert "          not_addressed\n" in text
+
+
+def test_a_corpus_is_read_once_for_preview_and_run(tmp_path):
+    (tmp_path / "corpus.jsonl").write_text(
+        json.dumps(PASSAGES[0] | {"text": "A fact holds."}) + "\n", "utf-8"
+    )
+    with loopback(Loopback(cites_first)) as (_, url):
+        path = write_chain(tmp_path / "c", url, n=2)
+        config = yaml.safe_load(path.read_text())
+        config["checker"]["evidence"] = {"corpus": "../corpus.jsonl"}
+        path.write_text(yaml.safe_dump(config))
+        shown(path)
+        work = tmp_path / "c" / "work"
+        kept = {file: file.stat().st_mtime_ns for file in (work / "evidence").rglob("*") if file.is_file()}
+        assert kept and not (work / "preview" / "evidence").exists()
+        lines_of(path)
+    assert kept == {file: file.stat().st_mtime_ns for file in kept}
