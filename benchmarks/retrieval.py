@@ -1,6 +1,7 @@
 """How often the text that a claim was taken from is among the first passages found for it: recall@1, @4 and @10.
 
     python -m benchmarks.retrieval [--endpoint http://127.0.0.1:8000/v1 --model e5] [--query-body '{"input_type": "query"}']
+    python -m benchmarks.retrieval --generated 2000000
 
 No model judges anything: claims lead back to the text that they were split from by people or strong models.
 
@@ -9,23 +10,31 @@ No model judges anything: claims lead back to the text that they were split from
 - korfactscore: Korean atoms -> their biography among 114, and -> their sentence among all of these.
 
 Of each set, `even` are the claims of every second text, which choices were made on, `odd` the others, which were held back.
-Without an endpoint, BM25 alone is measured.
+Without an endpoint, BM25 alone is measured. `--generated` measures instead how long so many passages of made-up words take
+to be read, indexed and searched, and what that needs of memory and disk.
 """
 
 import argparse
 import json
+import resource
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from komep_dataset.config.evidence import Embeddings, Evidence
-from komep_dataset.evidence.retrieval import Wanted, passages_for
+from komep_dataset.evidence.bm25 import open_index
+from komep_dataset.evidence.retrieval import Wanted, indexed, passages_for
+from komep_dataset.evidence.store import open_store
+from komep_dataset.evidence.words import words_of
 from tests.real_data import DATA, rows
 
 Case = tuple[list[str], list[tuple[str, int]]]  # texts; claims, each with the number of its text
 AT = (1, 4, 10)
+VOCABULARY = 200_000
 
 
 def kqa() -> Case:
@@ -103,6 +112,51 @@ def measure(
         )
 
 
+def generated(count: int, folder: Path) -> Path:
+    """A corpus of passages of 60 words, whose frequencies follow Zipf's law."""
+    draw = np.random.default_rng(0)
+    words = np.array([f"w{number}" for number in range(VOCABULARY)])
+    path = folder / "generated.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for start in range(0, count, 10_000):
+            for number, row in enumerate(
+                draw.zipf(1.1, (min(10_000, count - start), 60)) % VOCABULARY, start
+            ):
+                file.write(json.dumps({"id": str(number), "text": " ".join(words[row])}) + "\n")
+    return path
+
+
+def time_generated(count: int) -> None:
+    """Print seconds, megabytes and the peak of memory of each step."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = generated(count, Path(folder))
+        draw = np.random.default_rng(1)
+        units = [" ".join(f"w{w}" for w in row) for row in draw.zipf(1.1, (1000, 12)) % VOCABULARY]
+        print(f"{count:,} passages, {path.stat().st_size / 1e6:,.0f} MB of JSONL; {len(units):,} units")
+
+        def told(step: str, start: float) -> None:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+            size = sum(file.stat().st_size for file in work.rglob("*") if file.is_file()) / 1e6
+            print(
+                f"{step:<28} {time.monotonic() - start:8.1f} s  {size:8,.0f} MB on disk  peak {peak:7,.0f} MB",
+                flush=True,
+            )
+
+        work, start = Path(folder) / "work", time.monotonic()
+        store = open_store(path, work)
+        told("read", start)
+        start = time.monotonic()
+        index = open_index(map(indexed, store), len(store), store.folder)
+        told("index by words", start)
+        start = time.monotonic()
+        for words in words_of(units):
+            index.best(words, 4)
+        told("search, one after the other", start)
+        start = time.monotonic()
+        passages_for(Evidence(corpus=path), [Wanted(unit, "", "") for unit in units], work)
+        told("a second run", start)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--endpoint")
@@ -110,7 +164,10 @@ def main() -> None:
     parser.add_argument("--query-body", type=json.loads, default={})
     parser.add_argument("--passage-body", type=json.loads, default={})
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--generated", type=int)
     given = parser.parse_args()
+    if given.generated:
+        return time_generated(given.generated)
     embeddings = given.endpoint and Embeddings(
         endpoint=given.endpoint,
         model=given.model,

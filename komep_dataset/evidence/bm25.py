@@ -8,6 +8,8 @@ from typing import Any
 
 from komep_dataset.errors import KomepError, require
 from komep_dataset.evidence.words import words_of
+from komep_dataset.files.locks import locked
+from komep_dataset.files.outputs import resolved
 from komep_dataset.progress import progress_bar
 
 FOLDER, BUILDING = "bm25", "bm25.building"
@@ -93,18 +95,25 @@ def open_index(texts: Iterable[str], total: int, folder: Path) -> WordIndex:
     require("evidence", "tantivy")
     import tantivy
 
-    place, building = folder / FOLDER, folder / BUILDING
+    place = folder / FOLDER
     if not place.is_dir():
-        with suppress(FileNotFoundError):
-            shutil.rmtree(building)  # what a kill has left
-        building.mkdir()
-        with progress_bar("evidence: index", total, "passages") as advance:
-            try:
-                WordIndex.of(_counted(texts, advance), folder=building)
-            except (OSError, ValueError) as error:  # tantivy says a full disk by a ValueError
-                raise KomepError(f"{building}: cannot be written ({error})") from error
-        building.rename(place)
+        with locked(resolved(place, "work")):
+            if not place.is_dir():
+                _build(texts, total, place)
     return WordIndex(tantivy.Index.open(str(place)), _schema())
+
+
+def _build(texts: Iterable[str], total: int, place: Path) -> None:
+    building = place.with_name(BUILDING)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(building)  # what a kill has left
+    building.mkdir()
+    with progress_bar("evidence: index", total, "passages") as advance:
+        try:
+            WordIndex.of(_counted(texts, advance), folder=building)
+        except (OSError, ValueError) as error:  # tantivy says a full disk by a ValueError
+            raise KomepError(f"{building}: cannot be written ({error})") from error
+    building.rename(place)
 
 
 def _counted(texts: Iterable[str], advance: Any) -> Iterator[str]:

@@ -31,6 +31,7 @@ from komep_dataset.tables.writing import write_table
 from komep_dataset.translation.stage import TranslationRow, translations_path
 
 FOLDER = "preview"
+SHOWN_TEXT = 60  # characters of a text that is only turned into a vector
 Say = Callable[[str], None]
 
 
@@ -52,13 +53,12 @@ class _Ear:
         }  # equal ones are asked once
         for number, key in enumerate(distinct.values(), 1):
             body, reply = bodies[key], replies[key]
+            if "input" in body:  # a corpus would take pages
+                self._texts(label, endpoint, body, reply)
+                continue
             self.say(
                 f"\n{label}, {endpoint.model}, request {number} of {len(distinct)}: {self._priced(endpoint, reply)}"
             )
-            if "input" in body:
-                self._message("texts", "\n".join(body["input"]))
-                self.say(f"  vectors: {reply.failure or 'one for each'}")
-                continue
             for message in body.get("messages", [{"role": "prompt", "content": body.get("prompt", "")}]):
                 self._message(message["role"], message["content"])
             if reply.thought:
@@ -68,6 +68,11 @@ class _Ear:
                 self.say(f"  not used: {reply.failure}")
             elif reply.given != reply.text:
                 self._message("read as", reply.text, always=True)
+
+    def _texts(self, label: str, endpoint: Endpoint, body: dict, reply: Reply) -> None:
+        begin = " ".join(body["input"][0].split())[:SHOWN_TEXT]
+        told = f"{len(body['input'])} texts as vectors, the first {begin!r}"
+        self.say(f"\n{label}, {endpoint.model}: {told}: {self._priced(endpoint, reply)}")
 
     def _message(self, role: str, text: str, always: bool = False) -> None:
         if not always and (role, text) in self._shown:
@@ -80,7 +85,9 @@ class _Ear:
         sent, received = reply.prompt_tokens, reply.completion_tokens
         if reply.failure and not reply.given:
             return reply.finish_reason
-        tokens = f"{sent or '?'} tokens in, {received or '?'} out, {reply.finish_reason}"
+        tokens = (
+            f"{sent or '?'} tokens in, {'?' if received is None else received} out, {reply.finish_reason}"
+        )
         price = self.prices.price_of(endpoint)
         if price is None or sent is None or received is None:
             self.unpriced.add(endpoint.model)

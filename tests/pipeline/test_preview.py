@@ -10,6 +10,8 @@ from komep_dataset.inference.ask import LISTENERS
 from komep_dataset.inference.costs import spent_in
 from komep_dataset.pipeline.preview import preview
 from komep_dataset.pipeline.run import run
+from tests.evidence.loopback_encoder import encoder
+from tests.evidence.texts import corpus
 from tests.loopback import Loopback, answer, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import lines_of, write_chain
@@ -150,3 +152,19 @@ def test_a_corpus_is_read_once_for_preview_and_run(tmp_path):
         assert kept and not (work / "preview" / "evidence").exists()
         lines_of(path)
     assert kept == {file: file.stat().st_mtime_ns for file in kept}
+
+
+def test_texts_that_become_vectors_take_a_line_and_are_paid_for_once_for_preview_and_run(tmp_path):
+    corpus(tmp_path / "c" / "c.jsonl")
+    with loopback(encoder()) as (state, url):
+        embeddings = {"endpoint": url, "model": "m", "batch": 4}
+        evidence = {"corpus": "c.jsonl", "retriever": "both", "embeddings": embeddings}
+        checker = {"endpoint": url, "model": "checker", "evidence": evidence}
+        path = write_chain(tmp_path / "c", url, n=2, checker=checker)
+        text = shown(path)
+        assert "evidence: embed, m: 4 texts as vectors, the first 'Aspirin Aspirin inhibits" in text
+        passages = [body for body in state.calls if "Aspirin\n" in str(body.get("input", [""])[0])]
+        with pytest.raises(KomepError, match="names no passage"):  # of which the stand-in knows nothing
+            run(path, lambda _: None)
+        again = [body for body in state.calls if "Aspirin\n" in str(body.get("input", [""])[0])]
+        assert len(passages) == len(again) == 1
