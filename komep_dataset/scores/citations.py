@@ -17,7 +17,12 @@ from komep_dataset.schema import Verdict, WhyUnknown
 
 _KEYS = ("ids", "id", "sources", "source", "citations", "cited", "passages", "evidence", "출처", "근거")
 _LABEL = r"(?:cited )?(?:ids?|sources?|citations?|passages?|evidence|출처|근거|구절)(?: ids?)?"
-_LABELLED = re.compile(rf"(?im)^\W*{_LABEL}\W*:[*_ ]*(.*)$")
+_LABELLED = re.compile(rf"(?im)(?:^|(?<=[.!?。;—-]))\W{{0,8}}\b{_LABEL}\W{{0,4}}[:：][*_ ]*(.*)$")
+_TAGGED = re.compile(rf"(?is)<({_LABEL})>(.{{0,2000}}?)</\1>")
+_MENTIONED = re.compile(
+    r"(?i)\b(?:passages?|sources?|ids?|구절)\s+([^\s.;:!?()\[\]]+(?:(?:,\s*|\s+and\s+)[^\s.;:!?()\[\]]+)*)"
+)
+_VERDICTS = ("verdict", "answer", "label", "judgment", "judgement", "판정", "답")
 _BRACKETED, _ROUND = re.compile(r"\[([^\[\]\n]*)\]"), re.compile(r"\(([^()\n]*)\)")
 _WORD_BEFORE = re.compile(rf"(?i)^{_LABEL}\W+")
 _NONE = re.compile(r"(?i)\W*(?:none|n/?a|no|없음)?\W*")
@@ -93,8 +98,11 @@ def _objects(reply: str) -> Iterator[tuple[dict[str, Any], int]]:
             continue
         if isinstance(value, dict):
             low = {str(key).strip().casefold(): one for key, one in value.items()}
-            if isinstance(low.get("verdict"), str | bool):
-                yield low, end
+            said = next((low[name] for name in _VERDICTS if isinstance(low.get(name), str | bool)), None)
+            if said is None:  # it may lie within
+                at += 1
+                continue
+            yield low | {"verdict": said}, end
         at = end
 
 
@@ -112,14 +120,23 @@ def _marked(reply: str, shown: Sequence[str]) -> tuple[str, list[str]]:
     ids: list[str] = []
 
     def take(match: re.Match) -> str:
-        ids.extend(_parts(match[1], shown))
+        parts = _parts(match[1], shown)
+        known = [one for one in parts if _shown_as(one, shown) is not None]
+        others = [one for one in parts if one not in known and not _is_word(one, shown)]
+        if parts and not known and not others:  # words, as of a reason
+            return match[0]
+        ids.extend([*known, *others])
         return " "
 
     def take_known(match: re.Match) -> str:
         known = (parts := _parts(match[1], shown)) and all(_shown_as(one, shown) is not None for one in parts)
         return take(match) if known else match[0]
 
+    reply = _TAGGED.sub(lambda match: f"\n{match[1]}: {match[2]}\n", reply)
     text = _ROUND.sub(take_known, _BRACKETED.sub(take, _LABELLED.sub(take, reply)))
+    if not ids:  # "True, as passage p1 says"
+        found = (one for match in _MENTIONED.finditer(text) for one in _parts(match[1], shown))
+        ids = [one for one in found if _shown_as(one, shown) is not None or not _is_word(one, shown)]
     return re.sub(r"\s+([.,;!])", r"\1", text).strip(), ids
 
 
@@ -132,10 +149,16 @@ def _parts(listed: str, shown: Sequence[str], signs: Sequence[str] = _BETWEEN) -
     return [one for part in re.split(signs[0], listed) for one in _parts(part, shown, signs[1:])]
 
 
+def _is_word(token: str, shown: Sequence[str]) -> bool:
+    """Whether a token in a list of ids is rather a word around them: it has no digit, and every id has one."""
+    return not re.search(r"\d", token) and all(re.search(r"\d", id) for id in shown)
+
+
 def _shown_as(given: str, shown: Sequence[str]) -> str | None:
     """The id that is meant, or None where none of that name was shown."""
     plain = given.strip(_PAD + "[]()")
-    for name in (given, plain, _WORD_BEFORE.sub("", plain)):
+    bare = _WORD_BEFORE.sub("", plain)
+    for name in (given, plain, bare, re.split(r"\s*[:：]\s", bare)[0]):
         if name in shown:
             return name
         alike = [one for one in shown if one.strip().casefold() == name.strip().casefold()]

@@ -1,6 +1,7 @@
 """Reading verdicts that cite passages: what is one, what is none, and why."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,11 @@ def said(reply: str, shown=SHOWN, cut=False) -> tuple:
         ("True [p1]. It says that insulin lowers glucose.", ("true", ("p1",), "")),
         ("Unknown.", ("unknown", (), "not_addressed")),
         ("Not addressed. Ids: none", ("unknown", (), "not_addressed")),
+        ('{"result": {"Verdict": "True", "ids": ["[p1]"]}}', ("true", ("p1",), "")),
+        ('[{"answer": "False", "ids": ["p2: The trial found none."]}]', ("false", ("p2",), "")),
+        ("True. Sources: p1, p2", ("true", ("p1", "p2"), "")),
+        ("**Verdict:** False\n**IDs:** `p2`\n**Reason:** It says so.", ("false", ("p2",), "")),
+        ("<verdict>True</verdict>\n<ids>p1, p2</ids>", ("true", ("p1", "p2"), "")),
         ("Contradictory [p1] [p2]", ("unknown", ("p1", "p2"), "contradictory")),
     ],
 )  # fmt: skip
@@ -62,6 +68,25 @@ def test_a_reply_that_is_no_verdict_by_passages_is_unread(reply):
     assert said(reply) == UNREAD
 
 
+DIGITS = ("p1", "p2", "doc/3#4")
+
+
+@pytest.mark.parametrize(
+    "reply, expected",
+    [
+        ("True. Supported by passage p1 and p2.", ("true", ("p1", "p2"), "")),
+        ("True, see above [see passage p1]", UNREAD),  # "see above" may take it back
+        ("True [see passage p1]", ("true", ("p1",), "")),
+        ("True [p1]\nEvidence: the trial says so in plain words.", ("true", ("p1",), "")),
+        ("False. Passage doc/3#4 says otherwise.", ("false", ("doc/3#4",), "")),
+        ("False. Passage doc/3#5 says otherwise.", UNREAD),
+        ("True [p1, and the unseen p7]", UNREAD),
+    ],
+)
+def test_words_around_ids_are_no_ids(reply, expected):
+    assert said(reply, DIGITS) == expected
+
+
 def test_what_was_not_shown_is_told():
     assert read_reply("True [p1, p9]", SHOWN) == Said(read_reply("", SHOWN).verdict, (), "unread", ("p9",))
     assert said("False [p1]", ("p2", "p1x")) == UNREAD
@@ -73,3 +98,12 @@ def test_nothing_is_cited_but_what_was_shown(reply, shown):
     assert set(found.cited) <= set(shown) and bool(found.reason) == (found.verdict == "unknown")
     ids = shown[: len(shown) // 2 + 1]
     assert said(json.dumps({"verdict": "True", "ids": ids}), shown) == ("true", tuple(ids), "")
+
+
+@pytest.mark.parametrize(
+    "part", [".", "- ", "<id>", "[p1", "(p1", "; ", "source: ", "passage p1, ", '{"a":', "```json "]
+)
+def test_no_reply_takes_long(part):
+    began = time.process_time()
+    read_reply((part * 10_000)[:9_990], SHOWN)
+    assert time.process_time() - began < 2
