@@ -6,15 +6,22 @@ import polars as pl
 import pytest
 from datasets import load_dataset
 
+from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.komep import Komep
+from komep_dataset.pairs.generations import read_as_given
 from komep_dataset.release.build import build
 from komep_dataset.release.diff import diff
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files, read_rows
+from komep_dataset.review.corrections import apply
 from komep_dataset.schema import EVIDENCE, CitedGeneration, ScoredGeneration, column_types
+from komep_dataset.tables.writing import write_scored
+from komep_dataset.translation.stage import translate
 from tests.gates.gated import failed
+from tests.loopback import Loopback, loopback
 from tests.scored_rows import row, write
+from tests.translation.loopback_translator import korean, write_config
 
 WHO = {"id": "who-1", "title": "Sepsis", "url": "https://WHO.int/a?b", "quotation": "Sepsis kills."}
 BOOK = {"id": "ch. 3, p. 9", "title": "Harrison", "url": "", "quotation": "Sepsis is an infection…"}
@@ -154,3 +161,39 @@ def test_verify_sees_evidence_that_was_changed_or_taken_out(tmp_path):
     table = pl.read_parquet(path)
     table.drop(EVIDENCE).write_parquet(path)
     assert "files" in failed(release)
+
+
+def test_translating_and_correcting_leave_what_verdicts_cite_as_it_is(tmp_path):
+    table = write(tmp_path / "s.jsonl", cited())
+    with loopback(Loopback(korean)) as (_, url):
+        config = load_config(write_config(tmp_path, url, {"scope": "all"}))
+        translate(table, config, tmp_path / "t.parquet")
+    rows = {r["model"]: r for r in pl.read_parquet(tmp_path / "t.parquet").to_dicts()}
+    assert [rows[m][EVIDENCE] for m in ("m1", "m3", "m4")] == [CITED, OPEN, None] and rows["m1"][
+        "response_ko"
+    ]
+    one = rows["m1"]
+    fits = {"source": one["response"], "before": one["response_ko"], "after": "고친 답", "reviewer": "kim"}
+    (tmp_path / "c.jsonl").write_text(json.dumps({n: one[n] for n in ("question_id", "model")} | fits))
+    apply([tmp_path / "t.parquet"], tmp_path / "c.jsonl", tmp_path / "c.parquet")
+    fixed = {r["model"]: r for r in pl.read_parquet(tmp_path / "c.parquet").to_dicts()}
+    assert fixed["m1"][EVIDENCE] == CITED and fixed["m1"]["response_ko"] == "고친 답"
+
+
+def test_a_table_gains_and_loses_its_citations_with_its_rows(tmp_path):
+    rows = [
+        read_as_given([write(tmp_path / "s.jsonl", some())])[0].drop("_file", "_line")
+        for some in (cited, plain)
+    ]
+    for name in ("t.parquet", "t.jsonl"):
+        for frame, cites in ((rows[0], True), (rows[1], False), (rows[0], True)):
+            write_scored(frame, tmp_path / name)
+            assert (EVIDENCE in read_head(tmp_path / name)) == cites
+
+
+def read_head(path) -> list[str]:
+    return (
+        list(json.loads(path.read_text().split("\n")[0]))
+        if path.suffix == ".jsonl"
+        else pl.read_parquet(path).columns
+    )
