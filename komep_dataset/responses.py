@@ -84,10 +84,13 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
         rejects = [
             Reject(STAGE, f"{id}/{model}", Reason.REQUEST_FAILED.value, reply.failure)
             for id, reply in replies.items()
-            if reply.failure and reply.finish_reason != REFUSED
+            if reply.failure and (reply.finish_reason != REFUSED or reply.filtered)
+        ]
+        failed = [
+            reply.failure for reply in replies.values() if reply.failure and reply.finish_reason != REFUSED
         ]
         write_rejects(target.parent, STAGE, rejects, own=lambda key: key.endswith(f"/{model}"))
-    return Responded(target, len(rows), len(rejects), rejects[0].detail if rejects else "")
+    return Responded(target, len(rows), len(failed), failed[0] if failed else "")
 
 
 def responder_folder(config: Config, responder: Responder) -> Path:

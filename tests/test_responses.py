@@ -148,3 +148,15 @@ def test_a_refusal_in_a_field_of_its_own_is_an_answer_that_refuses(tmp_path):
         done = respond(write_questions(tmp_path), config, "a", tmp_path / "r.parquet")
     row = rows_of(done.path)["What is gout?"]
     assert (row["response"], row["finish_reason"], done.failures) == ("I cannot say.", "refused", 0)
+
+
+def test_a_question_that_a_filter_refuses_is_a_refused_row_with_its_words_among_the_rejects(tmp_path):
+    said = '{"error": {"code": "content_filter"}}'
+    plan = lambda body, _: Fault(400, said) if "gout" in last_text(body) else None  # noqa: E731
+    with loopback(Loopback(faults=plan)) as (state, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "a"})
+        for _ in range(2):
+            done = respond(write_questions(tmp_path), config, "a", tmp_path / "r.parquet")
+    row = rows_of(tmp_path / "r.parquet")["What is gout?"]
+    assert (row["response"], row["finish_reason"]) == ("", "refused") and len(state.calls) == 3
+    assert done.failures == 0 and "content_filter" in (tmp_path / "rejects.jsonl").read_text()

@@ -88,7 +88,9 @@ class OpenAIBackend:
         replies = self._ask(bodies, label)
         # Thoughts without an answer are a reply that is read like any other: no letter is in it.
         failed = [
-            reply.failure for reply in replies.values() if reply.failure and not (reply.raw or reply.thought)
+            reply.failure
+            for reply in replies.values()
+            if reply.failure and (reply.filtered or not (reply.thought or reply.failure.startswith(HIDDEN)))
         ]
         # Where others were answered, a refusal of this question is its answer; it would come again for ever.
         lost = [why for why in failed if len(failed) == len(replies) or not self._refuses(why)]

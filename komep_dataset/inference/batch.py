@@ -31,6 +31,7 @@ from komep_dataset.inference.wire.answers import (
     LONGEST_BODY,
     Again,
     Barred,
+    Filtered,
     Garbled,
     Judged,
     Lasting,
@@ -379,6 +380,8 @@ def _judged(
         nul = "\\u0000" in json.dumps(request)
         reply, usage = read_answer(request, status, None, body, sent, calls.hide, nul)
         return reply, usage, billed
+    except Filtered as filtered:
+        return filtered.reply, None, False
     except Judged as judged:
         return judged, judged.usage, billed
     except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone

@@ -28,6 +28,7 @@ from komep_dataset.inference.wire.answers import (
     LONGEST_BODY,
     Again,
     Barred,
+    Filtered,
     Garbled,
     Judged,
     Lasting,
@@ -151,6 +152,8 @@ class Client:
                     return no_reply(f"{NO_ANSWER} {attempt} attempts: {again}")
                 backoff = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.75, 1.25)
                 await asyncio.sleep(backoff if again.wait is None else again.wait)
+            except Filtered as filtered:
+                return filtered.reply
             except Refused as refused:
                 name = refused_parameter(refused.error, asked, self._endpoint.extra_body)
                 if name is None:

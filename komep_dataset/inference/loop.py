@@ -69,7 +69,7 @@ class Door:
                 self._keyless[_text_of(body)] = explained(barred, self._target, body)
         finally:
             self._in_flight -= 1
-        if reply is not None and not reply.failure:
+        if reply is not None and not reply.failure and not reply.filtered:
             self.answered = True
             self._keyless.clear()
         enough = len(self._barred) >= self._enough
@@ -156,7 +156,8 @@ async def _ask_all(
                 if reply is None:
                     return
                 cut = reply.finish_reason == "length"  # thoughts alone are no answer, and are paid for
-                why = without_thoughts(reply, token_limit(request[1])).failure if cut else reply.failure
+                read = without_thoughts(reply, token_limit(request[1])) if cut or reply.filtered else reply
+                why = read.failure
                 # Where others were answered, a text that is refused says nothing of the next.
                 down = why and (cut or not door.answered or why.startswith(NOBODYS))
                 failed_in_a_row = failed_in_a_row + 1 if down else 0

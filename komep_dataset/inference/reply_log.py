@@ -32,7 +32,7 @@ UNWRITTEN = ("failure", "left_out", "thought", "raw")  # where they are empty, a
 
 class Reply(NamedTuple):
     """A model's answer, or why there is none: `finish_reason` is `stop`, `length` or, with a `failure`, `failed`,
-    or `refused` where the text is a refusal in a field of its own.
+    or `refused` where the text is a refusal in a field of its own, or empty, with `raw` for the words of a filter.
 
     `left_out` names the parameters that the endpoint refused, with blanks between (`wire/dialect.py`). A log holds the text as
     it came, and in `thought` what came in a field of its own; `without_thoughts` parts the answer from the thoughts, and
@@ -47,6 +47,11 @@ class Reply(NamedTuple):
     left_out: str = ""
     thought: str = ""
     raw: str = ""
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a filter of the endpoint refused the request."""
+        return self.finish_reason == REFUSED and not self.text
 
     @property
     def given(self) -> str:
@@ -69,7 +74,8 @@ def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> R
         opened: whether thoughts of this model begin in the prompt, so that nothing in a reply opens them.
     """
     if reply.finish_reason == REFUSED:
-        return reply._replace(failure=f"the model refused: {' '.join(reply.text.split())[:SHOWN]}")
+        said = reply.raw if reply.filtered else f"the model refused: {reply.text}"
+        return reply._replace(failure=" ".join(said.split())[: SHOWN + 20])
     text, cut = mended(reply.text), reply.finish_reason == "length"
     answer = answer_of(text)
     if answer.unfinished and not cut and (paragraph := behind_title(text)):
@@ -79,8 +85,10 @@ def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> R
         "stop" if answer.closed and cut else reply.finish_reason
     )  # the model itself had closed its answer
     unmarked = cut and not answer.thoughts and not reply.thought and not answer.closed
+    spent = cut and not said.strip()  # on thoughts that nobody shows: without any there would be a word
     if reply.failure or not (
         answer.unfinished
+        or spent
         or ((answer.thoughts or reply.thought) and not said.strip())
         or (unmarked and (opened or begins_as_thought(text)))
     ):

@@ -56,19 +56,14 @@ def of_responses(made: Responded, responder: Responder) -> Shortfall:
     if made.rows and made.failures == made.rows:
         return Shortfall(f"no question got an answer; the first: {_advised(made.reason)}", True)
     answered = read_table(made.path, Response).filter(pl.col("finish_reason") != Status.FAILED.value)
-    blank = answered.filter(_BLANK)
-    refused = answered.filter(pl.col("finish_reason") == Status.REFUSED.value)
+    by_refusal = pl.col("finish_reason") == Status.REFUSED.value
+    blank, refused = answered.filter(_BLANK & ~by_refusal), answered.filter(by_refusal)
     bad, why = made.failures + blank.height + refused.height, _advised(made.reason)
     if refused.height > max(made.failures, blank.height):
-        why = _advised(f"the model refused: {refused['response'][0][:SHOWN]}")
+        said = refused["response"][0][:SHOWN]
+        why = _advised(f"the model refused: {said}") if said else "the endpoint filters these questions"
     elif blank.height > made.failures:
-        limit = responder.max_new_tokens
-        cut = limit and 2 * blank.filter(pl.col("finish_reason") == "length").height >= blank.height
-        why = (
-            f"the limit ends an answer before its first word: raise `max_new_tokens` ({limit})"
-            if cut
-            else f"the model ends at once: look at `protocol` ({responder.protocol}) and `format`"
-        )
+        why = f"the model ends at once: look at `protocol` ({responder.protocol}) and `format`"
     refusing = f", {refused.height:,} refused" if refused.height else ""
     what = f"questions got no answer ({made.failures:,} failed, {blank.height:,} empty{refusing})"
     short = _shortfall(bad, made.rows - bad, what, why)

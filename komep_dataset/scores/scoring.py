@@ -252,7 +252,7 @@ def _split(
     for key, reply in replies.items():
         found = units_of(reply, mode)
         if reply.finish_reason == REFUSED:
-            splits[key] = Split(why=f"the splitter refused: {reply.text[:SHOWN]!r}")
+            splits[key] = Split(why=f"the splitter refused: {(reply.text or reply.raw)[:SHOWN]!r}")
         elif reply.failure:
             failures[key] = f"splitter: {reply.failure}"
         elif mode == "strict" and reply.finish_reason == "length":

@@ -151,3 +151,24 @@ def test_evaluation_reads_no_letter_from_thoughts_and_has_the_harness_s_own_read
     assert cut.paper == cut.robust == ""
     known = [(read(g["text"])[1], BENCHMARK.read(g["text"], "B", ("가", "나", "다", "라", "마")).robust) for g in GENERATIONS]  # fmt: skip
     assert len(known) > 1000 and all(ours == theirs for ours, theirs in known)
+
+
+@pytest.mark.parametrize(
+    ("finish", "usage"),
+    [("length", None), ("length", 256), ("stop", 200), (None, 256)],
+)
+def test_a_budget_that_hidden_thoughts_use_up_is_named_with_its_setting(finish, usage, tmp_path):
+    """OpenAI shows no thoughts: an empty content, and their number in the usage at the most."""
+    told = {
+        "prompt_tokens": 7,
+        "completion_tokens": 256,
+        "completion_tokens_details": {"reasoning_tokens": usage},
+    }
+    body = json.loads(completion(finish, content="")) | ({"usage": told} if usage else {})
+    plan = lambda b, _: Fault(200, json.dumps(body)) if last_text(b) == "b" else None  # noqa: E731
+    with loopback(Loopback(faults=plan)) as (state, url):
+        asked = [request("a", max_tokens=256), request("b", max_tokens=256)]
+        failed = ask_all(url, tmp_path, asked)["b"]
+        assert failed.failure.startswith("thoughts and no answer: ") and "`max_new_tokens`" in failed.failure
+        ask_all(url, tmp_path, asked)
+    assert len(state.calls) == 2  # what was paid for and would come again is not asked again

@@ -66,7 +66,7 @@ def test_where_every_answer_is_empty_the_command_fails_and_goes_on_when_it_is_gi
     state = Loopback(lambda _: "")
     state.finish_reason = "length"
     warning, error = asked(tmp_path, state)
-    assert "10 of 10" in error and "raise `max_new_tokens` (256)" in error and not warning
+    assert "no question got an answer" in error and "256 tokens (`max_new_tokens`)" in error and not warning
     warning, error = asked(tmp_path, Loopback())
     assert not warning and not error
     assert not list(tmp_path.glob("*.edited*"))  # the table was the stage's own

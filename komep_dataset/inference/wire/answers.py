@@ -18,13 +18,18 @@ from typing import Any
 from komep_dataset.inference.reply_log import REFUSED, Reply, no_reply
 from komep_dataset.inference.wire.finish import LENGTH, PASSING, STOP, UNFINISHED, WITHHELD, kind_of
 from komep_dataset.inference.wire.masking import Hide, clean, shown
-from komep_dataset.inference.wire.usage import Usage, read_usage, snake, told_in
+from komep_dataset.inference.wire.usage import Usage, read_usage, reasoning_in, snake, told_in
 from komep_dataset.replies.faults import LASTING, fault_in
 from komep_dataset.replies.garbled import is_garbled, mended
 
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
+FILTERS = (400, 403, 422, 451)  # statuses of a filter for contents, with one of these in the error
+_FILTERED = re.compile(
+    "(?i)content[_ -]?(?:filter|polic|management|moderation)|polic(?:y|ies)[_ ]?violation|responsible_?ai_?policy|data_inspection"
+    "|requires moderation|moderation_|safety system|(?:inappropriate|unsafe) content|input was flagged"
+)
 # DeepSeek, vLLM and SGLang; OpenRouter, Ollama and newer vLLM; Gemini and Anthropic behind gateways; MiniMax.
 THOUGHT_FIELDS = (
     "reasoning_content",
@@ -81,6 +86,14 @@ class Refused(Judged):
         self.error = error
 
 
+class Filtered(Refused):
+    """A filter for contents refused the text; `reply` is what a model's own refusal is, without a word of the model's."""
+
+    @property
+    def reply(self) -> Reply:
+        return Reply("", REFUSED, raw=str(self))
+
+
 class Barred(Judged):
     """The endpoint will answer no request, unless it answers others: a status of `BARRED`, 3xx, or `Lasting` twice."""
 
@@ -116,7 +129,7 @@ def read_reply(
         Again: overload, server faults, an answer that the server broke off, that has characters of no text or is an error
             that passes, or a body that is no completion (408, 409, 425, 429, no choices, 204, every status but 3xx and
             4xx); `Lasting` where that is a page or the JSON of another API.
-        Refused: any other status.
+        Refused: any other status; `Filtered` where it is a filter for contents.
     """
     read_status(status, retry_after, body, hide)
     data = None
@@ -152,6 +165,8 @@ def read_reply(
     broken = broken or ("letters that a wrong decoding left" if is_garbled(mended(text)) else "")
     text, thought = hide(clean(text)), hide(clean(thought))
     usage = read_usage(told, sent, _bytes(text) + _bytes(thought))
+    if not (text.strip() or thought) and (hidden := reasoning_in(told)):
+        thought = f"({hidden:,} tokens of thoughts that the endpoint does not show)"
     kind = REFUSED if refused else kind_of(finish or "")
     reason = f"finish_reason {shown(finish or '', hide)!r}"
     if kind == WITHHELD:
@@ -189,6 +204,8 @@ def read_status(status: int, retry_after: str | None, body: str, hide: Hide = st
     said = _shown_answer(status, body, hide)
     if status == 402 or (status == 429 and "insufficient_quota" in body):
         raise Stop(said)
+    if status in FILTERS and _FILTERED.search(body):
+        raise Filtered(said)
     if status in BARRED or 300 <= status < 400:
         raise Barred(said)
     if status in (408, 409, 425, 429) or not 400 <= status < 500:

@@ -61,6 +61,11 @@ def snake(name: str) -> str:
     return _CAMEL.sub("_", name).lower()
 
 
+def reasoning_in(told: Any) -> int:
+    """How many tokens a usage counts as reasoning; 0 where it says nothing of it."""
+    return _most(told, _REASONING, depth=3) if isinstance(told, dict) else 0
+
+
 def read_usage(told: Any, sent: int, received: int) -> Usage:
     """Judge the field `usage` of an answer to so many bytes of text with so many bytes of text.
 
@@ -75,7 +80,7 @@ def read_usage(told: Any, sent: int, received: int) -> Usage:
     cached = {snake(key): _most({key: value}, _CACHE) for key, value in told.items()}
     paid_prompt += sum(cached.values()) if sum(cached.values()) > paid_prompt else 0
     said = _most(told, _OUT)
-    visible, reasoning = max(_paid(completion, received), said), _most(told, _REASONING, depth=3)
+    visible, reasoning = max(_paid(completion, received), said), reasoning_in(told)
     hidden = reasoning if visible > said or reasoning > visible else 0
     paid = max(visible + hidden, _most(told, _TOTAL) - paid_prompt)
     doubted = (

@@ -22,7 +22,7 @@ from komep_dataset.inference.costs import spent_in
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.inference.wire import answers, masking
 from komep_dataset.inference.wire.answers import Again, Barred, Refused, Stop, read_reply
-from tests.inference.asking import DEEP, HUGE
+from tests.inference.asking import DEEP, HUGE, ask_all, request
 from tests.inference.asking import no_wait as no_wait
 from tests.loopback import Fault, Loopback, last_text, loopback
 
@@ -343,3 +343,26 @@ def test_every_kind_of_reply_is_judged():
     ):
         with pytest.raises(error):
             read_reply(status, None, "", None)
+
+
+FILTERED = [
+    (400, '{"error": {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}'),
+    (400, '{"error": {"code": "data_inspection_failed", "message": "may contain inappropriate content"}}'),
+    (403, '{"error": {"message": "This model requires moderation and your input was flagged"}}'),
+    (422, '{"error": {"type": "content_policy_violation"}}'),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), FILTERED)
+def test_a_filter_refuses_its_row_alone_and_is_not_asked_again(tmp_path, status, body):
+    replies, state = asked(tmp_path, Fault(status, body))
+    bad = replies["bad"]
+    assert bad.filtered and bad.failure == f"HTTP {status}: {body}" and len(state.calls) == 3
+    again, _ = asked(tmp_path / "b", Fault(status, "a filter of water in the moderation of heat"))
+    assert not again["bad"].filtered and again["bad"].failure
+
+
+def test_where_a_filter_refuses_everything_the_run_ends(tmp_path):
+    state = Loopback(faults=lambda *_: Fault(*FILTERED[0]))
+    with loopback(state) as (_, url), pytest.raises(KomepError, match="50 requests in a row got no answer"):
+        ask_all(url, tmp_path, [request(str(i)) for i in range(90)])
