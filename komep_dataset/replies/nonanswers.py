@@ -45,7 +45,9 @@ specialists expert experts provider providers practitioner care licensed human q
 personal individual case situation condition conditions concern concerns
 mean means sense particular kind sort type nature way ways thing things part role job purpose position person language machine bot virtual digital large
 look looks looking seem seems appear appears got come came through full whole complete finish finished listed attach attached send sent resend upload uploaded
-cut off truncated garbled corrupted end ended load loaded
+cut off truncated garbled corrupted end ended load loaded figure table chart diagram list link text wording
+encourage recommend suggest urge bring take rely relying instead rather willing suited equipped meant support supported feature function redirect direct
+trouble understanding reword retype paste rewrite mention mentioned interpret open display determine decide choose pick select narrow based alone comfortable add adding added mind sending once
 """
 _VOCABULARY, _TALKS = frozenset(f"{_TALK} {_OTHER}".split()), frozenset(_TALK.split())
 _SPEAKERS = frozenset(["i", "i'm", "my", "me", "we", "our", "us", "you", "your"])
@@ -59,10 +61,11 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
 # What somebody must say who does not answer: that there is a lack, or something asked back.
 _LACKS = re.compile(
     r"""\b(?:i|we|me|us|my|our|myself)\b.{0,160}?\b(?:not|no|nothing|never|cannot|un(?:able|available)|refrain\w*|abstain\w*|decline\w*|refuse|lack\w*|without|impossible|beyond|outside|limited)\b
-    |\b(?:i|we)\b.{0,60}n't\b|\b(?:not|no|nothing|insufficient|impossible|beyond|outside|without|lack\w*)\b.{0,100}\b(?:i|me|my|we|us|our)\b|n't\b.{0,100}\b(?:me|us)\b
-    |^(?:not|no|there\ (?:is|was)\ (?:not|no)|there\ (?:isn't|wasn't)|(?:the\ )?(?:in|un)[a-z]+)\ (?:[a-z]+\ ){0,3}?(?:information|context|data|details?|knowledge|answer|response)\b(?:\ (?:is|was|are))?(?:$|\ (?:to|for|found|provided|given)\b)
+    |\b(?:i|we|this\ (?:model|assistant|service|system|chatbot))\b.{0,60}(?:n't|\bnot)\b|\b(?:i|we)\ can\ only\b|\b(?:not|no|nothing|insufficient|impossible|beyond|outside|without|lack\w*)\b.{0,100}\b(?:i|me|my|we|us|our)\b|n't\b.{0,100}\b(?:i|i'm|me|us)\b|n't\b.{0,40}\b(?:question|request|prompt|message)\b
+    |\b(?:encourage|recommend|suggest|urge|advise)\b.{0,12}\byou\b.{0,40}\b(?:question|to\ (?:a|an|your))\b|\btrouble\ understanding\b|\bonly\ (?:part|half|some)\ of\ (?:your|the)\ (?:question|message|prompt|request)\b|\btell\ me\ (?:what|how|more)\b|\bplease\ add\b
+    |^(?:not|no|there\ (?:is|was)\ (?:not|no)|there\ (?:isn't|wasn't)|(?:the\ )?(?:in|un)[a-z]+)\ (?:[a-z]+\ ){0,3}?(?:information|context|data|details?|knowledge|answer|response)\b(?:\ (?:is|was|are|can\ be))?(?:$|\ (?:to|for|found|provided|given)\b)
     |\b(?:question|request|query|prompt|input|message|picture|image|photo|file|attachment|passage|options|choices)\b.{0,40}\b(?:not|no|missing|empty|blank|unclear|vague|ambiguous|incomplete|provided|included|truncated|garbled|corrupted|cut\ off)\b|\bno\ (?:question|request|query|prompt|input|message)\b
-    |\b(?:could|can|would|will|please)\b.{0,20}\b(?:provide|clarify|share|rephrase|specify|elaborate|repeat|resend|send|attach|upload|include|finish)\b
+    |\b(?:could|can|would|will|please)\b.{0,20}\b(?:provide|clarify|share|rephrase|specify|elaborate|repeat|reword|retype|paste|rewrite|resend|send|attach|upload|include|finish)\b
     |\b(?:how|what)\ (?:else\ )?(?:can|may|could|do)\ i\ (?:do|help|assist)\b|\b(?:ask\ me|help\ you|assist\ you)\b
     |\b(?:model|server|service|system|api|request|connection)\b.{0,30}\b(?:overloaded|unavailable|busy|timed\ out|timeout|error|failed)\b|\btry\ again\b|\blimit\ exceeded\b|\bretry\b|\brate\ limit\b|^error\b
     |\b(?:best|left|better)\b.{0,20}\bto\ (?:a|an|your|the)\b|\bplease\ (?:consult|see|ask|contact|seek|speak|talk|visit|refer)\b|\byou\b.{0,20}\b(?:need|should|have)\b.{0,10}\b(?:ask|consult|see)\b""",
@@ -84,14 +87,15 @@ _ELSEWHERE = re.compile(
 _ELSEWHERE_WORDS = 25  # words, of a language without blanks 60 signs (ours)
 _KOREAN = re.compile(
     r"^안녕[^.!?]*[.!?\s]*(?:무엇을\s?|어떻게\s?)?도와\s?드릴까요|(?:서버|모델|시스템|서비스)[^.]{0,16}(?:과부하|혼잡|오류|점검|이용할\s?수\s?없)|잠시\s?(?:후|뒤)[^.]{0,6}다시\s?(?:시도|이용)"
+    r"|(?:주어지|제공되|제시되|포함되|첨부되|나와\s?있|적혀\s?있)지\s?않[^.]{0,12}(?:답|정답|판단|선택|계산|고를|풀)[^.]{0,12}\s(?:수(?:가|는)?\s?없|어렵|못하)"
     r"|질문(?:이|을|은)\s?(?:없|비어|명확하지|입력|다시|포함되)|(?:질문|요청)[^.]{0,10}(?:구체적으로|자세히|다시)\s?(?:말씀|알려|입력|작성)"
 )
 # The vocabulary of asking and answering in Korean, by how words begin: of what is asked, what is done with it, who and how.
-_TALK_KO = "질문 문의 요청 요구 답변 대답 응답 정답 확답 답을 답이 답은 보기 선택지 문항 문제 지문 이미지 사진 그림 첨부 파일 자료 정보 내용 설명 안내 도움 조언 상담 의견 주제 대화"
+_TALK_KO = "질문 문의 요청 요구 답변 대답 응답 정답 확답 답을 답이 답은 보기 선택지 문항 문제 지문 이미지 사진 그림 도표 그래프 첨부 파일 자료 정보 내용 설명 안내 도움 조언 상담 의견 주제 대화"
 _OTHER_KO = """
 제공 포함 전달 공유 업로드 추가 필요 확인 파악 판단 선택 고르 고를 골라 이해 처리 생성 작성 표시 입력 전송 보이 보내 올려 올리 알려 말씀 부탁 양해 바랍 다시 함께
 바로 조금 다소 먼저 현재 아직 지금 일부 전체 모두 누락 빠져 빠진 잘려 잘린 끊긴 끊겨 중간 제대로 불완전 모호 불분명 명확 구체 자세 정확 충분 부족 의도
-종류 관련 관한 관해 대한 대해 위해 위한 통해 따라 이와 만으로 시스템 서비스 모델 인공지능 AI 챗봇 어시스턴트 언어 텍스트 기반 직접 전문가 전문의 의료진 상의 의학 의료 건강 개인 상태 상황 모르
+종류 방법이 문장 미완성 나머지 영역 부분 사항 범위 항목 아니 아닙 언급 피하 삼가 계산 표가 표를 표는 결정 정하 정할 지원 저의 저도 저로 잘 관련 관한 관해 대한 대해 위해 위한 통해 따라 이와 만으로 시스템 서비스 모델 인공지능 AI 챗봇 어시스턴트 언어 텍스트 기반 직접 전문가 전문의 의료진 상의 의학 의료 건강 개인 상태 상황 모르
 민감 감지 위반 위배 차단 제한 안전 정책 규정 지침 이용 있 없 않 못 어렵 어려 곤란 힘들 불가 가능 같 드리 드릴 주시 주세 주십 주신 되지 되어 된 됩 다루 다룰 찾
 죄송 감사 미안 아쉽 안타깝 다른 궁금 언제든 편하 계속 시작 새 풀 보아 봐야 제가 저희 이런 이러한 해당 어떤 무엇 무슨 어느 받으 받을
 """
@@ -101,7 +105,7 @@ _VOCABULARY_KO = re.compile("|".join([*f"{_TALK_KO} {_OTHER_KO}".split(), _SHORT
 _TALKS_KO = re.compile("|".join(_TALK_KO.split()))
 # It denies, or asks to be sent something, and speaks to somebody: a textbook's plain style does not.
 _LACKS_KO = re.compile(
-    r"(?:않|없|못|어렵|어려|부족|곤란|힘들|불가|빠[져진]|끊[긴겨]|잘[려린]|누락|모호|불분명|불완전|모르)"
+    r"(?:않|없|(?<!잘)못|어렵|어려|부족|곤란|힘들|불가|빠[져진]|끊[긴겨]|잘[려린]|누락|모호|불분명|불완전|미완성|모르|피하겠|삼가)"
 )
 _POLITE_KO = re.compile(r"(?:니다|[요죠오]|니까|게요|세요)$")
 MOST_KOREAN, WORDS_TO_ONE_OTHER = 200, 8  # signs; words for each that may lie outside the vocabulary (ours)
@@ -147,6 +151,7 @@ def _says_nothing_in_korean(text: str, clauses: Sequence[str]) -> bool:
         and len(others) <= len(words) // WORDS_TO_ONE_OTHER
         and not any(len(word) == 1 or word.isdigit() for word in others)
         and any(map(_TALKS_KO.match, words))
+        and not re.search(r"답(?:입니다|이에요|이다)", text)
         and any(map(_LACKS_KO.search, clauses))
         and all(_POLITE_KO.search(sentence) for sentence in _SENTENCES.findall(text))
     )

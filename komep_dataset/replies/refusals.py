@@ -63,6 +63,7 @@ _REFUSES = re.compile(
     |{_SPEAKER}(?:must|have\ to|need\ to|will\ have\ to|would\ rather|(?:am|'?m)\ going\ to|'?ll\ have\ to|should|do|respectfully|politely|will)\ {_ADVERB}(?:decline|refuse|pass|refrain|abstain|opt\ out)\b
     |{_SPEAKER}(?:decline|refuse)\b
     |{_SPEAKER}(?:(?:(?:would|'?d)\ (?:rather|prefer)|prefer|choose|'?m\ choosing|am\ choosing)\ not|won't|will\ not)(?:\ to)?\ {_ADVERB}{_TELL}\b
+    |\bi(?:'m|\ am)\ not\ (?:sharing|telling|discussing|providing|giving\ (?:you|out)|answering|explaining|describing|disclosing|revealing)\b
     |\btoo\ \w+\ for\ (?:me|us|an\ ai)\b|^to\ (?:decline|refuse)\b|\baccess\ to\ (?:this|that|the\ requested)\b.{{0,30}}\b(?:restricted|denied|limited|blocked)\b
     |\b(?:not\ something|isn't\ something|nothing|not\ a\ \w+|not\ an?\ area)\ (?:that\ )?(?:i|we)(?:'m|\ am|'re|\ are|\ can|\ could|'ll|\ will)\ {_ADVERB}(?:able|help|assist|discuss|answer|do|provide|willing|comfortable|allowed|share)
     |\b(?:beyond|outside(?:\ of)?|exceeds?|not\ (?:within|in|part\ of))\ (?:the\ scope\ of\ )?(?:my|our|(?:what|the\ (?:topics?|areas?|things?|kinds?\ of\ \w+|range\ of\ \w+))\ (?:that\ )?i\b|this\ (?:assistant|service))\b
@@ -78,7 +79,7 @@ _REFUSES = re.compile(
     |^(?:request|access|content|response)\ (?:denied|refused|blocked|withheld|declined|filtered)\b|^(?:no\ comment|redacted|refused|declined)$
     |\b(?:i|we)\ (?:do\ not|don't)\ (?:have|possess|hold)\ (?:the\ |any\ |a\ )?(?:necessary\ |required\ |proper\ |medical\ )*(?:qualifications?|expertise|licen[sc]e|authority|permission|credentials|training|capability|ability)\b
     |\b(?:i|we)\ (?:do\ not|don't)\ (?:feel\ comfortable|think\ i\ (?:can|should)|want\ to\ (?:answer|discuss|give|provide)|wish\ to)\b
-    |\blet's\ (?:talk|chat|discuss|focus\ on|change)\ (?:about\ )?(?:something|the\ subject|another|a\ different)""",
+    |\blet's\ not\ (?:go\ (?:there|into)|do\ (?:that|this)|discuss|talk|get\ into)\b|\blet's\ (?:talk|chat|discuss|focus\ on|change)\ (?:about\ )?(?:something|the\ subject|another|a\ different)""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
 # Said to the one who asks, by its honorific or because nobody else can be meant.
@@ -95,7 +96,7 @@ _REFUSES_KO = re.compile(
 # Of these, textbooks speak as well ("cannot be diagnosed by X-ray alone"): they refuse where the speaker says so of
 # itself or of the question, or where no other word stands there.
 _MAY_REFUSE_KO = re.compile(
-    r"""(?:답변|대답|응답|도움|정보|조언|자문|진단|진찰|처방|상담|안내|설명|의견|내용|요청|요구|질문|말씀|제공|지원|대화|수행|진행|판단|추천|권고|권장|방법|지시|작성|생성|이야기|논의|언급|공유|처리|이행|다루|다룰|따르|따를|평가|해석|대신)
+    r"""(?:답변|대답|응답|도움|정보|조언|자문|진단|진찰|처방|상담|안내|설명|의견|내용|요청|요구|질문|말씀|제공|지원|대화|수행|진행|판단|추천|권고|권장|방법(?![은이]\s)|지시|작성|생성|이야기|논의|언급|공유|처리|이행|다루|다룰|따르|따를|평가|해석|대신)
         [가-힣\s]{0,12}?(?:수(?:가|는|도)?\s?없|기(?:가|는|에는|에|도)?\s?(?:어렵|힘들|곤란|불가|조심스럽|부적절|적절하지)|지\s?(?:못|않)|불가(?:능|합|입|$)|(?:어렵|곤란|힘들)(?:습|겠|네|다|음)|제한(?:되|하|됩)|금지(?:되|됩)|허용되지|거부|거절)
     |적절하지\s?않|부적절(?:하|합)|(?:정보|지식|자료|데이터|내용|기록|맥락)(?:를|을|가|이|는|은|도)?\s?(?:충분히\s?)?(?:가지고\s?있지\s?않|갖고\s?있지\s?않|보유하고\s?있지\s?않|없(?:습|어|네|음)|부족|충분하지\s?않)""",
     re.VERBOSE,

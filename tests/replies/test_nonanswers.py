@@ -63,7 +63,87 @@ I'm choosing not to describe methods of self-harm.
 I'm going to pass. Describing how this is done might enable abuse.
 The prompt seems to be truncated. Please resend it.
 """.splitlines()
+# Of 46 in wordings that nobody had thought of, 21 were seen when they were first tried (15 before), 39 when mended: these.
+IN_OTHER_WORDS = """\
+이 질문은 저의 답변 범위에 포함되지 않습니다.
+죄송하지만 그런 방법은 설명드릴 수 없고, 대신 안전한 대안을 함께 찾아볼 수 있습니다.
+보기 항목이 누락된 것 같으니 다시 확인해 주시기 바랍니다.
+표가 첨부되지 않아 계산할 수 없습니다.
+문제에 나온 환자의 검사 결과가 주어지지 않아 답을 정할 수 없습니다.
+안녕하세요! 저는 건강 정보를 도와드리는 챗봇입니다. 무엇을 알고 싶으신가요?
+저도 잘 모르는 내용이라 답을 드리지 못할 것 같아요.
+I'd encourage you to bring this question to a qualified clinician instead of relying on me.
+That isn't information I'm willing to give out.
+I have to be upfront: I don't answer questions about overdose thresholds.
+I'm not going to help with finding ways around a prescription.
+Let's not go there. I care about your safety.
+Which of the options below? I don't see a list.
+There's no image attached here, so I have nothing to interpret.
+Can you paste the rest of the question?
+This model does not support medical queries.
+Your message seems to be empty. What can I help you with today?
+I can only assist with questions about our products.
+Answering would require information that isn't in the question.
+I'm having trouble understanding the request. Could you reword it?
+선택지 내용이 전달되지 않았어요. 한 번만 더 붙여 넣어 주시겠어요?
+도표를 볼 수 없어서 정답을 고르지 못했습니다.
+현재로서는 이 요청에 도움을 드릴 방법이 없습니다.
+무슨 말씀이신지 잘 이해가 되지 않습니다. 조금만 더 풀어서 질문해 주세요.
+제공해 주신 지문에는 질문이 포함되어 있지 않습니다.
+이 문장은 미완성인 것 같은데, 나머지 내용을 알려 주실 수 있을까요?
+죄송해요, 그런 이야기는 나누지 않을래요.
+본 서비스는 의료 상담 용도로 만들어지지 않았습니다.
+관련 이미지가 없어 정확히 말씀드리기 힘들어요.
+I can't view attachments, so please describe what the image shows.
+The options weren't included with your question; please add them.
+I'm unable to pick an answer because none of the choices were given.
+That request isn't one I can take on.
+For your safety I'm not sharing that.
+There isn't a question here for me to answer.
+Only part of your message came through. Mind sending it once more?
+You'll have to ask someone with a medical licence; I don't do diagnoses.
+No response can be given to this prompt.
+Hi! Tell me what you need help with.
+""".splitlines()
 GIVEN = """\
+판단할 수 있는 능력이 없는 환자는 대리인이 결정한다.
+이 검사로는 감염의 범위를 알 수 없습니다.
+표가 나타내는 값은 정상이 아닙니다.
+임부가 복용할 수 없는 약은 이소트레티노인입니다.
+언급된 증상 중 발열은 없습니다.
+현재로서는 완치 방법이 없습니다.
+환자가 자신의 상태를 잘 모르면 교육이 필요합니다.
+답은 없음. 모두 틀린 설명이다.
+의료진이 지원되지 않는 지역에서는 원격 진료를 한다.
+정보 제공에 동의하지 않은 환자의 기록은 열람할 수 없습니다.
+I'd encourage fluids and rest; antibiotics are not needed.
+The list of options is short: surgery or watchful waiting.
+There's no image finding that is specific for lupus.
+Nothing can be given by mouth before surgery.
+The model does not support the claim that statins cause dementia.
+The question requires Bayes' theorem: the answer is 16%.
+Ask the patient to repeat the question.
+He is having trouble understanding speech, which suggests Wernicke's aphasia.
+I'm not going to lie: the prognosis is poor, with a median survival of 11 months.
+Information on allergies must be in the chart.
+도표를 보면 남성의 유병률이 더 높지 않다.
+지문에는 나이가 포함되어 있지 않지만 소견상 급성 충수염이다.
+정답은 4번이며 나머지 보기는 옳지 않습니다.
+이 방법은 안전하지 않습니다.
+그 약은 이 상태에 도움이 되지 않습니다.
+환자가 이해하지 못하면 다시 설명합니다.
+이 문장은 틀렸습니다. 인슐린은 혈당을 낮춥니다.
+상담만으로는 부족하고 약물이 필요합니다.
+해당 없음이 정답입니다.
+선택적 세로토닌 재흡수 억제제는 처음에 권하지 않습니다.
+There isn't a cure, but symptoms can be controlled.
+No response to fluids means septic shock.
+You'll have to ask the patient about travel.
+Only part of the kidney was removed.
+Share decisions with the patient.
+The answer is not B, since options A and C are also right.
+For safety, the drug is not given by the intrathecal route.
+The text describes a man of 60; the choice is surgery.
 자살 위험이 있는 환자는 혼자 두지 않고 109 등 상담 전화를 안내한다.
 그림이 없어도 설명하면, 심전도에서 ST 분절 상승이 보이면 심근경색이다.
 The figure shows that no drug was provided to the control group, so the effect cannot be determined.
@@ -210,7 +290,7 @@ El paciente no puede respirar por edema de glotis.
 """.splitlines()
 
 
-@pytest.mark.parametrize("text", [*NON_ANSWERS, *HELD_BACK, *NOT_GIVEN])
+@pytest.mark.parametrize("text", [*NON_ANSWERS, *HELD_BACK, *NOT_GIVEN, *IN_OTHER_WORDS])
 def test_what_speaks_of_answering_alone_is_no_answer(text):
     assert is_refusal(text) and is_refusal(f"**{text}**\n") and all(quickly([text, f"**{text}**\n"]))
 

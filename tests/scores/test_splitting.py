@@ -242,8 +242,8 @@ def test_a_refusal_and_an_apology_are_not_scored_and_equal_units_are_asked_once(
 @pytest.mark.slow
 @needs_data("kqa", "factbench", "expertqa")
 def test_real_splits_are_taken_as_they_are():
-    """Unsplit is one row of 1,483; of 8,515 lines 32 are left out (repeats, greetings, statements in quite other words) and 24
-    hold nothing to check (disclaimers, offers, questions to the reader)."""
+    """Unsplit is one row of 1,483; of 8,515 lines 32 are left out (repeats, greetings, statements in quite other words) and 28
+    hold nothing to check (disclaimers, offers, questions to the reader, what a given context lacks)."""
     splits = [
         (r["response"], r["claims"]) for r in rows("factbench/claims.jsonl") if r["claims"] and r["response"]
     ]
@@ -259,7 +259,7 @@ def test_real_splits_are_taken_as_they_are():
     taken = [(units_in(answer, list(map(clean_unit, units))), units) for answer, units in splits]
     assert len(splits) > 1400 and sum(bool(split.why) for split, _ in taken) <= 1
     assert sum(len(split.left_out) for split, _ in taken if not split.why) <= 32
-    assert sum(len(split.unverifiable) for split, _ in taken) <= 24
+    assert sum(len(split.unverifiable) for split, _ in taken) <= 28
     others = [
         units_in(a, list(map(clean_unit, u))).why
         for (a, _), (_, u) in zip(splits, splits[300:], strict=False)
