@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,7 +47,7 @@ from komep_dataset.scores.sources import citations, with_passages
 from komep_dataset.scores.split_quality import SplitQuality, rated
 from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_rows, write_scored
+from komep_dataset.tables.writing import frame_of, output_path, write_in_order, write_rejects, write_scored
 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
@@ -175,11 +176,11 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             for key, row in rows.items()
         ]
         write_scored(frame := frame_of(scored, CitedGeneration), target)
-        evidence = [
-            one for k, row in rows.items() for one in verdict_rows(row, items[k], checked, checker.model)
-        ]
-        evidence += [one for key, row in rows.items() for one in unverifiable_rows(row, splits[key])]
-        write_rows(evidence, verdicts_path(target), VerdictRow)
+        evidence = (
+            (*verdict_rows(row, items[key], checked, checker.model), *unverifiable_rows(row, splits[key]))
+            for key, row in rows.items()
+        )
+        write_in_order(chain.from_iterable(evidence), verdicts_path(target), VerdictRow)
         rejects = [
             Reject(STAGE, f"{id}/{model}", reason.value, why)
             for reason, group in ((Reason.REQUEST_FAILED, failures), (Reason.UNSPLIT, unsplit))

@@ -12,8 +12,9 @@ import pytest
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables
 from komep_dataset.schema import Question, Reject
+from komep_dataset.tables import writing
 from komep_dataset.tables.reading import read_table
-from komep_dataset.tables.writing import output_path, write_rejects, write_table
+from komep_dataset.tables.writing import output_path, write_in_order, write_rejects, write_rows, write_table
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = pl.DataFrame([asdict(Question("0" * 16, "What?", "c", "en", "s"))])
@@ -156,3 +157,17 @@ def test_a_folder_gets_the_default_name_and_a_name_without_ending_is_parquet(tmp
     assert output_path(tmp_path / "v1.5", "q.parquet") == tmp_path / "v1.5" / "q.parquet"
     write_table(QUESTIONS, output_path(tmp_path / "q", "q.parquet"), Question)
     assert (tmp_path / "q").read_bytes()[:4] == b"PAR1"
+
+
+def test_rows_in_order_are_written_some_at_a_time_as_all_at_once(tmp_path, monkeypatch):
+    rows = [Question(f"{n:016x}", f"What is {n}?", "c", "en", "s") for n in range(25)]
+    write_rows(rows, tmp_path / "whole.parquet", Question)
+    monkeypatch.setattr(writing, "WIDE_ROWS", 10)
+    for some in (rows, []):
+        write_in_order(iter(some), tmp_path / "parts.parquet", Question)
+        table = read_table(tmp_path / "parts.parquet", Question)
+        assert table.height == len(some)
+        assert not some or table.equals(read_table(tmp_path / "whole.parquet", Question))
+    (tmp_path / "notes.parquet").write_text("mine")
+    with pytest.raises(KomepError, match="left as it is"):
+        write_in_order(iter(rows), tmp_path / "notes.parquet", Question)
