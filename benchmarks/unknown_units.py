@@ -95,6 +95,13 @@ def factbench(file: Path) -> list[dict]:
     ]
 
 
+def whole_answers(data: Path) -> list[dict]:
+    """ExpertQA's answers all of whose claims the experts called true or false."""
+    frame = read_scored([data / "expertqa" / "expert_build_input.jsonl"])
+    whole = frame.filter(pl.col("status") == Status.SCORED.value, pl.col("units").list.len() > 0)
+    return whole.select(polars_schema(ScoredGeneration).names()).to_dicts()
+
+
 def pairs_by(frame: pl.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
     """Way of `--unknown-units` -> (question, chosen model, rejected model)."""
     keys = ("question_id", "chosen_model", "rejected_model")
@@ -143,9 +150,7 @@ def main() -> None:
     print(f"experts' own verdicts, {frame['question_id'].n_unique()} questions, {frame.height} answers")
     for way, pairs in pairs_by(frame).items():
         print(f"  {way:<8}{len(pairs):>5} pairs")
-    names = polars_schema(ScoredGeneration).names()
-    whole = frame.filter(pl.col("status") == Status.SCORED.value, pl.col("units").list.len() > 0)
-    materials = {"ExpertQA": (whole.select(names).to_dicts(), False)}
+    materials = {"ExpertQA": (whole_answers(arguments.data), False)}
     materials["FactBench in fives"] = factbench(arguments.data / "factbench" / "claims.jsonl"), True
     for name, (rows, grouped) in materials.items():
         units = [unit["verdict"] for row in rows for unit in row["units"]]

@@ -23,6 +23,7 @@ from komep_dataset.files.outputs import no_place
 from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
 
+ALL, MAJORITY, APPEAL = AGREEMENTS = "all", "majority", "first-then-appeal"
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 TRANSLATION_SCOPES = ("pairs", "all")
 MODELS_INSIDE = (
@@ -179,9 +180,10 @@ class QuestionSource:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """pipeline.yaml. Relative paths are relative to the folder of the file; no keys are its name, `file`, and `spending`,
-    where what is spent is written down other than in the work folder."""
+    where what is spent is written down other than in the work folder. `checker` may be a list in the file: then it is the first
+    here, `panel` has them all, and `agreement` says what their verdicts come to (`scores/agreement.py`)."""
 
-    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending")
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending", "panel")
 
     file: str = "the configuration"
     spending: Path | None = None
@@ -192,6 +194,8 @@ class Config:
     responders: tuple[Responder, ...] = ()
     splitter: Judge | None = None
     checker: Checker | None = None
+    panel: tuple[Checker, ...] = ()
+    agreement: str = ALL
     translator: Translator | None = None
     selection: Selection = field(default_factory=Selection)
     executor: Executor = field(default_factory=Executor)
@@ -203,6 +207,7 @@ class Config:
         if self.budget is not None and not (0 < self.budget < math.inf):
             yield "budget", f"{self.budget} is not an amount above 0"
         yield from choice("mode", self.mode, MODES)
+        yield from choice("agreement", self.agreement, AGREEMENTS)
         names = [responder.name for responder in self.responders]
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -225,6 +230,14 @@ class Config:
             raise KomepError(f"{self.file}: `{role}:` is missing; give it an `endpoint` and a `model`")
         return _under(self.policy(), judge)
 
+    def judges(self) -> dict[str, Checker]:
+        """Every checker, in the order of the file, by its name: that of its model, with a number where another has the same."""
+        found: dict[str, Checker] = {}
+        for one in self.panel or (self.judge("checker"),):
+            same = sum(known.model == one.model for known in found.values())
+            found[f"{one.model} ({same + 1})" if same else one.model] = _under(self.policy(), one)
+        return found
+
     def policy(self) -> Policy:
         """How this configuration wants requests to be run."""
         return Policy(
@@ -243,7 +256,8 @@ def load_config(path: Path) -> Config:
             missing, of the wrong type or out of range; the message gives the file and the path of the key.
     """
     raw = read_yaml(path)
-    config = build_record(Config, {} if raw is None else raw, str(path), "")
+    raw, panel = _panel_of({} if raw is None else raw, str(path))
+    config = build_record(Config, raw, str(path), "")
     base = path.resolve().parent
 
     def placed(record: Any, **changed: Any) -> Any:
@@ -272,10 +286,27 @@ def load_config(path: Path) -> Config:
         file=str(path),
         selection=config.selection.placed(base),
         responders=tuple(map(placed, config.responders)),
+        panel=tuple(map(placed, panel)),
         **{
             part: placed(getattr(config, part)) for part in ("questions", "splitter", "checker", "translator")
         },
     )
+
+
+def _panel_of(raw: Any, file: str) -> tuple[Any, tuple[Checker, ...]]:
+    """A file's content with its first checker alone, and all of them where it has a list of several."""
+    given = raw.get("checker") if isinstance(raw, dict) else None
+    if not isinstance(given, list):
+        return raw, ()
+    if not given:
+        raise KomepError(f"{file}: checker: an empty list; name at least one")
+    panel = tuple(build_record(Checker, one, file, f"checker[{i}].") for i, one in enumerate(given))
+    for index, one in enumerate(panel):
+        if one in panel[:index]:
+            raise KomepError(
+                f"{file}: checker[{index}]: the same as checker[{panel.index(one)}]: a judge agrees with itself; name another"
+            )
+    return raw | {"checker": given[0]}, panel if len(panel) > 1 else ()
 
 
 def _under(policy: Policy, record: Any) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from komep_dataset.config.config import Config, Endpoint
+from komep_dataset.config.config import APPEAL, Checker, Config, Endpoint
 from komep_dataset.config.evidence import Evidence
 from komep_dataset.evidence.readiness import embedding_bodies, shown_with_a_unit
 from komep_dataset.inference.ask import Body, judge_body, unanswered, unsent
@@ -129,9 +129,22 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
 def _check_lines(
     sentences: int, tokens: float, config: Config, mode: str, prices: PriceTable
 ) -> Iterator[Line]:
-    """The checker's calls for so many sentences of so many tokens; every option of the checker counts. Before them, those of
-    the embeddings by which passages are found."""
-    checker = config.judge("checker")
+    """The calls of every checker for so many sentences of so many tokens; every option of a checker counts. Before them, those
+    of the embeddings by which its passages are found."""
+    judges = config.judges()
+    for name, checker in judges.items():
+        *embed, line = _judge_lines(checker, sentences, tokens, mode, prices)
+        yield from embed
+        if len(judges) > 1:
+            line = replace(line, stage=f"{line.stage} by {name}")
+        if config.agreement == APPEAL and name != next(iter(judges)):
+            line = replace(line, assumed=f"{line.assumed}; as if every unit came to it")
+        yield line
+
+
+def _judge_lines(
+    checker: Checker, sentences: int, tokens: float, mode: str, prices: PriceTable
+) -> Iterator[Line]:
     units = UNITS_A_SENTENCE * sentences
     calls = math.ceil(units / checker.batch) * checker.votes
     count, _ = token_counter(checker)
@@ -229,9 +242,9 @@ def _assumed_score(questions: int, config: Config) -> list[Line]:
     received = calls * (splitter.limit(SPLIT_TOKENS) or UNLIMITED_TOKENS)
     note = "every answer as long as its limit"
     split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, note)
-    *embed, check = _check_lines(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
-    assumed = f"{note}, {SENTENCE_TOKENS} tokens a sentence; {check.assumed}"
-    return [split, *embed, replace(check, assumed=assumed)]
+    note = f"{note}, {SENTENCE_TOKENS} tokens a sentence"
+    lines = _check_lines(math.ceil(tokens / SENTENCE_TOKENS), tokens, config, config.mode, prices)
+    return [split, *(replace(x, assumed="; ".join(filter(None, (note, x.assumed)))) for x in lines)]
 
 
 def estimate_calibrate(

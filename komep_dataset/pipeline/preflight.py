@@ -55,10 +55,12 @@ def roles_of_run(config: Config) -> Iterator[Role]:
 
 def roles_of_score(config: Config) -> Iterator[Role]:
     """The models that `komep score` asks."""
-    for name, folder in (("splitter", "split"), ("checker", "check")):
-        judge = config.judge(name)
-        yield Role(name, judge, config.work / SCORE / folder)
-        if (evidence := getattr(judge, "evidence", None)) and evidence.embeddings:
+    yield Role("splitter", config.judge("splitter"), config.work / SCORE / "split")
+    judges = list(config.judges().values())
+    for place, judge in enumerate(judges):
+        name = f"checker[{place}]" if len(judges) > 1 else "checker"
+        yield Role(name, judge, config.work / SCORE / "check")
+        if (evidence := judge.evidence) and evidence.embeddings:
             yield Role(f"{name}.evidence.embeddings", evidence.embeddings, evidence.kept)
 
 

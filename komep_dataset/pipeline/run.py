@@ -31,6 +31,7 @@ from komep_dataset.release.sums import file_sha256
 from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import CitedGeneration, Question, Response
+from komep_dataset.scores.agreement import keep_panel, read_panel
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
@@ -249,14 +250,17 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
         line = f"{made.rows:,} generations: {counts}{reason}; {'; '.join(filter(None, (made.calls, made.split)))} -> {table}"
         return Outcome(line, made.failures, shortfall=short)
 
-    checker = config.judge("checker")
+    judges = list(config.judges().values())
     settings = {
         "mode": mode,
         "splitter": _endpoint_settings(config.judge("splitter")),
-        "checker": _endpoint_settings(checker),
+        "checker": _endpoint_settings(judges[0]),
     }
+    if len(judges) > 1:
+        settings |= {"panel": [_endpoint_settings(one) for one in judges], "agreement": config.agreement}
+        settings |= {name: getattr(config.selection, name) for name in ("unknown_units", "min_margin")}
     outputs = {table: CitedGeneration, verdicts_path(table): VerdictRow}
-    read = checker.evidence.sources if checker.evidence else ()
+    read = [source for one in judges if one.evidence for source in one.evidence.sources]
     return Stage(SCORE, done, (*tables, *read), outputs, settings, work, again=output is not None)
 
 
@@ -267,6 +271,7 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
     def work() -> Outcome:
         made = translate(scored, config, output or table)
+        keep_panel(output_path(output or table, "translated.parquet"), read_panel(scored))
         short = of_translations(made, translator)
         if output:
             return Outcome(made.line, made.failures, made.reason, short, made.table)

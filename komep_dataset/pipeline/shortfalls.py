@@ -17,6 +17,7 @@ from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
 from komep_dataset.responses import Responded
 from komep_dataset.schema import Response, Status, Verdict, WhyUnknown
+from komep_dataset.scores.agreement import read_panel
 from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, TOLD_FROM
 from komep_dataset.scores.repeats import repeated
 from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
@@ -129,7 +130,15 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
 
 
 def _why_unparsed(made: Scored, config: Config) -> str:
-    checker = config.judge("checker")
+    checker, apart = config.judge("checker"), read_panel(made.path)
+    if apart and 2 * (differ := apart["groups"][0]["differ"]) >= sum(
+        unit["verdict"] == Verdict.UNKNOWN for units in made.frame["units"] for unit in units
+    ):
+        return (
+            f"the judges {', '.join(apart['judges'])} differ on {differ:,} of {apart['groups'][0]['several']:,} units: komep calibrate says which of them is right; `agreement: "
+            "first-then-appeal` asks the second only where it matters, and `selection.unknown_units: bounds` needs no "
+            "verdict on every unit"
+        )
     evidence = read_table(verdicts_path(made.path), VerdictRow)
     unread = evidence.filter(pl.col("verdict") == Verdict.UNKNOWN.value)
     limit, cut = (

@@ -36,6 +36,7 @@ from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import EVIDENCE, Reject, records_of
+from komep_dataset.scores.agreement import read_panel
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.writing import write_rejects
@@ -104,9 +105,9 @@ def build(
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None
-        early = beside.submit(
-            provenance, new, asdict(rules), base=base_record, judge=record, seeds=seeds, left_out=left_out
-        )
+        judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
+        known = {"judge": record, "seeds": seeds, "left_out": left_out, "judges": judges}
+        early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
         counts, rejects, shards, quality = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
         sums, content = data_sums(folder)
         reasons = Counter(reject.reason for reject in rejects)

@@ -83,6 +83,7 @@ def provenance(
     judge: Mapping[str, Any] | None = None,
     seeds: Mapping[str, int] | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
+    judges: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -93,6 +94,7 @@ def provenance(
         judge: what `komep calibrate --output` wrote of the checker.
         seeds: what was drawn with which seed; the build itself draws nothing at random.
         left_out: parameters that an endpoint refused and was asked without, by stage; no key where there are none.
+        judges: how far the judges of an input are apart, where it had several; no key where none had.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -109,6 +111,7 @@ def provenance(
         "seeds": dict(seeds or {}),
         "judge": judge,
         **({"left_out": {stage: list(names) for stage, names in left_out.items()}} if left_out else {}),
+        **({"judges": list(judges)} if judges else {}),
     }
 
 

@@ -53,6 +53,7 @@ class Vote:
     cited: tuple[str, ...] = ()
     reason: str = ""
     not_shown: tuple[str, ...] = ()
+    judge: str = ""  # who said so, where there are several
 
 
 @dataclass(frozen=True, slots=True)

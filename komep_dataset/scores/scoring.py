@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,7 @@ import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.config.config import Checker, Config, Judge
+from komep_dataset.config.selection import Selection
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import ask, judge_body
@@ -39,7 +41,10 @@ from komep_dataset.schema import (
     column,
     column_types,
 )
-from komep_dataset.scores.checking import Checked, Item, check, refuse_options
+from komep_dataset.scores.agreement import Answered, as_record, disagreements, hanging, keep_panel
+from komep_dataset.scores.agreement import told as told_apart
+from komep_dataset.scores.checking import Checked, Item, Vote, refuse_options
+from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.repeats import PROVEN_REPEATS, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
@@ -68,9 +73,9 @@ class ShownPassage:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """A row of the evidence: one unit, one vote, and the checker's raw reply."""
+    """A row of the evidence: one unit, one vote of one checker, and its raw reply."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model", "unit_index", "vote")
+    KEY: ClassVar[tuple[str, ...]] = ("question_id", "model", "unit_index", "vote", "checker")
 
     question_id: str = column("id of the question")
     model: str = column("name of the responder")
@@ -86,7 +91,9 @@ class VerdictRow:
         "what this reply says of the unit: `true`, `false` or `unknown`; `unverifiable` where it holds nothing to check: "
         "nobody was asked, and the score does not count it"
     )
-    checker: str = column("name of the checker as the endpoint knows it; empty where nobody was asked")
+    checker: str = column(
+        "name of the checker as the endpoint knows it, with a number where two have the same; empty where nobody was asked"
+    )
     finish_reason: str = column("`stop`, `length`, `refused` or `failed`; empty where nobody was asked")
     cited: list[str] | None = column(
         "ids of passages that this reply cites; null = it was asked without passages"
@@ -155,8 +162,11 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         KomepError: bad tables or an endpoint that answers nobody. A response whose splitting or checking
             alone fails is a row with the status `failed`, and is asked again by the next run.
     """
-    splitter, checker = config.judge("splitter"), config.judge("checker")
-    refuse_options(checker, mode)
+    splitter, judges = config.judge("splitter"), config.judges()
+    for checker in judges.values():
+        refuse_options(checker, mode)
+    if mode == "paper" and len(judges) > 1:
+        raise KomepError("checker: a list: the mode paper has DAHL's one checker; name one there")
     folder = config.work / STAGE
     target = output_path(output, "scored.parquet")
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
@@ -165,8 +175,14 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             splits, failures = _split(rows, splitter, folder / "split", mode)
             unsplit = {key: split.why for key, split in splits.items() if split.why}
             units = {key: split.units for key, split in splits.items()}
-            items = _items(rows, units, checker, config.work / EVIDENCE_FOLDER)
-            checked = check(items.values(), checker, folder / "check", mode=mode)
+            items, checked = check_all(
+                judges,
+                config.agreement,
+                lambda checker: _items(rows, units, checker, config.work / EVIDENCE_FOLDER),
+                folder / "check",
+                mode=mode,
+                hanging=partial(_hanging, rows, config.selection),
+            )
         for key, own in items.items():
             failed = next((why for item in own if (why := checked.judged[item].failure)), "")
             if failed and not failures[key]:
@@ -177,7 +193,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         ]
         write_scored(frame := frame_of(scored, CitedGeneration), target)
         evidence = (
-            (*verdict_rows(row, items[key], checked, checker.model), *unverifiable_rows(row, splits[key]))
+            (*verdict_rows(row, items[key], checked, judges), *unverifiable_rows(row, splits[key]))
             for key, row in rows.items()
         )
         write_in_order(chain.from_iterable(evidence), verdicts_path(target), VerdictRow)
@@ -188,6 +204,13 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             if why
         ]
         write_rejects(target.parent, STAGE, rejects)
+        apart = None
+        if len(judges) > 1:
+            of_units = (
+                (rows[k].category, list(by_judge(checked.judged[x]))) for k in items for x in items[k]
+            )
+            apart = as_record(list(judges), config.agreement, disagreements(of_units))
+        keep_panel(target, apart)
     of_judges = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))
@@ -203,12 +226,23 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
-        calls=_calls(total, checked, splits.values()),
+        calls=_calls(total, checked, splits.values()) + (f"; {told_apart(apart)}" if apart else ""),
         frame=frame,
         unverifiable=sum(len(split.unverifiable) for split in splits.values()),
         quality=quality,
         split=told,
     )
+
+
+def _hanging(
+    rows: Mapping[Key, Response], selection: Selection, verdicts: Mapping[Key, Sequence[str]]
+) -> set[tuple[Key, int]]:
+    """The units on which a pair of these responses hangs."""
+    answers = [Answered(*key, len(rows[key].response), tuple(own)) for key, own in verdicts.items()]
+    found = hanging(answers, selection.unknown_units, selection.min_margin)
+    return {
+        (key, at) for key, own in verdicts.items() for at, said in enumerate(own) if (*key, said) in found
+    }
 
 
 def _items(
@@ -327,8 +361,11 @@ def _scored(
     )
 
 
-def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker: str) -> list[VerdictRow]:
-    """The evidence of one response, a row a unit and vote."""
+def verdict_rows(
+    row: Response, items: Sequence[Item], checked: Checked, judges: Mapping[str, Checker]
+) -> list[VerdictRow]:
+    """The evidence of one response, a row a unit and vote of each judge that was asked."""
+    [*_, only] = judges
     return [
         VerdictRow(
             question_id=row.question_id,
@@ -338,17 +375,25 @@ def verdict_rows(row: Response, items: Sequence[Item], checked: Checked, checker
             unit=item.unit,
             reply=said.reply.given,
             verdict=said.verdict,
-            checker=checker,
+            checker=said.judge or only,
             finish_reason=said.reply.finish_reason,
-            cited=None if item.passages is None else list(said.cited),
-            reason=None if item.passages is None else said.reason,
-            passages=None
-            if item.passages is None
-            else [ShownPassage(p.id, p.title, p.url, p.text) for p in item.passages],
+            cited=None if (unseen := judges[said.judge or only].evidence is None) else list(said.cited),
+            reason=None if unseen else said.reason,
+            passages=None if unseen else [ShownPassage(p.id, p.title, p.url, p.text) for p in item.passages],
         )
         for index, item in enumerate(items)
-        for vote, said in enumerate(checked.judged[item].votes)
+        for vote, said in _numbered(checked.judged[item].votes)
     ]
+
+
+def _numbered(votes: Sequence[Vote]) -> list[tuple[int, Vote]]:
+    """The votes on a unit with their numbers, those of each judge from 0, in the order of the table."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for vote in votes:
+        numbered.append((seen[vote.judge], vote))
+        seen[vote.judge] += 1
+    return sorted(numbered, key=lambda one: (one[0], one[1].judge))
 
 
 def unverifiable_rows(row: Response, split: Split) -> list[VerdictRow]:

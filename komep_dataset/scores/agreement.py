@@ -1,0 +1,198 @@
+"""What several judges' verdicts on one unit come to, which units a pair hangs on, and how far judges are apart.
+
+`all`: a verdict that all judges give; anything else is unknown. `majority`: that of more than half of them.
+`first-then-appeal`: that of the first, unless it is unsure or a pair hangs on the unit; then the next judges are asked in
+turn until two say the same; where the first is unsure, one is enough, and judges who contradict each other to the last leave
+it unknown. The three are ours; `python -m benchmarks.judge_panels` has what they are worth.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from komep_dataset import dahl
+from komep_dataset.config.config import ALL, MAJORITY
+from komep_dataset.files.outputs import json_with, read_own_json, write_json
+from komep_dataset.pairs.candidates import best_worst, with_bounds
+from komep_dataset.schema import Status, Verdict
+
+_FLIPS = {
+    Verdict.TRUE.value: (-1, 1),
+    Verdict.FALSE.value: (1, -1),
+}  # what a flip adds to true and false units
+PANEL_FILE = json_with("judges", "agreement", "groups")
+_KNOWN = (Verdict.TRUE.value, Verdict.FALSE.value)
+
+
+def agreed(verdicts: Sequence[str], agreement: str) -> str:
+    """The verdict of those judges that were asked about a unit, in their order; at least one was."""
+    if agreement == MAJORITY:
+        return dahl.majority(verdicts).value
+    if agreement == ALL:
+        return verdicts[0] if len(set(verdicts)) == 1 else Verdict.UNKNOWN.value
+    known = {verdict for verdict in verdicts if verdict in _KNOWN}
+    return settled(verdicts) or (known.pop() if len(known) == 1 else Verdict.UNKNOWN.value)
+
+
+def settled(verdicts: Sequence[str]) -> str:
+    """The verdict that two judges give first, or "": what ends an appeal."""
+    seen: set[str] = set()
+    for verdict in verdicts:
+        if verdict in seen:
+            return verdict
+        seen |= {verdict} & set(_KNOWN)
+    return ""
+
+
+def is_open(verdicts: Sequence[str]) -> bool:
+    """Whether the judges so far have left a unit unsure, or contested: the next one is asked."""
+    return not settled(verdicts) and len(set(verdicts) & set(_KNOWN)) != 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer for the pairing: its key, the length of its text and the verdicts on its units."""
+
+    question_id: str
+    model: str
+    length: int
+    verdicts: tuple[str, ...]
+
+
+def hanging(answers: Iterable[Answered], unknown_units: str, min_margin: float) -> set[tuple[str, str, str]]:
+    """(question_id, model, verdict) of the units on which a pair hangs: if one unit with this verdict of the answer had the
+    opposite, another answer of its question would be the best or the worst, or their scores would part or meet.
+
+    Args:
+        answers: all of some questions, once each.
+        unknown_units, min_margin: as `pairs.rules.select_pairs` takes them.
+    """
+
+    rows = [
+        (one.question_id, one.model, one.length, len(one.verdicts), *(one.verdicts.count(v) for v in _KNOWN))
+        for one in answers
+        if one.verdicts
+    ]
+    columns = ["question_id", "model", "_length", "_units", "_true", "_false"]
+    frame = pl.DataFrame(rows, columns, orient="row").sort("question_id", "model")
+    flips = [
+        frame.filter(pl.col(f"_{verdict}") > 0).select(
+            "question_id", flipped="model", verdict=pl.lit(verdict), true=pl.lit(more), false=pl.lit(fewer)
+        )
+        for verdict, (more, fewer) in _FLIPS.items()
+    ]
+    # Every question again for each flip, under a name of its own.
+    tried = pl.concat(flips).with_row_index("_try").join(frame, on="question_id")
+    here = pl.col("model") == pl.col("flipped")
+    tried = tried.with_columns(
+        _true=pl.col("_true") + pl.when(here).then("true").otherwise(0),
+        _false=pl.col("_false") + pl.when(here).then("false").otherwise(0),
+    )
+    before = _pairs_of(frame, unknown_units, min_margin)
+    after = _pairs_of(
+        tried.with_columns(question_id=pl.format("{}/{}", "question_id", "_try")).sort(
+            "question_id", "model"
+        ),
+        unknown_units,
+        min_margin,
+    )
+    flipped = tried.filter(here).select("_try", "question_id", "model", "verdict").iter_rows()
+    return {tuple(key) for at, *key in flipped if before.get(key[0]) != after.get(f"{key[0]}/{at}")}
+
+
+def _pairs_of(frame: pl.DataFrame, unknown_units: str, min_margin: float) -> dict[str, tuple[str, str]]:
+    """Question -> (best, worst) where their scores are so far apart that they pair."""
+
+    known = pl.col("_true") + pl.col("_false")
+    whole = known == pl.col("_units")
+    blank = {name: pl.lit(None, pl.String) for name in ("question_ko", "response_ko")}
+    ready = frame.with_columns(
+        question=pl.lit(""),
+        category=pl.lit(""),
+        response=pl.lit(""),
+        status=pl.when(whole).then(pl.lit(Status.SCORED.value)).otherwise(pl.lit(Status.UNPARSED.value)),
+        dahl_score=pl.when(whole).then(pl.col("_true") / pl.col("_units")),
+        **blank,
+    )
+    pairs = best_worst(with_bounds(ready, unknown_units))
+    apart = pairs.filter(pl.col("chosen_score") - pl.col("rejected_score") > min_margin)
+    rows = apart.select("question_id", "chosen_model", "rejected_model").iter_rows()
+    return {question: (chosen, rejected) for question, chosen, rejected in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """How far judges are apart on the units of some responses: `several` units were put to more than one of them, on
+    `differ` of these they do not all say the same, on `contradict` one says true and another false."""
+
+    group: str
+    units: int
+    several: int
+    differ: int
+    contradict: int
+
+    @property
+    def share(self) -> float | None:
+        return self.differ / self.several if self.several else None
+
+
+def disagreements(said: Iterable[tuple[str, Sequence[str]]]) -> list[Disagreement]:
+    """Of all units, then of each category.
+
+    Args:
+        said: (category, the verdicts of the judges that were asked) of each unit of each response.
+    """
+    counts: dict[str, Counter] = {"all": Counter()}
+    for category, verdicts in said:
+        different = set(verdicts)
+        found = {
+            "units": 1,
+            "several": len(verdicts) > 1,
+            "differ": len(different) > 1,
+            "contradict": different.issuperset(_KNOWN),
+        }
+        for name in ("all", f"category: {category}" if category else ""):
+            if name:
+                counts.setdefault(name, Counter()).update(found)
+    names = ["all", *sorted(counts.keys() - {"all"})]
+    return [
+        Disagreement(n, *(counts[n][x] for x in ("units", "several", "differ", "contradict"))) for n in names
+    ]
+
+
+def as_record(judges: Sequence[str], agreement: str, groups: Sequence[Disagreement]) -> Mapping[str, Any]:
+    """The figures as `provenance.json` and the file beside a table have them."""
+    return {"judges": list(judges), "agreement": agreement, "groups": [asdict(one) for one in groups]}
+
+
+def told(record: Mapping[str, Any]) -> str:
+    """The figures of all units as a line for people."""
+    every = record["groups"][0]
+    several, share = every["several"], every["differ"] / max(1, every["several"])
+    return (
+        f"{len(record['judges'])} judges ({record['agreement']}): {several:,} of {every['units']:,} units put to more than one, "
+        f"who differ on {every['differ']:,} ({share:.1%}) and contradict each other on {every['contradict']:,}"
+    )
+
+
+def panel_path(table: Path) -> Path:
+    """Where it stands how far the judges of a table of scored generations are apart, if there are several."""
+    return table.with_name(f"{table.stem}.judges.json")
+
+
+def keep_panel(table: Path, apart: Mapping[str, Any] | None) -> None:
+    """Write how far judges are apart beside their table, or take away what an earlier run with several left there."""
+    if apart:
+        write_json(panel_path(table), apart, PANEL_FILE)
+    elif read_panel(table):
+        panel_path(table).unlink()
+
+
+def read_panel(table: Path) -> dict[str, Any] | None:
+    """What `keep_panel` wrote; None where there is nothing of ours."""
+    path = panel_path(table)
+    return read_own_json(path) if path.is_file() and PANEL_FILE[0](path) else None

@@ -1,0 +1,185 @@
+"""Several judges over a loopback endpoint, through `komep score`, to the release."""
+
+import json
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from komep_dataset.cli import app
+from komep_dataset.config.config import load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.pipeline.estimates import estimate_score
+from komep_dataset.pipeline.preflight import roles_of_score
+from komep_dataset.release.build import build
+from komep_dataset.release.facts import read_facts
+from komep_dataset.release.verify import verify
+from komep_dataset.scores.scoring import score, verdicts_path
+from tests.loopback import Fault, Loopback, answer, last_text, loopback
+from tests.scores.responses import response, sent, write_responses
+
+ROWS = [
+    response("It is right. So is the right one.", model="a"),
+    response("It is right. This is odd.", model="b"),
+    response("It is wrong. This is strange.", model="c"),
+]
+
+
+def judges(body: dict) -> str:
+    """A splitter; a judge to whom what is odd is true and what is strange unclear; others to whom both are false."""
+    if body["model"] == "splitter":
+        return answer(body)
+    text = last_text(body)
+    if "right" in text or "wrong" in text:
+        return str("right" in text)
+    if body["model"] != "first":
+        return "False"
+    return "True" if "odd" in text else "Perhaps"
+
+
+def configured(folder, url, *names, agreement=None, **options):
+    base = {"endpoint": url, "max_attempts": 1}
+    content = {
+        "splitter": base | {"model": "splitter"},
+        "checker": [base | {"model": n} | options for n in names],
+    }
+    content |= {"agreement": agreement} if agreement else {}
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(content))
+    return load_config(folder / "pipeline.yaml")
+
+
+def scored(folder, *names, agreement=None, state=None, rows=ROWS):
+    with loopback(state or Loopback(judges)) as (state, url):
+        config = configured(folder, url, *names, agreement=agreement)
+        done = score([write_responses(folder, *rows)], config, folder / "s.parquet")
+    frame = done.frame.sort("model")
+    units = {m: [u["verdict"] for u in own] for m, own in frame.select("model", "units").iter_rows()}
+    return state, done, units
+
+
+@pytest.mark.parametrize(
+    ("names", "agreement", "odd", "strange"),
+    [
+        (("first", "second"), None, "unknown", "unknown"),
+        (("first", "second"), "first-then-appeal", "unknown", "false"),
+        (("first", "second", "third"), "majority", "false", "false"),
+        (("first", "second", "third"), "first-then-appeal", "false", "false"),
+        (("first",), None, "true", "unknown"),
+    ],
+)
+def test_what_judges_agree_on(tmp_path, names, agreement, odd, strange):
+    _, done, units = scored(tmp_path, *names, agreement=agreement)
+    assert units == {"a": ["true", "true"], "b": ["true", odd], "c": ["false", strange]}
+    rows = pl.read_parquet(verdicts_path(done.path))
+    said = rows.filter(pl.col("unit") == "This is odd.").select("checker", "vote", "verdict").rows()
+    known = [("first", 0, "true"), ("second", 0, "false"), ("third", 0, "false")]
+    assert said == known[: len(names)]
+    assert ("judges (" in done.calls) is (len(names) > 1)
+
+
+def test_the_second_is_asked_where_the_first_is_unsure_or_a_pair_hangs_on_it(tmp_path):
+    state, _, _ = scored(tmp_path, "first", "second", agreement="first-then-appeal")
+    asked = " ".join(sent(state, "second"))
+    assert (
+        "strange" in asked and "odd" in asked
+    )  # b is the best if what is odd is true, and then it ties with a
+    far = [
+        response("It is right.", model="a"),
+        response("It is wrong. It was wrong. It is all wrong.", model="b"),
+    ]
+    (tmp_path / "far").mkdir()
+    state, _, _ = scored(tmp_path / "far", "first", "second", agreement="first-then-appeal", rows=far)
+    record = json.loads((tmp_path / "far" / "s.judges.json").read_text())
+    assert record["groups"][0]["several"] == len(sent(state, "second"))
+
+
+def test_what_was_asked_is_not_asked_again_whatever_the_order(tmp_path):
+    with loopback(Loopback(judges)) as (state, url):
+        path = write_responses(tmp_path, *ROWS)
+        one = score([path], configured(tmp_path, url, "first", "second"), tmp_path / "s.parquet")
+        before = len(state.calls)
+        other = score([path], configured(tmp_path, url, "second", "first"), tmp_path / "t.parquet")
+    assert len(state.calls) == before and one.frame.equals(other.frame)
+
+
+def test_a_judge_whose_request_fails_fails_the_response_and_is_asked_again(tmp_path):
+    def faults(body, _):
+        return Fault(500, "broken") if body["model"] == "second" and "odd" in last_text(body) else None
+
+    _, done, _ = scored(tmp_path, "first", "second", state=Loopback(judges, faults=faults))
+    assert done.failures == 1 and done.reason.startswith("checker: second: no answer after 1")
+
+
+def test_disagreement_reaches_provenance_and_card_and_the_release_verifies(tmp_path):
+    _, done, _ = scored(tmp_path, "first", "second", "third", agreement="majority")
+    built = build([done.path.parent / "s.parquet"], tmp_path / "komep")
+    [record] = read_facts(tmp_path / "komep")["judges"]
+    assert (record["input"], record["judges"]) == ("s.parquet", ["first", "second", "third"])
+    every, category = record["groups"]
+    assert (every["several"], every["differ"], every["contradict"]) == (6, 2, 1) and category[
+        "group"
+    ] == "category: c"
+    card = (tmp_path / "komep" / "README.md").read_text()
+    assert "| all | 6 | 6 | 2 (33.3%) | 1 |" in card
+    assert verify(tmp_path / "komep") is not None and built.facts["pairs"]
+
+
+def test_judges_that_never_agree_are_an_error_that_says_so(tmp_path):
+    def contrary(body):
+        return answer(body) if body["model"] == "splitter" else str(body["model"] == "first")
+
+    with loopback(Loopback(contrary)) as (_, url):
+        configured(tmp_path, url, "first", "second")
+        path = write_responses(tmp_path, *ROWS)
+        arguments = [
+            "score",
+            str(path),
+            "--config",
+            str(tmp_path / "pipeline.yaml"),
+            "-o",
+            str(tmp_path / "s.parquet"),
+        ]
+        done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1 and isinstance(done.exception, KomepError)
+    assert "the judges first, second differ on 6 of 6 units" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("checker", "more", "said"),
+    [
+        ([], {}, "checker: an empty list"),
+        ([{"model": "a", "endpoint": "http://x/v1"}] * 2, {}, r"checker\[1\]: the same as checker\[0\]"),
+        ([{"model": "a", "endpoint": "http://x/v1"}, {"model": "b", "end": 1}], {}, r"checker\[1\]\.end: unknown key"),
+        ([{"model": "a", "endpoint": "http://x/v1"}], {"agreement": "most"}, "agreement: 'most' is none of all, majority"),
+    ],
+)  # fmt: skip
+def test_a_list_that_is_none_of_judges(tmp_path, checker, more, said):
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump({"checker": checker} | more))
+    with pytest.raises(KomepError, match=said):
+        load_config(tmp_path / "p.yaml")
+
+
+def test_preflight_and_estimate_know_every_judge(tmp_path):
+    config = configured(tmp_path, "http://127.0.0.1:9/v1", "first", "second", agreement="first-then-appeal")
+    assert [(r.name, r.endpoint.model) for r in roles_of_score(config)][1:] == [
+        ("checker[0]", "first"),
+        ("checker[1]", "second"),
+    ]
+    lines = estimate_score([write_responses(tmp_path, *ROWS)], config, "strict")
+    assert [line.stage for line in lines] == [
+        "score: split",
+        "score: check by first",
+        "score: check by second",
+    ]
+    assert "as if every unit came to it" in lines[2].assumed and lines[1].calls == lines[2].calls
+    with pytest.raises(KomepError, match="the mode paper has DAHL's one checker"):
+        score([tmp_path / "responses.jsonl"], config, tmp_path / "s.parquet", mode="paper")
+
+
+def test_two_judges_of_one_model_have_names_of_their_own(tmp_path):
+    endpoint = {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}
+    (tmp_path / "p.yaml").write_text(
+        yaml.safe_dump({"checker": [endpoint, endpoint | {"context": "question"}]})
+    )
+    assert list(load_config(tmp_path / "p.yaml").judges()) == ["m", "m (2)"]
