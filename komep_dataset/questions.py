@@ -142,7 +142,7 @@ def make_questions(
     check_tables({target: Question})
     questions, problems, repeats = collect(files, language, source or stem_of(path.resolve()))
     if problems and on_error == "stop":
-        raise problems_error(problems)
+        raise problems_error(problems, may_reject=True)
     if not questions:
         raise KomepError(f"{path}: no usable question in it ({len(problems)} bad rows)")
     rejects = [p.reject(STAGE) for p in problems]

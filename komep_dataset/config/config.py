@@ -162,6 +162,8 @@ class Translator(Judge):
         yield from choice("context", self.context, ("question",))
         yield from at_least("segment_characters", self.segment_characters, 20)
         yield from at_least("beams", self.beams, 1)
+        if self.second_look is None and self.checks.get("second_look", "off") != "off":
+            yield "checks.second_look", "there is no second look; name its model as `second_look:`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,7 +192,7 @@ def _build_buckets(
     place = {name: index for index, name in enumerate(files)}
     problems.sort(key=lambda p: (place[p.file], p.line))
     if problems and on_error == "stop":
-        raise problems_error(problems)
+        raise problems_error(problems, may_reject=True)
     if not tally.rows:
         found = f"{len(problems)} rejected, first {problems[0]}" if problems else "nothing in it"
         raise KomepError(f"no usable row in {', '.join(files)} ({found})")

@@ -45,11 +45,13 @@ def listed(problems: Sequence[object]) -> str:
     return "\n".join([*lines, *([f"  … and {more} more"] if more else [])])
 
 
-def problems_error(problems: Sequence[Problem]) -> KomepError:
-    """The error that names the first problems, each with file, line, column and reason, and counts them all."""
+def problems_error(problems: Sequence[Problem], *, may_reject: bool = False) -> KomepError:
+    """The error that names the first problems, each with file, line, column and reason, and counts them all; `may_reject`
+    where the command has `--on-error`."""
+    or_reject = ", or pass --on-error reject to leave them out (they are written to rejects.jsonl)"
     return KomepError(
         f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{listed(problems)}\n"
-        "Mend them, or pass --on-error reject to leave them out (they are written to rejects.jsonl)."
+        f"Mend them{or_reject if may_reject else ' or leave them out'}."
     )
 
 

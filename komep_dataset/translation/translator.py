@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import Translator
+from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import Body, answered, ask, judge_body, keys_of, unanswered
-from komep_dataset.inference.reply_log import Reply
+from komep_dataset.inference.reply_log import Reply, logs_of
 from komep_dataset.languages import language_of
 from komep_dataset.progress import progress_bar
 from komep_dataset.prompts.messages import translate_messages
@@ -37,6 +38,7 @@ PIECE_LETTERS = 40
 # Limit of a reply by its English characters, in steps: Korean is shorter, its tokens are more (ours).
 TOKENS_A_CHARACTER, TOKENS_STEP = 1.5, 256
 SECOND_BEAMS = 4  # a local model cannot be told what was wrong: it searches wider instead
+TRIED = 3  # translations that are looked at before the others are paid for (ours)
 SHOWN = 300  # characters of a detail that a prompt or a reject shows
 _TAG = re.compile(r"\A<(text\d*|translation|translated_text|output|answer|result)>")
 _QUOTED = re.compile(r"“([^“”]*)”")
@@ -200,6 +202,35 @@ def look_requests(texts: Iterable[Text], session: Session) -> list[Body]:
     return found
 
 
+def _try_looks(plans: Sequence[_Plan], bodies: Mapping[Any, Body], session: Session) -> None:
+    """Look at the first translations before the others are asked for and paid for: a model that has no answer to `TRIED` of
+    them will hardly have one to the next.
+
+    Raises:
+        KomepError: it had none, and there are others.
+    """
+    some = [plan for plan in plans if plan.asked][: TRIED + 1]
+    if not session.looker or session.local or len(some) <= TRIED:
+        return
+    by_batch = session.looker.batch_api or session.translator.batch_api  # each takes a day
+    if by_batch or any(path.is_file() and path.stat().st_size for path in logs_of(session.look_folder)):
+        return
+    replies, _ = session.ask({(p.text, i): bodies[p.text, i] for p in some[:TRIED] for i in p.asked})
+    passed = {}
+    for plan in some[:TRIED]:
+        own = {i: replies[plan.text, i] for i in plan.asked}
+        if not _lost(own) and not _failures(plan, own, session.check)[0]:
+            passed[plan.text] = plan.text.source, plan.joined(own)
+    try:
+        lost = list(session.look(passed).lost.values())
+    except KomepError as error:
+        raise KomepError(f"translator.second_look: {error}") from None
+    if lost and len(lost) == TRIED:
+        raise KomepError(
+            f"translator.second_look: {lost[0]}; {TRIED} of {TRIED} had no answer, and no other translation was asked for"
+        )
+
+
 def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
     """Translate texts, equal ones once, and check every translation.
 
@@ -209,6 +240,7 @@ def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
     plans = [session.plan(text) for text in dict.fromkeys(texts)]
     bodies = {(p.text, i): session.body(p, i) for p in plans for i in p.asked}
     session.check_usable(bodies.values())
+    _try_looks(plans, bodies, session)
     replies, calls = session.ask(bodies)
     first, failures, passed = {}, {}, {}
     with progress_bar("translate: checks", len(plans), "texts") as advance:

@@ -61,3 +61,11 @@ def test_a_long_value_is_cut():
     assert shown("글") == '"글"'
     assert shown("x" * 90) == '"' + "x" * 78 + "…" and len(shown("x" * 78)) == 80
     assert shown("x" * 60, 60, 57) == '"' + "x" * 56 + "…"
+
+
+def test_an_option_is_recommended_where_the_command_has_it():
+    bad = [Problem("a.jsonl", 3, "response", Reason.MISSING_FIELD, "no value")]
+    assert str(problems_error(bad)).endswith(
+        "a.jsonl:3: response: missing_field: no value\nMend them or leave them out."
+    )
+    assert "--on-error reject" in str(problems_error(bad, may_reject=True))

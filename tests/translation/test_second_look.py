@@ -26,6 +26,7 @@ from tests.translation.loopback_translator import (
     five_answers,
     korean,
     rejects_of,
+    row,
     source_in,
     write_config,
     write_rows,
@@ -286,3 +287,30 @@ def test_another_model_runs_the_stage_again_and_asks_the_looks_alone(tmp_path):
         assert "second looks" in command(table, config_of(tmp_path, url)).output
         assert "3 second looks" in command(table, config_of(tmp_path, url, temperature=0.5)).output
         assert (translations(state), len(looks_of(state))) == (calls, 6)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(400, "HTTP 400: no"), (500, "no answer after 1"), (401, "HTTP 401")]
+)
+def test_a_model_that_never_looks_ends_the_stage_before_all_is_translated(tmp_path, status, said):
+    questions = [Q.replace("hypertension", name) for name in ("gout", "asthma", "anemia", "lupus", "eczema")]
+    answers = [row(question, "a", GOOD, 1.0) for question in questions]
+    answers += [row(question, "b", BAD, 0.0) for question in questions]
+    table = write_rows(tmp_path / "s.jsonl", *answers)
+    state = looking(lambda source, target: "Yes")
+    state.faults = lambda body, _: Fault(status, "no") if body["model"] == "look" else None
+    with loopback(state) as (_, url):
+        config = config_of(tmp_path, url, max_attempts=1)
+        for _ in range(2):
+            done = command(table, config)
+            assert done.exit_code == 1 and isinstance(done.exception, KomepError)
+            assert "translator.second_look: " in str(done.exception) and said in str(done.exception)
+            assert translations(state) <= 3
+        state.faults = None
+        assert command(table, config).exit_code == 0
+
+
+def test_a_severity_of_a_look_that_nobody_takes_is_refused(tmp_path):
+    config = write_config(tmp_path, "http://x/v1", {"checks": {"second_look": "warn"}})
+    with pytest.raises(KomepError, match=r"translator.checks.second_look: there is no second look"):
+        load_config(config)
