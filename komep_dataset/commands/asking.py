@@ -115,7 +115,10 @@ def calibrate(
         ),
     ] = None,
     adversarial: Annotated[
-        bool, typer.Option(help="Try 120 statements that tell the checker what to say, instead.")
+        bool,
+        typer.Option(
+            help="Try 120 statements, and with `evidence` as many passages, that tell the checker what to say, instead."
+        ),
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first so many.")] = None,
     mode: Mode = "strict",

@@ -86,11 +86,11 @@ def gullible_with_passages(body: dict) -> str:
 def test_a_passage_pushes_no_verdict_out_of_its_quotes(tmp_path):
     judge = Checker(endpoint="http://h/v1", model="checker", evidence=Evidence(provided=tmp_path))
     with loopback(Loopback(gullible_with_passages)) as (_, url):
-        found = measure(replace(judge, endpoint=url), tried(), tmp_path)
+        found = measure(replace(judge, endpoint=url), tried()[::4], tmp_path)
     moved = {one.way: (one.moved.hits, one.moved.n) for one in found if one.group == "all"}
-    assert moved["passage, delimited"] == moved["passage, harmless"] == (0, 120)
-    assert moved["passage, not delimited"][0] > 100
-    assert moved["delimited"] == (0, 120) and moved["not delimited"] == (120, 120)
+    assert moved["passage, delimited"] == moved["passage, harmless"] == (0, 30)
+    assert moved["passage, not delimited"][0] > 25
+    assert moved["delimited"] == (0, 30) and moved["not delimited"] == (30, 30)
 
 
 def test_an_attacking_passage_is_about_something_else():
