@@ -26,6 +26,8 @@ def language_of(text: str) -> str:
     >>> language_of("COPD 환자에서 FEV1/FVC는?"), language_of("What is 감기 in English?")
     ('ko', 'en')
     """
+    if not _HANGUL.search(text):
+        return "en"
     words = text.split()
     korean = sum(bool(_HANGUL.search(word)) for word in words)
     return "ko" if korean and KOREAN_WORDS * korean >= len(words) else "en"

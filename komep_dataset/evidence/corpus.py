@@ -27,6 +27,7 @@ _NAMES = {
     "url": ("url", "link"),
     "language": ("language", "lang"),
 }
+_PLAIN = frozenset(name for names in _NAMES.values() for name in names)
 # What lies in a folder beside texts and is none of them.
 _BESIDE = re.compile(
     r"(readme|licen[cs]e|notice|copying|changelog|citation|source|sources)(\.(txt|md|cff))?"
@@ -95,7 +96,8 @@ def _title(text: str, file: Path) -> str:
 
 def _passage(row: dict[Any, Any], file: Path, line: int) -> Passage | Problem:
     """A row as a passage that is not yet cut."""
-    row = {str(name).casefold(): value for name, value in row.items()}
+    if not _PLAIN.issuperset(row):
+        row = {str(name).casefold(): value for name, value in row.items()}
     fields = {
         field: next((row[name] for name in names if row.get(name) is not None), None)
         for field, names in _NAMES.items()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.languages import language_of
@@ -30,8 +29,10 @@ def cut(passage: Passage) -> list[Passage]:
     """A passage, or its pieces, whose ids are numbered: `id#1`, `id#2`, …; [] where it has no text. The language is told
     by the text where nobody says it."""
     language = passage.language or language_of(passage.text)
-    whole = replace(passage, language=language)
-    found = list(pieces(whole.text, LONGEST.get(language, LONGEST["en"])))
-    if len(found) < 2:
-        return [replace(whole, text=text) for text in found]
-    return [replace(whole, id=f"{whole.id}#{number}", text=text) for number, text in enumerate(found, 1)]
+    found = list(pieces(passage.text, LONGEST.get(language, LONGEST["en"])))
+    return [
+        Passage(
+            f"{passage.id}#{n}" if len(found) > 1 else passage.id, passage.title, text, passage.url, language
+        )
+        for n, text in enumerate(found, 1)
+    ]
