@@ -10,7 +10,7 @@ No model judges anything: claims lead back to the text that they were split from
 - korfactscore: Korean atoms -> their biography among 114, and -> their sentence among all of these.
 
 Of each set, `even` are the claims of every second text, which choices were made on, `odd` the others, which were held back.
-Without an endpoint, BM25 alone is measured. `--generated` measures instead how long so many passages of made-up words take
+`question` shows the retriever the question, too, as `komep score` does. Without an endpoint, BM25 alone is measured. `--generated` measures instead how long so many passages of made-up words take
 to be read, indexed and searched, and what that needs of memory and disk.
 """
 
@@ -32,44 +32,49 @@ from komep_dataset.evidence.store import open_store
 from komep_dataset.evidence.words import words_of
 from tests.real_data import DATA, rows
 
-Case = tuple[list[str], list[tuple[str, int]]]  # texts; claims, each with the number of its text
+# Texts; claims, each with the number of its text and its question.
+Case = tuple[list[str], list[tuple[str, int, str]]]
 AT = (1, 4, 10)
+WAYS = ("bm25", "bm25, question", "dense", "both", "both, question")
 VOCABULARY = 200_000
 
 
 def kqa() -> Case:
     read = rows("kqa/questions_w_answers.jsonl")
+    said = [(row, i, row["Must_have"] + row["Nice_to_have"]) for i, row in enumerate(read)]
     texts = [row["Free_form_answer"] for row in read]
-    claims = [(one, i) for i, row in enumerate(read) for one in row["Must_have"] + row["Nice_to_have"]]
-    return texts + [row["long_answer"] for row in rows("pubmedqa/questions.jsonl")], claims
+    texts += [row["long_answer"] for row in rows("pubmedqa/questions.jsonl")]
+    return texts, [(claim, i, row["Question"]) for row, i, own in said for claim in own]
 
 
 def factbench() -> Case:
     read = [row for row in rows("factbench/claims.jsonl") if row["claims"] and row["response"]]
-    return [row["response"] for row in read], [
-        (one, i) for i, row in enumerate(read) for one in row["claims"]
-    ]
+    claims = [(claim, i, row["prompt"] or "") for i, row in enumerate(read) for claim in row["claims"]]
+    return [row["response"] for row in read], claims
 
 
 def biographies() -> list[dict]:
     return [row for w in ("fr", "kr") for row in rows(f"korfactscore/gen_bio-gpt_4-{w}-all.jsonl")]
 
 
-def atoms() -> Iterator[tuple[int, str, str]]:
-    """(number of the biography, sentence, atom)."""
+def atoms() -> Iterator[tuple[int, str, str, str]]:
+    """(number of the biography, sentence, atom, question)."""
     for i, row in enumerate(biographies()):
         for sentence in row["annotations"] or ():
             for atom in sentence["model-atomic-facts"] or ():
-                yield i, sentence["text"], atom["text"]
+                yield i, sentence["text"], atom["text"], f"{row['topic']}의 생애를 알려 주세요."
 
 
 def korfactscore() -> Case:
-    return [row["output"] for row in biographies()], [(atom, i) for i, _, atom in atoms()]
+    return [row["output"] for row in biographies()], [(atom, i, question) for i, _, atom, question in atoms()]
 
 
 def korfactscore_sentences() -> Case:
     numbers: dict[tuple[int, str], int] = {}
-    claims = [(atom, numbers.setdefault((i, sentence), len(numbers))) for i, sentence, atom in atoms()]
+    claims = [
+        (atom, numbers.setdefault((i, sentence), len(numbers)), question)
+        for i, sentence, atom, question in atoms()
+    ]
     return [sentence for _, sentence in numbers], claims
 
 
@@ -89,25 +94,25 @@ def recalls(found: list[list[int]], wanted: list[set[int]]) -> list[float]:
     ]
 
 
-def measure(
-    name: str, evidence: Evidence, folder: Path, texts: list[str], claims: list[tuple[str, int]]
-) -> None:
+def measure(name: str, by: str, evidence: Evidence, folder: Path, case: Case) -> None:
     """Print a line for each half of a set."""
+    texts, claims = case
     holders: dict[str, set[int]] = defaultdict(set)
     by_text = {text: i for i, text in reversed(list(enumerate(texts)))}  # equal texts are one
-    for claim, number in claims:
+    for claim, number, _ in claims:
         holders[claim].add(by_text[texts[number]])
     start = time.monotonic()
-    wanted = [Wanted(claim, "", "") for claim, _ in claims]
+    asked = by.endswith("question")
+    wanted = [Wanted(claim, "", question if asked else "") for claim, _, question in claims]
     passages = passages_for(evidence, wanted, folder)
     seconds = time.monotonic() - start
     found = [list(dict.fromkeys(int(one.id.split("#")[0]) for one in own)) for own in passages]
     for half, label in enumerate(("even", "odd")):
-        chosen = [i for i, (_, number) in enumerate(claims) if number % 2 == half]
+        chosen = [i for i, (_, number, _) in enumerate(claims) if number % 2 == half]
         shares = recalls([found[i] for i in chosen], [holders[claims[i][0]] for i in chosen])
         cells = "  ".join(f"{share:.3f}" for share in shares)
         print(
-            f"{name:<24}  {len(texts):>6,}  {label:<4}  {len(chosen):>6,}  {evidence.retriever:<5}  {cells}  {seconds:6.1f}",
+            f"{name:<24}  {len(texts):>6,}  {label:<4}  {len(chosen):>6,}  {by:<14}  {cells}  {seconds:6.1f}",
             flush=True,
         )
 
@@ -178,22 +183,23 @@ def main() -> None:
     )
     print(f"texts in {DATA}")
     print(
-        f"{'set':<24}  {'texts':>6}  {'half':<4}  {'claims':>6}  {'by':<5}  {'@1':<5}  {'@4':<5}  {'@10':<5}  seconds"
+        f"{'set':<24}  {'texts':>6}  {'half':<4}  {'claims':>6}  {'by':<14}  {'@1':<5}  {'@4':<5}  {'@10':<5}  seconds"
     )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for name, read in SETS.items():
             texts, claims = read()
-            claims = [(claim.strip(), number) for claim, number in claims if claim.strip()]
+            claims = [(claim.strip(), *rest) for claim, *rest in claims if claim.strip()]
             corpus = work / f"{name}.jsonl"
             corpus.write_text(
                 "".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(texts)),
                 "utf-8",
             )
-            for retriever in ("bm25", "dense", "both") if embeddings else ("bm25",):
+            for by in WAYS if embeddings else WAYS[:2]:
+                retriever = by.split(",")[0]
                 model = None if retriever == "bm25" else embeddings
                 evidence = Evidence(corpus=corpus, passages=20, retriever=retriever, embeddings=model)
-                measure(name, evidence, work / "work", texts, claims)
+                measure(name, by, evidence, work / "work", (texts, claims))
 
 
 if __name__ == "__main__":

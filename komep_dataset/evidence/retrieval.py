@@ -45,20 +45,24 @@ def passages_for(evidence: Evidence, wanted: Sequence[Wanted], folder: Path) -> 
         return _provided(evidence, wanted)
     folder = evidence.kept or folder
     store = open_store(evidence.corpus, folder)
-    units = list(dict.fromkeys(one.unit for one in wanted))
-    found = dict(zip(units, _found(evidence, units, store, folder), strict=True))
-    return [found[one.unit] for one in wanted]
+    pairs = list(dict.fromkeys((one.unit, one.question) for one in wanted))
+    found = dict(zip(pairs, _found(evidence, pairs, store, folder), strict=True))
+    return [found[one.unit, one.question] for one in wanted]
 
 
-def _found(evidence: Evidence, units: Sequence[str], store: Store, folder: Path) -> list[tuple[Passage, ...]]:
-    """The best passages of a corpus for each unit."""
+def _found(
+    evidence: Evidence, pairs: Sequence[tuple[str, str]], store: Store, folder: Path
+) -> list[tuple[Passage, ...]]:
+    """The best passages of a corpus for each unit and its question."""
     rankings: list[list[list[int]]] = []
     count = max(POOL, evidence.passages) if evidence.retriever == "both" else evidence.passages
     if evidence.retriever != "dense":
         index = open_index(map(indexed, store), len(store), store.folder)
-        rankings.append(_by_words(index, units, count))
+        rankings.append(_by_words(index, pairs, count))
     if evidence.retriever != "bm25":
-        rankings.append(_by_meaning(Vectors(evidence.embeddings, folder), store, units, count))
+        rankings.append(
+            _by_meaning(Vectors(evidence.embeddings, folder), store, [unit for unit, _ in pairs], count)
+        )
     return [
         tuple(store[n] for n in fused(ranks)[: evidence.passages]) for ranks in zip(*rankings, strict=True)
     ]
@@ -69,10 +73,13 @@ def indexed(passage: Passage) -> str:
     return f"{passage.title}\n{passage.text}" if passage.title else passage.text
 
 
-def _by_words(index: WordIndex, units: Sequence[str], count: int) -> list[list[int]]:
-    """Numbers of the texts that share words with each unit, best first."""
+def _by_words(index: WordIndex, pairs: Sequence[tuple[str, str]], count: int) -> list[list[int]]:
+    """Numbers of the texts that share words with each unit, or fewer of them and some with its question, best first."""
+    questions = dict.fromkeys(question for _, question in pairs)
+    contexts = dict(zip(questions, words_of(questions), strict=True))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda words: index.best(words, count), words_of(units))
+        words = zip(words_of(unit for unit, _ in pairs), (contexts[q] for _, q in pairs), strict=True)
+        found = pool.map(lambda one: index.best(one[0], count, one[1]), words)
         return [[number for number, _ in one] for one in found]
 
 
@@ -105,7 +112,7 @@ def _provided(evidence: Evidence, wanted: Sequence[Wanted]) -> list[tuple[Passag
     index = WordIndex.of((indexed(one) for _, one in texts), (key for key, _ in texts))
     words = list(words_of(one.unit for one in wanted))
     return [
-        tuple(texts[number][1] for number, _ in index.best(words[i], evidence.passages, key))
+        tuple(texts[number][1] for number, _ in index.best(words[i], evidence.passages, group=key))
         if key in many
         else own[i]
         for i, key in enumerate(keys)

@@ -39,8 +39,8 @@ def test_of_many_equal_texts_the_first_ones_are_found():
 
 def test_a_group_is_searched_alone_and_to_its_end():
     index = WordIndex.of(TEXTS, ["x", "y", "y", "y"])
-    assert [number for number, _ in index.best(["cough"], 3, "y")] == [3, 2, 1]
-    assert [number for number, _ in index.best([], 9, "x")] == [0]
+    assert [number for number, _ in index.best(["cough"], 3, group="y")] == [3, 2, 1]
+    assert [number for number, _ in index.best([], 9, group="x")] == [0]
 
 
 def test_an_index_is_built_once_and_what_a_kill_left_is_built_anew(tmp_path):

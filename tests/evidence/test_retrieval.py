@@ -52,6 +52,20 @@ def test_passages_of_a_corpus_are_found_by_the_words_of_a_unit_in_either_languag
     assert found(evidence, tmp_path) == []
 
 
+def test_where_a_unit_leaves_it_open_the_question_says_what_it_is_about(tmp_path):
+    rows = [
+        {"id": name, "text": f"{name} is taken once a day."} for name in ("aspirin", "warfarin", "metformin")
+    ]
+    evidence = Evidence(corpus=corpus(tmp_path / "c.jsonl", rows), passages=1)
+    wanted = [
+        Wanted(unit, "-", f"How is {name} taken?")
+        for name in ("warfarin", "metformin")
+        for unit in ("It is taken once a day.", "Aspirin is taken once a day.", "?!")
+    ]
+    best = [[one.id for one in own] for own in passages_for(evidence, wanted, tmp_path / "work")]
+    assert best == [["warfarin"], ["aspirin"], [], ["metformin"], ["aspirin"], []]
+
+
 def test_of_equal_texts_one_is_shown_and_others_take_the_place(tmp_path):
     rows = [{"id": str(n), "text": "Fever is a sign."} for n in range(60)] + [
         {"id": "other", "text": "A sign of malaria is chills with fever and sweat."}
