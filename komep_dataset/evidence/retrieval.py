@@ -63,9 +63,9 @@ def _found(
         rankings.append(
             _by_meaning(Vectors(evidence.embeddings, folder), store, [unit for unit, _ in pairs], count)
         )
-    return [
-        tuple(store[n] for n in fused(ranks)[: evidence.passages]) for ranks in zip(*rankings, strict=True)
-    ]
+    best = [fused(ranks)[: evidence.passages] for ranks in zip(*rankings, strict=True)]
+    passages = {n: store[n] for n in {n for own in best for n in own}}  # each once in memory
+    return [tuple(passages[n] for n in own) for own in best]
 
 
 def indexed(passage: Passage) -> str:
