@@ -58,17 +58,18 @@ _NOT_KOREAN = (
 )
 
 
-def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
+def read_scored(paths: Sequence[Path], unknown_units: str = "reject") -> pl.DataFrame:
     """Scored generations as `komep build` reads them: complete, one row a question and model, sorted by key.
 
     Args:
         paths: tables, folders of them, or releases.
+        unknown_units: as a build has it, see `complete`.
 
     Raises:
         KomepError: a bad row, named by file and line, or no row at all.
     """
     files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
-    given, problems = read_as_given(files)
+    given, problems = read_as_given(files, unknown_units)
     frame, conflicts = resolve_duplicates(given, [str(file) for file in files])
     if problems or conflicts:
         raise problems_error([*problems, *conflicts])
@@ -77,18 +78,20 @@ def read_scored(paths: Sequence[Path]) -> pl.DataFrame:
     return frame
 
 
-def read_as_given(files: Sequence[Path]) -> tuple[pl.DataFrame, list[Problem]]:
+def read_as_given(files: Sequence[Path], unknown_units: str = "reject") -> tuple[pl.DataFrame, list[Problem]]:
     """(complete rows of all files in their order, repeats among them, with `_file` and `_line`; the bad rows)."""
     frames = [pl.DataFrame(schema={**polars_schema(CitedGeneration), FILE: pl.Int32, LINE: pl.Int64})]
     problems: list[Problem] = []
     for index in range(len(files)):
-        for frame, bad in read_complete(files, index):
+        for frame, bad in read_complete(files, index, unknown_units):
             frames.append(frame)
             problems += bad
     return pl.concat(frames), problems
 
 
-def read_complete(files: Sequence[Path], index: int) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+def read_complete(
+    files: Sequence[Path], index: int, unknown_units: str = "reject"
+) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     """One of some files in batches: (rows as `complete` gives them; what is wrong with the others).
 
     A question or response in Korean is its own Korean text.
@@ -101,7 +104,7 @@ def read_complete(files: Sequence[Path], index: int) -> Iterator[tuple[pl.DataFr
         lines = frame[LINE].filter(misfit)
         bad += [Problem(names[index], n, "language", Reason.BAD_VALUE, _NOT_KOREAN) for n in lines]
         frame = frame.filter(~misfit) if len(lines) else frame
-        good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names)
+        good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names, unknown_units)
         yield good, [*bad, *worse]
 
 
@@ -112,18 +115,30 @@ def _korean_of(name: str) -> pl.Expr:
     return given.fill_null(pl.when(is_korean(asked)).then(text))
 
 
-def complete(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.DataFrame, list[Problem]]:
+def complete(
+    frame: pl.DataFrame, files: Sequence[str], unknown_units: str = "reject"
+) -> tuple[pl.DataFrame, list[Problem]]:
     """Check the values of typed rows, and fill in `question_id`, `units`, `dahl_score` and `status`.
 
     Args:
         frame: columns of `ScoredGeneration` or `CitedGeneration`, `_file`, `_line`; `OPTIONAL` columns may be null.
         files: names of the input files, by the index in `_file`.
+        unknown_units: where it is not `reject`, a row that calls itself scored although a verdict is unknown is what it
+            is without that word, `unparsed`; a score of its other units is left out.
 
     Returns:
         (rows that can be used, with no null but in nullable columns; problems of the others, one a row, with
         reason `missing_field`, `bad_value` or `score_contradicts_units`).
     """
     frame = _with_derived(frame)
+    if unknown_units != "reject":
+        known_share = units_with(Verdict.TRUE) / (pl.col("_n_units") - pl.col("_n_unknown"))
+        fits = _SCORE.is_null() | ((_SCORE - known_share).abs() <= SCORE_TOLERANCE)
+        open_rows = _IS_SCORED & (pl.col("_n_unknown") > 0) & fits
+        frame = frame.with_columns(
+            status=pl.when(open_rows).then(pl.lit(Status.UNPARSED.value)).otherwise(_STATUS),
+            dahl_score=pl.when(~open_rows).then(_SCORE),
+        )
     kept, checks = [*COLUMNS, FILE, LINE], _CHECKS
     if EVIDENCE in frame.columns:
         kept, checks = [*COLUMNS, EVIDENCE, FILE, LINE], (*_CHECKS, *_OF_EVIDENCE)

@@ -149,7 +149,7 @@ def _build_buckets(
     files = [str(path) for path in paths]
     scratch = folder / ".spill"
     scratch.mkdir()
-    spill, problems, cites = _ingest(paths, scratch)
+    spill, problems, cites = _ingest(paths, scratch, rules.unknown_units)
     beside.submit(import_module, "datasets")  # for the card; takes a second
     gates, buckets = Gates(asdict(rules) | loaded, scratch), spill.names()
     if (
@@ -200,7 +200,7 @@ def _build_buckets(
     return counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
 
 
-def _ingest(paths: list[Path], folder: Path) -> tuple[Spill, list[Problem], bool]:
+def _ingest(paths: list[Path], folder: Path, unknown_units: str) -> tuple[Spill, list[Problem], bool]:
     """Check every row and put it into the bucket of its question; returns the buckets, the problems, and whether any
     verdict was given by passages."""
     size = sum(path.stat().st_size for path in paths)
@@ -209,7 +209,7 @@ def _ingest(paths: list[Path], folder: Path) -> tuple[Spill, list[Problem], bool
     cites = False
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
-            for frame, bad in read_complete(paths, index):
+            for frame, bad in read_complete(paths, index, unknown_units):
                 problems += bad
                 spill.add(frame)
                 cites = cites or frame[EVIDENCE].null_count() < frame.height

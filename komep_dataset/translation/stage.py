@@ -179,7 +179,7 @@ def _read(
 ) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
     checks_of(translator.checks, f"{config.file}: translator.checks")
     glossary = read_glossary(translator.glossary)
-    frame = read_scored([scored])
+    frame = read_scored([scored], config.selection.unknown_units)
     wanted = None  # all, or the keys of the responses that stand in a pair
     if translator.scope != "all":
         pairs, _ = select_pairs(

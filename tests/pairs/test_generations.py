@@ -117,3 +117,20 @@ def test_what_says_that_it_is_korean_is_released_as_korean_or_stops(tmp_path):
     (tmp_path / "language=ko").mkdir()
     with pytest.raises(KomepError, match=r"1 bad row:"):
         read_scored([write(tmp_path / "language=ko" / "s.jsonl", bad[3:])])
+
+
+@pytest.mark.parametrize("way", ["drop", "bounds"])
+@pytest.mark.parametrize(("score", "taken"), [(None, True), (0.5, True), (0.9, False)])
+def test_a_row_that_calls_itself_scored_with_a_unit_open_is_taken_where_open_units_are(
+    tmp_path, way, score, taken
+):
+    units = [{"text": text, "verdict": v} for text, v in (("a", "true"), ("b", "false"), ("c", "unknown"))]
+    path = write(tmp_path / "s.jsonl", [row(status="scored", units=units, dahl_score=score)])
+    with pytest.raises(KomepError, match="bad row"):
+        read_scored([path])
+    if taken:
+        [read] = read_scored([path], way).iter_rows(named=True)
+        assert (read["status"], read["dahl_score"], len(read["units"])) == ("unparsed", None, 3)
+    else:
+        with pytest.raises(KomepError, match="score_contradicts_units"):
+            read_scored([path], way)
