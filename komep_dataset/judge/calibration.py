@@ -7,19 +7,19 @@ Wilson interval. The record is a JSON file that `komep build --judge` puts into 
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from komep_dataset.config.config import Checker, Config
+from komep_dataset.config.config import ALL, Checker, Config
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import read_own_json, text_with, write_text
 from komep_dataset.inference.ask import nothing_is_sent
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.ranking import Rates, pair_sides, simulate
-from komep_dataset.judge.record import Calibration, Record, read_record, write_record
+from komep_dataset.judge.record import Calibration, JudgeRecord, Record, read_record, write_record
 from komep_dataset.judge.risk_coverage import SVG_TITLE, Answer, risk_coverage
 from komep_dataset.judge.sets.registry import read_set
 from komep_dataset.judge.shares import Share, share
@@ -27,7 +27,9 @@ from komep_dataset.judge.statements import Statement, read_statements, sample_st
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import LANGUAGES, Verdict, question_id
-from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged, check
+from komep_dataset.scores.agreement import disagreements
+from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged
+from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import with_passages
 from komep_dataset.tables.text import table
@@ -67,12 +69,37 @@ def measured_rates(answers: Iterable[tuple]) -> Rates | None:
 
 
 def judge(
-    checker: Checker, statements: Sequence[Statement], folder: Path, *, mode: str = "strict"
-) -> tuple[list[Answer], int]:
-    """A checker's answer to each statement, and the requests that it took.
+    judges: Mapping[str, Checker],
+    agreement: str,
+    statements: Sequence[Statement],
+    folder: Path,
+    *,
+    mode: str = "strict",
+) -> tuple[list[Answer], Checked]:
+    """What checkers answer to each statement together, and what was said.
 
     Statements of one category and language share batches, as the units of one response do.
     """
+    shown = any(checker.context or checker.evidence for checker in judges.values())
+    groups: dict[tuple, list[int]] = {}
+    for place, one in enumerate(statements):
+        groups.setdefault((one.category, one.language, one.question if shown else None), []).append(place)
+
+    def items_for(checker: Checker) -> dict[tuple, list[Item]]:
+        items = _items(checker, statements, folder, mode)
+        return {key: [items[place] for place in places] for key, places in groups.items()}
+
+    items, checked = check_all(judges, agreement, items_for, folder, mode=mode, label="calibrate")
+    require_verdicts(checked, "calibrate")
+    of = {place: item for key, own in items.items() for place, item in zip(groups[key], own, strict=True)}
+    answers = [
+        Answer(one.label, verdict_or_none(checked, of[i]), confidence(checked.judged[of[i]]))
+        for i, one in enumerate(statements)
+    ]
+    return answers, checked
+
+
+def _items(checker: Checker, statements: Sequence[Statement], folder: Path, mode: str) -> list[Item]:
     items = [Item(s.text, s.question if checker.context else None) for s in statements]
     if checker.evidence is not None and mode != "paper":
         questions = [s.question or "" for s in statements]
@@ -82,16 +109,7 @@ def judge(
         )
         if not any(item.passages for item in items):
             raise KomepError("calibrate: no statement has a passage; look at the checker's `evidence`")
-    groups: dict[tuple, list[Item]] = {}
-    for statement, item in zip(statements, items, strict=True):
-        groups.setdefault((statement.category, statement.language, item.question), []).append(item)
-    checked = check(groups.values(), checker, folder, mode=mode, label="calibrate")
-    require_verdicts(checked, "calibrate")
-    answers = [
-        Answer(s.label, verdict_or_none(checked, item), confidence(checked.judged[item]))
-        for s, item in zip(statements, items, strict=True)
-    ]
-    return answers, checked.requests
+    return items
 
 
 def require_verdicts(checked: Checked, label: str) -> None:
@@ -137,18 +155,52 @@ def calibrate(
     Returns:
         the record, without what is simulated from it.
     """
-    answers, requests = judge(checker, statements, folder, mode=mode)
+    answers, checked = judge({checker.model: checker}, ALL, statements, folder, mode=mode)
     agreement = None
     if checker.batch > 1:
-        alone, _ = judge(replace(checker, batch=1), statements, folder, mode=mode)
+        alone, _ = judge({checker.model: replace(checker, batch=1)}, ALL, statements, folder, mode=mode)
         both = [(a.verdict, b.verdict) for a, b in zip(answers, alone, strict=True)]
         both = [pair for pair in both if None not in pair]
         agreement = share(sum(a == b for a, b in both), len(both))
+    record = _record({checker.model: checker}, ALL, statements, answers, mode, checked.requests)
+    return replace(record, agreement=agreement)
+
+
+def calibrate_all(config: Config, statements: Sequence[Statement], mode: str) -> Record:
+    """`calibrate` of a configuration's checker; of several, each, and what they come to: that is the record, with theirs in it.
+
+    There is no pair here that could hang on a verdict: an appeal is what the first judge is unsure of.
+    """
+    judges, folder = config.judges(), config.work / "calibrate"
+    alone = {name: calibrate(one, statements, folder, mode=mode) for name, one in judges.items()}
+    if len(judges) == 1:
+        [record] = alone.values()
+        return record
+    answers, checked = judge(judges, config.agreement, statements, folder, mode=mode)
+    requests = sum(one.requests for one in alone.values())
+    record = _record(judges, config.agreement, statements, answers, mode, requests)
+    said = [("", list(by_judge(one))) for one in checked.judged.values()]
+    return replace(
+        record,
+        judges=tuple(JudgeRecord(name, one.groups, one.curve) for name, one in alone.items()),
+        apart=disagreements(said)[0],
+    )
+
+
+def _record(
+    judges: Mapping[str, Checker],
+    agreement: str,
+    statements: Sequence[Statement],
+    answers: Sequence[Answer],
+    mode: str,
+    requests: int,
+) -> Record:
     texts = json.dumps([[s.text, s.label] for s in statements], ensure_ascii=False)
+    name, options = _identity(judges, agreement)
     return Record(
-        checker=checker.model,
+        checker=name,
         mode=mode,
-        options=_options_of(checker),
+        options=options,
         date=datetime.now(UTC).date().isoformat(),
         statements="",
         statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),
@@ -156,7 +208,6 @@ def calibrate(
         requests=requests,
         groups=tuple(tally(name, [answers[i] for i in indices]) for name, indices in _groups(statements)),
         rates=measured_rates(answers),
-        agreement=agreement,
         curve=risk_coverage(answers),
     )
 
@@ -190,7 +241,7 @@ def calibrate_file(
     statements, named = statements_of(path, labelled_set, limit)
     sides = pair_sides(read_scored(scored or [SAMPLE_INPUT]))  # first: what cannot be read costs no call
     with local_servers():  # one start for all the ways in which the checker is asked
-        record = calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
+        record = calibrate_all(config, statements, mode)
     record = replace(
         record,
         statements=named,
@@ -218,12 +269,16 @@ def statements_of(
 
 def record_for(config: Config) -> Path | None:
     """The newest record of a configuration's checker, as it is asked now; None where it was not calibrated."""
-    path, checker = _kept_in(config), config.judge("checker")
+    path = _kept_in(config)
     if read_own_json(path) is None:
         return None
     record = read_record(path)
-    same = (record["checker"], record["mode"], record["options"])
-    return path if same == (checker.model, config.mode, _options_of(checker)) else None
+    name, options = _identity(config.judges(), config.agreement)
+    return (
+        path
+        if (record["checker"], record["mode"], record["options"]) == (name, config.mode, options)
+        else None
+    )
 
 
 def write_curve(record: Record, beside: Path) -> Path:
@@ -231,6 +286,14 @@ def write_curve(record: Record, beside: Path) -> Path:
     path = beside.with_suffix(".svg")
     write_text(path, record.curve.as_svg(), *CURVE_FILE)
     return path
+
+
+def _identity(judges: Mapping[str, Checker], agreement: str) -> tuple[str, dict[str, Any]]:
+    """How a record names who was asked, and their options."""
+    options = {name: _options_of(one) for name, one in judges.items()}
+    if len(judges) == 1:
+        return next(iter(judges)), next(iter(options.values()))
+    return " + ".join(judges), {"agreement": agreement, "judges": options}
 
 
 def _options_of(checker: Checker) -> dict[str, Any]:
@@ -258,6 +321,15 @@ def as_text(record: Record) -> str:
     rows += [
         [g.group, f"{g.accuracy.n:,}", *(_cell(getattr(g, name)) for name in SHARES)] for g in record.groups
     ]
+    if record.judges:
+        several = [(f"{record.options['agreement']} of them", record.groups[0])]
+        several += [(one.checker, one.groups[0]) for one in record.judges]
+        alone = [[name, f"{g.accuracy.n:,}", *(_cell(getattr(g, x)) for x in SHARES)] for name, g in several]
+        said += [table([rows[0], *alone])]
+        said += [
+            f"of {record.apart.several:,} statements put to more than one they differ on {record.apart.differ:,} and contradict each "
+            f"other on {record.apart.contradict:,}"
+        ]
     said += [table(rows), "in brackets: 95% Wilson intervals"]
     if record.agreement:
         said.append(f"batched and single checks agree on {record.agreement}")

@@ -149,12 +149,17 @@ def _measured(checker: Checker, tried: Sequence[Attack], folder: Path, by: str) 
 
 
 def measure_config(config: Config, limit: int | None = None) -> list[Resistance]:
-    """`measure` for the checker of a configuration and the shipped attacks, or `limit` of them, evenly taken."""
+    """`measure` for each checker of a configuration and the shipped attacks, or `limit` of them, evenly taken."""
     tried = attacks(read_statements(sample_statements()))
     if limit is not None and limit < len(tried):
         tried = [tried[i * len(tried) // limit] for i in range(limit)]
+    judges, found = config.judges(), []
     with local_servers():
-        return measure(config.judge("checker"), tried, config.work / "calibrate")
+        for name, checker in judges.items():
+            by = f"{name}, " if len(judges) > 1 else ""
+            own = measure(checker, tried, config.work / "calibrate")
+            found += [replace(one, way=f"{by}{one.way}") for one in own]
+    return found
 
 
 def as_text(found: Sequence[Resistance]) -> str:

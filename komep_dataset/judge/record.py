@@ -13,10 +13,11 @@ from komep_dataset.files.outputs import json_with, write_json
 from komep_dataset.judge.ranking import Ranking, Rates
 from komep_dataset.judge.risk_coverage import RiskCoverage
 from komep_dataset.judge.shares import Share
+from komep_dataset.scores.agreement import Disagreement
 from komep_dataset.tables.values import check_value
 
 RECORD_VERSION = 1
-LATER = ("curve",)
+LATER = ("curve", "judges", "apart")
 RECORD = json_with("checker", "mode", "date", "statements", "n", "groups")
 
 
@@ -38,12 +39,22 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeRecord:
+    """What one of several judges is worth alone."""
+
+    checker: str
+    groups: tuple[Calibration, ...]
+    curve: RiskCoverage
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """The result of a calibration, as it is written.
 
     `groups`: all statements, each language, each category. `rates` are those that `ranking` was simulated with.
     `agreement`: share of statements on which a batched check says what the single one says; None unless the
-    checker has `batch`. `requests`: distinct ones that the checker was asked. `curve`: None in records of before 0.3.
+    checker has `batch`. `requests`: distinct ones that the checker was asked. `curve`: None in older records. Of several
+    judges, `checker` names them all, `judges` has what each is worth alone, and `apart` on how many statements they differ.
     """
 
     checker: str
@@ -60,6 +71,8 @@ class Record:
     ranked: str = ""
     agreement: Share | None = None
     curve: RiskCoverage | None = None
+    judges: tuple[JudgeRecord, ...] | None = None
+    apart: Disagreement | None = None
     version: int = RECORD_VERSION
 
 

@@ -257,16 +257,20 @@ def estimate_calibrate(
     adversarial: bool = False,
 ) -> list[Line]:
     """What `komep calibrate` would ask, of `judge.calibration.calibrate_file` and, `adversarial`, `judge.injections`."""
-    note, checker = "", config.judge("checker")
-    if checker.evidence and checker.evidence.embeddings:  # which would be asked for, and are paid for
-        config = replace(config, checker=replace(config.checker, evidence=None))
+    note, judges = "", list(config.judges().values())
+    if any(
+        one.evidence and one.evidence.embeddings for one in judges
+    ):  # which would be asked for, and are paid for
+        judges = [replace(one, evidence=None) for one in judges]
+        config = replace(config, checker=judges[0], panel=tuple(judges) if len(judges) > 1 else ())
         note = "without the texts of passages, which embeddings find"
     with unsent() as found:
         if adversarial:
             measure_config(config, limit)
         else:
             statements, _ = statements_of(path, labelled_set, limit)
-            calibrate(config.judge("checker"), statements, config.work / "calibrate", mode=mode)
+            for checker in judges:
+                calibrate(checker, statements, config.work / "calibrate", mode=mode)
     prices = load_prices(config.prices)
     return [line_of(label, model, bodies.values(), prices, note) for (label, model), bodies in found.items()]
 

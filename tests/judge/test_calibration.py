@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from komep_dataset.config.config import Checker, load_config
 from komep_dataset.errors import KomepError
@@ -14,6 +15,7 @@ from komep_dataset.judge.calibration import (
     calibrate,
     calibrate_file,
     measured_rates,
+    read_record,
     record_for,
     tally,
 )
@@ -186,3 +188,33 @@ def test_a_checker_with_evidence_is_calibrated_by_its_passages(tmp_path, capsys)
     (tmp_path / "texts.jsonl").write_text('{"question": "Another?", "evidence": "Text."}\n')
     with pytest.raises(KomepError, match="no statement has a passage"):
         calibrate_file(config, path)
+
+
+def test_several_judges_are_measured_each_and_together(tmp_path):
+    statements = [f'{{"text": "{word} {i}", "label": {label}, "language": "en", "category": "c"}}'
+                  for word, label in (("right", "true"), ("wrong", "false"), ("odd", "true"), ("faint", "true")) for i in range(5)]  # fmt: skip
+    (tmp_path / "s.jsonl").write_text("\n".join(statements))
+
+    def reply(body):
+        text = stated(last_text(body))
+        if "faint" in text and body["model"] == "one":
+            return "Perhaps"
+        return str("wrong" not in text and not ("odd" in text and body["model"] == "two"))
+
+    with loopback(Loopback(reply)) as (state, url):
+        base = {"endpoint": url}
+        panel = [base | {"model": "one"}, base | {"model": "two"}]
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump({"checker": panel}))
+        config = load_config(tmp_path / "pipeline.yaml")
+        record = calibrate_file(config, tmp_path / "s.jsonl")
+        appealed = calibrate_file(replace(config, agreement="first-then-appeal"), tmp_path / "s.jsonl")
+        assert len(state.calls) == record.requests == 40
+    assert (record.checker, record.options["agreement"]) == ("one + two", "all")
+    hits = [g.groups[0].accuracy.hits for g in (record, *record.judges)]
+    assert hits == [10, 15, 15] and record.groups[0].unknown.hits == 10
+    assert appealed.groups[0].accuracy.hits == 20 and appealed.apart.several == 5
+    assert [p.coverage.hits for p in record.curve.points] == [10]
+    assert record_for(config) is None and record_for(replace(config, agreement="first-then-appeal"))
+    text = as_text(record)
+    assert "all of them" in text and "differ on 10 and contradict each other on 5" in text
+    assert read_record(record_for(replace(config, agreement="first-then-appeal")))["apart"]["differ"] == 5

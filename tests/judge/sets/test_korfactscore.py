@@ -14,7 +14,7 @@ def test_atoms_with_the_name_that_the_file_beside_has(tmp_path):
     rows = [
         dict(zip(("atom", LABEL), row, strict=True)) for row in zip(ATOMS, (True, False, None), strict=True)
     ]
-    gold.write_text(json.dumps(rows) + "\n")
+    gold.write_text(json.dumps(rows[:2]) + "\n" + json.dumps(rows[2:]) + "\n")
     read, left_out = read_set("korfactscore", tmp_path)
     assert [(s.label, s.language, s.question) for s in read] == [(True, "ko", None), (False, "ko", None)]
     assert left_out == 1
@@ -26,3 +26,5 @@ def test_atoms_with_the_name_that_the_file_beside_has(tmp_path):
     }
     (tmp_path / "gen_bio-x.jsonl").write_text(json.dumps(whole) + "\n")
     assert {s.question for s in read_set("korfactscore", gold)[0]} == {"홍길동의 생애를 알려 주세요."}
+    gold.write_text(json.dumps(rows) + "\n")  # a single biography
+    assert len(read_set("korfactscore", gold)[0]) == 2

@@ -75,7 +75,7 @@ def test_equal_claims_are_judged_once_and_contradicting_labels_left_out(tmp_path
         ),
         ("factbench", '{"claim": "a", "label": "not_enough_evidence"}', "no labelled claim in it"),
         ("kqa", "", r"no NLI_medical_annotator\*\.csv in it"),
-        ("korfactscore", '{"atom": 1}', "claims.jsonl:1: no list of atoms"),
+        ("korfactscore", '{"atom": 1}', "claims.jsonl:1: no row of korfactscore"),
     ],
 )
 def test_what_is_no_such_set_is_named(tmp_path, name, content, said):
