@@ -118,8 +118,9 @@ def _together(own: Mapping[str, Judged], agreement: str) -> Judged:
     failure = next((f"{name}: {one.failure}" for name, one in own.items() if one.failure), "")
     agreeing = [one for one in own.values() if one.verdict == verdict]
     cited = tuple(dict.fromkeys(id for one in agreeing for id in one.cited))
-    reasons = {one.reason for one in own.values()}
-    reason = reasons.pop() if len(reasons) == 1 else WhyUnknown.DISAGREED.value
+    unsure = all(one.verdict == Verdict.UNKNOWN for one in own.values())
+    reasons = {one.reason for one in own.values() if one.reason}  # of those that were shown passages
+    reason = WhyUnknown.DISAGREED.value if not unsure or len(reasons) > 1 else next(iter(reasons), "")
     return Judged(votes, verdict, failure, cited, reason if verdict == Verdict.UNKNOWN else "")
 
 

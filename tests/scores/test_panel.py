@@ -17,6 +17,7 @@ from komep_dataset.release.facts import read_facts
 from komep_dataset.release.verify import verify
 from komep_dataset.scores.scoring import score, verdicts_path
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
+from tests.scored_rows import write
 from tests.scores.responses import response, sent, write_responses
 
 ROWS = [
@@ -183,3 +184,34 @@ def test_two_judges_of_one_model_have_names_of_their_own(tmp_path):
         yaml.safe_dump({"checker": [endpoint, endpoint | {"context": "question"}]})
     )
     assert list(load_config(tmp_path / "p.yaml").judges()) == ["m", "m (2)"]
+
+
+def test_judges_that_are_shown_passages_cite_together_and_say_why_they_do_not_agree(tmp_path):
+    texts = [{"id": "a", "text": "One text."}, {"id": "b", "text": "Another text."}]
+    said = {  # what the first and the second say of each unit
+        "both": ("True [a]", "True [b]"), "odds": ("True [a]", "False [b]"), "nobody": ("Unknown", "Unknown"),
+        "strange": ("True [x]", "Unknown"),
+    }  # fmt: skip
+
+    def reply(body):
+        if body["model"] == "splitter":
+            return answer(body)
+        return next(words for name, words in said.items() if name in last_text(body))[
+            body["model"] == "second"
+        ]
+
+    row = response(" ".join(f"Fact of {name} holds." for name in said))
+    write(tmp_path / "texts.jsonl", [{"question": row["question"], "evidence": texts}])
+    with loopback(Loopback(reply)) as (_, url):
+        config = configured(tmp_path, url, "first", "second", evidence={"provided": "texts.jsonl"})
+        done = score([write_responses(tmp_path, row)], config, tmp_path / "s.parquet")
+    [row] = pl.read_parquet(done.path).to_dicts()
+    assert [unit["verdict"] for unit in row["units"]] == ["true", "unknown", "unknown", "unknown"]
+    found = [(one["unit"], one["reason"], one["id"]) for one in row["unit_evidence"]]
+    assert found == [
+        (0, "", "a"),
+        (0, "", "b"),
+        (1, "disagreed", ""),
+        (2, "not_addressed", ""),
+        (3, "disagreed", ""),
+    ]
