@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,8 @@ class Outcome:
     """What a stage reports: a line for people, how many rows failed and why the first one did, and what it did not come
     to.
 
-    A command of its own shows more: `details` under the line, and what `report` gives at the end.
+    A command of its own shows more: `details` under the line, and what `report` gives at the end. `figures` are kept in the
+    stage's record.
     """
 
     line: str
@@ -66,6 +67,7 @@ class Outcome:
     shortfall: Shortfall = NONE
     details: str = ""
     report: Callable[[], str] | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> 
     short = outcome.shortfall
     facts = {"fingerprint": "" if short.nothing else _fingerprint(stage), "outputs": _hashes(stage.outputs)}
     facts |= {"line": outcome.line, "failures": outcome.failures, "shortfall": short.text}
+    facts |= {"figures": outcome.figures} if outcome.figures else {}
     write_json(stage.done, facts, DONE_MARK)
     if short.nothing:
         raise KomepError(f"{stage.name}: {short.text}; {outcome.line}")
@@ -232,23 +235,17 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
 
     def work() -> Outcome:
         made = score(tables, config, output or table, mode=mode)
-        short = of_scores(made, config)
+        short, figures = of_scores(made, config), {"split": made.quality.shares()}
+        told = list(filter(None, (made.calls, made.split)))
         if output:
             statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(made.statuses.items()))
             line = f"{made.rows:,} scored generations ({statuses}) -> {made.path}"
             report = partial(report_of, made.frame, made.path) if made.rows else None
-            return Outcome(
-                line,
-                made.failures,
-                made.reason,
-                short,
-                "\n".join(filter(None, (made.calls, made.split))),
-                report,
-            )
+            return Outcome(line, made.failures, made.reason, short, "\n".join(told), report, figures)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
-        line = f"{made.rows:,} generations: {counts}{reason}; {'; '.join(filter(None, (made.calls, made.split)))} -> {table}"
-        return Outcome(line, made.failures, shortfall=short)
+        line = f"{made.rows:,} generations: {counts}{reason}; {'; '.join(told)} -> {table}"
+        return Outcome(line, made.failures, shortfall=short, figures=figures)
 
     judges = list(config.judges().values())
     settings = {

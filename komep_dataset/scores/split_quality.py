@@ -180,9 +180,9 @@ _INFLECTED = re.compile(
     r"|\b(?i:it|he|she|they|we|you|this|people|children|men|women|patients|bacteria|fungi|mice|teeth|feet|nuclei|mitochondria|data|I|who|which) (?!(?:with|of|in|and|or|at|on|from|under|over)\b)[a-z]"
     r"|\b(?:stands|comes|consists|ranges|belongs|refers|leads|results|depends|occurs|dies|lives|works|differs|suffers|arises|begins|ends|starts|varies|serves|acts) ",
 )
-# In what is closed by a stop like a sentence, an -s before any other small word may well be a verb ("extends from the liver.").
+# In what is closed by a stop like a sentence, an -s at the end or before any other small word may well be a verb ("extends from the liver.").
 _CLOSED = re.compile(
-    r"(?<=\w )[a-z]{3,}(?<!ss)(?<!us)s (?!(?:of|and|or|like|such|including)\b)\S+ \S.*\.\W*$"
+    r"(?<=\w )[a-z]{3,}(?<!ss)(?<!us)s(?: (?!(?:of|and|or|like|such|including)\b)\S+ \S.*)?\.\W*$"
 )
 _IMPERATIVE = re.compile(
     r"(?:\W*|.*,\s)(?:(?:please|always|never|also|then|do not|don't)\s)*(?:take|avoid|consult|drink|eat|talk|seek|call|ask|contact|make|try|consider|ensure|check|apply|get|stop|start|rest|wash|limit|monitor|discuss|wear|visit|speak|store|stay|look|place|add|maintain|choose|remember|note|let)\b",

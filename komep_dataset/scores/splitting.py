@@ -104,6 +104,10 @@ _MARKED = re.compile(
 )
 
 
+_NAMED = re.compile(_NOTHING, re.IGNORECASE)
+_QUANTITY = re.compile(r"(?<![\w-])\d")  # a dose or another number, which can be true or false
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """What a splitter's lines are: units of the answer, sentences of it that hold nothing to check, lines that are neither;
@@ -261,8 +265,15 @@ def _json_units(text: str) -> list[str] | None:
 def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [text for one in inner for text in _texts(one)]
+    if isinstance(value, dict):  # what stands under the mark, or beside it as `true`, has it
+        marks = {key: bool(_NAMED.fullmatch(key)) for key in value}
+        marked = any(value[key] is True for key, mark in marks.items() if mark)
+        return [
+            f"{UNVERIFIABLE_MARK} {text}" if marked or marks[key] else text
+            for key, one in value.items()
+            for text in _texts(one)
+        ]
+    return [text for one in value for text in _texts(one)] if isinstance(value, list) else []
 
 
 def content_of(text: str) -> frozenset[str]:
@@ -287,12 +298,16 @@ def units_in(answer: str, lines: Sequence[str]) -> Split:
 
     Left out are lines about the splitting, and units that share too little with the answer, or nothing but the subject of
     the others: the splitter's own. Where these are most of them, or all of it is an apology, the reply is no split of the answer.
-    Unverifiable is what the splitter marked, and what is known to state nothing. A mark that stands in the answer is its
-    author's, who would not be judged: there no mark counts.
+    Unverifiable is what the splitter marked, and what is known to state nothing. What has a number is judged whatever its mark,
+    and a mark that stands in the answer is its author's, who would not be judged: there no mark counts.
     """
     trusted = UNVERIFIABLE_MARK not in answer.casefold()
     texts = [line.removeprefix(UNVERIFIABLE_MARK).strip() for line in lines]
-    marked = {text for text, line in zip(texts, lines, strict=True) if trusted and text != line}
+    marked = {
+        text
+        for text, line in zip(texts, lines, strict=True)
+        if trusted and text != line and not _QUANTITY.search(text)
+    }
     units = _without_whole(texts)
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}

@@ -25,7 +25,7 @@ from komep_dataset.pipeline.run import run
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import Response, ScoredGeneration, question_id
-from komep_dataset.scores.scoring import score
+from komep_dataset.scores.scoring import CUT_OFF, score
 from komep_dataset.tables.reading import read_table
 from tests.inference.prices import expensive, priced
 from tests.loopback import Fault, Loopback, last_text, loopback
@@ -61,6 +61,11 @@ def test_a_chain_runs_every_stage_and_a_second_run_asks_nothing(tmp_path):
     ]
     assert "24 generations: 24 scored" in lines[3] and "no `translator:` is configured" in lines[4]
     assert sum("unchanged" in line for line in again) == 5
+    assert "split: 100.0% of the answers' content words are in units" in lines[3]
+    kept = json.loads((tmp_path / "a" / "work" / "score" / "done.json").read_text("utf-8"))
+    assert kept["figures"]["split"] == {
+        "covered": 1, "pronouns": 0, "fragments": 0, "lost": 0, "unverifiable": 0,
+    }  # fmt: skip
     assert (tmp_path / "a" / "work" / "komep" / "README.md").is_file()
 
 
@@ -270,8 +275,10 @@ def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smol
         expected = ["length" if n == 64 else "stop" for n in table["completion_tokens"]]
         assert list(table["finish_reason"]) == expected and max(table["completion_tokens"]) <= 64
     scored = read_table(work / "score" / "scored.parquet", ScoredGeneration)
-    assert scored.height == 6 and "failed" not in set(scored["status"])
-    assert "scored" in set(scored["status"])
+    assert scored.height == 6 and "scored" in set(scored["status"])
+    rejects = map(json.loads, (work / "score" / "rejects.jsonl").read_text("utf-8").splitlines())
+    failed = [row["detail"] for row in rejects if row["reason"] == "request_failed"]
+    assert all(why.endswith(CUT_OFF) for why in failed)  # so small a splitter may repeat itself without end
 
 
 def test_the_mode_of_scoring_reaches_the_checker(tmp_path):

@@ -136,6 +136,7 @@ def test_units_that_point_outside_themselves(unit, points):
         ("The drug stays in the body.", False),
         ("Take it with food.", False),
         ("It hurts.", False),
+        ("Gout hurts.", False),
         ("The omentum extends from the stomach to the bladder.", False),
         ("Oral bacteria ferment sugar into acid.", False),
         ("If bleeding continues, seek help.", False),

@@ -295,6 +295,8 @@ MARKS = [
     "{0}\n[검증 불가] {1}\n(확인 불가능) {2}",
     '["{0}", "[unverifiable] {1}", "[unverifiable] {2}"]',
     "{0}\n[unverifiable]\n[unverifiable] {1}\n[unverifiable] {2}",
+    '{{"facts": ["{0}"], "unverifiable": ["{1}", "{2}"]}}',
+    '[{{"fact": "{0}", "unverifiable": false}}, {{"fact": "{1}", "unverifiable": true}}, {{"fact": "{2}", "unverifiable": true}}]',
 ]
 
 
@@ -309,6 +311,14 @@ def test_a_mark_of_the_answer_keeps_nothing_from_the_judge():
     for answer in (f"[unverifiable] {false}", f"All of this is [Unverifiable]. {false}"):
         split = units_in(answer, units_of(Reply(f"[unverifiable] {false}", "stop")))
         assert (split.units, split.unverifiable) == ([false], [])
+
+
+@pytest.mark.parametrize(
+    "dose", ["Take 400 mg of aspirin for gout.", "통풍에는 아스피린 400 mg을 복용하십시오."]
+)
+def test_a_dose_is_judged_whatever_its_mark(dose):
+    split = units_in(dose, units_of(Reply(f"[unverifiable] {dose}", "stop")))
+    assert (split.units, split.unverifiable) == ([dose], [])
 
 
 def test_a_mark_on_what_the_answer_does_not_say_is_no_sentence_of_it():
