@@ -14,7 +14,15 @@ from komep_dataset.errors import KomepError
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.evidence.pieces import cut
 from komep_dataset.schema import Reason
-from komep_dataset.tables.formats import PACKED, check_parts, check_there, csv_text, files_in, format_of
+from komep_dataset.tables.formats import (
+    PACKED,
+    check_parts,
+    check_there,
+    csv_text,
+    files_in,
+    format_of,
+    is_text,
+)
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import plain_text, scan_rows
 
@@ -43,15 +51,14 @@ def corpus_files(path: Path) -> list[Path]:
         KomepError: there is none, or a folder has some that cannot be read as text; all of them are named.
     """
     check_there(path)
-    if path.is_file():
-        return [path]
-    found = [file for file in files_in(path) if not _BESIDE.fullmatch(file.name)]
+    found = [path] if path.is_file() else files_in(path)
+    found = [file for file in found if file == path or not _BESIDE.fullmatch(file.name)]
     strange = [file for file in found if not (file.is_file() and (format_of(file) or _is_text(file)))]
     if strange:
         raise KomepError(
             f"{path}: what cannot be read as a text ({len(strange)}):\n{listed(strange)}\n"
             f"A corpus has files {', '.join(TEXTS)}, .jsonl, .json, .csv, .tsv or .parquet; write these as such, or move them "
-            "out of the folder."
+            "away."
         )
     if not found:
         raise KomepError(f"{path}: an empty corpus: no file {', '.join(TEXTS)}, .jsonl, .csv or .parquet")
@@ -75,8 +82,13 @@ def read_corpus(path: Path) -> Iterator[tuple[str, Passage]]:
         name = file.relative_to(base).as_posix()
         if format_of(file) is None:
             text, _ = csv_text(file)
-            text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            yield from ((name, piece) for piece in cut(Passage(name, _title(text, file), text, "", "")))
+            if is_text(text) and "\0" not in text:
+                yield from (
+                    (f"{name}:1", piece) for piece in cut(Passage(name, _title(text, file), text, "", ""))
+                )
+            else:
+                what = "no text in UTF-8, UTF-16 or CP949; save it as UTF-8"
+                problems.append(Problem(str(file), 0, "", Reason.MALFORMED, what))
             continue
         for line, row in scan_rows(file):
             made = row if isinstance(row, Problem) else _passage(row, file, line)
@@ -85,7 +97,7 @@ def read_corpus(path: Path) -> Iterator[tuple[str, Passage]]:
             else:
                 yield from ((f"{name}:{line}", piece) for piece in cut(made))
     if problems:
-        raise KomepError(f"{len(problems)} rows of the corpus that cannot be used:\n{listed(problems)}")
+        raise KomepError(f"{path}: {len(problems):,} of its texts cannot be used:\n{listed(problems)}")
 
 
 def _title(text: str, file: Path) -> str:

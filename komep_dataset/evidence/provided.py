@@ -52,7 +52,7 @@ def passages_of_questions(path: Path) -> dict[str, tuple[Passage, ...]]:
                 for text in texts if not bad else ():
                     _add(own, text)
     if problems:
-        raise KomepError(f"{len(problems)} rows of evidence that cannot be used:\n{listed(problems)}")
+        raise KomepError(f"{path}: {len(problems):,} of its rows cannot be used:\n{listed(problems)}")
     if not any(found.values()):
         raise KomepError(f"{path}: no evidence in it: no row has a text in a column `{COLUMN}`")
     return {key: tuple(own.values()) for key, own in found.items()}

@@ -6,7 +6,7 @@
 import shutil
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -110,7 +110,7 @@ def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:
     if place.exists():  # what a kill has left
         shutil.rmtree(place)
     place.mkdir(parents=True)
-    ids, places, named, seen = array("Q"), array("I"), {}, set()
+    ids, places, lines, named, seen = array("Q"), array("I"), array("Q"), {}, set()
     try:
         with pa.OSFile(str(place / PASSAGES), "wb") as sink, pa.ipc.new_file(sink, COLUMNS) as writer:
             found = read_corpus(corpus)
@@ -121,14 +121,17 @@ def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:
                         continue
                     seen.add(text)
                     ids.append(_short(passage.id))
-                    places.append(named.setdefault(where.rpartition(":")[0] or where, len(named)))
+                    file, _, line = where.rpartition(":")
+                    places.append(named.setdefault(file, len(named)))
+                    lines.append(int(line))
                     rows.append(_row(passage))
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, COLUMNS))
     except OSError as error:
         raise KomepError(f"{place}: cannot be written ({error.strerror or error})") from error
     if not ids:
-        raise KomepError(f"{corpus}: an empty corpus: {len(files):,} files without a text")
-    _check_ids(corpus, Store(place), np.array(ids), np.array(places), list(named))
+        raise KomepError(f"{corpus}: an empty corpus: no text in it (files: {len(files):,})")
+    names = list(named)
+    _check_ids(corpus, Store(place), np.array(ids), lambda n: f"{names[places[n]]}:{lines[n]}")
     if fingerprint(corpus, files) != state:
         raise KomepError(f"{corpus}: its files changed while they were read; run again when they are at rest")
     facts = {"corpus": str(corpus), "state": state, "files": len(files), "passages": len(ids)}
@@ -145,17 +148,17 @@ def _row(passage: Passage) -> dict[str, Any]:
     return {name: text.encode("utf-8", "replace").decode() for name, text in fields.items()}
 
 
-def _check_ids(corpus: Path, store: Store, ids: np.ndarray, places: np.ndarray, names: list[str]) -> None:
+def _check_ids(corpus: Path, store: Store, ids: np.ndarray, place_of: Callable[[int], str]) -> None:
     """Raise `KomepError` where an id stands for several texts."""
     order = np.argsort(ids, kind="stable")
     bad = [(int(order[i]), int(order[i + 1])) for i in np.flatnonzero(ids[order][1:] == ids[order][:-1])]
     if bad:
         said = [
-            f"{store[one].id!r}: in {names[places[one]]} and in {names[places[other]]}: {store[one].text[:40]!r}, "
-            f"{store[other].text[:40]!r}"
+            f"{place_of(other)}: {store[other].id!r} is the id of {place_of(one)} too: {store[other].text[:40]!r}, "
+            f"{store[one].text[:40]!r}"
             for one, other in sorted(bad)[:100]
         ]
         raise KomepError(
-            f"{corpus}: {len(bad):,} ids stand for several texts, and a verdict cites its source by the id:\n{listed(said)}\n"
+            f"{corpus}: ids that stand for several texts ({len(bad):,}), and a verdict cites its source by the id:\n{listed(said)}\n"
             "Give each text an id of its own, or leave the column `id` out."
         )

@@ -48,13 +48,33 @@ def test_what_is_no_text_in_a_folder_is_named_and_not_passed_over(tmp_path):
         found(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.pdf", b"%PDF-1.7"),
+        ("a", b"x"),
+        ("a.txt", b"ab\0c"),
+        ("a.txt", b"\xff\xffcr\xe8me"),
+        ("a.txt", b"PK\x03\x04"),
+    ],
+)
+def test_a_file_that_is_no_text_is_none_by_its_name_or_by_its_content(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(KomepError, match=r"cannot be read as a text|no text in UTF-8|unpack it") as caught:
+        found(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+
+
 def test_every_row_without_a_text_is_named_at_once(tmp_path):
     rows = [{"id": 1}, {"id": 2, "text": ["x"]}, {"id": 3, "text": "Good."}, {"id": 4, "text": " "}]
     with pytest.raises(KomepError) as caught:
         found(corpus(tmp_path / "c.jsonl", rows))
     message = str(caught.value)
     assert (
-        "2 rows" in message and "c.jsonl:1: " in message and "c.jsonl:2: " in message and ":4" not in message
+        "2 of its texts" in message
+        and "c.jsonl:1: " in message
+        and "c.jsonl:2: " in message
+        and ":4" not in message
     )
     assert "columns: id" in message
 

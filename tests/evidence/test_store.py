@@ -56,9 +56,10 @@ def test_an_id_for_several_texts_is_refused_and_a_repeated_text_is_one(tmp_path)
     rows += [{"id": "b", "text": "Three."}]
     with pytest.raises(KomepError) as caught:
         open_store(corpus(tmp_path / "c.jsonl", rows), tmp_path / "work")
-    assert "1 ids stand for several texts" in str(caught.value) and "'b': in c.jsonl" in str(caught.value)
+    assert "ids that stand for several texts (1)" in str(caught.value)
+    assert "c.jsonl:4: 'b' is the id of c.jsonl:2 too: 'Three.', 'Two.'" in str(caught.value)
 
 
 def test_a_corpus_of_blank_texts_is_empty(tmp_path):
-    with pytest.raises(KomepError, match="an empty corpus: 1 files without a text"):
+    with pytest.raises(KomepError, match="an empty corpus: no text in it"):
         open_store(corpus(tmp_path / "c.jsonl", [{"id": "a", "text": " "}]), tmp_path / "work")
