@@ -210,8 +210,8 @@ class _Run:
             ) from None
         self._files.write(batch)
         print(
-            f"komep: {self._label}: {len(self._files.requests(batch)):,} requests are batch {batch.id} at the endpoint, which "
-            "may take a day; the same command goes on from it",
+            f"komep: {self._label}: batch {batch.id} is at the endpoint, which may take a day (requests: "
+            f"{len(self._files.requests(batch)):,}); the same command goes on from it",
             file=sys.stderr,
         )
 

@@ -49,7 +49,16 @@ DONE = "done.json"
 DONE_MARK = json_with("fingerprint", "outputs")
 NO_TRANSLATOR = "skipped: no `translator:` is configured; the scored table goes on as it is"
 # How an endpoint is reached, not what it answers: no reason to run a stage again.
-_UNIMPORTANT = ("api_key_env", "concurrency", "timeout", "max_attempts", "tokenizer", "gpus", "policy")
+_UNIMPORTANT = (
+    "api_key_env",
+    "concurrency",
+    "timeout",
+    "max_attempts",
+    "tokenizer",
+    "gpus",
+    "batch_api",
+    "policy",
+)
 
 
 @dataclass(frozen=True, slots=True)

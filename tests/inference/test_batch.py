@@ -51,7 +51,10 @@ def test_a_batch_gives_what_the_online_way_gives_and_leaves_nothing(tmp_path, ca
         ("POST", "/files"),
         ("POST", "/batches"),
     ]
-    assert left_in(tmp_path / "batch") == [] and "12 requests are batch batch-0" in capfd.readouterr().err
+    assert (
+        left_in(tmp_path / "batch") == []
+        and "batch batch-0 is at the endpoint, which may take a day (requests: 12)" in capfd.readouterr().err
+    )
     lines = [json.loads(line) for line in state.batches.files["file-0"].splitlines()]
     assert {line["url"] for line in lines} == {"/v1/chat/completions"} and all(
         line["body"]["model"] == "m" for line in lines

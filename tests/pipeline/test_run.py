@@ -18,6 +18,7 @@ import yaml
 from komep_dataset import samples
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
+from komep_dataset.inference import batch
 from komep_dataset.inference.costs import spent_in
 from komep_dataset.judge.calibration import calibrate_file
 from komep_dataset.languages import language_of
@@ -27,6 +28,7 @@ from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import Response, ScoredGeneration, question_id
 from komep_dataset.scores.scoring import CUT_OFF, score
 from komep_dataset.tables.reading import read_table
+from tests.batches import Batches
 from tests.inference.prices import expensive, priced
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.pipeline.chains import (
@@ -450,3 +452,31 @@ def test_a_damaged_record_of_a_stage_is_kept_and_the_stage_run_again(tmp_path, c
     assert len(state.calls) == calls and sum("unchanged" in line for line in lines) >= 4
     assert f"{record}: damaged; kept as done.json.edited" in capsys.readouterr().err
     assert json.loads(record.read_bytes())["outputs"]
+
+
+def test_a_chain_by_batches_gives_the_tables_of_the_online_way_and_either_goes_on_from_the_other(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(batch, "FIRST_POLL", 0.01)
+    state = Loopback()
+    state.batches = Batches(state)
+    state.faults = lambda body, n: Fault(500, "{}") if "condition 3" in last_text(body) and n == 1 else None
+    with loopback(state) as (_, url):
+        online, path = (
+            write_chain(tmp_path / "a", url, max_attempts=2),
+            write_chain(tmp_path / "b", url, max_attempts=2),
+        )
+        chain = yaml.safe_load(path.read_text())
+        for one in (*chain["responders"], chain["splitter"], chain["checker"]):
+            one["batch_api"] = True
+        path.write_text(yaml.safe_dump(chain))
+        lines_of(path)
+        calls, batches = len(state.calls), len(state.batches.batches)
+        lines_of(online)
+        assert tables_of(tmp_path / "a") == tables_of(tmp_path / "b") and batches == 6  # two were sent again
+        assert calls == 2 * 12 + 2 * 12 + 3 * 24 + 2
+        asked = len(state.calls)
+        chain["checker"]["batch_api"] = False
+        path.write_text(yaml.safe_dump(chain))
+        assert sum("unchanged" in line for line in lines_of(path)) >= 4 and len(state.calls) == asked
+    assert not list(tmp_path.rglob("batches"))
