@@ -43,11 +43,16 @@ def _check_folder(folder: Path) -> None:
 
 
 def shown_with_a_unit(evidence: Evidence) -> list[list[Passage]]:
-    """Passages as units may be shown them, for some units: those of a question, or of a corpus the first ones."""
+    """Passages as units may be shown them, for some units: those of a question, or of a corpus the first ones.
+
+    Raises `KomepError` where the texts cannot be read, or there is none.
+    """
     if evidence.provided:
         found = passages_of_questions(evidence.provided).values()
         return [list(own[: evidence.passages]) for own in islice(filter(None, found), SAMPLE)]
     some = [passage for _, passage in islice(read_corpus(evidence.corpus), SAMPLE)]
+    if not some:
+        raise KomepError(f"{evidence.corpus}: an empty corpus: no text in it")
     size = evidence.passages
     return [some[i : i + size] for i in range(0, len(some), size) if i == 0 or i + size <= len(some)]
 
