@@ -27,9 +27,13 @@ LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
 FILTERS = (400, 403, 422, 451)  # statuses of a filter for contents, with one of these in the error
 _FILTERED = re.compile(
-    "(?i)content[_ -]?(?:filter|polic|management|moderation)|polic(?:y|ies)[_ ]?violation|responsible_?ai_?policy|data_inspection"
-    "|requires moderation|moderation_|safety system|(?:inappropriate|unsafe) content|input was flagged"
+    r"(?i)content(?:[_ -]\w+)?[_ -](?:filter|polic|management|moderation|risk|inspection|safety|guideline)|responsible_?ai|data_inspection"
+    r"|(?:polic(?:y|ies)|content|safety)[_ -]violation|violat\w+ (?:\w+ ){0,3}(?:polic|guideline)|(?:usage|acceptable use)[_ -]polic|guardrail"
+    r"|(?:sensitive|prohibited|unsafe|inappropriate|harmful|disallowed)(?: or \w+)?[_ -](?:content|words?|text|input|topic)"
+    r"|safety[_ -](?:check|system|filter|polic|guideline|reason)|requires moderation|moderation_|(?:by|from|of) (?:\w+ ){0,2}moderation"
+    r"|(?:input|prompt|request|text|message)s? (?:was|is|has been|were) flagged"
 )
+_ECHO = re.compile(r'"input":\s*"(?:[^"\\]|\\.)*"')  # the question, where an error repeats it
 # DeepSeek, vLLM and SGLang; OpenRouter, Ollama and newer vLLM; Gemini and Anthropic behind gateways; MiniMax.
 THOUGHT_FIELDS = (
     "reasoning_content",
@@ -204,7 +208,7 @@ def read_status(status: int, retry_after: str | None, body: str, hide: Hide = st
     said = _shown_answer(status, body, hide)
     if status == 402 or (status == 429 and "insufficient_quota" in body):
         raise Stop(said)
-    if status in FILTERS and _FILTERED.search(body):
+    if status in FILTERS and _FILTERED.search(_ECHO.sub("", body)):
         raise Filtered(said)
     if status in BARRED or 300 <= status < 400:
         raise Barred(said)

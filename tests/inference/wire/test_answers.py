@@ -21,7 +21,7 @@ from komep_dataset.inference.ask import ask
 from komep_dataset.inference.costs import spent_in
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.inference.wire import answers, masking
-from komep_dataset.inference.wire.answers import Again, Barred, Refused, Stop, read_reply
+from komep_dataset.inference.wire.answers import Again, Barred, Filtered, Refused, Stop, read_reply
 from tests.inference.asking import DEEP, HUGE, ask_all, request
 from tests.inference.asking import no_wait as no_wait
 from tests.loopback import Fault, Loopback, last_text, loopback
@@ -350,7 +350,19 @@ FILTERED = [
     (400, '{"error": {"code": "data_inspection_failed", "message": "may contain inappropriate content"}}'),
     (403, '{"error": {"message": "This model requires moderation and your input was flagged"}}'),
     (422, '{"error": {"type": "content_policy_violation"}}'),
+    (400, '{"error": {"message": "Output blocked by content filtering policy"}}'),
+    (
+        400,
+        '{"error": {"code": "invalid_prompt", "message": "flagged as potentially violating our usage policy"}}',
+    ),
+    (400, '{"code": "sensitive_words_detected"}'),
 ]
+ACCOUNTS = (
+    "Your account was flagged? contact billing",
+    "Invalid parameter: safety_settings unknown",
+    "Your organization policy does not allow this model",
+    'an answer to {"input": "Is it harmful content?"}',
+)
 
 
 @pytest.mark.parametrize(("status", "body"), FILTERED)
@@ -366,3 +378,10 @@ def test_where_a_filter_refuses_everything_the_run_ends(tmp_path):
     state = Loopback(faults=lambda *_: Fault(*FILTERED[0]))
     with loopback(state) as (_, url), pytest.raises(KomepError, match="50 requests in a row got no answer"):
         ask_all(url, tmp_path, [request(str(i)) for i in range(90)])
+
+
+@pytest.mark.parametrize("said", ACCOUNTS)
+def test_what_is_no_filter_for_contents_is_none(said):
+    with pytest.raises((Refused, Barred)) as error:
+        read_reply(400, None, said, None)
+    assert not isinstance(error.value, Filtered)
