@@ -322,7 +322,7 @@ def as_text(record: Record) -> str:
         [g.group, f"{g.accuracy.n:,}", *(_cell(getattr(g, name)) for name in SHARES)] for g in record.groups
     ]
     if record.judges:
-        several = [(f"{record.options['agreement']} of them", record.groups[0])]
+        several = [(f"together ({record.options['agreement']})", record.groups[0])]
         several += [(one.checker, one.groups[0]) for one in record.judges]
         alone = [[name, f"{g.accuracy.n:,}", *(_cell(getattr(g, x)) for x in SHARES)] for name, g in several]
         said += [table([rows[0], *alone])]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from komep_dataset.config.config import Config, Responder, Translator
+from komep_dataset.config.config import APPEAL, Config, Responder, Translator
 from komep_dataset.languages import is_korean
 from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
@@ -134,10 +134,22 @@ def _why_unparsed(made: Scored, config: Config) -> str:
     if apart and 2 * (differ := apart["groups"][0]["differ"]) >= sum(
         unit["verdict"] == Verdict.UNKNOWN for units in made.frame["units"] for unit in units
     ):
-        return (
-            f"the judges {', '.join(apart['judges'])} differ on {differ:,} of {apart['groups'][0]['several']:,} units: komep calibrate says which of them is right; `agreement: "
-            "first-then-appeal` asks the second only where it matters, and `selection.unknown_units: bounds` needs no "
-            "verdict on every unit"
+        ways = [
+            (
+                "`agreement: first-then-appeal` asks the others only where it matters",
+                config.agreement != APPEAL,
+            ),
+            (
+                "`selection.unknown_units: bounds` needs no verdict on every unit",
+                config.selection.unknown_units == "reject",
+            ),
+        ]
+        return "; ".join(
+            [
+                f"the judges {', '.join(apart['judges'])} differ on {differ:,} of {apart['groups'][0]['several']:,} units",
+                "`komep calibrate` says which of them is right",
+                *(way for way, is_open in ways if is_open),
+            ]
         )
     evidence = read_table(verdicts_path(made.path), VerdictRow)
     unread = evidence.filter(pl.col("verdict") == Verdict.UNKNOWN.value)

@@ -216,5 +216,5 @@ def test_several_judges_are_measured_each_and_together(tmp_path):
     assert [p.coverage.hits for p in record.curve.points] == [10]
     assert record_for(config) is None and record_for(replace(config, agreement="first-then-appeal"))
     text = as_text(record)
-    assert "all of them" in text and "differ on 10 and contradict each other on 5" in text
+    assert "together (all)" in text and "differ on 10 and contradict each other on 5" in text
     assert read_record(record_for(replace(config, agreement="first-then-appeal")))["apart"]["differ"] == 5

@@ -12,13 +12,17 @@ from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.pipeline.estimates import estimate_score
 from komep_dataset.pipeline.preflight import roles_of_score
+from komep_dataset.pipeline.run import translate_stage
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.verify import verify
+from komep_dataset.scores.agreement import as_record, disagreements, keep_panel, read_panel
 from komep_dataset.scores.scoring import score, verdicts_path
+from komep_dataset.tables.formats import table_files
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
 from tests.scored_rows import write
 from tests.scores.responses import response, sent, write_responses
+from tests.translation.loopback_translator import five_answers, korean, write_config, write_rows
 
 ROWS = [
     response("It is right. So is the right one.", model="a"),
@@ -215,3 +219,17 @@ def test_judges_that_are_shown_passages_cite_together_and_say_why_they_do_not_ag
         (2, "not_addressed", ""),
         (3, "disagreed", ""),
     ]
+
+
+def test_the_figures_go_through_translation_and_a_folder_of_tables_does_not_take_them_for_one(tmp_path):
+    (tmp_path / "in").mkdir()
+    table = write_rows(tmp_path / "in" / "s.jsonl", *five_answers())
+    record = as_record(["a", "b"], "all", disagreements([("c", ["true", "false"])]))
+    keep_panel(table, record)
+    with loopback(Loopback(korean)) as (_, url):
+        stage = translate_stage(
+            load_config(write_config(tmp_path, url)), table, tmp_path / "in" / "ko.parquet"
+        )
+        stage.run()
+    assert read_panel(next(iter(stage.outputs))) == record
+    assert [path.name for path in table_files([tmp_path / "in"])] == ["ko.parquet", "s.jsonl"]
