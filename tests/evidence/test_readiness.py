@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from komep_dataset.config.evidence import Embeddings, Evidence
+from komep_dataset.errors import KomepError
 from komep_dataset.evidence.readiness import embedding_bodies, faults_of, shown_with_a_unit
 from komep_dataset.evidence.vectors import Vectors
 from tests.evidence.loopback_encoder import encoder
@@ -50,6 +53,8 @@ def test_passages_that_have_a_vector_are_not_counted_again(tmp_path):
 def test_what_a_unit_is_shown_is_as_many_passages_as_are_wanted(tmp_path):
     assert [len(own) for own in shown_with_a_unit(evidence(tmp_path, passages=4))] == [4]
     assert [len(own) for own in shown_with_a_unit(evidence(tmp_path, passages=9))] == [6]
+    with pytest.raises(KomepError, match="an empty corpus"):
+        shown_with_a_unit(evidence(tmp_path, corpus=corpus(tmp_path / "blank.jsonl", [{"text": " "}])))
     path = tmp_path / "e.jsonl"
     rows = [
         {"question": "A?", "evidence": ["One."] * 1},

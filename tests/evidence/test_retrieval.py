@@ -10,6 +10,7 @@ from komep_dataset.schema import question_id
 from tests.evidence.loopback_encoder import encoder
 from tests.evidence.texts import TEXTS, corpus, rows_of
 from tests.loopback import loopback
+from tests.real_data import needs_data, rows
 
 
 def test_provided_texts_are_found_by_the_id_or_by_the_question(tmp_path):
@@ -106,3 +107,19 @@ def test_passages_are_found_by_meaning_and_nothing_is_asked_twice(tmp_path, retr
         corpus(evidence.corpus, [{"id": "new", "text": "Something else."}, *rows_of(evidence.corpus)])
         assert [one[0] for one in found(evidence, tmp_path, *units)] == ["asa", "war"]
         assert [body["input"] for body in state.calls[3:]] == [["Something else."]]
+
+
+@needs_data("kqa")
+def test_statements_of_physicians_lead_to_the_answers_that_they_were_taken_from(tmp_path):
+    read = rows("kqa/questions_w_answers.jsonl")
+    path = corpus(
+        tmp_path / "c.jsonl", [{"id": str(i), "text": r["Free_form_answer"]} for i, r in enumerate(read)]
+    )
+    claims = [
+        (str(i), Wanted(claim, "-", r["Question"]))
+        for i, r in enumerate(read)
+        for claim in r["Must_have"][:2]
+    ]
+    best = passages_for(Evidence(corpus=path), [one for _, one in claims], tmp_path / "work")
+    hits = [id in {p.id.split("#")[0] for p in own} for (id, _), own in zip(claims, best, strict=True)]
+    assert sum(hits) / len(hits) > 0.98
