@@ -36,9 +36,12 @@ def _english() -> Any:
 
 
 @cache
-def _korean() -> Any:
-    """The analyser; two seconds and 300 MB."""
-    require("evidence", "kiwipiepy")
+def kiwi() -> Any:
+    """The analyser of Korean; two seconds and 300 MB, so it is loaded for the first text that needs it.
+
+    Raises `KomepError` where kiwipiepy is missing.
+    """
+    require("llm", "kiwipiepy")
     from kiwipiepy import Kiwi
 
     return Kiwi(num_workers=os.cpu_count() or 1)
@@ -53,7 +56,7 @@ def words_of(texts: Iterable[str]) -> Iterator[list[str]]:
     texts = (_BETWEEN_DIGITS.sub(" ", unicodedata.normalize("NFKC", text)) for text in texts)
     while batch := list(islice(texts, BATCH)):
         korean = [text for text in batch if _HANGUL.search(text)]
-        morphemes = iter(_korean().tokenize(korean)) if korean else iter(())
+        morphemes = iter(kiwi().tokenize(korean)) if korean else iter(())
         for text in batch:
             if _HANGUL.search(text):
                 tokens = [token.form for token in next(morphemes) if _CONTENT.fullmatch(token.tag)]

@@ -5,10 +5,9 @@ Korean is read by kiwipiepy, which sees an end although no mark says so; English
 
 import re
 import unicodedata
-from functools import cache
 from typing import Any
 
-from komep_dataset.errors import require
+from komep_dataset.evidence.words import kiwi
 from komep_dataset.languages import language_of
 
 # A sentence ends at its mark and closing quotes or brackets, before white space or the end, or with a line.
@@ -19,15 +18,6 @@ _FINAL_MARKS = ("SF", "SE")  # . ! ? and …
 # sentence that was cut after a verb's stem ends in them just as often.
 _FINAL_SYLLABLES = "다요까죠오라"
 _FINAL_M = "\u11b7"  # ㅁ below a syllable: the note style of 음, 함, 됨, 임
-
-
-@cache
-def _kiwi():
-    """The analyser; two seconds and 300 MB, so it is loaded for the first text that needs it."""
-    require("llm", "kiwipiepy")
-    from kiwipiepy import Kiwi
-
-    return Kiwi(num_workers=1)
 
 
 def drop_fragment(text: str) -> str:
@@ -56,7 +46,7 @@ def count_sentences(text: str) -> int:
 
 
 def _sentences(line: str) -> list[Any]:
-    return _kiwi().split_into_sents(line, return_tokens=True) if line.strip() else []
+    return kiwi().split_into_sents(line, return_tokens=True) if line.strip() else []
 
 
 def _is_finished(sentence: Any) -> bool:

@@ -59,7 +59,7 @@ def test_what_is_kept_is_a_beginning_and_nothing_whole_is_dropped(parts):
 
 def test_without_kiwipiepy_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(
-        korean_sentences, "_kiwi", korean_sentences._kiwi.__wrapped__
+        korean_sentences, "kiwi", korean_sentences.kiwi.__wrapped__
     )  # not the one that is loaded
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(KomepError, match=r"kiwipiepy.*komep\[llm\]"):
