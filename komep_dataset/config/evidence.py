@@ -29,6 +29,11 @@ class Embeddings(Endpoint):
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Endpoint.problems(self)
         yield from at_least("batch", self.batch, 1)
+        if self.batch_api:
+            yield (
+                "batch_api",
+                "vectors are asked for as they are needed, a part after the other; leave it out",
+            )
         if self.server not in (None, "transformers"):
             yield "server", f"{self.server} is not started for embeddings; start it, and name its `endpoint`"
 

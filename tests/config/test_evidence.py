@@ -55,6 +55,10 @@ def test_a_corpus_and_a_model_in_a_folder_lie_beside_the_file(tmp_path):
             {"corpus": "a", "retriever": "dense", "embeddings": JUDGE | {"batch": 0}},
             ["checker.evidence.embeddings.batch", "0 is below 1"],
         ),
+        (
+            {"corpus": "a", "retriever": "dense", "embeddings": JUDGE | {"batch_api": True}},
+            ["checker.evidence.embeddings.batch_api", "leave it out"],
+        ),
         ({"corpus": "s3://b/c"}, ["corpus", "an address"]),
     ],
 )
