@@ -233,3 +233,50 @@ def test_the_figures_go_through_translation_and_a_folder_of_tables_does_not_take
         stage.run()
     assert read_panel(next(iter(stage.outputs))) == record
     assert [path.name for path in table_files([tmp_path / "in"])] == ["ko.parquet", "s.jsonl"]
+
+
+def test_where_a_judge_is_down_the_next_run_asks_it_alone(tmp_path):
+    down = [True]
+
+    def faults(body, _):
+        return Fault(500, "down") if down[0] and body["model"] == "second" else None
+
+    with loopback(Loopback(judges, faults=faults)) as (state, url):
+        path = write_responses(tmp_path, *ROWS)
+        config = configured(tmp_path, url, "first", "second")
+        assert score([path], config, tmp_path / "s.parquet").statuses == {"failed": 3}
+        asked, down[0] = len(sent(state, "first")), False
+        done = score([path], config, tmp_path / "s.parquet")
+        assert len(sent(state, "first")) == asked and "failed" not in done.statuses
+
+
+def test_a_judge_with_passages_beside_one_without(tmp_path):
+    (tmp_path / "e.jsonl").write_text(
+        json.dumps(
+            {
+                "question": "What is gout?",
+                "evidence": [{"id": "p1", "title": "", "text": "Gout is right.", "url": ""}],
+            }
+        )
+    )
+
+    def reply(body):
+        text = last_text(body)
+        if body["model"] == "by_text":
+            return json.dumps({"verdict": "True", "passages": ["p1"], "reason": ""})
+        return judges(body | {"messages": [{"role": "user", "content": text}]})
+
+    with loopback(Loopback(reply)) as (_, url):
+        config = configured(tmp_path, url, "first", "by_text")
+        raw = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+        raw["checker"][1]["evidence"] = {"provided": "e.jsonl"}
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(raw))
+        config = load_config(tmp_path / "pipeline.yaml")
+        done = score([write_responses(tmp_path, ROWS[1])], config, tmp_path / "s.parquet")
+    rows = pl.read_parquet(verdicts_path(done.path)).filter(pl.col("unit") == "It is right.")
+    assert {c: (v, cited, p and p[0]["id"]) for c, v, cited, p in rows.select("checker", "verdict", "cited", "passages").rows()} == {
+        "first": ("true", None, None),
+        "by_text": ("true", ["p1"], "p1"),
+    }  # fmt: skip
+    [row] = done.frame.to_dicts()
+    assert row["units"][0]["verdict"] == "true" and row["unit_evidence"][0]["id"] == "p1"
