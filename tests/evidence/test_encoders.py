@@ -56,6 +56,7 @@ def test_texts_that_are_refused_stop_the_stage_and_keep_the_rest(tmp_path):
         assert len(state.calls) == asked + 1
 
 
+@pytest.mark.slow
 def test_a_model_in_a_folder_is_pooled_as_its_files_say(tmp_path):
     torch = pytest.importorskip("torch", reason="the extra [serve] has it")
     import json
