@@ -3,6 +3,7 @@
     python -m benchmarks.leaks
     python -m benchmarks.leaks --clean questions.csv            real questions as further clean texts
     python -m benchmarks.leaks --benchmark my=PATH --clean …    planted copies of the items of another benchmark
+    python -m benchmarks.leaks --real FOLDER                    real repeats, copies and clean texts (`real_leaks`)
 
 The items are the shipped ones, written for this project: 80 in the shape of KorMedMCQA, and the 58 bilingual questions
 of the sample with their statements as options. Half of them (by a hash) are the benchmark; the other half, of the same
@@ -16,10 +17,9 @@ options       question and options, in another order           sentence    a sen
 together      particles (or case), digits and a sentence at once
 
 Every row of the table is a threshold: share of copies found with its 95% Wilson interval, and the share of clean pairs
-that would be rejected. The shipped threshold was chosen from it: at 0.5 no clean pair of these is rejected any more, 0.6
-leaves a step of room, for benchmarks of thousands of items, and still finds every copy. The alterations are those that
-were thought of: a copy in other words is found at no threshold. Items with fewer than a handful of n-grams are out of
-reach, too, and are counted as not found.
+that would be rejected. These items do not tell thresholds apart: real ones do, with `--real` (docs/contamination.md). The
+alterations are those that were thought of: a copy in other words is mostly not found. Items with fewer than a handful of
+n-grams are out of reach, too, and are counted as not found.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, read_benc
 from komep_dataset.languages import HANGUL, language_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "komep_dataset" / "samples"
-THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, THRESHOLD, 0.7, 0.8, 0.9, 1.0)
 COPIES = 100
 FRONT = {
     "en": (
@@ -240,7 +240,7 @@ def rate(values: Sequence[float], threshold: float) -> str:
         return "-"
     hits = sum(value >= threshold for value in values)
     low, high = binomtest(hits, len(values)).proportion_ci(method="wilson")
-    return f"{100 * hits / len(values):.0f}% ({100 * low:.0f}-{100 * high:.0f})"
+    return f"{100 * hits / len(values):.1f}% ({100 * low:.1f}-{100 * high:.1f})"
 
 
 def table(found: dict[str, list[float]]) -> str:
@@ -262,7 +262,16 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=COPIES)
     parser.add_argument("--benchmark", help="NAME=PATH: items to plant instead of the shipped ones")
     parser.add_argument("--clean", type=Path, help="CSV with a column `question`: further clean pairs")
+    parser.add_argument(
+        "--real", type=Path, help="folder of real texts, as `benchmarks.real_leaks` names them"
+    )
     given = parser.parse_args()
+    if given.real:
+        from benchmarks.real_leaks import measured
+
+        for line in measured(given.real):
+            print(line, flush=True)
+        return
     items = shipped_items()
     if given.benchmark:
         name, _, path = given.benchmark.partition("=")

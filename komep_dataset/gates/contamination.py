@@ -1,23 +1,26 @@
-"""Whether a pair holds an item of a benchmark: the share of the item's n-grams that stand in one of its texts.
+"""Whether a pair holds an item of a benchmark: how much alike the item and a passage of one of its texts are.
+
+A passage is a run of whole sentences of about the item's weight. Alike is Dice's coefficient of n-grams, twice what
+both have by what they have together, so that a text that only names an item's subject does not hold it, and a sentence
+in front of a copied question hides nothing. It is taken twice, with n-grams weighed by how few items have them and with
+all the same, and the lower one counts: neither a term alone nor `에 대한 설명으로 옳은 것은` makes a copy. A text far
+longer than the item has many passages, one of which is like it by chance: what it takes rises with its length (`ROOM`).
 
 An item counts by its question; where that has fewer than `FEWEST` n-grams ("다음 중 옳은 것은?"), its options count,
-too, each by itself, so that their order does not matter; an item that is still shorter cannot be told from chance
-and is left out, and counted. Every language of an item is an item of its own: a copy may keep one alone. n-grams
-are of `WORDS` words in English and of `CHARACTERS` characters in Korean, whose words lose their particles; numbers
-are all the same number. n-grams that stand in many items are phrasing, not content, and count for none (`COMMON`).
+too; an item that is still shorter cannot be told from chance and is left out, and counted. Every language of an item is
+an item of its own: a copy may keep one alone. n-grams are of two words in English and of two characters in Korean,
+whose words lose their particles; numbers are all the same number. Which items are compared with a text at all is found
+by n-grams that few items have (`RARE`, `COMMON`).
 
-The direction matters: what part of the *item* is in the text, not what part of the text is the item. So a sentence
-in front of a copied question hides nothing.
-
-n and `THRESHOLD` were chosen from the curve of `benchmarks/leaks.py`: of 100 copies of each alteration (case,
-particles, word order, digits, one language left out, options shuffled, a sentence in front, several at once) it finds
-all at 0.6, and none of 450 clean pairs of the same domain, whose highest share is 0.40. With two words and a long
-answer, chance alone reaches 0.57. A copy in other words is not found.
+The figures were chosen on one half of real texts and measured on the other: docs/contamination.md, and
+`python -m benchmarks.leaks --real FOLDER`. A copy in other words is mostly not found.
 """
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -26,23 +29,31 @@ from typing import TYPE_CHECKING, Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.gate import TEXTS, PairGate, Watch
-from komep_dataset.gates.trial.ngrams import grams, normal, tokens, without_particles
+from komep_dataset.gates.trial.ngrams import Grams, grams, normal, tokens, without_particles
 from komep_dataset.languages import HANGUL, language_of
 from komep_dataset.options import Option, Range
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
     from komep_dataset.gates.trial.benchmark_files import Benchmark
 
-THRESHOLD = 0.6  # of an item's n-grams
-WORDS, CHARACTERS = 2, 3
-FEWEST = 6
-COMMON = (20, 0.01)  # an n-gram in more items than this, and than this share of them, is phrasing
+THRESHOLD = 0.62
+WORDS, CHARACTERS = 2, 2  # in an n-gram
+RARE = {"en": 2, "ko": 3}  # the same, of those by which items are found
+COMMON = (20, 0.01)  # one in more items than this, and than this share of them, finds none
+CANDIDATE = 0.2  # of an item's n-grams of that kind
+FEWEST = {"en": 4, "ko": 6}  # of them, in an item that can be told from chance
+# A text of up to `ROOM` times an item's weight is taken as it is; with each doubling it loses a share, up to `MOST`.
+ROOM, DOUBLING, MOST = 6, 0.12, 0.3
+UNIT = 1000  # weight of an n-gram that one item has, or none
 RUN_SHOWN = 40  # characters of the longest shared run that a reject quotes
-AT_ONCE = 20_000  # texts that are compared at once
+AT_ONCE = 5_000  # texts that are compared at once
 _NAME = re.compile(r"[\w.-]+")  # of a benchmark
 _SCRIPT = {"en": r"[A-Za-z]", "ko": HANGUL}
+_END = re.compile(r"[!?\uff1f\u3002\n:;]+|(?<!\d)\.|\.(?!\d)")  # of a sentence
+_MARK = "\u02d0"  # stands for it: a letter to `normal`, and in no word of either language
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +65,15 @@ class Overlap:
     benchmark: str
     split: str
     item: int  # row in the split, from 1
-    share: float  # of the item's n-grams that the text holds
+    share: float  # of n-grams that it and a passage of the text have in common (Dice), 0 to 1
     longest: str  # longest run of words or characters that both have
 
     def __str__(self) -> str:
         # Shortened: a release must not carry the benchmark itself.
         run = self.longest if len(self.longest) <= RUN_SHOWN else f"{self.longest[: RUN_SHOWN - 1]}…"
         return (
-            f"{self.benchmark}, {self.split} row {self.item}: {self.share:.2f} of its n-grams in {self.column}; "
+            f"{self.benchmark}, {self.split} row {self.item}: {self.share:.2f} of the n-grams in common with "
+            f"a passage of {self.column}; "
             f'longest shared run ({len(self.longest)} characters) "{run}"'
         )
 
@@ -73,7 +85,7 @@ class _Entry:
     benchmark: str
     split: str
     row: int
-    parts: tuple[str, ...]  # normalised
+    parts: tuple[str, ...]  # sentences, as they are compared
 
 
 class Index:
@@ -88,55 +100,34 @@ class Index:
     def __init__(self, benchmarks: Sequence[Benchmark], words: int = WORDS, characters: int = CHARACTERS):
         self.n = {"en": words, "ko": characters}
         self.too_short: dict[str, int] = {one.name: 0 for one in benchmarks}
-        self.entries: dict[str, list[_Entry]] = {"en": [], "ko": []}
-        self.postings: dict[str, pl.DataFrame] = {}
-        self.totals: dict[str, pl.DataFrame] = {}
+        entries: dict[str, list[_Entry]] = {"en": [], "ko": []}
         for benchmark in sorted(benchmarks, key=lambda one: one.name):
-            self._add(benchmark)
-        for language in self.entries:
-            self._post(language)
+            self._add(benchmark, entries)
+        self.of = {
+            language: _Postings(some, language, self.n[language])
+            for language, some in entries.items()
+            if some
+        }
 
-    def _add(self, benchmark: Benchmark) -> None:
+    def _add(self, benchmark: Benchmark, entries: dict[str, list[_Entry]]) -> None:
         for item in benchmark.items:
             found = False
             for text in item.questions:
                 language = language_of(text)
-                parts = (compared(text),)
-                if self._size(parts, language) < FEWEST:
-                    parts += tuple(compared(option) for option in item.options)
-                if self._size(parts, language) >= FEWEST:
-                    self.entries[language].append(_Entry(benchmark.name, item.split, item.row, parts))
+                parts = sentences(text)
+                if _size(parts, language) < FEWEST[language]:
+                    parts += [part for option in item.options for part in sentences(option)]
+                if _size(parts, language) >= FEWEST[language]:
+                    entries[language].append(_Entry(benchmark.name, item.split, item.row, tuple(parts)))
                     found = True
             self.too_short[benchmark.name] += not found
 
-    def _size(self, parts: Sequence[str], language: str) -> int:
-        return sum(max(0, len(tokens(part, language)) - self.n[language] + 1) for part in parts)
-
-    def _post(self, language: str) -> None:
-        """Table (gram, entry) of one language, without common n-grams, and how many n-grams each entry has."""
-        import numpy as np
-        import polars as pl
-
-        entries = self.entries[language]
-        parts = [part for entry in entries for part in entry.parts]
-        made = grams(parts, language, self.n[language])
-        owner = np.repeat(np.arange(len(entries)), [len(entry.parts) for entry in entries])
-        owners = np.repeat(owner, np.diff(made.offsets)).astype(np.int64)
-        table = pl.DataFrame(
-            {"gram": made.hashes, "entry": owners}, schema={"gram": pl.UInt64, "entry": pl.Int64}
-        )
-        limit = max(COMMON[0], COMMON[1] * len(entries))
-        table = table.unique().filter(pl.len().over("gram") <= limit)
-        totals = table.group_by("entry").agg(total=pl.len())
-        self.totals[language] = totals.filter(pl.col("total") >= FEWEST // 2)
-        self.postings[language] = table
-
     def overlaps(self, pairs: pl.DataFrame, threshold: float = THRESHOLD) -> Iterator[Overlap]:
-        """The item that overlaps most with each pair, for the pairs that have one at or above a threshold.
+        """The item that is most like a passage of each pair, for the pairs that have one at or above a threshold.
 
         Args:
             pairs: what `select_pairs` gives.
-            threshold: least share of an item's n-grams.
+            threshold: least share of n-grams in common.
         """
         import polars as pl
 
@@ -146,29 +137,156 @@ class Index:
         order = ["row", "share", "column", "language", "entry"]
         best = pl.concat(found).sort(order, descending=[False, True, False, False, False])
         for row in best.unique("row", keep="first", maintain_order=True).iter_rows(named=True):
-            column, entry = TEXTS[row["column"]], self.entries[row["language"]][row["entry"]]
+            column, entry = TEXTS[row["column"]], self.of[row["language"]].entries[row["entry"]]
             longest = longest_run(entry.parts, pairs[column][row["row"]], row["language"])
             yield Overlap(row["row"], column, entry.benchmark, entry.split, entry.row, row["share"], longest)
 
     def _shares(self, pairs: pl.DataFrame, threshold: float) -> Iterator[pl.DataFrame]:
         """Tables (row, share, column, language, entry) of what reaches a threshold."""
-        import numpy as np
         import polars as pl
 
-        for language in (one for one, table in self.postings.items() if table.height):
+        for language, postings in self.of.items():
             for place, column in enumerate(TEXTS):
                 rows = pairs[column].str.contains(_SCRIPT[language]).fill_null(False).arg_true()
                 for part in (rows.slice(first, AT_ONCE) for first in range(0, len(rows), AT_ONCE)):
-                    made = grams(
-                        [compared(text) for text in pairs[column].gather(part)], language, self.n[language]
-                    )
-                    numbers = np.repeat(part.to_numpy(), np.diff(made.offsets)).astype(np.int64)
-                    table = pl.DataFrame({"row": numbers, "gram": made.hashes})
-                    hits = table.join(self.postings[language], on="gram").unique().group_by("row", "entry")
-                    shares = hits.agg(n=pl.len()).join(self.totals[language], on="entry")
-                    yield shares.with_columns(
-                        share=pl.col("n") / pl.col("total"), column=pl.lit(place), language=pl.lit(language)
-                    ).filter(pl.col("share") >= threshold)
+                    shares = postings.shares([sentences(text) for text in pairs[column].gather(part)])
+                    shares = shares.filter(pl.col("share") >= threshold)
+                    if shares.height:
+                        yield shares.select(
+                            pl.Series("row", part.gather(shares["text"]), pl.Int64),
+                            "share",
+                            pl.lit(place).alias("column"),
+                            pl.lit(language).alias("language"),
+                            "entry",
+                        )
+
+
+def _size(parts: Sequence[str], language: str) -> int:
+    return sum(max(0, len(tokens(part, language)) - RARE[language] + 1) for part in parts)
+
+
+class _Postings:
+    """One language of some benchmarks: which n-gram stands in which entry, and what it weighs."""
+
+    def __init__(self, entries: list[_Entry], language: str, n: int):
+        import polars as pl
+
+        self.entries, self.language, self.n = entries, language, n
+        rare, limit = self._grams(RARE[language]), max(COMMON[0], COMMON[1] * len(entries))
+        rare = rare.select("gram", "entry").unique().filter(pl.len().over("gram") <= limit)
+        self.rare = rare.with_columns(of=pl.len().over("entry"))
+        # `UNIT` for an n-gram of one item, less the more items have it; whole numbers, whose sums are exact. Of few items
+        # none says how common one is.
+        by_part = self._grams(n)
+        rarity = 1 - pl.col("entry").n_unique().over("gram").log() / math.log(max(1000, len(entries)) + 1)
+        by_part = by_part.with_columns(weight=(UNIT * rarity).round().cast(pl.Int64))
+        self.grams = by_part.select("gram", "entry", "weight").unique()
+        self.weights = by_part.select("gram", "weight").unique()
+        self.sizes = by_part.group_by("entry").agg(pl.col("weight").sum(), size=pl.len().cast(pl.Int64))
+
+    def _grams(self, n: int) -> pl.DataFrame:
+        """Table (gram, part, entry), each n-gram once a part."""
+        import numpy as np
+        import polars as pl
+
+        made = grams([part for entry in self.entries for part in entry.parts], self.language, n)
+        owners = _repeated([len(entry.parts) for entry in self.entries], made)
+        parts = np.repeat(np.arange(len(made.offsets) - 1), np.diff(made.offsets))
+        return pl.DataFrame({"gram": made.hashes, "part": parts, "entry": owners}).unique()
+
+    def shares(self, texts: Sequence[Sequence[str]]) -> pl.DataFrame:
+        """Table (text, entry, share) of the items that a text may hold, texts as sentences.
+
+        A passage begins with any sentence of the text and ends with the last one with which it weighs no more than the
+        item, or with the one behind that.
+        """
+        import numpy as np
+        import polars as pl
+
+        pairs = self._candidates(texts).join(self.sizes, on="entry").sort("text", "entry")
+        pairs = pairs.with_row_index("pair")
+        numbers = pairs["text"].unique().sort()  # most texts are like none
+        pairs = pairs.with_columns(text=pl.Series(np.searchsorted(numbers, pairs["text"]), dtype=pl.Int64))
+        texts = [texts[number] for number in numbers]
+        count = np.array([len(text) for text in texts], np.int64)
+        first = _summed(count)  # sentence of each text
+        flat = [sentence for text in texts for sentence in text]
+        made = grams(flat, self.language, self.n)
+        held = pl.DataFrame(
+            {
+                "gram": made.hashes,
+                "text": _repeated(count, made),
+                "sentence": np.repeat(np.arange(len(flat)), np.diff(made.offsets)),
+            }
+        ).unique()  # n-grams count once a sentence, as in the item
+        own = held.join(self.weights, on="gram", how="left", maintain_order="left")["weight"].fill_null(UNIT)
+        weighed = _summed(np.bincount(held["sentence"], own, len(flat)))  # up to each sentence
+        counted = _summed(np.bincount(held["sentence"], minlength=len(flat)))
+        hits = (
+            pairs.select("pair", "text", "entry")
+            .join(self.grams, on="entry")
+            .join(held, on=["text", "gram"])
+            .group_by("pair", "sentence")
+            .agg(pl.col("weight").sum(), size=pl.len().cast(pl.Int64))
+        )
+        # From here on a place is a sentence of the text of a pair, pair by pair.
+        text, item, whole = (pairs[name].to_numpy() for name in ("text", "weight", "size"))
+        base = _summed(count[text])
+        pair = np.repeat(np.arange(len(text)), count[text])
+        shift = (first[text] - base[:-1])[pair] if len(pair) else pair
+        start = np.arange(base[-1]) + shift
+        at = (base[hits["pair"]] + hits["sentence"].to_numpy() - first[text[hits["pair"]]]).astype(np.int64)
+        last = np.searchsorted(weighed, weighed[start] + item[pair], side="right") - 1
+        best = np.zeros(len(text))
+        for end in (np.clip(last + more, start + 1, first[text[pair] + 1]) for more in (0, 1)):
+            like = np.ones(len(pair))
+            for name, sums, size in (("weight", weighed, item), ("size", counted, whole)):
+                of_place = np.zeros(base[-1], np.int64)
+                of_place[at] = hits[name].to_numpy()
+                shared = _summed(of_place)
+                there = sums[end] - sums[start]
+                both = np.minimum(shared[end - shift] - shared[start - shift], np.minimum(there, size[pair]))
+                like = np.minimum(like, 2 * both / (size[pair] + there))
+            np.maximum.at(best, pair, like)
+        times = (weighed[first[text + 1]] - weighed[first[text]]) / (ROOM * item)
+        lost = np.clip(DOUBLING * np.log2(np.maximum(times, 1)), 0, MOST)
+        share = pl.Series(best * (1 - lost), dtype=pl.Float64)
+        return pairs.select(numbers.gather(pairs["text"]).alias("text"), "entry", share=share)
+
+    def _candidates(self, texts: Sequence[Sequence[str]]) -> pl.DataFrame:
+        """Table (text, entry) of what has enough rare n-grams in common."""
+        import polars as pl
+
+        flat = [sentence for text in texts for sentence in text]
+        made = grams(flat, self.language, RARE[self.language])
+        held = pl.DataFrame({"text": _repeated([len(text) for text in texts], made), "gram": made.hashes})
+        hits = held.join(self.rare, on="gram").unique().group_by("text", "entry")
+        enough = hits.agg(n=pl.len(), of=pl.col("of").first()).filter(pl.col("n") >= CANDIDATE * pl.col("of"))
+        return enough.select("text", "entry")
+
+
+def _summed(values: np.ndarray) -> np.ndarray:
+    """The sums of what stands before each value, and of all."""
+    import numpy as np
+
+    return np.concatenate([[0], np.cumsum(values)]).astype(np.int64)
+
+
+def _repeated(count: Sequence[int], made: Grams) -> np.ndarray:
+    """For each n-gram of some parts, whose part it is, where the first owner has `count[0]` parts, and so on."""
+    import numpy as np
+
+    return np.repeat(np.repeat(np.arange(len(count)), count), np.diff(made.offsets)).astype(np.int64)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of a text as they are compared.
+
+    >>> sentences("Give 2.5 mg, NOW! 패혈증의 치료는?")
+    ['give 0 mg now', '패혈증 치료']
+    """
+    parts = compared(_END.sub(f" {_MARK} ", text)).split(_MARK)
+    return [part.strip() for part in parts if part.strip()]
 
 
 def compared(text: str) -> str:
@@ -229,15 +347,21 @@ def _read(paths: Mapping[str, Path]) -> list[Benchmark]:
 
 
 def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]] | None) -> str | None:
-    """A base that grows is compared with the same items, so that old and new pairs keep to one rule."""
+    """A base that grows is compared with the same items; if by another rule, that is said, and all is compared anew."""
     was, now = ({one["name"]: one["sha256"] for one in some or ()} for some in (old, new))
-    if was == now:
-        return None
-    names = ", ".join(sorted(was)) or "no benchmark"
-    return (
-        f"was compared with {names}; give the same benchmarks, with the same items, again (--decontaminate "
-        "NAME=PATH), so that old and new pairs keep to one rule"
-    )
+    if was != now:
+        names = ", ".join(sorted(was)) or "no benchmark"
+        return (
+            f"was compared with {names}; give the same benchmarks, with the same items, again (--decontaminate "
+            "NAME=PATH), so that old and new pairs keep to one rule"
+        )
+    if any(one.get("rule", 1) != other["rule"] for one, other in zip(old, new or (), strict=True)):
+        print(
+            "note: --decontaminate: the base was compared by an earlier rule of this gate; old and new pairs are compared "
+            "by the present one: some that it rejected may be pairs again, and the other way round (`komep diff`)",
+            file=sys.stderr,
+        )
+    return None
 
 
 def _note(record: Mapping[str, Any]) -> str:
@@ -251,10 +375,15 @@ def _note(record: Mapping[str, Any]) -> str:
         f"SHA-256 `{one['sha256'][:12]}…`)"
         for one in record["benchmarks"]
     )
-    return (
-        f"Compared with {named}: a pair goes\nif one of its texts holds at least {record['threshold']} of an item's "
-        f"n-grams ({record['ngrams']['en']}, {record['ngrams']['ko']})."
-    )
+    what = f"({record['ngrams']['en']}, {record['ngrams']['ko']})"
+    if record["benchmarks"][0].get("rule", 1) == 1:
+        held = f"if one of its texts holds at least {record['threshold']} of an item's n-grams {what}."
+    else:
+        held = (
+            f"if an item and a passage of one of its texts have at least {record['threshold']} of their n-grams {what}, "
+            "weighed by how rare they are, in common."
+        )
+    return f"Compared with {named}: a pair goes\n{held}"
 
 
 GATE = PairGate(
@@ -276,7 +405,7 @@ GATE = PairGate(
             "overlap_threshold",
             float,
             THRESHOLD,
-            "Least share of a benchmark item's n-grams that makes a pair hold it.",
+            "Least share of n-grams that a benchmark item and a passage of a pair have in common, for it to hold it.",
             range=Range(0.0, 1.0, above=True),
             nullable=True,
         ),

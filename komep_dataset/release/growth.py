@@ -214,7 +214,8 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
                 f"change pairs whose inputs did not. Leave it out, or {anew} {option.flag} {value}",
                 exit_code=2,
             )
-    looks = {o.name: given[o.name] for o in OPTIONS if o.harmless and given.get(o.name)}
+    # What does not hinder growth is recorded as it is now: a switch, benchmarks with the rule of comparison.
+    looks = {o.name: given[o.name] for o in OPTIONS if (o.harmless or o.conflict) and given.get(o.name)}
     return Options(**{option.name: old[option.name] for option in OPTIONS} | looks)
 
 

@@ -1,26 +1,20 @@
 """Benchmark items in pairs: planted copies are found, clean pairs are not, the evidence names the item."""
 
-import sys
-from pathlib import Path
-
 import polars as pl
 import pytest
 
+from benchmarks import leaks, real_leaks
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.contamination import THRESHOLD, Index, parse_named_paths
-from komep_dataset.gates.trial.benchmark_files import Benchmark, Item
+from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, read_benchmark
 from komep_dataset.gates.trial.gate import TEXTS
+from tests.real_data import DATA, needs_data
 
-ROOT = Path(__file__).resolve().parents[2]
+WORDS = ["날씨", "음식", "여행", "책", "노래", "운동", "바다", "산"]
 
 
 def test_planted_copies_are_found_and_clean_pairs_are_not():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import leaks
-    finally:
-        sys.path.pop(0)
-    found = leaks.measure(leaks.shipped_items(), 2, 3, 100, [])
+    found = leaks.measure(leaks.shipped_items(), 2, 2, 100, [])
     for name in leaks.ALTERATIONS:
         assert len(found[name]) == 100
         assert sum(share >= THRESHOLD for share in found[name]) >= 99, name
@@ -28,7 +22,15 @@ def test_planted_copies_are_found_and_clean_pairs_are_not():
     assert len(found["clean"]) > 400
 
 
-def test_the_share_is_of_the_item_and_the_evidence_names_it():
+def likeness(items, *texts, options=()):
+    """Highest share that each text has with one of some items, as `chosen_ko` of a pair."""
+    index = Index([Benchmark("b", tuple(Item("t", n, (one,), options) for n, one in enumerate(items, 1)))])
+    frame = pl.DataFrame([dict.fromkeys(TEXTS, "") | {"chosen_ko": text} for text in texts])
+    found = {one.row: one.share for one in index.overlaps(frame, 0.01)}
+    return [round(found.get(row, 0.0), 3) for row in range(len(texts))]
+
+
+def test_the_share_is_of_both_and_the_evidence_names_the_item():
     question = "Which drug first treats status epilepticus in an adult without venous access?"
     index = Index([Benchmark("b", (Item("test", 7, (question,), ()),)), Benchmark("a", ())])
     row = dict.fromkeys(TEXTS, "")
@@ -37,11 +39,63 @@ def test_the_share_is_of_the_item_and_the_evidence_names_it():
     found = list(index.overlaps(pl.DataFrame(rows), 0.4))
     assert [(o.row, o.column, o.split, o.item, round(o.share, 3)) for o in found] == [
         (0, "chosen", "test", 7, 1.0),
-        (1, "question", "test", 7, round(5 / 11, 3)),
+        (1, "question", "test", 7, round(2 * 5 / (11 + 5), 3)),
     ]
     assert found[1].longest == half.casefold()
+    assert "1.00 of the n-grams in common with a passage of chosen" in str(found[0])
     short = Index([Benchmark("s", (Item("test", 1, ("옳은 것은?",), ("간", "폐")),))])
     assert short.too_short == {"s": 1}
+
+
+def test_a_text_on_the_subject_is_no_copy_of_a_short_item():
+    """An explanation names the subject of a short question in its words, here written for this project."""
+    explained = (
+        "압력이 오래 가해진 피부는 피가 통하지 않아 손상됩니다. 욕창 발생에는 여러 위험 요인이 있으며, 특히 부동과 영양 "
+        "부족이 중요합니다. 두 시간마다 체위를 바꾸고, 피부를 건조하게 유지해야 합니다. 수분을 섭취하게 합니다."
+    )
+    text, copy, within = likeness(
+        ["욕창 발생의 위험요인은?"],
+        explained,
+        "욕창 발생 위험 요인이?",
+        f"{explained} 욕창 발생의 위험요인은? 부동입니다.",
+    )
+    assert text < THRESHOLD <= min(copy, within)
+
+
+def test_a_phrase_that_many_items_have_makes_no_copy():
+    """`에 대한 설명으로 옳은 것은` stands in hundreds of items; what differs is the subject."""
+    subjects = ["협상", "천식", "간경변", "고혈압", "협심증", "백내장", "녹내장", "빈혈", "통풍", "담석증"]
+    items = [f"{one}에 대한 설명으로 옳은 것은?" for one in subjects * 3]
+    other, same = likeness(items, "성과급에 대한 설명으로 옳은 것은?", "통풍에 대한 설명 중 옳은 것은?")
+    assert other < THRESHOLD <= same
+    (term,) = likeness(["협심증에 대한 설명으로 옳은 것은?"], "협심증")
+    assert term < THRESHOLD
+
+
+def test_a_copy_in_a_long_text_is_found_and_what_else_is_compared_changes_nothing():
+    item = "68세 여자가 어제부터 오른쪽 사타구니에 통증을 동반한 덩이가 만져져 왔다. 진단은?"
+    filler = [f"{n}번째 줄에는 {word} 이야기가 적혀 있다." for n, word in enumerate(WORDS * 20)]
+    long = "\n".join([*filler[:80], item.replace("68세", "71세"), *filler[80:]])
+    (alone,) = likeness([item], long)
+    assert alone >= THRESHOLD
+    assert likeness([item], *filler, long, *filler)[len(filler)] == alone
+
+
+@pytest.mark.slow
+@needs_data("kormedmcqa", "gemini_replies", "korfactscore")
+def test_real_repeats_are_found_and_real_explanations_are_not_accused():
+    """The half of the texts on which the rule was chosen; docs/contamination.md has the other."""
+    files = [DATA / f"kormedmcqa/{subject}/test.csv" for subject in real_leaks.SUBJECTS]
+    items = [item for file in files for item in read_benchmark("k", file).items]
+    groups, index = real_leaks.korean(DATA, items, 0), Index([Benchmark("k", tuple(items))])
+
+    def rate(name):
+        found = leaks.shares(index, groups[name])
+        return sum(share >= THRESHOLD for share in found) / len(found)
+
+    assert rate("repeat, same") >= 0.94
+    assert rate("clean explanation") <= 0.01 and rate("clean question") <= 0.015
+    assert rate("copy, word order") >= 0.99
 
 
 def test_arguments_of_decontaminate():

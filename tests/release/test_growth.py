@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from komep_dataset.cli import app, main
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.trial.benchmark_files import Benchmark
 from komep_dataset.komep import Komep
 from komep_dataset.release.build import build
 from komep_dataset.release.diff import diff
@@ -370,3 +371,24 @@ def test_what_looks_at_all_pairs_does_not_grow_and_benchmarks_stay_the_same(gate
     assert grown.facts["options"]["personal_data"] == "reject"
     assert (grown.rejects["contaminated"], grown.rejects["personal_data"]) == (1, 1)
     assert failed(tmp_path / "grown") == set()
+
+
+def test_a_base_compared_by_the_earlier_rule_verifies_and_grows_with_a_word(
+    gated, tmp_path, monkeypatch, capsys
+):
+    bench, more = {"bench": gated / "bench.jsonl"}, tmp_path / "more.jsonl"
+    more.write_text("".join(json.dumps(row) + "\n" for row in two("What is a rib?", "A bone.", "A leaf.")))
+    with monkeypatch.context() as earlier:
+        present = Benchmark.record
+        earlier.setattr(
+            Benchmark, "record", lambda self: {k: v for k, v in present(self).items() if k != "rule"}
+        )
+        build([gated / "scored.jsonl"], tmp_path / "base", decontaminate=bench)
+    assert failed(tmp_path / "base") == set()
+    assert "of an item's n-grams" in (tmp_path / "base/README.md").read_text("utf-8")
+    capsys.readouterr()
+    grown = build([more], tmp_path / "grown", base=tmp_path / "base", decontaminate=bench)
+    assert "the base was compared by an earlier rule" in capsys.readouterr().err
+    assert failed(tmp_path / "grown") == set() and grown.facts["options"]["decontaminate"][0]["rule"] == 2
+    build([more], tmp_path / "again", base=tmp_path / "grown", decontaminate=bench)
+    assert capsys.readouterr().err == ""

@@ -19,6 +19,7 @@ from komep_dataset.tables.formats import JSON, KNOWN, format_of, stem_of, table_
 from komep_dataset.tables.option_columns import OPTION_COLUMN
 from komep_dataset.tables.rows import read_rows
 
+RULE = 2  # of the comparison with pairs; 1, unnamed in records: the share of an item's n-grams, anywhere in a text
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
 _QUESTION = re.compile(r"question(?:_(?!id|type|number|no|index)\w+)?", re.I)
 
@@ -48,7 +49,7 @@ class Benchmark:
 
     def record(self) -> dict[str, Any]:
         """What a release keeps of it."""
-        return {"name": self.name, "items": len(self.items), "sha256": self.sha256}
+        return {"name": self.name, "items": len(self.items), "sha256": self.sha256, "rule": RULE}
 
 
 def read_benchmark(name: str, path: Path) -> Benchmark:

@@ -25,7 +25,8 @@ def test_each_gate_rejects_with_its_evidence_and_verify_agrees(gated):
     by_reason = {}
     for reject in rejects(gated / "komep"):
         by_reason.setdefault(reject["reason"], []).append(reject)
-    assert "bench, bench row 1: 1.00 of its n-grams in question_ko" in by_reason["contaminated"][0]["detail"]
+    detail = by_reason["contaminated"][0]["detail"]
+    assert "bench, bench row 1: 1.00 of the n-grams in common with a passage of question_ko" in detail
     assert by_reason["personal_data"][0]["detail"].startswith("e-mail address in chosen: ki…")
     assert "Stop taking your insulin" in by_reason["unsafe_directive"][0]["detail"]
     details = sorted(reject["detail"] for reject in by_reason["near_duplicate"])
