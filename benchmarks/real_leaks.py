@@ -4,8 +4,8 @@ The folder is laid out as the texts that docs/contamination.md names: `kormedmcq
 `medqa`, `pubmedqa`, `expertqa`, `kqa`, `dahl`; nothing of them is in this project. Every question, answer and item is of
 one of two halves, by the first byte of its SHA-256: rule and threshold were chosen on half 0, half 1 was looked at once.
 
-Repeats: training questions that ask a test question of KorMedMCQA again, labelled by hand in `repeats.csv` (twice, the
-second time shuffled and without the first label; where the two differ, `varied`): `same`: the same question in nearly
+Repeats: training questions that ask a test question of KorMedMCQA again, labelled by hand in `repeats.csv` (looked at
+twice, the second time shuffled and without the first label; where the two differ, `varied`): `same`: the same question in nearly
 the same words; `words`: in other words; `varied`: something else is asked about the same. What is not listed there is a
 clean question. The labels were set on what any of three shares of n-grams held for alike, before this rule was made.
 Copies: items altered by a program (`leaks.ALTERATIONS`), as prompts, and in the middle of real explanations.
