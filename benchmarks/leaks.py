@@ -267,8 +267,12 @@ def main() -> None:
     )
     given = parser.parse_args()
     if given.real:
-        from benchmarks.real_leaks import measured
+        from benchmarks.real_leaks import FOLDERS, measured
 
+        if missing := [name for name in FOLDERS if not (given.real / name).is_dir()]:
+            parser.error(
+                f"--real {given.real}: no folder {', '.join(missing)}; benchmarks/real_leaks.py names what it reads"
+            )
         for line in measured(given.real):
             print(line, flush=True)
         return

@@ -2,7 +2,7 @@
 
 The folder is laid out as the texts that docs/contamination.md names: `kormedmcqa`, `gemini_replies`, `korfactscore`,
 `medqa`, `pubmedqa`, `expertqa`, `kqa`, `dahl`; nothing of them is in this project. Every question, answer and item is of
-one of two halves, by the first byte of its SHA-256: rule and threshold were chosen on half 0, half 1 was looked at once.
+one of two halves, by the first byte of its SHA-256: rule and threshold were chosen on half 0, half 1 was not looked at before they stood.
 
 Repeats: training questions that ask a test question of KorMedMCQA again, labelled by hand in `repeats.csv` (looked at
 twice, the second time shuffled and without the first label; where the two differ, `varied`): `same`: the same question in nearly
@@ -25,6 +25,7 @@ from komep_dataset.gates.contamination import THRESHOLD, Index
 from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, read_benchmark
 from komep_dataset.languages import language_of
 
+FOLDERS = ("kormedmcqa", "gemini_replies", "korfactscore", "medqa", "pubmedqa", "expertqa", "kqa", "dahl")
 LABELS = Path(__file__).with_name("repeats.csv")
 SUBJECTS = ("dentist", "doctor", "nurse", "pharm")
 COPIES = 200  # of each alteration and half
