@@ -3,9 +3,10 @@
 Speed: `build` (komep build against a bare polars grouping), `explorer` (komep report by size), `inference` and
 `score_at_scale` (asking a judge, against a bare client; with faults and kills), `evaluation_speed` (our runner against
 lm-evaluation-harness), `train` (our DPO against `trl dpo`), `topologies` (one launch against another). Truth: `leaks`
-(contamination found; on real texts by `real_leaks`), `label_noise` (flipped pairs expected), `verdict_rules` (experiments judged rightly), `budgets`
-(what is spent), `two_at_once` (what two runs write in one place), `architectures` (of which replies are the harness's
-own, with a shared prefix and without). `gpu/` makes every figure of docs/gpu.md.
+(contamination found; on real texts by `real_leaks`), `label_noise` (flipped pairs expected), `verdict_rules`
+(experiments judged rightly), `budgets` (what is spent), `two_at_once` (what two runs write in one place),
+`architectures` (of which replies are the harness's own, with a shared prefix and without). `gpu/` makes every figure
+of docs/gpu.md.
 
 `loopback_judge` is the server that asks are answered by, `random_model` a model of a known shape, and `trainings` how a
 training is started and read; the GPU check and the scripts for a CPU share them.
