@@ -28,6 +28,7 @@ _WORD_BEFORE = re.compile(rf"(?i)^{_LABEL}\W+")
 _NONE = re.compile(r"(?i)\W*(?:none|n/?a|no|없음)?\W*")
 _BETWEEN = (";", r"[,、]|\band\b|및|[와과] ", r"\s")  # ids, the coarsest first
 _WHOLE = re.compile(r"\s*(?:`{3,}\w*\s*)?\{.*\}\s*(?:`{3,})?\s*", re.DOTALL)
+MOST_BRACES = 50  # that open no object, before a reply is read as words: each may be read to the end
 _PAD = " \t\n\"'`“”‘’*_.,;"
 # Words of a reply that says unknown in so many words, and why.
 _UNKNOWN = re.compile(
@@ -89,12 +90,12 @@ def read_reply(reply: str, shown: Sequence[str], *, cut: bool = False) -> Said:
 
 def _objects(reply: str) -> Iterator[tuple[dict[str, Any], int]]:
     """The JSON objects of a reply that hold a verdict, and where each ends."""
-    decoder, at = json.JSONDecoder(), 0
-    while (at := reply.find("{", at)) >= 0:
+    decoder, at, failed = json.JSONDecoder(), 0, 0
+    while (at := reply.find("{", at)) >= 0 and failed < MOST_BRACES:
         try:
             value, end = decoder.raw_decode(reply, at)
         except (ValueError, RecursionError):
-            at += 1
+            at, failed = at + 1, failed + 1
             continue
         if isinstance(value, dict):
             low = {str(key).strip().casefold(): one for key, one in value.items()}
