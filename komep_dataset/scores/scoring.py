@@ -426,7 +426,7 @@ def verdicts_path(table: Path) -> Path:
 def read_responses(paths: Sequence[Path]) -> list[Response]:
     """The rows of one or several tables `responses`, which may lack all but question, model and response.
 
-    Raises `KomepError` if a key stands in two of them, or an id is none that a release can be split by.
+    Raises `KomepError` if there is no row, a key stands in two of them, or an id is none that a release can be split by.
     """
     rows: dict[tuple[str, str], Response] = {}
     known = {"category": "", "prompt_protocol": "", "finish_reason": "stop"}
@@ -444,4 +444,6 @@ def read_responses(paths: Sequence[Path]) -> list[Response]:
                     f"{path}: {row.question_id}/{row.model} stands in another table too; give each once"
                 )
             rows[row.question_id, row.model] = row
+    if not rows:
+        raise KomepError(f"{', '.join(map(str, paths))}: no row in it, so there is nothing to score")
     return [rows[key] for key in sorted(rows)]

@@ -31,7 +31,7 @@ from komep_dataset.tables.formats import (
     unreadable_parquet,
 )
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
-from komep_dataset.tables.problems import LINE, Problem, problems_error
+from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
 from komep_dataset.tables.values import check_value, stands_for_none, written
 
@@ -277,16 +277,22 @@ def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.Dat
     frames, problems = [], []
     for file in table_files([path]):
         for frame, bad in read_batches(file, record, optional):
-            frames.append(frame.drop(LINE))
+            frames.append(frame.with_columns(pl.lit(str(file)).alias(FILE)))
             problems += bad
     if problems:
         raise problems_error(problems)
-    table = pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(record))
+    empty = pl.DataFrame(schema={**polars_schema(record), LINE: pl.Int64, FILE: pl.String})
+    table = pl.concat(frames) if frames else empty
     if "question_id" in optional:
         ids = [id or question_id(text) for id, text in table.select("question_id", "question").iter_rows()]
         table = table.with_columns(pl.Series("question_id", ids, pl.String))
     repeated = table.filter(pl.struct(record.KEY).is_duplicated())
     if repeated.height:
-        key = "/".join(repeated.row(0)[table.columns.index(name)] for name in record.KEY)
-        raise KomepError(f"{path}: {repeated.height} rows share a key, first {key} ({', '.join(record.KEY)})")
-    return table.sort(record.KEY)
+        first = repeated.row(0, named=True)
+        same = repeated.filter(pl.all_horizontal(pl.col(name) == first[name] for name in record.KEY))
+        places = " and ".join(f"{file}:{line}" for file, line in same.select(FILE, LINE).head(2).iter_rows())
+        raise KomepError(
+            f"{path}: {repeated.height} rows share a key ({', '.join(record.KEY)}), first "
+            f"{'/'.join(str(first[name]) for name in record.KEY)}, at {places}; give each once"
+        )
+    return table.drop(LINE, FILE).sort(record.KEY)

@@ -143,11 +143,6 @@ def test_where_nothing_is_scored_the_command_fails_with_the_cause(tmp_path, rows
     assert said in error and not warning
 
 
-def test_no_rows_are_no_shortfall(tmp_path):
-    (tmp_path / "responses.jsonl").write_text("")
-    assert scored(tmp_path, [], Loopback(truth)) == ("", "")
-
-
 @pytest.mark.slow
 def test_the_commands_warn_on_stderr_and_end_with_1(tmp_path):
     with loopback(Loopback(judged("Perhaps."))) as (_, url):

@@ -327,8 +327,12 @@ def test_a_file_of_question_model_and_response_is_enough(tmp_path):
         (tmp_path / "r.csv").write_text("question;model;response\nWhat is pain?;a;It is wrong.\n")
         made = score([tmp_path / "r.json", tmp_path / "r.csv"], config, tmp_path / "s.parquet")
         (tmp_path / "r.json").write_text(json.dumps([rows[0], rows[0] | {"response": "Another."}]))
-        with pytest.raises(KomepError, match=f"2 rows share a key, first {question_id('What is gout?')}/a"):
+        shared = rf"first {question_id('What is gout?')}/a, at \S+r.json:1 and \S+r.json:2; give each once"
+        with pytest.raises(KomepError, match=shared):
             score([tmp_path / "r.json"], config, tmp_path / "s.parquet")
+        (tmp_path / "none.jsonl").write_text("")
+        with pytest.raises(KomepError, match=r"none\.jsonl: no row in it, so there is nothing to score"):
+            score([tmp_path / "none.jsonl"], config, tmp_path / "s.parquet")
     found = made.frame.select("question_id", "model", "category", "dahl_score").rows()
     ids = {text: question_id(text) for text in ("What is gout?", "What is pain?")}
     assert sorted(found) == sorted(
