@@ -197,7 +197,7 @@ class Config:
     splitter: Judge | None = None
     checker: Checker | None = None
     panel: tuple[Checker, ...] = ()
-    agreement: str = ALL
+    agreement: str = APPEAL  # docs/judges.md measures them
     translator: Translator | None = None
     selection: Selection = field(default_factory=Selection)
     executor: Executor = field(default_factory=Executor)

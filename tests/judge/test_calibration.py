@@ -204,7 +204,7 @@ def test_several_judges_are_measured_each_and_together(tmp_path):
     with loopback(Loopback(reply)) as (state, url):
         base = {"endpoint": url}
         panel = [base | {"model": "one"}, base | {"model": "two"}]
-        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump({"checker": panel}))
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump({"checker": panel, "agreement": "all"}))
         config = load_config(tmp_path / "pipeline.yaml")
         record = calibrate_file(config, tmp_path / "s.jsonl")
         appealed = calibrate_file(replace(config, agreement="first-then-appeal"), tmp_path / "s.jsonl")

@@ -43,7 +43,7 @@ def judges(body: dict) -> str:
     return "True" if "odd" in text else "Perhaps"
 
 
-def configured(folder, url, *names, agreement=None, **options):
+def configured(folder, url, *names, agreement="all", **options):
     base = {"endpoint": url, "max_attempts": 1}
     content = {
         "splitter": base | {"model": "splitter"},
@@ -54,7 +54,7 @@ def configured(folder, url, *names, agreement=None, **options):
     return load_config(folder / "pipeline.yaml")
 
 
-def scored(folder, *names, agreement=None, state=None, rows=ROWS):
+def scored(folder, *names, agreement="all", state=None, rows=ROWS):
     with loopback(state or Loopback(judges)) as (state, url):
         config = configured(folder, url, *names, agreement=agreement)
         done = score([write_responses(folder, *rows)], config, folder / "s.parquet")
@@ -66,8 +66,8 @@ def scored(folder, *names, agreement=None, state=None, rows=ROWS):
 @pytest.mark.parametrize(
     ("names", "agreement", "odd", "strange"),
     [
-        (("first", "second"), None, "unknown", "unknown"),
-        (("first", "second"), "first-then-appeal", "unknown", "false"),
+        (("first", "second"), "all", "unknown", "unknown"),
+        (("first", "second"), None, "unknown", "false"),  # the default: first-then-appeal
         (("first", "second", "third"), "majority", "false", "false"),
         (("first", "second", "third"), "first-then-appeal", "false", "false"),
         (("first",), None, "true", "unknown"),
