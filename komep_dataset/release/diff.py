@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from komep_dataset.files.outputs import check_file, lines_with, replacing
+from komep_dataset.gates.trial.registry import GATES
 from komep_dataset.pairs.candidates import RULES
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts
@@ -111,7 +112,7 @@ def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
     """
     if output is not None:
         check_file(Path(output), *CHANGES)
-    a, b = _open(Path(old)), _open(Path(new))
+    a, b = _without_idle(_open(Path(old)), _open(Path(new)))
     result = Diff(_fact_changes(a.facts, b.facts))
     with nullcontext() if output is None else _lines(Path(output)) as write:
         for one in _changes(a, b):
@@ -132,6 +133,22 @@ def _open(folder: Path) -> _Release:
     check_whole(folder)
     files = {config: config_files(folder, config) for config in CONFIGS}
     return _Release(folder, facts, {config: some for config, some in files.items() if some})
+
+
+def _without_idle(*releases: _Release) -> list[_Release]:
+    """Releases without the options of gates that are off in all of them: another default of theirs changed no row."""
+    used = [release.facts["options"] for release in releases]
+    idle = {
+        option.name
+        for gate in GATES
+        if all(values.get(gate.options[0].name) in (None, "off", [], {}, False) for values in used)
+        for option in gate.options[1:]
+    }
+    left = [{name: value for name, value in values.items() if name not in idle} for values in used]
+    return [
+        replace(one, facts={**one.facts, "options": options})
+        for one, options in zip(releases, left, strict=True)
+    ]
 
 
 def _fact_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -124,6 +124,24 @@ def test_a_rule_is_a_reason(tmp_path):
     assert "rule_changed" in text
 
 
+def test_an_option_of_a_gate_that_is_off_is_no_reason(tmp_path):
+    rows = [row(0, m, v) for m, v in (("a", "tt"), ("b", "tf"), ("c", "ff"))]
+    build([write(tmp_path / "a.jsonl", rows)], tmp_path / "a", overlap_threshold=0.6)
+    build([write(tmp_path / "b.jsonl", rows[:2])], tmp_path / "b")
+    result = diff(tmp_path / "a", tmp_path / "b")
+    assert "options.overlap_threshold" not in result.facts
+    assert {reasons for *_, reasons in result.counts} == {"response_removed"}
+    bench = write(
+        tmp_path / "bench.jsonl", [{"question": "Which vessel carries blood from the heart to the lungs?"}]
+    )
+    for name, threshold in (("c", 0.6), ("d", 0.62)):
+        build(
+            [tmp_path / "a.jsonl"], tmp_path / name, decontaminate={"b": bench}, overlap_threshold=threshold
+        )
+    assert diff(tmp_path / "c", tmp_path / "d").facts == {"options.overlap_threshold": (0.6, 0.62)}
+    assert "options.overlap_threshold" in diff(tmp_path / "a", tmp_path / "d").facts
+
+
 def test_all_pairs_are_matched_by_their_models(tmp_path):
     rows = [row(0, m, v) for m, v in (("a", "tt"), ("b", "tf"), ("c", "ff"))]
     build([write(tmp_path / "a.jsonl", rows)], tmp_path / "a", pairs="all")
