@@ -117,6 +117,12 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
         place = folder.resolve(), source_of(endpoint)
         if len(todo) < len(set(keys.values())):
             _ANSWERED.add(place)
+        elif log.rows and place not in _ANSWERED:
+            print(
+                f"note: {label}: of {len(log.rows):,} replies kept in {folder} none fits: texts, model or settings are others, "
+                f"or this version of komep has another prompt; requests that are asked anew: {len(todo):,}",
+                file=sys.stderr,
+            )
         try:
             if todo:
                 failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label)

@@ -45,6 +45,17 @@ def test_what_was_answered_is_not_asked_again_but_another_model_is(tmp_path):
     assert len(state.calls) == 3
 
 
+def test_kept_replies_of_which_none_fits_are_told_before_all_is_paid_for_anew(tmp_path, capsys):
+    with loopback(Loopback(echo)) as (_, url):
+        ask_all(url, tmp_path, [request("a"), request("b")])
+        ask_all(url, tmp_path, [request("a"), request("new")])
+        assert "asked anew" not in capsys.readouterr().err
+        ask_all(url, tmp_path, [request("a", seed=1)], model="other")
+        told = capsys.readouterr().err
+    assert f"of 3 replies kept in {tmp_path} none fits" in told
+    assert "asked anew: 1" in told
+
+
 def test_nothing_to_ask_needs_neither_key_nor_endpoint(tmp_path):
     with loopback(Loopback(echo)) as (_, url):
         ask_all(url, tmp_path, [request("a")])
