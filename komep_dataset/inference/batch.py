@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.batch_files import Batch, BatchFolder
-from komep_dataset.inference.client import NO_ANSWER, Target, explained, read_answer
+from komep_dataset.inference.client import NO_ANSWER, Target, explained, path_of, read_answer
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.loop import write_figures
 from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, no_reply
@@ -163,12 +163,12 @@ class _Run:
 
     async def _sent(self, wishes: dict[str, Wish], calls: BatchCalls) -> Batch | None:
         """Send a batch of the first wishes, which are taken out; None where the budget has no room for one."""
-        path = _path(next(iter(wishes.values())).body)
+        path = path_of(next(iter(wishes.values())).body)
         batch, self._unsent = self._unsent or Batch(uuid.uuid4().hex, self._source, path), None
         batch.path = path
         meter, lines, size = self._meter(batch), {}, 0
         for key, wish in wishes.items():
-            if _path(wish.body) == path:
+            if path_of(wish.body) == path:
                 asked = without(spoken(wish.body, self._endpoint), wish.left_out)
                 line = calls.line(key, path, asked | {"model": self._endpoint.model})
                 size += len(line)
@@ -344,10 +344,6 @@ class _Run:
                 yield meter.weigh(body)[1], usage, billed, isinstance(outcome, Reply)
 
         meter.book_all(calls())
-
-
-def _path(body: Body) -> str:
-    return "/chat/completions" if "messages" in body else "/completions"
 
 
 def _answers(place: Path, requests: Mapping[str, Body]) -> Iterator[tuple[str, tuple[int, str]]]:
