@@ -43,7 +43,7 @@ class Status(str, Enum):
     ABSTAINED = "abstained"  # the response says that it does not know
     EMPTY = "empty"  # there is nothing to split into units, or nothing that could be checked
     FAILED = "failed"  # the responder, the splitter or the checker gave no answer after the retries
-    REFUSED = "refused"  # the response refuses to answer
+    REFUSED = "refused"  # the response refuses to answer, or speaks of nothing that was asked
     UNSPLIT = "unsplit"  # what the splitter gave says nothing of the response
 
 

@@ -45,7 +45,7 @@ from komep_dataset.scores.agreement import Answered, as_record, disagreements, h
 from komep_dataset.scores.agreement import told as told_apart
 from komep_dataset.scores.checking import Checked, Item, Vote, refuse_options
 from komep_dataset.scores.panel import by_judge, check_all
-from komep_dataset.scores.repeats import PROVEN_REPEATS, is_beside, one_line, repeated
+from komep_dataset.scores.repeats import PROVEN_REPEATS, beside_subject, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import citations, with_passages
@@ -188,8 +188,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             if failed and not failures[key]:
                 failures[key] = f"checker: {failed}"
         scored = [
-            _scored(row, items[key], checked, failures[key], mode, key in unsplit)
-            for key, row in rows.items()
+            _scored(row, items[key], checked, failures[key], mode, splits[key]) for key, row in rows.items()
         ]
         write_scored(frame := frame_of(scored, CitedGeneration), target)
         evidence = (
@@ -278,12 +277,16 @@ def _split(
         for key, row in rows.items()
         if not failures[key] and (text := text_to_split(row, mode)) is not None
     }
+    beside = beside_subject(
+        {key: (rows[key].question, text) for key, text in texts.items() if mode == "strict"}
+    )
+    texts = {key: text for key, text in texts.items() if key not in beside}
     bodies = {
         key: judge_body(split_messages(text, mode), splitter, SPLIT_TOKENS) for key, text in texts.items()
     }
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
-    splits = {key: Split() for key in rows}
+    splits = {key: Split(beside=key in beside) for key in rows}
     for key, reply in replies.items():
         found = units_of(reply, mode)
         if reply.finish_reason == REFUSED:
@@ -334,7 +337,7 @@ def _not_own(rows: Mapping[Key, Response]) -> dict[Key, str]:
 
 
 def _scored(
-    row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str, unsplit: bool
+    row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str, split: Split
 ) -> CitedGeneration:
     """A response with its units as a row of the table; a failed one has no units and no score.
 
@@ -342,8 +345,8 @@ def _scored(
     """
     units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
     scored = dahl.score_response(finished_text(row, mode), units, mode)
-    value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or unsplit else scored
-    if row.finish_reason == REFUSED:
+    value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or split.why else scored
+    if row.finish_reason == REFUSED or split.beside:
         value, status = None, Status.REFUSED
     native = language_of(row.question) == "ko"
     return CitedGeneration(
@@ -412,6 +415,8 @@ def _calls(units: int, checked: Checked, splits: Iterable[Split]) -> str:
         note += f"; {nothing:,} more hold nothing to check and were not asked"
     if left_out := [line for split in splits for line in split.left_out]:
         note += f"; {len(left_out):,} lines of the splitter that say nothing of their answer left out, first {left_out[0][:SHOWN]!r}"
+    if beside := sum(split.beside for split in splits):
+        note += f"; {beside:,} answers share no word with their question and hardly one with its other answers: refused"
     note += f"; {cited}" if (cited := checked.citing()) else ""
     if checked.plain:
         note += "; the endpoint knows no structured output and was asked without"

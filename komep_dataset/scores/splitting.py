@@ -111,12 +111,13 @@ _QUANTITY = re.compile(r"(?<![\w-])\d")  # a dose or another number, which can b
 @dataclass(frozen=True, slots=True)
 class Split:
     """What a splitter's lines are: units of the answer, sentences of it that hold nothing to check, lines that are neither;
-    and why there is no split of it, or ""."""
+    why there is no split of it, or ""; and whether it was not split since nothing in it is about its question."""
 
     units: list[str] = field(default_factory=list)
     unverifiable: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     why: str = ""
+    beside: bool = False
 
 
 def units_of(reply: Reply, mode: str = "strict") -> list[str]:

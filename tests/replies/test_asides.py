@@ -142,6 +142,13 @@ def test_a_notice_of_a_service_is_asked_again(text):
     assert fault_in(text) == "passing"
 
 
+def test_an_apology_before_a_statement_leaves_it_one():
+    assert is_aside("죄송합니다만 양해해 주십시오") and is_aside("죄송합니다")
+    assert not is_aside(
+        "죄송하지만 그런 증후군은 없으며, 클뤼버-부시 증후군은 양측 측두엽 손상으로 생깁니다", subject=0
+    )
+
+
 def test_a_referral_that_names_its_subject_is_a_unit():
     see = "You should see your doctor about {}".format
     assert is_aside(see("this"), subject=0) and is_aside(see("an anal fissure"))

@@ -63,6 +63,16 @@ def test_a_statement_that_quotes_a_refusal_is_a_unit(tmp_path):
     assert [unit["text"] for unit in rows["a"]["units"]] == [quoting, "That is wrong."]
 
 
+def test_what_speaks_of_the_asking_alone_beside_a_real_answer_is_refused_and_not_sent(tmp_path):
+    odd = response("That's one for your care team, who know far better than I ever could.", model="odd")
+    state, done, rows = scored(tmp_path, odd, response("Gout is right. Gout is wrong."))
+    assert {name: (row["status"], row["dahl_score"]) for name, row in rows.items()} == {
+        "a": ("scored", 0.5),
+        "odd": ("refused", None),
+    }
+    assert len(sent(state, "splitter")) == 1 and "1 answers share no word with their question" in done.calls
+
+
 def test_judges_are_asked_at_temperature_0_with_a_limit(tmp_path):
     state, _, _ = scored(tmp_path, response("right."))
     assert [body["temperature"] for body in state.calls] == [0.0, 0.0]
