@@ -9,7 +9,8 @@ longer than the item has many passages, one of which is like it by chance: what 
 An item counts by its question; where that has fewer than `FEWEST` n-grams ("다음 중 옳은 것은?"), its options count,
 too; an item that is still shorter cannot be told from chance and is left out, and counted. Every language of an item is
 an item of its own: a copy may keep one alone. n-grams are of two words in English and of two characters in Korean,
-whose words lose their particles; numbers are all the same number. Which items are compared with a text at all is found
+whose words lose their particles and Latin words all but their first letters (a term given in both scripts would
+weigh more than what is asked of it); numbers are all the same number, in Korean with their units. Which items are compared with a text at all is found
 by n-grams that few items have (`RARE`, `COMMON`).
 
 The figures were chosen on one half of real texts and measured on the other: docs/contamination.md, and
@@ -53,6 +54,8 @@ AT_ONCE = 5_000  # texts that are compared at once
 _NAME = re.compile(r"[\w.-]+")  # of a benchmark
 _SCRIPT = {"en": r"[A-Za-z]", "ko": HANGUL}
 _END = re.compile(r"[!?\uff1f\u3002\n:;]+|(?<!\d)\.|\.(?!\d)")  # of a sentence
+_LATIN = re.compile(r"([a-z]{3})[a-z]+")
+_MEASURED = re.compile(r"0(?: ?[a-z]{1,4}(?![a-z]))+")  # a value and its unit
 _MARK = "\u02d0"  # stands for it: a letter to `normal`, and in no word of either language
 
 
@@ -114,9 +117,9 @@ class Index:
             found = False
             for text in item.questions:
                 language = language_of(text)
-                parts = sentences(text)
+                parts = sentences(text, language)
                 if _size(parts, language) < FEWEST[language]:
-                    parts += [part for option in item.options for part in sentences(option)]
+                    parts += [part for option in item.options for part in sentences(option, language)]
                 if _size(parts, language) >= FEWEST[language]:
                     entries[language].append(_Entry(benchmark.name, item.split, item.row, tuple(parts)))
                     found = True
@@ -149,7 +152,9 @@ class Index:
             for place, column in enumerate(TEXTS):
                 rows = pairs[column].str.contains(_SCRIPT[language]).fill_null(False).arg_true()
                 for part in (rows.slice(first, AT_ONCE) for first in range(0, len(rows), AT_ONCE)):
-                    shares = postings.shares([sentences(text) for text in pairs[column].gather(part)])
+                    shares = postings.shares(
+                        [sentences(text, language) for text in pairs[column].gather(part)]
+                    )
                     shares = shares.filter(pl.col("share") >= threshold)
                     if shares.height:
                         yield shares.select(
@@ -279,24 +284,29 @@ def _repeated(count: Sequence[int], made: Grams) -> np.ndarray:
     return np.repeat(np.repeat(np.arange(len(count)), count), np.diff(made.offsets)).astype(np.int64)
 
 
-def sentences(text: str) -> list[str]:
+def sentences(text: str, language: str) -> list[str]:
     """The sentences and lines of a text as they are compared.
 
-    >>> sentences("Give 2.5 mg, NOW! 패혈증의 치료는?")
-    ['give 0 mg now', '패혈증 치료']
+    >>> sentences("Give 2.5 mg, NOW! And then?", "en")
+    ['give 0 mg now', 'and then']
     """
-    parts = compared(_END.sub(f" {_MARK} ", text)).split(_MARK)
+    parts = compared(_END.sub(f" {_MARK} ", text), language).split(_MARK)
     return [part.strip() for part in parts if part.strip()]
 
 
-def compared(text: str) -> str:
-    """A text as items and pairs are compared: all numbers are one number, Korean words have no particles."""
-    return without_particles(normal(text, any_number=True))
+def compared(text: str, language: str) -> str:
+    """A text as items and pairs are compared.
+
+    >>> compared("패혈증(sepsis)의 치료는? 2.5 mg/dL", "ko")
+    '패혈증 sep 의 치료 0'
+    """
+    text = without_particles(normal(text, any_number=True))
+    return text if language == "en" else _LATIN.sub(r"\1", _MEASURED.sub("0", text))
 
 
 def longest_run(parts: Sequence[str], text: str, language: str) -> str:
     """The longest run of words or characters that a text shares with a part of an item."""
-    there, best = tokens(compared(text), language), []
+    there, best = tokens(compared(text, language), language), []
     for part in parts:
         own = tokens(part, language)
         match = SequenceMatcher(None, own, there, autojunk=False).find_longest_match()

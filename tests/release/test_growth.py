@@ -389,6 +389,6 @@ def test_a_base_compared_by_the_earlier_rule_verifies_and_grows_with_a_word(
     capsys.readouterr()
     grown = build([more], tmp_path / "grown", base=tmp_path / "base", decontaminate=bench)
     assert "the base was compared by an earlier rule" in capsys.readouterr().err
-    assert failed(tmp_path / "grown") == set() and grown.facts["options"]["decontaminate"][0]["rule"] == 2
+    assert failed(tmp_path / "grown") == set() and grown.facts["options"]["decontaminate"][0]["rule"] == 3
     build([more], tmp_path / "again", base=tmp_path / "grown", decontaminate=bench)
     assert capsys.readouterr().err == ""
