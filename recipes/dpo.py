@@ -21,7 +21,9 @@ from pathlib import Path
 
 from accelerate import PartialState
 from trainers.dpo import PairwiseDPOTrainer
-from trainers.pair_metrics import PairFigures, evaluation_before, is_plain
+from trainers.label_noise import settle_losses
+from trainers.losses import Objective
+from trainers.pair_metrics import PairFigures, evaluation_before
 from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeParser, TemplateArguments
@@ -50,13 +52,20 @@ from komep_dataset.errors import KomepError
 
 @dataclass
 class DPOArguments(TemplateArguments):
-    """`TemplateArguments`, and whether the two answers of a pair share its prompt."""
+    """`TemplateArguments`, whether the two answers of a pair share its prompt, and where the label smoothing is from."""
 
     share_prompts: bool | None = field(
         default=None,
         metadata={
             "help": "Run a pair as one row, its prompt once: fewer tokens, the same loss but for the order of sums. "
             "Default: on the CPU, if the model and the topology allow it."
+        },
+    )
+    label_smoothing_from_release: bool = field(
+        default=False,
+        metadata={
+            "help": "Take label_smoothing from the release: the share of its train pairs that its judge, as calibrated, is "
+            "expected to have the wrong way round (`komep build --judge`; docs/losses.md)."
         },
     )
 
@@ -84,6 +93,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     ####################
     # Model and tokenizer
     ####################
+    noise = settle_losses(script_args, training_args)
     if training_args.ld_alpha is not None and training_args.precompute_ref_log_probs:
         raise KomepError("--ld_alpha changes the sums that precompute_ref_log_probs keeps; drop one", 2)
     training_args.model_init_kwargs = model_settings(model_args, training_args)
@@ -123,6 +133,9 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     training_args.eval_on_start = checkpoint is None and not known
     if test is None:
         training_args.eval_strategy = "no"
+    of_pairs = PairFigures(
+        Objective.of(training_args), None, output, checkpoint, moving=training_args.sync_ref_model
+    )
     with explained("these settings cannot be trained with"), whole_models(tokenizer, train, test):
         trainer = PairwiseDPOTrainer(
             model=model_args.model_name_or_path,
@@ -130,9 +143,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
             train_dataset=train,
             eval_dataset=test,
             processing_class=tokenizer,
-            compute_metrics=PairFigures(
-                "gain", training_args.beta, output, checkpoint, is_plain(training_args)
-            ),
+            compute_metrics=of_pairs,
             quantization_config=get_quantization_config(model_args),
             peft_config=get_peft_config(model_args),
             prompts_shared=script_args.share_prompts,
@@ -143,7 +154,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     ####################
     # Train
     ####################
-    process.print(describe_batch(training_args))
+    process.print(describe_batch(training_args), trainer.passes, trainer.objective.remark(), sep="\n")
     process.print(f"going on from {checkpoint}" if checkpoint else "starting from the base model")
     set_seed(training_args.seed)  # again: whether the reference came from the cache must not change the order
     with explained("training stopped", (ValueError, KeyError, ImportError)):
@@ -165,7 +176,11 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     after = trainer.evaluate() if test is not None else None
     before = evaluation_before(trainer)
     summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
-    summary["prompts_shared"] = trainer.prompts_shared
+    summary |= {
+        "prompts_shared": trainer.prompts_shared,
+        "label_noise": noise,
+        **trainer.objective.describe(),
+    }
     if process.is_main_process:
         write_report(output, summary, settings, trainer.state.log_history)
         write_json(output / SUMMARY, summary)  # last: it says that the run is complete

@@ -8,10 +8,11 @@ from transformers.integrations.liger import apply_liger_kernel
 from trl import DPOTrainer
 
 from komep_dataset.errors import KomepError
+from trainers.losses import Objective
 from trainers.padding_free import leave_out_padding
 from trainers.reference_cache import use_known_fingerprint
 from trainers.safeguards import GuardedTrainer
-from trainers.shared_prompt import share_prompts
+from trainers.shared_prompt import describe_passes, share_prompts
 
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")  # sums over an answer's tokens
 
@@ -20,8 +21,9 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
     """`DPOTrainer` whose evaluation yields log-probabilities per pair instead of none.
 
     `compute_metrics` gets predictions [pairs, 4] (chosen, rejected, reference chosen, reference rejected; sums
-    over the answer's tokens, in nats) and labels [pairs, 2] (tokens of chosen and of rejected). The trainer
-    gathers them over all processes, without the duplicates that fill the last batch.
+    over the answer's tokens, in nats), under `ld_alpha` [pairs, 8] with the sums that the loss has behind them, and
+    labels [pairs, 2] (tokens of chosen and of rejected). The trainer gathers them over all processes, without the
+    duplicates that fill the last batch.
     """
 
     chosen_columns = ("prompt_ids", "chosen_ids")
@@ -33,6 +35,9 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
         self.without_padding, settings.padding_free = settings.padding_free, False
         if self.without_padding and prompts_shared:
             raise KomepError("--padding_free and --share_prompts are two ways of one saving; drop one", 2)
+        self.objective = Objective.of(settings)
+        if not self.objective.is_known and prompts_shared is None:
+            prompts_shared = False  # a loss of a later TRL may look at what one row does not give
         self.prompts_shared = prompts_shared
         self.passes_are_set = False
         super().__init__(*args, **kwargs)
@@ -56,6 +61,7 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
             if self.without_padding:
                 leave_out_padding(bare, self.args)
             self.prompts_shared = not self.without_padding and share_prompts(bare, self.args, wanted, spread)
+        self.passes = describe_passes(bare, wanted, spread, self.prompts_shared, self.without_padding)
 
     def _precompute_ref_logps(self, dataset, name, batch_size):
         self._set_passes()
@@ -99,8 +105,24 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
             for hook in hooks:
                 hook.remove()
         answer = inputs["completion_mask"][:, 1:]
-        sums = [p[:, -answer.size(1) :].float().sum(1).chunk(2) for p in passes]
+        passes = [p[:, -answer.size(1) :].float() for p in passes]
+        tokens = torch.stack(answer.sum(1).chunk(2), dim=1)
+        sums = [p.sum(1).chunk(2) for p in passes]
         if self.precompute_ref_logps:
             sums.append((inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]))
-        policy, reference = sums
-        return loss, torch.stack([*policy, *reference], dim=1), torch.stack(answer.sum(1).chunk(2), dim=1)
+        if (
+            self.ld_alpha is not None
+        ):  # what the loss has: tokens behind the shorter answer's length weigh less
+            shorter = tokens.min(1).values.repeat(2).unsqueeze(1)
+            weights = torch.where(answer.cumsum(1) > shorter, self.ld_alpha, 1.0)
+            sums += [(p * weights).sum(1).chunk(2) for p in passes]
+        return loss, torch.stack([side for pair in sums for side in pair], dim=1), tokens
+
+    def log(self, logs, start_time=None):
+        """TRL's, with gains in nats in the place of its `rewards/…`, where these are not what the loss is made of."""
+        mode = self._metrics["train" if self.model.training else "eval"]
+        if not self.objective.is_logged:
+            for name in [name for name in mode if name.startswith("rewards/")]:
+                scale = 1 if name.endswith("accuracies") else self.beta
+                mode[name.replace("rewards/", "gains/")] = [value / scale for value in mode.pop(name)]
+        super().log(logs, start_time)

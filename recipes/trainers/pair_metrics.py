@@ -9,30 +9,31 @@ model, and derive from them:
 - `gain_accuracy`: share of pairs whose chosen answer gained more over the base model than the rejected one. A tie
   counts half, so an untrained model has 0.5, chance. It compares methods with one another.
 - `reward_accuracy`: share of pairs whose chosen answer has the higher reward of the method. DPO's implicit reward is
-  the gain over the reference (arXiv 2305.18290), so there it equals `gain_accuracy`; ORPO's is the log odds of the
-  answer (arXiv 2403.07691, with the mean log-probability of its tokens), so there it equals
-  `policy_accuracy_per_token`; instruction tuning has none, and None here.
-- `margin`: mean of beta * (reward of chosen - reward of rejected): TRL's `rewards/margins` for DPO, in nats; beta
-  times the mean log odds ratio for ORPO.
+  the gain over the reference (arXiv 2305.18290), so there it equals `gain_accuracy`, unless its loss has another one
+  (per token in IPO, none in `sft`: `losses.py`); ORPO's is the log odds of the answer (arXiv 2403.07691, with the mean
+  log-probability of its tokens), so there it equals `policy_accuracy_per_token`; instruction tuning has none, and None
+  here.
+- `margin`: mean of reward of chosen - reward of rejected, in the unit of the loss: with DPO's own beta * nats, TRL's
+  `rewards/margins`; beta times the mean log odds ratio for ORPO.
 """
 
 import json
-import math
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from accelerate import PartialState
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import EvalPrediction, Trainer
 
 from komep_dataset.files.outputs import write_text
+from trainers.losses import Objective
 
 # Nats. Two forward passes of one float32 model over differently padded batches differ by less.
 TIE = 1e-3
 BASE = "base_log_probs.json"
 
 
-def share_above(difference: np.ndarray, tie: float = 0.0) -> float:
+def share_above(difference: np.ndarray, tie: np.ndarray | float = 0.0) -> float:
     """Share of differences above zero; those within `tie` of it count half."""
     return float(np.mean(np.where(np.abs(difference) <= tie, 0.5, difference > 0)))
 
@@ -46,8 +47,8 @@ def preference_figures(
     policy: np.ndarray,
     reference: np.ndarray | None,
     tokens: np.ndarray,
-    reward: str | None,
-    beta: float | None,
+    advantage: np.ndarray | None = None,
+    tie: np.ndarray | float = 0.0,
 ) -> dict[str, float | None]:
     """The figures of this module's docstring.
 
@@ -55,17 +56,16 @@ def preference_figures(
         policy: [pairs, 2], log-probability of the chosen and of the rejected answer, summed over tokens, in nats.
         reference: the same under the model before training; None = not known.
         tokens: [pairs, 2], tokens of the chosen and the rejected answer, each at least 1.
-        reward: the method's own, `gain` (which needs the reference), `odds` or None.
-        beta: what the reward is multiplied with in the margin.
+        advantage: [pairs], reward of chosen less reward of rejected; None = the method has no reward.
+        tie: advantages up to which, of either sign, a pair counts half.
     """
     policy = policy.astype(np.float64)
     per_token = policy / tokens
     gain = None if reference is None else np.subtract(*(policy - reference).T)
-    advantage = {"gain": gain, "odds": np.subtract(*log_odds(per_token).T), None: None}[reward]
     return {
         "pairs": len(policy),
-        "reward_accuracy": None if advantage is None else share_above(advantage, TIE * (reward == "gain")),
-        "margin": None if advantage is None else float(beta * advantage.mean()),
+        "reward_accuracy": None if advantage is None else share_above(advantage, tie),
+        "margin": None if advantage is None else float(advantage.mean()),
         "gain_accuracy": None if gain is None else share_above(gain, TIE),
         "policy_accuracy": share_above(np.subtract(*policy.T)),
         "policy_accuracy_per_token": share_above(np.subtract(*per_token.T)),
@@ -74,52 +74,80 @@ def preference_figures(
     }
 
 
+def figures_of_dpo(
+    objective: Objective,
+    policy: np.ndarray,
+    base: np.ndarray | None,
+    tokens: np.ndarray,
+    sums: np.ndarray | None = None,
+) -> dict[str, float | None]:
+    """`preference_figures` by the reward of a run's losses, and their `loss` where it can be told from the pairs.
+
+    The trainer's own loss is a mean over batches: on several processes it counts the pairs twice that fill the last one,
+    and what sorts a batch, or weighs its tokens, hangs on which pairs meet in it.
+
+    Args:
+        policy, base, tokens: as in `preference_figures`.
+        sums: [pairs, 4], policy and reference as the loss has them, where they are others: under `ld_alpha`, or of a
+            reference that moves.
+    """
+    policy = policy.astype(np.float64)
+    sums = np.hstack([policy, base]) if sums is None else sums.astype(np.float64)
+    used, reference = sums[:, :2], sums[:, 2:]
+    advantage = objective.margins(used - reference, tokens)
+    figures = preference_figures(policy, base, tokens, advantage, TIE * objective.unit(tokens))
+    return figures | {"loss": objective.loss(used, reference, tokens, policy)}
+
+
 class PairFigures:
     """The trainer's `compute_metrics`: `EvalPrediction` -> `preference_figures`.
 
-    Predictions are [pairs, 2] (the columns of `policy`), or [pairs, 4] with those of the reference behind them; labels
-    are [pairs, 2] (`tokens`). Where the reference does not come along, the first evaluation of a run is of the base
-    model: it is kept in `base_log_probs.json`, from which a resumed run takes it.
+    Predictions are [pairs, 2] (the columns of `policy`), [pairs, 4] with those of the reference behind them, or [pairs, 8]
+    with both as the loss has them behind these; labels are [pairs, 2] (`tokens`). Where the reference does not come along,
+    or moves, the first evaluation of a run is of the base model: it is kept in `base_log_probs.json`, from which a resumed
+    run takes it.
     """
 
     def __init__(
         self,
-        reward: str | None,
+        reward: Objective | str | None,
         beta: float | None,
         output: Path,
         checkpoint: str | None,
-        logistic: bool = False,
+        moving: bool = False,
     ):
         """What to derive, and from where.
 
         Args:
-            reward, beta: as in `preference_figures`.
+            reward: what DPO minimises, `odds` for ORPO's reward, or None.
+            beta: what the log odds are multiplied with in the margin.
             output: folder of the run.
             checkpoint: the one that the run goes on from, which has the file beside it.
-            logistic: whether the loss is DPO's own, mean of -log sigmoid(beta * advantage). It is then derived from
-                the pairs, too: the trainer's mean over batches counts, on several processes, the pairs twice that
-                fill the last batch.
+            moving: whether the reference is trained, too (`sync_ref_model`), and so is not the base model.
         """
-        self.logistic = logistic
-        self.reward, self.beta, self.path, self.resumed = reward, beta, output / BASE, checkpoint is not None
+        self.reward, self.beta, self.moving = reward, beta, moving
+        self.path, self.resumed = output / BASE, checkpoint is not None
         self.base = None
         if checkpoint is not None and (Path(checkpoint).parent / BASE).is_file():
             with suppress(ValueError):  # a spoilt file is a lost one
                 self.base = json.loads((Path(checkpoint).parent / BASE).read_text("utf-8"))
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float | None]:
-        tokens, policy = prediction.label_ids, prediction.predictions
-        if policy.shape[1] == 4:
-            policy, reference = policy[:, :2], policy[:, 2:].astype(np.float64)
+        tokens, found = prediction.label_ids, prediction.predictions
+        policy, reference = found[:, :2], found[:, 2:4].astype(np.float64)
+        if self.moving or not reference.size:
+            reference = self._base(policy, tokens)
+        if isinstance(self.reward, Objective):
+            sums = found[:, 4:] if found.shape[1] == 8 else found if self.moving else None
+            figures = figures_of_dpo(self.reward, policy, reference, tokens, sums)
         else:
-            reference = self._reference(policy, tokens)
-        figures = preference_figures(policy, reference, tokens, self.reward, self.beta)
-        if self.logistic and reference is not None:
-            gains = np.subtract(*(policy.astype(np.float64) - reference).T)
-            figures["loss"] = float(np.logaddexp(0, -self.beta * gains).mean())
+            odds = np.subtract(*log_odds(policy.astype(np.float64) / tokens).T) if self.reward else None
+            figures = preference_figures(
+                policy, reference, tokens, odds if odds is None else self.beta * odds
+            )
         return {name: value for name, value in figures.items() if value is not None}
 
-    def _reference(self, policy: np.ndarray, tokens: np.ndarray) -> np.ndarray | None:
+    def _base(self, policy: np.ndarray, tokens: np.ndarray) -> np.ndarray | None:
         """Log-probabilities under the base model; None where they are lost, or were of other pairs."""
         if self.base is None and not self.resumed:
             self.base = {"tokens": tokens.tolist(), "log_probs": policy.tolist()}
@@ -129,24 +157,11 @@ class PairFigures:
         return np.array(self.base["log_probs"]) if same else None
 
 
-def is_plain(args: TrainingArguments) -> bool:
-    """Whether DPO's loss is the paper's equation 7, of nothing but the gains of the two answers."""
-    changed = (
-        args.label_smoothing,
-        args.loss_weights,
-        args.ld_alpha,
-        args.use_weighting,
-        args.f_divergence_type != "reverse_kl",
-    )
-    return args.loss_type == ["sigmoid"] and not any(changed)
-
-
 def evaluation_before(trainer: Trainer) -> dict[str, float | None] | None:
     """The held-out figures of the untrained model, under the names of `Trainer.evaluate`; None = there are none.
 
-    With DPO's cached reference log-probabilities no forward pass is needed: the untrained model is the reference. The
-    loss is then known for DPO's own (ln 2) and None for the others. Without them it is the evaluation of step 0
-    among the log entries, which a resumed run takes over from its checkpoint.
+    With DPO's cached reference log-probabilities no forward pass is needed: the untrained model is the reference. Without
+    them it is the evaluation of step 0 among the log entries, which a resumed run takes over from its checkpoint.
     """
     data, args = trainer.eval_dataset, trainer.args
     if data is None:
@@ -155,8 +170,5 @@ def evaluation_before(trainer: Trainer) -> dict[str, float | None] | None:
         return next((e for e in trainer.state.log_history if "eval_loss" in e and e["step"] == 0), None)
     reference = np.array([data["ref_chosen_logps"][:], data["ref_rejected_logps"][:]]).T
     tokens = np.array([[len(ids) for ids in data[side][:]] for side in ("chosen_ids", "rejected_ids")]).T
-    figures = preference_figures(reference, reference, tokens, "gain", args.beta)
-    plain = args.loss_type == ["sigmoid"] and not args.label_smoothing
-    return {f"eval_{name}": value for name, value in figures.items()} | {
-        "eval_loss": math.log(2) if plain else None
-    }
+    figures = figures_of_dpo(Objective.of(args), reference, reference, tokens)
+    return {f"eval_{name}": value for name, value in figures.items()}

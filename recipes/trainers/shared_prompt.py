@@ -107,13 +107,11 @@ def _places(packed_row: int, row: int, start: int, first: int, length: int) -> t
     )
 
 
-def obstacle(model: PreTrainedModel, args: DPOConfig, spread: bool) -> str | None:
+def obstacle(model: PreTrainedModel, spread: bool) -> str | None:
     """Why pairs cannot share their prompt in a pass of this model; None if they can."""
     config = model.config.get_text_config()
     if spread:
         return "the head's weights are spread over processes"
-    if args.use_weighting:
-        return "use_weighting needs what only TRL's own head computes"
     if model.config._attn_implementation not in MASKED_ATTENTION:
         return f"attention {model.config._attn_implementation} takes no mask of its own"
     if set(getattr(config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
@@ -124,6 +122,19 @@ def obstacle(model: PreTrainedModel, args: DPOConfig, spread: bool) -> str | Non
     if scaled or getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None):
         return f"the model has {' and '.join(scaled) or 'experts'}"
     return None
+
+
+def describe_passes(
+    model: PreTrainedModel, wanted: bool | None, spread: bool, shared: bool, without_padding: bool
+) -> str:
+    """How pairs go through a model, in one line, with the reason where it is as in TRL."""
+    if shared:
+        return "pairs: one row each, the prompt once for both answers (--share_prompts)"
+    if without_padding:
+        return "pairs: two rows each, without padding (--padding_free)"
+    default = "--share_prompts is for the CPU unless it is asked for"
+    why = obstacle(model, spread) or ("--share_prompts false" if wanted is False else default)
+    return f"pairs: two padded rows each, TRL's own path ({why})"
 
 
 def share_prompts(model: PreTrainedModel, args: DPOConfig, wanted: bool | None, spread: bool = False) -> bool:
@@ -138,7 +149,7 @@ def share_prompts(model: PreTrainedModel, args: DPOConfig, wanted: bool | None, 
     Raises:
         KomepError: (exit code 2) wanted, and the model or the settings do not allow it.
     """
-    reason = obstacle(model, args, spread)
+    reason = obstacle(model, spread)
     if wanted and reason:
         raise KomepError(f"--share_prompts true: {reason}; leave it out", 2)
     if reason or not (args.device.type == "cpu" if wanted is None else wanted):
@@ -153,14 +164,19 @@ def share_prompts(model: PreTrainedModel, args: DPOConfig, wanted: bool | None, 
         if packed is None:
             labelled = {} if labels is None else {"labels": labels}
             return two_rows(*rest, fused_lm_head=fused_lm_head, **given, **labelled, **kwargs)
-        return score(self, packed, labels)
+        return score(self, packed, labels, args.use_weighting)
 
     model.forward = MethodType(forward, model)
     return True
 
 
-def score(model: PreTrainedModel, packed: Packed, labels: torch.Tensor) -> FusedCausalLMOutput:
-    """What TRL's fused head gives, [2 * pairs, length - 1] each and zero outside the answers."""
+def score(
+    model: PreTrainedModel, packed: Packed, labels: torch.Tensor, weighting: bool = False
+) -> FusedCausalLMOutput:
+    """What TRL's fused head gives, [2 * pairs, length - 1] each and zero outside the answers.
+
+    `weighting`: whether WPO's weights are to be made of it, which need the sum of squared probabilities.
+    """
     states = model.base_model(
         input_ids=packed.input_ids,
         position_ids=packed.position_ids,
@@ -174,6 +190,7 @@ def score(model: PreTrainedModel, packed: Packed, labels: torch.Tensor) -> Fused
     with torch.no_grad():  # these are for the log alone
         entropy = -(all_log_probs.exp() * all_log_probs).sum(-1)
         mean_logits, is_top1 = logits.mean(-1), logits.argmax(-1) == tokens
+        squares = (2 * all_log_probs).logsumexp(-1) if weighting else None
 
     def spread(values: torch.Tensor) -> torch.Tensor:
         shape = (len(labels), labels.size(1) - 1)
@@ -183,6 +200,7 @@ def score(model: PreTrainedModel, packed: Packed, labels: torch.Tensor) -> Fused
         loss=-log_probs.mean(),
         log_probs=spread(log_probs),
         entropy=spread(entropy),
+        log_sum_sq_probs=None if squares is None else spread(squares),
         mean_logits=spread(mean_logits),
         is_top1=spread(is_top1),
         label_mask=labels[:, 1:] != -100,

@@ -10,9 +10,9 @@ CURVES = "curves.png"
 # Title of a panel -> (name in a log entry of training, name in one of an evaluation, value by chance).
 PANELS = {
     "loss": ("loss", "eval_loss", None),
-    "margin (beta x reward)": ("rewards/margins", "eval_margin", 0.0),
+    "margin": ("rewards/margins", "eval_margin", 0.0),
     "reward accuracy": ("rewards/accuracies", "eval_reward_accuracy", 0.5),
-    "gain accuracy": (None, "eval_gain_accuracy", 0.5),
+    "gain accuracy": ("gains/accuracies", "eval_gain_accuracy", 0.5),
 }
 TRAIN, HELD_OUT, INK = "#8a9bb0", "#c44e2c", "#444444"
 
@@ -32,12 +32,12 @@ def points(entries: Iterable[dict], name: str | None) -> list[tuple[int, float]]
 def panels(entries: list[dict]) -> dict[str, tuple[list, list, float | None]]:
     """Title -> (points of training, of held-out pairs, value by chance), of panels with any points.
 
-    The panel `gain accuracy` is left out where `reward accuracy` has the same held-out points, as DPO's has.
+    The panel `gain accuracy` is left out where `reward accuracy` has its points, as DPO's has.
     """
     found = {
         title: (points(entries, a), points(entries, b), start) for title, (a, b, start) in PANELS.items()
     }
-    if found["gain accuracy"][1] == found["reward accuracy"][1]:
+    if not found["gain accuracy"][0] and found["gain accuracy"][1] == found["reward accuracy"][1]:
         del found["gain accuracy"]
     return {title: panel for title, panel in found.items() if panel[0] or panel[1]}
 

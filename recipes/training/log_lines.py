@@ -7,6 +7,10 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 
 # Name in the trainer's log entry -> name in the line.
 TRAIN = {"loss": "loss", "rewards/accuracies": "accuracy", "rewards/margins": "margin"}
+TRAIN |= {
+    "gains/accuracies": "gain accuracy",
+    "gains/margins": "nats gained",
+}  # where a loss has another reward
 HELD_OUT = {"eval_loss": "loss", "eval_gain_accuracy": "gain accuracy", "eval_margin": "margin"}
 
 

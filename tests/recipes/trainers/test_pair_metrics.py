@@ -1,14 +1,14 @@
 """Figures over pairs, by hand."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from trainers.pair_metrics import PairFigures, is_plain, preference_figures, share_above
+from trainers.losses import Objective
+from trainers.pair_metrics import PairFigures, figures_of_dpo, preference_figures, share_above
 from transformers import EvalPrediction
 
 
@@ -16,7 +16,7 @@ def test_figures_by_hand():
     # chosen, rejected, both under the reference; the second pair is preferred by length alone
     sums = np.array([[-10.0, -12.0, -11.0, -12.0], [-20.0, -30.0, -19.0, -30.0], [-9.0, -8.0, -9.0, -8.0]])
     tokens = np.array([[5, 4], [5, 10], [3, 2]])
-    figures = preference_figures(sums[:, :2], sums[:, 2:], tokens, "gain", beta=0.1)
+    figures = figures_of_dpo(Objective({"sigmoid": 1.0}, beta=0.1), sums[:, :2], sums[:, 2:], tokens)
     assert figures["pairs"] == 3
     assert figures["reward_accuracy"] == pytest.approx((1 + 0 + 0.5) / 3)  # gains 1, -1 and 0: a tie
     assert figures["gain_accuracy"] == figures["reward_accuracy"]
@@ -34,15 +34,18 @@ def test_untrained_policy_has_chance_accuracy_also_with_float_noise():
     assert share_above(np.array([1.0, 2.0, -1.0, 0.0]), tie=1e-3) == 0.625
 
 
-def test_rewards_of_the_other_methods():
+def test_rewards_of_the_other_methods(tmp_path):
     policy, tokens = np.array([[-10.0, -12.0], [-20.0, -30.0]]), np.array([[5, 4], [5, 10]])
-    odds = preference_figures(policy, None, tokens, "odds", beta=0.5)
+    odds = PairFigures("odds", 0.5, tmp_path, None)(EvalPrediction(policy, tokens))
     p = np.exp(policy / tokens)
     ratio = np.log(p[:, 0] / (1 - p[:, 0])) - np.log(p[:, 1] / (1 - p[:, 1]))
     assert odds["margin"] == pytest.approx(0.5 * ratio.mean())
     assert odds["reward_accuracy"] == odds["policy_accuracy_per_token"] == 0.5  # -2 > -3, -4 < -3
-    assert odds["gain_accuracy"] is None  # nothing is known of the base model
-    plain = preference_figures(policy, policy - [1.0, 0.0], tokens, None, None)
+    assert odds["gain_accuracy"] == 0.5  # it is the base model
+    assert (
+        preference_figures(policy, None, tokens)["gain_accuracy"] is None
+    )  # nothing is known of the base model
+    plain = preference_figures(policy, policy - [1.0, 0.0], tokens)
     assert plain["reward_accuracy"] is None and plain["margin"] is None and plain["gain_accuracy"] == 1.0
 
 
@@ -67,18 +70,17 @@ def test_dpo_loss_is_of_the_pairs_and_not_of_the_batches(tmp_path):
     prediction = EvalPrediction(np.hstack([policy, reference]), np.ones((2, 2)))
     gains = [(-2.0 + 2.5) - (-3.0 + 2.0), (-5.0 + 4.0) - (-1.0 + 1.5)]
     expected = sum(math.log(1 + math.exp(-0.5 * gain)) for gain in gains) / 2
-    assert PairFigures("gain", 0.5, tmp_path, None, logistic=True)(prediction)["loss"] == pytest.approx(
-        expected
-    )
-    assert "loss" not in PairFigures("gain", 0.5, tmp_path, None)(prediction)
+    figures = PairFigures(Objective({"sigmoid": 1.0}, 0.5), None, tmp_path, None)(prediction)
+    assert figures["loss"] == pytest.approx(expected)
+    weighted = PairFigures(Objective({"sigmoid": 1.0}, 0.5, weighted=True), None, tmp_path, None)(prediction)
+    assert "loss" not in weighted  # of more than the answers' log-probabilities: the trainer's stays
 
 
-@pytest.mark.parametrize(
-    ("change", "plain"),
-    [({}, True), ({"label_smoothing": 0.1}, False), ({"loss_type": ["ipo"]}, False), ({"ld_alpha": 0.5}, False),
-     ({"use_weighting": True}, False), ({"f_divergence_type": "js_divergence"}, False), ({"loss_weights": [2.0]}, False)],
-)  # fmt: skip
-def test_other_losses_are_the_trainers(change, plain):
-    settings = {"label_smoothing": 0.0, "loss_type": ["sigmoid"], "ld_alpha": None, "use_weighting": False}
-    settings |= {"f_divergence_type": "reverse_kl", "loss_weights": None}
-    assert is_plain(SimpleNamespace(**settings | change)) is plain
+def test_a_reference_that_moves_is_not_the_base_model(tmp_path):
+    """`sync_ref_model`: the reward goes by what the reference has become, the gain by what it was."""
+    base, tokens = np.array([[-10.0, -12.0], [-20.0, -30.0]]), np.ones((2, 2))
+    figures = PairFigures(Objective({"sigmoid": 1.0}, 0.5), None, tmp_path, None, moving=True)
+    assert figures(EvalPrediction(np.hstack([base, base]), tokens))["gain_accuracy"] == 0.5
+    policy, moved = base + np.array([2.0, 0.0]), base + np.array([3.0, 0.0])
+    found = figures(EvalPrediction(np.hstack([policy, moved]), tokens))
+    assert (found["gain_accuracy"], found["reward_accuracy"], found["margin"]) == (1.0, 0.0, -0.5)

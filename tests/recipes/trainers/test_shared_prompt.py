@@ -112,14 +112,14 @@ UNFIT = {
 @pytest.mark.parametrize("name", UNFIT)
 def test_a_model_that_one_row_would_be_wrong_for_keeps_two(name):
     model = UNFIT[name]()
-    assert obstacle(model, ON_CPU, spread=False)
+    assert obstacle(model, spread=False)
     assert not share_prompts(model, ON_CPU, wanted=None)
     with pytest.raises(KomepError, match="--share_prompts true"):
         share_prompts(model, ON_CPU, wanted=True)
 
 
 def test_a_head_that_is_spread_over_processes_keeps_two():
-    assert obstacle(tiny(), ON_CPU, spread=True) and not obstacle(tiny(), ON_CPU, spread=False)
+    assert obstacle(tiny(), spread=True) and not obstacle(tiny(), spread=False)
 
 
 def test_a_run_has_the_same_losses_either_way(tiny_model, release, tmp_path):

@@ -27,7 +27,7 @@ def test_panels_have_training_and_held_out_points():
         {"step": 2, "train_runtime": 3.0},
     ]
     found = panels(entries)
-    assert list(found) == ["loss", "margin (beta x reward)", "reward accuracy"]  # DPO's gain is its reward
+    assert list(found) == ["loss", "margin", "reward accuracy"]  # DPO's gain is its reward
     assert found["loss"] == ([(1, 0.69)], [(0, 0.7), (2, 0.6)], None)
     plain = panels(
         [
@@ -36,6 +36,11 @@ def test_panels_have_training_and_held_out_points():
         ]
     )
     assert list(plain) == ["loss", "gain accuracy"]  # instruction tuning
+    names = {"rewards/margins": "gains/margins", "rewards/accuracies": "gains/accuracies"}
+    other = panels([{names.get(key, key): value for key, value in entry.items()} for entry in entries])
+    assert other["margin"][0] == [] and other["gain accuracy"][0] == [
+        (1, 0.0)
+    ]  # a loss whose reward TRL does not log
 
 
 def test_nothing_to_draw(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ BAD_INPUT = {
     "no such model": ({"model_name_or_path": "no/such-model"}, 1, "no/such-model"),
     "all overlong": ({"max_length": 3}, 1, "all 25 train pairs"),
     "no checkpoint": ({"resume_from_checkpoint": "nowhere"}, 1, "nowhere"),
-    "bad loss": ({"loss_type": "exo_pair"}, 1, "Label smoothing"),
+    "bad loss": ({"loss_type": "exo_pair"}, 2, "--label_smoothing"),
     "no number": ({"max_steps": "many"}, 2, "max_steps"),
     "misspelt flag": ({"learning_rat_e": 1}, 2, "'learning_rate'"),
     "bad value": ({"eval_strategy": "sometimes"}, 2, "sometimes"),
