@@ -120,7 +120,9 @@ class Client:
         Raises `Barred` where perhaps, and `Stop` where surely no request would be answered.
         """
         path = path_of(body)
-        whole = spoken(body, self._endpoint) | {"model": self._endpoint.model}
+        # `transformers serve` has the one model that it was started with, under the name of its folder.
+        named = {} if self._endpoint.server == "transformers" else {"model": self._endpoint.model}
+        whole = spoken(body, self._endpoint) | named
         sent, most = self._meter.weigh(body)
         attempt, left_out = 0, self._refused
         while (reserved := await self._reserve(most)) is not None:

@@ -18,7 +18,7 @@ JOBS = "jobs"
 _OURS = re.compile(
     r"requests\.\d{5}\.log|outcome\.\d{5}\.(json|tmp)|slurm\.json|datatrove\.log|executor\.(json|pik)"
     r"|launch_script\.slurm|ranks_to_run\.json|stats(\.json|/\d{5}\.json)?|completions(/\d{5})?"
-    r"|logs(/task_\d{5}\.log)?|slurm_logs(/[\w-]+\.out)?|\d{5}(/server\.log)?"
+    r"|logs(/task_\d{5}\.log)?|slurm_logs(/[\w-]+\.out)?|\d{5}(/server\.log|/\.merged-model(/[^/]+)?)?"
 )
 
 

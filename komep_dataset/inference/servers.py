@@ -1,5 +1,6 @@
 """`server: transformers | vllm | sglang`: a server of our own, on a free loopback port, while it is needed.
 
+A folder with a PEFT adapter is served merged into its base: `transformers serve` takes no adapter, and vLLM only some kinds.
 Run as a module, this file is the child: it asks to be ended with its parent, then becomes the server. Of the three,
 `transformers serve` and vLLM 0.32 (on a CPU: `make test-vllm`) have been run; the command for SGLang is written after its
 documentation (`python -m sglang.launch_server --help`) and is tested as a list of arguments only.
@@ -7,6 +8,7 @@ documentation (`python -m sglang.launch_server --help`) and is tested as a list 
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,10 +23,12 @@ from pathlib import Path
 
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
+from komep_dataset.inference.weights import is_adapter, write_merged
 from komep_dataset.system import end_with_parent
 
 START_SECONDS = 900.0  # a large model takes minutes to load
 SERVER_LOG = "server.log"
+MERGED = ".merged-model"  # beside the log, while a server of an adapter runs
 LOG_TAIL_LINES = 15
 # What a server needs to be installed, and how it is installed.
 NEEDS = {
@@ -49,6 +53,7 @@ class LocalServers:
         self._process: subprocess.Popen | None = None
         self._serves: tuple[str, str] | None = None
         self._url = ""
+        self._merged: Path | None = None
 
     def address(self, endpoint: Endpoint, folder: Path) -> tuple[str, Callable[[], bool]]:
         """(address up to `/v1`, whether its server still runs) of an endpoint: its own, or that of a healthy server
@@ -64,6 +69,9 @@ class LocalServers:
             return self._url, self.is_up
         self.stop()
         modules, install = NEEDS[endpoint.server]
+        adapter = is_adapter(Path(endpoint.model))
+        if adapter:
+            modules, install = (*modules, "peft"), f"{install}, and pip install peft"
         if missing := [name for name in modules if find_spec(name) is None]:
             raise KomepError(
                 f"`server: {endpoint.server}` needs {', '.join(missing)}; install it with: {install}"
@@ -71,7 +79,8 @@ class LocalServers:
         if endpoint.model.startswith(("/", ".", "~")) and not Path(endpoint.model).is_dir():
             raise KomepError(f"model {endpoint.model}: no such folder")
         port, log = _free_port(), folder / SERVER_LOG
-        self._process = _start(serve_command(endpoint, port), endpoint.model, log)
+        self._merged = folder / MERGED if adapter else None
+        self._process = _start(serve_command(endpoint, port, self._merged), endpoint.model, log, self._merged)
         self._serves, self._url = wanted, f"http://127.0.0.1:{port}/v1"
         try:
             _wait_until_healthy(self._process, port, log, endpoint.model)
@@ -87,14 +96,14 @@ class LocalServers:
     def stop(self) -> None:
         """End the server and whatever it started; safe to call again."""
         process, self._process, self._serves = self._process, None, None
-        if process is None:
-            return
-        for ask in (signal.SIGTERM, signal.SIGKILL):
+        for ask in (signal.SIGTERM, signal.SIGKILL) if process else ():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, ask)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=10)
-                return
+                break
+        if self._merged:
+            shutil.rmtree(self._merged, ignore_errors=True)
 
 
 _RUNNING: ContextVar[LocalServers | None] = ContextVar("running", default=None)
@@ -134,25 +143,27 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def serve_command(endpoint: Endpoint, port: int) -> list[str]:
+def serve_command(endpoint: Endpoint, port: int, merged: Path | None = None) -> list[str]:
     """The arguments, after the Python interpreter, that start a server for an endpoint on a loopback port.
 
-    The model keeps the name that the requests give it; nothing secret is among the arguments.
+    `merged` is where an adapter lies merged into its base. The model keeps the name that the requests give it
+    (`transformers serve` is given none); nothing secret is among the arguments.
     """
-    place = ["--host", "127.0.0.1", "--port", str(port)]
+    place, weights = ["--host", "127.0.0.1", "--port", str(port)], str(merged or endpoint.model)
     if endpoint.server == "transformers":
-        return ["-m", "transformers.cli.transformers", "serve", endpoint.model, *place]
+        return ["-m", "transformers.cli.transformers", "serve", weights, *place]
     module, model, gpus, limit = FLAGS[endpoint.server]
-    named = ["-m", module, model, endpoint.model, "--served-model-name", endpoint.model]
+    named = ["-m", module, model, weights, "--served-model-name", endpoint.model]
     return [*named, gpus, str(endpoint.gpus), limit, str(endpoint.concurrency), *place]
 
 
-def _start(serve: list[str], model: str, log: Path) -> subprocess.Popen:
+def _start(serve: list[str], model: str, log: Path, merged: Path | None) -> subprocess.Popen:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
     if Path(model).is_dir():
         environment["HF_HUB_OFFLINE"] = "1"
-    command = [sys.executable, "-m", "komep_dataset.inference.servers", str(os.getpid()), *serve]
+    own = [str(os.getpid()), model if merged else "", str(merged or "")]
+    command = [sys.executable, "-m", "komep_dataset.inference.servers", *own, *serve]
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us first, and the whole group can be ended.
         return subprocess.Popen(
@@ -183,8 +194,13 @@ def _wait_until_healthy(process: subprocess.Popen, port: int, log: Path, model: 
 
 
 if __name__ == "__main__":
-    parent, *serve = sys.argv[1:]
+    parent, adapter, merged, *serve = sys.argv[1:]
     end_with_parent()
     if os.getppid() != int(parent):
         sys.exit("the process that wanted this server has ended")
+    if adapter:
+        try:
+            write_merged(adapter, Path(merged))
+        except KomepError as error:
+            sys.exit(str(error))
     os.execv(sys.executable, [sys.executable, *serve])

@@ -6,6 +6,7 @@ Weights that a checkpoint lacks are filled with random numbers there, and a tabl
 import json
 import math
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,16 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
     return [f"{named}: {what}: {shown(names)}" for what, names in notes.items() if names]
 
 
-def with_adapter(model: Any, adapter: str, named: str, revision: str | None = None) -> Any:
+def with_adapter(
+    model: Any, adapter: str, named: str, revision: str | None = None, *, merged: bool = False
+) -> Any:
     """A model with a PEFT adapter over it, put there by PEFT itself: transformers' own loading knows no DoRA.
 
     Args:
         model: the whole base, which is changed. An adapter that has rows for more tokens makes its tables longer.
         adapter: a folder, or an id on the Hub, of which `revision` is taken.
         named: how messages call the adapter.
+        merged: whether it becomes a part of the base's weights, as for saving.
 
     Raises:
         KomepError: an adapter that adds no weights to layers; weights of it that are missing, that fit no layer of the
@@ -131,9 +135,45 @@ def with_adapter(model: Any, adapter: str, named: str, revision: str | None = No
                 f"{named}: {len(names)} of its weights {what} ({shown(plain)}); take the base that it was trained over "
                 f"({config.base_model_name_or_path} is named), or save it again"
             )
-    whole = wrapped.get_base_model().eval()
-    check_whole(whole, dict.fromkeys(("missing_keys", "unexpected_keys", "mismatched_keys"), ()), named)
+    whole = wrapped.merge_and_unload() if merged else wrapped.get_base_model()
+    check_whole(
+        whole.eval(), dict.fromkeys(("missing_keys", "unexpected_keys", "mismatched_keys"), ()), named
+    )
     return whole
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds a PEFT adapter, and no whole model."""
+    return (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()
+
+
+def write_merged(adapter: str, folder: Path) -> None:
+    """Write a PEFT adapter's base with the adapter merged into it, and the tokenizer of whichever has one; a folder that is
+    there is replaced.
+
+    Raises:
+        KomepError: no base that can be loaded whole, or an adapter that does not fit it.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        base = json.loads((Path(adapter) / "adapter_config.json").read_text("utf-8"))[
+            "base_model_name_or_path"
+        ]
+        how = {"dtype": "auto", "use_safetensors": True, "output_loading_info": True}
+        model, found = AutoModelForCausalLM.from_pretrained(base, ignore_mismatched_sizes=True, **how)
+        check_whole(model, found, f"its base {base}")
+        model = with_adapter(model, adapter, adapter, merged=True)
+        words = AutoTokenizer.from_pretrained(adapter if any(Path(adapter).glob("*token*")) else base)
+    except (OSError, ValueError, LookupError, TypeError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise KomepError(
+            f"model {adapter}: a PEFT adapter whose base cannot be loaded ({reason}); correct base_model_name_or_path in "
+            "adapter_config.json"
+        ) from None
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
 
 
 def _make_room(model: Any, weights: Mapping[str, Any], named: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from komep_dataset.config.config import Endpoint, Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import ask
-from komep_dataset.inference.servers import serve_command
+from komep_dataset.inference.servers import MERGED, serve_command
+from komep_dataset.inference.weights import write_merged
 from tests.pipeline.chains import KILLED, lines_of, model_of_its_own, processes_serving, real_chain
 
 
@@ -34,6 +35,51 @@ def test_a_server_that_is_started_samples_as_it_is_told(tmp_path, smollm2):
     texts = {id: reply.text for id, reply in ask(requests, judge, tmp_path, label="test").items()}
     assert len({texts[id] for id in ("greedy", "seed 1", "seed 2", "hot")}) == 4
     assert texts["hot, but only the first token may be drawn"] == texts["greedy"]
+
+
+@pytest.mark.slow
+def test_an_adapter_is_served_merged_into_its_base(tmp_path, smollm2):
+    """`transformers serve` itself ends over a folder with an adapter."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    words = AutoTokenizer.from_pretrained(smollm2)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), initializer_range=0.5, **sizes))
+    for part in (model, words):
+        part.save_pretrained(tmp_path / "base")
+    model = LlamaForCausalLM.from_pretrained(tmp_path / "base")  # whose folder becomes the adapter's base
+    model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear", use_dora=True))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight)
+    model.save_pretrained(tmp_path / "adapter")
+
+    question = [{"role": "user", "content": "What does insulin do?"}]
+    ids = words.apply_chat_template(
+        question, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    wanted = words.decode(
+        model.eval().generate(**ids, max_new_tokens=8, do_sample=False)[0][ids["input_ids"].shape[1] :]
+    )
+    asked = {"q": {"messages": question, "max_tokens": 8, "temperature": 0.0}}
+    judge = Judge(server="transformers", model=str(tmp_path / "adapter"))
+    reply = ask(asked, judge, tmp_path / "work", label="test")["q"]
+    assert (
+        reply.text == words.decode(words(wanted)["input_ids"], skip_special_tokens=True) and not reply.failure
+    )
+    assert not (tmp_path / "work" / MERGED).exists()
+
+    text = (tmp_path / "adapter" / "adapter_config.json").read_text()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(
+        text.replace(str(tmp_path / "base"), "/no/base")
+    )
+    with pytest.raises(
+        KomepError, match=r"(?s)PEFT adapter whose base cannot be loaded .*/no/base.*base_model"
+    ):
+        write_merged(str(tmp_path / "adapter"), tmp_path / "merged")
 
 
 @pytest.mark.slow
@@ -87,6 +133,8 @@ def test_the_command_that_starts_a_server(server, said):
     """As documented; of the three only `transformers serve` is started by a test."""
     place = Endpoint(model="org/model", server=server, gpus=2, api_key_env="SOME_KEY")
     assert serve_command(place, 8123) == said.split()
+    merged = said.replace(" org/model", " /merged", 1).split()  # an adapter's weights, under its own name
+    assert serve_command(place, 8123, Path("/merged")) == merged
 
 
 def test_a_server_that_is_not_installed_is_named(tmp_path, monkeypatch):
