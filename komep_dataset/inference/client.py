@@ -38,7 +38,7 @@ from komep_dataset.inference.wire.answers import (
     decoded,
     read_reply,
 )
-from komep_dataset.inference.wire.dialect import refused_parameter, spoken, token_limit, without
+from komep_dataset.inference.wire.dialect import refused_parameter, spoken, token_limit, unlearned, without
 from komep_dataset.inference.wire.masking import Hide, masker, shown
 from komep_dataset.inference.wire.usage import Usage, header_cost, read_usage
 from komep_dataset.inference.wire.vectors import read_vectors
@@ -46,6 +46,7 @@ from komep_dataset.replies.faults import advice_for, without_request
 
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubles with each, as OpenAI's own client does
 LONGEST_WAIT = 60.0
+MOST_CHANGES = 24  # of what one request leaves out, where replicas contradict each other (ours)
 CHECK_SECONDS = 10.0  # how long an endpoint may take to say whether it takes the key
 NO_ANSWER = "no answer after"
 ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
@@ -124,7 +125,7 @@ class Client:
         named = {} if self._endpoint.server == "transformers" else {"model": self._endpoint.model}
         whole = spoken(body, self._endpoint) | named
         sent, most = self._meter.weigh(body)
-        attempt, left_out = 0, self._refused
+        attempt, changes, contradicted, left_out = 0, 0, False, self._refused
         while (reserved := await self._reserve(most)) is not None:
             asked = without(whole, left_out)
             try:
@@ -158,9 +159,13 @@ class Client:
                 return filtered.reply
             except Refused as refused:
                 name = refused_parameter(refused.error, asked, self._endpoint.extra_body)
-                if name is None:
+                other = f"{left_out} {name}".strip() if name else unlearned(refused.error, left_out)
+                changes += 1
+                if other is None or changes > MOST_CHANGES:
                     return no_reply(str(refused))
-                left_out = f"{left_out} {name}".strip()
+                # Who changes as regularly as a balancer does would meet the wrong replica each time.
+                left_out = random.choice((left_out, other)) if contradicted or name is None else other
+                contradicted = contradicted or name is None
             except Stop as stop:
                 raise Stop(explained(str(stop), self._target, body)) from None
         return None

@@ -28,6 +28,7 @@ _WANTS = re.compile(
     r"|at (?:least|most)|(?:less|greater|more|larger|smaller|higher|lower) than|(?:[<>≤≥]=?|\\u226[45])\s*-?\d|\d\s*[<>≤≥]|\d\s*\.\.\.?\s*-?\d"
     r"|\bin [\[(]\s*-?[\d.]+\s*,"
 )
+_ABSENT = re.compile(r"(?i)required|missing|must be (?:provided|specified|present|given|supplied)")
 _UNKNOWN = re.compile(
     r"(?i)unsupported|(?:not|n't) (?:be )?(?:\w+ )?(?:support|permit|allow|recogni|accept)|unknown|unrecogni|unexpected|extra|forbidden"
 )
@@ -98,6 +99,21 @@ def refused_parameter(
             del found["temperature"]  # of two that do not go together, the one that matters less
         if found:
             return min(found, key=found.get)
+    return None
+
+
+def unlearned(error: str, left_out: str) -> str | None:
+    """What is still left out where an error refuses the newer name of a parameter, or asks for the older: replicas behind one
+    address know different ones. None where it says nothing of that.
+
+    >>> unlearned("Unknown parameter: 'max_completion_tokens'", "seed max_tokens"), unlearned("max_tokens is too large", "max_tokens")
+    ('seed', None)
+    """
+    of_value = _SIZE.search(error) or (_WANTS.search(error) and not _UNKNOWN.search(error))
+    absent = _ABSENT.search(error)
+    for name in left_out.split():
+        if name in RENAMED and ((absent and name in error) or (RENAMED[name] in error and not of_value)):
+            return " ".join(one for one in left_out.split() if one != name)
     return None
 
 

@@ -1,5 +1,6 @@
 """Parameters that an endpoint does not know: left out by null or after its refusal, told once, written down."""
 
+import itertools
 import json
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from komep_dataset.config.config import Judge, load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import judge_body, left_out_of
+from komep_dataset.inference.client import MOST_CHANGES
 from komep_dataset.inference.wire.dialect import SYSTEM, refused_parameter, token_limit, without
 from komep_dataset.prompts.messages import split_messages
 from komep_dataset.responses import request_for, respond
@@ -126,6 +128,32 @@ def knows(*names: str, status: int = 400):
         return Fault(status, json.dumps(error)) if strange else None
 
     return plan
+
+
+DEMANDED = Fault(400, json.dumps({"error": {"message": "Missing required parameter: 'max_tokens'"}}))
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize(
+    "older", [knows("max_tokens", "temperature"), lambda body, at: None if "max_tokens" in body else DEMANDED]
+)
+def test_replicas_that_know_different_names_of_the_limit_lose_no_row(tmp_path, older, concurrency):
+    turns = itertools.count()  # a balancer that takes them in turn
+
+    def plan(body: dict, at: int) -> Fault | None:
+        return (older, knows("max_completion_tokens", "temperature"))[next(turns) % 2](body, at)
+
+    with loopback(Loopback(echo, faults=plan)) as (state, url):
+        asked = [request(f"q{n}", max_tokens=9) for n in range(20)]
+        replies = ask_all(url, tmp_path, asked, concurrency=concurrency)
+    assert [reply.text for reply in replies.values()] == [f"re: q{n}" for n in range(20)]
+    assert len(state.calls) < 20 * 8 and all(token_limit(body) == 9 for body in state.calls)
+
+
+def test_an_endpoint_that_knows_neither_name_ends_a_row_after_some_tries(tmp_path):
+    with loopback(Loopback(faults=knows("temperature"))) as (state, url):
+        reply = ask_all(url, tmp_path, [request("q", max_tokens=9)])["q"]
+    assert "Unknown parameter" in reply.failure and len(state.calls) == MOST_CHANGES + 1
 
 
 @pytest.mark.parametrize("status", [400, 422])
