@@ -21,6 +21,7 @@ _FACE = {
     "calibrate": ("judge.calibration", "calibrate_file"),
     "dahl": ("dahl", None),
     "diff": ("release.diff", "diff"),
+    "export": ("exports.writing", "export"),
     "install": ("hub.install", "install"),
     "load": ("hub.load", "load"),
     "load_config": ("config.config", "load_config"),

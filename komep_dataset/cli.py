@@ -35,6 +35,7 @@ for command in (
     quality.bias,
     releases.verify,
     releases.diff,
+    releases.export,
     publishing.publish,
     publishing.install,
 ):

@@ -22,7 +22,7 @@ FLOORS = {
         "responses scores translation",
         "judge",
         "release",
-        "audit komep pipeline review",
+        "audit exports komep pipeline review",
         "explorer hub",
         "commands",
         "cli",

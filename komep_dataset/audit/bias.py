@@ -18,12 +18,11 @@ from komep_dataset.audit.baselines import SIDES, clustered_share, separations
 from komep_dataset.audit.label_noise import PURITIES, answer_counts, release_noise
 from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.errors import KomepError
-from komep_dataset.release.facts import read_facts
+from komep_dataset.release.facts import pair_config, read_facts
 from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.release.sums import check_whole
-from komep_dataset.schema import CONFIGS, SPLITS, Pair, column_types
+from komep_dataset.schema import SPLITS, Pair, column_types
 
-PAIR_CONFIGS = CONFIGS[:2]
 NARROW = tuple(column_types(Pair))
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Ratio of lengths, chosen / rejected; what lies beyond is counted in the outer bins.
@@ -57,7 +56,7 @@ def measure(
     folder = Path(folder)
     facts = read_facts(folder)
     check_whole(folder)
-    config = _config(folder, facts, config)
+    config = pair_config(folder, facts, config)
     text = {side: pl.col(side).list.first().struct.field("content") for side in SIDES}
     rows = read_rows(folder, config).select(*NARROW, "split", **text)
     if rows.is_empty():
@@ -79,17 +78,6 @@ def measure(
         **({"label_noise_reason": reason} if noise is None else {}),
     }
     return measured | {"verdicts": verdicts(measured)}
-
-
-def _config(folder: Path, facts: dict[str, Any], wanted: str | None) -> str:
-    """The config to measure; `build.json` says which there are."""
-    there = [name for name in PAIR_CONFIGS if sum(facts["rows"].get(name, {}).values())]
-    if wanted is None and not there:
-        raise KomepError(f"{folder}: a release without pairs; its rejects.jsonl says why")
-    if wanted is not None and wanted not in there:
-        known = ", ".join(there) or "none with pairs"
-        raise KomepError(f"{folder}: no config {wanted!r} of pairs; it has: {known}", exit_code=2)
-    return wanted or there[0]
 
 
 def length(pairs: pl.DataFrame) -> dict[str, Any]:

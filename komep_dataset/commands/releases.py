@@ -129,3 +129,26 @@ def diff(
     print(as_text(diff_releases(old, new, output)))
     if output:
         print(f"-> {output}")
+
+
+def export(
+    release: Release,
+    format: Annotated[str, typer.Option(help="Whose: axolotl, llama-factory, nemo-rl, openai or openrlhf.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the export.", show_default="RELEASE-FORMAT"),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="ko or en.", show_default="ko, where the release has it")
+    ] = None,
+) -> None:
+    """Write the pairs for another trainer, and the few lines of settings that its users paste."""
+    from komep_dataset.exports.writing import export as export_release
+
+    done = export_release(release, format, output, config)
+    counts = ", ".join(f"{split} {rows:,}" for split, rows in done.rows.items())
+    print(f"{counts} pairs of {done.config} -> {done.folder}; as {done.page} has it")
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
+    name, text = done.settings
+    print(f"\n{done.folder / name}:\n\n{text}", end="")

@@ -16,7 +16,7 @@ from typing import Any
 from komep_dataset import __version__
 from komep_dataset.errors import KomepError
 from komep_dataset.release.sums import file_sha256
-from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, QUALITY_FILE
+from komep_dataset.schema import BUILD_FILE, CONFIGS, PROVENANCE_FILE, QUALITY_FILE
 
 SCHEMA_VERSION = 2  # 2: `ko` has the column `origin`; `provenance.json`
 READABLE_SCHEMAS = (1, 2)
@@ -42,6 +42,20 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if facts["schema"] == 1:  # had everything in one file
         return facts
     return facts | _read_json(path.with_name(PROVENANCE_FILE))
+
+
+def pair_config(folder: Path, facts: Mapping[str, Any], wanted: str | None) -> str:
+    """The config of pairs that is wanted, or the first that has any, by a release's `facts`.
+
+    Raises `KomepError` where it has none (exit code 2 where another one was named).
+    """
+    there = [name for name in CONFIGS[:2] if sum(facts["rows"].get(name, {}).values())]
+    if wanted is None and not there:
+        raise KomepError(f"{folder}: a release without pairs; its rejects.jsonl says why")
+    if wanted is not None and wanted not in there:
+        known = ", ".join(there) or "none with pairs"
+        raise KomepError(f"{folder}: no config {wanted!r} of pairs; it has: {known}", exit_code=2)
+    return wanted or there[0]
 
 
 def read_quality(folder: Path) -> dict[str, Any] | None:
