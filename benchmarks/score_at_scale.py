@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import yaml
 
+from benchmarks.disturbed import moments_of, run_killed
 from benchmarks.loopback_judge import serving, stats_of
 
 RESPONDERS = tuple(f"responder-{n}" for n in range(1, 6))
@@ -54,11 +52,6 @@ def commands(folder: Path, questions: Path) -> list[list[str]]:
     return [*respond, ["score", *answers, *config, "--output", str(folder / "scored.parquet")]]
 
 
-def komep(arguments: list[str]) -> subprocess.Popen:
-    command = [sys.executable, "-m", "komep_dataset.cli", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-
 def calls_of(address: str) -> int:
     return sum(stats_of(address)["calls"].values())
 
@@ -71,16 +64,7 @@ def run_through(folder: Path, questions: Path, address: str, kills: list[int]) -
     seconds: dict[str, float] = {}
     for arguments in commands(folder, questions):
         start = time.monotonic()
-        child = komep(arguments)
-        while child.poll() is None:
-            time.sleep(0.02)
-            if kills and calls_of(address) >= kills[0]:
-                kills.pop(0)
-                child.kill()
-                child.wait()
-                child = komep(arguments)
-        if child.returncode:
-            sys.exit(f"komep {arguments[0]} ended with exit code {child.returncode}")
+        run_killed(arguments, lambda: calls_of(address), kills)
         seconds[arguments[0]] = seconds.get(arguments[0], 0.0) + time.monotonic() - start
     return seconds
 
@@ -122,7 +106,11 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict:
         folder.mkdir()
         with serving(options.delay, options.facts, faulty=name == "killed") as address:
             write_config(folder, address, options.in_flight, options.workers)
-            kills = [] if name == "whole" else _moments(runs["whole"]["calls"], options.seed)
+            kills = (
+                []
+                if name == "whole"
+                else moments_of(sum(runs["whole"]["calls"].values()), KILLS, options.seed)
+            )
             seconds = run_through(folder, questions, address, kills)
             runs[name] = stats_of(address) | {"seconds": {k: round(s, 1) for k, s in seconds.items()}}
     same = same_tables(scratch / "whole", scratch / "killed")
@@ -142,12 +130,6 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict:
         "different": [name for name, equal in same.items() if not equal],
         "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6, 2),
     }
-
-
-def _moments(calls: dict[str, int], seed: int) -> list[int]:
-    """After how many calls the three kills come: one in each third of the run, at random."""
-    total, draw = sum(calls.values()), random.Random(seed)
-    return [round(total * (third + draw.uniform(0.05, 0.95)) / KILLS) for third in range(KILLS)]
 
 
 if __name__ == "__main__":
