@@ -4,7 +4,7 @@ From its declaration the command, the key `selection:` of pipeline.yaml, `releas
 `komep verify` take it; `build_options.py` holds them all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ class Option:
         read: from a value to what the gate works with, a list of objects whose `record()` provenance keeps.
         conflict: for a base that was built with `old` and is to grow with `new`, both as provenance has them: why it
             must not; by default, any other value is refused.
+        stale: for a base that was built with such options: whether its value means something else by now, so that what is
+            given or the default takes its place.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Option:
     parse: Callable[[list[str]], Any] | None = None
     read: Callable[[Any], list[Any]] | None = None
     conflict: Callable[[Any, Any], str | None] | None = None
+    stale: Callable[[Mapping[str, Any]], bool] | None = None
 
     @property
     def flag(self) -> str:

@@ -366,12 +366,20 @@ def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
             "NAME=PATH), so that old and new pairs keep to one rule"
         )
     if any(one.get("rule", 1) != other["rule"] for one, other in zip(old, new or (), strict=True)):
+        anew = f"; its threshold gives way to {THRESHOLD}, unless --overlap-threshold names another"
         print(
             "note: --decontaminate: the base was compared by an earlier rule of this gate; old and new pairs are compared "
-            "by the present one: some that it rejected may be pairs again, and the other way round (`komep diff`)",
+            "by the present one: some that it rejected may be pairs again, and the other way round (`komep diff`)"
+            + anew
+            * any(one.get("rule", 1) == 1 for one in old),
             file=sys.stderr,
         )
     return None
+
+
+def _by_share(base: Mapping[str, Any]) -> bool:
+    """Whether a base was compared by the first rule, whose threshold was a share of the item's n-grams alone."""
+    return any(one.get("rule", 1) == 1 for one in base["decontaminate"] or ())
 
 
 def _note(record: Mapping[str, Any]) -> str:
@@ -418,6 +426,7 @@ GATE = PairGate(
             "Least share of n-grams that a benchmark item and a passage of a pair have in common, for it to hold it.",
             range=Range(0.0, 1.0, above=True),
             nullable=True,
+            stale=_by_share,
         ),
     ),
     watch=Comparison,

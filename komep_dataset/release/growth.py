@@ -178,7 +178,9 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
         KomepError: one differs, the base was built with a gate or an option that this installation lacks, or with one
             that looks at all pairs at once (exit code 2).
     """
-    old = asdict(Options()) | dict(base.facts["options"])
+    old, present = asdict(Options()) | dict(base.facts["options"]), asdict(Options())
+    stale = {o.name for o in OPTIONS if o.stale and o.stale(old)}
+    old |= {name: present[name] if given.get(name) is None else given[name] for name in stale}
     anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
     switches = {name: one.get("switch") for name, one in base.quality.items() if isinstance(one, dict)}
     unknown = [

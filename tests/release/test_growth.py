@@ -383,12 +383,22 @@ def test_a_base_compared_by_the_earlier_rule_verifies_and_grows_with_a_word(
         earlier.setattr(
             Benchmark, "record", lambda self: {k: v for k, v in present(self).items() if k != "rule"}
         )
-        build([gated / "scored.jsonl"], tmp_path / "base", decontaminate=bench)
+        build([gated / "scored.jsonl"], tmp_path / "base", decontaminate=bench, overlap_threshold=0.6)
     assert failed(tmp_path / "base") == set()
     assert "of an item's n-grams" in (tmp_path / "base/README.md").read_text("utf-8")
     capsys.readouterr()
     grown = build([more], tmp_path / "grown", base=tmp_path / "base", decontaminate=bench)
-    assert "the base was compared by an earlier rule" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the base was compared by an earlier rule" in said and "gives way to 0.62, unless" in said
+    assert grown.facts["options"]["overlap_threshold"] == grown.quality["contamination"]["threshold"] == 0.62
+    own = build([more], tmp_path / "own", base=tmp_path / "base", decontaminate=bench, overlap_threshold=0.7)
+    assert own.facts["options"]["overlap_threshold"] == 0.7 and failed(tmp_path / "own") == set()
+    capsys.readouterr()
     assert failed(tmp_path / "grown") == set() and grown.facts["options"]["decontaminate"][0]["rule"] == 3
+    with monkeypatch.context() as second:
+        second.setattr(Benchmark, "record", lambda self: present(self) | {"rule": 2})
+        build([gated / "scored.jsonl"], tmp_path / "second", decontaminate=bench, overlap_threshold=0.6)
+    kept = build([more], tmp_path / "kept", base=tmp_path / "second", decontaminate=bench)
+    assert kept.facts["options"]["overlap_threshold"] == 0.6 and "gives way" not in capsys.readouterr().err
     build([more], tmp_path / "again", base=tmp_path / "grown", decontaminate=bench)
     assert capsys.readouterr().err == ""
