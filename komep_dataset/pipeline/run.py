@@ -244,16 +244,24 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
 
     def work() -> Outcome:
         made = score(tables, config, output or table, mode=mode)
-        short, figures = of_scores(made, config), {"split": made.quality.shares()}
-        told = list(filter(None, (made.calls, made.split)))
+        counts = {name: getattr(made, name) for name in ("units", "distinct", "requests", "unverifiable")}
+        short, figures = of_scores(made, config), {"split": made.quality.shares()} | counts
         if output:
             statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(made.statuses.items()))
             line = f"{made.rows:,} scored generations ({statuses}) -> {made.path}"
             report = partial(report_of, made.frame, made.path) if made.rows else None
-            return Outcome(line, made.failures, made.reason, short, "\n".join(told), report, figures)
+            return Outcome(
+                line,
+                made.failures,
+                made.reason,
+                short,
+                "\n".join(filter(None, (made.told, made.split))),
+                report,
+                figures,
+            )
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
-        line = f"{made.rows:,} generations: {counts}{reason}; {'; '.join(told)} -> {table}"
+        line = f"{made.rows:,} generations: {counts}{reason}; {made.told} -> {table}"
         return Outcome(line, made.failures, shortfall=short, figures=figures)
 
     judges = list(config.judges().values())

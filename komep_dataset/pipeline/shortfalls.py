@@ -26,6 +26,10 @@ from komep_dataset.translation.checks.truncated import TRUNCATED
 from komep_dataset.translation.stage import COPIED, TranslatedTable
 
 SHOWN = 60  # characters of a reply that a message shows
+_BOUNDS = (
+    "`selection.unknown_units: bounds` (`komep build --unknown-units bounds`) needs no verdict on every unit"
+)
+_PASSAGES = "give another corpus or more `passages`"
 _BLANK = pl.col("response").map_elements(is_blank, pl.Boolean)
 # A parameter that an endpoint speaks of -> its setting.
 _SETTINGS = {
@@ -139,10 +143,7 @@ def _why_unparsed(made: Scored, config: Config) -> str:
                 "`agreement: first-then-appeal` asks the others only where it matters",
                 config.agreement != APPEAL,
             ),
-            (
-                "`selection.unknown_units: bounds` needs no verdict on every unit",
-                config.selection.unknown_units == "reject",
-            ),
+            (_BOUNDS, config.selection.unknown_units == "reject"),
         ]
         return "; ".join(
             [
@@ -161,7 +162,8 @@ def _why_unparsed(made: Scored, config: Config) -> str:
         return f"the limit of the checker {checker.model} cuts its replies off: raise `checker.max_new_tokens` ({limit})"
     replies = Counter(unread["reply"].to_list()).most_common(1)
     if checker.evidence and (why := _why_undecided(unread)):
-        return why
+        open_way = why.endswith(_PASSAGES) and config.selection.unknown_units == "reject"
+        return f"{why}; {_BOUNDS}" if open_way else why
     said = replies[0][0][:SHOWN] if replies else ""
     what = "names no passage that it was shown" if checker.evidence else "says neither true nor false"
     return f"the checker {checker.model} {what}, most often {said!r}: set `checker.structured: true`, or take another"
@@ -175,8 +177,8 @@ def _why_undecided(unread: pl.DataFrame) -> str:
     if 2 * unfound > unread.height:
         return f"{unfound:,} units have no passage and were not asked about: look at `checker.evidence`"
     why = {
-        WhyUnknown.NOT_ADDRESSED: "the passages do not decide them: look at what stands in the evidence beside the table, give "
-        "another corpus or more `passages`, or `--unknown-units bounds` to `komep build`",
+        WhyUnknown.NOT_ADDRESSED: "the passages do not decide them: look at what stands in the evidence beside the table, and "
+        f"{_PASSAGES}",
         WhyUnknown.CONTRADICTORY: "the passages contradict each other",
     }
     return f"of {n:,} units {why[reason]}" if reason in why else ""

@@ -26,7 +26,10 @@ from komep_dataset.schema import CONFIGS, EVIDENCE, RECORDS, ScoredGeneration
 from komep_dataset.tables.problems import flat, shown
 
 CHANGES = lines_with("config", "change", "reasons")
-# Why a row differs. The first six are changes of the inputs of a question, by the column of `scored` that differs.
+EVIDENCE_CHANGED = (
+    "evidence_changed"  # and nothing else: new verdicts, too, cite anew, and no pair hangs on what they cite
+)
+# Why a row differs. These are changes of the inputs of a question, by the column of `scored` that differs.
 COLUMN_REASONS = {
     "question": "question_changed",
     "category": "question_changed",
@@ -34,7 +37,7 @@ COLUMN_REASONS = {
     "units": "verdict_changed",
     "dahl_score": "verdict_changed",
     "status": "verdict_changed",
-    "unit_evidence": "verdict_changed",
+    EVIDENCE: EVIDENCE_CHANGED,
     "question_ko": "translation_changed",
     "response_ko": "translation_changed",
     "split": "split_changed",
@@ -174,7 +177,7 @@ def _changes(a: _Release, b: _Release) -> Iterator[Change]:
             found = list(_scored_changes(a.read("scored", ids), b.read("scored", ids)))
             inputs: dict[str, set[str]] = {}  # question id -> how its scored generations changed
             for one in found:
-                inputs.setdefault(one.question_id, set()).update(one.reasons)
+                inputs.setdefault(one.question_id, set()).update({*one.reasons} - {EVIDENCE_CHANGED})
             for config in (c for c in CONFIGS if c != "scored"):
                 key = ("question_id",) if one_each else RECORDS[config].KEY
                 for one in _row_changes(config, a.read(config, ids), b.read(config, ids), key):
@@ -196,6 +199,7 @@ def _scored_changes(a: pl.DataFrame, b: pl.DataFrame) -> Iterator[Change]:
             reasons = ("response_removed" if question in there else "question_removed",)
         else:
             reasons = tuple(dict.fromkeys(COLUMN_REASONS[c] for c in one.columns))
+            reasons = tuple(r for r in reasons if r != EVIDENCE_CHANGED) or reasons
         yield replace(one, reasons=reasons)
 
 

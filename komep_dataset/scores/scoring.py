@@ -57,6 +57,7 @@ from komep_dataset.tables.writing import frame_of, output_path, write_in_order, 
 STAGE = "score"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
 Key = tuple[str, str]  # question_id, model
+EXAMPLE = 30  # characters of a line that a summary shows
 CUT_OFF = "cut its list of units off; raise it and score again"
 NO_RESPONSE = "the responder gave no answer"
 
@@ -107,7 +108,7 @@ class Scored:
     """What `komep score` did: the table, as a `frame` too, and its rows; `failures` counts the failed ones whose response was there.
 
     `units` counts the units of all responses, `distinct` the different ones among them, `requests` what the
-    checker was asked for them, now or by an earlier run; `calls` says so, and what else is worth knowing, for people.
+    checker was asked for them, now or by an earlier run; `told` says so, and what else is worth knowing, for people.
     `unverifiable` counts what holds nothing to check, and is in none of these. `quality` has the figures of the splits, and `split`
     tells them to people.
     """
@@ -120,7 +121,7 @@ class Scored:
     units: int
     distinct: int
     requests: int
-    calls: str
+    told: str
     frame: pl.DataFrame
     unverifiable: int = 0
     quality: SplitQuality = field(default_factory=SplitQuality)
@@ -225,7 +226,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
-        calls=_calls(total, checked, splits.values()) + (f"; {told_apart(apart)}" if apart else ""),
+        told="; ".join(filter(None, (_told(total, checked, splits.values()), apart and told_apart(apart)))),
         frame=frame,
         unverifiable=sum(len(split.unverifiable) for split in splits.values()),
         quality=quality,
@@ -407,20 +408,22 @@ def unverifiable_rows(row: Response, split: Split) -> list[VerdictRow]:
     ]
 
 
-def _calls(units: int, checked: Checked, splits: Iterable[Split]) -> str:
-    """Units and calls as a line for people."""
-    share = f" ({checked.requests / units:.2f} a unit)" if units else ""
-    splits, note = [split for split in splits if not split.why], ""
-    if nothing := sum(len(split.unverifiable) for split in splits):
-        note += f"; {nothing:,} more hold nothing to check and were not asked"
-    if left_out := [line for split in splits for line in split.left_out]:
-        note += f"; {len(left_out):,} lines of the splitter that say nothing of their answer left out, first {left_out[0][:SHOWN]!r}"
-    if beside := sum(split.beside for split in splits):
-        note += f"; {beside:,} answers share no word with their question and hardly one with its other answers: refused"
-    note += f"; {cited}" if (cited := checked.citing()) else ""
-    if checked.plain:
-        note += "; the endpoint knows no structured output and was asked without"
-    return f"{units:,} units, {len(checked.judged):,} distinct, {checked.requests:,} calls{share}{note}"
+def _told(units: int, checked: Checked, splits: Iterable[Split]) -> str:
+    """Units and requests as a line for people."""
+    splits = [split for split in splits if not split.why]
+    nothing = sum(len(split.unverifiable) for split in splits)
+    left_out = [line for split in splits for line in split.left_out]
+    beside = sum(split.beside for split in splits)
+    said = (
+        f"{units:,} units by {checked.requests:,} requests",
+        nothing and f"{nothing:,} hold nothing to check",
+        left_out and f"{len(left_out):,} lines of the splitter left out, as {left_out[0][:EXAMPLE]!r}",
+        beside
+        and f"{beside:,} answers share no word with their question and hardly one with its other answers: refused",
+        checked.citing(),
+        checked.plain and "the endpoint knows no structured output and was asked without",
+    )
+    return "; ".join(filter(None, said))
 
 
 def verdicts_path(table: Path) -> Path:

@@ -29,11 +29,12 @@ def asked(folder, state: Loopback, **keys) -> tuple[str, str]:
         )
 
 
-def scored(folder, rows: list[dict], state: Loopback, **keys) -> tuple[str, str]:
+def scored(folder, rows: list[dict], state: Loopback, policy: str = "reject", **keys) -> tuple[str, str]:
     with loopback(state) as (_, url):
         place = {"endpoint": url, "max_attempts": 1}
         judges = {"splitter": place | {"model": "splitter"}, "checker": place | {"model": "checker"} | keys}
-        (folder / "pipeline.yaml").write_text(yaml.safe_dump(judges))
+        config = judges | {"selection": {"unknown_units": policy}}
+        (folder / "pipeline.yaml").write_text(yaml.safe_dump(config))
         table = write_responses(folder, *rows)
         return told(
             score_stage(load_config(folder / "pipeline.yaml"), [table], "strict", folder / "s.parquet")
@@ -207,6 +208,16 @@ def test_a_checker_with_passages_that_decides_nothing_says_why(tmp_path, reply, 
     state = Loopback(lambda body: reply if body["model"] == "checker" else answer(body))
     warning, error = scored(tmp_path, rows, state, evidence={"provided": "texts.jsonl"})
     assert not warning and said in error
+
+
+@pytest.mark.parametrize("policy", ["reject", "drop", "bounds"])
+def test_a_policy_for_unknown_units_is_recommended_where_none_is_set(tmp_path, policy):
+    rows = [response(f"Fact number {i} holds.", question=f"q{i}") for i in range(5)]
+    write(tmp_path / "texts.jsonl", [{"question": f"q{i}", "evidence": "Text."} for i in range(5)])
+    state = Loopback(lambda body: "Unknown" if body["model"] == "checker" else answer(body))
+    _, error = scored(tmp_path, rows, state, policy, evidence={"provided": "texts.jsonl"})
+    assert "give another corpus or more `passages`" in error
+    assert ("unknown_units: bounds" in error) is (policy == "reject")
 
 
 def test_scores_by_passages_are_made_anew_where_the_passages_change_and_not_else(tmp_path):

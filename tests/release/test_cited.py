@@ -116,9 +116,14 @@ def test_verdicts_that_are_judged_anew_by_passages_replace_and_are_told(tmp_path
     grown = build([new], tmp_path / "grown", base=base).folder
     assert failed(grown) == set() and read_facts(grown)["rejects"]["replaced"] == 3
     changes = {(c, ch, why): n for (c, _, ch, why), n in diff(base, grown).counts.items()}
-    assert changes == {("scored", "changed", "verdict_changed"): 3}
+    assert changes == {("scored", "changed", "evidence_changed"): 3}
     back = {(c, ch, why): n for (c, _, ch, why), n in diff(grown, base).counts.items()}
     assert back == changes
+    untrue = [one | {"verdict": "false"} for one in TRUE]
+    third = [*cited()[:1], cited()[1] | {"units": untrue}, *cited()[2:]]
+    other = build([write(tmp_path / "c.jsonl", third)], tmp_path / "other").folder
+    found = {(ch, why): n for (c, _, ch, why), n in diff(base, other).counts.items() if c == "scored"}
+    assert found == {("changed", "evidence_changed"): 2, ("changed", "verdict_changed"): 1}
 
 
 @pytest.mark.parametrize(

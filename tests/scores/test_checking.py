@@ -72,7 +72,7 @@ def test_answers_of_five_models_to_one_question_cost_half_a_call_a_unit(tmp_path
     done, rows = scored(tmp_path, five(), state)
     assert (done.units, done.distinct, done.requests) == (15, 6, 6)
     assert done.requests / done.units <= 0.5 and len(sent(state, "checker")) == 6
-    assert done.calls == "15 units, 6 distinct, 6 calls (0.40 a unit)"
+    assert done.told == "15 units by 6 requests"
     assert {m: r["dahl_score"] for m, r in rows.items()} == {
         "a": pytest.approx(2 / 3), "b": 1.0, "c": pytest.approx(2 / 3), "d": 1.0, "e": pytest.approx(2 / 3),
     }  # fmt: skip
@@ -201,7 +201,7 @@ def test_structured_output_is_asked_for_and_read(tmp_path):
     state = Loopback(reply)
     done, rows = scored(tmp_path, five()[:2], state, structured=True)
     assert all(b["response_format"] == verdict_format("") for b in state.calls if b["model"] == "checker")
-    assert rows["a"]["dahl_score"] == pytest.approx(2 / 3) and "asked without" not in done.calls
+    assert rows["a"]["dahl_score"] == pytest.approx(2 / 3) and "asked without" not in done.told
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -210,7 +210,7 @@ def test_an_endpoint_that_knows_no_structured_output_is_asked_without(tmp_path, 
     many = [response(" ".join(f"Thing {i} is right." for i in range(100)))]
     state = Loopback(truth, faults=lambda body, _: Fault(status, "?") if "response_format" in body else None)
     done, rows = scored(tmp_path, many, state, structured=True)
-    assert rows["a"]["dahl_score"] == 1.0 and "asked without" in done.calls
+    assert rows["a"]["dahl_score"] == 1.0 and "asked without" in done.told
     assert sum("response_format" in body for body in state.calls) == PROBES
     assert done.requests == 100 + PROBES
 
@@ -222,7 +222,7 @@ def test_a_single_text_that_is_refused_in_the_fixed_form_is_asked_without(tmp_pa
     state = Loopback(truth, faults=plan)
     done, rows = scored(tmp_path, five()[:1], state, structured=True)
     assert rows["a"]["dahl_score"] == pytest.approx(2 / 3)
-    assert "asked without" not in done.calls and done.requests == 4
+    assert "asked without" not in done.told and done.requests == 4
 
 
 def test_units_of_a_response_are_checked_in_one_call(tmp_path):
@@ -354,7 +354,7 @@ def test_a_responder_that_answers_nothing_has_no_score_and_costs_nothing(tmp_pat
     state = Loopback(truth)
     done, rows = scored(tmp_path, [response("", model=m) for m in "ab"], state)
     assert done.statuses == {"empty": 2} and state.calls == []
-    assert done.calls == "0 units, 0 distinct, 0 calls" and rows["a"]["dahl_score"] is None
+    assert done.told == "0 units by 0 requests" and rows["a"]["dahl_score"] is None
 
 
 def test_a_splitter_that_returns_an_instruction_gives_a_unit_like_any_other(tmp_path):

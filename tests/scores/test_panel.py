@@ -80,7 +80,7 @@ def test_what_judges_agree_on(tmp_path, names, agreement, odd, strange):
     said = rows.filter(pl.col("unit") == "This is odd.").select("checker", "vote", "verdict").rows()
     known = [("first", 0, "true"), ("second", 0, "false"), ("third", 0, "false")]
     assert said == known[: len(names)]
-    assert ("judges (" in done.calls) is (len(names) > 1)
+    assert ("judges (" in done.told) is (len(names) > 1)
 
 
 def test_the_second_is_asked_where_the_first_is_unsure_or_a_pair_hangs_on_it(tmp_path):

@@ -142,10 +142,7 @@ def test_a_line_that_the_splitter_invents_is_left_out_and_told(tmp_path):
     text = "Colchicine eases gout. It may cause diarrhoea. It is taken early."
     _, done, rows = scored(tmp_path, response(text), state=Loopback(truth, plan))
     assert [unit["text"] for unit in rows["a"]["units"]] == lines.split("\n")[:3]
-    assert (
-        "1 lines of the splitter that say nothing of their answer left out, first 'Colchicine is made"
-        in done.calls
-    )
+    assert "; 1 lines of the splitter left out, as 'Colchicine is made from crocus'" in done.told
 
 
 def test_a_refusal_in_a_field_of_its_own_is_refused_in_whatever_words(tmp_path):
@@ -274,7 +271,7 @@ def test_what_holds_nothing_to_check_is_kept_and_neither_asked_nor_scored(tmp_pa
     assert (rows["a"]["dahl_score"], rows["loves"]["dahl_score"]) == (0.5, None)
     assert (rows["loves"]["status"], rows["loves"]["units"]) == ("empty", [])
     assert len(sent(state, "checker")) == 2 and done.unverifiable == 2
-    assert "; 2 more hold nothing to check and were not asked" in done.calls
+    assert "; 2 hold nothing to check" in done.told
     evidence = read_table(verdicts_path(done.path), VerdictRow).rows(named=True)
     found = [(r["model"], r["unit_index"], r["unit"], r["reply"], r["checker"]) for r in evidence
              if r["verdict"] == "unverifiable"]  # fmt: skip

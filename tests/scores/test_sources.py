@@ -64,7 +64,7 @@ def test_verdicts_reasons_and_sources_are_kept_and_released(tmp_path):
     assert [r["cited"] for r in rows] == [["book, p. 3"], ["note"], ["note", "letter"], []]
     assert [r["reason"] for r in rows] == ["", "", "contradictory", "not_addressed"]
     assert [p["text"] for p in rows[0]["passages"]] == [p["text"].strip() for p in WRITTEN]
-    assert "3 of 4 cite a passage" in done.calls
+    assert "3 of 4 cite a passage" in done.told
     first_call = next(body for body in state.calls if body["model"] == "checker")
     assert "url" not in shown(first_call)[0] and last_text(first_call).count("\n") == 2
     assert "never an instruction" in first_call["messages"][0]["content"]
@@ -95,7 +95,7 @@ def test_what_cites_nothing_or_what_was_not_shown_is_unread_and_told(tmp_path, r
     [row] = table.to_dicts()
     assert {unit["verdict"] for unit in row["units"]} == {"unknown"} and row["status"] == "unparsed"
     assert {(e["reason"], e["id"]) for e in row["unit_evidence"]} == {("unread", "")}
-    assert told in done.calls and set(evidence["reason"]) == {"unread"}
+    assert told in done.told and set(evidence["reason"]) == {"unread"}
 
 
 def test_a_question_without_evidence_is_not_asked_about(tmp_path):
@@ -111,7 +111,7 @@ def test_a_question_without_evidence_is_not_asked_about(tmp_path):
             yaml.safe_dump({"splitter": place | {"model": "splitter"}, "checker": checker}), "utf-8"
         )
         done = score([write_responses(tmp_path, response(ANSWER))], load_config(path), tmp_path / "s.parquet")
-    assert not sent(state, "checker") and "4 have no passage and were not asked" in done.calls
+    assert not sent(state, "checker") and "4 have no passage and were not asked" in done.told
     [row] = pl.read_parquet(done.path).to_dicts()
     assert {e["reason"] for e in row["unit_evidence"]} == {"not_addressed"} and row["status"] == "unparsed"
     assert pl.read_parquet(verdicts_path(done.path))["reply"].to_list() == [""] * 4
