@@ -70,7 +70,7 @@ def test_what_speaks_of_the_asking_alone_beside_a_real_answer_is_refused_and_not
         "a": ("scored", 0.5),
         "odd": ("refused", None),
     }
-    assert len(sent(state, "splitter")) == 1 and "1 answers share no word with their question" in done.calls
+    assert len(sent(state, "splitter")) == 1 and "1 answers share no word with their question" in done.told
 
 
 def test_judges_are_asked_at_temperature_0_with_a_limit(tmp_path):
