@@ -27,7 +27,7 @@ from benchmarks.unknown_units import (
     wrong_way,
 )
 from komep_dataset.config.config import ALL, APPEAL, MAJORITY
-from komep_dataset.pairs.candidates import UNKNOWN_UNITS
+from komep_dataset.pairs.utility import UNKNOWN_UNITS
 from komep_dataset.schema import Status, Verdict
 from komep_dataset.scores.agreement import Answered, agreed, hanging, is_open
 from tests.real_data import DATA

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from komep_dataset.pairs.candidates import UNKNOWN_UNITS
 from komep_dataset.pairs.generations import complete, read_scored
+from komep_dataset.pairs.options import PairRules
 from komep_dataset.pairs.rules import select_pairs
+from komep_dataset.pairs.utility import UNKNOWN_UNITS
 from komep_dataset.schema import ScoredGeneration, Status, Verdict, polars_schema
 from tests.real_data import DATA
 
@@ -105,7 +106,9 @@ def whole_answers(data: Path) -> list[dict]:
 def pairs_by(frame: pl.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
     """Way of `--unknown-units` -> (question, chosen model, rejected model)."""
     keys = ("question_id", "chosen_model", "rejected_model")
-    return {way: select_pairs(frame, unknown_units=way)[0].select(keys).rows() for way in UNKNOWN_UNITS}
+    return {
+        way: select_pairs(frame, PairRules(unknown_units=way))[0].select(keys).rows() for way in UNKNOWN_UNITS
+    }
 
 
 def wrong_way(pairs: list[tuple[str, str, str]], truth: dict[tuple[str, str], float]) -> float:

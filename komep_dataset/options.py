@@ -44,6 +44,8 @@ class Option:
         help: of the flag, one line.
         choices: the values that it may have.
         range: the numbers that it may be.
+        check: whether it may have a value, where neither choices nor a range say so.
+        want: what a user has to give then, as a part of a sentence.
         metavar: of the flag.
         nullable: pipeline.yaml may say `null` for the default, and records what is not said as that.
         harmless: values between which no pair changes: a grown release may go from one to another.
@@ -62,6 +64,8 @@ class Option:
     _: KW_ONLY
     choices: tuple[str, ...] = ()
     range: Range | None = None
+    check: Callable[[Any], bool] | None = None
+    want: str = ""
     metavar: str | None = None
     nullable: bool = False
     harmless: tuple[Any, ...] = ()
@@ -77,9 +81,13 @@ class Option:
     @property
     def wanted(self) -> str:
         """What a user has to give, as a part of a sentence."""
-        return f"give one of {', '.join(self.choices)}" if self.choices else f"give a number {self.range}"
+        if self.choices:
+            return f"give one of {', '.join(self.choices)}"
+        return self.want or f"give a number {self.range}"
 
     def allows(self, value: Any) -> bool:
         """Whether a value of the right type may be given."""
+        if self.check:
+            return self.check(value)
         known = self.choices or self.range
         return known is None or value in known

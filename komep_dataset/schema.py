@@ -8,7 +8,7 @@ import hashlib
 import types
 import unicodedata
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
@@ -72,6 +72,7 @@ class Reason(str, Enum):
     TIE = "tie"
     BELOW_MARGIN = "below_margin"
     IDENTICAL_TEXT = "identical_text"
+    LENGTH_GAP = "length_gap"
     UNTRANSLATED = "untranslated"
     OTHER_ORIGIN = "other_origin"
     REPLACED = "replaced"
@@ -231,14 +232,28 @@ class KoreanRow(ReleaseRow):
     origin: str = column("`translated` from English, or `native`: asked and answered in Korean")
 
 
-# The row type of each config, where no verdict was given by passages.
+# The row type of each config, where no verdict was given by passages and pairs go by precision.
 RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
 EVIDENCE = "unit_evidence"  # the column of `CitedGeneration`, and what `build.json` counts of it
+F1_AT_K = "f1_at_k"  # the column of a release by F1@K, and what `build.json` says of K
 
 
 def records_of(facts: Container[str]) -> dict[str, type]:
     """The row type of each config of a release: by the keys of its `build.json`, or by its columns of `scored`."""
-    return RECORDS | ({"scored": CitedGeneration} if EVIDENCE in facts else {})
+    return RECORDS | {"scored": _generation(EVIDENCE in facts, F1_AT_K in facts)}
+
+
+@cache
+def _generation(cites: bool, by_f1: bool) -> type:
+    base = CitedGeneration if cites else ScoredGeneration
+    if not by_f1:
+        return base
+    doc = (
+        "F1@K, 0 to 1: harmonic mean of `dahl_score` and of true units / K, at most 1; null where `dahl_score` is, and without "
+        "units"
+    )
+    more = [(F1_AT_K, float | None, column(doc))]
+    return make_dataclass(base.__name__, more, bases=(base,), frozen=True, slots=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Written from the rules alone. It shares no code with the package, not even the i
 
 import hashlib
 import unicodedata
+from fractions import Fraction
 
 TRUE_FALSE_UNKNOWN = ("true", "false", "unknown")
 
@@ -97,7 +98,15 @@ def is_native(row):
     )
 
 
-def reference_build(rows, min_margin=0.0, selection="best-worst", origin="all", unknown_units="reject"):
+def reference_build(
+    rows,
+    min_margin=0.0,
+    selection="best-worst",
+    origin="all",
+    unknown_units="reject",
+    utility="precision",
+    **more,
+):
     """Returns (scored rows, en pairs, ko pairs, rejects as sorted list of (reason, key))."""
     good, rejects = [], []
     for line, row in enumerate(rows, 1):
@@ -118,22 +127,23 @@ def reference_build(rows, min_margin=0.0, selection="best-worst", origin="all", 
     scored_rows = [kept[key] for key in sorted(kept)]
     english, korean = [], []
     for question_id in sorted({q for q, _ in kept}):
-        rows_of = [r for r in scored_rows if r["question_id"] == question_id and bounds(r, unknown_units)]
-        pairs, reason = pairs_of(rows_of, min_margin, selection, unknown_units)
+        own = [r for r in scored_rows if r["question_id"] == question_id]
+        rows_of = [r for r in own if bounds(r, unknown_units, utility)]
+        pairs, reason = pairs_of(rows_of, min_margin, selection, unknown_units, utility, **more)
         if not pairs:
             rejects.append((reason, question_id))
         for chosen, rejected in pairs:
             native = is_native(chosen) and is_native(rejected)
             where = "native" if native else "translated"
             if not native:
-                english.append(release_row(chosen, rejected, "en", unknown_units))
-            row = release_row(chosen, rejected, "native" if native else "ko", unknown_units)
+                english.append(release_row(chosen, rejected, "en", unknown_units, utility))
+            row = release_row(chosen, rejected, "native" if native else "ko", unknown_units, utility)
             reason = "other_origin" if origin not in ("all", where) else None if row else "untranslated"
             if not reason:
                 korean.append(row | {"origin": where})
             else:
                 models = (question_id, chosen["model"], rejected["model"])
-                rejects.append((reason, question_id if selection == "best-worst" else "/".join(models)))
+                rejects.append((reason, "/".join(models) if selection == "all" else question_id))
     return scored_rows, english, korean, sorted(rejects, key=str)
 
 
@@ -141,41 +151,77 @@ def count(row, verdict):
     return sum(u["verdict"] == verdict for u in row["units"])
 
 
-def bounds(row, unknown_units):
+def worth(true, units, utility):
+    """F1@K as SAFE has it: the harmonic mean of precision and of recall, which is at most 1."""
+    if utility == "precision" or true == 0:
+        return true / units
+    precision, recall = Fraction(true, units), min(true / Fraction(utility.partition("@")[2]), 1)
+    return float(2 * precision * recall / (precision + recall))
+
+
+def bounds(row, unknown_units, utility="precision"):
     """The lowest and the highest score of an answer, or None where it can be in no pair."""
-    if row["status"] == "scored":
-        return row["dahl_score"], row["dahl_score"]
     true, false, n = count(row, "true"), count(row, "false"), len(row["units"])
+    if row["status"] == "scored":
+        if utility != "precision":
+            return (worth(true, n, utility),) * 2 if n else None
+        return row["dahl_score"], row["dahl_score"]
     if unknown_units == "reject" or row["status"] != "unparsed" or true + false == 0:
         return None
-    return (true / (true + false),) * 2 if unknown_units == "drop" else (true / n, (n - false) / n)
+    if unknown_units == "drop":
+        return (worth(true, true + false, utility),) * 2
+    return worth(true, n, utility), worth(n - false, n, utility)
 
 
-def pairs_of(rows, min_margin, selection, unknown_units):
+def lot(row):
+    """By which `best-random` draws."""
+    return hashlib.blake2b(f"{row['question_id']}\0{row['model']}".encode(), digest_size=8).digest()
+
+
+def pairs_of(
+    rows, min_margin, selection, unknown_units, utility="precision", length_gap=None, order=(), trim_below=0.0
+):
+    low, high = (lambda r, side=side: bounds(r, unknown_units, utility)[side] for side in (0, 1))
+    if selection == "delta":
+        rows = [r for r in rows if r["model"] in order]
+    if selection == "trimmed":
+        rows = [r for r in rows if high(r) >= trim_below]
     if len(rows) < 2:
         return [], "too_few_responses"
-    low, high = (lambda r, side=side: bounds(r, unknown_units)[side] for side in (0, 1))
-    best = min(rows, key=lambda r: (-low(r), -count(r, "true"), len(r["response"]), r["model"]))
+    ranked = sorted(rows, key=lambda r: (-low(r), -count(r, "true"), len(r["response"]), r["model"]))
+    best = ranked[0]
     worst = min(rows, key=lambda r: (high(r), -count(r, "false"), -len(r["response"]), r["model"]))
-    if selection == "best-worst":
+    if selection in ("best-worst", "trimmed"):
         candidates = [(best, worst)]
+    elif selection == "best-median":
+        candidates = [(best, ranked[len(rows) // 2])]
+    elif selection == "best-random":
+        others = [r for r in rows if r is not best]
+        candidates = [(best, min([r for r in others if high(r) < low(best)] or others, key=lot))]
+    elif selection == "delta":
+        by_order = sorted(rows, key=lambda r: order.index(r["model"]))
+        candidates = [(by_order[0], by_order[-1])]
     else:
         both = [(a, b) for a in rows for b in rows if a["model"] < b["model"]]
         candidates = [(b, a) if low(b) > high(a) else (a, b) for a, b in both]
-    if all(low(a) == high(b) for a, b in candidates):
+    if selection != "delta" and all(low(a) == high(b) for a, b in candidates):
         return [], "tie"
-    candidates = [(a, b) for a, b in candidates if low(a) - high(b) > min_margin]
-    if not candidates:
-        return [], "below_margin"
+    if selection != "delta" or min_margin > 0:
+        candidates = [(a, b) for a, b in candidates if low(a) - high(b) > min_margin]
     if not candidates:
         return [], "below_margin"
     candidates = [(a, b) for a, b in candidates if normal(a["response"]) != normal(b["response"])]
     if not candidates:
         return [], "identical_text"
+    if length_gap is not None:
+        gaps = [abs(len(a["response"]) - len(b["response"])) for a, b in candidates]
+        candidates = [pair for pair, gap in zip(candidates, gaps, strict=True) if gap <= length_gap]
+    if not candidates:
+        return [], "length_gap"
     return sorted(candidates, key=lambda p: (p[0]["model"], p[1]["model"])), None
 
 
-def release_row(chosen, rejected, language, unknown_units="reject"):
+def release_row(chosen, rejected, language, unknown_units="reject", utility="precision"):
     if language in ("en", "native"):
         texts = (chosen["question"], chosen["response"], rejected["response"])
     else:
@@ -183,7 +229,8 @@ def release_row(chosen, rejected, language, unknown_units="reject"):
         texts = (questions[0] if questions else None, chosen["response_ko"], rejected["response_ko"])
         if any(not (t or "").split() for t in texts):
             return None
-    chosen_score, rejected_score = bounds(chosen, unknown_units)[0], bounds(rejected, unknown_units)[1]
+    chosen_score = bounds(chosen, unknown_units, utility)[0]
+    rejected_score = bounds(rejected, unknown_units, utility)[1]
     return {
         "prompt": [{"role": "user", "content": texts[0]}],
         "chosen": [{"role": "assistant", "content": texts[1]}],

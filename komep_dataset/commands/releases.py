@@ -51,6 +51,7 @@ def build(
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
     from komep_dataset.gates.trial.run import as_text
+    from komep_dataset.pairs.told import pairing
     from komep_dataset.release.build import build as build_release
     from komep_dataset.translation.evidence import warnings_told
 
@@ -63,6 +64,8 @@ def build(
     print(f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {output}")
     for config, rows in facts["rows"].items():
         print(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
+    for sentence in pairing(facts):
+        print(f"  {sentence}")
     print(f"  {rejected(result.rejects.elements())}")
     if lines := as_text(result.quality):
         print(lines)
@@ -82,7 +85,11 @@ def build(
 
 
 build.__signature__ = with_build_options(
-    build, ("scored", "output", "min_margin", "pairs", "unknown_units", "on_error", "judge", "origin", "base")
+    build,
+    (
+        *("scored", "output", "min_margin", "pairs", "utility", "length_gap", "order", "trim_below"),
+        *("unknown_units", "on_error", "judge", "origin", "base"),
+    ),
 )
 
 

@@ -18,6 +18,8 @@ def _problems(selection: Any) -> Iterator[tuple[str, str]]:
             yield from choice(option.name, value, option.choices)
         elif option.range and value is not None and not option.allows(value):
             yield option.name, option.range.problem(value)
+        elif option.check and value is not None and not option.allows(value):
+            yield option.name, f"{value!r}: {option.wanted}"
 
 
 def _paths(selection: Any) -> dict[str, dict[str, Path]]:

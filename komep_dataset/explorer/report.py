@@ -14,6 +14,7 @@ from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.page import packed, payload, render
 from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split_qualities
 from komep_dataset.files.outputs import check_file, replacing, text_with
+from komep_dataset.pairs.told import flags, pairing, score_name
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.sums import check_whole
@@ -49,7 +50,8 @@ def write_report(folder: Path, output: Path, compare: Path | None = None, max_pa
         advance()
         if compare is not None:
             rows = with_removed(rows, Path(compare), changes, max_pairs)
-        data = packed(payload(rows, changes))
+        score = score_name(values["facts"]["options"]).removesuffix(" score")
+        data = packed(payload(rows, changes) | {"scoreName": score})
         advance()
         page = render(values, data)
         with replacing(output, *PAGE) as beside:
@@ -85,6 +87,8 @@ def page_values(
         "name": name,
         "other": beside,
         "facts": facts,
+        "flags": " ".join(flags(facts["options"])),
+        "pairing": pairing(facts),
         "total": rows.total,
         "shown": rows.pairs.height,
         "tiles": tiles(facts, measured),

@@ -1,19 +1,20 @@
-"""Which two answers to a question may pair: the rules of `komep build --pairs`, each registered under its name.
+"""What a rule of `komep build --pairs` is: which two answers to a question may pair. Each is a file in `strategies/`.
 
-A rule takes the scored rows of whole questions, in order of (`question_id`, `model`), with the counts `_true` and
+A rule takes the answers of whole questions that may pair, in order of (`question_id`, `model`), with the counts `_true` and
 `_false` and the `_length` of the response, and gives candidates (see `joined`); margins and texts are looked at later.
-Where units have no verdict, an answer's score may be an interval (`with_bounds`): it can be chosen for its lowest
+Where units have no verdict, an answer's score may be an interval (`utility.with_bounds`): it can be chosen for its lowest
 score, and rejected for its highest, so that a margin holds whatever those units are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from komep_dataset.languages import is_native
-from komep_dataset.schema import Origin, Status
+from komep_dataset.options import Option
+from komep_dataset.schema import Origin
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,85 +22,70 @@ if TYPE_CHECKING:
 NOT_BLANK = r"[^\s\x1c-\x1f]"  # as Python's `str.split` sees it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairRule:
-    """A rule by its name: what the command says of it, whether a question has one pair at most, its candidates."""
+    """A rule by its name; `values` are those of the options of pairs, as attributes.
+
+    Args:
+        name: for `--pairs`.
+        help: what the command says of it.
+        order: of the list of rules; the first is the default.
+        one_a_question: whether a question has one pair at most.
+        candidates: (answers that may pair, values) -> pairs; one at least of each question with two answers.
+        eligible: (answers, values) -> those that may pair under it; None: all.
+        by_score: whether the chosen answer must score higher; without it a margin counts where `min_margin` is above 0.
+        options: what a build may be told of it; they go with this rule alone.
+        required: names of those without which it does nothing.
+        settles: of those that are left to the data: name -> (value from the scores of all answers that may pair: columns
+            `_low`, `_high` and `n`, how many have them; what that is, for people).
+        models: values -> the models that it names, which must be in the data.
+    """
 
     name: str
     help: str
-    one_a_question: bool
-    candidates: Callable[[pl.DataFrame], pl.DataFrame]
+    order: int
+    candidates: Callable[[pl.DataFrame, Any], pl.DataFrame]
+    one_a_question: bool = True
+    eligible: Callable[[pl.DataFrame, Any], pl.DataFrame] | None = None
+    by_score: bool = True
+    options: tuple[Option, ...] = ()
+    required: tuple[str, ...] = ()
+    settles: Mapping[str, tuple[Callable[[pl.DataFrame], Any], str]] = field(default_factory=dict)
+    models: Callable[[Any], Sequence[str]] = lambda values: ()
 
 
-RULES: dict[str, PairRule] = {}
-UNKNOWN_UNITS = "reject", "drop", "bounds"
+def ranked(answers: pl.DataFrame, best_first: bool) -> pl.DataFrame:
+    """Numbers of the answers, each question's from best to worst, or from worst to best.
 
+    Best is the highest score, then more true units, then the shorter response, then the model name; worst the lowest score,
+    then more false units, then the longer response, then the model name. Only what is sorted by is sorted, and only numbers:
+    rows come in order of question and model, and their texts stay where they are.
 
-def with_bounds(frame: pl.DataFrame, unknown_units: str) -> pl.DataFrame:
-    """The rows that may pair, with their lowest score `_low` and their highest `_high`, which are `dahl_score` where all
-    units have a verdict.
-
-    Args:
-        frame: generations with the counts `_true` and `_false` of their units, and `_units`, how many they have.
-        unknown_units: what becomes of the others, one of `UNKNOWN_UNITS`.
+    Returns:
+        `_question` (number of the question), `_row` (of the answer in `answers`).
     """
     import polars as pl
 
-    scored = pl.col("status") == Status.SCORED.value
-    true, known, units = pl.col("_true"), pl.col("_true") + pl.col("_false"), pl.col("_units")
-    if unknown_units == "reject":
-        return frame.filter(scored).with_columns(_low="dahl_score", _high="dahl_score")
-    partly = (pl.col("status") == Status.UNPARSED.value) & (known > 0)
-    low, high = (
-        (true / known,) * 2 if unknown_units == "drop" else (true / units, (units - pl.col("_false")) / units)
+    by, descending = (
+        (["_low", "_true", "_length"], [True, True, False])
+        if best_first
+        else (["_high", "_false", "_length"], [False, True, True])
     )
-    return frame.filter(scored | partly).with_columns(
-        _low=pl.coalesce("dahl_score", low), _high=pl.coalesce("dahl_score", high)
-    )
+    keys = answers.select(pl.col("question_id").rle_id().alias("_question"), *by).with_row_index("_row")
+    ordered = keys.sort(["_question", *by, "_row"], descending=[False, *descending, False])
+    return ordered.select("_question", "_row")
 
 
-def pair_rule(name: str, help: str, *, one_a_question: bool = False) -> Callable:
-    """Register the function below it as a rule."""
-
-    def register(candidates: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable:
-        RULES[name] = PairRule(name, help, one_a_question, candidates)
-        return candidates
-
-    return register
-
-
-@pair_rule("best-worst", "one pair a question", one_a_question=True)
-def best_worst(scored: pl.DataFrame) -> pl.DataFrame:
-    """One candidate for each question with two or more scored answers."""
+def firsts(ordered: pl.DataFrame) -> pl.Series:
+    """The number of the answer that stands first of each question."""
     import polars as pl
 
-    enough = scored.filter(pl.len().over("question_id") >= 2)
-    # Only what is sorted by is sorted, and only numbers: rows come in order of question and model. The texts are taken
-    # for the two answers that stand first.
-    keys = enough.select(
-        pl.col("question_id").rle_id().alias("_question"), "_low", "_high", "_true", "_false", "_length"
-    ).with_row_index("_row")
-
-    def first(by: list[str], descending: list[bool]) -> pl.DataFrame:
-        ordered = keys.sort(["_question", *by, "_row"], descending=[False, *descending, False])
-        rows = ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
-        return enough[rows].with_columns(_native=is_native())
-
-    best = first(["_low", "_true", "_length"], [True, True, False])
-    worst = first(["_high", "_false", "_length"], [False, True, True])
-    return joined(best, worst)
+    return ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
 
 
-@pair_rule("all", "every ordered pair")
-def all_ordered(scored: pl.DataFrame) -> pl.DataFrame:
-    """Every ordered pair of two answers to one question with the higher score first; equal or meeting ones once."""
-    import polars as pl
-
-    sides = scored.with_columns(_native=is_native())
-    pairs = joined(sides, sides)
-    higher = pl.col("chosen_score") > pl.col("rejected_score")
-    lower = pl.col("rejected_low") > pl.col("chosen_high")
-    return pairs.filter(higher | (~lower & (pl.col("chosen_model") < pl.col("rejected_model"))))
+def rows_of(answers: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """Answers by their numbers, ready to be `joined`."""
+    return answers[rows].with_columns(_native=is_native())
 
 
 def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:

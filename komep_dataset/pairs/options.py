@@ -1,9 +1,13 @@
-"""What a build may be told of its pairs: the margin, the rule that picks candidates, and which of them `ko` takes."""
+"""What a build may be told of its pairs: what scores, the margin, the rule that picks candidates, and which of them `ko` takes."""
 
+from collections.abc import Collection
 from dataclasses import make_dataclass
+from typing import Any
 
+from komep_dataset.errors import KomepError
 from komep_dataset.options import Option, Range
-from komep_dataset.pairs.candidates import RULES, UNKNOWN_UNITS
+from komep_dataset.pairs.strategies.registry import RULES
+from komep_dataset.pairs.utility import F1, PRECISION, UNKNOWN_UNITS, is_utility
 from komep_dataset.schema import Origin
 
 PAIR_OPTIONS = (
@@ -11,10 +15,29 @@ PAIR_OPTIONS = (
     Option(
         "pairs",
         str,
-        "best-worst",
+        next(iter(RULES)),
         "; ".join(f"{name}: {rule.help}" for name, rule in RULES.items()) + ".",
         choices=tuple(RULES),
     ),
+    Option(
+        "utility",
+        str,
+        PRECISION,
+        "The score that pairs go by: precision (DAHL), or f1@K, which also counts how many of K true units an answer has; "
+        "f1: K is the median number of units of an answer.",
+        metavar="precision|f1[@K]",
+        check=is_utility,
+        want="give precision, f1, or f1@K with a number K above 0, as f1@12",
+    ),
+    Option(
+        "length_gap",
+        int,
+        None,
+        "Most characters by which the two answers of a pair may differ in length.",
+        range=Range(0, 10**9),
+        metavar="N",
+    ),
+    *(option for rule in RULES.values() for option in rule.options),
     Option(
         "unknown_units",
         str,
@@ -36,3 +59,37 @@ PAIR_OPTIONS = (
 PairRules = make_dataclass(
     "PairRules", [(o.name, o.type, o.default) for o in PAIR_OPTIONS], frozen=True, slots=True
 )
+
+
+def rule_problem(values: Any) -> str | None:
+    """What does not go together in the values of these options, for a user; None: nothing."""
+    chosen = RULES[values.pairs]
+    for rule in RULES.values():
+        for option in rule.options:
+            value = getattr(values, option.name)
+            if rule is not chosen and value != option.default:
+                return f"{option.flag} {value}: it goes with --pairs {rule.name}, and this is --pairs {values.pairs}"
+            if rule is chosen and option.name in rule.required and value is None:
+                return f"--pairs {rule.name} needs {option.flag}: {option.wanted}"
+    return None
+
+
+def left_to_data(values: Any) -> list[str]:
+    """The options whose value is to come from the data."""
+    of_rule = [name for name in RULES[values.pairs].settles if getattr(values, name) is None]
+    return [*(["utility"] if values.utility == F1 else []), *of_rule]
+
+
+def check_models(values: Any, models: Collection[str]) -> list[str]:
+    """The models whose answers the rule leaves out, sorted; none where it names no models.
+
+    Raises:
+        KomepError: it names some of which the data have no answer.
+    """
+    named = RULES[values.pairs].models(values)
+    if missing := [name for name in named if name not in models]:
+        raise KomepError(
+            f"--pairs {values.pairs}: no answer of {', '.join(map(repr, missing))} in the data; their models are "
+            f"{', '.join(sorted(models))}"
+        )
+    return sorted(set(models) - set(named)) if named else []

@@ -7,16 +7,18 @@ best with the worst; the tie-breaks and thresholds are ours, since it does not g
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.languages import is_korean
-from komep_dataset.pairs.candidates import NOT_BLANK, RULES, UNKNOWN_UNITS, with_bounds
+from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.pairs.options import PairRules
+from komep_dataset.pairs.strategies.registry import RULES
+from komep_dataset.pairs.utility import UNKNOWN_UNITS, with_bounds
 from komep_dataset.schema import (
     EVIDENCE,
     Origin,
@@ -43,14 +45,17 @@ _BLANKS = r"[\s\x1c-\x1f]+"
 # for the last: a mark behind it may combine with it.
 _HEAD = 16
 _PLAIN_HEAD = "^[!-~](?: ?[!-~])* ?$"
+# How a pair's scores stand to a rule that does not go by them: the chosen answer's is higher, equal, lower.
+AGREEMENT = "agrees", "equal", "contradicts"
 SOURCES_NAMED = 10  # places that passages come from which `build.json` names, the most cited first (ours)
+_DEFAULT = PairRules()
 _IS_NATIVE = pl.col("origin") == Origin.NATIVE.value
-_RANKS = {
+COUNTS = {
     "_true": units_with(Verdict.TRUE),
     "_false": units_with(Verdict.FALSE),
     "_units": pl.col("units").list.len(),
-    "_length": pl.col("response").str.len_chars(),
 }
+_RANKS = COUNTS | {"_length": pl.col("response").str.len_chars()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Tally:
     unknown_pairs: Counter = field(
         default_factory=Counter
     )  # of these questions, by what becomes of unknown units
+    agreement: Counter = field(default_factory=Counter)  # of the score with a rule that does not go by it
     statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
     evidence: Counter = field(default_factory=Counter)  # of units that were judged by passages
@@ -89,9 +95,8 @@ class Tally:
         if (open_ := frame.filter(partly.any().over("question_id"))).height:
             self.unknown_questions += open_["question_id"].n_unique()
             for choice in UNKNOWN_UNITS:
-                self.unknown_pairs[choice] += select_pairs(open_, rules.min_margin, rules.pairs, choice)[
-                    0
-                ].height
+                pairs_by_choice, _ = select_pairs(open_, replace(rules, unknown_units=choice))
+                self.unknown_pairs[choice] += pairs_by_choice.height
         self.rows += frame.height
         self.questions += frame["question_id"].n_unique()
         self.pairs += pairs.height
@@ -99,6 +104,10 @@ class Tally:
         self.native += native.height
         self.native_foreign += native.filter(~(is_korean("chosen_ko") & is_korean("rejected_ko"))).height
         self.identical_korean += pairs.filter(pl.col("chosen_ko") == pl.col("rejected_ko")).height
+        if not RULES[rules.pairs].by_score:
+            margins = pairs["score_margin"]
+            said = (margins > 0).sum(), (margins == 0).sum(), (margins < 0).sum()
+            self.agreement.update(dict(zip(AGREEMENT, said, strict=True)))
         if EVIDENCE in frame.columns:
             self._add_evidence(frame)
         scored = frame.filter(pl.col("status") == Status.SCORED.value)
@@ -137,6 +146,8 @@ class Tally:
             most = sorted(self.sources.items(), key=lambda one: (-one[1], one[0]))[:SOURCES_NAMED]
             evidence = {name: self.evidence[name] for name in names} | {"from": dict(most)}
             unknown[EVIDENCE] = evidence | {"sources": len(self.sources)}
+        if self.agreement:
+            unknown["score_agreement"] = {name: self.agreement[name] for name in AGREEMENT}
         return {
             "generations": self.rows,
             "questions": self.questions,
@@ -160,7 +171,7 @@ def derive(
         gate: says which of the selected pairs go all the same; see `gates.trial.run.Gates`.
         tally: counts the generations, and the pairs that are left.
     """
-    pairs, dropped = select_pairs(frame, rules.min_margin, rules.pairs, rules.unknown_units)
+    pairs, dropped = select_pairs(frame, rules)
     rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
     if gate is not None and any(decisions := gate(pairs)):
         stays = pl.Series([decision is None for decision in decisions], dtype=pl.Boolean)
@@ -191,47 +202,53 @@ def pair_key(pair: dict[str, Any], selection: str) -> str:
     return pair["question_id"] if RULES[selection].one_a_question else "/".join(pair[c] for c in Pair.KEY)
 
 
-def select_pairs(
-    frame: pl.DataFrame,
-    min_margin: float = 0.0,
-    selection: str = "best-worst",
-    unknown_units: str = "reject",
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def select_pairs(frame: pl.DataFrame, rules: PairRules = _DEFAULT) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pair the answers of each question.
-
-    Chosen is the highest score, then more true units, then the shorter response (code points), then the model
-    name; rejected is the lowest score, then more false units, then the longer response, then the model name.
 
     Args:
         frame: complete generations, one row a (`question_id`, `model`).
-        min_margin: `chosen_score - rejected_score` (float64) must lie above it.
-        selection: a rule of `candidates.RULES`.
-        unknown_units: what becomes of answers with units without a verdict, see `candidates.with_bounds`; a pair's
-            scores are then the lowest of the chosen and the highest of the rejected answer.
+        rules: what a build may be told of its pairs, with nothing left to the data (see `settling`). `min_margin`:
+            `chosen_score - rejected_score` (float64) must lie above it; a rule that does not go by scores looks at it where it
+            is above 0. Where units have no verdict, a pair's scores are the lowest of the chosen and the highest of the
+            rejected answer; all of them are of `utility`.
 
     Returns:
         (pairs: the columns of `Pair`, then `origin` (`native` where both generations are, see
         `languages.is_native`), `question`, `chosen`, `rejected` and their `_ko` texts, sorted by key; rejects:
         `question_id`, `reason`, `detail`, one row for each question without a pair, sorted).
     """
-    ranked = frame.with_columns(**_RANKS).drop(
-        "units"
-    )  # the widest column; its counts are all that is needed
-    usable = _in_order(with_bounds(ranked, unknown_units))
-    candidates = RULES[selection].candidates(usable)
+    # The units are the widest column; their counts are all that is needed.
+    ranked, rule = frame.with_columns(**_RANKS).drop("units"), RULES[rules.pairs]
+    scored = _in_order(with_bounds(ranked, rules.unknown_units, rules.utility))
+    usable = rule.eligible(scored, rules) if rule.eligible else scored
+    candidates = rule.candidates(usable, rules)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
+    equal = pl.col("chosen_score") == pl.col("rejected_score")
+    below = ~(pl.col("score_margin") > rules.min_margin)
+    if not rule.by_score:
+        equal, below = pl.lit(False), below if rules.min_margin > 0 else pl.lit(False)
     candidates = candidates.with_columns(score_margin=margin).with_columns(
-        reason=pl.when(pl.col("chosen_score") == pl.col("rejected_score"))
+        reason=pl.when(equal)
         .then(pl.lit(Reason.TIE.value))
-        .when(~(pl.col("score_margin") > min_margin))
+        .when(below)
         .then(pl.lit(Reason.BELOW_MARGIN.value))
         .when(_same_text("chosen", "rejected"))
         .then(pl.lit(Reason.IDENTICAL_TEXT.value))
+        .when(_too_far_apart(rules.length_gap))
+        .then(pl.lit(Reason.LENGTH_GAP.value))
     )
     pairs = candidates.filter(pl.col("reason").is_null())
-    rejects = pl.concat([_too_few(frame, usable), _without_pair(candidates, pairs, min_margin)])
+    rejects = pl.concat([_too_few(frame, scored, usable, rules), _without_pair(candidates, pairs, rules)])
     texts = ("question", "chosen", "rejected", *KOREAN_TEXTS)
     return pairs.select(*COLUMNS, "origin", *texts).sort(Pair.KEY), rejects.sort("question_id")
+
+
+def _too_far_apart(gap: int | None) -> pl.Expr:
+    """Whether two answers differ in length by more than so many characters."""
+    if gap is None:
+        return pl.lit(False)
+    chosen, rejected = (pl.col(side).str.len_chars().cast(pl.Int64) for side in ("chosen", "rejected"))
+    return (chosen - rejected).abs() > gap
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -257,21 +274,26 @@ def _same_text(one: str, other: str) -> pl.Expr:
     return (texts[0] == texts[1]).fill_null(False)
 
 
-def _too_few(frame: pl.DataFrame, usable: pl.DataFrame) -> pl.DataFrame:
+def _too_few(
+    frame: pl.DataFrame, scored: pl.DataFrame, usable: pl.DataFrame, rules: PairRules
+) -> pl.DataFrame:
     """Questions with fewer than two answers that may pair."""
-    counts = usable.group_by("question_id").agg(n=pl.len())
-    questions = frame.group_by("question_id").agg(rows=pl.len())
-    counts = questions.join(counts, on="question_id", how="left").with_columns(pl.col("n").fill_null(0))
-    return counts.filter(pl.col("n") < 2).select(
+    counts = frame.group_by("question_id").agg(rows=pl.len())
+    for name, some in (("n", scored), ("left", usable)):
+        own = some.group_by("question_id").agg(pl.len().alias(name))
+        counts = counts.join(own, on="question_id", how="left").with_columns(pl.col(name).fill_null(0))
+    of_all = pl.format("{} scored of {} responses", "n", "rows")
+    of_rule = pl.format("--pairs {} takes {} of {} scored responses", pl.lit(rules.pairs), "left", "n")
+    return counts.filter(pl.col("left") < 2).select(
         "question_id",
         reason=pl.lit(Reason.TOO_FEW_RESPONSES.value),
-        detail=pl.format("{} scored of {} responses", "n", "rows"),
+        detail=pl.when(pl.col("n") < 2).then(of_all).otherwise(of_rule),
     )
 
 
-def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, min_margin: float) -> pl.DataFrame:
+def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRules) -> pl.DataFrame:
     """The reason of each question none of whose candidates passed: that of the one that came furthest."""
-    stages = [r.value for r in (Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT)]
+    stages = [r.value for r in (Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT, Reason.LENGTH_GAP)]
     failed = candidates.join(pairs.select("question_id").unique(), on="question_id", how="anti").with_columns(
         _stage=pl.col("reason").replace_strict(stages, range(len(stages)), return_dtype=pl.Int64)
     )
@@ -282,10 +304,17 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, min_margin: flo
     scores = pl.format(
         "{} {} against {} {}", "chosen_model", "chosen_score", "rejected_model", "rejected_score"
     )
-    margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(min_margin))
-    below = pl.col("reason") == Reason.BELOW_MARGIN.value
-    detail = pl.concat_str(scores, pl.when(below).then(margin).otherwise(pl.lit("")))
-    return last.select("question_id", "reason", detail=detail)
+    margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(rules.min_margin))
+    lengths = [pl.col(side).str.len_chars() for side in ("chosen", "rejected")]
+    gap = pl.format(", {} and {} characters: more than {} apart", *lengths, pl.lit(rules.length_gap))
+    of_reason = (
+        pl.when(pl.col("reason") == Reason.BELOW_MARGIN.value)
+        .then(margin)
+        .when(pl.col("reason") == Reason.LENGTH_GAP.value)
+        .then(gap)
+        .otherwise(pl.lit(""))
+    )
+    return last.select("question_id", "reason", detail=pl.concat_str(scores, of_reason))
 
 
 def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.DataFrame]:

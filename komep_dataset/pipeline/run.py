@@ -21,6 +21,7 @@ from komep_dataset.files.outputs import check_file, json_with, read_own_json, se
 from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
+from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
 from komep_dataset.prompts import messages as prompts
@@ -292,9 +293,9 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.line}{failed}", made.failures, shortfall=short)
 
-    picked = {
-        name: getattr(config.selection, name) for name in ("min_margin", "pairs", "unknown_units", "origin")
-    }
+    said = asdict(config.selection)
+    picked = {name: said[name] for name in ("min_margin", "pairs", "unknown_units", "origin")}
+    picked |= {one.name: said[one.name] for one in PAIR_OPTIONS if said[one.name] != one.default}
     look = translator.second_look and _endpoint_settings(translator.second_look)
     settings = _endpoint_settings(translator) | {"selection": picked, "second_look": look}
     del settings["glossary"]  # its content counts

@@ -24,8 +24,11 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
 from komep_dataset.gates.trial.run import Gates
 from komep_dataset.judge.record import read_record
-from komep_dataset.pairs.generations import read_complete, resolve_duplicates
+from komep_dataset.pairs.generations import read_complete, resolve_duplicates, units_with
+from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
+from komep_dataset.pairs.settling import Settling, nothing_left
+from komep_dataset.pairs.utility import units_wanted, with_f1
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.buckets import Spill
 from komep_dataset.release.card.card import write_card
@@ -35,7 +38,7 @@ from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import EVIDENCE, Reject, records_of
+from komep_dataset.schema import EVIDENCE, F1_AT_K, Reject, Verdict, records_of
 from komep_dataset.scores.agreement import read_panel
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
@@ -98,6 +101,8 @@ def build(
         raise KomepError("--base: give the scored generations that are to be added", exit_code=2)
     said = {name: value for name, value in given.items() if value is not None}
     rules = grown_options(grown, given) if grown else Options(**said)
+    if problem := rule_problem(rules):
+        raise KomepError(problem, exit_code=2)
     new = table_files(inputs or [SAMPLE_INPUT])
     place = resolved(Path(output))
     if any(Path(path).resolve() in place.parents for path in inputs):  # `build . -o komep`, a second time
@@ -108,9 +113,12 @@ def build(
         judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
         known = {"judge": record, "seeds": seeds, "left_out": left_out, "judges": judges}
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
-        counts, rejects, shards, quality = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
+        made = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
+        rules, counts, rejects, shards, quality = made
         sums, content = data_sums(folder)
         reasons = Counter(reject.reason for reject in rejects)
+        if not counts["pairs"] and (why := nothing_left(rules, reasons)):
+            raise KomepError(why)
         facts = {
             "schema": SCHEMA_VERSION,
             "content_hash": content,
@@ -120,7 +128,7 @@ def build(
             "rejects": dict(sorted(reasons.items())),
             "is_sample": new == [SAMPLE_INPUT] and not grown,
         }
-        source = early.result()
+        source = early.result() | {"options": asdict(rules)}
         write_facts(folder, facts, source, quality)
         write_rejects(folder, STAGE, rejects)
         write_card(folder, facts | source | {"quality": quality})
@@ -139,19 +147,27 @@ def _build_buckets(
     loaded: Mapping[str, list[Any]],
     on_error: str,
     beside: ThreadPoolExecutor,
-) -> tuple[dict[str, Any], list[Reject], Written, dict[str, Any]]:
+) -> tuple[Options, dict[str, Any], list[Reject], Written, dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release.
 
     Returns:
-        (counts as `build.json` has them, rejects, what was written, what the gates found).
+        (rules with every value, counts as `build.json` has them, rejects, what was written, what the gates found).
     """
     paths = [*(grown.files if grown else ()), *new]
     files = [str(path) for path in paths]
     scratch = folder / ".spill"
     scratch.mkdir()
-    spill, problems, cites = _ingest(paths, scratch, rules.unknown_units)
+    spill, problems, cites, models = _ingest(paths, scratch, rules.unknown_units)
+    left_out, buckets = check_models(rules, models), spill.names()
     beside.submit(import_module, "datasets")  # for the card; takes a second
-    gates, buckets = Gates(asdict(rules) | loaded, scratch), spill.names()
+    settling = Settling(rules)
+    if settling.needed:
+        with progress_bar("counting", len(buckets), "buckets") as advance:
+            for bucket in buckets:
+                settling.add(resolve_duplicates(spill.read(bucket), files)[0])
+                advance(1)
+    rules, from_data = settling.settle()
+    gates = Gates(asdict(rules) | loaded, scratch)
     if (
         gates.needs_all
     ):  # every pair is shown to them before any is written; they keep narrow columns, no texts
@@ -162,9 +178,11 @@ def _build_buckets(
         gates.settle()
     tally, rejects, warnings = Tally(), [], Warnings.beside(new)
     vouched = grown is not None and grown.all_tried(warnings)
+    k = units_wanted(rules.utility)
+    optional = [name for name, there in ((EVIDENCE, cites), (F1_AT_K, k)) if there]
     with (
         progress_bar("building", len(buckets), "buckets") as advance,
-        written(folder, grown.cuts if grown else None, records_of((EVIDENCE,) if cites else ())) as shards,
+        written(folder, grown.cuts if grown else None, records_of(optional)) as shards,
     ):
         for bucket in buckets:
             spilled, layers = spill.read(bucket), None
@@ -178,7 +196,8 @@ def _build_buckets(
                 frame, conflicts = resolve_duplicates(spilled, files)
             problems += conflicts
             # What takes longest to write comes first.
-            shards.put("scored", bucket.split, frame.drop(FILE, LINE), layers)
+            scored = with_f1(frame.drop(FILE, LINE), rules.utility, units_with(Verdict.TRUE))
+            shards.put("scored", bucket.split, scored, layers)
             derived = derive(frame, rules, gates, tally)
             rejects += derived.rejects
             if warnings.tried:
@@ -187,6 +206,10 @@ def _build_buckets(
             shards.put("ko", bucket.split, derived.ko, layers)
             advance(1)
         counts = tally.facts(cites)  # while the last rows are written
+        told = grown.facts.get("from_data", {}) if grown else from_data
+        counts |= {F1_AT_K: {"k": k}} if k else {}
+        counts |= {"from_data": told} if told else {}
+        counts |= {"left_out_models": left_out} if left_out else {}
     quality = gates.record() | warnings.record()
     shutil.rmtree(scratch)
     place = {name: index for index, name in enumerate(files)}
@@ -197,21 +220,24 @@ def _build_buckets(
         found = f"{len(problems)} rejected, first {problems[0]}" if problems else "nothing in it"
         raise KomepError(f"no usable row in {', '.join(files)} ({found})")
     rejects.sort(key=lambda reject: (reject.key, reject.reason))
-    return counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
+    return rules, counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
 
 
-def _ingest(paths: list[Path], folder: Path, unknown_units: str) -> tuple[Spill, list[Problem], bool]:
-    """Check every row and put it into the bucket of its question; returns the buckets, the problems, and whether any
-    verdict was given by passages."""
+def _ingest(
+    paths: list[Path], folder: Path, unknown_units: str
+) -> tuple[Spill, list[Problem], bool, set[str]]:
+    """Check every row and put it into the bucket of its question; returns the buckets, the problems, whether any
+    verdict was given by passages, and the models."""
     size = sum(path.stat().st_size for path in paths)
     spill = Spill(folder, size)
     problems: list[Problem] = []
-    cites = False
+    cites, models = False, set()
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
             for frame, bad in read_complete(paths, index, unknown_units):
                 problems += bad
                 spill.add(frame)
+                models.update(frame["model"].unique())
                 cites = cites or frame[EVIDENCE].null_count() < frame.height
             advance(path.stat().st_size)
-    return spill, problems, cites
+    return spill, problems, cites, models

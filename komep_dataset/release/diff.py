@@ -17,12 +17,12 @@ import polars as pl
 
 from komep_dataset.files.outputs import check_file, lines_with, replacing
 from komep_dataset.gates.trial.registry import GATES
-from komep_dataset.pairs.candidates import RULES
+from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.release.sums import check_whole
-from komep_dataset.schema import CONFIGS, EVIDENCE, RECORDS, ScoredGeneration
+from komep_dataset.schema import CONFIGS, EVIDENCE, F1_AT_K, RECORDS, ScoredGeneration
 from komep_dataset.tables.problems import flat, shown
 
 CHANGES = lines_with("config", "change", "reasons")
@@ -207,7 +207,8 @@ def _row_changes(config: str, a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, 
     """Rows of one config that are in one frame alone or differ, by key; reasons are left to the caller."""
     if EVIDENCE in {*a.columns, *b.columns} and a.height and b.height:  # not there where all of it is null
         a, b = (pl.concat([one, (b, a)[i].clear()], how="diagonal") for i, one in enumerate((a, b)))
-    columns = [name for name in b.columns if name in a.columns and name not in key]
+    # F1@K follows from the units and from K, which is an option.
+    columns = [name for name in b.columns if name in a.columns and name not in (*key, F1_AT_K)]
     for change, rows, others in (("removed", a, b), ("added", b, a)):
         for row in _without(rows, others, key).iter_rows(named=True):
             short = {name: row[name] for name in SHORT if name in row and name != "split"}

@@ -34,6 +34,7 @@ from komep_dataset.gates.trial.registry import GATES
 from komep_dataset.gates.trial.run import needs_all
 from komep_dataset.pairs.generations import resolve_duplicates
 from komep_dataset.pairs.rules import STAGE
+from komep_dataset.pairs.utility import same_utility
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.shards import LAYER, Cuts, Key
@@ -200,6 +201,8 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
             f"change old pairs. A base that is to grow is built without it; {anew} {flag} …",
             exit_code=2,
         )
+    if same_utility(given.get("utility"), old["utility"]):
+        given = {**given, "utility": None}
     for option in sorted(OPTIONS, key=lambda option: option.conflict is None):
         was, value = old[option.name], given.get(option.name)
         if option.conflict:

@@ -8,9 +8,10 @@ from collections import Counter
 
 import polars as pl
 
-from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete
+from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete, units_with
+from komep_dataset.pairs.utility import PRECISION, with_f1
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
-from komep_dataset.schema import ScoredGeneration, column_types, records_of
+from komep_dataset.schema import F1_AT_K, ScoredGeneration, Verdict, column_types, records_of
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
 
 
@@ -86,8 +87,8 @@ def check_splits(check: Check, frame: pl.DataFrame) -> None:
         check.add(file, row, "question_id", f"{question} belongs to {split}")
 
 
-def check_scores(check: Check, frame: pl.DataFrame) -> pl.DataFrame:
-    """Every value of `scored`, and its score against its units; returns the rows that hold together, one a key."""
+def check_scores(check: Check, frame: pl.DataFrame, utility: str = PRECISION) -> pl.DataFrame:
+    """Every value of `scored`, and its scores against its units; returns the rows that hold together, one a key."""
     columns = list(column_types(records_of(frame.columns)["scored"]))
     names = frame[FILE_NAME].unique(maintain_order=True).to_list()
     placed = frame.with_columns(
@@ -97,10 +98,13 @@ def check_scores(check: Check, frame: pl.DataFrame) -> pl.DataFrame:
     sound, problems = complete(placed.select(*columns, FILE, LINE), names)
     for problem in problems:
         check.add(problem.file, problem.line, problem.column, problem.detail)
-    joined = sound.join(placed.select(FILE, LINE, given="dahl_score"), on=[FILE, LINE], maintain_order="left")
-    other = joined.filter(pl.col("dahl_score").ne_missing(pl.col("given")))
-    for file, row, given, score in other.select(FILE, LINE, "given", "dahl_score").iter_rows():
-        check.add(names[file], row, "dahl_score", f"{given}, but the units give {score}")
+    follows = with_f1(sound, utility, units_with(Verdict.TRUE))
+    for name in (one for one in ("dahl_score", F1_AT_K) if one in follows.columns and one in frame.columns):
+        given = placed.select(FILE, LINE, given=name)
+        joined = follows.join(given, on=[FILE, LINE], maintain_order="left")
+        other = joined.filter(pl.col(name).ne_missing(pl.col("given")))
+        for file, row, said, score in other.select(FILE, LINE, "given", name).iter_rows():
+            check.add(names[file], row, name, f"{said}, but the units give {score}")
     return sound.drop(FILE, LINE).unique(ScoredGeneration.KEY, keep="first").sort(ScoredGeneration.KEY)
 
 

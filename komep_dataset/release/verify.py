@@ -24,8 +24,9 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import REJECTS
 from komep_dataset.gates.trial.recorded import Recorded
 from komep_dataset.gates.trial.registry import GATES, OF_REASON
-from komep_dataset.pairs.options import PAIR_OPTIONS
+from komep_dataset.pairs.options import PAIR_OPTIONS, left_to_data, rule_problem
 from komep_dataset.pairs.rules import Tally, derive
+from komep_dataset.pairs.utility import PRECISION, units_wanted
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.card.card import card_header
 from komep_dataset.release.facts import SCHEMA_VERSION, read_facts, read_quality
@@ -53,9 +54,9 @@ from komep_dataset.schema import (
     CARD_FILE,
     CONFIGS,
     EVIDENCE,
+    F1_AT_K,
     PROVENANCE_FILE,
     QUALITY_FILE,
-    RECORDS,
     SPLITS,
     SUMS_FILE,
     Reason,
@@ -71,7 +72,7 @@ from komep_dataset.translation.evidence import WARNINGS, Warnings
 # Reasons that follow from the rows of `scored`; the others are of rows that are not in the release.
 _OF_PAIRS = (
     *(Reason.TOO_FEW_RESPONSES, Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT),
-    *(Reason.UNTRANSLATED, Reason.OTHER_ORIGIN),
+    *(Reason.LENGTH_GAP, Reason.UNTRANSLATED, Reason.OTHER_ORIGIN),
 )
 DERIVED = {*(reason.value for reason in _OF_PAIRS), *OF_REASON}
 # Besides these, rejects.jsonl may hold those of translations.
@@ -107,12 +108,19 @@ class _Seen:
     told: Mapping[str, Any] = field(default_factory=dict)  # of warned translations, by quality.json
     warnings: Warnings | None = None
     last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
-    records: Mapping[str, type] = field(default_factory=lambda: RECORDS)  # the row types of the configs
+    optional: set[str] = field(
+        default_factory=set
+    )  # columns that `scored` has besides those of every release
+
+    @property
+    def records(self) -> dict[str, type]:
+        """The row types of the configs."""
+        return records_of(self.optional)
 
     @property
     def cites(self) -> bool:
         """Whether `scored` has the column of what verdicts cite."""
-        return self.records != RECORDS
+        return EVIDENCE in self.optional
 
 
 def verify(folder: Path) -> list[Check]:
@@ -139,6 +147,8 @@ def verify(folder: Path) -> list[Check]:
     if seen.options is not None:
         decided = {one.key: (one.reason, one.detail) for one in rejects if one.reason in OF_REASON}
         seen.gates = Recorded(asdict(seen.options), decided)
+        if units_wanted(seen.options.utility):
+            seen.optional.add(F1_AT_K)
     _read_warnings(seen)
     for config in CONFIGS:
         _check_columns(seen, config, {file for file, _ in damaged})
@@ -182,8 +192,14 @@ def _newer_schema(folder: Path) -> bool:
 
 def _read_options(options: Mapping[str, Any]) -> Options:
     read = Options(**options)
-    if not all(option.allows(getattr(read, option.name)) for option in PAIR_OPTIONS):
-        raise ValueError(f"{dict(options)}")
+    for option in PAIR_OPTIONS:
+        value = getattr(read, option.name)
+        if value is None and option.default is None:
+            continue
+        if not option.allows(value):
+            raise ValueError(f"{option.name}: {value}")
+    if problem := rule_problem(read) or [f"{name}: no value" for name in left_to_data(read)]:
+        raise ValueError(problem)
     for option in GATE_OPTIONS:
         if options.get(option.name) is not None and not option.allows(options[option.name]):
             raise ValueError(f"{option.name}: {option.wanted}")
@@ -236,7 +252,8 @@ def _check_schema(seen: _Seen, name: str, config: str) -> bool:
     check = seen.checks["columns"]
     try:
         found = pq.read_schema(seen.folder / name).remove_metadata()
-        seen.records = seen.records | (records_of(found.names) if EVIDENCE in found.names else {})
+        known = seen.options is not None  # then they say whether there is F1@K
+        seen.optional |= {EVIDENCE, *(() if known else (F1_AT_K,))} & {*found.names}
         wanted = arrow_schema(seen.records[config])
     except (pa.ArrowException, OSError) as error:
         check.add(name, 0, "", f"not a readable Parquet file ({str(error).splitlines()[0]})")
@@ -289,7 +306,8 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         frames[config] = frame
     if "scored" not in frames:
         return
-    sound = check_scores(seen.checks["scores"], frames["scored"])
+    utility = seen.options.utility if seen.options else PRECISION
+    sound = check_scores(seen.checks["scores"], frames["scored"], utility)
     if seen.options is None:
         seen.checks["pairs"].skipped = "options of the build are not known"
         return
@@ -410,7 +428,7 @@ def _check_card(seen: _Seen, counted: dict[str, Any]) -> None:
         check.add(CARD_FILE, 1, "", f"its YAML cannot be read ({str(error).splitlines()[0]})")
         return
     try:
-        known = {"arrow_bytes": seen.facts["arrow_bytes"]} | ({EVIDENCE: {}} if seen.cites else {})
+        known = {"arrow_bytes": seen.facts["arrow_bytes"]} | {name: {} for name in seen.optional}
         wanted = card_header(seen.folder, counted | known)
     except (KeyError, TypeError) as error:
         check.add(BUILD_FILE, 0, "arrow_bytes", f"not the sizes of the splits ({error})")

@@ -17,7 +17,8 @@ import polars as pl
 from komep_dataset import dahl
 from komep_dataset.config.config import ALL, MAJORITY
 from komep_dataset.files.outputs import json_with, read_own_json, write_json
-from komep_dataset.pairs.candidates import best_worst, with_bounds
+from komep_dataset.pairs.strategies.best_worst import best_worst
+from komep_dataset.pairs.utility import with_bounds
 from komep_dataset.schema import Status, Verdict
 
 _FLIPS = {

@@ -19,7 +19,7 @@ function sideOf(release, row, side, state) {
   const score = release.score(row, side);
   return element("section", { className: `side ${side}`, "aria-label": `${side} answer` },
     element("h3", {}, element("span", {}, element("b", {}, side), " ", shown(release.model(row, side))),
-      element("span", {}, `DAHL ${score.toFixed(2)}`)),
+      element("span", {}, `${release.scoreName} ${score.toFixed(2)}`)),
     element("div", { className: "answer", lang: state.lang }, shown(release.answer(row, side, state.lang))),
     ...(units.length ? unitList(units) : [element("p", { className: "quiet small" },
       "No units: the score was given with the answer.")]));

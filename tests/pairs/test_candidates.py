@@ -1,39 +1,22 @@
-"""A rule of `--pairs` is one registered function: added to a copy of the package, the command, build and verify take it."""
+"""How answers are ranked, which every rule goes by."""
 
-import json
+import polars as pl
 
-from tests.gates.plugged import komep, plug
-
-RULE = '''
-
-@pair_rule("neighbours", "each answer against the next worse one")
-def neighbours(scored: pl.DataFrame) -> pl.DataFrame:
-    """Every ordered pair with no answer of a score between."""
-    import polars as pl
-
-    pairs = all_ordered(scored)
-    nearest = pl.col("rejected_score") == pl.col("rejected_score").max().over("question_id", "chosen_model")
-    return pairs.filter(nearest)
-'''
+from komep_dataset.pairs.candidates import firsts, ranked
 
 
-def test_a_rule_that_is_registered_is_in_every_place_where_a_rule_has_to_be(tmp_path):
-    folder = plug(tmp_path)
-    with (folder / "komep_dataset" / "pairs" / "candidates.py").open("a", encoding="utf-8") as file:
-        file.write(RULE)
-    rows = [
-        {"question": "What is sepsis?", "category": "c", "model": model, "response": f"Answer {model}."}
-        | {"units": [{"text": "u", "verdict": "true"}] * true + [{"text": "u", "verdict": "false"}]}
-        for model, true in (("a", 3), ("b", 2), ("c", 1))
-    ]
-    (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    text = " ".join(komep(folder, "build", "--help").split())
-    assert "all: every ordered pair; neighbours: each answer against the next worse one." in text
-    assert "give one of best-worst, all, neighbours" in komep(folder, "build", "--pairs", "x", fails=True)
-    komep(folder, "build", "scored.jsonl", "--pairs", "neighbours")
-    lines = (folder / "komep" / "rejects.jsonl").read_text("utf-8").splitlines()
-    keys = [
-        json.loads(line)["key"].partition("/")[2] for line in lines
-    ]  # without Korean, each is a reject of `ko`
-    assert keys == ["a/b", "b/c"]
-    komep(folder, "verify", "komep")
+def test_the_order_is_score_then_units_then_length_then_row():
+    answers = pl.DataFrame(
+        {
+            "question_id": ["q"] * 5 + ["r"] * 2,
+            "_low": [0.5, 1.0, 1.0, 1.0, 0.5, 0.2, 0.4],
+            "_high": [0.5, 1.0, 1.0, 1.0, 0.5, 0.2, 0.4],
+            "_true": [2, 1, 3, 3, 1, 1, 1],
+            "_false": [2, 0, 0, 0, 1, 4, 4],
+            "_length": [9, 1, 8, 7, 9, 1, 1],
+        }
+    )
+    best, worst = ranked(answers, True), ranked(answers, False)
+    assert best["_row"].to_list() == [3, 2, 1, 0, 4, 6, 5]
+    assert worst["_row"].to_list() == [0, 4, 2, 3, 1, 5, 6]
+    assert (firsts(best).to_list(), firsts(worst).to_list()) == ([3, 6], [0, 5])

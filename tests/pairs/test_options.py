@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from komep_dataset.pairs.candidates import RULES
 from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
+from komep_dataset.pairs.strategies.registry import RULES
 
 
 def test_the_rules_of_pairs_are_the_values_of_the_options_in_their_order():
@@ -11,10 +11,14 @@ def test_the_rules_of_pairs_are_the_values_of_the_options_in_their_order():
     assert asdict(PairRules()) == {
         "min_margin": 0.0,
         "pairs": "best-worst",
+        "utility": "precision",
+        "length_gap": None,
+        "trim_below": None,
+        "order": None,
         "unknown_units": "reject",
         "origin": "all",
     }
-    assert all(option.allows(option.default) for option in PAIR_OPTIONS)
+    assert all(option.default is None or option.allows(option.default) for option in PAIR_OPTIONS)
 
 
 def test_pairs_names_the_rules_that_are_registered():

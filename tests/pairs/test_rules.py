@@ -14,10 +14,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
-from komep_dataset.pairs.candidates import UNKNOWN_UNITS
-from komep_dataset.pairs.generations import complete
+from komep_dataset.pairs.generations import complete, read_as_given, resolve_duplicates
 from komep_dataset.pairs.options import PairRules
 from komep_dataset.pairs.rules import Tally, derive
+from komep_dataset.pairs.strategies.registry import RULES
+from komep_dataset.pairs.utility import UNKNOWN_UNITS
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
 from komep_dataset.release.verify import verify
@@ -134,6 +135,38 @@ def test_build_equals_plain_python_on_full_tables(tmp_path, seed, selection):
     assert read_config(tmp_path / "komep", "en") == english
     assert read_config(tmp_path / "komep", "ko") == korean
     assert read_rejects(tmp_path / "komep", source) == rejects
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("selection", list(RULES))
+def test_every_rule_equals_plain_python(tmp_path, seed, selection):
+    """Each rule with every other option of pairs, on tables with ties, open units and answers without units."""
+    rng = random.Random(seed)
+    options = {
+        "min_margin": rng.choice([0.0, 0.0, 0.2]),
+        "pairs": selection,
+        "unknown_units": rng.choice(UNKNOWN_UNITS),
+        "utility": rng.choice(["precision", "f1@2", "f1@3.5"]),
+        "length_gap": rng.choice([None, 8]),
+    }
+    own = {"trimmed": {"trim_below": 0.4}, "delta": {"order": "z,m1, 모델 ,M1"}}.get(selection, {})
+    some = random_table(rng)
+    given = dict(options, **own)
+    given["selection"] = given.pop("pairs")
+    if "order" in own:
+        given["order"] = ["z", "m1", "모델", "M1"]
+    _, english, korean, rejects = reference_build(some, **given)
+    frame, problems = read_as_given([write_jsonl(tmp_path / "f.jsonl", some)], options["unknown_units"])
+    frame, conflicts = resolve_duplicates(frame, ["f"])
+    derived = derive(frame, PairRules(**options, **own))
+    found = {"en": english, "ko": korean}
+    for config, wanted in found.items():
+        columns = ["question_id", "chosen_model", "rejected_model", "chosen_score", "rejected_score"]
+        made = getattr(derived, config).select(columns).rows()
+        assert made == [tuple(row[name] for name in columns) for row in wanted]
+    bad = [(p.reason.value, p.line) for p in [*problems, *conflicts]]
+    assert sorted([*bad, *((r.reason, r.key) for r in derived.rejects)], key=str) == rejects
+    assert english
 
 
 def generations(**true: int) -> pl.DataFrame:

@@ -13,8 +13,10 @@ import yaml
 
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.gates.trial.run import notes
+from komep_dataset.pairs.told import chosen_by, flags, pairing
+from komep_dataset.release.card.columns import docs_of
 from komep_dataset.release.card.croissant import write_croissant
-from komep_dataset.schema import CARD_FILE, arrow_schema, column_docs, listed_statuses, records_of
+from komep_dataset.schema import CARD_FILE, arrow_schema, listed_statuses, records_of
 from komep_dataset.templates import MARKUP, TEXT
 from komep_dataset.translation.evidence import warnings_told
 
@@ -48,7 +50,10 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
     text = TEXT.get_template("card.md.j2").render(
         yaml=yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True),
         facts=facts,
-        columns={config: column_docs(records_of(facts)[config]) for config in facts["rows"]},
+        columns={config: docs_of(config, facts) for config in facts["rows"]},
+        chosen_by=chosen_by(facts["options"]),
+        flags=flags(facts["options"]),
+        pairing=pairing(facts),
         gates=LISTED,
         gate_notes=[*notes(facts["quality"]), *warnings_told(facts["quality"])] if "quality" in facts else [],
         figures=write_figures(folder, facts),

@@ -1,10 +1,13 @@
 """Croissant metadata of a release (mlcommons.org/croissant, version 1.0): `croissant.json`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from komep_dataset.pairs.told import chosen_by
+from komep_dataset.release.card.columns import docs_of
 from komep_dataset.schema import SPLITS, column_docs, column_types, records_of
 
 FILE = "croissant.json"
@@ -30,14 +33,17 @@ def croissant(facts: dict[str, Any], version: str) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": "komep",
         "description": "KoMeP, Korean Medical Preference: pairs of answers to biomedical questions, chosen "
-        "and rejected by DAHL score, and the scored answers behind them. Not for clinical use."
+        f"and rejected by {chosen_by(facts['options'])}, and the scored answers behind them. Not for clinical use."
         + (" This is the sample, written for the project." if facts["is_sample"] else ""),
         "license": LICENCE_OF_THE_SAMPLE if facts["is_sample"] else "The terms of the sources; see README.md",
         "version": version,
         "creator": {"@type": "sc:Organization", "name": "KoMeP contributors"},
         "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255",
         "distribution": [_file_set(config, split) for config, split in parts],
-        "recordSet": [_record_set(config, split, records_of(facts)[config]) for config, split in parts],
+        "recordSet": [
+            _record_set(config, split, records_of(facts)[config], docs_of(config, facts))
+            for config, split in parts
+        ],
     }
 
 
@@ -58,19 +64,21 @@ def _file_set(config: str, split: str) -> dict[str, Any]:
     }
 
 
-def _record_set(config: str, split: str, record: type) -> dict[str, Any]:
+def _record_set(config: str, split: str, record: type, docs: Mapping[str, str]) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": f"{config}-{split}",
         "name": f"{config}-{split}",
         "description": f"Rows of config {config}, split {split}",
-        "field": _fields(record, f"{config}-{split}", f"files-{config}-{split}"),
+        "field": _fields(record, docs, f"{config}-{split}", f"files-{config}-{split}"),
     }
 
 
-def _fields(record: type, place: str, file_set: str, column: str = "") -> list[dict[str, Any]]:
+def _fields(
+    record: type, docs: Mapping[str, str], place: str, file_set: str, column: str = ""
+) -> list[dict[str, Any]]:
     """The columns of a row type, or the parts of a column that holds a list of them: a repeated field with sub-fields."""
-    docs, fields = column_docs(record), []
+    fields = []
     for name, (hint, _) in column_types(record).items():
         field = {"@type": "cr:Field", "@id": f"{place}/{name}", "name": name, "description": docs[name]}
         source = {"fileSet": {"@id": file_set}, "extract": {"column": column or name}}
@@ -79,7 +87,8 @@ def _fields(record: type, place: str, file_set: str, column: str = "") -> list[d
         repeated = {"repeated": True} if get_origin(hint) is list else {}
         inner = get_args(hint)[0] if repeated else hint
         if is_dataclass(inner):
-            field |= {**repeated, "subField": _fields(inner, f"{place}/{name}", file_set, name)}
+            parts = _fields(inner, column_docs(inner), f"{place}/{name}", file_set, name)
+            field |= {**repeated, "subField": parts}
         else:
             field |= {"dataType": _TYPES[inner], **repeated, "source": source}
         fields.append(field)

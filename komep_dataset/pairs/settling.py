@@ -1,0 +1,106 @@
+"""What a build's options of pairs come to where their value is left to the data: K of `--utility f1`, and those of a rule."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import polars as pl
+
+from komep_dataset.errors import KomepError
+from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules, left_to_data
+from komep_dataset.pairs.rules import COUNTS
+from komep_dataset.pairs.strategies.registry import RULES
+from komep_dataset.pairs.utility import with_bounds, with_k
+from komep_dataset.schema import Reason
+
+
+class Settling:
+    """What the data say of options whose value is left to them: `f1` without K, and those of the rule.
+
+    All rows of the data are shown to it once, in whatever order and parts.
+    """
+
+    def __init__(self, rules: PairRules):
+        self.rules = rules
+        self.needed = left_to_data(rules)
+        self._counts: list[pl.DataFrame] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Some complete generations, one row a key."""
+        answers = frame.select("status", "dahl_score", **COUNTS)
+        self._counts.append(answers.group_by(answers.columns).agg(n=pl.len()))
+
+    def settle(self) -> tuple[PairRules, dict[str, str]]:
+        """The rules with every value, and what each of those that were left to the data is.
+
+        Raises `KomepError` where the data have nothing to say.
+        """
+        if not self.needed:
+            return self.rules, {}
+        counts = pl.concat(self._counts)
+        rules, told = self.rules, {}
+        if "utility" in self.needed:
+            k, answers = _median(counts.filter(pl.col("_units") > 0).select("_units", "n").rows())
+            if not answers:
+                raise KomepError(
+                    f"--utility {rules.utility}: no answer has units, whose median K would be; with scores alone there is "
+                    "--utility precision"
+                )
+            rules = replace(rules, utility=with_k(k))
+            told["utility"] = f"K is the median number of units of {answers} answers"
+        usable = with_bounds(counts, rules.unknown_units, rules.utility)
+        for name, (value, what) in RULES[rules.pairs].settles.items():
+            if name in self.needed:
+                if usable.is_empty():
+                    raise KomepError(
+                        f"--pairs {rules.pairs}: no answer has a score, of which {what} would be"
+                    )
+                rules = replace(rules, **{name: value(usable)})
+                told[name] = what
+        return rules, told
+
+
+def settled(rules: Any, frame: pl.DataFrame) -> PairRules:
+    """The rules of pairs among other values, each with a value, that of `Settling` by this frame where none is given."""
+    settling = Settling(PairRules(**{one.name: getattr(rules, one.name) for one in fields(PairRules)}))
+    if settling.needed:
+        settling.add(frame)
+    return settling.settle()[0]
+
+
+# The settings of pairs that may leave nothing, each with the reasons that come of it.
+_OF_SETTING = {
+    "utility": (Reason.TOO_FEW_RESPONSES, Reason.TIE),
+    "pairs": (Reason.TOO_FEW_RESPONSES, Reason.TIE),
+    "length_gap": (Reason.LENGTH_GAP,),
+    "min_margin": (Reason.BELOW_MARGIN,),
+}
+
+
+def nothing_left(rules: Any, reasons: Mapping[str, int]) -> str:
+    """Which settings left no pair, and how many questions each took, for a user; "" where none but defaults and the margin
+    are at work: a release without pairs is then what the data give."""
+    said = {option.name: getattr(rules, option.name) for option in PAIR_OPTIONS}
+    set_ = [o for o in PAIR_OPTIONS if said[o.name] != o.default]
+    narrows = {"utility", "length_gap", *(["pairs"] if RULES[rules.pairs].one_a_question else [])}
+    if not any(option.name in narrows for option in set_):
+        return ""
+    flags = {option.name: f"{option.flag} {said[option.name]}" for option in set_}
+    told = []
+    for reason, n in sorted(reasons.items()):
+        by = [flags[name] for name, causes in _OF_SETTING.items() if name in flags and reason in causes]
+        told.append(f"{reason} {n:,}" + (f" ({', '.join(by)})" if by else ""))
+    return f"no pair is left under {' '.join(flags.values())}: {'; '.join(told)}"
+
+
+def _median(values: Iterable[tuple[int, int]]) -> tuple[float, int]:
+    """(median of values with their counts, number of values); (0.0, 0) of none."""
+    counts: Counter = Counter()
+    for value, n in values:
+        counts[value] += n
+    total, below, middle = counts.total(), 0, []
+    for value in sorted(counts):
+        middle += [value for at in ((total - 1) // 2, total // 2) if below <= at < below + counts[value]]
+        below += counts[value]
+    return (sum(middle) / 2 if middle else 0.0), total

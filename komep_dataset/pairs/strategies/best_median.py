@@ -1,0 +1,25 @@
+"""The best answer against the middling one (mean against best in Xiao et al. 2025, arXiv 2502.16825)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.pairs.candidates import PairRule, firsts, joined, ranked, rows_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def best_median(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
+    """The best of n answers against that at place n // 2 from the best, counted from 0: of two in the middle the lower."""
+    import polars as pl
+
+    enough = answers.filter(pl.len().over("question_id") >= 2)
+    order = ranked(enough, True)
+    place, half = pl.int_range(pl.len()).over("_question"), (pl.len() // 2).over("_question")
+    return joined(rows_of(enough, firsts(order)), rows_of(enough, order.filter(place == half)["_row"]))
+
+
+RULE = PairRule(
+    name="best-median", help="the best against the middling answer", order=30, candidates=best_median
+)

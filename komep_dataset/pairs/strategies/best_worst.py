@@ -1,0 +1,22 @@
+"""The best answer against the worst: the rule of the KoMeP paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.pairs.candidates import PairRule, firsts, joined, ranked, rows_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def best_worst(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
+    """One candidate for each question with two or more answers."""
+    import polars as pl
+
+    enough = answers.filter(pl.len().over("question_id") >= 2)
+    best, worst = (rows_of(enough, firsts(ranked(enough, first))) for first in (True, False))
+    return joined(best, worst)
+
+
+RULE = PairRule(name="best-worst", help="one pair a question", order=0, candidates=best_worst)

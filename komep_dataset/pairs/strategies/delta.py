@@ -1,0 +1,64 @@
+"""A stronger model's answer against a weaker one's, whatever the score says (Geng et al. 2025, arXiv 2507.06187)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from komep_dataset.options import Option
+from komep_dataset.pairs.candidates import PairRule, firsts, joined, rows_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def ordered_models(order: str | None) -> list[str]:
+    """The models that an order names, strongest first."""
+    return [name.strip() for name in order.split(",")] if isinstance(order, str) else []
+
+
+def is_order(order: Any) -> bool:
+    names = ordered_models(order)
+    return len(names) >= 2 and all(names) and len(set(names)) == len(names)
+
+
+def of_order(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
+    import polars as pl
+
+    return answers.filter(pl.col("model").is_in(ordered_models(values.order)))
+
+
+def strongest_weakest(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
+    """The answer of the first model of the order that has one against that of the last, of each question with two or more."""
+    import polars as pl
+
+    enough = answers.filter(pl.len().over("question_id") >= 2)
+    names = ordered_models(values.order)
+    place = pl.col("model").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
+    keys = enough.select(pl.col("question_id").rle_id().alias("_question"), place=place).with_row_index(
+        "_row"
+    )
+    strong, weak = (keys.sort("_question", "place", descending=[False, last]) for last in (False, True))
+    return joined(rows_of(enough, firsts(strong)), rows_of(enough, firsts(weak)))
+
+
+RULE = PairRule(
+    name="delta",
+    help="the strongest against the weakest model of --order, whatever the score says",
+    order=50,
+    candidates=strongest_weakest,
+    eligible=of_order,
+    by_score=False,
+    options=(
+        Option(
+            "order",
+            str,
+            None,
+            "With --pairs delta: the models, strongest first, joined by commas; answers of others are in no pair.",
+            metavar="STRONG,…,WEAK",
+            check=is_order,
+            want="give two models or more, each once, strongest first, joined by commas",
+        ),
+    ),
+    required=("order",),
+    models=lambda values: ordered_models(values.order),
+)

@@ -1,0 +1,43 @@
+"""What a release says of its pairs: nothing where all is as in the paper."""
+
+from dataclasses import asdict
+
+from komep_dataset.pairs.options import PairRules
+from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name
+
+
+def test_the_papers_pairs_need_no_words():
+    options = asdict(PairRules())
+    assert pairing({"options": options}) == []
+    assert flags(options) == ["--pairs best-worst", "--min-margin 0.0", "--origin all"]
+    assert flags({"pairs": "all", "min_margin": 0.1}) == ["--pairs all", "--min-margin 0.1", "--origin all"]
+    assert (score_name({"pairs": "all"}), chosen_by(options)) == ("DAHL score", "DAHL score")
+
+
+def test_every_choice_is_told():
+    rules = PairRules(pairs="delta", order="s,w", utility="f1@12", length_gap=300)
+    facts = {
+        "options": asdict(rules),
+        "from_data": {"utility": "K is the median number of units of 9 answers"},
+    }
+    facts |= {"score_agreement": {"agrees": 5, "equal": 1, "contradicts": 2}, "left_out_models": ["x", "y"]}
+    told = " ".join(pairing(facts))
+    for part in (
+        *(
+            "Rule `delta`",
+            "F1@12",
+            "true units / 12",
+            "K is the median number of units of 9 answers",
+            "`--order`: s,w.",
+        ),
+        *("at most 300 characters", "agrees with 5 of 8 pairs, is equal in 1 and contradicts 2", "x, y"),
+    ):
+        assert part in told
+    assert "K was given" in " ".join(pairing({"options": asdict(PairRules(utility="f1@3"))}))
+    trimmed = {
+        "options": asdict(PairRules(pairs="trimmed", trim_below=0.25)),
+        "from_data": {"trim_below": "the mean"},
+    }
+    assert "`--trim-below`: 0.25, the mean." in pairing(trimmed)
+    assert chosen_by(facts["options"]) == "the model that wrote them"
+    assert pairing({"options": {"pairs": "of-a-later-komep"}}) == ["Rule `of-a-later-komep`."]
