@@ -1,5 +1,6 @@
 """Fixtures that several parts of the suite share."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -13,6 +14,22 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not walk, again and again, what thousands of tests and their libraries have made.
+
+    Some libraries collect at every call (statsmodels for every list of p-values): half a second each without this.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_teardown(item, nextitem) -> None:
+    """Nor what a file of tests has imported."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def build(
         judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
         known = {"judge": record, "seeds": seeds, "left_out": left_out, "judges": judges}
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
-        made = _build_buckets(folder, new, grown, rules, loaded, on_error, beside)
+        made = _build_buckets(folder, new, grown, rules, loaded, on_error)
         rules, counts, rejects, shards, quality = made
         sums, content = data_sums(folder)
         reasons = Counter(reject.reason for reject in rejects)
@@ -146,7 +145,6 @@ def _build_buckets(
     rules: Options,
     loaded: Mapping[str, list[Any]],
     on_error: str,
-    beside: ThreadPoolExecutor,
 ) -> tuple[Options, dict[str, Any], list[Reject], Written, dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release.
 
@@ -159,7 +157,6 @@ def _build_buckets(
     scratch.mkdir()
     spill, problems, cites, models = _ingest(paths, scratch, rules.unknown_units)
     left_out, buckets = check_models(rules, models), spill.names()
-    beside.submit(import_module, "datasets")  # for the card; takes a second
     settling = Settling(rules)
     if settling.needed:
         with progress_bar("counting", len(buckets), "buckets") as advance:

@@ -4,10 +4,11 @@ The same release gives the same bytes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
@@ -80,8 +81,6 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         folder: the release, data files in place.
         facts: `content_hash`, `rows` and `arrow_bytes` as in `build.json`.
     """
-    from datasets import Features  # takes a second, in which a build works on (see `build.py`)
-
     version = config_version(facts["content_hash"])
     configs, infos = [], []
     for config, rows in facts["rows"].items():
@@ -94,9 +93,7 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         infos.append(
             {
                 "config_name": config,
-                "features": Features.from_arrow_schema(
-                    arrow_schema(records_of(facts)[config])
-                )._to_yaml_list(),
+                "features": features(arrow_schema(records_of(facts)[config])),
                 "splits": [{"name": s, "num_bytes": sizes[s], "num_examples": n} for s, n in rows.items()],
                 "download_size": sum(path.stat().st_size for path in paths),
                 "dataset_size": sum(sizes[s] for s in rows),
@@ -108,6 +105,19 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "configs": configs,
         "dataset_info": infos,
     }
+
+
+def features(columns: Iterable[pa.Field]) -> list[dict[str, Any]]:
+    """Columns as `datasets` has them in a card's YAML; importing it takes longer than a build of the sample."""
+    return [
+        {"name": one.name}
+        | (
+            {"list": features(one.type.value_type)}
+            if pa.types.is_list(one.type)
+            else {"dtype": "float64" if pa.types.is_float64(one.type) else str(one.type)}
+        )
+        for one in columns
+    ]
 
 
 def hub_metadata(rows: Mapping[str, Mapping[str, int]], is_sample: bool) -> dict[str, Any]:

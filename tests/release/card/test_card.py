@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from datasets import load_dataset
+from datasets import Features, load_dataset
 from huggingface_hub import DatasetCard
 
 from komep_dataset.config.presets import ENTRIES
 from komep_dataset.release.build import build
 from komep_dataset.release.card.card import (
     OUTPUT_TERMS,
+    features,
     hub_metadata,
     margin_counts,
     output_terms,
@@ -25,7 +26,7 @@ from komep_dataset.release.card.card import (
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import CONFIGS, RECORDS, column_docs, column_types
+from komep_dataset.schema import CONFIGS, RECORDS, CitedGeneration, arrow_schema, column_docs, column_types
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -59,6 +60,12 @@ def test_the_metadata_are_the_hubs(release):
         found = hub_metadata({"en": {"train": total - 1, "test": 1}}, is_sample=False)
         assert found["size_categories"] == [size] and found["language"] == ["en"]
         assert (found["license"], found["multilinguality"]) == ("other", ["monolingual"])
+
+
+@pytest.mark.parametrize("record", [*RECORDS.values(), CitedGeneration])
+def test_the_features_are_what_datasets_writes(record):
+    schema = arrow_schema(record)
+    assert features(schema) == Features.from_arrow_schema(schema)._to_yaml_list()
 
 
 def test_every_column_responder_and_source_is_explained(release):
