@@ -37,6 +37,8 @@ def judge(row):
         return None, "wrong_type"
     if not row["question"].split() or not row["model"].split():
         return None, "bad_value"
+    if units is None and score is None and status is None:
+        return None, "missing_field"
     units = units or []
     verdicts = [u["verdict"] for u in units]
     if any(v not in TRUE_FALSE_UNKNOWN for v in verdicts):

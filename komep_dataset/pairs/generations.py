@@ -177,7 +177,9 @@ def _with_derived(frame: pl.DataFrame) -> pl.DataFrame:
     no_units = pl.lit([], dtype=frame.schema["units"])
     without_id = frame.select(pl.when(pl.col("question_id").is_null()).then(pl.col("question"))).to_series()
     frame = frame.with_columns(
-        _derived_id=map_unique(without_id, question_id, pl.String), units=pl.col("units").fill_null(no_units)
+        _derived_id=map_unique(without_id, question_id, pl.String),
+        _lacks=pl.all_horizontal(pl.col("units", "dahl_score", "status").is_null()),
+        units=pl.col("units").fill_null(no_units),
     )
     frame = frame.with_columns(
         question_id=pl.coalesce("question_id", "_derived_id"),
@@ -258,6 +260,12 @@ _CHECKS = (
         Reason.BAD_VALUE,
         ~HAS_SPLITTABLE_ID,
         pl.format("{} does not begin with 8 hex digits", "question_id"),
+    ),
+    (
+        "units",
+        Reason.MISSING_FIELD,
+        pl.col("_lacks"),
+        pl.lit("neither `units` nor `dahl_score`, and no `status` that says why"),
     ),
     (
         "units",

@@ -46,6 +46,12 @@ BAD_ROWS = [
     ("missing_field", "units", row("bad", units=[{"text": "no verdict"}])),
     ("missing_field", "units", row("bad", units=[None])),
     ("missing_field", "units", row("bad", units=[], status="scored")),
+    ("missing_field", "units", without("units")),
+    (
+        "missing_field",
+        "units",
+        without("units") | {"facts": [{"text": "in another column", "verdict": "true"}]},
+    ),
     ("wrong_type", "response", row("bad", response=5)),
     ("wrong_type", "units", row("bad", units="true")),
     ("wrong_type", "units", row("bad", units=["true"])),

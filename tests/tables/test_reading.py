@@ -222,7 +222,10 @@ def test_a_cell_of_csv_that_stands_for_none_is_none_and_a_text_of_jsonl_is_a_tex
         build([tmp_path / "s.csv"], tmp_path / "komep")
     assert "s.csv:2: response: missing_field: no value ('NA' stands for none)" in str(error.value)
     assert "s.csv:3: question: missing_field: no value ('#REF!' stands for none)" in str(error.value)
-    (tmp_path / "s.csv").write_text(head + "What is h?,c,m1,One.,0.5,\\N\nWhat is i?,c,m1,One.,NaN,nan\n")
+    head = head.replace("\n", ",status\n")
+    (tmp_path / "s.csv").write_text(
+        head + "What is h?,c,m1,One.,0.5,\\N,\nWhat is i?,c,m1,One.,NaN,nan,empty\n"
+    )
     build([tmp_path / "s.csv"], tmp_path / "komep")
     made = read_rows(tmp_path / "komep", "scored")
     assert set(made["dahl_score"]) == {0.5, None} and made["question_ko"].null_count() == 2
