@@ -13,7 +13,7 @@ FLOORS = {
         "errors languages options progress replies schema system templates",
         "files samples",
         "dahl prompts tables",
-        "pairs questions",
+        "pairs preferences questions",
         "gates",
         "build_options",
         "config",

@@ -75,7 +75,7 @@ def separations(pairs: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _first(pairs: pl.DataFrame) -> pl.DataFrame:
     if pairs.height > MOST_PAIRS:
-        keys = ["\0".join(row) for row in pairs.select(Pair.KEY).iter_rows()]
+        keys = ["\0".join(map(str, row)) for row in pairs.select(Pair.KEY).iter_rows()]
         order = sorted(range(len(keys)), key=lambda i: hashlib.sha256(keys[i].encode()).digest())
         pairs = pairs[order[:MOST_PAIRS]]
     return pairs.sort(Pair.KEY)
@@ -138,6 +138,8 @@ def length(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndar
 def model_name(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Bradley-Terry strengths: logistic regression on which model is which; an unseen model has the mean,
     0."""
+    if any(split[f"{side}_model"].null_count() for split in (train, test) for side in SIDES):
+        raise KomepError("the set does not name the models")
     models = sorted({*train["chosen_model"], *train["rejected_model"]})
     place = {model: index for index, model in enumerate(models)}
 

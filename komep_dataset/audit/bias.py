@@ -18,6 +18,7 @@ from komep_dataset.audit.baselines import SIDES, clustered_share, separations
 from komep_dataset.audit.label_noise import PURITIES, answer_counts, release_noise
 from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.errors import KomepError
+from komep_dataset.preferences.reading import is_set, read_preferences
 from komep_dataset.release.facts import pair_config, read_facts
 from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.release.sums import check_whole
@@ -37,10 +38,11 @@ def measure(
     judge: Mapping[str, Any] | None = None,
     purities: Sequence[float] = PURITIES,
 ) -> dict[str, Any]:
-    """The bias figures of one config of a release, as plain values.
+    """The bias figures of one config of a release, or of a set that others made, as plain values.
 
     Args:
-        folder: what `komep build` wrote.
+        folder: what `komep build` wrote, or a file or folder that `preferences.reading` reads; of the latter `config` and
+            what it has no columns for are None: `wins`, `categories`, `margins`, always `label_noise`.
         config: `ko` or `en`; None = `ko` if the release has it, else `en`.
         judge: a calibration record of its judge; None = the one that the release holds.
         purities: those that a smallest margin is recommended for.
@@ -54,6 +56,10 @@ def measure(
         KomepError: no release, no such config (exit code 2), or a config without pairs.
     """
     folder = Path(folder)
+    if is_set(folder):
+        if config is not None:
+            raise KomepError(f"--config {config}: {folder} is no release, and has no configs", exit_code=2)
+        return _figures(read_preferences(folder)) | {"source": folder.name}
     facts = read_facts(folder)
     check_whole(folder)
     config = pair_config(folder, facts, config)
@@ -64,18 +70,32 @@ def measure(
     files = [path for split in SPLITS for path in data_files(folder, "scored", split)]
     counts = answer_counts(pl.scan_parquet(files))
     noise, reason = release_noise(judge or facts.get("judge"), counts, rows, purities)
+    return _figures(rows, config, units(counts, rows), (noise, reason))
+
+
+def _figures(
+    rows: pl.DataFrame,
+    config: str | None = None,
+    counted: dict[str, Any] | None = None,
+    noise: tuple[dict[str, Any] | None, str | None] = (None, "the set has no verdicts of a judge"),
+) -> dict[str, Any]:
+    """All figures of pairs; None for those whose columns are null."""
+    known = {
+        name: rows[name].null_count() == 0
+        for name in ("category", "chosen_model", "rejected_model", "score_margin")
+    }
     measured = {
         "config": config,
         "pairs": rows.height,
         "splits": {split: int((rows["split"] == split).sum()) for split in SPLITS},
         "length": length(rows),
-        "wins": wins(rows),
-        "categories": categories(rows["category"].to_list()),
-        "margins": margins(rows["score_margin"].to_numpy()),
-        "units": units(counts, rows),
+        "wins": wins(rows) if known["chosen_model"] and known["rejected_model"] else None,
+        "categories": categories(rows["category"].to_list()) if known["category"] else None,
+        "margins": margins(rows["score_margin"].to_numpy()) if known["score_margin"] else None,
+        "units": counted or dict.fromkeys(SIDES),
         "baselines": separations(rows),
-        "label_noise": noise,
-        **({"label_noise_reason": reason} if noise is None else {}),
+        "label_noise": noise[0],
+        **({"label_noise_reason": noise[1]} if noise[0] is None else {}),
     }
     return measured | {"verdicts": verdicts(measured)}
 
@@ -162,8 +182,10 @@ def categories(names: Sequence[str]) -> dict[str, Any]:
 
 
 def margins(values: np.ndarray) -> dict[str, Any]:
-    """Quantiles of the score margins, and a histogram from 0 to 1 whose bins hold their upper edge."""
-    edges = np.linspace(0.0, 1.0, MARGIN_BINS + 1).round(6)
+    """Quantiles of the score margins, and a histogram whose bins hold their upper edge: from 0 to 1, or, where scores are of
+    another scale, from 0 or the whole number below the lowest to the one above the highest."""
+    low, high = min(0.0, np.floor(values.min())), max(1.0, np.ceil(values.max()))
+    edges = np.linspace(low, high, MARGIN_BINS + 1).round(6)
     places = np.searchsorted(edges, values.round(9)) - 1  # 0.7 - 0.6 is 0.1, whatever the floats say
     counts = np.bincount(places.clip(0), minlength=MARGIN_BINS)
     return {

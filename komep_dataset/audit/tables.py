@@ -16,11 +16,12 @@ MOST_ROWS = 12  # of models and of categories that a table shows
 
 def tables(measured: Mapping[str, Any]) -> list[RenderableType]:
     """The figures as rich tables: verdicts first, then lengths, win matrix, margins."""
+    wins, margins = measured["wins"], measured["margins"]
     return [
         _verdict_table(measured),
         _figures(measured),
-        _win_table(measured["wins"]),
-        _margin_table(measured["margins"], measured["label_noise"]),
+        *([_win_table(wins)] if wins else []),
+        *([_margin_table(margins, measured["label_noise"])] if margins else []),
     ]
 
 
@@ -33,7 +34,8 @@ def _table(title: str, *columns: str) -> Table:
 
 def _verdict_table(measured: Mapping[str, Any]) -> RenderableType:
     splits = ", ".join(f"{split} {n:,}" for split, n in measured["splits"].items())
-    table = _table(f"{measured['pairs']:,} pairs of the config {measured['config']} ({splits})")
+    where = f"the config {measured['config']}" if measured["config"] else measured["source"]
+    table = _table(f"{measured['pairs']:,} pairs of {where} ({splits})")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, line in measured["verdicts"].items():

@@ -9,6 +9,7 @@ from komep_dataset.audit.baselines import BASELINES
 DOMINANT = 0.5  # one model wins more than this share of all pairs
 UNEVEN = 0.5  # categories count as uneven if they are as even as fewer than this share of them would be
 FEW = 20  # questions in the split test below which a baseline says too little
+LEFT_OUT = "not known: "  # how the line of a figure that cannot be had begins
 THIN = 0.2  # a side on which more than this share of the answers has a single unit
 
 
@@ -30,31 +31,38 @@ def verdicts(measured: Mapping[str, Any]) -> dict[str, str]:
     Args:
         measured: what `bias.measure` gives, without these.
     """
+    built = measured["config"] is not None  # by options of ours, which could change it
     return {
-        "length": _length(measured["length"]),
-        "wins": _wins(measured["wins"]),
-        "categories": _categories(measured["categories"]),
-        "margins": _margins(measured["margins"]),
-        "units": _units(measured["units"]),
+        "length": _length(measured["length"], built),
+        "wins": _wins(measured["wins"], built)
+        if measured["wins"]
+        else f"{LEFT_OUT}the set does not name the models",
+        "categories": _categories(measured["categories"])
+        if measured["categories"]
+        else f"{LEFT_OUT}the set has none",
+        "margins": _margins(measured["margins"])
+        if measured["margins"]
+        else f"{LEFT_OUT}the set has no scores",
+        "units": _units(measured["units"]) if built else f"{LEFT_OUT}the set has none",
         **{f"baseline: {one['name']}": _baseline(one) for one in measured["baselines"]},
         "label noise": _noise(measured["label_noise"], measured.get("label_noise_reason")),
     }
 
 
-def _length(found: Mapping[str, Any]) -> str:
+def _length(found: Mapping[str, Any], built: bool) -> str:
     if found["chosen_longer_share"] is None:
         return "chosen and rejected are equally long in every pair"
     interval = found["chosen_longer_interval"]
     share, told = percent(found["chosen_longer_share"], interval), against_chance(interval)
-    hint = "" if told == "not told from chance" else "; `--length-control` takes a matched subset"
+    hint = "; `--length-control` takes a matched subset" if built and told != "not told from chance" else ""
     return f"the chosen answer is the longer one in {share} of pairs: {told}{hint}"
 
 
-def _wins(found: Mapping[str, Any]) -> str:
+def _wins(found: Mapping[str, Any], built: bool) -> str:
     first = max(found["win_share"], key=lambda one: one["hits"])
     line = f"{first['model']} wins {percent(first['of_all'])} of all pairs"
     if first["of_all"] > DOMINANT:
-        return f"{line}: more than half; `--balance-models` caps that"
+        return f"{line}: more than half" + ("; `--balance-models` caps that" if built else "")
     return f"{line}, the most of {len(found['models'])} models"
 
 
@@ -69,7 +77,10 @@ def _categories(found: Mapping[str, Any]) -> str:
 def _margins(found: Mapping[str, Any]) -> str:
     low, middle, high = (found["quantiles"][q] for q in ("0.25", "0.5", "0.75"))
     small = found["histogram"]["counts"][0] / sum(found["histogram"]["counts"])
-    return f"median {middle:.2f} (quartiles {low:.2f} and {high:.2f}); {percent(small)} are 0.1 or less"
+    least = found["quantiles"]["0.0"]
+    turned = "" if least > 0 else f"; down to {least:g}: not every chosen answer has the higher score"
+    edge = found["histogram"]["edges"][1]
+    return f"median {middle:.2f} (quartiles {low:.2f} and {high:.2f}); {percent(small)} are {edge:g} or less{turned}"
 
 
 def _units(found: Mapping[str, Any]) -> str:

@@ -12,6 +12,12 @@ from komep_dataset.build_options import named
 from komep_dataset.options import Option
 
 Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
+ReleaseOrSet = Annotated[
+    Path,
+    typer.Argument(
+        help="A folder that `komep build` wrote, or pairs that others made: a file, or a folder of files."
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
 MaybeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Where the table goes.")]
 Config = Annotated[Path, typer.Option(help="pipeline.yaml.")]

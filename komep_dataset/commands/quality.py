@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from komep_dataset.commands.options import Release
+from komep_dataset.commands.options import Release, ReleaseOrSet
 
 review = typer.Typer(help="Let physicians judge a sample of the pairs, and take their corrections over.")
 
 
 def bias(
-    release: Release,
+    release: ReleaseOrSet,
     config: Annotated[
         str | None, typer.Option(help="ko or en.", show_default="ko, where the release has it")
     ] = None,

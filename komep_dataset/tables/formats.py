@@ -53,7 +53,7 @@ _OF_QUESTIONS = re.compile(
 _NO_TABLE = re.compile(
     r".*\.(verdicts|translations)\.parquet|.*\.judges\.json|.*\.edited(-\d+)?|"
     + re.escape(REJECTS)
-    + r"|(done|judge|preflight|slurm|stats|executor|build|provenance|quality|croissant|dataset_infos?|dataset_dict|state)\.json"
+    + r"|(done|judge|preflight|slurm|stats|executor|build|provenance|quality|croissant|export|dataset_infos?|dataset_dict|state)\.json"
     r"|outcome\.\d{5}\.json|sha256sums|makefile|dockerfile"
     r"|_success|_(common_)?metadata|_(started|committed)_.*|.*\.crc|(eh)?thumbs\.db|~\$.*"
     r"|(readme|licen[cs]e|copying|notice|sources?|citation|changelog|contributing|authors|requirements)(\.txt)?"

@@ -15,11 +15,13 @@ from transformers import PreTrainedTokenizerBase
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.gates.template_marks import special_tokens, template_heading
+from komep_dataset.preferences.columns import COMPLETIONS, completions_in, known_as
+from komep_dataset.preferences.conversations import LEADING, OLD, SYSTEMS, conversation, missing, turns
+from komep_dataset.preferences.reading import with_input
 from komep_dataset.schema import Reason, collapse_blanks
 from komep_dataset.tables.rows import read_rows
 from komep_dataset.tables.values import stands_for_none
 from training.base_model import SETTINGS, TOOLS, lost_call, render, takes, turn_marks, unshown
-from training.conversations import LEADING, OLD, SYSTEMS, conversation, known_as, turns
 from training.errors import said_by
 
 COLUMNS = ("prompt", "chosen", "rejected")
@@ -154,21 +156,19 @@ def say(note: str) -> None:
         print(note)
 
 
-def missing_columns(dataset: Dataset) -> list[str]:
-    """Which of both answers are not there, and the prompt, unless it stands in them."""
-    there = dataset.column_names
-    answers = next((row for row in dataset if all(row.get(side) for side in COLUMNS[1:])), None)
-    plain = answers is not None and not conversation(answers)[0]["prompt"] and not conversation(answers)[1]
-    missing = [column for column in COLUMNS[1:] if column not in there]
-    return ["prompt"] * ("prompt" not in there and bool(missing or plain)) + missing
-
-
 def with_our_names(dataset: Dataset) -> Dataset:
     """The dataset with our names for the columns that it calls otherwise, where each is the only one of its meaning."""
+    part = dataset.split or "train"
+    if "prompt" not in dataset.column_names and {"instruction", "input"} <= {*dataset.column_names}:
+        say(f"{part}: columns instruction and input are taken as prompt, one line behind the other")
+        how = Hasher.hash((dataset._fingerprint, "instruction and input, 1"))
+        dataset = dataset.map(lambda row: {"prompt": with_input(row)}, new_fingerprint=how)
+    if ranked := completions_in(dataset.column_names):
+        say(f"{part}: the best and the worst of {ranked} are taken as chosen and rejected")
     for side in (*COLUMNS[1:], "prompt"):  # whether a prompt is missing shows in the answers
         old = known_as(side, dataset.column_names)
-        if old and old != side and side in missing_columns(dataset):
-            say(f"{dataset.split or 'train'}: column {old} is taken as {side}")
+        if old and old != side and side in missing(dataset.column_names, dataset):
+            say(f"{part}: column {old} is taken as {side}")
             dataset = dataset.rename_column(old, side)
     return dataset
 
@@ -176,11 +176,11 @@ def with_our_names(dataset: Dataset) -> Dataset:
 def check_columns(dataset: Dataset, name: str) -> None:
     """Raise `KomepError` unless both answers are there, and a prompt in a column of its own or in them."""
     there = dataset.column_names
-    if missing := missing_columns(dataset):
+    if lacking := missing(there, dataset):
         source = f'"json", data_files={name!r}' if Path(name).is_file() else repr(name)
         made = ", ".join(f'"{column}": row["…"]' for column in COLUMNS)
         raise KomepError(
-            f"dataset {name!r}: missing columns {', '.join(missing)}; it has {', '.join(there)}. Wanted are prompt, chosen "
+            f"dataset {name!r}: missing columns {', '.join(lacking)}; it has {', '.join(there)}. Wanted are prompt, chosen "
             "and rejected, or chosen and rejected as whole conversations. Make them of what is there, in Python: "
             f"from datasets import load_dataset; load_dataset({source}, split='train').map(lambda row: {{{made}}})"
             '.to_json("pairs.jsonl"); then --dataset_name pairs.jsonl'
@@ -202,7 +202,8 @@ def in_turns(dataset: Dataset) -> Dataset:
     used = [c for c in (TOOLS, SETTINGS) if any(value for value in column(dataset, c))]
     kept = [c for c in ("question_id", *used) if c in dataset.column_names]
     systems = [c for c in SYSTEMS if any(value for value in column(dataset, c))]
-    given = [c for c in (*COLUMNS, *systems) if c in dataset.column_names]
+    ranked = completions_in(dataset.column_names)
+    given = [c for c in (*COLUMNS, *systems, ranked) if c in dataset.column_names]
     dataset = dataset.select_columns([*given, *kept])
     found, held, outdone = [], Counter(), Counter()
     for row in dataset.select_columns(given):
@@ -231,7 +232,7 @@ def in_turns(dataset: Dataset) -> Dataset:
     shaped = dataset.map(
         shape,
         features=Features(features),
-        remove_columns=systems,
+        remove_columns=[*systems, *filter(None, (ranked,))],
         new_fingerprint=Hasher.hash((dataset._fingerprint, "in turns, 1")),
     )
     faults = [fault for _, fault in found]
@@ -245,7 +246,7 @@ def column(dataset: Dataset, name: str) -> Any:
 
 def message_type(dataset: Dataset, columns: list[str]) -> Any:
     """The type of a message: role and content as text, and what else messages hold in these columns."""
-    types = [dataset.features[name] for name in columns]
+    types = [dataset.features[name] for name in columns if name not in COMPLETIONS]
     types = [getattr(kind, "feature", kind[0] if isinstance(kind, list) else kind) for kind in types]
     free = next((kind for kind in types if not isinstance(kind, dict | Value)), None)
     if free is not None:  # JSON of any shape, which `datasets` takes where messages of a file differ

@@ -13,6 +13,7 @@ from komep_dataset.audit.bias import measure
 from komep_dataset.release.build import build
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import question_id, split_of
+from tests.preferences.sets import SHAPES, write
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,40 @@ def test_without_held_out_pairs_the_rest_is_still_told(tmp_path):
     assert {one["reason"] for one in found["baselines"]} == {"no pair in the split test"}
     assert found["pairs"] == found["splits"]["train"] > 0
     assert "not fitted, no pair in the split test" in found["verdicts"]["baseline: tf-idf"]
+
+
+def test_a_set_that_others_made_has_the_figures_that_its_columns_give(tmp_path):
+    plain = measure(write(tmp_path / "set.jsonl", "ShareGPT ranking"))
+    assert plain["pairs"] == 24 and plain["config"] is None and plain["source"] == "set.jsonl"
+    assert plain["wins"] is plain["categories"] is plain["margins"] is plain["label_noise"] is None
+    assert plain["units"] == {"chosen": None, "rejected": None} and plain["length"]["rejected_mean"] > 9
+    told = plain["verdicts"]
+    for name in ("wins", "categories", "margins", "units", "label noise"):
+        assert told[name].startswith("not known: the set")
+    assert "not fitted, the set does not name the models" in told["baseline: model name"]
+    assert "--" not in " ".join(told.values())  # no option of a build could change it
+    assert "accuracy" in next(one for one in plain["baselines"] if one["name"] == "length")
+    scored = measure(write(tmp_path / "scored.jsonl", "UltraFeedback"))
+    assert scored["margins"]["mean"] == 5.5 and sum(scored["margins"]["histogram"]["counts"]) == 24
+    assert scored["margins"]["histogram"]["edges"][-1] == 6 and scored["wins"]["models"] == ["x", "y"]
+    assert scored["categories"] is None and scored["wins"]["win_share"][1]["hits"] == 24
+
+
+def test_every_shape_of_one_set_has_the_same_lengths_and_baselines(tmp_path):
+    found = [measure(write(tmp_path / f"{i}.jsonl", shape)) for i, shape in enumerate(SHAPES)]
+    assert all(one["length"] == found[0]["length"] for one in found)
+    words = [[b for b in one["baselines"] if b["name"] != "model name"] for one in found]
+    assert all(one == words[0] for one in words)
+
+
+def test_a_chosen_answer_with_the_lower_score_is_said(tmp_path):
+    rows = [
+        {"prompt": f"q{i}", "chosen": "a", "rejected": "bb", "chosen_score": i, "rejected_score": 2}
+        for i in range(5)
+    ]
+    (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = measure(tmp_path / "set.jsonl")
+    assert (
+        found["margins"]["histogram"]["edges"][0] == -2 and sum(found["margins"]["histogram"]["counts"]) == 5
+    )
+    assert "down to -2: not every chosen answer has the higher score" in found["verdicts"]["margins"]

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from komep_dataset.errors import KomepError
+from tests.preferences import sets
 from tests.recipes.tiny_runs import METHODS, flags, messages, pair, read, train, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -415,6 +416,25 @@ def test_columns_under_other_names_are_taken_and_said(tmp_path, capsys):
     exec(code.replace("pairs.jsonl", str(tmp_path / "pairs.jsonl")), {})
     again, _ = load_preferences(str(tmp_path / "pairs.jsonl"), None, ("train", "test"))
     assert again.to_list() == made.to_list()
+
+
+@pytest.mark.parametrize("shape", sets.SHAPES)
+def test_a_set_of_others_is_read_as_the_audit_reads_it(shape, tmp_path, capsys):
+    train, test = load_preferences(str(sets.write(tmp_path / "set.jsonl", shape)), None, ("train", "test"))
+    sides = ("prompt", "chosen", "rejected")
+    assert [tuple(row[side][-1]["content"] for side in sides) for row in train] == sets.PAIRS and test is None
+    assert all(len(row[side]) == 1 for row in train for side in sides) and {*sides} == {*train.column_names}
+    said = "the best and the worst of" in capsys.readouterr().out
+    assert said == (shape in ("NeMo RL", "Nectar", "UltraFeedback"))
+
+
+def test_completions_without_a_preference_are_left_out_with_the_reason(tiny_model, tmp_path):
+    rows = [sets.SHAPES["NeMo RL"](*pair) for pair in sets.PAIRS[:3]]
+    rows[1]["completions"][0]["rank"] = 0
+    (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    train, _ = load_preferences(str(tmp_path / "set.jsonl"), None, ("train", "test"))
+    kept, _, rejects = drop_unfit(train, None, AutoTokenizer.from_pretrained(tiny_model), None)
+    assert len(kept) == 2 and "every completion has the rank 0: none is preferred" in rejects[0]["detail"]
 
 
 def test_whole_conversations_need_no_prompt_of_another_name(tmp_path, capsys):

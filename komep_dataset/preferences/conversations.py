@@ -6,8 +6,10 @@ the first row alone, so that a question goes in twice, or a turn of the user is 
 """
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from komep_dataset.preferences.columns import Unfit, completions_in, pair_of
 from komep_dataset.schema import collapse_blanks
 from komep_dataset.tables.values import stands_for_none, written
 
@@ -29,43 +31,32 @@ OPEN = re.compile(
     r"\s*Human:.*\S(\s*\n\r?\nAssistant:\s*)", re.DOTALL
 )  # a prompt whose answers have columns of their own
 SYSTEMS = ("system", "system_prompt")  # columns beside prompt, chosen and rejected, as in Orca's pairs
-# What other sets of preferences call a column of ours.
-OTHER_NAMES = {
-    "prompt": (
-        "question",
-        "instruction",
-        "input",
-        "query",
-        "messages",
-        "conversations",
-        "context",
-        "history",
-    ),
-    "chosen": ("chosen_response", "chosen_answer", "response_chosen", "preferred", "preferred_output"),
-    "rejected": (
-        *("rejected_response", "rejected_answer", "response_rejected"),
-        *("dispreferred", "non_preferred", "non_preferred_output"),
-    ),
-}
 Turns = list[dict[str, Any]]
 
 
-class Unfit(ValueError):
-    """What is wrong with a row, for its line in `rejects.jsonl`."""
+def missing(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Which of both answers a set lacks, and the prompt, unless it stands in them: by its first row that has both."""
+    ranked = completions_in(columns)
+    answers = next(
+        (row for row in rows if all(row.get(side) for side in ((ranked,) if ranked else SIDES))), None
+    )
+    found = conversation({name: value for name, value in (answers or {}).items() if name in (ranked, *SIDES)})
+    plain = answers is not None and not found[0]["prompt"] and not found[1]
+    lacking = [side for side in SIDES if side not in columns and not ranked]
+    return ["prompt"] * ("prompt" not in columns and bool(lacking or plain)) + lacking
 
 
-def known_as(name: str, columns: list[str]) -> str | None:
-    """The one of a dataset's columns that holds what we call `name`; None where there is none, or more than one."""
-    found = [column for column in columns if column.casefold() in (name, *OTHER_NAMES[name])]
-    return name if name in columns else found[0] if len(found) == 1 else None
-
-
-def conversation(row: dict[str, Any]) -> tuple[dict[str, Turns], str | None]:
+def conversation(row: Mapping[str, Any]) -> tuple[dict[str, Turns], str | None]:
     """({"prompt", "chosen", "rejected"} as messages, what is wrong with the row or None).
 
     An empty text is no fault of the shape, and stays one.
     """
     faults, given = [], {}
+    if ranked := completions_in([name for name, value in row.items() if value]):
+        try:
+            row = {**row, **pair_of(row[ranked])}
+        except Unfit as fault:
+            faults.append(f"{ranked}: {fault}")
     speakers = {"prompt": "user", **dict.fromkeys(SYSTEMS, "system")}
     for name in ("prompt", *SIDES, *SYSTEMS):
         try:

@@ -4,11 +4,9 @@ import json
 
 import pytest
 
+from komep_dataset.preferences.columns import known_as
+from komep_dataset.preferences.conversations import conversation
 from tests.recipes.tiny_runs import messages  # and recipes/ on the path
-
-pytest.importorskip("datasets", reason="needs the extra [train]")
-
-from training.conversations import conversation, known_as
 
 
 def user(text):

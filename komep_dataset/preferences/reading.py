@@ -1,0 +1,168 @@
+"""A set of preferences that others made, as one frame: files in any of the field's shapes, each row looked at."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from komep_dataset.errors import KomepError
+from komep_dataset.preferences.columns import (
+    MODELS,
+    SCORES,
+    Unfit,
+    completions_in,
+    known_as,
+    number,
+    pair_of,
+    side_column,
+)
+from komep_dataset.preferences.conversations import SIDES, Turns, conversation, missing
+from komep_dataset.schema import BUILD_FILE, SUMS_FILE, Reason, question_id, split_of
+from komep_dataset.tables.formats import stem_of, table_files, tables_in
+from komep_dataset.tables.problems import Problem, problems_error
+from komep_dataset.tables.rows import scan_rows
+
+HELD_OUT = re.compile(
+    r"(?:test|valid(?:ation)?|val|eval|dev)(?![a-z])", re.I
+)  # how the name of a file of `test` begins
+ABOUT = ("category", "chosen_model", "rejected_model", "chosen_score", "rejected_score")
+SCHEMA = {
+    **dict.fromkeys(("question_id", "prompt", *SIDES, "split", *ABOUT[:3]), pl.String),
+    **dict.fromkeys(ABOUT[3:], pl.Float64),
+}
+
+
+def is_set(path: Path) -> bool:
+    """Whether a path is a set that others made, and no release: a file, or a folder of tables without a release's files."""
+    if Path(path).is_dir():
+        ours = any((Path(path) / name).exists() for name in (BUILD_FILE, SUMS_FILE))
+        with suppress(KomepError):  # of a folder that holds something else as well
+            return not ours and bool(tables_in(Path(path)))
+        return False
+    return Path(path).is_file()
+
+
+def read_preferences(path: Path) -> pl.DataFrame:
+    """The pairs of a set in any shape that `conversations.py` takes.
+
+    Args:
+        path: a file, or a folder of files; of a folder those whose names begin with `test`, `valid`, `eval` or `dev` are the
+            split `test`. Where no name says it, a row's split follows from its question, as in a release.
+
+    Returns:
+        `question_id` (of the prompt, unless the set has one), `prompt`, `chosen`, `rejected` (texts), `split`, and null
+        where the set does not have it: `category`, `chosen_model`, `rejected_model`, `chosen_score`, `rejected_score`,
+        `score_margin`. What not every row has is null in all.
+
+    Raises:
+        KomepError: it cannot be read, lacks a column, or rows are no pairs; the first of these are named by file and line.
+    """
+    files = table_files([path])
+    parts = {file: "test" for file in files if HELD_OUT.match(stem_of(file))}
+    parts = parts if 0 < len(parts) < len(files) else {}
+    found, problems = [], []
+    for file in files:
+        for number_of, row in _rows(file):
+            if isinstance(row, Problem):
+                problems.append(row)
+            elif isinstance(row, str):
+                problems.append(Problem(str(file), number_of, "", Reason.BAD_VALUE, row))
+            else:
+                split = parts.get(file, "train") if parts else split_of(question_id(row["prompt"]))
+                found.append(row | {"split": split})
+    if problems:
+        raise problems_error(problems)
+    if not found:
+        raise KomepError(f"{path}: no rows")
+    frame = pl.DataFrame(found, schema=SCHEMA)
+    for name in ABOUT:
+        if 0 < (lacking := frame[name].null_count()) < frame.height:
+            print(
+                f"note: {path}: {lacking:,} of {frame.height:,} rows have no {name}; it is left out",
+                file=sys.stderr,
+            )
+    whole = {
+        name: pl.col(name) if frame[name].null_count() == 0 else pl.lit(None, SCHEMA[name]) for name in ABOUT
+    }
+    return frame.with_columns(**whole).with_columns(
+        score_margin=pl.col("chosen_score") - pl.col("rejected_score")
+    )
+
+
+def with_input(row: Mapping[str, Any]) -> str:
+    """The prompt of a row of Alpaca's shape: `instruction`, then `input` on the next line, where there is one."""
+    parts = [row.get(name) for name in ("instruction", "input")]
+    return "\n".join(part for part in parts if isinstance(part, str) and part.strip())
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any] | str | Problem]]:
+    """(line, pair, or what is wrong with it) of each row of a file."""
+    rows = list(scan_rows(file, ("prompt", *SIDES)))
+    plain = [row for _, row in rows if isinstance(row, dict)]
+    columns = list(dict.fromkeys(name for row in plain for name in row))
+    names = {}
+    alpaca = "prompt" not in columns and {"instruction", "input"} <= {*columns}
+    for name in (*SIDES, "prompt"):
+        there = [*columns, *names]
+        old = known_as(name, columns)
+        renamed = ({**row, **{ours: row.get(theirs) for ours, theirs in names.items()}} for row in plain)
+        if (
+            name not in there
+            and old
+            and not (alpaca and name == "prompt")
+            and name in missing(there, renamed)
+        ):
+            names[name] = old
+    renamed = ({**row, **{ours: row.get(theirs) for ours, theirs in names.items()}} for row in plain)
+    if plain and (lacking := missing([*columns, *names, *(["prompt"] if alpaca else ())], renamed)):
+        raise KomepError(
+            f"{file}: no preference pairs: missing columns {', '.join(lacking)}; it has {', '.join(map(str, columns))}. Wanted "
+            "are prompt, chosen and rejected, or chosen and rejected as whole conversations"
+        )
+    about = {
+        f"{side}_{what}": column
+        for side in SIDES
+        for what, patterns in (("model", MODELS), ("score", SCORES))
+        if (column := side_column(patterns, side, columns))
+    }
+    for line, row in rows:
+        if isinstance(row, dict):
+            row = row | {ours: row.get(theirs) for ours, theirs in names.items()}
+            yield line, _pair(row | ({"prompt": with_input(row)} if alpaca else {}), about)
+        else:
+            yield line, row
+
+
+def _pair(row: dict[str, Any], about: Mapping[str, str]) -> dict[str, Any] | str:
+    """A row as a pair, or what is wrong with it."""
+    made, fault = conversation(row)
+    texts = {name: as_text(made[name]) for name in ("prompt", *SIDES)}
+    empty = [name for name, text in texts.items() if not text.strip()]
+    if fault or empty:
+        return fault or f"{', '.join(empty)}: no text"
+    ranked = completions_in([name for name, value in row.items() if value])
+    said = pair_of(row[ranked]) if ranked else {ours: row.get(theirs) for ours, theirs in about.items()}
+    try:
+        scores = {
+            f"{side}_score": number(said.get(f"{side}_score"), about.get(f"{side}_score", "score"))
+            for side in SIDES
+        }
+    except Unfit as unfit:
+        return str(unfit)
+    given = {name: row.get(name) for name in ("question_id", "category")}
+    given |= {f"{side}_model": said.get(f"{side}_model") for side in SIDES}
+    words = {
+        name: value if isinstance(value, str) and value.strip() else None for name, value in given.items()
+    }
+    return {**texts, **scores, **words, "question_id": words["question_id"] or question_id(texts["prompt"])}
+
+
+def as_text(turns: Turns) -> str:
+    """What is said in messages: of one its text, of several each behind its role."""
+    if len(turns) == 1:
+        return turns[0]["content"] or ""
+    return "\n\n".join(f"{turn['role']}: {turn['content'] or ''}" for turn in turns)
