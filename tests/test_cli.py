@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from komep_dataset.release.build import build
+
 KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
 
 
@@ -99,7 +101,9 @@ def test_the_pipeline_does_not_need_torch_and_the_command_no_polars():
         subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("encoding", ["cp949", "ascii", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["cp949", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ascii", "latin-1"))]
+)
 def test_a_terminal_of_another_encoding_is_no_error_after_the_work(tmp_path, encoding):
     rows = (
         {"question": "통풍이란?", "category": "내과", "model": m, "response": m, "dahl_score": s}
@@ -115,7 +119,7 @@ def test_a_terminal_of_another_encoding_is_no_error_after_the_work(tmp_path, enc
 
 
 def test_who_has_read_enough_of_the_output_sees_no_traceback(tmp_path):
-    assert komep("build", cwd=tmp_path).returncode == 0
+    build([], tmp_path / "komep")
     read = f"{sys.executable} -m komep_dataset.cli verify komep | head -c 5"
     done = subprocess.run(["sh", "-c", read], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "files" and "Traceback" not in done.stderr

@@ -51,6 +51,7 @@ def unit_of(state: Loopback):
     return (state.reply(body).split(". ")[0] for body in state.calls if body["model"] == "r")
 
 
+@pytest.mark.slow
 def test_another_output_or_another_question_is_another_table(tmp_path):
     with loopback(Loopback(faults=lambda body, _: Fault(400) if "1?" in last_text(body) else None)) as (
         _,

@@ -113,6 +113,7 @@ def test_search_filter_sort_and_languages(opened, sample):
     assert count(again) == len(margins) and again.input_value("#category") == "dental"
 
 
+@pytest.mark.slow
 def test_a_pair_by_keyboard_alone(opened, sample):
     page = opened(sample)
     page.keyboard.press("Tab")
@@ -206,6 +207,7 @@ def test_two_releases(opened, tmp_path):
     assert "response replaced" in page.locator("#pair .notice").inner_text()
 
 
+@pytest.mark.slow
 def test_accessibility(opened, sample):
     """axe-core finds nothing serious in either view nor in an open pair, nor in their colours when they are dark;
     no view is wider than a small phone."""

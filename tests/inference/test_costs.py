@@ -229,6 +229,7 @@ def test_meters_of_several_processes_count_together_and_wait_for_each_other(tmp_
     one.close(), two.close()
 
 
+@pytest.mark.slow
 def test_four_workers_with_two_calls_in_flight_each_owe_no_more_than_the_budget(tmp_path):
     state = expensive()
     state.delay = 0.02

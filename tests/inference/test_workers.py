@@ -284,6 +284,7 @@ def test_a_worker_that_dies_whenever_it_is_started_ends_the_run_and_the_same_com
     assert len(state.answered) == len(QUESTIONS) and state.repeats <= repeats + 4  # what was in flight
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_start_end_the_run(tmp_path):
     """A script without the guard that `multiprocessing` wants: every worker runs it again, and fails."""
     script = tmp_path / "run.py"

@@ -52,6 +52,7 @@ def read_rejects(folder: Path, source: Path):
     return sorted(found, key=str)
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(
     INPUTS,

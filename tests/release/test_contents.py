@@ -180,6 +180,7 @@ def test_links_in_a_circle_end_in_one_line(release, tmp_path, command):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_mount_point_is_refused(release, tmp_path):
     if not may_mount(tmp_path):
         pytest.skip("no namespaces for a test on this machine (unshare -rm)")

@@ -318,6 +318,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert (ended.value.code, capsys.readouterr().err) == (1, "komep: b: not sound: files, card\n")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills(tmp_path):
     """On a tmpfs of 300 kB a build and a diff end with a message, and what was there stays (ENOSPC).
 

@@ -78,6 +78,7 @@ def printed(tmp_path_factory) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_evaluate_load_works_offline_from_a_clone(printed):
     good, plain, added, errors = json.loads(printed[0])
     units = [["True.", "false"], [], ["참"]]
@@ -87,6 +88,7 @@ def test_evaluate_load_works_offline_from_a_clone(printed):
         assert part in error
 
 
+@pytest.mark.slow
 def test_the_cards_example_prints_what_it_says(printed):
     assert printed[1:] == re.findall(r"^# (.+)$", card_example(), re.MULTILINE)
 

@@ -64,6 +64,7 @@ def card_example() -> str:
     return re.search(r"```python\n(.*?)```", card(), re.DOTALL)[1]
 
 
+@pytest.mark.slow
 def test_evaluate_load_works_offline_from_a_clone(printed):
     good, added, errors = json.loads(printed[0])
     assert good == score(["정답: B", "정답은 C이다", "③"], [2, 3, 3], ["x", "x", "y"])
@@ -74,6 +75,7 @@ def test_evaluate_load_works_offline_from_a_clone(printed):
         assert part in error
 
 
+@pytest.mark.slow
 def test_the_cards_example_prints_what_it_says(printed):
     assert printed[1:] == re.findall(r"^# ([\d. ]+)$", card_example(), re.MULTILINE)
 

@@ -118,6 +118,7 @@ def test_a_release_shows_it_everywhere(plugged):
     assert "quack remedies" in (plugged / "report.html").read_text("utf-8").replace("quack_", "quack ")
 
 
+@pytest.mark.slow
 def test_verify_derives_what_it_rejects(plugged):
     assert komep(plugged, "verify", "komep").count("ok") >= 10
     path, before = (
@@ -137,6 +138,7 @@ def test_verify_derives_what_it_rejects(plugged):
         write_sums(plugged / "komep")
 
 
+@pytest.mark.slow
 def test_a_release_that_grows_keeps_it(plugged):
     said = komep(
         plugged, "build", "more.jsonl", "-o", "g", "--base", "komep", "--remedies", "off", fails=True
@@ -148,6 +150,7 @@ def test_a_release_that_grows_keeps_it(plugged):
     komep(plugged, "verify", "grown")
 
 
+@pytest.mark.slow
 def test_a_base_of_a_gate_that_is_not_there_does_not_grow(plugged, tmp_path):
     plain = plug(tmp_path)
     grow = ("build", str(plugged / "more.jsonl"), "-o", "grown", "--base")
@@ -182,6 +185,7 @@ def test_a_gate_that_reads_a_file_takes_its_path_from_the_folder_of_pipeline_yam
     komep(folder, *grow, "--banned", str(inner / "words.txt"))
 
 
+@pytest.mark.slow
 def test_one_that_keeps_a_subset_comes_last_and_does_not_grow(plugged):
     komep(plugged, "build", "scored.jsonl", "-o", "wide", "--wide", "1", "--remedies", "report")
     quality = read(plugged / "wide" / "quality.json")
@@ -191,6 +195,7 @@ def test_one_that_keeps_a_subset_comes_last_and_does_not_grow(plugged):
     assert "looks at all pairs at once" in komep(plugged, "build", "more.jsonl", "--base", "wide", fails=True)
 
 
+@pytest.mark.slow
 def test_a_release_of_another_komep_is_told_from_this_one(plugged, tmp_path):
     """What an unknown gate did is not passed over; that a gate is missing in an older release is no fault."""
     plain = plug(tmp_path)
