@@ -1,4 +1,4 @@
-# make quickstart | smoke | test | test-vllm | floors | quality | style | gpu-wheels | gpu-rehearsal.  Everything is made in this
+# make quickstart | smoke | rounds | test | test-vllm | floors | quality | style | gpu-wheels | gpu-rehearsal.  Everything is made in this
 # folder; nothing else on the machine changes.
 #
 # TORCH is what pip is asked for before the rest, so that no other torch is pulled in later. Change it to the build that
@@ -24,7 +24,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: quickstart install smoke test test-vllm floors quality style gpu-wheels gpu-rehearsal
+.PHONY: quickstart install smoke rounds test test-vllm floors quality style gpu-wheels gpu-rehearsal
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -85,6 +85,10 @@ report.html: $(DATASET)/build.json
 # The smallest experiment, whole: 13 cells, under an hour on two cores, then results/smoke/report.html.
 smoke: $(MODEL)/model.safetensors
 	$(BIN)/python -m evaluation.experiment evaluation/experiments/smoke.yaml
+
+# Two rounds with a model of one's own (examples/README.md): some six minutes on two cores.
+rounds: $(MODEL)/model.safetensors
+	bash examples/rounds.sh
 
 test: .venv/installed .venv-datasets3/installed
 	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_JOBS) --dist loadfile

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from komep_dataset.config.config import Config, Responder
+from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body, ask, request
 from komep_dataset.inference.reply_log import REFUSED, Reply
 from komep_dataset.inference.wire.dialect import RENAMED
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
-from komep_dataset.schema import Question, Reason, Reject, Response
+from komep_dataset.schema import Question, Reason, Reject, Response, split_of
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
@@ -26,6 +27,23 @@ class Responded:
     rows: int
     failures: int
     reason: str = ""
+
+
+def read_asked(questions: Path, responder: Responder) -> list[Question]:
+    """The questions of a table that a responder is asked: all, or of a model in training those of the train split, so that
+    the held-out pairs are the same in every round.
+
+    Raises:
+        KomepError: bad table, or none of its questions is for this responder.
+    """
+    asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
+    if responder.round:
+        asked = [one for one in asked if split_of(one.question_id) == "train"]
+        if not asked:
+            raise KomepError(
+                f"{questions}: no question of the train split for {responder.name}, which has a `round`"
+            )
+    return asked
 
 
 def request_for(question: Question, responder: Responder) -> Body:
@@ -69,11 +87,11 @@ def respond(questions: Path, config: Config, model: str, output: Path) -> Respon
         output: the table to write, or a folder for `responses.parquet`.
 
     Raises:
-        KomepError: bad table, no such responder, or an endpoint that answers nobody. A question that alone
+        KomepError: bad table, no question for this responder, no such responder, or an endpoint that answers nobody. A question that alone
             gets no answer is a row with `finish_reason` `failed`, and is asked again by the next run.
     """
     responder = config.responder(model)
-    asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
+    asked = read_asked(questions, responder)
     bodies = {q.question_id: request_for(q, responder) for q in asked}
     folder = responder_folder(config, responder)
     target = output_path(output, "responses.parquet")

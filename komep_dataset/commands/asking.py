@@ -165,6 +165,10 @@ def run(
     estimate: Estimated = False,
     budget: Budget = None,
     retry_failed: RetryFailed = False,
+    round: Annotated[
+        int | None,
+        typer.Option(help="Without the responders of later rounds; the release is <work>/komep-ROUND."),
+    ] = None,
 ) -> None:
     """Every stage in order, from questions to a release; stopped at any moment, it goes on where it was.
 
@@ -172,13 +176,13 @@ def run(
     """
     if estimate:
         settings, _, estimates = _asking(config, budget)
-        print(estimates.as_text(estimates.estimate_run(settings), settings))
+        print(estimates.as_text(estimates.estimate_run(settings.up_to(round)), settings))
         return
     _check()
     from komep_dataset.pipeline.run import run as run_pipeline
     from komep_dataset.release.facts import read_facts
 
-    folder = run_pipeline(config, retry_failed=retry_failed, budget=budget)
+    folder = run_pipeline(config, retry_failed=retry_failed, budget=budget, round=round)
     if read_facts(folder)["pairs"]:
         print(f'done: load_dataset("{folder}")')
     else:

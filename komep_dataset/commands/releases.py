@@ -47,6 +47,10 @@ def build(
         Path | None,
         typer.Option(help="A release to grow: these rows are added to its own, under its options."),
     ] = None,
+    round: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL=N", help="MODEL is one's own, and answers in round N; repeatable."),
+    ] = None,
     **options: Any,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
@@ -59,7 +63,8 @@ def build(
     given = {
         name: parsers[name](value) if value and name in parsers else value for name, value in options.items()
     }
-    result = build_release(scored or [], output, on_error=on_error, judge=judge, base=base, **given)
+    known = {"on_error": on_error, "judge": judge, "base": base, "rounds": dict(map(_round_of, round or []))}
+    result = build_release(scored or [], output, **known, **given)
     facts = result.facts
     print(f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {output}")
     for config, rows in facts["rows"].items():
@@ -78,10 +83,21 @@ def build(
         print(
             f"  {unknown['questions']:,} questions have units without a verdict; pairs of them by --unknown-units: {choices}"
         )
+    for number, n in facts.get("pairs_by_round", {}).items():
+        print(
+            f"  round {number}: {n['pairs']:,} pairs; {n['chosen']:,} chosen and {n['rejected']:,} rejected answers"
+        )
     if not facts["pairs"]:
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
     if facts["is_sample"]:
         print("  input: the shipped sample, written for this project; no model's output, no exam items")
+
+
+def _round_of(text: str) -> tuple[str, int]:
+    model, _, number = text.rpartition("=")
+    if not model or not number.isdecimal():
+        raise KomepError(f"--round {text}: give MODEL=N, such as own-1=1", exit_code=2)
+    return model, int(number)
 
 
 build.__signature__ = with_build_options(

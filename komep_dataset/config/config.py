@@ -39,7 +39,9 @@ NEEDS_LIMIT = "a server that the stage starts needs a number"
 class Responder(Endpoint):
     """A model that answers the questions; sampling values default to those that DAHL gives for open models.
 
-    A value that is null is not sent, as DAHL sent no limit to GPT models. Without a `seed` the pipeline's counts.
+    A value that is null is not sent, as DAHL sent no limit to GPT models. Without a `seed` the pipeline's counts. A `round`
+    says that it is one's own model, on its way through rounds of answering and training, and in which it answers: it is
+    asked the questions of the train split alone.
     `preset` names an entry of `responders.py`, which fills in what the file leaves out; `format` (of
     `prompts/formats.py`) is the plain-text prompt of a model that has no chat template.
     """
@@ -54,6 +56,7 @@ class Responder(Endpoint):
     top_p: float | None = 0.9
     max_new_tokens: int | None = 256
     seed: int | None = None
+    round: int | None = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from Endpoint.problems(self)
@@ -66,6 +69,7 @@ class Responder(Endpoint):
         yield from _sampling_problems(self)
         if self.max_new_tokens is None and self.server:
             yield "max_new_tokens", NEEDS_LIMIT
+        yield from at_least("round", self.round, 1)
 
     @property
     def folder(self) -> str:
@@ -183,9 +187,10 @@ class QuestionSource:
 class Config:
     """pipeline.yaml. Relative paths are relative to the folder of the file; no keys are its name, `file`, and `spending`,
     where what is spent is written down other than in the work folder. `checker` may be a list in the file: then it is the first
-    here, `panel` has them all, and `agreement` says what their verdicts come to (`scores/agreement.py`)."""
+    here, `panel` has them all, and `agreement` says what their verdicts come to (`scores/agreement.py`). `base` is a release
+    that the answers join; `round` (no key) the last of which responders are asked."""
 
-    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending", "panel")
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending", "panel", "round")
 
     file: str = "the configuration"
     spending: Path | None = None
@@ -200,6 +205,8 @@ class Config:
     agreement: str = APPEAL  # docs/judges.md measures them
     translator: Translator | None = None
     selection: Selection = field(default_factory=Selection)
+    base: Path | None = None
+    round: int | None = None
     executor: Executor = field(default_factory=Executor)
     budget: float | None = None
     prices: Path | None = None
@@ -214,6 +221,33 @@ class Config:
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield f"responders[{index}].name", f"{name!r} stands twice; a name is the table's key"
+        if self.base and self.translator and self.translator.scope == "pairs":
+            yield (
+                "translator.scope",
+                "which answers pair is not known before they have joined `base`; set `scope: all`",
+            )
+
+    @property
+    def release(self) -> Path:
+        """Where a chained run builds."""
+        return self.work / (f"komep-{self.round}" if self.round else "komep")
+
+    def rounds(self) -> dict[str, int]:
+        """Responder -> its round, of those that have one."""
+        return {one.name: one.round for one in self.responders if one.round}
+
+    def up_to(self, round: int | None) -> "Config":
+        """The same without the responders of later rounds; `KomepError` if none is of this one."""
+        if round is None:
+            return self
+        if round not in (known := sorted({*self.rounds().values()})):
+            raise KomepError(
+                f"{self.file}: --round {round}: no responder of that round; there are {', '.join(map(str, known)) or 'none'}",
+                exit_code=2,
+            )
+        return replace(
+            self, round=round, responders=tuple(r for r in self.responders if (r.round or 0) <= round)
+        )
 
     def responder(self, name: str) -> Responder:
         """The responder of a name, with its seed filled in; `KomepError` names the nearest one."""
@@ -264,7 +298,7 @@ def load_config(path: Path) -> Config:
 
     def placed(record: Any, **changed: Any) -> Any:
         """A part of the configuration with its paths, and a model that a server is to load from a folder, in full."""
-        for key in ("work", "prices", "input", "glossary", "corpus", "provided"):
+        for key in ("work", "base", "prices", "input", "glossary", "corpus", "provided"):
             if given := getattr(record, key, None):
                 if key == "provided" and str(given) == OF_QUESTIONS:
                     given = config.questions and config.questions.input

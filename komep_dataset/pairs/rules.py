@@ -88,6 +88,8 @@ class Tally:
     scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
     evidence: Counter = field(default_factory=Counter)  # of units that were judged by passages
     sources: Counter = field(default_factory=Counter)  # where what they cite comes from -> units
+    rounds: dict[str, int] = field(default_factory=dict)  # responder -> round in which it answers
+    of_rounds: dict[int, Counter] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, frame: pl.DataFrame, pairs: pl.DataFrame, rules: PairRules) -> None:
         """Count the generations of some questions and the pairs that they gave; and what other `unknown_units` give."""
@@ -112,6 +114,11 @@ class Tally:
             self._add_evidence(frame)
         scored = frame.filter(pl.col("status") == Status.SCORED.value)
         self.own_scores += scored.filter(pl.col("units").list.len() == 0).height
+        for sides in pairs.select("chosen_model", "rejected_model").iter_rows() if self.rounds else ():
+            chosen, rejected = (self.rounds.get(model, 0) for model in sides)
+            self.of_rounds[max(chosen, rejected)]["pairs"] += 1
+            self.of_rounds[chosen]["chosen"] += 1
+            self.of_rounds[rejected]["rejected"] += 1
         for model, status, n in frame.group_by("model", "status").len().iter_rows():
             self.statuses[model][status] += n
         for model, score, n in scored.group_by("model", "dahl_score").len().iter_rows():
@@ -148,6 +155,11 @@ class Tally:
             unknown[EVIDENCE] = evidence | {"sources": len(self.sources)}
         if self.agreement:
             unknown["score_agreement"] = {name: self.agreement[name] for name in AGREEMENT}
+        if self.rounds:
+            names, all_rounds = ("pairs", "chosen", "rejected"), sorted({0, *self.rounds.values()})
+            unknown["pairs_by_round"] = {
+                str(round): {name: self.of_rounds[round][name] for name in names} for round in all_rounds
+            }
         return {
             "generations": self.rows,
             "questions": self.questions,

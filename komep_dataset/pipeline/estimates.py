@@ -25,7 +25,7 @@ from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
 from komep_dataset.prompts.messages import check_messages, evidence_messages, split_messages
-from komep_dataset.responses import request_for, responder_folder
+from komep_dataset.responses import read_asked, request_for, responder_folder
 from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, STRUCTURED_TOKENS
 from komep_dataset.scores.scoring import SPLIT_TOKENS, read_responses, text_to_split
@@ -102,13 +102,12 @@ def _priced(
 
 def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
     """What `komep respond` would ask; nothing is asked."""
-    asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
-    return [_respond_line(asked, config, model)]
+    return [_respond_line(questions, config, model)]
 
 
-def _respond_line(asked: Sequence[Question], config: Config, model: str) -> Line:
+def _respond_line(questions: Path, config: Config, model: str) -> Line:
     responder = config.responder(model)
-    bodies = [request_for(question, responder) for question in asked]
+    bodies = [request_for(question, responder) for question in read_asked(questions, responder)]
     missing = unanswered(bodies, responder, responder_folder(config, responder))
     return line_of(f"respond {model}", responder, missing, load_prices(config.prices))
 
@@ -184,7 +183,7 @@ def estimate_run(config: Config) -> list[Line]:
         table = Path(folder) / "questions.parquet"
         questions_stage(config, table).run()
         asked = [Question(**row) for row in read_table(table, Question).iter_rows(named=True)]
-    lines = [_respond_line(asked, config, responder.name) for responder in config.responders]
+        lines = [_respond_line(table, config, responder.name) for responder in config.responders]
     tables = [responder_folder(config, r) / "responses.parquet" for r in config.responders]
     if all(table.is_file() for table in tables) and not any(line.calls for line in lines):
         lines += estimate_score(tables, config, config.mode)

@@ -26,12 +26,12 @@ from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
 from komep_dataset.prompts import messages as prompts
 from komep_dataset.questions import make_questions
-from komep_dataset.release.build import build
+from komep_dataset.release.build import build, chosen_rules
 from komep_dataset.release.replacement import check_replaceable
 from komep_dataset.release.sums import file_sha256
 from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import respond, responder_folder
-from komep_dataset.schema import CitedGeneration, Question, Response
+from komep_dataset.schema import SUMS_FILE, CitedGeneration, Question, Response
 from komep_dataset.scores.agreement import keep_panel, read_panel
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
@@ -59,6 +59,7 @@ _UNIMPORTANT = (
     "gpus",
     "batch_api",
     "policy",
+    "round",  # the split that it stands for counts
 )
 
 
@@ -103,6 +104,7 @@ def run(
     *,
     retry_failed: bool = False,
     budget: float | None = None,
+    round: int | None = None,
 ) -> Path:
     """Run every stage of a configuration in order.
 
@@ -111,16 +113,21 @@ def run(
         say: is given one line a stage.
         retry_failed: stages that are done but for failed rows ask those again.
         budget: what all stages and all runs in the work folder may spend, instead of the file's `budget`.
+        round: leaves the responders of later rounds out, and their pairs.
 
     Returns:
-        the folder of the release, `<work>/komep`.
+        the folder of the release, `<work>/komep`; of a round `<work>/komep-ROUND`.
 
     Raises:
         KomepError: what a stage raises, or a part of the configuration that a chained run needs is missing.
     """
-    config = load_config(config_path)
+    config = load_config(config_path).up_to(round)
     config = config if budget is None else replace(config, budget=budget)
     check_complete(config)
+    if config.base:
+        chosen_rules(
+            asdict(config.selection), config.base
+        )  # what does not go with it is told before anything is asked
     steps = list(stages(config))
     for stage in steps:
         check_outputs(stage)
@@ -134,7 +141,7 @@ def run(
             say(f"[{number}/{len(steps)}] {stage.name}: {'; '.join(filter(None, (line, left, *kept)))}")
             if outcome.shortfall.text:
                 print(f"warning: {stage.name}: {outcome.shortfall.text}", file=sys.stderr)
-    return config.work / "komep"
+    return config.release
 
 
 def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> tuple[Outcome, bool]:
@@ -235,7 +242,7 @@ def respond_stage(config: Config, name: str, questions: Path, output: Path | Non
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
         return Outcome(f"{made.rows:,} responses{failed} -> {table}", made.failures, shortfall=short)
 
-    settings = _endpoint_settings(responder)
+    settings = _endpoint_settings(responder) | ({"split": "train"} if responder.round else {})
     return Stage(stage, done, (questions,), {table: Response}, settings, work, again=output is not None)
 
 
@@ -308,8 +315,8 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
 
 def build_stage(config: Config, scored: Path) -> Stage:
-    """The release, `<work>/komep`."""
-    release, judge = config.work / "komep", record_for(config)
+    """The release of a configuration."""
+    release, judge = config.release, record_for(config)
 
     def work() -> Outcome:
         options = asdict(config.selection)
@@ -319,7 +326,14 @@ def build_stage(config: Config, scored: Path) -> Stage:
         folders[f"{TRANSLATE}: second look"] = folders[TRANSLATE] / SECOND_LOOK.name
         left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
         seeds = {} if config.seed is None else {"pipeline": config.seed}
-        made = build([scored], release, judge=judge, seeds=seeds, left_out=left_out, **options)
+        known = {
+            "judge": judge,
+            "base": config.base,
+            "seeds": seeds,
+            "left_out": left_out,
+            "rounds": config.rounds(),
+        }
+        made = build([scored], release, **known, **options)
         facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"
         return Outcome(
@@ -329,9 +343,12 @@ def build_stage(config: Config, scored: Path) -> Stage:
     named = config.selection.paths()
     read = [path for paths in named.values() for path in paths.values()]
     evidence = [translations_path(scored)] if config.translator else []
-    inputs = (scored, *evidence, *([judge] if judge else []), *read)
+    grown = [config.base / SUMS_FILE] if config.base else []
+    inputs = (scored, *evidence, *([judge] if judge else []), *read, *grown)
     settings = asdict(config.selection) | {option: sorted(paths) for option, paths in named.items()}
-    return Stage("build", config.work / "build" / DONE, inputs, {release: None}, settings, work)
+    settings |= {"rounds": rounds} if (rounds := config.rounds()) else {}
+    done = f"done-{config.round}.json" if config.round else DONE
+    return Stage("build", config.work / "build" / done, inputs, {release: None}, settings, work)
 
 
 def _place(config: Config, stage: str, table: Path, output: Path | None) -> tuple[Path, Path]:

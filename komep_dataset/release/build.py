@@ -32,7 +32,7 @@ from komep_dataset.progress import progress_bar
 from komep_dataset.release.buckets import Spill
 from komep_dataset.release.card.card import write_card
 from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
-from komep_dataset.release.growth import Base, grown_options, joined, open_base
+from komep_dataset.release.growth import Base, grown_options, joined, joined_rounds, open_base
 from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
@@ -67,6 +67,7 @@ def build(
     base: Path | None = None,
     seeds: Mapping[str, int] | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
+    rounds: Mapping[str, int] | None = None,
     **options: Any,
 ) -> BuildResult:
     """Build a release from scored generations.
@@ -81,6 +82,8 @@ def build(
             Shards in which no row changes keep their bytes; rows of new questions come in shards behind them.
         seeds: seeds of earlier stages, for `provenance.json`.
         left_out: parameters that an endpoint refused and was asked without, by stage; for `provenance.json`.
+        rounds: responder -> the round, from 1, in which one's own model answers under that name; one that is left out has
+            none (counted as 0), or that of the base. A pair is of the later round of its two answers.
         options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`)
             and the gates; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
             name to path.
@@ -92,16 +95,11 @@ def build(
     """
     if on_error not in ON_ERROR:
         raise KomepError(f"--on-error {on_error}: give one of {', '.join(ON_ERROR)}", exit_code=2)
-    loaded = read_options(options)
     record = None if judge is None else read_record(Path(judge))
-    given = options | {name: [one.record() for one in some] or None for name, some in loaded.items()}
-    grown = None if base is None else open_base(base)
-    if grown and not inputs:
+    if base is not None and not inputs:
         raise KomepError("--base: give the scored generations that are to be added", exit_code=2)
-    said = {name: value for name, value in given.items() if value is not None}
-    rules = grown_options(grown, given) if grown else Options(**said)
-    if problem := rule_problem(rules):
-        raise KomepError(problem, exit_code=2)
+    loaded, rules, grown = chosen_rules(options, base)
+    rounds = joined_rounds(grown, rounds or {})
     new = table_files(inputs or [SAMPLE_INPUT])
     place = resolved(Path(output))
     if any(Path(path).resolve() in place.parents for path in inputs):  # `build . -o komep`, a second time
@@ -110,10 +108,16 @@ def build(
         folder = replacement.folder
         base_record = grown.record() if grown else None
         judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
-        known = {"judge": record, "seeds": seeds, "left_out": left_out, "judges": judges}
+        known = {"judge": record, "seeds": seeds, "left_out": left_out, "judges": judges, "rounds": rounds}
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
-        made = _build_buckets(folder, new, grown, rules, loaded, on_error)
+        made = _build_buckets(folder, new, grown, rules, loaded, on_error, Tally(rounds=rounds))
         rules, counts, rejects, shards, quality = made
+        if strange := sorted(rounds.keys() - counts["models"].keys()):
+            raise KomepError(
+                f"--round {strange[0]}={rounds[strange[0]]}: no answer is of {strange[0]!r}; the models are "
+                f"{', '.join(counts['models'])}",
+                exit_code=2,
+            )
         sums, content = data_sums(folder)
         reasons = Counter(reject.reason for reject in rejects)
         if not counts["pairs"] and (why := nothing_left(rules, reasons)):
@@ -135,6 +139,27 @@ def build(
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 
 
+def chosen_rules(
+    options: Mapping[str, Any], base: Path | None
+) -> tuple[dict[str, list[Any]], Options, Base | None]:
+    """Options as a build takes them, looked at, and against those of a base.
+
+    Returns:
+        (what is in the files that options name, the rules, the base).
+
+    Raises:
+        KomepError: an option that is none, or does not go with the base; a base that cannot grow.
+    """
+    loaded = read_options(options)
+    given = options | {name: [one.record() for one in some] or None for name, some in loaded.items()}
+    grown = None if base is None else open_base(base)
+    said = {name: value for name, value in given.items() if value is not None}
+    rules = grown_options(grown, given) if grown else Options(**said)
+    if problem := rule_problem(rules):
+        raise KomepError(problem, exit_code=2)
+    return loaded, rules, grown
+
+
 build.__signature__ = named(build, lambda option: option.type | None)
 
 
@@ -145,6 +170,7 @@ def _build_buckets(
     rules: Options,
     loaded: Mapping[str, list[Any]],
     on_error: str,
+    tally: Tally,
 ) -> tuple[Options, dict[str, Any], list[Reject], Written, dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release.
 
@@ -173,7 +199,7 @@ def _build_buckets(
                 derive(resolve_duplicates(spill.read(bucket), files)[0], rules, gates)
                 advance(1)
         gates.settle()
-    tally, rejects, warnings = Tally(), [], Warnings.beside(new)
+    rejects, warnings = [], Warnings.beside(new)
     vouched = grown is not None and grown.all_tried(warnings)
     k = units_wanted(rules.utility)
     optional = [name for name, there in ((EVIDENCE, cites), (F1_AT_K, k)) if there]

@@ -98,6 +98,7 @@ def provenance(
     seeds: Mapping[str, int] | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
     judges: Sequence[Mapping[str, Any]] = (),
+    rounds: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -109,6 +110,7 @@ def provenance(
         seeds: what was drawn with which seed; the build itself draws nothing at random.
         left_out: parameters that an endpoint refused and was asked without, by stage; no key where there are none.
         judges: how far the judges of an input are apart, where it had several; no key where none had.
+        rounds: responder -> its round; no key where none has one.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -126,6 +128,7 @@ def provenance(
         "judge": judge,
         **({"left_out": {stage: list(names) for stage, names in left_out.items()}} if left_out else {}),
         **({"judges": list(judges)} if judges else {}),
+        **({"rounds": dict(rounds)} if rounds else {}),
     }
 
 

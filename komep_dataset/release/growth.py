@@ -224,6 +224,25 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
     return Options(**{option.name: old[option.name] for option in OPTIONS} | looks)
 
 
+def joined_rounds(base: Base | None, given: Mapping[str, int]) -> dict[str, int]:
+    """Responder -> round, of a base and of what is said of new answers.
+
+    Raises `KomepError` for a round below 1, and one that differs from what the base says.
+    """
+    for model, round in given.items():
+        if round < 1:
+            raise KomepError(f"--round {model}={round}: rounds count from 1", exit_code=2)
+    known = base.facts.get("rounds", {}) if base else {}
+    for model in known.keys() & given.keys():
+        if known[model] != given[model]:
+            raise KomepError(
+                f"--round {model}={given[model]}: in the base {base.folder} it is {known[model]}; give the answers of another "
+                "round another name",
+                exit_code=2,
+            )
+    return dict(sorted({**known, **given}.items()))
+
+
 def _on(value: Any) -> bool:
     return bool(value) and value != "off"
 

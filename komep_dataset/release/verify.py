@@ -177,6 +177,11 @@ def _check_facts(seen: _Seen) -> None:
         seen.options = _read_options(seen.facts["options"])
     except (KeyError, TypeError, ValueError) as error:
         check.add(PROVENANCE_FILE, 0, "options", f"not the options of a build ({error})")
+    rounds = seen.facts.get("rounds", {})
+    if not isinstance(rounds, dict) or not all(type(n) is int and n > 0 for n in rounds.values()):
+        check.add(PROVENANCE_FILE, 0, "rounds", "not responders, each with its round from 1")
+    else:
+        seen.tally.rounds = rounds
     inputs = seen.facts.get("inputs")
     if not isinstance(inputs, list) or not all(_is_input(one) for one in inputs):
         check.add(PROVENANCE_FILE, 0, "inputs", "not a list of name, bytes and sha256")
@@ -396,6 +401,10 @@ def _check_counts(seen: _Seen, counted: dict[str, Any]) -> None:
         check.skipped = "files that cannot be read"
         return
     compare_values(check, BUILD_FILE, counted | seen.tally.facts(seen.cites), seen.facts)
+    if bool(seen.tally.rounds) != ("pairs_by_round" in seen.facts):
+        check.add(BUILD_FILE, 0, "pairs_by_round", f"does not go with `rounds` of {PROVENANCE_FILE}")
+    for model in sorted(seen.tally.rounds.keys() - seen.tally.statuses.keys()):
+        check.add(PROVENANCE_FILE, 0, f"rounds.{model}", "no answer is of this responder")
     _check_warnings(seen)
     if not isinstance(seen.facts.get("is_sample"), bool):
         check.add(BUILD_FILE, 0, "is_sample", "not true or false")
