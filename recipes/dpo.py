@@ -11,6 +11,9 @@ One process on the CPU, SmolLM2-135M, a few minutes:
         --config recipes/smollm2-135m/dpo.yaml --model_name_or_path Qwen/Qwen2.5-7B-Instruct --bf16 true \
         --use_peft --lora_target_modules all-linear --output_dir results/qwen2.5-7b-dpo
 
+Any loss of TRL's goes with it, alone or in a sum (docs/losses.md): `--loss_type ipo`, `--loss_type sigmoid sft --loss_weights
+1.0 0.5`, `--loss_type robust --label_smoothing_from_release true`.
+
 The output folder gets the model, its tokenizer, a model card, curves, `training_summary.json`, and `rejects.jsonl`
 with the pairs that were left out. The same command again goes on from the last checkpoint.
 """

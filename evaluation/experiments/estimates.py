@@ -16,7 +16,7 @@ from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
 
 # Operations a parameter and token: forward 2, backward 4, forward again for activation checkpointing 2; DPO asks the
-# reference once more (2).
+# reference once more (2). With LoRA a backward pass has no gradients of the weights (2 less).
 OPERATIONS = {"dpo": 10, "orpo": 8, "sft": 8}
 SIDES = {"dpo": 1.0, "orpo": 1.0, "sft": 0.5}  # share of a pair's tokens that a method trains on
 
@@ -31,6 +31,7 @@ class Rates:
     gpus: bool = False
     flops: float = 0.0  # peak operations a second of a device
     utilisation: float = 0.35  # share of it that training reaches
+    utilisation_of: str = ""  # what it was measured on, where it was
     startup: float = 30.0  # seconds that a training spends besides its steps: imports, loading, saving
     evaluation_startup: float = 15.0
     # `dpo.ko` or `dpo` -> tokens a second, measured
@@ -100,7 +101,9 @@ def with_measured(rates: Rates, stated: Collection[str], file: Path) -> Rates:
     seen = build_record(Measured, read_yaml(found[0]), str(found[0]), "")
     filled: dict[str, object] = {"flops": seen.flops}
     if seen.utilisation:
-        filled["utilisation"] = min(seen.utilisation.values())
+        method = min(seen.utilisation, key=seen.utilisation.get)
+        filled["utilisation"] = seen.utilisation[method]
+        filled["utilisation_of"] = f"{method}, {seen.lever.get(method, 'lever not told')}"
     if batches := {int(size): rate for size, rate in seen.questions_a_second.items()}:
         size = max((size for size in batches if size <= rates.batch), default=min(batches))
         filled["seconds_per_question"] = {"ko": 1 / batches[size] / rates.devices}
@@ -118,7 +121,8 @@ def training_cost(
     pairs = rates.pairs if limit is None else min(int(limit), rates.pairs or int(limit))
     test = rates.test_pairs if held is None else min(int(held), rates.test_pairs or int(held))
     tokens, times = rates.pair_tokens.get(language, 0.0), epochs(training)
-    per_second, shown = training_speed(rates, method, language, parameters)
+    lora = setting(training, "use_peft", False) is True
+    per_second, shown = training_speed(rates, method, language, parameters, lora)
     # The held-out pairs are read twice, forward alone: a third of what training on them takes.
     seconds = rates.startup + (times * pairs * SIDES[method] + 2 * test / 3) * tokens / per_second
     side = "" if SIDES[method] == 1 else f" x {SIDES[method]:g} (one answer)"
@@ -130,22 +134,30 @@ def training_cost(
 
 
 def epochs(training: Mapping[str, Any]) -> float:
-    """`num_train_epochs` of a training: the experiment's flag, else the recipe's, else the trainers' default of 3."""
-    recipe = read_yaml(Path(training["recipe"])) or {}
-    return float(training["flags"].get("num_train_epochs", recipe.get("num_train_epochs", 3)))
+    """`num_train_epochs` of a training; the trainers' default is 3."""
+    return float(setting(training, "num_train_epochs", 3))
 
 
-def training_speed(rates: Rates, method: str, language: str, parameters: float) -> tuple[float, str]:
+def setting(training: Mapping[str, Any], name: str, default: Any) -> Any:
+    """A flag of a training: the experiment's, else the recipe's, else the default."""
+    return training["flags"].get(name, (read_yaml(Path(training["recipe"])) or {}).get(name, default))
+
+
+def training_speed(
+    rates: Rates, method: str, language: str, parameters: float, lora: bool = False
+) -> tuple[float, str]:
     """Tokens a second of all devices together, and how that follows from the rates."""
     for name in (f"{method}.{language}", method):
         if name in rates.training:
             return rates.training[name], ""
     if not (rates.flops and parameters):
         return 1000.0, " (no rate stated: a guess)"
-    speed = rates.devices * rates.flops * rates.utilisation / (OPERATIONS[method] * parameters * 1e9)
+    operations = OPERATIONS[method] - 2 * lora
+    speed = rates.devices * rates.flops * rates.utilisation / (operations * parameters * 1e9)
+    measured = rates.utilisation_of and f" (measured: {rates.utilisation_of})"
     return speed, (
-        f" (= {rates.devices} x {rates.flops / 1e12:.0f} TFLOP/s x {rates.utilisation:g} / "
-        f"({OPERATIONS[method]} x {parameters:g} x 10^9))"
+        f" (= {rates.devices} x {rates.flops / 1e12:.0f} TFLOP/s x {rates.utilisation:g}{measured} / "
+        f"({operations} x {parameters:g} x 10^9){', LoRA' * lora or ', all weights'})"
     )
 
 

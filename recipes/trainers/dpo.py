@@ -43,6 +43,11 @@ class PairwiseDPOTrainer(GuardedTrainer, DPOTrainer):
         super().__init__(*args, **kwargs)
         self._set_passes()
         settings.padding_free = self.without_padding
+        if self._precompute_engine is not None and is_deepspeed_zero3_enabled():
+            # The engine that asked the reference has hooks in the model, too, and numbers its modules anew when training
+            # has its own: after a reference of a single batch the old hooks stop the first step.
+            self._precompute_engine.destroy()
+            self._precompute_engine = None
 
     def _set_passes(self) -> None:
         """Let the policy and its reference compute a batch in the way that was asked for, both in the same."""

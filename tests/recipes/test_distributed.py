@@ -51,19 +51,24 @@ def long_pairs(tmp_path_factory) -> Path:
 def runs(tiny_model, release, long_pairs, tmp_path_factory):
     """(topology, run) -> output of two processes on it, launched when first asked for.
 
-    Runs: `dpo`; under ZeRO `cached`, of a reference in bfloat16 that is computed before; under ZeRO-3 `orpo`, `lora`, and
-    `resumed`, which a launch of its own takes up from the checkpoint of `dpo` at step 3.
+    Runs: `dpo`; under ZeRO `cached`, of a reference in bfloat16 that is computed before; under ZeRO-3 `orpo`, `lora`, `short`,
+    whose reference is a single batch with nothing held out, and `resumed`, which a launch of its own takes up from the
+    checkpoint of `dpo` at step 3.
     """
     folder, done = tmp_path_factory.mktemp("topologies"), set()
     saving = {"save_strategy": "steps", "save_steps": 3}
     cached = {"bf16": "true", "precompute_ref_log_probs": "true", "max_steps": 1, "max_length": 512}
+    short = {"precompute_ref_log_probs": "true", "precompute_ref_batch_size": 8, "max_steps": 2}
+    train_alone = write_release(folder / "train-alone", {"train": [pair(i) for i in range(16)]})
 
     def launched(topology: str, *names: str) -> None:
         config, _, launcher = TOPOLOGIES[topology]
         words = []
         for name in names:
-            data = long_pairs if name == "cached" else release
-            changes = {"dpo": saving, "resumed": saving, "cached": cached, "lora": LORA}.get(name, {})
+            data = {"cached": long_pairs, "short": train_alone}.get(name, release)
+            changes = {"dpo": saving, "resumed": saving, "cached": cached, "lora": LORA, "short": short}.get(
+                name, {}
+            )
             method = "orpo" if name == "orpo" else "dpo"
             words += [method, *six_steps(tiny_model, data, folder / topology / name, 2, **changes), "+"]
         finish(launch(config, words[0], words[1:-1], *launcher))
@@ -79,7 +84,7 @@ def runs(tiny_model, release, long_pairs, tmp_path_factory):
                     left_out = ("checkpoint-6", "model.safetensors", "training_summary*")
                     shutil.copytree(whole, output, ignore=shutil.ignore_patterns(*left_out))
                     (output / "trainer_state.json").unlink()  # the checkpoint has its own
-                    launched(topology, "resumed", "lora", "cached")
+                    launched(topology, "resumed", "lora", "cached", "short")
         return folder / topology / name
 
     return get
@@ -158,6 +163,15 @@ def test_a_cached_reference_is_not_rounded_under_deepspeed(topology, runs):
     assert read(output)["evaluation"]["before"]["logps_chosen"] < -250  # else rounding would not show
     print(f"{topology}: {losses(output)[0]:.5f}")
     assert losses(output)[0] == pytest.approx(math.log(2), abs=2e-3)
+
+
+@pytest.mark.slow
+def test_a_reference_of_one_batch_under_zero3(runs):
+    """The engine that computed it has left nothing behind in the model that stops the first step."""
+    output = runs("zero3", "short")
+    summary = read(output)
+    assert (summary["steps"], summary["world_size"], summary["evaluation"]["after"]) == (2, 2, None)
+    assert losses(output)[0] == pytest.approx(math.log(2), abs=1e-4) and losses(output)[1] < losses(output)[0]
 
 
 @pytest.mark.slow

@@ -268,3 +268,32 @@ def test_a_run_with_two_losses(tiny_model, release, tmp_path, capsys):
     ]
     assert before["loss"] > 4.0 > 0 < after["margin"] < 1  # IPO's is (0 - 2)^2 at the start
     assert "nats per token" in (output / "README.md").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_every_loss_trains_through_the_recipe(name, tiny_model, release, tmp_path, capsys):
+    """Three steps with a cached reference (without where the loss weighs tokens), and the figures of its unit."""
+    case, cached = CASES[name], "ld_alpha" not in CASES[name]
+    words = flags(
+        tiny_model, release, tmp_path / "out", max_steps=3, precompute_ref_log_probs=str(cached).lower()
+    )
+    for key, value in ({"loss_type": ["sigmoid"]} | case).items():
+        words += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
+    assert train("dpo", words) == 0, capsys.readouterr().err
+    summary, said = read(tmp_path / "out"), capsys.readouterr().out
+    before, after = (summary["evaluation"][moment] for moment in ("before", "after"))
+    of_sft = (
+        name == "sft" or {*case.get("loss_type", ())} == {"ipo", "sft", "aot"} or name == "weighted, of two"
+    )
+    assert (summary["reward"] is None) is of_sft and summary["prompts_shared"] is True
+    assert (after["margin"] is None) is (after["reward_accuracy"] is None) is of_sft
+    assert before["gain_accuracy"] == 0.5
+    assert (after["gain_accuracy"] >= 0.5) is (
+        name != "discopop"
+    )  # which falls towards the rejected answer around 0
+    assert (before["loss"] is None) is (cached and bool(case.get("use_weighting")))
+    if before["loss"] is not None and name not in ("exo_pair", "sppo_hard"):
+        assert after["loss"] < before["loss"]
+    assert f"'{name}'" not in said and math.isfinite(summary["train_loss"])
+    print(f"{name}: loss {before['loss']} to {after['loss']}, margin {after['margin']} ({summary['reward']})")
