@@ -34,7 +34,7 @@ class Client:
         )
 
     def _ask(self, **request):
-        watch = threading.Timer(120, self._process.kill)
+        watch = threading.Timer(300, self._process.kill)
         watch.start()
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
@@ -62,7 +62,7 @@ class Client:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(120)
         self._process.stdout.close()
 
     def __enter__(self) -> Client:

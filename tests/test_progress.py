@@ -16,11 +16,11 @@ with progress_bar("asking", 4, "requests") as advance:
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_the_bar_is_drawn_on_a_terminal_alone():
-    quiet = subprocess.run([sys.executable, "-c", CODE], capture_output=True, timeout=60, check=True)
+    quiet = subprocess.run([sys.executable, "-c", CODE], capture_output=True, timeout=300, check=True)
     assert quiet.stdout == quiet.stderr == b""
     master, slave = os.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
-    subprocess.run([sys.executable, "-c", CODE], stderr=slave, env=environment, timeout=60, check=True)
+    subprocess.run([sys.executable, "-c", CODE], stderr=slave, env=environment, timeout=300, check=True)
     os.close(slave)
     shown = os.read(master, 65536).decode()
     os.close(master)

@@ -61,7 +61,7 @@ def test_killed_in_a_training_and_finished(tmp_path):
     path = write_experiment(tmp_path, model, release)
     cells = tmp_path / "results" / "cells"
     first = start(path)
-    model, deadline = cells / "tiny.dpo.ko.seed-0" / "model", time.monotonic() + 120
+    model, deadline = cells / "tiny.dpo.ko.seed-0" / "model", time.monotonic() + 300
     while not list(model.glob("checkpoint-*/trainer_state.json")):
         assert first.poll() is None and time.monotonic() < deadline, first.stdout.read()
         time.sleep(0.05)
@@ -74,7 +74,7 @@ def test_killed_in_a_training_and_finished(tmp_path):
     answers = cells / "tiny.base" / "kormedmcqa" / "predictions.jsonl"
     asked = answers.stat().st_mtime_ns
     second = start(path)
-    said, _ = second.communicate(timeout=200)
+    said, _ = second.communicate(timeout=300)
     assert second.returncode == 1 and "1 of 3 cells failed" in said and "Traceback" not in said
     assert "error: 1 of" in said and str(tmp_path / "none") in said
     states = {name: json.loads((cells / name / "state.json").read_text("utf-8"))["state"] for name in ONLY}

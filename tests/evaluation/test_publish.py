@@ -59,7 +59,7 @@ def client(hub: Hub | str, home: Path, folder: Path, *arguments: str, token: str
     }
     env |= client_environment(hub if isinstance(hub, str) else hub.address, home, token) | more
     command = [sys.executable, "-m", "evaluation.publish", str(folder), "--repo-id", REPO, *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr, done.stderr
     assert not re.search(r"hf_\w+", done.stdout + done.stderr)  # no token, whatever happens
     return done.returncode, done.stdout, done.stderr

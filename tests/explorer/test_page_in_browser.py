@@ -45,7 +45,7 @@ def opened(chromium):
 
     def open_page(file: Path, fragment: str = "", **options):
         page = chromium.new_page(viewport={"width": 1200, "height": 900}, **options)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: troubles.append("a dialog") or dialog.dismiss())

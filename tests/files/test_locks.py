@@ -73,7 +73,7 @@ def test_who_waits_gets_it_when_the_holder_is_killed(tmp_path):
     time.sleep(0.3)
     assert second.poll() is None
     first.kill()
-    assert second.wait(timeout=10) == 0
+    assert second.wait(timeout=60) == 0
     first.wait()
 
 

@@ -307,7 +307,7 @@ def test_after_kill_9_at_any_call_nothing_is_asked_or_paid_for_twice(tmp_path):
             folder.mkdir()
             while not (folder / "out").exists():
                 children.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-                assert children[-1].wait(timeout=60) == (0 if len(children) > 1 else -9), moment
+                assert children[-1].wait(timeout=300) == (0 if len(children) > 1 else -9), moment
         assert json.loads((folder / "out").read_text()) == {f"q{i}": f"re: q{i}" for i in range(40)}, moment
         assert state.repeats == 0 and len(state.batches.batches) == 1, moment
         amount, counted = spent_in(folder / "spending")

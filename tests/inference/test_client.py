@@ -32,14 +32,14 @@ FAULTS = {
     "null": Fault(200, "null"),
     "JSON that ends too early": Fault(200, '{"choices": [{"message": {"content": "re'),
     "a body that ends too early": Fault(200, '{"choices": [{"message": {"content": "x"}}]}', cut=True),
-    "no answer in time": Fault(200, "{}", stall=0.6),
+    "no answer in time": Fault(200, "{}", stall=1.5),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_fault_that_passes_is_retried(tmp_path, fault):
     with loopback(Loopback(echo, faults=lambda _, attempt: fault if attempt == 1 else None)) as (state, url):
-        replies = ask_all(url, tmp_path, [request("a")], timeout=0.4)
+        replies = ask_all(url, tmp_path, [request("a")], timeout=1.2)
     assert replies["a"].text == "re: a"
     assert len(state.calls) == 2
 
@@ -63,7 +63,7 @@ def test_retry_after_is_waited_for(tmp_path, monkeypatch):
             1,
             "withheld",
         ),
-        (Fault(200, "{}", stall=0.6), 2, "no answer after 2 attempts: no answer within 0.4 s"),
+        (Fault(200, "{}", stall=1.5), 2, "no answer after 2 attempts: no answer within 1.2 s"),
         (Fault(reset=True), 2, "ServerDisconnectedError"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_failure_is_a_reply_with_a_reason_is_not_kept_and_is_asked_again(tmp_p
     broken = [True]
     plan = lambda body, _: fault if broken[0] and last_text(body) == "bad" else None  # noqa: E731
     with loopback(Loopback(echo, faults=plan)) as (state, url):
-        replies = ask_all(url, tmp_path, [request("bad"), request("good")], timeout=0.4)
+        replies = ask_all(url, tmp_path, [request("bad"), request("good")], timeout=1.2)
         assert replies["good"].text == "re: good"
         assert replies["bad"].failure and said in replies["bad"].failure
         assert len(state.calls) == calls + 1

@@ -85,7 +85,7 @@ def test_replies_that_arrive_together_are_written_together(tmp_path, monkeypatch
 def test_a_disk_that_is_full_ends_the_run_with_a_message(tmp_path):
     with loopback(Loopback(lambda body: echo(body) * 200)) as (_, url):
         command = [sys.executable, "-c", FULL_DISK, url, str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.stdout == f"{tmp_path}: replies cannot be written (No space left on device)\n"
         assert done.stderr == ""
         # What was cut short is taken off, and the run goes on where there is room.

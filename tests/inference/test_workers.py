@@ -165,7 +165,7 @@ def test_workers_end_with_the_process_that_started_them_and_the_same_command_goe
     with loopback(Loopback(echo, delay=0.1)) as (state, url):
         command = [sys.executable, str(script), url, str(tmp_path / "w")]
         child = subprocess.Popen(command)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(state.calls) < 30 and time.monotonic() < deadline:
             time.sleep(0.005)
         os.kill(child.pid, signal.SIGKILL)
@@ -174,7 +174,7 @@ def test_workers_end_with_the_process_that_started_them_and_the_same_command_goe
         calls = len(state.calls)
         time.sleep(0.5)
         assert len(state.calls) == calls < 120  # nobody asks any more
-        subprocess.run(command, check=True, timeout=120)
+        subprocess.run(command, check=True, timeout=300)
     assert state.repeats <= 6
 
 
@@ -274,13 +274,13 @@ def test_a_worker_that_dies_whenever_it_is_started_ends_the_run_and_the_same_com
         command = [sys.executable, "-m", "komep_dataset.cli", "respond", str(questions), "--model", "a"]
         command += ["--config", str(tmp_path / "pipeline.yaml"), "-o", str(tmp_path / "r.parquet")]
         with killing(config.work / "respond/a/replies.00001.log", times=executors.MOST_DEATHS) as killed:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 1 and len(killed) == executors.MOST_DEATHS
         assert "respond a: worker 1 was killed by SIGKILL" in done.stderr and "Traceback" not in done.stderr
         assert "answers so far are kept, and the same command goes on" in done.stderr
         assert not [path for path in config.work.rglob("replies.*.log") if holder(path)]
         repeats = state.repeats
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
     assert len(state.answered) == len(QUESTIONS) and state.repeats <= repeats + 4  # what was in flight
 
 
@@ -291,7 +291,7 @@ def test_workers_that_cannot_start_end_the_run(tmp_path):
     script.write_text(KILLED.replace('if __name__ == "__main__":', "if True:"))
     with loopback(Loopback(echo)) as (state, url):
         command = [sys.executable, str(script), url, str(tmp_path / "w")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and not state.calls
     assert "ended with exit code 1 and without a word; it has died 3 times" in done.stderr
 
@@ -308,13 +308,13 @@ def test_a_run_that_is_interrupted_leaves_no_worker_behind_not_even_a_stopped_on
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(holder(log), signal.SIGSTOP)
         os.killpg(child.pid, sent)  # as a terminal does
-        assert child.wait(timeout=20) != 0
-        until = time.monotonic() + 5
+        assert child.wait(timeout=120) != 0
+        until = time.monotonic() + 60
         while any(map(holder, logs_of(tmp_path / "w"))) and time.monotonic() < until:
             time.sleep(0.01)
     assert not any(map(holder, logs_of(tmp_path / "w")))
@@ -428,7 +428,7 @@ def test_a_slurm_job_is_handed_over_waited_for_and_joined(tmp_path, monkeypatch)
         for rank in range(3):
             task = {"SLURM_ARRAY_TASK_ID": str(rank), "SLURM_NODELIST": "node1", "PATH": programs}
             subprocess.run(
-                ["bash", tasks], env=os.environ | task, check=True, capture_output=True, timeout=60
+                ["bash", tasks], env=os.environ | task, check=True, capture_output=True, timeout=300
             )
         (tmp_path / "ended").touch()
         replies = ask_all(url, tmp_path / "w", n=20, **settings)

@@ -109,4 +109,4 @@ def processes_serving(model: Path) -> list[str]:
 
 def komep(*arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

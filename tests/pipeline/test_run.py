@@ -245,13 +245,13 @@ def test_killed_anywhere_with_faults_the_same_command_ends_with_the_same_tables(
         for kill in range(3):
             moment = needed * (kill + random.Random(seed + kill).uniform(0.1, 0.9)) / 3
             child = subprocess.Popen([*command, str(path)], stdout=subprocess.DEVNULL)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while len(state.calls) < moment and time.monotonic() < deadline:
                 time.sleep(0.002)
             os.kill(child.pid, signal.SIGKILL)
             assert child.wait() == -signal.SIGKILL
         assert not (tmp_path / "killed" / "work" / "komep").exists()
-        subprocess.run([*command, str(path)], check=True, timeout=60, stdout=subprocess.DEVNULL)
+        subprocess.run([*command, str(path)], check=True, timeout=300, stdout=subprocess.DEVNULL)
     assert tables_of(tmp_path / "killed") == tables_of(tmp_path / "whole")
     assert state.repeats <= 3 * 4 and len(state.answered) == needed
     assert state.most_in_flight <= 4 + 4  # a killed client's requests may still be answered

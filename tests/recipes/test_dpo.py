@@ -68,7 +68,7 @@ def test_recipes_have_the_same_sections_and_short_mains():
 @pytest.mark.slow
 def test_smollm2_learns_from_the_sample(smollm2, tmp_path):
     build = [sys.executable, "-m", "komep_dataset.cli", "build", "--output", str(tmp_path / "komep")]
-    built = subprocess.run(build, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    built = subprocess.run(build, capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert built.returncode == 0, built.stderr
     changes = {
         "max_train_pairs": 1,  # the same pair twice: a step takes seconds

@@ -69,7 +69,7 @@ def submit(folder: Path, *arguments: str, **environment: str) -> tuple[int, Path
         ["bash", str(SCRIPT), *arguments],
         env=os.environ | job | path | environment,
         cwd=ROOT,
-        timeout=60,
+        timeout=300,
         capture_output=True,
         text=True,
     )

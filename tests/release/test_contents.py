@@ -223,7 +223,7 @@ def test_a_pipe_in_place_of_a_file_of_ours_is_not_waited_for(release, releases, 
     done = subprocess.run(
         [sys.executable, "-c", code, release, releases[1]],
         cwd=ROOT,
-        timeout=20,
+        timeout=120,
         capture_output=True,
         text=True,
         check=False,

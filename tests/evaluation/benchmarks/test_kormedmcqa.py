@@ -118,7 +118,7 @@ def test_hub_benchmark_over_http(question_folder, tmp_path):
     }
     try:
         run = [sys.executable, "-c", script]
-        done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
+        done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     finally:
         server.shutdown()
         server.server_close()

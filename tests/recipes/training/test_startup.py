@@ -41,7 +41,7 @@ def test_sigterm_to_the_launcher_of_one_process_reaches_it(tiny_model, release, 
     said = wait_for(launcher, "step 5/")
     (recipe,) = workers(launcher.pid)
     launcher.send_signal(signal.SIGTERM)
-    said += launcher.communicate(timeout=120)[0]  # until the recipe has closed its end, too
+    said += launcher.communicate(timeout=300)[0]  # until the recipe has closed its end, too
     assert "the same command goes on from there" in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     assert 5 <= int(checkpoint.name.split("-")[1]) < LONG["max_steps"]
