@@ -14,7 +14,7 @@ claims, where no truth is known.
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -37,16 +37,18 @@ BIAS = {
 
 
 def judged(
-    rows: list[dict], draw: np.random.Generator, hidden: float, wrong: float, bias: str
+    rows: list[dict], draw: np.random.Generator, hidden: float, wrong: float | Mapping[str, float], bias: str
 ) -> pl.DataFrame:
-    """The same answers by a judge who hides and errs: a complete frame of scored generations."""
+    """The same answers by a judge who hides and errs: a complete frame of scored generations; `wrong` may part true units
+    from false ones."""
     rates = dict(zip(("true", "false"), BIAS[bias], strict=True))
+    errs = wrong if isinstance(wrong, Mapping) else dict.fromkeys(rates, wrong)
     found = []
     for row in rows:
         units = []
         for unit in row["units"]:
             verdict = unit["verdict"]
-            if draw.random() < wrong:
+            if draw.random() < errs[unit["verdict"]]:
                 verdict = "false" if verdict == "true" else "true"
             if draw.random() < hidden * rates[unit["verdict"]]:
                 verdict = "unknown"

@@ -291,9 +291,11 @@ def _too_few(
 ) -> pl.DataFrame:
     """Questions with fewer than two answers that may pair."""
     counts = frame.group_by("question_id").agg(rows=pl.len())
-    for name, some in (("n", scored), ("left", usable)):
+    for name, some in (("n", scored), *([] if usable is scored else [("left", usable)])):
         own = some.group_by("question_id").agg(pl.len().alias(name))
         counts = counts.join(own, on="question_id", how="left").with_columns(pl.col(name).fill_null(0))
+    if usable is scored:
+        counts = counts.with_columns(left="n")
     of_all = pl.format("{} scored of {} responses", "n", "rows")
     of_rule = pl.format("--pairs {} takes {} of {} scored responses", pl.lit(rules.pairs), "left", "n")
     return counts.filter(pl.col("left") < 2).select(

@@ -22,6 +22,7 @@ from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
 from komep_dataset.pairs.options import PAIR_OPTIONS
+from komep_dataset.pairs.utility import PRECISION
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
 from komep_dataset.prompts import messages as prompts
@@ -281,6 +282,8 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
     if len(judges) > 1:
         settings |= {"panel": [_endpoint_settings(one) for one in judges], "agreement": config.agreement}
         settings |= {name: getattr(config.selection, name) for name in ("unknown_units", "min_margin")}
+        if config.selection.utility != PRECISION:
+            settings["utility"] = config.selection.utility
     outputs = {table: CitedGeneration, verdicts_path(table): VerdictRow}
     read = [source for one in judges if one.evidence for source in one.evidence.sources]
     return Stage(SCORE, done, (*tables, *read), outputs, settings, work, again=output is not None)

@@ -18,7 +18,7 @@ from komep_dataset import dahl
 from komep_dataset.config.config import ALL, MAJORITY
 from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.pairs.strategies.best_worst import best_worst
-from komep_dataset.pairs.utility import with_bounds
+from komep_dataset.pairs.utility import F1, PRECISION, with_bounds, with_k
 from komep_dataset.schema import Status, Verdict
 
 _FLIPS = {
@@ -64,13 +64,15 @@ class Answered:
     verdicts: tuple[str, ...]
 
 
-def hanging(answers: Iterable[Answered], unknown_units: str, min_margin: float) -> set[tuple[str, str, str]]:
+def hanging(
+    answers: Iterable[Answered], unknown_units: str, min_margin: float, utility: str = PRECISION
+) -> set[tuple[str, str, str]]:
     """(question_id, model, verdict) of the units on which a pair hangs: if one unit with this verdict of the answer had the
     opposite, another answer of its question would be the best or the worst, or their scores would part or meet.
 
     Args:
         answers: all of some questions, once each.
-        unknown_units, min_margin: as `pairs.rules.select_pairs` takes them.
+        unknown_units, min_margin, utility: as a build has them; K of `f1` is the median of these answers.
     """
 
     rows = [
@@ -80,6 +82,8 @@ def hanging(answers: Iterable[Answered], unknown_units: str, min_margin: float) 
     ]
     columns = ["question_id", "model", "_length", "_units", "_true", "_false"]
     frame = pl.DataFrame(rows, columns, orient="row").sort("question_id", "model")
+    if utility == F1 and rows:
+        utility = with_k(frame["_units"].median())
     flips = [
         frame.filter(pl.col(f"_{verdict}") > 0).select(
             "question_id", flipped="model", verdict=pl.lit(verdict), true=pl.lit(more), false=pl.lit(fewer)
@@ -93,19 +97,22 @@ def hanging(answers: Iterable[Answered], unknown_units: str, min_margin: float) 
         _true=pl.col("_true") + pl.when(here).then("true").otherwise(0),
         _false=pl.col("_false") + pl.when(here).then("false").otherwise(0),
     )
-    before = _pairs_of(frame, unknown_units, min_margin)
+    before = _pairs_of(frame, unknown_units, min_margin, utility)
     after = _pairs_of(
         tried.with_columns(question_id=pl.format("{}/{}", "question_id", "_try")).sort(
             "question_id", "model"
         ),
         unknown_units,
         min_margin,
+        utility,
     )
     flipped = tried.filter(here).select("_try", "question_id", "model", "verdict").iter_rows()
     return {tuple(key) for at, *key in flipped if before.get(key[0]) != after.get(f"{key[0]}/{at}")}
 
 
-def _pairs_of(frame: pl.DataFrame, unknown_units: str, min_margin: float) -> dict[str, tuple[str, str]]:
+def _pairs_of(
+    frame: pl.DataFrame, unknown_units: str, min_margin: float, utility: str
+) -> dict[str, tuple[str, str]]:
     """Question -> (best, worst) where their scores are so far apart that they pair."""
 
     known = pl.col("_true") + pl.col("_false")
@@ -119,7 +126,7 @@ def _pairs_of(frame: pl.DataFrame, unknown_units: str, min_margin: float) -> dic
         dahl_score=pl.when(whole).then(pl.col("_true") / pl.col("_units")),
         **blank,
     )
-    pairs = best_worst(with_bounds(ready, unknown_units))
+    pairs = best_worst(with_bounds(ready, unknown_units, utility))
     apart = pairs.filter(pl.col("chosen_score") - pl.col("rejected_score") > min_margin)
     rows = apart.select("question_id", "chosen_model", "rejected_model").iter_rows()
     return {question: (chosen, rejected) for question, chosen, rejected in rows}

@@ -239,7 +239,7 @@ def _hanging(
 ) -> set[tuple[Key, int]]:
     """The units on which a pair of these responses hangs."""
     answers = [Answered(*key, len(rows[key].response), tuple(own)) for key, own in verdicts.items()]
-    found = hanging(answers, selection.unknown_units, selection.min_margin)
+    found = hanging(answers, selection.unknown_units, selection.min_margin, selection.utility)
     return {
         (key, at) for key, own in verdicts.items() for at, said in enumerate(own) if (*key, said) in found
     }

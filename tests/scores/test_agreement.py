@@ -95,3 +95,15 @@ def test_the_figures_lie_beside_the_table_and_go_with_the_panel(tmp_path):
     panel_path(table).write_text(json.dumps({"mine": 1}))
     keep_panel(table, None)
     assert panel_path(table).is_file()
+
+
+def test_a_pair_hangs_on_a_unit_by_the_utility_of_the_build():
+    """`a` says one true thing, `b` seven true and a false one, `c` nothing true: by F1 the first is nobody's best."""
+    answers = [
+        Answered("q", "a", 9, (T,)),
+        Answered("q", "b", 90, (T,) * 7 + (F,)),
+        Answered("q", "c", 9, (F, F)),
+    ]
+    assert ("q", "a", T) in hanging(answers, "reject", 0.0)
+    assert ("q", "a", T) not in hanging(answers, "reject", 0.0, "f1@8")
+    assert hanging(answers, "reject", 0.0, "f1") == hanging(answers, "reject", 0.0, "f1@2")
