@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jinja2
+
 from evaluation.harness.benchmark import Style
 from evaluation.harness.questions import LETTERS, Question, Subject
 from komep_dataset.errors import KomepError
@@ -105,9 +107,15 @@ class PromptEncoder:
     def _rendered(self, text: str, thinking: bool | None, reply: bool = True, answer: str = "") -> str:
         messages = [{"role": "user", "content": text}]
         messages += [{"role": "assistant", "content": answer}] if answer else []
-        return self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=reply, **thinking_switch(thinking)
-        )
+        try:
+            return self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=reply, **thinking_switch(thinking)
+            )
+        except jinja2.TemplateError as error:
+            raise KomepError(
+                f"--chat-template: the template of {self.tokenizer.name_or_path} cannot be used ({error}); correct it, fetch "
+                "the model again, or ask without the option"
+            ) from error
 
     def _opening(self) -> str:
         """The mark with which the chat template opens thoughts before a reply, or ""."""

@@ -1,5 +1,6 @@
 """Preference pairs for a recipe: load a release or another dataset, leave out what does not fit, cut it into tokens."""
 
+import hashlib
 import json
 import os
 import re
@@ -439,3 +440,11 @@ def draw(dataset: Dataset | None, limit: int | None, seed: int) -> Dataset | Non
 def write_rejects(path: Path, rejects: list[dict[str, str]]) -> None:
     """Write reject rows as JSONL; an empty list gives an empty file."""
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rejects))
+
+
+def rows_hash(dataset: Dataset) -> str:
+    """SHA-256 of all rows, whatever file they came from."""
+    digest = hashlib.sha256()
+    for batch in dataset.with_format("arrow").iter(batch_size=1000):
+        digest.update(json.dumps(batch.to_pylist(), sort_keys=True, default=str).encode())
+    return digest.hexdigest()

@@ -26,6 +26,7 @@ from komep_dataset.inference.weights import weights_fault
 from training.errors import said_by
 from training.flags import RecipeArguments
 from training.output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
+from training.pairs import rows_hash
 
 PACKAGES = ("komep", "torch", "transformers", "trl", "accelerate", "datasets", "peft", "deepspeed")
 SHAPING = (
@@ -75,7 +76,10 @@ def describe_batch(args: TrainingArguments) -> str:
 
 
 def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, Any]:
-    """Which data a run saw: name, config, version of the release, fingerprint of its train split, limits."""
+    """Which data a run saw: name, config, version of the release, fingerprint and hash of its train split, limits.
+
+    The fingerprint of `datasets` changes with a file's date, so that a copy of the same file is another one to it.
+    """
     config, used = script_args.dataset_config, train.info.config_name
     if config is not None and config != used:  # another was the only one; a file has none
         config = None if Path(script_args.dataset_name).is_file() else used
@@ -84,6 +88,7 @@ def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, 
         "config": config,
         "version": str(train.info.version) if train.info.version else None,
         "fingerprint": train._fingerprint,
+        "sha256": rows_hash(train),
         "max_train_pairs": script_args.max_train_pairs,
         "max_test_pairs": script_args.max_test_pairs,
         "test_split": script_args.dataset_test_split,
@@ -308,7 +313,9 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
         before = json.loads((folder / SETTINGS).read_text("utf-8"))
     except ValueError as error:
         raise KomepError(f"{folder / SETTINGS}: not JSON ({error}); take another --output_dir") from error
-    changed = [key for key in before if before[key] != settings.get(key)]  # an older version recorded fewer
+    changed = [
+        key for key in before if not _same(before[key], settings.get(key))
+    ]  # an older version recorded fewer
     for key in changed:
         if key not in EXTENDABLE or 0 < settings[key] < before[key]:
             raise KomepError(
@@ -316,6 +323,14 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
                 "take another --output_dir, or remove that folder"
             )
     return not changed and (folder / SUMMARY).is_file()
+
+
+def _same(before: Any, now: Any) -> bool:
+    """Whether a setting is what it was; data by what both versions recorded, and by their rows where both hashed them."""
+    if not (isinstance(before, dict) and isinstance(now, dict) and "fingerprint" in before):
+        return before == now
+    by = "fingerprint" if before.keys() & now.keys() >= {"sha256"} else "sha256"
+    return all(before[name] == now.get(name) for name in before if name != by)
 
 
 def peak_memory_gib() -> dict[str, float | None]:

@@ -72,6 +72,16 @@ def test_bos_within_the_text_is_refused(make_tokenizer):
         PromptEncoder(make_tokenizer(bos=True))("약물은 <s> 무엇?")
 
 
+@pytest.mark.parametrize(
+    "template", ["{{ messages[0] ", "{{ raise_exception('no such role') }}", "{{ messages.x.y }}"]
+)
+def test_a_chat_template_that_cannot_be_used_is_named(make_tokenizer, template):
+    tokenizer = make_tokenizer(bos=True)
+    tokenizer.chat_template = template
+    with pytest.raises(KomepError, match=r"--chat-template: the template of .* cannot be used"):
+        PromptEncoder(tokenizer, chat_template=True)
+
+
 def test_chat_template_is_needed_for_the_flag(make_tokenizer):
     with pytest.raises(KomepError, match="has no chat template"):
         PromptEncoder(make_tokenizer(bos=True), chat_template=True)

@@ -14,7 +14,7 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 
 from datasets import Dataset
 from training.flags import RecipeArguments
-from training.pairs import draw, drop_unfit, fold_systems, in_turns, load_preferences
+from training.pairs import draw, drop_unfit, fold_systems, in_turns, load_preferences, rows_hash
 from training.run_record import describe_dataset
 from transformers import AutoTokenizer
 
@@ -578,3 +578,9 @@ def test_draw_is_seeded_and_never_repeats():
     first, again, other = (list(draw(rows, 10, seed)["x"]) for seed in (0, 0, 1))
     assert first == again != other and len(set(first)) == 10
     assert draw(rows, None, 0) is rows and draw(rows, 50, 0) is rows and draw(None, 3, 0) is None
+
+
+def test_the_hash_of_rows_is_that_of_what_they_hold():
+    rows = [{"prompt": "a", "n": at} for at in range(1200)]
+    one, other = Dataset.from_list(rows), Dataset.from_list([rows[0]])
+    assert rows_hash(one) == rows_hash(Dataset.from_list(rows).select(range(1200))) != rows_hash(other)

@@ -329,6 +329,32 @@ def test_a_run_of_an_older_version_is_still_known(copied, tiny_model, release):
     assert train("dpo", flags(tiny_model, release, copied, **SETTINGS)) == 0
 
 
+def test_a_run_knows_its_data_by_the_rows_and_not_by_the_files_date(tmp_path):
+    """`datasets` takes a copy for other data; a run of an older version has no hash, and its fingerprint counts."""
+    folder = tmp_path / "run"
+    numbered = folder / "checkpoint-1"
+    numbered.mkdir(parents=True)
+    (numbered / "trainer_state.json").write_text("{}", "utf-8")
+
+    def settings(**dataset) -> dict:
+        return {"dataset": {"name": "n.jsonl", "fingerprint": "a", "sha256": "r", **dataset}}
+
+    older = {"dataset": {"name": "n.jsonl", "fingerprint": "a"}}
+    for recorded, now, same in (
+        (settings(), settings(fingerprint="b"), True),
+        (settings(), settings(sha256="s"), False),
+        (settings(), settings(name="m.jsonl", fingerprint="b"), False),
+        (older, settings(), True),
+        (older, settings(fingerprint="b"), False),
+    ):
+        write_json(folder / "run.json", recorded)
+        if same:
+            assert check_same_run(folder, now) is False  # not trained to its end
+        else:
+            with pytest.raises(KomepError, match="holds a run with dataset"):
+                check_same_run(folder, now)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_resumed_run_equals_the_uninterrupted_one(method, finished, tiny_model, release, tmp_path):
     output = as_killed(finished(method), tmp_path / "out")
