@@ -53,7 +53,8 @@ class Vote:
     cited: tuple[str, ...] = ()
     reason: str = ""
     not_shown: tuple[str, ...] = ()
-    judge: str = ""  # who said so, where there are several
+    judge: str = ""  # who said so, and what it was shown, where there are several
+    shown: tuple[Passage, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

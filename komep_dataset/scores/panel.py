@@ -5,10 +5,12 @@ Judges may be shown different things: each has items of its own for the units of
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.config import APPEAL, Checker
+from komep_dataset.evidence.passages import Passage
 from komep_dataset.schema import Verdict, WhyUnknown
 from komep_dataset.scores.agreement import agreed, is_open
 from komep_dataset.scores.checking import Checked, Item, Judged, check
@@ -84,13 +86,13 @@ def check_all(
         if due := {place for place in hang if len(said[place]) == 1}:
             ask(others[0], due)
             _appeal(others[1:], said, ask)
-    items = {
-        key: [_joined([shown[name][key][at] for name in judges]) for at in range(len(own))]
-        for key, own in shown[first].items()
-    }
+    joined: dict[Any, list[Item]] = {key: [] for key in shown[first]}
     for key, at in places:
-        found.judged[items[key][at]] = _together(said[key, at], agreement)
-    return items, found
+        own = {name: shown[name][key][at] for name in judges}
+        item, ids = _joined(own)
+        joined[key].append(item)
+        found.judged[item] = _together(said[key, at], agreement, own, ids)
+    return joined, found
 
 
 def _appeal(
@@ -103,21 +105,38 @@ def _appeal(
             ask(name, due)
 
 
-def _joined(items: Sequence[Item]) -> Item:
-    """What any of several judges is shown of a unit."""
+def _joined(shown: Mapping[str, Item]) -> tuple[Item, dict[tuple[str, str], str]]:
+    """What any of several judges is shown of a unit, and (judge, id that it was shown) -> the id there: one that stands for
+    two texts, as in two corpora, is the first one's, and the next is `id-2`."""
+    items = list(shown.values())
     question = next((item.question for item in items if item.question is not None), None)
-    lists = [item.passages for item in items if item.passages is not None]
-    passages = tuple({passage.id: passage for own in reversed(lists) for passage in own}.values())
-    return Item(items[0].unit, question, passages if lists else None)
+    passages: dict[str, Passage] = {}
+    ids: dict[tuple[str, str], str] = {}
+    for name, item in shown.items():
+        for one in item.passages or ():
+            numbered = chain([one.id], (f"{one.id}-{n}" for n in count(2)))
+            id = next(id for id in numbered if passages.get(id) in (None, replace(one, id=id)))
+            passages[id], ids[name, one.id] = replace(one, id=id), id
+    by_passages = any(item.passages is not None for item in items)
+    return Item(items[0].unit, question, tuple(passages.values()) if by_passages else None), ids
 
 
-def _together(own: Mapping[str, Judged], agreement: str) -> Judged:
+def _together(
+    own: Mapping[str, Judged],
+    agreement: str,
+    shown: Mapping[str, Item],
+    ids: Mapping[tuple[str, str], str],
+) -> Judged:
     """What several judges said of a unit, as one; a request that failed fails the unit."""
     verdict = agreed([one.verdict for one in own.values()], agreement)
-    votes = tuple(replace(vote, judge=name) for name, one in own.items() for vote in one.votes)
+    votes = tuple(
+        replace(vote, judge=name, shown=shown[name].passages)
+        for name, one in own.items()
+        for vote in one.votes
+    )
     failure = next((f"{name}: {one.failure}" for name, one in own.items() if one.failure), "")
-    agreeing = [one for one in own.values() if one.verdict == verdict]
-    cited = tuple(dict.fromkeys(id for one in agreeing for id in one.cited))
+    agreeing = [(name, id) for name, one in own.items() if one.verdict == verdict for id in one.cited]
+    cited = tuple(dict.fromkeys(ids[one] for one in agreeing))
     unsure = all(one.verdict == Verdict.UNKNOWN for one in own.values())
     reasons = {one.reason for one in own.values() if one.reason}  # of those that were shown passages
     reason = WhyUnknown.DISAGREED.value if not unsure or len(reasons) > 1 else next(iter(reasons), "")

@@ -383,7 +383,12 @@ def verdict_rows(
             finish_reason=said.reply.finish_reason,
             cited=None if (unseen := judges[said.judge or only].evidence is None) else list(said.cited),
             reason=None if unseen else said.reason,
-            passages=None if unseen else [ShownPassage(p.id, p.title, p.url, p.text) for p in item.passages],
+            passages=None
+            if unseen
+            else [
+                ShownPassage(p.id, p.title, p.url, p.text)
+                for p in (said.shown if said.judge else item.passages)
+            ],
         )
         for index, item in enumerate(items)
         for vote, said in _numbered(checked.judged[item].votes)

@@ -221,6 +221,33 @@ def test_judges_that_are_shown_passages_cite_together_and_say_why_they_do_not_ag
     ]
 
 
+def test_judges_of_two_corpora_that_share_an_id_are_told_apart_by_what_each_was_shown(tmp_path):
+    row, texts = (
+        response("Colchicine eases gout."),
+        ("It eases gout, says one.", "It eases gout, says another."),
+    )
+    for name, text in zip(("first", "second"), texts, strict=True):
+        write(
+            tmp_path / f"{name}.jsonl",
+            [{"question": row["question"], "evidence": [{"id": "g", "text": text}]}],
+        )
+    with loopback(Loopback(lambda b: answer(b) if b["model"] == "splitter" else "True [g]")) as (_, url):
+        configured(tmp_path, url, "first", "second")
+        content = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+        for checker in content["checker"]:
+            checker["evidence"] = {"provided": f"{checker['model']}.jsonl"}
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(content))
+        config = load_config(tmp_path / "pipeline.yaml")
+        done = score([write_responses(tmp_path, row)], config, tmp_path / "s.parquet")
+    [scored] = pl.read_parquet(done.path)["unit_evidence"].to_list()
+    assert [(one["id"], one["quotation"]) for one in scored] == [("g", texts[0]), ("g-2", texts[1])]
+    evidence = pl.read_parquet(tmp_path / "s.verdicts.parquet").sort("checker")
+    assert evidence["cited"].to_list() == [["g"], ["g"]]
+    assert [[one["text"] for one in own] for own in evidence["passages"].to_list()] == [
+        [text] for text in texts
+    ]
+
+
 def test_the_figures_go_through_translation_and_a_folder_of_tables_does_not_take_them_for_one(tmp_path):
     (tmp_path / "in").mkdir()
     table = write_rows(tmp_path / "in" / "s.jsonl", *five_answers())
