@@ -2,8 +2,8 @@
 `translate` and `run`.
 
 Calls of responders and of the splitter are counted on the real prompts, without those that the work folder has an
-answer for. Units are not known before the splitter has answered: they are an assumption, and so are answers that do
-not exist yet; the line says so. Completions are counted as long as their limit allows: what comes out is about the
+answer for, and so are those of a checker once the splitter has answered all. Before that units are an assumption, and so are
+answers that do not exist yet; the line says so. Completions are counted as long as their limit allows: what comes out is about the
 most that the run costs, not the mean.
 """
 
@@ -28,7 +28,7 @@ from komep_dataset.prompts.messages import check_messages, evidence_messages, sp
 from komep_dataset.responses import read_asked, request_for, responder_folder
 from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, STRUCTURED_TOKENS
-from komep_dataset.scores.scoring import SPLIT_TOKENS, read_responses, text_to_split
+from komep_dataset.scores.scoring import CHECK, SPLIT_TOKENS, read_responses, split_and_check, text_to_split
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.sentences import count_sentences
 from komep_dataset.tables.reading import read_table
@@ -120,6 +120,13 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     bodies = [judge_body(split_messages(text, mode), splitter, SPLIT_TOKENS) for text in texts]
     missing = unanswered(bodies, splitter, config.work / SCORE / "split")
     split = line_of("score: split", splitter, missing, prices)
+    judges = config.judges()
+    if not missing and not any(one.evidence and one.evidence.embeddings for one in judges.values()):
+        with unsent() as found:  # units are known, and so is what was said of them
+            split_and_check({(row.question_id, row.model): row for row in rows}, config, mode)
+        labels = {name: f"{CHECK} by {name}" if len(judges) > 1 else CHECK for name in judges}
+        bodies = {label: found.get((label, judges[name]), {}).values() for name, label in labels.items()}
+        return [split, *(line_of(labels[n], judges[n], bodies[labels[n]], prices) for n in judges)]
     count, _ = token_counter(config.judge("checker"))
     sentences = sum(count_sentences(text) for text in texts)
     return [split, *_check_lines(sentences, sum(map(count, texts)), config, mode, prices)]
@@ -162,7 +169,7 @@ def _judge_lines(
     sent = calls * (prompt_tokens(empty, count) + added) + UNITS_A_SENTENCE * tokens * checker.votes
     limit = checker.limit(usual) or UNLIMITED_TOKENS
     assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
-    yield _priced("score: check", checker, calls, sent, calls * limit, prices, assumed)
+    yield _priced(CHECK, checker, calls, sent, calls * limit, prices, assumed)
 
 
 def _embed_line(evidence: Evidence, units: int, tokens: float, prices: PriceTable) -> Iterator[Line]:

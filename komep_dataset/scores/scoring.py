@@ -54,7 +54,7 @@ from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, output_path, write_in_order, write_rejects, write_scored
 
-STAGE = "score"
+STAGE, CHECK = "score", "score: check"
 SPLIT_TOKENS = 1024  # limit of a splitter's reply where the configuration sets none (ours)
 Key = tuple[str, str]  # question_id, model
 EXAMPLE = 30  # characters of a line that a summary shows
@@ -163,27 +163,11 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         KomepError: bad tables or an endpoint that answers nobody. A response whose splitting or checking
             alone fails is a row with the status `failed`, and is asked again by the next run.
     """
-    splitter, judges = config.judge("splitter"), config.judges()
-    for checker in judges.values():
-        refuse_options(checker, mode)
-    if mode == "paper" and len(judges) > 1:
-        raise KomepError("checker: a list: the mode paper has DAHL's one checker; name one there")
-    folder = config.work / STAGE
-    target = output_path(output, "scored.parquet")
+    judges, target = config.judges(), output_path(output, "scored.parquet")
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
-    with stage_outputs(folder, {target: CitedGeneration, verdicts_path(target): VerdictRow}):
-        with local_servers():  # one start for both where they are the same model
-            splits, failures = _split(rows, splitter, folder / "split", mode)
-            unsplit = {key: split.why for key, split in splits.items() if split.why}
-            units = {key: split.units for key, split in splits.items()}
-            items, checked = check_all(
-                judges,
-                config.agreement,
-                lambda checker: _items(rows, units, checker, config.work / EVIDENCE_FOLDER),
-                folder / "check",
-                mode=mode,
-                hanging=partial(_hanging, rows, config.selection),
-            )
+    with stage_outputs(config.work / STAGE, {target: CitedGeneration, verdicts_path(target): VerdictRow}):
+        splits, failures, items, checked = split_and_check(rows, config, mode)
+        unsplit = {key: split.why for key, split in splits.items() if split.why}
         for key, own in items.items():
             failed = next((why for item in own if (why := checked.judged[item].failure)), "")
             if failed and not failures[key]:
@@ -232,6 +216,31 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
         quality=quality,
         split=told,
     )
+
+
+def split_and_check(
+    rows: Mapping[Key, Response], config: Config, mode: str
+) -> tuple[dict[Key, Split], dict[Key, str], dict[Key, list[Item]], Checked]:
+    """Have responses split, and their units judged: (the splits, why one has none for want of an answer, or "", what is judged,
+    what the checkers said). Raises what `score` raises."""
+    judges, folder = config.judges(), config.work / STAGE
+    for checker in judges.values():
+        refuse_options(checker, mode)
+    if mode == "paper" and len(judges) > 1:
+        raise KomepError("checker: a list: the mode paper has DAHL's one checker; name one there")
+    with local_servers():  # one start for both where they are the same model
+        splits, failures = _split(rows, config.judge("splitter"), folder / "split", mode)
+        units = {key: split.units for key, split in splits.items()}
+        items, checked = check_all(
+            judges,
+            config.agreement,
+            lambda checker: _items(rows, units, checker, config.work / EVIDENCE_FOLDER),
+            folder / "check",
+            mode=mode,
+            label=CHECK,
+            hanging=partial(_hanging, rows, config.selection),
+        )
+    return splits, failures, items, checked
 
 
 def _hanging(

@@ -16,7 +16,7 @@ from komep_dataset.pipeline.run import run
 from tests.evidence.loopback_encoder import encoder
 from tests.evidence.texts import corpus
 from tests.inference.prices import priced
-from tests.loopback import loopback
+from tests.loopback import Fault, Loopback, loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import komep, write_chain
 
@@ -37,14 +37,29 @@ def test_estimates_ask_nothing_and_count_what_a_run_then_asks(tmp_path):
         assert lines["score: split"].calls == 6 and lines["score: check"].cost is None
         run(write_chain(tmp_path / "a", url, n=3), lambda _: None)
         responses = [tmp_path / "a" / "work" / "respond"]
-        assert estimates.estimate_score(responses, config, "strict")[0].calls == 0
-        assert {line.calls for line in estimates.estimate_run(config)[:3]} == {0}
+        assert [line.calls for line in estimates.estimate_score(responses, config, "strict")] == [0, 0]
+        assert {line.calls for line in estimates.estimate_run(config)} == {0}
         calls = len(state.calls)
         questions = tmp_path / "a" / "work" / "questions" / "questions.parquet"
         done = komep("respond", questions, "--config", path, "--model", "b", "--estimate")
         assert "0 calls" in done.stdout
         done = komep("score", *responses, "--config", path, "--estimate")
         assert "score: split" in done.stdout and len(state.calls) == calls
+
+
+def test_once_all_is_split_the_checks_that_are_missing_are_counted_one_by_one(tmp_path):
+    refused = lambda body, n: (
+        Fault(500) if body["model"] == "checker" and sum(str(body).encode()) % 2 else None
+    )  # noqa: E731
+    with loopback(Loopback(faults=refused)) as (state, url):
+        path = write_chain(tmp_path / "a", url, n=4)
+        run(path, lambda _: None)
+        config, responses = load_config(path), [tmp_path / "a" / "work" / "respond"]
+        missing = estimates.estimate_score(responses, config, "strict")[1].calls
+        before, state.faults = len(state.calls), None
+        assert missing == estimates.estimate_run(config)[-1].calls
+        run(path, lambda _: None, retry_failed=True)
+        assert missing == len(state.calls) - before > 0
 
 
 @pytest.mark.parametrize(
