@@ -92,17 +92,19 @@ def _sha256(path: Path) -> str:
 
 
 def _tell_change(corpus: Path, folder: Path) -> None:
-    """Say that the corpus is another than an earlier run read."""
-    for facts in sorted(folder.glob(f"*/{FACTS}")):
-        known = read_own_json(facts)
-        if isinstance(known, dict) and known.get("corpus") == str(corpus):
-            print(
-                f"note: {corpus}: has changed since it was read; it is read anew, and its units are judged again where their "
-                f"passages are others (the earlier state, {known['passages']:,} passages, stays in {facts.parent}; delete it "
-                "to save room)",
-                file=sys.stderr,
-            )
-            return
+    """Say that the corpus is another than earlier runs read, and where these states stay."""
+    known = {facts.parent: read_own_json(facts) for facts in sorted(folder.glob(f"*/{FACTS}"))}
+    left = [
+        str(place)
+        for place, one in known.items()
+        if isinstance(one, dict) and one.get("corpus") == str(corpus)
+    ]
+    if left:
+        print(
+            f"note: {corpus}: has changed since it was read, and is read anew; earlier states stay, for runs that go back to "
+            f"them, until you delete them: {', '.join(left)}",
+            file=sys.stderr,
+        )
 
 
 def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:

@@ -37,6 +37,7 @@ from komep_dataset.scores.agreement import keep_panel, read_panel
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
+from komep_dataset.scores.sources import keep_sources, read_sources
 from komep_dataset.tables.formats import files_in
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_table
@@ -296,7 +297,9 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
     def work() -> Outcome:
         made = translate(scored, config, output or table)
-        keep_panel(output_path(output or table, "translated.parquet"), read_panel(scored))
+        target = output_path(output or table, "translated.parquet")
+        keep_panel(target, read_panel(scored))
+        keep_sources(target, read_sources(scored))
         short = of_translations(made, translator)
         if output:
             return Outcome(made.line, made.failures, made.reason, short, made.table)

@@ -9,6 +9,7 @@ new rows do, and what comes out has the rows of a build of them all, but not its
 """
 
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,7 @@ from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import EVIDENCE, F1_AT_K, Reject, Verdict, records_of
 from komep_dataset.scores.agreement import read_panel
+from komep_dataset.scores.sources import in_other_states, read_sources
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.writing import write_rejects
@@ -108,7 +110,21 @@ def build(
         folder = replacement.folder
         base_record = grown.record() if grown else None
         judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
-        known = {"judge": record, "seeds": seeds, "left_out": left_out, "judges": judges, "rounds": rounds}
+        sources = [{"input": path.name, **one} for path in new for one in read_sources(path)]
+        for name in in_other_states(grown.facts.get("evidence", ()) if grown else (), sources):
+            print(
+                f"note: {name} is in another state than when the base was judged by it: old and new verdicts rest on different "
+                "texts (`evidence` in provenance.json)",
+                file=sys.stderr,
+            )
+        known = {
+            "evidence": sources,
+            "judge": record,
+            "seeds": seeds,
+            "left_out": left_out,
+            "judges": judges,
+            "rounds": rounds,
+        }
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
         made = _build_buckets(folder, new, grown, rules, loaded, on_error, Tally(rounds=rounds))
         rules, counts, rejects, shards, quality = made

@@ -58,7 +58,7 @@ SHORT = (
     *("dahl_score", "status", "origin", "split"),
 )
 CODE = ("komep_version", "sources_sha256")
-COMPARED_FACTS = ("schema", "content_hash", "options", "rounds", *CODE, "commit", "versions")
+COMPARED_FACTS = ("schema", "content_hash", "options", "rounds", "evidence", *CODE, "commit", "versions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ def provenance(
     left_out: Mapping[str, Sequence[str]] | None = None,
     judges: Sequence[Mapping[str, Any]] = (),
     rounds: Mapping[str, int] | None = None,
+    evidence: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -111,6 +112,7 @@ def provenance(
         left_out: parameters that an endpoint refused and was asked without, by stage; no key where there are none.
         judges: how far the judges of an input are apart, where it had several; no key where none had.
         rounds: responder -> its round; no key where none has one.
+        evidence: what the passages come from by which an input was judged, with its SHA-256; no key where none was.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -129,6 +131,7 @@ def provenance(
         **({"left_out": {stage: list(names) for stage, names in left_out.items()}} if left_out else {}),
         **({"judges": list(judges)} if judges else {}),
         **({"rounds": dict(rounds)} if rounds else {}),
+        **({"evidence": list(evidence)} if evidence else {}),
     }
 
 

@@ -52,7 +52,17 @@ from komep_dataset.schema import (
 from komep_dataset.tables.problems import FILE, LINE, Problem
 from komep_dataset.translation.evidence import WARNINGS, Warnings
 
-_RECORDED = ("komep_version", "commit", "sources_sha256", "inputs", "base", "judge", "seeds")
+_RECORDED = (
+    "komep_version",
+    "commit",
+    "sources_sha256",
+    "inputs",
+    "base",
+    "judge",
+    "seeds",
+    "judges",
+    "evidence",
+)
 
 
 @dataclass(frozen=True, slots=True)

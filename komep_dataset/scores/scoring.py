@@ -6,6 +6,7 @@ checker.
 """
 
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,14 @@ from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.repeats import PROVEN_REPEATS, beside_subject, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
-from komep_dataset.scores.sources import citations, with_passages
+from komep_dataset.scores.sources import (
+    citations,
+    in_other_states,
+    keep_sources,
+    read_sources,
+    sources_of,
+    with_passages,
+)
 from komep_dataset.scores.split_quality import SplitQuality, rated
 from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.reading import read_table
@@ -164,6 +172,13 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             alone fails is a row with the status `failed`, and is asked again by the next run.
     """
     judges, target = config.judges(), output_path(output, "scored.parquet")
+    sources = sources_of(judges)
+    for name in in_other_states(read_sources(target), sources):
+        print(
+            f"note: {name} is in another state than when {target.name} was judged by it: units whose passages are others are "
+            "judged again",
+            file=sys.stderr,
+        )
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
     with stage_outputs(config.work / STAGE, {target: CitedGeneration, verdicts_path(target): VerdictRow}):
         splits, failures, items, checked = split_and_check(rows, config, mode)
@@ -195,6 +210,7 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
             )
             apart = as_record(list(judges), config.agreement, disagreements(of_units))
         keep_panel(target, apart)
+        keep_sources(target, sources)
     of_judges = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))

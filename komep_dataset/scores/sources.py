@@ -1,16 +1,26 @@
-"""From the passages that a judge is shown to what a table says of them: items with passages, and citations with quotations."""
+"""From the passages that a judge is shown to what a table says of them: items with passages, citations with quotations,
+and beside it the state of what they come from.
+"""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from komep_dataset.config.config import Checker
 from komep_dataset.config.evidence import Evidence
+from komep_dataset.evidence.corpus import corpus_files
 from komep_dataset.evidence.retrieval import Wanted, passages_for
+from komep_dataset.evidence.store import fingerprint
+from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.schema import Citation
 from komep_dataset.scores.checking import Item, Judged
+from komep_dataset.tables.formats import table_files
 
+Sources = Sequence[Mapping[str, Any]]
+SOURCES_FILE = json_with("evidence")
 FOLDER = "evidence"  # of a work folder, where retrieval keeps what it needs again
 QUOTED = 300  # characters of a passage that a release repeats at most: what a reader needs to find the place (ours)
 _ENDS = re.compile(r"(?<=[.!?。！？])\s+|\n+")
@@ -31,6 +41,51 @@ def with_passages(
     wanted = [Wanted(item.unit, id, text) for (id, item), text in zip(items, questions, strict=True)]
     found = passages_for(evidence, wanted, folder)
     return [replace(item, passages=tuple(own)) for (_, item), own in zip(items, found, strict=True)]
+
+
+def sources_of(judges: Mapping[str, Checker]) -> Sources:
+    """What the passages of each judge that is shown some come from: the source's name, the SHA-256 over the names and contents of
+    its files, by which `<work>/evidence` has it too, and what of it is shown."""
+    found = []
+    for name, checker in judges.items():
+        if (given := checker.evidence) is None:
+            continue
+        [source] = given.sources
+        files = corpus_files(source) if given.corpus else table_files([source])
+        one = {"judge": name, "source": source.name, "sha256": fingerprint(source, files)}
+        one |= {"retriever": given.retriever} if given.corpus else {}
+        one |= {"embeddings": given.embeddings.model} if given.embeddings else {}
+        found.append(one | {"passages": given.passages})
+    return found
+
+
+def sources_path(table: Path) -> Path:
+    """Where it stands what the passages come from by which a table was judged, if it was."""
+    return table.with_name(f"{table.stem}.evidence.json")
+
+
+def keep_sources(table: Path, sources: Sources) -> None:
+    """Write what passages come from beside their table, or take away what an earlier run left there."""
+    if sources:
+        write_json(sources_path(table), {"evidence": list(sources)}, SOURCES_FILE)
+    elif read_sources(table):
+        sources_path(table).unlink()
+
+
+def read_sources(table: Path) -> Sources:
+    """What `keep_sources` wrote; empty where there is nothing of ours."""
+    path = sources_path(table)
+    return read_own_json(path)["evidence"] if path.is_file() and SOURCES_FILE[0](path) else []
+
+
+def in_other_states(old: Sources, new: Sources) -> list[str]:
+    """The names of sources that are in another state than they were."""
+    states: dict[str, set[str]] = {}
+    for one in old:
+        states.setdefault(one["source"], set()).add(one["sha256"])
+    return sorted(
+        {one["source"] for one in new if one["sha256"] not in states.get(one["source"], {one["sha256"]})}
+    )
 
 
 def citations(judged: Iterable[tuple[Item, Judged]]) -> list[Citation] | None:

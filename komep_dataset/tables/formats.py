@@ -51,7 +51,7 @@ _OF_QUESTIONS = re.compile(
 )
 # What lies beside tables and holds none: what we write there, what systems do, and documents.
 _NO_TABLE = re.compile(
-    r".*\.(verdicts|translations)\.parquet|.*\.judges\.json|.*\.edited(-\d+)?|"
+    r".*\.(verdicts|translations)\.parquet|.*\.(judges|evidence)\.json|.*\.edited(-\d+)?|"
     + re.escape(REJECTS)
     + r"|(done|judge|preflight|slurm|stats|executor|build|provenance|quality|croissant|export|dataset_infos?|dataset_dict|state)\.json"
     r"|outcome\.\d{5}\.json|sha256sums|makefile|dockerfile"

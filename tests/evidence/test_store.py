@@ -24,9 +24,14 @@ def test_a_corpus_that_changed_is_read_anew_and_that_is_told(tmp_path, capsys):
     corpus(path, [{"id": "new", "text": "Another text."}])
     second = open_store(path, tmp_path / "work")
     assert second.folder != first.folder and second[0].id == "new"
-    assert "has changed since it was read" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "has changed since it was read" in said and said.rstrip().endswith(str(first.folder))
     corpus(path)
-    assert open_store(path, tmp_path / "work").folder == first.folder
+    assert open_store(path, tmp_path / "work").folder == first.folder and not capsys.readouterr().err
+    corpus(path, [{"id": "new", "text": "A third text."}])
+    open_store(path, tmp_path / "work")
+    said = capsys.readouterr().err
+    assert str(first.folder) in said and str(second.folder) in said
 
 
 def test_files_that_change_while_they_are_read_are_no_corpus(tmp_path, monkeypatch):

@@ -48,9 +48,9 @@ def test_estimates_ask_nothing_and_count_what_a_run_then_asks(tmp_path):
 
 
 def test_once_all_is_split_the_checks_that_are_missing_are_counted_one_by_one(tmp_path):
-    refused = lambda body, n: (
-        Fault(500) if body["model"] == "checker" and sum(str(body).encode()) % 2 else None
-    )  # noqa: E731
+    def refused(body, attempt):
+        return Fault(500) if body["model"] == "checker" and sum(str(body).encode()) % 2 else None
+
     with loopback(Loopback(faults=refused)) as (state, url):
         path = write_chain(tmp_path / "a", url, n=4)
         run(path, lambda _: None)

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
+from komep_dataset.release.build import build
+from komep_dataset.release.diff import diff
 from komep_dataset.scores.scoring import score, verdicts_path
-from komep_dataset.scores.sources import QUOTED, quotation
+from komep_dataset.scores.sources import QUOTED, keep_sources, quotation, read_sources
+from komep_dataset.tables.formats import table_files
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.scores.citing import judged, shown
 from tests.scores.responses import response, sent, write_responses
@@ -46,6 +49,33 @@ def scored(folder: Path, state: Loopback, texts=(ANSWER,), evidence=WRITTEN, mod
         rows = [response(text, question=GOUT, model=f"m{i}") for i, text in enumerate(texts)]
         done = score([write_responses(folder, *rows)], load_config(path), folder / "s.parquet", mode=mode)
     return done, pl.read_parquet(done.path), pl.read_parquet(verdicts_path(done.path))
+
+
+def test_the_state_of_what_passages_come_from_is_kept_told_and_released(tmp_path, capsys):
+    def state(path):
+        [one] = json.loads(path.read_text("utf-8"))["evidence"]
+        return one
+
+    scored(tmp_path, Loopback(judged))
+    first = state(tmp_path / "s.evidence.json")
+    assert (first["judge"], first["source"], first["passages"]) == ("checker", "evidence.jsonl", 4)
+    assert "another state" not in capsys.readouterr().err
+    old = build([tmp_path / "s.parquet"], tmp_path / "old")
+    assert old.facts["evidence"] == [{"input": "s.parquet", **first}]
+    scored(tmp_path, Loopback(judged), evidence=[*WRITTEN, {"id": "new", "text": "Gout is blue."}])
+    said = capsys.readouterr().err
+    assert "note: evidence.jsonl is in another state than when s.parquet was judged by it" in said
+    second = state(tmp_path / "s.evidence.json")
+    assert second["sha256"] != first["sha256"] and table_files([tmp_path / "old", tmp_path / "s.parquet"])
+    new = build([tmp_path / "s.parquet"], tmp_path / "new", base=tmp_path / "old")
+    assert "evidence.jsonl is in another state than when the base was judged by it" in capsys.readouterr().err
+    assert new.facts["base"]["evidence"] == old.facts["evidence"] != new.facts["evidence"]
+    found = diff(tmp_path / "old", tmp_path / "new").facts
+    assert found["evidence[0].sha256"] == (first["sha256"], second["sha256"])
+    scored(tmp_path, Loopback(judged), evidence=WRITTEN)  # back again is another state than before, too
+    assert "another state" in capsys.readouterr().err and state(tmp_path / "s.evidence.json") == first
+    keep_sources(tmp_path / "s.parquet", [])
+    assert not (tmp_path / "s.evidence.json").exists() and read_sources(tmp_path / "s.parquet") == []
 
 
 def test_verdicts_reasons_and_sources_are_kept_and_released(tmp_path):
