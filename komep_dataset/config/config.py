@@ -104,6 +104,22 @@ class Judge(Endpoint):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Splitter(Judge):
+    """The model that breaks answers up. `instruction: short` (ours) leaves conditions, marks and their worked example out, for a model
+    that is too small to follow them: it repeats itself, and marks what can be checked."""
+
+    instruction: str = "full"
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        yield from Judge.problems(self)
+        yield from choice("instruction", self.instruction, ("full", "short"))
+
+    def keeps(self, mode: str) -> bool:
+        """Whether it is told to keep conditions, and to mark what holds nothing to check."""
+        return mode != "paper" and self.instruction == "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checker(Judge):
     """The judge of single units; every option is ours, off by default, and none goes with the mode `paper`.
 
@@ -199,7 +215,7 @@ class Config:
     mode: str = "strict"  # how `komep run` scores (ours); `komep score --mode` says it for itself
     questions: QuestionSource | None = None
     responders: tuple[Responder, ...] = ()
-    splitter: Judge | None = None
+    splitter: Splitter | None = None
     checker: Checker | None = None
     panel: tuple[Checker, ...] = ()
     agreement: str = APPEAL  # docs/judges.md measures them

@@ -117,7 +117,8 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     rows = read_responses(responses)
     texts = [text for row in rows if (text := text_to_split(row, mode)) is not None]
     splitter, prices = config.judge("splitter"), load_prices(config.prices)
-    bodies = [judge_body(split_messages(text, mode), splitter, SPLIT_TOKENS) for text in texts]
+    keeps = splitter.keeps(mode)
+    bodies = [judge_body(split_messages(text, keeps=keeps), splitter, SPLIT_TOKENS) for text in texts]
     missing = unanswered(bodies, splitter, config.work / SCORE / "split")
     split = line_of("score: split", splitter, missing, prices)
     judges = config.judges()
@@ -244,7 +245,8 @@ def _assumed_score(questions: int, config: Config) -> list[Line]:
     count, _ = token_counter(splitter)
     limits = [responder.max_new_tokens or UNLIMITED_TOKENS for responder in config.responders]
     calls, tokens = questions * len(limits), questions * sum(limits)
-    overhead = prompt_tokens(judge_body(split_messages("", config.mode), splitter, SPLIT_TOKENS), count)
+    empty = split_messages("", keeps=splitter.keeps(config.mode))
+    overhead = prompt_tokens(judge_body(empty, splitter, SPLIT_TOKENS), count)
     received = calls * (splitter.limit(SPLIT_TOKENS) or UNLIMITED_TOKENS)
     note = "every answer as long as its limit"
     split = _priced("score: split", splitter, calls, calls * overhead + tokens, received, prices, note)

@@ -50,13 +50,13 @@ def responder_prompt(question: str, protocol: str, format: str | None = None) ->
     return {"prompt": layout.template.replace("{instruction}", request), "stop": list(layout.ends)}
 
 
-def split_messages(response: str, mode: str = "strict") -> Messages:
+def split_messages(response: str, *, keeps: bool = True) -> Messages:
     """The splitter's conversation: rules, worked examples, and the response, fenced in as data.
 
-    It is in the language of the response, in both modes: no wording of it is published. What paper is told, and its
-    three examples, follow the description of DAHL's; strict's keeps conditions, too, and marks what holds nothing to check.
+    It is in the language of the response: no wording of it is published. What all splitters are told, and three examples, follow
+    the description of DAHL's; one that `keeps` is told to keep conditions, too, and to mark what holds nothing to check.
     """
-    wording, keeps = _wording(response), mode != "paper"
+    wording = _wording(response)
     messages = [_message("system", wording.SPLIT_SYSTEM + wording.SPLIT_KEEPS * keeps)]
     for answer, facts in wording.SPLIT_EXAMPLES + wording.SPLIT_KEEPS_EXAMPLES * keeps:
         messages += [_message("user", _fenced(answer)), _message("assistant", facts)]
@@ -194,7 +194,7 @@ def fingerprint(wordings: Mapping[str, str]) -> str:
         sample += [responder_prompt(text, "chat", format) for format in (None, *FORMATS)]
         sample += [
             split_messages(text),
-            split_messages(text, "paper"),
+            split_messages(text, keeps=False),
             check_messages(text, "strict"),
             check_messages(text, "paper"),
         ]

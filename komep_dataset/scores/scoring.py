@@ -18,7 +18,7 @@ from typing import ClassVar
 import polars as pl
 
 from komep_dataset import dahl
-from komep_dataset.config.config import Checker, Config, Judge
+from komep_dataset.config.config import Checker, Config, Splitter
 from komep_dataset.config.selection import Selection
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
@@ -290,7 +290,7 @@ def _items(
 
 
 def _split(
-    rows: Mapping[Key, Response], splitter: Judge, folder: Path, mode: str
+    rows: Mapping[Key, Response], splitter: Splitter, folder: Path, mode: str
 ) -> tuple[dict[Key, Split], dict[Key, str]]:
     """The split of every response; and why one has none for want of an answer, or "".
 
@@ -307,9 +307,9 @@ def _split(
         {key: (rows[key].question, text) for key, text in texts.items() if mode == "strict"}
     )
     texts = {key: text for key, text in texts.items() if key not in beside}
-    bodies = {
-        key: judge_body(split_messages(text, mode), splitter, SPLIT_TOKENS) for key, text in texts.items()
-    }
+    keeps = splitter.keeps(mode)
+    messages = {key: split_messages(text, keeps=keeps) for key, text in texts.items()}
+    bodies = {key: judge_body(message, splitter, SPLIT_TOKENS) for key, message in messages.items()}
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
     splits = {key: Split(beside=key in beside) for key in rows}

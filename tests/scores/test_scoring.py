@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -290,12 +291,29 @@ def test_what_units_lack_to_stand_for_themselves_is_told(tmp_path):
 
 def test_the_paper_mode_is_told_of_no_mark():
     for text in ("x", "가"):
-        assert UNVERIFIABLE_MARK not in json.dumps(split_messages(text, "paper"))
+        assert UNVERIFIABLE_MARK not in json.dumps(split_messages(text, keeps=False))
         assert UNVERIFIABLE_MARK in json.dumps(split_messages(text))
 
 
+@pytest.mark.parametrize("instruction", ["full", "short"])
+def test_a_splitter_of_the_short_instruction_is_told_of_no_mark_and_its_answer_is_read_as_ever(
+    tmp_path, instruction
+):
+    with loopback(Loopback(truth)) as (state, url):
+        config = configured(tmp_path, url)
+        config = replace(config, splitter=replace(config.splitter, instruction=instruction))
+        rows = write_responses(tmp_path, response("This is right. That is wrong."))
+        done = score([rows], config, tmp_path / "s.parquet")
+    told = next(json.dumps(body) for body in state.calls if body["model"] == "splitter")
+    assert (UNVERIFIABLE_MARK in told) is ("eGFR" in told) is (instruction == "full")
+    assert done.frame["dahl_score"].to_list() == [0.5]
+    (tmp_path / "p.yaml").write_text("splitter: {endpoint: 'http://x/v1', model: m, instruction: shorter}")
+    with pytest.raises(KomepError, match=r"splitter.instruction: 'shorter' is none of full, short"):
+        load_config(tmp_path / "p.yaml")
+
+
 def test_the_splitter_is_shown_three_worked_examples():
-    messages = split_messages("x", "paper")
+    messages = split_messages("x", keeps=False)
     assert [m["role"] for m in messages] == ["system", *["user", "assistant"] * 3, "user"]
     assert split_messages("x")[1:7] == messages[1:7]
     for _, facts in SPLIT_EXAMPLES:
