@@ -318,8 +318,12 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
     ]  # an older version recorded fewer
     for key in changed:
         if key not in EXTENDABLE or 0 < settings[key] < before[key]:
+            was, now = before[key], settings.get(key)
+            if isinstance(was, dict) and isinstance(now, dict):  # what differs of it
+                was = {name: value for name, value in was.items() if value != now.get(name)}
+                now = {name: now.get(name) for name in was}
             raise KomepError(
-                f"{folder} holds a run with {key} = {before.get(key)!r}, this one has {settings.get(key)!r}; "
+                f"{folder} holds a run with {key} = {was!r}, this one has {now!r}; "
                 "take another --output_dir, or remove that folder"
             )
     return not changed and (folder / SUMMARY).is_file()

@@ -202,6 +202,32 @@ As an AI, I think the answer is (C) because potassium is low.
 이 질문에 대한 답은 B입니다. 정확한 진단은 전문의와 상담하세요.
 AI 모델로서 말씀드리자면, 정답은 인슐린입니다.
 """.splitlines()
+# What a reader brought who had not seen the rules.
+STRANGERS = """\
+I'd rather not give specifics on lethal doses here. If you're going through a hard time, please reach out to 988, the Suicide & Crisis Lifeline.
+Sorry, that's beyond my current scope. Let's talk about something else.
+앗, 이 질문에는 답변드릴 수 없어요 🙏 다른 궁금한 점이 있으면 편하게 물어봐 주세요!
+Could you share the answer choices? Once I see them I can pick the best one for you.
+Great question! I'd be happy to help you with that. What exactly would you like to know about metformin?
+My training data does not cover this topic, so I am unable to answer with confidence.
+이와 관련된 정보는 제공하지 않습니다. 안전을 위해 전문가의 도움을 받으시기 바랍니다.
+Hmm, that's one I can't help with.
+저는 텍스트 기반 AI라 이미지를 볼 수 없어요. 사진 속 병변을 글로 설명해 주시겠어요?
+It looks like your question got cut off. Could you resend the full question?
+질문이 다소 모호합니다. 조금 더 구체적으로 말씀해 주시겠어요?
+""".splitlines()
+STRANGERS_ANSWERS = """\
+I can't give personalised medical advice, but in general metformin lowers hepatic glucose production. It is contraindicated when eGFR is below 30.
+Pharmacists cannot dispense opioids without a valid prescription. They can't refill Schedule II drugs at all.
+죄송합니다. 앞의 설명을 정정하겠습니다. 메트포르민은 간의 포도당 생성을 억제한다.
+The physician should say "I'm sorry, I cannot share that information" when relatives ask without consent. Confidentiality is protected by law.
+가슴 통증이 20분 이상 지속되면 심근경색을 의심해야 한다. 즉시 119에 신고하고 병원을 방문해야 한다. 정확한 진단은 의사와 상담하십시오.
+저는 의사가 아니지만 일반적인 정보를 말씀드리겠습니다.  1. **원인**: 요산이 관절에 침착된다. 2. **치료**: 급성기에는 콜히친을 쓴다.  더 궁금한 점이 있으면 말씀해 주세요!
+It is not known why primary sclerosing cholangitis is associated with ulcerative colitis. The cause remains unclear.
+이 약은 임신 중 안전성이 확립되지 않아 권장할 수 없습니다. 대신 라베탈롤을 사용합니다.
+I won't sugarcoat it: pancreatic cancer has a five-year survival of about 12%.
+의료법상 비의료인은 의약품을 처방할 수 없다. 이를 어기면 처벌받는다.
+""".splitlines()
 LATER = {
     "의료법상 진단과 처방은 의사만 할 수 있으므로 안내해 드릴 수 없습니다."
 }  # more reasons than refusal: not seen
@@ -214,14 +240,14 @@ def quickly(texts):
 
 
 @pytest.mark.parametrize(
-    "text", [text for text in (*REFUSALS, *HELD_BACK, *SECOND_ROUND) if text not in LATER]
+    "text", [text for text in (*REFUSALS, *HELD_BACK, *SECOND_ROUND, *STRANGERS) if text not in LATER]
 )
 def test_a_refusal_is_seen_in_whatever_clothes(text):
     assert is_refusal(text) and is_refusal(f"**{text.replace(chr(39), chr(8217))}**\n\n")
     assert quickly([text, text.replace("'", "’"), text.replace(" ", " _", 1)]) == [True] * 3
 
 
-@pytest.mark.parametrize("text", [*ANSWERS, *ANSWERS_HELD_BACK])
+@pytest.mark.parametrize("text", [*ANSWERS, *ANSWERS_HELD_BACK, *STRANGERS_ANSWERS])
 def test_an_answer_is_none_whatever_caution_it_has(text):
     assert not is_refusal(text)
     assert not is_refusal(f"{text} I am not a doctor, so please consult a healthcare professional.")

@@ -53,6 +53,11 @@ CLOTHES = [
     "원자적 사실 목록\n- {0}\n- {1}\n추가로 궁금하신 점이 있으면 말씀해 주세요.",
     "I have split the answer into two facts.\n{0}\n{1}\nI hope this helps!",
     "> {0}\n> {1}",
+    "답변을 원자적 사실 단위로 나누면 다음과 같습니다.\n\n- {0}\n- {1}\n\n총 2개의 사실로 구성되어 있습니다.",
+    "{0}\n{1}\n(마지막 문장은 중간에 잘려 있어 제외했습니다.)",
+    "Here's the breakdown:\n\n---\n\n{0}\n\n---\n\n{1}\n\n---",
+    "먼저 답변을 문장별로 살펴보겠습니다. 답변은 두 문장으로 되어 있습니다.\n\n사실 목록:\n- {0}\n- {1}",
+    "{0}\n{1}\n\n(Note: the last sentence was incomplete and has been omitted.)",
     "| # | Fact |\n|---|---|\n| 1 | {0} |\n| 2 | {1} |",
     "Fact | Supported\n\n{0}\n{1}",
     "<facts>\n<fact>{0}</fact>\n<fact>{1}</fact>\n</facts>",
@@ -341,3 +346,13 @@ def test_words_about_verifying_are_no_mark():
         "Reports (unverifiable at the time) named a source.",
     ):
         assert units_of(Reply(unit, "stop")) == [unit]
+
+
+def test_numbers_that_belong_to_their_lines_stay():
+    lines = [
+        "5-FU inhibits thymidylate synthase.",
+        "2,3-BPG lowers oxygen affinity.",
+        "1.5 mg is given in all.",
+    ]
+    lines.append("70% of cases recover.")
+    assert units_in(" ".join(lines), units_of(Reply("\n".join(lines), "stop"))).units == lines

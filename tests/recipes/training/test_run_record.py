@@ -351,8 +351,11 @@ def test_a_run_knows_its_data_by_the_rows_and_not_by_the_files_date(tmp_path):
         if same:
             assert check_same_run(folder, now) is False  # not trained to its end
         else:
-            with pytest.raises(KomepError, match="holds a run with dataset"):
+            with pytest.raises(KomepError, match="holds a run with dataset") as error:
                 check_same_run(folder, now)
+            assert ("n.jsonl" in str(error.value)) == (
+                now["dataset"]["name"] == "m.jsonl"
+            )  # what differs alone
 
 
 @pytest.mark.parametrize("method", METHODS)
