@@ -74,7 +74,7 @@ $(RESULTS)/base/results.json: $(MODEL)/model.safetensors | .venv/installed
 $(RESULTS)/model/training_summary.json: $(DATASET)/build.json $(MODEL)/model.safetensors recipes/smollm2-135m/dpo.yaml
 	$(BIN)/accelerate launch --quiet --config_file accelerate_configs/cpu.yaml recipes/dpo.py \
 		--config recipes/smollm2-135m/dpo.yaml --model_name_or_path $(MODEL) --dataset_name $(DATASET) \
-		--output_dir $(RESULTS)/model
+		--save_strategy no --output_dir $(RESULTS)/model
 
 $(RESULTS)/dpo/results.json: $(RESULTS)/model/training_summary.json
 	$(EVALUATE) --model $(RESULTS)/model --output $(RESULTS)/dpo

@@ -61,6 +61,7 @@ def training_lines(summary: dict[str, Any]) -> list[Line]:
         return [Line("held-out pairs", "", "none", "the release has no test split")]
     minutes = f"{summary['steps']} steps, {summary['seconds'] / 60:.1f} min"
     names = (
+        ("loss", "held-out loss", "lower is better; 0.693 is none learnt"),
         (
             "reward_accuracy",
             "reward accuracy",
@@ -103,7 +104,13 @@ def evaluation_lines(base: dict[str, Any], tuned: dict[str, Any], comparison) ->
         )
         parse = f"parse_rate{suffix}"
         lines.append(Line(f"replies read ({reading})", _share(base[parse]), _share(tuned[parse])))
+    lines.append(Line("letters given", _letters(base), _letters(tuned), "a model that always says one knows nothing"))
     return lines
+
+
+def _letters(results: dict[str, Any]) -> str:
+    given = results.get("letters", {}).get("paper", {})
+    return ", ".join(f"{letter or 'none'} {count}" for letter, count in given.items() if count) or "–"
 
 
 def main(
@@ -118,6 +125,7 @@ def main(
     from rich.table import Table
 
     from evaluation.harness.output import read_evaluation
+    from evaluation.statistics.chance import warnings
     from evaluation.statistics.comparison import compare
 
     before, after = read_evaluation(base), read_evaluation(tuned)
@@ -131,6 +139,9 @@ def main(
         table.add_row(line.name, line.before, line.after, line.note)
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
+    for name, one in (("before", before.results), ("after", after.results)):
+        for warning in warnings(one):
+            console.print(f"{name}: {warning}")
     console.print(f"Accuracies on {before.results['benchmark']}, with 95% Wilson intervals. {CAUTION}")
     print(f"report: {report.resolve()}")
 

@@ -18,8 +18,8 @@ SUMMARY = {
     "steps": 12,
     "seconds": 90.0,
     "evaluation": {
-        "before": {"pairs": 2, "reward_accuracy": 0.5, "margin": 0.0, "policy_accuracy": 0.25},
-        "after": {"pairs": 2, "reward_accuracy": 0.75, "margin": 0.125, "policy_accuracy": 1.0},
+        "before": {"pairs": 2, "loss": 0.6931, "reward_accuracy": 0.5, "margin": 0.0, "policy_accuracy": 0.25},
+        "after": {"pairs": 2, "loss": 0.7081, "reward_accuracy": 0.75, "margin": 0.125, "policy_accuracy": 1.0},
     },
 }
 
@@ -38,7 +38,8 @@ def test_lines_of_a_release_that_was_built(tmp_path):
 
 
 def test_lines_of_a_training():
-    accuracy, margin, policy, per_token = training_lines(SUMMARY)
+    loss, accuracy, margin, policy, per_token = training_lines(SUMMARY)
+    assert (loss.before, loss.after) == ("0.693", "0.708")  # which got worse, and says so
     assert (accuracy.before, accuracy.after) == ("0.500", "0.750")
     assert (margin.before, margin.after, margin.note) == ("0.000", "0.125", "12 steps, 1.5 min")
     assert (policy.before, policy.after) == ("0.250", "1.000")
