@@ -104,7 +104,9 @@ def evaluation_lines(base: dict[str, Any], tuned: dict[str, Any], comparison) ->
         )
         parse = f"parse_rate{suffix}"
         lines.append(Line(f"replies read ({reading})", _share(base[parse]), _share(tuned[parse])))
-    lines.append(Line("letters given", _letters(base), _letters(tuned), "a model that always says one knows nothing"))
+    lines.append(
+        Line("letters given", _letters(base), _letters(tuned), "a model that always says one knows nothing")
+    )
     return lines
 
 

@@ -18,8 +18,20 @@ SUMMARY = {
     "steps": 12,
     "seconds": 90.0,
     "evaluation": {
-        "before": {"pairs": 2, "loss": 0.6931, "reward_accuracy": 0.5, "margin": 0.0, "policy_accuracy": 0.25},
-        "after": {"pairs": 2, "loss": 0.7081, "reward_accuracy": 0.75, "margin": 0.125, "policy_accuracy": 1.0},
+        "before": {
+            "pairs": 2,
+            "loss": 0.6931,
+            "reward_accuracy": 0.5,
+            "margin": 0.0,
+            "policy_accuracy": 0.25,
+        },
+        "after": {
+            "pairs": 2,
+            "loss": 0.7081,
+            "reward_accuracy": 0.75,
+            "margin": 0.125,
+            "policy_accuracy": 1.0,
+        },
     },
 }
 
