@@ -1,6 +1,6 @@
 """What each rule of pairs and each utility does, on verdicts of people: are the chosen answers better, or only shorter?
 
-    python -m benchmarks.pair_rules --data FOLDER [--draws 100] [--half 2] [--judge RECORD.json ...]
+    python -m benchmarks.pair_rules --data FOLDER [--draws 60] [--half 2] [--judge RECORD.json ...]
 
 Answers of ExpertQA all of whose claims the experts called true or false: their verdicts are the truth. Two materials: `revised`, as they
 are (a system's answer and an expert's revision of it), and `systems`, the answers of the six systems put side by side, one of each to
@@ -8,9 +8,9 @@ a question, as several models answer a question of KoMeP; each is an answer to a
 A judge calls true units false and false ones true at its rates and leaves some open; `--judge` takes what `komep calibrate --output`
 wrote. Pairs are made of its verdicts (`--unknown-units bounds`), and looked at by the truth:
 
-    wrong      share of pairs whose chosen answer has the lower true precision; equal ones count half
-    wrong F1   the same by F1@K, K the median number of units
-    emptier    chosen has fewer true units;  shorter: fewer characters; equal ones count half
+    better     share of pairs whose chosen answer has the higher true precision;  equal: of those with the same
+    better F1  share whose chosen answer has the higher true F1@K, K the median number of units
+    emptier    chosen has fewer true units;  shorter: fewer characters
     one model  share of the pairs that the model chosen most often wins
 
 Questions are split into halves. The order of `delta` and the model of the baseline `one model` are by the mean true precision on the
@@ -40,7 +40,7 @@ from komep_dataset.pairs.utility import F1, PRECISION, with_bounds
 from tests.real_data import DATA
 
 REVISION = "expert-revision"
-FIGURES = ("wrong", "wrong F1", "emptier", "shorter", "one model")
+FIGURES = ("better", "equal", "better F1", "emptier", "shorter", "one model")
 FEWEST = 3  # answers to a question of `systems`
 GAP, CAP = 300, 0.3
 Pairs = list[tuple[str, str, str]]  # question, chosen model, rejected model
@@ -174,19 +174,21 @@ def measured(pairs: Pairs, truth: Mapping[str, Mapping[tuple[str, str], float]])
     """The number of pairs, then `FIGURES`."""
     if not pairs:
         return [0.0, *[np.nan] * len(FIGURES)]
-    lower = []
-    for values in truth.values():
-        gaps = np.array([values[q, chosen] - values[q, rejected] for q, chosen, rejected in pairs])
-        lower.append(float(np.mean(np.where(gaps == 0, 0.5, gaps < 0))))
+    gaps = {
+        name: np.array([values[q, chosen] - values[q, rejected] for q, chosen, rejected in pairs])
+        for name, values in truth.items()
+    }
+    precision, f1 = gaps["precision"], gaps["f1"]
+    shares = [precision > 0, precision == 0, f1 > 0, gaps["true units"] < 0, gaps["length"] < 0]
     [(_, most)] = Counter(chosen for _, chosen, _ in pairs).most_common(1)
-    return [len(pairs), *lower, most / len(pairs)]
+    return [len(pairs), *(float(one.mean()) for one in shares), most / len(pairs)]
 
 
 def truth_of(frame: pl.DataFrame) -> dict[str, dict[tuple[str, str], float]]:
-    """What the chosen answer should have more of -> answer -> how much it has."""
+    """Figure -> answer -> its value."""
     rules = settled(PairRules(utility=F1), frame)
     counted = with_bounds(frame.with_columns(**COUNTS), "reject", rules.utility)
-    columns = {"wrong": "dahl_score", "wrong F1": "_low", "emptier": "_true", "shorter": "_length"}
+    columns = {"precision": "dahl_score", "f1": "_low", "true units": "_true", "length": "_length"}
     counted = counted.with_columns(_length=pl.col("response").str.len_chars().cast(pl.Int64))
     answers = counted.select("question_id", "model").rows()
     return {name: dict(zip(answers, counted[column], strict=True)) for name, column in columns.items()}
@@ -223,7 +225,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the real material")
-    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=60)
     parser.add_argument("--half", type=int, choices=(1, 2), default=2, help="which half the table is of")
     parser.add_argument(
         "--judge", type=Path, nargs="*", default=[], help="records of `komep calibrate --output`"

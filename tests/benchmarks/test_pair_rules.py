@@ -11,7 +11,7 @@ from tests.real_data import DATA, needs_data
 
 def planted(questions=8):
     """`brief` is right and says little, `full` nearly right and says much, `wrong` is neither; `brief` is the shortest."""
-    units = {"brief": "t", "full": "tttttttf", "wrong": "tfff"}
+    units = {"brief": "t", "full": "tttttttf", "wrong": "ttffffff"}
     verdicts = {"t": "true", "f": "false"}
     blank = dict.fromkeys(polars_schema(ScoredGeneration).names())
     return [
@@ -39,11 +39,12 @@ def test_precision_picks_the_emptier_answer_and_f1_does_not():
     frame = frame_of(planted())
     found = {name: figures(pairs, frame) for name, pairs in benchmark.by_rules(frame, ["full", "wrong"])}
     by_precision, by_f1 = (found[f"`best-worst`, `{utility}`"] for utility in ("precision", "f1"))
-    assert (by_precision["wrong"], by_precision["emptier"], by_precision["shorter"]) == (0, 0.5, 1)
-    assert (by_f1["wrong F1"], by_f1["emptier"], by_f1["one model"]) == (0, 0, 1)
-    assert found["`delta`"]["emptier"] == found["`delta`"]["wrong"] == 0
+    assert (by_precision["better"], by_precision["better F1"], by_precision["shorter"]) == (1, 0, 1)
+    assert (by_f1["better"], by_f1["better F1"], by_f1["emptier"], by_f1["one model"]) == (0, 1, 0, 1)
+    assert by_precision["emptier"] == 1
+    assert found["`delta`"]["emptier"] == 0 and found["`delta`"]["better"] == 1
     longest = dict(benchmark.baselines(frame, "full", np.random.default_rng(0)))["longest against shortest"]
-    assert figures(longest, frame)["wrong"] == 1 and figures([], frame)["pairs"] == 0
+    assert figures(longest, frame)["better"] == 0 and figures([], frame)["pairs"] == 0
 
 
 def test_halves_share_no_question():
@@ -60,4 +61,6 @@ def test_real_answers_give_a_table():
     first, second = benchmark.halves(benchmark.whole_answers(DATA))
     lines = list(benchmark.table(first, second, "systems", benchmark.JUDGES[0], 2))
     assert len(lines) > 15 and lines[2].startswith("| `best-worst`, `precision` | ")
-    assert "| 0% (0%-0%) |" in lines[2]  # by a judge who never errs no pair is the wrong way round
+    assert (
+        "| 100% (100%-100%) | 0% (0%-0%) |" in lines[2]
+    )  # by a judge who never errs no pair is the wrong way round
