@@ -67,7 +67,7 @@ def _model_identity(model: Model) -> dict[str, Any]:
 
 
 def _release_definition(matrix: Matrix, variant: Variant) -> dict[str, Any]:
-    release = matrix.release
+    release = matrix.release_of(variant)
     if release.path is not None:
         sums = Path(release.path) / SUMS_FILE
         return {"path": release.path, **({"sums_sha256": file_digest(sums)} if sums.is_file() else {})}
@@ -178,8 +178,8 @@ def make_cells(matrix: Matrix) -> list[Cell]:
 
 
 def _release_folder(matrix: Matrix, variant: Variant) -> Path | str:
-    if matrix.release.path is not None:
-        return matrix.release.path
+    if (path := matrix.release_of(variant).path) is not None:
+        return path
     return matrix.results / RELEASES / digest(_release_definition(matrix, variant))[:12]
 
 

@@ -57,7 +57,8 @@ def build_step(matrix: Matrix, cell: Cell) -> Step | None:
         return None
     options = flags(definition["build"], underscores=False)
     python = (sys.executable, "-m", "komep_dataset.cli", "build")
-    command = (*python, *matrix.release.scored, *options, "--output", str(cell.release))
+    scored = definition["scored"] if isinstance(definition["scored"], dict) else ()
+    command = (*python, *scored, *options, "--output", str(cell.release))
     return Step("build", command, Path(cell.release) / BUILD_FILE)
 
 

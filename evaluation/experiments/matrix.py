@@ -10,9 +10,10 @@ Keys of a file (`smoke.yaml` shows most of them); an unknown one is an error tha
   `prompt`, `limit`, `max_new_tokens`, `chat_template`, `batch_size`, `questions` (for the estimates alone)}.
 - `release`: {`path`: a folder or an id on the Hub}, or {`scored`: files, `build`: options of `komep build`}; with
   neither `path` nor `scored`, the shipped sample.
+- `raw: true`: beside the readings of replies by the paper and by the robust rules a third one, of replies that are a bare letter.
 - `launch`: an accelerate config. `processes`: for --num_processes. `recipe`: flags over every recipe's YAML.
 - `variants`: list of {`name`, `methods`, `languages`, `models`, `seeds`: a part of each axis, `build`, `recipe`,
-  `evaluation`: overrides of this variant}. The variant that needs no name, with no override, always comes first,
+  `evaluation`: overrides of this variant, `release`: one of its own, such as that of a later round}. The variant that needs no name, with no override, always comes first,
   unless `variants_only: true`.
 - `estimate`: rates (see `estimates.Rates`). `slurm`: {`time`, `gpus`, `cpus`, `memory`, `partition`, `account`}.
 - `published`: list of {`text`, `value`, and `model`, `method`, `language`, `tested` where a cell of ours answers it}:
@@ -27,6 +28,7 @@ from typing import Any
 
 from evaluation.experiments.estimates import Rates, with_measured
 from evaluation.harness.registry import BENCHMARKS
+from evaluation.statistics.comparison import READINGS
 from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import LISTED
@@ -188,15 +190,17 @@ class Variant:
     build: Mapping[str, Scalar] = field(default_factory=dict)
     recipe: Mapping[str, Scalar] = field(default_factory=dict)
     evaluation: Mapping[str, Scalar] = field(default_factory=dict)
+    release: Release | None = None
 
     def problems(self) -> Problems:
         if not NAME.fullmatch(self.name):
             yield "name", f"{self.name!r} must be {NAME_RULE}"
         yield from _options("build", self.build, BUILD_OPTIONS)
         yield from _options("evaluation", self.evaluation, EVALUATION_FLAGS)
-        if not (self.build or self.recipe or self.evaluation):
+        trains = self.build or self.recipe or self.release
+        if not (trains or self.evaluation):
             yield "name", f"{self.name!r} overrides nothing: it would repeat the cells that are there"
-        if (self.build or self.recipe) and not self.evaluation and BASE in (self.methods or ()):
+        if trains and not self.evaluation and BASE in (self.methods or ()):
             yield "methods", "base is not trained: build and recipe options change nothing of it"
 
 
@@ -221,6 +225,15 @@ class Matrix:
     slurm: Slurm = Slurm()
     published: tuple[Published, ...] = ()
     caution: str = ""
+    raw: bool = False
+
+    @property
+    def readings(self) -> dict[str, str]:
+        """How replies are read in the report: name -> what it is."""
+        return ({"raw": "replies that are the bare letter"} if self.raw else {}) | READINGS
+
+    def release_of(self, variant: Variant) -> Release:
+        return variant.release or self.release
 
     def model(self, name: str) -> Model:
         return next(m for m in self.models if m.name == name)
@@ -257,7 +270,7 @@ class Matrix:
         for i, variant in enumerate(self.variants):
             for key, values in self.axes.items():
                 yield from _axis(f"variants[{i}].{key}", getattr(variant, key) or (), values)
-            if variant.build and self.release.path is not None:
+            if variant.build and self.release_of(variant).path is not None:
                 yield (
                     f"variants[{i}].build",
                     "the release of this file is a finished one (release.path): drop it",

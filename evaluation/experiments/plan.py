@@ -1,15 +1,16 @@
 """A plan: what its cells take, as text with the arithmetic, and whether a results folder holds it or another one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.estimates import duration, evaluation_cost, training_cost
-from evaluation.experiments.matrix import Matrix
+from evaluation.experiments.matrix import Matrix, Measure
 from evaluation.experiments.state import CONFIG, read_json
+from evaluation.statistics.chance import CHANGED, detectable_difference
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_json
 from komep_dataset.tables.problems import flat
@@ -72,6 +73,10 @@ def plan_lines(matrix: Matrix, cells: Sequence[Cell], done: Sequence[str] = ()) 
         lines.append(f"  {model.name}:")
         sums = (line for cell in cells if cell.model == model.name for line in costs[cell.name].arithmetic)
         lines += [f"    {line}" for line in dict.fromkeys(sums)]  # alike for all seeds: each once
+    lines += ["smallest effects that the questions show (paired, 5%, in 4 of 5 cases):"]
+    lines += [
+        f"  {line}" for measure in matrix.benchmarks for line in _detectable(measure, len(matrix.seeds))
+    ]
     lines += ["cells, in order:"]
     lines += [
         f"  {'done' if cell.name in done else duration(costs[cell.name].seconds):>8}  {cell.name}"
@@ -88,6 +93,26 @@ def plan_lines(matrix: Matrix, cells: Sequence[Cell], done: Sequence[str] = ()) 
         f"{rates.checkpoint_bytes_per_parameter:g} for the checkpoint that it keeps)",
     ]
     return lines
+
+
+def _detectable(measure: Measure, seeds: int) -> Iterator[str]:
+    """The smallest differences that a benchmark can show, in points, by the share of answers that a training changes.
+
+    With several seeds the mean over them is compared: where they change the same answers, it shows no more than one seed does;
+    where each changes others, about as much as one that changes so many times fewer. How far the seeds' accuracies lie apart
+    comes on top.
+    """
+    n = measure.questions
+    if n < 1:
+        yield f"{measure.title}: how many questions is not stated (`questions`)"
+        return
+    shares = []
+    for changed in CHANGED:
+        most, least = (detectable_difference(n, share) for share in (changed, changed / seeds))
+        ends = dict.fromkeys(f"{100 * one:.1f}" for one in (least, most) if one is not None)
+        shown = f"{' to '.join(ends)} points" if ends else "none"
+        shares.append(f"{shown} where {changed:.0%} of the answers change")
+    yield f"{measure.title}, {n:,} questions, {seeds} seed{'s' * (seeds > 1)}: {'; '.join(shares)}"
 
 
 def first_difference(before: Any, after: Any) -> str | None:

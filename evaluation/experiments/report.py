@@ -3,7 +3,7 @@
 import base64
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from evaluation.experiments.matrix import BASE, Matrix, Published
 from evaluation.experiments.results import Arm, decide, link, read_arms
 from evaluation.experiments.state import CONFIG, DONE, STATE, read_json, status
 from evaluation.experiments.verdicts import GAIN
-from evaluation.harness.output import PREDICTIONS
+from evaluation.harness.output import PREDICTIONS, Evaluation
+from evaluation.kormedmcqa.scoring import wilson_interval
 from evaluation.statistics.comparison import READINGS, shown_p
 from evaluation.statistics.forest import OFFSET, STYLES, short
 from komep_dataset.files.outputs import write_text
@@ -49,6 +50,16 @@ class Row:
     links: tuple[tuple[str, str], ...]
 
 
+def base_figures(base: Evaluation, reading: str) -> tuple[float, float, Sequence[float]]:
+    """(accuracy, share of replies that give a letter, 95% interval of the accuracy) of a base under one reading."""
+    if reading == "raw":
+        right = sum(one.raw == one.answer for one in base.predictions)
+        n = len(base.predictions)
+        return right / n, sum(one.raw != "" for one in base.predictions) / n, wilson_interval(right, n)
+    suffix, said = "" if reading == "paper" else "_robust", base.results
+    return said[f"accuracy{suffix}"], said[f"parse_rate{suffix}"], said[f"interval{suffix}"]
+
+
 def relative(base: float, difference: float) -> str:
     """A change as a share of the base, in percent; nothing where the base is 0."""
     return f"{100 * difference / base:+.1f}%" if base else "–"
@@ -67,16 +78,13 @@ def _links(arm: Arm, root: Path) -> tuple[tuple[str, str], ...]:
 
 def table_row(arm: Arm, reading: str, root: Path) -> Row:
     """An arm under one reading; what is missing shows as a dash, and why stands beside it."""
-    suffix = "" if reading == "paper" else "_robust"
     blank = dict.fromkeys(("tuned", "points", "relative", "interval", "p", "parsing", "knowledge"), "–")
-    base = arm.base.results if arm.base else None
-    shown = {
-        **blank,
-        "base": f"{100 * base[f'accuracy{suffix}']:.1f}" if base else "–",
-        "parsed": f"{100 * base[f'parse_rate{suffix}']:.0f}" if base else "–",
-    }
-    if arm.method == BASE and base:
-        shown["interval"] = " to ".join(f"{100 * end:.1f}" for end in base[f"interval{suffix}"])
+    shown = {**blank, "base": "–", "parsed": "–"}
+    if arm.base:
+        accuracy, parsed, ends = base_figures(arm.base, reading)
+        shown |= {"base": f"{100 * accuracy:.1f}", "parsed": f"{100 * parsed:.0f}"}
+        if arm.method == BASE:
+            shown["interval"] = " to ".join(f"{100 * end:.1f}" for end in ends)
     if arm.changes:
         c = arm.changes[reading]
         low, high = c.interval
@@ -113,14 +121,14 @@ def ours(matrix: Matrix, arms: dict[str, list[Arm]], published: Published) -> st
     return "not measured"
 
 
-def csv_text(arms: dict[str, list[Arm]]) -> str:
+def csv_text(arms: dict[str, list[Arm]], readings: Collection[str]) -> str:
     """Every arm and reading, a line each; shares as fractions from 0 to 1, points as such."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for title, group in arms.items():
         for arm in group:
-            for reading in READINGS:
+            for reading in readings:
                 head = [
                     title,
                     arm.variant,
@@ -138,9 +146,7 @@ def csv_text(arms: dict[str, list[Arm]]) -> str:
 def _numbers(arm: Arm, reading: str) -> list[Any]:
     c = arm.changes[reading] if arm.changes else None
     if c is None:
-        suffix = "" if reading == "paper" else "_robust"
-        names = (f"accuracy{suffix}", f"parse_rate{suffix}")
-        accuracy, parsed = (arm.base.results[name] if arm.base else "" for name in names)
+        accuracy, parsed, _ = base_figures(arm.base, reading) if arm.base else ("", "", ())
         return [accuracy, *[""] * 7, parsed, *[""] * 3]
     split = (c.split.parsing / arm.n, c.split.knowledge / arm.n)
     share = 100 * c.difference / c.base if c.base else ""
@@ -150,11 +156,11 @@ def _numbers(arm: Arm, reading: str) -> list[Any]:
     ]  # fmt: skip
 
 
-def _tables(arms: dict[str, list[Arm]], root: Path) -> list[dict[str, Any]]:
+def _tables(matrix: Matrix, arms: dict[str, list[Arm]]) -> list[dict[str, Any]]:
     """One block a benchmark and reading, and one for each direction of transfer."""
-    found = []
+    found, root = [], matrix.results
     for title, group in arms.items():
-        for reading, meaning in READINGS.items():
+        for reading, meaning in matrix.readings.items():
             rows = [table_row(arm, reading, root) for arm in group]
             found.append({"title": f"{title}: {meaning}", "rows": rows})
     for trained, tested, name in TRANSFER:
@@ -281,7 +287,7 @@ def report_values(
         "name": matrix.name,
         "file": file.as_posix(),
         "caution": matrix.caution,
-        "tables": _tables(arms, root),
+        "tables": _tables(matrix, arms),
         "statements": decide(matrix, arms),
         "meaning": READINGS,
         "published": [(one, ours(matrix, arms, one)) for one in matrix.published],
@@ -311,5 +317,5 @@ def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
         )
         text = engine.get_template(f"{name}.j2").render(**values, plots=plots)
         write_text(matrix.results / name, text)
-    write_text(matrix.results / "report.csv", csv_text(arms))
+    write_text(matrix.results / "report.csv", csv_text(arms, matrix.readings))
     return matrix.results / "report.html"

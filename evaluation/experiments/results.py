@@ -1,6 +1,6 @@
 """From the folders of cells to the rows of a report: paired comparisons by `evaluation.statistics.comparison`, and their states."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from evaluation.experiments.matrix import BASE, Matrix, Measure
 from evaluation.experiments.state import evaluated, status
 from evaluation.experiments.verdicts import STATEMENTS, Effect, Statement, Verdict
 from evaluation.harness.output import Evaluation, read_evaluation
-from evaluation.statistics.comparison import READINGS, Change, compare_all
+from evaluation.statistics.comparable import in_order_of
+from evaluation.statistics.comparison import READINGS, Change, change, compare_all
 from evaluation.statistics.significance import holm
 from komep_dataset.errors import KomepError
 
@@ -57,7 +58,11 @@ def _read(cell: Cell, title: str) -> tuple[Evaluation | None, str]:
 
 
 def _arm(
-    measure: Measure, key: tuple[str, str, str, str], group: Sequence[Cell], cells: Sequence[Cell]
+    measure: Measure,
+    key: tuple[str, str, str, str],
+    group: Sequence[Cell],
+    cells: Sequence[Cell],
+    readings: Collection[str],
 ) -> Arm:
     variant, model, method, language = key
     read = [(cell, *_read(cell, measure.title)) for cell in group]
@@ -74,7 +79,10 @@ def _arm(
     if method != BASE and found and base:
         try:
             comparison = compare_all(base, [found])[0]
-            arm = replace(arm, changes={reading: getattr(comparison, reading) for reading in READINGS})
+            changes = {reading: getattr(comparison, reading) for reading in READINGS}
+            tuned = [in_order_of(base, one) for one in found]
+            more = {r: change([base.predictions], tuned, r) for r in readings if r not in changes}
+            arm = replace(arm, changes=changes | more)
         except KomepError as error:
             problems.append(str(error))
     return replace(arm, problems=tuple(problems))
@@ -83,9 +91,10 @@ def _arm(
 def _with_holm(arms: Sequence[Arm]) -> list[Arm]:
     """p-values corrected over all comparisons of one benchmark, each reading for itself."""
     compared = [arm for arm in arms if arm.changes]
-    corrected = {r: iter(holm([arm.changes[r].p_value for arm in compared])) for r in READINGS}
+    readings = compared[0].changes if compared else ()
+    corrected = {r: iter(holm([arm.changes[r].p_value for arm in compared])) for r in readings}
     return [
-        replace(arm, changes={r: replace(arm.changes[r], p_holm=next(corrected[r])) for r in READINGS})
+        replace(arm, changes={r: replace(arm.changes[r], p_holm=next(corrected[r])) for r in readings})
         if arm.changes
         else arm
         for arm in arms
@@ -95,7 +104,9 @@ def _with_holm(arms: Sequence[Arm]) -> list[Arm]:
 def read_arms(matrix: Matrix, cells: Sequence[Cell]) -> dict[str, list[Arm]]:
     """Benchmark title -> its arms, base first, with changes where both sides are there."""
     return {
-        measure.title: _with_holm([_arm(measure, key, group, cells) for key, group in _groups(cells).items()])
+        measure.title: _with_holm(
+            [_arm(measure, key, group, cells, matrix.readings) for key, group in _groups(cells).items()]
+        )
         for measure in matrix.benchmarks
     }
 

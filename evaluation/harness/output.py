@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluation.kormedmcqa.extraction import LETTERS, exact_match
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import (
     check_file,
@@ -45,6 +46,11 @@ class Prediction:
     question_sha256: str | None = None  # `Question.sha256`; None in files of former versions
     question: str | None = None  # only with --texts, as `options`
     options: tuple[str, ...] | None = None
+
+    @property
+    def raw(self) -> str:
+        """The letter of a reply that is nothing else, or "": what lm-evaluation-harness read before version 3.0 of the task."""
+        return next((letter for letter in LETTERS if exact_match(self.generation, letter)), "")
 
 
 REQUIRED = ("subject", "index", "answer", "generation", "paper", "robust")

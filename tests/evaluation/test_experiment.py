@@ -47,8 +47,8 @@ def write_experiment(tmp_path: Path, model: Path, data: Path) -> Path:
     return path
 
 
-def start(path: Path) -> subprocess.Popen:
-    words = [word for name in ONLY for word in ("--only", name)]
+def start(path: Path, only=ONLY) -> subprocess.Popen:
+    words = [word for name in only for word in ("--only", name)]
     return subprocess.Popen(
         [sys.executable, "-m", "evaluation.experiment", str(path), *words],
         cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -86,3 +86,38 @@ def test_killed_in_a_training_and_finished(tmp_path):
     assert config["defines"]["training"]["flags"] == {} and len(config["sha256"]) == 64
     page = (tmp_path / "results" / "report.html").read_text("utf-8")
     assert "tiny dpo ko" in page and "broken.base: failed" in page
+
+
+@pytest.mark.slow
+def test_a_rule_a_utility_a_loss_and_a_round_are_factors_and_replies_are_read_three_ways(tmp_path):
+    release = write_tiny_release(tmp_path / "release")
+    path = write_experiment(tmp_path, write_tiny_model(tmp_path / "model"), release)
+    content = yaml.safe_load(path.read_text("utf-8"))
+    few = {"max_train_pairs": 4, "max_test_pairs": 2, "num_train_epochs": 1}
+    rule = {"pairs": "delta", "order": "sample-90,sample-30", "utility": "f1"}
+    variants = [
+        {"name": "rule", "methods": ["dpo"], "build": rule, "recipe": {"loss_type": "ipo"}},
+        {"name": "round-1", "methods": ["dpo"], "release": {"path": str(release)}},
+    ]
+    content |= {
+        "release": {},
+        "variants": variants,
+        "recipe": few,
+        "raw": True,
+        "models": content["models"][:1],
+    }
+    path.write_text(yaml.safe_dump(content), "utf-8")
+    cells = ("tiny.base", "tiny.dpo.ko.seed-0.rule", "tiny.dpo.ko.seed-0.round-1")
+    run = start(path, cells)
+    said, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, said
+    built = json.loads(next((tmp_path / "results" / "releases").glob("*/provenance.json")).read_text("utf-8"))
+    assert built["options"]["pairs"] == "delta" and built["options"]["utility"].startswith("f1@")
+    for name, loss in zip(cells[1:], (["ipo"], ["sigmoid"]), strict=True):
+        model = tmp_path / "results" / "cells" / name / "model"
+        settings = json.loads((model / "training_summary.json").read_text("utf-8"))["settings"]
+        assert settings["loss_type"] == loss, settings
+    report = (tmp_path / "results" / "report.md").read_text("utf-8")
+    titles = [line for line in report.splitlines() if line.startswith("### kormedmcqa: ")]
+    assert len(titles) == 3 and titles[0] == "### kormedmcqa: replies that are the bare letter"
+    assert report.count("tiny dpo ko [round-1]") >= 3

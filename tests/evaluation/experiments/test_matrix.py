@@ -40,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of expe
         ({"variants": [{"name": "v", "seeds": [7], "recipe": {"beta": 1}}]}, "variants[0].seeds: '7' is none of 0, 1"),
         ({"variants": [{"name": "v", "evaluation": {"shot": 1}}]}, "variants[0].evaluation.shot: unknown option; did"),
         ({"variants": [{"name": "v", "methods": ["base"], "recipe": {"beta": 1}}]}, "base is not trained"),
+        ({"variants": [{"name": "v", "release": {"path": "a"}, "build": {"pairs": "all"}}]}, "is a finished one"),
         ({"published": [{"text": "x", "value": "1", "model": "y", "method": "dpo"}]}, "published[0].model: 'y' is none of smollm2-135m"),
         ({"published": [{"text": "x", "value": "1", "method": "dpo"}]}, "a figure of ours needs `model` and `method`"),
         ({"launch": "none.yaml"}, "none.yaml: no such file"),

@@ -5,10 +5,12 @@ import yaml
 
 from evaluation.experiment import main
 from evaluation.experiments.cells import base_of
+from evaluation.experiments.commands import steps
 from evaluation.experiments.plan import cell_cost, check_plan, plan_lines, write_plan
 from evaluation.experiments.state import write_config
+from evaluation.statistics.chance import detectable_difference
 from komep_dataset.errors import KomepError
-from tests.evaluation.experiments.files import FILES, SMOKE, cells_of, experiment
+from tests.evaluation.experiments.files import FILES, ROOT, SMOKE, cells_of, experiment
 from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, snapshot, with_files
 
 pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of experiment files start
@@ -25,6 +27,30 @@ def test_shipped_files_plan(path):
     assert all(name in text for name in names) and "arithmetic" in text and matrix.estimate.source in text
     seeds = [cell.seed for cell in trained]
     assert seeds == sorted(seeds)  # every comparison has a first seed before any has a second
+
+
+def test_the_plan_says_what_the_questions_can_show():
+    text = "\n".join(plan_lines(*cells_of(ROOT / "evaluation/experiments/llama-3.1-8b.yaml")))
+    one, three = (detectable_difference(3009, share) for share in (0.1, 0.1 / 3))
+    assert (
+        f"kormedmcqa-0shot, 3,009 questions, 3 seeds: {100 * three:.1f} to {100 * one:.1f} points where 10% of"
+        in text
+    )
+    assert "24 questions, 2 seeds: none where 10% of the answers change" in "\n".join(
+        plan_lines(*cells_of(SMOKE))
+    )
+
+
+def test_a_variant_may_have_a_release_of_its_own(tmp_path):
+    variant = {"name": "round-1", "methods": ["dpo"], "release": {"path": "work/komep-1"}}
+    matrix, cells = cells_of(experiment(tmp_path, variants=[variant]))
+    own = [cell for cell in cells if cell.variant == "round-1"]
+    assert {str(cell.release) for cell in own} == {"work/komep-1"} and len(own) == 4
+    assert all(cell.owner == cell.name for cell in own)
+    first = steps(matrix, own[0])[0]
+    assert first.name == "train" and "--dataset_name work/komep-1" in first.shown()  # nothing is built for it
+    other = next(cell for cell in cells if cell.method == "dpo" and not cell.variant)
+    assert steps(matrix, other)[0].name == "build"
 
 
 def test_the_smoke_plan_fits_into_an_hour():
