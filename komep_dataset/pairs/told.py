@@ -18,10 +18,15 @@ def score_name(options: Mapping[str, Any]) -> str:
     return f"F1@{utility.partition('@')[2]}" if units_wanted(utility) else "DAHL score"
 
 
+def goes_by_score(options: Mapping[str, Any]) -> bool:
+    """Whether the chosen answer of every pair has the higher score; one of an unknown rule has."""
+    rule = RULES.get(options["pairs"])
+    return rule is None or rule.by_score
+
+
 def chosen_by(options: Mapping[str, Any]) -> str:
     """By what one answer is chosen and another rejected."""
-    rule = RULES.get(options["pairs"])
-    return score_name(options) if rule is None or rule.by_score else "the model that wrote them"
+    return score_name(options) if goes_by_score(options) else "the model that wrote them"
 
 
 def flags(options: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import yaml
 
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.gates.trial.run import notes
-from komep_dataset.pairs.told import chosen_by, flags, pairing
+from komep_dataset.pairs.told import chosen_by, flags, goes_by_score, pairing
 from komep_dataset.release.card.columns import docs_of
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.schema import CARD_FILE, arrow_schema, listed_statuses, records_of
@@ -155,10 +155,11 @@ def write_figures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
 
     Args:
         folder: the release, data files in place; the figures go below it.
-        facts: `rows` and `models` as in `build.json`.
+        facts: `rows` and `models` as in `build.json`, `options` as in `provenance.json`.
     """
     pictures = {}
-    if pairs := [config for config in facts["rows"] if config != "scored"]:
+    pairs = [config for config in facts["rows"] if config != "scored"]
+    if pairs and goes_by_score(facts["options"]):
         pictures["margins"] = _drawn("margins.svg.j2", counts=margin_counts(folder, pairs[0]))
     models = {_printable(name): m["dahl"] for name, m in facts["models"].items() if m["dahl"]}
     if models:

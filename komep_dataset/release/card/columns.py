@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from komep_dataset.pairs.strategies.registry import RULES
-from komep_dataset.pairs.told import score_name
+from komep_dataset.pairs.told import goes_by_score, score_name
 from komep_dataset.schema import column_docs, records_of
 
 
@@ -19,6 +19,6 @@ def docs_of(config: str, facts: Mapping[str, Any]) -> dict[str, str]:
         changed |= {
             s: f"one assistant message: the answer {s} by `--pairs {name}`" for s in ("chosen", "rejected")
         }
-    if name in RULES and not RULES[name].by_score:
+    if not goes_by_score(options):
         changed["score_margin"] = "chosen_score - rejected_score, -1 to 1: the rule does not go by it"
     return docs | changed
