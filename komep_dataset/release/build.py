@@ -111,7 +111,7 @@ def build(
         base_record = grown.record() if grown else None
         judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
         sources = [{"input": path.name, **one} for path in new for one in read_sources(path)]
-        for name in in_other_states(grown.facts.get("evidence", ()) if grown else (), sources):
+        for name in in_other_states(grown.sources() if grown else (), sources):
             print(
                 f"note: {name} is in another state than when the base was judged by it: old and new verdicts rest on different "
                 "texts (`evidence` in provenance.json)",

@@ -18,7 +18,7 @@ and its benchmarks must be given again. A base built with a gate that looks at a
 a gate that this installation lacks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -88,6 +88,13 @@ class Base:
         for text, checks in Warnings.recorded(record).found.items():
             warnings.add(text, checks)
         return bool(record) and record["checked"] == record["texts"]
+
+    def sources(self) -> Iterator[Mapping[str, Any]]:
+        """What passages come from by which it was judged, and the releases that it grew from (`scores.sources.sources_of`)."""
+        facts: Mapping[str, Any] | None = self.facts
+        while facts:
+            yield from facts.get("evidence", ())
+            facts = facts.get("base")
 
     def record(self) -> dict[str, Any]:
         """What the provenance of the grown release keeps of this one."""

@@ -78,7 +78,7 @@ def read_sources(table: Path) -> Sources:
     return read_own_json(path)["evidence"] if path.is_file() and SOURCES_FILE[0](path) else []
 
 
-def in_other_states(old: Sources, new: Sources) -> list[str]:
+def in_other_states(old: Iterable[Mapping[str, Any]], new: Sources) -> list[str]:
     """The names of sources that are in another state than they were."""
     states: dict[str, set[str]] = {}
     for one in old:

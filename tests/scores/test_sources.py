@@ -13,10 +13,12 @@ from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from komep_dataset.release.diff import diff
+from komep_dataset.release.growth import open_base
 from komep_dataset.scores.scoring import score, verdicts_path
 from komep_dataset.scores.sources import QUOTED, keep_sources, quotation, read_sources
 from komep_dataset.tables.formats import table_files
 from tests.loopback import Fault, Loopback, last_text, loopback
+from tests.scored_rows import row, write
 from tests.scores.citing import judged, shown
 from tests.scores.responses import response, sent, write_responses
 
@@ -70,6 +72,15 @@ def test_the_state_of_what_passages_come_from_is_kept_told_and_released(tmp_path
     new = build([tmp_path / "s.parquet"], tmp_path / "new", base=tmp_path / "old")
     assert "evidence.jsonl is in another state than when the base was judged by it" in capsys.readouterr().err
     assert new.facts["base"]["evidence"] == old.facts["evidence"] != new.facts["evidence"]
+    more = write(
+        tmp_path / "more.jsonl",
+        [row("m", "What is a rib?"), row("n", "What is a rib?", "Another.", units=[])],
+    )
+    build([more], tmp_path / "more", base=tmp_path / "new")
+    assert [one["sha256"] for one in open_base(tmp_path / "more").sources()] == [
+        second["sha256"],
+        first["sha256"],
+    ]
     found = diff(tmp_path / "old", tmp_path / "new").facts
     assert found["evidence[0].sha256"] == (first["sha256"], second["sha256"])
     scored(tmp_path, Loopback(judged), evidence=WRITTEN)  # back again is another state than before, too
