@@ -16,13 +16,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
     """The garbage collector need not walk, again and again, what thousands of tests and their libraries have made.
 
     Some libraries collect at every call (statsmodels for every list of p-values): half a second each without this.
     """
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_runtest_teardown(item, nextitem) -> None:
