@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from komep_dataset.languages import language_of
 from komep_dataset.scores.splitting import content_of
 
 Key = TypeVar("Key")
@@ -64,7 +65,7 @@ def beside_subject(answers: Mapping[Key, tuple[str, str]]) -> set[Key]:
         suspects = {
             key
             for key, own in content.items()
-            if len(own) >= LEAST_CONTENT and not own & asked and _speaks(answers[key][1])
+            if len(own) >= LEAST_CONTENT and not own & asked and _speaks(question, answers[key][1])
         }
         for key in suspects:  # two refusals are no witnesses of each other where there is a third answer
             witnesses = content.keys() - suspects or content.keys() - {key}
@@ -74,8 +75,11 @@ def beside_subject(answers: Mapping[Key, tuple[str, str]]) -> set[Key]:
     return found
 
 
-def _speaks(text: str) -> bool:
-    return not text.lstrip().startswith(('"', "“")) and bool(_SPEAKS.search(text.replace("’", "'")))
+def _speaks(question: str, text: str) -> bool:
+    """Whether a text speaks of who speaks or asks, in the language of its question: another has no word of it anyhow."""
+    quoted = text.lstrip().startswith(('"', "“"))
+    said = _SPEAKS.search(text.replace("’", "'"))
+    return not quoted and bool(said) and language_of(text) == language_of(question)
 
 
 def one_line(text: str) -> str:

@@ -50,6 +50,7 @@ How is a sprain treated?|With rest, ice and compression.|You should rest, put ic
 What may the nurse say to a mother whose child died?|She may say that she is sorry and will stay.|"I am here with you, and we can sit together as long as you like."
 What causes sarcoidosis?|An immune reaction to inhaled antigens is suspected.|The cause is unknown.
 Which organelle makes ATP?|The mitochondrion.|Nobody asked before 1948, and the powerhouse it is.
+조영제 CT 전 메트포르민은?|eGFR이 30 미만이면 중단합니다.|You should stop it two days before if the kidneys are weak.
 팔의 외전을 시작하는 근육은?|가시위근이 외전을 시작합니다.|저는 가시위근이라고 생각합니다.
 세포에서 ATP를 만드는 소기관은?|핵이다.|미토콘드리아이며 숙주세포와 공생한 세균에서 왔다.
 소아에서 납의 안전한 수치는?|안전한 혈중 납 농도는 밝혀지지 않았습니다.|없습니다.
