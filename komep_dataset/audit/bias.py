@@ -59,7 +59,7 @@ def measure(
     if is_set(folder):
         if config is not None:
             raise KomepError(f"--config {config}: {folder} is no release, and has no configs", exit_code=2)
-        return _figures(read_preferences(folder)) | {"source": folder.name}
+        return figures_of(read_preferences(folder)) | {"source": folder.name}
     facts = read_facts(folder)
     check_whole(folder)
     config = pair_config(folder, facts, config)
@@ -70,10 +70,10 @@ def measure(
     files = [path for split in SPLITS for path in data_files(folder, "scored", split)]
     counts = answer_counts(pl.scan_parquet(files))
     noise, reason = release_noise(judge or facts.get("judge"), counts, rows, purities)
-    return _figures(rows, config, units(counts, rows), (noise, reason))
+    return figures_of(rows, config, units(counts, rows), (noise, reason))
 
 
-def _figures(
+def figures_of(
     rows: pl.DataFrame,
     config: str | None = None,
     counted: dict[str, Any] | None = None,

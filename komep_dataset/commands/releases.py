@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from komep_dataset.build_options import OPTIONS
-from komep_dataset.commands.options import OnError, Output, Release, rejected, with_build_options
+from komep_dataset.commands.options import (
+    OnError,
+    Output,
+    Release,
+    ReleaseOrSet,
+    rejected,
+    with_build_options,
+)
 from komep_dataset.errors import KomepError
 
 
@@ -110,7 +117,7 @@ build.__signature__ = with_build_options(
 
 
 def report(
-    release: Release = Path("komep"),
+    release: ReleaseOrSet = Path("komep"),
     output: Output = Path("report.html"),
     compare: Annotated[
         Path | None,

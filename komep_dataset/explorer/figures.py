@@ -4,7 +4,7 @@ What a figure shows is said in a sentence or two computed from its numbers: a ve
 that has no line for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,12 +27,22 @@ SPLIT_SHARES = {
 
 def figure_groups(
     measured: Mapping[str, Any],
-    facts: Mapping[str, Any],
+    facts: Mapping[str, Any] | None,
     quality: Mapping[str, Any] | None,
     splits: Mapping[str, SplitQuality],
 ) -> list[dict[str, Any]]:
-    """The figures in groups: title, a line on what to look for, figures."""
+    """The figures in groups: title, a line on what to look for, figures; without `facts` those of a set that others made."""
     told = {name: sentence(line) for name, line in measured["verdicts"].items()}
+    known = {name: found for name, found in measured.items() if found}
+
+    def figure(draw: Callable[..., Figure], name: str) -> list[Figure]:
+        return [draw(known[name], told[name])] if name in known else []
+
+    labels = facts and (
+        units(measured["units"], told["units"]),
+        noise(measured["label_noise"], told["label noise"]),
+        split(splits),
+    )
     return [
         {
             "title": "What else could be learned",
@@ -40,27 +50,21 @@ def figure_groups(
             "figures": [
                 baselines(measured["baselines"], measured["verdicts"]),
                 length(measured["length"], told["length"]),
-                wins(measured["wins"], told["wins"]),
-                win_shares(measured["wins"]),
+                *figure(wins, "wins"),
+                *([win_shares(known["wins"])] if "wins" in known else []),
             ],
         },
         {
             "title": "How sure the labels are",
             "lead": "A wide margin over several units is a safer label than a narrow one over two.",
-            "figures": [
-                margins(measured["margins"], told["margins"]),
-                units(measured["units"], told["units"]),
-                noise(measured["label_noise"], told["label noise"]),
-                split(splits),
-            ],
+            "figures": [*figure(margins, "margins"), *(labels or ())],
         },
         {
             "title": "What the pairs are made of",
             "lead": "Subjects and responders, and what was left out on the way.",
             "figures": [
-                categories(measured["categories"], told["categories"]),
-                models(facts["models"]),
-                *rejects(facts),
+                *figure(categories, "categories"),
+                *([models(facts["models"]), *rejects(facts)] if facts else []),
             ],
         },
         {
@@ -150,8 +154,9 @@ def categories(found: Mapping[str, Any], told: str) -> Figure:
 def margins(found: Mapping[str, Any], told: str) -> Figure:
     """Histogram of the score margins."""
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
-    labels = edge_labels(edges, "{:.1f}")
-    data = columns(labels, {"pairs": counts}, "pairs", [f"{e:.1f}" for e in edges[:-1]])
+    form = "{:.1f}" if edges[-1] - edges[0] <= 1 else "{:g}"
+    labels = edge_labels(edges, form)
+    data = columns(labels, {"pairs": counts}, "pairs", [form.format(e) for e in edges[:-1]])
     data["below"] = "score margin, from"
     rows = [(label, f"{n:,}") for label, n in zip(labels, counts, strict=True)]
     return Figure("margins", "Pairs by score margin", told, "columns", data,

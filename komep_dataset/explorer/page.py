@@ -106,8 +106,8 @@ def payload(
         compared = {str(n): changes[key] for n, key in enumerate(keys) if key in changes}
     sources = [[list(one.values()) for one in cited or ()] for cited in rows.answers[EVIDENCE].to_list()]
     names = {
-        "categories": sorted(set(pairs["category"])),
-        "models": sorted({*pairs["chosen_model"], *pairs["rejected_model"]}),
+        "categories": sorted({*pairs["category"]} - {None}),
+        "models": sorted({*pairs["chosen_model"], *pairs["rejected_model"]} - {None}),
         "origins": sorted({*pairs["origin"]} - {""}),
         "splits": list(SPLITS),
     }
@@ -149,9 +149,10 @@ def _columns(rows: PageRows, names: Mapping[str, list[str]]) -> dict[str, list[A
         "margin": pairs["score_margin"].round(DIGITS).to_list(),
     }
     for side in SIDES:
+        key = f"{side}_answer" if f"{side}_answer" in pairs.columns else f"{side}_model"
         columns[f"{side}Model"] = _numbers(pairs[f"{side}_model"], names["models"])
         columns[f"{side}Score"] = pairs[f"{side}_score"].round(DIGITS).to_list()
-        columns[side] = [answers[key] for key in pairs.select("question_id", f"{side}_model").iter_rows()]
+        columns[side] = [answers[key] for key in pairs.select("question_id", key).iter_rows()]
     return columns
 
 

@@ -13,22 +13,26 @@ from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, w
 from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.page import packed, payload, render
 from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split_qualities
+from komep_dataset.explorer.sets import set_rows, set_values
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.pairs.told import flags, pairing, score_name
+from komep_dataset.preferences.reading import is_set, read_preferences
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.sums import check_whole
 
 # Of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py).
 MAX_PAIRS = 10_000
-PAGE = text_with(b"<title>KoMeP release ", "page of `komep report`")
+MARKS = [text_with(mark, "")[0] for mark in (b"<title>KoMeP release ", b"<title>KoMeP report of ")]
+PAGE = (lambda path: any(owned(path) for owned in MARKS)), "page of `komep report`"
 
 
 def write_report(folder: Path, output: Path, compare: Path | None = None, max_pairs: int = MAX_PAIRS) -> Path:
     """Write the page.
 
     Args:
-        folder: a release.
+        folder: a release, or a set that others made (see `preferences.reading`), of which figures that it has no columns
+            for are left out, which the page says.
         output: the HTML file; written beside, then renamed.
         compare: another release, usually the one before: what was added, removed and changed since.
         max_pairs: how many pairs the page may hold; of more, a sample is taken. The figures count all pairs.
@@ -40,6 +44,13 @@ def write_report(folder: Path, output: Path, compare: Path | None = None, max_pa
         raise KomepError(f"--max-pairs {max_pairs}: a page holds at least one pair", exit_code=2)
     folder, output = Path(folder), Path(output)
     check_file(output, *PAGE)
+    if is_set(folder):
+        if compare is not None:
+            raise KomepError(f"--compare: {folder} is no release", exit_code=2)
+        pairs = read_preferences(folder)
+        rows = set_rows(pairs, max_pairs)
+        data = packed(payload(rows) | {"scoreName": "score"})
+        return write_page(output, render(set_values(folder, pairs, rows), data))
     pair_configs(folder)
     check_whole(folder)
     with progress_bar("report", 4, "steps") as advance:
@@ -54,9 +65,15 @@ def write_report(folder: Path, output: Path, compare: Path | None = None, max_pa
         data = packed(payload(rows, changes) | {"scoreName": score})
         advance()
         page = render(values, data)
-        with replacing(output, *PAGE) as beside:
-            beside.write_text(page, "utf-8", errors="replace")
+        write_page(output, page)
         advance()
+    return output
+
+
+def write_page(output: Path, page: str) -> Path:
+    """Write a page in the place of another of ours, or where nothing is; returns the place."""
+    with replacing(output, *PAGE) as beside:
+        beside.write_text(page, "utf-8", errors="replace")
     return output
 
 

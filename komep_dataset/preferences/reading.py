@@ -66,7 +66,7 @@ def read_preferences(path: Path) -> pl.DataFrame:
     parts = parts if 0 < len(parts) < len(files) else {}
     found, problems = [], []
     for file in files:
-        for number_of, row in _rows(file):
+        for number_of, row in _rows(file, path):
             if isinstance(row, Problem):
                 problems.append(row)
             elif isinstance(row, str):
@@ -99,7 +99,7 @@ def with_input(row: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if isinstance(part, str) and part.strip())
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any] | str | Problem]]:
+def _rows(file: Path, given: Path) -> Iterator[tuple[int, dict[str, Any] | str | Problem]]:
     """(line, pair, or what is wrong with it) of each row of a file."""
     rows = list(scan_rows(file, ("prompt", *SIDES)))
     plain = [row for _, row in rows if isinstance(row, dict)]
@@ -119,8 +119,9 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any] | str | Problem]]:
             names[name] = old
     renamed = ({**row, **{ours: row.get(theirs) for ours, theirs in names.items()}} for row in plain)
     if plain and (lacking := missing([*columns, *names, *(["prompt"] if alpaca else ())], renamed)):
+        no_release = f"{given}: not a KoMeP release (it has no {BUILD_FILE}), and " if given.is_dir() else ""
         raise KomepError(
-            f"{file}: no preference pairs: missing columns {', '.join(lacking)}; it has {', '.join(map(str, columns))}. Wanted "
+            f"{no_release}{file}: no preference pairs: missing columns {', '.join(lacking)}; it has {', '.join(map(str, columns))}. Wanted "
             "are prompt, chosen and rejected, or chosen and rejected as whole conversations"
         )
     about = {

@@ -63,7 +63,7 @@ class Release {
   }
 
   model(row, side) {
-    return this.models[this.columns[side + "Model"][row]];
+    return this.models[this.columns[side + "Model"][row]] ?? "";
   }
 
   score(row, side) {
@@ -71,7 +71,7 @@ class Release {
   }
 
   category(row) {
-    return this.categories[this.columns.category[row]];
+    return this.categories[this.columns.category[row]] ?? "";
   }
 
   origin(row) {
@@ -94,6 +94,11 @@ class Release {
     }
     return this.haystacks[language];
   }
+}
+
+// A score or margin; sets of others may have none.
+function two(value) {
+  return value === null ? "–" : value.toFixed(2);
 }
 
 function plain(text) {

@@ -13,17 +13,17 @@ function listRow(release, row, state, link) {
   const badge = change && change !== "same" ? [element("span", { className: `badge ${change}` }, change)] : [];
   const models = ["chosen", "rejected"].map((side) =>
     element("td", { className: "wide-only" }, shown(release.model(row, side)),
-      element("span", { className: "meta" }, release.score(row, side).toFixed(2))));
+      element("span", { className: "meta" }, two(release.score(row, side)))));
   const meter = element("i");
   meter.style.width = `${Math.min(1, Math.max(0, margin)) * 100}%`;
-  const narrow = element("span", { className: "meta narrow" }, shown(release.model(row, "chosen")), " over ",
-    shown(release.model(row, "rejected")));
+  const narrow = element("span", { className: "meta narrow" }, ...(release.models.length
+    ? [shown(release.model(row, "chosen")), " over ", shown(release.model(row, "rejected"))] : []));
   const made = element("tr", {},
     element("td", {},
       element("a", { className: "open", href: link(row), lang: state.lang }, shown(release.question(row, state.lang))),
       element("span", { className: "meta" }, ...badge, shown(release.category(row))), narrow),
     ...models,
-    element("td", { className: "n" }, margin.toFixed(2), element("span", { className: "meter" }, meter)),
+    element("td", { className: "n" }, two(margin), element("span", { className: "meter" }, meter)),
     element("td", { className: "wide-only" }, release.splits[columns.split[row]],
       element("span", { className: "meta" }, release.origin(row))));
   made.dataset.row = row;

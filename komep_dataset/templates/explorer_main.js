@@ -14,6 +14,8 @@ class Explorer {
     for (const [name, few] of [["origin", release.origins], ["category", release.categories]]) {
       $(name).closest("div").hidden = few.length < 2;
     }
+    for (const name of ["chosenModel", "rejectedModel"]) $(name).closest("div").hidden = !release.models.length;
+    document.querySelector('[aria-label="Score margin"]').hidden = release.columns.margin.every((one) => one === null);
     $("languages").hidden = $("pair-languages").hidden = release.languages.length < 2;
     if (release.changes) $("change-box").hidden = false;
     this.listen();

@@ -2,10 +2,10 @@
 function fillPair(box, release, row, state) {
   const { columns } = release;
   const facts = [
-    ["category", shown(release.category(row))], ["margin", columns.margin[row].toFixed(2)],
+    ["category", release.category(row) && shown(release.category(row))], ["margin", two(columns.margin[row])],
     ["split", release.splits[columns.split[row]]], ["origin", release.origin(row)],
     ["question id", element("code", {}, columns.id[row])],
-  ].filter(([, value]) => value !== "");
+  ].filter(([, value]) => value !== "" && value !== "–");
   box.replaceChildren(
     element("p", { className: "prompt", lang: state.lang }, shown(release.question(row, state.lang))),
     element("ul", { className: "facts", role: "list" }, facts.map(([name, value]) =>
@@ -19,9 +19,9 @@ function sideOf(release, row, side, state) {
   const score = release.score(row, side);
   return element("section", { className: `side ${side}`, "aria-label": `${side} answer` },
     element("h3", {}, element("span", {}, element("b", {}, side), " ", shown(release.model(row, side))),
-      element("span", {}, `${release.scoreName} ${score.toFixed(2)}`)),
+      element("span", {}, score === null ? "" : `${release.scoreName} ${two(score)}`)),
     element("div", { className: "answer", lang: state.lang }, shown(release.answer(row, side, state.lang))),
-    ...(units.length ? unitList(units) : [element("p", { className: "quiet small" },
+    ...(units.length ? unitList(units) : score === null ? [] : [element("p", { className: "quiet small" },
       "No units: the score was given with the answer.")]));
 }
 

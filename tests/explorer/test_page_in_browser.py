@@ -16,6 +16,7 @@ import pytest
 from komep_dataset.explorer.report import write_report
 from komep_dataset.release.build import build
 from tests.explorer.pages import ATTACK, hostile_rows, write_jsonl
+from tests.preferences import sets
 from tests.release.test_cited import WHO, cited
 from tests.scored_rows import write
 
@@ -309,3 +310,21 @@ def test_sources_stand_beside_their_statements_and_only_web_addresses_are_links(
     links = page.locator(".cited a")
     assert set(links.evaluate_all("all => all.map((a) => a.getAttribute('href'))")) == {WHO["url"]}
     assert links.first.get_attribute("rel") == "noopener noreferrer"
+
+
+@pytest.mark.parametrize(("shape", "models"), [("plain strings", []), ("UltraFeedback", ["x", "y"])])
+def test_a_set_of_others_is_read_pair_by_pair(shape, models, opened, tmp_path):
+    """Without names of models, scores or categories nothing stands in their place, and their filters are hidden."""
+    page = opened(write_report(sets.write(tmp_path / "set.jsonl", shape), tmp_path / "report.html"), "#pairs")
+    assert page.locator("#rows tr").count() == len(sets.PAIRS)
+    for name in ("chosenModel", "rejectedModel", "min"):
+        assert page.locator(f"#{name}").is_visible() == bool(models), name
+    assert (
+        not page.locator("#category").is_visible() and "undefined" not in page.locator("#rows").inner_text()
+    )
+    page.locator("#rows tr .open").first.click()
+    box = page.locator("#pair-body")
+    assert sets.PAIRS[0][1] in box.inner_text() and sets.PAIRS[0][2] in box.inner_text()
+    told = box.inner_text()
+    assert "undefined" not in told and "null" not in told and "DAHL" not in told
+    assert ("score 8.00" in told) == ("margin 5.50" in told.replace("\n", " ")) == bool(models)
