@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from komep_dataset.build_options import OPTIONS
 from komep_dataset.errors import KomepError
 
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -50,7 +51,9 @@ def _differences(facts: dict[str, Any], former: dict[str, Any]) -> list[str]:
     same = facts["content_hash"] == former.get("content_hash")
     lines = ["The data are the same." if same else "The data changed."]
     lines += [f"Config `{c}` is gone." for c in former.get("rows", {}) if c not in facts["rows"]]
-    options, before = facts.get("options", {}), former.get("options", {})
+    # An option that the former version did not know had its default.
+    defaults = {o.name: o.default for o in OPTIONS if o.name in facts.get("options", {})}
+    options, before = facts.get("options", {}), defaults | former.get("options", {})
     for key in sorted(options.keys() | before.keys()):
         if options.get(key) != before.get(key):
             lines.append(f"Option `{key}`: {before.get(key)} before, now {options.get(key)}.")

@@ -17,6 +17,7 @@ import polars as pl
 
 from komep_dataset.files.outputs import check_file, lines_with, replacing
 from komep_dataset.gates.trial.registry import GATES
+from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts
@@ -139,8 +140,10 @@ def _open(folder: Path) -> _Release:
 
 
 def _without_idle(*releases: _Release) -> list[_Release]:
-    """Releases without the options of gates that are off in all of them: another default of theirs changed no row."""
-    used = [release.facts["options"] for release in releases]
+    """Releases without the options of gates that are off in all of them: another default of theirs changed no row. An option
+    of pairs that an earlier komep did not have has its default."""
+    defaults = {option.name: option.default for option in PAIR_OPTIONS}
+    used = [defaults | release.facts["options"] for release in releases]
     idle = {
         option.name
         for gate in GATES

@@ -51,3 +51,9 @@ def test_the_newest_entry_stands_on_top_below_what_people_wrote():
     log = with_entry(f"Mine.\n\n{log}", "## v0.2.0 (b)\n\ntwo\n").decode()
     assert entries(log) == ["v0.2.0", "v0.1.0"] and log.startswith("Mine.\n\n# Changelog")
     assert log.index("## v0.2.0") < log.index("## v0.1.0")
+
+
+def test_an_option_that_the_former_version_did_not_know_had_its_default():
+    now = FACTS | {"options": FACTS["options"] | {"utility": "precision", "length_gap": 300}}
+    text = changelog_entry("v0.2.0", now, FACTS, "", "2026-01-02")
+    assert "utility" not in text and "Option `length_gap`: None before, now 300." in text

@@ -121,6 +121,21 @@ def test_diff_gives_the_rule_as_the_reason(place):
     }
 
 
+def test_a_release_from_before_an_option_has_its_default(place):
+    build([place / "scored.jsonl"], place / "old")
+    build([place / "scored.jsonl"], place / "new", min_margin=0.2)
+    path = place / "old" / "provenance.json"
+    told = json.loads(path.read_text())
+    for name in ("utility", "length_gap", "order", "trim_below"):
+        del told["options"][name]
+    path.write_text(json.dumps(told))
+    write_sums(place / "old", data_sums(place / "old")[0])
+    assert unsound(place / "old") == []
+    assert [name for name in diff(place / "old", place / "new").facts if "options" in name] == [
+        "options.min_margin"
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
