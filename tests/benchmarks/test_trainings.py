@@ -17,6 +17,7 @@ def test_layer_weights_leave_out_embeddings_and_head(tmp_path):
     assert layer_weights(tmp_path) == 2 * OF_A_LAYER
 
 
+@pytest.mark.slow
 def test_matrix_rate_is_a_rate():
     assert matrix_rate("cpu", "float32") > 1e8
 

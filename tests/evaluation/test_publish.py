@@ -95,6 +95,7 @@ def test_publish_as_a_pull_request_with_a_token_of_its_own_variable(hub, tmp_pat
     assert repo.files() == {} and set(repo.files("refs/pr/1")) == {"README.md", FILE}
 
 
+@pytest.mark.slow
 def test_samples_and_parts_are_shown_and_not_pushed(hub, tmp_path, folders):
     repo = hub.create(REPO)
     for name, reason in (("sample", "is a sample"), ("part", "a part of a benchmark")):

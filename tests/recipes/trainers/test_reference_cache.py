@@ -95,6 +95,7 @@ def test_a_cached_reference_does_not_change_the_order_of_batches(tiny_model, tmp
     assert losses[0] == losses[1] and len(set(losses[0])) == 3
 
 
+@pytest.mark.slow
 def test_a_cached_reference_is_of_one_precision(tiny_model, tmp_path, monkeypatch):
     folder = write_release(tmp_path / "release", {"train": [pair(i) for i in range(40, 48)]})
     passes, compute = [], PairwiseDPOTrainer.compute_ref_log_probs

@@ -68,6 +68,7 @@ def test_no_secret_in_the_command():
     assert command == "recipes/dpo.py --hub_token HIDDEN --x_key=HIDDEN --num_tokens 3 --output_dir 'a b'"
 
 
+@pytest.mark.slow
 def test_an_edited_card_is_kept_when_the_run_goes_on(finished, tiny_model, release, tmp_path, capsys):
     output, settings = shutil.copytree(finished("sft"), tmp_path / "out"), {"save_total_limit": 2}
     for steps, text in ((3, "mine"), (4, "mine too"), (5, None)):

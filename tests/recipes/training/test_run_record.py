@@ -39,7 +39,9 @@ def whole(tiny_model, release, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", ["dpo", *(pytest.param(name, marks=pytest.mark.slow) for name in METHODS if name != "dpo")]
+)
 def test_a_checkpoint_of_the_last_step_is_not_trained_further(
     method, finished, tiny_model, release, tmp_path
 ):
