@@ -22,6 +22,7 @@ _FACE = {
     "dahl": ("dahl", None),
     "diff": ("release.diff", "diff"),
     "export": ("exports.writing", "export"),
+    "init": ("pipeline.start", "init"),
     "install": ("hub.install", "install"),
     "load": ("hub.load", "load"),
     "load_config": ("config.config", "load_config"),

@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 # In the order of the work, which is the order of `komep --help`.
 for command in (
+    releases.init,
     releases.questions,
     asking.respond,
     asking.score,

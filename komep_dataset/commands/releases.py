@@ -20,6 +20,19 @@ from komep_dataset.commands.options import (
 from komep_dataset.errors import KomepError
 
 
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path(),
+) -> None:
+    """Write a commented pipeline.yaml, a table of questions and two scored answers to begin with."""
+    from komep_dataset.pipeline.start import init as write
+
+    print("\n".join(str(path) for path in write(folder)))
+    print(
+        "next: komep build scored.jsonl, with answers of yours in its shape; or mend the endpoints in pipeline.yaml, and "
+        "komep run pipeline.yaml --estimate"
+    )
+
+
 def questions(
     input: Annotated[
         Path,

@@ -1,0 +1,25 @@
+"""`komep init`: the files that one begins with, written for this project, to be changed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.samples import SAMPLES
+
+
+def init(folder: Path) -> list[Path]:
+    """Write a commented pipeline.yaml, a table of questions and two scored answers into a folder.
+
+    Raises:
+        KomepError: one of the files is there already (all of them are named), or the folder cannot be written.
+    """
+    files = {folder / one.name: one for one in sorted((SAMPLES / "start").iterdir())}
+    if there := [str(path) for path in files if path.exists()]:
+        raise KomepError(f"{', '.join(there)}: there already; give another folder: komep init FOLDER")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [Path(shutil.copyfile(source, path)) for path, source in files.items()]
+    except OSError as error:
+        raise KomepError(f"{folder}: cannot be written ({error.strerror})") from None
