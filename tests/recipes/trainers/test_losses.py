@@ -83,7 +83,9 @@ def trls(tiny_model, tmp_path_factory):
     return trainer(DPOTrainer, tiny_model, tmp_path_factory.mktemp("trl"))
 
 
-@pytest.fixture(scope="module", params=["one row", "no padding", "two rows"])
+@pytest.fixture(
+    scope="module", params=["one row", "no padding", pytest.param("two rows", marks=pytest.mark.slow)]
+)
 def ours(request, tiny_model, tmp_path_factory):
     changes = {"one row": {}, "no padding": {"padding_free": True}, "two rows": {"max_length": 512}}[
         request.param
