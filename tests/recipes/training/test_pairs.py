@@ -428,6 +428,17 @@ def test_a_set_of_others_is_read_as_the_audit_reads_it(shape, tmp_path, capsys):
     assert said == (shape in ("NeMo RL", "Nectar", "UltraFeedback"))
 
 
+@pytest.mark.slow
+def test_an_export_is_trained_on_with_its_held_out_pairs(tiny_model, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    for name, some in (("train", sets.PAIRS[:6]), ("test", sets.PAIRS[6:8])):
+        sets.write(tmp_path / "set" / f"{name}.jsonl", "NeMo RL", some)
+    assert (
+        train("dpo", flags(tiny_model, tmp_path / "set", tmp_path / "out", max_steps=1, max_length=512)) == 0
+    )
+    assert "6 to train on, 2 held out; none left out" in capsys.readouterr().out
+
+
 def test_completions_without_a_preference_are_left_out_with_the_reason(tiny_model, tmp_path):
     rows = [sets.SHAPES["NeMo RL"](*pair) for pair in sets.PAIRS[:3]]
     rows[1]["completions"][0]["rank"] = 0
