@@ -9,7 +9,7 @@ OUT=results/rounds ROUNDS=${ROUNDS:-2}
 
 python examples/rule_judge.py & # in the place of a judge; it ends with this script
 judge=$!
-trap 'kill $judge' EXIT
+trap 'kill $judge 2>/dev/null || true' EXIT
 
 [ -f $OUT/komep-0/build.json ] || komep build --pairs all --output $OUT/komep-0
 model=models/smollm2-135m
