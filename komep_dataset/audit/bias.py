@@ -59,6 +59,10 @@ def measure(
     if is_set(folder):
         if config is not None:
             raise KomepError(f"--config {config}: {folder} is no release, and has no configs", exit_code=2)
+        if judge is not None:
+            raise KomepError(
+                f"--judge: {folder} is no release, and holds no verdicts of a judge", exit_code=2
+            )
         return figures_of(read_preferences(folder)) | {"source": folder.name}
     facts = read_facts(folder)
     check_whole(folder)

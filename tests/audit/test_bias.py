@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from komep_dataset.audit.bias import measure
+from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import question_id, split_of
@@ -92,6 +93,8 @@ def test_a_set_that_others_made_has_the_figures_that_its_columns_give(tmp_path):
     assert "not fitted, the set does not name the models" in told["baseline: model name"]
     assert "--" not in " ".join(told.values())  # no option of a build could change it
     assert "accuracy" in next(one for one in plain["baselines"] if one["name"] == "length")
+    with pytest.raises(KomepError, match="holds no verdicts of a judge"):
+        measure(tmp_path / "set.jsonl", judge={"rates": {}})
     scored = measure(write(tmp_path / "scored.jsonl", "UltraFeedback"))
     assert scored["margins"]["mean"] == 5.5 and sum(scored["margins"]["histogram"]["counts"]) == 24
     assert scored["margins"]["histogram"]["edges"][-1] == 6 and scored["wins"]["models"] == ["x", "y"]
