@@ -20,6 +20,7 @@ from komep_dataset.config.yaml_records import at_least, build_record, choice, ne
 from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import no_place
+from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
 
@@ -237,6 +238,9 @@ class Config:
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield f"responders[{index}].name", f"{name!r} stands twice; a name is the table's key"
+        named = () if self.base or not names else RULES[self.selection.pairs].models(self.selection)
+        for name in (one for one in named if one not in names):
+            yield f"selection.pairs: {self.selection.pairs}", f"no responder {name!r}; {nearest(name, names)}"
         if self.base and self.translator and self.translator.scope == "pairs":
             yield (
                 "translator.scope",

@@ -8,6 +8,7 @@ from typing import Any
 from komep_dataset.build_options import OPTIONS
 from komep_dataset.config.yaml_records import choice
 from komep_dataset.options import Option
+from komep_dataset.pairs.options import rule_problem
 
 
 def _problems(selection: Any) -> Iterator[tuple[str, str]]:
@@ -20,6 +21,8 @@ def _problems(selection: Any) -> Iterator[tuple[str, str]]:
             yield option.name, option.range.problem(value)
         elif option.check and value is not None and not option.allows(value):
             yield option.name, f"{value!r}: {option.wanted}"
+    if problem := rule_problem(selection):
+        yield "pairs", problem
 
 
 def _paths(selection: Any) -> dict[str, dict[str, Path]]:

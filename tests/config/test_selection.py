@@ -20,10 +20,24 @@ def test_keys_and_their_values(tmp_path):
         ("near_duplicates: drop", "'drop' is none of off, report, reject"),
         ("balance_models: 2", "is not above 0 and at most 1"),
         ("decontaminate: bench.jsonl", "expected names and values"),
+        ("utility: f1@0", "selection.utility: 'f1@0': give precision, f1, or f1@K"),
+        ("utility: 12", "selection.utility: "),
+        ("length_gap: -1", "selection.length_gap: -1 is not from 0"),
+        ("length_gap: .nan", "selection.length_gap: "),
+        ("pairs: delta, order: strong", "selection.order: 'strong': give two models or more"),
+        ("pairs: delta", "selection.pairs: --pairs delta needs --order"),
+        ("order: 'a, b'", "selection.pairs: --order a, b: it goes with --pairs delta"),
     ]:
         path.write_text(f"selection: {{{text}}}\n")
         with pytest.raises(KomepError, match=message):
             load_config(path)
+    asked = "responders: [{name: strong, endpoint: 'http://h/v1', model: m}, {name: weak, endpoint: 'http://h/v1', model: n}]"
+    path.write_text(f"{asked}\nselection: {{pairs: delta, order: 'strong, weka'}}\n")
+    with pytest.raises(KomepError, match="no responder 'weka'; did you mean 'weak'"):
+        load_config(path)  # before anything is asked
+    path.write_text("selection: {utility: f1@12, pairs: delta, order: 'strong, weak', length_gap: 300}\n")
+    selection = load_config(path).selection
+    assert (selection.utility, selection.order, selection.length_gap) == ("f1@12", "strong, weak", 300)
     path.write_text("selection: {decontaminate: {k: data/k}, length_control: true, balance_models: 0.4}\n")
     selection = load_config(path).selection
     assert selection.decontaminate == {"k": tmp_path / "data/k"}
