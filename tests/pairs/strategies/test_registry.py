@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from komep_dataset.pairs.strategies.registry import RULES
 from tests.gates.plugged import komep, plug
 
@@ -33,6 +35,7 @@ RULE = PairRule(
 '''
 
 
+@pytest.mark.slow
 def test_a_rule_that_is_a_file_is_in_every_place_where_a_rule_has_to_be(tmp_path):
     folder = plug(tmp_path)
     (folder / "komep_dataset" / "pairs" / "strategies" / "neighbours.py").write_text(RULE, "utf-8")
