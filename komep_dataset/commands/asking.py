@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from komep_dataset.commands.options import Budget, Config, Estimated, MaybeOutput, Mode, RetryFailed
-from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError, require
 
 
@@ -232,6 +231,8 @@ def models(
 def _check(mode: str = "strict") -> None:
     """A missing extra is named before anything starts."""
     require("llm", "datatrove", "aiohttp")
+    from komep_dataset.dahl import MODES
+
     if mode not in MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(MODES)}", exit_code=2)
 
