@@ -26,10 +26,15 @@ class Batches:
     errors: str = ""  # what a batch that has failed says
     share: float = 1.0  # of its lines that a batch which did not complete has asked
     faults: Callable[[str, str, int], Fault | None] = lambda method, path, nth: None
+    content: Callable[[bytes, int], bytes] = lambda content, seen: (
+        content
+    )  # what is sent of a file of answers
+    says: Callable[[dict], dict] = lambda batch: batch  # what a look is told
     hides: bool = False  # whether there is no list of batches
     files: dict[str, bytes] = field(default_factory=dict)
     batches: dict[str, dict] = field(default_factory=dict)
     log: list[tuple[str, str]] = field(default_factory=list)
+    _fetched: Counter = field(default_factory=Counter)
     _looks: Counter = field(default_factory=Counter)
     _calls: Counter = field(default_factory=Counter)
 
@@ -66,9 +71,11 @@ class Batches:
             listed = {"data": [self.batches[id] for id in page], "has_more": start + 2 < len(ids)}
             return Fault(200, json.dumps(listed))
         if found := re.fullmatch("/batches/([^/]+)", path):
-            return self._json(self._looked(found[1]))
+            return self._json(self.says(self._looked(found[1])))
         if (found := re.fullmatch("/files/([^/]+)/content", path)) and found[1] in self.files:
-            return Fault(200, self.files[found[1]])
+            seen = self._fetched[found[1]]
+            self._fetched[found[1]] += 1
+            return Fault(200, self.content(self.files[found[1]], seen))
         return Fault(404, "{}")
 
     def _json(self, content: dict) -> Fault:

@@ -38,7 +38,15 @@ from komep_dataset.inference.wire.answers import (
     Refused,
     Stop,
 )
-from komep_dataset.inference.wire.batches import CANCELLED, COMPLETED, FAILED, BatchCalls, State
+from komep_dataset.inference.wire.batches import (
+    CANCELLED,
+    COMPLETED,
+    ENDED,
+    FAILED,
+    STATUSES,
+    BatchCalls,
+    State,
+)
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, without
 from komep_dataset.inference.wire.masking import shown
 from komep_dataset.inference.wire.usage import Usage
@@ -47,7 +55,11 @@ MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file, as OpenAI has it
 MOST_TRIES = 3  # of a request; each may take a day (ours)
 FIRST_POLL, LONGEST_POLL, SLOWER = 1.0, 60.0, 1.5  # seconds between two looks at a batch
 WRITTEN = 1000  # replies that are written together
+LOOKS = 5  # at a batch that has ended, until its files have the answers that it counts
 _CROWDED = re.compile("(?i)token_limit|enqueued|queue|too many|limit reached")  # of tokens that wait at once
+_LARGE = re.compile(
+    "(?i)HTTP 413|too_many_tasks|too[_ ](?:large|big)|larger than|number of (?:lines|requests|tasks)"
+)
 Body = dict[str, Any]
 
 
@@ -122,6 +134,7 @@ class _Run:
         self._advance, self._stack = advance, stack
         self._most, self._alone = MOST_REQUESTS, False  # alone: no second batch is sent while one is open
         self._unsent: Batch | None = None  # for which the budget had no room
+        self._words: set[str] = set()  # statuses that nobody knows, and the user was told of
         self._told: dict[str, int] = {}  # how far the bar has come, by batch
 
     async def all(self, todo: dict[str, Body]) -> None:
@@ -131,11 +144,14 @@ class _Run:
         calls = BatchCalls(self._endpoint, self._target.url, self._target.secret)
         wait, room = FIRST_POLL, True
         async with calls:
-            for batch in open_batches:
-                await self._made(batch, calls)
+            for batch in list(open_batches):
+                if large := await self._made(batch, calls):
+                    open_batches.remove(batch)
+                    wishes |= large
             while open_batches or wishes:
                 while room and wishes and not (self._alone and open_batches):
-                    if batch := await self._sent(wishes, calls):
+                    batch = await self._sent(wishes, calls)
+                    if batch and batch.id:
                         open_batches.append(batch)
                         wait = wait if self._alone else FIRST_POLL
                     room = batch is not None
@@ -153,6 +169,11 @@ class _Run:
     def _left(self) -> list[Batch]:
         """The batches of an earlier process whose answers are not all in the log."""
         self._files.sweep()
+        for batch in self._files.of(self._source, others=True):
+            self._tell(
+                f"{self._files.state(batch)}: a batch of another model or address ({batch.id or 'without an id'}), which is "
+                "gone on with where that is asked again; if it is not wanted, cancel it there and remove this file"
+            )
         found = []
         for batch in self._files.of(self._source):
             if all(key in self._log.rows for key in self._files.requests(batch)):
@@ -162,7 +183,8 @@ class _Run:
         return found
 
     async def _sent(self, wishes: dict[str, Wish], calls: BatchCalls) -> Batch | None:
-        """Send a batch of the first wishes, which are taken out; None where the budget has no room for one."""
+        """Send a batch of the first wishes, which are taken out, and are back where it was too large (a batch without an id);
+        None where the budget has no room for one."""
         path = path_of(next(iter(wishes.values())).body)
         batch, self._unsent = self._unsent or Batch(uuid.uuid4().hex, self._source, path), None
         batch.path = path
@@ -185,13 +207,15 @@ class _Run:
         self._files.begin(batch, "".join(lines[key][0] for key in keys))
         for key in keys:
             del wishes[key]
-        await self._made(batch, calls)
+        wishes |= await self._made(batch, calls)
         return batch
 
-    async def _made(self, batch: Batch, calls: BatchCalls) -> None:
-        """See that the endpoint has a batch; every step is on disk before the next."""
+    async def _made(self, batch: Batch, calls: BatchCalls) -> dict[str, Wish]:
+        """See that the endpoint has a batch; every step is on disk before the next. Where it is too large for the endpoint,
+        its requests, which go into smaller ones."""
         if batch.id:
-            return
+            self._tell(f"goes on with batch {batch.id} (requests: {len(self._files.requests(batch)):,})")
+            return {}
         try:
             if not batch.file:
                 batch.file = await calls.upload(self._files.file(batch))
@@ -200,8 +224,9 @@ class _Run:
             self._files.write(batch)
             batch.id = await calls.create(batch.file, batch.path, perhaps)
         except (Refused, Barred) as error:  # nothing was made
-            self._book(batch, {})
-            self._files.forget(batch)
+            wishes = self._unmade(batch)
+            if self._too_large(str(error), wishes):
+                return wishes
             raise Stop(f"{self._target.url}: {error}\n{self._advice(str(error))}") from None
         except Stop as stop:
             raise Stop(
@@ -209,11 +234,26 @@ class _Run:
                 f"{self._files.state(batch)} it would"
             ) from None
         self._files.write(batch)
-        print(
-            f"komep: {self._label}: batch {batch.id} is at the endpoint, which may take a day (requests: "
-            f"{len(self._files.requests(batch)):,}); the same command goes on from it",
-            file=sys.stderr,
+        self._tell(
+            f"batch {batch.id} is at the endpoint, which may take a day (requests: "
+            f"{len(self._files.requests(batch)):,}); the same command goes on from it"
         )
+        return {}
+
+    def _unmade(self, batch: Batch) -> dict[str, Wish]:
+        """Forget a batch of which nothing was asked; its requests."""
+        self._book(batch, {})
+        wishes = {key: self._wish(batch, key, body) for key, body in self._files.requests(batch).items()}
+        self._files.forget(batch)
+        return wishes
+
+    def _too_large(self, why: str, wishes: dict[str, Wish]) -> bool:
+        """Whether that is why the endpoint does not take them together; then the next batches have half as many."""
+        crowded = bool(_CROWDED.search(why))
+        if len(wishes) == 1 or not (crowded or _LARGE.search(why)):
+            return False
+        self._most, self._alone = len(wishes) // 2, self._alone or crowded
+        return True
 
     async def _looked(self, batch: Batch, calls: BatchCalls) -> State:
         try:
@@ -224,6 +264,12 @@ class _Run:
                 f"{self._target.url}: batch {batch.id}: {error}; the same command looks again; where the endpoint has "
                 f"lost it, remove {place}, and its requests are asked anew"
             ) from None
+        if state.status not in STATUSES and state.status not in self._words:
+            self._words.add(state.status)
+            self._tell(
+                f"batch {batch.id} is {shown(state.status, calls.hide)!r}, a status that is not known here; it is waited for: "
+                f"{', '.join(ENDED)}"
+            )
         known = self._told.get(batch.name, 0)
         self._advance(state.done - known)
         self._told[batch.name] = state.done
@@ -233,23 +279,11 @@ class _Run:
         """Take in what an ended batch has: the requests that are to be sent again."""
         requests = self._files.requests(batch)
         if state.status == FAILED:  # at its check: nothing was asked, and nothing is paid for
-            self._book(batch, {})
-            wishes = {key: self._wish(batch, key, body) for key, body in requests.items()}
-            self._files.forget(batch)
-            if _CROWDED.search(state.why) and len(requests) > 1:
-                self._most, self._alone = max(1, len(requests) // 2), True
+            wishes = self._unmade(batch)
+            if self._too_large(state.why, wishes):
                 return wishes
             raise Stop(f"{self._target.url}: batch {batch.id} has failed: {state.why or 'no reason given'}")
-        answers: dict[str, tuple[int, str]] = {}
-        for number, file in enumerate(state.files):
-            place = self._files.file(batch).with_suffix(f".{number}.answers")
-            try:
-                await calls.download(file, place, len(requests) * LONGEST_BODY)
-            except (Refused, Barred, Stop) as error:
-                raise Stop(
-                    f"{self._target.url}: the answers of batch {batch.id}: {error}; the same command goes on"
-                ) from None
-            answers = dict(_answers(place, requests)) | answers
+        answers = await self._fetched(batch, state, requests, calls)
         sizes = {key: self._meter(batch).weigh(body)[0] for key, body in requests.items()}
         judged = {
             key: _judged(requests[key], *answers[key], sizes[key], calls)
@@ -258,6 +292,38 @@ class _Run:
         }
         self._book(batch, judged, state.status == COMPLETED)
         return self._kept(batch, state, requests, judged)
+
+    async def _fetched(
+        self, batch: Batch, state: State, requests: dict[str, Body], calls: BatchCalls
+    ) -> dict[str, tuple[int, str]]:
+        """(status, body) by key. A file that is named late or came short is fetched again: a line that is missing is asked
+        anew, and paid for. One that is named and is not there is not missed where the others have all."""
+        for look in range(LOOKS):
+            answers, lost = dict[str, tuple[int, str]](), ""
+            for number, file in enumerate(state.files):
+                place = self._files.file(batch).with_suffix(f".{number}.answers")
+                try:
+                    await calls.download(file, place, len(requests) * LONGEST_BODY)
+                    _read_answers(place, requests, answers)
+                except (Refused, Barred) as error:
+                    lost = str(error)
+                except Stop as stop:
+                    raise self._unread(batch, stop) from None
+            told = min(state.done or state.status == COMPLETED, len(requests))
+            if len(answers) >= told:
+                return answers
+            if look + 1 < LOOKS:
+                await asyncio.sleep(FIRST_POLL * SLOWER**look)
+                state = await self._looked(batch, calls)
+        if lost or not answers:
+            raise self._unread(batch, lost or f"it is {state.status}, and names no file that has one")
+        return answers
+
+    def _unread(self, batch: Batch, why: object) -> Stop:
+        return Stop(
+            f"{self._target.url}: the answers of batch {batch.id}: {why}; the same command looks again; where the endpoint "
+            f"has lost them, remove {self._files.state(batch)}, and the requests are asked and paid for anew"
+        )
 
     def _kept(
         self, batch: Batch, state: State, requests: dict[str, Body], judged: dict[str, tuple]
@@ -320,12 +386,17 @@ class _Run:
             "are kept, and the same command with a larger budget goes on from them"
         )
 
+    def _tell(self, what: str) -> None:
+        print(f"komep: {self._label}: {what}", file=sys.stderr)
+
     def _advice(self, error: str) -> str:
         key = self._endpoint.api_key_env
+        if error.startswith("HTTP 403") and key:
+            return f"check the key in {key}, and what it may do"
         if error.startswith(("HTTP 401", "HTTP 403")):
             return f"check the key in {key}" if key else "it wants a key: set `api_key_env`"
         return (
-            "an endpoint without /files and /batches is asked without `batch_api: true`; nothing was paid for"
+            "nothing was paid for; an endpoint without /files and /batches is asked without `batch_api: true`"
         )
 
     def _meter(self, batch: Batch) -> Meter:
@@ -346,23 +417,26 @@ class _Run:
         meter.book_all(calls())
 
 
-def _answers(place: Path, requests: Mapping[str, Body]) -> Iterator[tuple[str, tuple[int, str]]]:
-    """(key, (status, body)) of the lines of a file that answer a request; the first of a key counts."""
-    found: dict[str, tuple[int, str]] = {}
+def _read_answers(place: Path, requests: Mapping[str, Body], answers: dict[str, tuple[int, str]]) -> None:
+    """Take in the lines of a file that answer a request, as (status, body) by key. The first of a key counts, or the first
+    that is no failure."""
     with place.open("rb") as lines:
         for line in lines:
             with suppress(ValueError, TypeError, AttributeError, RecursionError):
                 told = json.loads(line)
                 key, reply = told.get("custom_id"), told.get("response")
-                if key in requests and key not in found:
-                    if isinstance(reply, dict) and reply.get("body") is not None:
-                        body = reply["body"]
-                        status = reply.get("status_code", 200)
-                    else:  # such as `batch_expired`, which is no status of HTTP
-                        body, status = told.get("error"), 0
-                    body = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-                    found[key] = status if type(status) is int else 500, body
-    return iter(found.items())
+                if key not in requests or answers.get(key, (0,))[0] == 200:
+                    continue
+                if isinstance(reply, dict) and "choices" in reply:  # without a status about it
+                    reply = {"body": reply}
+                if isinstance(reply, dict) and reply.get("body") is not None:
+                    body, status = reply["body"], reply.get("status_code")
+                    status = 200 if status is None else int(status)
+                else:  # such as `batch_expired`, which is no status of HTTP
+                    body, status = told.get("error"), 0
+                body = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+                if key not in answers or status == 200:
+                    answers[key] = status, body
 
 
 def _judged(

@@ -43,8 +43,8 @@ class BatchFolder:
     def __init__(self, folder: Path):
         self._folder = folder / FOLDER
 
-    def of(self, source: str) -> list[Batch]:
-        """The batches of a model.
+    def of(self, source: str, others: bool = False) -> list[Batch]:
+        """The batches of a model, or of all `others`.
 
         Raises:
             KomepError: the state of one cannot be read.
@@ -59,7 +59,7 @@ class BatchFolder:
                         f"{path}: cannot be read; it says which batch at the endpoint is paid for: give it back, or "
                         "remove it, and its requests are asked anew"
                     ) from None
-        return [batch for batch in batches if batch.source == source]
+        return [batch for batch in batches if (batch.source != source) is others]
 
     def state(self, batch: Batch) -> Path:
         return self._folder / f"{batch.name}.json"

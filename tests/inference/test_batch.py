@@ -24,6 +24,7 @@ REQUESTS = [request(f"q{i}") for i in range(12)]
 def no_wait(monkeypatch):
     monkeypatch.setattr(module, "FIRST_POLL", 0.01)
     monkeypatch.setattr(calls, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(calls, "UNHEARD", 0.01)
 
 
 def served(**changes) -> Loopback:
@@ -224,6 +225,129 @@ def test_odd_lines_cost_their_own_requests_alone(tmp_path):
     assert state.repeats == 1  # the one whose line is gone
 
 
+def as_is(content: bytes, seen: int) -> bytes:
+    return content
+
+
+def each(change):
+    """A file whose rows are changed."""
+
+    def changed(content: bytes, seen: int) -> bytes:
+        rows = [row for line in content.splitlines() for row in change(json.loads(line))]
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    return changed
+
+
+def failed(row: dict) -> dict:
+    return row | {"response": {"status_code": 500, "body": {"error": {"message": "a worker was lost"}}}}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda content, seen: content if seen else content[:-40], {}),  # cut off, and no length told
+        (lambda content, seen: content if seen else content[: content.index(b"\n") + 1], {}),
+        (lambda content, seen: b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"), {}),
+        (each(lambda row: [failed(row), row, failed(row)]), {}),
+        (each(lambda row: [row | {"response": row["response"] | {"status_code": "200"}}]), {}),
+        (each(lambda row: [row | {"response": row["response"] | {"status_code": None}}]), {}),
+        (each(lambda row: [row | {"response": row["response"]["body"]}]), {}),
+        (as_is, {"error_file_id": "file-99"}),  # named and not there, as aibrix had it
+        (as_is, {"error_file_id": "", "request_counts": None}),
+        (as_is, {"request_counts": {"completed": 12, "failed": 12}}),
+        (as_is, {"output_file_id": None}),  # at the first look
+    ],
+)
+def test_answers_that_are_there_are_not_paid_for_twice(tmp_path, content, said):
+    state = served(polls=1)
+    state.batches.content = content
+    looks = iter([said] if said.get("output_file_id", "") is None else [said] * 9)
+    state.batches.says = lambda batch: batch | next(looks, {})
+    with loopback(state) as (_, url):
+        replies = by_batch(url, tmp_path)
+    assert [reply.text for reply in replies.values()] == [f"re: q{i}" for i in range(12)]
+    assert len(state.batches.batches) == 1 and state.repeats == 0
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_batch_whose_answers_are_not_to_be_had_is_not_made_again_unasked(tmp_path, lost):
+    state = served(polls=1)
+    if lost:
+        state.batches.faults = lambda method, path, nth: Fault(404, "expired") if "content" in path else None
+    else:
+        state.batches.says = lambda batch: batch | {"output_file_id": None}
+    with loopback(state) as (_, url):
+        why = "HTTP 404: expired" if lost else "it is completed, and names no file that has one"
+        with pytest.raises(
+            KomepError, match=f"answers of batch batch-0: {why}; .*remove {tmp_path}/batches/"
+        ):
+            by_batch(url, tmp_path)
+        state.batches.faults, state.batches.says = lambda *_: None, lambda batch: batch
+        assert not any(reply.failure for reply in by_batch(url, tmp_path).values())
+    assert len(state.batches.batches) == 1 and state.repeats == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("/files", Fault(413, "<html>Request Entity Too Large</html>")),
+        ("/batches", Fault(400, '{"error": {"code": "token_limit_exceeded"}}')),
+    ],
+)
+def test_what_is_too_large_for_an_endpoint_goes_in_smaller_batches(tmp_path, path, fault):
+    state = served(polls=1)
+    state.batches.faults = lambda method, at, nth: (
+        fault if (method, at) == ("POST", path) and nth < 3 else None
+    )
+    with loopback(state) as (_, url):
+        assert not any(reply.failure for reply in by_batch(url, tmp_path / "a").values())
+        sizes = [
+            state.batches.files[one["input_file_id"]].count(b"\n") for one in state.batches.batches.values()
+        ]
+        assert sizes == [3, 3, 3, 3] and state.repeats == 0
+        state.batches.faults = lambda method, at, nth: fault if (method, at) == ("POST", path) else None
+        with pytest.raises(KomepError, match="nothing was paid for"):
+            by_batch(url, tmp_path / "b")
+
+
+def test_it_is_said_which_batch_is_waited_for_and_which_is_left(tmp_path, capfd):
+    state = served(polls=1)
+    state.batches.faults = lambda method, path, nth: Fault(404, "gone") if path == "/batches/ID" else None
+    looks = iter(["paused", "paused"])
+    state.batches.says = lambda batch: batch | {"status": next(looks, batch["status"])}
+    with loopback(state) as (_, url):
+        with pytest.raises(KomepError, match="batch batch-0: HTTP 404: gone"):
+            by_batch(url, tmp_path)
+        state.batches.faults = lambda *_: None
+        by_batch(url, tmp_path, model="other")
+        told = capfd.readouterr().err
+        assert "a batch of another model or address (batch-0)" in told
+        assert told.count("is 'paused', a status that is not known here; it is waited for: completed") == 1
+        by_batch(url, tmp_path)
+    told = capfd.readouterr().err
+    assert "goes on with batch batch-0 (requests: 12)" in told and "of another model" not in told
+    assert len(state.batches.batches) == 2 and left_in(tmp_path) == []
+
+
+def test_a_batch_that_is_listed_late_is_waited_for(tmp_path, monkeypatch):
+    """Its making was not heard of: it is looked for after a while, not at once."""
+    waits = []
+
+    async def sleep(seconds):
+        waits.append(seconds)
+
+    monkeypatch.setattr(calls, "UNHEARD", 10.0)
+    monkeypatch.setattr(calls.asyncio, "sleep", sleep)
+    state = served()
+    state.batches.faults = lambda method, path, nth: (
+        Fault(299) if (method, path, nth) == ("POST", "/batches", 1) else None
+    )
+    with loopback(state) as (_, url):
+        by_batch(url, tmp_path)
+    assert waits.count(10.0) == 1 and len(state.batches.batches) == 1
+
+
 def test_a_batch_at_work_is_not_paid_for_again_online(tmp_path):
     state = served(
         faults=lambda method, at, nth: Fault(503, "x") if at == "/batches/ID" and nth < 3 else None
@@ -277,7 +401,8 @@ from pathlib import Path
 from komep_dataset.config.config import Judge, Policy
 from komep_dataset.inference import batch
 from komep_dataset.inference.ask import ask
-batch.FIRST_POLL = 0.02
+from komep_dataset.inference.wire import batches
+batch.FIRST_POLL = batches.UNHEARD = 0.02
 url, folder, prices = sys.argv[1:]
 policy = Policy(prices=Path(prices), budget=1.0, spending=Path(folder) / "spending")
 requests = {f"q{i}": {"messages": [{"role": "user", "content": f"q{i}"}], "max_tokens": 9} for i in range(40)}

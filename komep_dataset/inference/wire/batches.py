@@ -32,6 +32,9 @@ from komep_dataset.inference.wire.masking import masker, shown
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before a call is tried again; doubles with each try
 COMPLETED, FAILED, EXPIRED, CANCELLED = "completed", "failed", "expired", "cancelled"
+ENDED = (COMPLETED, FAILED, EXPIRED, CANCELLED)
+STATUSES = (*ENDED, "validating", "queued", "pending", "in_progress", "running", "finalizing", "cancelling")
+UNHEARD = 10.0  # seconds until a batch whose making was not heard of stands in the list (ours)
 WINDOW = "24h"  # the only one that there is
 PAGE, MOST_PAGES = 100, 100  # of a list of batches
 
@@ -47,7 +50,7 @@ class State:
 
     @property
     def ended(self) -> bool:
-        return self.status in (COMPLETED, FAILED, EXPIRED, CANCELLED)
+        return self.status in ENDED
 
 
 class BatchCalls:
@@ -99,12 +102,17 @@ class BatchCalls:
         async def made() -> str:
             nonlocal perhaps
             try:
-                if perhaps and (found := await self._find(file)):
-                    return found
+                if perhaps:
+                    await asyncio.sleep(UNHEARD)
+                    if found := await self._find(file):
+                        return found
             except (Refused, Barred) as error:
                 raise Stop(f"whether a batch of {file} was made before cannot be told: {error}") from None
-            perhaps = True
-            return await self._id("/batches", lambda: {"json": body})
+            try:
+                return await self._id("/batches", lambda: {"json": body})
+            except Again as again:
+                perhaps = perhaps or not str(again).startswith("HTTP 429")  # which says that nothing was made
+                raise
 
         return await self._tried(made)
 
