@@ -105,7 +105,9 @@ def ask_in_batches(
         except OSError as error:
             raise KomepError(f"{folder}: batches cannot be written ({error.strerror})") from error
         finally:
-            doubts = "; ".join(filter(None, (meter.doubts() for meter in run.meters.values())))
+            doubted = [said for meter in run.meters.values() if (said := meter.doubts())]
+            more = [f"and so of {len(doubted) - 1:,} more batches"] if doubted[1:] else []
+            doubts = "; ".join(doubted[:1] + more)
             if doubts:
                 print(f"komep: {label}: {doubts}", file=sys.stderr)
             write_figures(folder / ENGINE_LOG, label, len(todo), run.tally, monotonic() - start, doubts)

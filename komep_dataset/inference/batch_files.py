@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import json_with, read_own_json, write_json
+from komep_dataset.files.outputs import json_with, write_json
 
 FOLDER = "batches"
 _STATE = re.compile(r"([0-9a-f]{32})\.json")
@@ -53,8 +53,13 @@ class BatchFolder:
         for path in sorted(self._folder.glob("*.json")):
             if _STATE.fullmatch(path.name):
                 try:
-                    batches.append(Batch(**read_own_json(path)))
-                except TypeError:
+                    batches.append(Batch(**json.loads(path.read_bytes())))
+                except (
+                    OSError,
+                    ValueError,
+                    TypeError,
+                    RecursionError,
+                ):  # stays: without it the batch is paid for again
                     raise KomepError(
                         f"{path}: cannot be read; it says which batch at the endpoint is paid for: give it back, or "
                         "remove it, and its requests are asked anew"
@@ -80,12 +85,15 @@ class BatchFolder:
         """The requests of a batch by key, as they were sent."""
         try:
             with self.file(batch).open(encoding="utf-8") as lines:
-                return {line["custom_id"]: line["body"] for line in map(json.loads, lines)}
+                requests = {line["custom_id"]: line["body"] for line in map(json.loads, lines)}
         except (OSError, ValueError, KeyError, TypeError):
+            requests = {}
+        if not requests:
             raise KomepError(
                 f"{self.file(batch)}: cannot be read; it has the requests of a batch that is paid for: give it back, or "
                 f"remove {self.state(batch)}, and they are asked anew"
-            ) from None
+            )
+        return requests
 
     def forget(self, batch: Batch) -> None:
         """Remove the files of a batch."""

@@ -41,9 +41,12 @@ def test_what_belongs_to_no_batch_goes_and_what_is_not_ours_stays(tmp_path):
 
 
 @pytest.mark.parametrize("name", [f"{NAME}.json", f"{NAME}.jsonl"])
-def test_a_file_that_cannot_be_read_is_named_with_what_it_stands_for(tmp_path, name):
+@pytest.mark.parametrize("content", ["[1]", '{"name": "012', "", "\0\0"])
+def test_a_file_that_cannot_be_read_is_named_with_what_it_stands_for_and_stays(tmp_path, name, content):
     files, batch = begun(tmp_path)
-    (tmp_path / "batches" / name).write_text("[1]")
-    with pytest.raises(KomepError, match=rf"{name}: cannot be read; it .* asked anew"):
-        files.of("a")
-        files.requests(batch)
+    (tmp_path / "batches" / name).write_text(content)
+    for _ in range(2):  # the same command again does not pay anew
+        with pytest.raises(KomepError, match=rf"{name}: cannot be read; it .* asked anew"):
+            files.sweep()
+            files.of("a")
+            files.requests(batch)
