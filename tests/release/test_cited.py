@@ -170,6 +170,7 @@ def test_verify_sees_evidence_that_was_changed_or_taken_out(tmp_path):
 
 
 def test_translating_and_correcting_leave_what_verdicts_cite_as_it_is(tmp_path):
+    pytest.importorskip("datatrove", reason="needs the extra [llm]")
     table = write(tmp_path / "s.jsonl", cited())
     with loopback(Loopback(korean)) as (_, url):
         config = load_config(write_config(tmp_path, url, {"scope": "all"}))
