@@ -257,6 +257,7 @@ def failed(row: dict) -> dict:
         (as_is, {"error_file_id": "", "request_counts": None}),
         (as_is, {"request_counts": {"completed": 12, "failed": 12}}),
         (as_is, {"output_file_id": None}),  # at the first look
+        (as_is, {"job": {"id": "batch-0", "status": "COMPLETED", "output_file_id": "file-1"}}),
     ],
 )
 def test_answers_that_are_there_are_not_paid_for_twice(tmp_path, content, said):
@@ -328,6 +329,25 @@ def test_it_is_said_which_batch_is_waited_for_and_which_is_left(tmp_path, capfd)
     told = capfd.readouterr().err
     assert "goes on with batch batch-0 (requests: 12)" in told and "of another model" not in told
     assert len(state.batches.batches) == 2 and left_in(tmp_path) == []
+
+
+def test_a_look_that_tells_no_status_is_no_batch_at_work(tmp_path):
+    state = served()
+    state.batches.says = lambda batch: {"error": {"message": "lost"}}
+    with (
+        loopback(state) as (_, url),
+        pytest.raises(KomepError, match=r"batch-0: .* without `status`: .*lost"),
+    ):
+        by_batch(url, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/files", "/batches", "/batches/ID", "/files/ID/content"])
+def test_one_attempt_ends_the_run_with_words(tmp_path, path):
+    busy = Fault(503, "busy")
+    state = served(polls=1)
+    state.batches.faults = lambda method, at, nth: busy if at == path else None
+    with loopback(state) as (_, url), pytest.raises(KomepError, match="no answer after 1 attempt: HTTP 503"):
+        by_batch(url, tmp_path, max_attempts=1)
 
 
 def test_a_batch_that_is_listed_late_is_waited_for(tmp_path, monkeypatch):

@@ -118,7 +118,7 @@ class BatchCalls:
 
     async def look(self, batch: str) -> State:
         """How far a batch is."""
-        said = await self._asked("GET", f"/batches/{quote(batch, safe='')}")
+        said = await self._tried(lambda: self._told("status", "GET", f"/batches/{quote(batch, safe='')}"))
         counts = said.get("request_counts")
         counts = counts if isinstance(counts, dict) else {}
         counted = [counts.get(name) for name in ("completed", "failed")]
@@ -126,7 +126,7 @@ class BatchCalls:
         told = errors.get("data") if isinstance(errors, dict) else errors
         first = told[0] if isinstance(told, list) and told else told or errors
         return State(
-            str(said.get("status", "")).casefold().replace("canceled", CANCELLED),
+            said["status"].casefold().replace("canceled", CANCELLED),
             sum(n for n in counted if type(n) is int),
             tuple(str(said[name]) for name in ("output_file_id", "error_file_id") if said.get(name)),
             shown(
@@ -154,7 +154,7 @@ class BatchCalls:
         after = ""
         for _ in range(MOST_PAGES):
             query = {"limit": str(PAGE)} | ({"after": after} if after else {})
-            page = await self._asked("GET", "/batches", {"params": query}, tries=1)
+            page = await self._asked("GET", "/batches", {"params": query}, once=True)
             known = [one for one in page.get("data") or () if isinstance(one, dict) and one.get("id")]
             for one in known:
                 if one.get("input_file_id") == file:
@@ -165,16 +165,18 @@ class BatchCalls:
         return None
 
     async def _id(self, path: str, sent: Callable[[], dict[str, Any]]) -> str:
-        said = await self._asked("POST", path, sent, tries=1)
-        said = said.get("job") if isinstance(said.get("job"), dict) else said  # Together wraps it
-        if not isinstance(said.get("id"), str) or not said["id"]:
-            raise Again(f"an answer without an id: {shown(json.dumps(said), self.hide)}")
-        return said["id"]
+        return (await self._told("id", "POST", path, sent))["id"]
 
-    async def _asked(
-        self, method: str, path: str, sent: Any = None, tries: int | None = None
-    ) -> dict[str, Any]:
-        """The JSON object of an answer."""
+    async def _told(self, name: str, method: str, path: str, sent: Any = None) -> dict[str, Any]:
+        """An answer that tells `name`; tried once."""
+        said = await self._asked(method, path, sent, once=True)
+        said = said.get("job") if isinstance(said.get("job"), dict) else said  # Together wraps it
+        if not isinstance(said.get(name), str) or not said[name]:
+            raise Again(f"an answer without `{name}`: {shown(json.dumps(said), self.hide)}")
+        return said
+
+    async def _asked(self, method: str, path: str, sent: Any = None, once: bool = False) -> dict[str, Any]:
+        """The JSON object of an answer; `Again` where it is asked `once` and that did not help."""
 
         async def asked() -> dict[str, Any]:
             async with self._call(method, path, **(sent() if callable(sent) else sent or {})) as reply:
@@ -185,7 +187,7 @@ class BatchCalls:
                         return said
                 raise Again(f"HTTP {reply.status}: no JSON object: {shown(body, self.hide)}")
 
-        return await self._tried(asked, tries)
+        return await self._tried(asked, once)
 
     def _call(self, method: str, path: str, params: dict[str, str] | None = None, **sent: Any) -> Any:
         url = URL(at(self._url, path)).update_query(params or {})
@@ -196,8 +198,8 @@ class BatchCalls:
             raise Refused(f"HTTP {status}: {shown(body, self.hide)}")
         read_status(status, wait, body, self.hide)
 
-    async def _tried(self, call: Callable[[], Any], tries: int | None = None) -> Any:
-        tries, wait = tries or self._endpoint.max_attempts, FIRST_WAIT
+    async def _tried(self, call: Callable[[], Any], once: bool = False) -> Any:
+        tries, wait = 1 if once else self._endpoint.max_attempts, FIRST_WAIT
         for attempt in range(1, tries + 1):
             try:
                 return await call()
@@ -214,9 +216,9 @@ class BatchCalls:
             if attempt < tries:
                 await asyncio.sleep(wait * random.uniform(0.75, 1.25) if failed.wait is None else failed.wait)
                 wait = min(2 * wait, LONGEST_WAIT)
-        if tries == 1:
+        if once:
             raise failed
-        raise Stop(f"no answer after {tries} attempts: {failed}")
+        raise Stop(f"no answer after {tries} attempt{'s' * (tries > 1)}: {failed}")
 
 
 async def _body(reply: aiohttp.ClientResponse) -> str:

@@ -42,7 +42,6 @@ def asked(fault, call):
         ),
         ({"status": "failed", "errors": "no model"}, State("failed", 0, (), "no model")),
         ({"status": "failed", "error": ["no file"]}, State("failed", 0, (), "no file")),
-        ({}, State("", 0, ())),
     ],
 )
 def test_a_state_is_read_in_any_spelling(said, state):
