@@ -435,7 +435,7 @@ def _read_answers(place: Path, requests: Mapping[str, Body], answers: dict[str, 
                     body, status = reply["body"], reply.get("status_code")
                     status = 200 if status is None else int(status)
                 else:  # such as `batch_expired`, which is no status of HTTP
-                    body, status = told.get("error"), 0
+                    body, status = told.get("error") or "a line with neither an answer nor an error", 0
                 body = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
                 if key not in answers or status == 200:
                     answers[key] = status, body
