@@ -16,13 +16,13 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.batch_files import Batch, BatchFolder
+from komep_dataset.inference.batch_files import Batch, BatchFolder, read_answers
 from komep_dataset.inference.client import NO_ANSWER, Target, explained, path_of, read_answer
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.loop import write_figures
@@ -306,7 +306,7 @@ class _Run:
                 place = self._files.file(batch).with_suffix(f".{number}.answers")
                 try:
                     await calls.download(file, place, len(requests) * LONGEST_BODY)
-                    _read_answers(place, requests, answers)
+                    read_answers(place, requests, answers)
                 except (Refused, Barred) as error:
                     lost = str(error)
                 except Stop as stop:
@@ -417,28 +417,6 @@ class _Run:
                 yield meter.weigh(body)[1], usage, billed, isinstance(outcome, Reply)
 
         meter.book_all(calls())
-
-
-def _read_answers(place: Path, requests: Mapping[str, Body], answers: dict[str, tuple[int, str]]) -> None:
-    """Take in the lines of a file that answer a request, as (status, body) by key. The first of a key counts, or the first
-    that is no failure."""
-    with place.open("rb") as lines:
-        for line in lines:
-            with suppress(ValueError, TypeError, AttributeError, RecursionError):
-                told = json.loads(line)
-                key, reply = told.get("custom_id"), told.get("response")
-                if key not in requests or answers.get(key, (0,))[0] == 200:
-                    continue
-                if isinstance(reply, dict) and "choices" in reply:  # without a status about it
-                    reply = {"body": reply}
-                if isinstance(reply, dict) and reply.get("body") is not None:
-                    body, status = reply["body"], reply.get("status_code")
-                    status = 200 if status is None else int(status)
-                else:  # such as `batch_expired`, which is no status of HTTP
-                    body, status = told.get("error") or "a line with neither an answer nor an error", 0
-                body = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-                if key not in answers or status == 200:
-                    answers[key] = status, body
 
 
 def _judged(

@@ -6,6 +6,7 @@ first, when every answer is in the log.
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -108,3 +109,25 @@ class BatchFolder:
                 path.unlink(missing_ok=True)
         with suppress(OSError):
             self._folder.rmdir()
+
+
+def read_answers(place: Path, requests: Mapping[str, Any], answers: dict[str, tuple[int, str]]) -> None:
+    """Take in the lines of a file that answer a request, as (status, body) by key. The first of a key counts, or the first
+    that is no failure."""
+    with place.open("rb") as lines:
+        for line in lines:
+            with suppress(ValueError, TypeError, AttributeError, RecursionError):
+                told = json.loads(line)
+                key, reply = told.get("custom_id"), told.get("response")
+                if key not in requests or answers.get(key, (0,))[0] == 200:
+                    continue
+                if isinstance(reply, dict) and "choices" in reply:  # without a status about it
+                    reply = {"body": reply}
+                if isinstance(reply, dict) and reply.get("body") is not None:
+                    body, status = reply["body"], reply.get("status_code")
+                    status = 200 if status is None else int(status)
+                else:  # such as `batch_expired`, which is no status of HTTP
+                    body, status = told.get("error") or "a line with neither an answer nor an error", 0
+                body = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+                if key not in answers or status == 200:
+                    answers[key] = status, body
