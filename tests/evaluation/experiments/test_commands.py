@@ -5,6 +5,8 @@ import re
 import shlex
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +67,12 @@ def test_slurm_scripts_parse(tmp_path):
     assert f"--dependency=afterany:{owner}" in shared.split(" ")[1]
 
 
+def takes_sigterm(process: int) -> bool:
+    """Whether a process has a handler of its own for the signal."""
+    caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{process}/status").read_text(), re.M)[1]
+    return bool(int(caught, 16) >> signal.SIGTERM - 1 & 1)
+
+
 def test_a_slurm_job_that_is_stopped_is_queued_again(tmp_path):
     path = experiment(tmp_path)
     matrix, cells = cells_of(path)
@@ -79,5 +87,7 @@ def test_a_slurm_job_that_is_stopped_is_queued_again(tmp_path):
     environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
     job = subprocess.Popen(["bash", str(script)], env=environment)
     wait_for(tmp_path / "started")
+    while job.poll() is None and not takes_sigterm(job.pid):  # the shell may still be on the way to its trap
+        time.sleep(0.01)
     job.send_signal(signal.SIGTERM)
     assert job.wait(120) == 0 and calls.read_text("utf-8").strip() == "requeue 7"
