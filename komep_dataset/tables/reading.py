@@ -7,6 +7,7 @@ that each bad line gets its own reason while clean data stays fast.
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ from komep_dataset.tables.formats import (
 from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
 from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
-from komep_dataset.tables.values import check_value, stands_for_none, written
+from komep_dataset.tables.values import check_value, quoted, stands_for_none, written
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
@@ -74,6 +75,13 @@ def parse_line(line: bytes, record: type, optional: Collection[str]) -> dict | t
     return row_of(row, record, optional) if isinstance(row, dict) else ("", Reason.MALFORMED, row)
 
 
+def _other_keys(line: bytes, record: type) -> str:
+    """What a row has under names that its record does not know: where a missing value may be."""
+    row, known = parse_object(line), column_types(record)
+    others = [quoted(name) for name in row if name not in known] if isinstance(row, dict) else []
+    return f"; the row has {', '.join(others[:8])}, too" if others else ""
+
+
 def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
     """Line numbers and non-blank lines of a file, some megabytes at a time."""
     numbers: list[int] = []
@@ -111,7 +119,15 @@ def _read_jsonl(
         table = _parse_block(lines, schema)
         if table is not None:
             frame = pl.from_arrow(table).cast(frame_schema).with_columns(pl.Series(LINE, numbers, pl.Int64))
-            yield drop_missing(frame, str(path), record, optional)
+            frame, problems = drop_missing(frame, str(path), record, optional)
+            line_of = dict(zip(numbers, lines, strict=True)) if problems else {}
+            yield (
+                frame,
+                [
+                    replace(one, detail=one.detail + _other_keys(line_of[one.line], record))
+                    for one in problems
+                ],
+            )
             continue
         rows, kept, problems = [], [], []
         for number, line in zip(numbers, lines, strict=True):

@@ -403,9 +403,10 @@ def count_rejects(rejects: list[dict[str, str]]) -> str:
 
 
 def describe_pairs(train: Dataset, test: Dataset | None, rejects: list[dict[str, str]]) -> str:
-    """How many pairs are trained on, held out and left out, in one line."""
+    """How many pairs, and of which config, are trained on, held out and left out, in one line."""
     left_out = f"left out: {count_rejects(rejects)}; see rejects.jsonl" if rejects else "none left out"
-    return f"pairs: {len(train)} to train on, {len(test or ())} held out; {left_out}"
+    config = f", config {train.info.config_name}" if train.info.config_name in LANGUAGES else ""
+    return f"pairs: {len(train)} to train on, {len(test or ())} held out{config}; {left_out}"
 
 
 def without_overlong(

@@ -215,6 +215,17 @@ def test_arrow_and_zip_are_named_with_what_to_do(tmp_path):
             list(tables.read_batches(tmp_path / name, ScoredGeneration))
 
 
+def test_a_row_that_lacks_a_column_says_what_else_it_has(tmp_path):
+    write(
+        tmp_path / "s.jsonl",
+        [row("m1"), {"catagory" if k == "category" else k: v for k, v in row("m2").items()}],
+    )
+    with pytest.raises(
+        KomepError, match=r's\.jsonl:2: category: missing_field: no value; the row has "catagory", too'
+    ):
+        build([tmp_path / "s.jsonl"], tmp_path / "komep")
+
+
 def test_a_cell_of_csv_that_stands_for_none_is_none_and_a_text_of_jsonl_is_a_text(tmp_path):
     head = "question,category,model,response,dahl_score,question_ko\n"
     (tmp_path / "s.csv").write_text(head + "What is h?,c,m1,NA,0.5,\n#REF!,c,m1,One.,0.5,\n")
