@@ -345,7 +345,7 @@ def test_a_run_whose_own_server_is_killed_ends_at_once(tmp_path, monkeypatch, wo
     script = tmp_path / "server.py"
     script.write_text(SERVER)
     monkeypatch.setitem(serving.NEEDS, "vllm", ((), ""))
-    monkeypatch.setattr(serving, "serve_command", lambda _, port: [str(script), str(port)])
+    monkeypatch.setattr(serving, "serve_command", lambda _, port, merged: [str(script), str(port)])
     policy = Policy(executor=Executor(workers=workers))
     place = Endpoint(model="m", server="vllm", concurrency=4, max_attempts=9, policy=policy)
     folder = tmp_path / "w"
