@@ -11,11 +11,9 @@ frequencies: 7% smaller than languages side by side.
 
 import base64
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import polars as pl
@@ -23,7 +21,7 @@ from markupsafe import Markup, escape
 
 from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows
 from komep_dataset.schema import EVIDENCE, SPLITS
-from komep_dataset.templates import MARKUP
+from komep_dataset.templates import MARKUP, own, policy
 
 SCRIPTS = ("elements", "data", "state", "list", "pair", "main")
 VERDICTS = {"true": "t", "false": "f"}  # anything else is `u`
@@ -61,27 +59,10 @@ def render(values: Mapping[str, Any], data: str) -> str:
         data: the packed data block, base64.
     """
     MARKUP.filters |= {"visible": visible, "prose": prose}
-    css = _own("explorer.css")
-    script = "(() => {\n" + "\n".join(_own(f"explorer_{name}.js") for name in SCRIPTS) + "\n})();\n"
-    own = {"css": Markup(css), "script": Markup(script), "data": data, "policy": policy(css, script)}
-    return MARKUP.get_template("explorer.html.j2").render(values, **own)
-
-
-def policy(css: str, script: str) -> str:
-    """The content security policy of a page with this one style and this one script."""
-    return (
-        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(script)}'; base-uri 'none'; "
-        "form-action 'none'; require-trusted-types-for 'script'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-def _own(name: str) -> str:
-    """A file of ours, put into the page as it is: it holds nothing that would end its element."""
-    return (files("komep_dataset.templates") / name).read_text("utf-8")
+    css = own("explorer.css")
+    script = "(() => {\n" + "\n".join(own(f"explorer_{name}.js") for name in SCRIPTS) + "\n})();\n"
+    inlined = {"css": Markup(css), "script": Markup(script), "data": data, "policy": policy(css, script)}
+    return MARKUP.get_template("explorer.html.j2").render(values, **inlined)
 
 
 def payload(
