@@ -1,8 +1,19 @@
-"""One progress bar for every long stage: rate and time left on a terminal, silence elsewhere."""
+"""What is told while something runs: one progress bar for every long stage, on a terminal alone; and notes."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+
+HEARERS: list[Callable[[str], None]] = []  # whoever called by Python; the last one is told
+
+
+def tell(line: str) -> None:
+    """Say something on standard error, or to the last of `HEARERS`."""
+    if HEARERS:
+        HEARERS[-1](line)
+    else:
+        print(line, file=sys.stderr)
 
 
 @contextmanager

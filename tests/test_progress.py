@@ -1,10 +1,12 @@
-"""The progress bar: rate and time left on a terminal, nothing elsewhere."""
+"""The progress bar: rate and time left on a terminal, nothing elsewhere; and notes."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+
+from komep_dataset.progress import HEARERS, tell
 
 CODE = """
 from komep_dataset.progress import progress_bar
@@ -25,3 +27,14 @@ def test_the_bar_is_drawn_on_a_terminal_alone():
     shown = os.read(master, 65536).decode()
     os.close(master)
     assert "asking" in shown and "4/4" in shown and "0:00:00" in shown
+
+
+def test_notes_go_to_standard_error_unless_somebody_listens(capsys):
+    heard: list[str] = []
+    tell("note: one")
+    HEARERS.append(heard.append)
+    try:
+        tell("note: two")
+    finally:
+        HEARERS.pop()
+    assert capsys.readouterr() == ("", "note: one\n") and heard == ["note: two"]

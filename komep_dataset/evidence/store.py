@@ -4,7 +4,6 @@
 """
 
 import shutil
-import sys
 from array import array
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -20,6 +19,7 @@ from komep_dataset.evidence.corpus import corpus_files, read_corpus
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import json_with, read_own_json, resolved, write_json
+from komep_dataset.progress import tell
 from komep_dataset.tables.problems import listed
 
 FORM = 1  # of what lies on disk; goes up when texts are cut, or words are read, otherwise
@@ -100,10 +100,9 @@ def _tell_change(corpus: Path, folder: Path) -> None:
         if isinstance(one, dict) and one.get("corpus") == str(corpus)
     ]
     if left:
-        print(
+        tell(
             f"note: {corpus}: has changed since it was read, and is read anew; earlier states stay, for runs that go back to "
-            f"them, until you delete them: {', '.join(left)}",
-            file=sys.stderr,
+            f"them, until you delete them: {', '.join(left)}"
         )
 
 

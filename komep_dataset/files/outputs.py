@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
+from komep_dataset.progress import tell
 from komep_dataset.schema import BUILD_FILE, SUMS_FILE, column_types
 from komep_dataset.system import mounts
 
@@ -276,7 +276,7 @@ def read_own_json(path: Path) -> Any:
     """The content of a JSON object of ours whose name no option gives; None where there is none. One that is cut is set
     aside to be written anew, and stderr says so."""
     if is_cut_json(path):
-        print(f"note: {path}: damaged; kept as {set_aside(path).name}, made anew", file=sys.stderr)
+        tell(f"note: {path}: damaged; kept as {set_aside(path).name}, made anew")
     return _json(path.read_bytes()) if path.is_file() else None
 
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -33,6 +32,7 @@ from komep_dataset.gates.trial.gate import TEXTS, PairGate, Watch
 from komep_dataset.gates.trial.ngrams import Grams, grams, normal, tokens, without_particles
 from komep_dataset.languages import HANGUL, language_of
 from komep_dataset.options import Option, Range
+from komep_dataset.progress import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -367,12 +367,11 @@ def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
         )
     if any(one.get("rule", 1) != other["rule"] for one, other in zip(old, new or (), strict=True)):
         anew = f"; its threshold gives way to {THRESHOLD}, unless --overlap-threshold names another"
-        print(
+        tell(
             "note: --decontaminate: the base was compared by an earlier rule of this gate; old and new pairs are compared "
             "by the present one: some that it rejected may be pairs again, and the other way round (`komep diff`)"
             + anew
-            * any(one.get("rule", 1) == 1 for one in old),
-            file=sys.stderr,
+            * any(one.get("rule", 1) == 1 for one in old)
         )
     return None
 

@@ -7,7 +7,6 @@ killed loses no more than what was in flight.
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from komep_dataset.inference.reply_log import (
 )
 from komep_dataset.inference.servers import local_servers, model_fingerprint
 from komep_dataset.inference.wire.dialect import RENAMED, SYSTEM, token_limit
-from komep_dataset.progress import progress_bar
+from komep_dataset.progress import progress_bar, tell
 from komep_dataset.replies.thoughts import opened_in_prompt
 
 # (folder, model) that has answered this process or an earlier one, and with a parameter that a user was told of.
@@ -118,10 +117,9 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
         if len(todo) < len(set(keys.values())):
             _ANSWERED.add(place)
         elif log.rows and place not in _ANSWERED:
-            print(
+            tell(
                 f"note: {label}: of {len(log.rows):,} replies kept in {folder} none fits: texts, model or settings are others, "
-                f"or this version of komep has another prompt; requests that are asked anew: {len(todo):,}",
-                file=sys.stderr,
+                f"or this version of komep has another prompt; requests that are asked anew: {len(todo):,}"
             )
         try:
             if todo:
@@ -197,10 +195,9 @@ def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str
             if in_file and new != [SYSTEM]
             else ""
         )
-        print(
+        tell(
             f"komep: {label}: the endpoint refuses {ways}: it was asked again without, and so is every request from "
-            f"then on{hint}",
-            file=sys.stderr,
+            f"then on{hint}"
         )
 
 

@@ -12,7 +12,6 @@ online. Imports aiohttp: import this module only when something is to be asked.
 import asyncio
 import json
 import re
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +49,7 @@ from komep_dataset.inference.wire.batches import (
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, without
 from komep_dataset.inference.wire.masking import shown
 from komep_dataset.inference.wire.usage import Usage
+from komep_dataset.progress import tell
 
 MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file, as OpenAI has it
 MOST_TRIES = 3  # of a request; each may take a day (ours)
@@ -109,7 +109,7 @@ def ask_in_batches(
             more = [f"and so of {len(doubted) - 1:,} more batches"] if doubted[1:] else []
             doubts = "; ".join(doubted[:1] + more)
             if doubts:
-                print(f"komep: {label}: {doubts}", file=sys.stderr)
+                tell(f"komep: {label}: {doubts}")
             write_figures(folder / ENGINE_LOG, label, len(todo), run.tally, monotonic() - start, doubts)
         return run.failures
 
@@ -389,7 +389,7 @@ class _Run:
         )
 
     def _tell(self, what: str) -> None:
-        print(f"komep: {self._label}: {what}", file=sys.stderr)
+        tell(f"komep: {self._label}: {what}")
 
     def _advice(self, error: str) -> str:
         key = self._endpoint.api_key_env

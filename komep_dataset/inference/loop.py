@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply, without_thoughts
 from komep_dataset.inference.wire.answers import Barred, Stop
 from komep_dataset.inference.wire.dialect import token_limit
+from komep_dataset.progress import tell
 from komep_dataset.replies.faults import LASTING
 
 # Requests failed in a row, none answered between: the endpoint is down, or, where it never answered, will not.
@@ -230,7 +230,7 @@ def run_requests(
         raise KomepError(f"{figures.parent}: replies cannot be written ({error.strerror})") from error
     finally:
         if doubts := meter.doubts():
-            print(f"komep: {label}: {doubts}", file=sys.stderr)
+            tell(f"komep: {label}: {doubts}")
         write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)
     missing = len(bodies) - tally["answered"] - tally["failed"]
     if missing:

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import edited_names
+from komep_dataset.progress import tell
 from komep_dataset.replies.garbled import is_blank, mended
 from komep_dataset.replies.thoughts import Answer, answer_of, begins_as_thought, behind_title
 
@@ -127,9 +127,7 @@ class ReplyLog:
             self.rows |= rows
             if damaged and path not in self._told:
                 self._told.add(path)
-                print(
-                    f"note: {path}: {damaged:,} damaged lines; whole replies are taken over", file=sys.stderr
-                )
+                tell(f"note: {path}: {damaged:,} damaged lines; whole replies are taken over")
 
     def add(self, rows: Sequence[tuple[str, Any]]) -> None:
         """Keep rows, all by one write; `OSError` if the disk takes less, `ValueError` for a failure."""
@@ -241,10 +239,9 @@ def _mended(path: Path, damaged: int) -> FileIO:
         beside.replace(path)
     except OSError as error:
         raise KomepError(f"{path}: damaged, and cannot be mended ({error.strerror})") from error
-    print(
+    tell(
         f"note: {path}: {damaged:,} damaged lines; the file is kept as {kept.name}, whole replies are taken over, the "
-        "others are asked again",
-        file=sys.stderr,
+        "others are asked again"
     )
     return file
 

@@ -47,6 +47,7 @@ from komep_dataset.inference.jobs import (
 )
 from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, logs_of, open_log, worker_log
 from komep_dataset.inference.servers import local_servers
+from komep_dataset.progress import tell
 from komep_dataset.system import end_with_parent
 
 SUBMITTED = "slurm.json"
@@ -227,7 +228,7 @@ def _count_death(what: str, deaths: int, jobs: Path) -> None:
             f"{what}; it has died {deaths} times, and the others were ended; {jobs / 'logs'} may say why; answers so "
             "far are kept, and the same command goes on"
         )
-    print(f"warning: {what}; it is started anew and goes on from its log", file=sys.stderr)
+    tell(f"warning: {what}; it is started anew and goes on from its log")
 
 
 def how_it_died(exit_code: int) -> str:

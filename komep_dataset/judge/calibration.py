@@ -6,7 +6,6 @@ Wilson interval. The record is a JSON file that `komep build --judge` puts into 
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from komep_dataset.judge.sets.registry import read_set
 from komep_dataset.judge.shares import Share, share
 from komep_dataset.judge.statements import Statement, read_statements, sample_statements
 from komep_dataset.pairs.generations import read_scored
+from komep_dataset.progress import tell
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import LANGUAGES, Verdict, question_id
 from komep_dataset.scores.agreement import disagreements
@@ -127,7 +127,7 @@ def require_verdicts(checked: Checked, label: str) -> None:
     if judged and len(failed) + len(unread) == len(judged):
         raise KomepError(f"{said}; look at the checker's `model`, `max_new_tokens` and `structured`")
     if failed or len(unread) >= TOLD_FROM * max(1, len(judged)):
-        print(f"warning: {said}", file=sys.stderr)
+        tell(f"warning: {said}")
 
 
 def confidence(judged: Judged) -> float:

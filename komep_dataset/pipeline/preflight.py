@@ -7,7 +7,6 @@ answered in the work folder is passed over: a run goes on from its replies altho
 import asyncio
 import difflib
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.inference.costs import load_prices
 from komep_dataset.inference.reply_log import logs_of
 from komep_dataset.pipeline.tokens import token_counter
+from komep_dataset.progress import tell
 from komep_dataset.responses import responder_folder
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.translation.checks.second_look import SECOND_LOOK
@@ -177,10 +177,9 @@ async def _faults_of(roles: list[Role]) -> list[str]:
             f"{', '.join(by_batch)}: {endpoint.endpoint} has no batches (HTTP {for_batches}); leave `batch_api` out"
         ]
     if status == 403:
-        print(
+        tell(
             f"note: {names}: {endpoint.endpoint} shows this key no list of models (HTTP 403); whether it may ask them shows "
-            "at the first request",
-            file=sys.stderr,
+            "at the first request"
         )
     known = _models_in(content) if status == 200 else []
     return [

@@ -7,7 +7,6 @@ failed in it. Those belong to a finished stage: they are left as they are until 
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -25,6 +24,7 @@ from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.utility import PRECISION
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
+from komep_dataset.progress import tell
 from komep_dataset.prompts import messages as prompts
 from komep_dataset.questions import make_questions
 from komep_dataset.release.build import build, chosen_rules
@@ -142,7 +142,7 @@ def run(
             left = f"--retry-failed asks the {outcome.failures:,} failed again" if outcome.failures else ""
             say(f"[{number}/{len(steps)}] {stage.name}: {'; '.join(filter(None, (line, left, *kept)))}")
             if outcome.shortfall.text:
-                print(f"warning: {stage.name}: {outcome.shortfall.text}", file=sys.stderr)
+                tell(f"warning: {stage.name}: {outcome.shortfall.text}")
     return config.release
 
 

@@ -1,7 +1,6 @@
 """A set of preferences that others made, as one frame: files in any of the field's shapes, each row looked at."""
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from komep_dataset.preferences.columns import (
     side_column,
 )
 from komep_dataset.preferences.conversations import SIDES, Turns, conversation, missing
+from komep_dataset.progress import tell
 from komep_dataset.schema import BUILD_FILE, SUMS_FILE, Reason, question_id, split_of
 from komep_dataset.tables.formats import stem_of, table_files, tables_in
 from komep_dataset.tables.problems import Problem, problems_error
@@ -81,10 +81,7 @@ def read_preferences(path: Path) -> pl.DataFrame:
     frame = pl.DataFrame(found, schema=SCHEMA)
     for name in ABOUT:
         if 0 < (lacking := frame[name].null_count()) < frame.height:
-            print(
-                f"note: {path}: {lacking:,} of {frame.height:,} rows have no {name}; it is left out",
-                file=sys.stderr,
-            )
+            tell(f"note: {path}: {lacking:,} of {frame.height:,} rows have no {name}; it is left out")
     whole = {
         name: pl.col(name) if frame[name].null_count() == 0 else pl.lit(None, SCHEMA[name]) for name in ABOUT
     }

@@ -9,7 +9,6 @@ new rows do, and what comes out has the rows of a build of them all, but not its
 """
 
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,7 @@ from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling, nothing_left
 from komep_dataset.pairs.utility import units_wanted, with_f1
-from komep_dataset.progress import progress_bar
+from komep_dataset.progress import progress_bar, tell
 from komep_dataset.release.buckets import Spill
 from komep_dataset.release.card.card import write_card
 from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
@@ -112,10 +111,9 @@ def build(
         judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
         sources = [{"input": path.name, **one} for path in new for one in read_sources(path)]
         for name in in_other_states(grown.sources() if grown else (), sources):
-            print(
+            tell(
                 f"note: {name} is in another state than when the base was judged by it: old and new verdicts rest on different "
-                "texts (`evidence` in provenance.json)",
-                file=sys.stderr,
+                "texts (`evidence` in provenance.json)"
             )
         known = {
             "evidence": sources,

@@ -6,7 +6,6 @@ checker.
 """
 
 import re
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from komep_dataset.inference.ask import ask, judge_body
 from komep_dataset.inference.reply_log import FAILED, REFUSED
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
+from komep_dataset.progress import tell
 from komep_dataset.prompts.messages import split_messages
 from komep_dataset.replies.faults import fault_in
 from komep_dataset.replies.garbled import is_blank
@@ -174,10 +174,9 @@ def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str 
     judges, target = config.judges(), output_path(output, "scored.parquet")
     sources = sources_of(judges)
     for name in in_other_states(read_sources(target), sources):
-        print(
+        tell(
             f"note: {name} is in another state than when {target.name} was judged by it: units whose passages are others are "
-            "judged again",
-            file=sys.stderr,
+            "judged again"
         )
     rows = {(row.question_id, row.model): row for row in read_responses(responses)}
     with stage_outputs(config.work / STAGE, {target: CitedGeneration, verdicts_path(target): VerdictRow}):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import tell
 from komep_dataset.schema import Reason
 from komep_dataset.tables.formats import (
     CSV,
@@ -148,7 +149,7 @@ def scan_rows(
 
 def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any] | Problem]]:
     if table.note:
-        print(f"note: {table.note}", file=sys.stderr)
+        tell(f"note: {table.note}")
     for first, last, cells in table.rows:
         bad = ""
         if isinstance(cells, csv.Error):

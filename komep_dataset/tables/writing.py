@@ -1,7 +1,6 @@
 """Tables out: sorted by their key, written beside and renamed; the rejects of a stage into `rejects.jsonl`."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from komep_dataset.files.outputs import (
     table_of,
     utf16_of,
 )
+from komep_dataset.progress import tell
 from komep_dataset.schema import (
     EVIDENCE,
     CitedGeneration,
@@ -127,10 +127,7 @@ def write_rejects(
         kept = [line for line, row in lines if row["stage"] != stage or not own(row["key"])]
         kept += [json.dumps(asdict(reject), ensure_ascii=False) for reject in rejects]
         if damaged:
-            print(
-                f"note: {path}{damaged} are taken over, the file is kept as {set_aside(path).name}",
-                file=sys.stderr,
-            )
+            tell(f"note: {path}{damaged} are taken over, the file is kept as {set_aside(path).name}")
         with replacing(path, *REJECTS_MARK) as beside:
             # Half of a surrogate pair, as in a file's name that is not UTF-8, is written as JSON escapes it.
             beside.write_bytes("".join(f"{line}\n" for line in kept).encode("utf-8", "backslashreplace"))
