@@ -86,7 +86,7 @@ report.html: $(DATASET)/build.json
 smoke: $(MODEL)/model.safetensors
 	$(BIN)/python -m evaluation.experiment evaluation/experiments/smoke.yaml
 
-# Two rounds with a model of one's own (examples/README.md): some six minutes on two cores.
+# Two rounds with a model of one's own (examples/README.md): some seven minutes on two cores.
 rounds: $(MODEL)/model.safetensors
 	bash examples/rounds.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two rounds of answering, pairing and training with SmolLM2-135M, on two CPU cores in some six minutes. Every step is the command
+# Two rounds of answering, pairing and training with SmolLM2-135M, on two CPU cores in some seven minutes. Every step is the command
 # that a user would type; one that is done is passed over, so that after a kill the same command goes on.
 #   bash examples/rounds.sh            from a clone with .venv (make install) and models/smollm2-135m (make rounds makes both)
 set -euo pipefail
