@@ -233,10 +233,14 @@ def sample(run: Section) -> None:
         with sheet.open(encoding="utf-8-sig", newline="") as lines:
             table = list(csv.DictReader(lines))
         columns = list(table[0])
-        asked = columns[columns.index("reviewer") + 1 : columns.index("corrected_prompt")]
         for index, row in enumerate(table):
-            row |= dict.fromkeys(asked, "no" if (index + number) % 5 == 0 else "yes")
-            row |= {"corrected_chosen": row["chosen_korean"] + " 고침."} if index % 4 == 0 else {}
+            no = (index + number) % 5 == 0
+            row |= {
+                "better": "B" if no else "A",
+                "translation_ok": "no" if no else "yes",
+                "a_marks": "1:O 2:X",
+            }
+            row |= {"corrected_a": row["a_korean"] + " 고침."} if index % 4 == 0 else {}
         with sheet.open("w", encoding="utf-8", newline="") as lines:
             writer = csv.DictWriter(lines, columns)
             writer.writeheader()

@@ -61,16 +61,25 @@ def sample(
     release: Release,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the sheets.")],
     n: Annotated[int, typer.Option("--n", min=1, help="Pairs to draw.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Same release and seed: same sample.")] = 0,
-    reviewers: Annotated[int, typer.Option(min=1, help="How many get a sheet, with the same pairs.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Same release and seed: same sheets.")] = 0,
+    reviewers: Annotated[int, typer.Option(min=1, help="How many get a sheet.")] = 2,
+    shared: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Pairs that all reviewers get; the others go to one each.",
+            show_default="all",
+        ),
+    ] = None,
 ) -> None:
     """Draw pairs by category, origin and margin, and write a CSV and a page for each reviewer.
 
-    Pairs of which a translation has a warning fill the sample up to a half; no sheet tells which.
+    A pair stands there as answers A and B; no sheet tells model, score or which one was chosen. Pairs of which a translation
+    has a warning fill the sample up to a half; no sheet tells which.
     """
     from komep_dataset.review.sheet import write_sheets
 
-    for folder in write_sheets(release, output, n, seed, reviewers):
+    for folder in write_sheets(release, output, n, seed, reviewers, shared):
         print(f"{folder / 'review.html'} (to read and judge in a browser) or {folder / 'review.csv'}")
     print(f"then: komep review import {output}/…/review*.csv --release {release}")
 
@@ -81,16 +90,20 @@ def import_(
     release: Annotated[Path, typer.Option(help="The release that was sampled.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON of the result.")] = Path("review.json"),
 ) -> None:
-    """Read judgements: share accepted, agreement, and corrected texts (corrections.jsonl, beside the JSON)."""
+    """Read judgements and say whose they are: agreement with the release and between reviewers.
+
+    Beside the JSON: corrected texts (corrections.jsonl) and, from marks of statements, what the judge is worth
+    (review_judge.json, for `komep build --judge`) and labelled statements (review_statements.jsonl, for `komep calibrate`).
+    """
     import sys
 
     from komep_dataset.review.report import as_text, import_sheets
 
-    record, corrections, notes = import_sheets(sheets, release, output)
+    record, written, notes = import_sheets(sheets, release, output)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(as_text(record))
-    print(f"-> {output}, {corrections}")
+    print(f"-> {', '.join(map(str, [output, *written]))}")
 
 
 @review.command()

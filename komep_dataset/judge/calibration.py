@@ -162,7 +162,7 @@ def calibrate(
         both = [(a.verdict, b.verdict) for a, b in zip(answers, alone, strict=True)]
         both = [pair for pair in both if None not in pair]
         agreement = share(sum(a == b for a, b in both), len(both))
-    record = _record({checker.model: checker}, ALL, statements, answers, mode, checked.requests)
+    record = record_of(checker.model, _options_of(checker), statements, answers, mode, checked.requests)
     return replace(record, agreement=agreement)
 
 
@@ -178,7 +178,7 @@ def calibrate_all(config: Config, statements: Sequence[Statement], mode: str) ->
         return record
     answers, checked = judge(judges, config.agreement, statements, folder, mode=mode)
     requests = sum(one.requests for one in alone.values())
-    record = _record(judges, config.agreement, statements, answers, mode, requests)
+    record = record_of(*_identity(judges, config.agreement), statements, answers, mode, requests)
     said = [("", list(by_judge(one))) for one in checked.judged.values()]
     return replace(
         record,
@@ -187,20 +187,20 @@ def calibrate_all(config: Config, statements: Sequence[Statement], mode: str) ->
     )
 
 
-def _record(
-    judges: Mapping[str, Checker],
-    agreement: str,
+def record_of(
+    name: str,
+    options: Mapping[str, Any],
     statements: Sequence[Statement],
     answers: Sequence[Answer],
     mode: str,
     requests: int,
 ) -> Record:
+    """The record of a judge called `name`, of its answers to labelled statements."""
     texts = json.dumps([[s.text, s.label] for s in statements], ensure_ascii=False)
-    name, options = _identity(judges, agreement)
     return Record(
         checker=name,
         mode=mode,
-        options=options,
+        options=dict(options),
         date=datetime.now(UTC).date().isoformat(),
         statements="",
         statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),

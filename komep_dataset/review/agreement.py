@@ -5,8 +5,11 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from komep_dataset.judge.shares import share
+from komep_dataset.judge.shares import share, wilson
+from komep_dataset.review.blinding import ANSWERS
 from komep_dataset.review.drawing import ReviewPair
+from komep_dataset.review.reliability import reliability
+from komep_dataset.review.words import A, B, SAME, UNSURE, Mark
 
 QUESTIONS = ("translation_ok", "preference_ok")  # what a reviewer answers with yes or no
 WITH, WITHOUT = "with", "without"  # a warning of the checks of a translation
@@ -15,7 +18,11 @@ Answers = dict[tuple[str, str], bool]  # (pair_id, reviewer) -> yes or no
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one reviewer said of one pair; None = not judged, an empty text = nothing to correct."""
+    """What one reviewer said of one pair; None = not judged, an empty text = nothing to correct.
+
+    `preference` is `chosen`, `rejected`, `same` or `unsure`, `letter` where the better answer stood; a sheet of before has
+    `preference_ok` alone, which a blind one has where an answer was better.
+    """
 
     pair_id: str
     reviewer: str
@@ -25,6 +32,9 @@ class Judgement:
     corrected_chosen: str
     corrected_rejected: str
     comment: str
+    preference: str | None = None
+    letter: str | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 def kappa(pairs: Iterable[tuple[bool, bool]]) -> float | None:
@@ -43,7 +53,7 @@ def summarise(
 ) -> dict[str, Any]:
     """What the judgements of any number of reviewers say, as `review.json` has it.
 
-    A native pair has no translation: an answer to `translation_ok` about one is not counted.
+    A pair that is no translation has none: an answer to `translation_ok` about one is not counted.
 
     Args:
         judgements: of the sheets.
@@ -72,6 +82,19 @@ def summarise(
             for q in QUESTIONS
             for a, b in combinations(reviewers, 2)
         ],
+        "preference": _preference(judgements),
+        "alpha": {
+            "preference": _reliability(
+                [(j.pair_id, j.pair_id, j.preference) for j in judgements if j.preference != UNSURE],
+                dict(zip(ANSWERS, ANSWERS[::-1], strict=True)),
+            ),
+            "translation_ok": _reliability(
+                [(pair, pair, answer) for (pair, _), answer in questions["translation_ok"].items()]
+            ),
+            "statements": _reliability(
+                [(j.pair_id, (j.pair_id, *mark[:2]), mark.label) for j in judgements for mark in j.marks]
+            ),
+        },
         "comments": [
             {"pair_id": j.pair_id, "reviewer": j.reviewer, "comment": j.comment}
             for j in judgements
@@ -81,7 +104,47 @@ def summarise(
 
 
 def _asked(question: str, pair: ReviewPair) -> bool:
-    return question != "translation_ok" or pair.origin != "native"
+    return question != "translation_ok" or pair.origin == "translated"
+
+
+def _preference(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """What blind judgements say: how often each answer was given, and how often the chosen one was the better of the two.
+
+    `agreement` is over pairs, each with the mean of its answers, so that two answers of one pair do not count as two; its Wilson
+    interval is wider than it need be where reviewers contradict each other. `place`: how often the better one was A.
+    """
+    said = [j.preference for j in judgements if j.preference]
+    decided = [j for j in judgements if j.preference in ANSWERS]
+    by_pair: dict[str, list[bool]] = {}
+    for one in decided:
+        by_pair.setdefault(one.pair_id, []).append(one.preference == ANSWERS[0])
+    hits, n = sum(sum(answers) / len(answers) for answers in by_pair.values()), len(by_pair)
+    low, high = wilson(hits, n) if n else (None, None)
+
+    def of(own: Sequence[Judgement]) -> dict[str, Any]:
+        return _share([j.preference == ANSWERS[0] for j in own])
+
+    return {
+        **{name: said.count(name) for name in (*ANSWERS, SAME, UNSURE)},
+        "agreement": {"pairs": n, "share": hits / n if n else None, "low": low, "high": high},
+        "by_reviewer": {
+            name: of([j for j in decided if j.reviewer == name])
+            for name in sorted({j.reviewer for j in decided})
+        },
+        "by_letter": {letter: of([j for j in decided if j.letter == letter]) for letter in (A, B)},
+        "place": _share([j.letter == A for j in decided]),
+    }
+
+
+def _reliability(
+    said: Iterable[tuple[str, Any, Any]], mirrored: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Krippendorff's alpha of (cluster, item, value or None) as `review.json` has it."""
+    items: dict[Any, tuple[str, list[Any]]] = {}
+    for cluster, item, value in said:
+        if value is not None:
+            items.setdefault(item, (cluster, []))[1].append(value)
+    return asdict(reliability(list(items.values()), mirrored))
 
 
 def _summary(answers: Answers, pairs: Mapping[str, ReviewPair], warned: Collection[str]) -> dict[str, Any]:

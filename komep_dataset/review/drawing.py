@@ -19,11 +19,13 @@ Stratum = tuple[str, str, str]  # category, origin, tercile of the score margin
 
 @dataclass(frozen=True, slots=True)
 class ReviewPair:
-    """A pair as a reviewer sees it; the models' names are left out, so that they cannot sway anyone."""
+    """A pair whose texts a reviewer sees, in the columns of the sheets of before, which told what was chosen."""
 
     pair_id: str = column("`p` and 16 hex digits of the SHA-256 of the pair's key")
     category: str = column("subject area")
-    origin: str = column("`translated` or `native`")
+    origin: str = column(
+        "`translated`, `native` (Korean from the start) or `english` (of a release without Korean)"
+    )
     margin: str = column("tercile of the score margin in the release: `low`, `middle`, `high`")
     prompt_source: str = column("the question in English; empty for a native pair")
     prompt_korean: str = column("the question in Korean")
@@ -42,12 +44,13 @@ def pair_id(key: Sequence[str]) -> str:
     return "p" + hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:16]
 
 
-def review_pairs(pairs: pl.DataFrame, scored: pl.DataFrame) -> list[ReviewPair]:
-    """Every pair of the config `ko` with its sources, sorted by key.
+def review_pairs(pairs: pl.DataFrame, scored: pl.DataFrame, language: str = "ko") -> list[ReviewPair]:
+    """Every pair of a config with its sources, sorted by key.
 
     Args:
-        pairs: rows of `ko`; one without the column `origin` (schema 1) is all `translated`.
+        pairs: rows of `ko` or `en`; of `ko`, one without the column `origin` (schema 1) is all `translated`.
         scored: rows of `scored`, which hold the English texts.
+        language: the config.
     """
     terciles = margin_terciles(pairs["score_margin"].to_list())
     columns = ("question_id", "model", "question", "response")
@@ -55,11 +58,12 @@ def review_pairs(pairs: pl.DataFrame, scored: pl.DataFrame) -> list[ReviewPair]:
     found = {}
     for row, tercile in zip(pairs.iter_rows(named=True), terciles, strict=True):
         id, *models = key = tuple(row[name] for name in Pair.KEY)
-        origin = row.get("origin", "translated")
+        origin = row.get("origin", "translated") if language == "ko" else "english"
         (question, chosen), (_, rejected) = (texts[id, model] for model in models)
-        sources = ("", "", "") if origin == "native" else (question, chosen, rejected)
-        shown = (row[side][0]["content"] for side in SIDES)
-        both = (text for pair in zip(sources, shown, strict=True) for text in pair)
+        shown, none = [row[side][0]["content"] for side in SIDES], ("", "", "")
+        sources = {"translated": (question, chosen, rejected), "english": shown}.get(origin, none)
+        korean = none if origin == "english" else shown
+        both = (text for pair in zip(sources, korean, strict=True) for text in pair)
         found[key] = ReviewPair(pair_id(key), row["category"], origin, tercile, *both)
     return [found[key] for key in sorted(found)]
 
@@ -97,7 +101,9 @@ def allocate(sizes: Mapping[Stratum, int], n: int) -> dict[Stratum, int]:
     return places
 
 
-def draw(pairs: Sequence[ReviewPair], n: int, seed: int, first: Collection[str] = ()) -> list[ReviewPair]:
+def draw(
+    pairs: Sequence[ReviewPair], n: int, seed: int | str, first: Collection[str] = ()
+) -> list[ReviewPair]:
     """A stratified sample without replacement, in the order of `pairs`; same arguments, same sample.
 
     Args:
@@ -127,3 +133,12 @@ def shuffled(pairs: Sequence[ReviewPair], seed: int, reviewer: str) -> list[Revi
     """The sample in an order of this reviewer's own: who tires at the end tires on other pairs."""
     chance = random.Random(f"{seed}/reviewer {reviewer}")
     return chance.sample(list(pairs), len(pairs))
+
+
+def deal(sample: Sequence[ReviewPair], seed: int, reviewers: int, shared: int) -> list[list[ReviewPair]]:
+    """The pairs of each reviewer: `shared` ones, drawn by stratum, for all; the others dealt out, stratum by stratum."""
+    common = {pair.pair_id for pair in draw(sample, shared, f"{seed}/shared")}
+    own = shuffled([pair for pair in sample if pair.pair_id not in common], seed, "none yet")
+    own.sort(key=lambda pair: pair.stratum)
+    for_all = [pair for pair in sample if pair.pair_id in common]
+    return [shuffled(for_all + own[i::reviewers], seed, str(i + 1)) for i in range(reviewers)]

@@ -1,4 +1,6 @@
-"""What came of a review: out of the sheets, figures into `review.json` and texts into `corrections.jsonl`."""
+"""What came of a review: out of the sheets, figures into `review.json`, texts into `corrections.jsonl`, and from marks of
+statements what the judge is worth.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,51 +8,69 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, resolved, table_of, write_json
+from komep_dataset.judge.record import RECORD as JUDGE_RECORD
+from komep_dataset.judge.record import write_record
 from komep_dataset.review.agreement import QUESTIONS, summarise
+from komep_dataset.review.blinding import ANSWERS
+from komep_dataset.review.calibration import STATEMENTS, of_marks, write_statements
 from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
-from komep_dataset.review.sheet import read_pairs, read_sheets, warned_ids
+from komep_dataset.review.reading import read_sheets
+from komep_dataset.review.sheet import read_material
+from komep_dataset.review.words import A, SAME, UNSURE
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
+# What lies beside the JSON.
+CORRECTIONS, JUDGE, LABELLED = "corrections.jsonl", "review_judge.json", "review_statements.jsonl"
+OWN = {CORRECTIONS: table_of(Correction), JUDGE: JUDGE_RECORD, LABELLED: STATEMENTS}
 PARTS = ("reviewer", "category", "origin", "margin", "warning")
 
 
 def import_sheets(
     sheets: Sequence[Path], release: Path, output: Path
-) -> tuple[dict[str, Any], Path, list[str]]:
+) -> tuple[dict[str, Any], list[Path], list[str]]:
     """Read filled-in sheets and write their figures and corrections.
 
     Args:
         sheets: CSV files.
         release: the release that was sampled.
-        output: JSON of the result; `corrections.jsonl` is written beside it.
+        output: JSON of the result. Beside it go `corrections.jsonl` and, where statements were marked, `review_judge.json` for
+            `komep build --judge` and `review_statements.jsonl` for `komep calibrate`.
 
     Returns:
-        (the content of the JSON, the file of corrections, notes on how sheets were read).
+        (the content of the JSON, the files beside it, notes on how sheets were read).
 
     Raises:
         KomepError: what `read_sheets` raises, or nothing was judged.
     """
-    target = output.parent / "corrections.jsonl"
-    if resolved(output) == resolved(target):
-        raise KomepError(
-            f"--output {output}: the corrections are written there; name another file", exit_code=2
-        )
+    beside = {name: output.parent / name for name in OWN}
+    if taken := next((place for place in beside.values() if resolved(output) == resolved(place)), None):
+        what = "the corrections are" if taken.name == CORRECTIONS else f"{taken.name} is"
+        raise KomepError(f"--output {output}: {what} written there; name another file", exit_code=2)
     check_file(output, *RECORD)
-    check_file(target, *table_of(Correction))
-    pairs, keys, facts = read_pairs(release)
-    by_id = {pair.pair_id: pair for pair in pairs}
-    judgements, notes = read_sheets(sheets, by_id)
+    for name, mark in OWN.items():
+        check_file(beside[name], *mark)
+    material = read_material(release)
+    judgements, notes = read_sheets(sheets, material)
     if not judgements:
         raise KomepError(f"{', '.join(map(str, sheets))}: nothing is filled in yet")
-    corrections, conflicts = corrections_of(judgements, by_id, keys)
-    warned = warned_ids(release, keys)
-    record = {"release": facts["content_hash"], **summarise(judgements, by_id, warned)}
+    corrections, conflicts = corrections_of(judgements, material.pairs, material.keys)
+    marked, judge, statements = of_marks(judgements, material, release)
+    record = {
+        "release": material.facts["content_hash"],
+        **summarise(judgements, material.pairs, material.warned),
+        "statements": marked,
+    }
     record["corrections"] = len(corrections)
     shown = ("question_id", "model", "reviewer", "after")
     record["conflicts"] = [{name: getattr(one, name) for name in shown} for one in conflicts]
-    write_corrections(corrections, target)
+    write_corrections(corrections, beside[CORRECTIONS])
+    written = [beside[CORRECTIONS]]
+    if judge:
+        write_record(judge, beside[JUDGE])
+        write_statements(statements, beside[LABELLED])
+        written += [beside[JUDGE], beside[LABELLED]]
     write_json(output, record, RECORD)
-    return record, target, notes
+    return record, written, notes
 
 
 def as_text(record: Mapping[str, Any]) -> str:
@@ -61,6 +81,7 @@ def as_text(record: Mapping[str, Any]) -> str:
         lines.append(
             "95% Wilson intervals over answers; two of one pair are not independent: see each reviewer's own"
         )
+    lines += _blind(record)
     for question in QUESTIONS:
         summary = record[question]
         lines.append(f"{question:<16} {_shown(summary['all'])}")
@@ -79,6 +100,41 @@ def as_text(record: Mapping[str, Any]) -> str:
         what = f"{len(record['conflicts'])} corrections of the same texts differ and are left out"
         lines.append(f"{what}: {', '.join(sorted(places))}")
     return "\n".join(lines)
+
+
+def _blind(record: Mapping[str, Any]) -> list[str]:
+    """What blind judgements say, and how far reviewers agree on what."""
+    lines, said = [], record["preference"]
+    if total := sum(said[name] for name in (*ANSWERS, SAME, UNSURE)):
+        agreed, place = said["agreement"], said["place"]
+        lines.append(
+            f"blind: of {total} answers {said['chosen']} are for the chosen one, {said['rejected']} for the rejected one, {said[SAME]} same, "
+            f"{said[UNSURE]} unsure"
+        )
+        if agreed["pairs"]:
+            share = f"{agreed['share']:.1%} ({agreed['low']:.1%} to {agreed['high']:.1%})"
+            lines.append(
+                f"agreement with the release: {share} of {agreed['pairs']} pairs on which one was better"
+            )
+            lines += [f"  reviewer {name:<20} {_shown(one)}" for name, one in said["by_reviewer"].items()]
+            lines.append(f"  the better one stood at {A} in {_shown(place)}")
+    for what, one in record["alpha"].items():
+        if one["items"]:
+            alpha = (
+                "undefined"
+                if one["alpha"] is None
+                else f"{one['alpha']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
+            )
+            lines.append(f"Krippendorff's alpha, {what}: {alpha} over {one['items']} that several judged")
+    marked = record["statements"]
+    if marked["marks"]:
+        lines.append(
+            f"{marked['marks']} marks of statements, {marked['cannot_say']} of them cannot say; {marked['labelled']} statements labelled, "
+            f"{marked['contradicted']} left out, on which reviewers contradict each other"
+        )
+        shares = marked.get("judge", {}).items()
+        lines += [f"  judge: {name:<12} {_shown(one | {'yes': one['hits']})}" for name, one in shares]
+    return lines
 
 
 def _shown(share: Mapping[str, Any]) -> str:

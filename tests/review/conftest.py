@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from komep_dataset.release.build import build
+from komep_dataset.review.sheet import Material, read_material
 from tests.review.sheets import generations
 
 
@@ -16,3 +17,8 @@ def release(tmp_path_factory) -> Path:
     source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in generations()), "utf-8")
     build([source], folder / "komep")
     return folder / "komep"
+
+
+@pytest.fixture(scope="session")
+def material(release) -> Material:
+    return read_material(release)

@@ -1,6 +1,5 @@
 """From sheets to figures, and from corrections to a release; what the command refuses."""
 
-import csv
 import json
 import math
 from pathlib import Path
@@ -13,10 +12,10 @@ from komep_dataset.cli import app, main
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
 from komep_dataset.review.corrections import read_corrections
-from komep_dataset.review.sheet import read_pairs, write_sheets
+from komep_dataset.review.sheet import write_sheets
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.tables.reading import read_table
-from tests.review.sheets import judged
+from tests.review.sheets import judged, pair_of, rows_of
 
 
 def command(*words) -> str:
@@ -25,20 +24,17 @@ def command(*words) -> str:
     return done.output
 
 
-def test_judgements_become_figures_and_corrections_a_release(release, tmp_path):
+def test_judgements_become_figures_and_corrections_a_release(release, material, tmp_path):
     out = tmp_path / "sheets"
     command("review", "sample", release, "--output", out, "--n", 12, "--seed", 3)
     sheets = [out / f"reviewer-{i}" / "review.csv" for i in (1, 2)]
-    pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
-    orders = [
-        [r["pair_id"] for r in csv.DictReader(s.read_text("utf-8-sig").splitlines()) if r["pair_id"] in pairs]
-        for s in sheets
-    ]
+    pairs = material.pairs
+    orders = [[pair_of(row, material) for row in rows_of(sheet)] for sheet in sheets]
     assert sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]
     translated = [p for p in orders[0] if pairs[p].origin == "translated"][:4]
     yes, no = (
-        {"translation_ok": "yes", "preference_ok": "yes"},
-        {"translation_ok": "no", "preference_ok": "yes"},
+        {"translation_ok": "yes", "better": "chosen"},
+        {"translation_ok": "no", "better": "chosen"},
     )
     first = dict(
         zip(
@@ -54,7 +50,7 @@ def test_judgements_become_figures_and_corrections_a_release(release, tmp_path):
             strict=True,
         )
     )
-    judged(sheets[0], first), judged(sheets[1], second)
+    judged(sheets[0], material, first), judged(sheets[1], material, second)
     shown = command("review", "import", *sheets, "--release", release, "--output", tmp_path / "review.json")
     record = json.loads((tmp_path / "review.json").read_text("utf-8"))
     share = record["translation_ok"]["all"]
@@ -72,6 +68,7 @@ def test_judgements_become_figures_and_corrections_a_release(release, tmp_path):
         "same": 3,
         "kappa": pytest.approx(0.5),
     }
+    assert record["alpha"]["translation_ok"]["items"] == 4
     assert "agree on 3 of 4 pairs, kappa 0.50" in shown and "kappa undefined" in shown
     assert len(record["conflicts"]) == 2 and "differ and are left out" in shown
 

@@ -1,7 +1,5 @@
-"""The reviewer's sheet: the CSV there and back, and the page."""
+"""The sheets as they are written: who gets which pairs, the CSV, and the page."""
 
-import csv
-import io
 import json
 import re
 from collections import Counter
@@ -12,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
-from komep_dataset.review.sheet import COLUMNS, escape, read_pairs, read_sheets, unescape, write_sheets
-from tests.review.sheets import HOSTILE, save
+from komep_dataset.release.build import build
+from komep_dataset.review.sheet import COLUMNS, escape, read_material, unescape, write_sheets
+from tests.review.sheets import HOSTILE, pair_of, rows_of
+from tests.scored_rows import write
 
 CELLS = st.text(st.sampled_from("=+-@'\t\r\n\";,가a "), max_size=8)
 
@@ -24,119 +24,71 @@ def test_no_cell_is_a_formula_and_nothing_is_lost(text):
     assert unescape(escape(text)) == text
 
 
-@pytest.fixture
-def sheet(release, tmp_path) -> list[dict[str, str]]:
-    """The rows of an empty sheet, cells as they stand in the file."""
+def test_an_empty_sheet(release, material, tmp_path):
     [folder] = write_sheets(release, tmp_path / "out", n=99, reviewers=1)
-    text = (folder / "review.csv").read_bytes().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert folder == tmp_path / "out"
+    rows = rows_of(folder / "review.csv")
     assert tuple(rows[0]) == COLUMNS and len(rows) == 20
-    return rows
+    for row in rows:
+        pair = material.pairs[pair_of(row, material)]
+        sides = {side: getattr(pair, f"{side}_korean") for side in ("chosen", "rejected")}
+        assert {unescape(row["a_korean"]), unescape(row["b_korean"])} == set(sides.values())
+        assert len(row["a_units"].split("\n")) == len(row["b_units"].split("\n")) == 4
+        assert row["a_units"].startswith("1. ") and row["prompt_korean"] == escape(pair.prompt_korean)
+    again = tmp_path / "again"
+    write_sheets(release, again, n=99, reviewers=1)
+    for name in ("review.csv", "review.html"):
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
 
 
 @pytest.mark.parametrize(
-    "saved",
-    [
-        {},
-        {"delimiter": ";", "before": "sep=;\r\n"},
-        {"delimiter": ";", "encoding": "utf-8", "newline": "\n"},
-        {"delimiter": "\t", "encoding": "utf-16"},
-        {"delimiter": ",", "encoding": "cp949"},
-    ],
-    ids=str,
+    ("shared", "sizes"), [(None, (12, 12, 12)), (12, (12, 12, 12)), (0, (4, 4, 4)), (5, (8, 7, 7))]
 )
-def test_a_sheet_comes_back_however_a_spreadsheet_saved_it(release, sheet, tmp_path, saved):
-    pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
-    hostile = next(r for r in sheet if r["prompt_korean"].startswith("'="))
-    assert hostile["chosen_korean"].startswith("''+") and hostile["chosen_source"].startswith("'-")
-    hostile |= {"translation_ok": " 예 ", "corrected_chosen": "'-고친\n글", "comment": 'a;b,c\td "e"'}
-    translated = next(r for r in sheet if r["origin"] == "translated" and r is not hostile)
-    translated |= {"translation_ok": "NO", "preference_ok": "아니오"}
-    path = save(tmp_path / "kim.csv", sheet, **saved)
-    judgements, notes = read_sheets([path], pairs)
-    found = {j.pair_id: j for j in judgements}
-    assert len(found) == 2
-    one, other = found[hostile["pair_id"]], found[translated["pair_id"]]
-    assert (one.translation_ok, one.preference_ok, one.corrected_chosen) == (True, None, "-고친\n글")
-    assert (one.comment, one.reviewer) == ('a;b,c\td "e"', "1")
-    assert (other.translation_ok, other.preference_ok) == (False, False)
-    assert ["CP949" in note for note in notes] == [True] * (saved.get("encoding") == "cp949")
+def test_shared_pairs_go_to_all_and_the_others_to_one(release, material, tmp_path, shared, sizes):
+    folders = write_sheets(release, tmp_path / "out", n=12, seed=2, reviewers=3, shared=shared)
+    got = [[pair_of(row, material) for row in rows_of(folder / "review.csv")] for folder in folders]
+    assert tuple(map(len, got)) == sizes
+    times = Counter(Counter(pair for own in got for pair in own).values())
+    assert times == Counter({3: 12 if shared is None else shared, 1: 0 if shared is None else 12 - shared})
+    common = [[pair for pair in own if all(pair in other for other in got)] for own in got]
+    if len(common[0]) > 4:
+        assert common[0] != common[1]  # orders of their own
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "message"),
-    [
-        ("pair_id", "p123", r"review\.csv:2: pair_id: 'p123' is no pair of the release"),
-        ("translation_ok", "maybe", r"review\.csv:2: translation_ok: 'maybe' is none of yes, no, 예, 아니오"),
-        ("preference_ok", "1", r"preference_ok: '1' is none of .* 1 and 0 in one sheet"),
-        (
-            "chosen_korean",
-            "고침",
-            r"chosen_korean: '고침' is not what the release has; write .*corrected_chosen",
-        ),
-        *(
-            (
-                "corrected_chosen",
-                cell,
-                r"corrected_chosen: .*: not a text that can take the place of this one",
-            )
-            for cell in (
-                "#NAME?",
-                "NA",
-                "\\N",
-                "-",
-                "…",
-                "없음",
-                "수정 없음",
-                "동일",
-                "OK!",
-                "x",
-                "see comment",
-            )
-        ),
-        ("category", "brain", r"category: 'brain' is not what the release has; leave it"),
-    ],
-)
-def test_a_bad_cell_is_named(release, sheet, tmp_path, column, value, message):
-    pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
-    first, *rest = sheet
-    path = save(tmp_path / "review.csv", [first | {column: value}, *rest])
-    with pytest.raises(KomepError, match=message):
-        read_sheets([path], pairs)
+def test_what_cannot_be_drawn(release, tmp_path):
+    with pytest.raises(KomepError, match="--shared 9: more than the 8 pairs of --n") as stop:
+        write_sheets(release, tmp_path / "out", n=8, shared=9)
+    assert stop.value.exit_code == 2
+    write_sheets(release, tmp_path / "out", reviewers=1)
+    with pytest.raises(KomepError, match="may be filled in"):
+        write_sheets(release, tmp_path / "out", reviewers=1)
 
 
-@pytest.mark.parametrize(
-    "yes, no",
-    [("O", "X"), ("TRUE", "FALSE"), ("✓", "✗"), ("○", "×"), ("Y", "n"), ("네", "아니요"), ("1", "0")],
-)
-def test_marks_for_yes_and_no_are_read(release, sheet, tmp_path, yes, no):
-    pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
-    path = save(tmp_path / "review.csv", [sheet[0] | {"translation_ok": yes, "preference_ok": no}])
-    [[one], _] = read_sheets([path], pairs)
-    assert (one.translation_ok, one.preference_ok) == (True, False)
-
-
-def test_other_bad_sheets_are_named(release, sheet, tmp_path):
-    pairs = {pair.pair_id: pair for pair in read_pairs(release)[0]}
-    native = next(r for r in sheet if r["origin"] == "native")
-    path = save(tmp_path / "a.csv", [native | {"corrected_prompt": "새 질문"}])
-    with pytest.raises(KomepError, match="corrected_prompt: '새 질문': a native text is no translation"):
-        read_sheets([path], pairs)
-    with pytest.raises(KomepError, match=r"b\.csv:3: reviewer: '1' judged this pair at .*b\.csv:2 too"):
-        read_sheets([save(tmp_path / "b.csv", [native | {"preference_ok": "yes"}] * 2)], pairs)
-    path = save(tmp_path / "c.csv", sheet, columns=[c for c in COLUMNS if c not in ("comment", "margin")])
-    with pytest.raises(KomepError, match=r"c\.csv:1: missing columns margin, comment"):
-        read_sheets([path], pairs)
-    for data, message in (
-        (b"PK\x03\x04", "a workbook"),
-        (b"\xff\xff\xff", "neither UTF-8 nor CP949"),
-        (b"", "missing"),
-    ):
-        (tmp_path / "d.csv").write_bytes(data)
-        with pytest.raises(KomepError, match=message):
-            read_sheets([tmp_path / "d.csv"], pairs)
-    with pytest.raises(KomepError, match="cannot be read"):
-        read_sheets([tmp_path / "none.csv"], pairs)
+def test_a_release_without_korean_is_reviewed_in_english(tmp_path):
+    rows = [
+        {
+            "question": f"Q{n}?",
+            "category": "c",
+            "model": model,
+            "response": f"{model} {n}",
+            "dahl_score": score,
+        }
+        for n in range(4)
+        for model, score in (("a", 1.0), ("b", 0.5))
+    ]
+    release = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").folder
+    write_sheets(release, tmp_path / "out", reviewers=1)
+    rows, material = rows_of(tmp_path / "out" / "review.csv"), read_material(release)
+    assert len(rows) == 4
+    for row in rows:
+        pair = material.pairs[pair_of(row, material)]
+        assert (row["origin"], row["prompt_korean"], row["a_korean"], row["a_units"]) == (
+            "english",
+            "",
+            "",
+            "",
+        )
+        assert {row["a_source"], row["b_source"]} == {pair.chosen_source, pair.rejected_source}
 
 
 class Page(HTMLParser):
@@ -158,15 +110,28 @@ class Page(HTMLParser):
             self.scripts[-1] += data
 
 
-def test_the_page_stands_alone_and_shows_hostile_text_as_text(release, tmp_path):
+def test_the_page_stands_alone_and_holds_hostile_text_as_data(release, material, tmp_path):
     [folder] = write_sheets(release, tmp_path / "out", n=99, reviewers=1)
     text = (folder / "review.html").read_text("utf-8")
     page = Page(text)
-    assert page.tags["article"] == 20 and page.tags["script"] == 2 and not page.tags["img"]
-    assert not page.addresses and not re.search(r"https?://|@import|url\(", text)
-    assert "default-src 'none'" in text and 'lang="ko"' in text
-    rows = json.loads(page.scripts[0])
-    assert {row["prompt_korean"] for row in rows} == {pair.prompt_korean for pair in read_pairs(release)[0]}
+    assert page.tags["script"] == 2 and not page.tags["img"] and not page.addresses
+    assert not re.search(r"https?://|@import|url\(", text)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert policy.startswith("default-src") and "unsafe" not in policy and "script-src" in policy
+    rows = [one["row"] for one in json.loads(page.scripts[0])["pairs"]]
+    assert {row["prompt_korean"] for row in rows} == {pair.prompt_korean for pair in material.pairs.values()}
     assert HOSTILE["question_ko"] in {row["prompt_korean"] for row in rows}
-    # one fieldset for a native pair, which has no translation, and two for another
-    assert page.tags["fieldset"] == 5 * 1 + 15 * 2
+
+
+def test_the_page_has_every_word_in_both_languages():
+    from komep_dataset.templates import own
+
+    words = own("review_words.js")
+    korean, english = (
+        set(re.findall(r"^    (?=\w)|(?<=[,{\s])(\w+): [\"(]", part)) for part in words.split("  en: {")
+    )
+    assert korean - {""} == english - {""} and len(korean) > 50
+    used = set(re.findall(r"words\.(\w+)", own("review_main.js"))) | set(
+        re.findall(r'data-word="(\w+)"', own("review.html.j2"))
+    )
+    assert used <= korean

@@ -16,7 +16,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.verify import verify
 from komep_dataset.review.corrections import apply
 from komep_dataset.review.report import as_text, import_sheets
-from komep_dataset.review.sheet import read_pairs, write_sheets
+from komep_dataset.review.sheet import read_material, write_sheets
 from komep_dataset.schema import ScoredGeneration
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, write_table
@@ -25,7 +25,7 @@ from komep_dataset.translation.evidence import WARNINGS, TranslationRow, transla
 from komep_dataset.translation.stage import translate
 from komep_dataset.translation.translator import Doubt
 from tests.loopback import Loopback, last_text, loopback
-from tests.review.sheets import judged
+from tests.review.sheets import judged, pair_of, rows_of
 from tests.translation.loopback_translator import (
     BAD,
     GOOD,
@@ -256,19 +256,18 @@ def test_a_sample_for_review_has_the_pairs_in_doubt_first_and_the_sheet_does_not
     [folder] = write_sheets(release, tmp_path / "sheets", n=10, reviewers=1)
     sheet = (folder / "review.csv").read_text("utf-8-sig")
     doubtful = {one["question_id"] for one in quality_of(release)[WARNINGS]["warned"]}
-    keys = read_pairs(release)[1]
-    drawn = [keys[id][0] for id in keys if id in sheet]
+    material = read_material(release)
+    keys = material.keys
+    drawn = [keys[pair_of(row, material)][0] for row in rows_of(folder / "review.csv")]
     assert len(drawn) == 10 and doubtful <= set(drawn)
     assert not any(
         word in sheet + (folder / "review.html").read_text("utf-8") for word in ("term_mismatch", "layout_ch")
     )
-    rows = [
-        dict.fromkeys(("translation_ok", "preference_ok"), "no" if keys[id][0] in doubtful else "yes")
-        for id in keys
-    ]
-    answers = dict(zip(keys, rows, strict=True))
+    answers = {
+        id: {"translation_ok": "no" if keys[id][0] in doubtful else "yes", "better": "chosen"} for id in keys
+    }
     answers[min(id for id in keys if keys[id][0] in doubtful)]["corrected_chosen"] = "새로 쓴 답이다."
-    filled = judged(folder / "review.csv", answers)
+    filled = judged(folder / "review.csv", material, answers)
     record, *_ = import_sheets([filled], release, tmp_path / "review.json")
     summary = record["translation_ok"]
     assert summary["all"]["share"] == 0.5 and summary["weighted"] == pytest.approx(35 / 40)

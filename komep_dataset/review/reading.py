@@ -1,0 +1,277 @@
+"""Filled-in sheets in, judgements out: those of this version, un-blinded, and those of before, which told what was chosen."""
+
+import csv
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+from komep_dataset.errors import KomepError
+from komep_dataset.review.agreement import QUESTIONS, Judgement
+from komep_dataset.review.blinding import ANSWERS, Blinding, blinding_of
+from komep_dataset.review.drawing import SIDES, ReviewPair
+from komep_dataset.review.sheet import COLUMNS, FILLED, Material, numbered, unescape
+from komep_dataset.review.words import A, B, Mark, better, is_remark, marks, yes_or_no
+from komep_dataset.schema import collapse_blanks
+from komep_dataset.tables.formats import is_text
+from komep_dataset.tables.problems import Problem, listed
+from komep_dataset.tables.rows import read_csv
+
+NEEDED = ("pair_id", "sheet", "better")
+# Of a sheet of before.
+OPEN_SHOWN = tuple(field.name for field in fields(ReviewPair))
+OPEN_FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")
+Cells = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a sheet: where it stands, its cells, the pair, the sheet that it is of (None: one of before), and whether the
+    file had signs that its encoding lacks."""
+
+    file: str
+    line: int
+    cells: Cells
+    pair: ReviewPair
+    blinding: Blinding | None
+    lossy: bool
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """Letter -> which answer it stands for."""
+        return self.blinding.sides(self.pair.pair_id) if self.blinding else {}
+
+    @property
+    def filled(self) -> Cells:
+        names = FILLED if self.blinding else OPEN_FILLED
+        return {name: self.cells.get(name, "").strip() for name in names}
+
+    def column(self, name: str) -> str:
+        """The column of this sheet for one of a sheet of before: `corrected_chosen` stands in `corrected_a`, or b."""
+        for letter, side in self.letters.items():
+            name = re.sub(rf"^{side}_", f"{letter}_", name).replace(
+                f"corrected_{side}", f"corrected_{letter}"
+            )
+        return name
+
+    def problem(self, column: str, detail: str) -> Problem:
+        return Problem(self.file, self.line, column, None, detail)
+
+
+def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgement], list[str]]:
+    """The judgements of filled-in sheets, and what a user should know of how they were read.
+
+    A sheet that was saved twice, its judgements in both or in one, counts once.
+
+    Raises:
+        KomepError: a file that cannot be read, a missing column, a sheet of another release, an unknown pair, a changed cell,
+            an answer that is none, a pair judged twice by one reviewer; each with file, line, column and value.
+    """
+    faults: list[Problem] = []
+    notes: list[str] = []
+    found: dict[tuple[str, str], Row] = {}
+    names: dict[int, dict[str, str]] = {}  # seed -> name of a pair on its sheets -> pair_id
+    for path in map(Path, paths):
+        rows, note = read_sheet(path)
+        notes += note
+        for line, cells in rows:
+            one = _identified(path, line, cells, material, names, lossy=any("CP949" in said for said in note))
+            if isinstance(one, Problem):
+                faults.append(one)
+                continue
+            wrong = list(_faults(one, material))
+            faults += wrong
+            if wrong:
+                continue
+            reviewer = cells.get("reviewer", "").strip()
+            key = one.pair.pair_id, reviewer or (str(one.blinding.sheet) if one.blinding else path.stem)
+            if not one.blinding and not any(one.filled.values()):
+                continue
+            before = found.setdefault(key, one)
+            if before is not one:
+                again = _twice(before, one, key[1])
+                if isinstance(again, Problem):
+                    faults.append(again)
+                else:
+                    found[key] = again
+    if faults:
+        hints = "".join(f"\n{note}" for note in notes)
+        raise KomepError(
+            f"{len(faults)} cells cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
+        )
+    judged = {key: row for key, row in found.items() if any(row.filled.values())}
+    notes += _told(found, judged)
+    return [_judgement(row, reviewer, material) for (_, reviewer), row in judged.items()], notes
+
+
+def read_sheet(path: Path) -> tuple[list[tuple[int, Cells]], list[str]]:
+    """(line, column -> cell) for each row of a sheet as a spreadsheet saved it, and notes on encoding and missing columns.
+
+    Raises `KomepError` that names the file and the columns that are missing.
+    """
+    table = read_csv(path, (*COLUMNS, *OPEN_SHOWN, *OPEN_FILLED))
+    names = [name.lower() for name in table.names]
+    of_before = "sheet" not in names and {"preference_ok", "chosen_korean"} & {*names}
+    missing = [name for name in ((*OPEN_SHOWN, *OPEN_FILLED) if of_before else NEEDED) if name not in names]
+    if missing:
+        raise KomepError(
+            f"{path}:1: missing columns {', '.join(missing)}; take the sheet that `komep review sample` wrote"
+        )
+    gone = [] if of_before else [name for name in FILLED if name not in names]
+    notes = [table.note] if table.note else []
+    notes += [f"{path}: without the columns {', '.join(gone)}: taken as not filled in"] if gone else []
+    rows = []
+    for first, last, cells in table.rows:
+        if isinstance(cells, csv.Error):
+            raise KomepError(f"{path}:{last}: not readable as CSV ({cells}); save it as CSV again")
+        if not all(map(is_text, cells)):
+            raise KomepError(f"{path}:{first}: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+        if any(cell.strip() for cell in cells):
+            rows.append((first, dict(zip(names, map(unescape, cells), strict=False))))
+    if any(cells.get(question, "").strip() == "0" for _, cells in rows for question in QUESTIONS):
+        rows = [(line, cells | _spelled(cells)) for line, cells in rows]
+    return rows, notes
+
+
+def _spelled(cells: Cells) -> Cells:
+    """A row's answers with 1 and 0 as yes and no: beside a 0, a 1 is no number of an answer."""
+    said = {"1": "yes", "0": "no"}
+    return {name: said.get(cells[name].strip(), cells[name]) for name in QUESTIONS if name in cells}
+
+
+def _identified(
+    path: Path, line: int, cells: Cells, material: Material, names: dict[int, dict[str, str]], *, lossy: bool
+) -> Row | Problem:
+    """A row with its pair; where that is unknown, nothing else is looked at."""
+    name, blinding = cells.get("pair_id", "").strip(), None
+    if (code := cells.get("sheet")) is not None:
+        blinding = blinding_of(code.strip(), material.facts["content_hash"])
+        if blinding is None:
+            detail = f"{code!r} is no sheet of this release; give the --release that was sampled, as it was then, and leave this column alone"
+            return Problem(str(path), line, "sheet", None, detail)
+        if blinding.seed not in names:
+            names[blinding.seed] = {blinding.name(id): id for id in material.pairs}
+        pair = material.pairs.get(names[blinding.seed].get(name, ""))
+    else:
+        pair = material.pairs.get(name)
+    if pair is None:
+        what = "the release" if blinding is None else f"sheet {code}"
+        detail = (
+            f"{name!r} is no pair of {what}; give the --release that was sampled, and leave this column alone"
+        )
+        return Problem(str(path), line, "pair_id", None, detail)
+    return Row(str(path), line, cells, pair, blinding, lossy)
+
+
+def _faults(row: Row, material: Material) -> Iterable[Problem]:
+    """What is wrong with a row."""
+    cells, pair = row.cells, row.pair
+    given = {row.column(name): getattr(pair, name) for name in OPEN_SHOWN if name != "pair_id"}
+    units = material.beside[pair.pair_id].units
+    for letter, side in row.letters.items():
+        given[f"{letter}_units"] = numbered(unit["text"] for unit in units[side])
+    for column, text in given.items():
+        if (cell := cells.get(column)) is not None and not _same(cell, text, row.lossy):
+            side = column.removesuffix("_korean")
+            better_so = "leave it" if side == column else f"write corrections into corrected_{side}"
+            if row.blinding:
+                better_so += "; if columns were sorted apart from the others, take the sheet as it was before"
+            yield row.problem(column, f"{_cut(cell)} is not what the release has; {better_so}")
+    readers = dict.fromkeys(QUESTIONS, yes_or_no) | {"better": better}
+    readers |= {f"{letter}_marks": partial(marks, n=len(units[side])) for letter, side in row.letters.items()}
+    for column, read in readers.items():
+        if column in row.filled:
+            try:
+                read(row.filled[column])
+            except ValueError as error:
+                yield row.problem(column, f"{_cut(row.filled[column])} is {error}")
+    for side in SIDES:
+        column, what = row.column(f"corrected_{side}"), ""
+        if cell := row.filled[column]:
+            if pair.origin != "translated":
+                what = f"{'a native text' if pair.origin == 'native' else 'an English text'} is no translation; say what is wrong in the comment"
+            elif is_remark(cell, getattr(pair, f"{side}_korean")):
+                what = "not a text that can take the place of this one; write all of it, or leave the cell empty and use the comment"
+        if what:
+            yield row.problem(column, f"{_cut(cell)}: {what}")
+
+
+def _same(cell: str, given: str, lossy: bool) -> bool:
+    """Whether a cell holds a text as a spreadsheet gives it back; of a `lossy` file, as far as letters go."""
+    one, other = (collapse_blanks(unicodedata.normalize("NFC", text)) for text in (cell, given))
+    if one != other and lossy:
+        one, other = (re.sub(r"[^0-9A-Za-z가-힣]", "", text) for text in (one, other))
+    return one == other
+
+
+def _twice(before: Row, row: Row, reviewer: str) -> Row | Problem:
+    """Two rows of one pair and reviewer as one, if they are of one sheet and none contradicts the other."""
+    if not any(row.filled.values()) or not any(before.filled.values()):
+        return before if any(before.filled.values()) else row
+    if row.blinding is None or row.blinding != before.blinding:
+        detail = (
+            f"{reviewer!r} judged this pair at {before.place} too; give each reviewer a name of their own"
+        )
+        return row.problem("reviewer", detail)
+    for name, cell in row.filled.items():
+        if cell and before.filled[name] and cell != before.filled[name]:
+            detail = f"{_cut(cell)}, but {reviewer!r} has {_cut(before.filled[name])} at {before.place}: keep one of the two, or give each reviewer a name of their own"
+            return row.problem(name, detail)
+    both = {name: cell or row.filled[name] for name, cell in before.filled.items()}
+    return Row(before.file, before.line, before.cells | both, before.pair, before.blinding, before.lossy)
+
+
+def _told(found: Mapping[tuple[str, str], Row], judged: Mapping[tuple[str, str], Row]) -> Iterable[str]:
+    """Who has not come to the end, and who filled in several sheets."""
+    given, answered = Counter(), Counter()
+    sheets: dict[str, set[str]] = defaultdict(set)
+    for (_, reviewer), row in found.items():
+        if row.blinding:
+            given[reviewer] += 1
+            answered[reviewer] += bool(row.filled["better"])
+    for (_, reviewer), row in judged.items():
+        if row.blinding:
+            sheets[reviewer].add(row.blinding.code)
+    for reviewer, n in sorted(given.items()):
+        if answered[reviewer] < n:
+            yield f"{reviewer}: {answered[reviewer]} of {n} pairs have an answer to `better`"
+        if len(sheets[reviewer]) > 1:
+            yield f"{reviewer}: one person by the name, with the sheets {', '.join(sorted(sheets[reviewer]))}"
+
+
+def _cut(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:39] + "…")
+
+
+def _judgement(row: Row, reviewer: str, material: Material) -> Judgement:
+    """What was judged, of the answers that the release chose and rejected."""
+    cells = row.filled
+    if row.blinding is None:
+        said = {question: yes_or_no(cells[question]) for question in QUESTIONS}
+        return Judgement(row.pair.pair_id, reviewer, **cells | said)
+    letter = better(cells["better"])
+    preference = row.letters[letter.lower()] if letter in (A, B) else letter
+    units = material.beside[row.pair.pair_id].units
+    said = tuple(
+        Mark(side, unit, label)
+        for place, side in row.letters.items()
+        for unit, label in marks(cells[f"{place}_marks"], len(units[side])).items()
+    )
+    return Judgement(
+        row.pair.pair_id,
+        reviewer,
+        translation_ok=yes_or_no(cells["translation_ok"]),
+        preference_ok=preference == ANSWERS[0] if preference in ANSWERS else None,
+        **{f"corrected_{side}": cells[row.column(f"corrected_{side}")] for side in SIDES},
+        comment=cells["comment"],
+        preference=preference,
+        letter=letter if letter in (A, B) else None,
+        marks=said,
+    )

@@ -1,0 +1,45 @@
+"""What a reviewer finds beside the two answers of a pair: their statements, and the passages that the judge had of either."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from komep_dataset.review.blinding import ANSWERS
+from komep_dataset.schema import EVIDENCE, Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """`units`: side -> {`text`, `verdict`}, in their order. `passages` are those of both answers, sorted, each once: which
+    statement one speaks for, and that a statement has none, would tell the verdict."""
+
+    units: Mapping[str, list[dict[str, str]]]
+    passages: tuple[Citation, ...]
+
+
+def beside_pairs(scored: pl.DataFrame, keys: Mapping[str, tuple[str, str, str]]) -> dict[str, Beside]:
+    """`pair_id` -> what stands beside its answers.
+
+    Args:
+        scored: rows of `scored`, of any release.
+        keys: `pair_id` -> (`question_id`, `chosen_model`, `rejected_model`).
+    """
+    cited = [EVIDENCE] if EVIDENCE in scored.columns else []
+    answers = {
+        (row["question_id"], row["model"]): row
+        for row in scored.select("question_id", "model", "units", *cited).iter_rows(named=True)
+    }
+    found = {}
+    for pair, (id, *models) in keys.items():
+        rows = [answers[id, model] for model in models]
+        units = {side: row["units"] or [] for side, row in zip(ANSWERS, rows, strict=True)}
+        found[pair] = Beside(units, _passages(rows))
+    return found
+
+
+def _passages(rows: list[dict[str, Any]]) -> tuple[Citation, ...]:
+    said = (Citation(**one) for row in rows for one in row.get(EVIDENCE) or () if one["id"])
+    once = {(one.title, one.id, one.quotation): one for one in said}
+    return tuple(once[key] for key in sorted(once))

@@ -1,0 +1,105 @@
+"""What reviewers write into cells: yes and no, which answer is better, marks of statements; in Korean, English and signs."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from komep_dataset.tables.values import stands_for_none
+
+YES = ("yes", "y", "true", "예", "네", "참", "o", "○", "◯", "⭕", "✓", "✔", "☑", "✅", "√")
+NO = ("no", "n", "false", "아니오", "아니요", "거짓", "x", "×", "✗", "✘", "✕", "❌", "☒")
+_UNSURE = (
+    "?", "unsure", "not sure", "cannot say", "can't say", "don't know", "do not know", "unknown", "모름", "잘 모름", "모르겠음",
+    "모르겠다", "모르겠습니다", "잘 모르겠음", "불확실", "불명", "판단 불가", "판단불가", "판단 못함", "판단할 수 없음", "확실하지 않음",
+)  # fmt: skip
+_SAME = re.compile(
+    r"same|tie|tied|draw|equal(ly)?( good| bad)?|both( same| equal)?|no difference|a ?= ?b|="
+    r"|(둘 ?다 |서로 )?(같음|같다|같습니다|동일(함|하다)?|비슷(함|하다|합니다)?)|무승부|동점|동등(함)?|차이 ?없음"
+)
+_BETTER = re.compile(
+    r"(?:answer |response |답변? ?|응답 ?)?(?P<side>[ab])"
+    r" ?(?:답변?|응답)?(?:가|이)? ?(?:쪽이?)?(?: ?(?:is |was )?(?:much |slightly |clearly |a bit )?(?:better|best|wins?)"
+    r"| ?(?:더 |훨씬 |조금 )*(?:나음|낫다|낫습니다|나아요|좋음|좋다|좋아요|좋습니다|우세(?:함)?|우수(?:함)?|정확(?:함)?|선호))?"
+    r"|(?P<more>a ?> ?b|b ?< ?a)|(?P<less>a ?< ?b|b ?> ?a)"
+)
+A, B, SAME, UNSURE = "A", "B", "same", "unsure"
+# In place of a corrected text, what says that there is none, or that it stays.
+_NO_TEXT = re.compile(
+    r"(?:동일|상동|(?:해당|수정|이상|문제)\s?없음|그대로|확인|완료|보류"
+    r"|no (?:change|correction)|same|ok(?:ay)?|done|tbd|todo|unchanged|ditto|see .*)[\W_]*",
+    re.I,
+)
+_BRIEF = (
+    *YES, *NO, "없음", "없다", "없습니다", "무", "좋음", "맞음", "적절", "모름", "none", "good", "fine", "correct",
+)  # fmt: skip
+
+
+def _plain(cell: str) -> str:
+    """A cell without capitals, wide letters, the variation that makes a sign a picture, blanks around it and a full stop."""
+    text = unicodedata.normalize("NFKC", cell).replace("\ufe0f", "").casefold()
+    return " ".join(text.replace("’", "'").split()).rstrip(".!").strip()
+
+
+def yes_or_no(cell: str) -> bool | None:
+    """What a cell answers; None where it is empty. Raises `ValueError` for anything else."""
+    said = _plain(cell)
+    if said in YES or said in NO:
+        return said in YES
+    if said:
+        raise ValueError(
+            "none of yes, no, 예, 아니오 (nor O, X, TRUE, FALSE, ✓, or 1 and 0 in one sheet); leave it empty if unsure"
+        )
+    return None
+
+
+def better(cell: str) -> str | None:
+    """`A`, `B`, `same`, `unsure`, or None where a cell is empty. Raises `ValueError` for anything else."""
+    said = _plain(cell)
+    if not said or said in _UNSURE or _SAME.fullmatch(said):
+        return (UNSURE if said in _UNSURE else SAME) if said else None
+    if not (found := _BETTER.fullmatch(said)):
+        raise ValueError("none of A, B, same, unsure (같음, 모름)")
+    return A if found["more"] or found["side"] == "a" else B
+
+
+_MARKS = {
+    **dict.fromkeys((*YES, "t", "맞음", "맞다", "사실", "right", "correct"), True),
+    **dict.fromkeys((*NO, "f", "틀림", "틀리다", "아님", "wrong", "incorrect"), False),
+    **dict.fromkeys((*_UNSURE, "u"), None),
+}
+_SPELLED = "|".join(map(re.escape, sorted(_MARKS, key=len, reverse=True)))
+_MARK = re.compile(rf"(?:(\d+) ?번? ?[.:)=-]? ?)?(?<![a-z])({_SPELLED})(?![a-z])")
+_RUN = re.compile(r"(?<![a-z])[oxtf?]{2,}(?![a-z])")  # OXX?
+
+
+def marks(cell: str, n: int) -> dict[int, bool | None]:
+    """Which statements, from 0, a cell calls true or false, or leaves open: `1:O 2:X 4:?`, or a mark for each of them in their
+    order. Raises `ValueError` for anything else."""
+    said = _RUN.sub(lambda run: " ".join(run[0]), _plain(cell))
+    found = _MARK.findall(said)
+    if re.sub(r"[\s,;/|.:()-]", "", _MARK.sub("", said)):
+        raise ValueError("none of O, X, ? (true, false, unsure; 참, 거짓, 모름), with numbers: 1:O 2:X 3:?")
+    numbers = [int(number) for number, _ in found if number]
+    if not numbers and len(found) in (0, n):
+        numbers = list(range(1, len(found) + 1))
+    if len(numbers) < len(found):
+        raise ValueError(f"{len(found)} marks for {n} statements; write their numbers: 1:O 2:X 3:?")
+    if len({*numbers}) < len(numbers) or not {*numbers} <= {*range(1, n + 1)}:
+        raise ValueError(f"numbers that are not those of {n} statements, each once")
+    return {number - 1: _MARKS[mark] for number, (_, mark) in zip(numbers, found, strict=True)}
+
+
+def is_remark(cell: str, text: str) -> bool:
+    """Whether a cell for a corrected text holds something else: signs, a spreadsheet's error, or, in place of a longer
+    text, words about it."""
+    brief = cell.lower().rstrip(".!") in _BRIEF and len(cell) < len(text)
+    said = brief or stands_for_none(cell) or _NO_TEXT.fullmatch(cell)
+    return bool(said) or not re.search(r"[^\W_]", cell)
+
+
+class Mark(NamedTuple):
+    """What a reviewer says of one statement, by its place from 0; `label` None = cannot say."""
+
+    side: str
+    unit: int
+    label: bool | None

@@ -1,0 +1,242 @@
+// The page: one pair at a time, the verdict below it.
+const $ = (id) => document.getElementById(id);
+const sheet = new Sheet(JSON.parse($("data").textContent));
+const AUTOSAVE = 10; // changes after which a browser that keeps nothing downloads a file
+let [current, words, file, sources] = [0, WORDS.ko, null, true];
+
+function say(kind, ...of) {
+  $("storage").textContent = typeof words[kind] === "function" ? words[kind](...of) : words[kind];
+  $("storage").hidden = false;
+}
+
+function setLanguage(name) {
+  words = WORDS[name];
+  document.documentElement.lang = name;
+  try { localStorage.setItem("komep-language", name); } catch { /* lasts as long as the page */ }
+  for (const box of document.querySelectorAll("[data-word]")) box.textContent = words[box.dataset.word];
+  for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === name));
+  for (const id of ["back", "on"]) $(id).setAttribute("aria-label", words[id]);
+  if (!sheet.stored) say("noStorage");
+  show(current, { focus: false });
+}
+
+function changed() {
+  count();
+  if (file) return writeFile();
+  if (!sheet.stored && sheet.changes >= AUTOSAVE) download();
+}
+
+function count() {
+  const n = sheet.pairs.filter((_, place) => sheet.isDone(place)).length;
+  [$("bar").max, $("bar").value] = [sheet.pairs.length, n];
+  $("done").textContent = words.done(n, sheet.pairs.length);
+  for (const button of document.querySelectorAll("[data-better]")) {
+    button.setAttribute("aria-pressed", String(sheet.of(current).better === button.dataset.better));
+  }
+}
+
+function show(place, { focus = true } = {}) {
+  current = Math.max(0, Math.min(sheet.pairs.length - 1, place));
+  $("pair").replaceChildren(...pairOf(current));
+  $("back").disabled = current === 0;
+  $("on").disabled = current === sheet.pairs.length - 1;
+  count();
+  if (!focus) return;
+  scrollTo(0, 0);
+  $("pair").querySelector(".pair-head").focus({ preventScroll: true });
+}
+
+function unjudged() {
+  const after = sheet.pairs.map((_, i) => (current + 1 + i) % sheet.pairs.length);
+  const next = after.find((place) => !sheet.isDone(place));
+  if (next !== undefined) show(next);
+}
+
+function judge(value) {
+  sheet.set(current, "better", value);
+  changed();
+}
+
+// A text in one language or two, with a field for the corrected translation.
+function textOf(row, name, field) {
+  const [english, korean] = [row[`${name}_source`], row[`${name}_korean`]];
+  const main = korean || english;
+  const both = [element("div", { className: name === "prompt" ? "prompt" : "answer", dir: "auto", lang: languageOf(main) }, shown(main))];
+  if (row.origin !== "translated") return both;
+  both.push(element("details", { className: "source", open: sources }, element("summary", {}, words.source),
+    element("div", { lang: "en", dir: "auto" }, shown(english))));
+  const written = sheet.of(current)[field];
+  const area = element("textarea", { "aria-label": `${words.corrected}, ${name === "prompt" ? words.question : name.toUpperCase()}`, lang: "ko", value: written ?? "", hidden: !written });
+  area.addEventListener("input", () => { sheet.set(current, field, area.value); changed(); });
+  const button = element("button", { type: "button" }, words.correct);
+  button.addEventListener("click", () => {
+    if (area.hidden && !area.value) area.value = korean;
+    area.hidden = false;
+    area.focus();
+  });
+  return [...both, element("div", { className: "more" }, button), area];
+}
+
+// Choices of which one holds: radio buttons that a letter key works too.
+function three(name, label, options, chosen, choose) {
+  const box = element("fieldset", { className: "mark" }, element("legend", {}, label));
+  box.append(element("span", { className: "three" }, options.map(([value, word]) => {
+    const input = element("input", { type: "radio", name, value, checked: value === chosen });
+    input.addEventListener("change", () => choose(value));
+    return element("label", {}, input, element("span", {}, word));
+  })));
+  return box;
+}
+
+function marksOf(place, letter) {
+  const units = sheet.pairs[place].units[letter];
+  if (!units.length) return [];
+  const options = [["true", words.true], ["false", words.false], ["unsure", words.cannot]];
+  const given = sheet.marks(place, letter);
+  return [element("div", { className: "marks" }, element("h3", {}, words.statements), units.map((text, n) =>
+    three(`${letter}${n + 1}`, shown(text, { lang: languageOf(text) }), options, given[n + 1],
+      (value) => { sheet.mark(place, letter, n + 1, value); changed(); })))];
+}
+
+function pairOf(place) {
+  const { row, passages } = sheet.pairs[place];
+  const said = sheet.of(place);
+  const parts = [
+    element("div", { className: "pair-head", tabIndex: -1 }, element("h1", {}, words.place(place + 1, sheet.pairs.length)),
+      shown(row.category), element("span", {}, words[row.origin]), element("code", {}, row.pair_id)),
+    element("section", { className: "asked" }, element("h2", {}, words.question), textOf(row, "prompt", "corrected_prompt")),
+    element("div", { className: "sides" }, ["a", "b"].map((letter) => element("section", { className: `side ${letter}` },
+      element("h2", {}, `${words.answer} ${letter.toUpperCase()}`), textOf(row, letter, `corrected_${letter}`), marksOf(place, letter)))),
+  ];
+  if (passages.length) {
+    parts.push(element("details", { className: "passages" }, element("summary", {}, words.passages), passages.map(([title, id, url, text]) =>
+      element("blockquote", { lang: languageOf(text) }, shown(text), element("cite", {}, [...new Set([title, id, url])].filter(Boolean).flatMap((one) => [" ", shown(one)]))))));
+  }
+  const comment = element("textarea", { id: "comment", value: said.comment ?? "", rows: 2 });
+  comment.addEventListener("input", () => { sheet.set(place, "comment", comment.value); changed(); });
+  const below = [element("div", {}, element("label", { htmlFor: "comment" }, words.comment), comment)];
+  if (row.origin === "translated") {
+    below.unshift(three("translation_ok", words.translation, [["yes", words.yes], ["no", words.no]], said.translation_ok,
+      (value) => { sheet.set(place, "translation_ok", value); changed(); }));
+  }
+  return [...parts, element("div", { className: "below" }, below)];
+}
+
+function toggleSources() {
+  sources = !sources;
+  for (const one of document.querySelectorAll(".source")) one.open = sources;
+}
+
+function choose(name, value) {
+  const input = document.querySelector(`input[name="${name}"][value="${value}"]`);
+  if (input && !input.checked) input.click();
+}
+
+// A key on a statement: marks it and goes on, or moves.
+function markKey(key, event) {
+  const boxes = [...document.querySelectorAll(".marks fieldset")];
+  const place = boxes.indexOf(event.target.closest?.(".marks fieldset"));
+  if (place < 0) return false;
+  const value = { o: "true", x: "false", d: "unsure" }[key];
+  const by = value || event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  if (value) choose(boxes[place].querySelector("input").name, value);
+  if (by) toStatement(boxes[Math.max(0, Math.min(place + by, boxes.length - 1))]);
+  return by !== 0;
+}
+
+function toStatement(box) {
+  (box?.querySelector("input:checked") ?? box?.querySelector("input"))?.focus();
+}
+
+const KEYS = {
+  1: () => judge("A"), 2: () => judge("B"), 3: () => judge("same"), 4: () => judge("unsure"), 0: () => judge(""),
+  5: () => choose("translation_ok", "yes"), 6: () => choose("translation_ok", "no"),
+  j: () => show(current + 1), k: () => show(current - 1), ArrowRight: () => show(current + 1), ArrowLeft: () => show(current - 1),
+  n: unjudged, m: () => toStatement(document.querySelector(".marks fieldset")), e: toggleSources, c: () => $("comment").focus(),
+  w: () => download(), "?": () => $("keys").showModal(),
+};
+
+// A letter by its place on the keyboard where the keyboard writes Hangul.
+function letterOf(event) {
+  if (event.key.length > 1 && event.key !== "Process") return event.key;
+  return /^[ -~]$/.test(event.key) ? event.key.toLowerCase() : event.code.replace(/^Key/, "").toLowerCase();
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const writing = event.target.matches?.("textarea, #reviewer");
+  if (writing && event.key === "Escape") $("pair").querySelector(".pair-head").focus();
+  if (writing) return;
+  const key = letterOf(event);
+  if (markKey(key, event)) return event.preventDefault();
+  if (!KEYS[key] || (key.startsWith("Arrow") && event.target.type === "radio")) return;
+  event.preventDefault();
+  KEYS[key]();
+}
+
+function download() {
+  const link = element("a", { download: `review-${sheet.reviewer.replace(/[^\p{L}\p{N}._-]+/gu, "-") || sheet.sheet}.csv` });
+  link.href = URL.createObjectURL(new Blob([sheet.csv()], { type: "text/csv;charset=utf-8" }));
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  sheet.changes = 0;
+}
+
+// Every change goes to a file that was chosen once, where the browser can do that.
+async function keepInFile() {
+  try {
+    file = await showSaveFilePicker({ suggestedName: `review-${sheet.reviewer}.csv`, types: [{ accept: { "text/csv": [".csv"] } }] });
+  } catch { return; }
+  $("keys").close();
+  if (await writeFile()) say("keptIn", file.name);
+}
+
+let writing = Promise.resolve(true);
+function writeFile() {
+  writing = writing.then(async () => {
+    try {
+      const stream = await file.createWritable();
+      await stream.write(sheet.csv());
+      await stream.close();
+      sheet.changes = 0;
+      return true;
+    } catch {
+      say("notKept", file.name);
+      return false;
+    }
+  });
+  return writing;
+}
+
+async function load(event) {
+  const [given] = event.target.files;
+  if (!given) return;
+  const taken = sheet.take(decoded(await given.arrayBuffer()));
+  event.target.value = "";
+  $("keys").close();
+  if (taken < 0) say("foreign", given.name);
+  else say("loaded", taken, given.name);
+  $("reviewer").value = sheet.reviewer;
+  show(current);
+}
+
+$("reviewer").value = sheet.reviewer;
+$("reviewer").addEventListener("input", () => { sheet.reviewer = $("reviewer").value.trim(); sheet.keep(); });
+for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => setLanguage(button.dataset.language));
+for (const button of document.querySelectorAll("[data-better]")) button.addEventListener("click", () => judge(button.dataset.better));
+$("back").addEventListener("click", () => show(current - 1));
+$("on").addEventListener("click", () => show(current + 1));
+$("save").addEventListener("click", download);
+$("help").addEventListener("click", () => $("keys").showModal());
+document.querySelector("[data-close]").addEventListener("click", () => $("keys").close());
+$("keep").addEventListener("click", keepInFile);
+$("keep").hidden = typeof showSaveFilePicker === "undefined";
+$("load").addEventListener("change", load);
+addEventListener("keydown", press);
+addEventListener("beforeunload", (event) => { if (!sheet.stored && sheet.changes) event.preventDefault(); });
+
+let language = null;
+try { language = localStorage.getItem("komep-language"); } catch { /* the browser's own */ }
+setLanguage(language in WORDS ? language : navigator.language.startsWith("ko") ? "ko" : "en");
+show(Math.max(0, sheet.pairs.findIndex((_, place) => !sheet.isDone(place))), { focus: false });
+document.documentElement.dataset.ready = "yes";

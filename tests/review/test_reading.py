@@ -1,0 +1,236 @@
+"""Filled-in sheets: however a spreadsheet saved them, half filled in, twice, of others; and those of before."""
+
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.release.build import build
+from komep_dataset.review.reading import read_sheets
+from komep_dataset.review.sheet import COLUMNS, read_material, write_sheets
+from komep_dataset.review.words import Mark
+from tests.review.sheets import (
+    COLUMNS_OF_BEFORE,
+    blinded_answers,
+    generations,
+    of_before,
+    pair_of,
+    rows_of,
+    save,
+)
+from tests.scored_rows import write
+
+SAVED = [
+    {},
+    {"delimiter": ";", "before": "sep=;\r\n"},
+    {"delimiter": ";", "encoding": "utf-8", "newline": "\n"},
+    {"delimiter": "\t", "encoding": "utf-16"},
+    {"delimiter": ",", "encoding": "cp949"},
+]
+
+
+@pytest.fixture(scope="module")
+def sheets(release, tmp_path_factory):
+    """The rows of two reviewers' empty sheets."""
+    folders = write_sheets(release, tmp_path_factory.mktemp("s"), n=99, seed=4)
+    return [rows_of(folder / "review.csv") for folder in folders]
+
+
+def translated(rows, material):
+    return [row for row in rows if material.pairs[pair_of(row, material)].origin == "translated"]
+
+
+@pytest.mark.parametrize("saved", SAVED, ids=str)
+def test_a_sheet_comes_back_however_a_spreadsheet_saved_it(material, sheets, tmp_path, saved):
+    rows = [dict(row) for row in sheets[0]]
+    hostile = next(r for r in rows if r["prompt_korean"].startswith("'="))
+    assert "''+" in hostile["a_korean"][:4] and hostile["a_source"].startswith("'-")
+    one = {"better": "rejected", "translation_ok": " 예 ", "corrected_chosen": "'-고친\n글", "comment": 'a;b,c\td "e"',
+           "chosen_marks": "1:O 2:X", "rejected_marks": "? O X O", "reviewer": "kim"}  # fmt: skip
+    hostile |= blinded_answers(hostile, material, one)
+    other = next(r for r in translated(rows, material) if r is not hostile)
+    other |= blinded_answers(other, material, {"better": "chosen", "translation_ok": "X", "reviewer": ""})
+    path = save(tmp_path / "kim.csv", rows[::-1], **saved)  # sorted anew
+    judgements, notes = read_sheets([path], material)
+    found = {j.pair_id: j for j in judgements}
+    assert len(found) == 2
+    first, second = found[pair_of(hostile, material)], found[pair_of(other, material)]
+    assert (first.preference, first.preference_ok, first.translation_ok) == ("rejected", False, True)
+    assert (first.reviewer, first.corrected_chosen, first.comment) == ("kim", "-고친\n글", 'a;b,c\td "e"')
+    assert sorted(first.marks, key=str) == sorted(
+        [Mark("chosen", 0, True), Mark("chosen", 1, False), Mark("rejected", 0, None), Mark("rejected", 1, True),
+         Mark("rejected", 2, False), Mark("rejected", 3, True)], key=str)  # fmt: skip
+    assert (second.preference, second.preference_ok, second.reviewer, second.translation_ok) == (
+        "chosen",
+        True,
+        "1",
+        False,
+    )
+    assert ["CP949" in note for note in notes].count(True) == (saved.get("encoding") == "cp949")
+    assert any("kim: 1 of 1 pairs" in note for note in notes) is False and any(
+        "1: 1 of 19 pairs" in n for n in notes
+    )
+
+
+def test_cp949_loses_signs_and_the_sheet_is_read_all_the_same(tmp_path):
+    rows = generations()[:8]
+    rows[2] |= {"response_ko": "답 ✓ 1 µg 가나다라 마바사 아자차카"}
+    release = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").folder
+    material = read_material(release)
+    [folder] = write_sheets(release, tmp_path / "out", reviewers=1)
+    sheet = [row | {"better": "A"} for row in rows_of(folder / "review.csv")]
+    path = save(tmp_path / "x.csv", sheet)
+    path.write_bytes(path.read_text("utf-8-sig").encode("cp949", "replace"))
+    judgements, notes = read_sheets([path], material)
+    assert len(judgements) == len(sheet) and "CP949" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("pair_id", "p123", r"review\.csv:2: pair_id: 'p123' is no pair of sheet s4-1-"),
+        ("sheet", "s4-2-0000000000", r"sheet: 's4-2-0000000000' is no sheet of this release; give the --release that was sampled"),
+        ("sheet", "", r"sheet: '' is no sheet of this release"),
+        ("better", "C", r"better: 'C' is none of A, B, same, unsure"),
+        ("translation_ok", "maybe", r"translation_ok: 'maybe' is none of yes, no, 예, 아니오"),
+        ("translation_ok", "1", r"translation_ok: '1' is none of .* 1 and 0 in one sheet"),
+        ("a_marks", "O X", r"a_marks: 'O X' is 2 marks for 4 statements; write their numbers"),
+        ("a_korean", "고침", r"a_korean: '고침' is not what the release has; write corrections into corrected_a; if columns were sorted apart"),
+        ("category", "brain", r"category: 'brain' is not what the release has; leave it"),
+        *(("corrected_b", cell, r"corrected_b: .*: not a text that can take the place of this one")
+          for cell in ("#NAME?", "NA", "\\N", "-", "…", "없음", "수정 없음", "동일", "OK!", "x", "see comment")),
+    ],
+)  # fmt: skip
+def test_a_bad_cell_is_named(material, sheets, tmp_path, column, value, message):
+    first, *rest = translated(sheets[0], material)
+    path = save(tmp_path / "review.csv", [first | {column: value}, *rest])
+    with pytest.raises(KomepError, match=message):
+        read_sheets([path], material)
+
+
+def test_all_faults_of_a_row_are_told_at_once(material, sheets, tmp_path):
+    row = translated(sheets[0], material)[0] | {"better": "C", "a_marks": "?!", "translation_ok": "maybe"}
+    with pytest.raises(KomepError, match=r"3 cells cannot be used:\n(.*\n)*.*better.*\n.*a_marks"):
+        read_sheets([save(tmp_path / "x.csv", [row])], material)
+
+
+def test_a_cell_that_was_sorted_apart_from_its_row_is_found(material, sheets, tmp_path):
+    rows = [dict(row) | {"better": "A"} for row in sheets[0]]
+    names = sorted(row["pair_id"] for row in rows)
+    for row, name in zip(rows, names, strict=True):
+        row["pair_id"] = name
+    with pytest.raises(KomepError, match="is not what the release has"):
+        read_sheets([save(tmp_path / "x.csv", rows)], material)
+
+
+def test_a_sheet_of_another_release_and_one_of_another_seed(material, release, sheets, tmp_path):
+    rows = generations()
+    rows[0]["response"] += "!"
+    other = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").folder
+    write_sheets(other, tmp_path / "out", reviewers=1)
+    foreign = save(
+        tmp_path / "f.csv", [row | {"better": "A"} for row in rows_of(tmp_path / "out" / "review.csv")]
+    )
+    with pytest.raises(
+        KomepError, match=r"20 cells cannot be used:\n.*f\.csv:2: sheet: .* is no sheet of this release"
+    ):
+        read_sheets([foreign], material)
+    # of another seed: its code says so, and the names and sides of that draw are those that count
+    write_sheets(release, tmp_path / "seed", n=99, seed=9, reviewers=1)
+    rows = rows_of(tmp_path / "seed" / "review.csv")
+    rows = [row | blinded_answers(row, material, {"better": "chosen", "reviewer": "lee"}) for row in rows]
+    judgements, _ = read_sheets([save(tmp_path / "g.csv", rows)], material)
+    assert len(judgements) == 20 and {j.preference for j in judgements} == {"chosen"}
+
+
+def test_a_sheet_that_was_saved_twice_counts_once(material, sheets, tmp_path):
+    def filled(n, **more):
+        return [row | ({"better": "A"} | more if i < n else {}) for i, row in enumerate(sheets[0])]
+
+    half, whole = (save(tmp_path / f"{n}.csv", filled(n)) for n in (5, 9))
+    judgements, notes = read_sheets([half, whole, whole], material)
+    assert len(judgements) == 9 and notes == ["1: 9 of 20 pairs have an answer to `better`"]
+    later = save(tmp_path / "later.csv", filled(5, comment="so"))
+    judgements, _ = read_sheets([half, later], material)
+    assert [j.comment for j in judgements] == ["so"] * 5
+    other = save(tmp_path / "other.csv", [row | {"better": "B"} for row in filled(1)])
+    with pytest.raises(KomepError, match=r"better: 'B', but '1' has 'A' at .*5\.csv:2: keep one of the two"):
+        read_sheets([half, other], material)
+
+
+def test_two_reviewers_of_one_name(material, sheets, tmp_path):
+    rows = [[dict(row) | {"better": "A", "reviewer": "kim"} for row in own] for own in sheets]
+    paths = [save(tmp_path / f"{n}.csv", own) for n, own in enumerate(rows)]
+    with pytest.raises(
+        KomepError, match=r"reviewer: 'kim' judged this pair at .*0\.csv:\d+ too; give each reviewer a name"
+    ):
+        read_sheets(paths, material)
+    apart = [
+        save(tmp_path / f"{n}.csv", own)
+        for n, own in enumerate(
+            (rows[0][:5], [r for r in rows[1] if r["pair_id"] not in {x["pair_id"] for x in rows[0][:5]}][:5])
+        )
+    ]
+    judgements, notes = read_sheets(apart, material)
+    assert len(judgements) == 10 and any(
+        "kim: one person by the name, with the sheets s4-1-" in note for note in notes
+    )
+    # two files of one name, the column emptied: the number of the sheet is a name
+    for n, own in enumerate(rows):
+        (tmp_path / str(n)).mkdir()
+        save(tmp_path / str(n) / "review.csv", [row | {"reviewer": ""} for row in own])
+    judgements, _ = read_sheets(sorted(tmp_path.glob("?/review.csv")), material)
+    assert {j.reviewer for j in judgements} == {"1", "2"} and len(judgements) == 40
+
+
+def test_columns_that_are_missing(material, sheets, tmp_path):
+    rows = [row | {"better": "A"} for row in sheets[0]]
+    for gone in ("pair_id", "sheet", "better"):
+        path = save(tmp_path / "c.csv", rows, columns=[c for c in COLUMNS if c != gone])
+        with pytest.raises(KomepError, match=rf"c\.csv:1: missing columns {gone};"):
+            read_sheets([path], material)
+    path = save(tmp_path / "d.csv", rows, columns=["pair_id", "sheet", "better", "reviewer"])
+    judgements, [note] = read_sheets([path], material)
+    assert len(judgements) == 20 and "without the columns translation_ok, a_marks" in note
+
+
+@pytest.mark.parametrize(
+    "yes, no",
+    [("O", "X"), ("TRUE", "FALSE"), ("✓", "✗"), ("○", "×"), ("Y", "n"), ("네", "아니요"), ("1", "0")],
+)
+def test_sheets_of_before_are_read_with_their_marks(material, tmp_path, yes, no):
+    rows = of_before(material)
+    rows[1] |= {"translation_ok": yes, "preference_ok": no, "corrected_chosen": "새 답이다"}
+    path = save(tmp_path / "review.csv", rows, columns=COLUMNS_OF_BEFORE, delimiter=";")
+    [[one], notes] = read_sheets([path], material)
+    assert (one.translation_ok, one.preference_ok, one.preference, one.marks) == (True, False, None, ())
+    assert (one.reviewer, one.corrected_chosen, notes) == ("1", "새 답이다", [])
+
+
+def test_bad_sheets_of_before_are_named(material, tmp_path):
+    rows = of_before(material)
+    native = next(r for r in rows if r["origin"] == "native")
+
+    def saved(name, rows, columns=COLUMNS_OF_BEFORE):
+        return [save(tmp_path / name, rows, columns=columns)]
+
+    with pytest.raises(KomepError, match="corrected_prompt: '새 질문': a native text is no translation"):
+        read_sheets(saved("a.csv", [native | {"corrected_prompt": "새 질문"}]), material)
+    with pytest.raises(KomepError, match=r"b\.csv:3: reviewer: '1' judged this pair at .*b\.csv:2 too"):
+        read_sheets(saved("b.csv", [native | {"preference_ok": "yes"}] * 2), material)
+    with pytest.raises(KomepError, match=r"c\.csv:1: missing columns margin, comment"):
+        columns = [c for c in COLUMNS_OF_BEFORE if c not in ("comment", "margin")]
+        read_sheets(saved("c.csv", rows, columns), material)
+    with pytest.raises(KomepError, match=r"e\.csv:2: chosen_korean: '고침' is not what .*corrected_chosen"):
+        read_sheets(saved("e.csv", [native | {"chosen_korean": "고침"}]), material)
+
+
+def test_files_that_are_no_sheets(material, tmp_path):
+    for data, message in (
+        (b"PK\x03\x04", "a workbook"),
+        (b"\xff\xff\xff", "neither UTF-8 nor CP949"),
+        (b"", "missing"),
+    ):
+        (tmp_path / "d.csv").write_bytes(data)
+        with pytest.raises(KomepError, match=message):
+            read_sheets([tmp_path / "d.csv"], material)
+    with pytest.raises(KomepError, match="cannot be read"):
+        read_sheets([tmp_path / "none.csv"], material)
