@@ -16,7 +16,7 @@ from komep_dataset.review.calibration import STATEMENTS, of_marks, write_stateme
 from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
 from komep_dataset.review.reading import read_sheets
 from komep_dataset.review.sheet import read_material
-from komep_dataset.review.words import A, SAME, UNSURE
+from komep_dataset.review.words import SAME, UNSURE, A
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
 # What lies beside the JSON.
