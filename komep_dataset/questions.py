@@ -2,9 +2,11 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
@@ -21,7 +23,7 @@ from komep_dataset.schema import (
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import Problem, problems_error
-from komep_dataset.tables.reading import check_shape, csv_row, row_of, values_in_path
+from komep_dataset.tables.reading import check_shape, csv_row, read_table, row_of, values_in_path
 from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
@@ -37,7 +39,12 @@ class QuestionsResult:
 
     path: Path
     questions: int
-    rejects: list[Reject]
+    rejects: list[Reject] = field(repr=False)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The table that was written."""
+        return read_table(self.path, Question)
 
 
 def _check(row: dict[str, str | None], language: str, source: str) -> Question | tuple[str, str]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from komep_dataset.config.config import Config, Responder
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import stage_outputs
@@ -16,6 +18,7 @@ from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "respond"
+TABLE = "responses.parquet"
 SAMPLING = ("temperature", "top_p", "seed")
 
 
@@ -27,6 +30,11 @@ class Responded:
     rows: int
     failures: int
     reason: str = ""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The table that was written."""
+        return read_table(self.path, Response)
 
 
 def read_asked(questions: Path, responder: Responder) -> list[Question]:
@@ -77,24 +85,31 @@ def response_row(question: Question, responder: Responder, reply: Reply) -> Resp
     )
 
 
-def respond(questions: Path, config: Config, model: str, output: Path) -> Responded:
+def respond(
+    questions: Path, config: Config, model: str | None = None, output: Path | None = None
+) -> Responded:
     """Ask one responder every question and write the table `responses`, with rejects beside it.
 
     Args:
         questions: table `questions` (JSONL or Parquet).
         config: the pipeline; answers are kept in `<work>/respond/<model>`, and the same command resumes.
-        model: name of a responder in the configuration.
-        output: the table to write, or a folder for `responses.parquet`.
+        model: name of a responder in the configuration; None = the only one.
+        output: the table to write, or a folder for `responses.parquet`; None = in the folder of the answers.
 
     Raises:
         KomepError: bad table, no question for this responder, no such responder, or an endpoint that answers nobody. A question that alone
             gets no answer is a row with `finish_reason` `failed`, and is asked again by the next run.
     """
+    if model is None:
+        if len(config.responders) != 1:
+            names = ", ".join(one.name for one in config.responders) or "none"
+            raise KomepError(f"{config.file}: --model is missing; the responders are: {names}", exit_code=2)
+        model = config.responders[0].name
     responder = config.responder(model)
     asked = read_asked(questions, responder)
     bodies = {q.question_id: request_for(q, responder) for q in asked}
     folder = responder_folder(config, responder)
-    target = output_path(output, "responses.parquet")
+    target = output_path(output or folder / TABLE, TABLE)
     with stage_outputs(folder, {target: Response}):
         replies = ask(bodies, responder, folder, label=f"respond {model}")
         rows = [response_row(q, responder, replies[q.question_id]) for q in asked]

@@ -24,7 +24,7 @@ FLOORS = {
         "release",
         "audit exports komep pipeline review",
         "explorer hub",
-        "commands",
+        "api commands",
         "cli",
     ),
     "evaluation": (

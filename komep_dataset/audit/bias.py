@@ -32,7 +32,7 @@ MARGIN_BINS = 10
 
 
 def measure(
-    folder: Path,
+    folder: Path = Path("komep"),
     config: str | None = None,
     *,
     judge: Mapping[str, Any] | None = None,

@@ -181,7 +181,7 @@ def run(
     from komep_dataset.pipeline.run import run as run_pipeline
     from komep_dataset.release.facts import read_facts
 
-    folder = run_pipeline(config, retry_failed=retry_failed, budget=budget, round=round)
+    folder = run_pipeline(config, print, retry_failed=retry_failed, budget=budget, round=round)
     if read_facts(folder)["pairs"]:
         print(f'done: load_dataset("{folder}")')
     else:
@@ -203,7 +203,7 @@ def preview(
     _check()
     from komep_dataset.pipeline.preview import preview as show
 
-    show(config, question, budget=budget)
+    show(config, question, print, budget=budget)
 
 
 def models(

@@ -1,8 +1,7 @@
 """Options and messages that several commands share."""
 
 import inspect
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,13 +31,6 @@ RetryFailed = Annotated[
 OnError = Annotated[
     str, typer.Option(help="What bad rows do: `stop`, or `reject` (leave them out, with reason).")
 ]
-
-
-def rejected(reasons: Iterable[str]) -> str:
-    """How many rejects there are, by reason."""
-    counts = Counter(reasons)
-    named = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
-    return f"{counts.total():,} rejects" + (f" ({named}): see rejects.jsonl" if counts else "")
 
 
 def _flag(option: Option) -> Any:

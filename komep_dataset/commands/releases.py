@@ -14,10 +14,10 @@ from komep_dataset.commands.options import (
     Output,
     Release,
     ReleaseOrSet,
-    rejected,
     with_build_options,
 )
 from komep_dataset.errors import KomepError
+from komep_dataset.tables.problems import rejected
 
 
 def init(
@@ -74,10 +74,7 @@ def build(
     **options: Any,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
-    from komep_dataset.gates.trial.run import as_text
-    from komep_dataset.pairs.told import pairing
     from komep_dataset.release.build import build as build_release
-    from komep_dataset.translation.evidence import warnings_told
 
     parsers = {option.name: option.parse for option in OPTIONS if option.parse}
     given = {
@@ -85,32 +82,9 @@ def build(
     }
     known = {"on_error": on_error, "judge": judge, "base": base, "rounds": dict(map(_round_of, round or []))}
     result = build_release(scored or [], output, **known, **given)
-    facts = result.facts
-    print(f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {output}")
-    for config, rows in facts["rows"].items():
-        print(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
-    for sentence in pairing(facts):
-        print(f"  {sentence}")
-    print(f"  {rejected(result.rejects.elements())}")
-    if lines := as_text(result.quality):
-        print(lines)
-    for line in warnings_told(result.quality):
-        print(f"  {line}")
-    for note in result.notes:
-        print(f"note: {note}")
-    if unknown := facts.get("unknown_units"):
-        choices = ", ".join(f"{name} {n:,}" for name, n in unknown["pairs"].items())
-        print(
-            f"  {unknown['questions']:,} questions have units without a verdict; pairs of them by --unknown-units: {choices}"
-        )
-    for number, n in facts.get("pairs_by_round", {}).items():
-        print(
-            f"  round {number}: {n['pairs']:,} pairs; {n['chosen']:,} chosen and {n['rejected']:,} rejected answers"
-        )
-    if not facts["pairs"]:
+    print(result)
+    if not result.facts["pairs"]:
         print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
-    if facts["is_sample"]:
-        print("  input: the shipped sample, written for this project; no model's output, no exam items")
 
 
 def _round_of(text: str) -> tuple[str, int]:

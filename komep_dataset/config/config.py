@@ -16,7 +16,7 @@ from komep_dataset.config.endpoint import Endpoint, Executor, Policy
 from komep_dataset.config.evidence import OF_QUESTIONS, Evidence
 from komep_dataset.config.presets import fill_in
 from komep_dataset.config.selection import Selection
-from komep_dataset.config.yaml_records import at_least, build_record, choice, nearest, read_yaml
+from komep_dataset.config.yaml_records import as_yaml, at_least, build_record, choice, nearest, read_yaml
 from komep_dataset.dahl import MODES
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import no_place
@@ -304,14 +304,22 @@ class Config:
         )
 
 
-def load_config(path: Path) -> Config:
-    """Read and check pipeline.yaml.
+def load_config(source: Path | str | Mapping[str, Any] | Config) -> Config:
+    """Read and check pipeline.yaml, or the same keys as a dict, whose relative paths are relative to where Python runs.
 
     Raises:
         KomepError: the file cannot be read, is not YAML, or a key is unknown (the nearest one is named),
             missing, of the wrong type or out of range; the message gives the file and the path of the key.
     """
-    raw = read_yaml(path)
+    if isinstance(source, Config):
+        return source
+    if not isinstance(source, (str, Path, Mapping)):
+        raise KomepError(
+            f"config: give the path of a pipeline.yaml, or its keys as a dict, not {source!r:.60}", 2
+        )
+    of_file = not isinstance(source, Mapping)
+    path = Path(source).expanduser() if of_file else Path("config")
+    raw = read_yaml(path) if of_file else as_yaml(source)
     raw, panel = _panel_of({} if raw is None else raw, str(path))
     config = build_record(Config, raw, str(path), "")
     base = path.resolve().parent

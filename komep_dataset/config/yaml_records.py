@@ -44,6 +44,15 @@ def read_yaml(path: Path) -> Any:
         raise KomepError(f"{place}: not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
 
 
+def as_yaml(value: Any) -> Any:
+    """A value of Python as YAML would have given it: lists for tuples, text for paths, plain numbers for those of numpy."""
+    if isinstance(value, Mapping):
+        return {key: as_yaml(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_yaml(inner) for inner in value]
+    return value.item() if hasattr(value, "item") else str(value) if isinstance(value, Path) else value
+
+
 def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
     """A mapping as a dataclass; `where` is the path of its key, with a dot at the end unless empty."""
     if isinstance(raw, str):

@@ -27,8 +27,13 @@ MARKS = [text_with(mark, "")[0] for mark in (b"<title>KoMeP release ", b"<title>
 PAGE = (lambda path: any(owned(path) for owned in MARKS)), "page of `komep report`"
 
 
-def write_report(folder: Path, output: Path, compare: Path | None = None, max_pairs: int = MAX_PAIRS) -> Path:
-    """Write the page.
+def write_report(
+    folder: Path = Path("komep"),
+    output: Path = Path("report.html"),
+    compare: Path | None = None,
+    max_pairs: int = MAX_PAIRS,
+) -> Path:
+    """Write the page; returns where it is.
 
     Args:
         folder: a release, or a set that others made (see `preferences.reading`), of which figures that it has no columns

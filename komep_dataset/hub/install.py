@@ -31,7 +31,7 @@ _PREPARED = re.compile(r"dataset_info\.json|LICENSE|(?:komep|cache|tmp)[\w-]*\.a
 LATEST = datetime(2037, 1, 1, tzinfo=UTC).timestamp()  # every file system can note this year
 
 
-def install(folder: Path, cache_dir: Path | None = None) -> Path:
+def install(folder: Path = Path("komep"), cache_dir: Path | None = None) -> Path:
     """Prepare the default config of a release into the cache in the place of an installed one.
 
     Returns its folder there.

@@ -57,11 +57,11 @@ class Plan:
 
     repo_id: str
     version: str
-    files: dict[str, Path | bytes] = field(default_factory=dict)
+    files: dict[str, Path | bytes] = field(default_factory=dict, repr=False)
     gone: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    card: str = ""
+    card: str = field(default="", repr=False)
     message: str = ""
     set_tag: bool = True
     published: bool = False  # True: nothing of it was left to do

@@ -107,21 +107,32 @@ def _listening(ear: _Ear) -> Iterator[None]:
         LISTENERS.remove(ear)
 
 
-def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: float | None = None) -> None:
+def preview(
+    config: Path | Config, question: int = 1, say: Say | None = None, *, budget: float | None = None
+) -> str:
     """Run all stages but the build for one question, and show what each asked, was told and made of it.
 
     Args:
-        config_path: pipeline.yaml as `komep run` takes it.
+        config: pipeline.yaml as `komep run` takes it.
         question: its place in the table of questions, from 1.
-        say: is given every line.
+        say: is given every line as it comes, such as `print`.
         budget: what the preview may spend, instead of the file's `budget`.
+
+    Returns:
+        All of it.
 
     Raises:
         KomepError: what `pipeline.run.run` raises before a stage begins, an endpoint that answers nobody, or there
             are fewer questions.
     """
-    config = load_config(config_path)
+    config, told = load_config(config), []
     check_complete(config)
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if say:
+            say(line)
+
     config = replace(
         _online(config),
         work=config.work / FOLDER,
@@ -130,15 +141,15 @@ def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: f
         budget=config.budget if budget is None else budget,
     )
     preflight(config, roles_of_run(config))
-    ear = _Ear(say, load_prices(config.prices))
+    ear = _Ear(tell, load_prices(config.prices))
     with local_servers(), _listening(ear):
         first, *asking = list(stages(config))[:-1]
-        _one_question(config, next(iter(first.outputs)), question, say)
+        _one_question(config, next(iter(first.outputs)), question, tell)
         for stage in asking:
             outcome = stage.run()  # done or not: what was answered before is shown, and not asked
             short = outcome.shortfall.text
-            say(f"\n{stage.name}: {outcome.line}" + (f"\nwarning: {short}" if short else ""))
-    _show_units(config, say)
+            tell(f"\n{stage.name}: {outcome.line}" + (f"\nwarning: {short}" if short else ""))
+    _show_units(config, tell)
     unpriced = f"no price known for {', '.join(sorted(ear.unpriced))}" if ear.unpriced else ""
     known = amount(ear.cost, ear.prices.currency) if ear.cost or not unpriced else "unknown"
     spent, calls = spent_in(config.policy().spending)
@@ -148,9 +159,10 @@ def preview(config_path: Path, question: int = 1, say: Say = print, *, budget: f
         else ""
     )
     cost = "; ".join(filter(None, (known, unpriced))) + ledger
-    say(
+    tell(
         f"\ncost of this question by the endpoints' own counts: {cost}; `komep run --estimate` counts all of them"
     )
+    return "\n".join(told)
 
 
 def _online(part: Any) -> Any:

@@ -31,6 +31,7 @@ from komep_dataset.release.build import build, chosen_rules
 from komep_dataset.release.replacement import check_replaceable
 from komep_dataset.release.sums import file_sha256
 from komep_dataset.responses import STAGE as RESPOND
+from komep_dataset.responses import TABLE as RESPONSES
 from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import SUMS_FILE, CitedGeneration, Question, Response
 from komep_dataset.scores.agreement import keep_panel, read_panel
@@ -101,8 +102,8 @@ class Stage:
 
 
 def run(
-    config_path: Path,
-    say: Callable[[str], None] = print,
+    config: Path | Config,
+    say: Callable[[str], None] | None = None,
     *,
     retry_failed: bool = False,
     budget: float | None = None,
@@ -111,8 +112,8 @@ def run(
     """Run every stage of a configuration in order.
 
     Args:
-        config_path: pipeline.yaml, with `questions.input`, responders, `splitter` and `checker`.
-        say: is given one line a stage.
+        config: pipeline.yaml, with `questions.input`, responders, `splitter` and `checker`.
+        say: is given one line a stage, such as `print`.
         retry_failed: stages that are done but for failed rows ask those again.
         budget: what all stages and all runs in the work folder may spend, instead of the file's `budget`.
         round: leaves the responders of later rounds out, and their pairs.
@@ -123,7 +124,8 @@ def run(
     Raises:
         KomepError: what a stage raises, or a part of the configuration that a chained run needs is missing.
     """
-    config = load_config(config_path).up_to(round)
+    say = say or (lambda line: None)
+    config = load_config(config).up_to(round)
     config = config if budget is None else replace(config, budget=budget)
     check_complete(config)
     if config.base:
@@ -233,7 +235,7 @@ def questions_stage(config: Config, table: Path) -> Stage:
 def respond_stage(config: Config, name: str, questions: Path, output: Path | None = None) -> Stage:
     """One responder's answers to all questions; with an `output`, for a command of its own."""
     responder, stage = config.responder(name), f"{RESPOND} {name}"
-    table, done = _place(config, stage, responder_folder(config, responder) / "responses.parquet", output)
+    table, done = _place(config, stage, responder_folder(config, responder) / RESPONSES, output)
 
     def work() -> Outcome:
         made = respond(questions, config, name, output or table)

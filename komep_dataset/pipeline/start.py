@@ -9,7 +9,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.samples import SAMPLES
 
 
-def init(folder: Path) -> list[Path]:
+def init(folder: Path = Path()) -> list[Path]:
     """Write a commented pipeline.yaml, a table of questions and two scored answers into a folder.
 
     Raises:

@@ -21,12 +21,13 @@ import polars as pl
 from komep_dataset.build_options import Options, named, read_options
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
-from komep_dataset.gates.trial.run import Gates
+from komep_dataset.gates.trial.run import Gates, as_text
 from komep_dataset.judge.record import read_record
 from komep_dataset.pairs.generations import read_complete, resolve_duplicates, units_with
 from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling, nothing_left
+from komep_dataset.pairs.told import pairing
 from komep_dataset.pairs.utility import units_wanted, with_f1
 from komep_dataset.progress import progress_bar, tell
 from komep_dataset.release.buckets import Spill
@@ -41,16 +42,16 @@ from komep_dataset.schema import EVIDENCE, F1_AT_K, Reject, Verdict, records_of
 from komep_dataset.scores.agreement import read_panel
 from komep_dataset.scores.sources import in_other_states, read_sources
 from komep_dataset.tables.formats import table_files
-from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
+from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error, rejected
 from komep_dataset.tables.writing import write_rejects
-from komep_dataset.translation.evidence import Warnings
+from komep_dataset.translation.evidence import Warnings, warnings_told
 
 ON_ERROR = ("stop", "reject")
 
 
-@dataclass
+@dataclass(repr=False)
 class BuildResult:
-    """What a build did; `facts` is the content of `build.json` and `provenance.json`."""
+    """What a build did; `facts` is the content of `build.json` and `provenance.json`. It shows itself as the command prints it."""
 
     folder: Path
     facts: dict[str, Any]
@@ -58,10 +59,36 @@ class BuildResult:
     quality: dict[str, Any] = field(default_factory=dict)  # the content of `quality.json`
     notes: tuple[str, ...] = ()  # what the folder held that is not of the release, and was kept
 
+    def __repr__(self) -> str:
+        facts = self.facts
+        lines = [
+            f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {self.folder}"
+        ]
+        for config, rows in facts["rows"].items():
+            lines.append(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
+        lines += [f"  {line}" for line in (*pairing(facts), rejected(self.rejects))]
+        lines += [found] if (found := as_text(self.quality)) else []
+        lines += [f"  {line}" for line in warnings_told(self.quality)]
+        lines += [f"note: {note}" for note in self.notes]
+        if unknown := facts.get("unknown_units"):
+            choices = ", ".join(f"{name} {n:,}" for name, n in unknown["pairs"].items())
+            lines.append(
+                f"  {unknown['questions']:,} questions have units without a verdict; pairs of them by --unknown-units: {choices}"
+            )
+        for number, n in facts.get("pairs_by_round", {}).items():
+            lines.append(
+                f"  round {number}: {n['pairs']:,} pairs; {n['chosen']:,} chosen and {n['rejected']:,} rejected answers"
+            )
+        if facts["is_sample"]:
+            lines.append(
+                "  input: the shipped sample, written for this project; no model's output, no exam items"
+            )
+        return "\n".join(lines)
+
 
 def build(
-    inputs: Sequence[Path],
-    output: Path,
+    inputs: Sequence[Path] = (),
+    output: Path = Path("komep"),
     *,
     on_error: str = "stop",
     judge: Path | None = None,

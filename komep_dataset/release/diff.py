@@ -77,12 +77,15 @@ class Change:
     after: dict[str, Any]
 
 
-@dataclass
+@dataclass(repr=False)
 class Diff:
-    """What differs between two releases; empty if nothing does."""
+    """What differs between two releases; empty if nothing does. It shows itself as the command prints it."""
 
     facts: dict[str, tuple[Any, Any]]  # path in build.json or provenance.json -> value before, value after
     counts: Counter = field(default_factory=Counter)  # (config, split, change, reasons) -> rows
+
+    def __repr__(self) -> str:
+        return as_text(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,13 @@ _LEADING = "123456789ABCDEFabcdef"  # sorted, as hex digits begin an id; what is
 FILE_NAME, ROW, SPLIT = "_name", "_row", "_split"  # where a row stands: file, 1-based row in it, split
 
 Range = tuple[str, str | None]
+DATASETS, POLARS = "datasets", "polars"  # what rows may be given as
+
+
+def check_target(to: str) -> None:
+    """Raise `KomepError` unless rows can be given as this."""
+    if to not in (DATASETS, POLARS):
+        raise KomepError(f"--to {to}: give {DATASETS} or {POLARS}", exit_code=2)
 
 
 def data_files(folder: Path, config: str, split: str) -> list[Path]:

@@ -123,7 +123,7 @@ class _Seen:
         return EVIDENCE in self.optional
 
 
-def verify(folder: Path) -> list[Check]:
+def verify(folder: Path = Path("komep")) -> list[Check]:
     """Check a release.
 
     Args:

@@ -158,20 +158,25 @@ def text_to_split(row: Response, mode: str = "strict") -> str | None:
     return None if says_nothing else text
 
 
-def score(responses: Sequence[Path], config: Config, output: Path, *, mode: str = "strict") -> Scored:
+def score(
+    responses: Sequence[Path], config: Config, output: Path | None = None, *, mode: str = "strict"
+) -> Scored:
     """Score responses and write the table of scored generations, its evidence and its rejects.
 
     Args:
         responses: tables `responses`, files or folders; a key may stand once in all of them.
         config: the pipeline; needs `splitter` and `checker`. Replies are kept in `<work>/score`.
-        output: the table to write, or a folder for `scored.parquet`.
+        output: the table to write, or a folder for `scored.parquet`; None = that in `<work>/score`.
         mode: `strict` (ours) or `paper` (as DAHL's reference code).
 
     Raises:
         KomepError: bad tables or an endpoint that answers nobody. A response whose splitting or checking
             alone fails is a row with the status `failed`, and is asked again by the next run.
     """
-    judges, target = config.judges(), output_path(output, "scored.parquet")
+    if mode not in dahl.MODES:
+        raise KomepError(f"--mode {mode}: give one of {', '.join(dahl.MODES)}", exit_code=2)
+    judges = config.judges()
+    target = output_path(output or config.work / STAGE / "scored.parquet", "scored.parquet")
     sources = sources_of(judges)
     for name in in_other_states(read_sources(target), sources):
         tell(

@@ -1,6 +1,8 @@
 """Where something is wrong, and what: rows that cannot be used, what a check found, and the messages that list them."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,8 @@ from komep_dataset.schema import Reason, Reject
 SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
 # Provenance columns of a batch: index of the file, line (JSONL) or row (Parquet).
 FILE, LINE = ("_file", "_line")
+# A file that holds what was given as rows in memory (`memory`) -> the name of their table, empty where there is one alone.
+ROWS: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return in_rows(f"{self.file}:{self.line}" if self.line else self.file)
 
     def __str__(self) -> str:
         parts = (self.place, self.column, self.reason and self.reason.value, self.detail)
@@ -36,6 +40,14 @@ class Problem:
         """The problem as a line of `rejects.jsonl`."""
         detail = f"{self.column}: {self.detail}" if self.column else self.detail
         return Reject(stage, self.place, self.reason.value, detail)
+
+
+def in_rows(text: str) -> str:
+    """A text in which the places of rows in memory are called by their row instead of file and line."""
+    for file, table in list(ROWS.items()) if "rows" in text else ():
+        text = re.sub(rf"{re.escape(file)}:(\d+)", rf"{table and table + ', '}row \1", text)
+        text = text.replace(file, table or "the rows")
+    return text
 
 
 def listed(problems: Sequence[object]) -> str:
@@ -53,6 +65,13 @@ def problems_error(problems: Sequence[Problem], *, may_reject: bool = False) -> 
         f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{listed(problems)}\n"
         f"Mend them{or_reject if may_reject else ' or leave them out'}."
     )
+
+
+def rejected(reasons: Iterable[str]) -> str:
+    """How many rejects there are, by reason."""
+    counts = Counter(reasons)
+    named = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    return f"{counts.total():,} rejects" + (f" ({named}): see rejects.jsonl" if counts else "")
 
 
 @dataclass

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import polars as pl
+
 from komep_dataset.config.config import Config, Translator
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body
@@ -88,6 +90,11 @@ class TranslatedTable:
     unread: tuple[str, ...] = ()
 
     @property
+    def frame(self) -> pl.DataFrame:
+        """The table that was written."""
+        return read_scored([self.path])
+
+    @property
     def answered(self) -> int:
         """Texts that the translator gave an answer for, good or bad."""
         return sum(self.outcomes[kind, outcome] for kind in KINDS for outcome in ("translated", "rejected"))
@@ -118,14 +125,15 @@ def _counted(counts: Counter) -> str:
     return ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items()))
 
 
-def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
+def translate(scored: Path, config: Config, output: Path | None = None) -> TranslatedTable:
     """Translate a table of scored generations, and write it with its evidence and its rejects.
 
     Args:
         scored: scored generations as `komep build` reads them; a file or a folder.
         config: the pipeline; needs `translator`, whose replies are kept in `<work>/translate`, and says by
             `selection` which answers a pair can hold.
-        output: the table to write, or a folder for `translated.parquet`; may be the input.
+        output: the table to write, or a folder for `translated.parquet`; may be the input; None = that in
+            `<work>/translate`.
 
     Raises:
         KomepError: a bad table or glossary, or an endpoint that answers nobody. A text that alone gets no answer
@@ -133,7 +141,7 @@ def translate(scored: Path, config: Config, output: Path) -> TranslatedTable:
     """
     translator = config.judge("translator")
     rows, items, glossary = _read(scored, config, translator)
-    target = output_path(output, "translated.parquet")
+    target = output_path(output or config.work / STAGE / "translated.parquet", "translated.parquet")
     with stage_outputs(
         config.work / STAGE, {target: CitedGeneration, translations_path(target): TranslationRow}
     ):

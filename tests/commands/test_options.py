@@ -1,14 +1,9 @@
-"""What several commands share: how rejects are counted, and the options of a build in a command."""
+"""What several commands share: the options of a build in a command."""
 
 from typing import get_args
 
 from komep_dataset.build_options import OPTIONS
-from komep_dataset.commands.options import rejected, with_build_options
-
-
-def test_rejects_are_counted_by_reason():
-    assert rejected([]) == "0 rejects"
-    assert rejected(["tie", "malformed", "tie"]) == "3 rejects (malformed 1, tie 2): see rejects.jsonl"
+from komep_dataset.commands.options import with_build_options
 
 
 def test_a_command_takes_every_option_of_a_build_the_named_ones_first():

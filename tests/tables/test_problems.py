@@ -9,6 +9,7 @@ from komep_dataset.tables.problems import (
     flat,
     listed,
     problems_error,
+    rejected,
     shown,
 )
 
@@ -69,3 +70,8 @@ def test_an_option_is_recommended_where_the_command_has_it():
         "a.jsonl:3: response: missing_field: no value\nMend them or leave them out."
     )
     assert "--on-error reject" in str(problems_error(bad, may_reject=True))
+
+
+def test_rejects_are_counted_by_reason():
+    assert rejected([]) == "0 rejects"
+    assert rejected(["tie", "malformed", "tie"]) == "3 rejects (malformed 1, tie 2): see rejects.jsonl"

@@ -1,0 +1,149 @@
+"""Stages as Python calls them: rows, dicts and text in; no print; the same release as the command's."""
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import komep_dataset as komep
+from komep_dataset.api.calls import in_python
+from komep_dataset.cli import app
+from komep_dataset.samples import SAMPLE_INPUT
+from tests.generated_rows import release_bytes
+from tests.loopback import loopback
+from tests.pipeline.chains import key as key  # the chain's endpoints want one
+from tests.pipeline.chains import write_chain
+from tests.scored_rows import GOOD, row
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = [json.loads(line) for line in SAMPLE_INPUT.read_text("utf-8").splitlines()[:100]]
+
+
+def test_the_release_of_rows_is_byte_for_byte_the_one_of_a_file_that_holds_them(tmp_path):
+    """Also provenance and card: the file is `rows.jsonl`, a line a row, keys sorted, nulls left out."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text(
+        "".join(json.dumps(one, sort_keys=True, ensure_ascii=False) + "\n" for one in SAMPLE), "utf-8"
+    )
+    done = CliRunner().invoke(
+        app, ["build", str(file), "-o", str(tmp_path / "command"), "--min-margin", "0.2"]
+    )
+    built = komep.build(pl.DataFrame(SAMPLE), str(tmp_path / "rows"), min_margin=0.2)
+    assert release_bytes(tmp_path / "rows") == release_bytes(tmp_path / "command")
+    assert repr(built).replace("/rows\n", "/command\n") + "\n" == done.output
+    assert komep.verify(tmp_path / "rows").ok
+    assert repr(komep.diff(tmp_path / "rows", tmp_path / "command")) == "no difference"
+    (tmp_path / "rows" / "note.txt").write_text("kept")
+    again = komep.build(SAMPLE[:50], tmp_path / "rows")
+    assert again.notes == ("kept, though not of the release: note.txt",) and again.facts["generations"] == 50
+    grown = komep.build(SAMPLE[50:], tmp_path / "grown", base=str(tmp_path / "rows"))
+    assert grown.facts["generations"] == len(SAMPLE) and komep.verify(tmp_path / "grown").ok
+
+
+def test_bad_rows_are_named_by_their_row_all_at_once(tmp_path):
+    bad = [row(None), row("bad", units=5), row("bad", dahl_score=float("nan")), "text"]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in [*GOOD, *bad]))
+    told = []
+    for given in (file, [*GOOD, *bad]):
+        with pytest.raises(komep.KomepError) as caught:
+            komep.build(given, tmp_path / "komep")
+        told.append(str(caught.value).replace(f"{file}:", "row "))
+    assert told[0] == told[1] and told[1].count("\n  row ") == 4 and 'pass on_error="reject"' in told[1]
+    komep.build([*GOOD, *bad], tmp_path / "komep", on_error="reject")
+    rejects = [json.loads(line) for line in (tmp_path / "komep/rejects.jsonl").read_text().splitlines()]
+    assert [one["key"] for one in rejects][:4] == ["row 3", "row 4", "row 5", "row 6"]
+    assert komep.verify(tmp_path / "komep").ok
+    with pytest.raises(komep.KomepError, match=r"table 2, row 1: model: missing_field"):
+        komep.build([GOOD, bad[:1]], tmp_path / "komep")
+
+
+@pytest.mark.slow
+def test_nothing_is_printed_and_notes_are_warnings_of_the_line_that_called(tmp_path, capfd):
+    komep.build(SAMPLE, tmp_path / "komep")
+    komep.verify(tmp_path / "komep"), komep.bias(tmp_path / "komep"), komep.load(str(tmp_path / "komep"))
+    komep.report(tmp_path / "komep", str(tmp_path / "report.html")), komep.models(tmp_path / "komep")
+    korean = tmp_path / "korean.csv"
+    korean.write_bytes("question,category\n이 질환의 원인과 치료는 무엇인가?,내과\n".encode("cp949"))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        komep.make_questions(korean, tmp_path / "q.parquet")
+        komep.build([], tmp_path / "sample")
+    assert capfd.readouterr() == ("", "")
+    assert {one.filename for one in heard} == {__file__}
+    assert "CP949" in str(heard[0].message) and "an empty list, which is as if none were given" in str(
+        heard[1].message
+    )
+
+
+def test_wrong_usage(tmp_path):
+    with pytest.raises(TypeError, match=r"^build\(\) got an unexpected keyword argument 'min_margn'$"):
+        komep.build(GOOD, tmp_path / "komep", min_margn=0.5)
+    with pytest.raises(komep.KomepError, match=r"^min_margin 3: give a number from 0 to 1$"):
+        komep.build(GOOD, tmp_path / "komep", min_margin=3)
+    with pytest.raises(komep.KomepError, match=r"^folder: give a path, not int$"):
+        komep.verify(5)
+    with pytest.raises(komep.KomepError, match=r"^folder: 2 tables; give one$"):
+        komep.bias([GOOD, GOOD])
+
+
+def test_options_are_named_as_python_has_them_but_not_those_of_a_command():
+    assert in_python("--min-margin 3: see `komep build --marks reject`; --on-error stop") == (
+        'min_margin 3: see `komep build --marks reject`; on_error="stop"'
+    )
+
+
+def test_a_chain_by_dicts_and_rows(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    with loopback() as (_, url):
+        config = yaml.safe_load(write_chain(tmp_path / "c", url, n=4).read_text())
+        config["questions"]["input"] = tmp_path / "c/questions.jsonl"
+        questions = komep.make_questions(
+            [{"question": f"What is {i}?", "category": "c"} for i in range(4)], "q.parquet"
+        )
+        asked = komep.ask(questions.frame, config, "b")
+        assert asked.frame.height == 4 and asked.path.is_relative_to(tmp_path / "work")
+        scored = komep.score(asked.frame, komep.load_config(config), mode="paper")
+        assert scored.frame.height == 4 and komep.score(str(asked.path), config).rows == 4
+        assert "cost of this question" in komep.preview(config)
+        lines: list[str] = []
+        folder = komep.run(config | {"work": "run"}, lines.append)
+        assert len(lines) == 6 and komep.verify(folder).ok
+    assert capfd.readouterr().out == ""
+    with pytest.raises(
+        komep.KomepError, match=r"config: model is missing; the responders are: meta/small, b"
+    ):
+        komep.ask(questions.path, config)
+    with pytest.raises(komep.KomepError, match=r"^config: spliter: unknown key; did you mean 'splitter'\?"):
+        komep.run({"spliter": {}})
+    with pytest.raises(
+        komep.KomepError, match=r"give the path of a pipeline\.yaml, or its keys as a dict, not 5"
+    ):
+        komep.score(asked.path, 5)
+    with pytest.raises(komep.KomepError, match="`translator:` is missing"):
+        komep.translate(scored.frame, config)
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(komep.KomepError, match=r"needs the extra \[llm\].*pip install \"komep\[llm\]\""):
+        komep.run({})
+
+
+@pytest.mark.slow
+def test_what_needs_neither_torch_nor_datasets_imports_none(tmp_path):
+    code = (
+        "import sys, komep_dataset as komep\n"
+        f"komep.build(None, {str(tmp_path / 'komep')!r}); komep.verify({str(tmp_path / 'komep')!r})\n"
+        "komep.pairs([dict(question='a', category='b', model=m, response=m, dahl_score=s) for m, s in zip('ab', (0, 1))])\n"
+        "print({'torch', 'datasets'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n" and not done.stderr
