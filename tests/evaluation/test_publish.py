@@ -65,6 +65,7 @@ def client(hub: Hub | str, home: Path, folder: Path, *arguments: str, token: str
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_publish_pushes_both_files_in_one_commit_and_only_once(hub, tmp_path, folders):
     repo = hub.create(REPO, {"README.md": CARD.encode(), "model.safetensors": b"weights"})
     code, out, err = client(hub, tmp_path, folders["m"], "--dry-run")
@@ -85,6 +86,7 @@ def test_publish_pushes_both_files_in_one_commit_and_only_once(hub, tmp_path, fo
     assert repo.files()[FILE].decode() == eval_results_yaml(results_of(0.5))
 
 
+@pytest.mark.slow
 def test_publish_as_a_pull_request_with_a_token_of_its_own_variable(hub, tmp_path, folders):
     repo = hub.create(REPO)  # neither card nor results
     arguments = ("--create-pr", "--token-env", "MY_TOKEN")

@@ -32,6 +32,7 @@ def rows_of(folder: Path, config: str = "ko") -> dict:
     return {split: [len(rows), rows_hash(rows)] for split, rows in found.items()}
 
 
+@pytest.mark.slow
 def test_install_load_replace_uninstall(offline, tmp_path):
     load = offline.load
     assert "error" in load("komep")

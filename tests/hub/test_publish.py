@@ -22,6 +22,7 @@ from tests.hub.publications import ID, REPO, check_sums, count, local, sent, wri
 from tests.hub.test_leaks import SECRETS
 
 
+@pytest.mark.slow
 def test_publish_load_grow_and_load_again(hub, komep, running, releases):
     load = running[1].load
     code, out, err = komep("publish", releases["small"], *ID, "--dry-run", token=None)

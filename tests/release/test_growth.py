@@ -159,6 +159,7 @@ def whole_question(shard: Path) -> int:
     return next(int(q.split()[1][:-1]) for q in rows if rows.count(q) == 3)
 
 
+@pytest.mark.slow
 def test_shards_stay_as_they_are(tmp_path, monkeypatch):
     """Grown, grown again, then with one row replaced, a pair gone and a pair back: only what changes is new."""
     small_shards(monkeypatch)

@@ -342,6 +342,7 @@ def test_ctrl_c_around_the_swap_loses_nothing(release, releases, monkeypatch, mo
     assert [p.name for p in release.parent.iterdir()] == ["komep"]
 
 
+@pytest.mark.slow
 def test_json_and_folders_without_end(release, releases, tmp_path):
     (tmp_path / "deep.json").write_text("[" * 100_000)
     shutil.copy(tmp_path / "deep.json", release / "build.json")

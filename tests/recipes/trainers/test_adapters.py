@@ -131,6 +131,7 @@ def test_adapters_give_the_same_numbers_without_peft_s_casts():
         torch.testing.assert_close(after, before, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_run_has_the_same_losses_either_way(tiny_model, release, tmp_path, monkeypatch):
     found = []
     for name in ("fused", "peft"):

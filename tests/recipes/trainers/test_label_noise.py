@@ -72,6 +72,7 @@ def test_what_cannot_give_it_is_refused_with_what_to_do(unjudged, release, tmp_p
         noise_of_release(str(tmp_path / "komep"), "ko")
 
 
+@pytest.mark.slow
 def test_a_run_says_and_keeps_it(judged, tiny_model, tmp_path, capsys):
     words = flags(
         tiny_model,

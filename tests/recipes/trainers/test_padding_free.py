@@ -118,6 +118,7 @@ def test_the_kernel_attends_within_each_row(heads):
     torch.testing.assert_close(found.float(), torch.cat(expected, 2).transpose(1, 2), atol=1e-2, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_run_has_the_same_losses_either_way(tiny_model, release, tmp_path):
     found = []
     for wanted in ("true", "false"):

@@ -122,6 +122,7 @@ def test_a_head_that_is_spread_over_processes_keeps_two():
     assert obstacle(tiny(), spread=True) and not obstacle(tiny(), spread=False)
 
 
+@pytest.mark.slow
 def test_a_run_has_the_same_losses_either_way(tiny_model, release, tmp_path):
     losses = []
     for wanted in ("true", "false"):

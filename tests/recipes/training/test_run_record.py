@@ -95,6 +95,7 @@ def test_a_checkpoint_without_its_state_is_not_gone_on_from(
     assert (copied / "checkpoint-2" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_that_saves_weights_alone_says_so_and_is_not_gone_on_with(
     tiny_model, release, tmp_path, capsys
 ):
@@ -116,6 +117,7 @@ def test_a_run_that_saves_weights_alone_says_so_and_is_not_gone_on_with(
     assert "cannot go on" in describe_interruption(weights_alone, 3)
 
 
+@pytest.mark.slow
 def test_an_earlier_checkpoint_with_its_state_is_taken_instead(copied, tiny_model, release, capsys):
     strip(copied / "checkpoint-4")
     arguments = flags(tiny_model, release, copied, **{**SETTINGS, "max_steps": 5})

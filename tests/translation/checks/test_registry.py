@@ -37,6 +37,7 @@ def reasons(source, target, **options):
     return [failure.reason for failure in check_translation(source, target, **options)]
 
 
+@pytest.mark.slow
 def test_recall_and_false_alarms():
     """At least 95% of what is wrong is found and at most 2% of what is right is accused, in each check."""
     table = confusion.measure(confusion.run_checks(ROWS))
@@ -49,6 +50,7 @@ def test_recall_and_false_alarms():
         assert measured.false_alarms_good <= 0.02, measured
 
 
+@pytest.mark.slow
 def test_no_false_alarm_in_pairs_that_were_written_for_something_else():
     """The shipped sample: bilingual, and not written for the checks, though its first false alarms were mended."""
     pairs = [pair for pair in confusion.good_pairs()][sum(not row["expected"] for row in ROWS) :]
