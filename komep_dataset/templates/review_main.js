@@ -4,7 +4,7 @@ const sheet = new Sheet(JSON.parse($("data").textContent));
 const AUTOSAVE = 10; // changes after which a browser that keeps nothing downloads a file
 let [current, words, file, sources] = [0, WORDS.ko, null, true];
 
-function say(kind, ...of) {
+function tell(kind, ...of) {
   $("storage").textContent = typeof words[kind] === "function" ? words[kind](...of) : words[kind];
   $("storage").hidden = false;
 }
@@ -16,17 +16,26 @@ function setLanguage(name) {
   for (const box of document.querySelectorAll("[data-word]")) box.textContent = words[box.dataset.word];
   for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === name));
   for (const id of ["back", "on"]) $(id).setAttribute("aria-label", words[id]);
-  if (!sheet.stored) say("noStorage");
+  if (!sheet.stored) tell("noStorage");
   show(current, { focus: false });
 }
 
-function changed() {
-  count();
-  if (file) return writeFile();
-  if (!sheet.stored && sheet.changes >= AUTOSAVE) download();
+function set(name, value) {
+  sheet.set(current, name, value);
+  changed();
 }
 
-function count() {
+// After a choice, or when a text field is left.
+function changed() {
+  sheet.changes += 1;
+  progress();
+  if (file) return writeFile();
+  if (sheet.stored) return undefined;
+  tell("noStorage");
+  return sheet.changes >= AUTOSAVE && download();
+}
+
+function progress() {
   const n = sheet.pairs.filter((_, place) => sheet.isDone(place)).length;
   [$("bar").max, $("bar").value] = [sheet.pairs.length, n];
   $("done").textContent = words.done(n, sheet.pairs.length);
@@ -40,7 +49,7 @@ function show(place, { focus = true } = {}) {
   $("pair").replaceChildren(...pairOf(current));
   $("back").disabled = current === 0;
   $("on").disabled = current === sheet.pairs.length - 1;
-  count();
+  progress();
   if (!focus) return;
   scrollTo(0, 0);
   $("pair").querySelector(".pair-head").focus({ preventScroll: true });
@@ -52,37 +61,44 @@ function unjudged() {
   if (next !== undefined) show(next);
 }
 
-function judge(value) {
-  sheet.set(current, "better", value);
-  changed();
+// A field whose text is kept with every letter.
+function field(name, properties) {
+  const area = element("textarea", { value: sheet.of(current)[name] ?? "", ...properties });
+  area.addEventListener("input", () => sheet.set(current, name, area.value));
+  area.addEventListener("change", changed);
+  return area;
 }
 
 // A text in one language or two, with a field for the corrected translation.
-function textOf(row, name, field) {
+function textOf(row, name) {
+  const column = `corrected_${name}`;
   const [english, korean] = [row[`${name}_source`], row[`${name}_korean`]];
   const main = korean || english;
   const both = [element("div", { className: name === "prompt" ? "prompt" : "answer", dir: "auto", lang: languageOf(main) }, shown(main))];
   if (row.origin !== "translated") return both;
   both.push(element("details", { className: "source", open: sources }, element("summary", {}, words.source),
     element("div", { lang: "en", dir: "auto" }, shown(english))));
-  const written = sheet.of(current)[field];
-  const area = element("textarea", { "aria-label": `${words.corrected}, ${name === "prompt" ? words.question : name.toUpperCase()}`, lang: "ko", value: written ?? "", hidden: !written });
-  area.addEventListener("input", () => { sheet.set(current, field, area.value); changed(); });
+  const corrected = name === "prompt" ? words.question : name.toUpperCase();
+  const area = field(column, { "aria-label": `${words.corrected}, ${corrected}`, lang: "ko", hidden: !sheet.of(current)[column] });
   const button = element("button", { type: "button" }, words.correct);
   button.addEventListener("click", () => {
     if (area.hidden && !area.value) area.value = korean;
     area.hidden = false;
     area.focus();
   });
-  return [...both, element("div", { className: "more" }, button), area];
+  return [...both, element("div", { className: "fixing" }, button), area];
 }
 
-// Choices of which one holds: radio buttons that a letter key works too.
+// Choices of which one holds; the chosen one, chosen again, is taken back.
 function three(name, label, options, chosen, choose) {
   const box = element("fieldset", { className: "mark" }, element("legend", {}, label));
   box.append(element("span", { className: "three" }, options.map(([value, word]) => {
     const input = element("input", { type: "radio", name, value, checked: value === chosen });
-    input.addEventListener("change", () => choose(value));
+    input.addEventListener("click", () => {
+      chosen = value === chosen ? "" : value;
+      input.checked = Boolean(chosen);
+      choose(chosen);
+    });
     return element("label", {}, input, element("span", {}, word));
   })));
   return box;
@@ -104,20 +120,19 @@ function pairOf(place) {
   const parts = [
     element("div", { className: "pair-head", tabIndex: -1 }, element("h1", {}, words.place(place + 1, sheet.pairs.length)),
       shown(row.category), element("span", {}, words[row.origin]), element("code", {}, row.pair_id)),
-    element("section", { className: "asked" }, element("h2", {}, words.question), textOf(row, "prompt", "corrected_prompt")),
+    element("section", { className: "asked" }, element("h2", {}, words.question), textOf(row, "prompt")),
     element("div", { className: "sides" }, ["a", "b"].map((letter) => element("section", { className: `side ${letter}` },
-      element("h2", {}, `${words.answer} ${letter.toUpperCase()}`), textOf(row, letter, `corrected_${letter}`), marksOf(place, letter)))),
+      element("h2", {}, `${words.answer} ${letter.toUpperCase()}`), textOf(row, letter), marksOf(place, letter)))),
   ];
   if (passages.length) {
     parts.push(element("details", { className: "passages" }, element("summary", {}, words.passages), passages.map(([title, id, url, text]) =>
       element("blockquote", { lang: languageOf(text) }, shown(text), element("cite", {}, [...new Set([title, id, url])].filter(Boolean).flatMap((one) => [" ", shown(one)]))))));
   }
-  const comment = element("textarea", { id: "comment", value: said.comment ?? "", rows: 2 });
-  comment.addEventListener("input", () => { sheet.set(place, "comment", comment.value); changed(); });
+  const comment = field("comment", { id: "comment", rows: 2 });
   const below = [element("div", {}, element("label", { htmlFor: "comment" }, words.comment), comment)];
   if (row.origin === "translated") {
     below.unshift(three("translation_ok", words.translation, [["yes", words.yes], ["no", words.no]], said.translation_ok,
-      (value) => { sheet.set(place, "translation_ok", value); changed(); }));
+      (value) => set("translation_ok", value)));
   }
   return [...parts, element("div", { className: "below" }, below)];
 }
@@ -138,6 +153,7 @@ function markKey(key, event) {
   const place = boxes.indexOf(event.target.closest?.(".marks fieldset"));
   if (place < 0) return false;
   const value = { o: "true", x: "false", d: "unsure" }[key];
+  if (key === "Backspace") boxes[place].querySelector("input:checked")?.click();
   const by = value || event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
   if (value) choose(boxes[place].querySelector("input").name, value);
   if (by) toStatement(boxes[Math.max(0, Math.min(place + by, boxes.length - 1))]);
@@ -149,7 +165,7 @@ function toStatement(box) {
 }
 
 const KEYS = {
-  1: () => judge("A"), 2: () => judge("B"), 3: () => judge("same"), 4: () => judge("unsure"), 0: () => judge(""),
+  1: () => set("better", "A"), 2: () => set("better", "B"), 3: () => set("better", "same"), 4: () => set("better", "unsure"), 0: () => set("better", ""),
   5: () => choose("translation_ok", "yes"), 6: () => choose("translation_ok", "no"),
   j: () => show(current + 1), k: () => show(current - 1), ArrowRight: () => show(current + 1), ArrowLeft: () => show(current - 1),
   n: unjudged, m: () => toStatement(document.querySelector(".marks fieldset")), e: toggleSources, c: () => $("comment").focus(),
@@ -179,7 +195,7 @@ function download() {
   link.href = URL.createObjectURL(new Blob([sheet.csv()], { type: "text/csv;charset=utf-8" }));
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  sheet.changes = 0;
+  sheet.saved();
 }
 
 // Every change goes to a file that was chosen once, where the browser can do that.
@@ -188,7 +204,7 @@ async function keepInFile() {
     file = await showSaveFilePicker({ suggestedName: `review-${sheet.reviewer}.csv`, types: [{ accept: { "text/csv": [".csv"] } }] });
   } catch { return; }
   $("keys").close();
-  if (await writeFile()) say("keptIn", file.name);
+  if (await writeFile()) tell("keptIn", file.name);
 }
 
 let writing = Promise.resolve(true);
@@ -198,10 +214,10 @@ function writeFile() {
       const stream = await file.createWritable();
       await stream.write(sheet.csv());
       await stream.close();
-      sheet.changes = 0;
+      sheet.saved();
       return true;
     } catch {
-      say("notKept", file.name);
+      tell("notKept", file.name);
       return false;
     }
   });
@@ -214,8 +230,8 @@ async function load(event) {
   const taken = sheet.take(decoded(await given.arrayBuffer()));
   event.target.value = "";
   $("keys").close();
-  if (taken < 0) say("foreign", given.name);
-  else say("loaded", taken, given.name);
+  if (taken < 0) tell("foreign", given.name);
+  else tell("loaded", taken, given.name);
   $("reviewer").value = sheet.reviewer;
   show(current);
 }
@@ -223,7 +239,7 @@ async function load(event) {
 $("reviewer").value = sheet.reviewer;
 $("reviewer").addEventListener("input", () => { sheet.reviewer = $("reviewer").value.trim(); sheet.keep(); });
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => setLanguage(button.dataset.language));
-for (const button of document.querySelectorAll("[data-better]")) button.addEventListener("click", () => judge(button.dataset.better));
+for (const button of document.querySelectorAll("[data-better]")) button.addEventListener("click", () => set("better", button.dataset.better));
 $("back").addEventListener("click", () => show(current - 1));
 $("on").addEventListener("click", () => show(current + 1));
 $("save").addEventListener("click", download);
@@ -233,7 +249,7 @@ $("keep").addEventListener("click", keepInFile);
 $("keep").hidden = typeof showSaveFilePicker === "undefined";
 $("load").addEventListener("change", load);
 addEventListener("keydown", press);
-addEventListener("beforeunload", (event) => { if (!sheet.stored && sheet.changes) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (sheet.dirty && !sheet.stored) event.preventDefault(); });
 
 let language = null;
 try { language = localStorage.getItem("komep-language"); } catch { /* the browser's own */ }

@@ -10,7 +10,12 @@ class Sheet {
       localStorage.setItem(this.slot, JSON.stringify(this.answers));
     } catch { this.stored = false; }
     this.reviewer = this.answers.reviewer ?? data.reviewer;
-    this.changes = 0; // since the last file
+    this.saved();
+  }
+
+  // A file holds all of it.
+  saved() {
+    [this.changes, this.dirty] = [0, false];
   }
 
   of(place) {
@@ -25,7 +30,7 @@ class Sheet {
 
   keep() {
     this.answers.reviewer = this.reviewer;
-    this.changes += 1;
+    this.dirty = true;
     try { localStorage.setItem(this.slot, JSON.stringify(this.answers)); } catch { this.stored = false; }
   }
 
@@ -42,7 +47,7 @@ class Sheet {
 
   mark(place, letter, number, word) {
     const all = { ...this.marks(place, letter), [number]: word };
-    const numbers = Object.keys(all).map(Number).sort((a, b) => a - b);
+    const numbers = Object.keys(all).filter((one) => all[one]).map(Number).sort((a, b) => a - b);
     this.set(place, `${letter}_marks`, numbers.map((one) => `${one}:${all[one]}`).join(" "));
   }
 

@@ -14,7 +14,7 @@ const WORDS = {
     keeping: "답은 이 브라우저에 저장되어 창을 닫아도 남습니다. 다른 컴퓨터에서 이어 하려면 CSV를 저장하고 그곳에서 불러오십시오. "
       + "이 페이지는 네트워크를 쓰지 않습니다.",
     keyBetter: "A가 나음, B가 나음", keyNeither: "같음, 모름", keyClear: "고른 답 지우기", keyMove: "다음 쌍, 이전 쌍 (→ ← 도 됨)",
-    keyNext: "아직 고르지 않은 쌍", keyTranslation: "번역 예, 아니오", keyMarks: "첫 진술로", keyMark: "진술에서: 참, 거짓, 모름 (다음 진술로 넘어감)",
+    keyNext: "아직 고르지 않은 쌍", keyTranslation: "번역 예, 아니오", keyMarks: "첫 진술로", keyMark: "진술에서: 참, 거짓, 모름 (다음 진술로 넘어감; Backspace는 지움)",
     keyStatement: "진술에서: 다음 진술, 이전 진술", keySources: "영어 원문 보이기, 감추기", keyComment: "의견 쓰기",
     keyLeave: "글상자에서 나오기, 창 닫기", keySave: "CSV 저장", keyHelp: "이 도움말",
     done: (n, of) => `${n} / ${of} 판단함`, place: (n, of) => `쌍 ${n} / ${of}`,
@@ -40,7 +40,7 @@ const WORDS = {
       + "there. This page uses no network.",
     keyBetter: "A better, B better", keyNeither: "same, unsure", keyClear: "take the verdict back", keyMove: "next pair, pair before (→ ← too)",
     keyNext: "next pair without a verdict", keyTranslation: "translation yes, no", keyMarks: "to the first statement",
-    keyMark: "on a statement: true, false, can’t say, and on to the next", keyStatement: "on a statement: next, previous statement",
+    keyMark: "on a statement: true, false, can’t say, and on to the next; Backspace takes it back", keyStatement: "on a statement: next, previous statement",
     keySources: "show or hide the English source", keyComment: "write a comment", keyLeave: "leave a text field, close this window",
     keySave: "save the CSV", keyHelp: "this help",
     done: (n, of) => `${n} of ${of} judged`, place: (n, of) => `Pair ${n} of ${of}`,
