@@ -1,10 +1,12 @@
-"""What a build may be told: the one record of its options, those of the pair rules, then those of each gate.
+"""What a build may be told: the one record of its options, those of the pair rules, of each gate, and of the card.
 
 The command, the key `selection:` of pipeline.yaml, `release.build.build`, `provenance.json`, growth and `komep verify`
-take their options from here. An option is declared in `pairs/options.py` or in the file of its gate.
+take their options from here. An option is declared in `pairs/options.py`, in the file of its gate, or, where no pair
+depends on it, here.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field, make_dataclass
 from typing import Any
@@ -15,12 +17,39 @@ from komep_dataset.options import Option
 from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
 
 GATE_OPTIONS = tuple(option for gate in LISTED for option in gate.options)
-OPTIONS = PAIR_OPTIONS + GATE_OPTIONS
+CARD_OPTIONS = (
+    Option(
+        "name",
+        str,
+        None,
+        "What the card calls the release. [default: its folder]",
+        metavar="NAME",
+        check=lambda text: (
+            isinstance(text, str) and text.isprintable() and 0 < len(text.strip()) <= len(text) <= 100
+        ),
+        want="give one line of at most 100 characters",
+        conflict=lambda was, now: None,
+    ),
+    Option(
+        "license",
+        str,
+        None,
+        "Its licence, by the Hub's identifier, as cc-by-4.0; unknown, if you do not know. `komep publish --public` asks for it.",
+        metavar="ID",
+        check=lambda text: isinstance(text, str) and bool(re.fullmatch(r"[a-z][a-z0-9.+-]{1,39}", text)),
+        want="give an identifier of huggingface.co/docs/hub/repositories-licenses, as cc-by-4.0, or unknown",
+        conflict=lambda was, now: None,
+    ),
+)
+OPTIONS = PAIR_OPTIONS + GATE_OPTIONS + CARD_OPTIONS
 
 # The rules of a build as `provenance.json` has them under `options`; what is read (a benchmark) as its records.
 Options = make_dataclass(
     "Options",
-    [(o.name, Any, field(default_factory=list) if o.read else o.default) for o in GATE_OPTIONS],
+    [
+        (o.name, Any, field(default_factory=list) if o.read else o.default)
+        for o in GATE_OPTIONS + CARD_OPTIONS
+    ],
     bases=(PairRules,),
     frozen=True,
     slots=True,
@@ -42,7 +71,8 @@ def read_options(given: Mapping[str, Any]) -> dict[str, list[Any]]:
     for option in OPTIONS:
         value = given.get(option.name)
         if value is not None and not option.allows(value):
-            raise KomepError(f"{option.flag} {value}: {option.wanted}", exit_code=2)
+            shown = value if str(value).isprintable() and value != "" else repr(value)
+            raise KomepError(f"{option.flag} {shown}: {option.wanted}", exit_code=2)
     reading = [option for option in OPTIONS if option.read]
     return {o.name: o.read(given[o.name]) if given.get(o.name) else [] for o in reading}
 

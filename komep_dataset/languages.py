@@ -19,6 +19,20 @@ HANGUL = "[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff\uffa0-\uffdc]"
 _HANGUL = re.compile(HANGUL)
 _WORD = r"[^\s\x1c-\x1f]"  # Python's idea of white space, for a regex engine with another one
 
+# Families with Korean letters, as matplotlib knows them.
+KOREAN_FONTS = (
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "NanumGothic",
+    "Nanum Gothic",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "Noto Sans CJK JP",  # the same file, which some versions of matplotlib know by its first face alone
+    "Noto Serif CJK KR",
+    "Baekmuk Gulim",
+    "UnDotum",
+)
+
 
 def language_of(text: str) -> str:
     """`ko` or `en`: Korean when at least a third of the words (split at white space) hold a Hangul letter.
@@ -51,3 +65,11 @@ def is_native() -> pl.Expr:
     same = [pl.col(f"{name}_ko").eq_missing(pl.col(name)) for name in ("question", "response")]
     # The language is asked of those questions alone: reading every word of a large release takes longest.
     return is_korean(pl.when(same[0] & same[1]).then(pl.col("question"))).fill_null(False)
+
+
+def plot_fonts() -> list[str]:
+    """Families for the text of a plot: matplotlib's own first, then one with Korean letters if the machine has any."""
+    from matplotlib import font_manager
+
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *[name for name in KOREAN_FONTS if name in known][:1]]

@@ -10,22 +10,11 @@ from typing import Any
 
 from evaluation.statistics.comparison import READINGS, Change, Comparison, shown_p, with_seeds
 from komep_dataset.files.outputs import replacing, text_with
+from komep_dataset.languages import plot_fonts
 
 # Wong's palette (Nature Methods 8, 2011): blue and vermilion stay apart for colour-blind readers.
 STYLES = {"paper": ("o", "#0072B2"), "robust": ("D", "#D55E00")}  # marker and colour of a reading
 OFFSET = {"paper": 0.17, "robust": -0.17}  # of a reading's mark from the middle of its row
-CJK_FONTS = (
-    "Noto Sans CJK KR",
-    "Noto Sans KR",
-    "NanumGothic",
-    "Nanum Gothic",
-    "Apple SD Gothic Neo",
-    "Malgun Gothic",
-    "Noto Sans CJK JP",  # the same file, which some versions of matplotlib know by its first face alone
-    "Noto Serif CJK KR",
-    "Baekmuk Gulim",
-    "UnDotum",
-)
 DRAWN_BY = "KoMeP, evaluation.compare"  # in the file: what another program has drawn is not replaced
 MARK = text_with(DRAWN_BY.encode(), "plot of a comparison")
 NAME_WIDTH, SUBJECT_WIDTH = 60, 20  # characters that have room; a longer name is cut in its middle
@@ -56,14 +45,6 @@ def forest_rows(comparisons: Sequence[Comparison]) -> list[Row]:
         for name, subject in c.subjects.items() if len(c.subjects) > 1 else ():
             rows.append(Row(short(name, SUBJECT_WIDTH), subject.n, {r: getattr(subject, r) for r in STYLES}))
     return rows
-
-
-def _fonts() -> list[str]:
-    """Families for the text: matplotlib's own first, then one with Korean letters if the machine has any."""
-    from matplotlib import font_manager
-
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    return ["DejaVu Sans", *[name for name in CJK_FONTS if name in known][:1]]
 
 
 def _limits(rows: Sequence[Row]) -> tuple[float, float]:
@@ -182,7 +163,7 @@ def draw_forest(comparisons: Sequence[Comparison], path: Path) -> None:
     import matplotlib
 
     settings = {
-        "font.family": _fonts(),
+        "font.family": plot_fonts(),
         "font.size": 9.5,
         "axes.unicode_minus": False,  # not every font with Korean letters has the minus sign
         "svg.hashsalt": "komep",  # ids in the file do not change from run to run

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def publish(
     folder: Release,
     repo_id: Annotated[str, typer.Option(help="ORG/NAME on the Hub; made if it is not there.")],
-    private: Annotated[bool, typer.Option("--private", help="Hide the repository from the public.")] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody see it. A new repository is private without it.")
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="Hide a repository that is public.")] = False,
     gated: Annotated[
         str | None, typer.Option(help="Let readers ask for access first: auto or manual approval.")
     ] = None,
@@ -28,33 +31,31 @@ def publish(
 ) -> None:
     """Put a release on the Hugging Face Hub, as one commit and one version; what is there is not sent again.
 
-    The token is HF_TOKEN, or the login that `hf auth login` saved. Text that people wrote into the card on the Hub
-    stays.
+    A new repository is private without --public; one that is there stays as it is. The token is HF_TOKEN, or the login that
+    `hf auth login` saved. Text that people wrote into the card on the Hub stays.
     """
     from komep_dataset.hub import publish as publishing
 
-    plan = publishing.publish(
-        folder, repo_id, private=private, gated=gated, dry_run=dry_run, tag=tag, message=message
-    )
-    print(as_text(plan, dry_run=dry_run, private=private, gated=gated))
+    asked = {"public": public, "private": private, "gated": gated, "tag": tag, "message": message}
+    print(as_text(publishing.publish(folder, repo_id, dry_run=dry_run, **asked), dry_run=dry_run))
 
 
-def as_text(plan: Plan, *, dry_run: bool, private: bool = False, gated: str | None = None) -> str:
+def as_text(plan: Plan, *, dry_run: bool) -> str:
     """What a publication did, or would do, in words."""
     lines = [f"note: {note}" for note in plan.notes]
     if plan.published:
-        return "\n".join([*lines, f"{plan.repo_id} has this release already, as {plan.version}"])
+        return "\n".join(
+            [*lines, f"{plan.repo_id} has this release already, as {plan.version}; access: {plan.access}"]
+        )
     sent = [change for change in plan.changes if change.what in ("new", "changed")]
     size = sum(change.size for change in sent)
     renamed = sum(change.what == "renamed" for change in plan.changes)
     counts = f"{len(sent)} files, {size:,} bytes, {renamed} renamed, {len(plan.gone)} deleted"
     if dry_run:
         lines += [f"  {c.what:<9} {c.path}" + (f"  {c.size:,} bytes" if c.size else "") for c in plan.changes]
-        asked = ["private"] * private + [f"gated, {gated} approval"] * bool(gated)
-        access = ", ".join(asked) or ("public" if plan.is_new else "as it is")
-        lines.append(f"would publish {plan.version} of {plan.repo_id}: {counts}; access: {access}")
+        lines.append(f"would publish {plan.version} of {plan.repo_id}: {counts}; access: {plan.access}")
     else:
-        lines.append(f"published {plan.version}: {counts}")
+        lines.append(f"published {plan.version}: {counts}; access: {plan.access}")
         lines.append(f'load_dataset("{plan.repo_id}", revision="{plan.version}")')
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ out first, by comparing the release with what the Hub has; a dry run ends there.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from komep_dataset.errors import KomepError
 from komep_dataset.hub import changelog
 from komep_dataset.hub.card_merge import merge_card
 from komep_dataset.hub.changelog import version_numbers
-from komep_dataset.hub.client import Remote, RemoteFile, Repository, check_token
+from komep_dataset.hub.client import HubUnreachable, Remote, RemoteFile, Repository, check_token
 from komep_dataset.hub.leaks import find_leaks, patterns
+from komep_dataset.release.card.statement import unrecorded
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.sums import file_sha256, is_release_file, parse_sums, read_sums, sum_problems, tops
 from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, SUMS_FILE
@@ -65,7 +67,7 @@ class Plan:
     message: str = ""
     set_tag: bool = True
     published: bool = False  # True: nothing of it was left to do
-    is_new: bool = False  # the repository is not there yet
+    access: str = ""  # who will see it, in words
 
 
 def read_release(folder: Path) -> Release:
@@ -201,13 +203,18 @@ def make_plan(
     """
     there = remote or Remote("")
     former = _facts_of(remote)
-    own = release.card.replace('load_dataset("komep"', f'load_dataset("{repo_id}"')
+    own = re.sub(
+        r'^(pairs|scored) = load_dataset\("(?:[^"\\]|\\.)*"(.*?# )(?:the folder .*, )?',
+        lambda found: f'{found[1]} = load_dataset("{repo_id}"{found[2]}',
+        release.card,
+        flags=re.MULTILINE,
+    )
     card = merge_card(there.texts.get(CARD), own, repo_id)
     files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
     files[CARD] = card.text.encode()
     listed, _ = parse_sums(there.texts.get(SUMS_FILE, ""))
     gone = sorted((listed.keys() & there.files.keys()) - {*files, CHANGELOG})
-    plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message, is_new=remote is None)
+    plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message)
     if release.strays:
         plan.notes.append(f"not of the release, and not sent: {', '.join(release.strays)}")
     tags, logged = _versions(there)
@@ -260,46 +267,78 @@ def publish(
     folder: Path,
     repo_id: str,
     *,
+    public: bool = False,
     private: bool = False,
     gated: str | None = None,
     dry_run: bool = False,
     tag: str | None = None,
     message: str = "",
 ) -> Plan:
-    """Publish a release; done twice, the second time sends nothing.
+    """Publish a release; done twice, the second time sends nothing. A new repository is private.
 
     Args:
         folder: what `komep build` wrote.
         repo_id: ORG/NAME on the Hub; made if it is not there.
-        private: hide it from the public; False leaves it as it is.
+        public: let everybody see it, once all of it is there.
+        private: hide one that is public; with neither, a repository that is there stays as it is.
         gated: `auto` or `manual` approval of those who ask for access; None leaves it as it is.
-        dry_run: read and plan, write nothing.
+        dry_run: read and plan, write nothing; without a network, as for a new repository.
         tag: the version, v1.2.3; by default the next one.
         message: for the change log and the commit.
 
     Raises:
-        KomepError: a folder that may not be published, a token or repository that the Hub refuses, no
-            network, a version that exists with other content, or somebody who wrote meanwhile. Nothing
-            half-done is visible.
+        KomepError: a folder that may not be published, terms that nobody stated where everybody would see it, a token or
+            repository that the Hub refuses, no network, a version that exists with other content, or somebody who wrote
+            meanwhile. Nothing half-done is visible.
     """
     repository = Repository(repo_id)
     repository.check_id()
+    if public and private:
+        raise KomepError("--public, --private: give one of them", exit_code=2)
     if gated not in (None, *GATED):
         raise KomepError(f"--gated {gated}: give one of {', '.join(GATED)}", exit_code=2)
     if tag is not None:
         version_numbers(tag)
     release = read_release(folder)
+    if public:
+        _check_terms(release, "--public")
     if not dry_run:
         check_token()
-    remote = repository.read(TEXTS)
-    tagged = repository.tree(tag) if remote and tag in remote.tags else None
+    unseen = None
+    try:
+        remote = repository.read(TEXTS)
+        tagged = repository.tree(tag) if remote and tag in remote.tags else None
+    except HubUnreachable as error:
+        if not dry_run:
+            raise
+        remote, tagged, unseen = None, None, f"{error}: shown as for a repository that is not there yet"
+    stays_public = bool(remote and not remote.private and not private)
+    if stays_public and not public:
+        _check_terms(release, f"{repo_id} is public")
     date = datetime.now(UTC).date().isoformat()
     plan = make_plan(release, remote, repo_id, tag=tag, tagged=tagged, message=message, date=date)
+    if unseen:
+        plan.notes.append(unseen)
+    if (public or stays_public) and (stated := unrecorded(release.facts)):
+        plan.notes.append(
+            f"public, and the release states that the terms of these are unknown: {'; '.join(stated)}"
+        )
+    is_public = public or stays_public
+    was = (
+        ""
+        if remote is None
+        else ", as it was"
+        if is_public != remote.private
+        else f", and was {'private' if is_public else 'public'}"
+    )
+    plan.access = (
+        f"{'public' if is_public else 'private'}{was}{f'; gated, {gated} approval' if gated else ''}"
+    )
     if dry_run:
         return plan
     if plan.files:
         repository.check_card(plan.card)
-    commit = remote.commit if remote else repository.create(private=private)
+    commit = remote.commit if remote else repository.create(private=True)
     hide = True if private and remote and not remote.private else None
     gate = None if remote and gated == remote.gated else gated
     if hide or gate:
@@ -311,7 +350,19 @@ def publish(
         repository.create_tag(plan.version, commit, message)
     if not _publish_script(repository, plan.version, remote, commit):
         plan.published = False
+    if public and (remote is None or remote.private):
+        repository.set_access(private=False, gated=None)
     return plan
+
+
+def _check_terms(release: Release, why: str) -> None:
+    """Raise `KomepError` where everybody would see a release and nobody said under which terms its parts are."""
+    open_terms = unrecorded(release.facts)
+    if open_terms and not release.facts["options"].get("license"):
+        raise KomepError(
+            f"{why}: {release.folder} has no licence, and the terms of these are not recorded: {'; '.join(open_terms)}. Build "
+            "it with --license ID (as cc-by-4.0), or --license unknown, which the card then says; or publish it privately"
+        )
 
 
 def _publish_script(repository: Repository, version: str, remote: Remote | None, commit: str) -> bool:

@@ -340,6 +340,8 @@ def build_stage(config: Config, scored: Path) -> Stage:
             "seeds": seeds,
             "left_out": left_out,
             "rounds": config.rounds(),
+            "makers": {"checker": list(config.judges())}
+            | ({"translator": [config.translator.model]} if config.translator else {}),
         }
         made = build([scored], release, **known, **options)
         facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)

@@ -32,6 +32,7 @@ from komep_dataset.pairs.utility import units_wanted, with_f1
 from komep_dataset.progress import progress_bar, tell
 from komep_dataset.release.buckets import Spill
 from komep_dataset.release.card.card import write_card
+from komep_dataset.release.card.statement import makers_of
 from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
 from komep_dataset.release.growth import Base, grown_options, joined, joined_rounds, open_base
 from komep_dataset.release.replacement import replacing_folder
@@ -96,6 +97,7 @@ def build(
     seeds: Mapping[str, int] | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
     rounds: Mapping[str, int] | None = None,
+    makers: Mapping[str, Sequence[str]] | None = None,
     **options: Any,
 ) -> BuildResult:
     """Build a release from scored generations.
@@ -112,8 +114,9 @@ def build(
         left_out: parameters that an endpoint refused and was asked without, by stage; for `provenance.json`.
         rounds: responder -> the round, from 1, in which one's own model answers under that name; one that is left out has
             none (counted as 0), or that of the base. A pair is of the later round of its two answers.
-        options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`)
-            and the gates; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
+        makers: `checker` and `translator` -> models, for the data statement; None: what the evidence beside the tables says.
+        options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`),
+            the gates, and `name` and `license` of the card; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
             name to path.
 
     What looks at all pairs at once (near-duplicates at `reject`, length control, balance) does not go with `base`.
@@ -149,6 +152,7 @@ def build(
             "left_out": left_out,
             "judges": judges,
             "rounds": rounds,
+            "makers": makers_of(new) if makers is None else makers,
         }
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
         made = _build_buckets(folder, new, grown, rules, loaded, on_error, Tally(rounds=rounds))
@@ -175,7 +179,7 @@ def build(
         source = early.result() | {"options": asdict(rules)}
         write_facts(folder, facts, source, quality)
         write_rejects(folder, STAGE, rejects)
-        write_card(folder, facts | source | {"quality": quality})
+        write_card(folder, facts | source | {"quality": quality}, place.name)
         write_sums(folder, sums)
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 

@@ -100,6 +100,7 @@ def provenance(
     judges: Sequence[Mapping[str, Any]] = (),
     rounds: Mapping[str, int] | None = None,
     evidence: Sequence[Mapping[str, Any]] = (),
+    makers: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -113,6 +114,7 @@ def provenance(
         judges: how far the judges of an input are apart, where it had several; no key where none had.
         rounds: responder -> its round; no key where none has one.
         evidence: what the passages come from by which an input was judged, with its SHA-256; no key where none was.
+        makers: `checker` and `translator` -> models; no key where none is known.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -132,6 +134,7 @@ def provenance(
         **({"judges": list(judges)} if judges else {}),
         **({"rounds": dict(rounds)} if rounds else {}),
         **({"evidence": list(evidence)} if evidence else {}),
+        **({"makers": {role: list(names) for role, names in makers.items()}} if makers else {}),
     }
 
 

@@ -62,6 +62,7 @@ _RECORDED = (
     "seeds",
     "judges",
     "evidence",
+    "makers",
 )
 
 

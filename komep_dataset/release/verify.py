@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from komep_dataset.build_options import GATE_OPTIONS, Options
+from komep_dataset.build_options import CARD_OPTIONS, GATE_OPTIONS, Options
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import REJECTS
 from komep_dataset.gates.trial.recorded import Recorded
@@ -205,7 +205,7 @@ def _read_options(options: Mapping[str, Any]) -> Options:
             raise ValueError(f"{option.name}: {value}")
     if problem := rule_problem(read) or [f"{name}: no value" for name in left_to_data(read)]:
         raise ValueError(problem)
-    for option in GATE_OPTIONS:
+    for option in GATE_OPTIONS + CARD_OPTIONS:
         if options.get(option.name) is not None and not option.allows(options[option.name]):
             raise ValueError(f"{option.name}: {option.wanted}")
     return read

@@ -55,6 +55,7 @@ from komep_dataset.scores.sources import (
     keep_sources,
     read_sources,
     sources_of,
+    verdicts_path,
     with_passages,
 )
 from komep_dataset.scores.split_quality import SplitQuality, rated
@@ -458,11 +459,6 @@ def _told(units: int, checked: Checked, splits: Iterable[Split]) -> str:
         checked.plain and "the endpoint knows no structured output and was asked without",
     )
     return "; ".join(filter(None, said))
-
-
-def verdicts_path(table: Path) -> Path:
-    """Where the evidence of a table of scored generations lies."""
-    return table.with_name(f"{table.stem}.verdicts.parquet")
 
 
 def read_responses(paths: Sequence[Path]) -> list[Response]:

@@ -132,3 +132,8 @@ def quotation(text: str, unit: str) -> str:
 def _grams(text: str) -> set[str]:
     letters = " ".join(text.casefold().split())
     return {letters[i : i + GRAM] for i in range(len(letters) - GRAM + 1)}
+
+
+def verdicts_path(table: Path) -> Path:
+    """Where the evidence of a table of scored generations lies."""
+    return table.with_name(f"{table.stem}.verdicts.parquet")

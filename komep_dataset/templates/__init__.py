@@ -5,9 +5,35 @@ A template is found by its name; a value that is missing is an error.
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def one_line(text: object) -> str:
+    """A text without line breaks, marks of direction and other signs that show nothing."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def code(text: object) -> str:
+    """A text between two backticks of markdown."""
+    return one_line(text).replace("`", "'")
+
+
+def inline(text: object, limit: int | None = None) -> str:
+    """A text of the data as one line of markdown, in a table too: shown as it is, whatever marks, HTML or formulas it holds.
+
+    Args:
+        limit: characters from which on it is cut, at a word where there is one, and ends in an ellipsis.
+    """
+    line = one_line(text)
+    if limit and len(line) > limit:
+        cut = line[: limit - 1]
+        line = f"{cut.rpartition(' ')[0] if ' ' in cut[limit // 2 :] else cut}…"
+    # The last three are what GitHub's markdown makes links of by itself.
+    return re.sub(r"([\\`*_{}\[\]<>()#~|&$!]|:(?=//)|@|(?<=www)\.)", r"\\\1", line)
+
 
 # For HTML and SVG: every text of the data is shown, never run. Compiling a template takes as long as a small build:
 # each environment keeps what it compiled.
@@ -19,6 +45,11 @@ MARKUP = Environment(
     lstrip_blocks=True,
 )
 TEXT = MARKUP.overlay(autoescape=False)
+TEXT.filters |= {
+    "inline": inline,
+    "code": code,
+    "told": lambda text: one_line(text).replace("<", "&lt;"),  # a sentence with marks of our own
+}
 
 
 def own(name: str) -> str:

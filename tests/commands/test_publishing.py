@@ -12,23 +12,34 @@ from komep_dataset.hub.publish import Change, Plan
 
 
 @pytest.mark.parametrize(
-    ("more", "words", "said"),
+    ("more", "dry_run", "said"),
     [
-        ({"published": True}, {"dry_run": False}, "ORG/komep has this release already, as v1.0.0"),
         (
-            {"is_new": True},
-            {"dry_run": True, "gated": "manual"},
-            "would publish v1.0.0 of ORG/komep: 2 files, 12 bytes, 1 renamed, 1 deleted; access: gated, manual approval",
+            {"published": True},
+            False,
+            "ORG/komep has this release already, as v1.0.0; access: private, as it was",
         ),
-        ({"is_new": True}, {"dry_run": True}, "access: public"),
-        ({}, {"dry_run": True}, "access: as it is"),
-        ({}, {"dry_run": False}, 'load_dataset("ORG/komep", revision="v1.0.0")'),
+        (
+            {},
+            True,
+            "would publish v1.0.0 of ORG/komep: 2 files, 12 bytes, 1 renamed, 1 deleted; access: private, as it was",
+        ),
+        ({}, False, 'access: private, as it was\nload_dataset("ORG/komep", revision="v1.0.0")'),
     ],
 )
-def test_a_plan_in_words(more, words, said):
+def test_a_plan_in_words(more, dry_run, said):
     changes = [Change("a", "new", 7), Change("b", "changed", 5), Change("c", "renamed", 9)]
-    plan = Plan("ORG/komep", "v1.0.0", {"a": Path("a")}, ["d"], changes, ["kept: e"], **more)
-    text = as_text(plan, **words)
+    plan = Plan(
+        "ORG/komep",
+        "v1.0.0",
+        {"a": Path("a")},
+        ["d"],
+        changes,
+        ["kept: e"],
+        access="private, as it was",
+        **more,
+    )
+    text = as_text(plan, dry_run=dry_run)
     assert said in text and text.startswith("note: kept: e")
 
 

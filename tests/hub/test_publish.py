@@ -4,7 +4,10 @@ The stand-in proves the client's flow, not that the Hub itself accepts the conte
 """
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,19 +35,21 @@ def test_publish_load_grow_and_load_again(hub, komep, running, releases):
         and "new       README.md" in out
     )
 
-    code, out, err = komep("publish", releases["small"], *ID, "--private", "--gated", "manual")
+    code, out, err = komep("publish", releases["small"], *ID, "--gated", "manual")
     assert code == 0 and 'load_dataset("org/komep", revision="v0.1.0")' in out, err
     repo = hub.repos["dataset", REPO]
     assert repo.settings == {"private": True, "gated": "manual"}
     order = [p.rsplit("/org/komep", 1)[-1] for _, p in writes(hub) if not p.startswith("/lfs/")]
-    assert order.index("/settings") < order.index("/commit/main")  # never public, not for a moment
+    assert order.index("/settings") < order.index("/commit/main")
     assert len(sent(hub)) == 6 and [c["ref"] for c in repo.log] == ["main", "main", "script"]
     assert repo.tags == {"v0.1.0"} and repo.refs["v0.1.0"] == repo.refs["main"]
     assert set(repo.files("script")) == {".gitattributes", "README.md", "komep.py"}
     assert not [path for path in repo.files() if path.endswith(".py")]
     check_sums(repo.files())
 
-    assert komep("publish", releases["small"], *ID)[1] == "org/komep has this release already, as v0.1.0\n"
+    assert komep("publish", releases["small"], *ID)[1] == (
+        "org/komep has this release already, as v0.1.0; access: private, as it was\n"
+    )
     assert writes(hub) == []
 
     edited = dict(repo.files())  # by a person, on the Hub
@@ -79,14 +84,92 @@ def test_publish_load_grow_and_load_again(hub, komep, running, releases):
     assert load(REPO, revision="v0.1.0") == former != whole
     assert load(REPO, revision="v0.2.0") == whole
 
-    assert komep("publish", releases["whole"], *ID)[1].endswith("has this release already, as v0.2.0\n")
+    assert komep("publish", releases["whole"], *ID)[1].endswith(
+        "already, as v0.2.0; access: private, as it was\n"
+    )
     assert writes(hub) == []
-    assert komep("publish", releases["small"], *ID, "--tag", "v0.1.0")[1].endswith("already, as v0.1.0\n")
+    assert komep("publish", releases["small"], *ID, "--tag", "v0.1.0")[1].endswith(
+        "already, as v0.1.0; access: private, as it was\n"
+    )
     assert writes(hub) == [] and b'REVISION = "v0.2.0"' in repo.files("script")["komep.py"]
     code, _, err = komep("publish", releases["whole"], *ID, "--tag", "v0.1.0")
     assert code == 1 and "v0.1.0 exists with another content" in err and writes(hub) == []
     code, _, err = komep("publish", releases["small"], *ID, "--tag", "v0.1.5")
     assert code == 2 and "the newest version is v0.2.0" in err and writes(hub) == []
+
+
+def test_who_may_see_it(hub, komep, releases):
+    """Private unless it is said; never public before all of it is there; a repository that is there is not changed silently."""
+    private, public = {"private": True, "gated": False}, {"private": False, "gated": False}
+    code, out, err = komep("publish", releases["whole"], *ID, "--dry-run")
+    assert code == 0 and out.endswith("access: private\n"), err
+    assert komep("publish", releases["whole"], *ID, "--public", "--private")[0] == 2
+    for flags, code, said in (
+        ((), 0, "; access: private\n"),
+        (("--public", "--dry-run"), 0, "; access: public, and was private\n"),
+    ):
+        done = komep("publish", releases["whole"], *ID, *flags)
+        assert done[0] == code and said in done[1], done
+        assert hub.repos["dataset", REPO].settings == private
+    hub.repos.clear()
+    code, out, err = komep("publish", releases["whole"], *ID, "--public")
+    assert code == 0 and "; access: public\n" in out, err
+    order = [path.rsplit("/org/komep", 1)[-1] for _, path in writes(hub)]
+    assert order[-1] == "/settings" and hub.repos["dataset", REPO].settings == public
+    assert (
+        komep("publish", releases["whole"], *ID)[1].endswith("access: public, as it was\n")
+        and writes(hub) == []
+    )
+    code, out, _ = komep("publish", releases["whole"], *ID, "--private")
+    assert (
+        code == 0
+        and "access: private, and was public" in out
+        and hub.repos["dataset", REPO].settings == private
+    )
+    code, out, _ = komep("publish", releases["whole"], *ID, "--public")
+    assert (
+        code == 0
+        and "access: public, and was private" in out
+        and hub.repos["dataset", REPO].settings == public
+    )
+
+
+def test_what_nobody_stated_the_terms_of_does_not_become_public(hub, komep, releases, tmp_path):
+    for flags in (("--public",), ("--public", "--dry-run")):
+        code, out, err = komep("publish", releases["small"], *ID, *flags)
+        assert (code, out, hub.repos, writes(hub)) == (1, "", {}, [])
+        for part in ("no licence", "questions in half.jsonl", "answers of sample-30", "--license unknown"):
+            assert part in err
+    komep("publish", releases["whole"], *ID, "--public")
+    code, _, err = komep("publish", releases["small"], *ID)  # where everybody looks already
+    assert code == 1 and "org/komep is public: " in err and writes(hub) == []
+    half = releases["small"].parent / "half.jsonl"
+    for licence, noted in (("cc-by-4.0", False), ("unknown", True)):
+        build([half], tmp_path / licence, license=licence)
+        code, out, err = komep("publish", tmp_path / licence, *ID)
+        assert code == 0 and ("the terms of these are unknown: questions in half.jsonl" in out) == noted, err
+        front = yaml.safe_load(hub.repos["dataset", REPO].files()["README.md"].decode().split("---\n")[1])
+        assert front["license"] == licence and "license_name" not in front
+
+
+@pytest.mark.parametrize("offline", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+def test_a_dry_run_needs_no_network(offline, releases, monkeypatch, tmp_path):
+    """In a process without any socket."""
+    code = "import socket, sys; from komep_dataset.cli import main\n"
+    code += "def none(*_, **__): raise OSError(101, 'Network is unreachable')\n"
+    code += "socket.socket.connect = socket.create_connection = socket.getaddrinfo = none; main()"
+    arguments = ["publish", str(releases["small"]), *ID, "--dry-run"]
+    environment = (
+        {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+        | {"HF_HOME": str(tmp_path)}
+        | offline
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "shown as for a repository that is not there yet" in done.stdout
+    assert done.stdout.endswith("access: private\n") and "new       README.md" in done.stdout
 
 
 def test_a_grown_release_sends_its_new_shards_alone(hub, komep, running, releases):
@@ -168,6 +251,20 @@ def test_files_of_the_former_release_go_and_those_of_others_stay(releases):
     assert plan.gone == ["old/train-0.parquet"] and plan.version == "v0.1.0"
     assert {c.path: c.what for c in plan.changes}["README.md"] == "changed"
     assert plan.files["CHANGELOG.md"].startswith(b"# Mine\n\nText.\n\n## v0.1.0 (2026-01-01)")
+
+
+def test_the_lines_that_load_it_name_the_repository_alone(tmp_path):
+    rows = [
+        {"question": 'load_dataset("x")', "category": "c", "model": m, "response": 'pairs = load_dataset("y")' + m,
+         "units": [{"text": "t", "verdict": v}]}
+        for m, v in (("a", "true"), ("b", "false"))
+    ]  # fmt: skip
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    build([tmp_path / "in.jsonl"], tmp_path / 'my "set", 한국어')
+    plan = make_plan(read_release(tmp_path / 'my "set", 한국어'), None, REPO)
+    assert 'pairs = load_dataset("org/komep", split="train")  # default config\n' in plan.card
+    assert 'scored = load_dataset("org/komep", "scored", split="train")  # the evidence' in plan.card
+    assert plan.card.count('load_dataset("org/komep"') == 2 and 'load\\_dataset\\("x"\\)' in plan.card
 
 
 def test_the_script_has_the_name_that_datasets_3_looks_for():

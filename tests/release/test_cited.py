@@ -61,7 +61,7 @@ def test_a_release_says_what_its_verdicts_cite_and_from_where(tmp_path):
     }  # fmt: skip
     card = (release / "README.md").read_text("utf-8")
     assert "5 statements were judged by passages" in card and "from who.int (3), Harrison (2)." in card
-    assert "| quotations in `unit_evidence` | those of the texts" in card
+    assert "| quotations in unit\\_evidence | the texts that they are taken from | not recorded |" in card
     assert (
         "`unit_evidence`" in card
         and '"scored-train/unit_evidence/quotation"' in (release / "croissant.json").read_text()

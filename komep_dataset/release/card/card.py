@@ -3,6 +3,7 @@
 The same release gives the same bytes.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from komep_dataset.gates.trial.run import notes
 from komep_dataset.pairs.told import chosen_by, flags, goes_by_score, pairing
 from komep_dataset.release.card.columns import docs_of
 from komep_dataset.release.card.croissant import write_croissant
+from komep_dataset.release.card.statement import example, headings, is_komep, terms_of, title_of
 from komep_dataset.schema import CARD_FILE, arrow_schema, listed_statuses, records_of
 from komep_dataset.templates import MARKUP, TEXT
 from komep_dataset.translation.evidence import warnings_told
@@ -24,33 +26,29 @@ from komep_dataset.translation.evidence import warnings_told
 # github.com/huggingface/hub-docs, datasetcard.md: size classes by rows.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGER = "1M<n<10M"
-# Terms of what the ready-made responders write, as their makers publish them; they go with the model's name.
-OUTPUT_TERMS = {
-    "dolly-v2-3b": "MIT (the model's licence)",
-    "mpt-7b": "Apache-2.0 (the model's licence)",
-    "mpt-7b-instruct": "Apache-2.0 (the model's licence)",
-    "gpt-4o": "OpenAI's terms of use, which restrict training models that compete",
-    "qwen2-7b": "Apache-2.0 (the model's licence)",
-    "qwen2-7b-instruct": "Apache-2.0 (the model's licence)",
-    "llama-3-8b": "Meta Llama 3 Community License, which restricts training others on its output",
-    "llama-3-8b-instruct": "Meta Llama 3 Community License, which restricts training others on its output",
-}
-_OF_THE_SAMPLE = "Apache-2.0: written for the KoMeP project, no model's output"
-_UNKNOWN = "not recorded here"
 FIGURES = "figures"  # their folder
 BINS = 10  # of the histogram, each a tenth of the margins from 0 to 1
 
 
-def write_card(folder: Path, facts: dict[str, Any]) -> None:
+def write_card(folder: Path, facts: dict[str, Any], place: str = "komep") -> None:
     """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json`.
 
     Args:
         folder: the release, data files in place.
         facts: the content of `build.json` and `provenance.json`.
+        place: the name of the folder in which the release will lie: what `load_dataset` is given beside it.
     """
+    title = title_of(facts, place)
+    header = {"pretty_name": title} | card_header(folder, facts)
     text = TEXT.get_template("card.md.j2").render(
-        yaml=yaml.safe_dump(card_header(folder, facts), sort_keys=False, allow_unicode=True),
+        yaml=yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000),
         facts=facts,
+        title=title,
+        place=place,
+        literal=json.dumps(place, ensure_ascii=False),
+        is_komep=is_komep(facts),
+        example=example(folder, facts),
+        headings=headings(facts, chosen_by(facts["options"])),
         columns={config: docs_of(config, facts) for config in facts["rows"]},
         chosen_by=chosen_by(facts["options"]),
         flags=flags(facts["options"]),
@@ -58,11 +56,11 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
         gates=LISTED,
         gate_notes=[*notes(facts["quality"]), *warnings_told(facts["quality"])] if "quality" in facts else [],
         figures=write_figures(folder, facts),
-        terms=output_terms(facts["models"], facts["is_sample"]),
+        terms=terms_of(facts),
         statuses=listed_statuses(s for one in facts["models"].values() for s in one["statuses"]),
     )
     (folder / CARD_FILE).write_text(text, "utf-8")
-    write_croissant(folder, facts, config_version(facts["content_hash"]))
+    write_croissant(folder, facts, config_version(facts["content_hash"]), title)
 
 
 def config_version(content: str) -> str:
@@ -100,8 +98,7 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
             }
         )
     return {
-        "pretty_name": "KoMeP: Korean Medical Preference",
-        **hub_metadata(facts["rows"], facts.get("is_sample", False)),
+        **hub_metadata(facts),
         "configs": configs,
         "dataset_info": infos,
     }
@@ -120,33 +117,37 @@ def features(columns: Iterable[pa.Field]) -> list[dict[str, Any]]:
     ]
 
 
-def hub_metadata(rows: Mapping[str, Mapping[str, int]], is_sample: bool) -> dict[str, Any]:
-    """Licence, size, languages and makers of a release as the Hub names them.
+def hub_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Licence, size, languages and makers of a release as the Hub names them; what is not known of them is left out.
 
     Args:
-        rows: config -> split -> rows; the first config is the default one.
-        is_sample: whether it was built from the sample alone.
+        facts: `rows` (config -> split -> rows; the first config is the default one), and, where it is known, `is_sample`,
+            `options`, `makers` and `judge`.
     """
+    rows, sample = facts["rows"], facts.get("is_sample", False)
+    options = facts.get("options", {})
     total = sum(next(iter(rows.values()), {}).values())
-    size = next((name for limit, name in SIZES if total < limit), LARGER)
-    terms = {"license": "other", "license_name": "terms-of-its-sources"}
+    licence = options.get("license") or ("apache-2.0" if sample else "other")
+    judged = "other" if sample else "machine-generated" if facts.get("makers") or facts.get("judge") else None
+    komep = is_komep({"is_sample": sample, "options": options})
     return {
-        **({"license": "apache-2.0"} if is_sample else terms),
+        "license": licence,
+        **({"license_name": "terms-of-its-sources"} if licence == "other" else {}),
         "language": [c for c in ("ko", "en") if c in rows] or ["en"],
         "multilinguality": ["translation" if {"ko", "en"} <= rows.keys() else "monolingual"],
-        "size_categories": [size],
+        "size_categories": [next((name for limit, name in SIZES if total < limit), LARGER)],
         "source_datasets": ["original"],
-        "annotations_creators": ["other" if is_sample else "machine-generated"],
-        "language_creators": ["other"] if is_sample else ["found", "machine-generated"],
+        **({"annotations_creators": [judged]} if judged else {}),
+        "language_creators": ["other"] if sample else ["found", "machine-generated"],
         "task_categories": ["text-generation"],
-        "tags": ["medical", "preference", "dpo", "orpo", "korean", "dahl"],
-    }
-
-
-def output_terms(models: Mapping[str, Any], is_sample: bool) -> dict[str, str]:
-    """Responder -> the terms of its answers; by its name where it is a ready-made one, else not known."""
-    return {
-        name: _OF_THE_SAMPLE if is_sample else OUTPUT_TERMS.get(name.casefold(), _UNKNOWN) for name in models
+        "tags": [
+            *(["medical"] if komep else []),
+            "preference",
+            "dpo",
+            "orpo",
+            *(["korean"] if "ko" in rows else []),
+            "dahl",
+        ],
     }
 
 

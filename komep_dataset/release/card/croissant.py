@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from komep_dataset.pairs.told import chosen_by
 from komep_dataset.release.card.columns import docs_of
+from komep_dataset.release.card.statement import KOMEP, is_komep
 from komep_dataset.schema import SPLITS, column_docs, column_types, records_of
 
 FILE = "croissant.json"
@@ -17,28 +18,32 @@ CONTEXT = Path(__file__).parents[2] / "templates" / "croissant_context.json"
 LICENCE_OF_THE_SAMPLE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
-def croissant(facts: dict[str, Any], version: str) -> dict[str, Any]:
+def croissant(facts: dict[str, Any], version: str, title: str = KOMEP) -> dict[str, Any]:
     """The metadata of a release: a file set and a record set for each split of each config that has rows.
 
     Paths are relative to the release's folder, whether it lies on a disk or on the Hub.
 
     Args:
-        facts: `rows` and `is_sample` as in `build.json`.
+        facts: `rows` and `is_sample` as in `build.json`, `options` as in `provenance.json`.
         version: of the content, see `card.config_version`.
+        title: what the card calls it.
     """
+    komep, licence = is_komep(facts), facts["options"].get("license")
     parts = [(config, split) for config, rows in facts["rows"].items() for split in SPLITS if rows[split]]
     return {
         "@context": json.loads(CONTEXT.read_text("utf-8")),
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": "komep",
-        "description": "KoMeP, Korean Medical Preference: pairs of answers to biomedical questions, chosen "
+        "name": "komep" if komep else title,
+        "description": ("KoMeP, Korean Medical Preference" if komep else title)
+        + f": pairs of answers to {'biomedical ' if komep else ''}questions, chosen "
         f"and rejected by {chosen_by(facts['options'])}, and the scored answers behind them. Not for clinical use."
         + (" This is the sample, written for the project." if facts["is_sample"] else ""),
-        "license": LICENCE_OF_THE_SAMPLE if facts["is_sample"] else "The terms of the sources; see README.md",
+        "license": licence
+        or (LICENCE_OF_THE_SAMPLE if facts["is_sample"] else "The terms of the sources; see README.md"),
         "version": version,
-        "creator": {"@type": "sc:Organization", "name": "KoMeP contributors"},
-        "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255",
+        **({"creator": {"@type": "sc:Organization", "name": "KoMeP contributors"}} if komep else {}),
+        "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255" if komep else "arXiv:2411.09255",
         "distribution": [_file_set(config, split) for config, split in parts],
         "recordSet": [
             _record_set(config, split, records_of(facts)[config], docs_of(config, facts))
@@ -47,9 +52,9 @@ def croissant(facts: dict[str, Any], version: str) -> dict[str, Any]:
     }
 
 
-def write_croissant(folder: Path, facts: dict[str, Any], version: str) -> None:
+def write_croissant(folder: Path, facts: dict[str, Any], version: str, title: str) -> None:
     """Write `croissant.json` into a release."""
-    text = json.dumps(croissant(facts, version), indent=1, ensure_ascii=False)
+    text = json.dumps(croissant(facts, version, title), indent=1, ensure_ascii=False)
     (folder / FILE).write_text(text + "\n", "utf-8")
 
 

@@ -30,7 +30,7 @@ def test_plot(capsys, folders, tmp_path, suffix, begins):
 
 
 def test_plot_without_a_korean_font_says_so(capsys, folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("evaluation.statistics.forest.CJK_FONTS", ())
+    monkeypatch.setattr("komep_dataset.languages.KOREAN_FONTS", ())
     pool = seeds_of(tmp_path / "모델", list("AABACADDAA"), 2)
     code, _, err = run(capsys, *folders, pool, "--json", "--plot", str(tmp_path / "f.png"))
     assert code == 0 and err.count("\n") == 1 and "drawn as boxes" in err

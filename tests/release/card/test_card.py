@@ -12,17 +12,11 @@ import pytest
 import yaml
 from datasets import Features, load_dataset
 from huggingface_hub import DatasetCard
+from markdown_it import MarkdownIt
 
-from komep_dataset.config.presets import ENTRIES
+from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.card.card import (
-    OUTPUT_TERMS,
-    features,
-    hub_metadata,
-    margin_counts,
-    output_terms,
-    write_figures,
-)
+from komep_dataset.release.card.card import features, hub_metadata, margin_counts, write_figures
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
 from komep_dataset.samples import SAMPLE_INPUT
@@ -57,9 +51,11 @@ def test_the_metadata_are_the_hubs(release):
         assert set(data[key]) <= values and data[key], key
     assert data["license"] == "apache-2.0" and data["language"] == ["ko", "en"] and data["pretty_name"]
     for total, size in ((999, "n<1K"), (1_000, "1K<n<10K"), (99_999, "10K<n<100K"), (2_000_000, "1M<n<10M")):
-        found = hub_metadata({"en": {"train": total - 1, "test": 1}}, is_sample=False)
+        found = hub_metadata({"rows": {"en": {"train": total - 1, "test": 1}}})
         assert found["size_categories"] == [size] and found["language"] == ["en"]
         assert (found["license"], found["multilinguality"]) == ("other", ["monolingual"])
+        assert "annotations_creators" not in found  # nobody said who judged
+        assert found["tags"] == ["preference", "dpo", "orpo", "dahl"]
 
 
 @pytest.mark.parametrize("record", [*RECORDS.values(), CitedGeneration])
@@ -74,8 +70,9 @@ def test_every_column_responder_and_source_is_explained(release):
         part = text.split(f"### `{config}`")[1].split("\n#")[0]
         assert re.findall(r"^\| `(\w+)` \| (.+) \|$", part, re.M) == list(column_docs(record).items())
     licence = text.split("## Licence")[1].split("\n## ")[0]
-    for name in [*facts["models"], *(file["name"] for file in facts["inputs"])]:
-        assert f" {name} | Apache-2.0" in licence
+    rows = [row for row in tables(licence)[0] if row[2].startswith("Apache-2.0")]
+    wanted = [*(f"answers of {name}" for name in facts["models"]), "questions in scored_generations.jsonl"]
+    assert {*wanted, "verdicts", "Korean of the 58 translated pairs"} == {row[0] for row in rows}
     for part in (
         "Not for clinical use",
         "komep verify",
@@ -84,9 +81,6 @@ def test_every_column_responder_and_source_is_explained(release):
         "Intended for",
     ):
         assert part in text
-    assert set(OUTPUT_TERMS) == set(ENTRIES)
-    terms = output_terms({"GPT-4o": {}, "mine": {}}, is_sample=False)
-    assert "OpenAI" in terms["GPT-4o"] and terms["mine"] == "not recorded here"
 
 
 def test_the_figures_show_the_numbers(release):
@@ -159,15 +153,116 @@ def test_the_card_names_every_config_and_its_counts(release):
     assert len({c["version"] for c in header["configs"]}) == 1
 
 
-def test_card_survives_hostile_names(tmp_path):
+def tables(markdown: str) -> list[list[list[str]]]:
+    """The tables of a markdown text as a reader sees them: rows of the texts of their cells, heads left out."""
+    found, cell = [], None
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        if token.type == "tbody_open":
+            found.append([])
+        elif token.type == "tr_open" and found:
+            found[-1].append([])
+        elif token.type in ("td_open", "td_close"):
+            cell = token.type
+        elif token.type == "inline" and cell == "td_open":
+            found[-1][-1].append("".join(part.content for part in token.children))
+            assert {part.type for part in token.children} <= {"text", "text_special", "code_inline"}, (
+                token.content
+            )
+    return [[row for row in table if row] for table in found]
+
+
+def built(folder: Path, rows: list[dict], **options) -> str:
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    build([folder / "in.jsonl"], folder / "mine", **options)
+    return (folder / "mine" / "README.md").read_text("utf-8")
+
+
+ODD = (
+    "a|b {{ 7 * 7 }} --- <b>",
+    "b\n---\n",
+    "`x` *y* _z_ [l](http://x.y) $e$ www.x.y a@b.c",
+    "한국어 모델",
+    "m" * 200,
+)
+
+
+def test_hostile_names_are_shown_as_they_are_and_change_nothing_else(tmp_path):
+    """Each responder has its row in the tables of scores and of terms, with as many cells as all others."""
+    question = "<script>alert(1)</script> | ```\n---\n# No heading " + "long " * 1000
     rows = [
-        {"question": "Q?", "category": "c", "model": m, "response": m, "units": [{"text": "t", "verdict": v}]}
-        for m, v in (("a|b {{ 7 * 7 }} --- <b>", "true"), ("b\n---\n", "false"))
+        {"question": question, "category": "c|" * 100, "model": m, "response": f"{m} {question} {m}", "units": [{"text": "t", "verdict": v}]}
+        for m, v in zip(ODD, ("true", "false", "true", "true", "true"), strict=True)
+    ]  # fmt: skip
+    name = "\"quoted\": <script> 'x' #한국어 ../a | - [b]"
+    text = built(tmp_path, rows, name=name)
+    header, body = text.split("---\n", 2)[1:]
+    assert yaml.safe_load(header)["pretty_name"] == name
+    parsed = MarkdownIt("commonmark").enable("table").parse(body)
+    assert {token.type for token in parsed} & {"html_block", "hr", "heading_open"} == {"heading_open"}
+    heads = [
+        parsed[i + 1].children
+        for i, token in enumerate(parsed)
+        if token.type == "heading_open" and token.tag == "h1"
     ]
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    build([tmp_path / "in.jsonl"], tmp_path / "komep")
-    text = (tmp_path / "komep" / "README.md").read_text("utf-8")
-    assert "{{ 7 * 7 }}" in text
+    assert ["".join(part.content for part in head) for head in heads] == [name]
+    found = tables(body)
+    names = [" ".join(m.split()) for m in ODD]
+    [scores] = [table for table in found if names[0] in [row[0] for row in table]]
+    assert {row[0] for row in scores} == {*names[:-1], "m" * 99 + "…"} and {len(row) for row in scores} == {8}
+    terms = found[-1]
+    assert {row[0] for row in terms} >= {f"answers of {one}" for one in names[:-1]} and {
+        len(row) for row in terms
+    } == {3}
+    example = dict(found[0])
     assert (
-        load_dataset(str(tmp_path / "komep"), split="train", cache_dir=str(tmp_path / "cache")).num_rows == 1
+        example["prompt"].startswith("<script>alert(1)</script> | ``` --- # No heading long")
+        and len(example["prompt"]) < 410
     )
+    assert example["chosen"] != example["rejected"] and len(example["category"]) == 100
+    assert (
+        load_dataset(str(tmp_path / "mine"), split="train", cache_dir=str(tmp_path / "cache")).num_rows == 1
+    )
+
+
+ROWS = [
+    {
+        "question": "Q?",
+        "category": "c",
+        "model": m,
+        "response": f"{m}.",
+        "units": [{"text": "t", "verdict": v}],
+    }
+    for m, v in (("gpt-4o", "true"), ("own", "false"))
+]
+
+
+def test_a_release_that_is_not_komep_says_so(tmp_path, release):
+    text = built(tmp_path, ROWS)
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert header["pretty_name"] == "mine" and "\n# mine\n" in text and 'load_dataset("mine", split' in text
+    assert (
+        "10.4258" not in text and "@article" not in text and "2411.09255" in text and "not recorded" in text
+    )
+    meta = json.loads((tmp_path / "mine" / "croissant.json").read_text("utf-8"))
+    assert (meta["name"], meta["citeAs"]) == ("mine", "arXiv:2411.09255") and "creator" not in meta
+    own = built(tmp_path, ROWS, name="KoMeP-ICU", license="cc-by-4.0")
+    assert "@article{komep2025" in own and "\nlicense: cc-by-4.0\n" in own and "license_name" not in own
+    ours = (release / "README.md").read_text("utf-8")
+    assert "# KoMeP: Korean Medical Preference\n" in ours and 'load_dataset("komep", split' in ours
+    named = yaml.safe_load((Path(__file__).parents[3] / "CITATION.cff").read_text("utf-8"))["references"]
+    for paper in named:
+        authors = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in paper["authors"])
+        assert f"{{{authors}}}" in ours and paper["title"] in " ".join(ours.split())
+
+
+@pytest.mark.parametrize("value", ["", " ", "two\nlines", "x" * 101, "a\u202eb"])
+def test_a_name_is_one_line(value, tmp_path):
+    with pytest.raises(KomepError, match=r"--name .*: give one line") as caught:
+        build([], tmp_path / "komep", name=value)
+    assert caught.value.exit_code == 2 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["", "CC BY", "mit\nx: y", "ㅎ", "a" * 41])
+def test_a_licence_is_an_identifier(value, tmp_path):
+    with pytest.raises(KomepError, match=r"as cc-by-4\.0, or unknown"):
+        build([], tmp_path / "komep", license=value)
