@@ -1,7 +1,7 @@
 """`komep questions`: exam questions from CSV, JSONL or Parquet, each with its id, repeats left out with a reason."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from komep_dataset.schema import (
     column_types,
     question_id,
 )
+from komep_dataset.tables.checking import csv_row, row_of
+from komep_dataset.tables.columns import of_file, others_told
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
-from komep_dataset.tables.problems import Problem, problems_error
-from komep_dataset.tables.reading import check_shape, csv_row, read_table, row_of, values_in_path
-from komep_dataset.tables.rows import scan_rows
+from komep_dataset.tables.problems import Fault, Problem, problems_error
+from komep_dataset.tables.reading import check_columns, check_shape, read_table, values_in_path
+from komep_dataset.tables.rows import columns_of, scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "questions"
@@ -47,22 +49,26 @@ class QuestionsResult:
         return read_table(self.path, Question)
 
 
-def _check(row: dict[str, str | None], language: str, source: str) -> Question | tuple[str, str]:
-    """A row as a question, or (column, detail) of a bad value."""
-    text = row["question"] or ""
+def _check(row: dict[str, str | None], language: str, source: str) -> Question | list[Fault]:
+    """A row as a question, or every value of it that is bad."""
+    text, faults = row["question"] or "", []
     if not text.split():
-        return "question", "empty"
+        faults.append(Fault("question", Reason.BAD_VALUE, "empty"))
     row_language = row.get("language") or language
     if row_language not in LANGUAGES:
-        return "language", f"{row_language!r} is not one of {', '.join(LANGUAGES)}"
+        what = f"{row_language!r} is not one of {', '.join(LANGUAGES)}"
+        faults.append(Fault("language", Reason.BAD_VALUE, what))
+    if faults:
+        return faults
     category = unicodedata.normalize("NFC", row["category"] or "").strip()
     return Question(question_id(text), text, category, row_language, row.get("source") or source)
 
 
 def collect(
-    files: Sequence[Path], language: str, source: str
+    files: Sequence[Path], language: str, source: str, columns: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Question], list[Problem], list[tuple[str, Question, str]]]:
-    """Read files of questions; what a row lacks and the name of a folder has (`category=cardiology`), it has.
+    """Read files of questions; what a row lacks and the name of a folder has (`category=cardiology`), it has. `columns` is a
+    map of names.
 
     Returns:
         (question id -> the first question with it; bad rows; repeats as (place, question, place of the first)).
@@ -73,7 +79,7 @@ def collect(
     taken = {name for record in (Question, Response, CitedGeneration) for name in column_types(record)}
     taken.add("evidence")  # texts of a question that a checker may judge by
     problems, repeats = [], []
-    for path, line, given, of_path in _rows(files):
+    for path, line, given, of_path in _rows(files, columns):
         if isinstance(given, Problem):
             problems.append(given)
             continue
@@ -85,12 +91,12 @@ def collect(
             )
         given = of_path | {str(name).casefold(): value for name, value in given.items()} | given
         row = (csv_row if format_of(path) == CSV else row_of)(given, Question, OPTIONAL)
-        if not isinstance(row, dict):
-            problems.append(Problem(str(path), line, *row))
-            continue
-        checked = _check(row, language, source)
+        if isinstance(row, list) and (lacking := [one.column for one in row if one.detail == "no value"]):
+            told = others_told(as_given, column_types(Question), lacking, maps=columns is not None)
+            row = [one._replace(detail=one.detail + told) if one.column == lacking[0] else one for one in row]
+        checked = _check(row, language, source) if isinstance(row, dict) else row
         if not isinstance(checked, Question):
-            problems.append(Problem(str(path), line, checked[0], Reason.BAD_VALUE, checked[1]))
+            problems.append(Problem.of_row(str(path), line, checked))
         elif checked.question_id in questions:
             file, number, other = firsts[checked.question_id]
             first = f"line {number}" if file == path else f"{file.name}:{number}"
@@ -110,19 +116,28 @@ def collect(
     return questions, problems, repeats
 
 
-def _rows(files: Sequence[Path]) -> Iterator[tuple[Path, int, dict[Any, Any] | Problem, dict[str, Any]]]:
+def _rows(
+    files: Sequence[Path], columns: Mapping[str, str] | None
+) -> Iterator[tuple[Path, int, dict[Any, Any] | Problem, dict[str, Any]]]:
     """(file, line, row or what is wrong with it, values in the names of its folders) of every row."""
+    check_columns(files, Question, columns)
     for path in files:
-        of_path = values_in_path(path, Question)
-        check_shape(path, Question, {*OPTIONAL, *of_path})
-        for line, given in scan_rows(
-            path, column_types(Question), needed=[*filter(lambda name: name not in of_path, REQUIRED)]
-        ):
+        of_path, names = values_in_path(path, Question), columns_of(path)
+        own = of_file(names, columns or {}, path)
+        check_shape(path, Question, {*OPTIONAL, *of_path}, {own.get(name, name) for name in names})
+        needed = [name for name in REQUIRED if name not in of_path]
+        for line, given in scan_rows(path, column_types(Question), needed=needed, columns=columns or {}):
             yield path, line, given, of_path
 
 
 def make_questions(
-    path: Path, output: Path, *, language: str = "en", source: str | None = None, on_error: str = "stop"
+    path: Path,
+    output: Path,
+    *,
+    language: str = "en",
+    source: str | None = None,
+    on_error: str = "stop",
+    columns: Mapping[str, str] | None = None,
 ) -> QuestionsResult:
     """Write the table `questions` and the rejects beside it.
 
@@ -132,6 +147,7 @@ def make_questions(
         language: `en` or `ko`, for rows that do not say it.
         source: for rows that do not say it; default: the name of file or folder, without its ending.
         on_error: `stop` raises on bad rows, `reject` leaves them out. A repeated question is always a reject.
+        columns: a file's own name of a column -> the known one.
 
     Raises:
         KomepError: no such file, missing columns, bad rows, nothing left.
@@ -147,7 +163,7 @@ def make_questions(
     if resolved(target) in [file.resolve() for file in files]:
         raise KomepError(f"--output {output}: is the input, or a part of it; name another file", exit_code=2)
     check_tables({target: Question})
-    questions, problems, repeats = collect(files, language, source or stem_of(path.resolve()))
+    questions, problems, repeats = collect(files, language, source or stem_of(path.resolve()), columns or {})
     if problems and on_error == "stop":
         raise problems_error(problems, may_reject=True)
     if not questions:

@@ -14,6 +14,8 @@ from komep_dataset.errors import KomepError
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.evidence.pieces import cut
 from komep_dataset.schema import Reason
+from komep_dataset.tables.checking import plain_text
+from komep_dataset.tables.encodings import is_text
 from komep_dataset.tables.formats import (
     PACKED,
     check_parts,
@@ -21,10 +23,9 @@ from komep_dataset.tables.formats import (
     csv_text,
     files_in,
     format_of,
-    is_text,
 )
 from komep_dataset.tables.problems import Problem, listed
-from komep_dataset.tables.rows import plain_text, scan_rows
+from komep_dataset.tables.rows import scan_rows
 
 TEXTS = (".txt", ".text", ".md", ".markdown")
 # Columns by which other projects call them (BEIR, MedRAG, DPR), the first one that is there.

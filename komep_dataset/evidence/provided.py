@@ -13,9 +13,10 @@ from komep_dataset.errors import KomepError
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.evidence.pieces import cut
 from komep_dataset.schema import Reason, question_id
+from komep_dataset.tables.checking import plain_text
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import Problem, listed
-from komep_dataset.tables.rows import plain_text, scan_rows
+from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.values import stands_for_none, written
 
 COLUMN = "evidence"

@@ -3,9 +3,11 @@
 Works on polars frames with the columns of `ScoredGeneration` plus `_file` (index of the input file) and `_line`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -30,15 +32,16 @@ from komep_dataset.schema import (
     polars_schema,
     question_id,
 )
+from komep_dataset.tables.checking import verdict_advice, verdict_of
 from komep_dataset.tables.formats import table_files
-from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
-from komep_dataset.tables.reading import read_batches
+from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
+from komep_dataset.tables.reading import check_columns, read_batches
 
 COLUMNS = tuple(column_types(ScoredGeneration))
 
 
 @dataclass(frozen=True, slots=True)
-class _Given(CitedGeneration):
+class Given(CitedGeneration):
     """A row as it comes in: with the language that a table of others may state, and a release never does."""
 
     language: str | None = column("`ko`, or any other; null = not said")
@@ -58,18 +61,22 @@ _NOT_KOREAN = (
 )
 
 
-def read_scored(paths: Sequence[Path], unknown_units: str = "reject") -> pl.DataFrame:
+def read_scored(
+    paths: Sequence[Path], unknown_units: str = "reject", columns: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Scored generations as `komep build` reads them: complete, one row a question and model, sorted by key.
 
     Args:
         paths: tables, folders of them, or releases.
         unknown_units: as a build has it, see `complete`.
+        columns: a file's own name of a column -> the known one.
 
     Raises:
         KomepError: a bad row, named by file and line, or no row at all.
     """
     files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
-    given, problems = read_as_given(files, unknown_units)
+    check_columns(files, Given, columns)
+    given, problems = read_as_given(files, unknown_units, columns)
     frame, conflicts = resolve_duplicates(given, [str(file) for file in files])
     if problems or conflicts:
         raise problems_error([*problems, *conflicts])
@@ -78,32 +85,34 @@ def read_scored(paths: Sequence[Path], unknown_units: str = "reject") -> pl.Data
     return frame
 
 
-def read_as_given(files: Sequence[Path], unknown_units: str = "reject") -> tuple[pl.DataFrame, list[Problem]]:
+def read_as_given(
+    files: Sequence[Path], unknown_units: str = "reject", columns: Mapping[str, str] | None = None
+) -> tuple[pl.DataFrame, list[Problem]]:
     """(complete rows of all files in their order, repeats among them, with `_file` and `_line`; the bad rows)."""
     frames = [pl.DataFrame(schema={**polars_schema(CitedGeneration), FILE: pl.Int32, LINE: pl.Int64})]
     problems: list[Problem] = []
     for index in range(len(files)):
-        for frame, bad in read_complete(files, index, unknown_units):
+        for frame, bad in read_complete(files, index, unknown_units, columns):
             frames.append(frame)
             problems += bad
     return pl.concat(frames), problems
 
 
 def read_complete(
-    files: Sequence[Path], index: int, unknown_units: str = "reject"
+    files: Sequence[Path],
+    index: int,
+    unknown_units: str = "reject",
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     """One of some files in batches: (rows as `complete` gives them; what is wrong with the others).
 
     A question or response in Korean is its own Korean text.
     """
     names = [str(file) for file in files]
-    for frame, bad in read_batches(files[index], _Given, OPTIONAL):
-        frame = frame.with_columns(_korean_of(name) for name in ("question", "response"))
-        misfit = pl.col("language").str.contains(_SAYS_KOREAN) & pl.col("question_ko").is_null()
-        misfit = frame.select(misfit.fill_null(False)).to_series()
-        lines = frame[LINE].filter(misfit)
-        bad += [Problem(names[index], n, "language", Reason.BAD_VALUE, _NOT_KOREAN) for n in lines]
-        frame = frame.filter(~misfit) if len(lines) else frame
+    batches = read_batches(
+        files[index], Given, OPTIONAL, columns=columns, checks=partial(faults, unknown_units=unknown_units)
+    )
+    for frame, bad in batches:
         good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names, unknown_units)
         yield good, [*bad, *worse]
 
@@ -121,7 +130,7 @@ def complete(
     """Check the values of typed rows, and fill in `question_id`, `units`, `dahl_score` and `status`.
 
     Args:
-        frame: columns of `ScoredGeneration` or `CitedGeneration`, `_file`, `_line`; `OPTIONAL` columns may be null.
+        frame: columns of `ScoredGeneration`, `CitedGeneration` or `Given`, `_file`, `_line`; `OPTIONAL` columns may be null.
         files: names of the input files, by the index in `_file`.
         unknown_units: where it is not `reject`, a row that calls itself scored although a verdict is unknown is what it
             is without that word, `unparsed`; a score of its other units is left out.
@@ -130,6 +139,40 @@ def complete(
         (rows that can be used, with no null but in nullable columns; problems of the others, one a row, with
         reason `missing_field`, `bad_value` or `score_contradicts_units`).
     """
+    frame = _prepared(frame, unknown_units)
+    checks = _checks(frame)
+    kept = [*COLUMNS, *([EVIDENCE] if EVIDENCE in frame.columns else []), FILE, LINE]
+    fails = pl.any_horizontal(one.fails.fill_null(False) for one in checks)
+    failed = frame.select(fails.alias("fails"))["fails"]
+    problems = []
+    if failed.any():
+        bad = frame.filter(failed)
+        places = bad.select(FILE, LINE).iter_rows()
+        found = _faults(bad, checks, [set()] * bad.height)
+        problems = [Problem.of_row(files[f], n, some) for (f, n), some in zip(places, found, strict=True)]
+        frame = frame.filter(~failed)
+    score = pl.when(pl.col("status") == Status.SCORED.value).then(pl.coalesce("_share_true", "dahl_score"))
+    return frame.with_columns(dahl_score=score).select(kept), problems
+
+
+def faults(frame: pl.DataFrame, wrong: list[set[str]], unknown_units: str = "reject") -> list[list[Fault]]:
+    """What else is wrong with rows of which some columns cannot be read, which are null; each row's are named by `wrong`."""
+    frame = _prepared(frame, unknown_units)
+    return _faults(frame, _checks(frame), wrong)
+
+
+def _prepared(frame: pl.DataFrame, unknown_units: str) -> pl.DataFrame:
+    """Rows with verdicts in the accepted words, Korean texts, and what `_with_derived` adds; see `complete`."""
+    if frame.select(_STRANGE.is_not_null().any()).item():
+        lists = [
+            None if units is None else [{**unit, "verdict": verdict_of(unit["verdict"])} for unit in units]
+            for units in frame["units"].to_list()
+        ]
+        frame = frame.with_columns(pl.Series("units", lists, frame.schema["units"]))
+    if "language" in frame.columns:
+        frame = frame.with_columns(_korean_of(name) for name in ("question", "response"))
+        misfit = pl.col("language").str.contains(_SAYS_KOREAN) & pl.col("question_ko").is_null()
+        frame = frame.with_columns(_misfit=misfit.fill_null(False))
     frame = _with_derived(frame)
     if unknown_units != "reject":
         known_share = units_with(Verdict.TRUE) / (pl.col("_n_units") - pl.col("_n_unknown"))
@@ -139,30 +182,35 @@ def complete(
             status=pl.when(open_rows).then(pl.lit(Status.UNPARSED.value)).otherwise(_STATUS),
             dahl_score=pl.when(~open_rows).then(_SCORE),
         )
-    kept, checks = [*COLUMNS, FILE, LINE], _CHECKS
-    if EVIDENCE in frame.columns:
-        kept, checks = [*COLUMNS, EVIDENCE, FILE, LINE], (*_CHECKS, *_OF_EVIDENCE)
-    fails = pl.any_horizontal(condition.fill_null(False) for *_, condition, _ in checks)
-    failed = frame.select(fails.alias("fails"))["fails"]
-    problems = []
-    if failed.any():
-        problems = _problems(frame.filter(failed), files, checks)
-        frame = frame.filter(~failed)
-    score = pl.when(pl.col("status") == Status.SCORED.value).then(pl.coalesce("_share_true", "dahl_score"))
-    return frame.with_columns(dahl_score=score).select(kept), problems
+    return frame
 
 
-def _problems(failed: pl.DataFrame, files: Sequence[str], checks: Iterable[tuple]) -> list[Problem]:
-    """What is wrong with each row: the first check that it fails."""
-    found = [
-        pl.when(condition).then(pl.struct(column=pl.lit(column), reason=pl.lit(reason.value), detail=detail))
-        for column, reason, condition, detail in checks
+def _checks(frame: pl.DataFrame) -> list["_Check"]:
+    """What the rows of a frame are looked at for, by its columns."""
+    of_evidence = _OF_EVIDENCE if EVIDENCE in frame.columns else ()
+    return [*_CHECKS, *of_evidence, *(_OF_LANGUAGE if "language" in frame.columns else ())]
+
+
+def _faults(failed: pl.DataFrame, checks: Sequence["_Check"], wrong: list[set[str]]) -> list[list[Fault]]:
+    """What is wrong with each row; a check that reads a column with a fault is not made: it would find the same."""
+    fails = failed.select(one.fails.fill_null(False).alias(str(n)) for n, one in enumerate(checks))
+    details = [
+        failed.filter(fails.to_series(n)).with_columns(told=one.detail)["told"].to_list()
+        if fails.to_series(n).any()
+        else []
+        for n, one in enumerate(checks)
     ]
-    rows = failed.select(FILE, LINE, pl.coalesce(*found).alias("_bad")).unnest("_bad").iter_rows()
-    return [
-        Problem(files[file], line, column, Reason(reason), detail)
-        for file, line, column, reason, detail in rows
-    ]
+    given, found = list(map(iter, details)), []
+    for row, columns in zip(fails.iter_rows(), wrong, strict=True):
+        bad, some = set(columns), []
+        for n, one in enumerate(checks):
+            if row[n]:
+                detail = next(given[n])
+                if not bad.intersection((one.column, *one.reads)):
+                    some.append(Fault(one.column, one.reason, detail))
+                    bad.add(one.column)
+        found.append(some)
+    return found
 
 
 def units_with(verdict: Verdict) -> pl.Expr:
@@ -250,85 +298,103 @@ _IS_SCORED = pl.col("status") == Status.SCORED.value
 _VERDICT = pl.element().struct.field("verdict")
 _KNOWN = pl.any_horizontal(pl.element().struct.field("verdict") == verdict.value for verdict in Verdict)
 _STRANGE = pl.col("units").list.eval(_VERDICT.filter(~_KNOWN)).list.first()
+_ADVICE = _STRANGE.map_elements(verdict_advice, pl.String)
 _GIVEN_BY_UNITS = _SHARE.cast(pl.String).fill_null("none (unknown verdicts)")
-# (column, reason, condition of a bad row, detail), in the order in which a row is judged.
+
+
+class _Check(NamedTuple):
+    """One look at a row: the column that is at fault, why, which rows fail, what is said, and which other columns it reads."""
+
+    column: str
+    reason: Reason
+    fails: pl.Expr
+    detail: pl.Expr
+    reads: tuple[str, ...] = ()
+
+
+# In the order in which a row is judged.
 _CHECKS = (
-    ("question", Reason.BAD_VALUE, ~pl.col("question").str.contains(NOT_BLANK), pl.lit("empty")),
-    ("model", Reason.BAD_VALUE, ~pl.col("model").str.contains(NOT_BLANK), pl.lit("empty")),
-    (
+    _Check("question", Reason.BAD_VALUE, ~pl.col("question").str.contains(NOT_BLANK), pl.lit("empty")),
+    _Check("model", Reason.BAD_VALUE, ~pl.col("model").str.contains(NOT_BLANK), pl.lit("empty")),
+    _Check(
         "question_id",
         Reason.BAD_VALUE,
         ~HAS_SPLITTABLE_ID,
         pl.format("{} does not begin with 8 hex digits", "question_id"),
+        ("question",),
     ),
-    (
+    _Check(
         "units",
         Reason.MISSING_FIELD,
         pl.col("_lacks"),
         pl.lit("neither `units` nor `dahl_score`, and no `status` that says why"),
+        ("dahl_score", "status"),
     ),
-    (
-        "units",
-        Reason.BAD_VALUE,
-        pl.col("units").list.eval(~_KNOWN).list.any(),
-        pl.format("unknown verdict {}; give true, false or unknown", _STRANGE),
-    ),
-    (
+    _Check("units", Reason.BAD_VALUE, pl.col("units").list.eval(~_KNOWN).list.any(), _ADVICE),
+    _Check(
         "status",
         Reason.BAD_VALUE,
         ~_STATUS.is_in([status.value for status in Status]),
         pl.format("unknown status {}", _STATUS),
     ),
-    (
+    _Check(
         "dahl_score",
         Reason.BAD_VALUE,
         _SCORE.is_nan() | ~_SCORE.is_between(0.0, 1.0),
         pl.format("{} is not a number from 0 to 1", _SCORE),
     ),
-    (
+    _Check(
         "dahl_score",
         Reason.SCORE_CONTRADICTS_UNITS,
         _SCORE.is_not_null()
         & (pl.col("_n_units") > 0)
         & (_SHARE.is_null() | ((_SCORE - _SHARE).abs() > SCORE_TOLERANCE)),
         pl.format("score {} but units give {}", _SCORE, _GIVEN_BY_UNITS),
+        ("units",),
     ),
-    (
+    _Check(
         "status",
         Reason.BAD_VALUE,
         _IS_SCORED & (pl.col("_n_unknown") > 0),
         pl.format("`scored` although {} of {} verdicts are unknown", "_n_unknown", "_n_units"),
+        ("units", "dahl_score"),
     ),
-    (
+    _Check(
         "dahl_score",
         Reason.BAD_VALUE,
         # A refusal that came with a score and no status loses the score: it scores nothing.
         ~_IS_SCORED & _SCORE.is_not_null() & (pl.col("_stated") | (Status.REFUSED.value != _STATUS)),
         pl.format("{} although the status is `{}`", _SCORE, _STATUS),
+        ("units", "status"),
     ),
-    (
+    _Check(
         "units",
         Reason.MISSING_FIELD,
         _IS_SCORED & _SCORE.is_null() & _SHARE.is_null(),
         pl.lit("`scored` without units and without dahl_score"),
+        ("dahl_score", "status"),
     ),
+)
+_OF_LANGUAGE = (
+    _Check("language", Reason.BAD_VALUE, pl.col("_misfit"), pl.lit(_NOT_KOREAN), ("question", "question_ko")),
 )
 _CITED, _REASON = pl.element().struct.field("unit"), pl.element().struct.field("reason")
 _REASONS = ["", *(why.value for why in WhyUnknown)]
 _STRANGE_REASON = pl.col(EVIDENCE).list.eval(_REASON.filter(~_REASON.is_in(_REASONS))).list.first()
 _LAST_CITED = pl.col(EVIDENCE).list.eval(_CITED).list.max()
 _OF_EVIDENCE = (
-    (
+    _Check(
         EVIDENCE,
         Reason.BAD_VALUE,
         _STRANGE_REASON.is_not_null(),
         pl.format("unknown reason {}; give one of {}", _STRANGE_REASON, pl.lit(", ".join(_REASONS[1:]))),
     ),
-    (
+    _Check(
         EVIDENCE,
         Reason.BAD_VALUE,
         (pl.col("_n_units") <= _LAST_CITED) | pl.col(EVIDENCE).list.eval(_CITED < 0).list.any(),
         pl.format("cites passages for a unit that is not there: there are {}", "_n_units"),
+        ("units",),
     ),
 )
 

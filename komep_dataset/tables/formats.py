@@ -8,16 +8,18 @@ import json
 import lzma
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.outputs import LINE_BYTES, REJECTS, utf16_of
+from komep_dataset.files.outputs import LINE_BYTES, REJECTS
+from komep_dataset.tables.encodings import HEAD, decoded, is_wide, utf8_lines
 from komep_dataset.tables.problems import listed
 
-JSONL, JSON, CSV, PARQUET = "JSONL", "JSON", "CSV", "Parquet"
+JSONL, JSON, CSV, PARQUET, ARROW = "JSONL", "JSON", "CSV", "Parquet", "Arrow"
 FORMATS = {
     ".jsonl": JSONL,
     ".ndjson": JSONL,
@@ -26,12 +28,14 @@ FORMATS = {
     ".csv": CSV,
     ".tsv": CSV,
     ".parquet": PARQUET,
+    ".arrow": ARROW,
+    ".feather": ARROW,
 }
-PACKED = (".gz", ".zst", ".bz2", ".xz")  # all of these but Parquet, which is packed inside
+PACKED = (".gz", ".zst", ".bz2", ".xz")  # all of these but Parquet and Arrow, which are packed inside
 # How a file begins, whatever it is called -> how it is packed.
 _PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zX": "xz"}
 DAMAGED = (OSError, EOFError, lzma.LZMAError)  # what reading a packed file may raise
-KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst, .bz2 or .xz, too) or .parquet"
+KNOWN = ".jsonl, .json, .csv, .tsv (packed as .gz, .zst, .bz2 or .xz, too), .parquet or .arrow"
 # By these a JSON object is a row; one without them may hold its rows under a name.
 _OF_A_ROW = {
     "question",
@@ -67,22 +71,14 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "a workbook; save its sheet as CSV UTF-8",
     b"<!doctype html": "a web page (HTML); download the file that it leads to",
     b"<html": "a web page (HTML); download the file that it leads to",
-    b"arrow1": "an Arrow file; write it as Parquet",
-    b"\xff\xff\xff\xff": "an Arrow stream, as `save_to_disk` writes it; write it as Parquet (`to_parquet`)",
+    b"arrow1": "Arrow by its content; name it .arrow",
+    b"\xff\xff\xff\xff": "Arrow by its content; name it .arrow",
     b"7z\xbc\xaf": "packed as 7z; unpack it",
     b"rar!": "packed as RAR; unpack it",
 }
-# The hundred most frequent syllables of KorMedMCQA: two thirds of its syllables, half of those of news (NTREX).
-_COMMON = frozenset(
-    "다이의에는한하은가을로사자고치기상수지를시성제과소부정아혈전으인용적도리관서구여증세장간분위경약대해중호보진주있스동신료단원환조방질유회일나체"
-    "검생병물어비게음것라후요발트결면할되산개화합포복식심법감절"
-)
-LEAST_COMMON = (
-    0.25  # of the letters that are not ASCII; Korean questions have at least 0.33, Chinese at most 0.17
-)
-HEAD = 512  # bytes in which a file shows what it is
 # A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
 _DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*\{|\{[ \t\r]*\n)")
+_BETWEEN = re.compile(r"[\s,]*")  # of objects one behind the other
 _PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
 
 
@@ -90,7 +86,7 @@ def format_of(path: Path) -> str | None:
     """The format of a table by its name, in capitals or not; None where it is none."""
     packed = path.suffix.lower() in PACKED
     kind = FORMATS.get((path.with_suffix("") if packed else path).suffix.lower())
-    return None if packed and kind == PARQUET else kind
+    return None if packed and kind in (PARQUET, ARROW) else kind
 
 
 def stem_of(path: Path) -> str:
@@ -161,8 +157,10 @@ def tables_in(folder: Path) -> list[Path]:
             continue
         if not path.is_file():
             strange.append(f"{path}: " + ("links to nothing" if path.is_symlink() else "no regular file"))
-        elif format_of(path):
+        elif format_of(path) and path.name not in cached(path.parent):
             tables.append(path)
+        elif format_of(path) == ARROW:
+            continue
         elif path.stat().st_size:
             strange.append(path)
     if strange:
@@ -171,6 +169,14 @@ def tables_in(folder: Path) -> list[Path]:
             f"Write them as {KNOWN}, move them out of the folder, or name the files to read instead of the folder."
         )
     return tables
+
+
+def cached(folder: Path) -> frozenset[str]:
+    """The names of Arrow files in a folder by `save_to_disk` that are no part of it: what `datasets` computed later."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        own = {one["filename"] for one in json.loads((folder / "state.json").read_bytes())["_data_files"]}
+        return frozenset(path.name for path in folder.glob("*.arrow") if path.name not in own)
+    return frozenset()
 
 
 def _holds_rows(path: Path) -> bool:
@@ -277,27 +283,34 @@ def unreadable_parquet(path: Path, error: Exception) -> KomepError:
     """What is said of a Parquet file that cannot be read as a whole."""
     what = ""
     with suppress(OSError), path.open("rb") as file:
-        what = foreign(file.read(HEAD))
+        what = "" if format_of(path) == ARROW else foreign(file.read(HEAD))
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    return KomepError(f"{path}: {what or f'not a readable Parquet file ({said}); is it whole?'}")
+    return KomepError(f"{path}: {what or f'not a readable {format_of(path) or PARQUET} file ({said}); is it whole?'}")
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(number, line) of each line of JSONL that is not blank; of a JSON file that is one list, of each of its items. What
-    begins as a document over several lines is one, whatever its name.
+def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]]:
+    """(number, line) of each line of JSONL that is not blank, in UTF-8 without a mark; of a JSON file that is one list, of each
+    of its items. What begins as a document over several lines is one, whatever its name.
 
-    Nothing but a line feed ends a line: U+2028, U+0085, form feeds and the like are text.
+    Nothing but a line feed ends a line: U+2028, U+0085, form feeds and the like are text. What other encoding a file
+    is in is told on stderr, unless `quiet`.
 
     Raises `KomepError` where the file cannot be read.
     """
     try:
         with opened(path) as file:
-            whole = format_of(path) == JSON or _DOCUMENT.match(file.peek(HEAD))
-            lines = _items(file.read(), path) if whole else file
+            head = file.peek(HEAD)[:HEAD]
+            if format_of(path) == JSON or _DOCUMENT.match(head) or is_wide(head):
+                text, note = decoded(file.read(), path)
+                if note and not quiet:
+                    print(f"note: {note}", file=sys.stderr)
+                content = text.encode("utf-8", "surrogateescape")
+                whole = format_of(path) == JSON or _DOCUMENT.match(content)
+                lines = _items(content, path) if whole else io.BytesIO(content)
+            else:
+                lines = utf8_lines(file, path, quiet=quiet)
             for number, line in enumerate(lines, 1):
-                line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    raise KomepError(f"{path}: UTF-16; save it as UTF-8")
+                line = line.removeprefix(b"\xef\xbb\xbf")  # on any line, where files were joined
                 if line.strip():
                     yield number, line
     except DAMAGED as error:
@@ -313,9 +326,9 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
     """A JSON file's items, each as a line: those of a list, or of the only list of objects that an object holds, or the
     rows of one that pandas or R wrote column by column; lines as they are where it is JSONL by another name."""
     try:
-        whole = json.loads(content.decode("utf-8-sig"))
+        whole = json.loads(content)
     except (ValueError, RecursionError):
-        return io.BytesIO(content)
+        return _documents(content) or io.BytesIO(content)
     whole = _turned(whole) if isinstance(whole, dict) else whole
     if isinstance(whole, dict) and not _OF_A_ROW & {name.casefold() for name in whole}:
         lists = [
@@ -329,6 +342,19 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
             )
         whole = whole[lists[0]] if lists else whole
     return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
+
+
+def _documents(content: bytes) -> list[bytes]:
+    """The objects of a file that holds one behind the other, each over several lines; none where it is none such."""
+    if not _DOCUMENT.match(content) or content.lstrip()[:1] != b"{":
+        return []
+    found, text, at, decoder = [], content.decode("utf-8", "replace"), 0, json.JSONDecoder()
+    with suppress(ValueError, RecursionError):
+        while (at := _BETWEEN.match(text, at).end()) < len(text):
+            one, at = decoder.raw_decode(text, at)
+            found.append(json.dumps(one).encode())
+        return found
+    return []
 
 
 def _turned(whole: dict[str, Any]) -> Any:
@@ -347,45 +373,15 @@ def _turned(whole: dict[str, Any]) -> Any:
     return inner if rows and not _OF_A_ROW & names else whole
 
 
-def csv_text(path: Path) -> tuple[str, str]:
-    """The text of a CSV file as spreadsheets save it, and a note where it is no UTF-8, or "".
-
-    UTF-8 with or without BOM, UTF-16, else CP949, Korean Excel's plain CSV. What is none of these is UTF-8 with faults:
-    each wrong byte is a lone surrogate of its text.
+def csv_text(path: Path, size: int = -1) -> tuple[str, str]:
+    """The text of a CSV file as spreadsheets save it, or of its first `size` bytes, and a note where it is no UTF-8; see
+    `encodings.decoded`.
 
     Raises `KomepError` where it cannot be read or is no text.
     """
     try:
         with opened(path) as file:
-            data = file.read()
+            data = file.read(size)
+        return decoded(data[: data.rfind(b"\n") + 1] or data if size >= 0 else data, path)
     except DAMAGED as error:
         raise unreadable(path, error) from error
-    if order := utf16_of(data):
-        return data.decode(order, "replace"), ""
-    text = data.decode("utf-8-sig", "surrogateescape")
-    if is_text(text):
-        return text, ""
-    korean = data.decode("cp949", "surrogateescape")
-    if not is_text(korean) or not _is_korean(korean):
-        return text, ""
-    return (
-        korean,
-        f"{path}: not UTF-8, read as CP949 (signs that it lacks may be lost; better save it as CSV UTF-8)",
-    )
-
-
-def is_text(text: str) -> bool:
-    """Whether no lone surrogate stands in a text: no byte that could not be decoded."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in text)
-
-
-def _is_korean(text: str) -> bool:
-    """Whether what was decoded as CP949 is Korean.
-
-    Latin text becomes rare syllables, of which EUC-KR has none; Chinese and Japanese ones that EUC-KR has, but seldom
-    those that every Korean text is full of, and hanja.
-    """
-    signs = [sign for sign in text if sign > "\x7f"]
-    letters = [sign for sign in signs if sign.isalpha()]
-    known = sum(len(sign.encode("euc-kr", "ignore")) == 2 for sign in signs) >= 0.9 * len(signs)
-    return known and sum(sign in _COMMON for sign in letters) >= LEAST_COMMON * len(letters)

@@ -5,6 +5,8 @@ read whole row groups, so a file of large ones is Arrow's; and what polars refus
 what is wrong with a file.
 """
 
+import functools
+import operator
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import is_dataclass
@@ -15,9 +17,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from komep_dataset.schema import Reason, column_types
-from komep_dataset.tables.problems import LINE, Problem
-from komep_dataset.tables.rows import plain_text
+from komep_dataset.schema import column_types, polars_schema
+from komep_dataset.tables.checking import plain_text
+from komep_dataset.tables.problems import LINE
 
 BATCH_ROWS = 50_000
 INT64_MAX = 2**63 - 1
@@ -77,29 +79,54 @@ def _known_to_polars(field: pa.Field) -> pa.Field:
     return field
 
 
-def fit_types(frame: pl.DataFrame, file: str, schema: pl.Schema) -> tuple[pl.DataFrame, list[Problem]]:
-    """Cast a Parquet batch to a schema where nothing is lost; rows with a value of another type are problems."""
-    problems: list[Problem] = []
-    for name, wanted in schema.items():
-        if isinstance(frame.schema[name], pl.Array):  # a fixed-size list
-            frame = frame.with_columns(pl.col(name).arr.to_list())
-        given = frame.schema[name]
+def fitted(
+    frame: pl.DataFrame, record: type, optional: frozenset[str]
+) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """A frame's columns cast to those of a record where nothing is lost, a column that is not there as nulls.
+
+    Returns:
+        (all rows, with null for a value of another type; column -> whether a row has none that it must have, or one of
+        another type, of the columns of which any row does).
+    """
+    given_rows, bad = frame, {}
+    columns = []
+    for name, wanted in polars_schema(record).items():
+        column = (
+            frame[name] if name in frame.columns else pl.repeat(None, frame.height, dtype=wanted, eager=True)
+        )
+        column = column.alias(name)
+        if isinstance(column.dtype, pl.Array):  # a fixed-size list
+            column = column.arr.to_list()
+        given, misfit = column.dtype, None
         if wanted == pl.String and isinstance(given, pl.List) and isinstance(given.inner, pl.Struct):
-            texts = [plain_text(value) for value in frame[name].to_list()]
+            texts = [plain_text(value) for value in column.to_list()]
             if all(text is None or isinstance(text, str) for text in texts):
-                frame = frame.with_columns(pl.Series(name, texts, pl.String))
-                continue
-        fits = pl.col(name).is_null() | pl.lit(_castable(given, wanted))
-        if given == pl.UInt64 and wanted == pl.Int64:  # half of which are too large
-            fits = (pl.col(name) <= INT64_MAX).fill_null(True)
-        bad, frame = frame.filter(~fits), frame.filter(fits)
-        detail = f"expected {wanted}, got {given}"
-        problems += [Problem(file, n, name, Reason.WRONG_TYPE, detail) for n in bad[LINE]]
+                column = pl.Series(name, texts, pl.String)
+                given = pl.String
         if not _castable(given, wanted):
-            frame = frame.with_columns(pl.lit(None, wanted).alias(name))
-        elif given != wanted:
-            frame = frame.with_columns(_cast(pl.col(name), given, wanted))
-    return frame.select(*schema, LINE), problems
+            misfit, column = column.is_not_null(), pl.repeat(None, frame.height, dtype=wanted, eager=True)
+        elif given == pl.UInt64 and wanted == pl.Int64:  # half of which are too large
+            misfit = (column > INT64_MAX).fill_null(False)
+            column = column.set(misfit, None)
+        column = column.alias(name)
+        if column.dtype != wanted:
+            column = column.to_frame().select(_cast(pl.col(name), column.dtype, wanted)).to_series()
+        if misfit is not None and misfit.any():
+            bad[name] = misfit
+        columns.append(column)
+    frame = pl.DataFrame(columns).with_columns(given_rows[LINE])
+    for name, missing in _missing(frame, record, optional).items():
+        bad[name] = bad[name] | missing if name in bad else missing
+    return frame, bad
+
+
+def without(frame: pl.DataFrame, bad: dict[str, pl.Series]) -> tuple[pl.DataFrame, pl.Series]:
+    """(the rows of a fitted frame that are not bad, the places of the bad ones)."""
+    if not bad:
+        return frame, pl.Series([], dtype=pl.UInt32)
+    gone = pl.Series(functools.reduce(operator.or_, bad.values()))
+    # Not by `filter`, which keeps the elements of lists that are gone, where Arrow finds their nulls.
+    return frame[(~gone).arg_true()], gone.arg_true()
 
 
 def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
@@ -109,12 +136,20 @@ def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
         return isinstance(given, pl.List) and _castable(given.inner, wanted.inner)
     if isinstance(wanted, pl.Struct):
         have = {f.name: f.dtype for f in given.fields} if isinstance(given, pl.Struct) else {}
-        return bool(have) and all(f.name in have and _castable(have[f.name], f.dtype) for f in wanted.fields)
+        return bool(have) and all(
+            f.name in have and (_castable(have[f.name], f.dtype) or _verdicts(f.name, have[f.name]))
+            for f in wanted.fields
+        )
     if wanted == pl.String:
         return isinstance(given, (pl.Categorical, pl.Enum))
     if wanted == pl.Float64:
         return given.is_numeric()
     return wanted == pl.Int64 and given.is_integer()
+
+
+def _verdicts(field: str, given: pl.DataType) -> bool:
+    """Whether a field holds verdicts as booleans, which a cast turns into the words for them."""
+    return field == "verdict" and given == pl.Boolean
 
 
 def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
@@ -130,11 +165,9 @@ def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     return column.cast(wanted)
 
 
-def drop_missing(
-    frame: pl.DataFrame, file: str, record: type, optional: frozenset[str]
-) -> tuple[pl.DataFrame, list[Problem]]:
-    """Take out the rows in which a required column, or a field inside its list, has no value."""
-    problems: list[Problem] = []
+def _missing(frame: pl.DataFrame, record: type, optional: frozenset[str]) -> dict[str, pl.Series]:
+    """Required column -> whether each row has no value in it, or in a field inside its list; only of those that lack some."""
+    found = {}
     for name, (hint, nullable) in column_types(record).items():
         missing = pl.lit(False) if nullable or name in optional else pl.col(name).is_null()
         if get_origin(hint) is list and is_dataclass(get_args(hint)[0]):
@@ -142,12 +175,12 @@ def drop_missing(
             for field in fields if _has_null_inside(frame, name, fields) else ():
                 empty = pl.col(name).list.eval(pl.element().struct.field(field).is_null()).list.any()
                 missing = missing | empty.fill_null(False)
-        bad = frame.filter(missing)
-        if bad.height:
-            problems += [Problem(file, n, name, Reason.MISSING_FIELD, "no value") for n in bad[LINE]]
-            # Not by `filter`, which keeps the elements of lists that are gone, where Arrow finds their nulls.
-            frame = frame[frame.select((~missing).arg_true()).to_series()]
-    return frame, problems
+        elif nullable or name in optional or not frame[name].null_count():
+            continue
+        mask = frame.select(missing.alias(name)).to_series()
+        if mask.len() == frame.height and mask.any():
+            found[name] = mask
+    return found
 
 
 def _has_null_inside(frame: pl.DataFrame, name: str, fields: Sequence[str]) -> bool:

@@ -5,17 +5,27 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import Reason, Reject
 
 SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
+SHOWN_FAULTS = 8  # of one row
 # Provenance columns of a batch: index of the file, line (JSONL) or row (Parquet).
 FILE, LINE = ("_file", "_line")
 # A file that holds what was given as rows in memory (`memory`) -> the name of their table, empty where there is one alone.
 ROWS: dict[str, str] = {}
+
+
+class Fault(NamedTuple):
+    """What is wrong with one value of a row."""
+
+    column: str
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,15 @@ class Problem:
     column: str  # column, or path of a value in a JSON or YAML file; "" = the row as a whole
     reason: Reason | None  # why the row is left out; None where nothing is left out for it
     detail: str
+
+    @classmethod
+    def of_row(cls, file: str, line: int, faults: Sequence[Fault]) -> "Problem":
+        """All faults of a row as one problem: its reason is a missing field before any other, then the first column's."""
+        first = min(faults, key=lambda fault: fault.reason != Reason.MISSING_FIELD)
+        rest = [f"{one.column}: {one.reason.value}: {one.detail}" for one in faults if one is not first]
+        more = len(rest) - SHOWN_FAULTS + 1
+        told = [first.detail, *rest[: SHOWN_FAULTS - 1], *([f"{more} more faults"] if more > 0 else [])]
+        return cls(file, line, first.column, first.reason, "; and ".join(told))
 
     @property
     def place(self) -> str:
@@ -57,12 +76,33 @@ def listed(problems: Sequence[object]) -> str:
     return "\n".join([*lines, *([f"  … and {more} more"] if more else [])])
 
 
+def _folded(problems: Sequence[Problem]) -> str:
+    """Problems as `listed` shows them; three or more that say the same are one, with the places of the others."""
+    alike: dict[tuple, list[Problem]] = {}
+    for one in problems:
+        alike.setdefault((one.column, one.reason, one.detail), []).append(one)
+    groups = [
+        part for some in alike.values() for part in ([some] if len(some) > 2 else [[one] for one in some])
+    ]
+    lines = []
+    for first, *others in groups[:SHOWN_PROBLEMS]:
+        lines.append(f"  {first}")
+        if others:
+            parts = groupby(others[: SHOWN_PROBLEMS - 1], key=lambda one: one.file)
+            places = "; ".join(f"{file}:{', '.join(str(one.line) for one in some)}" for file, some in parts)
+            end = ", …" if len(others) >= SHOWN_PROBLEMS else ""
+            lines.append(f"    and {len(others):,} more rows: {places}{end}")
+    if more := sum(map(len, groups[SHOWN_PROBLEMS:])):
+        lines.append(f"  … and {more} more")
+    return "\n".join(lines)
+
+
 def problems_error(problems: Sequence[Problem], *, may_reject: bool = False) -> KomepError:
     """The error that names the first problems, each with file, line, column and reason, and counts them all; `may_reject`
     where the command has `--on-error`."""
     or_reject = ", or pass --on-error reject to leave them out (they are written to rejects.jsonl)"
     return KomepError(
-        f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{listed(problems)}\n"
+        f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{_folded(problems)}\n"
         f"Mend them{or_reject if may_reject else ' or leave them out'}."
     )
 

@@ -4,10 +4,11 @@ JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses
 that each bad line gets its own reason while clean data stays fast.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,10 +20,15 @@ import pyarrow.parquet as pq
 from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
-from komep_dataset.schema import Reason, Verdict, arrow_schema, column_types, polars_schema, question_id
+from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
+from komep_dataset.tables.checking import Checks, checked_rows
+from komep_dataset.tables.columns import left_out, of_file, renamed
+from komep_dataset.tables.encodings import HEAD
 from komep_dataset.tables.formats import (
+    ARROW,
     CSV,
-    HEAD,
+    JSON,
+    JSONL,
     KNOWN,
     PARQUET,
     foreign,
@@ -31,10 +37,9 @@ from komep_dataset.tables.formats import (
     table_files,
     unreadable_parquet,
 )
-from komep_dataset.tables.frames import BATCH_ROWS, drop_missing, fit_types, parquet_frames
-from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error
-from komep_dataset.tables.rows import check_names, columns_of, parse_object, plain_text, scan_rows
-from komep_dataset.tables.values import check_value, quoted, stands_for_none, written
+from komep_dataset.tables.frames import BATCH_ROWS, fitted, parquet_frames, without
+from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
+from komep_dataset.tables.rows import arrow_file, check_names, columns_of, parse_object, scan_rows, schema_of
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
@@ -49,37 +54,38 @@ _OTHERS = {
     ("response_j", "response_k"): "preference pairs",
     ("model_a", "model_b"): "comparisons",
 }
-_VERDICTS = " or ".join(f'"{verdict.value}"' for verdict in Verdict)
 _OTHERS_TOO = (
     "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
     "file as it is, give it to a recipe (--dataset_name); of a release, such answers lie in its folder scored"
 )
 
 
-def row_of(row: dict, record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:
-    """A row of any columns as one of a record type, or (column, reason, detail) of what is wrong with it."""
-    found, values = [], {}
-    for name, (hint, nullable) in column_types(record).items():
-        values[name] = plain_text(row.get(name)) if hint is str else row.get(name)
-        if problem := check_value(values[name], hint, nullable or name in optional, name):
-            place, reason, detail = problem
-            detail += f" ({_VERDICTS})" if place.endswith(".verdict") else ""
-            found.append((name, reason, detail if place == name else f"{place}: {detail}"))
-    # A row has one reason: a missing field comes before a wrong type, then the first column.
-    return min(found, key=lambda problem: problem[1] != Reason.MISSING_FIELD, default=None) or values
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a file is read: the row type, which of its columns may be absent, a map of names (`maps`: whether the command has
+    one) and what else is wrong with a row that has faults."""
 
+    record: type
+    optional: frozenset[str]
+    columns: Mapping[str, str]
+    maps: bool
+    checks: Checks | None
 
-def parse_line(line: bytes, record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:
-    """A JSONL line as a row of a record type, or (column, reason, detail) of what is wrong with it."""
-    row = parse_object(line)
-    return row_of(row, record, optional) if isinstance(row, dict) else ("", Reason.MALFORMED, row)
+    def checked(
+        self, rows: Iterable[tuple[int, Any]], path: Path, *, of_csv: bool = False
+    ) -> tuple[pl.DataFrame, list[Problem]]:
+        """`checking.checked_rows` of rows whose columns have their known names."""
+        return checked_rows(
+            rows, str(path), self.record, self.optional, of_csv=of_csv, maps=self.maps, checks=self.checks
+        )
 
-
-def _other_keys(line: bytes, record: type) -> str:
-    """What a row has under names that its record does not know: where a missing value may be."""
-    row, known = parse_object(line), column_types(record)
-    others = [quoted(name) for name in row if name not in known] if isinstance(row, dict) else []
-    return f"; the row has {', '.join(others[:8])}, too" if others else ""
+    def row(self, line: bytes, path: Path, number: int) -> dict[str, Any] | Problem:
+        """A line of JSONL under the known names, or what is wrong with it as a whole."""
+        row = parse_object(line)
+        if not isinstance(row, dict):
+            return Problem(str(path), number, "", Reason.MALFORMED, row)
+        row = renamed(row, self.columns)
+        return Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
 
 
 def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
@@ -98,108 +104,135 @@ def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
         yield numbers, lines
 
 
-def _parse_block(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
+def _schemas(record: type, columns: Mapping[str, str]) -> list[pa.Schema]:
+    """What Arrow's reader is told of a record: a column under each of its names; verdicts as words, or all as booleans."""
+    fields = {field.name: field for field in arrow_schema(record, loose=True)}
+    fields |= {new: fields[name].with_name(new) for new, name in columns.items() if name in fields}
+    units = fields.get("units")
+    if units is None:
+        return [pa.schema(fields.values())]
+    verdicts = pa.list_(pa.struct([("text", pa.string()), ("verdict", pa.bool_())]))
+    return [pa.schema(fields.values()), pa.schema((fields | {"units": units.with_type(verdicts)}).values())]
+
+
+def _parse_block(lines: list[bytes], schemas: list[pa.Schema]) -> pa.Table | None:
     """A block of lines by Arrow's strict reader; None where it refuses, or where it may have misread."""
     block = b"".join(lines)
     whole = arrow_json.ReadOptions(block_size=len(block))
-    options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
         block.decode("utf-8")
-        table = arrow_json.read_json(pa.BufferReader(block), whole, options)
-    except (UnicodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except UnicodeError:
         return None
-    return table if table.num_rows == len(lines) else None
+    for schema in schemas:
+        options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            table = arrow_json.read_json(pa.BufferReader(block), whole, options)
+            return table if table.num_rows == len(lines) else None
+    return None
 
 
-def _read_jsonl(
-    path: Path, record: type, optional: frozenset[str]
-) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    schema, frame_schema = arrow_schema(record, loose=True), polars_schema(record)
+def _known_names(table: pa.Table, columns: Mapping[str, str]) -> pl.DataFrame | None:
+    """A table with the columns of a map under their known names; None where a row has both."""
+    frame = pl.from_arrow(table)
+    for new, name in columns.items():
+        if new in frame.columns:
+            if frame.select((pl.col(new).is_not_null() & pl.col(name).is_not_null()).any()).item():
+                return None
+            frame = frame.with_columns(pl.coalesce(name, new).alias(name)).drop(new)
+    return frame
+
+
+def _read_jsonl(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    schemas = _schemas(how.record, how.columns)
     for numbers, lines in _jsonl_blocks(path):
-        table = _parse_block(lines, schema)
-        if table is not None:
-            frame = pl.from_arrow(table).cast(frame_schema).with_columns(pl.Series(LINE, numbers, pl.Int64))
-            frame, problems = drop_missing(frame, str(path), record, optional)
-            line_of = dict(zip(numbers, lines, strict=True)) if problems else {}
-            yield (
-                frame,
-                [
-                    replace(one, detail=one.detail + _other_keys(line_of[one.line], record))
-                    for one in problems
-                ],
-            )
+        table = _parse_block(lines, schemas)
+        frame = None if table is None else _known_names(table, how.columns)
+        if frame is None:
+            rows = ((n, how.row(line, path, n)) for n, line in zip(numbers, lines, strict=True))
+            yield how.checked(rows, path)
             continue
-        rows, kept, problems = [], [], []
-        for number, line in zip(numbers, lines, strict=True):
-            row = parse_line(line, record, optional)
-            if isinstance(row, dict):
-                rows.append(row)
-                kept.append(number)
-            else:
-                problems.append(Problem(str(path), number, *row))
-        frame = pl.DataFrame(rows, schema=frame_schema).with_columns(pl.Series(LINE, kept, pl.Int64))
-        yield frame, problems
+        frame = frame.with_columns(pl.Series(LINE, numbers, pl.Int64))
+        good, gone = without(*fitted(frame, how.record, how.optional))
+        rows = [(numbers[place], how.row(lines[place], path, numbers[place])) for place in gone]
+        yield good, how.checked(rows, path)[1]
 
 
-def _read_csv(
-    path: Path, record: type, optional: frozenset[str]
-) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    columns = column_types(record)
-    needed = [name for name, (_, nullable) in columns.items() if not nullable and name not in optional]
-    schema = {**polars_schema(record), LINE: pl.Int64}
-    found = scan_rows(path, columns, needed=needed)
+def _read_csv(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    columns = column_types(how.record)
+    needed = [name for name, (_, nullable) in columns.items() if not nullable and name not in how.optional]
+    found = scan_rows(path, columns, needed=needed, columns=how.columns if how.maps else None)
     while some := list(islice(found, BATCH_ROWS)):
-        rows, problems = [], []
-        for number, row in some:
-            row = row if isinstance(row, Problem) else csv_row(row, record, optional)
-            if isinstance(row, dict):
-                rows.append(row | {LINE: number})
-            else:
-                problems.append(row if isinstance(row, Problem) else Problem(str(path), number, *row))
-        yield pl.DataFrame(rows, schema=schema), problems
+        yield how.checked(some, path, of_csv=True)
 
 
-def csv_row(row: dict[str, str], record: type, optional: Collection[str]) -> dict | tuple[str, Reason, str]:
-    """A row of CSV as `row_of` gives it: numbers and lists as such; an empty cell, or one that stands for none, is none;
-    a column is found in capitals, too."""
-    cells = {name.casefold(): cell for name, cell in row.items() if name} | row
-    values: dict[str, Any] = {}
-    for name, (hint, _) in column_types(record).items():
-        cell = cells.get(name) or ""
-        values[name] = cell = None if not cell or stands_for_none(cell) else cell
-        if hint is not str and cell is not None:
-            with suppress(ValueError):
-                values[name] = hint(cell) if hint in (int, float) else written(cell)
-    found = row_of(values, record, optional)
-    if isinstance(found, tuple) and values[found[0]] is None and cells.get(found[0]):
-        return *found[:2], f"no value ({cells[found[0]]!r} stands for none)"
-    if isinstance(found, tuple) and found[2].startswith("expected a list"):
-        return *found[:2], f"{found[2]}; write each cell with json.dumps"
-    return found
-
-
-def _read_parquet(
-    path: Path, record: type, optional: frozenset[str]
-) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
-    frame_schema = polars_schema(record)
+def _read_arrow(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+    """The rows of a Parquet or an Arrow file."""
     try:
-        source = pq.ParquetFile(path)
-        check_names(path, source.schema_arrow.names)
-        wanted = [name for name in frame_schema if name in source.schema_arrow.names]
-        if not wanted and source.metadata.num_rows:
-            found = ", ".join(source.schema_arrow.names)
-            raise KomepError(f"{path}: none of the columns {', '.join(frame_schema)} (found: {found})")
+        schema = schema_of(path)
+        check_names(path, schema.names)
+        known = {how.columns.get(name, name): name for name in schema.names}
+        wanted = [name for name in polars_schema(how.record) if name in known]
+        frames, rows = _frames(path, [known[name] for name in wanted])
+        if not wanted and rows:
+            found = ", ".join(schema.names)
+            raise KomepError(
+                f"{path}: none of the columns {', '.join(polars_schema(how.record))} (found: {found})"
+            )
         first = 1
-        for frame in one_ahead(parquet_frames(path, source, wanted)):
+        for frame in one_ahead(frames):
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
             first += frame.height
-            absent = (pl.lit(None).alias(name) for name in frame_schema if name not in wanted)
-            frame, missing = drop_missing(frame.with_columns(lines, *absent), str(path), record, optional)
-            frame, problems = fit_types(frame, str(path), frame_schema)
-            frame, missing_inside = drop_missing(frame, str(path), record, optional)
-            yield frame, missing + problems + missing_inside
+            given = pl.DataFrame([*(frame[known[name]].alias(name) for name in wanted), lines])
+            whole, bad = fitted(given, how.record, how.optional)
+            good, gone = without(whole, bad)
+            yield (
+                good,
+                _bad_rows(
+                    given, bad, gone, path, how, dict.fromkeys(set(schema.names) - set(known.values()))
+                ),
+            )
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
         raise unreadable_parquet(path, error) from error
+
+
+def _frames(path: Path, columns: list[str]) -> tuple[Iterator[pl.DataFrame], int]:
+    """(some columns of a file, frame by frame; how many rows it has, of Arrow at least so many)."""
+    if format_of(path) == ARROW:
+
+        def batches() -> Iterator[pl.DataFrame]:
+            with arrow_file(path) as source:
+                for batch in source:
+                    yield pl.from_arrow(pa.Table.from_batches([batch]).select(columns))
+
+        return batches(), 1
+    source = pq.ParquetFile(path)
+    return parquet_frames(path, source, columns), source.metadata.num_rows
+
+
+def _bad_rows(
+    given: pl.DataFrame,
+    bad: Mapping[str, pl.Series],
+    gone: pl.Series,
+    path: Path,
+    how: _Reading,
+    others: Mapping[str, None],
+) -> list[Problem]:
+    """What is wrong with the rows of a frame that are bad in some columns: by the same checks as any row; of a type that these
+    take for the right one, by the types."""
+    if not len(gone):
+        return []
+    rows = zip(given[LINE].gather(gone), given.drop(LINE)[gone].iter_rows(named=True), strict=True)
+    problems = how.checked([(line, {**others, **row}) for line, row in rows], path)[1]
+    told, schema = {problem.line for problem in problems}, polars_schema(how.record)
+    for place in gone:
+        if (line := given[LINE][place]) not in told:
+            faults = [
+                Fault(name, Reason.WRONG_TYPE, f"expected {schema[name]}, got {given.schema[name]}")
+                for name, rows in bad.items()
+                if rows[place]
+            ]
+            problems.append(Problem.of_row(str(path), line, faults))
+    return sorted(problems, key=lambda one: one.line)
 
 
 def one_ahead(items: Iterable[T]) -> Iterator[T]:
@@ -213,7 +246,12 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
 
 
 def read_batches(
-    path: Path, record: type, optional: Iterable[str] = ()
+    path: Path,
+    record: type,
+    optional: Iterable[str] = (),
+    *,
+    columns: Mapping[str, str] | None = None,
+    checks: Checks | None = None,
 ) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     """Read one file as typed batches.
 
@@ -221,6 +259,8 @@ def read_batches(
         path: the file; its suffix decides the format.
         record: row type of `schema`; columns that it does not have are left out.
         optional: columns that may be absent although the record says that they are not null.
+        columns: a map of names, see `columns`; None where the command takes none.
+        checks: see `checking.checked_rows`.
 
     Yields:
         (frame with the record's columns and `_line`, problems of the rows that were left out). A column of type
@@ -228,11 +268,42 @@ def read_batches(
     """
     of_path = values_in_path(path, record)
     optional = frozenset(optional).union(of_path)
-    check_shape(path, record, optional)
-    kind = _kind(path)
-    reader = {PARQUET: _read_parquet, CSV: _read_csv}.get(kind, _read_jsonl)
-    for frame, problems in reader(path, record, optional):
+    kind, names = _kind(path), columns_of(path)
+    own = (columns or {}) | of_file(names, columns or {}, path)
+    check_shape(path, record, optional, {own.get(name, name) for name in names})
+    how = _Reading(record, optional, own, columns is not None, checks)
+    reader = {PARQUET: _read_arrow, ARROW: _read_arrow, CSV: _read_csv}.get(kind, _read_jsonl)
+    for frame, problems in reader(path, how):
         yield frame.with_columns(pl.col(name).fill_null(value) for name, value in of_path.items()), problems
+
+
+def check_columns(files: Iterable[Path], record: type, columns: Mapping[str, str] | None = None) -> None:
+    """Look at the columns of tables before any is read: what is not known and may be meant as a known one is told on stderr.
+
+    Raises `KomepError` for a name of a map that no table has.
+    """
+    told, known, absent = set(), column_types(record), set(columns or ())
+    for path in files:
+        names = columns_of(path)
+        own = of_file(names, columns or {}, path)
+        absent -= {new for new in absent if columns[new] in own.values()}
+        if (
+            note := left_out([own.get(n, n) for n in names], known, columns is not None)
+        ) and note not in told:
+            print(f"note: {path}: {note}", file=sys.stderr)
+            told.add(note)
+    for path in files if absent else ():  # of JSONL, a later row may have it
+        rows = scan_rows(path) if format_of(path) in (JSONL, JSON) else ()
+        for _, row in rows:
+            absent -= set(row) if isinstance(row, dict) else set()
+            if not absent:
+                return
+    if absent:
+        new = min(absent)
+        have = ", ".join(sorted({name for path in files for name in map(str, columns_of(path))}))
+        raise KomepError(
+            f"{new}={columns[new]}: there is no column {new!r} to be read as that (there are: {have})"
+        )
 
 
 def values_in_path(path: Path, record: type) -> dict[str, Any]:
@@ -265,9 +336,10 @@ def _kind(path: Path) -> str:
     raise KomepError(f"{path}: {what}")
 
 
-def check_shape(path: Path, record: type, optional: Collection[str]) -> None:
-    """Raise `KomepError` for data of another kind that people have: each row would only be told what it lacks."""
-    names = columns_of(path)
+def check_shape(path: Path, record: type, optional: Collection[str], names: Collection[str]) -> None:
+    """Raise `KomepError` for data of another kind that people have, by the names of its columns: each row would only be
+    told what it lacks."""
+    names = set(names)
     if "units" in column_types(record) and "verdict" in names and not {"units", "dahl_score"} & names:
         raise KomepError(
             f"{path}: a row a unit, as its column verdict says, and here a row is an answer with all its units; group the rows "
@@ -283,16 +355,21 @@ def check_shape(path: Path, record: type, optional: Collection[str]) -> None:
             )
 
 
-def read_table(path: Path, record: type, optional: Iterable[str] = ()) -> pl.DataFrame:
+def read_table(
+    path: Path, record: type, optional: Iterable[str] = (), *, columns: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """A whole table: one file, or every table file of a folder, sorted by its key.
 
-    An optional `question_id` that is not there is derived from the question.
+    `columns` is a map of names, None where the command takes none. An optional `question_id` that is not there is derived from the question.
 
     Raises `KomepError` that names the bad rows by file, line and reason, or the key that stands twice.
     """
     frames, problems = [], []
-    for file in table_files([path]):
-        for frame, bad in read_batches(file, record, optional):
+    files = table_files([path])
+    if columns is not None:
+        check_columns(files, record, columns)
+    for file in files:
+        for frame, bad in read_batches(file, record, optional, columns=columns):
             frames.append(frame.with_columns(pl.lit(str(file)).alias(FILE)))
             problems += bad
     if problems:

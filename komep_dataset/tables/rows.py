@@ -8,8 +8,8 @@ import io
 import json
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,35 +17,45 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.progress import tell
 from komep_dataset.schema import Reason
+from komep_dataset.tables.columns import of_file, others_told, renamed
+from komep_dataset.tables.encodings import advice, is_text
 from komep_dataset.tables.formats import (
+    ARROW,
     CSV,
     JSON,
     JSONL,
     PARQUET,
     csv_text,
     format_of,
-    is_text,
     json_lines,
     unreadable_parquet,
 )
-from komep_dataset.tables.problems import Problem
+from komep_dataset.tables.problems import Fault, Problem
 
 SEPARATORS = ",;\t|"
 SHOWN_HEADER = 300  # characters
+HEADER_BYTES = 1 << 20  # in which the header of a CSV file stands
 BACKSLASHES = """a quote is written as \\", as Spark and MySQL do: write it doubled, "" (Spark: .option("escape", '"'))"""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvTable:
-    """A CSV file: its columns, its rows as (first line, last line, cells or what is wrong), and a note or ""."""
+    """A CSV file: its columns, its header, its rows as (first line, last line, cells or what is wrong), and a note or ""."""
 
-    names: list[str]
+    names: list[str]  # as known here
+    header: list[str]  # as given
     rows: Iterator[tuple[int, int, list[str] | csv.Error]]
     note: str
 
 
 def read_csv(
-    path: Path, wanted: Collection[str] = (), *, needed: Collection[str] = (), strict: bool = False
+    path: Path,
+    wanted: Collection[str] = (),
+    *,
+    needed: Collection[str] = (),
+    strict: bool = False,
+    columns: Mapping[str, str] | None = None,
+    size: int = -1,
 ) -> CsvTable:
     """A CSV file as spreadsheets save it, in any of their encodings, with any line ends.
 
@@ -55,18 +65,20 @@ def read_csv(
             one that gives most columns. A line `sep=;` decides.
         needed: columns that it must have, in capitals or not.
         strict: refuse signs behind a closing quote, and a file that ends inside one.
+        columns: a map of names, see `columns`; None where the command takes none.
+        size: how many bytes are read; -1: all.
 
     Names of columns lose the blanks around them.
 
     Raises `KomepError` where the file cannot be read, its header is no CSV or lacks a column, or a name stands twice.
     """
-    text, note = csv_text(path)
+    text, note = csv_text(path, size)
     declared = re.match(
         rf'"?sep=([{SEPARATORS}])"?(?:\r\n|\r|\n)', text
     )  # a line that Excel writes, and reads
     text = text[declared.end() :] if declared else text
     order = "\t,;|" if ".tsv" in path.name.lower() else SEPARATORS
-    known = {name.casefold() for name in wanted}
+    known = {name.casefold() for name in (*wanted, *(columns or ()))}
 
     def fit(found: tuple[list[str] | csv.Error, Any]) -> tuple[int, int]:
         """How well a header fits."""
@@ -79,12 +91,19 @@ def read_csv(
     if isinstance(names, csv.Error):
         raise KomepError(f"{path}:1: not CSV ({names}); is a quote open in the header?") from names
     if not all(map(is_text, names)):
-        raise KomepError(f"{path}:1: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+        found = advice("".join(names).encode("utf-8", "surrogateescape"))
+        raise KomepError(f"{path}:1: neither UTF-8 nor CP949 text; {found}")
     check_names(f"{path}:1", names)
-    if missing := [name for name in needed if name not in {there.casefold() for there in names}]:
+    own = of_file(names, columns or {}, f"{path}:1")
+    header, names = names, [own.get(name, name) for name in names]
+    there = {name.casefold() for name in names}
+    if missing := [name for name in needed if name not in there]:
         header = ", ".join(names) or "empty"
-        raise KomepError(f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]})")
-    return CsvTable(names, rows, note)
+        told = others_told(dict.fromkeys(names), wanted, missing, columns is not None).partition(", too; ")[2]
+        raise KomepError(
+            f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]}){told and f'; {told}'}"
+        )
+    return CsvTable(names, header, rows, note)
 
 
 def check_names(place: object, names: Sequence[str]) -> None:
@@ -121,30 +140,45 @@ def _csv_rows(
 
 
 def scan_rows(
-    path: Path, wanted: Collection[str] = (), *, needed: Collection[str] = ()
+    path: Path,
+    wanted: Collection[str] = (),
+    *,
+    needed: Collection[str] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[int, dict[Any, Any] | Problem]]:
     """(line on which it begins, or number in a Parquet file; column -> value, or what is wrong) of each row, from 1.
 
     Args:
         path: a file; its ending, in capitals or not, decides the format; one that is unknown is JSONL.
         wanted, needed: of CSV, see `read_csv`.
+        columns: a map of names, see `columns`; None where the command takes none.
 
     Cells of CSV are text, as many as the header has.
 
     Raises `KomepError` where the file as a whole cannot be read.
     """
     kind = format_of(path)
-    if kind == PARQUET:
-        yield from enumerate(_parquet_rows(path), 1)
-    elif kind == CSV:
-        yield from _scan_csv(path, read_csv(path, wanted, needed=needed, strict=True))
-    else:
-        for number, line in json_lines(path):
-            row = parse_object(line)
-            yield (
-                number,
-                row if isinstance(row, dict) else Problem(str(path), number, "", Reason.MALFORMED, row),
-            )
+    if kind == CSV:
+        yield from _scan_csv(path, read_csv(path, wanted, needed=needed, strict=True, columns=columns))
+        return
+    rows = enumerate(_parquet_rows(path), 1) if kind in (PARQUET, ARROW) else json_rows(path)
+    own: dict[str, str] | None = None
+    for number, row in rows:
+        if columns and isinstance(row, dict):
+            own = of_file(row, columns, f"{path}:{number}") if own is None else own
+            row = renamed(row, {**columns, **own})
+        row = Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
+        yield number, row
+
+
+def json_rows(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, dict[str, Any] | Problem]]:
+    """(line, object or what is wrong) of each line of JSONL; see `formats.json_lines`."""
+    for number, line in json_lines(path, quiet=quiet):
+        row = parse_object(line)
+        yield (
+            number,
+            row if isinstance(row, dict) else Problem(str(path), number, "", Reason.MALFORMED, row),
+        )
 
 
 def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any] | Problem]]:
@@ -159,7 +193,10 @@ def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any]
         elif len(cells) < len(table.names) or any(cells[len(table.names) :]):
             bad = f"{len(cells)} fields, the header has {len(table.names)}"
         elif not all(map(is_text, cells)):
-            bad = "not UTF-8, nor Korean CP949; save it as CSV UTF-8"
+            found = advice("".join(cells).encode("utf-8", "surrogateescape"))
+            bad = f"not UTF-8, nor Korean CP949; {found}"
+        elif [cell.strip().removeprefix("\ufeff") for cell in cells] == table.header:
+            bad = "the header once more, as where files were joined; take it out"
         if bad:
             yield first, Problem(str(path), first, "", Reason.MALFORMED, bad)
         else:
@@ -176,7 +213,7 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
         half = error.object[error.start].encode("ascii", "backslashreplace").decode()
         return f"{half} is half of a sign that takes two escapes; write the whole sign, or take it out"
     except UnicodeError as error:
-        return f"not UTF-8 ({error.reason}); save it as UTF-8"
+        return f"not UTF-8 ({error.reason}); {advice(line)}"
     except json.JSONDecodeError as error:
         return f"not JSON ({error.msg} at column {error.colno})"
     except (RecursionError, ValueError) as error:
@@ -192,32 +229,48 @@ def read_rows(path: Path, wanted: Collection[str] = ()) -> Iterator[tuple[int, d
         yield number, row
 
 
-def plain_text(value: Any) -> Any:
-    """The text of content in parts, as OpenAI's API has it, where all of them are text; anything else as it is."""
-    if not isinstance(value, list) or not value:
-        return value
-    plain = (
-        isinstance(part, dict)
-        and isinstance(part.get("text"), str)
-        and "text" in str(part.get("type", "text"))
-        for part in value
-    )
-    return "".join(part["text"] for part in value) if all(plain) else value
-
-
 def columns_of(path: Path) -> set[str]:
     """Names of the columns of a table, of JSONL those of its first object; none of what cannot be read."""
     with suppress(KomepError):
         if format_of(path) == CSV:
-            return set(read_csv(path).names)
+            return set(read_csv(path, size=HEADER_BYTES).names)
         if format_of(path) in (JSONL, JSON):
-            return next((set(row) for _, row in scan_rows(path) if isinstance(row, dict)), set())
+            found = json_rows(path, quiet=True)
+            return next((set(row) for _, row in found if isinstance(row, dict)), set())
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         with suppress(pa.ArrowException, OSError):
-            return set(pq.read_schema(path).names)
+            return set(schema_of(path).names)
     return set()
+
+
+def schema_of(path: Path) -> Any:
+    """The `pyarrow.Schema` of a Parquet or Arrow file."""
+    import pyarrow.parquet as pq
+
+    if format_of(path) == ARROW:
+        with arrow_file(path) as source:
+            return source.schema
+    return pq.read_schema(path)
+
+
+@contextmanager
+def arrow_file(path: Path) -> Iterator[Any]:
+    """A file of Arrow, a stream as `datasets` saves it or one with an index, as a reader of its batches.
+
+    Raises `KomepError`, or `pyarrow.ArrowException` where it is damaged."""
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as file:
+        indexed = file.read(6) == b"ARROW1"
+        file.seek(0)
+        if not indexed:
+            with pa.ipc.open_stream(file) as stream:
+                yield stream
+            return
+        whole = pa.ipc.open_file(file)
+        batches = (whole.get_batch(number) for number in range(whole.num_record_batches))
+        yield pa.RecordBatchReader.from_batches(whole.schema, batches)
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -225,9 +278,10 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as source:
-            check_names(path, source.schema_arrow.names)
-            for batch in source.iter_batches():
+        with arrow_file(path) if format_of(path) == ARROW else pq.ParquetFile(path) as source:
+            schema = source.schema if format_of(path) == ARROW else source.schema_arrow
+            check_names(path, schema.names)
+            for batch in source if format_of(path) == ARROW else source.iter_batches():
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise unreadable_parquet(path, error) from error

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from komep_dataset.schema import Reason, column_types
-from komep_dataset.tables.problems import shown
+from komep_dataset.tables.problems import Fault, shown
 
 Scalar = str | int | float | bool
 # A type -> what JSON and YAML have for it, and how a message calls that.
@@ -62,19 +62,35 @@ def kind_of(value: Any) -> str:
 
 def check_value(
     value: Any, hint: Any, nullable: bool, name: str, *, exact: bool = False, quote: Callable = quoted
-) -> tuple[str, Reason, str] | None:
-    """None if a value fits a type, else (path of the value, reason, detail); `exact`: objects have no other keys."""
+) -> Fault | None:
+    """None if a value fits a type, else the first of its `misfits`."""
+    return next(misfits(value, hint, nullable, name, exact=exact, quote=quote), None)
+
+
+def misfits(
+    value: Any, hint: Any, nullable: bool, name: str, *, exact: bool = False, quote: Callable = quoted
+) -> Iterator[Fault]:
+    """Where a value does not fit a type, by the path of each place; `exact`: objects have no other keys."""
     if value is None:
-        return None if nullable or hint is Any else (name, Reason.MISSING_FIELD, "no value")
+        if not (nullable or hint is Any):
+            yield Fault(name, Reason.MISSING_FIELD, "no value")
+        return
     wanted, words = _KINDS[dict if is_dataclass(hint) else get_origin(hint) or hint]
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        return name, Reason.WRONG_TYPE, f"expected {words}, got {quote(value)}"
-    inner: Iterable[tuple[Any, Any, bool, str]] = ()
-    if is_dataclass(hint):
+        yield Fault(name, Reason.WRONG_TYPE, f"expected {words}, got {quote(value)}")
+    elif hint is int and not -(2**63) <= value < 2**63:
+        yield Fault(name, Reason.WRONG_TYPE, f"{quote(value)} is too large")
+    elif is_dataclass(hint):
         columns = column_types(hint)
         if exact and value.keys() != columns.keys():
-            return name, Reason.BAD_VALUE, f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
-        inner = ((value.get(n), t, null, f"{name}.{n}") for n, (t, null) in columns.items())
+            found = f"expected the keys {', '.join(columns)}, got {', '.join(value)}"
+            yield Fault(name, Reason.BAD_VALUE, found)
+            return
+        others = ", ".join(quoted(key) for key in value if key not in columns)
+        for key, (inner, null) in columns.items():
+            for fault in misfits(value.get(key), inner, null, f"{name}.{key}", exact=exact):
+                missing = others and fault.reason == Reason.MISSING_FIELD
+                yield fault._replace(detail=f"no value; beside it: {others}") if missing else fault
     elif list in wanted and (of := get_args(hint)):
-        inner = ((v, of[0], False, f"{name}[{i}]") for i, v in enumerate(value))
-    return next(filter(None, (check_value(*one, exact=exact) for one in inner)), None)
+        for place, one in enumerate(value):
+            yield from misfits(one, of[0], False, f"{name}[{place}]", exact=exact)

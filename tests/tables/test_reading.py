@@ -15,7 +15,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import Response, ScoredGeneration, column_types
 from komep_dataset.tables import reading as tables
-from komep_dataset.tables.rows import plain_text
+from komep_dataset.tables.checking import plain_text
 from komep_dataset.tables.rows import read_rows as rows_of_any
 from tests.generated_rows import SETTINGS, rows, write_jsonl
 from tests.scored_rows import GOOD, UNITS, row, write
@@ -25,7 +25,7 @@ def test_parquet_problems(tmp_path):
     frame = pl.DataFrame([row("m1", response=1), row("m2", response=2)])
     frame.write_parquet(tmp_path / "typed.parquet")
     with pytest.raises(
-        KomepError, match=r"2 bad rows:\n  \S+typed.parquet:1: response: wrong_type: expected String"
+        KomepError, match=r"2 bad rows:\n  \S+typed.parquet:1: response: wrong_type: expected a string, got 1"
     ):
         build([tmp_path / "typed.parquet"], tmp_path / "komep")
     frame.drop("model").write_parquet(tmp_path / "lacks.parquet")
@@ -210,7 +210,7 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
 def test_arrow_and_zip_are_named_with_what_to_do(tmp_path):
     (tmp_path / "a.arrow").write_bytes(b"ARROW1\0\0")
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
-    for name, said in (("a.arrow", "an Arrow file; write it as Parquet"), ("a.zip", "or unpack it")):
+    for name, said in (("a.arrow", "not a readable Arrow file"), ("a.zip", "or unpack it")):
         with pytest.raises(KomepError, match=said):
             list(tables.read_batches(tmp_path / name, ScoredGeneration))
 
@@ -278,8 +278,8 @@ def test_units_as_pandas_prints_them_are_read_and_others_named(tmp_path):
     with pytest.raises(KomepError, match=r"expected a list, got .*; write each cell with json.dumps"):
         build([tmp_path / "s.csv"], tmp_path / "komep")
     for verdict, said in (
-        (True, 'got true \\("true" or "false" or "unknown"'),
-        ("TRUE", "unknown verdict TRUE; give true, false"),
+        (1, "got 1 \\(true, false, unknown"),
+        ("Yes", 'unknown verdict "Yes"; give one of true, false, unknown .nearest: true'),
     ):
         write(tmp_path / "s.jsonl", [row("m1", units=[{"text": "a", "verdict": verdict}])])
         with pytest.raises(KomepError, match=said):

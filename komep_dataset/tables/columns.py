@@ -1,0 +1,163 @@
+"""Columns under other names: which known one is likely meant, and maps of a file's own names to the known ones.
+
+A map is file's name -> known name, as `--map 질문=question` and `columns:` of pipeline.yaml say it.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from komep_dataset.errors import KomepError
+from komep_dataset.schema import CitedGeneration, Question, Reason, Response, column_types
+from komep_dataset.tables.problems import Fault
+
+ALIKE = 0.75  # difflib's ratio, from which a name is a known one that was misspelt
+# What others call the columns, folded by `_plain`.
+_ALIASES = {
+    "question": "prompt|query|instruction|input|stem|problem|question_text|질문|문항|문제|질의",
+    "response": "answer|output|completion|generation|reply|response_text|model_answer|model_output|answer_text|prediction"
+    "|답변|응답|답|대답|모델답변|모델응답",
+    "model": "llm|system|responder|generator|model_name|model_id|engine|assistant|모델|모델명|모형|시스템",
+    "category": "subject|topic|field|domain|specialty|department|section|class|분류|범주|과목|분야|카테고리|진료과|영역",
+    "units": "facts|claims|statements|atoms|atomic_facts|atomic_units|atomic_claims|propositions|sentences|judgements|judgments"
+    "|verdicts|checks|단위|사실|주장|명제|진술",
+    "dahl_score": "score|dahl|factuality|factual_score|accuracy|precision|점수|평점|사실성",
+    "question_ko": "korean_question|question_kr|question_korean|question_translated|한국어질문|질문_한국어|번역질문",
+    "response_ko": "korean_response|response_kr|response_korean|answer_ko|answer_kr|response_translated|한국어답변"
+    "|답변_한국어|번역답변",
+    "language": "lang|locale|언어",
+    "source": "origin|dataset|출처",
+    "status": "state|상태",
+}
+# Every column that some table of KoMeP has, and two that stand beside them: none of them is strange anywhere.
+KNOWN = frozenset(
+    {"evidence", "f1_at_k", "split"}.union(*(column_types(r) for r in (Question, Response, CitedGeneration)))
+)
+
+
+def _plain(name: str) -> str:
+    """A name without what spreadsheets and people add: blanks, capitals, signs; composed."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).strip().casefold()).strip("_")
+
+
+_ALIAS_OF = {_plain(alias): name for name, aliases in _ALIASES.items() for alias in aliases.split("|")}
+
+
+def likely(name: str, known: Collection[str], value: Any = None) -> str | None:
+    """The known column that a strange one may be: by its name, as others have it or misspelt, or by a value of it; None where
+    none is near."""
+    plain = _plain(name)
+    if (meant := _ALIAS_OF.get(plain)) in known:
+        return meant
+    if isinstance(value, list) and "units" in known and value and isinstance(value[0], dict):
+        return "units"
+    return next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=ALIKE)), None)
+
+
+def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collection[str], maps: bool) -> str:
+    """What a row or a header has under names that its table does not know, where a missing value may be; or "".
+
+    Args:
+        row: column -> value, or None where only names are there.
+        known: the table's columns.
+        lacking: those that the row lacks.
+        maps: whether the command has `--map`.
+    """
+    others = [str(name) for name in row if name not in known]
+    if not others:
+        return ""
+    told = f"; the row has {', '.join(map(_quoted, others[:8]))}, too"
+    meant = {name: likely(name, lacking, row[name]) for name in others}
+    near = [(new, name) for new, name in meant.items() if name]
+    return told + "".join(f"; {_advice(new, name, maps)}" for new, name in near[:3])
+
+
+def left_out(names: Iterable[str], known: Collection[str], maps: bool) -> str:
+    """A sentence on the columns that a table does not know, each with the known one that it may be; or ""."""
+    names = [name for name in names if name]
+    lacking = [name for name in known if name not in names]
+    strange = [name for name in names if name not in KNOWN and name.casefold() not in KNOWN]
+    meant = {name: likely(name, lacking) for name in strange}
+    near = [_advice(new, name, maps) for new, name in meant.items() if name]
+    if not near:  # what stands beside the table for its owner's use
+        return ""
+    return f"not read, since no such column is known: {', '.join(map(_quoted, strange[:8]))}; " + "; ".join(
+        near
+    )
+
+
+def _advice(new: str, name: str, maps: bool) -> str:
+    shown = f"{new}={name}"
+    shown = shown if re.fullmatch(r"[\w=-]+", shown) else f"'{shown}'"
+    return f"is {_quoted(new)} the column {name}? " + (f"--map {shown}" if maps else f"rename it to {name}")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if len(name) <= 60 else f'"{name[:57]}…"'
+
+
+def parse_map(given: Sequence[str], known: Collection[str]) -> dict[str, str]:
+    """`NEW=known` of each `--map`, as file's name -> known name; see `check_map`. Raises `KomepError`, exit code 2."""
+    pairs = []
+    for text in given:
+        new, equals, name = text.rpartition("=")
+        if not (equals and new.strip() and name.strip()):
+            raise KomepError(f"--map {text}: give NEW=known, such as 질문=question", exit_code=2)
+        pairs.append((new.strip(), name.strip()))
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(new for new, _ in pairs if [new for new, _ in pairs].count(new) > 1)
+        raise KomepError(f"--map {twice}: stands twice; give each column once", exit_code=2)
+    if problem := map_problem(found, known):
+        raise KomepError(f"--map {problem[0]}={found[problem[0]]}: {problem[1]}", exit_code=2)
+    return found
+
+
+def map_problem(columns: Mapping[str, str], known: Collection[str]) -> tuple[str, str] | None:
+    """(a name of a map, what is wrong with it), or None: its target is no column, or two of its names have the same."""
+    for new, name in columns.items():
+        if name not in known:
+            near = likely(name, known) or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
+            return new, f"no column {name!r} is known here; did you mean {near!r}? (all: {', '.join(known)})"
+        if other := next((one for one in columns if one != new and columns[one] == name), None):
+            return new, f"{other!r} is to be {name}, too; a column is read once"
+    return None
+
+
+def of_file(names: Collection[str], columns: Mapping[str, str], place: object) -> dict[str, str]:
+    """The part of a map that a file has, under the names as the file spells them.
+
+    Raises `KomepError` where the file has the known column, too.
+    """
+    if not columns:
+        return {}
+    plain = {unicodedata.normalize("NFC", name).strip(): name for name in names if name}
+    folded = {name.casefold(): spelt for name, spelt in plain.items()}
+    found = {}
+    for new, name in columns.items():
+        wanted = unicodedata.normalize("NFC", new).strip()
+        spelt = plain.get(wanted) or folded.get(wanted.casefold())
+        if spelt is None or spelt == name:
+            continue
+        if name in names:
+            raise KomepError(
+                f"{place}: {spelt!r} is to be read as {name}, but there is a column {name}, too; rename or take out "
+                "one of the two"
+            )
+        found[spelt] = name
+    return found
+
+
+def renamed(row: dict[Any, Any], columns: Mapping[str, str]) -> dict[Any, Any] | Fault:
+    """A row with its columns under the known names; a fault where it has both names."""
+    if not columns:
+        return row
+    for new, name in columns.items():
+        if row.get(new) is not None and row.get(name) is not None:
+            return Fault(name, Reason.BAD_VALUE, f"stands under {new!r} and under {name!r}; take one out")
+    kept = {name: value for name, value in row.items() if name not in columns}
+    return kept | {
+        columns[name]: value for name, value in row.items() if name in columns and value is not None
+    }
