@@ -120,7 +120,7 @@ def _rows(
     files: Sequence[Path], columns: Mapping[str, str] | None
 ) -> Iterator[tuple[Path, int, dict[Any, Any] | Problem, dict[str, Any]]]:
     """(file, line, row or what is wrong with it, values in the names of its folders) of every row."""
-    check_columns(files, Question, columns)
+    check_columns(files, Question, OPTIONAL, columns or {})
     for path in files:
         of_path, names = values_in_path(path, Question), columns_of(path)
         own = of_file(names, columns or {}, path)

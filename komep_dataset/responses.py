@@ -1,5 +1,6 @@
 """`komep respond`: questions in, one model's responses out, one row a question whatever happens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from komep_dataset.inference.wire.dialect import RENAMED
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
 from komep_dataset.schema import Question, Reason, Reject, Response, split_of
-from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.formats import table_files
+from komep_dataset.tables.reading import applicable, read_table
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "respond"
@@ -37,14 +39,15 @@ class Responded:
         return read_table(self.path, Response)
 
 
-def read_asked(questions: Path, responder: Responder) -> list[Question]:
+def read_asked(questions: Path, responder: Responder, columns: Mapping[str, str]) -> list[Question]:
     """The questions of a table that a responder is asked: all, or of a model in training those of the train split, so that
-    the held-out pairs are the same in every round.
+    the held-out pairs are the same in every round. `columns` is a map of names.
 
     Raises:
         KomepError: bad table, or none of its questions is for this responder.
     """
-    asked = [Question(**row) for row in read_table(questions, Question).iter_rows(named=True)]
+    own = applicable(table_files([questions]), Question, columns)
+    asked = [Question(**row) for row in read_table(questions, Question, columns=own).iter_rows(named=True)]
     if responder.round:
         asked = [one for one in asked if split_of(one.question_id) == "train"]
         if not asked:
@@ -106,7 +109,7 @@ def respond(
             raise KomepError(f"{config.file}: --model is missing; the responders are: {names}", exit_code=2)
         model = config.responders[0].name
     responder = config.responder(model)
-    asked = read_asked(questions, responder)
+    asked = read_asked(questions, responder, config.columns)
     bodies = {q.question_id: request_for(q, responder) for q in asked}
     folder = responder_folder(config, responder)
     target = output_path(output or folder / TABLE, TABLE)

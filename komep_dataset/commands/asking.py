@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from komep_dataset.commands.options import Budget, Config, Estimated, MaybeOutput, Mode, RetryFailed
+from komep_dataset.commands.options import Budget, Config, Estimated, Map, MaybeOutput, Mode, RetryFailed
 from komep_dataset.errors import KomepError, require
 
 
@@ -16,6 +16,7 @@ def respond(
     config: Config,
     model: Annotated[str, typer.Option(help="Name of a responder in the configuration.")],
     output: MaybeOutput = None,
+    map: Map = None,
     estimate: Estimated = False,
     budget: Budget = None,
     retry_failed: RetryFailed = False,
@@ -26,6 +27,7 @@ def respond(
     alone.
     """
     settings, stages, estimates = _asking(config, budget)
+    settings = _mapped(settings, map, [questions], "Question")
     if estimate:
         print(estimates.as_text(estimates.estimate_respond(questions, settings, model), settings))
     else:
@@ -37,6 +39,7 @@ def score(
     config: Config,
     output: MaybeOutput = None,
     mode: Mode = "strict",
+    map: Map = None,
     estimate: Estimated = False,
     budget: Budget = None,
     retry_failed: RetryFailed = False,
@@ -47,6 +50,7 @@ def score(
     alone.
     """
     settings, stages, estimates = _asking(config, budget, mode)
+    settings = _mapped(settings, map, responses, "Response")
     if estimate:
         print(estimates.as_text(estimates.estimate_score(responses, settings, mode), settings))
     else:
@@ -65,6 +69,7 @@ def translate(
     every: Annotated[
         bool, typer.Option("--all", help="Every answer, not only those that a pair picks.")
     ] = False,
+    map: Map = None,
     estimate: Estimated = False,
     budget: Budget = None,
     retry_failed: RetryFailed = False,
@@ -75,6 +80,7 @@ def translate(
     alone.
     """
     settings, stages, estimates = _asking(config, budget)
+    settings = _mapped(settings, map, [scored], "ScoredGeneration")
     if every and settings.translator:
         settings = replace(settings, translator=replace(settings.translator, scope="all"))
     if estimate:
@@ -208,6 +214,7 @@ def preview(
 
 def models(
     scored: Annotated[list[Path], typer.Argument(help="Scored generations, or releases.")],
+    map: Map = None,
     categories: Annotated[bool, typer.Option(help="A second table: DAHL score by category.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="JSON of the same, categories included.")
@@ -215,13 +222,14 @@ def models(
 ) -> None:
     """How each responder did: DAHL score with interval, states of its answers, units, length."""
     from komep_dataset.files.outputs import check_file, json_with, write_json
-    from komep_dataset.pairs.generations import read_scored
+    from komep_dataset.pairs.generations import Given, read_scored
     from komep_dataset.scores import models as model_report
+    from komep_dataset.tables.columns import parse_map
 
     mark = json_with(*(field.name for field in fields(model_report.ModelReport)))
     if output:
         check_file(output, *mark)
-    reports = model_report.model_reports(read_scored(scored))
+    reports = model_report.model_reports(read_scored(scored, columns=parse_map(map or (), Given)))
     print(model_report.as_text(reports, categories=categories))
     if output:
         write_json(output, model_report.as_json(reports), mark)
@@ -245,6 +253,20 @@ def _asking(config: Path, budget: float | None, mode: str = "strict"):
 
     settings = load_config(config)
     return settings if budget is None else replace(settings, budget=budget), run, estimates
+
+
+def _mapped(settings, given: list[str] | None, tables: list[Path], record: str):
+    """The settings with the names of columns that the command gives, which its tables must have."""
+    if not given:
+        return settings
+    from komep_dataset import schema
+    from komep_dataset.tables.columns import parse_map
+    from komep_dataset.tables.formats import table_files
+    from komep_dataset.tables.reading import check_columns
+
+    columns = parse_map(given, getattr(schema, record))
+    check_columns(table_files(tables), getattr(schema, record), (), columns)
+    return replace(settings, columns={**settings.columns, **columns})
 
 
 def _run(stage, retry_failed: bool) -> None:

@@ -33,6 +33,16 @@ OnError = Annotated[
 ]
 
 
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NEW=known",
+        help="Read the column NEW of the tables as a known one, such as 질문=question; repeatable.",
+    ),
+]
+
+
 def _flag(option: Option) -> Any:
     """An option of a build as typer reads it."""
     kind = list[str] if option.parse else option.type

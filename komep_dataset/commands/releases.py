@@ -10,6 +10,7 @@ import typer
 
 from komep_dataset.build_options import OPTIONS
 from komep_dataset.commands.options import (
+    Map,
     OnError,
     Output,
     Release,
@@ -43,12 +44,18 @@ def questions(
     output: Output,
     language: Annotated[str, typer.Option(help="en or ko, for rows that do not say it.")] = "en",
     source: Annotated[str | None, typer.Option(help="Source, for rows that do not say it.")] = None,
+    map: Map = None,
     on_error: OnError = "stop",
 ) -> None:
     """Give exam questions their ids and leave repeats out, each with its reason."""
     from komep_dataset.questions import make_questions
+    from komep_dataset.schema import Question
+    from komep_dataset.tables.columns import parse_map
 
-    result = make_questions(input, output, language=language, source=source, on_error=on_error)
+    columns = parse_map(map or (), Question)
+    result = make_questions(
+        input, output, language=language, source=source, on_error=on_error, columns=columns
+    )
     print(f"{result.questions:,} questions -> {result.path}; {rejected(r.reason for r in result.rejects)}")
 
 
@@ -58,6 +65,7 @@ def build(
         typer.Argument(help="Scored generations: tables, or folders of them. None: the shipped sample."),
     ] = None,
     output: Output = Path("komep"),
+    map: Map = None,
     on_error: OnError = "stop",
     judge: Annotated[
         Path | None,
@@ -74,13 +82,21 @@ def build(
     **options: Any,
 ) -> None:
     """Build a release, which `load_dataset` reads, from scored generations."""
+    from komep_dataset.pairs.generations import Given
     from komep_dataset.release.build import build as build_release
+    from komep_dataset.tables.columns import parse_map
 
     parsers = {option.name: option.parse for option in OPTIONS if option.parse}
     given = {
         name: parsers[name](value) if value and name in parsers else value for name, value in options.items()
     }
-    known = {"on_error": on_error, "judge": judge, "base": base, "rounds": dict(map(_round_of, round or []))}
+    known = {
+        "on_error": on_error,
+        "judge": judge,
+        "base": base,
+        "rounds": dict(_round_of(one) for one in round or ()),
+    }
+    known["columns"] = parse_map(map or (), Given)
     result = build_release(scored or [], output, **known, **given)
     print(result)
     if not result.facts["pairs"]:
@@ -97,7 +113,7 @@ def _round_of(text: str) -> tuple[str, int]:
 build.__signature__ = with_build_options(
     build,
     (
-        *("scored", "output", "min_margin", "pairs", "utility", "length_gap", "order", "trim_below"),
+        *("scored", "output", "map", "min_margin", "pairs", "utility", "length_gap", "order", "trim_below"),
         *("unknown_units", "on_error", "judge", "origin", "base"),
     ),
 )

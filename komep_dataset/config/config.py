@@ -23,6 +23,7 @@ from komep_dataset.files.outputs import no_place
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
+from komep_dataset.tables.columns import map_problem
 
 ALL, MAJORITY, APPEAL = AGREEMENTS = "all", "majority", "first-then-appeal"
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
@@ -204,7 +205,8 @@ class QuestionSource:
 class Config:
     """pipeline.yaml. Relative paths are relative to the folder of the file; no keys are its name, `file`, and `spending`,
     where what is spent is written down other than in the work folder. `checker` may be a list in the file: then it is the first
-    here, `panel` has them all, and `agreement` says what their verdicts come to (`scores/agreement.py`). `base` is a release
+    here, `panel` has them all, and `agreement` says what their verdicts come to (`scores/agreement.py`). `columns` are the
+    names that the user's tables have for the known ones, such as `질문: question`. `base` is a release
     that the answers join; `round` (no key) the last of which responders are asked."""
 
     NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending", "panel", "round")
@@ -215,6 +217,7 @@ class Config:
     seed: int | None = 0  # of responders that have none of their own
     mode: str = "strict"  # how `komep run` scores (ours); `komep score --mode` says it for itself
     questions: QuestionSource | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     responders: tuple[Responder, ...] = ()
     splitter: Splitter | None = None
     checker: Checker | None = None
@@ -230,6 +233,8 @@ class Config:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from at_least("seed", self.seed, 0)
+        if problem := map_problem(self.columns):
+            yield f"columns.{problem[0]}", problem[1]
         if self.budget is not None and not (0 < self.budget < math.inf):
             yield "budget", f"{self.budget} is not an amount above 0"
         yield from choice("mode", self.mode, MODES)

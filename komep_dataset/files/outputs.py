@@ -199,7 +199,7 @@ def utf16_of(content: bytes) -> str:
         return "utf-16"
     head = content[:512]
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if 3 * min(even, odd) > max(even, odd) or max(even, odd) < max(1, len(head) / 25):
+    if 3 * min(even, odd) > max(even, odd) or max(even, odd) < max(2 - (0 in head[:2]), len(head) / 25):
         return ""
     return "utf-16-be" if even > odd else "utf-16-le"
 

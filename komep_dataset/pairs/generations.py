@@ -4,7 +4,7 @@ Works on polars frames with the columns of `ScoredGeneration` plus `_file` (inde
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,9 +33,11 @@ from komep_dataset.schema import (
     question_id,
 )
 from komep_dataset.tables.checking import verdict_advice, verdict_of
+from komep_dataset.tables.columns import KNOWN, others_told
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
 from komep_dataset.tables.reading import check_columns, read_batches
+from komep_dataset.tables.rows import columns_of
 
 COLUMNS = tuple(column_types(ScoredGeneration))
 
@@ -55,6 +57,7 @@ HAS_SPLITTABLE_ID = pl.col("question_id").str.contains("^[0-9a-fA-F]{8}")
 IS_TEST = pl.col("question_id").str.head(8).str.to_integer(base=16) % 100 < TEST_PERCENT
 SPLIT_OF_ID = pl.when(IS_TEST).then(pl.lit("test")).otherwise(pl.lit("train")).alias("split")
 _SAYS_KOREAN = r"(?i)^\s*(?:ko|kor|kr|korean|ko[-_]\w+|한국어|한글|국문)\s*$"
+_NOTHING_SAID = "neither `units` nor `dahl_score`, and no `status` that says why"
 _NOT_KOREAN = (
     "Korean, it says, but the question is not written in it, and would be released as English; write the Korean texts into "
     "question_ko and response_ko, or take this column out"
@@ -75,7 +78,7 @@ def read_scored(
         KomepError: a bad row, named by file and line, or no row at all.
     """
     files = table_files([p / "scored" if (p / BUILD_FILE).is_file() else p for p in map(Path, paths)])
-    check_columns(files, Given, columns)
+    check_columns(files, Given, OPTIONAL, columns or {})
     given, problems = read_as_given(files, unknown_units, columns)
     frame, conflicts = resolve_duplicates(given, [str(file) for file in files])
     if problems or conflicts:
@@ -114,6 +117,13 @@ def read_complete(
     )
     for frame, bad in batches:
         good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names, unknown_units)
+        if any(problem.detail == _NOTHING_SAID for problem in worse):
+            have = [(columns or {}).get(name, name) for name in columns_of(files[index])]
+            told = others_told(dict.fromkeys(have), KNOWN, ("units", "dahl_score"), maps=columns is not None)
+            worse = [
+                replace(one, detail=one.detail + told) if one.detail == _NOTHING_SAID else one
+                for one in worse
+            ]
         yield good, [*bad, *worse]
 
 
@@ -327,7 +337,7 @@ _CHECKS = (
         "units",
         Reason.MISSING_FIELD,
         pl.col("_lacks"),
-        pl.lit("neither `units` nor `dahl_score`, and no `status` that says why"),
+        pl.lit(_NOTHING_SAID),
         ("dahl_score", "status"),
     ),
     _Check("units", Reason.BAD_VALUE, pl.col("units").list.eval(~_KNOWN).list.any(), _ADVICE),

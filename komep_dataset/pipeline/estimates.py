@@ -107,14 +107,16 @@ def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
 
 def _respond_line(questions: Path, config: Config, model: str) -> Line:
     responder = config.responder(model)
-    bodies = [request_for(question, responder) for question in read_asked(questions, responder)]
+    bodies = [
+        request_for(question, responder) for question in read_asked(questions, responder, config.columns)
+    ]
     missing = unanswered(bodies, responder, responder_folder(config, responder))
     return line_of(f"respond {model}", responder, missing, load_prices(config.prices))
 
 
 def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list[Line]:
     """What `komep score` would ask about these responses; nothing is asked."""
-    rows = read_responses(responses)
+    rows = read_responses(responses, config.columns)
     texts = [text for row in rows if (text := text_to_split(row, mode)) is not None]
     splitter, prices = config.judge("splitter"), load_prices(config.prices)
     keeps = splitter.keeps(mode)

@@ -39,8 +39,8 @@ from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
 from komep_dataset.scores.sources import keep_sources, read_sources
-from komep_dataset.tables.formats import files_in
-from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.formats import files_in, table_files
+from komep_dataset.tables.reading import applicable, read_table
 from komep_dataset.tables.writing import output_path, write_table
 from komep_dataset.translation.checks.registry import checks_of, wordings
 from komep_dataset.translation.checks.second_look import SECOND_LOOK
@@ -221,7 +221,8 @@ def questions_stage(config: Config, table: Path) -> Stage:
     source = config.questions
 
     def work() -> Outcome:
-        made = make_questions(source.input, table, language=source.language)
+        columns = applicable(table_files([source.input]), Question, config.columns)
+        made = make_questions(source.input, table, language=source.language, columns=columns)
         kept = made.questions
         if source.limit is not None and source.limit < kept:
             kept = source.limit
@@ -229,6 +230,7 @@ def questions_stage(config: Config, table: Path) -> Stage:
         return Outcome(f"{kept:,} questions, {len(made.rejects):,} rejected -> {table}")
 
     settings = {"language": source.language, "limit": source.limit}
+    settings |= {"columns": dict(config.columns)} if config.columns else {}
     return Stage("questions", table.parent / DONE, (source.input,), {table: Question}, settings, work)
 
 

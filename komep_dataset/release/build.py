@@ -23,7 +23,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
 from komep_dataset.gates.trial.run import Gates, as_text
 from komep_dataset.judge.record import read_record
-from komep_dataset.pairs.generations import read_complete, resolve_duplicates, units_with
+from komep_dataset.pairs.generations import OPTIONAL, Given, read_complete, resolve_duplicates, units_with
 from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling, nothing_left
@@ -44,6 +44,7 @@ from komep_dataset.scores.agreement import read_panel
 from komep_dataset.scores.sources import in_other_states, read_sources
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error, rejected
+from komep_dataset.tables.reading import check_columns
 from komep_dataset.tables.writing import write_rejects
 from komep_dataset.translation.evidence import Warnings, warnings_told
 
@@ -97,7 +98,11 @@ def build(
     seeds: Mapping[str, int] | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
     rounds: Mapping[str, int] | None = None,
+<<<<<<< HEAD
     makers: Mapping[str, Sequence[str]] | None = None,
+=======
+    columns: Mapping[str, str] | None = None,
+>>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
     **options: Any,
 ) -> BuildResult:
     """Build a release from scored generations.
@@ -114,9 +119,15 @@ def build(
         left_out: parameters that an endpoint refused and was asked without, by stage; for `provenance.json`.
         rounds: responder -> the round, from 1, in which one's own model answers under that name; one that is left out has
             none (counted as 0), or that of the base. A pair is of the later round of its two answers.
+<<<<<<< HEAD
         makers: `checker` and `translator` -> models, for the data statement; None: what the evidence beside the tables says.
         options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`),
             the gates, and `name` and `license` of the card; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
+=======
+        columns: a file's own name of a column -> the known one; goes into `provenance.json`.
+        options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`)
+            and the gates; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
+>>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
             name to path.
 
     What looks at all pairs at once (near-duplicates at `reject`, length control, balance) does not go with `base`.
@@ -135,6 +146,7 @@ def build(
     place = resolved(Path(output))
     if any(Path(path).resolve() in place.parents for path in inputs):  # `build . -o komep`, a second time
         new = [path for path in new if place not in path.resolve().parents]
+    check_columns(new, Given, OPTIONAL, columns or {})
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None
@@ -152,10 +164,16 @@ def build(
             "left_out": left_out,
             "judges": judges,
             "rounds": rounds,
+<<<<<<< HEAD
             "makers": makers_of(new) if makers is None else makers,
+=======
+            "columns": columns,
+>>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
         }
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
-        made = _build_buckets(folder, new, grown, rules, loaded, on_error, Tally(rounds=rounds))
+        made = _build_buckets(
+            folder, new, grown, rules, loaded, on_error, Tally(rounds=rounds), columns or {}
+        )
         rules, counts, rejects, shards, quality = made
         if strange := sorted(rounds.keys() - counts["models"].keys()):
             raise KomepError(
@@ -216,6 +234,7 @@ def _build_buckets(
     loaded: Mapping[str, list[Any]],
     on_error: str,
     tally: Tally,
+    columns: Mapping[str, str],
 ) -> tuple[Options, dict[str, Any], list[Reject], Written, dict[str, Any]]:
     """Read the inputs, those of a base first, and write every row of the release.
 
@@ -226,7 +245,7 @@ def _build_buckets(
     files = [str(path) for path in paths]
     scratch = folder / ".spill"
     scratch.mkdir()
-    spill, problems, cites, models = _ingest(paths, scratch, rules.unknown_units)
+    spill, problems, cites, models = _ingest(paths, scratch, rules.unknown_units, columns)
     left_out, buckets = check_models(rules, models), spill.names()
     settling = Settling(rules)
     if settling.needed:
@@ -292,7 +311,7 @@ def _build_buckets(
 
 
 def _ingest(
-    paths: list[Path], folder: Path, unknown_units: str
+    paths: list[Path], folder: Path, unknown_units: str, columns: Mapping[str, str]
 ) -> tuple[Spill, list[Problem], bool, set[str]]:
     """Check every row and put it into the bucket of its question; returns the buckets, the problems, whether any
     verdict was given by passages, and the models."""
@@ -302,7 +321,7 @@ def _ingest(
     cites, models = False, set()
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
-            for frame, bad in read_complete(paths, index, unknown_units):
+            for frame, bad in read_complete(paths, index, unknown_units, columns):
                 problems += bad
                 spill.add(frame)
                 models.update(frame["model"].unique())

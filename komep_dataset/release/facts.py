@@ -100,7 +100,11 @@ def provenance(
     judges: Sequence[Mapping[str, Any]] = (),
     rounds: Mapping[str, int] | None = None,
     evidence: Sequence[Mapping[str, Any]] = (),
+<<<<<<< HEAD
     makers: Mapping[str, Sequence[str]] | None = None,
+=======
+    columns: Mapping[str, str] | None = None,
+>>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -113,6 +117,7 @@ def provenance(
         left_out: parameters that an endpoint refused and was asked without, by stage; no key where there are none.
         judges: how far the judges of an input are apart, where it had several; no key where none had.
         rounds: responder -> its round; no key where none has one.
+        columns: names that columns of the inputs have -> the known ones; no key where none was given.
         evidence: what the passages come from by which an input was judged, with its SHA-256; no key where none was.
         makers: `checker` and `translator` -> models; no key where none is known.
     """
@@ -134,7 +139,11 @@ def provenance(
         **({"judges": list(judges)} if judges else {}),
         **({"rounds": dict(rounds)} if rounds else {}),
         **({"evidence": list(evidence)} if evidence else {}),
+<<<<<<< HEAD
         **({"makers": {role: list(names) for role, names in makers.items()}} if makers else {}),
+=======
+        **({"columns": dict(columns)} if columns else {}),
+>>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
     }
 
 

@@ -16,7 +16,7 @@ from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.review.sheet import COLUMNS, FILLED, Material, numbered, unescape
 from komep_dataset.review.words import A, B, Mark, better, is_remark, marks, yes_or_no
 from komep_dataset.schema import collapse_blanks
-from komep_dataset.tables.formats import is_text
+from komep_dataset.tables.encodings import is_text
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import read_csv
 

@@ -60,7 +60,8 @@ from komep_dataset.scores.sources import (
 )
 from komep_dataset.scores.split_quality import SplitQuality, rated
 from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
-from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.formats import table_files
+from komep_dataset.tables.reading import applicable, read_table
 from komep_dataset.tables.writing import frame_of, output_path, write_in_order, write_rejects, write_scored
 
 STAGE, CHECK = "score", "score: check"
@@ -184,7 +185,7 @@ def score(
             f"note: {name} is in another state than when {target.name} was judged by it: units whose passages are others are "
             "judged again"
         )
-    rows = {(row.question_id, row.model): row for row in read_responses(responses)}
+    rows = {(row.question_id, row.model): row for row in read_responses(responses, config.columns)}
     with stage_outputs(config.work / STAGE, {target: CitedGeneration, verdicts_path(target): VerdictRow}):
         splits, failures, items, checked = split_and_check(rows, config, mode)
         unsplit = {key: split.why for key, split in splits.items() if split.why}
@@ -461,8 +462,19 @@ def _told(units: int, checked: Checked, splits: Iterable[Split]) -> str:
     return "; ".join(filter(None, said))
 
 
+<<<<<<< HEAD
 def read_responses(paths: Sequence[Path]) -> list[Response]:
     """The rows of one or several tables `responses`, which may lack all but question, model and response.
+=======
+def verdicts_path(table: Path) -> Path:
+    """Where the evidence of a table of scored generations lies."""
+    return table.with_name(f"{table.stem}.verdicts.parquet")
+
+
+def read_responses(paths: Sequence[Path], columns: Mapping[str, str]) -> list[Response]:
+    """The rows of one or several tables `responses`, which may lack all but question, model and response; `columns` is a map of
+    names.
+>>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
 
     Raises `KomepError` if there is no row, a key stands in two of them, or an id is none that a release can be split by.
     """
@@ -470,7 +482,8 @@ def read_responses(paths: Sequence[Path]) -> list[Response]:
     known = {"category": "", "prompt_protocol": "", "finish_reason": "stop"}
     optional = column_types(Response).keys() - {"question", "model", "response"}
     for path in paths:
-        for values in read_table(path, Response, optional).iter_rows(named=True):
+        own = applicable(table_files([path]), Response, columns)
+        for values in read_table(path, Response, optional, columns=own).iter_rows(named=True):
             row = Response(**values | {name: values[name] or other for name, other in known.items()})
             if not re.match("[0-9a-fA-F]{8}", row.question_id):
                 raise KomepError(

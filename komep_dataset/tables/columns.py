@@ -13,6 +13,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.schema import CitedGeneration, Question, Reason, Response, column_types
 from komep_dataset.tables.problems import Fault
 
+SHOWN = 8  # names in a message
 ALIKE = 0.75  # difflib's ratio, from which a name is a known one that was misspelt
 # What others call the columns, folded by `_plain`.
 _ALIASES = {
@@ -68,23 +69,24 @@ def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collect
     others = [str(name) for name in row if name not in known]
     if not others:
         return ""
-    told = f"; the row has {', '.join(map(_quoted, others[:8]))}, too"
+    told = f"; the row has {', '.join(map(_quoted, others[:SHOWN]))}, too"
     meant = {name: likely(name, lacking, row[name]) for name in others}
     near = [(new, name) for new, name in meant.items() if name]
-    return told + "".join(f"; {_advice(new, name, maps)}" for new, name in near[:3])
+    return told + "".join(f"; {_advice(new, name, maps)}" for new, name in near[:SHOWN])
 
 
-def left_out(names: Iterable[str], known: Collection[str], maps: bool) -> str:
+def left_out(names: Iterable[str], known: Collection[str]) -> str:
     """A sentence on the columns that a table does not know, each with the known one that it may be; or ""."""
     names = [name for name in names if name]
     lacking = [name for name in known if name not in names]
     strange = [name for name in names if name not in KNOWN and name.casefold() not in KNOWN]
     meant = {name: likely(name, lacking) for name in strange}
-    near = [_advice(new, name, maps) for new, name in meant.items() if name]
+    near = [_advice(new, name, True) for new, name in meant.items() if name]
     if not near:  # what stands beside the table for its owner's use
         return ""
-    return f"not read, since no such column is known: {', '.join(map(_quoted, strange[:8]))}; " + "; ".join(
-        near
+    return (
+        f"not read, since no such column is known: {', '.join(map(_quoted, strange[:SHOWN]))}; "
+        + "; ".join(near)
     )
 
 
@@ -98,31 +100,37 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if len(name) <= 60 else f'"{name[:57]}…"'
 
 
-def parse_map(given: Sequence[str], known: Collection[str]) -> dict[str, str]:
-    """`NEW=known` of each `--map`, as file's name -> known name; see `check_map`. Raises `KomepError`, exit code 2."""
+def parse_map(given: Sequence[str], record: type) -> dict[str, str]:
+    """`NEW=known` of each `--map`, as file's name -> a record's column; see `map_problem`. Raises `KomepError`, exit code 2."""
     pairs = []
     for text in given:
-        new, equals, name = text.rpartition("=")
-        if not (equals and new.strip() and name.strip()):
+        new, _, name = text.rpartition("=")
+        if not (new.strip() and name.strip()):
             raise KomepError(f"--map {text}: give NEW=known, such as 질문=question", exit_code=2)
         pairs.append((new.strip(), name.strip()))
     found = dict(pairs)
+    problem = map_problem(found, column_types(record))
     if len(found) < len(pairs):
-        twice = next(new for new, _ in pairs if [new for new, _ in pairs].count(new) > 1)
-        raise KomepError(f"--map {twice}: stands twice; give each column once", exit_code=2)
-    if problem := map_problem(found, known):
+        problem = (
+            next(new for n, (new, _) in enumerate(pairs) if new in dict(pairs[:n])),
+            "stands twice; give it once",
+        )
+    if problem:
         raise KomepError(f"--map {problem[0]}={found[problem[0]]}: {problem[1]}", exit_code=2)
     return found
 
 
-def map_problem(columns: Mapping[str, str], known: Collection[str]) -> tuple[str, str] | None:
+def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> tuple[str, str] | None:
     """(a name of a map, what is wrong with it), or None: its target is no column, or two of its names have the same."""
     for new, name in columns.items():
         if name not in known:
             near = likely(name, known) or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
-            return new, f"no column {name!r} is known here; did you mean {near!r}? (all: {', '.join(known)})"
+            return (
+                new,
+                f"no column {name!r} is known here; did you mean {near!r}? (all: {', '.join(sorted(known))})",
+            )
         if other := next((one for one in columns if one != new and columns[one] == name), None):
-            return new, f"{other!r} is to be {name}, too; a column is read once"
+            return new, f"{other!r} is to be read as {name}, too, and a column is read once; take one out"
     return None
 
 

@@ -5,13 +5,14 @@ error says what it looks like.
 """
 
 import io
-import sys
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from komep_dataset.files.outputs import utf16_of
+from komep_dataset.progress import tell
 
 HEAD = 512  # bytes in which a file shows what it is
 LOST = "signs that it lacks may be lost; better save it as UTF-8"
@@ -89,7 +90,7 @@ def utf8_lines(file: BinaryIO, path: Path, *, quiet: bool = False) -> Iterator[b
         except UnicodeDecodeError:
             text, note = decoded(line + file.read(), path)
             if note and not quiet:
-                print(f"note: {note}", file=sys.stderr)
+                tell(f"note: {note}")
             yield from io.BytesIO(text.encode("utf-8", "surrogateescape"))
             return
         yield line
@@ -99,7 +100,10 @@ def utf8_lines(file: BinaryIO, path: Path, *, quiet: bool = False) -> Iterator[b
 def advice(data: bytes) -> str:
     """What a text that is in none of the encodings that are read looks like, and how it is converted."""
     name, of = "WINDOWS-1252", "Western; else another of one byte a sign"
-    for other, (language, first, last) in _OTHERS.items():
+    in_pairs = (
+        len(re.findall(rb"[\x80-\xff](?=[\x80-\xff])", data)) > len(re.findall(rb"[\x80-\xff]", data)) / 3
+    )
+    for other, (language, first, last) in _OTHERS.items() if in_pairs else ():
         with suppress(UnicodeDecodeError):
             letters = [sign for sign in data.decode(other) if sign > "\x7f"]
             if sum(first <= sign <= last for sign in letters) > 0.3 * len(letters):

@@ -8,7 +8,6 @@ import json
 import lzma
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import LINE_BYTES, REJECTS
+from komep_dataset.progress import tell
 from komep_dataset.tables.encodings import HEAD, decoded, is_wide, utf8_lines
 from komep_dataset.tables.problems import listed
 
@@ -285,7 +285,9 @@ def unreadable_parquet(path: Path, error: Exception) -> KomepError:
     with suppress(OSError), path.open("rb") as file:
         what = "" if format_of(path) == ARROW else foreign(file.read(HEAD))
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    return KomepError(f"{path}: {what or f'not a readable {format_of(path) or PARQUET} file ({said}); is it whole?'}")
+    return KomepError(
+        f"{path}: {what or f'not a readable {format_of(path) or PARQUET} file ({said}); is it whole?'}"
+    )
 
 
 def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]]:
@@ -303,7 +305,7 @@ def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]
             if format_of(path) == JSON or _DOCUMENT.match(head) or is_wide(head):
                 text, note = decoded(file.read(), path)
                 if note and not quiet:
-                    print(f"note: {note}", file=sys.stderr)
+                    tell(f"note: {note}")
                 content = text.encode("utf-8", "surrogateescape")
                 whole = format_of(path) == JSON or _DOCUMENT.match(content)
                 lines = _items(content, path) if whole else io.BytesIO(content)

@@ -14,6 +14,7 @@ from komep_dataset.schema import Reason, Reject
 
 SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
 SHOWN_FAULTS = 8  # of one row
+FOLDED_FROM = 4  # so many problems that say the same are still listed one by one
 # Provenance columns of a batch: index of the file, line (JSONL) or row (Parquet).
 FILE, LINE = ("_file", "_line")
 # A file that holds what was given as rows in memory (`memory`) -> the name of their table, empty where there is one alone.
@@ -77,12 +78,14 @@ def listed(problems: Sequence[object]) -> str:
 
 
 def _folded(problems: Sequence[Problem]) -> str:
-    """Problems as `listed` shows them; three or more that say the same are one, with the places of the others."""
+    """Problems as `listed` shows them; many that say the same are one, with the places of the others."""
     alike: dict[tuple, list[Problem]] = {}
     for one in problems:
         alike.setdefault((one.column, one.reason, one.detail), []).append(one)
     groups = [
-        part for some in alike.values() for part in ([some] if len(some) > 2 else [[one] for one in some])
+        part
+        for some in alike.values()
+        for part in ([some] if len(some) > FOLDED_FROM else [[one] for one in some])
     ]
     lines = []
     for first, *others in groups[:SHOWN_PROBLEMS]:

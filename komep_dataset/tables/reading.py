@@ -4,7 +4,6 @@ JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses
 that each bad line gets its own reason while clean data stays fast.
 """
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import tell
 from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
 from komep_dataset.tables.checking import Checks, checked_rows
 from komep_dataset.tables.columns import left_out, of_file, renamed
@@ -277,20 +277,24 @@ def read_batches(
         yield frame.with_columns(pl.col(name).fill_null(value) for name, value in of_path.items()), problems
 
 
-def check_columns(files: Iterable[Path], record: type, columns: Mapping[str, str] | None = None) -> None:
-    """Look at the columns of tables before any is read: what is not known and may be meant as a known one is told on stderr.
+def check_columns(
+    files: Iterable[Path], record: type, optional: Collection[str], columns: Mapping[str, str]
+) -> None:
+    """Look at the columns of tables before any is read: one that is not known, where a known one may be meant that may be
+    left out, is told on stderr. (Of one that may not, reading says more.)
 
     Raises `KomepError` for a name of a map that no table has.
     """
-    told, known, absent = set(), column_types(record), set(columns or ())
+    told, known, absent, there = set(), column_types(record), set(columns), []
+    needed = {name for name, (_, nullable) in known.items() if not nullable and name not in optional}
     for path in files:
         names = columns_of(path)
-        own = of_file(names, columns or {}, path)
+        there += [name for name in names if name not in there]
+        own = of_file(names, columns, path)
         absent -= {new for new in absent if columns[new] in own.values()}
-        if (
-            note := left_out([own.get(n, n) for n in names], known, columns is not None)
-        ) and note not in told:
-            print(f"note: {path}: {note}", file=sys.stderr)
+        names = [own.get(name, name) for name in names]
+        if needed.issubset(names) and (note := left_out(names, known)) and note not in told:
+            tell(f"note: {path}: {note}")
             told.add(note)
     for path in files if absent else ():  # of JSONL, a later row may have it
         rows = scan_rows(path) if format_of(path) in (JSONL, JSON) else ()
@@ -300,10 +304,22 @@ def check_columns(files: Iterable[Path], record: type, columns: Mapping[str, str
                 return
     if absent:
         new = min(absent)
-        have = ", ".join(sorted({name for path in files for name in map(str, columns_of(path))}))
         raise KomepError(
-            f"{new}={columns[new]}: there is no column {new!r} to be read as that (there are: {have})"
+            f"--map {new}={columns[new]}: there is no column {new!r} (there are: {', '.join(there)})"
         )
+
+
+def applicable(files: Iterable[Path], record: type, columns: Mapping[str, str]) -> dict[str, str]:
+    """The part of a map for several kinds of tables that is for these: whose known column the record has, without the names
+    that no table has where the known column is there instead."""
+    columns = {new: name for new, name in columns.items() if name in column_types(record)}
+    tables = [(path, columns_of(path)) for path in files] if columns else []
+    return {
+        new: name
+        for new, name in columns.items()
+        if any(of_file(names, {new: name}, path) for path, names in tables)
+        or not any(name in names for _, names in tables)
+    }
 
 
 def values_in_path(path: Path, record: type) -> dict[str, Any]:
@@ -367,7 +383,7 @@ def read_table(
     frames, problems = [], []
     files = table_files([path])
     if columns is not None:
-        check_columns(files, record, columns)
+        check_columns(files, record, optional, columns)
     for file in files:
         for frame, bad in read_batches(file, record, optional, columns=columns):
             frames.append(frame.with_columns(pl.lit(str(file)).alias(FILE)))

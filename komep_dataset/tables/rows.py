@@ -229,19 +229,19 @@ def read_rows(path: Path, wanted: Collection[str] = ()) -> Iterator[tuple[int, d
         yield number, row
 
 
-def columns_of(path: Path) -> set[str]:
+def columns_of(path: Path) -> list[str]:
     """Names of the columns of a table, of JSONL those of its first object; none of what cannot be read."""
     with suppress(KomepError):
         if format_of(path) == CSV:
-            return set(read_csv(path, size=HEADER_BYTES).names)
+            return read_csv(path, size=HEADER_BYTES).names
         if format_of(path) in (JSONL, JSON):
             found = json_rows(path, quiet=True)
-            return next((set(row) for _, row in found if isinstance(row, dict)), set())
+            return next((list(row) for _, row in found if isinstance(row, dict)), [])
         import pyarrow as pa
 
         with suppress(pa.ArrowException, OSError):
-            return set(schema_of(path).names)
-    return set()
+            return schema_of(path).names
+    return []
 
 
 def schema_of(path: Path) -> Any:

@@ -32,6 +32,8 @@ from komep_dataset.schema import (
     Unit,
     polars_schema,
 )
+from komep_dataset.tables.formats import table_files
+from komep_dataset.tables.reading import applicable
 from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_scored
 from komep_dataset.translation.checks.registry import checks_of
 from komep_dataset.translation.evidence import TranslationRow, translations_path, write_evidence
@@ -188,7 +190,8 @@ def _read(
 ) -> tuple[list[ScoredGeneration], list[Item], Glossary]:
     checks_of(translator.checks, f"{config.file}: translator.checks")
     glossary = read_glossary(translator.glossary)
-    frame = read_scored([scored], config.selection.unknown_units)
+    columns = applicable(table_files([scored]), ScoredGeneration, config.columns)
+    frame = read_scored([scored], config.selection.unknown_units, columns)
     wanted = None  # all, or the keys of the responses that stand in a pair
     if translator.scope != "all":
         pairs, _ = select_pairs(frame, settled(config.selection, frame))

@@ -62,7 +62,7 @@ BAD_ROWS = [
     ("wrong_type", "response_ko", row("bad", response_ko=["글"])),
     ("bad_value", "question", row("bad", question=" \t\u3000")),
     ("bad_value", "model", row("")),
-    ("bad_value", "units", row("bad", units=[{"text": "a", "verdict": "True"}])),
+    ("bad_value", "units", row("bad", units=[{"text": "a", "verdict": "Yes"}])),
     ("bad_value", "units", row("bad", units=[{"text": "a", "verdict": "maybe"}])),
     ("bad_value", "dahl_score", row("bad", units=[], dahl_score=1.5)),
     ("bad_value", "dahl_score", row("bad", units=[], dahl_score=-0.01)),

@@ -3,6 +3,7 @@
 from komep_dataset.schema import Reason, Reject
 from komep_dataset.tables.problems import (
     Check,
+    Fault,
     Problem,
     as_text,
     compare_values,
@@ -75,3 +76,30 @@ def test_an_option_is_recommended_where_the_command_has_it():
 def test_rejects_are_counted_by_reason():
     assert rejected([]) == "0 rejects"
     assert rejected(["tie", "malformed", "tie"]) == "3 rejects (malformed 1, tie 2): see rejects.jsonl"
+
+
+def test_many_that_say_the_same_are_one_with_the_places_of_the_others():
+    same = [
+        Problem("a" if n < 40 else "b", n, "units", Reason.MISSING_FIELD, "no value") for n in range(1, 43)
+    ]
+    other = Problem("b", 50, "model", Reason.BAD_VALUE, "empty")
+    lines = str(problems_error([same[0], other, *same[1:]])).splitlines()
+    assert lines[:3] == [
+        "43 bad rows:",
+        "  a:1: units: missing_field: no value",
+        f"    and 41 more rows: a:{', '.join(map(str, range(2, 21)))}, …",
+    ]
+    assert lines[3] == "  b:50: model: bad_value: empty" and len(lines) == 5
+    few = str(problems_error([same[36], *same[38:42]])).splitlines()
+    assert few[1:3] == [f"  {same[36]}", "    and 4 more rows: a:39; b:40, 41, 42"]
+
+
+def test_all_faults_of_a_row_are_one_problem_with_the_reason_of_a_missing_field():
+    faults = [Fault("question", Reason.BAD_VALUE, "empty"), Fault("model", Reason.MISSING_FIELD, "no value")]
+    problem = Problem.of_row("a", 3, faults)
+    assert str(problem) == "a:3: model: missing_field: no value; and question: bad_value: empty"
+    assert problem.reject("build").reason == "missing_field"
+    many = Problem.of_row("a", 3, [Fault("units", Reason.WRONG_TYPE, str(n)) for n in range(50)])
+    assert many.detail.endswith("; and 42 more faults") and many.detail.startswith(
+        "0; and units: wrong_type: 1;"
+    )

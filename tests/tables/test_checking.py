@@ -1,0 +1,118 @@
+"""Rows against a row type, apart from any file: every fault at once, and verdicts in the words that are accepted."""
+
+import polars as pl
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.pairs.generations import OPTIONAL, Given, faults, read_scored
+from komep_dataset.release.build import build
+from komep_dataset.release.rows import read_rows
+from komep_dataset.schema import Reason, Response
+from komep_dataset.tables.checking import checked_rows, csv_row, row_of, verdict_advice, verdict_of
+from tests.scored_rows import GOOD, row, write
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        (True, "true"), (False, "false"), ("True", "true"), ("FALSE", "false"), (" 참 ", "true"), ("거짓.", "false"),
+        ("Unknown", "unknown"), ("**true**", "true"), ("T", "T"), ("O", "O"), (1, 1), ("1", "1"), (None, None),
+        ("not true", "not true"), ("", ""),
+    ],
+)  # fmt: skip
+def test_verdicts_in_other_letters(given, verdict):
+    assert verdict_of(given) == verdict
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [("T", "true"), ("0", "false"), ("X", "false"), ("Supported", "true"), ("perhaps", "unknown")],
+)
+def test_a_word_that_is_no_verdict_is_told_with_the_nearest_one(given, nearest):
+    assert verdict_advice(given).endswith(f"give one of true, false, unknown (nearest: {nearest})")
+
+
+def test_all_faults_of_a_row():
+    found = row_of({"question": 5, "model": None, "response": "a", "seed": 2**63}, Response, ("category",))
+    assert [(one.column, one.reason) for one in found if one.column in ("question", "model", "seed")] == [
+        ("model", Reason.MISSING_FIELD),
+        ("question", Reason.WRONG_TYPE),
+        ("seed", Reason.WRONG_TYPE),
+    ]
+    units = [{"text": "a"}, {"text": 1, "verdict": "true"}, {"claim": "a", "verdict": "true"}]
+    told = [one.detail for one in row_of(row(units=units), Given, OPTIONAL)]
+    assert told == [
+        "units[0].verdict: no value",
+        "units[1].text: expected a string, got 1",
+        'units[2].text: no value; beside it: "claim"',
+    ]
+
+
+def test_cells_of_csv_have_their_faults_at_once():
+    cells = {
+        "question": "NA",
+        "category": "c",
+        "model": "m",
+        "response": "r",
+        "units": "[{",
+        "dahl_score": "high",
+    }
+    told = {one.column: one.detail for one in csv_row(cells, Given, OPTIONAL)}
+    assert told["question"] == "no value ('NA' stands for none)" and "json.dumps" in told["units"]
+    assert told["dahl_score"].startswith("expected a number")
+
+
+def test_rows_know_no_file():
+    rows = [(1, GOOD[0]), (2, {"question": "", "units": [{"text": "a", "verdict": "Yes"}], "answer": "b"})]
+    frame, [problem] = checked_rows(rows, "rows", Given, OPTIONAL, maps=True, checks=faults)
+    assert frame["model"].to_list() == ["m1"]
+    assert str(problem) == (
+        'rows:2: model: missing_field: no value; the row has "answer", too; is "answer" the column response? '
+        "--map answer=response; and category: missing_field: no value; and response: missing_field: no value; and "
+        'question: bad_value: empty; and units: bad_value: unknown verdict "Yes"; give one of true, false, unknown '
+        "(nearest: true)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_row_with_several_faults_is_one_bad_row_that_names_them_all(tmp_path, kind):
+    bad = row("", question=" ", response="x", dahl_score=2.0)
+    rows = [row("m1"), bad | {"units": None}]
+    path = tmp_path / f"a.{kind}"
+    frame = pl.DataFrame(
+        [{k: v for k, v in one.items() if k != "units"} for one in rows], infer_schema_length=None
+    )
+    frame = frame.with_columns(dahl_score=pl.Series([0.5, 2.0]))
+    {"jsonl": frame.write_ndjson, "csv": frame.write_csv, "parquet": frame.write_parquet}[kind](path)
+    with pytest.raises(KomepError) as error:
+        build([path], tmp_path / "komep")
+    said = str(error.value)
+    assert (
+        said.startswith("1 bad row:\n") and "dahl_score: bad_value: 2.0 is not a number from 0 to 1" in said
+    )
+    assert "question: bad_value: empty" in said and "model: " in said
+    result = build([path], tmp_path / "komep", on_error="reject")
+    assert result.facts["rejects"] == {
+        "bad_value" if kind != "csv" else "missing_field": 1,
+        "too_few_responses": 1,
+    }
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("words", [(True, False), ("True", "거짓"), (True, "거짓")])
+def test_verdicts_of_any_file_give_the_same_release(tmp_path, kind, words):
+    good = [{"text": "a fact", "verdict": words[0]}, {"text": "another", "verdict": words[1]}]
+    rows = [row("m1", units=good), row("m2", response="Another answer.", units=good[:1])]
+    path = tmp_path / f"a.{kind}"
+    if kind == "jsonl":
+        write(path, rows)
+    elif kind == "csv":
+        pl.DataFrame([one | {"units": repr(one["units"])} for one in rows]).write_csv(path)
+    elif isinstance(words[0], type(words[1])):
+        pl.DataFrame(rows).write_parquet(path)
+    else:
+        return
+    build([path], tmp_path / "komep")
+    verdicts = read_rows(tmp_path / "komep", "scored").sort("model")["units"].to_list()
+    assert [[unit["verdict"] for unit in units] for units in verdicts] == [["true", "false"], ["true"]]
+    assert read_scored([path]).sort("model")["dahl_score"].to_list() == [0.5, 1.0]

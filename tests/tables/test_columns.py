@@ -1,0 +1,166 @@
+"""Columns under other names: the known one that is meant, maps of names, and what commands say of both."""
+
+import json
+
+import polars as pl
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.pairs.generations import read_scored
+from komep_dataset.questions import make_questions
+from komep_dataset.release.build import build
+from komep_dataset.release.facts import read_facts
+from komep_dataset.schema import Question, Reason, Response, ScoredGeneration, column_types
+from komep_dataset.tables.columns import KNOWN, likely, map_problem, of_file, parse_map, renamed
+from tests.scored_rows import GOOD, UNITS, row, write
+
+SCORED = column_types(ScoredGeneration)
+KOREAN = {"질문": "question", "분야": "category", "모델": "model", "답변": "response", "사실": "units"}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("facts", "units"), ("Claims", "units"), ("Atomic Facts", "units"), ("answer", "response"), ("질문", "question"),
+        ("catagory", "category"), ("Question", "question"), ("respones_ko", "response_ko"), ("llm", "model"),
+        ("dahl-score", "dahl_score"), ("annotator", None), ("id", None), ("비고", None),
+    ],
+)  # fmt: skip
+def test_the_known_column_that_a_name_may_mean(name, meant):
+    assert likely(name, SCORED) == meant
+
+
+def test_a_list_of_objects_may_be_the_units():
+    assert likely("x", SCORED, [{"claim": "a"}]) == "units"
+    assert likely("x", column_types(Question), [{"claim": "a"}]) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["질문"], "give NEW=known"),
+        (["=question"], "give NEW=known"),
+        (["a=qestion"], "no column 'qestion' is known here; did you mean 'question'"),
+        (["a=question", "b=question"], "'b' is to be read as question, too"),
+        (["a=question", "a=model"], "--map a=.*stands twice"),
+        (["a=units"], "no column 'units' is known here"),
+    ],
+)
+def test_a_map_that_is_none_is_wrong_usage(given, said):
+    with pytest.raises(KomepError, match=said) as error:
+        parse_map(given, Response)
+    assert error.value.exit_code == 2
+
+
+def test_a_map_as_it_is_typed():
+    assert parse_map(["질문=question", "a = b=model"], Response) == {"질문": "question", "a = b": "model"}
+    assert map_problem({"질문": "question"}) is None and "evidence" in KNOWN
+
+
+def test_the_part_of_a_map_that_a_file_has():
+    decomposed = "\u110c\u1175\u11af\u1106\u116e\u11ab"  # 질문, as macOS writes it
+    assert of_file([decomposed, " Model ", "x"], {"질문": "question", "model ": "model"}, "f") == {
+        decomposed: "question",
+        " Model ": "model",
+    }
+    with pytest.raises(
+        KomepError, match="f: '질문' is to be read as question, but there is a column question, too"
+    ):
+        of_file(["질문", "question"], KOREAN, "f")
+
+
+def test_a_row_that_has_both_names_has_a_fault():
+    assert renamed({"질문": "a", "x": 1}, KOREAN) == {"question": "a", "x": 1}
+    assert renamed({"질문": None, "question": "b"}, KOREAN) == {"question": "b"}
+    assert renamed({"질문": "a", "question": "b"}, KOREAN).reason == Reason.BAD_VALUE
+
+
+def as_others_have_it(rows):
+    back = {name: new for new, name in KOREAN.items()}
+    return [{back.get(name, name): value for name, value in one.items()} for one in rows]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "arrow"])
+def test_a_mapped_file_gives_what_the_same_file_under_our_names_does(tmp_path, kind):
+    rows = as_others_have_it(GOOD)
+    frame, path = pl.DataFrame(rows), tmp_path / f"theirs.{kind}"
+    if kind == "csv":
+        frame = frame.with_columns(pl.Series("사실", [json.dumps(one["사실"]) for one in rows]))
+    writers = {
+        "jsonl": frame.write_ndjson,
+        "csv": frame.write_csv,
+        "parquet": frame.write_parquet,
+        "arrow": frame.write_ipc,
+    }
+    writers[kind](path)
+    ours = build([write(tmp_path / "ours.jsonl", GOOD)], tmp_path / "a")
+    theirs = build([path], tmp_path / "b", columns=KOREAN)
+    assert theirs.facts["content_hash"] == ours.facts["content_hash"]
+    assert read_facts(tmp_path / "b")["columns"] == KOREAN and "columns" not in ours.facts
+
+
+def test_files_of_both_kinds_go_together(tmp_path):
+    write(tmp_path / "a.jsonl", GOOD[:1])
+    write(tmp_path / "b.jsonl", as_others_have_it(GOOD[1:]))
+    assert read_scored([tmp_path], columns=KOREAN).height == 2
+    write(tmp_path / "a.jsonl", [*GOOD[:1], *as_others_have_it(GOOD[1:])])
+    assert read_scored([tmp_path / "a.jsonl"], columns=KOREAN).height == 2
+
+
+def test_a_map_of_a_column_that_is_not_there_and_one_onto_a_column_that_is(tmp_path):
+    path = write(tmp_path / "a.jsonl", GOOD)
+    with pytest.raises(
+        KomepError, match=r"--map 질문=question: there is no column '질문' .there are: question, cat"
+    ):
+        read_scored([path], columns={"질문": "question"})
+    write(path, [one | {"질문": "x"} for one in GOOD])
+    with pytest.raises(KomepError, match="but there is a column question, too; rename or take out one"):
+        build([path], tmp_path / "komep", columns={"질문": "question"})
+    write(path, [GOOD[0], GOOD[1] | {"질문": "x"}])
+    with pytest.raises(
+        KomepError, match=r"a\.jsonl:2: question: bad_value: stands under '질문' and under 'question'"
+    ):
+        build([path], tmp_path / "komep", columns={"질문": "question"})
+
+
+def test_facts_in_the_place_of_units_are_named(tmp_path):
+    rows = [{"facts" if name == "units" else name: value for name, value in one.items()} for one in GOOD]
+    with pytest.raises(
+        KomepError, match=r'missing_field: neither .*; is "facts" the column units. --map facts=units'
+    ):
+        build([write(tmp_path / "a.jsonl", rows)], tmp_path / "komep")
+    (tmp_path / "a.csv").write_text("question,category,llm,response\na,b,c,d\n")
+    with pytest.raises(
+        KomepError, match=r'no column model \(header: .*\); is "llm" the column model. --map llm=model'
+    ):
+        build([tmp_path / "a.csv"], tmp_path / "komep")
+
+
+def test_an_optional_column_that_is_misspelt_is_told_once(tmp_path, capsys):
+    rows = [one | {"note": 1, "qeustion_ko": "무엇?"} for one in GOOD]
+    for name in ("a.jsonl", "b.jsonl"):
+        write(tmp_path / name, rows)
+    read_scored([tmp_path])
+    [line] = capsys.readouterr().err.splitlines()
+    assert 'a.jsonl: not read, since no such column is known: "note", "qeustion_ko"' in line
+    assert line.endswith('is "qeustion_ko" the column question_ko? --map qeustion_ko=question_ko')
+    write(tmp_path / "a.jsonl", [one | {"note": 1} for one in GOOD])
+    read_scored([tmp_path / "a.jsonl"])
+    assert capsys.readouterr().err == ""
+
+
+def test_questions_under_other_names(tmp_path, capsys):
+    (tmp_path / "q.csv").write_text("문제,과목\n패혈증이란?,내과\n")
+    with pytest.raises(
+        KomepError, match=r'is "문제" the column question. --map 문제=question; is "과목" the column category'
+    ):
+        make_questions(tmp_path / "q.csv", tmp_path / "o" / "q.parquet")
+    columns = {"문제": "question", "과목": "category"}
+    made = make_questions(tmp_path / "q.csv", tmp_path / "o" / "q.parquet", columns=columns)
+    assert pl.read_parquet(made.path)["question"].to_list() == ["패혈증이란?"]
+    write(tmp_path / "q.jsonl", [{"문제": "패혈증이란?", "category": "내과"}])
+    with pytest.raises(
+        KomepError, match=r'q\.jsonl:1: question: missing_field: no value; the row has "문제", too; is "문제"'
+    ):
+        make_questions(tmp_path / "q.jsonl", tmp_path / "o" / "q.parquet")
+    assert row("m")["units"] == UNITS
