@@ -9,19 +9,41 @@ from komep_dataset.tables.values import stands_for_none
 YES = ("yes", "y", "true", "예", "네", "참", "o", "○", "◯", "⭕", "✓", "✔", "☑", "✅", "√")
 NO = ("no", "n", "false", "아니오", "아니요", "거짓", "x", "×", "✗", "✘", "✕", "❌", "☒")
 _UNSURE = (
-    "?", "unsure", "not sure", "cannot say", "can't say", "don't know", "do not know", "unknown", "모름", "잘 모름", "모르겠음",
-    "모르겠다", "모르겠습니다", "잘 모르겠음", "불확실", "불명", "판단 불가", "판단불가", "판단 못함", "판단할 수 없음", "확실하지 않음",
-)  # fmt: skip
-_SAME = re.compile(
-    r"same|tie|tied|draw|equal(ly)?( good| bad)?|both( same| equal)?|no difference|a ?= ?b|="
-    r"|(둘 ?다 |서로 )?(같음|같다|같습니다|동일(함|하다)?|비슷(함|하다|합니다)?)|무승부|동점|동등(함)?|차이 ?없음"
+    "?",
+    "unsure",
+    "not sure",
+    "cannot say",
+    "can't say",
+    "don't know",
+    "unknown",
+    "모름",
+    "잘 모름",
+    "모르겠음",
+    "판단 불가",
+    "판단불가",
+    "불확실",
 )
-_BETTER = re.compile(
-    r"(?:answer |response |답변? ?|응답 ?)?(?P<side>[ab])"
-    r" ?(?:답변?|응답)?(?:가|이)? ?(?:쪽이?)?(?: ?(?:is |was )?(?:much |slightly |clearly |a bit )?(?:better|best|wins?)"
-    r"| ?(?:더 |훨씬 |조금 )*(?:나음|낫다|낫습니다|나아요|좋음|좋다|좋아요|좋습니다|우세(?:함)?|우수(?:함)?|정확(?:함)?|선호))?"
-    r"|(?P<more>a ?> ?b|b ?< ?a)|(?P<less>a ?< ?b|b ?> ?a)"
+# Which answer is better: one letter and words that praise it; the letters of both, or none, and words that both are alike;
+# that nobody can say. Each as a whole, so that a denial is none of them.
+_LETTER = re.compile(r"(?<![a-z])[ab](?![a-z])")
+_KO_END = "(?:함|하다|합니다|해요|하네요|하게|한)?"
+_PRAISE = re.compile(
+    rf"(?:[\s():*-]|[가이을를은]|쪽이?|번이?|답변?이?|응답이?|더|훨씬|조금|약간|매우|다소|사실에?|가까(?:움|워요)|가깝(?:다|습니다)|이김|승리?"
+    rf"|나(?:음|은|아요)|(?:낫|좋|맞)(?:다|음|습니다|네요|아요)?|(?:우세|우수|정확|선호|선택){_KO_END}"
+    r"|answer|response|the|is|was|much|slightly|clearly|somewhat|prefer(?:red)?|more|accurate|correct|factual|better|best|wins?)*"
 )
+_ALIKE = re.compile(
+    rf"(?:[\s(),=/가이]|와|과|둘 ?다|모두|서로|거의|차이|없(?:음|다|습니다)|무승부|(?:같|맞|틀|좋|나쁘|나빠)(?:음|다|습니다|림|아요|요)?|(?:동일|비슷|동등|동점){_KO_END}"
+    r"|both|the|are|answers|neither|no|difference|preference|same|tied?|draw|equal(?:ly)?|good|bad|fine|wrong|right|correct|true|false)+"
+)
+_ALIKE_SAYS = re.compile(
+    r"같|동일|비슷|동등|동점|무승부|차이|둘 ?다|모두|both|neither|no |same|tie|draw|equal|="
+)
+_OPEN = re.compile(
+    r"\?+|모름|모르|불확실|불명|애매|글쎄|보류|(?:판단|구분|결정).*(?:불가|어려|못|없)|확신.*없|확실하지|unsure|not (?:sure|certain)|unclear|uncertain"
+    r"|unknown|idk|undecided|(?:can ?not|can't|don't|do not|hard to) (?:say|tell|know|judge|decide)"
+)
+_MORE = {"a>b": "A", "b<a": "A", "b>a": "B", "a<b": "B"}
 A, B, SAME, UNSURE = "A", "B", "same", "unsure"
 # In place of a corrected text, what says that there is none, or that it stays.
 _NO_TEXT = re.compile(
@@ -55,11 +77,18 @@ def yes_or_no(cell: str) -> bool | None:
 def better(cell: str) -> str | None:
     """`A`, `B`, `same`, `unsure`, or None where a cell is empty. Raises `ValueError` for anything else."""
     said = _plain(cell)
-    if not said or said in _UNSURE or _SAME.fullmatch(said):
-        return (UNSURE if said in _UNSURE else SAME) if said else None
-    if not (found := _BETTER.fullmatch(said)):
+    letters, rest = _LETTER.findall(said), _LETTER.sub("", said)
+    if not said:
+        return None
+    if more := _MORE.get(said.replace(" ", "")):
+        return more
+    if not letters and _OPEN.search(said):
+        return UNSURE
+    if len(letters) != 1 and _ALIKE_SAYS.search(said) and _ALIKE.fullmatch(rest):
+        return SAME
+    if len(letters) != 1 or not _PRAISE.fullmatch(rest):
         raise ValueError("none of A, B, same, unsure (같음, 모름)")
-    return A if found["more"] or found["side"] == "a" else B
+    return letters[0].upper()
 
 
 _MARKS = {

@@ -164,4 +164,5 @@ def test_the_marks_become_a_calibration_that_a_build_takes(reviewed, tmp_path):
     )
     assert done.exit_code == 0, done.output
     card = (tmp_path / "komep" / "README.md").read_text("utf-8")
+    assert "`komep review import` compared the checker with what people said" in card
     assert "marked by 2 reviewers who saw no verdict" in card and f"| all | {len(statements)} |" in card
