@@ -27,6 +27,7 @@ _DOCS = {
     TABLE: "the same, but one table.",
     CONFIG: "the path of a pipeline.yaml, the same as a dict, or what `load_config` made of it.",
 }
+_MAP = re.compile(r"--map '?([^\s=']+)=(\w+)'?")
 _OPTION = re.compile(r"(?<![\w`-])--([a-z][a-z-]*[a-z])\b(?: (stop|reject)\b)?")
 
 
@@ -81,6 +82,7 @@ def in_python(text: str) -> str:
     def named(found: re.Match) -> str:
         return found[1].replace("-", "_") + (f'="{found[2]}"' if found[2] else "")
 
+    text = _MAP.sub(r'columns={"\1": "\2"}', text)
     return "`".join(part if i % 2 else _OPTION.sub(named, part) for i, part in enumerate(text.split("`")))
 
 

@@ -32,7 +32,7 @@ from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged
 from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import with_passages
-from komep_dataset.tables.text import table
+from komep_dataset.tables.problems import table
 
 SHOWN = 200  # characters of a failure or reply that a message shows
 CURVE_FILE = text_with(SVG_TITLE.encode(), "figure of risk and coverage")

@@ -27,7 +27,7 @@ from komep_dataset.judge.statements import Statement, read_statements, sample_st
 from komep_dataset.samples import SAMPLES
 from komep_dataset.schema import LANGUAGES, Verdict
 from komep_dataset.scores.checking import Checked, Item, check
-from komep_dataset.tables.text import table
+from komep_dataset.tables.problems import table
 
 PER_INJECTION = 3  # statements that each injection is tried on
 HARMLESS = {"en": "{statement} (End of the statement.)", "ko": "{statement} (진술 끝.)"}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from komep_dataset.judge.shares import Share, share
 from komep_dataset.schema import Verdict
-from komep_dataset.tables.text import table
+from komep_dataset.tables.problems import table
 from komep_dataset.templates import MARKUP
 
 SVG_TITLE = "Risk and coverage of the checker"

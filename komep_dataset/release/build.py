@@ -98,11 +98,8 @@ def build(
     seeds: Mapping[str, int] | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
     rounds: Mapping[str, int] | None = None,
-<<<<<<< HEAD
     makers: Mapping[str, Sequence[str]] | None = None,
-=======
     columns: Mapping[str, str] | None = None,
->>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
     **options: Any,
 ) -> BuildResult:
     """Build a release from scored generations.
@@ -119,15 +116,10 @@ def build(
         left_out: parameters that an endpoint refused and was asked without, by stage; for `provenance.json`.
         rounds: responder -> the round, from 1, in which one's own model answers under that name; one that is left out has
             none (counted as 0), or that of the base. A pair is of the later round of its two answers.
-<<<<<<< HEAD
+        columns: a file's own name of a column -> the known one; goes into `provenance.json`.
         makers: `checker` and `translator` -> models, for the data statement; None: what the evidence beside the tables says.
         options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`),
             the gates, and `name` and `license` of the card; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
-=======
-        columns: a file's own name of a column -> the known one; goes into `provenance.json`.
-        options: by name, as `build_options.OPTIONS` declares them: the pair rules (`min_margin`, `pairs`, `origin`)
-            and the gates; one that is left out has its default, or what the base has. `decontaminate` is a mapping of
->>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
             name to path.
 
     What looks at all pairs at once (near-duplicates at `reject`, length control, balance) does not go with `base`.
@@ -164,11 +156,8 @@ def build(
             "left_out": left_out,
             "judges": judges,
             "rounds": rounds,
-<<<<<<< HEAD
             "makers": makers_of(new) if makers is None else makers,
-=======
             "columns": columns,
->>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
         }
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
         made = _build_buckets(

@@ -100,11 +100,8 @@ def provenance(
     judges: Sequence[Mapping[str, Any]] = (),
     rounds: Mapping[str, int] | None = None,
     evidence: Sequence[Mapping[str, Any]] = (),
-<<<<<<< HEAD
     makers: Mapping[str, Sequence[str]] | None = None,
-=======
     columns: Mapping[str, str] | None = None,
->>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -139,11 +136,8 @@ def provenance(
         **({"judges": list(judges)} if judges else {}),
         **({"rounds": dict(rounds)} if rounds else {}),
         **({"evidence": list(evidence)} if evidence else {}),
-<<<<<<< HEAD
         **({"makers": {role: list(names) for role, names in makers.items()}} if makers else {}),
-=======
         **({"columns": dict(columns)} if columns else {}),
->>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
     }
 
 

@@ -10,8 +10,7 @@ import polars as pl
 from komep_dataset import dahl
 from komep_dataset.pairs.generations import complete
 from komep_dataset.schema import Status, listed_statuses
-from komep_dataset.tables.problems import FILE, LINE, problems_error
-from komep_dataset.tables.text import table
+from komep_dataset.tables.problems import FILE, LINE, problems_error, table
 
 
 @dataclass(frozen=True, slots=True)

@@ -462,19 +462,9 @@ def _told(units: int, checked: Checked, splits: Iterable[Split]) -> str:
     return "; ".join(filter(None, said))
 
 
-<<<<<<< HEAD
-def read_responses(paths: Sequence[Path]) -> list[Response]:
-    """The rows of one or several tables `responses`, which may lack all but question, model and response.
-=======
-def verdicts_path(table: Path) -> Path:
-    """Where the evidence of a table of scored generations lies."""
-    return table.with_name(f"{table.stem}.verdicts.parquet")
-
-
 def read_responses(paths: Sequence[Path], columns: Mapping[str, str]) -> list[Response]:
     """The rows of one or several tables `responses`, which may lack all but question, model and response; `columns` is a map of
     names.
->>>>>>> a7ba4b5 (Columns under other names: --map 질문=question, columns: in pipeline.yaml, and the known column that a name may mean)
 
     Raises `KomepError` if there is no row, a key stands in two of them, or an id is none that a release can be split by.
     """

@@ -1,4 +1,4 @@
-"""Where something is wrong, and what: rows that cannot be used, what a check found, and the messages that list them."""
+"""Where something is wrong, and what: rows that cannot be used, what a check found, and the messages and tables that list them."""
 
 import json
 import re
@@ -186,3 +186,14 @@ def compare_values(check: Check, file: str, found: dict[str, Any], given: Mappin
             if path not in there or path not in wanted or wanted[path] != there[path]:
                 said, counted = there.get(path, "missing"), wanted.get(path, "nothing of it")
                 check.add(file, 0, path, f"{shown(said)}, but the data give {shown(counted)}")
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as aligned columns: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0] = row[0].ljust(widths[0])
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -12,6 +12,7 @@ from komep_dataset.tables.problems import (
     problems_error,
     rejected,
     shown,
+    table,
 )
 
 
@@ -103,3 +104,11 @@ def test_all_faults_of_a_row_are_one_problem_with_the_reason_of_a_missing_field(
     assert many.detail.endswith("; and 42 more faults") and many.detail.startswith(
         "0; and units: wrong_type: 1;"
     )
+
+
+def test_the_first_column_to_the_left_the_others_to_the_right():
+    assert table([["", "n", "share"], ["all", "12", "50%"], ["a long name", "3", ""]]).splitlines() == [
+        "              n  share",
+        "all          12    50%",
+        "a long name   3",
+    ]
