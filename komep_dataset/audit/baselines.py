@@ -41,7 +41,7 @@ Scores = Callable[[pl.DataFrame, pl.DataFrame], Sequence[np.ndarray]]
 class Baseline:
     """A trivial rule; whoever adds one writes a function with `@baseline`, and `komep bias` and the report show it."""
 
-    label: str  # in a sentence: "… tells 62% of held-out pairs"
+    label: str  # in a sentence: "… is right in 62% of held-out pairs"
     scores: Scores
 
 

@@ -138,13 +138,23 @@ def correlations(chosen: np.ndarray, rejected: np.ndarray) -> dict[str, Any]:
     label = np.repeat([1.0, 0.0], len(chosen))
     if len(values) < 4 or np.ptp(values) == 0:
         return {name: {"value": None, "interval": None} for name in ("point_biserial", "spearman")}
-    linear, rank = float(pearsonr(values, label).statistic), float(spearmanr(values, label).statistic)
-    found, n = {}, len(values)
-    errors = ((n - 3) ** -0.5, ((1 + rank**2 / 2) / (n - 3)) ** 0.5)
-    for name, value, error in zip(("point_biserial", "spearman"), (linear, rank), errors, strict=True):
-        ends = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12)) + norm.ppf([0.025, 0.975]) * error
-        found[name] = {"value": value, "interval": np.tanh(ends).tolist()}
-    return found
+    linear = float(pearsonr(values, label).statistic)
+    found = {
+        "point_biserial": (linear, _around(linear, (len(values) - 3) ** -0.5)),
+        "spearman": rank_correlation(values, label),
+    }
+    return {name: {"value": value, "interval": interval} for name, (value, interval) in found.items()}
+
+
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, list[float]]:
+    """Spearman's correlation and its 95% interval, of at least four values that are not all alike."""
+    rank = float(spearmanr(a, b).statistic)
+    return rank, _around(rank, ((1 + rank**2 / 2) / (len(a) - 3)) ** 0.5)
+
+
+def _around(value: float, error: float) -> list[float]:
+    ends = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12)) + norm.ppf([0.025, 0.975]) * error
+    return np.tanh(ends).tolist()
 
 
 def wins(pairs: pl.DataFrame) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.judge.shares import Share, share
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.schema import Status, Verdict
+from komep_dataset.templates import say
 
 MARGIN_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PURITIES = (0.8, 0.9, 0.95, 0.99)
@@ -40,10 +41,14 @@ def judge_of(record: Mapping[str, Any]) -> Judge:
     judge = Judge(*(one.share for one in shares))
     lowest = judge.worth - sum((one.share - one.low) ** 2 for one in shares) ** 0.5
     if lowest <= 0:
-        what = "not told from chance" if judge.worth > 0 else "no better than chance"
         raise KomepError(
-            f"the judge is {what} (among readable verdicts, sensitivity {shares[0]} + specificity {shares[1]}; only what "
-            "is above 100% together says something): no purity can be estimated and no margin recommended"
+            say(
+                "the judge is {what} (among readable verdicts, sensitivity {first} + specificity {second}; only what "
+                "is above 100% together says something): no purity can be estimated and no margin recommended",
+                what=say("not told from chance") if judge.worth > 0 else say("no better than chance"),
+                first=shares[0],
+                second=shares[1],
+            )
         )
     return judge
 
@@ -96,7 +101,7 @@ def release_noise(
     try:
         judge = judge_of(record)
     except KomepError as error:
-        return None, str(error)
+        return None, error.args[0]
     if misfit := _misfit(counts, *_readable_shares(record)):
         return None, misfit
     flips = flip_probabilities(pairs, counts, judge)
@@ -136,9 +141,13 @@ def _misfit(counts: pl.DataFrame, sensitivity: Share, specificity: Share) -> str
         share = called / units
         slack = 3.0 * (share * (1 - share) / units) ** 0.5
         if not low - slack <= share <= high + slack:
-            return (
-                f"the calibration does not fit the verdicts: of the units of {model}, {share:.1%} were called true, and "
-                f"the calibrated judge would call from {low:.1%} to {high:.1%}, whatever is true; another judge gave them"
+            return say(
+                "the calibration does not fit the verdicts: of the units of {model}, {share} were called true, and the "
+                "calibrated judge would call from {low} to {high}, whatever is true; another judge gave them",
+                model=model,
+                share=f"{share:.1%}",
+                low=f"{low:.1%}",
+                high=f"{high:.1%}",
             )
     return None
 

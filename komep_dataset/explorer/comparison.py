@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from komep_dataset.explorer.plots import Figure
-from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows
+from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows, pair_texts
 from komep_dataset.release.diff import diff
 from komep_dataset.release.rows import data_files
 from komep_dataset.schema import SPLITS
+from komep_dataset.templates import say
 
 PairKey = tuple[str, ...]
 RANK = {"added": 0, "removed": 1, "changed": 2}
@@ -54,6 +55,31 @@ def _add(
             known["columns"] = list(dict.fromkeys([*known["columns"], *one["columns"]]))
         else:  # in one language it is new or gone, in the other it is not: a changed pair
             known["change"] = "changed"
+
+
+def with_old_texts(changes: Mapping[PairKey, dict[str, Any]], old: Path, pairs: pl.DataFrame) -> None:
+    """To each changed pair of a page, as `was`, the texts that the other release had in its place: language -> column -> text.
+
+    Args:
+        changes: see `pair_changes`; altered in place.
+        old: the other release.
+        pairs: those of the page, the columns of `Pair`.
+    """
+    places = {}  # key in the other release -> key here
+    for key in pairs.select(KEY).iter_rows():
+        if (one := changes.get(key)) and one["change"] == "changed":
+            before = one["before"]
+            sides = (before.get(name, model) for name, model in zip(KEY[1:], key[1:], strict=True))
+            places[key[0], *sides] = key
+    if not places:
+        return
+    wanted = pl.DataFrame(list(places), schema=dict.fromkeys(KEY, pl.String), orient="row")
+    for language in LANGUAGES:
+        if not any(data_files(old, language, split) for split in SPLITS):
+            continue
+        for *key, prompt, chosen, rejected in pair_texts(old, language, wanted.lazy()).iter_rows():
+            texts = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+            changes[places[tuple(key)]].setdefault("was", {})[language] = texts
 
 
 def _models(folder: Path) -> dict[str, list[PairKey]]:
@@ -108,12 +134,17 @@ def compared(
         changes: see `pair_changes`.
     """
     counts = Counter(one["change"] for one in changes.values())
-    told = ", ".join(f"{counts[name]:,} {name}" for name in RANK) if changes else "No pair differs"
+    facts = {name: f"{counts[name]:,}" for name in RANK} | {"old": names[1], "new": names[0]}
+    told = say("{added} added, {removed} removed, {changed} changed, from {old} to {new}.", **facts)
+    told = told if changes else say("No pair differs, from {old} to {new}.", **facts)
     reasons = Counter((one["change"], ", ".join(one["reasons"])) for one in changes.values())
     order = sorted(reasons.items(), key=lambda r: (RANK[r[0][0]], -r[1], r[0][1]))
-    rows = tuple((change, why.replace("_", " ") or "–", f"{n:,}") for (change, why), n in order)
-    told, header = f"{told}, from {names[1]} to {names[0]}.", ("change", "because of", "pairs")
-    what = Figure("changes", "Pairs that differ", told, "", {}, header, rows, wide=True)
+    rows = tuple(
+        (say(change), ", ".join(say(one.replace("_", " ")) for one in why.split(", ")) or "–", f"{n:,}")
+        for (change, why), n in order
+    )
+    header = (say("change"), say("because of"), say("pairs"))
+    what = Figure("changes", say("Pairs that differ"), told, "", {}, header, rows, wide=True)
     return [what, _side_by_side(new, old, names)]
 
 
@@ -121,37 +152,41 @@ def _side_by_side(new: Mapping[str, Any], old: Mapping[str, Any], names: tuple[s
     before, after = key_figures(old), key_figures(new)
     rows = []
     for label, (form, value) in after.items():
-        old = before.get(label, (form, None))[1]
-        was, now = ("–" if number is None else format(number, form) for number in (old, value))
-        if old is None or value is None:
+        first = before.get(label, (form, None))[1]
+        was, now = ("–" if number is None else format(number, form) for number in (first, value))
+        if first is None or value is None:
             step = "–"
         else:
-            step = "same" if was == now else format(value - old, f"+{form}")
+            step = say("same") if was == now else format(value - first, f"+{form}")
         rows.append((label, was, now, step))
-    change = (after["pairs"][1] or 0) - (before["pairs"][1] or 0)
-    more = "as many" if not change else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
-    told = f"{names[0]} has {more} pairs{' as' if not change else ' than'} {names[1]}."
-    header = ("figure", f"before ({names[1]})", f"now ({names[0]})", "difference")
-    return Figure("side-by-side", "Both releases, side by side", told, "", {}, header, tuple(rows), wide=True)
+    change = new["pairs"] - old["pairs"]
+    facts = {"new": names[0], "old": names[1], "n": f"{abs(change):,}"}
+    told = say("{new} has {n} fewer pairs than {old}.", **facts)
+    if change >= 0:
+        more = say("{new} has {n} more pairs than {old}.", **facts)
+        told = more if change else say("{new} has as many pairs as {old}.", **facts)
+    before, now = say("before ({name})", name=names[1]), say("now ({name})", name=names[0])
+    header, title = (say("figure"), before, now, say("difference")), say("Both releases, side by side")
+    return Figure("side-by-side", title, told, "", {}, header, tuple(rows), wide=True)
 
 
 def key_figures(measured: Mapping[str, Any]) -> dict[str, tuple[str, float | None]]:
     """Label -> (number format, value) of the figures that stand side by side."""
     lengths, units = measured["length"], measured["units"]
     found: dict[str, tuple[str, float | None]] = {
-        "pairs": (",.0f", measured["pairs"]),
-        "median margin": (".2f", measured["margins"]["quantiles"]["0.5"]),
-        "chosen is longer": (".1%", lengths["chosen_longer_share"]),
-        "median of chosen / rejected length": (".2f", lengths["ratio_median"]),
-        "categories": (",.0f", len(measured["categories"]["names"])),
-        "evenness of categories": (".2f", measured["categories"]["evenness"]),
+        say("pairs"): (",.0f", measured["pairs"]),
+        say("median margin"): (".2f", measured["margins"]["quantiles"]["0.5"]),
+        say("chosen is longer"): (".1%", lengths["chosen_longer_share"]),
+        say("median of chosen / rejected"): (".2f", lengths["ratio_median"]),
+        say("categories"): (",.0f", len(measured["categories"]["names"])),
+        say("evenness of categories"): (".2f", measured["categories"]["evenness"]),
     }
     for side in ("chosen", "rejected"):
-        found[f"units, {side}"] = (".1f", units[side] and units[side]["mean"])
+        found[say("units, {side}", side=say(side))] = (".1f", units[side] and units[side]["mean"])
     for one in measured["wins"]["win_share"]:
-        found[f"wins of {one['model']}, of all pairs"] = (".1%", one["of_all"])
+        found[say("wins of {model}, of all pairs", model=one["model"])] = (".1%", one["of_all"])
     for one in measured["baselines"]:
-        found[f"rule “{one['name']}” is right"] = (".1%", one.get("accuracy"))
+        found[say("rule “{name}” is right", name=say(one["name"]))] = (".1%", one.get("accuracy"))
     noise = measured["label_noise"]
-    found["expected flipped pairs"] = (".1%", noise and noise["flipped"])
+    found[say("expected flipped pairs")] = (".1%", noise and noise["flipped"])
     return found

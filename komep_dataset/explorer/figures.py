@@ -1,16 +1,22 @@
 """The figures of the overview, from what `bias.measure`, `build.json` and `quality.json` say. Pure.
 
 What a figure shows is said in a sentence or two computed from its numbers: a verdict of `audit/verdicts.py`, or what
-that has no line for.
+that has no line for; in the language that `templates.say` speaks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlencode
 
-from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling
+from komep_dataset.audit.verdicts import verdicts
+from komep_dataset.explorer.plots import Bar, Figure, bars, cloud, columns, curve, heat, nice_ceiling
+from komep_dataset.explorer.rows import LengthsAndScores
+from komep_dataset.judge.shares import share
 from komep_dataset.schema import listed_statuses
 from komep_dataset.scores.split_quality import SplitQuality
+from komep_dataset.templates import say
 
 SIDES = ("chosen", "rejected")
 SHOWN_BARS = 12  # the rest waits behind a switch
@@ -23,6 +29,8 @@ SPLIT_SHARES = {
     "without a predicate": "fragments",
     "conditions lost": "lost",
 }
+WIDE_HEAT = 6  # models from which on the matrix takes a row of its own
+WIDE_TABLE = 6  # columns, the same of a table that stands open
 
 
 def figure_groups(
@@ -30,9 +38,11 @@ def figure_groups(
     facts: Mapping[str, Any] | None,
     quality: Mapping[str, Any] | None,
     splits: Mapping[str, SplitQuality],
+    answers: LengthsAndScores | None = None,
 ) -> list[dict[str, Any]]:
     """The figures in groups: title, a line on what to look for, figures; without `facts` those of a set that others made."""
-    told = {name: sentence(line) for name, line in measured["verdicts"].items()}
+    lines = verdicts(measured)
+    told = {name: sentence(line) for name, line in lines.items()}
     known = {name: found for name, found in measured.items() if found}
 
     def figure(draw: Callable[..., Figure], name: str) -> list[Figure]:
@@ -43,36 +53,53 @@ def figure_groups(
         noise(measured["label_noise"], told["label noise"]),
         split(splits),
     )
-    return [
+    groups = [
         {
-            "title": "What else could be learned",
-            "lead": "A preference set teaches whatever tells chosen from rejected: length, a model’s style, a word.",
+            "title": say("What else could be learned"),
+            "lead": say(
+                "A preference set teaches whatever tells chosen from rejected: length, a model’s style, a word."
+            ),
             "figures": [
-                baselines(measured["baselines"], measured["verdicts"]),
+                baselines(measured["baselines"], lines),
                 length(measured["length"], told["length"]),
+                *([lengths_and_scores(answers)] if answers and answers.count > 1 else []),
                 *figure(wins, "wins"),
                 *([win_shares(known["wins"])] if "wins" in known else []),
             ],
         },
         {
-            "title": "How sure the labels are",
-            "lead": "A wide margin over several units is a safer label than a narrow one over two.",
-            "figures": [*figure(margins, "margins"), *(labels or ())],
+            "title": say("How sure the labels are"),
+            "lead": say("A wide margin over several units is a safer label than a narrow one over two."),
+            "figures": [
+                *figure(margins, "margins"),
+                *(labels or ()),
+                *reliability(facts and facts.get("judge")),
+            ],
         },
         {
-            "title": "What the pairs are made of",
-            "lead": "Subjects and responders, and what was left out on the way.",
+            "title": say("What the pairs are made of"),
+            "lead": say("Subjects and responders, and what was left out on the way."),
             "figures": [
                 *figure(categories, "categories"),
                 *([models(facts["models"]), *rejects(facts)] if facts else []),
             ],
         },
         {
-            "title": "What the gates found",
-            "lead": "Checks that the build ran over questions and answers; each has its own switch.",
+            "title": say("What the gates found"),
+            "lead": say("Checks that the build ran over questions and answers; each has its own switch."),
             "figures": gates(quality),
         },
     ]
+    return [group | {"figures": arranged(group["figures"])} for group in groups]
+
+
+def arranged(figures: Sequence[Figure]) -> list[Figure]:
+    """Figures for rows of two: narrow ones first, then those that need a row each; of an odd number the last takes a row."""
+    narrow = [one for one in figures if not one.wide]
+    rest = [one for one in figures if one.wide]
+    if len(narrow) % 2:
+        rest.insert(0, replace(narrow.pop(), wide=True))
+    return narrow + rest
 
 
 def sentence(line: str) -> str:
@@ -85,70 +112,150 @@ def sentence(line: str) -> str:
     return (line[:1].upper() + line[1:] if first.isalpha() else line) + "."
 
 
+def link(**filters: str) -> str:
+    """The address of the list of pairs with these filters."""
+    return "#pairs?" + urlencode(filters)
+
+
 def length(found: Mapping[str, Any], told: str) -> Figure:
     """Histogram of chosen length / rejected length."""
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
     labels = edge_labels(edges, "{:.3g}", open_ends=True)
+    counted = say("pairs")
     ticks = [f"{edge:.3g}×" if i % 2 == 0 and i else "" for i, edge in enumerate(edges[:-1])]
     correlation = found["correlation"]["point_biserial"]["value"]
     rows = [
-        ("mean characters, chosen", f"{found['chosen_mean']:,.0f}"),
-        ("mean characters, rejected", f"{found['rejected_mean']:,.0f}"),
-        ("median of chosen / rejected", f"{found['ratio_median']:.2f}"),
-        ("correlation of log length and label", "–" if correlation is None else f"{correlation:+.3f}"),
-        *((f"ratio {label}", f"{n:,}") for label, n in zip(labels, counts, strict=True)),
+        (say("mean characters, chosen"), f"{found['chosen_mean']:,.0f}"),
+        (say("mean characters, rejected"), f"{found['rejected_mean']:,.0f}"),
+        (say("median of chosen / rejected"), f"{found['ratio_median']:.2f}"),
+        (say("correlation of log length and label"), "–" if correlation is None else f"{correlation:+.3f}"),
+        *((say("ratio {range}", range=label), f"{n:,}") for label, n in zip(labels, counts, strict=True)),
     ]
-    data = columns(labels, {"pairs": counts}, "pairs", ticks) | {
-        "below": "characters, chosen ÷ rejected, from"
+    data = columns(labels, {counted: counts}, counted, ticks) | {
+        "below": say("characters, chosen ÷ rejected, from"),
+        "beside": counted,
     }
-    title = "Length of chosen against rejected"
-    return Figure("length", title, told, "columns", data, ("", "pairs"), tuple(rows))
+    title = say("Length of chosen against rejected")
+    return Figure("length", title, told, "columns", data, (say("figure"), say("value")), tuple(rows))
+
+
+def lengths_and_scores(found: LengthsAndScores) -> Figure:
+    """Each scored answer by length and score, and the mean score of each fifth by length."""
+    ends = None if found.interval is None else [f"{end:+.2f}" for end in found.interval]
+    if ends is None:
+        told = say("All answers have one length, or one score.")
+    else:
+        low, high = found.interval
+        longer = (
+            say("Longer answers have higher scores") if low > 0 else say("Longer answers have lower scores")
+        )
+        told = say(
+            "{told}: rank correlation {rho} ({low} to {high}) over {n} scored answers.",
+            told=longer if low > 0 or high < 0 else say("Scores do not go with length"),
+            rho=f"{found.rank_correlation:+.2f}",
+            low=ends[0],
+            high=ends[1],
+            n=f"{found.count:,}",
+        )
+    rows = [(_to(f"{low:,}", f"{high:,}"), f"{n:,}", f"{mean:.3f}") for low, high, n, mean in found.fifths]
+    if len(found.points) < found.count:
+        told = f"{told} {say('The dots are {n} of them, drawn by chance.', n=f'{len(found.points):,}')}"
+    data = cloud(found.points, [(low, high, mean) for low, high, _, mean in found.fifths]) | {
+        "below": say("characters of the answer (logarithmic)"),
+        "beside": say("score"),
+        "names": [("dot", say("an answer")), ("line", say("mean of a fifth of the answers, by length"))],
+    }
+    header = (say("characters"), say("answers"), say("mean score"))
+    return Figure("length-score", say("Length against score"), told, "curve", data, header, tuple(rows))
+
+
+def reliability(judge: Mapping[str, Any] | None) -> list[Figure]:
+    """How often the judge's verdicts are right, by the share of votes that say them; nothing without a calibration's curve.
+
+    The record counts from each confidence up (see `judge.risk_coverage`); a level's own counts are the differences.
+    """
+    found, answered, wrong = [], 0, 0
+    for point in ((judge or {}).get("curve") or {}).get("points", ()):
+        own, bad = point["coverage"]["hits"] - answered, point["risk"]["hits"] - wrong
+        answered, wrong = answered + own, wrong + bad
+        found.insert(0, (point["confidence"], share(own - bad, own)))
+    if not answered:
+        return []
+    gap = sum(one.n * abs(one.share - confidence) for confidence, one in found) / answered
+    facts = {"share": f"{1 - wrong / answered:.0%}", "n": f"{answered:,}", "gap": f"{gap:.2f}"}
+    told = say(
+        "Of {n} verdicts on statements whose truth is known, {share} are right; confidence is off by {gap} on average.",
+        **facts,
+    )
+    if len(found) == 1:
+        told = f"{told} {say('All have the same confidence: one vote each says nothing of how sure the judge is.')}"
+    data = curve([(confidence, one.share, one.low, one.high) for confidence, one in found], 1.0) | {
+        "below": say("confidence: share of votes for the verdict"),
+        "beside": say("right"),
+        "diagonal": True,
+        "names": [("dot", say("verdicts, with 95% interval")), ("ideal", say("as right as confident"))],
+    }
+    rows = [
+        (f"{confidence:.0%}", f"{one.n:,}", f"{one.share:.1%}", _range((one.low, one.high)))
+        for confidence, one in found
+    ]
+    header = (say("confidence"), say("verdicts"), say("right"), say("interval"))
+    return [Figure("reliability", say("Reliability of the judge"), told, "curve", data, header, tuple(rows))]
 
 
 def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> list[str]:
     """Bins as text: `a to b`; with open ends the first and the last bin reach on."""
-    labels = [f"{form.format(a)} to {form.format(b)}" for a, b in pairwise(edges)]
+    labels = [_to(form.format(a), form.format(b)) for a, b in pairwise(edges)]
     if open_ends:
-        labels[0], labels[-1] = f"below {form.format(edges[1])}", f"{form.format(edges[-2])} and above"
+        labels[0] = say("below {edge}", edge=form.format(edges[1]))
+        labels[-1] = say("{edge} and above", edge=form.format(edges[-2]))
     return labels
 
 
 def wins(found: Mapping[str, Any], told: str) -> Figure:
     """Row against column: the share of pairs in which the row's model was chosen."""
-    header = ("chosen \\ rejected", *found["models"])
+    header = (say("chosen, over:"), *found["models"])
     rows = [(m, *map(_number, row)) for m, row in zip(found["models"], found["matrix"], strict=True)]
-    data = heat(found["models"], found["matrix"])
-    title = "Who was chosen over whom"
-    return Figure("wins", title, told, "heat", data, header, tuple(rows))
+    data = heat(found["models"], found["matrix"], link)
+    title, wide = say("Who was chosen over whom"), len(found["models"]) >= WIDE_HEAT
+    return Figure("wins", title, told, "heat", data, header, tuple(rows), wide)
 
 
 def win_shares(found: Mapping[str, Any]) -> Figure:
     """Of the pairs that a model is in, how many it wins."""
     order = sorted(found["win_share"], key=lambda m: (-m["share"], m["model"]))
-    drawn = [Bar(m["model"], f"{m['share']:.0%}", m["share"], *m["interval"]) for m in order]
+    drawn = [
+        Bar(m["model"], f"{m['share']:.0%}", m["share"], *m["interval"], link(chosenModel=m["model"]))
+        for m in order
+    ]
     rows = [
         (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", _range(m["interval"]), f"{m['of_all']:.1%}")
         for m in order
     ]  # fmt: skip
     header = ("model", "won", "pairs", "share", "interval", "of all pairs")
     best, worst = order[0], order[-1]
-    told = (
-        f"From {best['share']:.0%} ({best['model']}) down to {worst['share']:.0%} ({worst['model']}) "
-        "of the pairs that a model is in. Lines are 95% intervals."
+    told = say(
+        "From {most} ({best}) down to {least} ({worst}) of the pairs that a model is in. Lines are 95% intervals.",
+        most=f"{best['share']:.0%}",
+        best=best["model"],
+        least=f"{worst['share']:.0%}",
+        worst=worst["model"],
     )
-    title = "How often each model wins"
-    return Figure("win-shares", title, told, "bars", bars(drawn, 0.5), header, tuple(rows))
+    title = say("How often each model wins")
+    return Figure("win-shares", title, told, "bars", bars(drawn, 0.5), tuple(map(say, header)), tuple(rows))
 
 
 def categories(found: Mapping[str, Any], told: str) -> Figure:
     """Pairs by category, the largest first."""
     names = found["names"]
     largest = max(one["pairs"] for one in names.values())
-    drawn = [Bar(n, f"{one['pairs']:,}", one["pairs"] / largest) for n, one in names.items()]
+    drawn = [
+        Bar(n, f"{one['pairs']:,}", one["pairs"] / largest, link=link(category=n)) for n, one in names.items()
+    ]
     rows = [(n, f"{one['pairs']:,}", f"{one['share']:.1%}") for n, one in names.items()]
     data = bars(drawn, hidden=max(0, len(drawn) - SHOWN_BARS))
-    return Figure("categories", "Pairs by category", told, "bars", data,
-                  ("category", "pairs", "share"), tuple(rows))  # fmt: skip
+    header = (say("category"), say("pairs"), say("share"))
+    return Figure("categories", say("Pairs by category"), told, "bars", data, header, tuple(rows))
 
 
 def margins(found: Mapping[str, Any], told: str) -> Figure:
@@ -156,18 +263,20 @@ def margins(found: Mapping[str, Any], told: str) -> Figure:
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
     form = "{:.1f}" if edges[-1] - edges[0] <= 1 else "{:g}"
     labels = edge_labels(edges, form)
-    data = columns(labels, {"pairs": counts}, "pairs", [form.format(e) for e in edges[:-1]])
-    data["below"] = "score margin, from"
+    counted = say("pairs")
+    data = columns(labels, {counted: counts}, counted, [form.format(e) for e in edges[:-1]])
+    data |= {"below": say("score margin, from"), "beside": counted}
     rows = [(label, f"{n:,}") for label, n in zip(labels, counts, strict=True)]
-    return Figure("margins", "Pairs by score margin", told, "columns", data,
-                  ("margin", "pairs"), tuple(rows))  # fmt: skip
+    header = (say("margin"), counted)
+    return Figure("margins", say("Pairs by score margin"), told, "columns", data, header, tuple(rows))
 
 
 def units(found: Mapping[str, Any], told: str) -> Figure:
     """Histogram of units an answer, chosen beside rejected; long tails in one last bin."""
-    series = {side: found[side]["histogram"]["counts"] for side in SIDES if found[side]}
+    series = {say(side): found[side]["histogram"]["counts"] for side in SIDES if found[side]}
+    title, of_each = say("Units an answer"), say("units an answer")
     if not series:
-        return Figure("units", "Units an answer", told)
+        return Figure("units", title, told)
     most = max(map(len, series.values()))
     shown = min(most, SHOWN_BARS)
     cut = {
@@ -177,45 +286,48 @@ def units(found: Mapping[str, Any], told: str) -> Figure:
     labels = [str(n + 1) for n in range(shown)]
     if most > shown:
         labels[-1] += "+"
-    data = columns(labels, cut, "answers") | {"below": "units an answer"}
+    data = columns(labels, cut, say("answers")) | {"below": of_each, "beside": say("answers")}
     rows = [(label, *(f"{cut[s][i]:,}" for s in cut)) for i, label in enumerate(labels)]
-    return Figure("units", "Units an answer", told, "columns", data,
-                  ("units", *cut), tuple(rows))  # fmt: skip
+    return Figure("units", title, told, "columns", data, (of_each, *cut), tuple(rows))
 
 
 def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -> Figure:
     """How well a trivial rule tells chosen from rejected on held-out pairs; the line is chance."""
     drawn, rows = [], []
     for one in found:
+        name = say(one["name"])
         if "accuracy" not in one:
-            rows.append((one["name"], "–", "–", "–", one["reason"]))
+            rows.append((name, "–", "–", "–", say(one["reason"])))
             continue
-        drawn.append(Bar(one["name"], f"{one['accuracy']:.0%}", one["accuracy"], *one["interval"]))
+        drawn.append(Bar(name, f"{one['accuracy']:.0%}", one["accuracy"], *one["interval"]))
         auc = "–" if one.get("auc") is None else f"{one['auc']:.3f}"
         right, held_out = f"{one['accuracy']:.1%}", _number(one["test_pairs"])
-        rows.append((one["name"], right, _range(one["interval"]), auc, held_out))
+        rows.append((name, right, _range(one["interval"]), auc, held_out))
     if drawn:
-        best = max(drawn, key=lambda bar: bar.value)
-        told = sentence(f"the best of them: {verdicts[f'baseline: {best.label}']}")
+        best = max((one for one in found if "accuracy" in one), key=lambda one: one["accuracy"])
+        told = say("The best of them: {line}.", line=verdicts[f"baseline: {best['name']}"])
     else:
-        told = f"No rule could be fitted: {'; '.join(sorted({one['reason'] for one in found}))}."
-    header = ("rule", "right", "interval", "AUC", "held-out pairs")
-    title, plot = "What trivial rules know of the label", "bars" if drawn else ""
+        reasons = "; ".join(sorted({say(one["reason"]) for one in found}))
+        told = say("No rule could be fitted: {reasons}.", reasons=reasons)
+    header = tuple(map(say, ("rule", "right", "interval", "AUC", "held-out pairs")))
+    title, plot = say("What trivial rules know of the label"), "bars" if drawn else ""
     return Figure("baselines", title, told, plot, bars(drawn, 0.5), header, tuple(rows))
 
 
 def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
     """Expected share of flipped pairs by margin."""
-    title = "Expected label noise by margin"
+    title = say("Expected label noise by margin")
     if found is None:
         return Figure("noise", title, told)
     bins = [one for one in found["bins"] if one["pairs"]]
     points = [((one["low"] + one["high"]) / 2, one["flipped"], None, None) for one in bins]
     top = nice_ceiling(100 * max((one["flipped"] for one in bins), default=0.01)) / 100
-    rows = [(f"{b['low']:.1f} to {b['high']:.1f}", f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins]
-    data = curve(points, min(top, 1.0)) | {"below": "score margin"}
-    return Figure("noise", title, told, "curve", data,
-                  ("margin", "pairs", "expected flipped"), tuple(rows))  # fmt: skip
+    rows = [
+        (_to(f"{b['low']:.1f}", f"{b['high']:.1f}"), f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins
+    ]
+    data = curve(points, min(top, 1.0)) | {"below": say("score margin"), "beside": say("expected flipped")}
+    header = (say("margin"), say("pairs"), say("expected flipped"))
+    return Figure("noise", title, told, "curve", data, header, tuple(rows))
 
 
 def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -230,10 +342,11 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
         mean = "–" if score["mean"] is None else f"{score['mean']:.3f}"
-        interval = "–" if score["low"] is None else f"{score['low']:.3f} to {score['high']:.3f}"
+        interval = "–" if score["low"] is None else _to(f"{score['low']:.3f}", f"{score['high']:.3f}")
         rows.append((name, mean, interval, *(_number(one["statuses"].get(status, 0)) for status in listed)))
-    return Figure("models", "DAHL score by responder", _told_of_models(found), "bars" if drawn else "", bars(drawn),
-                  ("responder", "mean", "interval", *listed), tuple(rows))  # fmt: skip
+    header = tuple(map(say, ("responder", "mean", "interval", *listed)))
+    title, plot = say("DAHL score by responder"), "bars" if drawn else ""
+    return Figure("models", title, _told_of_models(found), plot, bars(drawn), header, tuple(rows))
 
 
 def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -241,20 +354,26 @@ def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
     scored = [(m["dahl"]["mean"], name, m["dahl"]) for name, m in found.items() if m["dahl"]]
     scored.sort(key=lambda one: (-one[0], one[1]))
     if not scored:
-        return "No responder has a scored answer."
+        return say("No responder has a scored answer.")
     if len(scored) == 1:
-        return f"{scored[0][1]} scores {scored[0][0]:.3f} on average."
-    (mean, name, best), (_, next_name, after) = scored[:2]
+        return say("{name} scores {mean} on average.", name=scored[0][1], mean=f"{scored[0][0]:.3f}")
+    (mean, name, best), (_, second, after) = scored[:2]
     clear = best["low"] is not None and after["high"] is not None and best["low"] > after["high"]
-    apart = "their intervals do not meet" if clear else "their intervals overlap"
-    return f"{name} scores highest ({mean:.3f}), then {next_name} ({after['mean']:.3f}); {apart}."
+    return say(
+        "{name} scores highest ({mean}), then {second} ({after}); {apart}.",
+        name=name,
+        mean=f"{mean:.3f}",
+        second=second,
+        after=f"{after['mean']:.3f}",
+        apart=say("their intervals do not meet") if clear else say("their intervals overlap"),
+    )
 
 
 def split(found: Mapping[str, SplitQuality]) -> Figure:
     """What units cover of their answers and what they lack, by model."""
-    header = ("model", "answers", "units", *SPLIT_SHARES)
+    header = tuple(map(say, ("model", "answers", "units", *SPLIT_SHARES)))
     whole = sum(found.values(), SplitQuality())
-    every = {**found, "all": whole} if len(found) > 1 else found
+    every = {**found, say("all"): whole} if len(found) > 1 else found
     rows = [
         (
             name,
@@ -264,8 +383,9 @@ def split(found: Mapping[str, SplitQuality]) -> Figure:
         )
         for name, one in every.items()
     ]
-    told = f"{whole}." if whole.units else "No answer has units."
-    return Figure("split", "How answers were split", told, header=header, rows=tuple(rows))
+    told = f"{whole}." if whole.units else say("No answer has units.")
+    title = say("How answers were split")
+    return Figure("split", title, told, header=header, rows=tuple(rows), wide=bool(rows))
 
 
 def _share(value: float | None) -> str:
@@ -278,9 +398,13 @@ def rejects(facts: Mapping[str, Any]) -> list[Figure]:
     if not counts:
         return []
     order = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
-    drawn = [Bar(reason.replace("_", " "), f"{n:,}", n / order[0][1]) for reason, n in order]
-    told = f"{sum(counts.values()):,} in all; the most frequent reason is “{order[0][0].replace('_', ' ')}”."
-    return [Figure("rejects", "Left out, by reason", told, "bars", bars(drawn))]
+    drawn = [Bar(say(reason.replace("_", " ")), f"{n:,}", n / order[0][1]) for reason, n in order]
+    told = say(
+        "{n} in all; the most frequent reason is “{reason}”.",
+        n=f"{sum(counts.values()):,}",
+        reason=drawn[0].label,
+    )
+    return [Figure("rejects", say("Left out, by reason"), told, "bars", bars(drawn))]
 
 
 def gates(quality: Mapping[str, Any] | None) -> list[Figure]:
@@ -290,15 +414,18 @@ def gates(quality: Mapping[str, Any] | None) -> list[Figure]:
         return []
     header = ("gate", "switch", "checked", "found", "rejected", "for example")
     rows = [
-        (name.replace("_", " "), _text(r.get("switch")), *(_count(r, n) for n in header[2:5]), _examples(r))
+        (_gate(name), say(_text(r.get("switch"))), *(_count(r, n) for n in header[2:5]), _examples(r))
         for name, r in records.items()
     ]
     on = {name: r for name, r in records.items() if r.get("switch") != "off"}
-    hits = [f"{name.replace('_', ' ')} {_text(r['found'])}" for name, r in on.items() if _amount(r["found"])]
-    told = f"{len(on)} of {len(records)} gates were on. " + (
-        f"Found: {', '.join(hits)}." if hits else "Nothing was found."
-    )
-    return [Figure("gates", "Findings", told, "", {}, header, tuple(rows), wide=True)]
+    hits = [f"{_gate(name)} {_text(r['found'])}" for name, r in on.items() if _amount(r["found"])]
+    found = say("Found: {hits}.", hits=", ".join(hits)) if hits else say("Nothing was found.")
+    told = say("{on} of {n} gates were on. {found}", on=len(on), n=len(records), found=found)
+    return [Figure("gates", say("Findings"), told, "", {}, tuple(map(say, header)), tuple(rows), wide=True)]
+
+
+def _gate(name: str) -> str:
+    return say(name.replace("_", " "))
 
 
 def _count(record: Mapping[str, Any], name: str) -> str:
@@ -337,4 +464,8 @@ def _number(value: int) -> str:
 
 
 def _range(interval: Sequence[float]) -> str:
-    return f"{interval[0]:.1%} to {interval[1]:.1%}"
+    return _to(f"{interval[0]:.1%}", f"{interval[1]:.1%}")
+
+
+def _to(low: str, high: str) -> str:
+    return say("{low} to {high}", low=low, high=high)

@@ -13,19 +13,24 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
 from markupsafe import Markup, escape
 
-from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows
+from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows, example
+from komep_dataset.languages import language_of
 from komep_dataset.schema import EVIDENCE, SPLITS
-from komep_dataset.templates import MARKUP, own, policy
+from komep_dataset.templates import MARKUP, own, policy, speaking, words
 
 SCRIPTS = ("elements", "data", "state", "list", "pair", "main")
 VERDICTS = {"true": "t", "false": "f"}  # anything else is `u`
+SIGNS = {"true": "✓", "false": "✗", "unknown": "?"}  # beside a verdict, as in explorer_data.js
 DIGITS = 4  # of a score
+RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+(?:[^\\w<>&;]+[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+)*"
+)
 # Characters that hide or reorder what stands around them; a tab and a line end are none.
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -42,27 +47,43 @@ def visible(text: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """Text that is shown as by `visible`, with what stands between backticks as code."""
-    parts = [escape(part) for part in visible(text).split("`")]
+    """Text that is shown as by `visible`, with what stands between backticks as code, and what runs from right to left apart."""
+    parts = [RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(part))) for part in visible(text).split("`")]
     if len(parts) % 2 == 0:  # a lone backtick is itself
-        return escape(visible(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
-    )
+        return Markup("`".join(parts))
+    return Markup("".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)))
 
 
-def render(values: Mapping[str, Any], data: str) -> str:
-    """The HTML of a page.
+def render(values: Callable[[], Mapping[str, Any]], rows: PageRows, data: Mapping[str, Any]) -> str:
+    """The HTML of a page: what is seen, in English and, in an inert template, in Korean; and a data block.
 
     Args:
-        values: what `explorer.html.j2` names.
-        data: the packed data block, base64.
+        values: gives what `explorer_view.html.j2` names, in the language that is spoken.
+        rows: the pairs, one of which is shown at once.
+        data: what the script reads: `payload`, and as `scoreName` what the scores are.
     """
-    MARKUP.filters |= {"visible": visible, "prose": prose}
-    css = own("explorer.css")
-    script = "(() => {\n" + "\n".join(own(f"explorer_{name}.js") for name in SCRIPTS) + "\n})();\n"
-    inlined = {"css": Markup(css), "script": Markup(script), "data": data, "policy": policy(css, script)}
-    return MARKUP.get_template("explorer.html.j2").render(values, **inlined)
+    MARKUP.filters |= {"visible": visible, "prose": prose, "korean": lambda text: language_of(text) == "ko"}
+    views = {}
+    for language in ("en", "ko"):
+        with speaking(language):
+            told = {
+                **values(),
+                "example": example(rows, language),
+                "score": data["scoreName"],
+                "language": language,
+                "signs": SIGNS,
+            }
+            views[language] = Markup(MARKUP.get_template("explorer_view.html.j2").render(told))
+    korean = json.dumps(words(), ensure_ascii=False, separators=(",", ":"))
+    parts = [f"const KOREAN = {korean};", *(own(f"explorer_{name}.js") for name in SCRIPTS)]
+    css, script = own("explorer.css"), "(() => {\n" + "\n".join(parts) + "\n})();\n"
+    inlined = {
+        "css": Markup(css),
+        "script": Markup(script),
+        "data": packed(data),
+        "policy": policy(css, script),
+    }
+    return MARKUP.get_template("explorer.html.j2").render(values(), views=views, **inlined)
 
 
 def payload(
@@ -79,7 +100,7 @@ def payload(
         language -> one text each; `english`: for each answer [text, verdicts as letters, unit, …]; `korean`: one text
         each; a text is null where its language has none; `sources`, where units were judged by passages: for each answer
         what `schema.Citation` has, one list each; `columns`: one list a column, a number a pair;
-        `changes`: None, or number of a pair -> what changed.
+        `changes`: None, or number of a pair -> what changed, with the texts from before (see `comparison.with_old_texts`).
     """
     pairs, compared = rows.pairs, None
     if changes is not None:

@@ -1,19 +1,20 @@
 """Figures as plain values: what the templates draw, and the table behind it. Pure geometry, no markup.
 
-Plots are SVG in a box of 400 by 190; bars are rows of a table with a track each, 0 to 100 wide.
+Plots are SVG in a box of 400 by 206; bars are rows of a table with a track each, 0 to 100 wide.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
+from math import log
 from typing import Any
 
-BOX = (400, 190)
-LEFT, RIGHT, TOP, BOTTOM = 44, 384, 12, 150  # of the plot's own area; labels lie outside it
+BOX = (400, 206)
+LEFT, RIGHT, TOP, BOTTOM = 44, 384, 28, 166  # of the plot's own area; labels lie outside it
 HEAT_LEVELS = 5  # colours of a share: 0 = none, 5 = all
-NUMBER = re.compile(r"([-+]?[\d.,]+%?( to [-+]?[\d.,]+%?)?)|–|same")
+NUMBER = re.compile(r"([-+]?[\d.,]+%?(( to |~)[-+]?[\d.,]+%?)?)|–|same|같음")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Bar:
     value: float
     low: float | None = None
     high: float | None = None
-    detail: str = ""
+    link: str = ""
 
 
 def bars(rows: Sequence[Bar], reference: float | None = None, hidden: int = 0) -> dict[str, Any]:
@@ -99,35 +100,51 @@ def columns(
 
 
 def curve(points: Sequence[tuple[float, float, float | None, float | None]], top: float) -> dict[str, Any]:
-    """A line of (x from 0 to 1, y, low, high), with its band where every point has an interval."""
+    """A line of (x from 0 to 1, y, low, high), with a whisker where a point has an interval."""
     placed = [
         (round(LEFT + (RIGHT - LEFT) * x, 2), *(None if v is None else round(_height(v, top), 2) for v in ys))
         for x, *ys in points
     ]
-    band = None
-    if placed and all(low is not None and high is not None for _, _, low, high in placed):
-        edge = [(x, high) for x, _, _, high in placed] + [(x, low) for x, _, low, _ in reversed(placed)]
-        band = " ".join(f"{x},{y}" for x, y in edge)
     marks = [(round(LEFT + (RIGHT - LEFT) * i / 5, 2), f"{i / 5:.1f}") for i in range(6)]
     line = [(x, y) for x, y, _, _ in placed]
-    return _axes(top, percent=True) | {
+    return _axes(top, "{:.0%}".format) | {
         "points": line,
         "line": " ".join(f"{x},{y}" for x, y in line),
-        "band": band,
+        "whiskers": [(x, low, high) for x, _, low, high in placed if None not in (low, high)],
         "ticks": marks,
-        "names": [],
     }
 
 
-def heat(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """A matrix of shares: cell [a][b] is how often `a` was chosen, of all pairs of `a` and `b`."""
+def cloud(points: Sequence[tuple[int, float]], fifths: Sequence[tuple[int, int, float]]) -> dict[str, Any]:
+    """Dots of (length, score from 0 to 1) with lengths on a logarithmic axis, and a line through the means of (low, high, mean)."""
+    first, last = (
+        0.9 * max(min(low for low, _, _ in fifths), 1),
+        1.1 * max(max(high for _, high, _ in fifths), 1),
+    )
+    place = lambda size: LEFT + (RIGHT - LEFT) * log(max(size, 1) / first) / log(last / first)  # noqa: E731 - a scale
+    line = [
+        (round(place((low * high) ** 0.5), 2), round(_height(mean, 1.0), 2)) for low, high, mean in fifths
+    ]
+    digits = (1, 2, 5) if last < 50 * first else (1,)
+    steps = [digit * 10**power for power in range(len(str(int(last)))) for digit in digits]
+    return _axes(1.0, "{:g}".format) | {
+        "cloud": [(round(place(size), 1), round(_height(score, 1.0), 1)) for size, score in points],
+        "points": line,
+        "line": " ".join(f"{x},{y}" for x, y in line),
+        "ticks": [(round(place(size), 2), f"{size:,}") for size in steps if first <= size <= last],
+    }
+
+
+def heat(names: Sequence[str], matrix: Sequence[Sequence[int]], link: Callable[..., str]) -> dict[str, Any]:
+    """A matrix of shares: cell [a][b] is how often `a` was chosen, of all pairs of `a` and `b`, with the address of these."""
     cells = []
-    for row, column in zip(matrix, zip(*matrix, strict=True), strict=True):
+    for a, row, column in zip(names, matrix, zip(*matrix, strict=True), strict=True):
         cells.append([])
-        for n, losses in zip(row, column, strict=True):
+        for b, n, losses in zip(names, row, column, strict=True):
             share = n / (n + losses) if n + losses else None
             level = round((share or 0) * HEAT_LEVELS)
-            cells[-1].append({"n": n, "of": n + losses, "share": share, "level": level})
+            to = link(chosenModel=a, rejectedModel=b) if n else ""
+            cells[-1].append({"n": n, "of": n + losses, "share": share, "level": level, "link": to})
     return {"names": list(names), "cells": cells}
 
 
@@ -145,8 +162,11 @@ def _height(value: float, top: float) -> float:
     return BOTTOM - (BOTTOM - TOP) * min(max(value / top, 0.0), 1.0)
 
 
-def _axes(top: float, percent: bool = False) -> dict[str, Any]:
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else ""
+
+
+def _axes(top: float, text: Callable[[float], str] = _count) -> dict[str, Any]:
     values = [top * part for part in (0.0, 0.5, 1.0)]
-    text = (lambda v: f"{v:.0%}") if percent else (lambda v: f"{v:,.0f}" if v == int(v) else "")
     grid = [(round(_height(value, top), 2), text(value)) for value in values]
     return {"box": BOX, "left": LEFT, "right": RIGHT, "bottom": BOTTOM, "grid": grid}

@@ -3,16 +3,16 @@
 No network, no library in the page. Every text of the data is shown as text: it is never run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.audit.bias import measure
 from komep_dataset.errors import KomepError
-from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_removed
+from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_old_texts, with_removed
 from komep_dataset.explorer.figures import figure_groups
-from komep_dataset.explorer.page import packed, payload, render
-from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split_qualities
+from komep_dataset.explorer.page import payload, render
+from komep_dataset.explorer.rows import PageRows, lengths_and_scores, page_rows, pair_configs, split_qualities
 from komep_dataset.explorer.sets import set_rows, set_values
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.pairs.told import flags, pairing, score_name
@@ -20,6 +20,7 @@ from komep_dataset.preferences.reading import is_set, read_preferences
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.sums import check_whole
+from komep_dataset.templates import say
 
 # Of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py).
 MAX_PAIRS = 10_000
@@ -54,22 +55,23 @@ def write_report(
             raise KomepError(f"--compare: {folder} is no release", exit_code=2)
         pairs = read_preferences(folder)
         rows = set_rows(pairs, max_pairs)
-        data = packed(payload(rows) | {"scoreName": "score"})
-        return write_page(output, render(set_values(folder, pairs, rows), data))
+        data = payload(rows) | {"scoreName": "score"}
+        return write_page(output, render(set_values(folder, pairs, rows), rows, data))
     pair_configs(folder)
     check_whole(folder)
     with progress_bar("report", 4, "steps") as advance:
-        rows = page_rows(folder, max_pairs)
+        rows = listed = page_rows(folder, max_pairs)
         advance()
         changes = None if compare is None else pair_changes(Path(compare), folder)
         values = page_values(folder, rows, None if compare is None else Path(compare), changes)
         advance()
         if compare is not None:
-            rows = with_removed(rows, Path(compare), changes, max_pairs)
-        score = score_name(values["facts"]["options"]).removesuffix(" score")
-        data = packed(payload(rows, changes) | {"scoreName": score})
+            with_old_texts(changes, Path(compare), rows.pairs)
+            listed = with_removed(rows, Path(compare), changes, max_pairs)
+        score = score_name(read_facts(folder)["options"]).removesuffix(" score")
+        data = payload(listed, changes) | {"scoreName": score}
         advance()
-        page = render(values, data)
+        page = render(values, rows, data)
         write_page(output, page)
         advance()
     return output
@@ -84,8 +86,8 @@ def write_page(output: Path, page: str) -> Path:
 
 def page_values(
     folder: Path, rows: PageRows, other: Path | None = None, changes: Mapping[PairKey, Any] | None = None
-) -> dict[str, Any]:
-    """Everything that the page's template names, but the data block.
+) -> Callable[[], dict[str, Any]]:
+    """Everything that the page's template names, but the data block and the example, in the language of `templates.say`.
 
     Args:
         folder: a release.
@@ -95,27 +97,33 @@ def page_values(
     """
     facts, measured = read_facts(folder), measure(folder)
     try:
-        groups = figure_groups(measured, facts, read_quality(folder), split_qualities(folder))
+        quality, splits = read_quality(folder), split_qualities(folder)
     except KomepError as error:
         raise KomepError(f"{error}; build the release again") from error
-    name = facts["content_hash"][:12]
-    beside = None
-    if other is not None:
-        beside = {"name": read_facts(other)["content_hash"][:12]}
-        figures = compared(measured, measure(other), (name, beside["name"]), changes or {})
-        lead = "What a pair gained or lost on the way from one to the other; the list of pairs has a filter for it."
-        groups.insert(0, {"title": "Two releases", "lead": lead, "figures": figures})
-    return {
-        "name": name,
-        "other": beside,
-        "facts": facts,
-        "flags": " ".join(flags(facts["options"])),
-        "pairing": pairing(facts),
-        "total": rows.total,
-        "shown": rows.pairs.height,
-        "tiles": tiles(facts, measured),
-        "groups": groups,
-    }
+    answers, before = lengths_and_scores(folder), None if other is None else measure(other)
+    names = tuple(read_facts(one)["content_hash"][:12] for one in (folder, other) if one is not None)
+
+    def values() -> dict[str, Any]:
+        groups = figure_groups(measured, facts, quality, splits, answers)
+        if before is not None:
+            lead = say(
+                "What a pair gained or lost on the way from one to the other; the list of pairs has a filter for it."
+            )
+            figures = compared(measured, before, names, changes or {})
+            groups.insert(0, {"title": say("Two releases"), "lead": lead, "figures": figures})
+        return {
+            "name": names[0],
+            "other": before and names[1],
+            "facts": facts,
+            "flags": " ".join(flags(facts["options"])),
+            "pairing": pairing(facts),
+            "total": rows.total,
+            "shown": rows.pairs.height,
+            "tiles": tiles(facts, measured),
+            "groups": groups,
+        }
+
+    return values
 
 
 def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -123,9 +131,12 @@ def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[s
     pairs = {config: rows for config, rows in facts["rows"].items() if config != "scored"}
     longer = measured["length"]["chosen_longer_share"]
     return [
-        *((f"{n['train']:,} / {n['test']:,}", f"{config}: train / test") for config, n in pairs.items()),
-        (f"{facts['questions']:,}", "questions"),
-        (f"{facts['generations']:,}", "scored answers"),
-        (f"{measured['margins']['quantiles']['0.5']:.2f}", "median margin"),
-        ("–" if longer is None else f"{longer:.0%}", f"chosen is longer ({measured['config']})"),
+        *(
+            (f"{n['train']:,} / {n['test']:,}", say("{config}: train / test", config=config))
+            for config, n in pairs.items()
+        ),
+        (f"{facts['questions']:,}", say("questions")),
+        (f"{facts['generations']:,}", say("scored answers")),
+        (f"{measured['margins']['quantiles']['0.5']:.2f}", say("median margin")),
+        ("–" if longer is None else f"{longer:.0%}", say("chosen is longer")),
     ]

@@ -6,13 +6,24 @@ Korean) is listed in that language alone.
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from komep_dataset.audit.bias import rank_correlation
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
-from komep_dataset.schema import EVIDENCE, SPLITS, CitedGeneration, KoreanRow, Origin, Pair, polars_schema
+from komep_dataset.schema import (
+    EVIDENCE,
+    SPLITS,
+    CitedGeneration,
+    KoreanRow,
+    Origin,
+    Pair,
+    Status,
+    polars_schema,
+)
 from komep_dataset.scores.split_quality import SplitQuality, quality_of
 
 LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is shown first
@@ -20,6 +31,10 @@ SIDES = ("chosen", "rejected")
 KEY = list(Pair.KEY)
 ANSWER = ["question_id", "model"]
 SPLITS_RATED = 5_000  # answers whose split is rated for a page: some five seconds
+EXAMPLE_LENGTH = 800  # characters of a pair on the first screen; half as many of one text
+EXAMPLE_UNITS = 6  # of an answer there
+DOTS = 600  # answers that are drawn by length and score
+FIFTHS = 5
 _NARROW = [field.name for field in fields(KoreanRow) if field.name not in ("prompt", *SIDES)]
 
 
@@ -37,6 +52,43 @@ class PageRows:
     questions: pl.DataFrame
     answers: pl.DataFrame
     total: int
+
+
+class LengthsAndScores(NamedTuple):
+    """The scored answers of a release: how many; `points`: (characters, score) of `DOTS` at the most, drawn by the hash in
+    their ids; `fifths` by length: (shortest, longest, answers, mean score); Spearman's correlation with its 95% interval by
+    Fisher's z (error of Bonett and Wright), None where all are alike. Answers of one question are taken as independent."""
+
+    count: int
+    points: list[tuple[int, float]]
+    fifths: list[tuple[int, int, int, float]]
+    rank_correlation: float | None
+    interval: list[float] | None
+
+
+def lengths_and_scores(folder: Path) -> LengthsAndScores:
+    """How long the scored answers of a release are, and their scores."""
+    rows = (
+        _scan(folder, "scored")
+        .filter(pl.col("status") == Status.SCORED.value)
+        .select(*ANSWER, length=pl.col("response").str.len_chars().cast(pl.Int64), score="dahl_score")
+        .collect()
+        .sort("length", *ANSWER)
+    )
+    place = (pl.int_range(pl.len()) * FIFTHS) // pl.len()
+    length, score = pl.col("length"), pl.col("score")
+    fifths = rows.group_by(place.alias("fifth")).agg(
+        low=length.min(), high=length.max(), n=pl.len(), mean=score.mean()
+    )
+    points = rows.sort(pl.col("question_id").str.slice(8), *ANSWER).head(DOTS)
+    known = rows.height > 3 and rows["length"].n_unique() > 1 and rows["score"].n_unique() > 1
+    found = rank_correlation(rows["length"], rows["score"]) if known else (None, None)
+    return LengthsAndScores(
+        rows.height,
+        points.select("length", "score").rows(),
+        fifths.sort("fifth").drop("fifth").rows(),
+        *found,
+    )
 
 
 def pair_configs(folder: Path) -> tuple[str, ...]:
@@ -65,7 +117,9 @@ def page_rows(folder: Path, limit: int) -> PageRows:
     pairs = every = _union({name: _narrow(folder, name) for name in languages})
     if every.height > limit:
         pairs = every.sort(pl.col("question_id").str.slice(8), *KEY).head(limit).sort(KEY)
-    texts = {name: _texts(folder, name, pairs) for name in languages}
+    texts = {
+        name: pair_texts(folder, name, pairs.lazy().filter(pl.col(name)).select(KEY)) for name in languages
+    }
     prompts = {n: t.select("question_id", pl.col("prompt").alias("text")) for n, t in texts.items()}
     sides = {
         name: pl.concat(
@@ -131,10 +185,9 @@ def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return every.with_columns(pl.col(*LANGUAGES).fill_null(False)).sort(KEY)
 
 
-def _texts(folder: Path, config: str, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Key, `prompt`, `chosen`, `rejected` as plain text, of the pairs that the page holds."""
+def pair_texts(folder: Path, config: str, wanted: pl.LazyFrame) -> pl.DataFrame:
+    """Key, `prompt`, `chosen`, `rejected` as plain text, of the pairs with these keys."""
     texts = [pl.col(name).list.first().struct.field("content").alias(name) for name in ("prompt", *SIDES)]
-    wanted = pairs.lazy().filter(pl.col(config)).select(KEY)
     return _scan(folder, config).select(*KEY, *texts).join(wanted, on=KEY, how="semi").collect()
 
 
@@ -148,3 +201,47 @@ def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFram
         else:
             keys = keys.with_columns(pl.lit(None, pl.String).alias(name))
     return keys
+
+
+def example(rows: PageRows, language: str) -> dict[str, Any]:
+    """The pair that stands on the first screen: of those in `language`, or else in any, one with units on both sides and
+    little to read, of a margin about the upper quartile; texts that are too long for a screen end in `…`.
+
+    Returns:
+        `language`, `question`, `category`, `margin`, `key` (of the pair) and `sides`: `side`, `model`, `score`, `text`, `units`.
+    """
+    language = language if language in rows.languages else rows.languages[0]
+    answers = rows.answers.select(*ANSWER, pl.col(language).alias("text"), "units")
+    found = rows.pairs.filter(pl.col(language)).join(
+        rows.questions.select("question_id", pl.col(language).alias("question")), on="question_id"
+    )
+    for side in SIDES:
+        own = f"{side}_answer" if f"{side}_answer" in found.columns else f"{side}_model"
+        texts = answers.rename({"model": own, "text": f"{side}_text", "units": f"{side}_units"})
+        found = found.join(texts, on=["question_id", own])
+    long = pl.sum_horizontal(pl.col("question", "chosen_text", "rejected_text").str.len_chars())
+    bare = pl.min_horizontal(pl.col("chosen_units", "rejected_units").list.len().fill_null(0)) < 2
+    margin = pl.col("score_margin")
+    order = [long > EXAMPLE_LENGTH, bare, (margin - margin.quantile(0.75)).abs().fill_null(0), long, *KEY]
+    one = found.sort(order).row(0, named=True)
+    return {
+        "language": language,
+        "question": _start(one["question"]),
+        "category": one["category"],
+        "margin": one["score_margin"],
+        "key": "/".join(one[name] or "" for name in KEY),
+        "sides": [
+            {
+                "side": side,
+                "model": one[f"{side}_model"],
+                "score": one[f"{side}_score"],
+                "text": _start(one[f"{side}_text"]),
+                "units": (one[f"{side}_units"] or [])[:EXAMPLE_UNITS],
+            }
+            for side in SIDES
+        ],
+    }
+
+
+def _start(text: str) -> str:
+    return text if len(text) <= EXAMPLE_LENGTH // 2 else text[: EXAMPLE_LENGTH // 2].rstrip() + " …"

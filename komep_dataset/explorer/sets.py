@@ -1,17 +1,18 @@
 """The page of a set that others made: its pairs, each by itself, and the figures that its columns give."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from komep_dataset.audit.bias import figures_of
-from komep_dataset.audit.verdicts import LEFT_OUT
+from komep_dataset.audit.verdicts import reasons_left_out
 from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows
 from komep_dataset.languages import is_korean
 from komep_dataset.schema import EVIDENCE, CitedGeneration, polars_schema
+from komep_dataset.templates import say
 
 
 def set_rows(pairs: pl.DataFrame, limit: int) -> PageRows:
@@ -49,11 +50,10 @@ def set_rows(pairs: pl.DataFrame, limit: int) -> PageRows:
     return PageRows((language,), page.drop("_row", "prompt", *SIDES), questions, answers, total)
 
 
-def set_values(path: Path, pairs: pl.DataFrame, rows: PageRows) -> dict[str, Any]:
+def set_values(path: Path, pairs: pl.DataFrame, rows: PageRows) -> Callable[[], dict[str, Any]]:
     """Everything that the page's template names, but the data block; see `report.page_values`."""
     measured = figures_of(pairs)
-    lines = measured["verdicts"].items()
-    return {
+    return lambda: {
         "name": path.name,
         "other": None,
         "facts": None,
@@ -61,9 +61,7 @@ def set_values(path: Path, pairs: pl.DataFrame, rows: PageRows) -> dict[str, Any
         "shown": rows.pairs.height,
         "tiles": tiles(pairs, measured),
         "groups": figure_groups(measured, None, None, {}),
-        "left_out": [
-            f"{name}: {line.removeprefix(LEFT_OUT)}" for name, line in lines if line.startswith(LEFT_OUT)
-        ],
+        "left_out": [f"{say(name)}: {reason}" for name, reason in reasons_left_out(measured).items()],
     }
 
 
@@ -71,8 +69,8 @@ def tiles(pairs: pl.DataFrame, measured: Mapping[str, Any]) -> list[tuple[str, s
     """The few numbers on top."""
     longer, margins = measured["length"]["chosen_longer_share"], measured["margins"]
     return [
-        ("{train:,} / {test:,}".format(**measured["splits"]), "train / test"),
-        (f"{pairs['question_id'].n_unique():,}", "questions"),
-        *([(f"{margins['quantiles']['0.5']:.2f}", "median margin")] if margins else []),
-        ("–" if longer is None else f"{longer:.0%}", "chosen is longer"),
+        ("{train:,} / {test:,}".format(**measured["splits"]), say("train / test")),
+        (f"{pairs['question_id'].n_unique():,}", say("questions")),
+        *([(f"{margins['quantiles']['0.5']:.2f}", say("median margin"))] if margins else []),
+        ("–" if longer is None else f"{longer:.0%}", say("chosen is longer")),
     ]

@@ -7,6 +7,7 @@ from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.rules import AGREEMENT
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import units_wanted
+from komep_dataset.templates import say
 
 _ALWAYS = ("pairs", "min_margin", "origin")
 _TOLD_ELSEWHERE = ("unknown_units",)
@@ -49,12 +50,20 @@ def pairing(facts: Mapping[str, Any]) -> list[str]:
     name, from_data = options["pairs"], facts.get("from_data", {})
     rule, told = RULES.get(name), []
     if name != next(iter(RULES)):
-        told.append(f"Rule `{name}`{f': {rule.help}' if rule else ''}.")
-    if k := units_wanted(options.get("utility") or ""):
-        given = from_data.get("utility") or "K was given"
         told.append(
-            f"Pairs go by {score_name(options)}, the harmonic mean of precision and of true units / {k:g}, at most 1 (Wei et al. "
-            f"2024, arXiv 2403.18802); {given}. `scored` has both scores."
+            say("Rule `{name}`: {help}.", name=name, help=say(rule.help))
+            if rule
+            else say("Rule `{name}`.", name=name)
+        )
+    if k := units_wanted(options.get("utility") or ""):
+        told.append(
+            say(
+                "Pairs go by {score}, the harmonic mean of precision and of true units / {k}, at most 1 (Wei et al. 2024, arXiv "
+                "2403.18802); {given}. `scored` has both scores.",
+                score=score_name(options),
+                k=f"{k:g}",
+                given=say(from_data.get("utility") or "K was given"),
+            )
         )
     for option in rule.options if rule else ():
         value = options.get(option.name)
@@ -63,14 +72,22 @@ def pairing(facts: Mapping[str, Any]) -> list[str]:
             told.append(f"`{option.flag}`: {value}{left}.")
     if options.get("length_gap") is not None:
         told.append(
-            f"The two answers of a pair differ by at most {options['length_gap']} characters in length."
+            say(
+                "The two answers of a pair differ by at most {n} characters in length.",
+                n=options["length_gap"],
+            )
         )
     if said := facts.get("score_agreement"):
         agrees, equal, contradicts = (said[way] for way in AGREEMENT)
         told.append(
-            f"The score was not asked: it agrees with {agrees} of {sum(said.values())} pairs, is equal in {equal} and contradicts "
-            f"{contradicts}."
+            say(
+                "The score was not asked: it agrees with {agrees} of {n} pairs, is equal in {equal} and contradicts {contradicts}.",
+                agrees=agrees,
+                n=sum(said.values()),
+                equal=equal,
+                contradicts=contradicts,
+            )
         )
     if others := facts.get("left_out_models"):
-        told.append(f"In no pair, for the order does not name them: {', '.join(others)}.")
+        told.append(say("In no pair, for the order does not name them: {models}.", models=", ".join(others)))
     return told

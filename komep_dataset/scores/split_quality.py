@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 
 from komep_dataset.languages import language_of
 from komep_dataset.scores.conditions import Condition, conditions, content, sentences_of
+from komep_dataset.templates import say
 
 SHOWN = 80  # characters of a sentence that a message shows
 LOOKED = 400  # characters of a unit, at its beginning or its end, that are looked at (ours)
@@ -54,14 +55,14 @@ class SplitQuality:
 
     def __str__(self) -> str:
         said = {name: f"{share:.1%}" for name, share in self.shares().items() if share is not None}
-        return "; ".join(f"{said[name]} {words}" for name, words in _SAID.items() if name in said)
+        return "; ".join(say(words, share=said[name]) for name, words in _SAID.items() if name in said)
 
 
 _SAID = {
-    "covered": "of the answers' content words are in units",
-    "pronouns": "of units point outside themselves (a pronoun)",
-    "fragments": "have no predicate",
-    "lost": "of conditions, numbers and populations are in no unit of their sentence",
+    "covered": "{share} of the answers' content words are in units",
+    "pronouns": "{share} of units point outside themselves (a pronoun)",
+    "fragments": "{share} have no predicate",
+    "lost": "{share} of conditions, numbers and populations are in no unit of their sentence",
 }
 
 

@@ -1,12 +1,19 @@
 """The templates of the card, its figures, the report and the review sheet, and the environments that they are written for.
 
-A template is found by its name; a value that is missing is an error.
+A template is found by its name; a value that is missing is an error. `say` gives a sentence of the page in the language in
+which it is written just now: English as it stands in the code, Korean from `explorer_ko.json`.
 """
 
 import base64
 import hashlib
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -67,3 +74,49 @@ def policy(css: str, script: str) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+_LANGUAGE = ContextVar("the language in which people are told", default="en")
+
+
+class Said(str):
+    """A sentence that knows what it was made of, so that it can be said again in another language."""
+
+    __slots__ = ("made_of",)
+
+
+def say(text: str, /, **values: Any) -> Said:
+    """A sentence with its values in the language of `speaking`; one without a translation stays as it is.
+
+    >>> with speaking("ko"):
+    ...     say("Pairs")
+    '쌍'
+    """
+    text, values = getattr(text, "made_of", (text, values))
+    known = words().get(text, text) if _LANGUAGE.get() == "ko" else text
+    said = Said(
+        known.format(**{n: say(v) if isinstance(v, Said) else v for n, v in values.items()})
+        if values
+        else known
+    )
+    said.made_of = (text, values)
+    return said
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """`say` speaks this language inside: `en` or `ko`."""
+    before = _LANGUAGE.set(language)
+    try:
+        yield
+    finally:
+        _LANGUAGE.reset(before)
+
+
+@cache
+def words() -> dict[str, str]:
+    """Sentence in English -> in Korean, with the same names in braces."""
+    return json.loads(own("explorer_ko.json"))
+
+
+MARKUP.globals["say"] = say

@@ -5,15 +5,15 @@ const VERDICTS = {
   u: { name: "unknown", sign: "?" },
 };
 const WHY = {
-  not_addressed: "the passages do not decide",
-  contradictory: "the passages contradict each other",
-  unread: "no readable verdict that names a passage it was shown",
-  disagreed: "votes or judges disagree",
+  not_addressed: () => say("the passages do not decide"),
+  contradictory: () => say("the passages contradict each other"),
+  unread: () => say("no readable verdict that names a passage it was shown"),
+  disagreed: () => say("votes or judges disagree"),
 };
 
 function sourcesOf(cited, unit) {
   return cited.filter((one) => one[0] === unit).map(([, reason, id, title, url, quotation]) =>
-    ({ why: WHY[reason] ?? reason, id, title, url, quotation }));
+    ({ why: WHY[reason]?.() ?? reason, id, title, url, quotation }));
 }
 
 const CHANGES = ["same", "added", "changed", "removed"];
@@ -105,9 +105,13 @@ function plain(text) {
   return text.normalize("NFC").toLowerCase();
 }
 
+function searched(state) {
+  return plain(state.q).split(/\s+/).filter(Boolean);
+}
+
 // Rows that pass every filter, sorted. All words of the search must occur.
 function matches(release, state) {
-  const words = plain(state.q).split(/\s+/).filter(Boolean);
+  const words = searched(state);
   const haystack = words.length ? release.haystack(state.lang) : null;
   const { columns } = release;
   const wanted = [
@@ -137,9 +141,11 @@ function sorted(release, rows, { sort, lang }) {
     rejected: (row) => release.model(row, "rejected"),
     margin: (row) => release.columns.margin[row],
     category: (row) => release.category(row),
+    score: (row) => release.score(row, "chosen"),
+    length: (row) => release.answer(row, "chosen", lang).length + release.answer(row, "rejected", lang).length,
   }[name];
   if (!value) return rows;
   const values = new Map(rows.map((row) => [row, value(row)]));
-  const compare = name === "margin" ? (a, b) => a - b : (a, b) => order.compare(a, b);
+  const compare = ["margin", "score", "length"].includes(name) ? (a, b) => a - b : (a, b) => order.compare(a, b);
   return rows.sort((a, b) => sign * compare(values.get(a), values.get(b)) || a - b);
 }

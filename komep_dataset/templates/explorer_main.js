@@ -9,17 +9,40 @@ class Explorer {
   constructor(release) {
     this.release = release;
     this.found = [];
+    this.entered = new Set();
     this.state = readState(location.hash, release.languages);
-    for (const name of Object.keys(SELECTS)) fillSelect($(name), release[SELECTS[name]], this.state[name]);
+    this.listenToWindow();
+    this.enter();
+  }
+
+  // The page in another language than before: at the first time its controls are filled and listened to.
+  enter() {
+    this.wanted = this.drawn = undefined;
+    if (!this.entered.has(speaking)) this.fill();
+    this.entered.add(speaking);
+    this.render();
+  }
+
+  fill() {
+    const { release } = this;
+    for (const [name, names] of Object.entries(SELECTS)) {
+      const told = name === "origin" ? release.origins.map((one) => [one, say(one)]) : release[names];
+      fillSelect($(name), told, this.state[name]);
+    }
+    fillSelect($("sort"), orders(release), this.state.sort, say("release order"));
     for (const [name, few] of [["origin", release.origins], ["category", release.categories]]) {
       $(name).closest("div").hidden = few.length < 2;
     }
     for (const name of ["chosenModel", "rejectedModel"]) $(name).closest("div").hidden = !release.models.length;
-    document.querySelector('[aria-label="Score margin"]').hidden = release.columns.margin.every((one) => one === null);
+    $("margins").hidden = release.columns.margin.every((one) => one === null);
     $("languages").hidden = $("pair-languages").hidden = release.languages.length < 2;
-    if (release.changes) $("change-box").hidden = false;
+    $("change-box").hidden = !release.changes;
+    $("more").open = matchMedia("(min-width: 52rem)").matches || this.filtered().some((name) => name !== "q");
     this.listen();
-    this.render();
+  }
+
+  filtered() {
+    return FILTERS.filter((name) => this.state[name]);
   }
 
   // A new state: in the address (a step of the history where a pair opens), then on the page.
@@ -57,7 +80,7 @@ class Explorer {
     [this.wanted, this.drawn] = [wanted, drawn];
     $("pairs-table").hidden = !this.found.length;
     $("none").hidden = this.found.length > 0;
-    $("page").textContent = `page ${Number(state.page).toLocaleString("en")} of ${pages.toLocaleString("en")}`;
+    $("page").textContent = say("page {n} of {all}", { n: number(Number(state.page)), all: number(pages) });
     $("page-back").disabled = state.page === "1";
     $("page-on").disabled = Number(state.page) === pages;
     document.querySelector(".pages").hidden = pages === 1;
@@ -67,16 +90,18 @@ class Explorer {
   renderControls() {
     const { state } = this;
     for (const name of ["q", "min", "max"]) if ($(name).value !== state[name]) $(name).value = state[name];
-    for (const name of [...Object.keys(SELECTS), "change"]) $(name).value = state[name];
+    for (const name of [...Object.keys(SELECTS), "change", "sort"]) $(name).value = state[name];
+    if ($("sort").selectedIndex < 0) $("sort").value = ""; // an order of a column's head that the menu does not have
     for (const button of document.querySelectorAll("[data-lang]")) {
       button.setAttribute("aria-pressed", String(button.dataset.lang === state.lang));
     }
-    for (const cell of document.querySelectorAll("[data-sort]")) {
+    for (const cell of document.querySelectorAll("#view [data-sort]")) {
       const [name, down] = [state.sort.replace("-", ""), state.sort.startsWith("-")];
       if (cell.dataset.sort === name) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       else cell.removeAttribute("aria-sort");
     }
-    $("reset").disabled = FILTERS.every((name) => !state[name]);
+    $("reset").hidden = !this.filtered().length;
+    $("link").href = writeState({ ...state, pair: "" }, this.release.languages);
   }
 
   renderPair() {
@@ -93,8 +118,8 @@ class Explorer {
     }
     this.row = row;
     const place = this.found.indexOf(row);
-    $("pair-name").textContent = place < 0 ? "A pair outside the list"
-      : `Pair ${(place + 1).toLocaleString("en")} of ${this.found.length.toLocaleString("en")}`;
+    $("pair-name").textContent = place < 0 ? say("A pair outside the list")
+      : say("Pair {n} of {all}", { n: number(place + 1), all: number(this.found.length) });
     $("pair-back").disabled = place <= 0;
     $("pair-on").disabled = place < 0 || place === this.found.length - 1;
     fillPair($("pair-body"), release, row, state);
@@ -125,24 +150,29 @@ class Explorer {
     $("list").scrollIntoView({ block: "start" });
   }
 
-  listen() {
+  listenToWindow() {
     addEventListener("popstate", () => {
       this.state = readState(location.hash, this.release.languages);
       this.render();
     });
-    $("filters").addEventListener("input", ({ target }) => {
-      if (target.name) this.show({ [target.name]: target.value });
+    addEventListener("keydown", (event) => this.key(event));
+  }
+
+  listen() {
+    $("filters").addEventListener("input", ({ target }) => { // a choice is a step of the history, a letter typed is none
+      if (target.name) this.show({ [target.name]: target.value }, { step: target.matches("select") });
     });
+    $("link").addEventListener("click", (event) => this.copyLink(event));
     $("filters").addEventListener("submit", (event) => event.preventDefault());
     $("reset").addEventListener("click", () => {
-      this.show(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+      this.show(Object.fromEntries(FILTERS.map((name) => [name, ""])), { step: true });
       $("q").focus();
     });
-    for (const button of document.querySelectorAll("[data-lang]")) {
+    for (const button of document.querySelectorAll("#view [data-lang]")) {
       button.addEventListener("click", () => this.show(
         { lang: button.dataset.lang, ...($("pair").open ? { pair: this.state.pair } : {}) }));
     }
-    for (const cell of document.querySelectorAll("[data-sort] button")) {
+    for (const cell of document.querySelectorAll("#view [data-sort] button")) {
       const name = cell.closest("th").dataset.sort;
       cell.addEventListener("click", () => this.show({ sort: nextSort(name, this.state.sort) }));
     }
@@ -153,7 +183,18 @@ class Explorer {
     $("pair-on").addEventListener("click", () => this.step(1));
     $("pair").addEventListener("close", () => this.closed());
     $("pair").addEventListener("click", ({ target }) => target === $("pair") && $("pair").close());
-    addEventListener("keydown", (event) => this.key(event));
+  }
+
+  // The address of the list goes to the clipboard, where the browser lets it; the link can be copied by hand anywhere.
+  async copyLink(event) {
+    event.preventDefault();
+    try {
+      await navigator.clipboard.writeText(event.target.href);
+      event.target.textContent = say("Link copied");
+    } catch {
+      location.hash = event.target.hash;
+    }
+    setTimeout(() => { event.target.textContent = say("Link to this list"); }, 2000);
   }
 
   clicked(event) {
@@ -204,37 +245,102 @@ function nextSort(name, sort) {
   return order[(order.indexOf(sort) + 1) % order.length];
 }
 
+function remembered(name) {
+  try { return localStorage.getItem(name); } catch { return null; } // a page from a file may have no storage
+}
+
+function remember(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* the choice lasts as long as the page */ }
+}
+
+function remembered(name) {
+  try { return localStorage.getItem(name); } catch { return null; } // a page from a file may have no storage
+}
+
+function remember(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* the choice lasts as long as the page */ }
+}
+
 function listenToTheme() {
   const names = ["system", "light", "dark"];
-  let kept = null;
-  try { kept = localStorage.getItem("komep-theme"); } catch { /* a page from a file may have no storage */ }
+  const kept = remembered("komep-theme");
   const use = (name) => {
     if (name === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = name;
-    $("theme").textContent = { system: "Theme: system", light: "Theme: light", dark: "Theme: dark" }[name];
+    const told = { system: say("Theme: system"), light: say("Theme: light"), dark: say("Theme: dark") };
+    $("theme").textContent = told[name];
     $("theme").dataset.now = name;
   };
   use(names.includes(kept) ? kept : "system");
   $("theme").addEventListener("click", () => {
     const name = names[(names.indexOf($("theme").dataset.now) + 1) % names.length];
     use(name);
-    try { localStorage.setItem("komep-theme", name); } catch { /* the choice lasts as long as the page */ }
+    remember("komep-theme", name);
   });
 }
 
-async function start() {
-  listenToTheme();
-  $("skip").addEventListener("click", () => $("main").focus());
-  $("help").addEventListener("click", () => $("keys").showModal());
-  for (const button of document.querySelectorAll("[data-close]")) {
-    button.addEventListener("click", () => button.closest("dialog").close());
+// The page is there in both languages, one of them in an inert template; their elements change places.
+function speak(language) {
+  if (language !== speaking) {
+    const mine = [...$("view").childNodes];
+    $("view").replaceChildren(...$("other").content.childNodes);
+    $("other").content.append(...mine);
   }
+  speaking = language;
+  $("view").lang = document.documentElement.lang = language;
+}
+
+const THEMES = ["system", "light", "dark"];
+let theme = "system";
+
+function useTheme(name) {
+  theme = THEMES.includes(name) ? name : "system";
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  const told = { system: say("Theme: system"), light: say("Theme: light"), dark: say("Theme: dark") };
+  $("theme").textContent = told[theme];
+}
+
+let explorer = null;
+const entered = new Set();
+
+// What every view has besides the pairs, listened to once a language.
+function enter() {
+  useTheme(theme);
+  if (!entered.has(speaking)) {
+    $("theme").addEventListener("click", () => {
+      useTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
+      remember("komep-theme", theme);
+    });
+    $("skip").addEventListener("click", () => $("main").focus());
+    $("help").addEventListener("click", () => $("keys").showModal());
+    $("speak").addEventListener("click", () => {
+      speak(speaking === "ko" ? "en" : "ko");
+      remember("komep-language", speaking);
+      enter();
+      explorer?.show({ lang: usualLanguage(explorer.release.languages) });
+      $("speak").focus();
+    });
+    for (const button of document.querySelectorAll("#view [data-close]")) {
+      button.addEventListener("click", () => button.closest("dialog").close());
+    }
+  }
+  entered.add(speaking);
+  explorer?.enter();
+}
+
+async function start() {
+  const first = remembered("komep-language") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
+  speak(first === "ko" ? "ko" : "en");
+  theme = remembered("komep-theme");
+  enter();
+  if (document.readyState === "loading") await new Promise((done) => addEventListener("DOMContentLoaded", done));
   try {
-    new Explorer(await readData());
+    explorer = new Explorer(await readData());
   } catch (error) {
     $("count").textContent = typeof DecompressionStream === "undefined"
-      ? "This browser is too old to unpack the pairs (it needs DecompressionStream, which browsers have had since 2023)."
-      : `The pairs could not be unpacked (${error.message}); write the page again with komep report.`;
+      ? say("This browser is too old to unpack the pairs (it needs DecompressionStream, which browsers have had since 2023).")
+      : say("The pairs could not be unpacked ({error}); write the page again with komep report.", { error: error.message });
     $("pairs").hidden = false;
   }
   document.documentElement.dataset.ready = "yes";

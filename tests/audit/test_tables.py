@@ -18,8 +18,8 @@ def test_the_command_tells_a_person_and_a_program(release, figures, tmp_path):
     assert f"{figures['pairs']} pairs of the config ko" in said
     name = next(one for one in figures["baselines"] if one["name"] == "model name")
     low, high = (round(100 * x) for x in name["interval"])
-    tells = f"tells {name['accuracy']:.0%} ({low} to {high}) of {name['test_pairs']} held-out pairs"
-    assert f"name alone {tells}, of {name['test_questions']} questions: too few to tell" in said
+    right = f"was right in {name['accuracy']:.0%} ({low} to {high}) of {name['test_pairs']} held-out pairs"
+    assert f"name alone {right}; {name['test_questions']} questions are too few to conclude from" in said
     assert figures["label_noise"] is None and "komep calibrate" in figures["label_noise_reason"]
 
 

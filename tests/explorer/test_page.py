@@ -47,7 +47,7 @@ def test_a_block_packs_any_text():
         block = packed(texts)
         assert re.fullmatch(r"[\w+/=]+", block) and unpacked(block) == texts
         assert not HIDDEN.search(visible("".join(texts)))
-        assert not re.search("<(?!/?code>)", prose("".join(texts)))
+        assert not re.search("<(?!/?(code|bdi)>)", prose("".join(texts)))
 
     check()
 

@@ -12,13 +12,13 @@ from komep_dataset.explorer.page import payload
 from komep_dataset.explorer.report import write_report
 from komep_dataset.explorer.sets import set_rows, tiles
 from komep_dataset.preferences.reading import read_preferences
+from tests.explorer.pages import seen
 from tests.preferences.sets import PAIRS, write
 
 
 def test_figures_that_the_columns_do_not_give_are_left_out_and_said(tmp_path):
-    plain = write_report(write(tmp_path / "set.jsonl", "NeMo RL"), tmp_path / "report.html").read_text(
-        "utf-8"
-    )
+    page = write_report(write(tmp_path / "set.jsonl", "NeMo RL"), tmp_path / "report.html")
+    plain = seen(page.read_text("utf-8"))
     assert (
         "<title>KoMeP report of set.jsonl: 24 pairs</title>" in plain and "Not for clinical use" not in plain
     )
