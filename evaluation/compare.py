@@ -8,19 +8,24 @@ seeds (results/tuned/seed-0, results/tuned/seed-1, …), which pool into one com
 lm-evaluation-harness wrote with --output_path and --log_samples, of its task kormedmcqa.
 """
 
-import sys
+if __name__ == "__main__":  # before what takes its time
+    from komep_dataset.errors import interruptible
+
+    interruptible()
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from komep_dataset.errors import KomepError, require
-from komep_dataset.system import print_every_sign
+from komep_dataset.commands.manner import READS, add, new_app, start
+from komep_dataset.commands.options import Json
+from komep_dataset.errors import require
 
 PLOTS = (".png", ".svg")
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 
 
 def _check_suffix(path: Path | None, suffixes: Sequence[str], option: str) -> None:
@@ -28,24 +33,34 @@ def _check_suffix(path: Path | None, suffixes: Sequence[str], option: str) -> No
         raise typer.BadParameter(f"{path}: its name must end in {' or '.join(suffixes)}", param_hint=option)
 
 
-@app.command(help="Compare models with a base on the same questions, question by question.")
 def command(
     base: Annotated[
         Path,
         typer.Argument(
-            help="Output folder of evaluation.run, or of lm_eval --log_samples, before; or a folder of such, one a seed."
+            help="The model before: output folder of evaluation.run, or of lm_eval --log_samples; or a folder of such, one a seed."
         ),
     ],
     tuned: Annotated[
-        list[Path], typer.Argument(help="The same after; each of several is compared with the base.")
+        list[Path],
+        typer.Argument(help="The models after: the same; each of several is compared with the base."),
     ],
-    output: Annotated[Path | None, typer.Option(help="Write the comparison to a .md or .json file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw a forest plot into a .png or .svg file.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown instead of the table.")
-    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File or folder to write: the comparison, as .md or .json."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="File to draw the differences and their intervals into, a .png or .svg."),
+    ] = None,
+    json_: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of tables.")] = False,
 ) -> None:
+    """Compare models with a base on the same questions, question by question.
+
+    Examples:
+      python -m evaluation.compare results/base results/tuned
+      python -m evaluation.compare results/base results/dpo results/orpo -o comparison.md --plot forest.svg
+    """
     _check_suffix(output, (".md", ".json"), "--output")
     _check_suffix(plot, PLOTS, "--plot")
     if json_ and markdown:
@@ -74,14 +89,12 @@ def command(
         print_comparisons(comparisons)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; a `KomepError` becomes a message and its exit code."""
-    print_every_sign()
-    try:
-        app(args=arguments)
-    except KomepError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+add(app, command, kept=READS)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command, and end this process with its exit code."""
+    start(app, "python -m evaluation.compare", arguments)
 
 
 if __name__ == "__main__":

@@ -7,38 +7,59 @@
 Killed at any moment, the same command goes on from there. A failed cell is marked, the rest goes on, exit code 1.
 """
 
-import sys
+if __name__ == "__main__":  # before what takes its time
+    from komep_dataset.errors import interruptible
+
+    interruptible()
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from komep_dataset.commands.manner import add, new_app, start
 from komep_dataset.errors import KomepError
-from komep_dataset.system import print_every_sign
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 
 
-@app.command(help="Plan, run and report an experiment; writes into the folder `results` of its file.")
 def command(
-    file: Annotated[Path, typer.Argument(help="The matrix, for example evaluation/experiments/smoke.yaml.")],
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Print cells and what they take; run nothing.")
-    ] = False,
+    file: Annotated[
+        Path, typer.Argument(help="The experiment: a file such as evaluation/experiments/smoke.yaml.")
+    ],
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would be done, and do nothing.")] = False,
     only: Annotated[
-        list[str] | None, typer.Option(help="Run this cell alone; repeatable. Its name is in --plan.")
+        list[str] | None,
+        typer.Option(
+            metavar="CELL",
+            help="Run this cell alone (--plan has their names). May be given several times.",
+        ),
     ] = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Write the report of what is there; run nothing.")
+        bool,
+        typer.Option("--report", help="Write the report of the results that are there, and run nothing."),
     ] = False,
     submit: Annotated[
-        bool, typer.Option("--submit", help="Write one Slurm script a cell and a driver; submit nothing.")
+        bool,
+        typer.Option(
+            "--submit",
+            help="Write Slurm scripts, one a cell, and one that submits them; nothing is submitted.",
+        ),
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed/--keep-failed", help="Run cells again that failed before.")
+        bool,
+        typer.Option(
+            "--retry-failed/--keep-failed", help="Run cells again that failed before, or leave them."
+        ),
     ] = True,
 ) -> None:
+    """Plan, run and report an experiment; writes into the folder `results` of its file.
+
+    Examples:
+      python -m evaluation.experiment evaluation/experiments/smoke.yaml --plan
+      python -m evaluation.experiment evaluation/experiments/smoke.yaml --only NAME
+    """
     if plan + report + submit > 1:
         raise typer.BadParameter("take one of --plan, --report and --submit")
     from evaluation.experiments.cells import choose, make_cells
@@ -72,19 +93,12 @@ def command(
         raise KomepError(f"{failed} of {len(chosen)} cells failed; the report and each state.json say why")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; a `KomepError` becomes a message and its exit code."""
-    from evaluation.experiments.running import Stopped
+add(app, command, kept="steps that are done are kept, and a training goes on from its last checkpoint")
 
-    print_every_sign()
-    try:
-        app(args=arguments)
-    except KomepError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except Stopped as stopped:
-        typer.echo("stopped; the same command goes on from there", err=True)
-        sys.exit(128 + stopped.signal)
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command, and end this process with its exit code."""
+    start(app, "python -m evaluation.experiment", arguments)
 
 
 if __name__ == "__main__":

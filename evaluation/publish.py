@@ -6,15 +6,18 @@ python -m evaluation.publish results/M --repo-id ORG/MODEL --create-pr
 
 from __future__ import annotations
 
-import sys
+if __name__ == "__main__":  # before what takes its time
+    from komep_dataset.errors import interruptible
+
+    interruptible()
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from komep_dataset.errors import KomepError
-from komep_dataset.system import print_every_sign
+from komep_dataset.commands.manner import add, new_app, start
 
 if TYPE_CHECKING:
     from evaluation.model_page.publishing import Publication
@@ -49,34 +52,42 @@ def report(publication: Publication, repo_id: str, *, dry_run: bool) -> str:
     return f"pushed {', '.join(publication.files)}: {publication.url}"
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = new_app()
 
 
-@app.command(help="Write an evaluation's scores into its model's card and .eval_results/ on the Hub.")
 def command(
     folder: Annotated[Path, typer.Argument(help="Output folder of evaluation.run.")],
-    repo_id: Annotated[str, typer.Option(help="ORG/MODEL on the Hub; it must exist.")],
+    repo_id: Annotated[
+        str,
+        typer.Option(help="ORG/NAME of the repository on the Hub: that of the model, which must be there."),
+    ],
     token_env: Annotated[
         str | None,
         typer.Option(help="Environment variable with the token. [default: HF_TOKEN, or the stored login]"),
     ] = None,
-    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request.")] = False,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request instead of writing into the main branch.")
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be pushed; push nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")
     ] = False,
 ) -> None:
+    """Write an evaluation's scores into its model's card and .eval_results/ on the Hub.
+
+    Examples:
+      python -m evaluation.publish results/M --repo-id ORG/MODEL --dry-run
+      python -m evaluation.publish results/M --repo-id ORG/MODEL --create-pr
+    """
     done = publish_results(folder, repo_id, token_env=token_env, create_pr=create_pr, dry_run=dry_run)
     typer.echo(report(done, repo_id, dry_run=dry_run))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; a `KomepError` becomes a message and its exit code."""
-    print_every_sign()
-    try:
-        app(args=arguments)
-    except KomepError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+add(app, command, kept="a publication is one commit: it is on the Hub whole or not at all")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command, and end this process with its exit code."""
+    start(app, "python -m evaluation.publish", arguments)
 
 
 if __name__ == "__main__":

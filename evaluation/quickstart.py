@@ -6,6 +6,11 @@
 Reads files alone; every number in it stands in one of them.
 """
 
+if __name__ == "__main__":  # before what takes its time
+    from komep_dataset.errors import interruptible
+
+    interruptible()
+
 import json
 import sys
 from dataclasses import dataclass
@@ -14,9 +19,9 @@ from typing import Annotated, Any
 
 import typer
 
+from komep_dataset.commands.manner import READS, add, new_app, start
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
-from komep_dataset.system import print_every_sign
 
 CAUTION = (
     "A 135M English model tuned on 58 questions written for this project: the table shows that every step of the "
@@ -122,7 +127,13 @@ def main(
     tuned: Annotated[Path, typer.Option(help="Results of the model after.")],
     report: Annotated[Path, typer.Option(help="The HTML report.")],
 ) -> None:
-    """Print the table."""
+    """Print the table with which `make quickstart` ends.
+
+    Examples:
+      python -m evaluation.quickstart --release komep --training results/quickstart/model --base results/quickstart/base
+        --tuned results/quickstart/dpo --report report.html
+      make quickstart
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -148,10 +159,9 @@ def main(
     print(f"report: {report.resolve()}")
 
 
+app = new_app()
+add(app, main, kept=READS)
+
+
 if __name__ == "__main__":
-    print_every_sign()
-    try:
-        typer.run(main)
-    except KomepError as error:
-        print(f"evaluation.quickstart: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    start(app, "python -m evaluation.quickstart")

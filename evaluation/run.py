@@ -11,17 +11,21 @@ rates stand beside it because a model may learn to answer readably without learn
 command goes on from the questions that are done.
 """
 
+if __name__ == "__main__":  # before what takes its time
+    from komep_dataset.errors import interruptible
+
+    interruptible()
+
 import inspect
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, get_type_hints
+from importlib import import_module
+from typing import Any, NoReturn, get_type_hints
 
 import typer
 
 from evaluation.harness.options import Options
-from komep_dataset.errors import KomepError
-from komep_dataset.system import print_every_sign
+from evaluation.harness.registry import BENCHMARKS
+from komep_dataset.commands.manner import add, new_app, start
 
 SHOWN = 3  # refused questions that a message names
 
@@ -125,7 +129,12 @@ def examples_said(results: dict[str, Any]) -> Iterator[str]:
 
 
 def command(**given: Any) -> None:
-    """The command, whose options are the fields of `Options`."""
+    """Evaluate a model on a benchmark; writes predictions.jsonl and results.json into --output.
+
+    Examples:
+      python -m evaluation.run --model models/smollm2-135m --benchmark kormedmcqa-sample -o results/base
+      python -m evaluation.run --model org/model --benchmark kormedmcqa --limit 20 --batch-size 16 -o results/try
+    """
     options = Options(**given)
     if options.plan:
         from evaluation.runner import plan
@@ -148,21 +157,21 @@ def command(**given: Any) -> None:
 
 command.__signature__ = inspect.signature(Options)
 command.__annotations__ = get_type_hints(Options, include_extras=True)
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command(help="Evaluate a model on a benchmark; writes predictions.jsonl and results.json into --output.")(
-    command
+app = new_app()
+add(
+    app,
+    command,
+    kept="answers so far are kept in --output and are not asked for again",
+    lists=(
+        "benchmarks",
+        lambda: ((name, import_module(place).__doc__.splitlines()[0]) for name, place in BENCHMARKS.items()),
+    ),
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; a `KomepError` becomes a message and its exit code."""
-    print_every_sign()
-    try:
-        app(args=arguments, standalone_mode=True)
-    except KomepError as error:
-        if os.environ.get("RANK", "0") == "0":  # every process fails alike; one message is enough
-            typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command, and end this process with its exit code."""
+    start(app, "python -m evaluation.run", arguments)
 
 
 if __name__ == "__main__":

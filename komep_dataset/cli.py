@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import Annotated
+
+from komep_dataset.errors import interruptible
+
+if __name__ == "__main__" or sys.argv[0].endswith(("komep", "komep.exe")):
+    interruptible()
+
+from typing import Annotated, NoReturn
 
 import typer
 
 from komep_dataset import __version__
 from komep_dataset.commands import asking, publishing, quality, releases
-from komep_dataset.errors import KomepError
-from komep_dataset.system import print_every_sign
+from komep_dataset.commands.manner import ASKS, READS, WRITES, add, new_app, start
 
-app = typer.Typer(
-    name="komep",
-    help="Build, check and read KoMeP, the Korean Medical Preference dataset.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+HELP = """Build, check and read KoMeP, the Korean Medical Preference dataset.
+
+Examples:
+  komep build                 a release of the sample that komep brings, in ./komep
+  komep report                its page: report.html
+"""
+app = new_app(HELP, no_args_is_help=True)
+review = new_app(quality.REVIEW, no_args_is_help=True)
 # In the order of the work, which is the order of `komep --help`.
-for command in (
-    releases.init,
-    releases.questions,
-    asking.respond,
-    asking.score,
-    asking.calibrate,
-    asking.models,
-    asking.translate,
-    releases.build,
-    asking.preview,
-    asking.run,
-    releases.report,
-    quality.bias,
-    releases.verify,
-    releases.diff,
-    releases.export,
-    publishing.publish,
-    publishing.install,
+for command, kept, lists in (
+    (releases.init, WRITES, None),
+    (releases.questions, WRITES, None),
+    (asking.respond, ASKS, asking.PRESETS),
+    (asking.score, ASKS, None),
+    (asking.calibrate, ASKS, None),
+    (asking.models, READS, None),
+    (asking.translate, ASKS, None),
+    (releases.build, WRITES, releases.LISTS),
+    (asking.preview, ASKS, None),
+    (asking.run, ASKS, asking.PRESETS),
+    (releases.report, WRITES, None),
+    (quality.bias, READS, None),
+    (releases.verify, READS, None),
+    (releases.diff, READS, None),
+    (releases.export, WRITES, None),
+    (publishing.publish, publishing.KEPT, None),
+    (publishing.install, WRITES, None),
 ):
-    app.command()(command)
-app.add_typer(quality.review, name="review")
+    more = {"context_settings": {"allow_extra_args": True}} if command is quality.bias else {}
+    add(app, command, kept=kept, lists=lists, **more)
+for command, name in ((quality.sample, "sample"), (quality.import_, "import"), (quality.apply, "apply")):
+    add(review, command, name)
+app.add_typer(review, name="review")
 
 
 def _version(wanted: bool) -> None:
@@ -59,26 +67,9 @@ def _options(
     pass
 
 
-def main() -> None:
-    """Run the command; bad input gives a message and an exit code, never a traceback."""
-    print_every_sign()
-    try:
-        app()
-    except KomepError as error:
-        print(f"komep: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except UnicodeEncodeError:
-        print("komep: a path on the command line is not UTF-8; give it another name", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        print(f"komep: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("komep: interrupted", file=sys.stderr)
-        sys.exit(130)
+def main() -> NoReturn:
+    """Run the command that this process was started as."""
+    start(app, "komep")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,15 @@ with the pairs that were left out. The same command again goes on from the last 
 """
 
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+if __name__ == "__main__":  # before what takes its time
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    from komep_dataset.errors import interruptible
+
+    interruptible("train")
+
+from dataclasses import dataclass, field
 
 from accelerate import PartialState
 from trainers.dpo import PairwiseDPOTrainer
@@ -199,4 +206,4 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, RecipeParser(ARGUMENTS)))
+    sys.exit(run(main, RecipeParser(ARGUMENTS, description=__doc__)))

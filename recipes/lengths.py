@@ -8,21 +8,29 @@ what share that is. Lengths are also the first thing that a model can learn from
 table says how much longer the chosen answers are.
 """
 
-import argparse
 import sys
 from pathlib import Path
-from typing import Any
+
+if __name__ == "__main__":  # before what takes its time
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    from komep_dataset.errors import interruptible
+
+    interruptible("train")
+
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 from training.base_model import cut, render, turn_marks
 from training.pairs import count_tokens, fault_of, fold_systems, load_preferences
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from komep_dataset.commands.manner import READS, add, new_app, start
+from komep_dataset.commands.options import Json, as_json
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, write_json
-from komep_dataset.system import print_every_sign
 
 COLUMNS = ("prompt", "chosen", "rejected", "pair")
 LIMITS = (256, 512, 1024, 2048, 4096)
@@ -121,36 +129,54 @@ def tables(report: dict[str, Any]) -> list[Table]:
     return [tokens, over, ratio]
 
 
-def main(words: list[str] | None = None) -> int:
-    """Parse, measure, print, and write the JSON if it is wanted; returns the exit code."""
-    print_every_sign()
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--model_name_or_path", required=True, help="folder or Hub name of the model")
-    parser.add_argument("--model_revision", help="branch, tag or commit of it")
-    parser.add_argument("--dataset_name", default="komep", help="folder or Hub name of the release")
-    parser.add_argument("--dataset_config", default="ko", help="ko or en")
-    parser.add_argument("--dataset_train_split", default="train")
-    parser.add_argument("--dataset_test_split", default="test")
-    parser.add_argument("--output", type=Path, help="JSON file to write as well")
-    args = parser.parse_args(words)
-    splits = (args.dataset_train_split, args.dataset_test_split)
-    try:
-        if args.output is not None:
-            check_file(args.output, *MARK)
-        report = make_report(
-            args.model_name_or_path, args.model_revision, args.dataset_name, args.dataset_config, splits
-        )
-        if args.output is not None:
-            write_json(args.output, report, MARK)
-    except KomepError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+def main(
+    model_name_or_path: Annotated[
+        str, typer.Option("--model_name_or_path", help="Folder of a model, or an id on the Hub.")
+    ],
+    model_revision: Annotated[
+        str | None, typer.Option("--model_revision", help="Branch, tag or commit of it on the Hub.")
+    ] = None,
+    dataset_name: Annotated[
+        str, typer.Option("--dataset_name", help="Folder that `komep build` wrote, or an id on the Hub.")
+    ] = "komep",
+    dataset_config: Annotated[
+        str, typer.Option("--dataset_config", help="Config of the release: ko or en.")
+    ] = "ko",
+    dataset_train_split: Annotated[
+        str, typer.Option("--dataset_train_split", help="Name of the split to train on.")
+    ] = "train",
+    dataset_test_split: Annotated[
+        str, typer.Option("--dataset_test_split", help="Name of the split that is held out.")
+    ] = "test",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File or folder to write: JSON of all.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """How long the pairs of a release are under a model's tokenizer: what --max_length to train with.
+
+    Examples:
+      python recipes/lengths.py --model_name_or_path models/smollm2-135m --dataset_config en
+      python recipes/lengths.py --model_name_or_path Qwen/Qwen2-7B-Instruct --dataset_name komep -o lengths.json
+    """
+    if output is not None:
+        check_file(output, *MARK)
+    splits = (dataset_train_split, dataset_test_split)
+    report = make_report(model_name_or_path, model_revision, dataset_name, dataset_config, splits)
+    if output is not None:
+        write_json(output, report, MARK)
+    if json:
+        print(as_json(report))
+        return
     console = Console()
     console.print(f"{report['dataset']} ({report['config']}) under {report['model']}")
     for table in tables(report):
         console.print(table)
-    return 0
+
+
+app = new_app()
+add(app, main, kept=READS)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(app, "python recipes/lengths.py")

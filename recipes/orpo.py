@@ -5,13 +5,25 @@ One process on the CPU, SmolLM2-135M, a few minutes:
     accelerate launch --quiet --config_file accelerate_configs/cpu.yaml recipes/orpo.py \
         --config recipes/smollm2-135m/orpo.yaml
 
+Another model and release, and a loss on the answer alone:
+
+    python recipes/orpo.py --model_name_or_path Qwen/Qwen2.5-0.5B-Instruct --dataset_name my-release \
+        --nll_on completion --output_dir results/qwen2.5-0.5b-orpo
+
 TRL's likelihood term covers the prompt as well as the chosen answer; `--nll_on completion` takes the answer alone. Any
 flag of `ORPOConfig` and `ModelConfig` goes over the file. The output is that of `recipes/dpo.py`.
 """
 
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+if __name__ == "__main__":  # before what takes its time
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    from komep_dataset.errors import interruptible
+
+    interruptible("train")
+
+from dataclasses import dataclass, field
 
 from accelerate import PartialState
 from trainers.orpo import NLL_ON, ORPOConfig, PairwiseORPOTrainer
@@ -168,4 +180,4 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, RecipeParser(ARGUMENTS)))
+    sys.exit(run(main, RecipeParser(ARGUMENTS, description=__doc__)))

@@ -5,12 +5,23 @@ One process on the CPU, SmolLM2-135M, a few minutes:
     accelerate launch --quiet --config_file accelerate_configs/cpu.yaml recipes/sft.py \
         --config recipes/smollm2-135m/sft.yaml
 
+Another model and release, 200 pairs of it:
+
+    python recipes/sft.py --model_name_or_path Qwen/Qwen2.5-0.5B-Instruct --dataset_name my-release \
+        --max_train_pairs 200 --output_dir results/qwen2.5-0.5b-sft
+
 The rejected answers are looked at in the evaluation only, so that its figures compare with those of DPO and ORPO. Any
 flag of `SFTConfig` and `ModelConfig` goes over the file. The output is that of `recipes/dpo.py`.
 """
 
 import sys
 from pathlib import Path
+
+if __name__ == "__main__":  # before what takes its time
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    from komep_dataset.errors import interruptible
+
+    interruptible("train")
 
 from accelerate import PartialState
 from trainers.pair_metrics import PairFigures, evaluation_before
@@ -154,4 +165,4 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, RecipeParser(ARGUMENTS)))
+    sys.exit(run(main, RecipeParser(ARGUMENTS, description=__doc__)))

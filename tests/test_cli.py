@@ -36,7 +36,7 @@ def test_help_imports_nothing_heavy(tmp_path):
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["build", "nowhere.jsonl"], 1, "komep: nowhere.jsonl: no such file or folder"),
+        (["build", "nowhere.jsonl"], 1, "error: nowhere.jsonl: no such file or folder"),
         (["build", "bad.jsonl"], 1, "bad.jsonl:1: malformed"),
         (["build", "--pairs", "some"], 2, "--pairs"),
         (["build", "--min-margin", "much"], 2, "--min-margin"),

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.experiments.cells import Cell
@@ -38,14 +38,6 @@ from komep_dataset.files.outputs import write_text
 MARK = "KOMEP_EXPERIMENT_STEP"  # in the environment of every process of a step: the file that it makes
 ERROR_LINES = 12
 PATIENCE = 280.0  # seconds that a stopped step has to save a checkpoint, as in recipes/multi_node.slurm
-
-
-class Stopped(Exception):
-    """The command was told to stop; `signal` is the number of the signal, which becomes the exit code."""
-
-    def __init__(self, signal: int):
-        super().__init__(f"signal {signal}")
-        self.signal = signal
 
 
 class StepFailed(Exception):
@@ -85,26 +77,12 @@ def end_left_over(mark: str, patience: float = PATIENCE) -> None:
         time.sleep(0.1)
 
 
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Turn SIGTERM into `Stopped`, as Ctrl-C is an exception already."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise Stopped(number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def run_step(step: Step, log: Path) -> None:
     """Run a step to its end; where another run is at this step, wait for it first.
 
     Raises:
         StepFailed: it ended without its result.
-        Stopped, KeyboardInterrupt: we were stopped, and the step with us.
+        KeyboardInterrupt: we were stopped (Ctrl-C, SIGTERM), and the step with us.
     """
     mark = str(step.result.resolve())
     folder = step.result.resolve().parent
@@ -164,7 +142,7 @@ def run_cell(matrix: Matrix, cell: Cell) -> tuple[str, str]:
                     break
                 continue
             seconds[step.name] = round(time.monotonic() - begun, 1)
-    except (Stopped, KeyboardInterrupt):
+    except KeyboardInterrupt:
         write_state(cell, STOPPED, seconds=seconds)
         raise
     state, error = (FAILED, "\n".join(failures)) if failures else (DONE, "")
@@ -186,25 +164,24 @@ def run_cells(matrix: Matrix, cells: Sequence[Cell], retry_failed: bool = True) 
     todo = [cell for cell in cells if not done(cell)]
     spent = planned = 0.0
     failed = 0
-    with stoppable():
-        for number, cell in enumerate(todo, 1):
-            before = read_json(cell.folder / STATE) or {}
-            if before.get("state") == FAILED and not retry_failed:
-                failed += 1
-                continue
-            print(f"[{number}/{len(todo)}] {cell.name}: about {duration(estimated[cell.name])}", flush=True)
-            begun = time.monotonic()
-            # What is left of a cell says nothing about what a cell takes.
-            whole = not any(step.done for step in steps(matrix, cell) if step.name != "build")
-            state, error = run_cell(matrix, cell)
-            took = time.monotonic() - begun
-            failed += state == FAILED
-            if state == DONE and whole:
-                spent, planned = spent + took, planned + estimated[cell.name]
-            ratio = spent / planned if planned else 1.0
-            left = ratio * sum(estimated[one.name] for one in todo[number:])
-            line = f"[{number}/{len(todo)}] {cell.name}: {state} in {duration(took)}"
-            print(f"{line}; {len(todo) - number} left, about {duration(left)}", flush=True)
-            if error:
-                print("  " + error.replace("\n", "\n  "), file=sys.stderr, flush=True)
+    for number, cell in enumerate(todo, 1):
+        before = read_json(cell.folder / STATE) or {}
+        if before.get("state") == FAILED and not retry_failed:
+            failed += 1
+            continue
+        print(f"[{number}/{len(todo)}] {cell.name}: about {duration(estimated[cell.name])}", flush=True)
+        begun = time.monotonic()
+        # What is left of a cell says nothing about what a cell takes.
+        whole = not any(step.done for step in steps(matrix, cell) if step.name != "build")
+        state, error = run_cell(matrix, cell)
+        took = time.monotonic() - begun
+        failed += state == FAILED
+        if state == DONE and whole:
+            spent, planned = spent + took, planned + estimated[cell.name]
+        ratio = spent / planned if planned else 1.0
+        left = ratio * sum(estimated[one.name] for one in todo[number:])
+        line = f"[{number}/{len(todo)}] {cell.name}: {state} in {duration(took)}"
+        print(f"{line}; {len(todo) - number} left, about {duration(left)}", flush=True)
+        if error:
+            print("  " + error.replace("\n", "\n  "), file=sys.stderr, flush=True)
     return failed

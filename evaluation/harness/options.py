@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
+from komep_dataset.commands.options import Limit
 
 DIRECT, COT = "direct", "cot"
 GENERATE, LOGITS = "generate", "logits"
@@ -42,46 +43,63 @@ class Options:
     """
 
     model: Annotated[str, typer.Option(help="Folder of a model or LoRA adapter, or an id on the Hub.")]
-    benchmark: Annotated[str, one_of(BENCHMARKS, help=f"One of {', '.join(BENCHMARKS)}.")]
-    output: Annotated[Path, typer.Option(help="Folder for the two files.")]
+    benchmark: Annotated[
+        str, one_of(BENCHMARKS, help=f"Questions to ask: {', '.join(BENCHMARKS)}; --list says what they are.")
+    ]
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")]
     revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a --model on the Hub. [default: main]")
+        str | None, typer.Option(help="Branch, tag or commit of it on the Hub. [default: main]")
     ] = None
     data: Annotated[
         Path | None, typer.Option(help="File or folder to read in place of the benchmark's own data.")
     ] = None
-    shots: Annotated[int | None, typer.Option(min=0, help="Worked examples in the prompt. [default: 5]")] = (
-        None
-    )
+    shots: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Worked examples that stand before each question. [default: 5]"
+        ),
+    ] = None
     backend: Annotated[str, one_of(BACKENDS, help=f"What runs the model: {', '.join(BACKENDS)}.")] = (
         "transformers"
     )
     prompt: Annotated[
-        str, one_of((DIRECT, COT), help="direct: the protocol's own; cot: a solution first.")
+        str,
+        one_of(
+            (DIRECT, COT),
+            help="How it is asked. direct: for the letter, as the benchmark's protocol does; cot: for a solution first.",
+        ),
     ] = DIRECT
     scoring: Annotated[
         str,
         one_of(
             (GENERATE, LOGITS),
-            help="generate: read the reply; logits: the likeliest letter as its first token.",
+            help="How a letter is got. generate: a reply is written and read; logits: the letter that is the likeliest first "
+            "token, without a reply.",
         ),
     ] = GENERATE
-    subjects: Annotated[str | None, typer.Option(help="Subjects, comma-separated. [default: all]")] = None
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions of each subject.")] = (
-        None
-    )
-    chat_template: Annotated[bool, typer.Option("--chat-template", help="Ask as one user message.")] = False
+    subjects: Annotated[
+        str | None,
+        typer.Option(help="Only these subjects of the benchmark, separated by commas. [default: all]"),
+    ] = None
+    limit: Limit = None
+    chat_template: Annotated[
+        bool,
+        typer.Option(
+            "--chat-template", help="Put the prompt into the model's chat template, as one message of a user."
+        ),
+    ] = False
     enable_thinking: Annotated[
         bool | None,
         typer.Option(
             "--enable-thinking/--no-thinking",
-            help="Have the chat template turn thinking on or off. [default: the template's own]",
+            help="Turn the thinking of the model on or off, by its chat template. [default: as the template has it]",
         ),
     ] = None
     thinking_budget: Annotated[
         int | None,
         typer.Option(
             min=1,
+            metavar="N",
             help="Tokens of thoughts, on top of --max-new-tokens; then they are ended and the answer is asked for "
             "(an endpoint is given the tokens alone).",
         ),
@@ -90,8 +108,8 @@ class Options:
         str,
         one_of(
             (APART, HARNESS),
-            help="apart: thoughts are no part of a reply, for stops and letters; harness: they are, as in "
-            "lm-evaluation-harness without think_end_token (`robust` reads none of them even then).",
+            help="Where a letter is looked for. apart: in what follows the thoughts; harness: in the thoughts, too, as "
+            "lm-evaluation-harness does without think_end_token (`robust` reads none of them even then).",
         ),
     ] = APART
     think_end_token: Annotated[
@@ -102,34 +120,60 @@ class Options:
     ] = None
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Questions whose replies are written together. [default: 32; 256 on a GPU]"),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Questions whose replies are written together. [default: 32; 256 on a GPU]",
+        ),
     ] = None
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a reply at the most. [default: 1024, the protocol's]")
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Tokens of a reply at the most. [default: 1024, the protocol's]"
+        ),
     ] = None
-    dtype: Annotated[str, one_of(DTYPES, help=f"One of {', '.join(DTYPES)}; auto: float32 on a CPU.")] = (
-        "auto"
-    )
-    prefix_cache: Annotated[bool, typer.Option(help="Compute what a subject's prompts share once.")] = True
+    dtype: Annotated[
+        str,
+        one_of(
+            DTYPES,
+            help=f"Precision of the model: {', '.join(DTYPES)}; auto: as it was saved, float32 on a CPU.",
+        ),
+    ] = "auto"
+    prefix_cache: Annotated[
+        bool,
+        typer.Option(
+            help="Compute once what the prompts of a subject have in common: faster, for some memory."
+        ),
+    ] = True
     allow_duplicates: Annotated[
-        bool, typer.Option("--allow-duplicates", help="Count repeated questions instead of refusing them.")
+        bool,
+        typer.Option(
+            "--allow-duplicates",
+            help="Take questions that stand in the data twice, instead of refusing the data.",
+        ),
     ] = False
     endpoint: Annotated[
-        str | None, typer.Option(help="Address up to and with /v1, for --backend openai.")
+        str | None, typer.Option(help="With --backend openai: address of the server, up to and with /v1.")
     ] = None
     api_key_env: Annotated[
-        str | None, typer.Option(help="Environment variable that holds the endpoint's key.")
+        str | None, typer.Option(help="With --backend openai: environment variable that holds the key.")
     ] = None
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at an endpoint.")] = 16
-    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a model is split over, for vllm.")] = 1
+    concurrency: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With --backend openai: requests in flight at a time.")
+    ] = 16
+    tensor_parallel: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With --backend vllm: GPUs that the model is split over.")
+    ] = 1
     texts: Annotated[
-        bool, typer.Option("--texts", help="Write question and options into predictions.jsonl, too.")
+        bool, typer.Option("--texts", help="Write question and options into predictions.jsonl as well.")
     ] = False
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Say what would be asked and what it could show; run nothing.")
-    ] = False
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would be done, and do nothing.")] = False
     publish: Annotated[
-        str | None, typer.Option(help="Write the results into this model's card and results on the Hub.")
+        str | None,
+        typer.Option(
+            metavar="ORG/MODEL",
+            help="Write the results into this model's card on the Hub, as evaluation.publish does.",
+        ),
     ] = None
 
     def __post_init__(self) -> None:

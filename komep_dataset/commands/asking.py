@@ -7,14 +7,39 @@ from typing import Annotated
 
 import typer
 
-from komep_dataset.commands.options import Budget, Config, Estimated, Map, MaybeOutput, Mode, RetryFailed
+from komep_dataset.commands.options import (
+    Budget,
+    Config,
+    Estimated,
+    Json,
+    Limit,
+    Map,
+    MaybeOutput,
+    Mode,
+    RetryFailed,
+    as_json,
+)
 from komep_dataset.errors import KomepError, require
+
+Pipeline = Annotated[
+    Path, typer.Argument(help="File of settings: the pipeline.yaml that `komep init` writes.")
+]
+
+
+def _presets():
+    from komep_dataset.config.presets import ENTRIES
+
+    for name, entry in ENTRIES.items():
+        yield name, f"{entry.model}, asked by {' or '.join(entry.protocols)}"
+
+
+PRESETS = ("ready-made responders, for `preset:` in the file of settings", _presets)
 
 
 def respond(
-    questions: Annotated[Path, typer.Argument(help="The table of questions.")],
+    questions: Annotated[Path, typer.Argument(help="Table of questions, which `komep questions` writes.")],
     config: Config,
-    model: Annotated[str, typer.Option(help="Name of a responder in the configuration.")],
+    model: Annotated[str, typer.Option(help="Which responder is asked: its `name` in the file of settings.")],
     output: MaybeOutput = None,
     map: Map = None,
     estimate: Estimated = False,
@@ -23,8 +48,9 @@ def respond(
 ) -> None:
     """Ask one model every question, over any OpenAI-compatible endpoint.
 
-    A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
-    alone.
+    Examples:
+      komep respond questions.parquet --config pipeline.yaml --model gpt-4o --estimate
+      komep respond questions.parquet --config pipeline.yaml --model gpt-4o -o responses.parquet
     """
     settings, stages, estimates = _asking(config, budget)
     settings = _mapped(settings, map, [questions], "Question")
@@ -35,7 +61,10 @@ def respond(
 
 
 def score(
-    responses: Annotated[list[Path], typer.Argument(help="Tables of responses, or folders of them.")],
+    responses: Annotated[
+        list[Path],
+        typer.Argument(help="Tables of answers, which `komep respond` writes, or folders of them."),
+    ],
     config: Config,
     output: MaybeOutput = None,
     mode: Mode = "strict",
@@ -44,10 +73,11 @@ def score(
     budget: Budget = None,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Score responses by DAHL: split into atomic units, check each, take the share that is true.
+    """Score answers by DAHL: split each into single statements, have each checked, take the share that is true.
 
-    A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
-    alone.
+    Examples:
+      komep score responses.parquet --config pipeline.yaml --estimate
+      komep score responses.parquet --config pipeline.yaml -o scored.parquet --budget 20
     """
     settings, stages, estimates = _asking(config, budget, mode)
     settings = _mapped(settings, map, responses, "Response")
@@ -63,11 +93,13 @@ def score(
 
 
 def translate(
-    scored: Annotated[Path, typer.Argument(help="The table of scored generations, or a folder of them.")],
+    scored: Annotated[
+        Path, typer.Argument(help="Table of scored answers, which `komep score` writes, or a folder of them.")
+    ],
     config: Config,
     output: MaybeOutput = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every answer, not only those that a pair picks.")
+        bool, typer.Option("--all", help="Translate every answer, not only those that can enter a pair.")
     ] = False,
     map: Map = None,
     estimate: Estimated = False,
@@ -76,8 +108,9 @@ def translate(
 ) -> None:
     """Put questions and answers into Korean: those that can enter a pair, checked, with one terminology.
 
-    A table that is finished but for failed rows is left as it is: --retry-failed asks for those rows, and them
-    alone.
+    Examples:
+      komep translate scored.parquet --config pipeline.yaml --estimate
+      komep translate scored.parquet --config pipeline.yaml -o translated.parquet
     """
     settings, stages, estimates = _asking(config, budget)
     settings = _mapped(settings, map, [scored], "ScoredGeneration")
@@ -96,19 +129,21 @@ def calibrate(
         typer.Option(
             "--labels",
             "--statements",
-            help="JSONL of your own labelled statements; default: those that ship with the package.",
+            help="File of statements that you labelled true or false (JSONL). [default: those that ship with komep]",
         ),
     ] = None,
     scored: Annotated[
         list[Path] | None,
-        typer.Option(help="Scored table or release whose pairs may flip; default: the shipped sample."),
+        typer.Option(
+            help="Scored answers or a release: how many of its pairs may be the wrong way round? [default: the shipped sample]"
+        ),
     ] = None,
     labelled_set: Annotated[
         tuple[str, Path] | None,
         typer.Option(
             "--set",
             metavar="NAME PATH",
-            help="Claims that people judged, from your copy: expertqa, factbench, korfactscore or kqa, and its file or folder.",
+            help="A public set of judged claims instead: expertqa, factbench, korfactscore or kqa, and where your copy of it lies.",
         ),
     ] = None,
     output: Annotated[
@@ -116,20 +151,26 @@ def calibrate(
         typer.Option(
             "--output",
             "-o",
-            help="JSON of the result, for `komep build --judge`; its curve beside it, as SVG.",
+            help="File or folder to write: JSON, which `komep build --judge` takes; a curve (SVG) lies beside it.",
         ),
     ] = None,
     adversarial: Annotated[
         bool,
         typer.Option(
-            help="Try 120 statements, and with `evidence` as many passages, that tell the checker what to say, instead."
+            "--adversarial",
+            help="Try instead whether the checker obeys 120 statements that tell it what to answer.",
         ),
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first so many.")] = None,
+    limit: Limit = None,
     mode: Mode = "strict",
     estimate: Estimated = False,
 ) -> None:
-    """Let the checker judge statements whose truth is known: what are its verdicts worth?"""
+    """Let the checker judge statements whose truth is known: what are its verdicts worth?
+
+    Examples:
+      komep calibrate --config pipeline.yaml -o judge.json
+      komep calibrate --config pipeline.yaml --labels mine.jsonl --limit 50
+    """
     _check(mode)
     from komep_dataset.config.config import load_config
     from komep_dataset.files.outputs import check_file
@@ -164,20 +205,23 @@ def calibrate(
 
 
 def run(
-    config: Annotated[
-        Path, typer.Argument(help="pipeline.yaml: questions, responders, splitter, checker, translator.")
-    ],
+    config: Pipeline,
     estimate: Estimated = False,
     budget: Budget = None,
     retry_failed: RetryFailed = False,
     round: Annotated[
         int | None,
-        typer.Option(help="Without the responders of later rounds; the release is <work>/komep-ROUND."),
+        typer.Option(
+            metavar="N",
+            help="Stop at this round: leave out responders of later `round:`s; the release is WORK/komep-N.",
+        ),
     ] = None,
 ) -> None:
     """Every stage in order, from questions to a release; stopped at any moment, it goes on where it was.
 
-    Failed rows of stages that are done are left as they are: --retry-failed asks for those rows, and them alone.
+    Examples:
+      komep run pipeline.yaml --estimate
+      komep run pipeline.yaml --budget 100
     """
     if estimate:
         settings, _, estimates = _asking(config, budget)
@@ -195,16 +239,20 @@ def run(
 
 
 def preview(
-    config: Annotated[
-        Path, typer.Argument(help="pipeline.yaml: questions, responders, splitter, checker, translator.")
-    ],
-    question: Annotated[int, typer.Option(min=1, help="Which of the questions, from 1.")] = 1,
+    config: Pipeline,
+    question: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of the question to take, from 1.")
+    ] = 1,
     budget: Budget = None,
 ) -> None:
     """Take one question through every stage, and show each prompt, reply, unit and verdict, and what it cost.
 
     Before anything larger starts: it asks for one question what `komep run` would ask for all. Replies are kept in
     `<work>/preview`, so that the same command asks nothing twice; what it spends counts with the run's. No model is asked by a batch.
+
+    Examples:
+      komep preview pipeline.yaml
+      komep preview pipeline.yaml --question 12 --budget 1
     """
     _check()
     from komep_dataset.pipeline.preview import preview as show
@@ -213,14 +261,24 @@ def preview(
 
 
 def models(
-    scored: Annotated[list[Path], typer.Argument(help="Scored generations, or releases.")],
+    scored: Annotated[list[Path], typer.Argument(help="Tables of scored answers, or releases.")],
     map: Map = None,
-    categories: Annotated[bool, typer.Option(help="A second table: DAHL score by category.")] = False,
+    categories: Annotated[
+        bool,
+        typer.Option("--categories", help="Print a second table: the score by category of the questions."),
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON of the same, categories included.")
+        Path | None,
+        typer.Option("--output", "-o", help="File or folder to write: JSON of all, categories included."),
     ] = None,
+    json: Json = False,
 ) -> None:
-    """How each responder did: DAHL score with interval, states of its answers, units, length."""
+    """How each model did: DAHL score with interval, how many answers have one, statements, length.
+
+    Examples:
+      komep models scored.jsonl
+      komep models komep --categories -o models.json
+    """
     from komep_dataset.files.outputs import check_file, json_with, write_json
     from komep_dataset.pairs.generations import Given, read_scored
     from komep_dataset.scores import models as model_report
@@ -230,10 +288,12 @@ def models(
     if output:
         check_file(output, *mark)
     reports = model_report.model_reports(read_scored(scored, columns=parse_map(map or (), Given)))
-    print(model_report.as_text(reports, categories=categories))
+    found = model_report.as_json(reports)
+    print(as_json(found) if json else model_report.as_text(reports, categories=categories))
     if output:
-        write_json(output, model_report.as_json(reports), mark)
-        print(f"-> {output}")
+        write_json(output, found, mark)
+        if not json:
+            print(f"-> {output}")
 
 
 def _check(mode: str = "strict") -> None:

@@ -1,6 +1,7 @@
 """Options and messages that several commands share."""
 
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,19 +18,51 @@ ReleaseOrSet = Annotated[
         help="A folder that `komep build` wrote, or pairs that others made: a file, or a folder of files."
     ),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
-MaybeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Where the table goes.")]
-Config = Annotated[Path, typer.Option(help="pipeline.yaml.")]
-Mode = Annotated[str, typer.Option(help="strict (ours), or paper: as DAHL's reference code.")]
-Estimated = Annotated[bool, typer.Option("--estimate", help="Count calls, tokens and cost; ask nothing.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")]
+MaybeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write.")]
+Config = Annotated[Path, typer.Option(help="File of settings: the pipeline.yaml that `komep init` writes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Take only the first N, of each subject where there are any, to try things out."
+    ),
+]
+DatasetConfig = Annotated[
+    str | None,
+    typer.Option(help="Config of the release: ko or en. [default: ko, where the release has it]"),
+]
+OldConfig = Annotated[str | None, typer.Option("--config", hidden=True)]  # what --dataset-config was called
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="strict|paper",
+        help="How scores are counted: strict, by our rules, or paper, as the code of the DAHL paper does it.",
+    ),
+]
+Estimated = Annotated[
+    bool, typer.Option("--estimate", help="Print calls, tokens and cost, and stop: no model is asked.")
+]
 Budget = Annotated[
-    float | None, typer.Option(min=0.0, help="Stop when so much is spent, over all runs in the work folder.")
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="AMOUNT",
+        help="Stop when so much money is spent, in the currency of the prices, over all runs in the work folder.",
+    ),
 ]
 RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Ask the failed rows of a finished table again, nothing else.")
+    bool,
+    typer.Option(
+        "--retry-failed", help="Ask the rows of a finished table again that failed, and them alone."
+    ),
 ]
 OnError = Annotated[
-    str, typer.Option(help="What bad rows do: `stop`, or `reject` (leave them out, with reason).")
+    str,
+    typer.Option(
+        metavar="stop|reject",
+        help="What a row with a fault does: stop the command, or reject: leave the row out, with the reason in rejects.jsonl.",
+    ),
 ]
 
 
@@ -38,20 +71,24 @@ Map = Annotated[
     typer.Option(
         "--map",
         metavar="NEW=known",
-        help="Read the column NEW of the tables as a known one, such as 질문=question; repeatable.",
+        help="Read the column NEW of the tables as the known one, such as 질문=question. May be given several times.",
     ),
 ]
+
+
+def as_json(found: Any) -> str:
+    """What `--json` prints."""
+    return json.dumps(found, ensure_ascii=False, indent=2)
 
 
 def _flag(option: Option) -> Any:
     """An option of a build as typer reads it."""
     kind = list[str] if option.parse else option.type
     default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+    said = option.help if not default else f"{option.help} [default: {default}]"
     names = (option.flag,) if kind is bool else ()  # without a --no- of its own
-    return Annotated[
-        kind | None,
-        typer.Option(*names, metavar=option.metavar, help=option.help, show_default=default or True),
-    ]
+    metavar = option.metavar or "|".join(option.choices) or {int: "N", float: "X"}.get(kind)
+    return Annotated[kind | None, typer.Option(*names, metavar=metavar, help=said)]
 
 
 def with_build_options(command: Callable, order: Sequence[str]) -> inspect.Signature:

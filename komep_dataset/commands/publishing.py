@@ -12,27 +12,39 @@ from komep_dataset.commands.options import Release
 if TYPE_CHECKING:
     from komep_dataset.hub.publish import Plan
 
+KEPT = "a version on the Hub is one commit: it is there whole or not at all, and nothing is sent twice"
+
 
 def publish(
     folder: Release,
-    repo_id: Annotated[str, typer.Option(help="ORG/NAME on the Hub; made if it is not there.")],
+    repo_id: Annotated[
+        str, typer.Option(help="ORG/NAME of the repository on the Hub: it is made if it is not there.")
+    ],
     public: Annotated[
         bool, typer.Option("--public", help="Let everybody see it. A new repository is private without it.")
     ] = False,
     private: Annotated[bool, typer.Option("--private", help="Hide a repository that is public.")] = False,
     gated: Annotated[
-        str | None, typer.Option(help="Let readers ask for access first: auto or manual approval.")
+        str | None,
+        typer.Option(
+            metavar="auto|manual",
+            help="Let readers ask for access first, which is given by itself or by you.",
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; write nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")
     ] = False,
-    tag: Annotated[str | None, typer.Option(help="Version, v1.2.3.", show_default="the next one")] = None,
-    message: Annotated[str, typer.Option(help="For the change log and the commit.")] = "",
+    tag: Annotated[str | None, typer.Option(help="Version, such as v1.2.3. [default: the next one]")] = None,
+    message: Annotated[str, typer.Option(help="What changed, for the change log and the commit.")] = "",
 ) -> None:
     """Put a release on the Hugging Face Hub, as one commit and one version; what is there is not sent again.
 
     A new repository is private without --public; one that is there stays as it is. The token is HF_TOKEN, or the login that
     `hf auth login` saved. Text that people wrote into the card on the Hub stays.
+
+    Examples:
+      komep publish komep --repo-id ORG/komep --dry-run
+      komep publish komep --repo-id ORG/komep --public
     """
     from komep_dataset.hub import publish as publishing
 
@@ -62,11 +74,16 @@ def as_text(plan: Plan, *, dry_run: bool) -> str:
 
 def install(
     folder: Annotated[
-        Path | None, typer.Argument(help="A folder that `komep build` wrote.", show_default="komep")
+        Path | None, typer.Argument(help="A folder that `komep build` wrote. [default: komep]")
     ] = None,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Take it out of the cache again.")] = False,
 ) -> None:
-    """Put a release into the cache of `datasets`: load_dataset("komep") then works from any folder, offline."""
+    """Put a release into the cache of `datasets`: load_dataset("komep") then works from any folder, offline.
+
+    Examples:
+      komep install my-release
+      komep install --uninstall
+    """
     from komep_dataset.errors import KomepError
     from komep_dataset.hub import install as installing
 

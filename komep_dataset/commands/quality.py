@@ -5,70 +5,105 @@ from typing import Annotated
 
 import typer
 
-from komep_dataset.commands.options import Release, ReleaseOrSet
+from komep_dataset.commands.options import DatasetConfig, Json, OldConfig, Release, ReleaseOrSet, as_json
+from komep_dataset.errors import KomepError
 
-review = typer.Typer(help="Let physicians judge a sample of the pairs, and take their corrections over.")
+REVIEW = """Let physicians judge a sample of the pairs, and take their corrections over.
+
+Examples:
+  komep review sample komep -o review
+  komep review import review/*/review*.csv --release komep
+"""
 
 
 def bias(
+    context: typer.Context,
     release: ReleaseOrSet,
-    config: Annotated[
-        str | None, typer.Option(help="ko or en.", show_default="ko, where the release has it")
-    ] = None,
+    dataset_config: DatasetConfig = None,
     purity: Annotated[
         float | None,
-        typer.Option(help="Share of pairs that must be the right way round: which --min-margin gives it?"),
+        typer.Option(
+            metavar="X",
+            help="Say which --min-margin of `komep build` leaves this share of pairs the right way round, 0 to 1.",
+        ),
     ] = None,
     judge: Annotated[
         Path | None,
-        typer.Option(help="What `komep calibrate --output` wrote, for a release that holds no calibration."),
+        typer.Option(
+            help="What `komep calibrate -o` wrote: how reliable the checker is, for a release that does not hold it."
+        ),
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all figures, as JSON.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File or folder to write: all figures, as JSON.")
+    ] = None,
+    json: Json = False,
+    config: OldConfig = None,
 ) -> None:
-    """What a release teaches besides its subject: length, winners, trivial baselines, flipped labels."""
+    """What a release teaches besides its subject: length, winners, trivial baselines, flipped labels.
+
+    Examples:
+      komep bias komep
+      komep bias komep --dataset-config en -o bias.json
+    """
     from rich.console import Console
 
     from komep_dataset.audit.bias import measure
     from komep_dataset.audit.label_noise import PURITIES
     from komep_dataset.audit.tables import tables
-    from komep_dataset.errors import KomepError
     from komep_dataset.files.outputs import check_file, json_with, write_json
     from komep_dataset.judge.record import read_record
 
     mark = json_with(
         "config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines"
     )
-    if json:
-        check_file(json, *mark, "--json")
+    old_output = context.args[:1]  # `--json FILE`, before --json meant one thing
+    if context.args[1:] or (old_output and not json):
+        raise KomepError(f"{context.args[-1]}: one release can be looked at", exit_code=2)
+    if old_output:
+        output = Path(*old_output)
+        if output.is_dir() and not release.is_dir():
+            release, output = output, release
+    if output:
+        check_file(output, *mark, "--json" if old_output else "--output")
     if purity is not None and not 0.0 < purity <= 1.0:
         raise KomepError(f"--purity {purity}: give a share above 0 to 1", exit_code=2)
     measured = measure(
         release,
-        config,
+        dataset_config or config,
         judge=read_record(judge) if judge else None,
         purities=PURITIES if purity is None else (purity,),
     )
-    console = Console()
-    for table in tables(measured):
-        console.print(table)
-    if json:
-        write_json(json, measured, mark)
-        print(f"-> {json}")
+    if json and not old_output:
+        print(as_json(measured))
+    else:
+        console = Console()
+        for table in tables(measured):
+            console.print(table)
+    if output:
+        write_json(output, measured, mark)
+        if old_output or not json:
+            print(f"-> {output}")
 
 
-@review.command()
 def sample(
     release: Release,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the sheets.")],
-    n: Annotated[int, typer.Option("--n", min=1, help="Pairs to draw.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Same release and seed: same sheets.")] = 0,
-    reviewers: Annotated[int, typer.Option(min=1, help="How many get a sheet.")] = 2,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write: the sheets.")],
+    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="Draw N pairs.")] = 100,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Number that the draw goes by: the same one makes the same sheets."
+        ),
+    ] = 0,
+    reviewers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many people judge: each gets a sheet.")
+    ] = 2,
     shared: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Pairs that all reviewers get; the others go to one each.",
-            show_default="all",
+            metavar="N",
+            help="Give N pairs to all reviewers, and each of the others to one. [default: all]",
         ),
     ] = None,
 ) -> None:
@@ -76,6 +111,10 @@ def sample(
 
     A pair stands there as answers A and B; no sheet tells model, score or which one was chosen. Pairs of which a translation
     has a warning fill the sample up to a half; no sheet tells which.
+
+    Examples:
+      komep review sample komep -o review
+      komep review sample komep -o review --n 200 --reviewers 3
     """
     from komep_dataset.review.sheet import write_sheets
 
@@ -84,16 +123,23 @@ def sample(
     print(f"then: komep review import {output}/…/review*.csv --release {release}")
 
 
-@review.command("import")
 def import_(
-    sheets: Annotated[list[Path], typer.Argument(help="Filled-in CSV files, one or more a reviewer.")],
-    release: Annotated[Path, typer.Option(help="The release that was sampled.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON of the result.")] = Path("review.json"),
+    sheets: Annotated[
+        list[Path], typer.Argument(help="The filled-in sheets (CSV), one or more of each reviewer.")
+    ],
+    release: Annotated[Path, typer.Option(help="The release that the sample was drawn from.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File or folder to write: JSON of the result.")
+    ] = Path("review.json"),
 ) -> None:
     """Read judgements and say whose they are: agreement with the release and between reviewers.
 
     Beside the JSON: corrected texts (corrections.jsonl) and, from marks of statements, what the judge is worth
     (review_judge.json, for `komep build --judge`) and labelled statements (review_statements.jsonl, for `komep calibrate`).
+
+    Examples:
+      komep review import review/*/review*.csv --release komep
+      komep review import review/*/review*.csv --release komep -o judgements.json
     """
     import sys
 
@@ -106,13 +152,19 @@ def import_(
     print(f"-> {', '.join(map(str, [output, *written]))}")
 
 
-@review.command()
 def apply(
-    scored: Annotated[list[Path], typer.Argument(help="Scored generations that the release was built from.")],
+    scored: Annotated[
+        list[Path], typer.Argument(help="Tables of scored answers that the release was built from.")
+    ],
     corrections: Annotated[Path, typer.Option(help="The corrections.jsonl of `komep review import`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the table goes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
 ) -> None:
-    """Put corrected texts into scored generations; `komep build` then makes a release that has them."""
+    """Put corrected texts into scored answers; `komep build` then makes a release that has them.
+
+    Examples:
+      komep review apply scored.jsonl --corrections corrections.jsonl -o corrected.parquet
+      komep review apply work/scored.parquet work/more.parquet --corrections corrections.jsonl -o corrected.parquet
+    """
     from komep_dataset.review.corrections import apply as apply_corrections
 
     table, rows, replaced = apply_corrections(scored, corrections, output)

@@ -10,7 +10,9 @@ import typer
 
 from komep_dataset.build_options import OPTIONS
 from komep_dataset.commands.options import (
+    DatasetConfig,
     Map,
+    OldConfig,
     OnError,
     Output,
     Release,
@@ -18,13 +20,32 @@ from komep_dataset.commands.options import (
     with_build_options,
 )
 from komep_dataset.errors import KomepError
+from komep_dataset.gates.trial.registry import LISTED
+from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.tables.problems import rejected
 
 
+def _rules():
+    for name, rule in RULES.items():
+        yield f"--pairs {name}", rule.help
+    for gate in LISTED:
+        yield gate.options[0].flag, gate.options[0].help
+
+
+LISTS = ("rules that make pairs, and the gates that look at them", _rules)
+
+
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write; the files there are not overwritten.")
+    ] = Path(),
 ) -> None:
-    """Write a commented pipeline.yaml, a table of questions and two scored answers to begin with."""
+    """Write a commented pipeline.yaml, a table of questions and two scored answers to begin with.
+
+    Examples:
+      komep init
+      komep init my-project
+    """
     from komep_dataset.pipeline.start import init as write
 
     print("\n".join(str(path) for path in write(folder)))
@@ -38,16 +59,25 @@ def questions(
     input: Annotated[
         Path,
         typer.Argument(
-            help="CSV, JSONL, JSON or Parquet with the columns question, category, or a folder of them."
+            help="File with the columns question and category (CSV, JSONL, JSON or Parquet), or a folder of such files."
         ),
     ],
     output: Output,
-    language: Annotated[str, typer.Option(help="en or ko, for rows that do not say it.")] = "en",
-    source: Annotated[str | None, typer.Option(help="Source, for rows that do not say it.")] = None,
+    language: Annotated[
+        str, typer.Option(metavar="en|ko", help="Language of rows that do not say it.")
+    ] = "en",
+    source: Annotated[
+        str | None, typer.Option(help="Where the questions are from, for rows that do not say it.")
+    ] = None,
     map: Map = None,
     on_error: OnError = "stop",
 ) -> None:
-    """Give exam questions their ids and leave repeats out, each with its reason."""
+    """Give exam questions their ids and leave repeats out, each with its reason.
+
+    Examples:
+      komep questions exam.csv -o questions.parquet
+      komep questions exam.csv -o questions.parquet --language ko --on-error reject
+    """
     from komep_dataset.questions import make_questions
     from komep_dataset.schema import Question
     from komep_dataset.tables.columns import parse_map
@@ -62,26 +92,38 @@ def questions(
 def build(
     scored: Annotated[
         list[Path] | None,
-        typer.Argument(help="Scored generations: tables, or folders of them. None: the shipped sample."),
+        typer.Argument(help="Tables of scored answers, or folders of them. [default: the shipped sample]"),
     ] = None,
     output: Output = Path("komep"),
     map: Map = None,
     on_error: OnError = "stop",
     judge: Annotated[
         Path | None,
-        typer.Option(help="What `komep calibrate --output` wrote of the checker: goes into the card."),
+        typer.Option(
+            help="What `komep calibrate -o` wrote: how reliable the checker is then stands in the release's card."
+        ),
     ] = None,
     base: Annotated[
         Path | None,
-        typer.Option(help="A release to grow: these rows are added to its own, under its options."),
+        typer.Option(
+            help="A release to add to: its rows and options are kept, and these answers are added to them."
+        ),
     ] = None,
     round: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL=N", help="MODEL is one's own, and answers in round N; repeatable."),
+        typer.Option(
+            metavar="MODEL=N",
+            help="MODEL is your own, as trained on round N-1. May be given several times.",
+        ),
     ] = None,
     **options: Any,
 ) -> None:
-    """Build a release, which `load_dataset` reads, from scored generations."""
+    """Build a release, which `load_dataset` reads, from scored answers.
+
+    Examples:
+      komep build
+      komep build scored.jsonl -o my-release --min-margin 0.2
+    """
     from komep_dataset.pairs.generations import Given
     from komep_dataset.release.build import build as build_release
     from komep_dataset.tables.columns import parse_map
@@ -124,20 +166,35 @@ def report(
     output: Output = Path("report.html"),
     compare: Annotated[
         Path | None,
-        typer.Option(help="Another release, usually the one before: what was added, removed and changed."),
+        typer.Option(
+            help="Another release, such as the one before: show what was added, removed and changed."
+        ),
     ] = None,
     max_pairs: Annotated[
-        int, typer.Option(help="Pairs that the page may hold; of more, a sample by chance is taken.")
+        int,
+        typer.Option(
+            metavar="N", help="Show at most N pairs; of more, a sample by chance is shown, always the same."
+        ),
     ] = 10_000,
 ) -> None:
-    """Write one self-contained HTML page of a release: figures, and every pair to search and read."""
+    """Write one self-contained HTML page of a release: figures, and every pair to search and read.
+
+    Examples:
+      komep report
+      komep report my-release -o my-release.html --compare komep
+    """
     from komep_dataset.explorer.report import write_report
 
     print(f"report -> {write_report(release, output, compare, max_pairs).resolve()}")
 
 
 def verify(release: Release = Path("komep")) -> None:
-    """Check a release: checksums, columns, keys, splits, scores, every pair against its evidence, every count."""
+    """Check a release: checksums, columns, keys, splits, scores, every pair against its evidence, every count.
+
+    Examples:
+      komep verify
+      komep verify my-release
+    """
     from komep_dataset.release.verify import verify as verify_release
     from komep_dataset.tables.problems import as_text
 
@@ -148,14 +205,23 @@ def verify(release: Release = Path("komep")) -> None:
 
 
 def diff(
-    old: Annotated[Path, typer.Argument(help="A release.")],
-    new: Annotated[Path, typer.Argument(help="Another one.")],
+    old: Annotated[Path, typer.Argument(help="A release, the one before.")],
+    new: Annotated[Path, typer.Argument(help="A release, the one after.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="JSONL of every row that differs: key, columns, reasons."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File or folder to write: every row that differs, with columns and reasons (JSONL).",
+        ),
     ] = None,
 ) -> None:
-    """What differs between two releases, row by row, and which change of the inputs explains it."""
+    """What differs between two releases, row by row, and which change of the inputs explains it.
+
+    Examples:
+      komep diff komep my-release
+      komep diff komep my-release -o changes.jsonl
+    """
     from komep_dataset.release.diff import as_text
     from komep_dataset.release.diff import diff as diff_releases
 
@@ -166,19 +232,25 @@ def diff(
 
 def export(
     release: Release,
-    format: Annotated[str, typer.Option(help="Whose: axolotl, llama-factory, nemo-rl, openai or openrlhf.")],
+    format: Annotated[
+        str, typer.Option(help="Whose files: axolotl, llama-factory, nemo-rl, openai or openrlhf.")
+    ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder of the export.", show_default="RELEASE-FORMAT"),
+        typer.Option("--output", "-o", help="File or folder to write. [default: RELEASE-FORMAT]"),
     ] = None,
-    config: Annotated[
-        str | None, typer.Option(help="ko or en.", show_default="ko, where the release has it")
-    ] = None,
+    dataset_config: DatasetConfig = None,
+    config: OldConfig = None,
 ) -> None:
-    """Write the pairs for another trainer, and the few lines of settings that its users paste."""
+    """Write the pairs for another trainer, and the few lines of settings that its users paste.
+
+    Examples:
+      komep export komep --format openai
+      komep export komep --format axolotl --dataset-config en -o for-axolotl
+    """
     from komep_dataset.exports.writing import export as export_release
 
-    done = export_release(release, format, output, config)
+    done = export_release(release, format, output, dataset_config or config)
     counts = ", ".join(f"{split} {rows:,}" for split, rows in done.rows.items())
     print(f"{counts} pairs of {done.config} -> {done.folder}; as {done.page} has it")
     for note in done.notes:

@@ -78,7 +78,7 @@ GATE = SubsetGate(
             "balance_models",
             float,
             None,
-            "Largest share of the pairs that one model may win, above 0 to 1.",
+            "Let no model give the chosen answer of more than this share of the pairs, above 0 to 1.",
             range=Range(0.0, 1.0, above=True),
             metavar="CAP",
         ),

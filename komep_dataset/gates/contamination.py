@@ -412,7 +412,8 @@ GATE = PairGate(
             "decontaminate",
             Mapping[str, Path],
             {},
-            "A benchmark, all splits: pairs that hold an item of it are rejected. Repeatable.",
+            "Leave out pairs that contain a question of this benchmark: its name, and a file or folder of all its splits. "
+            "May be given several times.",
             metavar="NAME=PATH",
             parse=parse_named_paths,
             read=_read,
@@ -422,7 +423,8 @@ GATE = PairGate(
             "overlap_threshold",
             float,
             THRESHOLD,
-            "Least share of n-grams that a benchmark item and a passage of a pair have in common, for it to hold it.",
+            "With --decontaminate: a pair contains a question if a passage of it shares at least this part of the question's "
+            "word sequences; lower finds more, and more that is none.",
             range=Range(0.0, 1.0, above=True),
             nullable=True,
             stale=_by_share,

@@ -68,7 +68,10 @@ GATE = SubsetGate(
     order=50,
     options=(
         Option(
-            "length_control", bool, False, "Keep a subset in which length does not tell chosen from rejected."
+            "length_control",
+            bool,
+            False,
+            "Keep only as many pairs as balance: in the subset, the chosen answer is no longer on average than the rejected one.",
         ),
     ),
     keep=lambda pairs, wanted: length_controlled(pairs),

@@ -230,7 +230,7 @@ GATE = PairGate(
         switch_option(
             "near_duplicates",
             "off",
-            "questions and answers in almost the same words; holds a signature of each.",
+            "Look for questions and answers in almost the same words (200 bytes of memory for each).",
         ),
     ),
     watch=Repeats,

@@ -149,7 +149,13 @@ GATE = TextGate(
     name="personal_data",
     reason="personal_data",
     order=20,
-    options=(switch_option("personal_data", "report", "personal data and secrets in texts."),),
+    options=(
+        switch_option(
+            "personal_data",
+            "report",
+            "Look for personal data and secrets in texts: phone numbers, addresses, resident numbers, keys.",
+        ),
+    ),
     hint=HINT,
     find=find_personal_data,
     sought=("personal data", "by their form"),

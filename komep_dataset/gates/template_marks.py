@@ -88,7 +88,7 @@ GATE = TextGate(
         switch_option(
             "marks",
             "report",
-            "thoughts (<think>), special tokens of chat templates and broken characters in texts.",
+            "Look for what is no text of an answer: thoughts (<think>), marks of chat templates, broken characters.",
         ),
     ),
     hint=HINT,

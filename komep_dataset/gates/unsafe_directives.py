@@ -120,7 +120,13 @@ GATE = TextGate(
     name="unsafe_directives",
     reason="unsafe_directive",
     order=30,
-    options=(switch_option("unsafe", "report", "directives to stop care, or to a judge; a short list."),),
+    options=(
+        switch_option(
+            "unsafe",
+            "report",
+            "Look for sentences that tell a patient to stop treatment, or a judge what to say, by a short list of wordings.",
+        ),
+    ),
     hint=HINT,
     find=find_unsafe_directives,
     sought=("unsafe directives", "by a short list of wordings"),

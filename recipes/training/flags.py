@@ -3,7 +3,9 @@
 import math
 import os
 import sys
-from dataclasses import dataclass, field
+from argparse import SUPPRESS, Action, ArgumentParser, RawDescriptionHelpFormatter
+from copy import copy
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
@@ -73,6 +75,31 @@ class RecipeParser(TrlParser):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.set_defaults(use_cpu=not torch.accelerator.is_available())
+        place = self._option_string_actions["-o"] = self._option_string_actions["--output_dir"]
+        place.option_strings.insert(0, "-o")
+
+    def format_help(self) -> str:
+        """The recipe's examples, the flags that are ours or that nobody can do without, then the hundreds of TRL's."""
+        own = ArgumentParser(add_help=False)
+        own.add_argument(
+            "--config", metavar="FILE", help="File of settings: YAML of flags; the command line goes over it."
+        )
+        inherited = {one.name for one in fields(ScriptArguments)}
+        ours = [one.name for one in fields(self.dataclass_types[0]) if one.name not in inherited]
+        ours = ["model_name_or_path", "dataset_name", "dataset_config", "output_dir", *ours]
+        known = {action.dest: shown(action) for action in self._actions if action.help != SUPPRESS}
+        rest = [action for name, action in known.items() if name not in ours]
+        text = RawDescriptionHelpFormatter(f"recipes/{Path(self.prog).name}", max_help_position=34, width=100)
+        text.add_usage("%(prog)s --config FILE [--flag VALUE ...]", [], [])
+        text.add_text(self.description)
+        for title, actions in (
+            ("the recipe's own flags", [*own._actions, *(known[name] for name in ours)]),
+            ("flags of TRL, transformers and accelerate", rest),
+        ):
+            text.start_section(title)
+            text.add_arguments(actions)
+            text.end_section()
+        return text.format_help()
 
     def parse_args_and_config(self, args: list[str] | None = None, **_) -> tuple:
         """Dataclass instances from `--config FILE` and the flags over it.
@@ -117,6 +144,25 @@ class RecipeParser(TrlParser):
                 near = get_close_matches(key.replace("-", "_"), known, n=1, cutoff=0.4)
                 hint = f"; the nearest known one is {near[0]!r}" if near else ""
                 raise KomepError(f"{place}: unknown key {key!r}{hint}", exit_code=2)
+
+
+HELP = {
+    "model_name_or_path": "Folder of a model, or an id on the Hub.",
+    "output_dir": "File or folder to write: the model with its card, curves and checkpoints.",
+}
+FEW = 6  # choices that a line of help has place for
+
+
+def shown(action: Action) -> Action:
+    """A flag as the help has it: once, with underscores, and with its default where that says something."""
+    one = copy(action)
+    one.option_strings = [name for name in action.option_strings if "-" not in name.lstrip("-")]
+    one.help = HELP.get(one.dest, one.help)
+    if one.default not in (None, False, [], {}, "", SUPPRESS) and one.help:
+        one.help += " [default: %(default)s]"
+    if one.nargs != 0 and (one.choices is None or len(one.choices) > FEW):
+        one.metavar, one.choices = "VALUE", None
+    return one
 
 
 def read_keys(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""How every recipe starts and ends: the output folder held, logging, signals, errors and exit codes."""
+"""How every recipe starts and ends: the topology that was asked for, the output folder held, logging, signals, exit codes."""
 
 import atexit
 import os
@@ -6,12 +6,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import datasets
 import transformers
 from transformers import TrainingArguments
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import by_interruption, doing, interrupted, say, told
 from komep_dataset.system import end_with_parent, keep_freed_memory, print_every_sign
 from training.flags import RecipeParser, check_launch
 from training.output_folder import held_output
@@ -34,22 +35,33 @@ def run(main: Callable[..., None], parser: RecipeParser) -> int:
 def _run(main: Callable[..., None], parser: RecipeParser) -> int:
     warnings.simplefilter("ignore", FutureWarning)  # what libraries say of one another is not for the user
     end_with_launcher()
+    if "true" in map(os.environ.get, ("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_FSDP")):
+        # The launch file asks for a topology. With this in the environment accelerate would leave it out without a word,
+        # and what the trainer has made for it would meet a plain model; --use_cpu says the same and leaves it in.
+        os.environ.pop("ACCELERATE_USE_CPU", None)
     # Batches differ in length, and blocks of memory cut for one fit no other: without it a card of 80 GB that 46 are
     # used of is full, and each step waits until some are given back.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     try:
         script_args, training_args, model_args = parser.parse_args_and_config()
         check_launch(script_args, training_args, model_args.model_name_or_path)
+        doing.kept = lambda: last_checkpoint(Path(training_args.output_dir))
         with held_output(training_args):
             main(script_args, training_args, model_args)
-    except KomepError as error:
-        if os.environ.get("RANK", "0") == "0":  # every process fails alike; one message is enough
-            print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
+    except BaseException as error:
+        if by_interruption(error) and doing.installed:
+            interrupted()
+        code, line = told(error)
+        if line:
+            say(line)
+        return code
     return 0
+
+
+def last_checkpoint(output: Path) -> str:
+    """What an interruption leaves of a run, as a part of a sentence."""
+    found = {int(path.name.rpartition("-")[2]): path for path in output.glob("checkpoint-*[0-9]")}
+    return f"{found[max(found)]} is kept" if found else "no checkpoint was written yet"
 
 
 def end_with_launcher() -> None:

@@ -96,7 +96,7 @@ def test_a_disk_that_fills(tmp_path):
     build([], tmp_path / "komep")
     command = f"HF_DATASETS_CACHE=full '{sys.executable}' -m komep_dataset.cli install komep; echo code $?; ls -A full"
     done = run_on_full_disk(tmp_path, command, kilobytes=30)
-    assert done.stderr.startswith("komep: the cache of `datasets` cannot be written: ")
+    assert done.stderr.startswith("error: the cache of `datasets` cannot be written: ")
     assert (done.stderr.count("\n"), done.stdout) == (1, "code 1\n")  # nothing half-written is left
 
 

@@ -11,7 +11,15 @@ from tests.recipes.tiny_runs import messages, pair, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from lengths import main, summarise
+from lengths import app, summarise
+
+from komep_dataset.commands.manner import start
+
+
+def main(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        start(app, "lengths.py", words)
+    return ended.value.code
 
 
 def test_figures_by_hand():
@@ -60,8 +68,6 @@ def test_errors(tiny_model, tmp_path, capsys):
 
 
 def test_lengths_replaces_its_own_report_alone(tiny_model, release, tmp_path, capsys):
-    from lengths import main
-
     given = ["--model_name_or_path", str(tiny_model), "--dataset_name", str(release), "--output"]
     own, link, theirs = (tmp_path / f"{name}.json" for name in ("own", "link", "theirs"))
     link.symlink_to("own.json")

@@ -316,7 +316,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["komep", "verify", "b"])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert (ended.value.code, capsys.readouterr().err) == (1, "komep: b: not sound: files, card\n")
+    assert (ended.value.code, capsys.readouterr().err) == (1, "error: b: not sound: files, card\n")
 
 
 @pytest.mark.slow
@@ -331,7 +331,7 @@ def test_a_disk_that_fills(tmp_path):
     done = run_on_full_disk(tmp_path, f"{build_command}; echo code $?; ls -A full", kilobytes=300)
     assert "No space left on device" in done.stderr or "File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "komep: " in done.stderr
+    assert "error: " in done.stderr
     assert "cannot be written" in done.stderr
     assert done.stdout == "code 1\n"  # nothing half-written is left
 
@@ -348,7 +348,7 @@ def test_a_disk_that_fills_under_a_diff(tmp_path):
         f"echo '{old}' > full/d.jsonl; {diff_command} > out.txt; echo code $?; ls -A full; cat full/d.jsonl"
     )
     done = run_on_full_disk(tmp_path, command, kilobytes=16)
-    reason = re.fullmatch(r"komep: full/d.jsonl: cannot be written \((.*)\)\n", done.stderr)
+    reason = re.fullmatch(r"error: full/d.jsonl: cannot be written \((.*)\)\n", done.stderr)
     assert reason and reason[1] in ("No space left on device", "File too large")
     assert done.stdout == f"code 1\nd.jsonl\n{old}\n"
 

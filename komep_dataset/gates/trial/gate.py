@@ -26,8 +26,8 @@ TEXTS = ("question", "question_ko", "chosen", "chosen_ko", "rejected", "rejected
 
 
 def switch_option(name: str, default: str, help: str) -> Option:
-    """The option of a gate that is off, reports or rejects; `help` says what it looks for."""
-    help = f"off, report or reject: {help}"
+    """The option of a gate that is off, reports or rejects; `help` is a sentence on what it looks for."""
+    help = f"{help} off: not looked for; report: counted in quality.json; reject: such a pair is left out."
     return Option(name, str, default, help, choices=SWITCHES, harmless=("off", "report"))
 
 

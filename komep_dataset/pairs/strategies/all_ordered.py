@@ -22,4 +22,10 @@ def all_ordered(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     return pairs.filter(higher | (~lower & (pl.col("chosen_model") < pl.col("rejected_model"))))
 
 
-RULE = PairRule(name="all", help="every ordered pair", order=10, one_a_question=False, candidates=all_ordered)
+RULE = PairRule(
+    name="all",
+    help="every two answers with different scores",
+    order=10,
+    one_a_question=False,
+    candidates=all_ordered,
+)

@@ -19,4 +19,9 @@ def best_worst(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     return joined(best, worst)
 
 
-RULE = PairRule(name="best-worst", help="one pair a question", order=0, candidates=best_worst)
+RULE = PairRule(
+    name="best-worst",
+    help="one pair a question, the best-scored answer against the worst",
+    order=0,
+    candidates=best_worst,
+)

@@ -21,8 +21,8 @@ def test_a_switch_is_a_word_or_whether_there_is_a_value(gate, values, switch):
 
 
 def test_switches_may_change_in_a_release_that_grows_as_long_as_no_pair_does():
-    option = switch_option("x", "report", "things.")
-    assert (option.help, option.harmless) == ("off, report or reject: things.", ("off", "report"))
+    option = switch_option("x", "report", "Look for things.")
+    assert option.help.startswith("Look for things. off: ") and option.harmless == ("off", "report")
 
 
 def test_hashes_of_pairs_are_those_of_their_keys():

@@ -46,7 +46,10 @@ def test_a_rule_that_is_a_file_is_in_every_place_where_a_rule_has_to_be(tmp_path
     ]
     (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     text = " ".join(komep(folder, "build", "--help").split())
-    assert "all: every ordered pair; neighbours: each answer against the next worse one; best-random" in text
+    assert (
+        "all: every two answers with different scores; neighbours: each answer against the next worse one; best-random"
+        in text
+    )
     assert "--floor" in text
     assert "give one of best-worst, all, neighbours" in komep(folder, "build", "--pairs", "x", fails=True)
     refused = komep(folder, "build", "scored.jsonl", "--floor", "0.1", fails=True)

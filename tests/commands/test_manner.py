@@ -1,0 +1,145 @@
+"""One manner: a flag means one thing wherever it is, help has examples, errors one prefix, and no plain flag a type."""
+
+import importlib.util
+import re
+import shlex
+from collections import defaultdict
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from komep_dataset.commands.manner import add, new_app, said, start
+
+ROOT = Path(__file__).resolve().parents[2]
+EVALUATION = ("run", "compare", "publish", "experiment", "quickstart")
+# Flags that say something of the command that has them, with what.
+OF_THE_COMMAND = {
+    "--base": "a release to grow; the results before",
+    "--list": "what there is to choose from",
+    "--model": "one of the file of settings; a model to evaluate",
+    "--release": "the one that was sampled; the one of the table",
+    "--report": "what an experiment writes; the page that the quickstart names",
+    "--retry-failed": "rows, or cells",
+    "--round": "of a model; the last one of a run",
+}
+
+
+def leaves(command, name):
+    """(what a user types, the parsed command) of every command of an application."""
+    if hasattr(command, "commands"):
+        for word, one in command.commands.items():
+            yield from leaves(one, f"{name} {word}")
+    else:
+        yield name, command
+
+
+@pytest.fixture(scope="module")
+def commands():
+    """What a user types -> command, of `komep`, `python -m evaluation.…` and the scripts beside the recipes."""
+    from komep_dataset.cli import app
+
+    found = dict(leaves(get_command(app), "komep"))
+    for name in EVALUATION:
+        module = import_module(f"evaluation.{name}")
+        found |= leaves(get_command(module.app), f"python -m evaluation.{name}")
+    spec = importlib.util.spec_from_file_location("export", ROOT / "recipes" / "smollm2-135m" / "export.py")
+    export = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(export)
+    return found | dict(leaves(get_command(export.app), "python recipes/smollm2-135m/export.py"))
+
+
+def flags(command):
+    """(flag, its option) of what `--help` shows."""
+    for one in command.params:
+        if one.param_type_name == "option" and not one.hidden:
+            for flag in (*one.opts, *one.secondary_opts):
+                yield flag, one
+
+
+def sentence(option) -> str:
+    """What a flag means: the first words of its help, up to a colon, a full stop or a comma."""
+    return re.split(r"[.:,]", option.help)[0]
+
+
+def test_a_shared_flag_means_one_thing(commands):
+    meanings = defaultdict(lambda: defaultdict(list))
+    for name, command in commands.items():
+        found = dict(flags(command))
+        assert {"-q", "--quiet", "-v", "--verbose"} <= found.keys(), name
+        assert found.get("--output") is found.get("-o"), name
+        for flag, option in found.items():
+            meanings[flag][sentence(option), option.is_flag].append(name)
+    several = {flag: dict(of) for flag, of in meanings.items() if len(of) > 1}
+    assert several.keys() == OF_THE_COMMAND.keys(), several
+    assert {"--json", "--limit", "--config", "--output", "--plan"} <= meanings.keys()
+
+
+def test_every_help_has_two_examples_that_its_command_takes(commands):
+    for name, command in commands.items():
+        examples = command.epilog.splitlines()[2:]
+        texts = "\n".join(examples).replace("\n    --", " --").splitlines()
+        assert len(texts) >= 2, name
+        for text in texts:
+            words = shlex.split(text)
+            if words[0] == "make":
+                continue
+            typed = name.split()
+            assert words[: len(typed)] == typed, text
+            known = {flag for flag, _ in flags(command)}
+            used = {word for word in words if word.startswith("-") and word not in typed}
+            assert used <= known, text
+
+
+def test_no_plain_flag_has_a_type_and_every_option_a_sentence(commands):
+    for name, command in commands.items():
+        text = command.get_help(command.context_class(command, info_name=name))
+        assert "<bool>" not in text and "[default: (" not in text, name
+        for flag, option in flags(command):
+            assert option.help.endswith((".", "]")) and " " in option.help, (name, flag)
+
+
+def example(wanted: str = "x", number: int = 1) -> None:
+    """Do it.
+
+    Examples:
+      example --wanted y
+      example --number 2
+    """
+    print("note: done")
+    print("warning: not all")
+
+
+def test_the_docstring_is_the_help():
+    assert said(example.__doc__) == ("Do it.", "\b\nExamples:\n  example --wanted y\n  example --number 2")
+    assert said("Do it.") == ("Do it.", None)
+
+
+def run(capsys, *words):
+    app = new_app()
+    add(app, example, lists=("things", lambda: [("a", "first"), ("bc", "second")]))
+    with pytest.raises(SystemExit) as ended:
+        start(app, "example", words)
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_a_quiet_command_prints_warnings_alone(capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "")
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "")
+    monkeypatch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "")
+    assert run(capsys) == (0, "note: done\nwarning: not all\n", "")
+    assert run(capsys, "-q") == (0, "", "warning: not all\n")
+
+
+def test_a_list_and_help_are_answered_at_once(capsys):
+    assert run(capsys, "--list", "--number", "x")[:2] == (0, "a   first\nbc  second\n")
+    code, out, _ = run(capsys, "-h")
+    assert code == 0 and "  example --wanted y\n  example --number 2\n" in out.replace("    ", "  ")
+
+
+@pytest.mark.parametrize("words", [("--number", "x"), ("--nosuch",), ("more",)])
+def test_wrong_usage_is_one_line_and_exit_code_2(capsys, words):
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "") and err.startswith("error: ") and err.count("\n") == 1
+    assert err.endswith("; example --help lists what there is\n") and words[-1] in err
