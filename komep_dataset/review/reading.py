@@ -84,7 +84,9 @@ def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgeme
         for line, cells in rows:
             one = _identified(path, line, cells, material, names, lossy=any("CP949" in said for said in note))
             if isinstance(one, Problem):
-                faults.append(one)
+                same = (fault for fault in faults if (fault.file, fault.detail) == (one.file, one.detail))
+                if not any(same):  # a whole sheet of another release is one fault
+                    faults.append(one)
                 continue
             wrong = list(_faults(one, material))
             faults += wrong
@@ -104,7 +106,7 @@ def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgeme
     if faults:
         hints = "".join(f"\n{note}" for note in notes)
         raise KomepError(
-            f"{len(faults)} cells cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
+            f"{len(faults)} {'cell' if len(faults) == 1 else 'cells'} cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
         )
     judged = {key: row for key, row in found.items() if any(row.filled.values())}
     notes += _told(found, judged)
