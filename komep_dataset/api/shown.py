@@ -72,7 +72,7 @@ def bias(found: dict[str, Any]) -> Figures:
 def _bias_text(measured: dict[str, Any]) -> str:
     from komep_dataset.audit.tables import tables
 
-    console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
+    console = Console(file=io.StringIO(), width=WIDTH, color_system=None, force_jupyter=False)
     for table in tables(measured):
         console.print(table)
-    return console.file.getvalue().rstrip()
+    return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().split("\n"))
