@@ -11,9 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from komep_dataset.audit.verdicts import verdicts
-from komep_dataset.explorer.plots import Bar, Figure, bars, cloud, columns, curve, heat, nice_ceiling
-from komep_dataset.explorer.rows import LengthsAndScores
-from komep_dataset.judge.shares import share
+from komep_dataset.explorer.answers import LengthsAndScores, lengths_and_scores, reliability
+from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling, spread, to
 from komep_dataset.schema import listed_statuses
 from komep_dataset.scores.split_quality import SplitQuality
 from komep_dataset.templates import say
@@ -139,73 +138,9 @@ def length(found: Mapping[str, Any], told: str) -> Figure:
     return Figure("length", title, told, "columns", data, (say("figure"), say("value")), tuple(rows))
 
 
-def lengths_and_scores(found: LengthsAndScores) -> Figure:
-    """Each scored answer by length and score, and the mean score of each fifth by length."""
-    ends = None if found.interval is None else [f"{end:+.2f}" for end in found.interval]
-    if ends is None:
-        told = say("All answers have one length, or one score.")
-    else:
-        low, high = found.interval
-        longer = (
-            say("Longer answers have higher scores") if low > 0 else say("Longer answers have lower scores")
-        )
-        told = say(
-            "{told}: rank correlation {rho} ({low} to {high}) over {n} scored answers.",
-            told=longer if low > 0 or high < 0 else say("Scores do not go with length"),
-            rho=f"{found.rank_correlation:+.2f}",
-            low=ends[0],
-            high=ends[1],
-            n=f"{found.count:,}",
-        )
-    rows = [(_to(f"{low:,}", f"{high:,}"), f"{n:,}", f"{mean:.3f}") for low, high, n, mean in found.fifths]
-    if len(found.points) < found.count:
-        told = f"{told} {say('The dots are {n} of them, drawn by chance.', n=f'{len(found.points):,}')}"
-    data = cloud(found.points, [(low, high, mean) for low, high, _, mean in found.fifths]) | {
-        "below": say("characters of the answer (logarithmic)"),
-        "beside": say("score"),
-        "names": [("dot", say("an answer")), ("line", say("mean of a fifth of the answers, by length"))],
-    }
-    header = (say("characters"), say("answers"), say("mean score"))
-    return Figure("length-score", say("Length against score"), told, "curve", data, header, tuple(rows))
-
-
-def reliability(judge: Mapping[str, Any] | None) -> list[Figure]:
-    """How often the judge's verdicts are right, by the share of votes that say them; nothing without a calibration's curve.
-
-    The record counts from each confidence up (see `judge.risk_coverage`); a level's own counts are the differences.
-    """
-    found, answered, wrong = [], 0, 0
-    for point in ((judge or {}).get("curve") or {}).get("points", ()):
-        own, bad = point["coverage"]["hits"] - answered, point["risk"]["hits"] - wrong
-        answered, wrong = answered + own, wrong + bad
-        found.insert(0, (point["confidence"], share(own - bad, own)))
-    if not answered:
-        return []
-    gap = sum(one.n * abs(one.share - confidence) for confidence, one in found) / answered
-    facts = {"share": f"{1 - wrong / answered:.0%}", "n": f"{answered:,}", "gap": f"{gap:.2f}"}
-    told = say(
-        "Of {n} verdicts on statements whose truth is known, {share} are right; confidence is off by {gap} on average.",
-        **facts,
-    )
-    if len(found) == 1:
-        told = f"{told} {say('All have the same confidence: one vote each says nothing of how sure the judge is.')}"
-    data = curve([(confidence, one.share, one.low, one.high) for confidence, one in found], 1.0) | {
-        "below": say("confidence: share of votes for the verdict"),
-        "beside": say("right"),
-        "diagonal": True,
-        "names": [("dot", say("verdicts, with 95% interval")), ("ideal", say("as right as confident"))],
-    }
-    rows = [
-        (f"{confidence:.0%}", f"{one.n:,}", f"{one.share:.1%}", _range((one.low, one.high)))
-        for confidence, one in found
-    ]
-    header = (say("confidence"), say("verdicts"), say("right"), say("interval"))
-    return [Figure("reliability", say("Reliability of the judge"), told, "curve", data, header, tuple(rows))]
-
-
 def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> list[str]:
     """Bins as text: `a to b`; with open ends the first and the last bin reach on."""
-    labels = [_to(form.format(a), form.format(b)) for a, b in pairwise(edges)]
+    labels = [to(form.format(a), form.format(b)) for a, b in pairwise(edges)]
     if open_ends:
         labels[0] = say("below {edge}", edge=form.format(edges[1]))
         labels[-1] = say("{edge} and above", edge=form.format(edges[-2]))
@@ -229,7 +164,7 @@ def win_shares(found: Mapping[str, Any]) -> Figure:
         for m in order
     ]
     rows = [
-        (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", _range(m["interval"]), f"{m['of_all']:.1%}")
+        (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", spread(m["interval"]), f"{m['of_all']:.1%}")
         for m in order
     ]  # fmt: skip
     header = ("model", "won", "pairs", "share", "interval", "of all pairs")
@@ -302,7 +237,7 @@ def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -
         drawn.append(Bar(name, f"{one['accuracy']:.0%}", one["accuracy"], *one["interval"]))
         auc = "–" if one.get("auc") is None else f"{one['auc']:.3f}"
         right, held_out = f"{one['accuracy']:.1%}", _number(one["test_pairs"])
-        rows.append((name, right, _range(one["interval"]), auc, held_out))
+        rows.append((name, right, spread(one["interval"]), auc, held_out))
     if drawn:
         best = max((one for one in found if "accuracy" in one), key=lambda one: one["accuracy"])
         told = say("The best of them: {line}.", line=verdicts[f"baseline: {best['name']}"])
@@ -323,7 +258,7 @@ def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
     points = [((one["low"] + one["high"]) / 2, one["flipped"], None, None) for one in bins]
     top = nice_ceiling(100 * max((one["flipped"] for one in bins), default=0.01)) / 100
     rows = [
-        (_to(f"{b['low']:.1f}", f"{b['high']:.1f}"), f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins
+        (to(f"{b['low']:.1f}", f"{b['high']:.1f}"), f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins
     ]
     data = curve(points, min(top, 1.0)) | {"below": say("score margin"), "beside": say("expected flipped")}
     header = (say("margin"), say("pairs"), say("expected flipped"))
@@ -342,7 +277,7 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
         mean = "–" if score["mean"] is None else f"{score['mean']:.3f}"
-        interval = "–" if score["low"] is None else _to(f"{score['low']:.3f}", f"{score['high']:.3f}")
+        interval = "–" if score["low"] is None else to(f"{score['low']:.3f}", f"{score['high']:.3f}")
         rows.append((name, mean, interval, *(_number(one["statuses"].get(status, 0)) for status in listed)))
     header = tuple(map(say, ("responder", "mean", "interval", *listed)))
     title, plot = say("DAHL score by responder"), "bars" if drawn else ""
@@ -461,11 +396,3 @@ def _text(value: Any) -> str:
 
 def _number(value: int) -> str:
     return f"{value:,}"
-
-
-def _range(interval: Sequence[float]) -> str:
-    return _to(f"{interval[0]:.1%}", f"{interval[1]:.1%}")
-
-
-def _to(low: str, high: str) -> str:
-    return say("{low} to {high}", low=low, high=high)

@@ -11,6 +11,8 @@ from itertools import count
 from math import log
 from typing import Any
 
+from komep_dataset.templates import say
+
 BOX = (400, 206)
 LEFT, RIGHT, TOP, BOTTOM = 44, 384, 28, 166  # of the plot's own area; labels lie outside it
 HEAT_LEVELS = 5  # colours of a share: 0 = none, 5 = all
@@ -170,3 +172,11 @@ def _axes(top: float, text: Callable[[float], str] = _count) -> dict[str, Any]:
     values = [top * part for part in (0.0, 0.5, 1.0)]
     grid = [(round(_height(value, top), 2), text(value)) for value in values]
     return {"box": BOX, "left": LEFT, "right": RIGHT, "bottom": BOTTOM, "grid": grid}
+
+
+def to(low: str, high: str) -> str:
+    return say("{low} to {high}", low=low, high=high)
+
+
+def spread(interval: Sequence[float]) -> str:
+    return to(f"{interval[0]:.1%}", f"{interval[1]:.1%}")

@@ -9,10 +9,11 @@ from typing import Any
 
 from komep_dataset.audit.bias import measure
 from komep_dataset.errors import KomepError
+from komep_dataset.explorer.answers import read_lengths_and_scores
 from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_old_texts, with_removed
 from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.page import payload, render
-from komep_dataset.explorer.rows import PageRows, lengths_and_scores, page_rows, pair_configs, split_qualities
+from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split_qualities
 from komep_dataset.explorer.sets import set_rows, set_values
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.pairs.told import flags, pairing, score_name
@@ -100,7 +101,7 @@ def page_values(
         quality, splits = read_quality(folder), split_qualities(folder)
     except KomepError as error:
         raise KomepError(f"{error}; build the release again") from error
-    answers, before = lengths_and_scores(folder), None if other is None else measure(other)
+    answers, before = read_lengths_and_scores(folder), None if other is None else measure(other)
     names = tuple(read_facts(one)["content_hash"][:12] for one in (folder, other) if one is not None)
 
     def values() -> dict[str, Any]:

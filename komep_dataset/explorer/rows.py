@@ -6,11 +6,10 @@ Korean) is listed in that language alone.
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
-from komep_dataset.audit.bias import rank_correlation
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
@@ -21,7 +20,6 @@ from komep_dataset.schema import (
     KoreanRow,
     Origin,
     Pair,
-    Status,
     polars_schema,
 )
 from komep_dataset.scores.split_quality import SplitQuality, quality_of
@@ -33,8 +31,6 @@ ANSWER = ["question_id", "model"]
 SPLITS_RATED = 5_000  # answers whose split is rated for a page: some five seconds
 EXAMPLE_LENGTH = 800  # characters of a pair on the first screen; half as many of one text
 EXAMPLE_UNITS = 6  # of an answer there
-DOTS = 600  # answers that are drawn by length and score
-FIFTHS = 5
 _NARROW = [field.name for field in fields(KoreanRow) if field.name not in ("prompt", *SIDES)]
 
 
@@ -52,43 +48,6 @@ class PageRows:
     questions: pl.DataFrame
     answers: pl.DataFrame
     total: int
-
-
-class LengthsAndScores(NamedTuple):
-    """The scored answers of a release: how many; `points`: (characters, score) of `DOTS` at the most, drawn by the hash in
-    their ids; `fifths` by length: (shortest, longest, answers, mean score); Spearman's correlation with its 95% interval by
-    Fisher's z (error of Bonett and Wright), None where all are alike. Answers of one question are taken as independent."""
-
-    count: int
-    points: list[tuple[int, float]]
-    fifths: list[tuple[int, int, int, float]]
-    rank_correlation: float | None
-    interval: list[float] | None
-
-
-def lengths_and_scores(folder: Path) -> LengthsAndScores:
-    """How long the scored answers of a release are, and their scores."""
-    rows = (
-        _scan(folder, "scored")
-        .filter(pl.col("status") == Status.SCORED.value)
-        .select(*ANSWER, length=pl.col("response").str.len_chars().cast(pl.Int64), score="dahl_score")
-        .collect()
-        .sort("length", *ANSWER)
-    )
-    place = (pl.int_range(pl.len()) * FIFTHS) // pl.len()
-    length, score = pl.col("length"), pl.col("score")
-    fifths = rows.group_by(place.alias("fifth")).agg(
-        low=length.min(), high=length.max(), n=pl.len(), mean=score.mean()
-    )
-    points = rows.sort(pl.col("question_id").str.slice(8), *ANSWER).head(DOTS)
-    known = rows.height > 3 and rows["length"].n_unique() > 1 and rows["score"].n_unique() > 1
-    found = rank_correlation(rows["length"], rows["score"]) if known else (None, None)
-    return LengthsAndScores(
-        rows.height,
-        points.select("length", "score").rows(),
-        fifths.sort("fifth").drop("fifth").rows(),
-        *found,
-    )
 
 
 def pair_configs(folder: Path) -> tuple[str, ...]:
@@ -128,7 +87,7 @@ def page_rows(folder: Path, limit: int) -> PageRows:
         )
         for name, t in texts.items()
     }
-    scored = _scan(folder, "scored")
+    scored = scan(folder, "scored")
     if EVIDENCE not in scored.collect_schema():
         scored = scored.with_columns(pl.lit(None).alias(EVIDENCE))
     units = (
@@ -145,9 +104,7 @@ def split_qualities(folder: Path) -> dict[str, SplitQuality]:
     """How well each model's answers were split, of `SPLITS_RATED` answers at the most, drawn by the hash in their ids."""
     units = pl.col("units").list.eval(pl.element().struct.field("text"))
     rows = (
-        _scan(folder, "scored")
-        .filter(pl.col("units").list.len() > 0)
-        .select(*ANSWER, "response", texts=units)
+        scan(folder, "scored").filter(pl.col("units").list.len() > 0).select(*ANSWER, "response", texts=units)
     )
     found: dict[str, SplitQuality] = {}
     for _, model, answer, texts in (
@@ -157,7 +114,7 @@ def split_qualities(folder: Path) -> dict[str, SplitQuality]:
     return dict(sorted(found.items()))
 
 
-def _scan(folder: Path, config: str) -> pl.LazyFrame:
+def scan(folder: Path, config: str) -> pl.LazyFrame:
     frames = [
         pl.scan_parquet(files).with_columns(split=pl.lit(split))
         for split in SPLITS
@@ -170,10 +127,10 @@ def _scan(folder: Path, config: str) -> pl.LazyFrame:
 
 def _narrow(folder: Path, config: str) -> pl.DataFrame:
     """Every column but the texts; a release of the first schema has no `origin`: all of it was translated."""
-    scan = _scan(folder, config)
-    if "origin" not in scan.collect_schema():
-        scan = scan.with_columns(origin=pl.lit(Origin.TRANSLATED.value if config == "ko" else ""))
-    return scan.select(*_NARROW, "split").collect()
+    rows = scan(folder, config)
+    if "origin" not in rows.collect_schema():
+        rows = rows.with_columns(origin=pl.lit(Origin.TRANSLATED.value if config == "ko" else ""))
+    return rows.select(*_NARROW, "split").collect()
 
 
 def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -188,7 +145,7 @@ def _union(configs: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def pair_texts(folder: Path, config: str, wanted: pl.LazyFrame) -> pl.DataFrame:
     """Key, `prompt`, `chosen`, `rejected` as plain text, of the pairs with these keys."""
     texts = [pl.col(name).list.first().struct.field("content").alias(name) for name in ("prompt", *SIDES)]
-    return _scan(folder, config).select(*KEY, *texts).join(wanted, on=KEY, how="semi").collect()
+    return scan(folder, config).select(*KEY, *texts).join(wanted, on=KEY, how="semi").collect()
 
 
 def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFrame:

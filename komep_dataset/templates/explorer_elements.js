@@ -20,10 +20,10 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-// Text of the data as nodes: in an element of its own direction, so that right-to-left text turns nothing around it. What
-// the search found is marked.
-function shown(data, properties = {}, words = []) {
-  const box = element("bdi", properties);
+// Text of the data as nodes: in an element of its own direction, so that right-to-left text turns nothing around it; or in
+// a `span`, which gives its direction to a box with `dir="auto"`. What the search found is marked.
+function shown(data, properties = {}, words = [], name = "bdi") {
+  const box = element(name, properties);
   const text = (words.length ? data.normalize("NFC") : data).replaceAll("\r\n", "\n");
   const found = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((a, b) => b.length - a.length);
   const marks = new RegExp([`(${HIDDEN.source})`, ...found].join("|"), "giu");

@@ -8,7 +8,7 @@ function fillPair(box, release, row, state) {
     [say("origin"), say(release.origin(row))], [say("question id"), element("code", {}, columns.id[row])],
   ].filter(([, value]) => value !== "" && value !== "–");
   box.replaceChildren(
-    element("p", { className: "prompt", lang: state.lang, dir: "auto" }, shown(release.question(row, state.lang), {}, words)),
+    element("p", { className: "prompt", lang: state.lang, dir: "auto" }, shown(release.question(row, state.lang), {}, words, "span")),
     element("ul", { className: "facts", role: "list" }, facts.map(([name, value]) =>
       element("li", { className: "fact" }, `${name} `, value))),
     ...changeOf(release, row, state),
@@ -23,7 +23,7 @@ function sideOf(release, row, side, state, words) {
     element("h3", {}, element("span", {}, element("b", {}, say(side)), " ", shown(release.model(row, side), {}, words)),
       element("span", {}, score === null ? "" : `${say(release.scoreName)} ${two(score)}`)),
     element("div", { className: "answer", lang: state.lang, dir: "auto" },
-      shown(release.answer(row, side, state.lang), {}, words)),
+      shown(release.answer(row, side, state.lang), {}, words, "span")),
     ...(units.length ? unitList(units, state, words) : score === null ? [] : [element("p", { className: "quiet small" },
       say("No units: the score was given with the answer."))]));
 }
@@ -81,7 +81,7 @@ function textChanges(release, row, was, lang) {
   return Object.keys(now).filter((name) => was[name] !== now[name]).map((name) =>
     element("details", { open: true, className: "differs" }, element("summary", {}, say("{name}: text before and now", { name: say(name) })),
       element("p", { lang, dir: "auto" }, wordDiff(was[name], now[name]).map(([kind, text]) =>
-        kind ? element(kind, {}, shown(text)) : shown(text)))));
+        shown(text, {}, [], kind || "span")))));
 }
 
 const MOST_CELLS = 4e6; // of the table that finds common words; longer texts are shown one after the other
@@ -104,11 +104,11 @@ function wordDiff(before, now) {
   return joined;
 }
 
-function commonWords(x, y) { // by the longest common subsequence
+function commonWords(x, y) { // by the common subsequence with most letters
   const best = Array.from({ length: x.length + 1 }, () => new Uint32Array(y.length + 1));
   for (let i = x.length - 1; i >= 0; i--) {
     for (let j = y.length - 1; j >= 0; j--) {
-      best[i][j] = x[i] === y[j] ? best[i + 1][j + 1] + 1 : Math.max(best[i + 1][j], best[i][j + 1]);
+      best[i][j] = x[i] === y[j] ? best[i + 1][j + 1] + x[i].length : Math.max(best[i + 1][j], best[i][j + 1]);
     }
   }
   const found = [];

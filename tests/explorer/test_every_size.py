@@ -1,10 +1,12 @@
 """Every page in a real browser at every size, theme and language: nothing is cut, and axe-core has nothing to say."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from komep_dataset.explorer.report import write_report
+from komep_dataset.judge.risk_coverage import Answer, risk_coverage
 from komep_dataset.release.build import build
 from komep_dataset.templates import words
 from tests.audit.records import record, written
@@ -23,9 +25,11 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
 
     def crowded():
+        votes = [Answer(n % 3 > 0, "true", (1 + n % 4) / 4) for n in range(60)]
+        judge = written(replace(record(190, 10, 40, 160), curve=risk_coverage(votes)), folder)
         for name, altered in (("old", False), ("new", True)):
             rows = write_jsonl(folder / f"{name}.jsonl", crowded_rows(altered))
-            build([rows], folder / name, pairs="all", judge=written(record(190, 10, 40, 160), folder))
+            build([rows], folder / name, pairs="all", judge=judge)
         return folder / "new", {"compare": folder / "old"}
 
     sources = {

@@ -13,7 +13,7 @@ import pytest
 
 from komep_dataset.explorer.report import write_report
 from komep_dataset.release.build import build
-from tests.explorer.pages import ATTACK, hostile_rows, write_jsonl
+from tests.explorer.pages import ATTACK, RIGHT_TO_LEFT, hostile_rows, write_jsonl
 from tests.preferences import sets
 from tests.release.test_cited import WHO, cited
 from tests.scored_rows import write
@@ -90,9 +90,9 @@ def test_a_pair_by_keyboard_alone(opened, sample):
     assert page.locator("#pair-name").inner_text().startswith("Pair 2 of ")
     for verdict in page.locator("#pair .units li").all():  # a word and a sign, not a colour alone
         assert verdict.get_attribute("class") == verdict.locator(".verdict").inner_text().split()[1]
-    assert page.locator("#pair .prompt").get_attribute("lang") == "ko"
+    assert page.locator("#pair .prompt").get_attribute("lang") == "en"  # as the page
     page.keyboard.press("l")
-    assert page.locator("#pair .prompt").get_attribute("lang") == "en"
+    assert page.locator("#pair .prompt").get_attribute("lang") == "ko"
     page.keyboard.press("l")
     address = lambda: page.evaluate("location.href")  # noqa: E731 - `page.url` is told of a change later
     link = address()
@@ -164,6 +164,91 @@ def test_two_releases(opened, tmp_path):
     page.locator("#rows .open").first.click()
     assert "differs in chosen" in page.locator("#pair .notice").inner_text()
     assert "response replaced" in page.locator("#pair .notice").inner_text()
+    assert page.locator("#pair .differs del").all_inner_texts() == ["a 3"]
+    assert page.locator("#pair .differs ins").all_inner_texts() == ["better"]
+
+
+def test_the_words_of_a_changed_text_are_told_apart(opened, tmp_path):
+    """What is not inserted is the text before, what is not deleted the text now; common words are neither."""
+    before, now = "Rest, drink\nand  see a doctor at once.", "Rest and see\na nurse, at once, if you can."
+    for name, text in (("old", before), ("new", now)):
+        rows = [row | {"response": text} if row["model"] == "b" else row for row in hostile_rows("")]
+        build([write_jsonl(tmp_path / f"{name}.jsonl", rows)], tmp_path / name)
+    page = opened(write_report(tmp_path / "new", tmp_path / "page.html", compare=tmp_path / "old"), "#pairs")
+    page.locator("#rows .open").first.click()
+    parts = page.locator("#pair .differs p > *").evaluate_all(
+        "all => all.map((e) => [e.localName, e.textContent])"
+    )
+    assert "".join(text for kind, text in parts if kind != "ins") == before
+    assert "".join(text for kind, text in parts if kind != "del") == now
+    both = " ".join(text for kind, text in parts if kind == "span").split()
+    assert both == ["and", "see", "a", "at"]
+
+
+def test_a_link_opens_the_filtered_list_and_back_undoes_a_filter(opened, sample):
+    page = opened(sample, "#overview")
+    page.locator("#figure-categories a").first.click()  # a bar leads to its pairs
+    page.wait_for_selector("#rows tr")
+    category = page.input_value("#category")
+    assert category == "biochemistry" and 0 < count(page) < 478
+    page.select_option("#sort", "-margin")
+    page.select_option("#chosenModel", "sample-90")
+    fewer, address = count(page), page.evaluate("location.href")
+    assert page.locator("#link").evaluate("(a) => a.href") == address
+    again = opened(sample, "#" + address.split("#")[1])
+    assert count(again) == fewer and again.input_value("#sort") == "-margin"
+    page.locator("#rows .open").first.click()
+    page.go_back()
+    assert not page.locator("#pair").is_visible() and count(page) == fewer
+    page.go_back()
+    page.wait_for_function("document.getElementById('chosenModel').value === ''")
+    assert page.input_value("#category") == category and count(page) > fewer
+    page.go_forward()
+    page.wait_for_function("document.getElementById('chosenModel').value === 'sample-90'")
+    assert count(page) == fewer
+    page.click("a[href='#overview']")
+    wins = page.locator("#figure-wins td a").last
+    share, pairs = (
+        wins.inner_text().split("\n")[0].split()[0],
+        int(wins.locator(".sr").text_content().split()[2]),
+    )
+    wins.click()
+    page.wait_for_function("document.getElementById('rejectedModel').value !== ''")
+    assert round(100 * count(page) / pairs) == int(share)
+
+
+def test_what_the_search_found_is_marked(opened, sample):
+    page = opened(sample, "#pairs?lang=en")
+    page.fill("#q", "FLUORIDE sample-90")
+    marked = {text.lower() for text in page.locator("#rows mark").all_inner_texts()}
+    assert marked == {"fluoride", "sample-90"}
+    for row in page.locator(
+        "#rows tr"
+    ).all():  # where the question has no hit, the place in an answer is shown
+        assert row.locator("mark", has_text="luoride").count() > 0
+    page.locator("#rows .open").first.click()
+    assert page.locator("#pair .sides mark").count() > 0
+    page.keyboard.press("Escape")
+    page.fill("#q", "(.*)+[")  # signs of patterns are letters like others
+    assert page.locator("#rows tr").count() == 0
+
+
+def test_text_from_right_to_left_has_its_own_direction(opened, tmp_path):
+    rows = [
+        row | {"question": RIGHT_TO_LEFT, "response": f"{RIGHT_TO_LEFT} {row['response']}"}
+        for row in hostile_rows("א")
+    ]
+    build([write_jsonl(tmp_path / "in.jsonl", rows)], tmp_path / "komep")
+    page = opened(write_report(tmp_path / "komep", tmp_path / "page.html"))
+    way = "(e) => getComputedStyle(e).direction"
+    assert (
+        page.locator(".example .prompt").evaluate(way) == "rtl"
+        and page.locator("h1").first.evaluate(way) == "ltr"
+    )
+    page.click(".example .all")
+    for name in (".prompt", ".answer"):
+        assert page.locator(f"#pair {name}").first.evaluate(way) == "rtl"
+    assert page.locator("#pair-name").evaluate(way) == "ltr"
 
 
 def test_the_theme_can_be_chosen(opened, sample):
