@@ -50,7 +50,7 @@ def init(
 
     print("\n".join(str(path) for path in write(folder)))
     print(
-        "next: komep build scored.jsonl, with answers of yours in its shape; or mend the endpoints in pipeline.yaml, and "
+        "next: komep build scored.jsonl (or scored.csv), with answers of yours in its shape; or mend the endpoints in pipeline.yaml, and "
         "komep run pipeline.yaml --estimate"
     )
 
@@ -141,8 +141,6 @@ def build(
     known["columns"] = parse_map(map or (), Given)
     result = build_release(scored or [], output, **known, **given)
     print(result)
-    if not result.facts["pairs"]:
-        print("warning: no pair passed; rejects.jsonl says why, question by question", file=sys.stderr)
 
 
 def _round_of(text: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from komep_dataset import dahl
-from komep_dataset.languages import is_korean
+from komep_dataset.languages import HANGUL, is_korean
 from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.pairs.options import PairRules
@@ -77,6 +77,7 @@ class Tally:
     pairs: int = 0
     native: int = 0
     native_foreign: int = 0
+    mixed: int = 0  # not native, and the question is Korean
     own_scores: int = 0
     identical_korean: int = 0
     unknown_questions: int = 0
@@ -105,6 +106,8 @@ class Tally:
         native = pairs.filter(_IS_NATIVE)
         self.native += native.height
         self.native_foreign += native.filter(~(is_korean("chosen_ko") & is_korean("rejected_ko"))).height
+        asked = pl.when(~_IS_NATIVE & pl.col("question").str.contains(HANGUL)).then(pl.col("question"))
+        self.mixed += pairs.filter(is_korean(asked)).height
         self.identical_korean += pairs.filter(pl.col("chosen_ko") == pl.col("rejected_ko")).height
         if not RULES[rules.pairs].by_score:
             margins = pairs["score_margin"]

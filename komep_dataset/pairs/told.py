@@ -7,8 +7,18 @@ from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.rules import AGREEMENT
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import units_wanted
+from komep_dataset.schema import CONFIGS, SPLITS, TEST_PERCENT, Reason
 from komep_dataset.templates import say
 
+# Why a question has no pair -> what that means, and which setting or data change it.
+_WITHOUT_PAIR = {
+    Reason.TOO_FEW_RESPONSES: "fewer than two answers have a score: give answers of more models, each with units or dahl_score (`komep "
+    "models` shows whose have none); where verdicts are unknown, --unknown-units bounds",
+    Reason.TIE: "the best and the worst answer score the same: give more answers, or --utility f1, which counts true units too",
+    Reason.BELOW_MARGIN: "scores are not further apart than --min-margin: lower it",
+    Reason.IDENTICAL_TEXT: "both answers have the same text: give other answers",
+    Reason.LENGTH_GAP: "answers differ in length by more than --length-gap: raise it",
+}
 _ALWAYS = ("pairs", "min_margin", "origin")
 _TOLD_ELSEWHERE = ("unknown_units",)
 
@@ -38,6 +48,38 @@ def flags(options: Mapping[str, Any]) -> list[str]:
         if option.name in _ALWAYS or (option.name not in _TOLD_ELSEWHERE and value != option.default):
             told.append(f"{option.flag} {value}")
     return sorted(told, key=lambda flag: not flag.startswith("--pairs"))
+
+
+def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> list[str]:
+    """What whoever builds must know before they use it: no pair, none to hold out or to train on, Korean in `en`.
+
+    Args:
+        facts: of `build.json`.
+        reasons: of rejects -> how many.
+        mixed: pairs of `en` whose question is Korean.
+    """
+    if not facts["pairs"]:
+        found = sorted(reasons.items(), key=lambda one: -one[1])
+        why = [
+            f"{name} {n:,}" + (f" ({_WITHOUT_PAIR[name]})" if name in _WITHOUT_PAIR else "")
+            for name, n in found
+        ]
+        return [f"no pair passed: {'; '.join(why)}; rejects.jsonl says why, question by question"]
+    told = []
+    for config, rows in facts["rows"].items():
+        empty = next((split for split in SPLITS if not rows[split]), None) if any(rows.values()) else None
+        if empty and config != CONFIGS[-1]:
+            use = "hold out" if empty == SPLITS[-1] else "train on"
+            told.append(
+                f"no pair of `{config}` is in `{empty}`, so there is nothing to {use}: {TEST_PERCENT} questions in 100 go to "
+                f"`{SPLITS[-1]}`, by their ids, which no setting changes; more questions do, or a recipe's --dataset_test_split"
+            )
+    if mixed:
+        told.append(
+            f"{mixed:,} pairs of `en` have a Korean question, by its script, but an answer that is not: give the Korean text of "
+            "such an answer in response_ko, or leave it out"
+        )
+    return told
 
 
 def pairing(facts: Mapping[str, Any]) -> list[str]:

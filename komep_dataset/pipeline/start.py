@@ -10,7 +10,7 @@ from komep_dataset.samples import SAMPLES
 
 
 def init(folder: Path = Path()) -> list[Path]:
-    """Write a commented pipeline.yaml, a table of questions and two scored answers into a folder.
+    """Write a commented pipeline.yaml, a table of questions and two scored answers, as JSONL and for a spreadsheet, into a folder.
 
     Raises:
         KomepError: one of the files is there already (all of them are named), or the folder cannot be written.

@@ -27,7 +27,7 @@ from komep_dataset.pairs.generations import OPTIONAL, Given, read_complete, reso
 from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling, nothing_left
-from komep_dataset.pairs.told import pairing
+from komep_dataset.pairs.told import pairing, warned
 from komep_dataset.pairs.utility import units_wanted, with_f1
 from komep_dataset.progress import progress_bar, tell
 from komep_dataset.release.buckets import Spill
@@ -160,9 +160,8 @@ def build(
             "columns": columns,
         }
         early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
-        made = _build_buckets(
-            folder, new, grown, rules, loaded, on_error, Tally(rounds=rounds), columns or {}
-        )
+        tally = Tally(rounds=rounds)
+        made = _build_buckets(folder, new, grown, rules, loaded, on_error, tally, columns or {})
         rules, counts, rejects, shards, quality = made
         if strange := sorted(rounds.keys() - counts["models"].keys()):
             raise KomepError(
@@ -188,6 +187,8 @@ def build(
         write_rejects(folder, STAGE, rejects)
         write_card(folder, facts | source | {"quality": quality}, place.name)
         write_sums(folder, sums)
+    for warning in warned(facts, reasons, tally.mixed):
+        tell(f"warning: {warning}")
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 
 

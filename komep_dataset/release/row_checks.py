@@ -8,6 +8,7 @@ from collections import Counter
 
 import polars as pl
 
+from komep_dataset.languages import HANGUL, is_korean
 from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete, units_with
 from komep_dataset.pairs.utility import PRECISION, with_f1
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
@@ -124,3 +125,22 @@ def compare_rows(
         other = both.filter(pl.col(name).ne_missing(pl.col(f"{name}_expected")))
         for file, row, given, wanted in other.select(FILE_NAME, ROW, name, f"{name}_expected").iter_rows():
             check.add(file, row, name, f"{shown(given)}, but `scored` gives {shown(wanted)}")
+
+
+def count_scripts(frame: pl.DataFrame) -> Counter:
+    """Of pairs: how many `rows`, how many with a Korean question (`ko`), and how many without any Hangul (`none`)."""
+    names = ("prompt", "chosen", "rejected")
+    texts = frame.select(pl.col(name).list.first().struct.field("content").alias(name) for name in names)
+    some = texts.select(pl.col(name).str.contains(HANGUL) for name in names)
+    korean = texts.filter(some["prompt"]).filter(is_korean("prompt")).height
+    none = some.filter(~pl.any_horizontal(names)).height
+    return Counter(rows=frame.height, ko=korean, none=none)
+
+
+def check_scripts(check: Check, config: str, counts: Counter) -> None:
+    """Name a config most of whose pairs are not in its language, going by their script: Korean questions in `en`, no Hangul at
+    all in `ko`."""
+    wrong, are = {"en": ("ko", "Korean"), "ko": ("none", "without a Hangul letter")}[config]
+    if 2 * counts[wrong] > counts["rows"]:
+        found = f"{counts[wrong]:,} of {counts['rows']:,} pairs are {are} by their script"
+        check.add(config, 0, "", f"{found}; build it again from its inputs")

@@ -8,7 +8,7 @@ read in ranges of question ids.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,8 +34,10 @@ from komep_dataset.release.row_checks import (
     check_gaps,
     check_order,
     check_scores,
+    check_scripts,
     check_splits,
     compare_rows,
+    count_scripts,
     without_nulls,
 )
 from komep_dataset.release.rows import (
@@ -88,7 +90,7 @@ CHECKS = {
     "pairs": "every cell of `en` and `ko` against the pairs that follow from `scored` and pass the gates",
     "rejects": "rejects.jsonl against the questions without a pair, and what the gates rejected",
     "counts": f"every count of {BUILD_FILE}, and the warned translations of {QUALITY_FILE}, against the data",
-    "card": f"configs, counts and sizes in the YAML of {CARD_FILE} against the data",
+    "card": f"configs, their languages, counts and sizes in the YAML of {CARD_FILE} against the data",
 }
 
 
@@ -107,6 +109,7 @@ class _Seen:
     gates: Recorded | None = None
     told: Mapping[str, Any] = field(default_factory=dict)  # of warned translations, by quality.json
     warnings: Warnings | None = None
+    scripts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
     optional: set[str] = field(
         default_factory=set
@@ -153,6 +156,8 @@ def verify(folder: Path = Path("komep")) -> list[Check]:
     for config in CONFIGS:
         _check_columns(seen, config, {file for file, _ in damaged})
     _check_rows(seen)
+    for config, counts in seen.scripts.items():
+        check_scripts(seen.checks["card"], config, counts)
     _check_rejects(seen, rejects)
     counted = _counted(seen)
     _check_counts(seen, counted)
@@ -309,6 +314,8 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         check_order(seen.checks["keys"], frame, record.KEY, FILE_NAME if grew else SPLIT)
         check_splits(seen.checks["splits"], frame)
         frames[config] = frame
+        if config != "scored":
+            seen.scripts[config].update(count_scripts(frame))
     if "scored" not in frames:
         return
     utility = seen.options.utility if seen.options else PRECISION

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from komep_dataset.pairs.options import PairRules
-from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name
+from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name, warned
 
 
 def test_the_papers_pairs_need_no_words():
@@ -41,3 +41,25 @@ def test_every_choice_is_told():
     assert "`--trim-below`: 0.25, the mean." in pairing(trimmed)
     assert chosen_by(facts["options"]) == "the model that wrote them"
     assert pairing({"options": {"pairs": "of-a-later-komep"}}) == ["Rule `of-a-later-komep`."]
+
+
+def test_a_build_without_what_is_needed_is_warned_of_with_the_setting():
+    rows = {"ko": {"train": 0, "test": 0}, "en": {"train": 3, "test": 0}, "scored": {"train": 6, "test": 0}}
+    facts = {"pairs": 3, "rows": rows}
+    [line] = warned(facts, {}, 0)
+    assert line.startswith(
+        "no pair of `en` is in `test`, so there is nothing to hold out: 10 questions in 100"
+    )
+    [line] = warned(
+        facts | {"rows": {"en": {"train": 0, "test": 1}, "scored": {"train": 0, "test": 2}}}, {}, 0
+    )
+    assert "no pair of `en` is in `train`, so there is nothing to train on" in line
+    whole = facts | {"rows": {"en": {"train": 2, "test": 1}}}
+    assert warned(whole, {"tie": 4}, 0) == []
+    [line] = warned(whole, {}, 2)
+    assert line.startswith("2 pairs of `en` have a Korean question") and "response_ko" in line
+    [line] = warned(facts | {"pairs": 0}, {"tie": 2, "below_margin": 9, "contaminated": 1}, 0)
+    assert line.startswith(
+        "no pair passed: below_margin 9 (scores are not further apart than --min-margin: lower it); tie 2"
+    )
+    assert "contaminated 1; rejects.jsonl says why" in line

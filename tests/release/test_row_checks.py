@@ -8,8 +8,10 @@ import pytest
 from komep_dataset.release.row_checks import (
     check_gaps,
     check_order,
+    check_scripts,
     check_splits,
     compare_rows,
+    count_scripts,
     without_nulls,
 )
 from komep_dataset.schema import Question
@@ -70,3 +72,27 @@ def test_cells(check):
     expected = rows(IDS[:2]).drop("_name", "_row", "_split")
     compare_rows(check, "en", rows(IDS[1:], source=pl.lit("y")), expected, Question)
     assert sorted(found(check)) == [("en", 0, ""), ("f", 1, "source"), ("f", 2, "question_id")]
+
+
+def test_a_config_whose_texts_are_of_another_language():
+    def pairs(*texts):
+        return pl.DataFrame(
+            [
+                {name: [{"role": "user", "content": text}] for name, text in zip(("prompt", "chosen", "rejected"), one, strict=True)}
+                for one in texts
+            ]
+        )  # fmt: skip
+
+    korean, english = ("감기는 무엇인가?", "병입니다", "COPD"), ("What is the word 감기?", "A cold.", "감기는 병이다")
+    counts = count_scripts(pairs(korean, english, ("COPD?", "COPD", "FEV1")))
+    assert counts == {"rows": 3, "ko": 1, "none": 1}
+    for config, given, wrong in (
+        ("en", (korean, korean, english), 2),
+        ("ko", (("a", "b", "c"),), 1),
+        ("en", (korean, english), 0),
+    ):
+        check = Check("card", "")
+        check_scripts(check, config, count_scripts(pairs(*given)))
+        assert [one.detail.split(" by ")[0] for one in check.findings] == [
+            f"{wrong} of {len(given)} pairs are {'Korean' if config == 'en' else 'without a Hangul letter'}"
+        ] * (wrong > 0)
