@@ -83,7 +83,10 @@ def test_a_config_whose_texts_are_of_another_language():
             ]
         )  # fmt: skip
 
-    korean, english = ("감기는 무엇인가?", "병입니다", "COPD"), ("What is the word 감기?", "A cold.", "감기는 병이다")
+    korean, english = (
+        ("감기는 무엇인가?", "병입니다", "COPD"),
+        ("What is the word 감기?", "A cold.", "감기는 병이다"),
+    )
     counts = count_scripts(pairs(korean, english, ("COPD?", "COPD", "FEV1")))
     assert counts == {"rows": 3, "ko": 1, "none": 1}
     for config, given, wrong in (
