@@ -10,7 +10,7 @@ function tell(kind, ...of) {
 }
 
 function setLanguage(name) {
-  words = WORDS[name];
+  [words, speaking] = [WORDS[name], name];
   document.documentElement.lang = name;
   try { localStorage.setItem("komep-language", name); } catch { /* lasts as long as the page */ }
   for (const box of document.querySelectorAll("[data-word]")) box.textContent = words[box.dataset.word];

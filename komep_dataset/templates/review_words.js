@@ -1,4 +1,5 @@
-// What the page says, in both languages.
+// What the page says, in both languages; KOREAN is for what explorer_elements.js says.
+const KOREAN = { "a character that is not visible by itself": "눈에 보이지 않는 문자" };
 const WORDS = {
   ko: {
     title: "KoMeP 검토", reviewer: "검토자", help: "도움말", close: "닫기", save: "CSV 저장", question: "질문", answer: "답",

@@ -7,6 +7,7 @@ import pytest
 
 from komep_dataset.release.build import build
 from komep_dataset.review.sheet import Material, read_material
+from tests.explorer.conftest import chromium  # noqa: F401 - a fixture
 from tests.review.sheets import generations
 
 
