@@ -31,6 +31,7 @@ from komep_dataset.commands.manner import READS, add, new_app, start
 from komep_dataset.commands.options import Json, as_json
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, write_json
+from komep_dataset.inference.weights import no_folder
 
 COLUMNS = ("prompt", "chosen", "rejected", "pair")
 LIMITS = (256, 512, 1024, 2048, 4096)
@@ -88,6 +89,8 @@ def make_report(
     Raises:
         KomepError: dataset or tokenizer cannot be read, or the tokenizer has no chat template.
     """
+    if lost := no_folder(model):
+        raise KomepError(f"--model_name_or_path {model}: {lost}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
     except (OSError, ValueError) as error:

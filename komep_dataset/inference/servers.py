@@ -23,7 +23,7 @@ from pathlib import Path
 
 from komep_dataset.config.config import Endpoint
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.weights import is_adapter, write_merged
+from komep_dataset.inference.weights import is_adapter, no_folder, write_merged
 from komep_dataset.system import end_with_parent
 
 START_SECONDS = 900.0  # a large model takes minutes to load
@@ -76,8 +76,8 @@ class LocalServers:
             raise KomepError(
                 f"`server: {endpoint.server}` needs {', '.join(missing)}; install it with: {install}"
             )
-        if endpoint.model.startswith(("/", ".", "~")) and not Path(endpoint.model).is_dir():
-            raise KomepError(f"model {endpoint.model}: no such folder")
+        if lost := no_folder(endpoint.model):
+            raise KomepError(f"model {endpoint.model}: {lost}")
         port, log = _free_port(), folder / SERVER_LOG
         self._merged = folder / MERGED if adapter else None
         self._process = _start(serve_command(endpoint, port, self._merged), endpoint.model, log, self._merged)

@@ -5,9 +5,11 @@ Weights that a checkpoint lacks are filled with random numbers there, and a tabl
 
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +206,50 @@ def _first_mismatch(error: Exception) -> str:
         if found
         else str(error)[:200]
     )
+
+
+def no_folder(name: str, kind: str = "model") -> str | None:
+    """What is wrong with a name that means a folder here, which is not there; None if it is there, or an id on the Hub.
+
+    An id is at most two words with a slash between. Where the first is a folder here, or nearly, a path is meant as likely:
+    the Hub (`kind`: model or dataset) is asked for the id, once, without the tries that a download makes.
+    """
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if Path(name).exists():
+        return None
+    near = nearest_folder(Path(name))
+    if re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", name):
+        # A release that `komep install` put into the cache has one word.
+        if (
+            near == Path()
+            or (kind == "dataset" and "/" not in name)
+            or isinstance(try_to_load_from_cache(name, "config.json"), str)
+        ):
+            return None
+        try:
+            getattr(HfApi(), f"{kind}_info")(name, timeout=5)
+            return None
+        except Exception:  # offline, unreachable, none of this name
+            pass
+    there = sorted(path.name for path in near.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(near.parts) == len(Path(name).parts):
+        return f"no such folder; the nearest is {near}"
+    return f"no such folder; {near} is there, with {', '.join(there[:5]) or 'no folder'}{', …' * (len(there) > 5)}"
+
+
+def nearest_folder(path: Path) -> Path:
+    """The folder whose path is nearest to one that is not there, part by part, as far as there is one that is alike."""
+    found = Path()
+    for part in path.parts:
+        if not (found / part).is_dir():
+            names = [one.name for one in found.iterdir() if one.is_dir()] if os.access(found, os.R_OK) else []
+            alike = get_close_matches(part, names, n=1)
+            if not alike:
+                break
+            part = alike[0]
+        found /= part
+    return found
 
 
 def gguf_advice(model: str) -> str | None:

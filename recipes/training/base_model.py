@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArgumen
 from trl import ModelConfig
 
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.weights import gguf_advice, weights_fault
+from komep_dataset.inference.weights import gguf_advice, no_folder, weights_fault
 from training.errors import explained, said_by
 
 # Tokens that families keep for padding or never use in a conversation, in the order in which they are tried.
@@ -75,6 +75,8 @@ def take_template(tokenizer: PreTrainedTokenizerBase, path: str, may_grow: bool)
         except (OSError, UnicodeDecodeError) as error:
             raise KomepError(f"--chat_template_path {path}: cannot be read ({said_by(error)})") from error
         return
+    if lost := no_folder(path):
+        raise KomepError(f"--chat_template_path {path}: {lost}")
     with explained(f"--chat_template_path {path}: neither a file of Jinja (.jinja, .j2) nor a tokenizer"):
         other = AutoTokenizer.from_pretrained(path)
     if other.chat_template is None:
@@ -120,6 +122,8 @@ def load_tokenizer(
         raise KomepError("--model_name_or_path is missing", exit_code=2)
     if (Path(model) / "adapter_config.json").is_file() and not (Path(model) / "config.json").is_file():
         raise KomepError(f"{model} is a LoRA adapter: merge it into its model first: {merging(Path(model))}")
+    if lost := no_folder(model):
+        raise KomepError(f"--model_name_or_path {model}: {lost}")
     if advice := gguf_advice(model):
         raise KomepError(advice)
     if Path(model).is_dir() and not (fault := weights_fault(Path(model))):

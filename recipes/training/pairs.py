@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.gates.template_marks import special_tokens, template_heading
+from komep_dataset.inference.weights import no_folder
 from komep_dataset.preferences.columns import COMPLETIONS, completions_in, known_as
 from komep_dataset.preferences.conversations import LEADING, OLD, SYSTEMS, conversation, missing, turns
 from komep_dataset.preferences.reading import with_input
@@ -116,6 +117,8 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
             return lambda split: load_csv(path) if split == train else None
         return lambda split: load_dataset(READERS[kind], data_files={train: str(path)}, split=split)
 
+    if lost := no_folder(name, "dataset"):
+        raise KomepError(f"--dataset_name {name}: {lost}")
     if (path / "state.json").is_file():  # one split, by `save_to_disk`
         return lambda split: load_from_disk(name) if split == train else None
 

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from komep_dataset.inference.weights import check_whole, span, weights_fault
+from komep_dataset.inference.weights import check_whole, no_folder, span, weights_fault
 
 SIZES = {"vocab_size": 24, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
 
@@ -166,3 +166,37 @@ def test_the_advice_for_a_pickle_makes_a_folder_that_is_read(load, tmp_path):
     command = re.search(r'python -c "(.*)"', weights_fault(tmp_path))[1]
     exec(command, {})
     assert weights_fault(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("models/smolm2", "no such folder; the nearest is models/smollm2"),
+        ("modles/smollm2", "no such folder; the nearest is models/smollm2"),
+        ("./models/other", "no such folder; models is there, with smollm2"),
+        ("{here}/models/smolm2", "no such folder; the nearest is {here}/models/smollm2"),
+        ("results/a/b/c", "no such folder; . is there, with models"),
+        ("models/smollm2", None),
+        ("org/model", None),  # an id
+        ("gpt2", None),
+    ],
+)
+def test_a_path_that_is_no_folder_is_no_id_on_the_hub(name, said, tmp_path, monkeypatch):
+    (tmp_path / "models" / "smollm2").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def model_info(self, name, timeout):
+        asked.append(name)
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    assert no_folder(name.format(here=tmp_path)) == (said and said.format(here=tmp_path))
+    assert asked == ([name] if name in ("models/smolm2", "modles/smollm2") else [])
+
+
+def test_a_model_of_the_hub_may_have_the_name_of_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "org").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda self, name, timeout: name)
+    assert no_folder("org/model") is None

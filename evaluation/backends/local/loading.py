@@ -13,7 +13,7 @@ from evaluation.backends.local.generation import Generator
 from evaluation.backends.local.source import SERVE, UNLOADABLE, find_source, unloadable
 from evaluation.backends.local.trial import settle
 from komep_dataset.errors import KomepError, require
-from komep_dataset.inference.weights import check_whole, gguf_advice, weights_fault, with_adapter
+from komep_dataset.inference.weights import check_whole, gguf_advice, no_folder, weights_fault, with_adapter
 from komep_dataset.system import keep_freed_memory
 
 
@@ -93,6 +93,8 @@ def load_generator(
 def check_model_folder(model: str) -> None:
     """Raise `KomepError` for a folder that holds no whole model; a name that is no folder may be an id on the Hub."""
     path = Path(model)
+    if lost := no_folder(model):
+        raise KomepError(f"--model {model}: {lost}")
     if not path.exists():
         return
     if any((path / name).is_file() for name in ("config.json", "adapter_config.json")):

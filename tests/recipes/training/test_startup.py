@@ -1,28 +1,57 @@
 """How a recipe starts and ends as a process."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tests.recipes.launches import LONG, launch, wait_for, workers
-from tests.recipes.tiny_runs import RECIPES, flags, train
+from tests.recipes.launches import LONG, TWO, begin, launch, wait_for, workers
+from tests.recipes.tiny_runs import RECIPES, flags
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 
-def test_an_interrupt_is_one_line(tiny_model, release, tmp_path, monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+def test_what_an_interruption_leaves(tmp_path):
+    from training.startup import last_checkpoint
 
-    monkeypatch.setattr(import_module("sft"), "main", interrupted)
-    assert train("sft", flags(tiny_model, release, tmp_path / "out")) == 130
-    assert capsys.readouterr().err == "interrupted; the same command goes on from the last checkpoint\n"
-    assert not list((tmp_path / "out").glob(".run.json*"))  # let go of
+    assert last_checkpoint(tmp_path) == "no checkpoint was written yet"
+    for name in ("checkpoint-5", "checkpoint-10", "checkpoint-best"):
+        (tmp_path / name).mkdir()
+    assert last_checkpoint(tmp_path) == f"{tmp_path / 'checkpoint-10'} is kept"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["alone", "cpu", "ddp"])
+def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(tiny_model, release, tmp_path, form):
+    arguments = flags(tiny_model, release, tmp_path / "out", **LONG, save_strategy="steps", save_steps=2)
+    running = {
+        "alone": lambda: begin(["recipes/dpo.py", *arguments]),
+        "cpu": lambda: launch("cpu", "dpo", arguments),
+        "ddp": lambda: launch("ddp", "dpo", arguments, *TWO),
+    }[form]()
+    said = wait_for(running, "step 5/")
+    for recipe in workers(running.pid) or [running.pid]:
+        os.kill(recipe, signal.SIGINT)
+    said += running.communicate(timeout=300)[0]
+    last = said.rstrip().splitlines()[-1]
+    assert re.match(
+        r"interrupted: .*/out/checkpoint-\d+ is kept; to go on: (python|accelerate launch) .*recipes/dpo.py ",
+        last,
+    ), said
+    assert form != "alone" or (running.returncode, "Traceback" in said) == (130, False)
+
+
+@pytest.mark.slow
+def test_the_last_word_is_the_recipes(tiny_model, release, tmp_path):
+    """`accelerate launch` without --quiet writes a traceback about a process that failed."""
+    done = launch("cpu", "dpo", flags(tmp_path / "none", release, tmp_path / "out"))
+    said = done.communicate(timeout=300)[0]
+    assert said.rstrip().splitlines()[-1].startswith("error: --model_name_or_path "), said
 
 
 @pytest.mark.slow
