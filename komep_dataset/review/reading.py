@@ -23,6 +23,9 @@ from komep_dataset.tables.rows import read_csv
 NEEDED = ("pair_id", "sheet", "better")
 # Of a sheet of before.
 OPEN_SHOWN = tuple(field.name for field in fields(ReviewPair))
+# What a spreadsheet writes in its own way (1.50, 3/4, TRUE), and how much of a text it holds in a cell.
+_REWRITTEN = re.compile(r"[\d\s.,:/%+e-]+|true|false", re.I)
+CELL_LIMIT = 32_767
 OPEN_FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")
 Cells = dict[str, str]
 
@@ -207,6 +210,8 @@ def _faults(row: Row, material: Material) -> Iterable[Problem]:
 
 def _same(cell: str, given: str, lossy: bool) -> bool:
     """Whether a cell holds a text as a spreadsheet gives it back; of a `lossy` file, as far as letters go."""
+    if _REWRITTEN.fullmatch(given) or len(given) > CELL_LIMIT == len(cell):
+        return True
     one, other = (collapse_blanks(unicodedata.normalize("NFC", text)) for text in (cell, given))
     if one != other and lossy:
         one, other = (re.sub(r"[^0-9A-Za-z가-힣]", "", text) for text in (one, other))
