@@ -16,6 +16,7 @@ from typing import Any, get_args
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError, require
 from komep_dataset.progress import HEARERS, tell
+from komep_dataset.tables.columns import map_problem
 from komep_dataset.tables.memory import TAKEN, as_files
 from komep_dataset.tables.problems import in_rows
 
@@ -28,6 +29,7 @@ _DOCS = {
     CONFIG: "the path of a pipeline.yaml, the same as a dict, or what `load_config` made of it.",
 }
 _MAP = re.compile(r"--map '?([^\s=']+)=(\w+)'?")
+_OTHERWISE = {"round": "rounds", "labels": "path"}  # than the option is called
 _OPTION = re.compile(r"(?<![\w`-])--([a-z][a-z-]*[a-z])\b(?: (stop|reject)\b)?")
 
 
@@ -60,6 +62,7 @@ def callable_with(
                     given[each] = _path(given[each], each)
                 for each in kinds.keys() & given.keys():
                     given[each] = _read(given[each], each, kinds[each], stack)
+                _check_map(given.get("columns"))
                 return shown(function(*bound.args, **bound.kwargs))
         except KomepError as error:
             error.args = (in_python(str(error)),)
@@ -80,7 +83,7 @@ def in_python(text: str) -> str:
     """A message as it names options to whoever calls by Python: `on_error="reject"`, not `--on-error reject`."""
 
     def named(found: re.Match) -> str:
-        return found[1].replace("-", "_") + (f'="{found[2]}"' if found[2] else "")
+        return _OTHERWISE.get(found[1], found[1].replace("-", "_")) + (f'="{found[2]}"' if found[2] else "")
 
     text = _MAP.sub(r'columns={"\1": "\2"}', text)
     return "`".join(part if i % 2 else _OPTION.sub(named, part) for i, part in enumerate(text.split("`")))
@@ -110,6 +113,20 @@ def _read(given: Any, name: str, kind: str, stack: ExitStack) -> Any:
     if len(files) != 1:
         raise KomepError(f"{name}: {len(files)} tables; give one", exit_code=2)
     return files[0]
+
+
+def _check_map(columns: Any) -> None:
+    if columns is None:
+        return
+    if not isinstance(columns, Mapping) or not all(
+        isinstance(n, str) for one in columns.items() for n in one
+    ):
+        raise KomepError(
+            "columns: give a dict of the rows' own name of a column -> the known one", exit_code=2
+        )
+    if problem := map_problem(columns):
+        new, what = problem
+        raise KomepError(f"columns={{{new!r}: {columns[new]!r}}}: {what}", exit_code=2)
 
 
 @contextmanager

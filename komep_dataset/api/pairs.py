@@ -12,7 +12,14 @@ from komep_dataset import dahl
 from komep_dataset.build_options import named
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.run import Gates
-from komep_dataset.pairs.generations import SPLIT_OF_ID, read_as_given, read_scored, resolve_duplicates
+from komep_dataset.pairs.generations import (
+    OPTIONAL,
+    SPLIT_OF_ID,
+    Given,
+    read_as_given,
+    read_scored,
+    resolve_duplicates,
+)
 from komep_dataset.pairs.options import check_models
 from komep_dataset.pairs.rules import Derived, derive
 from komep_dataset.pairs.settling import Settling
@@ -21,19 +28,23 @@ from komep_dataset.release.build import ON_ERROR, chosen_rules
 from komep_dataset.release.rows import POLARS, check_target
 from komep_dataset.schema import RECORDS, SPLITS, Unit, Verdict, arrow_schema
 from komep_dataset.scores.models import ModelReport, model_reports
+from komep_dataset.tables.checking import verdict_of
+from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import problems_error, rejected
+from komep_dataset.tables.reading import check_columns
 
 
-def models(scored: Sequence[Path]) -> list[ModelReport]:
+def models(scored: Sequence[Path], columns: Mapping[str, str] | None = None) -> list[ModelReport]:
     """How each responder did, best mean score first: DAHL score with its 95% interval, states of its answers, units, length.
 
     Args:
         scored: scored generations, or releases.
+        columns: the rows' own name of a column -> the known one.
 
     Raises:
         KomepError: bad rows, all of them named, or none at all.
     """
-    return model_reports(read_scored(scored))
+    return model_reports(read_scored(scored, columns=columns))
 
 
 def make_pairs(
@@ -42,6 +53,7 @@ def make_pairs(
     *,
     to: str = POLARS,
     on_error: str = "stop",
+    columns: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Any:
     """The pairs that a build of these scored generations would have, without a release.
@@ -53,6 +65,7 @@ def make_pairs(
             `rejected_score`, `score_margin`, `origin`, and the texts `question`, `chosen`, `rejected`, each also `_ko`.
         to: `polars`, or `datasets` for a `DatasetDict`.
         on_error: `stop` raises on bad rows; `reject` leaves them out, and says how many.
+        columns: the rows' own name of a column -> the known one.
         options: those of `build`: the rules of pairs, and the gates.
 
     Returns:
@@ -64,7 +77,7 @@ def make_pairs(
     check_target(to)
     if config not in (None, "ko", "en"):
         raise KomepError(f"--config {config}: give ko or en, or none for every pair", exit_code=2)
-    found = derived(scored, on_error, options)
+    found = derived(scored, on_error, columns or {}, options)
     frame = found.pairs if config is None else getattr(found, config)
     if frame.is_empty():
         tell(
@@ -86,13 +99,17 @@ def make_pairs(
 make_pairs.__signature__ = named(make_pairs, lambda option: option.type | None)
 
 
-def derived(scored: Sequence[Path], on_error: str, options: Mapping[str, Any]) -> Derived:
+def derived(
+    scored: Sequence[Path], on_error: str, columns: Mapping[str, str], options: Mapping[str, Any]
+) -> Derived:
     """What follows from tables of scored generations under the options of a build."""
     if on_error not in ON_ERROR:
         raise KomepError(f"--on-error {on_error}: give one of {', '.join(ON_ERROR)}", exit_code=2)
     loaded, rules, _ = chosen_rules(options, None)
+    scored = table_files(scored)
     files = [str(path) for path in scored]
-    given, problems = read_as_given(scored, rules.unknown_units)
+    check_columns(scored, Given, OPTIONAL, columns)
+    given, problems = read_as_given(scored, rules.unknown_units, columns)
     frame, conflicts = resolve_duplicates(given, files)
     place = {name: index for index, name in enumerate(files)}
     problems = sorted([*problems, *conflicts], key=lambda p: (place[p.file], p.line))
@@ -143,18 +160,13 @@ def score_units(units: Iterable[Any], response: str | None = None, *, mode: str 
     if isinstance(units, (str, Mapping)) or not isinstance(units, Iterable):
         raise KomepError(f"units: give a list of verdicts or units, not {type(units).__name__}", exit_code=2)
     known = [verdict.value for verdict in Verdict]
-    found = [_verdict_of(unit) for unit in units]
+    found = [_verdict_in(unit) for unit in units]
     if wrong := [f"  unit {n}: {v!r}" for n, v in enumerate(found, 1) if v not in known]:
         raise KomepError("\n".join([f"no verdict; give {', '.join(known)}:", *wrong]))
     score, status = dahl.score_response(response or "", [Unit("", verdict) for verdict in found], mode)
     return UnitScore(status.value, score)
 
 
-_WORDS = {"true": "true", "참": "true", "false": "false", "거짓": "false", "unknown": "unknown"}
-
-
-def _verdict_of(unit: Any) -> Any:
+def _verdict_in(unit: Any) -> Any:
     given = unit.get("verdict") if isinstance(unit, Mapping) else getattr(unit, "verdict", unit)
-    if hasattr(given, "item"):  # of numpy
-        given = given.item()
-    return _WORDS.get(str(given).strip().casefold(), given)
+    return verdict_of(given.item() if hasattr(given, "item") else given)  # what numpy has as one

@@ -15,7 +15,6 @@ import komep_dataset as komep
 from komep_dataset.api.calls import in_python
 from komep_dataset.cli import app
 from komep_dataset.samples import SAMPLE_INPUT
-from tests.generated_rows import release_bytes
 from tests.loopback import loopback
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.pipeline.chains import write_chain
@@ -27,22 +26,23 @@ SAMPLE = [json.loads(line) for line in SAMPLE_INPUT.read_text("utf-8").splitline
 
 def test_the_release_of_rows_is_byte_for_byte_the_one_of_a_file_that_holds_them(tmp_path):
     """Also provenance and card: the file is `rows.jsonl`, a line a row, keys sorted, nulls left out."""
-    file = tmp_path / "rows.jsonl"
+    file, (ours, theirs) = tmp_path / "rows.jsonl", [tmp_path / by / "komep" for by in ("python", "command")]
     file.write_text(
         "".join(json.dumps(one, sort_keys=True, ensure_ascii=False) + "\n" for one in SAMPLE), "utf-8"
     )
-    done = CliRunner().invoke(
-        app, ["build", str(file), "-o", str(tmp_path / "command"), "--min-margin", "0.2"]
+    done = CliRunner().invoke(app, ["build", str(file), "-o", str(theirs), "--min-margin", "0.2"])
+    built = komep.build(pl.DataFrame(SAMPLE), str(ours), min_margin=0.2)
+    made, wanted = (
+        {path.relative_to(one): path.read_bytes() for path in one.rglob("*") if path.is_file()}
+        for one in (ours, theirs)
     )
-    built = komep.build(pl.DataFrame(SAMPLE), str(tmp_path / "rows"), min_margin=0.2)
-    assert release_bytes(tmp_path / "rows") == release_bytes(tmp_path / "command")
-    assert repr(built).replace("/rows\n", "/command\n") + "\n" == done.output
-    assert komep.verify(tmp_path / "rows").ok
-    assert repr(komep.diff(tmp_path / "rows", tmp_path / "command")) == "no difference"
-    (tmp_path / "rows" / "note.txt").write_text("kept")
-    again = komep.build(SAMPLE[:50], tmp_path / "rows")
+    assert made == wanted and repr(built).replace("python", "command") + "\n" == done.output
+    assert komep.verify(ours).ok
+    assert repr(komep.diff(ours, theirs)) == "no difference"
+    (ours / "note.txt").write_text("kept")
+    again = komep.build(SAMPLE[:50], ours)
     assert again.notes == ("kept, though not of the release: note.txt",) and again.facts["generations"] == 50
-    grown = komep.build(SAMPLE[50:], tmp_path / "grown", base=str(tmp_path / "rows"))
+    grown = komep.build(SAMPLE[50:], tmp_path / "grown", base=str(ours))
     assert grown.facts["generations"] == len(SAMPLE) and komep.verify(tmp_path / "grown").ok
 
 
@@ -89,6 +89,13 @@ def test_wrong_usage(tmp_path):
         komep.build(GOOD, tmp_path / "komep", min_margin=3)
     with pytest.raises(komep.KomepError, match=r"^folder: give a path, not int$"):
         komep.verify(5)
+    for columns in ("question", {"question": 5}, {5: "question"}):
+        with pytest.raises(komep.KomepError, match=r"^columns: give a dict of the rows' own name"):
+            komep.models(GOOD, columns=columns)
+    with pytest.raises(
+        komep.KomepError, match=r"^columns={'question': 'qestion'}: .*did you mean 'question'"
+    ):
+        komep.models(GOOD, columns={"question": "qestion"})
     with pytest.raises(komep.KomepError, match=r"^folder: 2 tables; give one$"):
         komep.bias([GOOD, GOOD])
 

@@ -65,6 +65,15 @@ def test_none_and_bad_ones_are_told():
         komep.pairs([])
 
 
+def test_columns_of_other_names():
+    """One map for both, in rows that are written in Korean."""
+    given = [{"질문" if name == "question" else name: value for name, value in one.items()} for one in SAMPLE]
+    assert komep.pairs(given, columns={"질문": "question"}).equals(komep.pairs(SAMPLE))
+    assert komep.models(given, columns={"질문": "question"}) == komep.models(SAMPLE)
+    with pytest.raises(komep.KomepError, match=r"^columns={.물음.: .question.}: there is no column '물음'"):
+        komep.pairs(given, columns={"물음": "question"})
+
+
 def test_the_package_of_the_name_is_called_like_the_function():
     assert inspect.signature(komep.pairs) == inspect.signature(komep.make_pairs)
     assert {option.name for option in OPTIONS} < set(inspect.signature(komep.pairs).parameters)
