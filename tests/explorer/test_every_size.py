@@ -1,13 +1,21 @@
 """Every page in a real browser at every size, theme and language: nothing is cut, and axe-core has nothing to say."""
 
+import ast
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import komep_dataset
+from komep_dataset.audit.baselines import BASELINES
 from komep_dataset.explorer.report import write_report
+from komep_dataset.gates.trial.registry import GATES
 from komep_dataset.judge.risk_coverage import Answer, risk_coverage
+from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.release.build import build
+from komep_dataset.release.diff import REASONS, SHORT
+from komep_dataset.schema import Origin, Reason, Status, Verdict
 from komep_dataset.templates import words
 from tests.audit.records import record, written
 from tests.explorer.pages import MODELS, crowded_rows, hostile_rows, write_jsonl
@@ -199,19 +207,30 @@ def test_no_english_is_left_in_the_korean_page(name, pages, opened):
 
 def test_every_string_of_the_interface_has_its_korean():
     """Each literal that `say` is given, in Python, templates and scripts; with the same names in braces."""
-    from pathlib import Path
-
-    import komep_dataset
-
     root, said = Path(komep_dataset.__file__).parent, set()
-    for file in [
-        *root.rglob("*.py"),
-        *(root / "templates").glob("explorer*.js"),
-        *(root / "templates").glob("explorer*.j2"),
-    ]:
-        text = re.sub(r'"\n\s+"', "", file.read_text("utf-8"))  # literals that were broken into lines
-        said |= {match[1] for match in re.finditer(r'\bsay\(\s*"((?:[^"\\]|\\.)*)"', text)}
+    for file in root.rglob("*.py"):
+        calls = [
+            one
+            for one in ast.walk(ast.parse(file.read_text("utf-8")))
+            if isinstance(one, ast.Call) and one.args
+        ]
+        given = [one.args[0] for one in calls if isinstance(one.func, ast.Name) and one.func.id == "say"]
+        said |= {one.value for one in given if isinstance(one, ast.Constant)}
+    for file in (root / "templates").glob("explorer*.j*"):
+        said |= set(re.findall(r'\bsay\("([^"]*)"', file.read_text("utf-8")))
     known = words()
     assert len(said) > 200 and said - known.keys() == set()
     for english, korean in known.items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", korean)), english
+
+
+def test_every_name_that_a_page_may_show_has_its_korean():
+    """Rules, baselines, gates, statuses and reasons are data to the page; those of this package it knows."""
+    names = {*BASELINES, *(one.label for one in BASELINES.values()), *(one.help for one in RULES.values())}
+    names |= {name for gate in GATES for name in (gate.name, gate.reason)}
+    names |= {one.value for kind in (Status, Reason, Origin, Verdict) for one in kind} | {
+        *REASONS,
+        *SHORT[:2],
+        *SHORT[4:],
+    }
+    assert {name.replace("_", " ") for name in names} - words().keys() == set()
