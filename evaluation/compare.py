@@ -3,7 +3,7 @@
 python -m evaluation.compare results/base results/tuned
 python -m evaluation.compare results/base results/dpo results/orpo --output comparison.md --plot forest.svg
 
-Each argument is the output folder of evaluation.run, or a folder of such folders: the same model trained with several
+The forest plot lies beside the results. Each argument is the output folder of evaluation.run, or a folder of such folders: the same model trained with several
 seeds (results/tuned/seed-0, results/tuned/seed-1, …), which pool into one comparison. On either side it may be what
 lm-evaluation-harness wrote with --output_path and --log_samples, of its task kormedmcqa.
 """
@@ -50,7 +50,10 @@ def command(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="File to draw the differences and their intervals into, a .png or .svg."),
+        typer.Option(
+            help="File to draw the differences and their intervals into, a .png or .svg.",
+            show_default="forest.png with the results after; of several, above",
+        ),
     ] = None,
     json_: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of tables.")] = False,
@@ -69,7 +72,7 @@ def command(
         require("eval", "matplotlib")
     from evaluation.lm_eval_results import read_side
     from evaluation.statistics.comparison import compare_all
-    from evaluation.statistics.forest import MARK, draw_forest
+    from evaluation.statistics.forest import MARK, draw_beside, draw_forest
     from evaluation.statistics.tables import OURS, as_json, as_markdown, print_comparisons
     from komep_dataset.files.outputs import check_file, text_with, write_text
 
@@ -87,6 +90,10 @@ def command(
         typer.echo((as_json if json_ else as_markdown)(comparisons), nl=False)
     else:
         print_comparisons(comparisons)
+    if plot is None:  # nobody asked for it: what hinders it is no failure
+        said, drawn = draw_beside(comparisons, tuned[0] if len(tuned) == 1 else tuned[0].resolve().parent)
+        if not drawn or not (json_ or markdown):
+            typer.echo(said, err=not drawn)
 
 
 add(app, command, kept=READS)

@@ -3,7 +3,7 @@
     python -m evaluation.quickstart --release komep --training results/quickstart/model \
         --base results/quickstart/base --tuned results/quickstart/dpo --report report.html
 
-Reads files alone; every number in it stands in one of them.
+Every number in it stands in one of the files that it reads. It draws the forest plot of the comparison beside the results.
 """
 
 if __name__ == "__main__":  # before what takes its time
@@ -15,6 +15,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +67,7 @@ def training_lines(summary: dict[str, Any]) -> list[Line]:
         return [Line("held-out pairs", "", "none", "the release has no test split")]
     minutes = f"{summary['steps']} steps, {summary['seconds'] / 60:.1f} min"
     names = (
-        ("loss", "held-out loss", "lower is better; 0.693 is none learnt"),
+        ("loss", "held-out loss", _verdict(before.get("loss"), after.get("loss"))),
         (
             "reward_accuracy",
             "reward accuracy",
@@ -78,6 +79,23 @@ def training_lines(summary: dict[str, Any]) -> list[Line]:
     )
     return [
         Line(label, _number(before.get(key)), _number(after.get(key)), note) for key, label, note in names
+    ]
+
+
+def _verdict(before: float | None, after: float | None) -> str:
+    """Whether a loss of DPO got better; 0.693, the logarithm of 2, is that of a model that has learnt nothing."""
+    told = "lower is better; 0.693 is nothing learnt"
+    if before is None or after is None or round(before, 3) == round(after, 3):
+        return told
+    return f"it got {'better' if after < before else 'worse'}: {told}"
+
+
+def answer_lines(told: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(prompt, answer before, answer after) of a recipe's answers.json, each on one line; [] where there are none."""
+    sides = (told.get("prompts", ()), told.get("before", ()), told.get("after", ()))
+    return [
+        tuple(shorten(text, 240, placeholder=" …") or "(nothing)" for text in one)
+        for one in zip(*sides, strict=False)
     ]
 
 
@@ -135,17 +153,20 @@ def main(
       make quickstart
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from evaluation.harness.output import read_evaluation
     from evaluation.statistics.chance import warnings
     from evaluation.statistics.comparison import compare
+    from evaluation.statistics.forest import draw_beside
 
     before, after = read_evaluation(base), read_evaluation(tuned)
+    comparison = compare(before, after)
     lines = [
         *data_lines(read_facts(release)),
         *training_lines(_json(training / "training_summary.json")),
-        *evaluation_lines(before.results, after.results, compare(before, after)),
+        *evaluation_lines(before.results, after.results, comparison),
     ]
     table = Table("", "before", "after", "", title="KoMeP quickstart")
     for line in lines:
@@ -155,7 +176,14 @@ def main(
     for name, one in (("before", before.results), ("after", after.results)):
         for warning in warnings(one):
             console.print(f"{name}: {warning}")
+    if answers := answer_lines(_json(training / "answers.json")):
+        said = Table("held-out question", "before", "after", title="Three answers", show_lines=True)
+        for line in answers:
+            said.add_row(*map(escape, line))
+        console.print(said)
     console.print(f"Accuracies on {before.results['benchmark']}, with 95% Wilson intervals. {CAUTION}")
+    print(draw_beside([comparison], tuned)[0])
+    print(f"model card, with curves: {(training / 'README.md').resolve()}")
     print(f"report: {report.resolve()}")
 
 

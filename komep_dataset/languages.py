@@ -8,6 +8,7 @@ question, and an English question that quotes a Korean word or two stays English
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,5 +72,11 @@ def plot_fonts() -> list[str]:
     """Families for the text of a plot: matplotlib's own first, then one with Korean letters if the machine has any."""
     from matplotlib import font_manager
 
-    known = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = font_manager.fontManager
+    if not {font.name for font in fonts.ttflist} & {*KOREAN_FONTS}:
+        # matplotlib keeps its list from run to run: a font that was installed since is not in it.
+        for path in set(font_manager.findSystemFonts()) - {font.fname for font in fonts.ttflist}:
+            with suppress(OSError, RuntimeError):  # no font that it can read
+                fonts.addfont(path)
+    known = {font.name for font in fonts.ttflist}
     return ["DejaVu Sans", *[name for name in KOREAN_FONTS if name in known][:1]]

@@ -34,6 +34,7 @@ from trainers.dpo import PairwiseDPOTrainer
 from trainers.label_noise import settle_losses
 from trainers.losses import Objective
 from trainers.pair_metrics import PairFigures, evaluation_before
+from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeParser, TemplateArguments
@@ -159,6 +160,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
             prompts_shared=script_args.share_prompts,
         )
     use_log_lines(trainer)
+    answers = Answers(trainer, test, output)
     check_space(trainer, adapter=model_args.use_peft)
 
     ####################
@@ -185,14 +187,12 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     ####################
     after = trainer.evaluate() if test is not None else None
     before = evaluation_before(trainer)
+    answers.ask("after")
     summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
-    summary |= {
-        "prompts_shared": trainer.prompts_shared,
-        "label_noise": noise,
-        **trainer.objective.describe(),
-    }
+    summary |= {"prompts_shared": trainer.prompts_shared, "label_noise": noise}
+    summary |= trainer.objective.describe()
     if process.is_main_process:
-        write_report(output, summary, settings, trainer.state.log_history)
+        write_report(output, summary, settings, trainer.state.log_history, trainer)
         write_json(output / SUMMARY, summary)  # last: it says that the run is complete
     process.print(compare_evaluations(summary["evaluation"]))
     process.print(f"{output}: model and {SUMMARY} written")

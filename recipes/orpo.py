@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from accelerate import PartialState
 from trainers.orpo import NLL_ON, ORPOConfig, PairwiseORPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before
+from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeParser, TemplateArguments
@@ -138,6 +139,7 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
             nll_on=script_args.nll_on,
         )
     use_log_lines(trainer)
+    answers = Answers(trainer, test, output)
     check_space(trainer, adapter=model_args.use_peft)
 
     ####################
@@ -164,9 +166,10 @@ def main(script_args: ORPOArguments, training_args: ORPOConfig, model_args: Mode
     ####################
     after = trainer.evaluate() if test is not None else None
     before = evaluation_before(trainer)
+    answers.ask("after")
     summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
     if process.is_main_process:
-        write_report(output, summary, settings, trainer.state.log_history)
+        write_report(output, summary, settings, trainer.state.log_history, trainer)
         write_json(output / SUMMARY, summary)  # last: it says that the run is complete
     process.print(compare_evaluations(summary["evaluation"]))
     process.print(f"{output}: model and {SUMMARY} written")

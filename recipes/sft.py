@@ -26,6 +26,7 @@ if __name__ == "__main__":  # before what takes its time
 from accelerate import PartialState
 from trainers.pair_metrics import PairFigures, evaluation_before
 from trainers.sft import PairwiseSFTTrainer
+from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
 from training.errors import explained
 from training.flags import RecipeArguments, RecipeParser
@@ -123,6 +124,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
             peft_config=get_peft_config(model_args),
         )
     use_log_lines(trainer)
+    answers = Answers(trainer, test, output)
     check_space(trainer, adapter=model_args.use_peft)
 
     ####################
@@ -149,9 +151,10 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
     ####################
     after = trainer.evaluate() if test is not None else None
     before = evaluation_before(trainer)
+    answers.ask("after")
     summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
     if process.is_main_process:
-        write_report(output, summary, settings, trainer.state.log_history)
+        write_report(output, summary, settings, trainer.state.log_history, trainer)
         write_json(output / SUMMARY, summary)  # last: it says that the run is complete
     process.print(compare_evaluations(summary["evaluation"]))
     process.print(f"{output}: model and {SUMMARY} written")

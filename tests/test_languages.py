@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from komep_dataset.languages import is_korean, is_native, language_of
+from komep_dataset.languages import KOREAN_FONTS, is_korean, is_native, language_of, plot_fonts
 
 KOREAN = [
     "패혈증이란?",
@@ -54,3 +54,15 @@ def test_the_expression_says_the_same(texts):
 def test_is_native(changes, native):
     row = {"question": "질문은?", "question_ko": "질문은?", "response": "답", "response_ko": "답"} | changes
     assert pl.DataFrame([row], schema=dict.fromkeys(row, pl.String)).select(is_native()).item() is native
+
+
+def test_a_font_that_was_installed_since_matplotlib_looked_is_found(monkeypatch):
+    font_manager = pytest.importorskip("matplotlib.font_manager", reason="needs the extra [train] or [eval]")
+    manager = font_manager.fontManager
+    plot_fonts()
+    there = [font for font in manager.ttflist if font.name in KOREAN_FONTS]
+    monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font not in there])
+    assert plot_fonts() == [
+        "DejaVu Sans",
+        *[name for name in KOREAN_FONTS if name in {f.name for f in there}][:1],
+    ]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.statistics.comparison import READINGS, Change, Comparison, shown_p, with_seeds
+from komep_dataset.errors import KomepError, require
 from komep_dataset.files.outputs import replacing, text_with
 from komep_dataset.languages import plot_fonts
 
 # Wong's palette (Nature Methods 8, 2011): blue and vermilion stay apart for colour-blind readers.
 STYLES = {"paper": ("o", "#0072B2"), "robust": ("D", "#D55E00")}  # marker and colour of a reading
 OFFSET = {"paper": 0.17, "robust": -0.17}  # of a reading's mark from the middle of its row
+PLOT = "forest.png"  # beside the results, where nobody says another place
 DRAWN_BY = "KoMeP, evaluation.compare"  # in the file: what another program has drawn is not replaced
 MARK = text_with(DRAWN_BY.encode(), "plot of a comparison")
 NAME_WIDTH, SUBJECT_WIDTH = 60, 20  # characters that have room; a longer name is cut in its middle
@@ -175,3 +177,13 @@ def draw_forest(comparisons: Sequence[Comparison], path: Path) -> None:
             _draw(comparisons).savefig(beside, metadata=metadata)
     if any("missing from" in str(warning.message) for warning in caught):
         print(f"{path}: no font for some letters of the names, which are drawn as boxes", file=sys.stderr)
+
+
+def draw_beside(comparisons: Sequence[Comparison], folder: Path) -> tuple[str, bool]:
+    """Draw the plot into a folder of results; (what to tell the user, whether it was drawn)."""
+    try:
+        require("eval", "matplotlib")
+        draw_forest(comparisons, folder / PLOT)
+    except KomepError as error:
+        return f"note: no forest plot: {error}", False
+    return f"forest plot: {folder / PLOT}", True

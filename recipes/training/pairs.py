@@ -51,7 +51,7 @@ def load_preferences(
 
     Args:
         name: folder of a release, repository on the Hub, or a file, all of which is then the train split.
-        config: `ko` or `en`; None for the release's default. One that is not there gives way to the only one there is,
+        config: `ko` or `en`, or `en,ko` for the first of them that is there; None for the release's default. One that is not there gives way to the only one there is,
             which is said; another language than the one that was asked for does not.
         splits: names of the train and the test split.
 
@@ -124,6 +124,11 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
 
     def load(split: str) -> Dataset:
         nonlocal config
+        if config and "," in config:
+            there, wanted = get_dataset_config_names(name), [one.strip() for one in config.split(",")]
+            config = next((one for one in wanted if one in there), wanted[0])
+            if config != wanted[0]:
+                say(f"dataset {name!r}: no config {wanted[0]!r}; {config!r} is taken")
         try:
             return load_dataset(name, config, split=split)
         except ValueError:  # of a config or a split

@@ -20,8 +20,19 @@ def test_command_prints_a_table_that_fits_80_columns(capsys, folders, monkeypatc
     monkeypatch.setenv("COLUMNS", "80")
     code, out, err = run(capsys, *folders)
     assert (code, err) == (0, "")
-    assert "50.0 → 70.0" in out and "80 → 100" in out and "…" not in out
-    assert max(map(len, out.splitlines())) <= 80
+    table, said = out.rstrip("\n").rsplit("\n", 1)
+    assert "50.0 → 70.0" in table and "80 → 100" in table and "…" not in table
+    assert max(map(len, table.splitlines())) <= 80
+    assert said == f"forest plot: {Path(folders[1], 'forest.png')}"
+    assert Path(folders[1], "forest.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_that_nobody_asked_for_is_no_failure(capsys, folders):
+    theirs = Path(folders[1], "forest.png")
+    theirs.write_text("mine")
+    code, out, err = run(capsys, *folders, "--json")
+    assert code == 0 and json.loads(out)["n"] == 10 and theirs.read_text() == "mine"
+    assert err.startswith("note: no forest plot: ") and err.count("\n") == 1
 
 
 def test_command_writes_json_and_markdown(capsys, folders, tmp_path):
@@ -72,7 +83,9 @@ def test_command_takes_several_models_and_folders_of_seeds(capsys, folders, tmp_
         and "pool(3seeds)" in "".join(out.split())  # wherever a long path is wrapped
         and "Holm" in out
     )
-    assert max(map(len, out.splitlines())) <= 80 and "…" not in out
+    table, said = out.rstrip("\n").rsplit("\n", 1)
+    assert max(map(len, table.splitlines())) <= 80 and "…" not in table
+    assert said == f"forest plot: {Path(folders[1]).resolve().parent / 'forest.png'}"
     code, out, _ = run(capsys, *folders, pool, "--json")
     found = json.loads(out)["comparisons"]
     assert [c["seeds_tuned"] for c in found] == [1, 3] and found[1]["paper"]["test"] == "sign-flip"

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from evaluation.quickstart import data_lines, training_lines
+from evaluation.quickstart import answer_lines, data_lines, training_lines
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 
@@ -51,11 +51,18 @@ def test_lines_of_a_release_that_was_built(tmp_path):
 
 def test_lines_of_a_training():
     loss, accuracy, margin, policy, per_token = training_lines(SUMMARY)
-    assert (loss.before, loss.after) == ("0.693", "0.708")  # which got worse, and says so
+    assert (loss.before, loss.after) == ("0.693", "0.708") and loss.note.startswith("it got worse: ")
     assert (accuracy.before, accuracy.after) == ("0.500", "0.750")
     assert (margin.before, margin.after, margin.note) == ("0.000", "0.125", "12 steps, 1.5 min")
     assert (policy.before, policy.after) == ("0.250", "1.000")
     assert (per_token.before, per_token.after) == ("–", "–")  # not in the file: not invented
+
+
+def test_answers_are_lines():
+    told = {"prompts": ["What\nis it?", "b"], "before": ["long " * 99, ""], "after": ["x [red]"]}
+    [(prompt, before, after)] = answer_lines(told)
+    assert (prompt, after) == ("What is it?", "x [red]") and len(before) <= 240 and before.endswith(" …")
+    assert answer_lines({}) == []
 
 
 def test_no_held_out_pairs():

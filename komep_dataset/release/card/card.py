@@ -5,9 +5,12 @@ The same release gives the same bytes.
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +23,7 @@ from komep_dataset.release.card.columns import docs_of
 from komep_dataset.release.card.croissant import write_croissant
 from komep_dataset.release.card.statement import example, headings, is_komep, terms_of, title_of
 from komep_dataset.schema import CARD_FILE, arrow_schema, listed_statuses, records_of
-from komep_dataset.templates import MARKUP, TEXT
+from komep_dataset.templates import MARKUP, TEXT, one_line
 from komep_dataset.translation.evidence import warnings_told
 
 # github.com/huggingface/hub-docs, datasetcard.md: size classes by rows.
@@ -182,9 +185,11 @@ def margin_counts(folder: Path, config: str) -> list[int]:
     return counts
 
 
-def _printable(name: str) -> str:
-    text = "".join(c if c.isprintable() else " " for c in name)
-    return text if len(text) <= 28 else f"{text[:27]}…"
+def _printable(name: str, room: int = 26) -> str:
+    """A name of at most so many narrow characters; those of Korean are twice as wide."""
+    text = one_line(name)
+    ends = list(accumulate(1 + (east_asian_width(c) in "WF") for c in text))
+    return text if not ends or ends[-1] <= room else f"{text[: bisect_right(ends, room - 1)]}…"
 
 
 def _drawn(template: str, **values: Any) -> str:

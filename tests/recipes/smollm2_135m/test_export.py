@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from huggingface_hub import metadata_load
 
 from tests.places import NOWHERE, SOMEBODYS, snapshot
 from tests.recipes.tiny_runs import RECIPES
@@ -145,4 +146,6 @@ def test_two_exports_at_once_wait_and_what_a_kill_left_goes(smollm2, tmp_path):
     said = sorted(process.communicate(timeout=300)[0].splitlines()[-1] for process in both)
     assert said == [f"{output}: already there", f"{output}: written"]
     assert {path.name for path in tmp_path.iterdir()} == {mine.name, "model"} and snapshot(mine)["thesis.tex"]
-    assert snapshot(output).keys() == snapshot(smollm2).keys()
+    assert snapshot(output).keys() == {*snapshot(smollm2), "README.md"}
+    card = metadata_load(output / "README.md")
+    assert (card["license"], card["base_model"]) == ("apache-2.0", "HuggingFaceTB/SmolLM2-135M-Instruct")

@@ -1,10 +1,12 @@
 """Which curves a run has, and that it does without a picture where there is none to draw."""
 
+import csv
+
 import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.curves import draw_curves, panels
+from training.curves import draw_curves, panels, write_table
 
 
 def test_panels_have_training_and_held_out_points():
@@ -44,7 +46,28 @@ def test_panels_have_training_and_held_out_points():
 
 
 def test_nothing_to_draw(tmp_path, monkeypatch):
-    assert draw_curves([{"step": 1, "train_runtime": 1.0}], tmp_path / "x.png", "x") is False
+    assert draw_curves([{"step": 1, "train_runtime": 1.0}], tmp_path / "x.png", "x", 4) is False
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)  # not installed
-    assert draw_curves([{"step": 1, "loss": 1.0}], tmp_path / "x.png", "x") is False
+    assert draw_curves([{"step": 1, "loss": 1.0}], tmp_path / "x.png", "x", 4) is False
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_curves_are_a_table_too(tmp_path):
+    entries = [
+        {"step": 0, "eval_loss": 0.7, "eval_margin": 0.0},
+        {"step": 1, "loss": 0.69, "rewards/margins": 0.5, "learning_rate": 1e-3, "grad_norm": 2.0},
+        {"step": 1, "train_runtime": 3.0},
+    ]
+    write_table(entries, tmp_path / "curves.csv", batch=8)
+    rows = list(csv.DictReader((tmp_path / "curves.csv").open(encoding="utf-8")))
+    assert [(r["step"], r["pairs_seen"], r["split"], r["loss"], r["margin"]) for r in rows] == [
+        ("1", "8", "train", "0.69", "0.5"),
+        ("0", "0", "held_out", "0.7", "0.0"),
+    ]
+    assert rows[0]["grad_norm"] == "2.0" and rows[1]["learning_rate"] == rows[0]["gain_accuracy"] == ""
+
+
+def test_a_title_is_drawn_as_it_is(tmp_path):
+    """Korean letters, and what matplotlib would take for a formula."""
+    assert draw_curves([{"step": 1, "loss": 1.0}], tmp_path / "x.png", "한국어 $x^2$: \\alpha_1 $", 4)
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")

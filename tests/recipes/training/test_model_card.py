@@ -1,23 +1,31 @@
 """What a run leaves to look at: its card, with curves and command, and no secret in it."""
 
+import re
 import shutil
+import types
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard, ModelCardData
+from markdown_it import MarkdownIt
 
 from tests.places import snapshot
 from tests.recipes.tiny_runs import METHODS, of_finished, read, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.model_card import metadata, public_command, write_report
+from training.model_card import base_card, metadata, public_command, render_card, write_report
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_card(method, finished, tiny_model):
     card, summary = (finished(method) / "README.md").read_text("utf-8"), read(finished(method))
     front = yaml.safe_load(card.split("---")[1])
-    assert front["tags"] == ["trl", method, "komep", "medical"] and "license" not in front
+    assert front["tags"] == ["trl", method, "komep", "medical"] and front["license"] == "unknown"
+    assert front["language"] == ["ko"] and front["pipeline_tag"] == "text-generation"
+    assert ModelCard(card).data.eval_results[0].metric_value == round(
+        summary["evaluation"]["after"]["loss"], 6
+    )
     assert "base_model" not in front and "datasets" not in front  # folders of this machine
     assert card.count(f"# tiny-{method}\n") == 1 and "**Not for clinical use.**" in card
     for value in (tiny_model, summary["dataset"]["version"], summary["dataset"]["fingerprint"], "curves.png"):
@@ -31,7 +39,15 @@ def test_card(method, finished, tiny_model):
 @pytest.mark.parametrize("method", METHODS)
 def test_folder_of_a_run(method, finished):
     names = {path.name for path in finished(method).iterdir()}
-    assert {"model.safetensors", "curves.png", "README.md", "run.json", "training_summary.json"} <= names
+    assert {
+        "model.safetensors",
+        "curves.png",
+        "curves.csv",
+        "answers.json",
+        "README.md",
+        "run.json",
+        "training_summary.json",
+    } <= names
     assert not [
         name for name in names if name.endswith((".bin", ".pt", ".tmp")) and name != "training_args.bin"
     ]
@@ -45,11 +61,89 @@ def test_the_command_of_several_processes_starts_as_many(finished, tmp_path):
     assert "python " in (finished("dpo") / "README.md").read_text("utf-8")
 
 
-def test_metadata_names_what_is_on_the_hub():
-    summary = {"model": "org/model", "dataset": {"name": "org/komep"}, "method": "dpo", "use_peft": True}
-    found = metadata(summary)
-    assert (found["base_model"], found["datasets"]) == ("org/model", ["org/komep"])
-    assert found["library_name"] == "peft" and "license" not in found
+SUMMARY = {
+    "model": "org/model",
+    "method": "dpo",
+    "use_peft": True,
+    "dataset": {"name": "org/komep", "config": "ko"},
+    "evaluation": {"before": {"loss": 0.7}, "after": {"loss": 0.6, "reward_accuracy": None, "pairs": 3}},
+}
+
+
+def test_metadata_are_the_hubs():
+    """What is known and nothing else: the base's licence with its name, results with what they were before."""
+    base = {
+        "license": "other",
+        "license_name": "gemma: \n- x",
+        "license_link": "https://a.b/c",
+        "tags": ["x"],
+    }
+    found = metadata(SUMMARY, "mine", base)
+    assert (found["base_model"], found["datasets"], found["language"]) == ("org/model", ["org/komep"], ["ko"])
+    assert (found["library_name"], found["base_model_relation"]) == ("peft", "adapter")
+    assert (found["license"], found["license_name"]) == ("other", "gemma: \n- x")
+    [result] = found["model-index"][0]["results"]
+    assert result["metrics"] == [
+        {
+            "type": "loss",
+            "value": 0.6,
+            "name": "Loss, after training",
+            "args": {"pairs": 3, "before_training": 0.7},
+        }
+    ]
+    assert ModelCard(f"---\n{yaml.safe_dump(found)}---\n").data.license_name == "gemma: \n- x"
+    bare = metadata(
+        SUMMARY | {"model": "/x/y", "dataset": {"name": "data.jsonl", "config": None}, "use_peft": False},
+        "m",
+        {},
+    )
+    assert bare["license"] == "unknown" and not bare.keys() & {
+        "base_model",
+        "base_model_relation",
+        "datasets",
+        "language",
+    }
+
+
+def test_the_card_of_a_base_is_asked_where_it_lies(tmp_path, monkeypatch):
+    assert base_card(str(tmp_path)) == {}
+    (tmp_path / "README.md").write_text("---\nlicense: mit\nbase_model: a/b\n---\n# x\n")
+    assert base_card(str(tmp_path))["license"] == "mit"
+    assert metadata(SUMMARY | {"model": str(tmp_path)}, "m", base_card(str(tmp_path)))["base_model"] == "a/b"
+    (tmp_path / "README.md").write_text("---\n- : [\n---\n")
+    assert base_card(str(tmp_path)) == {}
+    hub = types.SimpleNamespace(card_data=ModelCardData(license="apache-2.0"))
+    monkeypatch.setattr("training.model_card.model_info", lambda *_, **__: hub)
+    assert base_card("org/model")["license"] == "apache-2.0"
+    monkeypatch.undo()
+    assert base_card("org/model") == {}  # no hub is reached in tests
+
+
+@pytest.mark.parametrize("method", ("dpo", "sft"))
+def test_the_snippet_of_the_card_runs(method, finished, capsys, monkeypatch):
+    folder = finished(method)
+    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text("utf-8"), re.DOTALL)[1]
+    monkeypatch.chdir(folder.parent)
+    exec(
+        compile(code.replace("max_new_tokens=256", "max_new_tokens=2"), "README.md", "exec"),
+        {"__name__": "__main__"},
+    )
+    assert "def" not in code and capsys.readouterr().out.endswith("\n")
+
+
+def test_hostile_names_and_answers_stay_text(finished, monkeypatch):
+    summary = read(finished("dpo")) | {"model": "a`b|c\n---\n<script>"}
+    summary["dataset"] = summary["dataset"] | {"name": "d|`\n# e"}
+    told = {"prompts": ["p|<b>"], "before": ["```\n# x"], "after": [""], "max_new_tokens": 9, "why_not": None}
+    text = render_card(summary, read(finished("dpo"), "run.json"), 'm"|\n<script>', "python x", None, told)
+    tokens = MarkdownIt("commonmark").enable("table").parse(text.split("---\n", 2)[2])
+    assert not {"html_block", "hr"} & {token.type for token in tokens}
+    assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
+    cells = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "td_open"]
+    assert cells[:3] == ["p|\\<b\\>", r"\`\`\` \# x", "(nothing)"]
+    assert "None were taken: the weights are split" in render_card(
+        summary, {}, "m", "x", None, {"prompts": [], "why_not": "the weights are split"}
+    )
 
 
 def test_no_secret_in_the_command():

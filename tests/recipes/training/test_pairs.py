@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from komep_dataset.errors import KomepError
+from komep_dataset.release.build import build
 from tests.preferences import sets
 from tests.recipes.tiny_runs import METHODS, flags, messages, pair, read, train, write_release
 
@@ -516,6 +517,23 @@ def test_a_call_that_the_template_leaves_out_is_told(tiny_model, with_template):
     )
     kept, _, rejects = drop_unfit(given, None, AutoTokenizer.from_pretrained(knows), 99)
     assert len(kept) == 2 and not rejects
+
+
+def test_the_first_of_several_configs_that_a_release_has(tmp_path, capsys):
+    """The recipe for the CPU says `en,ko`: a release of Korean rows has no `en`."""
+    build([], tmp_path / "both")
+    rows = [
+        {"question": "열은 왜 나는가?", "category": "c", "model": m, "response": f"{m}라고 답한다.", "units": [{"text": "t", "verdict": v}]}
+        for m, v in (("가", "true"), ("나", "false"))
+    ]  # fmt: skip
+    native = write_jsonl(tmp_path / "native.jsonl", rows)
+    build([native], tmp_path / "native")
+    train, _ = load_preferences(str(tmp_path / "both"), "en,ko", ("train", "test"))
+    assert train.info.config_name == "en" and "no config" not in capsys.readouterr().out
+    given = RecipeArguments(dataset_name=str(tmp_path / "native"), dataset_config="en, ko")
+    train, _ = load_preferences(given.dataset_name, given.dataset_config, ("train", "test"))
+    assert "no config 'en'; 'ko' is taken" in capsys.readouterr().out
+    assert describe_dataset(given, train)["config"] == "ko"
 
 
 def test_the_only_config_there_is_is_taken_and_said_once(tmp_path, capsys):

@@ -208,7 +208,7 @@ def test_hostile_names_are_shown_as_they_are_and_change_nothing_else(tmp_path):
     found = tables(body)
     names = [" ".join(m.split()) for m in ODD]
     [scores] = [table for table in found if names[0] in [row[0] for row in table]]
-    assert {row[0] for row in scores} == {*names[:-1], "m" * 99 + "…"} and {len(row) for row in scores} == {8}
+    assert {row[0] for row in scores} == {*names[:-1], "m" * 47 + "…"} and {len(row) for row in scores} == {8}
     terms = found[-1]
     assert {row[0] for row in terms} >= {f"answers of {one}" for one in names[:-1]} and {
         len(row) for row in terms
