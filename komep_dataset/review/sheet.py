@@ -20,7 +20,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import replacing
 from komep_dataset.release.facts import pair_config, read_facts, read_quality
 from komep_dataset.release.rows import read_rows
-from komep_dataset.review.blinding import Blinding
+from komep_dataset.review.blinding import Blinding, balanced
 from komep_dataset.review.drawing import ReviewPair, deal, draw, pair_id, review_pairs
 from komep_dataset.review.statements import Beside, beside_pairs
 from komep_dataset.schema import Pair
@@ -64,9 +64,6 @@ class Material:
     beside: Mapping[str, Beside]
     warned: frozenset[str]
     facts: Mapping[str, Any]
-
-    def blinding(self, seed: int, sheet: int) -> Blinding:
-        return Blinding(self.facts["content_hash"], seed, sheet)
 
 
 def read_material(release: Path) -> Material:
@@ -114,7 +111,7 @@ def write_sheets(
         if os.path.lexists(file):
             raise KomepError(f"{file}: exists, and may be filled in; give another --output, or move it away")
     for number, (folder, pairs) in enumerate(zip(folders, dealt, strict=True), 1):
-        blinding = material.blinding(seed, number)
+        blinding = balanced(material.facts["content_hash"], seed, number, [pair.pair_id for pair in pairs])
         blind = [blinded(pair, material.beside[pair.pair_id], blinding) for pair in pairs]
         with replacing(folder / "review.csv") as beside:
             beside.write_bytes(sheet_bytes(blind))

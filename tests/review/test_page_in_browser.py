@@ -301,7 +301,7 @@ def test_a_hundred_clicks_on_a_agree_by_half_and_a_reviewer_who_errs_is_measured
     assert done.exit_code == 0, done.output
     record = json.loads(output.read_text("utf-8"))
     coin, other = (record["preference"]["by_reviewer"][name] for name in "12")
-    assert coin["low"] < 0.5 < coin["high"] and coin["n"] == 100
+    assert (coin["yes"], coin["n"]) == (50, 100)
     assert other["low"] < 0.9 < other["high"]
     alpha = record["alpha"]["preference"]
     assert alpha["low"] < 0 < alpha["high"] and alpha["items"] == 100

@@ -105,7 +105,7 @@ def test_what_a_spreadsheet_writes_in_its_own_way_or_cuts_is_the_same_text(tmp_p
     ("column", "value", "message"),
     [
         ("pair_id", "p123", r"review\.csv:2: pair_id: 'p123' is no pair of sheet s4-1-"),
-        ("sheet", "s4-2-0000000000", r"sheet: 's4-2-0000000000' is no sheet of this release; give the --release that was sampled"),
+        ("sheet", "s4-2-0-0000000000", r"sheet: 's4-2-0-0000000000' is no sheet of this release; give the --release that was sampled"),
         ("sheet", "", r"sheet: '' is no sheet of this release"),
         ("better", "C", r"better: 'C' is none of A, B, same, unsure"),
         ("translation_ok", "maybe", r"translation_ok: 'maybe' is none of yes, no, 예, 아니오"),
