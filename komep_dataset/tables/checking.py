@@ -6,7 +6,7 @@ Every fault of a row is found at once; a row without one is a dict with the colu
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import polars as pl
 
@@ -122,7 +122,10 @@ def typed(row: Mapping[Any, Any], record: type) -> dict[str, Any]:
         value = row.get(name)
         if hint is str:
             value = plain_text(value)
-        elif get_args(hint) == (Unit,) and isinstance(value, list):
+        elif get_origin(hint) is list and isinstance(value, str) and value.lstrip()[:1] == "[":
+            with suppress(ValueError):  # as what went through a CSV has it
+                value = written(value)
+        if get_args(hint) == (Unit,) and isinstance(value, list):
             value = [
                 one | {"verdict": verdict_of(one["verdict"])}
                 if isinstance(one, dict) and "verdict" in one

@@ -329,8 +329,8 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
     rows of one that pandas or R wrote column by column; lines as they are where it is JSONL by another name."""
     try:
         whole = json.loads(content)
-    except (ValueError, RecursionError):
-        return _documents(content) or io.BytesIO(content)
+    except (ValueError, RecursionError) as error:
+        return _documents(content, path, error)
     whole = _turned(whole) if isinstance(whole, dict) else whole
     if isinstance(whole, dict) and not _OF_A_ROW & {name.casefold() for name in whole}:
         lists = [
@@ -346,17 +346,25 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
     return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
 
 
-def _documents(content: bytes) -> list[bytes]:
-    """The objects of a file that holds one behind the other, each over several lines; none where it is none such."""
-    if not _DOCUMENT.match(content) or content.lstrip()[:1] != b"{":
-        return []
-    found, text, at, decoder = [], content.decode("utf-8", "replace"), 0, json.JSONDecoder()
-    with suppress(ValueError, RecursionError):
-        while (at := _BETWEEN.match(text, at).end()) < len(text):
-            one, at = decoder.raw_decode(text, at)
-            found.append(json.dumps(one).encode())
-        return found
-    return []
+def _documents(content: bytes, path: Path, error: Exception) -> Iterable[bytes]:
+    """The objects of a file that holds one behind the other, each over several lines; its lines where any of the first is an
+    object by itself. Raises `KomepError` with the `error` of a document that is damaged."""
+    if _DOCUMENT.match(content) and content.lstrip()[:1] == b"{":
+        found, text, at, decoder = [], content.decode("utf-8", "replace"), 0, json.JSONDecoder()
+        try:
+            while (at := _BETWEEN.match(text, at).end()) < len(text):
+                one, at = decoder.raw_decode(text, at)
+                found.append(json.dumps(one).encode())
+            return found
+        except (ValueError, RecursionError) as later:
+            error = later
+    lines = content.split(b"\n", 20)
+    with_objects = any(line.strip()[:1] == b"{" and line.strip()[-1:] == b"}" for line in lines)
+    if with_objects or not _DOCUMENT.match(content):
+        return io.BytesIO(content)
+    raise KomepError(
+        f"{path}:{getattr(error, 'lineno', 1)}: not JSON ({getattr(error, 'msg', error)}); is the file whole?"
+    )
 
 
 def _turned(whole: dict[str, Any]) -> Any:

@@ -82,11 +82,13 @@ def _folded(problems: Sequence[Problem]) -> str:
     alike: dict[tuple, list[Problem]] = {}
     for one in problems:
         alike.setdefault((one.column, one.reason, one.detail), []).append(one)
-    groups = [
-        part
-        for some in alike.values()
-        for part in ([some] if len(some) > FOLDED_FROM else [[one] for one in some])
-    ]
+    groups = []
+    for one in problems:
+        some = alike[one.column, one.reason, one.detail]
+        if len(some) <= FOLDED_FROM:
+            groups.append([one])
+        elif one is some[0]:
+            groups.append(some)
     lines = []
     for first, *others in groups[:SHOWN_PROBLEMS]:
         lines.append(f"  {first}")

@@ -153,8 +153,9 @@ def _read_jsonl(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[
             continue
         frame = frame.with_columns(pl.Series(LINE, numbers, pl.Int64))
         good, gone = without(*fitted(frame, how.record, how.optional))
-        rows = [(numbers[place], how.row(lines[place], path, numbers[place])) for place in gone]
-        yield good, how.checked(rows, path)[1]
+        rows = ((numbers[place], how.row(lines[place], path, numbers[place])) for place in gone)
+        mended, problems = how.checked(rows, path)
+        yield pl.concat([good, mended]), problems
 
 
 def _read_csv(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
@@ -183,14 +184,15 @@ def _read_arrow(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)
             first += frame.height
             given = pl.DataFrame([*(frame[known[name]].alias(name) for name in wanted), lines])
-            whole, bad = fitted(given, how.record, how.optional)
-            good, gone = without(whole, bad)
-            yield (
-                good,
-                _bad_rows(
-                    given, bad, gone, path, how, dict.fromkeys(set(schema.names) - set(known.values()))
-                ),
-            )
+            good, gone = without(*fitted(given, how.record, how.optional))
+            if not len(gone):
+                yield good, []
+                continue
+            # Row by row they are looked at as those of any file: what is wrong, or that a list was written as text.
+            lacking = [name for name in schema.names if name not in known.values()]
+            rows = ({**dict.fromkeys(lacking), **row} for row in given[gone].iter_rows(named=True))
+            mended, problems = how.checked(((row.pop(LINE), row) for row in rows), path)
+            yield pl.concat([good, mended]), problems
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
         raise unreadable_parquet(path, error) from error
 
@@ -207,32 +209,6 @@ def _frames(path: Path, columns: list[str]) -> tuple[Iterator[pl.DataFrame], int
         return batches(), 1
     source = pq.ParquetFile(path)
     return parquet_frames(path, source, columns), source.metadata.num_rows
-
-
-def _bad_rows(
-    given: pl.DataFrame,
-    bad: Mapping[str, pl.Series],
-    gone: pl.Series,
-    path: Path,
-    how: _Reading,
-    others: Mapping[str, None],
-) -> list[Problem]:
-    """What is wrong with the rows of a frame that are bad in some columns: by the same checks as any row; of a type that these
-    take for the right one, by the types."""
-    if not len(gone):
-        return []
-    rows = zip(given[LINE].gather(gone), given.drop(LINE)[gone].iter_rows(named=True), strict=True)
-    problems = how.checked([(line, {**others, **row}) for line, row in rows], path)[1]
-    told, schema = {problem.line for problem in problems}, polars_schema(how.record)
-    for place in gone:
-        if (line := given[LINE][place]) not in told:
-            faults = [
-                Fault(name, Reason.WRONG_TYPE, f"expected {schema[name]}, got {given.schema[name]}")
-                for name, rows in bad.items()
-                if rows[place]
-            ]
-            problems.append(Problem.of_row(str(path), line, faults))
-    return sorted(problems, key=lambda one: one.line)
 
 
 def one_ahead(items: Iterable[T]) -> Iterator[T]:
@@ -286,6 +262,7 @@ def check_columns(
     Raises `KomepError` for a name of a map that no table has.
     """
     told, known, absent, there = set(), column_types(record), set(columns), []
+    scores = {"units", "dahl_score", "status"}  # one of which a row must have, as the error says
     needed = {name for name, (_, nullable) in known.items() if not nullable and name not in optional}
     for path in files:
         names = columns_of(path)
@@ -293,7 +270,8 @@ def check_columns(
         own = of_file(names, columns, path)
         absent -= {new for new in absent if columns[new] in own.values()}
         names = [own.get(name, name) for name in names]
-        if needed.issubset(names) and (note := left_out(names, known)) and note not in told:
+        lacks = not needed.issubset(names) or (scores <= known.keys() and not scores & {*names})
+        if not lacks and (note := left_out(names, known)) and note not in told:
             tell(f"note: {path}: {note}")
             told.add(note)
     for path in files if absent else ():  # of JSONL, a later row may have it

@@ -1,5 +1,7 @@
 """Rows against a row type, apart from any file: every fault at once, and verdicts in the words that are accepted."""
 
+import json
+
 import polars as pl
 import pytest
 
@@ -72,6 +74,15 @@ def test_rows_know_no_file():
         'question: bad_value: empty; and units: bad_value: unknown verdict "Yes"; give one of true, false, unknown '
         "(nearest: true)"
     )
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_units_that_are_written_as_text_are_read(tmp_path, kind):
+    rows = [one | {"units": json.dumps(one["units"])} for one in GOOD]
+    frame, path = pl.DataFrame(rows), tmp_path / f"a.{kind}"
+    {"jsonl": frame.write_ndjson, "csv": frame.write_csv, "parquet": frame.write_parquet}[kind](path)
+    ours = read_scored([write(tmp_path / "b.jsonl", GOOD)])
+    assert read_scored([path]).drop("_line").equals(ours.drop("_line"))
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -431,3 +432,36 @@ def test_frames_that_are_written_as_an_object_are_rows(tmp_path):
     for content in (some[0], {"question": ["a", "b"], "units": []}, {"a": {"b": 1}, "c": {"d": 2}}):
         (tmp_path / "a.json").write_text(json.dumps(content))
         assert [one for _, one in read_rows(tmp_path / "a.json")] == [content]
+
+
+def test_objects_over_several_lines_one_behind_the_other(tmp_path):
+    text = "\n".join(json.dumps(one, indent=2) for one in ROWS)
+    for name, content in (("a.jsonl", text), ("a.json", text.replace("}\n{", "},\n{"))):
+        (tmp_path / name).write_text(content)
+        assert [json.loads(line) for _, line in json_lines(tmp_path / name)] == ROWS
+    (tmp_path / "a.jsonl").write_text(text[:-3])
+    with pytest.raises(KomepError, match=r"a\.jsonl:\d+: not JSON \(.*\); is the file whole\?"):
+        list(json_lines(tmp_path / "a.jsonl"))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_folder_by_save_to_disk(tmp_path, changed):
+    given = datasets.Dataset.from_list(rows("a"))
+    given.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict(train=given, test=given).save_to_disk(tmp_path / "all")
+    if changed:  # what `datasets` computes later lies beside, and is not the set
+        datasets.load_from_disk(tmp_path / "one").map(lambda row: row | {"model": "z"})
+        assert len(list((tmp_path / "one").glob("*.arrow"))) == 2
+    for folder in ("one", "all"):
+        built = build([tmp_path / folder], tmp_path / "komep")
+        assert built.facts["generations"] == len(rows("a"))
+
+
+def test_an_arrow_file_that_is_cut(tmp_path):
+    table = pa.Table.from_pylist(rows("a") * 50)
+    for new in (pa.ipc.new_file, pa.ipc.new_stream):
+        with new(tmp_path / "a.arrow", table.schema) as writer:
+            writer.write_table(table)
+        (tmp_path / "a.arrow").write_bytes((tmp_path / "a.arrow").read_bytes()[:-900])
+        with pytest.raises(KomepError, match=r"a\.arrow: not a readable Arrow file .*; is it whole\?"):
+            build([tmp_path / "a.arrow"], tmp_path / "komep")
