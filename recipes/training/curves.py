@@ -13,15 +13,15 @@ from komep_dataset.languages import plot_fonts
 CURVES, TABLE = "curves.png", "curves.csv"
 # Title of a panel -> (name in a log entry of training, name in one of an evaluation, value where nothing is learnt, its axis).
 PANELS = {
-    "loss": ("loss", "eval_loss", None, "loss (lower is better)"),
-    "margin": ("rewards/margins", "eval_margin", 0.0, "reward of chosen − of rejected"),
+    "loss": ("loss", "eval_loss", None, "loss, lower is better"),
+    "margin": ("rewards/margins", "eval_margin", 0.0, "reward, chosen − rejected"),
     "reward accuracy": (
         "rewards/accuracies",
         "eval_reward_accuracy",
         0.5,
-        "share of pairs, chosen has more reward",
+        "share of pairs: chosen has more reward",
     ),
-    "gain accuracy": ("gains/accuracies", "eval_gain_accuracy", 0.5, "share of pairs, chosen gained more"),
+    "gain accuracy": ("gains/accuracies", "eval_gain_accuracy", 0.5, "share of pairs: chosen gained more"),
 }
 # Column of the table -> name in a log entry of training, in one of an evaluation.
 COLUMNS = {panel.replace(" ", "_"): names[:2] for panel, names in PANELS.items()}
@@ -84,8 +84,9 @@ def draw_curves(entries: list[dict], path: Path, title: str, batch: int) -> bool
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({"font.family": plot_fonts(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(max(3.8 * len(shown), 6.5), 4.0), dpi=150, layout="constrained")
+        figure = Figure(figsize=(max(4.2 * len(shown), 6.5), 4.2), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
+        figure.get_layout_engine().set(w_pad=0.12)
         axes = figure.subplots(1, len(shown), squeeze=False)[0]
         for axis, (name, (train, held_out, start)) in zip(axes, shown.items(), strict=True):
             if start is not None:

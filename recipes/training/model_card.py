@@ -174,6 +174,11 @@ def render_card(
         method=TITLES[summary["method"]],
         summary=summary,
         figures=figures,
+        worse=[
+            k
+            for k, a, b in figures
+            if a is not None and k[:4] != "logp" and (a < b if k == "loss" else b < a)
+        ],
         held_out=after.get("pairs"),
         hyperparameters={k: v for k, v in settings.items() if k not in ELSEWHERE and v is not None},
         command=command,

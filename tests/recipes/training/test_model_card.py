@@ -131,6 +131,28 @@ def test_the_snippet_of_the_card_runs(method, finished, capsys, monkeypatch):
     assert "def" not in code and capsys.readouterr().out.endswith("\n")
 
 
+def test_what_got_worse_is_said(finished):
+    summary = read(finished("dpo")) | {
+        "evaluation": {
+            "before": {
+                "pairs": 2,
+                "loss": 0.693,
+                "reward_accuracy": 0.5,
+                "margin": 0.0,
+                "logps_chosen": -1.0,
+            },
+            "after": {
+                "pairs": 2,
+                "loss": 0.708,
+                "reward_accuracy": 0.75,
+                "margin": -0.1,
+                "logps_chosen": -2.0,
+            },
+        }
+    }
+    assert "**Worse after training than before:** loss, margin." in render_card(summary, {}, "m", "x", None)
+
+
 def test_hostile_names_and_answers_stay_text(finished, monkeypatch):
     summary = read(finished("dpo")) | {"model": "a`b|c\n---\n<script>"}
     summary["dataset"] = summary["dataset"] | {"name": "d|`\n# e"}
@@ -140,7 +162,8 @@ def test_hostile_names_and_answers_stay_text(finished, monkeypatch):
     assert not {"html_block", "hr"} & {token.type for token in tokens}
     assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
     cells = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "td_open"]
-    assert cells[:3] == ["p|\\<b\\>", r"\`\`\` \# x", "(nothing)"]
+    assert cells[:4] == ["before training", r"\`\`\` \# x", "after training", "(nothing)"]
+    assert "1. **p\\|\\<b\\>**\n" in text
     assert "None were taken: the weights are split" in render_card(
         summary, {}, "m", "x", None, {"prompts": [], "why_not": "the weights are split"}
     )
