@@ -24,7 +24,7 @@ from komep_dataset.tables.checking import csv_row, row_of
 from komep_dataset.tables.columns import of_file, others_told
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
-from komep_dataset.tables.problems import Fault, Problem, problems_error
+from komep_dataset.tables.problems import ROWS, Fault, Problem, in_rows, problems_error
 from komep_dataset.tables.reading import check_columns, check_shape, read_table, values_in_path
 from komep_dataset.tables.rows import columns_of, scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
@@ -99,7 +99,8 @@ def collect(
             problems.append(Problem.of_row(str(path), line, checked))
         elif checked.question_id in questions:
             file, number, other = firsts[checked.question_id]
-            first = f"line {number}" if file == path else f"{file.name}:{number}"
+            line_of = "row" if str(file) in ROWS else "line"
+            first = f"{line_of} {number}" if file == path else _place(file, number)
             if others := telling_columns(other, as_given, taken):
                 detail = (
                     f"the question of {first} with other values: no repeat; write what tells the two apart into the "
@@ -109,11 +110,15 @@ def collect(
                     Problem(str(path), line, ", ".join(others), Reason.CONFLICTING_DUPLICATE, detail)
                 )
             else:
-                repeats.append((f"{path.name}:{line}", checked, first))
+                repeats.append((_place(path, line), checked, first))
         else:
             questions[checked.question_id] = checked
             firsts[checked.question_id] = path, line, as_given
     return questions, problems, repeats
+
+
+def _place(path: Path, line: int) -> str:
+    return in_rows(f"{path if str(path) in ROWS else path.name}:{line}")
 
 
 def _rows(

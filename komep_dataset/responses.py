@@ -12,11 +12,15 @@ from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import Body, ask, request
 from komep_dataset.inference.reply_log import REFUSED, Reply
 from komep_dataset.inference.wire.dialect import RENAMED
+from komep_dataset.progress import tell
 from komep_dataset.prompts.formats import FORMATS, cut_at_end
 from komep_dataset.prompts.messages import responder_prompt
+from komep_dataset.questions import collect
 from komep_dataset.schema import Question, Reason, Reject, Response, split_of
-from komep_dataset.tables.formats import table_files
+from komep_dataset.tables.formats import stem_of, table_files
+from komep_dataset.tables.problems import problems_error
 from komep_dataset.tables.reading import applicable, read_table
+from komep_dataset.tables.rows import columns_of
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 
 STAGE = "respond"
@@ -41,13 +45,25 @@ class Responded:
 
 def read_asked(questions: Path, responder: Responder, columns: Mapping[str, str]) -> list[Question]:
     """The questions of a table that a responder is asked: all, or of a model in training those of the train split, so that
-    the held-out pairs are the same in every round. `columns` is a map of names.
+    the held-out pairs are the same in every round. A table without ids is read as `komep questions` reads it. `columns` is a map
+    of names.
 
     Raises:
         KomepError: bad table, or none of its questions is for this responder.
     """
-    own = applicable(table_files([questions]), Question, columns)
-    asked = [Question(**row) for row in read_table(questions, Question, columns=own).iter_rows(named=True)]
+    files = table_files([questions])
+    own = applicable(files, Question, columns)
+    if any("question_id" in (name, own.get(name)) for file in files for name in columns_of(file)):
+        asked = [
+            Question(**row) for row in read_table(questions, Question, columns=own).iter_rows(named=True)
+        ]
+    else:
+        found, problems, repeats = collect(files, "en", stem_of(questions), own)
+        if problems:
+            raise problems_error(problems)
+        if repeats:
+            tell(f"note: questions that stand there again, and are asked once: {len(repeats):,}")
+        asked = list(found.values())
     if responder.round:
         asked = [one for one in asked if split_of(one.question_id) == "train"]
         if not asked:
@@ -94,7 +110,7 @@ def respond(
     """Ask one responder every question and write the table `responses`, with rejects beside it.
 
     Args:
-        questions: table `questions` (JSONL or Parquet).
+        questions: table `questions`, or what `komep questions` makes one of: `question` and `category` are enough.
         config: the pipeline; answers are kept in `<work>/respond/<model>`, and the same command resumes.
         model: name of a responder in the configuration; None = the only one.
         output: the table to write, or a folder for `responses.parquet`; None = in the folder of the answers.

@@ -134,7 +134,9 @@ def test_unknown_responder_and_bad_table(tmp_path):
     with pytest.raises(KomepError, match="did you mean 'a'"):
         respond(write_questions(tmp_path), config, "b", tmp_path / "r.parquet")
     (tmp_path / "bad.jsonl").write_text('{"question": 1}\n')
-    with pytest.raises(KomepError, match=r"bad\.jsonl:1: question_id"):
+    with pytest.raises(
+        KomepError, match=r"bad\.jsonl:1: category: missing_field: .*; and question: wrong_type"
+    ):
         respond(tmp_path / "bad.jsonl", config, "a", tmp_path / "r.parquet")
 
 
@@ -160,3 +162,16 @@ def test_a_question_that_a_filter_refuses_is_a_refused_row_with_its_words_among_
     row = rows_of(tmp_path / "r.parquet")["What is gout?"]
     assert (row["response"], row["finish_reason"]) == ("", "refused") and len(state.calls) == 3
     assert done.failures == 0 and "content_filter" in (tmp_path / "rejects.jsonl").read_text()
+
+
+def test_a_table_without_ids_is_read_as_questions_are(tmp_path, capsys):
+    table = tmp_path / "exam.csv"
+    table.write_text("question,category\nWhat is gout?,a\nwhat is GOUT?,a\n", "utf-8")
+    with loopback() as (state, url):
+        config = configured(tmp_path, url, {"name": "a", "model": "ra"})
+        frame = respond(table, config).frame
+        assert "asked once: 1" in capsys.readouterr().err
+        table.write_text("question,category\n,a\nWhat is it?,a\n", "utf-8")
+        with pytest.raises(KomepError, match=r"exam\.csv:2: question"):
+            respond(table, config)
+    assert frame["question_id"].to_list() == [question_id("What is gout?")] and len(state.calls) == 1

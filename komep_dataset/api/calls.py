@@ -90,7 +90,7 @@ def in_python(text: str) -> str:
 
 
 def _is_path(annotation: Any) -> bool:
-    return Path in (kinds := get_args(annotation) or (annotation,)) and {*kinds} <= {Path, type(None)}
+    return Path in (kinds := get_args(annotation) or (annotation,)) and {*kinds} <= {Path, str, type(None)}
 
 
 def _path(given: Any, name: str) -> Path | None:

@@ -261,18 +261,9 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
         counts = {name: getattr(made, name) for name in ("units", "distinct", "requests", "unverifiable")}
         short, figures = of_scores(made, config), {"split": made.quality.shares()} | counts
         if output:
-            statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(made.statuses.items()))
-            line = f"{made.rows:,} scored generations ({statuses}) -> {made.path}"
+            line, _, details = repr(made).partition("\n")
             report = partial(report_of, made.frame, made.path) if made.rows else None
-            return Outcome(
-                line,
-                made.failures,
-                made.reason,
-                short,
-                "\n".join(filter(None, (made.told, made.split))),
-                report,
-                figures,
-            )
+            return Outcome(line, made.failures, made.reason, short, details, report, figures)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
         line = f"{made.rows:,} generations: {counts}{reason}; {made.told} -> {table}"

@@ -113,7 +113,7 @@ class VerdictRow:
     passages: list[ShownPassage] | None = column("the passages that the checker was shown, in their order")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Scored:
     """What `komep score` did: the table, as a `frame` too, and its rows; `failures` counts the failed ones whose response was there.
 
@@ -136,6 +136,11 @@ class Scored:
     unverifiable: int = 0
     quality: SplitQuality = field(default_factory=SplitQuality)
     split: str = ""
+
+    def __repr__(self) -> str:
+        statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(self.statuses.items()))
+        line = f"{self.rows:,} scored generations ({statuses}) -> {self.path}"
+        return "\n".join(filter(None, (line, self.told, self.split)))
 
 
 def finished_text(row: Response, mode: str = "strict") -> str:

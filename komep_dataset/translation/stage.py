@@ -74,7 +74,7 @@ class Item:
         return self.question_id, self.model, self.text.source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TranslatedTable:
     """What `komep translate` did: texts by (kind, outcome), rejects by reason, distinct calls, texts asked twice, texts
     with a warning by its name; `failures` counts texts without an answer, which `--retry-failed` asks again; `looks` the
@@ -95,6 +95,9 @@ class TranslatedTable:
     def frame(self) -> pl.DataFrame:
         """The table that was written."""
         return read_scored([self.path])
+
+    def __repr__(self) -> str:
+        return f"{self.line}\n{self.table}"
 
     @property
     def answered(self) -> int:

@@ -111,6 +111,9 @@ def test_a_chain_by_dicts_and_rows(tmp_path, monkeypatch, capfd):
     with loopback() as (_, url):
         config = yaml.safe_load(write_chain(tmp_path / "c", url, n=4).read_text())
         config["questions"]["input"] = tmp_path / "c/questions.jsonl"
+        with pytest.warns(UserWarning, match="asked once: 1"):
+            asked = komep.ask([{"question": "What is 0?", "category": "c"}] * 2, config, "b", "other.parquet")
+        assert asked.frame["response"].to_list() and asked.path == Path("other.parquet")
         questions = komep.make_questions(
             [{"question": f"What is {i}?", "category": "c"} for i in range(4)], "q.parquet"
         )
