@@ -11,7 +11,7 @@ lm-evaluation-harness wrote with --output_path and --log_samples, of its task ko
 if __name__ == "__main__":  # before what takes its time
     from komep_dataset.errors import interruptible
 
-    interruptible()
+    interruptible("eval")
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -19,6 +19,8 @@ from komep_dataset.commands.manner import ASKS, READS, WRITES, add, new_app, sta
 
 HELP = """Build, check and read KoMeP, the Korean Medical Preference dataset.
 
+Training (recipes/) and evaluation (python -m evaluation.run) run from a clone of the project; pip installs this command alone.
+
 Examples:
   komep build                 a release of the sample that komep brings, in ./komep
   komep report                its page: report.html

@@ -39,6 +39,8 @@ def require(extra: str, *modules: str) -> None:
 
 def missing(extra: str, packages: str) -> str:
     """What to do about packages that are not installed. What runs from a clone alone has extras of its own."""
+    if packages.partition(".")[0] in ("evaluation", "training", "trainers"):
+        return "this runs from the root of a clone of the project, which pip does not install: cd CLONE, then python -m evaluation.run …"
     clone = extra in ("train", "eval")
     where = f'in the clone, pip install -e ".[{extra}]"' if clone else f'pip install "komep[{extra}]"'
     return f"this command needs the extra [{extra}] (not installed: {packages}); install it with: {where}"
@@ -71,7 +73,7 @@ def interruptible(extra: str | None = None) -> None:
         if by_interruption(error):
             interrupted()
         if extra and isinstance(error, ModuleNotFoundError):
-            say(f"error: {missing(extra, error.name)}")
+            say(f"error: {missing(extra, error.name or 'a package')}")
             os._exit(1)
         before[0](kind, error, trace)
 

@@ -1,11 +1,146 @@
-"""The one exception, and the extra that a command needs."""
+"""The one exception, the extra that a command needs, and how a command ends: by an error, by Ctrl-C, under a launcher."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from komep_dataset.errors import KomepError, require
+from komep_dataset.errors import KomepError, by_interruption, missing, require, typed
+
+ROOT = Path(__file__).resolve().parents[1]
+KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
 
 
 def test_a_missing_extra_says_which_to_install():
     with pytest.raises(KomepError, match=r'extra \[llm\].*no_such_module.*pip install "komep\[llm\]"'):
         require("llm", "json", "no_such_module")
     require("llm", "json")
+    assert missing("train", "trl").endswith('in the clone, pip install -e ".[train]"')
+    assert "from the root of a clone" in missing("eval", "evaluation.harness")
+
+
+@pytest.mark.parametrize(
+    ("argv", "orig", "line"),
+    [
+        (["/x/bin/komep", "build", "a b"], ["python", "/x/bin/komep", "build", "a b"], "komep build 'a b'"),
+        (
+            ["/x/komep_dataset/cli.py", "run"],
+            ["python", "-X", "utf8", "-m", "komep_dataset.cli", "run"],
+            "komep run",
+        ),
+        (
+            ["/x/evaluation/run.py", "-m"],
+            ["python", "-m", "evaluation.run", "-m"],
+            "python -m evaluation.run -m",
+        ),
+        (
+            ["recipes/dpo.py", "-o", "x"],
+            ["python", "recipes/dpo.py", "-o", "x"],
+            "python recipes/dpo.py -o x",
+        ),
+    ],
+)
+def test_the_command_to_go_on_with_is_the_one_that_was_typed(argv, orig, line, monkeypatch):
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", orig)
+    for name in ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert typed() == line
+
+
+def test_what_a_library_makes_of_an_interruption_is_one():
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise RuntimeError("the library's own words")  # noqa: B904
+    except RuntimeError as error:
+        assert by_interruption(error)
+    assert not by_interruption(ValueError("x")) and not by_interruption(None)
+
+
+def program(tmp_path, body: str, *how: signal.Signals, **environment: str) -> subprocess.CompletedProcess:
+    """A command whose work is `body`, sent signals when it has begun."""
+    (tmp_path / "work.py").write_text(
+        "from komep_dataset.errors import doing, ended, interruptible\n"
+        "interruptible('eval')\nimport sys, time\n"
+        f"def work():\n    doing.kept = 'all is kept'\n    print('begun', flush=True)\n    {body}\n"
+        "ended(work)\n"
+    )
+    words = {"cwd": tmp_path, "text": True, "env": os.environ | {"PYTHONPATH": str(ROOT)} | environment}
+    running = subprocess.Popen(
+        [sys.executable, "work.py", "x"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **words
+    )
+    running.stdout.readline()
+    for one in how:
+        running.send_signal(one)
+    out, err = running.communicate(timeout=60)
+    return subprocess.CompletedProcess([], running.returncode, out, err)
+
+
+HIDDEN = "\n    ".join(
+    ["class Held:", "    def __del__(self): time.sleep(9)", "held = Held()", "del held", "time.sleep(9)"]
+)
+CLEANED = "\n    ".join(["try: time.sleep(9)", "finally: time.sleep(0.3)"])
+
+
+@pytest.mark.parametrize(
+    ("body", "how", "code"),
+    [
+        ("time.sleep(9)", [signal.SIGINT], 130),
+        ("time.sleep(9)", [signal.SIGTERM], 143),
+        (HIDDEN, [signal.SIGINT], 130),  # Python itself would print this one, and go on
+        (CLEANED, [signal.SIGINT, signal.SIGINT], 130),
+    ],
+)
+def test_a_signal_ends_a_command_in_one_line(tmp_path, body, how, code):
+    done = program(tmp_path, body, *how)
+    what = "interrupted" if code == 130 else "terminated"
+    assert (done.returncode, done.stderr) == (
+        code,
+        f"{what}: all is kept; to go on: python work.py x\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "line"),
+    [
+        ("raise OSError(28, 'No space left', 'x.json')", 1, "error: x.json: No space left\n"),
+        ("import no_such", 1, "error: this command needs the extra [eval] (not installed: no_such); "),
+    ],
+)
+def test_an_error_ends_a_command_in_one_line(tmp_path, body, code, line):
+    done = program(tmp_path, body)
+    assert done.returncode == code and done.stderr.startswith(line) and done.stderr.count("\n") == 1
+    assert program(tmp_path, body, RANK="1").stderr == ""  # every process fails alike
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["build", "-o", "made"], ["verify", "komep"]])
+def test_ctrl_c_at_any_moment_of_a_command(tmp_path, words):
+    """Five moments, by chance; the same command then does what it would have done.
+
+    Before Python has read our first line, and when it clears up, it dies of the signal without a word.
+    """
+    run = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "text": True}
+    subprocess.run([*KOMEP, "build"], **run, capture_output=True, check=True)
+    begun = time.monotonic()
+    expected = subprocess.run([*KOMEP, *words], **run, capture_output=True, check=True).stdout
+    took, chance = time.monotonic() - begun, random.Random(28)
+    for _ in range(5):
+        running = subprocess.Popen([*KOMEP, *words], **run, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(chance.uniform(0.2, took))
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+        if said or running.returncode not in (0, -signal.SIGINT):
+            assert running.returncode == 130 and said.count("\n") == 1, said
+            assert said.startswith("interrupted: ") and said.endswith(
+                f"; to go on: komep {' '.join(words)}\n"
+            )
+    again = subprocess.run([*KOMEP, *words], **run, capture_output=True, check=True).stdout
+    assert again == expected

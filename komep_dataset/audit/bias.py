@@ -58,7 +58,9 @@ def measure(
     folder = Path(folder)
     if is_set(folder):
         if config is not None:
-            raise KomepError(f"--config {config}: {folder} is no release, and has no configs", exit_code=2)
+            raise KomepError(
+                f"--dataset-config {config}: {folder} is no release, and has no configs", exit_code=2
+            )
         if judge is not None:
             raise KomepError(
                 f"--judge: {folder} is no release, and holds no verdicts of a judge", exit_code=2

@@ -76,7 +76,11 @@ def _length(found: Mapping[str, Any], built: bool) -> str:
     share, told = percent(found["chosen_longer_share"], interval), against_chance(interval)
     line = say("the chosen answer is the longer one in {share} of pairs: {told}", share=share, told=told)
     clear = not interval[0] <= 0.5 <= interval[1]
-    return say("{line}; `--length-control` takes a matched subset", line=line) if built and clear else line
+    return (
+        say("{line}; `komep build --length-control` takes a matched subset", line=line)
+        if built and clear
+        else line
+    )
 
 
 def _wins(found: Mapping[str, Any], built: bool) -> str:
@@ -84,7 +88,7 @@ def _wins(found: Mapping[str, Any], built: bool) -> str:
     facts = {"model": first["model"], "share": percent(first["of_all"])}
     if first["of_all"] > DOMINANT:
         line = say("{model} wins {share} of all pairs: more than half", **facts)
-        return say("{line}; `--balance-models` caps that", line=line) if built else line
+        return say("{line}; `komep build --balance-models` caps that", line=line) if built else line
     return say("{model} wins {share} of all pairs, the most of {n} models", **facts, n=len(found["models"]))
 
 
@@ -166,9 +170,9 @@ def _recommended(purity: str, found: Mapping[str, Any]) -> str:
     best = found["best"] if found["min_margin"] is None else found
     facts = {"wanted": wanted, "margin": f"{best['min_margin']:g}", "pairs": f"{best['pairs']:,}"}
     if found["min_margin"] is not None:
-        return say("purity {wanted}: `--min-margin {margin}` keeps {pairs} pairs", **facts)
+        return say("purity {wanted}: `komep build --min-margin {margin}` keeps {pairs} pairs", **facts)
     return say(
-        "purity {wanted}: cannot be reached, the highest is {highest} with `--min-margin {margin}` ({pairs} pairs)",
+        "purity {wanted}: cannot be reached, the highest is {highest} with `komep build --min-margin {margin}` ({pairs} pairs)",
         **facts,
         highest=f"{best['purity']:.1%}",
     )

@@ -94,7 +94,7 @@ def _check_movable(place: Path) -> None:
     sticky = above.st_mode & stat.S_ISVTX and me not in (0, above.st_uid, place.stat().st_uid)
     if sticky or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
         raise KomepError(
-            f"{place}: cannot be written (it is another user's, or may only be read); give another --output"
+            f"{place}: cannot be written (it is another user's, or may only be read); write into another folder"
         )
 
 
@@ -123,7 +123,7 @@ def look_into(folder: Path, known: Known) -> Contents:
     if in_the_way:
         raise KomepError(
             f"{folder / in_the_way[0]}: not of the release that lies here, and the new one would take it for its own; "
-            "move it away, or give another --output"
+            "move it away, or write into another folder"
         )
     edited = tuple(name for name in named if name not in ours)
     others = tuple(name for name in files if not is_release_file(name))

@@ -143,7 +143,7 @@ def _link(source: Path, copy: Path, trial: bool) -> None:
 
 def _cannot_keep(path: Path, why: str) -> KomepError:
     return KomepError(
-        f"{path}: not of the release, and cannot be kept across the swap ({why}); move it away, or give another --output"
+        f"{path}: not of the release, and cannot be kept across the swap ({why}); move it away, or write into another folder"
     )
 
 

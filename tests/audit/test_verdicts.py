@@ -17,4 +17,4 @@ def test_verdicts_follow_their_rules(figures):
     assert line([0.4, 0.49]).endswith("below chance")
     first = {"model": "a", "hits": 6, "n": 9, "share": 0.6, "interval": [0, 1], "of_all": 0.51}
     wins = verdicts(figures | {"wins": {"models": ["a"], "win_share": [first]}})["wins"]
-    assert wins == "a wins 51% of all pairs: more than half; `--balance-models` caps that"
+    assert wins == "a wins 51% of all pairs: more than half; `komep build --balance-models` caps that"
