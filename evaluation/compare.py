@@ -51,8 +51,8 @@ def command(
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="File to draw the differences and their intervals into, a .png or .svg.",
-            show_default="forest.png with the results after; of several, above",
+            help="File to draw the differences and their intervals into, a .png or .svg. [default: forest.png with the "
+            "results after; of several, above]",
         ),
     ] = None,
     json_: Json = False,
