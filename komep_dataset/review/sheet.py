@@ -38,6 +38,8 @@ FILLED = (
 COLUMNS = (*SHOWN, "sheet", "reviewer", *FILLED)
 PASSAGES = "passages"  # a column behind the others, where the release has any
 SCRIPTS = ("explorer_elements.js", "review_words.js", "review_sheet.js", "review_main.js")
+# Lines of the explorer's styles that are for what no page of a reviewer has: whoever looks into one finds no such word.
+_TELLING = re.compile("chosen|rejected|score|model")
 # What begins a formula. A text that begins with apostrophes and then such a sign gets one more, too: reading must
 # not take an apostrophe away that was there before.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -160,7 +162,9 @@ def page(blind: Sequence[Mapping[str, Any]], blinding: Blinding, *, is_sample: b
     """The page of one reviewer; every text of the data is put in by the page's script as text: it is shown, never run."""
     reviewer = str(blinding.sheet)
     data = {"sheet": blinding.code, "reviewer": reviewer, "columns": columns_of(blind), "filled": FILLED}
-    css = own("explorer.css") + own("review.css")
+    css = "".join(line for line in own("explorer.css").splitlines(True) if not _TELLING.search(line)) + own(
+        "review.css"
+    )
     script = "(() => {\n" + "\n".join(map(own, SCRIPTS)) + "\n})();\n"
     values = {"css": Markup(css), "script": Markup(script), "policy": policy(css, script)}
     return MARKUP.get_template("review.html.j2").render(

@@ -89,15 +89,15 @@ function textOf(row, name) {
   return [...both, element("div", { className: "fixing" }, button), area];
 }
 
-// Choices of which one holds; the chosen one, chosen again, is taken back.
-function three(name, label, options, chosen, choose) {
+// Choices of which one holds; the one that holds, pressed again, is taken back.
+function three(name, label, options, held, choose) {
   const box = element("fieldset", { className: "mark" }, element("legend", {}, label));
   box.append(element("span", { className: "three" }, options.map(([value, word]) => {
-    const input = element("input", { type: "radio", name, value, checked: value === chosen });
+    const input = element("input", { type: "radio", name, value, checked: value === held });
     input.addEventListener("click", () => {
-      chosen = value === chosen ? "" : value;
-      input.checked = Boolean(chosen);
-      choose(chosen);
+      held = value === held ? "" : value;
+      input.checked = Boolean(held);
+      choose(held);
     });
     return element("label", {}, input, element("span", {}, word));
   })));
@@ -198,7 +198,7 @@ function download() {
   sheet.saved();
 }
 
-// Every change goes to a file that was chosen once, where the browser can do that.
+// Every change goes to a file that was picked once, where the browser can do that.
 async function keepInFile() {
   try {
     file = await showSaveFilePicker({ suggestedName: `review-${sheet.reviewer}.csv`, types: [{ accept: { "text/csv": [".csv"] } }] });

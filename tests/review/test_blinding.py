@@ -80,8 +80,9 @@ def test_no_name_no_score_no_hash_that_could_be_tried_stands_on_a_sheet(told):
         assert not any(
             id in text for id in material.pairs
         )  # a plain hash of the key: who guesses models could try it
+        assert not re.search("chosen|rejected|score|dahl", text, re.I) and text.count("{") == text.count("}")
         data = text if path.suffix == ".csv" else re.search(r'id="data">(.*?)</script>', text)[1]
-        assert not re.search(r"chosen|rejected|margin|verdict|score|dahl", data, re.I)
+        assert not re.search("margin|verdict", data, re.I)
         assert not re.search(r'"(true|false)"', data.replace('"filled"', ""))
 
 
