@@ -2,6 +2,9 @@
 
 import ast
 import re
+import shutil
+import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from komep_dataset.release.diff import REASONS, SHORT
 from komep_dataset.schema import Origin, Reason, Status, Verdict
 from komep_dataset.templates import words
 from tests.audit.records import record, written
+from tests.explorer.firefox import firefox
 from tests.explorer.pages import MODELS, crowded_rows, hostile_rows, write_jsonl
 from tests.preferences import sets
 
@@ -40,10 +44,16 @@ def pages(tmp_path_factory):
             build([rows], folder / name, pairs="all", judge=judge)
         return folder / "new", {"compare": folder / "old"}
 
+    bare = [  # scores without units, and one model always wins
+        {"question": f"Q{n}?", "category": "c", "model": m, "response": m, "dahl_score": s, "units": []}
+        for n in range(3)
+        for m, s in (("a", 0.9), ("b", 0.1))
+    ]
     sources = {
         "sample": lambda: (build([], folder / "sample", pairs="all").folder, {}),
         "crowded": crowded,
         "set": lambda: (sets.write(folder / "set.jsonl", "UltraFeedback"), {}),
+        "bare": lambda: (build([write_jsonl(folder / "bare.jsonl", bare)], folder / "bare").folder, {}),
         "one": lambda: (
             build([write_jsonl(folder / "one.jsonl", hostile_rows())], folder / "one").folder,
             {},
@@ -80,7 +90,7 @@ def views(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sample", "crowded", "set", "one"])
+@pytest.mark.parametrize("name", ["sample", "crowded", "set", "one", "bare"])
 @pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
 def test_nothing_is_cut_and_axe_is_content(name, locale, pages, opened):
     """axe-core looks at every view of one page, and at its colours in the dark; the others have the same marks and colours."""
@@ -103,6 +113,45 @@ def test_nothing_is_cut_and_axe_is_content(name, locale, pages, opened):
             found += [(view, scheme, v["id"], [n["html"] for n in v["nodes"]][:3]) for v in violations]
         page.emulate_media(color_scheme="light")
     assert found == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en-US", "ko-KR"])
+def test_nothing_is_cut_in_firefox(language, pages, tmp_path):
+    """Its narrowest window has 500 pixels."""
+    program = next(filter(None, map(shutil.which, ("firefox", "firefox-esr"))), None)
+    if program is None:
+        pytest.skip("no Firefox on this machine (firefox or firefox-esr)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with firefox(program, tmp_path / "profile", port, language) as send:
+
+        def run(code):
+            return send("ExecuteScript", script=code, args=[])["value"]
+
+        def until(code):
+            assert any(run(f"return {code}") or time.sleep(0.1) for _ in range(300)), code
+
+        for name in ("sample", "crowded"):
+            send("Navigate", url=pages[name].as_uri() + "#overview")
+            until(f"location.href.includes('{name}.html') && document.documentElement?.dataset.ready")
+            assert run("return document.documentElement.lang") == language[:2]
+            for width in (500, 1024, 1400):
+                send("SetWindowRect", width=width, height=900)
+                run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+                assert run(f"return {CUT}") == []
+                run("location.hash = '#pairs?q=i&lang=en'")
+                until("document.querySelectorAll('#rows mark').length")
+                assert run(f"return {CUT}") == []
+                run("document.querySelector('#rows .open').click()")
+                until("document.getElementById('pair').open")
+                assert run(f"return {CUT}") == [] and run(
+                    "return document.querySelectorAll('#pair .units li').length"
+                )
+                run("history.back()")
+                until("!document.getElementById('pair').open")
+                run("location.hash = '#overview'")
 
 
 @pytest.mark.slow
