@@ -39,8 +39,9 @@ def read_lengths_and_scores(folder: Path) -> LengthsAndScores:
         .sort("length", *ANSWER)
     )
     place = (pl.int_range(pl.len()) * FIFTHS) // pl.len()
+    grouped = rows if rows.height >= 2 * FIFTHS else rows.clear()
     length, score = pl.col("length"), pl.col("score")
-    fifths = rows.group_by(place.alias("fifth")).agg(
+    fifths = grouped.group_by(place.alias("fifth")).agg(
         low=length.min(), high=length.max(), n=pl.len(), mean=score.mean()
     )
     points = rows.sort(pl.col("question_id").str.slice(8), *ANSWER).head(DOTS)
@@ -58,7 +59,7 @@ def lengths_and_scores(found: LengthsAndScores) -> Figure:
     """Each scored answer by length and score, and the mean score of each fifth by length."""
     ends = None if found.interval is None else [f"{end:+.2f}" for end in found.interval]
     if ends is None:
-        told = say("All answers have one length, or one score.")
+        told = say("There are too few answers, or they are all alike: no correlation is given.")
     else:
         low, high = found.interval
         longer = (

@@ -41,7 +41,9 @@ def figure_groups(
 ) -> list[dict[str, Any]]:
     """The figures in groups: title, a line on what to look for, figures; without `facts` those of a set that others made."""
     lines = verdicts(measured)
-    told = {name: sentence(line) for name, line in lines.items()}
+    told = {name: sentence(line) for name, line in lines.items()} | {
+        "wins": lines["wins"] + "."
+    }  # begins with a name
     known = {name: found for name, found in measured.items() if found}
 
     def figure(draw: Callable[..., Figure], name: str) -> list[Figure]:
@@ -102,13 +104,8 @@ def arranged(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def sentence(line: str) -> str:
-    """A line of judgement as a sentence. A name at its start is left as it is written.
-
-    >>> sentence("median 0.35"), sentence("sample-90 wins 35%")
-    ('Median 0.35.', 'sample-90 wins 35%.')
-    """
-    first = line.split(" ", 1)[0]
-    return (line[:1].upper() + line[1:] if first.isalpha() else line) + "."
+    """A line of judgement as a sentence."""
+    return line[:1].upper() + line[1:] + "."
 
 
 def link(**filters: str) -> str:

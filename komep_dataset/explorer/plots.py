@@ -119,10 +119,10 @@ def curve(points: Sequence[tuple[float, float, float | None, float | None]], top
 
 def cloud(points: Sequence[tuple[int, float]], fifths: Sequence[tuple[int, int, float]]) -> dict[str, Any]:
     """Dots of (length, score from 0 to 1) with lengths on a logarithmic axis, and a line through the means of (low, high, mean)."""
-    first, last = (
-        0.9 * max(min(low for low, _, _ in fifths), 1),
-        1.1 * max(max(high for _, high, _ in fifths), 1),
-    )
+    sizes = [
+        max(size, 1) for size in [one[0] for one in (*points, *fifths)] + [high for _, high, _ in fifths]
+    ]
+    first, last = 0.9 * min(sizes), 1.1 * max(sizes)
     place = lambda size: LEFT + (RIGHT - LEFT) * log(max(size, 1) / first) / log(last / first)  # noqa: E731 - a scale
     line = [
         (round(place((low * high) ** 0.5), 2), round(_height(mean, 1.0), 2)) for low, high, mean in fifths

@@ -51,7 +51,7 @@ def test_what_the_scatter_says(sample):
         (0.3, [0.1, 0.5], "Longer answers have higher scores: rank correlation +0.30 (+0.10 to +0.50)"),
         (-0.3, [-0.5, -0.1], "Longer answers have lower scores"),
         (0.0, [-0.1, 0.1], "Scores do not go with length"),
-        (None, None, "All answers have one length, or one score."),
+        (None, None, "There are too few answers, or they are all alike: no correlation is given."),
     ):
         figure = lengths_and_scores(found._replace(rank_correlation=rho, interval=interval))
         assert figure.reading.startswith(told)
