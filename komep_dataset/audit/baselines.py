@@ -19,6 +19,7 @@ from scipy.stats import mannwhitneyu
 from komep_dataset.errors import KomepError, require
 from komep_dataset.judge.shares import wilson
 from komep_dataset.schema import Pair
+from komep_dataset.templates import say
 
 MOST_PAIRS = 10_000  # of a split that are looked at, the first by a hash of their key
 MOST_FEATURES = 20_000
@@ -83,9 +84,9 @@ def _first(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _separation(train: pl.DataFrame, test: pl.DataFrame, scores: Scores) -> dict[str, Any]:
     if test.is_empty():
-        return {"reason": "no pair in the split test"}
+        return {"reason": say("no pair in the split test")}
     if train.height < 2:
-        return {"reason": "fewer than two pairs in the split train"}
+        return {"reason": say("fewer than two pairs in the split train")}
     try:
         chosen, rejected = scores(train, test)
     except KomepError as error:  # no word to look at, or scikit-learn is not installed
@@ -139,7 +140,7 @@ def model_name(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.
     """Bradley-Terry strengths: logistic regression on which model is which; an unseen model has the mean,
     0."""
     if any(split[f"{side}_model"].null_count() for split in (train, test) for side in SIDES):
-        raise KomepError("the set does not name the models")
+        raise KomepError(say("the set does not name the models"))
     models = sorted({*train["chosen_model"], *train["rejected_model"]})
     place = {model: index for index, model in enumerate(models)}
 

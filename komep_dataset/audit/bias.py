@@ -23,6 +23,7 @@ from komep_dataset.release.facts import pair_config, read_facts
 from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.release.sums import check_whole
 from komep_dataset.schema import SPLITS, Pair, column_types
+from komep_dataset.templates import say
 
 NARROW = tuple(column_types(Pair))
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -83,7 +84,7 @@ def figures_of(
     rows: pl.DataFrame,
     config: str | None = None,
     counted: dict[str, Any] | None = None,
-    noise: tuple[dict[str, Any] | None, str | None] = (None, "the set has no verdicts of a judge"),
+    noise: tuple[dict[str, Any] | None, str | None] = (None, say("the set has no verdicts of a judge")),
 ) -> dict[str, Any]:
     """All figures of pairs; None for those whose columns are null."""
     known = {

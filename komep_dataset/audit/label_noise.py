@@ -34,9 +34,9 @@ def judge_of(record: Mapping[str, Any]) -> Judge:
     """
     rates = record["rates"]
     if not rates:
-        raise KomepError("the calibration has no readable verdicts on both true and false statements")
+        raise KomepError(say("the calibration has no readable verdicts on both true and false statements"))
     if not all(sum(rates[f"{label}_{said}"] for said in ("true", "false")) for label in ("true", "false")):
-        raise KomepError("the judge gave no readable verdict on true, or on false statements")
+        raise KomepError(say("the judge gave no readable verdict on true, or on false statements"))
     shares = _readable_shares(record)
     judge = Judge(*(one.share for one in shares))
     lowest = judge.worth - sum((one.share - one.low) ** 2 for one in shares) ** 0.5
@@ -96,8 +96,9 @@ def release_noise(
         flipped} by margin, low not in it; `recommended`: {purity: see `recommend_min_margin`}.
     """
     if not record:
-        what = "the release holds no calibration of its judge"
-        return None, f"{what}: `komep calibrate`, then `komep build --judge`"
+        return None, say(
+            "the release holds no calibration of its judge: `komep calibrate`, then `komep build --judge`"
+        )
     try:
         judge = judge_of(record)
     except KomepError as error:
@@ -107,7 +108,7 @@ def release_noise(
     flips = flip_probabilities(pairs, counts, judge)
     known = flips == flips
     if not known.any():
-        return None, "no pair has units on both sides: there are no verdicts to doubt"
+        return None, say("no pair has units on both sides: there are no verdicts to doubt")
     margin, flip = pairs["score_margin"].to_numpy()[known], flips[known]
     extremes = []
     for side in ("high", "low"):
