@@ -1,5 +1,5 @@
 """What is asked of the system: an end with the parent, freed memory that is kept, mount points, two names exchanged at
-once, every sign printed."""
+once, every sign printed, coroutines run wherever one is."""
 
 import ctypes
 import io
@@ -8,9 +8,13 @@ import platform
 import re
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no mappings, nothing handed back, 256 MiB taken at once.
 PARAMETERS = ((-4, 0), (-1, -1), (-2, 256 << 20))
@@ -99,3 +103,28 @@ def mounted_in(place: Path) -> Path | None:
         if on and on.device == here.device and on.on_disk(mount.point).is_relative_to(wanted):
             return mount.point
     return None
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives; where an event loop is at work already, as in a notebook, in a thread of its own."""
+    import asyncio  # here, since every command imports this module, and most ask nobody
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    started: Future = Future()  # the loop and the task
+
+    async def whole() -> T:
+        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await coroutine
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(asyncio.run, whole())
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            loop, task = started.result()
+            loop.call_soon_threadsafe(task.cancel)
+            raise

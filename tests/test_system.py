@@ -1,15 +1,17 @@
 """Freed memory stays with the process, so that the next tensor needs no new pages; an end with the parent."""
 
+import asyncio
 import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from komep_dataset.system import mounts
+from komep_dataset.system import mounts, run_async
 
 FAULTS = """
 import resource
@@ -68,3 +70,43 @@ def test_a_process_ends_with_its_parent():
 
 def test_mounts_are_read_from_the_system():
     assert Path("/proc") in {mount.point for mount in mounts()} or not Path("/proc/self/mountinfo").exists()
+
+
+def test_a_coroutine_runs_where_a_loop_is_at_work_already_and_ends_with_an_interruption():
+    async def name() -> str:
+        await asyncio.sleep(0)
+        return threading.current_thread().name
+
+    async def fails() -> None:
+        raise OSError("full")
+
+    async def notebook() -> str:
+        with pytest.raises(OSError, match="full"):
+            run_async(fails())
+        return run_async(name())
+
+    assert run_async(name()) == "MainThread" != asyncio.run(notebook())
+
+
+INTERRUPTED = """
+import asyncio, signal, threading
+from komep_dataset.system import run_async
+async def forever():
+    threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("closed", flush=True)
+async def notebook():
+    run_async(forever())
+try:
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(notebook())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interruption_ends_what_runs_beside_a_loop():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=50)
+    assert done.stdout == "closed\ninterrupted\n", done.stderr

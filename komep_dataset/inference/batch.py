@@ -50,6 +50,7 @@ from komep_dataset.inference.wire.dialect import refused_parameter, spoken, with
 from komep_dataset.inference.wire.masking import shown
 from komep_dataset.inference.wire.usage import Usage
 from komep_dataset.progress import tell
+from komep_dataset.system import run_async
 
 MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file, as OpenAI has it
 MOST_TRIES = 3  # of a request; each may take a day (ours)
@@ -99,7 +100,7 @@ def ask_in_batches(
         run = _Run(target, source, log, folder, label, answered, advance, stack)
         start = monotonic()
         try:
-            asyncio.run(run.all(dict(todo)))
+            run_async(run.all(dict(todo)))
         except Stop as stop:
             raise KomepError(f"{label}: {stop}") from None
         except OSError as error:

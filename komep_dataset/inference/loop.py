@@ -18,6 +18,7 @@ from komep_dataset.inference.wire.answers import Barred, Stop
 from komep_dataset.inference.wire.dialect import token_limit
 from komep_dataset.progress import tell
 from komep_dataset.replies.faults import LASTING
+from komep_dataset.system import run_async
 
 # Requests failed in a row, none answered between: the endpoint is down, or, where it never answered, will not.
 STOP_AFTER_FAILURES = 50
@@ -223,7 +224,7 @@ def run_requests(
         advance(len(rows))
 
     try:
-        asyncio.run(_ask_all(bodies, target, keep, meter, tally, answered))
+        run_async(_ask_all(bodies, target, keep, meter, tally, answered))
     except Stop as stop:
         raise KomepError(f"{label}: {stop}") from None
     except OSError as error:

@@ -25,6 +25,7 @@ from komep_dataset.pipeline.tokens import token_counter
 from komep_dataset.progress import tell
 from komep_dataset.responses import responder_folder
 from komep_dataset.scores.scoring import STAGE as SCORE
+from komep_dataset.system import run_async
 from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 
@@ -91,7 +92,7 @@ def preflight(config: Config, roles: Iterable[Role]) -> None:
             asked.setdefault((endpoint.endpoint, endpoint.api_key_env), []).append(role)
     if asked:
         require("llm", "datatrove", "aiohttp")
-        faults += asyncio.run(_asked(asked.values()))
+        faults += run_async(_asked(asked.values()))
     if faults:
         raise KomepError("before anything was asked or paid for:\n" + "\n".join(faults))
     passed = sorted({*(known or ()), *named})

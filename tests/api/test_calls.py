@@ -1,5 +1,6 @@
 """Stages as Python calls them: rows, dicts and text in; no print; the same release as the command's."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -138,6 +139,17 @@ def test_a_chain_by_dicts_and_rows(tmp_path, monkeypatch, capfd):
         komep.score(asked.path, 5)
     with pytest.raises(komep.KomepError, match="`translator:` is missing"):
         komep.translate(scored.frame, config)
+
+
+def test_a_notebook_has_a_loop_of_its_own_and_asks_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    async def cell():
+        with loopback() as (_, url):
+            config = yaml.safe_load(write_chain(tmp_path / "c", url, n=1).read_text())
+            return komep.score(komep.ask(tmp_path / "c/questions.jsonl", config, "b").frame, config).rows
+
+    assert asyncio.run(cell()) == 1
 
 
 def test_a_missing_extra_is_named(monkeypatch):
