@@ -122,11 +122,10 @@ def _rows(table: Any) -> Iterator[Any]:
         elif _library(table) == "pandas" and hasattr(table, "iloc"):
             yield from _of_pandas(table)
         elif _library(table) == "datasets":
-            if hasattr(table, "num_rows"):
-                for part in table.with_format("arrow").iter(BATCH_ROWS):
-                    yield from part.to_pylist()
-            else:  # a stream
-                yield from table.with_format(None)
+            labels = {n: f for n, f in (table.features or {}).items() if hasattr(f, "int2str")}  # are numbers
+            for row in _of_set(table):
+                named = {n: f.int2str(row[n]) for n, f in labels.items() if row[n] is not None}
+                yield row | named if labels else row
         else:
             whole = pa.table(table)
             check_names("its columns", whole.column_names)
@@ -137,6 +136,13 @@ def _rows(table: Any) -> Iterator[Any]:
     except Exception as error:  # what these libraries raise has no common kind
         said = (str(error).splitlines() or [""])[0]
         raise KomepError(f"a {_named(table)} that cannot be read ({type(error).__name__}: {said})") from error
+
+
+def _of_set(table: Any) -> Iterator[dict[str, Any]]:
+    if not hasattr(table, "num_rows"):  # a stream
+        return iter(table.with_format(None))
+    parts = table.with_format("arrow").iter(BATCH_ROWS)
+    return chain.from_iterable(part.to_pylist() for part in parts)
 
 
 def _of_pandas(frame: Any) -> Iterator[dict[Any, Any]]:
@@ -213,7 +219,9 @@ def _write(rows: Iterable[Any], path: Path, what: str) -> None:
                 try:
                     file.write(line)
                 except OSError as error:
-                    raise KomepError(f"cannot be put down in {path.parent} ({error.strerror})") from error
+                    raise KomepError(
+                        f"cannot be put down in {path.parent} ({error.strerror}); TMPDIR names another place"
+                    ) from error
     except KomepError as error:
         raise KomepError(f"{what}: {error}", error.exit_code) from error
     if not path.stat().st_size:

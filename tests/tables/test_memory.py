@@ -45,6 +45,7 @@ HOLDERS = {
     "set in another format": SET.with_format("numpy"),
     "set with indices": SET.select([1, 0]).select([1, 0]),
     "stream": SET.to_iterable_dataset(),
+    "labels": SET.class_encode_column("model"),
     "numpy": [one | {"units": np.array(one["units"])} for one in GOOD],
 }  # fmt: skip
 
