@@ -188,6 +188,7 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     after = trainer.evaluate() if test is not None else None
     before = evaluation_before(trainer)
     answers.ask("after")
+    result.metrics["train_runtime"] -= answers.seconds
     summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
     summary |= {"prompts_shared": trainer.prompts_shared, "label_noise": noise}
     summary |= trainer.objective.describe()

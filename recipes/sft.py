@@ -152,6 +152,7 @@ def main(script_args: RecipeArguments, training_args: SFTConfig, model_args: Mod
     after = trainer.evaluate() if test is not None else None
     before = evaluation_before(trainer)
     answers.ask("after")
+    result.metrics["train_runtime"] -= answers.seconds
     summary = summarise(trainer, settings, loaded, rejects, result.metrics, before, after, resumed)
     if process.is_main_process:
         write_report(output, summary, settings, trainer.state.log_history, trainer)

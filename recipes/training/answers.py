@@ -1,6 +1,7 @@
 """What the model says to a few held-out prompts, before training and after it: `answers.json` beside the model."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Answers(TrainerCallback):
 
     def __init__(self, trainer: Trainer, test: Dataset | None, output: Path) -> None:
         self.trainer, self.path = trainer, output / ANSWERS
+        self.seconds = 0.0  # of asking within the training, which are none of it
         self.rows = test.select(range(min(PROMPTS, len(test)))) if test is not None else []
         stage = getattr(trainer.args.deepspeed_plugin, "zero_stage", 0)
         self.split = stage == 3 or is_sharded(trainer.args)
@@ -33,7 +35,9 @@ class Answers(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **_):
         if state.global_step == 0:
+            began = time.perf_counter()
             self.ask("before")
+            self.seconds = time.perf_counter() - began
 
     def ask(self, when: str) -> None:
         """Write the answers of the model as it is under `before` or `after`, beside what is there."""

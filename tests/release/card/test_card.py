@@ -19,6 +19,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.card.card import features, hub_metadata, margin_counts, write_figures
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
+from komep_dataset.release.verify import verify
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import CONFIGS, RECORDS, CitedGeneration, arrow_schema, column_docs, column_types
 
@@ -253,6 +254,22 @@ def test_a_release_that_is_not_komep_says_so(tmp_path, release):
     for paper in named:
         authors = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in paper["authors"])
         assert f"{{{authors}}}" in ours and paper["title"] in " ".join(ours.split())
+
+
+def test_a_grown_release_keeps_its_name_and_may_be_told_another(tmp_path):
+    built(tmp_path, ROWS, name="ICU", license="cc-by-4.0")
+    new = tmp_path / "new.jsonl"
+    new.write_text("".join(json.dumps(row | {"question": "Another?"}) + "\n" for row in ROWS))
+    for options, wanted in (
+        ({}, ["ICU", "cc-by-4.0"]),
+        ({"name": "ICU 2", "license": "mit"}, ["ICU 2", "mit"]),
+    ):
+        build([new], tmp_path / "grown", base=tmp_path / "mine", **options)
+        text = (tmp_path / "grown" / "README.md").read_text("utf-8")
+        header = yaml.safe_load(text.split("---\n")[1])
+        assert [header["pretty_name"], header["license"]] == wanted
+        assert all(check.ok for check in verify(tmp_path / "grown"))
+        assert {row[0] for row in tables(text)[-1]} >= {"questions in new.jsonl", "questions in in.jsonl"}
 
 
 @pytest.mark.parametrize("value", ["", " ", "two\nlines", "x" * 101, "a\u202eb"])
