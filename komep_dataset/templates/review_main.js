@@ -249,6 +249,11 @@ $("keep").addEventListener("click", keepInFile);
 $("keep").hidden = typeof showSaveFilePicker === "undefined";
 $("load").addEventListener("change", load);
 addEventListener("keydown", press);
+addEventListener("storage", ({ key }) => {
+  if (key !== sheet.slot) return;
+  sheet.restore();
+  show(current, { focus: false });
+});
 addEventListener("beforeunload", (event) => { if (sheet.dirty && !sheet.stored) event.preventDefault(); });
 
 let language = null;

@@ -3,14 +3,19 @@ class Sheet {
   constructor(data) {
     Object.assign(this, data);
     this.slot = `komep review ${data.sheet}`;
-    this.answers = {};
     this.stored = true; // whether the browser keeps what is written
+    this.restore();
+    this.saved();
+  }
+
+  // What the browser has, which another tab of this page may have written.
+  restore() {
+    this.answers = {};
     try {
       this.answers = JSON.parse(localStorage.getItem(this.slot)) ?? {};
       localStorage.setItem(this.slot, JSON.stringify(this.answers));
     } catch { this.stored = false; }
-    this.reviewer = this.answers.reviewer ?? data.reviewer;
-    this.saved();
+    this.reviewer = this.answers.reviewer ?? this.reviewer;
   }
 
   // A file holds all of it.

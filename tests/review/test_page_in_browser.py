@@ -160,6 +160,12 @@ def test_a_closed_page_loses_nothing(opened, sheets):
     with page.expect_download() as download:
         page.keyboard.press("w")
     assert download.value.suggested_filename == "review-김-의사.csv"
+    twin = opened(sheets[1][0] / "review.html", context=context)  # two tabs of one sheet know of each other
+    twin.keyboard.press("1")
+    page.get_by_text("2 / 6 판단함").wait_for()
+    page.keyboard.press("3")
+    page.keyboard.press("j")
+    assert pressed(page) == ["A"]
     other = opened(sheets[1][1] / "review.html", context=context)
     assert (
         pressed(other) == [] and other.inner_text("#done") == "0 / 6 판단함"
