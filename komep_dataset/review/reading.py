@@ -236,21 +236,25 @@ def _twice(before: Row, row: Row, reviewer: str) -> Row | Problem:
 
 
 def _told(found: Mapping[tuple[str, str], Row], judged: Mapping[tuple[str, str], Row]) -> Iterable[str]:
-    """Who has not come to the end, and who filled in several sheets."""
+    """Who has not come to the end, who filled in several sheets, and which sheet several filled in."""
     given, answered = Counter(), Counter()
     sheets: dict[str, set[str]] = defaultdict(set)
-    for (_, reviewer), row in found.items():
+    people: dict[str, set[str]] = defaultdict(set)
+    for key, row in found.items():
         if row.blinding:
-            given[reviewer] += 1
-            answered[reviewer] += bool(row.filled["better"])
-    for (_, reviewer), row in judged.items():
-        if row.blinding:
-            sheets[reviewer].add(row.blinding.code)
+            given[key[1]] += 1
+            answered[key[1]] += bool(row.filled["better"])
+            if key in judged:
+                sheets[key[1]].add(row.blinding.code)
+                people[row.blinding.code].add(key[1])
     for reviewer, n in sorted(given.items()):
         if answered[reviewer] < n:
             yield f"{reviewer}: {answered[reviewer]} of {n} pairs have an answer to `better`"
         if len(sheets[reviewer]) > 1:
             yield f"{reviewer}: one person by the name, with the sheets {', '.join(sorted(sheets[reviewer]))}"
+    for code, names in sorted(people.items()):
+        if len(names) > 1:
+            yield f"sheet {code}: filled in by {' and '.join(sorted(names))}; if that is one person, give one file of it alone"
 
 
 def _cut(cell: str) -> str:

@@ -169,6 +169,11 @@ def test_a_sheet_that_was_saved_twice_counts_once(material, sheets, tmp_path):
     later = save(tmp_path / "later.csv", filled(5, comment="so"))
     judgements, _ = read_sheets([half, later], material)
     assert [j.comment for j in judgements] == ["so"] * 5
+    renamed = save(tmp_path / "renamed.csv", filled(9, reviewer="kim"))
+    judgements, notes = read_sheets([half, renamed], material)
+    assert (
+        len(judgements) == 14 and "filled in by 1 and kim; if that is one person, give one file" in notes[-1]
+    )
     other = save(tmp_path / "other.csv", [row | {"better": "B"} for row in filled(1)])
     with pytest.raises(KomepError, match=r"better: 'B', but '1' has 'A' at .*5\.csv:2: keep one of the two"):
         read_sheets([half, other], material)
