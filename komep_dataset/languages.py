@@ -7,6 +7,7 @@ question, and an English question that quotes a Korean word or two stays English
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -73,6 +74,7 @@ def plot_fonts() -> list[str]:
     from matplotlib import font_manager
 
     fonts = font_manager.fontManager
+    logging.getLogger(font_manager.__name__).setLevel(logging.ERROR)  # it warns where a family has no bold
     if not {font.name for font in fonts.ttflist} & {*KOREAN_FONTS}:
         # matplotlib keeps its list from run to run: a font that was installed since is not in it.
         for path in set(font_manager.findSystemFonts()) - {font.fname for font in fonts.ttflist}:
