@@ -360,7 +360,7 @@ def _documents(content: bytes, path: Path, error: Exception) -> Iterable[bytes]:
             error = later
     lines = content.split(b"\n", 20)
     with_objects = any(line.strip()[:1] == b"{" and line.strip()[-1:] == b"}" for line in lines)
-    if with_objects or not _DOCUMENT.match(content):
+    if with_objects or sum(map(bool, map(bytes.strip, lines))) < 3 or not _DOCUMENT.match(content):
         return io.BytesIO(content)
     raise KomepError(
         f"{path}:{getattr(error, 'lineno', 1)}: not JSON ({getattr(error, 'msg', error)}); is the file whole?"

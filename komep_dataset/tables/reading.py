@@ -40,6 +40,7 @@ from komep_dataset.tables.formats import (
 from komep_dataset.tables.frames import BATCH_ROWS, fitted, parquet_frames, without
 from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
 from komep_dataset.tables.rows import arrow_file, check_names, columns_of, parse_object, scan_rows, schema_of
+from komep_dataset.tables.values import NO_VALUE
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
@@ -163,7 +164,46 @@ def _read_csv(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Pr
     needed = [name for name, (_, nullable) in columns.items() if not nullable and name not in how.optional]
     found = scan_rows(path, columns, needed=needed, columns=how.columns if how.maps else None)
     while some := list(islice(found, BATCH_ROWS)):
-        yield how.checked(some, path, of_csv=True)
+        good, rest = _by_columns(some, how)
+        mended, problems = how.checked(rest, path, of_csv=True)
+        yield pl.concat([good, mended]), problems
+
+
+def _by_columns(some: list[tuple[int, Any]], how: _Reading) -> tuple[pl.DataFrame, list[tuple[int, Any]]]:
+    """(the rows of CSV that can be read column by column, as `checking.csv_row` reads them one by one; the others)."""
+    rows = [one for one in some if not isinstance(one[1], Problem)]
+    names = rows[0][1] if rows else ()
+    cells = {name.casefold(): name for name in names if name} | {name: name for name in names}
+    schema, typed, doubtful = polars_schema(how.record), [], pl.repeat(False, len(rows), eager=True)
+    for name, wanted in schema.items():
+        key = cells.get(name)
+        given = pl.Series(name, [row[key] if key is not None else None for _, row in rows], pl.String)
+        none = given.str.strip_chars().str.contains(NO_VALUE).fill_null(False) | (given == "").fill_null(
+            False
+        )
+        given = given.set(none, None)
+        value = _lists(given, how.record) if isinstance(wanted, pl.List) else given.cast(wanted, strict=False)
+        doubtful |= given.is_not_null() & value.is_null()
+        typed.append(value)
+    frame = pl.DataFrame(typed).with_columns(pl.Series(LINE, [line for line, _ in rows], pl.Int64))
+    whole, bad = fitted(frame, how.record, how.optional)
+    good, gone = without(whole, bad | ({LINE: doubtful} if doubtful.any() else {}))
+    return good, [*(rows[place] for place in gone), *(one for one in some if isinstance(one[1], Problem))]
+
+
+def _lists(cells: pl.Series, record: type) -> pl.Series:
+    """Cells that hold lists as JSON; null where all of them cannot be read at once."""
+    nulls = pl.repeat(None, cells.len(), dtype=polars_schema(record)[cells.name], eager=True)
+    if cells.null_count() == cells.len():
+        return nulls.alias(cells.name)
+    lines = [
+        b'{"%b": %b}\n'
+        % (cells.name.encode(), b"null" if one is None else " ".join(one.splitlines()).encode())
+        for one in cells
+    ]
+    schemas = [pa.schema([schema.field(cells.name)]) for schema in _schemas(record, {})]
+    table = _parse_block(lines, schemas)
+    return nulls.alias(cells.name) if table is None else pl.from_arrow(table).to_series()
 
 
 def _read_arrow(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:

@@ -4,7 +4,6 @@
 """
 
 import csv
-import io
 import json
 import re
 import sys
@@ -33,6 +32,7 @@ from komep_dataset.tables.formats import (
 from komep_dataset.tables.problems import Fault, Problem
 
 SEPARATORS = ",;\t|"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 SHOWN_HEADER = 300  # characters
 HEADER_BYTES = 1 << 20  # in which the header of a CSV file stands
 BACKSLASHES = """a quote is written as \\", as Spark and MySQL do: write it doubled, "" (Spark: .option("escape", '"'))"""
@@ -40,10 +40,11 @@ BACKSLASHES = """a quote is written as \\", as Spark and MySQL do: write it doub
 
 @dataclass(frozen=True, slots=True)
 class CsvTable:
-    """A CSV file: its columns, its header, its rows as (first line, last line, cells or what is wrong), and a note or ""."""
+    """A CSV file: its columns, its header, whether it is all text, its rows as (first line, last line, cells or what is wrong), and a note or ""."""
 
     names: list[str]  # as known here
     header: list[str]  # as given
+    is_text: bool  # whether all of it could be decoded
     rows: Iterator[tuple[int, int, list[str] | csv.Error]]
     note: str
 
@@ -103,7 +104,7 @@ def read_csv(
         raise KomepError(
             f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]}){told and f'; {told}'}"
         )
-    return CsvTable(names, header, rows, note)
+    return CsvTable(names, header, is_text(text), rows, note)
 
 
 def check_names(place: object, names: Sequence[str]) -> None:
@@ -126,7 +127,10 @@ def _csv_rows(
 ) -> Iterator[tuple[int, int, list[str] | csv.Error]]:
     """(first line, last line, cells) of each row, the header and blank rows too; an error where a row is not CSV."""
     csv.field_size_limit(sys.maxsize)  # by default a cell of 128 KiB is a fault
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
+    lines = (
+        found[0] for found in _LINE.finditer(text)
+    )  # as `io.StringIO` has them, which holds 4 bytes a sign
+    reader = csv.reader(lines, delimiter=separator, strict=strict)
     cells: list[str] | csv.Error
     while True:
         first = reader.line_num + number
@@ -188,14 +192,20 @@ def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any]
         bad = ""
         if isinstance(cells, csv.Error):
             bad = f"not CSV ({cells}" + (f"; lines {first} to {last})" if last > first else ")")
-        elif not any(cell.strip() for cell in cells):  # what spreadsheets leave of an empty row: ",,,"
+        elif not (cells and cells[0].strip()) and not any(
+            cell.strip() for cell in cells
+        ):  # what spreadsheets leave of an empty row: ",,,"
             continue
-        elif len(cells) < len(table.names) or any(cells[len(table.names) :]):
+        elif len(cells) != len(table.names) and (
+            len(cells) < len(table.names) or any(cells[len(table.names) :])
+        ):
             bad = f"{len(cells)} fields, the header has {len(table.names)}"
-        elif not all(map(is_text, cells)):
+        elif not (table.is_text or all(map(is_text, cells))):
             found = advice("".join(cells).encode("utf-8", "surrogateescape"))
             bad = f"not UTF-8, nor Korean CP949; {found}"
-        elif [cell.strip().removeprefix("\ufeff") for cell in cells] == table.header:
+        elif cells[-1].strip() == table.header[-1] and table.header == [
+            cell.strip().removeprefix("\ufeff") for cell in cells
+        ]:
             bad = "the header once more, as where files were joined; take it out"
         if bad:
             yield first, Problem(str(path), first, "", Reason.MALFORMED, bad)

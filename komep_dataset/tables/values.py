@@ -32,9 +32,11 @@ _KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
 # What programs write into a text table for a value that is not there (pandas, R, MySQL, R's factors), and what
 # spreadsheets, in any language, and JavaScript leave of one that could not be worked out.
 _NO_VALUE = re.compile(
-    r"NA|-?NaN|-?nan|NAN|-?1\.#(?:IND|QNAN)|<NA>|NaT|None|NULL|null|[([<]?(?:null|NULL)[)\]>]|N/A|n/a|\\N|NA_(?:character|real|integer)_|undefined"
+    r"NA|-?NaN|-?nan|NAN|-?1\.#(?:IND|QNAN)|<NA>|NaT|None|NULL|null|[(\[<]?(?:null|NULL)[)\]>]|N/A|n/a|\\N|NA_(?:character|real|integer)_|undefined"
     r"|#N/A N/A|#(?:REF|N/?[ADV]|Н/Д|GETTING_DATA|NOM \?)|#{3,}|#[¡¿]?[^\s#]{2,20}[!?]|Err:\d{3}|\[object Object\]"
 )
+
+NO_VALUE = f"^(?:{_NO_VALUE.pattern})$"  # of a cell without the blanks around it, for polars
 
 
 def stands_for_none(cell: str) -> bool:
