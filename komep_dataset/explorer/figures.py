@@ -145,10 +145,18 @@ def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> l
 
 
 def wins(found: Mapping[str, Any], told: str) -> Figure:
-    """Row against column: the share of pairs in which the row's model was chosen."""
-    header = (say("chosen, over:"), *found["models"])
-    rows = [(m, *map(_number, row)) for m, row in zip(found["models"], found["matrix"], strict=True)]
-    data = heat(found["models"], found["matrix"], link)
+    """Row against column: the share of pairs in which the row's model was chosen; who wins most stands first."""
+    header = tuple(map(say, ("chosen", "rejected", "won", "pairs", "share")))
+    shares = {one["model"]: one["share"] for one in found["win_share"]}
+    order = sorted(range(len(shares)), key=lambda n: -shares[found["models"][n]])
+    models = [found["models"][n] for n in order]
+    data = heat(models, [[found["matrix"][a][b] for b in order] for a in order], link)
+    rows = [
+        (a, b, _number(cell["n"]), _number(cell["of"]), _share(cell["share"]))
+        for a, row in zip(models, data["cells"], strict=True)
+        for b, cell in zip(models, row, strict=True)
+        if cell["n"]
+    ]
     title, wide = say("Who was chosen over whom"), len(found["models"]) >= WIDE_HEAT
     return Figure("wins", title, told, "heat", data, header, tuple(rows), wide)
 

@@ -288,6 +288,7 @@ function speak(language) {
   }
   speaking = language;
   $("view").lang = document.documentElement.lang = language;
+  document.title = $("main").dataset.title;
 }
 
 const THEMES = ["system", "light", "dark"];

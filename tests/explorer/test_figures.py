@@ -1,14 +1,21 @@
 """What is drawn of a release's figures."""
 
+import html
 import json
 import re
 from pathlib import Path
+from urllib.parse import parse_qs
+
+import polars as pl
+import pytest
 
 import komep_dataset
+from komep_dataset.explorer.plots import BOTTOM, TOP, nice_ceiling
 from komep_dataset.explorer.report import write_report
 from komep_dataset.release.build import build
+from komep_dataset.release.rows import read_rows
 from tests.audit.records import record, written
-from tests.explorer.pages import write_jsonl
+from tests.explorer.pages import seen, write_jsonl
 
 
 def test_what_a_judge_and_the_gates_say_is_drawn(tmp_path):
@@ -52,3 +59,44 @@ def test_how_answers_were_split_is_told_by_model(tmp_path):
     assert [row[0] for row in cells] == ["a", "b", "all"]
     assert cells[0][3:] == ["100.0%", "0.0%", "0.0%", "0.0%"] and cells[1][4:] == ["100.0%", "0.0%", "100.0%"]
     assert "50.0% of units point outside themselves" in figure
+
+
+def test_the_matrix_is_the_pairs_counted(sample):
+    """Oracle: the pairs of `ko`, the config that figures are of, by polars; the model that wins most is the first row."""
+    rows = read_rows(sample[0], "ko")
+    counts = dict(
+        ((a, b), n) for a, b, n in rows.group_by("chosen_model", "rejected_model").len().iter_rows()
+    )
+    figure = seen(sample[1]).split('id="figure-wins"')[1].split("</article>")[0]
+    names = re.findall(r'<bdi class="name">([^<]*)</bdi>', figure)
+    lines = figure.split("<tbody>")[1].split("</tbody>")[0].split("<tr>")[1:]
+    for a, line in zip(names, lines, strict=True):
+        cells = re.findall(r'<td class="(\w+)">(?:<a href="([^"]*)">)?([\d·]+)', line)
+        for b, (level, link, shown) in zip(names, cells, strict=True):
+            won, all_pairs = counts.get((a, b), 0), counts.get((a, b), 0) + counts.get((b, a), 0)
+            if not all_pairs:
+                assert (level, link, shown) == ("none", "", "·")
+                continue
+            assert shown == f"{100 * won / all_pairs:.0f}" and level == f"h{round(5 * won / all_pairs)}"
+            query = parse_qs(html.unescape(link).partition("?")[2])
+            assert not won or query == {"chosenModel": [a], "rejectedModel": [b]}
+    share = {m: rows.filter(pl.col("chosen_model") == m).height / rows.filter(
+        (pl.col("chosen_model") == m) | (pl.col("rejected_model") == m)).height for m in names}  # fmt: skip
+    assert names == sorted(names, key=lambda m: -share[m])
+
+
+def test_the_histogram_of_margins_is_the_pairs_counted(sample):
+    rows = read_rows(sample[0], "ko").with_columns(
+        ((pl.col("score_margin").round(9) * 10).ceil() - 1).clip(0).alias("bin")
+    )
+    counts = dict(rows.group_by("bin").len().iter_rows())
+    figure = seen(sample[1]).split('id="figure-margins"')[1].split("</article>")[0]
+    drawn = re.findall(
+        r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)" rx="1.5"><title>([\d.]+) to [\d.]+: (\d+) pairs',
+        figure,
+    )
+    assert [int(n) for *_, n in drawn] == [counts.get(n, 0) for n in range(10)]
+    top = nice_ceiling(max(counts.values()))
+    for y, height, _, n in drawn:
+        assert float(height) == pytest.approx((BOTTOM - TOP) * int(n) / top, abs=0.02)
+        assert float(y) + float(height) == pytest.approx(BOTTOM, abs=0.02)
