@@ -33,6 +33,7 @@ BASE = ("files", "hub", "pairs", "release/test_build.py", "release/test_loading.
         "test_init.py", "test_komep.py", "test_questions.py")  # fmt: skip
 GATES = ("audit", "explorer", "gates", "release", "review")
 ASKING = (
+    "api",
     "commands",
     "config",
     "evidence",

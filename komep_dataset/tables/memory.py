@@ -1,8 +1,8 @@
 """Rows that are given in memory, as files: lists of dicts, polars, pandas, pyarrow, `datasets`.
 
 Each table is JSONL in a folder of its own for as long as it is read, so that files and rows have one reader, one set of rules
-and one wording. Its line N is row N, and is called that (`problems.ROWS`). Keys are sorted and nulls left out: the same rows
-are the same bytes, whatever held them.
+and one wording. Its line N is row N, and is called that (`problems.ROWS`). Nulls are left out: the same rows are the same
+bytes, whatever held them.
 """
 
 import json
@@ -188,10 +188,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (list, tuple)) else {type(value).__name__: str(value)}
 
 
-_SORTED, _AS_IS = (
-    json.JSONEncoder(ensure_ascii=False, skipkeys=True, default=_plain, sort_keys=sort).encode
-    for sort in (True, False)
-)
+_encode = json.JSONEncoder(ensure_ascii=False, skipkeys=True, default=_plain).encode
 
 
 def _line(row: Any) -> bytes:
@@ -200,10 +197,7 @@ def _line(row: Any) -> bytes:
     if isinstance(row, Mapping):
         row = {name: value for name, value in row.items() if value is not None}
     try:
-        try:
-            text = _SORTED(row)
-        except TypeError:  # keys of several types, which have no order
-            text = _AS_IS(row)
+        text = _encode(row)
     except (ValueError, TypeError, RecursionError) as error:
         text = json.dumps(f"what JSON cannot hold ({error})")
     try:
