@@ -43,17 +43,17 @@ def as_files(given: Any, what: str = "rows") -> Iterator[list[Path]]:
     tables = list(_tables(given, what))
     with tempfile.TemporaryDirectory(prefix="komep-") as folder:
         paths, mine = [], []
-        for name, one in tables:
-            if isinstance(one, Path):
-                paths.append(one)
-                continue
-            alone = len(tables) == 1
-            path = Path(folder, "rows.jsonl" if alone else f"rows-{name.removeprefix('table ')}.jsonl")
-            ROWS[str(path)] = "" if alone else name
-            paths.append(path)
-            mine.append(str(path))
-            _write(one, path, f"{what}: {name}" if name and not alone else what)
         try:
+            for name, one in tables:
+                if isinstance(one, Path):
+                    paths.append(one)
+                    continue
+                alone = len(tables) == 1
+                path = Path(folder, "rows.jsonl" if alone else f"rows-{name.removeprefix('table ')}.jsonl")
+                _write(one, path, what if alone else f"{what}: {name}")
+                ROWS[str(path)] = "" if alone else name
+                paths.append(path)
+                mine.append(str(path))
             yield paths
         except KomepError as error:
             error.args = (in_rows(str(error)),)
