@@ -185,6 +185,7 @@ def test_the_words_of_a_changed_text_are_told_apart(opened, tmp_path):
     assert both == ["and", "see", "a", "at"]
 
 
+@pytest.mark.slow
 def test_a_link_opens_the_filtered_list_and_back_undoes_a_filter(opened, sample):
     page = opened(sample, "#overview")
     page.locator("#figure-categories a").first.click()  # a bar leads to its pairs
