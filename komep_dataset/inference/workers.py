@@ -248,6 +248,8 @@ class _LocalExecutor(_Watching, LocalPipelineExecutor):
         work = multiprocessing.get_context("spawn").Process(
             target=_work, args=(self, rank, os.getpid()), daemon=True
         )
+        # A worker begins without Ctrl-C, which reaches all of us: who started it ends it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             work.start()
         except OSError as error:
@@ -255,6 +257,8 @@ class _LocalExecutor(_Watching, LocalPipelineExecutor):
                 f"{self.pipeline[0].label}: worker {rank} cannot be started ({error.strerror}); answers so far are "
                 "kept, and the same command goes on"
             ) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return work
 
     def _ended(self, running: list[multiprocessing.Process]) -> Iterator[tuple[Any, str]]:
@@ -272,7 +276,6 @@ def _work(executor: PipelineExecutor, rank: int, parent: int) -> None:
     end_with_parent()
     if os.getppid() != parent:  # it died before
         os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of us: who started us ends us
     executor._run_for_rank(rank, 1)  # local rank 0 would write to the terminal
 
 

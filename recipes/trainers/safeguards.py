@@ -38,6 +38,7 @@ class GuardedTrainer:
         self.step_batches, self.step_finite = [], []
         self.pairs = len(kwargs["train_dataset"])  # before rows are joined by packing
         super().__init__(*args, **kwargs)
+        check_topology(self.accelerator.distributed_type.name)
         if self.args.bf16 or self.args.fp16:
             leave_inputs(self.model)
         if not (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
@@ -89,6 +90,16 @@ class GuardedTrainer:
         for ids, mask in map(self.chosen_rows, self.step_batches):
             rows += [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
         return find_questions(self.train_dataset, self.chosen_columns, rows)
+
+
+def check_topology(runs: str) -> None:
+    """Raise `KomepError` where a launch file asks for sharding that this machine leaves out without a word."""
+    asked = [kind for kind in ("DEEPSPEED", "FSDP") if os.environ.get(f"ACCELERATE_USE_{kind}") == "true"]
+    if asked and runs not in asked:
+        raise KomepError(
+            f"the launch file asks for {asked[0]}, and {runs} would run in its place; without a GPU take "
+            "accelerate_configs/cpu_zero3.yaml, which shards on the CPU, or cpu.yaml"
+        )
 
 
 def walk_only_to_switch(model: torch.nn.Module) -> None:

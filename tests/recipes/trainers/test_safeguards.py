@@ -125,3 +125,17 @@ def test_layers_of_an_adapted_model_train_in_a_run(tiny_model, release, tmp_path
     adapted = {"use_peft": "true", "lora_target_modules": "all-linear", "lora_r": 2, "max_test_pairs": 2}
     assert train("dpo", flags(tiny_model, release, tmp_path / "run", max_steps=2, **adapted)) == 0
     assert (True, True) in seen and (True, False) not in seen  # evaluation has no gradients
+
+
+@pytest.mark.parametrize(("asked", "runs", "refused"), [("FSDP", "MULTI_CPU", True), ("FSDP", "FSDP", False),
+                                                        ("DEEPSPEED", "NO", True), ("", "MULTI_CPU", False)])  # fmt: skip
+def test_the_topology_that_was_asked_for_is_the_one_that_runs(monkeypatch, asked, runs, refused):
+    from trainers.safeguards import check_topology
+
+    for kind in ("DEEPSPEED", "FSDP"):
+        monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true" if kind == asked else "false")
+    if refused:
+        with pytest.raises(KomepError, match=f"asks for {asked}, and {runs} would run"):
+            check_topology(runs)
+    else:
+        check_topology(runs)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.launches import LONG, TWO, begin, launch, wait_for, workers
-from tests.recipes.tiny_runs import RECIPES, flags
+from tests.recipes.launches import LONG, TWO, begin, finish, launch, wait_for, workers
+from tests.recipes.tiny_runs import RECIPES, flags, read
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -44,6 +44,16 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(tiny_model, release, tmp
         last,
     ), said
     assert form != "alone" or (running.returncode, "Traceback" in said) == (130, False)
+
+
+@pytest.mark.slow
+def test_a_launch_file_goes_over_the_environment(tiny_model, release, tmp_path):
+    """With ACCELERATE_USE_CPU=true in it, DeepSpeed would be left out, and a plain model meet what was made for it."""
+    words = ["-m", "accelerate.commands.launch", "--main_process_port", "0"]
+    words += ["--config_file", "accelerate_configs/cpu_zero3.yaml", "tests/recipes/cpu_launch.py", "dpo"]
+    words += flags(tiny_model, release, tmp_path / "out", max_steps=1, per_device_train_batch_size=1)
+    finish(begin(words, ACCELERATE_USE_CPU="true", DS_ACCELERATOR="cpu"))
+    assert read(tmp_path / "out")["distributed_type"] == "DEEPSPEED"
 
 
 @pytest.mark.slow
