@@ -48,6 +48,7 @@ def test_a_server_that_dies_half_way(hub, komep, releases):
 @pytest.mark.slow
 def test_somebody_else_pushes_meanwhile(hub, komep, releases):
     repo = hub.create(REPO, {"README.md": b"# Theirs\n"}, "dataset")
+    repo.settings["private"] = True
     meanwhile = {"README.md": b"# Theirs\n\nnew line\n"}
     hub.before_commit = lambda h: repo.commit(meanwhile, title="theirs") if len(repo.log) == 1 else None
     code, out, err = komep("publish", releases["small"], *ID)

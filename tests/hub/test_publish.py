@@ -98,6 +98,7 @@ def test_publish_load_grow_and_load_again(hub, komep, running, releases):
     assert code == 2 and "the newest version is v0.2.0" in err and writes(hub) == []
 
 
+@pytest.mark.slow
 def test_who_may_see_it(hub, komep, releases):
     """Private unless it is said; never public before all of it is there; a repository that is there is not changed silently."""
     private, public = {"private": True, "gated": False}, {"private": False, "gated": False}
@@ -134,6 +135,7 @@ def test_who_may_see_it(hub, komep, releases):
     )
 
 
+@pytest.mark.slow
 def test_what_nobody_stated_the_terms_of_does_not_become_public(hub, komep, releases, tmp_path):
     for flags in (("--public",), ("--public", "--dry-run")):
         code, out, err = komep("publish", releases["small"], *ID, *flags)
