@@ -92,7 +92,8 @@ def collect(
         given = of_path | {str(name).casefold(): value for name, value in given.items()} | given
         row = (csv_row if format_of(path) == CSV else row_of)(given, Question, OPTIONAL)
         if isinstance(row, list) and (lacking := [one.column for one in row if one.detail == "no value"]):
-            told = others_told(as_given, column_types(Question), lacking, maps=columns is not None)
+            others = {name: value for name, value in as_given.items() if str(name).casefold() not in taken}
+            told = others_told(others, column_types(Question), lacking, maps=columns is not None)
             row = [one._replace(detail=one.detail + told) if one.column == lacking[0] else one for one in row]
         checked = _check(row, language, source) if isinstance(row, dict) else row
         if not isinstance(checked, Question):

@@ -34,7 +34,7 @@ from komep_dataset.schema import (
 )
 from komep_dataset.tables.checking import verdict_advice, verdict_of
 from komep_dataset.tables.columns import KNOWN, others_told
-from komep_dataset.tables.formats import table_files
+from komep_dataset.tables.formats import CSV, format_of, table_files
 from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
 from komep_dataset.tables.reading import check_columns, read_batches
 from komep_dataset.tables.rows import columns_of
@@ -119,6 +119,8 @@ def read_complete(
         good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names, unknown_units)
         if any(problem.detail == _NOTHING_SAID for problem in worse):
             have = [(columns or {}).get(name, name) for name in columns_of(files[index])]
+            if format_of(files[index]) == CSV:  # in which capitals do not count
+                have = [name for name in have if name.casefold() not in KNOWN]
             told = others_told(dict.fromkeys(have), KNOWN, ("units", "dahl_score"), maps=columns is not None)
             worse = [
                 replace(one, detail=one.detail + told) if one.detail == _NOTHING_SAID else one

@@ -222,7 +222,7 @@ def checked_rows(
     """
     schema, names = {**polars_schema(record), LINE: pl.Int64}, column_types(record)
     good: list[dict[str, Any]] = []
-    bad: list[tuple[dict[str, Any], list[Fault]]] = []
+    bad: list[tuple[Mapping[Any, Any], dict[str, Any], list[Fault]]] = []
     problems: list[Problem] = []
     for line, row in rows:
         if isinstance(row, Problem):
@@ -233,16 +233,21 @@ def checked_rows(
         if not found:
             good.append(values | {LINE: line})
             continue
-        lacking = [fault.column for fault in found if fault.detail == "no value"]
-        if lacking and (told := others_told(row, names, lacking, maps)):
-            found = [
-                one._replace(detail=one.detail + told) if one.column == lacking[0] else one for one in found
-            ]
         wrong = {fault.column for fault in found}
-        bad.append(({name: None if name in wrong else values[name] for name in names} | {LINE: line}, found))
+        fitting = {name: None if name in wrong else values[name] for name in names}
+        bad.append((row, fitting | {LINE: line}, found))
     if checks and bad:
-        frame = pl.DataFrame([row for row, _ in bad], schema=schema)
-        more = checks(frame, [{fault.column for fault in found} for _, found in bad])
-        bad = [(row, found + also) for (row, found), also in zip(bad, more, strict=True)]
-    problems += [Problem.of_row(file, row[LINE], found) for row, found in bad]
+        frame = pl.DataFrame([fitting for _, fitting, _ in bad], schema=schema)
+        more = checks(frame, [{fault.column for fault in found} for *_, found in bad])
+        bad = [(*one, found + also) for (*one, found), also in zip(bad, more, strict=True)]
+    for row, fitting, found in bad:
+        lacking = [
+            fault.column
+            for fault in found
+            if fault.reason == Reason.MISSING_FIELD and ": " not in fault.detail
+        ]
+        if lacking and (told := others_told(row, names, lacking, maps)):
+            at = next(n for n, fault in enumerate(found) if fault.column == lacking[0])
+            found[at] = found[at]._replace(detail=found[at].detail + told)
+        problems.append(Problem.of_row(file, fitting[LINE], found))
     return pl.DataFrame(good, schema=schema), sorted(problems, key=lambda one: one.line)

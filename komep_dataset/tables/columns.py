@@ -66,7 +66,7 @@ def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collect
         lacking: those that the row lacks.
         maps: whether the command has `--map`.
     """
-    others = [str(name) for name in row if name not in known]
+    others = [str(name) for name in row if name and name not in known]
     if not others:
         return ""
     told = f"; the row has {', '.join(map(_quoted, others[:SHOWN]))}, too"

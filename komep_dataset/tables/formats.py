@@ -346,6 +346,13 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
     return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
 
 
+def _is_json(line: bytes) -> bool:
+    """Whether a line holds an object or a list by itself."""
+    with suppress(ValueError, RecursionError):
+        return isinstance(json.loads(line), (dict, list))
+    return False
+
+
 def _documents(content: bytes, path: Path, error: Exception) -> Iterable[bytes]:
     """The objects of a file that holds one behind the other, each over several lines; its lines where any of the first is an
     object by itself. Raises `KomepError` with the `error` of a document that is damaged."""
@@ -358,9 +365,8 @@ def _documents(content: bytes, path: Path, error: Exception) -> Iterable[bytes]:
             return found
         except (ValueError, RecursionError) as later:
             error = later
-    lines = content.split(b"\n", 20)
-    with_objects = any(line.strip()[:1] == b"{" and line.strip()[-1:] == b"}" for line in lines)
-    if with_objects or sum(map(bool, map(bytes.strip, lines))) < 3 or not _DOCUMENT.match(content):
+    lines = [line for line in content.split(b"\n", 20)[:20] if len(line.strip()) > 2]
+    if len(lines) < 3 or not _DOCUMENT.match(content) or any(map(_is_json, lines)):
         return io.BytesIO(content)
     raise KomepError(
         f"{path}:{getattr(error, 'lineno', 1)}: not JSON ({getattr(error, 'msg', error)}); is the file whole?"

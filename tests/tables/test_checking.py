@@ -127,3 +127,9 @@ def test_verdicts_of_any_file_give_the_same_release(tmp_path, kind, words):
     verdicts = read_rows(tmp_path / "komep", "scored").sort("model")["units"].to_list()
     assert [[unit["verdict"] for unit in units] for units in verdicts] == [["true", "false"], ["true"]]
     assert read_scored([path]).sort("model")["dahl_score"].to_list() == [0.5, 1.0]
+
+
+def test_a_row_that_lacks_units_and_more_says_where_both_may_be():
+    given = {"question": "a", "category": "c", "response": "r", "llm": "m", "claims": [{"claim": "x"}]}
+    _, [problem] = checked_rows([(1, given)], "rows", Given, OPTIONAL, maps=True, checks=faults)
+    assert "--map llm=model" in problem.detail and "--map claims=units" in problem.detail

@@ -465,3 +465,8 @@ def test_an_arrow_file_that_is_cut(tmp_path):
         (tmp_path / "a.arrow").write_bytes((tmp_path / "a.arrow").read_bytes()[:-900])
         with pytest.raises(KomepError, match=r"a\.arrow: not a readable Arrow file .*; is it whole\?"):
             build([tmp_path / "a.arrow"], tmp_path / "komep")
+
+
+def test_lines_that_hold_lists_are_lines(tmp_path):
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps([one]) + "\n" for one in ROWS * 3))
+    assert len(list(json_lines(tmp_path / "a.jsonl"))) == 3 * len(ROWS)
