@@ -87,7 +87,7 @@ def _verdict(before: float | None, after: float | None) -> str:
     told = "lower is better; 0.693 is nothing learnt"
     if before is None or after is None or round(before, 3) == round(after, 3):
         return told
-    return f"it got {'better' if after < before else 'worse'}: {told}"
+    return f"it got {'better' if after < before else 'worse'}; {told}"
 
 
 def answer_lines(told: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -176,8 +176,15 @@ def main(
     for name, one in (("before", before.results), ("after", after.results)):
         for warning in warnings(one):
             console.print(f"{name}: {warning}")
-    if answers := answer_lines(_json(training / "answers.json")):
-        said = Table("held-out question", "before", "after", title="Three answers", show_lines=True)
+    said_by_model = training / "answers.json"
+    if said_by_model.is_file() and (answers := answer_lines(_json(said_by_model))):
+        said = Table(
+            "held-out question",
+            "before",
+            "after",
+            title="What it answers (the beginning; nobody has checked it)",
+            show_lines=True,
+        )
         for line in answers:
             said.add_row(*map(escape, line))
         console.print(said)

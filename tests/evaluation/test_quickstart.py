@@ -51,7 +51,7 @@ def test_lines_of_a_release_that_was_built(tmp_path):
 
 def test_lines_of_a_training():
     loss, accuracy, margin, policy, per_token = training_lines(SUMMARY)
-    assert (loss.before, loss.after) == ("0.693", "0.708") and loss.note.startswith("it got worse: ")
+    assert (loss.before, loss.after) == ("0.693", "0.708") and loss.note.startswith("it got worse; ")
     assert (accuracy.before, accuracy.after) == ("0.500", "0.750")
     assert (margin.before, margin.after, margin.note) == ("0.000", "0.125", "12 steps, 1.5 min")
     assert (policy.before, policy.after) == ("0.250", "1.000")

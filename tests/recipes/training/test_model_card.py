@@ -6,7 +6,7 @@ import types
 
 import pytest
 import yaml
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData, metadata_load
 from markdown_it import MarkdownIt
 
 from tests.places import snapshot
@@ -119,16 +119,28 @@ def test_the_card_of_a_base_is_asked_where_it_lies(tmp_path, monkeypatch):
     assert base_card("org/model") == {}  # no hub is reached in tests
 
 
-@pytest.mark.parametrize("method", ("dpo", "sft"))
-def test_the_snippet_of_the_card_runs(method, finished, capsys, monkeypatch):
-    folder = finished(method)
+def asked(folder, monkeypatch) -> None:
+    """Run the snippet of a card beside the folder of its model."""
     code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text("utf-8"), re.DOTALL)[1]
     monkeypatch.chdir(folder.parent)
-    exec(
-        compile(code.replace("max_new_tokens=256", "max_new_tokens=2"), "README.md", "exec"),
-        {"__name__": "__main__"},
-    )
-    assert "def" not in code and capsys.readouterr().out.endswith("\n")
+    code = code.replace("max_new_tokens=256", "max_new_tokens=2")
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+
+
+def test_the_snippet_of_the_card_runs(finished, capsys, monkeypatch):
+    asked(finished("dpo"), monkeypatch)
+    assert capsys.readouterr().out.endswith("\n")
+
+
+@pytest.mark.slow
+def test_the_snippet_of_an_adapter_runs(tiny_model, release, tmp_path, capsys, monkeypatch):
+    lora = {"use_peft": "true", "lora_target_modules": "all-linear", "max_steps": 1, "save_strategy": "no"}
+    assert train("dpo", of_finished("dpo", tiny_model, release, tmp_path / "tuned", **lora)) == 0
+    capsys.readouterr()
+    asked(tmp_path / "tuned", monkeypatch)
+    text = (tmp_path / "tuned" / "README.md").read_text("utf-8")
+    assert "import AutoPeftModelForCausalLM as Model" in text and capsys.readouterr().out.endswith("\n")
+    assert metadata_load(tmp_path / "tuned" / "README.md")["library_name"] == "peft"
 
 
 def test_what_got_worse_is_said(finished):
