@@ -221,7 +221,7 @@ def questions_stage(config: Config, table: Path) -> Stage:
     source = config.questions
 
     def work() -> Outcome:
-        columns = applicable(table_files([source.input]), Question, config.columns)
+        columns = applicable(table_files([source.input]), Question, config.columns, all_there=True)
         made = make_questions(source.input, table, language=source.language, columns=columns)
         kept = made.questions
         if source.limit is not None and source.limit < kept:

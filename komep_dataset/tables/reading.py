@@ -322,21 +322,24 @@ def check_columns(
                 return
     if absent:
         new = min(absent)
+        have = ", ".join(there)
         raise KomepError(
-            f"--map {new}={columns[new]}: there is no column {new!r} (there are: {', '.join(there)})"
+            f"{new}={columns[new]}: there is no column {new!r} to be read as that (there are: {have})"
         )
 
 
-def applicable(files: Iterable[Path], record: type, columns: Mapping[str, str]) -> dict[str, str]:
-    """The part of a map for several kinds of tables that is for these: whose known column the record has, without the names
-    that no table has where the known column is there instead."""
+def applicable(
+    files: Iterable[Path], record: type, columns: Mapping[str, str], *, all_there: bool = False
+) -> dict[str, str]:
+    """The part of a map for several kinds of tables that these have, for columns of this record; with `all_there`, also names
+    that no table has, where the known column is in none either (which reading then refuses)."""
     columns = {new: name for new, name in columns.items() if name in column_types(record)}
-    tables = [(path, columns_of(path)) for path in files] if columns else []
+    tables = [columns_of(path) for path in files] if columns else []
     return {
         new: name
         for new, name in columns.items()
-        if any(of_file(names, {new: name}, path) for path, names in tables)
-        or not any(name in names for _, names in tables)
+        if any(of_file(names, {new: name}, "") for names in tables)
+        or (all_there and not any(name in names for names in tables))
     }
 
 

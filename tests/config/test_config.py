@@ -116,6 +116,19 @@ def test_a_mistake_is_named_by_its_key(tmp_path, text, fragments):
         assert fragment in message
 
 
+def test_names_of_columns(tmp_path):
+    assert load(tmp_path, "columns: {질문: question, 답변: response}").columns == {
+        "질문": "question",
+        "답변": "response",
+    }
+    for text, fragment in (
+        ("{질문: qestion}", "columns.질문: no column 'qestion' is known here; did you mean 'question'?"),
+        ("{질문: question, 문항: question}", "columns.질문: '문항' is to be read as question, too"),
+        ("[질문]", "columns: expected names and values"),
+    ):
+        assert fragment in fail(tmp_path, f"columns: {text}")
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -12,6 +12,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.schema import Question, Reason, Response, ScoredGeneration, column_types
 from komep_dataset.tables.columns import KNOWN, likely, map_problem, of_file, parse_map, renamed
+from komep_dataset.tables.reading import applicable
 from tests.scored_rows import GOOD, UNITS, row, write
 
 SCORED = column_types(ScoredGeneration)
@@ -110,7 +111,8 @@ def test_files_of_both_kinds_go_together(tmp_path):
 def test_a_map_of_a_column_that_is_not_there_and_one_onto_a_column_that_is(tmp_path):
     path = write(tmp_path / "a.jsonl", GOOD)
     with pytest.raises(
-        KomepError, match=r"--map 질문=question: there is no column '질문' .there are: question, cat"
+        KomepError,
+        match=r"질문=question: there is no column '질문' to be read as that \(there are: question, cat",
     ):
         read_scored([path], columns={"질문": "question"})
     write(path, [one | {"질문": "x"} for one in GOOD])
@@ -164,3 +166,14 @@ def test_questions_under_other_names(tmp_path, capsys):
     ):
         make_questions(tmp_path / "q.jsonl", tmp_path / "o" / "q.parquet")
     assert row("m")["units"] == UNITS
+
+
+def test_of_a_map_for_several_tables_each_takes_its_part(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"질문": "a", "model": "m"}])
+    assert applicable([path], Response, KOREAN | {"x": "status"}) == {"질문": "question"}
+    assert applicable([path], Question, {}) == {}
+    assert applicable([path], Response, KOREAN, all_there=True) == {
+        "질문": "question",
+        "분야": "category",
+        "답변": "response",
+    }
