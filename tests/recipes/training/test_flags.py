@@ -1,5 +1,6 @@
 """Flags that a run cannot be meant with: one line of error before anything is trained, and never a traceback."""
 
+import re
 import shutil
 
 import pytest
@@ -10,6 +11,7 @@ from tests.recipes.tiny_runs import flags, read, train
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 from dpo import ARGUMENTS
+from dpo import __doc__ as recipe_text
 from training.flags import RecipeParser, check_launch
 
 BAD = {
@@ -126,3 +128,15 @@ def test_unknown_key_of_a_file_is_named_with_the_nearest_one(tmp_path, capsys):
     message = capsys.readouterr().err
     assert "learning_rat'" in message and "'learning_rate'" in message and str(config) in message
     assert message.startswith("error: ") and message.count("\n") == 1
+
+
+def test_help_begins_with_the_recipes_own_flags():
+    text = RecipeParser(ARGUMENTS, description=recipe_text).format_help()
+    assert text.startswith("usage: recipes/") and text.count("accelerate launch") == 2
+    ours, theirs = text.split("flags of TRL, transformers and accelerate:")
+    flags_shown = re.findall(r"^  (?:-o VALUE, )?--(\w+)", ours.split("own flags:")[1], re.M)
+    assert flags_shown == [
+        "config", "model_name_or_path", "dataset_name", "dataset_config", "output_dir", "max_train_pairs",
+        "max_test_pairs", "global_batch_size", "chat_template_path", "share_prompts", "label_smoothing_from_release",
+    ]  # fmt: skip
+    assert "--learning_rate VALUE" in theirs and "-h, --help" in theirs
