@@ -70,7 +70,7 @@ def test_columns_of_other_names():
     given = [{"질문" if name == "question" else name: value for name, value in one.items()} for one in SAMPLE]
     assert komep.pairs(given, columns={"질문": "question"}).equals(komep.pairs(SAMPLE))
     assert komep.models(given, columns={"질문": "question"}) == komep.models(SAMPLE)
-    with pytest.raises(komep.KomepError, match=r"^columns={.물음.: .question.}: there is no column '물음'"):
+    with pytest.raises(komep.KomepError, match="there is no column '물음'"):
         komep.pairs(given, columns={"물음": "question"})
 
 
