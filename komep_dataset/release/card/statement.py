@@ -121,9 +121,9 @@ def headings(facts: Mapping[str, Any], chosen_by: str) -> list[tuple[str, str]]:
     )
     korean, translated = pairs.get("ko", 0), _translated(facts)
     language = [
-        f"Korean in {korean:,} pairs ({korean - translated:,} written in Korean, {translated:,} translated from English)"
+        f"Korean in {korean:,} pair{'s' * (korean != 1)} ({korean - translated:,} written in Korean, {translated:,} translated from English)"
     ] * bool(korean)
-    language += [f"English in {pairs.get('en', 0):,} pairs"] * ("en" in pairs)
+    language += [f"English in {pairs['en']:,} pair{'s' * (pairs['en'] != 1)}"] if pairs.get("en") else []
     who, makers = "the KoMeP project" if sample else UNRECORDED, _makers(facts)
     return [
         ("Curation rationale", f"Preference tuning: of the answers to a question, pairs by {chosen_by}. Why these questions: "
