@@ -324,7 +324,7 @@ def check_columns(
         new = min(absent)
         have = ", ".join(there)
         raise KomepError(
-            f"{new}={columns[new]}: there is no column {new!r} to be read as that (there are: {have})"
+            f"--map {new}={columns[new]}: there is no column {new!r} to be read as that (there are: {have})"
         )
 
 

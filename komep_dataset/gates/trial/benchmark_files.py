@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.tables.formats import JSON, KNOWN, format_of, stem_of, table_files
+from komep_dataset.tables.formats import ARROW, JSON, KNOWN, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import OPTION_COLUMN
 from komep_dataset.tables.rows import read_rows
 
@@ -91,7 +91,7 @@ def _saved(path: Path) -> Iterator[tuple[str, Path, list[dict[str, Any]]]]:
     except Exception as error:  # what a damaged folder raises depends on the damage
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise KomepError(f"{path}: not a saved dataset that can be read ({said})") from error
-    beside = [p for p in sorted(path.rglob("*")) if format_of(p) not in (None, JSON) and p.is_file()]
+    beside = [p for p in sorted(path.rglob("*")) if format_of(p) not in (None, JSON, ARROW) and p.is_file()]
     if beside:
         raise KomepError(
             f"{beside[0]}: beside a saved dataset, where it is not read; give it as a benchmark of its own"
