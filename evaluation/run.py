@@ -161,7 +161,7 @@ app = new_app()
 add(
     app,
     command,
-    kept="answers so far are kept in --output and are not asked for again",
+    kept="what was answered until now, if anything, is kept in --output and not asked for again",
     lists=(
         "benchmarks",
         lambda: ((name, import_module(place).__doc__.splitlines()[0]) for name, place in BENCHMARKS.items()),

@@ -7,9 +7,11 @@ depends on it, here.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, make_dataclass
 from typing import Any
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import LISTED
@@ -17,6 +19,7 @@ from komep_dataset.options import Option
 from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
 
 GATE_OPTIONS = tuple(option for gate in LISTED for option in gate.options)
+LICENCES = "huggingface.co/docs/hub/repositories-licenses"
 CARD_OPTIONS = (
     Option(
         "name",
@@ -37,7 +40,7 @@ CARD_OPTIONS = (
         "Its licence, by the Hub's identifier, as cc-by-4.0; unknown, if you do not know. `komep publish --public` asks for it.",
         metavar="ID",
         check=lambda text: isinstance(text, str) and bool(re.fullmatch(r"[a-z][a-z0-9.+-]{1,39}", text)),
-        want="give an identifier of huggingface.co/docs/hub/repositories-licenses, as cc-by-4.0, or unknown",
+        want=f"give an identifier of {LICENCES}, as cc-by-4.0, or unknown",
         conflict=lambda was, now: None,
     ),
 )
@@ -75,6 +78,15 @@ def read_options(given: Mapping[str, Any]) -> dict[str, list[Any]]:
             raise KomepError(f"{option.flag} {shown}: {option.wanted}", exit_code=2)
     reading = [option for option in OPTIONS if option.read]
     return {o.name: o.read(given[o.name]) if given.get(o.name) else [] for o in reading}
+
+
+def of_no_list(license: str | None) -> Iterator[str]:
+    """What to say of a licence that is no identifier of SPDX: the Hub has some of its own, and a typo is none."""
+    try:
+        canonicalize_license_expression(license or "mit")
+    except InvalidLicenseExpression:
+        if license not in {"unknown", "other"}:
+            yield f"--license {license} is no identifier of SPDX (as apache-2.0); it is right if the Hub lists it: {LICENCES}"
 
 
 def named(function: Callable, annotation: Callable[[Option], Any]) -> inspect.Signature:

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from komep_dataset.build_options import OPTIONS, Options, read_options
+from komep_dataset.build_options import OPTIONS, Options, of_no_list, read_options
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from tests.gates.gated import run
@@ -21,10 +21,18 @@ def test_values_that_no_option_allows_are_wrong_usage(tmp_path):
 def test_an_option_that_there_is_not_is_no_argument_of_a_build(tmp_path):
     with pytest.raises(TypeError, match="unexpected keyword argument 'min_margn'"):
         build([], tmp_path / "komep", min_margn=0.5)
-    own = ["inputs", "output", "on_error", "judge", "base", "seeds", "left_out", "rounds", "makers"]
+    own = ["inputs", "output", "on_error", "judge", "base", "seeds", "left_out", "rounds", "makers", "columns"]
     assert list(inspect.signature(build).parameters) == own + [option.name for option in OPTIONS]
 
 
 def test_what_is_read_is_recorded_and_all_else_has_its_default():
     assert Options() == Options(**{option.name: [] if option.read else option.default for option in OPTIONS})
     assert read_options({"unsafe": "reject"}) == {"decontaminate": []}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [("apache", 1), ("llama3.1", 1), ("cc-by-4.0", 0), ("unknown", 0), (None, 0)]
+)
+def test_a_licence_of_no_list_is_said(given, told):
+    """`apache` went onto the card as it was, where the Hub knows `apache-2.0` alone."""
+    assert len(list(of_no_list(given))) == told

@@ -145,7 +145,7 @@ class Meter:
         if policy.budget is not None and price is None:
             raise KomepError(
                 f"`budget` needs the price of {endpoint.model!r}: {table.file} does not have it; "
-                "copy that file, add the model and name the copy as `prices:`"
+                "copy that file, add the model and name the copy as `prices:`, or leave `budget` out"
             )
         model = f"{endpoint.endpoint} {endpoint.model}"
         with closing(cls(price, policy.budget, policy.spending, table.currency, model, ledger)) as meter:

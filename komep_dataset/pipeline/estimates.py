@@ -312,7 +312,8 @@ def as_text(lines: Sequence[Line], config: Config) -> str:
     if calls:
         told.append(f"spent so far: {amount(spent, table.currency)} by {calls:,} calls")
     if config.budget is not None:
-        told.append(f"budget: {amount(config.budget, table.currency)}")
+        refused = "; a run is refused until every price is known, or without it" if unknown else ""
+        told.append(f"budget: {amount(config.budget, table.currency)}{refused}")
     used = sorted({line.model for line in lines} & table.models.keys())
     told += [f"price of {m}: read {table.models[m].date}, {table.models[m].source}" for m in used]
     told.append("nothing was asked; what was answered before is not counted again")

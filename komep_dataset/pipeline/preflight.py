@@ -119,7 +119,7 @@ def _at_home(endpoint: Endpoint) -> Iterator[str]:
             endpoint.policy.budget is not None
             and load_prices(endpoint.policy.prices).price_of(endpoint) is None
         ):
-            yield f"`budget` needs the price of {endpoint.model!r}; name a table that has it as `prices:`"
+            yield f"`budget` needs the price of {endpoint.model!r}; name a table that has it as `prices:`, or leave `budget` out"
     except KomepError as error:
         yield str(error)
     if endpoint.tokenizer:

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from komep_dataset.build_options import Options, named, read_options
+from komep_dataset.build_options import Options, named, of_no_list, read_options
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
 from komep_dataset.gates.trial.run import Gates, as_text
@@ -187,7 +187,7 @@ def build(
         write_rejects(folder, STAGE, rejects)
         write_card(folder, facts | source | {"quality": quality}, place.name)
         write_sums(folder, sums)
-    for warning in warned(facts, reasons, tally.mixed):
+    for warning in (*warned(facts, reasons, tally.mixed), *of_no_list(rules.license)):
         tell(f"warning: {warning}")
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 

@@ -34,7 +34,10 @@ class RecipeArguments(ScriptArguments):
         },
     )
     dataset_config: str | None = field(
-        default="ko", metadata={"help": "Config of the release: `ko` or `en`."}
+        default="ko",
+        metadata={
+            "help": "Config of the release: `ko` or `en`; of several (`en,ko`) the first that is there. A recipe's file may name another."
+        },
     )
     max_train_pairs: int | None = field(
         default=None, metadata={"help": "Train on so many pairs, drawn at random by --seed; default: all."}
@@ -73,7 +76,7 @@ class RecipeParser(TrlParser):
     """
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
         self.set_defaults(use_cpu=not torch.accelerator.is_available())
         place = self._option_string_actions["-o"] = self._option_string_actions["--output_dir"]
         place.option_strings.insert(0, "-o")

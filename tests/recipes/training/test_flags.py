@@ -36,6 +36,7 @@ BAD_INPUT = {
     "no checkpoint": ({"resume_from_checkpoint": "nowhere"}, 1, "nowhere"),
     "bad loss": ({"loss_type": "exo_pair"}, 2, "--label_smoothing"),
     "no number": ({"max_steps": "many"}, 2, "max_steps"),
+    "a flag cut short": ({"max_step": 1}, 2, "max_step"),
     "misspelt flag": ({"learning_rat_e": 1}, 2, "'learning_rate'"),
     "bad value": ({"eval_strategy": "sometimes"}, 2, "sometimes"),
     "no config file": ({"config": "nowhere.yaml"}, 2, "nowhere.yaml"),
