@@ -21,7 +21,18 @@ def test_values_that_no_option_allows_are_wrong_usage(tmp_path):
 def test_an_option_that_there_is_not_is_no_argument_of_a_build(tmp_path):
     with pytest.raises(TypeError, match="unexpected keyword argument 'min_margn'"):
         build([], tmp_path / "komep", min_margn=0.5)
-    own = ["inputs", "output", "on_error", "judge", "base", "seeds", "left_out", "rounds", "makers", "columns"]
+    own = [
+        "inputs",
+        "output",
+        "on_error",
+        "judge",
+        "base",
+        "seeds",
+        "left_out",
+        "rounds",
+        "makers",
+        "columns",
+    ]
     assert list(inspect.signature(build).parameters) == own + [option.name for option in OPTIONS]
 
 

@@ -353,7 +353,10 @@ _CHECKS = (
         "dahl_score",
         Reason.BAD_VALUE,
         _SCORE.is_nan() | ~_SCORE.is_between(0.0, 1.0),
-        pl.format("{} is not a number from 0 to 1", _SCORE),
+        pl.format("{} is not a number from 0 to 1", _SCORE)
+        + pl.when(_SCORE.is_between(1, 100))
+        .then(pl.lit("; divide percentages by 100"))
+        .otherwise(pl.lit("")),
     ),
     _Check(
         "dahl_score",

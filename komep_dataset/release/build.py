@@ -294,7 +294,7 @@ def _build_buckets(
     if problems and on_error == "stop":
         raise problems_error(problems, may_reject=True)
     if not tally.rows:
-        found = f"{len(problems)} rejected, first {problems[0]}" if problems else "nothing in it"
+        found = f"{len(problems)} rejected, first {problems[0]}" if problems else "no rows"
         raise KomepError(f"no usable row in {', '.join(files)} ({found})")
     rejects.sort(key=lambda reject: (reject.key, reject.reason))
     return rules, counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality

@@ -102,7 +102,7 @@ def verdict_advice(given: object) -> str:
     """What is said of a word that is no verdict: which one it may be."""
     meant = _MEANT.get(_word(str(given)), Verdict.UNKNOWN)
     words = ", ".join(verdict.value for verdict in Verdict)
-    return f"unknown verdict {quoted(given)}; give one of {words} (nearest: {meant.value})"
+    return f"unknown verdict {quoted(given)}; give one of {words}, or 참, 거짓 (nearest: {meant.value})"
 
 
 def _word(text: str) -> str:

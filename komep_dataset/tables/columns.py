@@ -21,7 +21,7 @@ _ALIASES = {
     "response": "answer|output|completion|generation|reply|response_text|model_answer|model_output|answer_text|prediction"
     "|답변|응답|답|대답|모델답변|모델응답",
     "model": "llm|system|responder|generator|model_name|model_id|engine|assistant|모델|모델명|모형|시스템",
-    "category": "subject|topic|field|domain|specialty|department|section|class|분류|범주|과목|분야|카테고리|진료과|영역",
+    "category": "subject|topic|field|domain|specialty|department|section|class|분류|범주|과목|분과|분야|카테고리|진료과|영역",
     "units": "facts|claims|statements|atoms|atomic_facts|atomic_units|atomic_claims|propositions|sentences|judgements|judgments"
     "|verdicts|checks|단위|사실|주장|명제|진술",
     "dahl_score": "score|dahl|factuality|factual_score|accuracy|precision|점수|평점|사실성",
@@ -70,7 +70,14 @@ def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collect
     if not others:
         return ""
     told = f"; the row has {', '.join(map(_quoted, others[:SHOWN]))}, too"
-    meant = {name: likely(name, lacking, row[name]) for name in others}
+    absent = [name for name in known if name not in row]
+    meant = {name: likely(name, lacking, row[name]) or likely(name, absent) for name in others}
+    free = [name for name in others if meant[name] is None]
+    if len(free) == 1 and len(rest := [name for name in lacking if name not in meant.values()]) == 1:
+        meant[free[0]] = rest[0]  # the only name for the only column that is left
+    free = [name for name in others if meant[name] is None]
+    if len(free) == 1 and len(rest := [name for name in lacking if name not in meant.values()]) == 1:
+        meant[free[0]] = rest[0]
     near = [(new, name) for new, name in meant.items() if name]
     return told + "".join(f"; {_advice(new, name, maps)}" for new, name in near[:SHOWN])
 

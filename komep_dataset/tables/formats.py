@@ -3,6 +3,7 @@
 Of a folder, nothing is left out in silence: a file is a table, is known to be none, or is named in an error.
 """
 
+import difflib
 import io
 import json
 import lzma
@@ -126,7 +127,11 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
 def check_there(path: Path) -> None:
     """Raise `KomepError` where an input is neither a file nor a folder; a pipe cannot be read twice, as tables are."""
     if str(path) != "-" and not path.exists():
-        raise KomepError(f"{path}: no such file or folder")
+        names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=1)
+        raise KomepError(
+            f"{path}: no such file or folder" + (f"; the nearest is {path.parent / near[0]}" if near else "")
+        )
     if not (path.is_file() or path.is_dir()):
         raise KomepError(f"{path}: no regular file; save what comes through it to a file, and name that")
 

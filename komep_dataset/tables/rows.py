@@ -99,8 +99,8 @@ def read_csv(
     header, names = names, [own.get(name, name) for name in names]
     there = {name.casefold() for name in names}
     if missing := [name for name in needed if name not in there]:
-        header = ", ".join(names) or "empty"
         told = others_told(dict.fromkeys(names), wanted, missing, columns is not None).partition(", too; ")[2]
+        header = ", ".join(header) or "empty"
         raise KomepError(
             f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]}){told and f'; {told}'}"
         )
@@ -199,7 +199,8 @@ def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any]
         elif len(cells) != len(table.names) and (
             len(cells) < len(table.names) or any(cells[len(table.names) :])
         ):
-            bad = f"{len(cells)} fields, the header has {len(table.names)}"
+            more = "; is the separator in a text or number without quotes?" * (len(cells) > len(table.names))
+            bad = f"{len(cells)} fields, the header has {len(table.names)}{more}"
         elif not (table.is_text or all(map(is_text, cells))):
             found = advice("".join(cells).encode("utf-8", "surrogateescape"))
             bad = f"not UTF-8, nor Korean CP949; {found}"

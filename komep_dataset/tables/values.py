@@ -79,7 +79,9 @@ def misfits(
         return
     wanted, words = _KINDS[dict if is_dataclass(hint) else get_origin(hint) or hint]
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        yield Fault(name, Reason.WRONG_TYPE, f"expected {words}, got {quote(value)}")
+        comma = hint is float and isinstance(value, str) and re.fullmatch(r"\s*[01],\d+\s*", value)
+        point = "; write it with a point" if comma else ""
+        yield Fault(name, Reason.WRONG_TYPE, f"expected {words}, got {quote(value)}{point}")
     elif hint is int and not -(2**63) <= value < 2**63:
         yield Fault(name, Reason.WRONG_TYPE, f"{quote(value)} is too large")
     elif is_dataclass(hint):

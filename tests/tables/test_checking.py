@@ -31,7 +31,9 @@ def test_verdicts_in_other_letters(given, verdict):
     [("T", "true"), ("0", "false"), ("X", "false"), ("Supported", "true"), ("perhaps", "unknown")],
 )
 def test_a_word_that_is_no_verdict_is_told_with_the_nearest_one(given, nearest):
-    assert verdict_advice(given).endswith(f"give one of true, false, unknown (nearest: {nearest})")
+    assert verdict_advice(given).endswith(
+        f"give one of true, false, unknown, or 참, 거짓 (nearest: {nearest})"
+    )
 
 
 def test_all_faults_of_a_row():
@@ -71,8 +73,8 @@ def test_rows_know_no_file():
     assert str(problem) == (
         'rows:2: model: missing_field: no value; the row has "answer", too; is "answer" the column response? '
         "--map answer=response; and category: missing_field: no value; and response: missing_field: no value; and "
-        'question: bad_value: empty; and units: bad_value: unknown verdict "Yes"; give one of true, false, unknown '
-        "(nearest: true)"
+        'question: bad_value: empty; and units: bad_value: unknown verdict "Yes"; give one of true, false, unknown, or '
+        "참, 거짓 (nearest: true)"
     )
 
 

@@ -279,7 +279,7 @@ def test_units_as_pandas_prints_them_are_read_and_others_named(tmp_path):
         build([tmp_path / "s.csv"], tmp_path / "komep")
     for verdict, said in (
         (1, "got 1 \\(true, false, unknown"),
-        ("Yes", 'unknown verdict "Yes"; give one of true, false, unknown .nearest: true'),
+        ("Yes", 'unknown verdict "Yes"; give one of true, false, unknown, or 참, 거짓 .nearest: true'),
     ):
         write(tmp_path / "s.jsonl", [row("m1", units=[{"text": "a", "verdict": verdict}])])
         with pytest.raises(KomepError, match=said):
