@@ -40,11 +40,12 @@ def record_file(tmp_path_factory) -> Path:
 def test_a_calibration_goes_into_card_and_build_file_and_builds_stay_the_same(tmp_path, record_file):
     record = read_record(record_file)
     for name in "ab":
-        build([], tmp_path / name, judge=record_file)
-    a, b = ((tmp_path / name / "README.md").read_text("utf-8") for name in "ab")
+        build([], tmp_path / name / "komep", judge=record_file)
+    a, b = ((tmp_path / name / "komep" / "README.md").read_text("utf-8") for name in "ab")
     assert a == b
-    assert (tmp_path / "a" / "SHA256SUMS").read_bytes() == (tmp_path / "b" / "SHA256SUMS").read_bytes()
-    assert read_facts(tmp_path / "a")["judge"] == record
+    sums = [(tmp_path / name / "komep" / "SHA256SUMS").read_bytes() for name in "ab"]
+    assert sums[0] == sums[1]
+    assert read_facts(tmp_path / "a" / "komep")["judge"] == record
     section = a.split("## What the checker is worth")[1].split("## Columns")[0]
     accuracy = record["groups"][0]["accuracy"]
     shown = [100 * accuracy[k] for k in ("share", "low", "high")]
