@@ -26,6 +26,8 @@ def test_every_name_is_there_and_says_what_it_does(name):
 
 def test_every_command_has_its_function():
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    [review] = [group.typer_instance for group in app.registered_groups if group.name == "review"]
+    commands |= {f"review_{c.name or c.callback.__name__}" for c in review.registered_commands}
     assert {"make_questions" if name == "questions" else name for name in commands} <= set(NAMES)
 
 

@@ -141,15 +141,11 @@ def import_(
       komep review import review/*/review*.csv --release komep
       komep review import review/*/review*.csv --release komep -o judgements.json
     """
-    import sys
-
     from komep_dataset.review.report import as_text, import_sheets
 
-    record, written, notes = import_sheets(sheets, release, output)
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    record, written = import_sheets(sheets, release, output)
     print(as_text(record))
-    print(f"-> {', '.join(map(str, [output, *written]))}")
+    print(f"-> {', '.join(map(str, written))}")
 
 
 def apply(

@@ -55,9 +55,7 @@ def of_marks(
         answers.append(Answer(label, unit["verdict"], 1.0))
     record = None
     if statements:
-        told = (
-            f"statements of this set's own answers, marked by {len(reviewers)} reviewers who saw no verdict"
-        )
+        told = f"statements of this set's own answers, marked by {len(reviewers)} reviewer{'s' * (len(reviewers) > 1)} who saw no verdict"
         judge = (material.facts.get("judge") or {}).get("checker") or f"the judge of {Path(release).name}"
         record = record_of(judge, {}, statements, answers, "strict", 0)
         sides = [_sides(one.units) for one in material.beside.values() if all(one.units.values())]

@@ -95,7 +95,7 @@ def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgeme
             faults += wrong
             if wrong:
                 continue
-            reviewer = cells.get("reviewer", "").strip()
+            reviewer = collapse_blanks(unicodedata.normalize("NFC", cells.get("reviewer", "")))
             key = one.pair.pair_id, reviewer or (str(one.blinding.sheet) if one.blinding else path.stem)
             if not one.blinding and not any(one.filled.values()):
                 continue

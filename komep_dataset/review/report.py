@@ -10,6 +10,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, resolved, table_of, write_json
 from komep_dataset.judge.record import RECORD as JUDGE_RECORD
 from komep_dataset.judge.record import write_record
+from komep_dataset.progress import tell
 from komep_dataset.review.agreement import QUESTIONS, summarise
 from komep_dataset.review.blinding import ANSWERS
 from komep_dataset.review.calibration import STATEMENTS, of_marks, write_statements
@@ -19,29 +20,31 @@ from komep_dataset.review.sheet import read_material
 from komep_dataset.review.words import SAME, UNSURE, A
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
-# What lies beside the JSON.
+REVIEW = "review.json"
+# What lies beside it.
 CORRECTIONS, JUDGE, LABELLED = "corrections.jsonl", "review_judge.json", "review_statements.jsonl"
 OWN = {CORRECTIONS: table_of(Correction), JUDGE: JUDGE_RECORD, LABELLED: STATEMENTS}
 PARTS = ("reviewer", "category", "origin", "margin", "warning")
 
 
 def import_sheets(
-    sheets: Sequence[Path], release: Path, output: Path
-) -> tuple[dict[str, Any], list[Path], list[str]]:
+    sheets: Sequence[Path], release: Path, output: Path = Path(REVIEW)
+) -> tuple[dict[str, Any], list[Path]]:
     """Read filled-in sheets and write their figures and corrections.
 
     Args:
         sheets: CSV files.
         release: the release that was sampled.
-        output: JSON of the result. Beside it go `corrections.jsonl` and, where statements were marked, `review_judge.json` for
+        output: JSON of the result, or a folder for `review.json`. Beside it go `corrections.jsonl` and, where statements were marked, `review_judge.json` for
             `komep build --judge` and `review_statements.jsonl` for `komep calibrate`.
 
     Returns:
-        (the content of the JSON, the files beside it, notes on how sheets were read).
+        (the content of the JSON, the files: it and those beside it).
 
     Raises:
         KomepError: what `read_sheets` raises, or nothing was judged.
     """
+    output = output / REVIEW if resolved(output).is_dir() else output
     beside = {name: output.parent / name for name in OWN}
     if taken := next((place for place in beside.values() if resolved(output) == resolved(place)), None):
         what = "the corrections are" if taken.name == CORRECTIONS else f"{taken.name} is"
@@ -64,13 +67,15 @@ def import_sheets(
     shown = ("question_id", "model", "reviewer", "after")
     record["conflicts"] = [{name: getattr(one, name) for name in shown} for one in conflicts]
     write_corrections(corrections, beside[CORRECTIONS])
-    written = [beside[CORRECTIONS]]
+    written = [output, beside[CORRECTIONS]]
     if judge:
         write_record(judge, beside[JUDGE])
         write_statements(statements, beside[LABELLED])
         written += [beside[JUDGE], beside[LABELLED]]
     write_json(output, record, RECORD)
-    return record, written, notes
+    for note in notes:
+        tell(f"note: {note}")
+    return record, written
 
 
 def as_text(record: Mapping[str, Any]) -> str:

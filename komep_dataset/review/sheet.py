@@ -101,13 +101,16 @@ def write_sheets(
         the folders.
 
     Raises:
-        KomepError: no release, more shared pairs than pairs, or a sheet is there already: it may hold someone's judgements.
+        KomepError: no release, more shared pairs than pairs, a sheet without a pair, or a sheet is there already: it may hold someone's judgements.
     """
     if shared is not None and shared > n:
         raise KomepError(f"--shared {shared}: more than the {n} pairs of --n", exit_code=2)
     material = read_material(release)
     sample = draw(list(material.pairs.values()), n, seed, material.warned)
     dealt = deal(sample, seed, reviewers, len(sample) if shared is None else shared)
+    if not all(dealt):
+        some = f"{len(sample)} pairs, {shared} of them for all, are too few for {reviewers} sheets"
+        raise KomepError(f"{some}; give fewer --reviewers, or more --n or --shared", exit_code=2)
     folders = [output if reviewers == 1 else output / f"reviewer-{i + 1}" for i in range(reviewers)]
     for file in (folder / name for folder in folders for name in ("review.csv", "review.html")):
         if os.path.lexists(file):

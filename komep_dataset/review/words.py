@@ -6,8 +6,12 @@ from typing import NamedTuple
 
 from komep_dataset.tables.values import stands_for_none
 
-YES = ("yes", "y", "true", "예", "네", "참", "o", "○", "◯", "⭕", "✓", "✔", "☑", "✅", "√")
-NO = ("no", "n", "false", "아니오", "아니요", "거짓", "x", "×", "✗", "✘", "✕", "❌", "☒")
+YES = (
+    "yes", "y", "true", "right", "correct", "예", "네", "참", "맞음", "맞다", "적절", "o", "○", "◯", "⭕", "✓", "✔", "☑", "✅", "√",
+)  # fmt: skip
+NO = (
+    "no", "n", "false", "wrong", "incorrect", "아니오", "아니요", "거짓", "틀림", "틀리다", "아님", "부적절", "x", "×", "✗", "✘", "✕", "❌", "☒",
+)  # fmt: skip
 _UNSURE = (
     "?",
     "unsure",
@@ -92,8 +96,8 @@ def better(cell: str) -> str | None:
 
 
 _MARKS = {
-    **dict.fromkeys((*YES, "t", "맞음", "맞다", "사실", "right", "correct"), True),
-    **dict.fromkeys((*NO, "f", "틀림", "틀리다", "아님", "wrong", "incorrect"), False),
+    **dict.fromkeys((*YES, "t", "사실"), True),
+    **dict.fromkeys((*NO, "f"), False),
     **dict.fromkeys((*_UNSURE, "u"), None),
 }
 _SPELLED = "|".join(map(re.escape, sorted(_MARKS, key=len, reverse=True)))

@@ -1,5 +1,7 @@
 """Filled-in sheets: however a spreadsheet saved them, half filled in, twice, of others; and those of before."""
 
+import unicodedata
+
 import pytest
 
 from komep_dataset.errors import KomepError
@@ -202,6 +204,16 @@ def test_two_reviewers_of_one_name(material, sheets, tmp_path):
         save(tmp_path / str(n) / "review.csv", [row | {"reviewer": ""} for row in own])
     judgements, _ = read_sheets(sorted(tmp_path.glob("?/review.csv")), material)
     assert {j.reviewer for j in judgements} == {"1", "2"} and len(judgements) == 40
+
+
+def test_a_name_is_the_same_however_it_is_spelled(material, sheets, tmp_path):
+    rows = [row | {"better": "A"} for row in sheets[0]]
+    names = ("김 의사", unicodedata.normalize("NFD", "김 의사"), "김\n의사 ")
+    paths = [
+        save(tmp_path / f"{n}.csv", [r | {"reviewer": name} for r in rows]) for n, name in enumerate(names)
+    ]
+    judgements, _ = read_sheets(paths, material)
+    assert {one.reviewer for one in judgements} == {"김 의사"} and len(judgements) == len(rows)
 
 
 def test_columns_that_are_missing(material, sheets, tmp_path):

@@ -51,7 +51,7 @@ def test_judgements_become_figures_and_corrections_a_release(release, material, 
         )
     )
     judged(sheets[0], material, first), judged(sheets[1], material, second)
-    shown = command("review", "import", *sheets, "--release", release, "--output", tmp_path / "review.json")
+    shown = command("review", "import", *sheets, "--release", release, "--output", tmp_path)
     record = json.loads((tmp_path / "review.json").read_text("utf-8"))
     share = record["translation_ok"]["all"]
     assert (share["yes"], share["n"]) == (3, 8) and share["low"] < 3 / 8 < share["high"]

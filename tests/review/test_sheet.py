@@ -59,6 +59,9 @@ def test_what_cannot_be_drawn(release, tmp_path):
     with pytest.raises(KomepError, match="--shared 9: more than the 8 pairs of --n") as stop:
         write_sheets(release, tmp_path / "out", n=8, shared=9)
     assert stop.value.exit_code == 2
+    with pytest.raises(KomepError, match="2 pairs, 0 of them for all, are too few for 3 sheets") as stop:
+        write_sheets(release, tmp_path / "out", n=2, reviewers=3, shared=0)
+    assert stop.value.exit_code == 2 and not (tmp_path / "out").exists()
     write_sheets(release, tmp_path / "out", reviewers=1)
     with pytest.raises(KomepError, match="may be filled in"):
         write_sheets(release, tmp_path / "out", reviewers=1)

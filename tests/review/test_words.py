@@ -75,3 +75,6 @@ def test_yes_and_no():
     assert [yes_or_no(cell) for cell in ("O", "예", "Y", " TRUE ", "✔️", "Ｘ", "아니오.", "")] == [
         True
     ] * 5 + [False] * 2 + [None]
+    assert [yes_or_no(cell) for cell in ("맞음", "적절", "correct", "틀림", "부적절")] == [True] * 3 + [
+        False
+    ] * 2
