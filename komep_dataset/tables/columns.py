@@ -73,10 +73,18 @@ def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collect
     absent = [name for name in known if name not in row]
     meant = {name: likely(name, lacking, row[name]) or likely(name, absent) for name in others}
     free = [name for name in others if meant[name] is None]
-    if len(free) == 1 and len(rest := [name for name in lacking if name not in meant.values()]) == 1:
-        meant[free[0]] = rest[0]  # the only name for the only column that is left
+    if (
+        any(meant.values())
+        and len(free) == 1
+        and len(rest := [name for name in lacking if name not in meant.values()]) == 1
+    ):
+        meant[free[0]] = rest[0]  # where names are a user's own, the only one for the only column left
     free = [name for name in others if meant[name] is None]
-    if len(free) == 1 and len(rest := [name for name in lacking if name not in meant.values()]) == 1:
+    if (
+        any(meant.values())
+        and len(free) == 1
+        and len(rest := [name for name in lacking if name not in meant.values()]) == 1
+    ):
         meant[free[0]] = rest[0]
     near = [(new, name) for new, name in meant.items() if name]
     return told + "".join(f"; {_advice(new, name, maps)}" for new, name in near[:SHOWN])
