@@ -21,5 +21,9 @@ def init(folder: Path = Path()) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [Path(shutil.copyfile(source, path)) for path, source in files.items()]
-    except OSError as error:
+    except BaseException as error:  # a part of them would be in the way of the same command
+        for path in files:
+            path.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise KomepError(f"{folder}: cannot be written ({error.strerror})") from None

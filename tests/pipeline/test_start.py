@@ -1,5 +1,7 @@
 """What `komep init` writes is a configuration that loads, questions that are read and answers that make a pair."""
 
+import shutil
+
 import pytest
 
 from komep_dataset.config.config import load_config
@@ -22,3 +24,17 @@ def test_what_is_written_is_of_use_and_nothing_is_overwritten(tmp_path):
     assert load_config(made[0]).columns == {"질문": "question", "분야": "category"}
     with pytest.raises(KomepError, match=r"pipeline\.yaml, .*scored\.jsonl: there already"):
         init(tmp_path / "new")
+
+
+def test_ctrl_c_between_two_files_leaves_nothing_in_the_way(tmp_path, monkeypatch):
+    def stopped(source, path):
+        if source.suffix == ".jsonl":
+            raise KeyboardInterrupt
+        return copy(source, path)
+
+    copy = shutil.copyfile
+    with monkeypatch.context() as context:
+        context.setattr(shutil, "copyfile", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            init(tmp_path)
+    assert len(init(tmp_path)) == 4
