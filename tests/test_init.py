@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import polars as pl
 import pytest
 
 import komep_dataset as komep
@@ -53,6 +54,20 @@ def test_importing_the_package_imports_nothing_else():
     command = [sys.executable, "-S", "-c", f"import sys, komep_dataset; print({others})"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "{'komep_dataset'}", done.stdout + done.stderr
+
+
+def test_a_review_by_functions_alone(tmp_path):
+    folder = komep.build(None, tmp_path / "komep").folder
+    [sheet] = komep.review_sample(folder, str(tmp_path), n=2, reviewers=1)
+    sheet = sheet / "review.csv"
+    better = pl.Series("better", ["A", ""])
+    pl.read_csv(sheet).with_columns(better).write_csv(sheet)
+    with pytest.warns(UserWarning, match="1 of 2 pairs have an answer"):
+        record, files = komep.review_import(str(sheet), folder, str(tmp_path))
+        assert record == komep.review_import([sheet], folder, tmp_path)[0]
+    assert record["pairs"] == 1 and files == [tmp_path / "review.json", tmp_path / "corrections.jsonl"]
+    table, rows, changed = komep.review_apply([folder / "scored"], files[1], tmp_path / "corrected.parquet")
+    assert table.is_file() and rows and changed == 0
 
 
 def test_a_release_by_functions_alone(tmp_path):

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -46,6 +46,7 @@ def callable_with(
     """
     signature = inspect.signature(function, eval_str=True)
     paths = {p.name for p in signature.parameters.values() if _is_path(p.annotation)} - kinds.keys()
+    lists = {p.name for p in signature.parameters.values() if p.annotation == Sequence[Path]} - kinds.keys()
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -60,6 +61,9 @@ def callable_with(
                     require("llm", "datatrove", "aiohttp")
                 for each in paths & given.keys():
                     given[each] = _path(given[each], each)
+                for each in lists & given.keys():
+                    some = [given[each]] if isinstance(given[each], (str, Path)) else given[each]
+                    given[each] = [_path(one, each) for one in some]
                 for each in kinds.keys() & given.keys():
                     given[each] = _read(given[each], each, kinds[each], stack)
                 _check_map(given.get("columns"))
@@ -90,7 +94,11 @@ def in_python(text: str) -> str:
 
 
 def _is_path(annotation: Any) -> bool:
-    return Path in (kinds := get_args(annotation) or (annotation,)) and {*kinds} <= {Path, str, type(None)}
+    return (
+        annotation != Sequence[Path]
+        and Path in (kinds := get_args(annotation) or (annotation,))
+        and {*kinds} <= {Path, str, type(None)}
+    )
 
 
 def _path(given: Any, name: str) -> Path | None:

@@ -57,7 +57,7 @@ def read_lengths_and_scores(folder: Path) -> LengthsAndScores:
 
 def lengths_and_scores(found: LengthsAndScores) -> Figure:
     """Each scored answer by length and score, and the mean score of each fifth by length."""
-    ends = None if found.interval is None else [f"{end:+.2f}" for end in found.interval]
+    ends = None if found.interval is None else [f"{end:+z.2f}" for end in found.interval]
     if ends is None:
         told = say("There are too few answers, or they are all alike: no correlation is given.")
     else:
@@ -68,7 +68,7 @@ def lengths_and_scores(found: LengthsAndScores) -> Figure:
         told = say(
             "{told}: rank correlation {rho} ({low} to {high}) over {n} scored answers.",
             told=longer if low > 0 or high < 0 else say("Scores do not go with length"),
-            rho=f"{found.rank_correlation:+.2f}",
+            rho=f"{found.rank_correlation:+z.2f}",
             low=ends[0],
             high=ends[1],
             n=f"{found.count:,}",

@@ -50,7 +50,7 @@ def test_what_the_scatter_says(sample):
     for rho, interval, told in (
         (0.3, [0.1, 0.5], "Longer answers have higher scores: rank correlation +0.30 (+0.10 to +0.50)"),
         (-0.3, [-0.5, -0.1], "Longer answers have lower scores"),
-        (0.0, [-0.1, 0.1], "Scores do not go with length"),
+        (-0.001, [-0.1, 0.1], "Scores do not go with length: rank correlation +0.00 (-0.10 to +0.10)"),
         (None, None, "There are too few answers, or they are all alike: no correlation is given."),
     ):
         figure = lengths_and_scores(found._replace(rank_correlation=rho, interval=interval))
