@@ -3,6 +3,7 @@
 Imports nothing heavy: a command takes `interruptible` from here before all else.
 """
 
+import atexit
 import os
 import shlex
 import signal
@@ -92,6 +93,7 @@ def interruptible(extra: str | None = None) -> None:
     doing.installed = True
     sys.excepthook, sys.unraisablehook = uncaught, lost
     signal.signal(signal.SIGTERM, terminate)
+    atexit.register(finish)  # the first to be registered is the last to run
 
 
 def by_interruption(error: BaseException | None) -> bool:
@@ -105,10 +107,15 @@ def by_interruption(error: BaseException | None) -> bool:
     return False
 
 
-def interrupted() -> NoReturn:
-    """End this process, with what is kept and the command that goes on; a second Ctrl-C changes nothing."""
+def finish() -> None:
+    """Let no signal change how this process ends: its work is done, or its last line is said."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def interrupted() -> NoReturn:
+    """End this process, with what is kept and the command that goes on; a second Ctrl-C changes nothing."""
+    finish()
     what = "interrupted" if doing.signal == signal.SIGINT else "terminated"
     kept = doing.kept if isinstance(doing.kept, str) else doing.kept()
     say(f"{what}: {kept}; to go on: {typed()}")

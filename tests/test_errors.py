@@ -107,6 +107,12 @@ def test_a_signal_ends_a_command_in_one_line(tmp_path, body, how, code):
     )
 
 
+def test_a_signal_while_python_clears_up_leaves_what_was_done_a_success(tmp_path):
+    late = "class Late:\n        def __del__(self, kill=__import__('os').kill, pid=__import__('os').getpid()): kill(pid, 2)"
+    done = program(tmp_path, f"{late}\n    sys.late = Late()")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "line"),
     [
@@ -125,7 +131,7 @@ def test_an_error_ends_a_command_in_one_line(tmp_path, body, code, line):
 def test_ctrl_c_at_any_moment_of_a_command(tmp_path, words):
     """Five moments, by chance; the same command then does what it would have done.
 
-    Before Python has read our first line, and when it clears up, it dies of the signal without a word.
+    Before Python has read our first line it dies of the signal without a word.
     """
     run = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "text": True}
     subprocess.run([*KOMEP, "build"], **run, capture_output=True, check=True)
