@@ -209,10 +209,11 @@ def _faults(row: Row, material: Material) -> Iterable[Problem]:
 
 
 def _same(cell: str, given: str, lossy: bool) -> bool:
-    """Whether a cell holds a text as a spreadsheet gives it back; of a `lossy` file, as far as letters go."""
+    """Whether a cell holds a text as a spreadsheet gives it back, which may take apostrophes from its beginning; of a `lossy`
+    file, as far as letters go."""
     if _REWRITTEN.fullmatch(given) or len(given) > CELL_LIMIT == len(cell):
         return True
-    one, other = (collapse_blanks(unicodedata.normalize("NFC", text)) for text in (cell, given))
+    one, other = (collapse_blanks(unicodedata.normalize("NFC", text)).lstrip("'") for text in (cell, given))
     if one != other and lossy:
         one, other = (re.sub(r"[^0-9A-Za-z가-힣]", "", text) for text in (one, other))
     return one == other

@@ -116,7 +116,9 @@ def marks(cell: str, n: int) -> dict[int, bool | None]:
     if not numbers and len(found) in (0, n):
         numbers = list(range(1, len(found) + 1))
     if len(numbers) < len(found):
-        raise ValueError(f"{len(found)} marks for {n} statements; write their numbers: 1:O 2:X 3:?")
+        raise ValueError(
+            f"{len(found)} mark{'s' * (len(found) > 1)} for {n} statements; write their numbers: 1:O 2:X 3:?"
+        )
     if len({*numbers}) < len(numbers) or not {*numbers} <= {*range(1, n + 1)}:
         raise ValueError(f"numbers that are not those of {n} statements, each once")
     return {number - 1: _MARKS[mark] for number, (_, mark) in zip(numbers, found, strict=True)}

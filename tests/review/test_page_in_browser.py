@@ -128,6 +128,8 @@ def test_the_keyboard_alone_judges_and_the_csv_is_read(opened, sheets, tmp_path)
 
 def test_the_verdict_is_always_in_sight_and_the_focus_too(opened, sheets):
     page = opened(sheets[1][0] / "review.html", viewport={"width": 400, "height": 700})
+    name, help_ = (page.locator(one).bounding_box() for one in ("#reviewer", "#help"))
+    assert name["y"] + name["height"] + 4 <= help_["y"]  # neither touches the other
     for _ in range(6):
         for place in (0, 10**6):
             page.evaluate("y => scrollTo(0, y)", place)

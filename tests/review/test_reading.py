@@ -86,21 +86,27 @@ def test_cp949_loses_signs_and_the_sheet_is_read_all_the_same(tmp_path):
 
 
 def test_what_a_spreadsheet_writes_in_its_own_way_or_cuts_is_the_same_text(tmp_path):
-    texts = {"a": "3/4", "b": "1.50", "c": "가" * 40_000, "d": "TRUE"}
+    texts = {"a": "3/4", "b": "1.50", "c": "가" * 40_000, "d": "TRUE", "e": "'=1+1", "f": "-"}
     rows = [
         {"question": f"질문 {a} {b}?", "category": "c", "model": model, "response": texts[model], "dahl_score": score}
-        for a, b in ("ab", "cd")
+        for a, b in ("ab", "cd", "ef")
         for model, score in ((a, 1.0), (b, 0.0))
     ]  # fmt: skip
     release = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").folder
     [folder] = write_sheets(release, tmp_path / "out", reviewers=1)
-    told = {"3/4": "03월 04일", "1.50": "1.5", "TRUE": "True", texts["c"]: texts["c"][:32_767]}
+    told = {
+        "3/4": "03월 04일",
+        "1.50": "1.5",
+        "TRUE": "True",
+        "'=1+1": "=1+1",
+        texts["c"]: texts["c"][:32_767],
+    }
     sheet = [
         {name: told.get(cell, cell) for name, cell in row.items()} | {"better": "B"}
         for row in rows_of(folder / "review.csv")
     ]
     judgements, _ = read_sheets([save(tmp_path / "x.csv", sheet)], read_material(release))
-    assert len(judgements) == 2
+    assert len(judgements) == 3
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_marks(cell, n, said):
 
 @pytest.mark.parametrize(
     ("cell", "message"),
-    [("OX", "2 marks for 3"), ("4:O", "not those of 3"), ("1:O 1:X", "each once"), ("11011", "none of"), ("mostly true", "none of")],
+    [("OX", "2 marks for 3"), ("O", "1 mark for 3"), ("4:O", "not those of 3"), ("1:O 1:X", "each once"), ("11011", "none of"), ("mostly true", "none of")],
 )  # fmt: skip
 def test_marks_of_which_it_is_not_clear_whose_they_are(cell, message):
     with pytest.raises(ValueError, match=message):
