@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from evaluation.experiments.cells import Cell
 from evaluation.experiments.matrix import BASE, Matrix, Published
@@ -20,6 +21,7 @@ from evaluation.kormedmcqa.scoring import wilson_interval
 from evaluation.statistics.comparison import READINGS, shown_p
 from evaluation.statistics.forest import OFFSET, STYLES, short
 from komep_dataset.files.outputs import write_text
+from komep_dataset.templates import policy
 
 PLOTS = "plots"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -306,7 +308,7 @@ def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
         the path of the HTML page.
     """
     values, arms = report_values(matrix, cells, file)
-    plots = draw_plots(arms, matrix.results)
+    plots, css = draw_plots(arms, matrix.results), (TEMPLATES / "report.css").read_text("utf-8")
     for name, escaped in (("report.md", False), ("report.html", True)):
         engine = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=escaped, undefined=StrictUndefined, trim_blocks=True,
@@ -315,7 +317,9 @@ def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
         engine.filters["cell"] = lambda text: (
             str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
         )
-        text = engine.get_template(f"{name}.j2").render(**values, plots=plots)
+        text = engine.get_template(f"{name}.j2").render(
+            **values, plots=plots, css=Markup(css), policy=policy(css) + "; img-src data:"
+        )
         write_text(matrix.results / name, text)
     write_text(matrix.results / "report.csv", csv_text(arms, matrix.readings))
     return matrix.results / "report.html"

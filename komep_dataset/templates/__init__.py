@@ -64,10 +64,11 @@ def own(name: str) -> str:
     return (files("komep_dataset.templates") / name).read_text("utf-8")
 
 
-def policy(css: str, script: str) -> str:
+def policy(css: str, script: str = "") -> str:
     """The content security policy of a page with this one style and this one script: nothing else runs, loads or sends."""
+    runs = f"'{_hash(script)}'" if script else "'none'"
     return (
-        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(script)}'; base-uri 'none'; "
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src {runs}; base-uri 'none'; "
         "form-action 'none'; require-trusted-types-for 'script'"
     )
 

@@ -7,6 +7,8 @@ import pytest
 from evaluation.experiments.report import report_values, write_report
 from evaluation.experiments.state import write_config, write_state
 from tests.evaluation.experiments.made_results import fill, matrix_of
+from tests.explorer.conftest import chromium  # noqa: F401 - a fixture
+from tests.explorer.test_every_size import CUT
 
 pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of experiment files start
 
@@ -54,3 +56,33 @@ def test_report_of_a_known_truth(tmp_path):
     assert rows[titles[0], "two", "sft", "en", "paper"]["tuned"] == ""
     for address in html.split('href="')[1:]:
         assert (page.parent / address.split('"')[0]).is_file()
+
+
+@pytest.mark.slow
+def test_the_page_is_whole_at_every_size(tmp_path, chromium):  # noqa: F811
+    """A table that does not fit was scrolled sideways, and had no dark colours."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    matrix, cells, path = matrix_of(tmp_path, name="sizes", published=[{"text": "x " * 40, "value": "1"}])
+    for cell in cells[::2]:
+        for title in (m.title for m in matrix.benchmarks):
+            fill(cell, title, 0.4)
+    write_state(cells[1], "failed", error="<script>alert(1)</script> " + "x" * 300)
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(write_report(matrix, cells, path).as_uri())
+    for width in (400, 1024, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(CUT) == [], (width, scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            found = Axe().run(page).response["violations"]
+            assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == [], (width, scheme)
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"} and len(
+        [u for u in asked if u[0] == "f"]
+    ) == 1
+    assert [text for text in said if "axe" not in text] == []
+    page.close()
