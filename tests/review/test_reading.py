@@ -98,7 +98,7 @@ def test_what_a_spreadsheet_writes_in_its_own_way_or_cuts_is_the_same_text(tmp_p
         "3/4": "03월 04일",
         "1.50": "1.5",
         "TRUE": "True",
-        "'=1+1": "=1+1",
+        "''=1+1": "'=1+1",
         texts["c"]: texts["c"][:32_767],
     }
     sheet = [
