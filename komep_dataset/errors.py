@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -90,6 +91,7 @@ def interruptible(extra: str | None = None) -> None:
             raise KeyboardInterrupt
         of_ctrl_c(signal.SIGINT, frame)
 
+    launcher()  # while it is there: Ctrl-C may end it before us
     doing.installed = True
     sys.excepthook, sys.unraisablehook = uncaught, lost
     signal.signal(signal.SIGTERM, terminate)
@@ -169,18 +171,19 @@ def told(error: BaseException) -> tuple[Any, str]:
     raise error
 
 
-def launcher() -> list[str]:
-    """The command line of what launched this process, `accelerate launch` or `torchrun`; [] where nothing did (Linux)."""
-    if not {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
-        return []
-    with suppress(OSError):
-        return Path(f"/proc/{os.getppid()}/cmdline").read_text("utf-8", "replace").split("\0")[:-1]
-    return []
+@cache
+def launcher() -> tuple[int, list[str]]:
+    """Process id and command line of `accelerate launch` or `torchrun`; [] where nothing launched this process (Linux)."""
+    parent = os.getppid()
+    if {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
+        with suppress(OSError):
+            return parent, Path(f"/proc/{parent}/cmdline").read_text("utf-8", "replace").split("\0")[:-1]
+    return parent, []
 
 
 def typed() -> str:
     """The command of this process, as its user would type it."""
-    words = launcher()
+    _, words = launcher()
     if words:
         names = ("accelerate", "torchrun")
         start = next((i for i, word in enumerate(words) if Path(word).name in names), None)
@@ -199,22 +202,24 @@ def say(line: str) -> None:
     """Print the last line of this process, once for all that were launched together.
 
     A launcher that writes a traceback of its own about a process that failed (`accelerate launch` without --quiet,
-    `torchrun`) would have the last word: when it has ended, the line is printed again.
+    `torchrun`), or about Ctrl-C, would have the last word: when it has ended, the line is printed again.
     """
     if os.environ.get("RANK", "0") != "0":  # every process ends alike; one message is enough
         return
     print(line, file=sys.stderr, flush=True)
-    words = launcher()
-    if not words or ("RANK" not in os.environ and {"--quiet", "-q"} & set(words)):
+    parent, words = launcher()
+    mute = "RANK" not in os.environ and {"--quiet", "-q"} & set(words) and line.startswith("error: ")
+    if not words or mute:
         return
     again = (
-        "import os, select, sys; select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 600); "
+        "import contextlib, os, select, sys\n"
+        "with contextlib.suppress(OSError): select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 600)\n"
         "print(sys.argv[2], file=sys.stderr)"
     )
     import subprocess
 
     subprocess.Popen(
-        [sys.executable, "-ISc", again, str(os.getppid()), line],
+        [sys.executable, "-ISc", again, str(parent), line],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

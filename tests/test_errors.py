@@ -113,6 +113,23 @@ def test_a_signal_while_python_clears_up_leaves_what_was_done_a_success(tmp_path
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_ctrl_c_in_a_terminal_ends_a_quiet_launcher_first_and_the_last_word_is_ours(tmp_path):
+    """As `accelerate launch` does it: its `wait` gives up after a quarter of a second, with a traceback."""
+    program(tmp_path, CLEANED.replace("0.3", "0.6"), signal.SIGINT)  # writes work.py
+    (tmp_path / "accelerate").write_text(
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, *sys.argv[3:]]).wait()\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "accelerate", "launch", "--quiet", "work.py", "x"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "ACCELERATE_MIXED_PRECISION": "no"},
+    )  # fmt: skip
+    running.stdout.readline()
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=60)[1].splitlines()
+    assert said[-1] == "interrupted: all is kept; to go on: accelerate launch --quiet work.py x", said
+
+
 @pytest.mark.parametrize(
     ("body", "code", "line"),
     [
