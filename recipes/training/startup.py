@@ -60,7 +60,8 @@ def _run(main: Callable[..., None], parser: RecipeParser) -> int:
 
 def last_checkpoint(output: Path) -> str:
     """What an interruption leaves of a run, as a part of a sentence."""
-    found = {int(path.name.rpartition("-")[2]): path for path in output.glob("checkpoint-*[0-9]")}
+    whole = (path.parent for path in output.glob("checkpoint-*[0-9]/trainer_state.json"))  # written last
+    found = {int(path.name.rpartition("-")[2]): path for path in whole}
     return f"{found[max(found)]} is kept" if found else "no checkpoint was written yet"
 
 

@@ -20,8 +20,10 @@ def test_what_an_interruption_leaves(tmp_path):
     from training.startup import last_checkpoint
 
     assert last_checkpoint(tmp_path) == "no checkpoint was written yet"
-    for name in ("checkpoint-5", "checkpoint-10", "checkpoint-best"):
+    for name in ("checkpoint-5", "checkpoint-10", "checkpoint-15", "checkpoint-best"):
         (tmp_path / name).mkdir()
+        if name != "checkpoint-15":  # cut short while it was written
+            (tmp_path / name / "trainer_state.json").touch()
     assert last_checkpoint(tmp_path) == f"{tmp_path / 'checkpoint-10'} is kept"
 
 
