@@ -91,7 +91,9 @@ def command(
     else:
         print_comparisons(comparisons)
     if plot is None:  # nobody asked for it: what hinders it is no failure
-        said, drawn = draw_beside(comparisons, tuned[0] if len(tuned) == 1 else tuned[0].resolve().parent)
+        own = any(one for pattern in ("results.json", "*/results.json") for one in tuned[0].glob(pattern))
+        place = tuned[0] if own else base  # nothing goes into a folder of the harness
+        said, drawn = draw_beside(comparisons, place if len(tuned) == 1 else tuned[0].resolve().parent)
         if not drawn or not (json_ or markdown):
             typer.echo(said, err=not drawn)
 

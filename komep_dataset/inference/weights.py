@@ -233,6 +233,8 @@ def no_folder(name: str, kind: str = "model") -> str | None:
         except Exception:  # offline, unreachable, none of this name
             pass
     there = sorted(path.name for path in near.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if near.anchor and near == Path(near.anchor):  # nothing of the path is there
+        return "no such folder"
     if len(near.parts) == len(Path(name).parts):
         return f"no such folder; the nearest is {near}"
     return f"no such folder; {near} is there, with {', '.join(there[:5]) or 'no folder'}{', …' * (len(there) > 5)}"

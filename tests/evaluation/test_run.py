@@ -201,7 +201,7 @@ def test_duplicates_are_refused_unless_allowed(run, question_folder):
         (
             ["--model", "/no/such/model"],
             1,
-            "--model /no/such/model: neither a model folder nor an id on the Hub",
+            "--model /no/such/model: no such folder",
         ),
         (
             ["--model", "no-org/no-model"],

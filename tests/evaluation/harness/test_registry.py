@@ -64,7 +64,7 @@ def plugged(tmp_path):
 @pytest.mark.slow
 def test_a_benchmark_and_a_backend_are_a_file_each(plugged, question_folder, tiny_model, tmp_path):
     shown = " ".join(plugged("evaluation.run", "--help").stdout.split())
-    assert "pubmedqa, toy-set." in shown and "transformers, vllm, openai, parrot." in shown
+    assert "pubmedqa, toy-set;" in shown and "transformers, vllm, openai, parrot." in shown
     asked = ["evaluation.run", "--model", tiny_model, "--benchmark", "toy-set", "--data", question_folder]
     asked += ["--max-new-tokens", "4"]
     plugged(*asked, "--output", "model")
