@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# A busy machine is no fault: no example has a time limit.
+settings.register_profile("komep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("komep")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub
 # The suite has a worker a core, and models of a few thousand weights lose by threads: 30 steps of a tiny DPO take 1.6
 # CPU seconds with one and 24 with two.
