@@ -6,10 +6,11 @@ from itertools import combinations
 from typing import Any
 
 from komep_dataset.judge.shares import share, wilson
+from komep_dataset.review.better import SAME, UNSURE, A, B
 from komep_dataset.review.blinding import ANSWERS
 from komep_dataset.review.drawing import ReviewPair
 from komep_dataset.review.reliability import reliability
-from komep_dataset.review.words import SAME, UNSURE, A, B, Mark
+from komep_dataset.review.words import Mark
 
 QUESTIONS = ("translation_ok", "preference_ok")  # what a reviewer answers with yes or no
 WITH, WITHOUT = "with", "without"  # a warning of the checks of a translation

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from komep_dataset.errors import KomepError
 from komep_dataset.review.agreement import QUESTIONS, Judgement
+from komep_dataset.review.better import A, B, better
 from komep_dataset.review.blinding import ANSWERS, Blinding, blinding_of
 from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.review.sheet import COLUMNS, FILLED, Material, numbered, unescape
-from komep_dataset.review.words import A, B, Mark, better, is_remark, marks, yes_or_no
+from komep_dataset.review.words import Mark, is_remark, marks, yes_or_no
 from komep_dataset.schema import collapse_blanks
 from komep_dataset.tables.encodings import is_text
 from komep_dataset.tables.problems import Problem, listed

@@ -12,12 +12,12 @@ from komep_dataset.judge.record import RECORD as JUDGE_RECORD
 from komep_dataset.judge.record import write_record
 from komep_dataset.progress import tell
 from komep_dataset.review.agreement import QUESTIONS, summarise
+from komep_dataset.review.better import SAME, UNSURE, A
 from komep_dataset.review.blinding import ANSWERS
 from komep_dataset.review.calibration import STATEMENTS, of_marks, write_statements
 from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
 from komep_dataset.review.reading import read_sheets
 from komep_dataset.review.sheet import read_material
-from komep_dataset.review.words import SAME, UNSURE, A
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
 REVIEW = "review.json"
