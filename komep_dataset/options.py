@@ -79,6 +79,11 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
     @property
+    def unsaid(self) -> Any:
+        """What `provenance.json` has where nothing was said."""
+        return [] if self.read else self.default
+
+    @property
     def wanted(self) -> str:
         """What a user has to give, as a part of a sentence."""
         if self.choices:

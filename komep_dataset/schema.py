@@ -236,23 +236,30 @@ class KoreanRow(ReleaseRow):
 RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
 EVIDENCE = "unit_evidence"  # the column of `CitedGeneration`, and what `build.json` counts of it
 F1_AT_K = "f1_at_k"  # the column of a release by F1@K, and what `build.json` says of K
+RESPONSE_TOKENS = (
+    "response_tokens"  # the column where lengths are counted in tokens, and what `build.json` says of them
+)
 
 
 def records_of(facts: Container[str]) -> dict[str, type]:
     """The row type of each config of a release: by the keys of its `build.json`, or by its columns of `scored`."""
-    return RECORDS | {"scored": _generation(EVIDENCE in facts, F1_AT_K in facts)}
+    return RECORDS | {
+        "scored": _generation(*(name in facts for name in (EVIDENCE, F1_AT_K, RESPONSE_TOKENS)))
+    }
 
 
 @cache
-def _generation(cites: bool, by_f1: bool) -> type:
+def _generation(cites: bool, by_f1: bool, by_tokens: bool) -> type:
     base = CitedGeneration if cites else ScoredGeneration
-    if not by_f1:
-        return base
-    doc = (
+    of_f1 = (
         "F1@K, 0 to 1: harmonic mean of `dahl_score` and of true units / K, at most 1; null where `dahl_score` is, and without "
         "units"
     )
-    more = [(F1_AT_K, float | None, column(doc))]
+    of_tokens = "tokens of `response` by the tokenizer of `--length-tokenizer`, without special ones"
+    more = [(F1_AT_K, float | None, column(of_f1))] * by_f1
+    more += [(RESPONSE_TOKENS, int, column(of_tokens))] * by_tokens
+    if not more:
+        return base
     return make_dataclass(base.__name__, more, bases=(base,), frozen=True, slots=True)
 
 

@@ -181,7 +181,15 @@ def lot(row):
 
 
 def pairs_of(
-    rows, min_margin, selection, unknown_units, utility="precision", length_gap=None, order=(), trim_below=0.0
+    rows,
+    min_margin,
+    selection,
+    unknown_units,
+    utility="precision",
+    length_gap=None,
+    order=(),
+    trim_below=0.0,
+    length=len,
 ):
     low, high = (lambda r, side=side: bounds(r, unknown_units, utility)[side] for side in (0, 1))
     if selection == "delta":
@@ -216,7 +224,7 @@ def pairs_of(
     if not candidates:
         return [], "identical_text"
     if length_gap is not None:
-        gaps = [abs(len(a["response"]) - len(b["response"])) for a, b in candidates]
+        gaps = [abs(length(a["response"]) - length(b["response"])) for a, b in candidates]
         candidates = [pair for pair, gap in zip(candidates, gaps, strict=True) if gap <= length_gap]
     if not candidates:
         return [], "length_gap"

@@ -20,6 +20,7 @@ from komep_dataset.pairs.generations import (
     read_scored,
     resolve_duplicates,
 )
+from komep_dataset.pairs.lengths import with_tokens
 from komep_dataset.pairs.options import check_models
 from komep_dataset.pairs.rules import Derived, derive
 from komep_dataset.pairs.settling import Settling
@@ -125,6 +126,7 @@ def derived(
     if settling.needed:
         settling.add(frame)
     rules, _ = settling.settle()
+    frame = with_tokens(frame, loaded["length_tokenizer"])
     with tempfile.TemporaryDirectory(prefix="komep-") as scratch:
         gates = Gates(asdict(rules) | loaded, Path(scratch))
         if gates.needs_all:

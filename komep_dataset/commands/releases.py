@@ -153,7 +153,18 @@ def _round_of(text: str) -> tuple[str, int]:
 build.__signature__ = with_build_options(
     build,
     (
-        *("scored", "output", "map", "min_margin", "pairs", "utility", "length_gap", "order", "trim_below"),
+        *(
+            "scored",
+            "output",
+            "map",
+            "min_margin",
+            "pairs",
+            "utility",
+            "length_gap",
+            "length_tokenizer",
+            "order",
+            "trim_below",
+        ),
         *("unknown_units", "on_error", "judge", "origin", "base"),
     ),
 )
@@ -186,7 +197,13 @@ def report(
     print(f"report -> {write_report(release, output, compare, max_pairs).resolve()}")
 
 
-def verify(release: Release = Path("komep")) -> None:
+def verify(
+    release: Release = Path("komep"),
+    length_tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="The tokenizer that it was built with: tokens of answers are counted again."),
+    ] = None,
+) -> None:
     """Check a release: checksums, columns, keys, splits, scores, every pair against its evidence, every count.
 
     Examples:
@@ -196,7 +213,7 @@ def verify(release: Release = Path("komep")) -> None:
     from komep_dataset.release.verify import verify as verify_release
     from komep_dataset.tables.problems import as_text
 
-    checks = verify_release(release)
+    checks = verify_release(release, length_tokenizer)
     print(as_text(checks))
     if failed := [check.name for check in checks if not check.ok]:
         raise KomepError(f"{release}: not sound: {', '.join(failed)}")

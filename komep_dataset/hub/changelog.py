@@ -52,7 +52,7 @@ def _differences(facts: dict[str, Any], former: dict[str, Any]) -> list[str]:
     lines = ["The data are the same." if same else "The data changed."]
     lines += [f"Config `{c}` is gone." for c in former.get("rows", {}) if c not in facts["rows"]]
     # An option that the former version did not know had its default.
-    defaults = {o.name: o.default for o in OPTIONS if o.name in facts.get("options", {})}
+    defaults = {o.name: o.unsaid for o in OPTIONS if o.name in facts.get("options", {})}
     options, before = facts.get("options", {}), defaults | former.get("options", {})
     for key in sorted(options.keys() | before.keys()):
         if options.get(key) != before.get(key):

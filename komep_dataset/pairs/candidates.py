@@ -96,6 +96,7 @@ def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
         "model": "_model",
         "_low": "_low",
         "_high": "_high",
+        "_size": "_size",
         "response": "",
         "response_ko": "_ko",
         "_native": "_native",

@@ -20,6 +20,7 @@ from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.schema import (
     BUILD_FILE,
     EVIDENCE,
+    RESPONSE_TOKENS,
     TEST_PERCENT,
     CitedGeneration,
     Reason,
@@ -153,7 +154,7 @@ def complete(
     """
     frame = _prepared(frame, unknown_units)
     checks = _checks(frame)
-    kept = [*COLUMNS, *([EVIDENCE] if EVIDENCE in frame.columns else []), FILE, LINE]
+    kept = [*COLUMNS, *(name for name in (EVIDENCE, RESPONSE_TOKENS) if name in frame.columns), FILE, LINE]
     fails = pl.any_horizontal(one.fails.fill_null(False) for one in checks)
     failed = frame.select(fails.alias("fails"))["fails"]
     problems = []

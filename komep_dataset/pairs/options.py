@@ -1,11 +1,13 @@
 """What a build may be told of its pairs: what scores, the margin, the rule that picks candidates, and which of them `ko` takes."""
 
 from collections.abc import Collection
-from dataclasses import make_dataclass
+from dataclasses import field, make_dataclass
+from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.options import Option, Range
+from komep_dataset.pairs.lengths import conflict, is_tokenizer, read_tokenizer
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import F1, PRECISION, UNKNOWN_UNITS, is_utility
 from komep_dataset.schema import Origin
@@ -41,9 +43,20 @@ PAIR_OPTIONS = (
         "length_gap",
         int,
         None,
-        "Make no pair of answers whose lengths differ by more than N characters.",
+        "Make no pair of answers whose lengths differ by more than N characters, or tokens by --length-tokenizer.",
         range=Range(0, 10**9),
         metavar="N",
+    ),
+    Option(
+        "length_tokenizer",
+        Path,
+        None,
+        "With --length-gap: count tokens, by this tokenizer.json or that of this model's folder.",
+        metavar="PATH",
+        check=is_tokenizer,
+        want="give the path of a tokenizer.json, or of a folder with one",
+        read=read_tokenizer,
+        conflict=conflict,
     ),
     *(option for rule in RULES.values() for option in rule.options),
     Option(
@@ -64,15 +77,23 @@ PAIR_OPTIONS = (
     ),
 )
 
-# The values of these options, as attributes: how pairs are made of scored generations.
+# The values of these options, as attributes: how pairs are made of scored generations. What is read is there as its records.
 PairRules = make_dataclass(
-    "PairRules", [(o.name, o.type, o.default) for o in PAIR_OPTIONS], frozen=True, slots=True
+    "PairRules",
+    [
+        (o.name, Any if o.read else o.type, field(default_factory=list) if o.read else o.default)
+        for o in PAIR_OPTIONS
+    ],
+    frozen=True,
+    slots=True,
 )
 
 
 def rule_problem(values: Any) -> str | None:
     """What does not go together in the values of these options, for a user; None: nothing."""
     chosen = RULES[values.pairs]
+    if values.length_tokenizer and values.length_gap is None:
+        return "--length-tokenizer: it goes with --length-gap N"
     for rule in RULES.values():
         for option in rule.options:
             value = getattr(values, option.name)

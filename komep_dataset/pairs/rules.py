@@ -16,11 +16,13 @@ from komep_dataset import dahl
 from komep_dataset.languages import HANGUL, is_korean
 from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.pairs.generations import units_with
+from komep_dataset.pairs.lengths import unit
 from komep_dataset.pairs.options import PairRules
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import UNKNOWN_UNITS, with_bounds
 from komep_dataset.schema import (
     EVIDENCE,
+    RESPONSE_TOKENS,
     Origin,
     Pair,
     Reason,
@@ -221,7 +223,7 @@ def select_pairs(frame: pl.DataFrame, rules: PairRules = _DEFAULT) -> tuple[pl.D
     """Pair the answers of each question.
 
     Args:
-        frame: complete generations, one row a (`question_id`, `model`).
+        frame: complete generations, one row a (`question_id`, `model`), with `response_tokens` where the rules have a tokenizer.
         rules: what a build may be told of its pairs, with nothing left to the data (see `settling`). `min_margin`:
             `chosen_score - rejected_score` (float64) must lie above it; a rule that does not go by scores looks at it where it
             is above 0. Where units have no verdict, a pair's scores are the lowest of the chosen and the highest of the
@@ -234,6 +236,7 @@ def select_pairs(frame: pl.DataFrame, rules: PairRules = _DEFAULT) -> tuple[pl.D
     """
     # The units are the widest column; their counts are all that is needed.
     ranked, rule = frame.with_columns(**_RANKS).drop("units"), RULES[rules.pairs]
+    ranked = ranked.with_columns(_size=pl.col(RESPONSE_TOKENS if rules.length_tokenizer else "_length"))
     scored = _in_order(with_bounds(ranked, rules.unknown_units, rules.utility))
     usable = rule.eligible(scored, rules) if rule.eligible else scored
     candidates = rule.candidates(usable, rules)
@@ -259,10 +262,10 @@ def select_pairs(frame: pl.DataFrame, rules: PairRules = _DEFAULT) -> tuple[pl.D
 
 
 def _too_far_apart(gap: int | None) -> pl.Expr:
-    """Whether two answers differ in length by more than so many characters."""
+    """Whether two answers differ in length by more than so many characters, or tokens."""
     if gap is None:
         return pl.lit(False)
-    chosen, rejected = (pl.col(side).str.len_chars().cast(pl.Int64) for side in ("chosen", "rejected"))
+    chosen, rejected = (pl.col(f"{side}_size").cast(pl.Int64) for side in ("chosen", "rejected"))
     return (chosen - rejected).abs() > gap
 
 
@@ -322,8 +325,8 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRule
         "{} {} against {} {}", "chosen_model", "chosen_score", "rejected_model", "rejected_score"
     )
     margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(rules.min_margin))
-    lengths = [pl.col(side).str.len_chars() for side in ("chosen", "rejected")]
-    gap = pl.format(", {} and {} characters: more than {} apart", *lengths, pl.lit(rules.length_gap))
+    told = pl.lit(unit(asdict(rules))), pl.lit(rules.length_gap)
+    gap = pl.format(", {} and {} {}: more than {} apart", "chosen_size", "rejected_size", *told)
     of_reason = (
         pl.when(pl.col("reason") == Reason.BELOW_MARGIN.value)
         .then(margin)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from komep_dataset.errors import KomepError
+from komep_dataset.pairs.lengths import read_tokenizer, with_tokens
 from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules, left_to_data
 from komep_dataset.pairs.rules import COUNTS
 from komep_dataset.pairs.strategies.registry import RULES
@@ -69,6 +70,13 @@ def settled(rules: Any, frame: pl.DataFrame) -> PairRules:
     return settling.settle()[0]
 
 
+def readied(selection: Any, frame: pl.DataFrame) -> tuple[pl.DataFrame, PairRules]:
+    """The generations and rules that `select_pairs` takes, by the key `selection` of a pipeline, which names files."""
+    tokenizers = read_tokenizer(selection.length_tokenizer)
+    rules = replace(settled(selection, frame), length_tokenizer=[one.record() for one in tokenizers])
+    return with_tokens(frame, tokenizers), rules
+
+
 # The settings of pairs that may leave nothing, each with the reasons that come of it.
 _OF_SETTING = {
     "utility": (Reason.TOO_FEW_RESPONSES, Reason.TIE),
@@ -82,7 +90,7 @@ def nothing_left(rules: Any, reasons: Mapping[str, int]) -> str:
     """Which settings left no pair, and how many questions each took, for a user; "" where none but defaults and the margin
     are at work: a release without pairs is then what the data give."""
     said = {option.name: getattr(rules, option.name) for option in PAIR_OPTIONS}
-    set_ = [o for o in PAIR_OPTIONS if said[o.name] != o.default]
+    set_ = [o for o in PAIR_OPTIONS if said[o.name] != o.default and not o.read]
     narrows = {"utility", "length_gap", *(["pairs"] if RULES[rules.pairs].one_a_question else [])}
     if not any(option.name in narrows for option in set_):
         return ""

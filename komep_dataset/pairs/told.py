@@ -20,7 +20,7 @@ _WITHOUT_PAIR = {
     Reason.LENGTH_GAP: "answers differ in length by more than --length-gap: raise it",
 }
 _ALWAYS = ("pairs", "min_margin", "origin")
-_TOLD_ELSEWHERE = ("unknown_units",)
+_TOLD_ELSEWHERE = ("unknown_units", "length_tokenizer")
 
 
 def score_name(options: Mapping[str, Any]) -> str:
@@ -112,12 +112,18 @@ def pairing(facts: Mapping[str, Any]) -> list[str]:
         if value is not None:
             left = f", {from_data[option.name]}" if option.name in from_data else ""
             told.append(f"`{option.flag}`: {value}{left}.")
-    if options.get("length_gap") is not None:
+    if (n := options.get("length_gap")) is not None:
+        [counted] = options.get("length_tokenizer") or [None]
         told.append(
             say(
-                "The two answers of a pair differ by at most {n} characters in length.",
-                n=options["length_gap"],
+                "The two answers of a pair differ by at most {n} tokens of {name} in length (`response_tokens` in `scored`; SHA-256 of its "
+                "tokenizer.json: `{sum}…`).",
+                n=n,
+                name=counted["name"],
+                sum=counted["sha256"][:12],
             )
+            if counted
+            else say("The two answers of a pair differ by at most {n} characters in length.", n=n)
         )
     if said := facts.get("score_agreement"):
         agrees, equal, contradicts = (said[way] for way in AGREEMENT)

@@ -22,7 +22,7 @@ from komep_dataset.inference.reply_log import Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
-from komep_dataset.pairs.settling import settled
+from komep_dataset.pairs.settling import readied
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.run import check_complete, questions_stage, stages
 from komep_dataset.schema import EVIDENCE, UNVERIFIABLE, Question
@@ -225,7 +225,7 @@ def _show_units(config: Config, say: Say) -> None:
             )
             for warning in row.get("warnings") or ():
                 say(f"  warning: {warning['name']}: {warning['detail']}")
-    pairs, rejects = select_pairs(frame, settled(config.selection, frame))
+    pairs, rejects = select_pairs(*readied(config.selection, frame))
     for pair in pairs.iter_rows(named=True):
         say(
             f"\npair: {pair['chosen_model']} {pair['chosen_score']:.2f} over {pair['rejected_model']} {pair['rejected_score']:.2f}"

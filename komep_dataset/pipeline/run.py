@@ -128,10 +128,8 @@ def run(
     config = load_config(config).up_to(round)
     config = config if budget is None else replace(config, budget=budget)
     check_complete(config)
-    if config.base:
-        chosen_rules(
-            asdict(config.selection), config.base
-        )  # what does not go with it is told before anything is asked
+    # What does not go with a base, and a file of `selection` that is not there, is told before anything is asked.
+    chosen_rules(asdict(config.selection), config.base)
     steps = list(stages(config))
     for stage in steps:
         check_outputs(stage)

@@ -10,6 +10,7 @@ from typing import Any
 
 from komep_dataset.config.endpoint import Endpoint
 from komep_dataset.errors import KomepError
+from komep_dataset.pairs.lengths import counter, tokenizer_file
 
 # A guess where no tokenizer is at hand, for Hangul, Han and kana and for all else; `benchmarks/token_guess.py` has how far
 # it is from real ones.
@@ -32,12 +33,11 @@ def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
     """
     named = endpoint.tokenizer
     for place in filter(None, (named, endpoint.model)):
-        path = Path(place) / "tokenizer.json" if Path(place).is_dir() else Path(place)
-        if path.name == "tokenizer.json" and path.is_file():
+        if path := tokenizer_file(place):
             if find_spec("tokenizers"):
-                return _own_counter(path), f"tokenizer of {Path(place).name}"
+                return _of_one(counter(path)), f"tokenizer of {Path(place).name}"
             if named:
-                return guessed_tokens, f"{GUESS}; `tokenizer` needs the package tokenizers (extra [serve])"
+                return guessed_tokens, f"{GUESS}; `tokenizer` needs the package tokenizers (extra [quality])"
         elif place == named:
             how = "is no tokenizer.json and holds none" if Path(place).exists() else "is not there"
             raise KomepError(f"`tokenizer`: {place} {how}")
@@ -49,14 +49,8 @@ def token_counter(endpoint: Endpoint) -> tuple[Count, str]:
     return guessed_tokens, GUESS
 
 
-def _own_counter(path: Path) -> Count:
-    from tokenizers import Tokenizer
-
-    try:
-        encode = partial(Tokenizer.from_file(str(path)).encode, add_special_tokens=False)
-    except Exception as error:  # of Rust, with no class of its own
-        raise KomepError(f"{path}: cannot be read as a tokenizer ({error})") from None
-    return lambda text: len(encode(text).ids)
+def _of_one(count: Callable[[list[str]], list[int]]) -> Count:
+    return lambda text: count([text])[0]
 
 
 def guessed_tokens(text: str) -> float:

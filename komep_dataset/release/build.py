@@ -24,6 +24,7 @@ from komep_dataset.files.outputs import resolved
 from komep_dataset.gates.trial.run import Gates, as_text
 from komep_dataset.judge.record import read_record
 from komep_dataset.pairs.generations import OPTIONAL, Given, read_complete, resolve_duplicates, units_with
+from komep_dataset.pairs.lengths import with_tokens
 from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling, nothing_left
@@ -39,7 +40,7 @@ from komep_dataset.release.replacement import replacing_folder
 from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import EVIDENCE, F1_AT_K, Reject, Verdict, records_of
+from komep_dataset.schema import EVIDENCE, F1_AT_K, RESPONSE_TOKENS, Reject, Verdict, records_of
 from komep_dataset.scores.agreement import read_panel
 from komep_dataset.scores.sources import in_other_states, read_sources
 from komep_dataset.tables.formats import table_files
@@ -244,19 +245,23 @@ def _build_buckets(
                 settling.add(resolve_duplicates(spill.read(bucket), files)[0])
                 advance(1)
     rules, from_data = settling.settle()
+    tokenizers = loaded["length_tokenizer"]
     gates = Gates(asdict(rules) | loaded, scratch)
     if (
         gates.needs_all
     ):  # every pair is shown to them before any is written; they keep narrow columns, no texts
         with progress_bar("comparing", len(buckets), "buckets") as advance:
             for bucket in buckets:
-                derive(resolve_duplicates(spill.read(bucket), files)[0], rules, gates)
+                derive(
+                    with_tokens(resolve_duplicates(spill.read(bucket), files)[0], tokenizers), rules, gates
+                )
                 advance(1)
         gates.settle()
     rejects, warnings = [], Warnings.beside(new)
     vouched = grown is not None and grown.all_tried(warnings)
     k = units_wanted(rules.utility)
-    optional = [name for name, there in ((EVIDENCE, cites), (F1_AT_K, k)) if there]
+    of = {EVIDENCE: cites, F1_AT_K: k, RESPONSE_TOKENS: tokenizers}
+    optional = [name for name, there in of.items() if there]
     with (
         progress_bar("building", len(buckets), "buckets") as advance,
         written(folder, grown.cuts if grown else None, records_of(optional)) as shards,
@@ -272,6 +277,7 @@ def _build_buckets(
             else:
                 frame, conflicts = resolve_duplicates(spilled, files)
             problems += conflicts
+            frame = with_tokens(frame, tokenizers)
             # What takes longest to write comes first.
             scored = with_f1(frame.drop(FILE, LINE), rules.utility, units_with(Verdict.TRUE))
             shards.put("scored", bucket.split, scored, layers)
@@ -285,6 +291,7 @@ def _build_buckets(
         counts = tally.facts(cites)  # while the last rows are written
         told = grown.facts.get("from_data", {}) if grown else from_data
         counts |= {F1_AT_K: {"k": k}} if k else {}
+        counts |= {RESPONSE_TOKENS: tokenizers[0].record()} if tokenizers else {}
         counts |= {"from_data": told} if told else {}
         counts |= {"left_out_models": left_out} if left_out else {}
     quality = gates.record() | warnings.record()

@@ -23,7 +23,7 @@ from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, ConfigFiles, Range, config_files, id_ranges
 from komep_dataset.release.sums import check_whole
-from komep_dataset.schema import CONFIGS, EVIDENCE, F1_AT_K, RECORDS, ScoredGeneration
+from komep_dataset.schema import CONFIGS, EVIDENCE, F1_AT_K, RECORDS, RESPONSE_TOKENS, ScoredGeneration
 from komep_dataset.tables.problems import flat, shown
 
 CHANGES = lines_with("config", "change", "reasons")
@@ -145,7 +145,7 @@ def _open(folder: Path) -> _Release:
 def _without_idle(*releases: _Release) -> list[_Release]:
     """Releases without the options of gates that are off in all of them: another default of theirs changed no row. An option
     of pairs that an earlier komep did not have has its default."""
-    defaults = {option.name: option.default for option in PAIR_OPTIONS}
+    defaults = {option.name: option.unsaid for option in PAIR_OPTIONS}
     used = [defaults | release.facts["options"] for release in releases]
     idle = {
         option.name
@@ -213,8 +213,9 @@ def _row_changes(config: str, a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, 
     """Rows of one config that are in one frame alone or differ, by key; reasons are left to the caller."""
     if EVIDENCE in {*a.columns, *b.columns} and a.height and b.height:  # not there where all of it is null
         a, b = (pl.concat([one, (b, a)[i].clear()], how="diagonal") for i, one in enumerate((a, b)))
-    # F1@K follows from the units and from K, which is an option.
-    columns = [name for name in b.columns if name in a.columns and name not in (*key, F1_AT_K)]
+    # F1@K follows from the units and from K, which is an option; tokens from the answer and the tokenizer.
+    derived = (*key, F1_AT_K, RESPONSE_TOKENS)
+    columns = [name for name in b.columns if name in a.columns and name not in derived]
     for change, rows, others in (("removed", a, b), ("added", b, a)):
         for row in _without(rows, others, key).iter_rows(named=True):
             short = {name: row[name] for name in SHORT if name in row and name != "split"}

@@ -5,14 +5,16 @@ that its findings go to.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import polars as pl
 
 from komep_dataset.languages import HANGUL, is_korean
 from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete, units_with
+from komep_dataset.pairs.lengths import Tokenizer, with_tokens
 from komep_dataset.pairs.utility import PRECISION, with_f1
 from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
-from komep_dataset.schema import F1_AT_K, ScoredGeneration, Verdict, column_types, records_of
+from komep_dataset.schema import F1_AT_K, RESPONSE_TOKENS, ScoredGeneration, Verdict, column_types, records_of
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
 
 
@@ -107,6 +109,16 @@ def check_scores(check: Check, frame: pl.DataFrame, utility: str = PRECISION) ->
         for file, row, said, score in other.select(FILE, LINE, "given", name).iter_rows():
             check.add(names[file], row, name, f"{said}, but the units give {score}")
     return sound.drop(FILE, LINE).unique(ScoredGeneration.KEY, keep="first").sort(ScoredGeneration.KEY)
+
+
+def check_tokens(check: Check, frame: pl.DataFrame, tokenizers: Sequence[Tokenizer]) -> None:
+    """The tokens of the answers of `scored`, counted again by the tokenizer of the build, where there is one."""
+    if not tokenizers or RESPONSE_TOKENS not in frame.columns:
+        return
+    again = with_tokens(frame.with_columns(given=RESPONSE_TOKENS), tokenizers)
+    other = again.filter(pl.col("given").ne_missing(pl.col(RESPONSE_TOKENS)))
+    for file, row, said, n in other.select(FILE_NAME, ROW, "given", RESPONSE_TOKENS).iter_rows():
+        check.add(file, row, RESPONSE_TOKENS, f"{said}, but the answer has {n}")
 
 
 def compare_rows(

@@ -24,6 +24,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import REJECTS
 from komep_dataset.gates.trial.recorded import Recorded
 from komep_dataset.gates.trial.registry import GATES, OF_REASON
+from komep_dataset.pairs.lengths import Tokenizer, same_tokenizer
 from komep_dataset.pairs.options import PAIR_OPTIONS, left_to_data, rule_problem
 from komep_dataset.pairs.rules import Tally, derive
 from komep_dataset.pairs.utility import PRECISION, units_wanted
@@ -36,6 +37,7 @@ from komep_dataset.release.row_checks import (
     check_scores,
     check_scripts,
     check_splits,
+    check_tokens,
     compare_rows,
     count_scripts,
     without_nulls,
@@ -59,6 +61,7 @@ from komep_dataset.schema import (
     F1_AT_K,
     PROVENANCE_FILE,
     QUALITY_FILE,
+    RESPONSE_TOKENS,
     SPLITS,
     SUMS_FILE,
     Reason,
@@ -86,7 +89,7 @@ CHECKS = {
     "columns": "columns, types and null rules of every data file against the schema",
     "keys": "rows are sorted by key (in a release that grew, those of each shard), and no key stands twice",
     "splits": "every row is in the split that its question id gives",
-    "scores": "scores and states of `scored` against its units",
+    "scores": "scores and states of `scored` against its units, and its tokens where their tokenizer is given",
     "pairs": "every cell of `en` and `ko` against the pairs that follow from `scored` and pass the gates",
     "rejects": "rejects.jsonl against the questions without a pair, and what the gates rejected",
     "counts": f"every count of {BUILD_FILE}, and the warned translations of {QUALITY_FILE}, against the data",
@@ -107,6 +110,7 @@ class _Seen:
     tally: Tally = field(default_factory=Tally)
     rejects: list[Reject] = field(default_factory=list)
     gates: Recorded | None = None
+    tokenizers: Sequence[Tokenizer] = ()
     told: Mapping[str, Any] = field(default_factory=dict)  # of warned translations, by quality.json
     warnings: Warnings | None = None
     scripts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
@@ -126,17 +130,18 @@ class _Seen:
         return EVIDENCE in self.optional
 
 
-def verify(folder: Path = Path("komep")) -> list[Check]:
+def verify(folder: Path = Path("komep"), length_tokenizer: Path | None = None) -> list[Check]:
     """Check a release.
 
     Args:
         folder: what `komep build` wrote.
+        length_tokenizer: that of its build, to count the tokens of the answers again; None: they are taken as they stand.
 
     Returns:
         the checks in the order in which they were made; the release is sound if all are `ok`.
 
     Raises:
-        KomepError: the folder is no release, or of a newer schema.
+        KomepError: the folder is no release, or of a newer schema; another tokenizer (exit code 2).
     """
     folder = Path(folder)
     if not (folder / BUILD_FILE).is_file():
@@ -152,6 +157,9 @@ def verify(folder: Path = Path("komep")) -> list[Check]:
         seen.gates = Recorded(asdict(seen.options), decided)
         if units_wanted(seen.options.utility):
             seen.optional.add(F1_AT_K)
+        if named := seen.options.length_tokenizer:
+            seen.optional.add(RESPONSE_TOKENS)
+        seen.tokenizers = same_tokenizer(named, length_tokenizer)
     _read_warnings(seen)
     for config in CONFIGS:
         _check_columns(seen, config, {file for file, _ in damaged})
@@ -262,8 +270,8 @@ def _check_schema(seen: _Seen, name: str, config: str) -> bool:
     check = seen.checks["columns"]
     try:
         found = pq.read_schema(seen.folder / name).remove_metadata()
-        known = seen.options is not None  # then they say whether there is F1@K
-        seen.optional |= {EVIDENCE, *(() if known else (F1_AT_K,))} & {*found.names}
+        known = seen.options is not None  # then they say whether there are F1@K and tokens
+        seen.optional |= {EVIDENCE, *(() if known else (F1_AT_K, RESPONSE_TOKENS))} & {*found.names}
         wanted = arrow_schema(seen.records[config])
     except (pa.ArrowException, OSError) as error:
         check.add(name, 0, "", f"not a readable Parquet file ({str(error).splitlines()[0]})")
@@ -320,6 +328,7 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         return
     utility = seen.options.utility if seen.options else PRECISION
     sound = check_scores(seen.checks["scores"], frames["scored"], utility)
+    check_tokens(seen.checks["scores"], frames["scored"], seen.tokenizers)
     if seen.options is None:
         seen.checks["pairs"].skipped = "options of the build are not known"
         return

@@ -34,7 +34,9 @@ _ALIASES = {
 }
 # Every column that some table of KoMeP has, and two that stand beside them: none of them is strange anywhere.
 KNOWN = frozenset(
-    {"evidence", "f1_at_k", "split"}.union(*(column_types(r) for r in (Question, Response, CitedGeneration)))
+    {"evidence", "f1_at_k", "response_tokens", "split"}.union(
+        *(column_types(r) for r in (Question, Response, CitedGeneration))
+    )
 )
 
 

@@ -21,7 +21,7 @@ from komep_dataset.inference.ask import Body
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
-from komep_dataset.pairs.settling import settled
+from komep_dataset.pairs.settling import readied
 from komep_dataset.schema import (
     CitedGeneration,
     Pair,
@@ -197,7 +197,7 @@ def _read(
     frame = read_scored([scored], config.selection.unknown_units, columns)
     wanted = None  # all, or the keys of the responses that stand in a pair
     if translator.scope != "all":
-        pairs, _ = select_pairs(frame, settled(config.selection, frame))
+        pairs, _ = select_pairs(*readied(config.selection, frame))
         wanted = {(id, model) for id, *models in pairs.select(Pair.KEY).iter_rows() for model in models}
     rows = [
         CitedGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})

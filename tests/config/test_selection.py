@@ -24,6 +24,8 @@ def test_keys_and_their_values(tmp_path):
         ("utility: 12", "selection.utility: "),
         ("length_gap: -1", "selection.length_gap: -1 is not from 0"),
         ("length_gap: .nan", "selection.length_gap: "),
+        ("length_tokenizer: m", "selection.pairs: --length-tokenizer: it goes with --length-gap N"),
+        ("length_gap: 9, length_tokenizer: 7", "selection.length_tokenizer: "),
         ("pairs: delta, order: strong", "selection.order: 'strong': give two models or more"),
         ("pairs: delta", "selection.pairs: --pairs delta needs --order"),
         ("order: 'a, b'", "selection.pairs: --order a, b: it goes with --pairs delta"),
@@ -35,8 +37,11 @@ def test_keys_and_their_values(tmp_path):
     path.write_text(f"{asked}\nselection: {{pairs: delta, order: 'strong, weka'}}\n")
     with pytest.raises(KomepError, match="no responder 'weka'; did you mean 'weak'"):
         load_config(path)  # before anything is asked
-    path.write_text("selection: {utility: f1@12, pairs: delta, order: 'strong, weak', length_gap: 300}\n")
+    path.write_text(
+        "selection: {utility: f1@12, pairs: delta, order: 'strong, weak', length_gap: 300, length_tokenizer: m}\n"
+    )
     selection = load_config(path).selection
+    assert selection.length_tokenizer == tmp_path / "m"
     assert (selection.utility, selection.order, selection.length_gap) == ("f1@12", "strong, weak", 300)
     path.write_text("selection: {decontaminate: {k: data/k}, length_control: true, balance_models: 0.4}\n")
     selection = load_config(path).selection

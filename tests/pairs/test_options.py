@@ -7,12 +7,13 @@ from komep_dataset.pairs.strategies.registry import RULES
 
 
 def test_the_rules_of_pairs_are_the_values_of_the_options_in_their_order():
-    assert asdict(PairRules()) == {option.name: option.default for option in PAIR_OPTIONS}
+    assert asdict(PairRules()) == {option.name: option.unsaid for option in PAIR_OPTIONS}
     assert asdict(PairRules()) == {
         "min_margin": 0.0,
         "pairs": "best-worst",
         "utility": "precision",
         "length_gap": None,
+        "length_tokenizer": [],
         "trim_below": None,
         "order": None,
         "unknown_units": "reject",

@@ -150,16 +150,21 @@ def test_every_rule_equals_plain_python(tmp_path, seed, selection):
         "utility": rng.choice(["precision", "f1@2", "f1@3.5"]),
         "length_gap": rng.choice([None, 8]),
     }
+    if seed % 2:  # by words
+        options |= {"length_gap": 1, "length_tokenizer": [{"name": "words", "sha256": ""}]}
     own = {"trimmed": {"trim_below": 0.4}, "delta": {"order": "z,m1, 모델 ,M1"}}.get(selection, {})
     some = random_table(rng)
     given = dict(options, **own)
     given["selection"] = given.pop("pairs")
+    if given.pop("length_tokenizer", None):
+        given["length"] = lambda text: len(text.split(" "))
     if "order" in own:
         given["order"] = ["z", "m1", "모델", "M1"]
     _, english, korean, rejects = reference_build(some, **given)
     frame, problems = read_as_given([write_jsonl(tmp_path / "f.jsonl", some)], options["unknown_units"])
     frame, conflicts = resolve_duplicates(frame, ["f"])
-    derived = derive(frame, PairRules(**options, **own))
+    words = pl.col("response").str.split(" ").list.len().cast(pl.Int64)
+    derived = derive(frame.with_columns(response_tokens=words), PairRules(**options, **own))
     found = {"en": english, "ko": korean}
     for config, wanted in found.items():
         columns = ["question_id", "chosen_model", "rejected_model", "chosen_score", "rejected_score"]

@@ -33,6 +33,10 @@ def test_every_choice_is_told():
         *("at most 300 characters", "agrees with 5 of 8 pairs, is equal in 1 and contradicts 2", "x, y"),
     ):
         assert part in told
+    words = {"length_gap": 80, "length_tokenizer": [{"name": "words", "sha256": "ab" * 32}]}
+    [line] = pairing({"options": asdict(PairRules(**words))})
+    assert "at most 80 tokens of words in length" in line and "`abababababab…`" in line
+    assert flags(words | {"pairs": "all"})[1:] == ["--min-margin 0.0", "--length-gap 80", "--origin all"]
     assert "K was given" in " ".join(pairing({"options": asdict(PairRules(utility="f1@3"))}))
     trimmed = {
         "options": asdict(PairRules(pairs="trimmed", trim_below=0.25)),

@@ -126,7 +126,7 @@ def test_a_release_from_before_an_option_has_its_default(place):
     build([place / "scored.jsonl"], place / "new", min_margin=0.2)
     path = place / "old" / "provenance.json"
     told = json.loads(path.read_text())
-    for name in ("utility", "length_gap", "order", "trim_below"):
+    for name in ("utility", "length_gap", "length_tokenizer", "order", "trim_below"):
         del told["options"][name]
     path.write_text(json.dumps(told))
     write_sums(place / "old", data_sums(place / "old")[0])
