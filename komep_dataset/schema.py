@@ -5,12 +5,14 @@ all derived from its annotations, so they cannot disagree. A column that may be 
 """
 
 import hashlib
+import re
 import types
 import unicodedata
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
+from math import isclose
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 
@@ -335,6 +337,27 @@ def question_id(question: str) -> str:
     """The id of a question: first 16 hex digits of SHA-256 over its NFC text, case-folded, blanks collapsed."""
     normal = " ".join(unicodedata.normalize("NFC", question).casefold().split())
     return hashlib.sha256(normal.encode()).hexdigest()[:16]
+
+
+# A number as a spreadsheet writes it: no sign, no leading zero, a power of ten in capitals.
+A_NUMBER = r"^(?:0|[1-9]\d*)(?:[.,]\d+)?(?:E\+\d+)?$"
+
+
+def id_before_spreadsheet(id: str, question: str) -> str | None:
+    """The id of a question, where a spreadsheet took it for a number and wrote `id`: 16 hex digits may be 0012345678901234,
+    of which it keeps no zeros, 0e12345678901234, which is 0 to it, or more digits than the 15 that it has. None = it did not.
+
+    >>> id_before_spreadsheet("7", "What is 7?")
+    """
+    if not re.match(A_NUMBER, id) or (own := question_id(question)) == id:
+        return None
+    try:
+        number, known = float(own), float(id.replace(",", "."))
+    except ValueError:  # hex digits that nobody takes for a number
+        return None
+    if number > 1e300:
+        return own if known > 1e300 else None
+    return own if isclose(number, known, rel_tol=1e-2 if "E" in id else 1e-14) else None
 
 
 def split_of(question_id: str) -> str:

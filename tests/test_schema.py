@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from komep_dataset import schema
-from komep_dataset.schema import collapse_blanks, question_id, split_of
+from komep_dataset.schema import collapse_blanks, id_before_spreadsheet, question_id, split_of
+from tests.spreadsheet import IDS
 
 TABLES = [
     schema.Question,
@@ -78,3 +79,12 @@ def test_split_rule():
     assert split_of("00000064ffffffff") == "test"  # 100 % 100 < 10
     ids = [question_id(f"Question {i}?") for i in range(5000)]
     assert 0.08 < sum(split_of(i) == "test" for i in ids) / 5000 < 0.12
+
+
+@pytest.mark.parametrize("question", IDS)
+def test_an_id_that_a_spreadsheet_took_for_a_number_is_known_again(question):
+    id, written = IDS[question]
+    assert question_id(question) == id and id_before_spreadsheet(id, question) is None
+    assert {id_before_spreadsheet(one, question) for one in written if one != id} == {id}
+    for other in ("0123456789abcdef", "12345678", "5660783833583999", "1.5E+16", "7", "", "질문"):
+        assert id_before_spreadsheet(other, question) is None

@@ -18,6 +18,7 @@ from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.replies import refusals
 from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.schema import (
+    A_NUMBER,
     BUILD_FILE,
     EVIDENCE,
     RESPONSE_TOKENS,
@@ -30,6 +31,7 @@ from komep_dataset.schema import (
     WhyUnknown,
     column,
     column_types,
+    id_before_spreadsheet,
     polars_schema,
     question_id,
 )
@@ -186,6 +188,10 @@ def _prepared(frame: pl.DataFrame, unknown_units: str) -> pl.DataFrame:
         frame = frame.with_columns(_korean_of(name) for name in ("question", "response"))
         misfit = pl.col("language").str.contains(_SAYS_KOREAN) & pl.col("question_ko").is_null()
         frame = frame.with_columns(_misfit=misfit.fill_null(False))
+    if frame["question_id"].str.contains(A_NUMBER).any():
+        given = frame.select("question_id", "question").iter_rows()
+        ids = [(id and text and id_before_spreadsheet(id, text)) or id for id, text in given]
+        frame = frame.with_columns(question_id=pl.Series(ids, dtype=pl.String))
     frame = _with_derived(frame)
     if unknown_units != "reject":
         known_share = units_with(Verdict.TRUE) / (pl.col("_n_units") - pl.col("_n_unknown"))
@@ -333,7 +339,10 @@ _CHECKS = (
         "question_id",
         Reason.BAD_VALUE,
         ~HAS_SPLITTABLE_ID,
-        pl.format("{} does not begin with 8 hex digits", "question_id"),
+        pl.format(
+            "{} does not begin with 8 hex digits; without a question_id it is derived from the question",
+            "question_id",
+        ),
         ("question",),
     ),
     _Check(

@@ -24,8 +24,13 @@ from komep_dataset.tables.rows import read_csv
 NEEDED = ("pair_id", "sheet", "better")
 # Of a sheet of before.
 OPEN_SHOWN = tuple(field.name for field in fields(ReviewPair))
-# What a spreadsheet writes in its own way (1.50, 3/4, TRUE), and how much of a text it holds in a cell.
-_REWRITTEN = re.compile(r"[\d\s.,:/%+e-]+|true|false", re.I)
+# What a spreadsheet takes for a number, a date or a truth and writes in its own way (1.50, 3/4, (5), MARCH1, 5월 5일, 참), and how
+# much of a text it holds in a cell.
+_MONTHS = "january february march april may june july august september sept october november december"
+_REWRITTEN = re.compile(
+    rf"(?:[\d\s.,:/%+e()$₩€£¥년월일시분초-]|오전|오후|[ap]m|{'|'.join(f'{m}|{m[:3]}' for m in _MONTHS.split())})+|true|false|참|거짓",
+    re.I,
+)
 CELL_LIMIT = 32_767
 OPEN_FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")
 Cells = dict[str, str]

@@ -20,7 +20,14 @@ from pyarrow import json as arrow_json
 
 from komep_dataset.errors import KomepError
 from komep_dataset.progress import tell
-from komep_dataset.schema import Reason, arrow_schema, column_types, polars_schema, question_id
+from komep_dataset.schema import (
+    Reason,
+    arrow_schema,
+    column_types,
+    id_before_spreadsheet,
+    polars_schema,
+    question_id,
+)
 from komep_dataset.tables.checking import Checks, checked_rows
 from komep_dataset.tables.columns import left_out, of_file, renamed
 from komep_dataset.tables.encodings import HEAD
@@ -397,7 +404,8 @@ def read_table(
 ) -> pl.DataFrame:
     """A whole table: one file, or every table file of a folder, sorted by its key.
 
-    `columns` is a map of names, None where the command takes none. An optional `question_id` that is not there is derived from the question.
+    `columns` is a map of names, None where the command takes none. An optional `question_id` that is not there, or of which a spreadsheet
+    made a number, is derived from the question.
 
     Raises `KomepError` that names the bad rows by file, line and reason, or the key that stands twice.
     """
@@ -414,7 +422,8 @@ def read_table(
     empty = pl.DataFrame(schema={**polars_schema(record), LINE: pl.Int64, FILE: pl.String})
     table = pl.concat(frames) if frames else empty
     if "question_id" in optional:
-        ids = [id or question_id(text) for id, text in table.select("question_id", "question").iter_rows()]
+        given = table.select("question_id", "question").iter_rows()
+        ids = [(id and id_before_spreadsheet(id, text)) or id or question_id(text) for id, text in given]
         table = table.with_columns(pl.Series("question_id", ids, pl.String))
     repeated = table.filter(pl.struct(record.KEY).is_duplicated())
     if repeated.height:

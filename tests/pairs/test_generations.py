@@ -14,6 +14,7 @@ from komep_dataset.release.build import build
 from komep_dataset.schema import ScoredGeneration, polars_schema, split_of
 from tests.replies.test_refusals import REFUSALS
 from tests.scored_rows import GOOD, UNITS, row, write
+from tests.spreadsheet import IDS, through_spreadsheet
 
 ALL = st.from_regex(re.compile(dahl._ABSTENTION.pattern, re.VERBOSE | re.ASCII), fullmatch=True)
 
@@ -66,6 +67,35 @@ def test_splits_of_a_column_are_those_of_the_rule():
     assert pl.DataFrame({"question_id": ids}).select(SPLIT_OF_ID)["split"].to_list() == [
         split_of(one) for one in ids
     ]
+
+
+def test_an_id_that_a_spreadsheet_took_for_a_number_is_that_of_its_question(tmp_path):
+    """An id without its zeros was another id, and its rows changed from one split to the other."""
+    for n in range(max(len(written) for _, written in IDS.values())):
+        lines = [
+            f"{written[n % len(written)]},{question},c,{model},답 {model},0.5"
+            for question, (_, written) in IDS.items()
+            for model in "ab"
+        ]
+        header = "question_id,question,category,model,response,dahl_score"
+        (tmp_path / "s.csv").write_text("\n".join([header, *lines]) + "\n", "utf-8")
+        assert {*read_scored([tmp_path / "s.csv"])["question_id"]} == {id for id, _ in IDS.values()}
+    (tmp_path / "s.csv").write_text(f"{header}\n0,다른 질문은?,c,a,답,0.5\n", "utf-8")
+    with pytest.raises(
+        KomepError, match=r"s\.csv:2: question_id: bad_value: 0 does not begin with 8 hex digits"
+    ):
+        read_scored([tmp_path / "s.csv"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["UTF-8", "CP949"])
+def test_a_table_comes_back_from_a_spreadsheet_program_with_its_ids(tmp_path, way):
+    rows = [f"{id},{question},c,{m},답 {m},0.5" for question, (id, _) in IDS.items() for m in "ab"]
+    header = "question_id,question,category,model,response,dahl_score"
+    (tmp_path / "s.csv").write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    saved = through_spreadsheet(tmp_path / "s.csv", tmp_path, way)
+    assert saved.read_bytes() != (tmp_path / "s.csv").read_bytes()
+    assert read_scored([saved]).equals(read_scored([tmp_path / "s.csv"]))
 
 
 def test_a_refusal_without_a_status_loses_its_score_and_one_that_states_it_keeps_what_it_says(tmp_path):

@@ -1,13 +1,14 @@
 """Filled-in sheets: however a spreadsheet saved them, half filled in, twice, of others; and those of before."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
 from komep_dataset.review.reading import read_sheets
-from komep_dataset.review.sheet import COLUMNS, read_material, write_sheets
+from komep_dataset.review.sheet import COLUMNS, escape, read_material, write_sheets
 from komep_dataset.review.words import Mark
 from tests.review.sheets import (
     COLUMNS_OF_BEFORE,
@@ -19,6 +20,7 @@ from tests.review.sheets import (
     save,
 )
 from tests.scored_rows import write
+from tests.spreadsheet import WAYS, through_spreadsheet
 
 SAVED = [
     {},
@@ -85,28 +87,65 @@ def test_cp949_loses_signs_and_the_sheet_is_read_all_the_same(tmp_path):
     assert len(judgements) == len(sheet) and "CP949" in notes[0]
 
 
-def test_what_a_spreadsheet_writes_in_its_own_way_or_cuts_is_the_same_text(tmp_path):
-    texts = {"a": "3/4", "b": "1.50", "c": "가" * 40_000, "d": "TRUE", "e": "'=1+1", "f": "-"}
+# What LibreOffice and Excel make of a text, in Korean.
+REWRITTEN = {
+    "3/4": "03월 04일", "1.50": "1.5", "TRUE": "True", "March 5": "03/05/2026", "SEPT9": "09-Sep", "5월 2일": "2026-05-02", "(5)": "-5", "참": "TRUE",
+    "12:30": "12:30:00 PM", "1e5": "100000", "007": "7", "₩1,000": "1000", "오후 3:30": "15:30", "1 1/2": "1.5", "가" * 40_000: ("가" * 40_000)[:32_767],
+}  # fmt: skip
+KEPT = (
+    "=1+1",
+    "'=1+1",
+    "-",
+    "+가",
+    "@home",
+    "=SUM(A1:A2)",
+    "1.2.3 mg",
+    "끝\n둘째 줄",
+)  # or it would be a formula
+
+
+def sheet_of_texts(folder):
+    """A release whose answers are such texts, and its sheet."""
+    texts = [*REWRITTEN, *KEPT, "plain"]
     rows = [
-        {"question": f"질문 {a} {b}?", "category": "c", "model": model, "response": texts[model], "dahl_score": score}
-        for a, b in ("ab", "cd", "ef")
-        for model, score in ((a, 1.0), (b, 0.0))
-    ]  # fmt: skip
-    release = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").folder
-    [folder] = write_sheets(release, tmp_path / "out", reviewers=1)
-    told = {
-        "3/4": "03월 04일",
-        "1.50": "1.5",
-        "TRUE": "True",
-        "''=1+1": "'=1+1",
-        texts["c"]: texts["c"][:32_767],
-    }
-    sheet = [
-        {name: told.get(cell, cell) for name, cell in row.items()} | {"better": "B"}
-        for row in rows_of(folder / "review.csv")
+        {"question": f"Question {n}?", "category": "5월", "model": m, "response": text, "dahl_score": s}
+        for n, pair in enumerate(zip(texts[::2], texts[1::2], strict=True))
+        for m, text, s in zip("ab", pair, (1.0, 0.0), strict=True)
     ]
-    judgements, _ = read_sheets([save(tmp_path / "x.csv", sheet)], read_material(release))
-    assert len(judgements) == 3
+    release = build([write(folder / "s.jsonl", rows)], folder / "komep").folder
+    [sheet] = write_sheets(release, folder / "sheet", reviewers=1)
+    return read_material(release), sheet / "review.csv"
+
+
+def test_what_a_spreadsheet_writes_in_its_own_way_or_cuts_is_the_same_text(tmp_path):
+    material, path = sheet_of_texts(tmp_path)
+    told = {escape(text): of_it for text, of_it in REWRITTEN.items()} | {"5월": "2026-05-01"}
+    sheet = [
+        {name: told.get(cell, cell) for name, cell in row.items()} | {"better": "B"} for row in rows_of(path)
+    ]
+    judgements, _ = read_sheets([save(tmp_path / "x.csv", sheet)], material)
+    assert len(judgements) == len(sheet) == 12
+    changed = [row | {"b_source": f"{row['b_source']} more"} for row in sheet if row["b_source"] in KEPT]
+    with pytest.raises(KomepError, match=rf"{len(changed)} cells? cannot be used"):
+        read_sheets([save(tmp_path / "y.csv", changed)], material)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_a_spreadsheet_program_loses_nothing(tmp_path, way):
+    material, path = sheet_of_texts(tmp_path)
+    typed = {"A": "맞음; 그러나 =1+1", "B": "'-5 mg", "same": "'@home", "unsure": "0123"}
+    rows = [
+        row | {"better": said, "comment": typed[said]}
+        for row, said in zip(rows_of(path), [*typed] * 3, strict=True)
+    ]
+    before, _ = read_sheets([save(path, rows)], material)
+    saved = through_spreadsheet(path, tmp_path, way)
+    after, _ = read_sheets([saved], material)
+    numbers = {"0123": "123"}  # what a reviewer typed as a number is one
+    assert after == [replace(one, comment=numbers.get(one.comment, one.comment)) for one in before]
+    text = saved.read_bytes()
+    assert b"Err:" not in text and b"#NAME" not in text  # no text became a formula
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from komep_dataset.tables.checking import plain_text
 from komep_dataset.tables.rows import read_rows as rows_of_any
 from tests.generated_rows import SETTINGS, rows, write_jsonl
 from tests.scored_rows import GOOD, UNITS, row, write
+from tests.spreadsheet import IDS
 
 
 def test_parquet_problems(tmp_path):
@@ -288,3 +289,13 @@ def test_units_as_pandas_prints_them_are_read_and_others_named(tmp_path):
     write(tmp_path / "s.jsonl", [one | {"unit": "a", "verdict": "true"}])
     with pytest.raises(KomepError, match=r"a row a unit, .* group the rows by question and model"):
         build([tmp_path / "s.jsonl"], tmp_path / "komep")
+
+
+def test_an_id_that_a_spreadsheet_took_for_a_number_is_that_of_its_question(tmp_path):
+    lines = [f"{written[0]},{question},m,답" for question, (_, written) in IDS.items()]
+    (tmp_path / "r.csv").write_text(
+        "\n".join(["question_id,question,model,response", *lines]) + "\n", "utf-8"
+    )
+    columns = column_types(Response).keys() - {"question", "model", "response"}
+    table = tables.read_table(tmp_path / "r.csv", Response, columns)
+    assert {*table["question_id"]} == {id for id, _ in IDS.values()}
