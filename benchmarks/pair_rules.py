@@ -22,12 +22,14 @@ import argparse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from benchmarks.unknown_units import frame_of, judged, spread, whole_answers
+from komep_dataset.errors import KomepError
 from komep_dataset.gates.balance_models import models_balanced
 from komep_dataset.gates.length_control import length_controlled
 from komep_dataset.gates.trial.run import narrow
@@ -68,13 +70,18 @@ JUDGES = (
 
 
 def recorded(path: Path) -> Judge:
-    """A judge by what `komep calibrate` measured; shares are of the verdicts that could be read."""
-    every = read_record(path)["groups"][0]
-    hidden = every["unknown"]["share"] or 0.0
-    rates = [
-        1 - (every[name]["share"] or 0.0) / max(1 - hidden, 1e-9) for name in ("sensitivity", "specificity")
+    """A judge by what `komep calibrate` measured; errors are shares of the verdicts on true, or false, statements that were read."""
+    record = read_record(path)
+    if (rates := record["rates"]) is None:
+        raise KomepError(
+            f"{path}: this judge was asked no true, or no false, statement: its errors are not known"
+        )
+    said = [
+        (rates[f"{truth}_{other}"], rates[f"{truth}_{truth}"])
+        for truth, other in permutations(("true", "false"))
     ]
-    return Judge(path.stem, *(min(max(rate, 0.0), 1.0) for rate in rates), hidden)
+    wrong = [err / (err + right) if err + right else 0.0 for err, right in said]
+    return Judge(path.stem, *wrong, record["groups"][0]["unknown"]["share"])
 
 
 def halves(rows: list[dict]) -> tuple[list[list[dict]], list[list[dict]]]:
@@ -233,6 +240,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.data / "expertqa").is_dir():
         parser.error(f"{arguments.data}: the real material is not here; name its folder with --data")
+    try:
+        judges = [*JUDGES, *map(recorded, arguments.judge)]
+    except KomepError as error:
+        parser.error(str(error))
     first, second = halves(whole_answers(arguments.data))
     questions = second if arguments.half == 2 else first
     for material, make in MATERIALS.items():
@@ -244,7 +255,7 @@ def main() -> None:
         print(
             f"{units.count('false') / len(units):.1%} of units false; best first: {', '.join(by_truth(make(first)))}"
         )
-        for judge in (*JUDGES, *map(recorded, arguments.judge)):
+        for judge in judges:
             print(f"\njudge: {judge.name}")
             print("\n".join(table(first, questions, material, judge, arguments.draws)), flush=True)
 
