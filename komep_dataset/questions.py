@@ -21,7 +21,7 @@ from komep_dataset.schema import (
     question_id,
 )
 from komep_dataset.tables.checking import csv_row, row_of
-from komep_dataset.tables.columns import of_file, others_told
+from komep_dataset.tables.columns import constants, of_file, others_told
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import ROWS, Fault, Problem, in_rows, problems_error
@@ -78,12 +78,13 @@ def collect(
     # Of a table of answers, the questions are taken, each once.
     taken = {name for record in (Question, Response, CitedGeneration) for name in column_types(record)}
     taken.add("evidence")  # texts of a question that a checker may judge by
-    problems, repeats = [], []
+    problems, repeats, heads = [], [], {}
     for path, line, given, of_path in _rows(files, columns):
         if isinstance(given, Problem):
             problems.append(given)
             continue
         as_given = given
+        heads.setdefault(path, {str(name).casefold() for name in given})
         if options := option_columns(given, taken):
             raise KomepError(
                 f"{path}:{line}: the columns {', '.join(options)} hold options of a multiple-choice question, and a "
@@ -93,7 +94,8 @@ def collect(
         row = (csv_row if format_of(path) == CSV else row_of)(given, Question, OPTIONAL)
         if isinstance(row, list) and (lacking := [one.column for one in row if one.detail == "no value"]):
             others = {name: value for name, value in as_given.items() if str(name).casefold() not in taken}
-            told = others_told(others, column_types(Question), lacking, maps=columns is not None)
+            nowhere = [name for name in REQUIRED if name not in heads[path]]
+            told = others_told(others, column_types(Question), lacking, columns is not None, nowhere)
             row = [one._replace(detail=one.detail + told) if one.column == lacking[0] else one for one in row]
         checked = _check(row, language, source) if isinstance(row, dict) else row
         if not isinstance(checked, Question):
@@ -130,7 +132,8 @@ def _rows(
     for path in files:
         of_path, names = values_in_path(path, Question), columns_of(path)
         own = of_file(names, columns or {}, path)
-        check_shape(path, Question, {*OPTIONAL, *of_path}, {own.get(name, name) for name in names})
+        names = [*(own.get(name, name) for name in names), *constants(columns)]
+        check_shape(path, Question, {*OPTIONAL, *of_path}, names)
         needed = [name for name in REQUIRED if name not in of_path]
         for line, given in scan_rows(path, column_types(Question), needed=needed, columns=columns or {}):
             yield path, line, given, of_path

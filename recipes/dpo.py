@@ -115,7 +115,9 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     ####################
     splits = (script_args.dataset_train_split, script_args.dataset_test_split)
     with training_args.main_process_first():
-        train, test = load_preferences(script_args.dataset_name, script_args.dataset_config, splits)
+        train, test = load_preferences(
+            script_args.dataset_name, script_args.dataset_config, splits, script_args.map
+        )
         source, loaded = describe_dataset(script_args, train), len(train) + len(test or ())
         train, test, rejects = drop_unfit(train, test, tokenizer, training_args.max_length)
         train = draw(train, script_args.max_train_pairs, seed=training_args.seed)

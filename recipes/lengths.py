@@ -9,6 +9,7 @@ table says how much longer the chosen answers are.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":  # before what takes its time
@@ -28,7 +29,7 @@ from training.pairs import count_tokens, fault_of, fold_systems, load_preference
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.commands.manner import READS, add, new_app, start
-from komep_dataset.commands.options import Json, as_json
+from komep_dataset.commands.options import Json, Map, as_json
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, write_json
 from komep_dataset.inference.weights import no_folder
@@ -82,7 +83,12 @@ def summarise(lengths: np.ndarray, limits: tuple[int, ...] = LIMITS) -> dict[str
 
 
 def make_report(
-    model: str, revision: str | None, dataset: str, config: str | None, splits: tuple[str, str]
+    model: str,
+    revision: str | None,
+    dataset: str,
+    config: str | None,
+    splits: tuple[str, str],
+    mapped: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """`summarise` of each split of a release; pairs that no recipe trains on are counted and left out.
 
@@ -99,7 +105,7 @@ def make_report(
         raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
     marks = turn_marks(tokenizer)
     report = {"model": model, "revision": revision, "dataset": dataset, "config": config, "splits": {}}
-    for name, rows in zip(splits, load_preferences(dataset, config, splits), strict=True):
+    for name, rows in zip(splits, load_preferences(dataset, config, splits, mapped), strict=True):
         folded = fold_systems(rows, tokenizer, name) or ()
         fit = [
             row for row in folded if not fault_of(row, marks) and count_tokens(row, tokenizer)["length"] >= 0
@@ -154,6 +160,7 @@ def main(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File or folder to write: JSON of all.")
     ] = None,
+    map: Map = None,
     json: Json = False,
 ) -> None:
     """How long the pairs of a release are under a model's tokenizer: what --max_length to train with.
@@ -165,7 +172,7 @@ def main(
     if output is not None:
         check_file(output, *MARK)
     splits = (dataset_train_split, dataset_test_split)
-    report = make_report(model_name_or_path, model_revision, dataset_name, dataset_config, splits)
+    report = make_report(model_name_or_path, model_revision, dataset_name, dataset_config, splits, map)
     if output is not None:
         write_json(output, report, MARK)
     if json:

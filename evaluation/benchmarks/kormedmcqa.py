@@ -1,6 +1,6 @@
 """KorMedMCQA by the protocol of lm-evaluation-harness (task `kormedmcqa` 3.0; arXiv 2403.01469)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.harness.benchmark import Benchmark, Style
@@ -17,10 +17,12 @@ def in_order(subjects: list[Subject]) -> list[Subject]:
     return sorted(subjects, key=lambda s: SUBJECTS.index(s.name) if s.name in SUBJECTS else len(SUBJECTS))
 
 
-def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
-    """The questions from a file or folder, or the wanted subjects from the Hub."""
+def load(
+    data: Path | None, subjects: Sequence[str] | None, columns: Mapping[str, str] | None = None
+) -> list[Subject]:
+    """The questions from a file or folder, or the wanted subjects from the Hub; `columns` is a map of names."""
     if data is not None:
-        found = in_order(read_subjects(data))
+        found = in_order(read_subjects(data, columns=columns))
         known = [one.name for one in found if one.name in SUBJECTS]
         others = [one.name for one in found if one.name not in SUBJECTS]
         if known and others and subjects is None:

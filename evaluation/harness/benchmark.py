@@ -9,10 +9,11 @@ from typing import NamedTuple, Protocol
 
 from evaluation.harness.near_duplicates import near_duplicates
 from evaluation.harness.options import COT, Options
-from evaluation.harness.questions import FEWSHOT, TEST, Question, Subject, unusable
+from evaluation.harness.questions import COLUMNS, FEWSHOT, TEST, Question, Subject, unusable
 from evaluation.kormedmcqa import scoring
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
+from komep_dataset.tables.columns import parse_map
 
 # Where a reply ends that is a letter: those of lm-evaluation-harness's task `kormedmcqa`.
 STOPS = ("Q:", "</s>", "<|im_end|>", ".", "\n\n")
@@ -50,12 +51,12 @@ class Style:
 class Benchmark:
     """What a file of `evaluation/benchmarks/` declares as `BENCHMARK`.
 
-    `load` takes the value of --data (None = the benchmark's own source) and the names of the wanted subjects
-    (None = all); `styles` are the values of --prompt; `read` reads a generation against the right letter and the
+    `load` takes the value of --data (None = the benchmark's own source), the names of the wanted subjects (None = all) and, where
+    --map is given, a map of names; `styles` are the values of --prompt; `read` reads a generation against the right letter and the
     texts of the options; `summarize` gives the scores of all readings with their subjects.
     """
 
-    load: Callable[[Path | None, Sequence[str] | None], list[Subject]]
+    load: Callable[..., list[Subject]]
     styles: Mapping[str, Style]
     shots: int = 5
     keeps_duplicates: bool = True  # its own source is scored as published, repeated questions included
@@ -79,7 +80,9 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
     """
     shots, style = options.shots, benchmark.styles[options.prompt]
     wanted = options.subjects and [name for part in options.subjects.split(",") if (name := part.strip())]
-    subjects = select(benchmark.load(options.data, wanted), wanted, options.limit)
+    columns = parse_map(options.map or (), {*COLUMNS.values()})
+    found = benchmark.load(options.data, wanted, *([columns] if columns else []))
+    subjects = select(found, wanted, options.limit)
     as_published = benchmark.keeps_duplicates and options.data is None
     repeated = check_subjects(
         subjects, shots, allow_duplicates=options.allow_duplicates or as_published, place=options.data

@@ -6,7 +6,7 @@ reply, worked examples from the front of the train split, and the chain of thoug
 KorMedMCQA, so that a transfer between languages is measured with one ruler.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,15 +39,18 @@ def english(text: str, protocol: str, hub_id: str, layout: Layout, config: str =
     return Benchmark(_one_subject(hub_id, config, layout), styles, SHOTS)
 
 
-def _one_subject(
-    hub_id: str, config: str, layout: Layout
-) -> Callable[[Path | None, Sequence[str] | None], list[Subject]]:
-    def load(data: Path | None, subjects: Sequence[str] | None) -> list[Subject]:
+def _one_subject(hub_id: str, config: str, layout: Layout) -> Callable[..., list[Subject]]:
+    def load(
+        data: Path | None, subjects: Sequence[str] | None, columns: Mapping[str, str] | None = None
+    ) -> list[Subject]:
         if subjects is not None and list(subjects) != [layout.subject]:
             raise KomepError(
                 f"--subjects {', '.join(subjects)}: this benchmark has the one subject {layout.subject}"
             )
-        found = load_configs(hub_id, [config], layout) if data is None else read_subjects(data, layout)
+        if data is None:
+            found = load_configs(hub_id, [config], layout)
+        else:
+            found = read_subjects(data, layout, columns)
         return [_without_examples(subject) for subject in found]
 
     return load

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
-from komep_dataset.commands.options import Limit
+from komep_dataset.commands.options import Limit, Map
 
 DIRECT, COT = "direct", "cot"
 GENERATE, LOGITS = "generate", "logits"
@@ -53,6 +53,7 @@ class Options:
     data: Annotated[
         Path | None, typer.Option(help="File or folder to read in place of the benchmark's own data.")
     ] = None
+    map: Map = None
     shots: Annotated[
         int | None,
         typer.Option(
@@ -177,6 +178,8 @@ class Options:
     ] = None
 
     def __post_init__(self) -> None:
+        if self.map and self.data is None:
+            raise typer.BadParameter("names columns of your own --data", param_hint="--map")
         if self.subjects is not None and not self.subjects.replace(",", " ").strip():
             raise typer.BadParameter("name at least one subject", param_hint="--subjects")
         if self.endpoint is not None and self.backend != "openai":

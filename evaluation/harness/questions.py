@@ -12,12 +12,13 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
+from komep_dataset.tables.columns import constants, of_file, renamed, with_constants
 from komep_dataset.tables.formats import (
     KNOWN,
     PARQUET,
@@ -27,7 +28,8 @@ from komep_dataset.tables.formats import (
     stem_of,
     tables_in,
 )
-from komep_dataset.tables.problems import listed
+from komep_dataset.tables.problems import Fault, listed
+from komep_dataset.tables.rows import check_mapped
 from komep_dataset.tables.rows import read_rows as rows_of
 
 LETTERS = "ABCDE"
@@ -75,7 +77,7 @@ class Layout:
     `letters` are the options of a question, of which the last may be missing where `fewest` is below their number;
     `convert` gives a row the columns of this module; `test` and `fewshot` are the names of the splits, the first that is
     there is taken; `subject` is the name of the one subject of data that have no column for it; `aliases` are other names
-    of subjects.
+    of subjects; `columns` is a user's map of names (`tables.columns`).
     """
 
     letters: str = LETTERS
@@ -85,6 +87,7 @@ class Layout:
     subject: str | None = None
     fewest: int | None = None  # options; None: all letters
     aliases: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 # Worked examples are the harness's, and only where these are missing others. The published test of pharm says
@@ -191,15 +194,15 @@ def _question(row: dict[str, Any], letters: str) -> Question:
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a table, each with its place; raises `KomepError` for a bad file. Every cell of CSV is text."""
+def read_rows(path: Path, columns: Mapping[str, str]) -> list[Row]:
+    """The rows of a table, each with its place; raises `KomepError` for a bad file. Every cell of CSV is text; `columns` is a map
+    of names."""
     kind = format_of(path)
     if kind is None:
         raise KomepError(f"{path}: not one of {KNOWN}")
     place = f"{path}, row " if kind == PARQUET else f"{path}:"
-    return [
-        (f"{place}{n}", _named(row)) for n, row in rows_of(path, ("question", "answer", "subject", *LETTERS))
-    ]
+    rows = rows_of(path, ("question", "answer", "subject", *LETTERS), columns)
+    return [(f"{place}{n}", _named(row)) for n, row in rows]
 
 
 def _by_subject(splits: Splits, layout: Layout) -> list[Subject]:
@@ -242,7 +245,7 @@ def _from_file(path: Path, layout: Layout) -> list[Subject]:
     Rows of the other splits that benchmarks have are passed over; `KomepError` for any other value.
     """
     check_parts([path])
-    rows = read_rows(path)
+    rows = read_rows(path, layout.columns)
     known = sorted({*OTHER_SPLITS, *layout.fewshot, *layout.test})
     raise_problems([
         f"{place}: split is {row['split']!r}, none of {', '.join(known)}"
@@ -283,7 +286,12 @@ def _splits_of(folder: Path, layout: Layout) -> Splits:
     def read(names: Sequence[str]) -> tuple[str, list[Row]] | None:
         files = ((name, _split_files(folder, name)) for name in names)
         return next(
-            ((name, [row for file in some for row in read_rows(file)]) for name, some in files if some), None
+            (
+                (name, [row for file in some for row in read_rows(file, layout.columns)])
+                for name, some in files
+                if some
+            ),
+            None,
         )
 
     tests, examples = read(layout.test), read(layout.fewshot)
@@ -325,9 +333,13 @@ def _loaded(loaded: Any, place: str, layout: Layout) -> Splits:
         raise KomepError(f"{place}: no split `{layout.test[0]}` (found: {', '.join(map(str, loaded))})")
 
     def rows(name: str | None) -> list[Row]:
-        return [
-            (f"{place}, {name}, row {i}", _named(row)) for i, row in enumerate(loaded[name] if name else [])
-        ]
+        found = []
+        for i, row in enumerate(loaded[name] if name else []):
+            at = f"{place}, {name}, row {i}"
+            row = renamed(row, {**layout.columns, **of_file(row, layout.columns, at)})
+            raise_problems([f"{at}: {row.column} {row.detail}"] if isinstance(row, Fault) else [])
+            found.append((at, _named(with_constants(row, constants(layout.columns), at))))
+        return found
 
     return Splits(rows(test), rows(source), source or FEWSHOT)
 
@@ -388,11 +400,16 @@ def _has_configs(path: Path) -> bool:
     return isinstance(head, dict) and bool(head.get("configs"))
 
 
-def read_subjects(path: Path, layout: Layout = KORMEDMCQA) -> list[Subject]:
-    """The subjects in a file or folder of any known layout (`LAYOUTS`).
+def read_subjects(
+    path: Path, layout: Layout = KORMEDMCQA, columns: Mapping[str, str] | None = None
+) -> list[Subject]:
+    """The subjects in a file or folder of any known layout (`LAYOUTS`); `columns` is a map of names.
 
     Raises `KomepError` where there is none, or for rows that cannot be used.
     """
+    if columns and path.exists():
+        check_mapped([path] if path.is_file() else tables_in(path), columns)
+        layout = replace(layout, columns=columns)
     if path.is_file():
         return _from_file(path, layout)
     if not path.is_dir():

@@ -18,7 +18,7 @@ from komep_dataset.audit.baselines import SIDES, clustered_share, separations
 from komep_dataset.audit.label_noise import PURITIES, answer_counts, release_noise
 from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.errors import KomepError
-from komep_dataset.preferences.reading import is_set, read_preferences
+from komep_dataset.preferences.reading import check_unmapped, is_set, read_preferences
 from komep_dataset.release.facts import pair_config, read_facts
 from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.release.sums import check_whole
@@ -38,6 +38,7 @@ def measure(
     *,
     judge: Mapping[str, Any] | None = None,
     purities: Sequence[float] = PURITIES,
+    columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The bias figures of one config of a release, or of a set that others made, as plain values.
 
@@ -47,6 +48,7 @@ def measure(
         config: `ko` or `en`; None = `ko` if the release has it, else `en`.
         judge: a calibration record of its judge; None = the one that the release holds.
         purities: those that a smallest margin is recommended for.
+        columns: of a set that others made: its own name of a column -> the known one.
 
     Returns:
         `config`; `pairs`; `length`, `wins`, `categories`, `margins`, `units` (see the functions of these
@@ -66,7 +68,8 @@ def measure(
             raise KomepError(
                 f"--judge: {folder} is no release, and holds no verdicts of a judge", exit_code=2
             )
-        return figures_of(read_preferences(folder)) | {"source": folder.name}
+        return figures_of(read_preferences(folder, columns)) | {"source": folder.name}
+    check_unmapped(folder, columns)
     facts = read_facts(folder)
     check_whole(folder)
     config = pair_config(folder, facts, config)

@@ -163,29 +163,40 @@ def calibrate(
     ] = False,
     limit: Limit = None,
     mode: Mode = "strict",
+    map: Map = None,
     estimate: Estimated = False,
 ) -> None:
     """Let the checker judge statements whose truth is known: what are its verdicts worth?
 
     Examples:
       komep calibrate --config pipeline.yaml -o judge.json
-      komep calibrate --config pipeline.yaml --labels mine.jsonl --limit 50
+      komep calibrate --config pipeline.yaml --labels mine.csv --map 문장=text --map 정답=label --map language==ko
     """
     _check(mode)
     from komep_dataset.config.config import load_config
     from komep_dataset.files.outputs import check_file
     from komep_dataset.judge import calibration, injections
     from komep_dataset.judge.record import RECORD, write_record
+    from komep_dataset.tables.columns import parse_map
+    from komep_dataset.tables.formats import table_files
 
-    if adversarial and (labels or labelled_set or output or scored or mode != "strict"):
+    if adversarial and (labels or labelled_set or output or scored or map or mode != "strict"):
         raise KomepError("--adversarial goes with --config and --limit alone", exit_code=2)
     if labels and labelled_set:
         raise KomepError("--set and --labels: give one of them", exit_code=2)
     name, source = labelled_set or (None, labels)
+    columns = parse_map(map or (), calibration.COLUMNS_OF_MAP)
+    calibration.check_statement_map(columns, source, name, table_files(scored or ()))
     if estimate:
         settings, _, estimates = _asking(config, None, mode)
         lines = estimates.estimate_calibrate(
-            settings, source, labelled_set=name, mode=mode, limit=limit, adversarial=adversarial
+            settings,
+            source,
+            labelled_set=name,
+            mode=mode,
+            limit=limit,
+            adversarial=adversarial,
+            columns=columns,
         )
         print(estimates.as_text(lines, settings))
         return
@@ -196,7 +207,13 @@ def calibrate(
         check_file(output, *RECORD)
         check_file(output.with_suffix(".svg"), *calibration.CURVE_FILE)
     record = calibration.calibrate_file(
-        load_config(config), source, labelled_set=name, mode=mode, limit=limit, scored=scored or ()
+        load_config(config),
+        source,
+        labelled_set=name,
+        mode=mode,
+        limit=limit,
+        scored=scored or (),
+        columns=columns,
     )
     print(calibration.as_text(record))
     if output:

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from komep_dataset.commands.options import DatasetConfig, Json, OldConfig, Release, ReleaseOrSet, as_json
+from komep_dataset.commands.options import (
+    DatasetConfig,
+    Json,
+    Map,
+    OldConfig,
+    Release,
+    ReleaseOrSet,
+    as_json,
+)
 from komep_dataset.errors import KomepError
 
 REVIEW = """Let physicians judge a sample of the pairs, and take their corrections over.
@@ -38,12 +46,14 @@ def bias(
     ] = None,
     json: Json = False,
     config: OldConfig = None,
+    map: Map = None,
 ) -> None:
     """What a release teaches besides its subject: length, winners, trivial baselines, flipped labels.
 
     Examples:
       komep bias komep
       komep bias komep --dataset-config en -o bias.json
+      komep bias theirs.csv --map 질문=prompt --map 좋은답=chosen --map 나쁜답=rejected
     """
     from rich.console import Console
 
@@ -52,6 +62,8 @@ def bias(
     from komep_dataset.audit.tables import tables
     from komep_dataset.files.outputs import check_file, json_with, write_json
     from komep_dataset.judge.record import read_record
+    from komep_dataset.preferences.columns import KNOWN
+    from komep_dataset.tables.columns import parse_map
 
     mark = json_with(
         "config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines"
@@ -72,6 +84,7 @@ def bias(
         dataset_config or config,
         judge=read_record(judge) if judge else None,
         purities=PURITIES if purity is None else (purity,),
+        columns=parse_map(map or (), KNOWN),
     )
     if json and not old_output:
         print(as_json(measured))
@@ -131,6 +144,7 @@ def import_(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="File or folder to write: JSON of the result.")
     ] = Path("review.json"),
+    map: Map = None,
 ) -> None:
     """Read judgements and say whose they are: agreement with the release and between reviewers.
 
@@ -139,13 +153,15 @@ def import_(
 
     Examples:
       komep review import review/*/review*.csv --release komep
-      komep review import review/*/review*.csv --release komep -o judgements.json
+      komep review import review/*/review*.csv --release komep -o judgements.json --map 더나은답=better
     """
+    from komep_dataset.review.reading import KNOWN
     from komep_dataset.review.report import as_text, import_sheets
+    from komep_dataset.tables.columns import parse_map
 
-    record, written = import_sheets(sheets, release, output)
+    record, written = import_sheets(sheets, release, output, parse_map(map or (), KNOWN))
     print(as_text(record))
-    print(f"-> {', '.join(map(str, written))}")
+    print("-> " + ", ".join(str(path) for path in written))
 
 
 def apply(
@@ -154,6 +170,7 @@ def apply(
     ],
     corrections: Annotated[Path, typer.Option(help="The corrections.jsonl of `komep review import`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
+    map: Map = None,
 ) -> None:
     """Put corrected texts into scored answers; `komep build` then makes a release that has them.
 
@@ -161,7 +178,10 @@ def apply(
       komep review apply scored.jsonl --corrections corrections.jsonl -o corrected.parquet
       komep review apply work/scored.parquet work/more.parquet --corrections corrections.jsonl -o corrected.parquet
     """
+    from komep_dataset.pairs.generations import Given
     from komep_dataset.review.corrections import apply as apply_corrections
+    from komep_dataset.tables.columns import parse_map
 
-    table, rows, replaced = apply_corrections(scored, corrections, output)
+    columns = parse_map(map or (), Given)
+    table, rows, replaced = apply_corrections(scored, corrections, output, columns)
     print(f"{replaced:,} Korean texts replaced in {rows:,} scored generations -> {table}")

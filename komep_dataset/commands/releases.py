@@ -185,16 +185,21 @@ def report(
             metavar="N", help="Show at most N pairs; of more, a sample by chance is shown, always the same."
         ),
     ] = 10_000,
+    map: Map = None,
 ) -> None:
     """Write one self-contained HTML page of a release: figures, and every pair to search and read.
 
     Examples:
       komep report
       komep report my-release -o my-release.html --compare komep
+      komep report theirs.jsonl -o theirs.html --map 질문=prompt
     """
     from komep_dataset.explorer.report import write_report
+    from komep_dataset.preferences.columns import KNOWN
+    from komep_dataset.tables.columns import parse_map
 
-    print(f"report -> {write_report(release, output, compare, max_pairs).resolve()}")
+    columns = parse_map(map or (), KNOWN)
+    print(f"report -> {write_report(release, output, compare, max_pairs, columns).resolve()}")
 
 
 def verify(

@@ -23,7 +23,7 @@ from komep_dataset.files.outputs import no_place
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
-from komep_dataset.tables.columns import map_problem
+from komep_dataset.tables.columns import KNOWN, OF_CORPUS, OF_EVIDENCE, map_problem, renames
 
 ALL, MAJORITY, APPEAL = AGREEMENTS = "all", "majority", "first-then-appeal"
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
@@ -206,7 +206,7 @@ class Config:
     """pipeline.yaml. Relative paths are relative to the folder of the file; no keys are its name, `file`, and `spending`,
     where what is spent is written down other than in the work folder. `checker` may be a list in the file: then it is the first
     here, `panel` has them all, and `agreement` says what their verdicts come to (`scores/agreement.py`). `columns` are the
-    names that the user's tables have for the known ones, such as `질문: question`. `base` is a release
+    names that the user's tables have for the known ones, such as `질문: question`, and constants, such as `category: =내과`. `base` is a release
     that the answers join; `round` (no key) the last of which responders are asked."""
 
     NOT_KEYS: ClassVar[tuple[str, ...]] = ("file", "spending", "panel", "round")
@@ -233,7 +233,7 @@ class Config:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         yield from at_least("seed", self.seed, 0)
-        if problem := map_problem(self.columns):
+        if problem := map_problem(self.columns, KNOWN | {*OF_CORPUS}):
             yield f"columns.{problem[0]}", problem[1]
         if self.budget is not None and not (0 < self.budget < math.inf):
             yield "budget", f"{self.budget} is not an amount above 0"
@@ -347,6 +347,9 @@ def load_config(source: Path | str | Mapping[str, Any] | Config) -> Config:
             changed["model"] = str((base / record.model).resolve())
         if isinstance(record, Evidence):
             changed["kept"] = base / config.work / EVIDENCE
+            texts = OF_EVIDENCE if record.provided else OF_CORPUS
+            columns = renames(config.columns).items()
+            changed["columns"] = {new: name for new, name in columns if name in texts}
         changed |= {key: placed(inner) for key in MODELS_INSIDE if (inner := getattr(record, key, None))}
         return record and replace(record, **changed)
 

@@ -45,10 +45,11 @@ class Evidence:
     `corpus` is a file or folder of texts (`evidence/corpus.py`), of which `retriever` finds the best `passages` for a
     unit: by its words (`bm25`), by meaning (`dense`, which needs `embeddings`), or by the ranks of `both`. `provided` is
     a table with a column `evidence` for each question (`evidence/provided.py`); the word `provided` alone means the
-    file at `questions.input`. `kept` is where an index and vectors are kept, whichever stage or command makes them.
+    file at `questions.input`. `kept` is where an index and vectors are kept, whichever stage or command makes them. `columns` are
+    those of pipeline.yaml that these texts may have; a constant is none of them.
     """
 
-    NOT_KEYS: ClassVar[tuple[str, ...]] = ("kept",)
+    NOT_KEYS: ClassVar[tuple[str, ...]] = ("kept", "columns")
     SHORTHAND: ClassVar[dict[str, dict[str, str]]] = {"provided": {"provided": OF_QUESTIONS}}
 
     corpus: Path | None = None
@@ -57,6 +58,7 @@ class Evidence:
     passages: int = 4
     embeddings: Embeddings | None = None
     kept: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ What is long is cut into pieces.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,8 @@ def _is_text(path: Path) -> bool:
     return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in TEXTS
 
 
-def read_corpus(path: Path) -> Iterator[tuple[str, Passage]]:
-    """(file and line, piece) of every text of a corpus, in a fixed order; blank texts give none.
+def read_corpus(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[tuple[str, Passage]]:
+    """(file and line, piece) of every text of a corpus, in a fixed order; blank texts give none. `columns` is a map of names.
 
     Raises:
         KomepError: at the end, where rows cannot be used: all of them are named.
@@ -91,7 +91,7 @@ def read_corpus(path: Path) -> Iterator[tuple[str, Passage]]:
                 what = "no text in UTF-8, UTF-16 or CP949; save it as UTF-8"
                 problems.append(Problem(str(file), 0, "", Reason.MALFORMED, what))
             continue
-        for line, row in scan_rows(file):
+        for line, row in scan_rows(file, columns=columns):
             made = row if isinstance(row, Problem) else _passage(row, file, line)
             if isinstance(made, Problem):
                 problems.append(made)
@@ -119,7 +119,7 @@ def _passage(row: dict[Any, Any], file: Path, line: int) -> Passage | Problem:
     if not isinstance(text, str):
         known = ", ".join(map(str, row))
         what = (
-            f"no text (columns: {known[:120]})"
+            f"no text (columns: {known[:120]}); under `columns:` of pipeline.yaml, NEW: text says which column holds it"
             if text is None
             else f"text: expected a string, got {text!r:.60}"
         )

@@ -4,7 +4,7 @@ A cell is a text, a list of texts, or a list of `{id, title, text, url}`, in CSV
 up, and what is long is cut into pieces.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from komep_dataset.evidence.passages import Passage
 from komep_dataset.evidence.pieces import cut
 from komep_dataset.schema import Reason, question_id
 from komep_dataset.tables.checking import plain_text
+from komep_dataset.tables.columns import OF_EVIDENCE
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import scan_rows
@@ -23,8 +24,10 @@ COLUMN = "evidence"
 _FIELDS = ("id", "title", "text", "url", "language")
 
 
-def passages_of_questions(path: Path) -> dict[str, tuple[Passage, ...]]:
-    """Question id -> its passages, as the file has them and in its order.
+def passages_of_questions(
+    path: Path, columns: Mapping[str, str] | None = None
+) -> dict[str, tuple[Passage, ...]]:
+    """Question id -> its passages, as the file has them and in its order. `columns` is a map of names.
 
     A question is found by the id that the file gives it, and by the one that its text has.
 
@@ -34,7 +37,7 @@ def passages_of_questions(path: Path) -> dict[str, tuple[Passage, ...]]:
     found: dict[str, dict[str, Passage]] = {}
     problems: list[Problem] = []
     for file in table_files([path]):
-        for line, given in scan_rows(file, ("question_id", "question", COLUMN)):
+        for line, given in scan_rows(file, OF_EVIDENCE, columns=columns):
             if isinstance(given, Problem):
                 problems.append(given)
                 continue
@@ -55,7 +58,10 @@ def passages_of_questions(path: Path) -> dict[str, tuple[Passage, ...]]:
     if problems:
         raise KomepError(f"{path}: {len(problems):,} of its rows cannot be used:\n{listed(problems)}")
     if not any(found.values()):
-        raise KomepError(f"{path}: no evidence in it: no row has a text in a column `{COLUMN}`")
+        raise KomepError(
+            f"{path}: no evidence in it: no row has a text in a column `{COLUMN}`; under `columns:` of pipeline.yaml, "
+            f"NEW: {COLUMN} says which one it is"
+        )
     return {key: tuple(own.values()) for key, own in found.items()}
 
 

@@ -22,11 +22,11 @@ def faults_of(evidence: Evidence) -> Iterator[str]:
     """What is wrong with the texts, the extras or a model in a folder. A corpus is read whole, and kept for the run."""
     checks: list[Callable[[], object]] = []
     if evidence.provided:
-        checks.append(lambda: passages_of_questions(evidence.provided))
+        checks.append(lambda: passages_of_questions(evidence.provided, evidence.columns))
     else:
         if evidence.retriever != "dense":
             checks.append(lambda: require("evidence", "tantivy", "kiwipiepy"))
-        checks.append(lambda: open_store(evidence.corpus, evidence.kept))
+        checks.append(lambda: open_store(evidence.corpus, evidence.kept, evidence.columns))
     if evidence.embeddings and evidence.embeddings.server:
         checks.append(lambda: _check_folder(Path(evidence.embeddings.model)))
     for check in checks:
@@ -48,9 +48,9 @@ def shown_with_a_unit(evidence: Evidence) -> list[list[Passage]]:
     Raises `KomepError` where the texts cannot be read, or there is none.
     """
     if evidence.provided:
-        found = passages_of_questions(evidence.provided).values()
+        found = passages_of_questions(evidence.provided, evidence.columns).values()
         return [list(own[: evidence.passages]) for own in islice(filter(None, found), SAMPLE)]
-    some = [passage for _, passage in islice(read_corpus(evidence.corpus), SAMPLE)]
+    some = [passage for _, passage in islice(read_corpus(evidence.corpus, evidence.columns), SAMPLE)]
     if not some:
         raise KomepError(f"{evidence.corpus}: an empty corpus: no text in it")
     size = evidence.passages
@@ -62,6 +62,8 @@ def embedding_bodies(evidence: Evidence) -> Iterator[Body]:
     if evidence.embeddings is None or evidence.embeddings.server:
         return
     vectors = Vectors(evidence.embeddings, evidence.kept)
-    missing = vectors.missing((indexed(one) for _, one in read_corpus(evidence.corpus)), False)
+    missing = vectors.missing(
+        (indexed(one) for _, one in read_corpus(evidence.corpus, evidence.columns)), False
+    )
     while some := list(islice(missing, evidence.embeddings.batch)):
         yield from bodies_of(some, evidence.embeddings, False)

@@ -44,7 +44,7 @@ def passages_for(evidence: Evidence, wanted: Sequence[Wanted], folder: Path) -> 
     if evidence.provided:
         return _provided(evidence, wanted)
     folder = evidence.kept or folder
-    store = open_store(evidence.corpus, folder)
+    store = open_store(evidence.corpus, folder, evidence.columns)
     pairs = list(dict.fromkeys((one.unit, one.question) for one in wanted))
     found = dict(zip(pairs, _found(evidence, pairs, store, folder), strict=True))
     return [found[one.unit, one.question] for one in wanted]
@@ -102,7 +102,7 @@ def fused(rankings: Iterable[Sequence[int]]) -> list[int]:
 
 def _provided(evidence: Evidence, wanted: Sequence[Wanted]) -> list[tuple[Passage, ...]]:
     """The texts of each question: all of them, or, where there are more than are wanted, those with most of a unit."""
-    known = passages_of_questions(evidence.provided)
+    known = passages_of_questions(evidence.provided, evidence.columns)
     keys = [one.question_id if known.get(one.question_id) else question_id(one.question) for one in wanted]
     own = [known.get(key, ()) for key in keys]
     many = {key: texts for key, texts in zip(keys, own, strict=True) if len(texts) > evidence.passages}

@@ -5,7 +5,7 @@
 
 import shutil
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -47,36 +47,39 @@ class Store:
             yield from (Passage(**row) for row in batch.to_pylist())
 
 
-def open_store(corpus: Path, folder: Path) -> Store:
+def open_store(corpus: Path, folder: Path, columns: Mapping[str, str] | None = None) -> Store:
     """The passages of a corpus, read from its files where these are others than before.
 
     Args:
         corpus: a file, or a folder of files.
         folder: where the passages of this state of it, and of others, are kept.
+        columns: a map of the names of its columns.
 
     Raises:
         KomepError: what `read_corpus` raises; one id for several texts; no text at all; files that change meanwhile; a
             folder in which another run is at work.
     """
     files = corpus_files(corpus)
-    state = fingerprint(corpus, files)
+    state = fingerprint(corpus, files, columns)
     place = folder / state[:16]
     if not (place / FACTS).is_file():
         with locked(resolved(place, "work")):
             if not (place / FACTS).is_file():
                 _tell_change(corpus, folder)
-                _read(corpus, files, state, place)
+                _read(corpus, files, state, place, columns)
     return Store(place)
 
 
-def fingerprint(corpus: Path, files: list[Path]) -> str:
-    """SHA-256 over the names and contents of a corpus's files, and over the form of what is kept."""
+def fingerprint(corpus: Path, files: list[Path], columns: Mapping[str, str] | None = None) -> str:
+    """SHA-256 over the names and contents of a corpus's files, over a map of their columns, and over the form of what is kept."""
     base = corpus if corpus.is_dir() else corpus.parent
     whole = sha256(f"komep evidence {FORM}\n".encode())
     for file in files:
         whole.update(
             f"{file.relative_to(base).as_posix()}\0{_sha256(file)}\n".encode("utf-8", "surrogateescape")
         )
+    for new, name in sorted((columns or {}).items()):
+        whole.update(f"{new}\0{name}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
 
 
@@ -106,7 +109,9 @@ def _tell_change(corpus: Path, folder: Path) -> None:
         )
 
 
-def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:
+def _read(
+    corpus: Path, files: list[Path], state: str, place: Path, columns: Mapping[str, str] | None
+) -> None:
     """Write the passages of a corpus, each text once, then, last of all, the facts that say that they are whole."""
     if place.exists():  # what a kill has left
         shutil.rmtree(place)
@@ -114,7 +119,7 @@ def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:
     ids, places, lines, named, seen = array("Q"), array("I"), array("Q"), {}, set()
     try:
         with pa.OSFile(str(place / PASSAGES), "wb") as sink, pa.ipc.new_file(sink, COLUMNS) as writer:
-            found = read_corpus(corpus)
+            found = read_corpus(corpus, columns)
             while batch := list(islice(found, BATCH)):
                 rows = []
                 for where, passage in batch:
@@ -133,7 +138,7 @@ def _read(corpus: Path, files: list[Path], state: str, place: Path) -> None:
         raise KomepError(f"{corpus}: an empty corpus: no text in it (files: {len(files):,})")
     names = list(named)
     _check_ids(corpus, Store(place), np.array(ids), lambda n: f"{names[places[n]]}:{lines[n]}")
-    if fingerprint(corpus, files) != state:
+    if fingerprint(corpus, files, columns) != state:
         raise KomepError(f"{corpus}: its files changed while they were read; run again when they are at rest")
     facts = {"corpus": str(corpus), "state": state, "files": len(files), "passages": len(ids)}
     write_json(place / FACTS, facts, FACTS_MARK)

@@ -17,7 +17,7 @@ from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split
 from komep_dataset.explorer.sets import set_rows, set_values
 from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.pairs.told import flags, pairing, score_name
-from komep_dataset.preferences.reading import is_set, read_preferences
+from komep_dataset.preferences.reading import check_unmapped, is_set, read_preferences
 from komep_dataset.progress import progress_bar
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.sums import check_whole
@@ -34,6 +34,7 @@ def write_report(
     output: Path = Path("report.html"),
     compare: Path | None = None,
     max_pairs: int = MAX_PAIRS,
+    columns: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the page; returns where it is.
 
@@ -43,6 +44,7 @@ def write_report(
         output: the HTML file; written beside, then renamed.
         compare: another release, usually the one before: what was added, removed and changed since.
         max_pairs: how many pairs the page may hold; of more, a sample is taken. The figures count all pairs.
+        columns: of a set that others made: its own name of a column -> the known one.
 
     Raises:
         KomepError: a folder is no release or has no pairs, `max_pairs` is below 1, or the output cannot be written.
@@ -54,10 +56,11 @@ def write_report(
     if is_set(folder):
         if compare is not None:
             raise KomepError(f"--compare: {folder} is no release", exit_code=2)
-        pairs = read_preferences(folder)
+        pairs = read_preferences(folder, columns)
         rows = set_rows(pairs, max_pairs)
         data = payload(rows) | {"scoreName": "score"}
         return write_page(output, render(set_values(folder, pairs, rows), rows, data))
+    check_unmapped(folder, columns)
     pair_configs(folder)
     check_whole(folder)
     with progress_bar("report", 4, "steps") as advance:

@@ -22,19 +22,24 @@ from komep_dataset.judge.record import Calibration, JudgeRecord, Record, read_re
 from komep_dataset.judge.risk_coverage import SVG_TITLE, Answer, risk_coverage
 from komep_dataset.judge.sets.registry import read_set
 from komep_dataset.judge.shares import Share, share
-from komep_dataset.judge.statements import Statement, read_statements, sample_statements
-from komep_dataset.pairs.generations import read_scored
+from komep_dataset.judge.statements import COLUMNS, Statement, read_statements, sample_statements
+from komep_dataset.pairs.generations import Given, read_scored
 from komep_dataset.progress import tell
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import LANGUAGES, Verdict, question_id
+from komep_dataset.schema import LANGUAGES, Verdict, column_types, question_id
 from komep_dataset.scores.agreement import disagreements
 from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged
 from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import with_passages
+from komep_dataset.tables.columns import check_map
+from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import table
+from komep_dataset.tables.reading import applicable
+from komep_dataset.tables.rows import check_mapped
 
 SHOWN = 200  # characters of a failure or reply that a message shows
+COLUMNS_OF_MAP = tuple(dict.fromkeys((*COLUMNS, *column_types(Given))))
 CURVE_FILE = text_with(SVG_TITLE.encode(), "figure of risk and coverage")
 SHARES = ("accuracy", "sensitivity", "specificity", "unknown")
 
@@ -229,6 +234,7 @@ def calibrate_file(
     mode: str = "strict",
     limit: int | None = None,
     scored: Sequence[Path] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> Record:
     """`calibrate` for the checker of a configuration and a file of statements (default: those that ship).
 
@@ -236,10 +242,16 @@ def calibrate_file(
 
     `limit` takes the first so many statements. The pairs that may flip are those of `scored` (tables or
     releases; default: the shipped sample). Replies are kept in `<work>/calibrate`, and beside them the newest
-    record, `judge.json`, which `komep run` puts into the card, and its curve.
+    record, `judge.json`, which `komep run` puts into the card, and its curve. `columns` is a map of the names of columns, of the
+    file of statements and of `scored`; its constants are of `scored` where that lacks the column.
     """
-    statements, named = statements_of(path, labelled_set, limit)
-    sides = pair_sides(read_scored(scored or [SAMPLE_INPUT]))  # first: what cannot be read costs no call
+    files = table_files(scored)
+    check_statement_map(columns or {}, path, labelled_set, files)
+    statements, named = statements_of(path, labelled_set, limit, columns)
+    own = applicable(files, Given, columns or {}, only_lacking=True)
+    sides = pair_sides(
+        read_scored(scored or [SAMPLE_INPUT], columns=own)
+    )  # first: what cannot be read costs no call
     with local_servers():  # one start for all the ways in which the checker is asked
         record = calibrate_all(config, statements, mode)
     record = replace(
@@ -254,14 +266,30 @@ def calibrate_file(
     return record
 
 
+def check_statement_map(
+    columns: Mapping[str, str], path: Path | None, labelled_set: str | None, scored: Sequence[Path] = ()
+) -> None:
+    """Raise `KomepError` for a map that `calibrate_file` cannot use."""
+    check_map(columns, COLUMNS_OF_MAP)
+    files = [path] if path and not labelled_set else []
+    for new, name in columns.items() if not (files or scored) else ():
+        raise KomepError(
+            f"--map {new}={name}: goes with --labels or --scored; a set that is known has its own columns",
+            exit_code=2,
+        )
+    check_mapped([*files, *scored], columns)
+
+
 def statements_of(
-    path: Path | None, labelled_set: str | None = None, limit: int | None = None
+    path: Path | None,
+    labelled_set: str | None = None,
+    limit: int | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[list[Statement], str]:
     """The statements that `calibrate_file` takes, and what the record calls them."""
     if not labelled_set:
-        return read_statements(path or sample_statements())[
-            :limit
-        ], path.name if path else "the shipped statements"
+        statements = read_statements(path, columns) if path else read_statements(sample_statements())
+        return statements[:limit], path.name if path else "the shipped statements"
     statements, left_out = read_set(labelled_set, path)
     named = f"{labelled_set}, {left_out:,} claims without a label left out" if left_out else labelled_set
     return statements[:limit], named

@@ -1,5 +1,6 @@
 """Statements whose truth is known: those that ship, and those of a user's file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,14 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.samples import SAMPLES
 from komep_dataset.schema import LANGUAGES
+from komep_dataset.tables.checking import verdict_of
+from komep_dataset.tables.columns import others_told
 from komep_dataset.tables.formats import CSV, format_of
 from komep_dataset.tables.problems import Problem
 from komep_dataset.tables.rows import scan_rows
+
+NEEDED = ("text", "label", "language", "category")
+COLUMNS = (*NEEDED, "question", "question_ko", "true", "false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +34,26 @@ def sample_statements() -> Path:
     return SAMPLES / "facts.jsonl"
 
 
-def read_statements(path: Path) -> list[Statement]:
-    """Labelled statements from JSONL or another table.
+def read_statements(path: Path, columns: Mapping[str, str] | None = None) -> list[Statement]:
+    """Labelled statements from JSONL or another table; `columns` is a map of names.
 
     A row is either {text, label, language, category, and, if wanted, question} or a question of the shipped
     kind, whose `true` and `false` are lists of {en, ko}. Raises `KomepError` that names the line.
     """
     statements: list[Statement] = []
-    for number, row in scan_rows(path, ("text", "label", "language", "category")):
+    for number, row in scan_rows(path, NEEDED, columns=columns or {}):
         if isinstance(row, Problem):
             raise KomepError(f"{path}:{number}: no labelled statement ({row.detail})")
-        if format_of(path) == CSV:  # where all is text
-            row["label"] = {"true": True, "false": False}.get(str(row.get("label")).lower())
+        if format_of(path) == CSV and "label" in row:  # where all is text
+            row["label"] = {"true": True, "false": False}.get(verdict_of(row["label"]))
         try:
             statements += _statements_of(row)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KomepError(
-                f"{path}:{number}: no labelled statement ({type(error).__name__}: {error})"
-            ) from error
+            lacking = [name for name in NEEDED if name not in row] if "question" not in row else []
+            told = f"{type(error).__name__}: {error}"
+            if lacking:
+                told = f"no column {', '.join(lacking)}{others_told(row, COLUMNS, lacking, True)}"
+            raise KomepError(f"{path}:{number}: no labelled statement ({told})") from error
     if not statements:
         raise KomepError(f"{path}: no statement in it")
     return statements

@@ -36,7 +36,7 @@ from komep_dataset.schema import (
     question_id,
 )
 from komep_dataset.tables.checking import verdict_advice, verdict_of
-from komep_dataset.tables.columns import KNOWN, others_told
+from komep_dataset.tables.columns import KNOWN, others_told, renames
 from komep_dataset.tables.formats import CSV, format_of, table_files
 from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
 from komep_dataset.tables.reading import check_columns, read_batches
@@ -121,7 +121,7 @@ def read_complete(
     for frame, bad in batches:
         good, worse = complete(frame.with_columns(pl.lit(index, pl.Int32).alias(FILE)), names, unknown_units)
         if any(problem.detail == _NOTHING_SAID for problem in worse):
-            have = [(columns or {}).get(name, name) for name in columns_of(files[index])]
+            have = [renames(columns).get(name, name) for name in columns_of(files[index])]
             if format_of(files[index]) == CSV:  # in which capitals do not count
                 have = [name for name in have if name.casefold() not in KNOWN]
             told = others_told(dict.fromkeys(have), KNOWN, ("units", "dahl_score"), maps=columns is not None)

@@ -9,7 +9,7 @@ most that the run costs, not the mean.
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -265,6 +265,7 @@ def estimate_calibrate(
     mode: str = "strict",
     limit: int | None = None,
     adversarial: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> list[Line]:
     """What `komep calibrate` would ask, of `judge.calibration.calibrate_file` and, `adversarial`, `judge.injections`."""
     note, judges = "", list(config.judges().values())
@@ -278,7 +279,7 @@ def estimate_calibrate(
         if adversarial:
             measure_config(config, limit)
         else:
-            statements, _ = statements_of(path, labelled_set, limit)
+            statements, _ = statements_of(path, labelled_set, limit, columns)
             for checker in judges:
                 calibrate(checker, statements, config.work / "calibrate", mode=mode)
     prices = load_prices(config.prices)

@@ -370,6 +370,8 @@ def _endpoint_settings(endpoint: Endpoint) -> dict[str, Any]:
         model = endpoint.evidence.embeddings
         kept["evidence"] = {name: evidence[name] for name in ("retriever", "passages")}
         kept["evidence"]["embeddings"] = model and _endpoint_settings(model)
+        if evidence["columns"]:
+            kept["evidence"]["columns"] = evidence["columns"]
     return kept | {"source": source_of(endpoint)}
 
 

@@ -4,6 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# The columns of a set under our names, which a map of columns may give.
+KNOWN = (
+    *("prompt", "chosen", "rejected", "system", "question_id", "category", "completions", "tools"),
+    *(f"{side}_{what}" for what in ("model", "score") for side in ("chosen", "rejected")),
+)
 # What other sets of preferences call a column of ours.
 OTHER_NAMES = {
     "prompt": (

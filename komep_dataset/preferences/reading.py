@@ -10,6 +10,7 @@ import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.preferences.columns import (
+    KNOWN,
     MODELS,
     SCORES,
     Unfit,
@@ -22,9 +23,10 @@ from komep_dataset.preferences.columns import (
 from komep_dataset.preferences.conversations import SIDES, Turns, conversation, missing
 from komep_dataset.progress import tell
 from komep_dataset.schema import BUILD_FILE, SUMS_FILE, Reason, question_id, split_of
+from komep_dataset.tables.columns import check_map
 from komep_dataset.tables.formats import stem_of, table_files, tables_in
 from komep_dataset.tables.problems import Problem, problems_error
-from komep_dataset.tables.rows import scan_rows
+from komep_dataset.tables.rows import check_mapped, scan_rows
 
 HELD_OUT = re.compile(
     r"(?:test|valid(?:ation)?|val|eval|dev)(?![a-z])", re.I
@@ -46,12 +48,21 @@ def is_set(path: Path) -> bool:
     return Path(path).is_file()
 
 
-def read_preferences(path: Path) -> pl.DataFrame:
+def check_unmapped(release: Path, columns: Mapping[str, str] | None) -> None:
+    """Raise `KomepError`, exit code 2, for a map of the columns of a release, which are the known ones."""
+    for new, name in (columns or {}).items():
+        raise KomepError(
+            f"--map {new}={name}: {release} is a release, whose columns have their known names", exit_code=2
+        )
+
+
+def read_preferences(path: Path, columns: Mapping[str, str] | None = None) -> pl.DataFrame:
     """The pairs of a set in any shape that `conversations.py` takes.
 
     Args:
         path: a file, or a folder of files; of a folder those whose names begin with `test`, `valid`, `eval` or `dev` are the
             split `test`. Where no name says it, a row's split follows from its question, as in a release.
+        columns: the set's own name of a column -> the known one of `columns.KNOWN`.
 
     Returns:
         `question_id` (of the prompt, unless the set has one), `prompt`, `chosen`, `rejected` (texts), `split`, and null
@@ -61,12 +72,14 @@ def read_preferences(path: Path) -> pl.DataFrame:
     Raises:
         KomepError: it cannot be read, lacks a column, or rows are no pairs; the first of these are named by file and line.
     """
-    files = table_files([path])
+    columns, files = columns or {}, table_files([path])
+    check_map(columns, KNOWN)
+    check_mapped(files, columns)
     parts = {file: "test" for file in files if HELD_OUT.match(stem_of(file))}
     parts = parts if 0 < len(parts) < len(files) else {}
     found, problems = [], []
     for file in files:
-        for number_of, row in _rows(file, path):
+        for number_of, row in _rows(file, path, columns):
             if isinstance(row, Problem):
                 problems.append(row)
             elif isinstance(row, str):
@@ -96,9 +109,11 @@ def with_input(row: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if isinstance(part, str) and part.strip())
 
 
-def _rows(file: Path, given: Path) -> Iterator[tuple[int, dict[str, Any] | str | Problem]]:
+def _rows(
+    file: Path, given: Path, mapped: Mapping[str, str]
+) -> Iterator[tuple[int, dict[str, Any] | str | Problem]]:
     """(line, pair, or what is wrong with it) of each row of a file."""
-    rows = list(scan_rows(file, ("prompt", *SIDES)))
+    rows = list(scan_rows(file, ("prompt", *SIDES), columns=mapped))
     plain = [row for _, row in rows if isinstance(row, dict)]
     columns = list(dict.fromkeys(name for row in plain for name in row))
     names = {}
@@ -119,7 +134,8 @@ def _rows(file: Path, given: Path) -> Iterator[tuple[int, dict[str, Any] | str |
         no_release = f"{given}: not a KoMeP release (it has no {BUILD_FILE}), and " if given.is_dir() else ""
         raise KomepError(
             f"{no_release}{file}: no preference pairs: missing columns {', '.join(lacking)}; it has {', '.join(map(str, columns))}. Wanted "
-            "are prompt, chosen and rejected, or chosen and rejected as whole conversations"
+            "are prompt, chosen and rejected, or chosen and rejected as whole conversations; columns of other names are named by "
+            "--map NEW=known"
         )
     about = {
         f"{side}_{what}": column

@@ -8,13 +8,13 @@ from typing import ClassVar
 import polars as pl
 
 from komep_dataset.errors import KomepError
-from komep_dataset.pairs.generations import read_as_given
+from komep_dataset.pairs.generations import OPTIONAL, Given, read_as_given
 from komep_dataset.review.agreement import Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.schema import collapse_blanks, column, polars_schema
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, listed, problems_error
-from komep_dataset.tables.reading import read_table
+from komep_dataset.tables.reading import check_columns, read_table
 from komep_dataset.tables.writing import output_path, write_scored, write_table
 from komep_dataset.translation.evidence import carry_evidence
 
@@ -62,13 +62,16 @@ def corrections_of(
     return agreed, [one for ways in texts if len(ways) > 1 for one in ways]
 
 
-def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path, int, int]:
+def apply(
+    scored: Sequence[Path], corrections: Path, output: Path, columns: Mapping[str, str] | None = None
+) -> tuple[Path, int, int]:
     """Put corrected texts into scored generations, so that the next build carries them.
 
     Args:
         scored: tables as `komep build` reads them.
         corrections: what `komep review import` wrote.
         output: the table to write, or a folder for `scored.parquet`; the evidence of translated tables goes along.
+        columns: the tables' own name of a column -> the known one, as the build was given it.
 
     Returns:
         (the table, rows in it, Korean texts replaced).
@@ -78,7 +81,9 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
     """
     target = output_path(output, "scored.parquet")
     wanted = read_corrections(corrections)
-    given, bad = read_as_given(table_files(scored))
+    files = table_files(scored)
+    check_columns(files, Given, OPTIONAL, columns or {})
+    given, bad = read_as_given(files, columns=columns)
     if bad:
         raise problems_error(bad)
     rows = given.drop(FILE, LINE).to_dicts()
@@ -88,7 +93,7 @@ def apply(scored: Sequence[Path], corrections: Path, output: Path) -> tuple[Path
         raise KomepError(f"{corrections}: {what}:\n{listed(problems)}")
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)
-    carry_evidence(table_files(scored), target)
+    carry_evidence(files, target)
     write_scored(pl.DataFrame(rows, schema=given.drop(FILE, LINE).schema), target)
     return target, len(rows), replaced
 

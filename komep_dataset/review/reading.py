@@ -17,9 +17,17 @@ from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.review.sheet import COLUMNS, FILLED, Material, numbered, unescape
 from komep_dataset.review.words import Mark, is_remark, marks, yes_or_no
 from komep_dataset.schema import collapse_blanks
+from komep_dataset.tables.columns import (
+    check_map,
+    constants,
+    no_such_column,
+    of_file,
+    renames,
+    with_constants,
+)
 from komep_dataset.tables.encodings import is_text
 from komep_dataset.tables.problems import Problem, listed
-from komep_dataset.tables.rows import read_csv
+from komep_dataset.tables.rows import SHOWN_HEADER, read_csv
 
 NEEDED = ("pair_id", "sheet", "better")
 # Of a sheet of before.
@@ -33,6 +41,7 @@ _REWRITTEN = re.compile(
 )
 CELL_LIMIT = 32_767
 OPEN_FILLED = (*QUESTIONS, *(f"corrected_{side}" for side in SIDES), "comment")
+KNOWN = tuple(dict.fromkeys((*COLUMNS, *OPEN_SHOWN, *OPEN_FILLED)))  # what a map of columns may give
 Cells = dict[str, str]
 
 
@@ -74,8 +83,10 @@ class Row:
         return Problem(self.file, self.line, column, None, detail)
 
 
-def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgement], list[str]]:
-    """The judgements of filled-in sheets, and what a user should know of how they were read.
+def read_sheets(
+    paths: Sequence[Path], material: Material, columns: Mapping[str, str] | None = None
+) -> tuple[list[Judgement], list[str]]:
+    """The judgements of filled-in sheets, and what a user should know of how they were read. `columns` is a map of names.
 
     A sheet that was saved twice, its judgements in both or in one, counts once.
 
@@ -86,9 +97,11 @@ def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgeme
     faults: list[Problem] = []
     notes: list[str] = []
     found: dict[tuple[str, str], Row] = {}
+    there: list[str] = []
+    check_map(columns or {}, KNOWN)
     names: dict[int, dict[str, str]] = {}  # seed -> name of a pair on its sheets -> pair_id
     for path in map(Path, paths):
-        rows, note = read_sheet(path)
+        rows, note = read_sheet(path, columns or {}, there)
         notes += note
         for line, cells in rows:
             one = _identified(path, line, cells, material, names, lossy=any("CP949" in said for said in note))
@@ -112,6 +125,8 @@ def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgeme
                     faults.append(again)
                 else:
                     found[key] = again
+    if absent := renames(columns).keys() - of_file(there, columns or {}, "").keys() - {*there}:
+        raise no_such_column(min(absent), columns, there)
     if faults:
         hints = "".join(f"\n{note}" for note in notes)
         raise KomepError(
@@ -122,18 +137,24 @@ def read_sheets(paths: Sequence[Path], material: Material) -> tuple[list[Judgeme
     return [_judgement(row, reviewer, material) for (_, reviewer), row in judged.items()], notes
 
 
-def read_sheet(path: Path) -> tuple[list[tuple[int, Cells]], list[str]]:
+def read_sheet(
+    path: Path, columns: Mapping[str, str] | None = None, there: list[str] | None = None
+) -> tuple[list[tuple[int, Cells]], list[str]]:
     """(line, column -> cell) for each row of a sheet as a spreadsheet saved it, and notes on encoding and missing columns.
+    `columns` is a map of names; those of the file's header are put into `there`.
 
     Raises `KomepError` that names the file and the columns that are missing.
     """
-    table = read_csv(path, (*COLUMNS, *OPEN_SHOWN, *OPEN_FILLED))
+    table = read_csv(path, KNOWN, columns=columns or {})
+    if there is not None:
+        there += [name for name in table.header if name not in there]
     names = [name.lower() for name in table.names]
     of_before = "sheet" not in names and {"preference_ok", "chosen_korean"} & {*names}
     missing = [name for name in ((*OPEN_SHOWN, *OPEN_FILLED) if of_before else NEEDED) if name not in names]
     if missing:
         raise KomepError(
-            f"{path}:1: missing columns {', '.join(missing)}; take the sheet that `komep review sample` wrote"
+            f"{path}:1: missing columns {', '.join(missing)} (header: {', '.join(table.header)[:SHOWN_HEADER]}); take the sheet that "
+            f"`komep review sample` wrote, or say which column it is: --map NEW={missing[0]}"
         )
     gone = [] if of_before else [name for name in FILLED if name not in names]
     notes = [table.note] if table.note else []
@@ -145,7 +166,8 @@ def read_sheet(path: Path) -> tuple[list[tuple[int, Cells]], list[str]]:
         if not all(map(is_text, cells)):
             raise KomepError(f"{path}:{first}: neither UTF-8 nor CP949 text; save it as CSV UTF-8")
         if any(cell.strip() for cell in cells):
-            rows.append((first, dict(zip(names, map(unescape, cells), strict=False))))
+            row = dict(zip(names, map(unescape, cells), strict=False))
+            rows.append((first, with_constants(row, constants(columns), f"{path}:{first}")))
     if any(cells.get(question, "").strip() == "0" for _, cells in rows for question in QUESTIONS):
         rows = [(line, cells | _spelled(cells)) for line, cells in rows]
     return rows, notes

@@ -28,7 +28,10 @@ PARTS = ("reviewer", "category", "origin", "margin", "warning")
 
 
 def import_sheets(
-    sheets: Sequence[Path], release: Path, output: Path = Path(REVIEW)
+    sheets: Sequence[Path],
+    release: Path,
+    output: Path = Path(REVIEW),
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], list[Path]]:
     """Read filled-in sheets and write their figures and corrections.
 
@@ -37,6 +40,7 @@ def import_sheets(
         release: the release that was sampled.
         output: JSON of the result, or a folder for `review.json`. Beside it go `corrections.jsonl` and, where statements were marked, `review_judge.json` for
             `komep build --judge` and `review_statements.jsonl` for `komep calibrate`.
+        columns: a sheet's own name of a column -> the one that it had.
 
     Returns:
         (the content of the JSON, the files: it and those beside it).
@@ -53,7 +57,7 @@ def import_sheets(
     for name, mark in OWN.items():
         check_file(beside[name], *mark)
     material = read_material(release)
-    judgements, notes = read_sheets(sheets, material)
+    judgements, notes = read_sheets(sheets, material, columns or {})
     if not judgements:
         raise KomepError(f"{', '.join(map(str, sheets))}: nothing is filled in yet")
     corrections, conflicts = corrections_of(judgements, material.pairs, material.keys)

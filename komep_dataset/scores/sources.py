@@ -52,7 +52,7 @@ def sources_of(judges: Mapping[str, Checker]) -> Sources:
             continue
         [source] = given.sources
         files = corpus_files(source) if given.corpus else table_files([source])
-        one = {"judge": name, "source": source.name, "sha256": fingerprint(source, files)}
+        one = {"judge": name, "source": source.name, "sha256": fingerprint(source, files, given.columns)}
         one |= {"retriever": given.retriever} if given.corpus else {}
         one |= {"embeddings": given.embeddings.model} if given.embeddings else {}
         found.append(one | {"passages": given.passages})

@@ -203,6 +203,7 @@ def checked_rows(
     *,
     of_csv: bool = False,
     maps: bool = False,
+    nowhere: Collection[str] = (),
     checks: Checks | None = None,
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """Rows as a typed frame, and those that cannot be used.
@@ -214,6 +215,7 @@ def checked_rows(
         optional: columns that may be absent although the record says that they are not null.
         of_csv: whether all values are text.
         maps: whether the command has `--map`, which messages then recommend.
+        nowhere: columns that the table as a whole lacks.
         checks: what else is wrong with the values that have the right type, of a frame of rows with faults and the names of
             the columns that have them.
 
@@ -246,7 +248,7 @@ def checked_rows(
             for fault in found
             if fault.reason == Reason.MISSING_FIELD and ": " not in fault.detail
         ]
-        if lacking and (told := others_told(row, names, lacking, maps)):
+        if lacking and (told := others_told(row, names, lacking, maps, nowhere)):
             at = next(n for n, fault in enumerate(found) if fault.column == lacking[0])
             found[at] = found[at]._replace(detail=found[at].detail + told)
         problems.append(Problem.of_row(file, fitting[LINE], found))

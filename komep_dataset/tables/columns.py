@@ -1,6 +1,7 @@
 """Columns under other names: which known one is likely meant, and maps of a file's own names to the known ones.
 
-A map is file's name -> known name, as `--map 질문=question` and `columns:` of pipeline.yaml say it.
+A map is file's name -> known name, as `--map 질문=question` and `columns:` of pipeline.yaml say it. A known name -> a text
+behind `=` is a constant, which every row has where the file has nothing: `--map category==내과`, `category: =내과`.
 """
 
 import difflib
@@ -12,6 +13,7 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import CitedGeneration, Question, Reason, Response, column_types
 from komep_dataset.tables.problems import Fault
+from komep_dataset.tables.values import stands_for_none
 
 SHOWN = 8  # names in a message
 ALIKE = 0.75  # difflib's ratio, from which a name is a known one that was misspelt
@@ -38,6 +40,29 @@ KNOWN = frozenset(
         *(column_types(r) for r in (Question, Response, CitedGeneration))
     )
 )
+OF_CORPUS = ("id", "title", "text", "url", "language")
+OF_EVIDENCE = ("question_id", "question", "evidence")
+CONSTANT = "="  # how the text of a constant begins
+_OF_ALL = ("category", "model")  # what a file may lack since it is the same in all of it
+# What a row has of its own, or is no text, is no constant.
+_OF_ROWS = frozenset(
+    {
+        "question_id",
+        "response",
+        "response_ko",
+        "evidence",
+        "f1_at_k",
+        "split",
+        "label",
+        "chosen_score",
+        "rejected_score",
+    }
+).union(
+    name
+    for record in (Question, Response, CitedGeneration)
+    for name, (hint, _) in column_types(record).items()
+    if hint is not str
+)
 
 
 def _plain(name: str) -> str:
@@ -59,7 +84,13 @@ def likely(name: str, known: Collection[str], value: Any = None) -> str | None:
     return next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=ALIKE)), None)
 
 
-def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collection[str], maps: bool) -> str:
+def others_told(
+    row: Mapping[Any, Any],
+    known: Collection[str],
+    lacking: Collection[str],
+    maps: bool,
+    nowhere: Collection[str] = (),
+) -> str:
     """What a row or a header has under names that its table does not know, where a missing value may be; or "".
 
     Args:
@@ -67,11 +98,22 @@ def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collect
         known: the table's columns.
         lacking: those that the row lacks.
         maps: whether the command has `--map`.
+        nowhere: columns that the table as a whole lacks.
     """
     others = [str(name) for name in row if name and name not in known]
-    if not others:
-        return ""
-    told = f"; the row has {', '.join(map(_quoted, others[:SHOWN]))}, too"
+    told = f"; the row has {', '.join(map(_quoted, others[:SHOWN]))}, too" if others else ""
+    return told + "".join(f"; {one}" for one in advice_on(row, known, lacking, maps, nowhere))
+
+
+def advice_on(
+    row: Mapping[Any, Any],
+    known: Collection[str],
+    lacking: Collection[str],
+    maps: bool,
+    nowhere: Collection[str],
+) -> list[str]:
+    """What to do about columns that a row lacks, by the others that it has; arguments as of `others_told`."""
+    others = [str(name) for name in row if name and name not in known]
     absent = [name for name in known if name not in row]
     meant = {name: likely(name, lacking, row[name]) or likely(name, absent) for name in others}
     free = [name for name in others if meant[name] is None]
@@ -81,15 +123,11 @@ def others_told(row: Mapping[Any, Any], known: Collection[str], lacking: Collect
         and len(rest := [name for name in lacking if name not in meant.values()]) == 1
     ):
         meant[free[0]] = rest[0]  # where names are a user's own, the only one for the only column left
-    free = [name for name in others if meant[name] is None]
-    if (
-        any(meant.values())
-        and len(free) == 1
-        and len(rest := [name for name in lacking if name not in meant.values()]) == 1
-    ):
-        meant[free[0]] = rest[0]
-    near = [(new, name) for new, name in meant.items() if name]
-    return told + "".join(f"; {_advice(new, name, maps)}" for new, name in near[:SHOWN])
+    near = [_advice(new, name, maps) for new, name in meant.items() if name][:SHOWN]
+    same = [
+        name for name in _OF_ALL if maps and name in {*lacking} & {*nowhere} and name not in meant.values()
+    ]
+    return near + [f"is {name} the same in every row? --map {name}==TEXT" for name in same]
 
 
 def left_out(names: Iterable[str], known: Collection[str]) -> str:
@@ -117,42 +155,91 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if len(name) <= 60 else f'"{name[:57]}…"'
 
 
-def parse_map(given: Sequence[str], record: type) -> dict[str, str]:
-    """`NEW=known` of each `--map`, as file's name -> a record's column; see `map_problem`. Raises `KomepError`, exit code 2."""
-    pairs = []
+def parse_map(given: Sequence[str], known: Collection[str] | type) -> dict[str, str]:
+    """`NEW=known` of each `--map` as file's name -> known name, and `known==text` as known name -> `=text`.
+
+    `known`: the columns, or the record type that has them. Raises `KomepError`, exit code 2; see `map_problem`.
+    """
+    known = column_types(known) if isinstance(known, type) else known
+    found: dict[str, str] = {}
     for text in given:
-        new, _, name = text.rpartition("=")
-        if not (new.strip() and name.strip()):
-            raise KomepError(f"--map {text}: give NEW=known, such as 질문=question", exit_code=2)
-        pairs.append((new.strip(), name.strip()))
-    found = dict(pairs)
-    problem = map_problem(found, column_types(record))
-    if len(found) < len(pairs):
-        problem = (
-            next(new for n, (new, _) in enumerate(pairs) if new in dict(pairs[:n])),
-            "stands twice; give it once",
-        )
-    if problem:
-        raise KomepError(f"--map {problem[0]}={found[problem[0]]}: {problem[1]}", exit_code=2)
+        new, sign, name = text.partition("==")
+        if sign and (new.strip() in known or text.rpartition("=")[2].strip() not in known):
+            name = f"{CONSTANT}{name.strip()}"
+        else:
+            new, _, name = text.rpartition("=")
+        new, name = new.strip(), name.strip()
+        if not (new and name):
+            raise KomepError(
+                f"--map {text}: give NEW=known, such as 질문=question, or known==TEXT, such as category==내과",
+                exit_code=2,
+            )
+        if new in found:
+            raise KomepError(f"--map {new}={found[new]}: stands twice; give it once", exit_code=2)
+        found[new] = name
+    check_map(found, known)
     return found
 
 
+def check_map(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> None:
+    """Raise `KomepError`, exit code 2, for a map with a `map_problem`."""
+    if problem := map_problem(columns, known):
+        raise KomepError(f"--map {problem[0]}={columns[problem[0]]}: {problem[1]}", exit_code=2)
+
+
 def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> tuple[str, str] | None:
-    """(a name of a map, what is wrong with it), or None: its target is no column, or two of its names have the same."""
-    for new, name in columns.items():
+    """(a name of a map, what is wrong with it), or None: its column is none, or no place for a constant, or given twice."""
+    targets = {new: new if name.startswith(CONSTANT) else name for new, name in columns.items()}
+    for new, name in targets.items():
         if name not in known:
             near = likely(name, known) or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
             return (
                 new,
                 f"no column {name!r} is known here; did you mean {near!r}? (all: {', '.join(sorted(known))})",
             )
-        if other := next((one for one in columns if one != new and columns[one] == name), None):
+        if columns[new] == CONSTANT:
+            return new, f"the text of every row's {name} is missing behind the ="
+        if columns[new].startswith(CONSTANT) and name in _OF_ROWS:
+            return (
+                new,
+                f"{name} is not the same text in every row; name the column that holds it, as NEW={name}",
+            )
+        if other := next((one for one in targets if one != new and targets[one] == name), None):
             return new, f"{other!r} is to be read as {name}, too, and a column is read once; take one out"
     return None
 
 
+def constants(columns: Mapping[str, str] | None) -> dict[str, str]:
+    """Known name -> the text of every row, of a map."""
+    return {
+        name: text.removeprefix(CONSTANT)
+        for name, text in (columns or {}).items()
+        if text.startswith(CONSTANT)
+    }
+
+
+def renames(columns: Mapping[str, str] | None) -> dict[str, str]:
+    """File's name -> known name, of a map, without its constants."""
+    return {new: name for new, name in (columns or {}).items() if not name.startswith(CONSTANT)}
+
+
+def no_such_column(new: str, columns: Mapping[str, str], there: Iterable[str]) -> KomepError:
+    """What is said of a name of a map that no table has."""
+    return KomepError(
+        f"--map {new}={columns[new]}: there is no column {new!r} to be read as that (there are: {', '.join(there)})"
+    )
+
+
+def other_value(place: object, name: str, given: Any, text: str) -> KomepError:
+    """What is said where a row has another value than a constant."""
+    return KomepError(
+        f"{place}: {name} is {given!r:.60} here, and --map {name}=={text} says that it is {text!r} in every row; take out one of "
+        "the two"
+    )
+
+
 def of_file(names: Collection[str], columns: Mapping[str, str], place: object) -> dict[str, str]:
-    """The part of a map that a file has, under the names as the file spells them.
+    """The part of a map that a file has, under the names as the file spells them; no constants.
 
     Raises `KomepError` where the file has the known column, too.
     """
@@ -161,7 +248,7 @@ def of_file(names: Collection[str], columns: Mapping[str, str], place: object) -
     plain = {unicodedata.normalize("NFC", name).strip(): name for name in names if name}
     folded = {name.casefold(): spelt for name, spelt in plain.items()}
     found = {}
-    for new, name in columns.items():
+    for new, name in renames(columns).items():
         wanted = unicodedata.normalize("NFC", new).strip()
         spelt = plain.get(wanted) or folded.get(wanted.casefold())
         if spelt is None or spelt == name:
@@ -176,7 +263,8 @@ def of_file(names: Collection[str], columns: Mapping[str, str], place: object) -
 
 
 def renamed(row: dict[Any, Any], columns: Mapping[str, str]) -> dict[Any, Any] | Fault:
-    """A row with its columns under the known names; a fault where it has both names."""
+    """A row with its columns under the known names; a fault where it has both names. Constants are left out."""
+    columns = renames(columns)
     if not columns:
         return row
     for new, name in columns.items():
@@ -186,3 +274,15 @@ def renamed(row: dict[Any, Any], columns: Mapping[str, str]) -> dict[Any, Any] |
     return kept | {
         columns[name]: value for name, value in row.items() if name in columns and value is not None
     }
+
+
+def with_constants(row: dict[Any, Any], fixed: Mapping[str, str], place: object) -> dict[Any, Any]:
+    """A row with some `constants` where it has nothing; `KomepError` where it has another value."""
+    for name, text in fixed.items():
+        spelt = name if name in row else next((n for n in row if str(n).casefold() == name), name)
+        given = row.get(spelt)
+        if given is None or (isinstance(given, str) and (not given.strip() or stands_for_none(given))):
+            row = row | {spelt: text}
+        elif given != text:
+            raise other_value(place, name, given, text)
+    return row

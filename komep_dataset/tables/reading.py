@@ -29,13 +29,19 @@ from komep_dataset.schema import (
     question_id,
 )
 from komep_dataset.tables.checking import Checks, checked_rows
-from komep_dataset.tables.columns import left_out, of_file, renamed
+from komep_dataset.tables.columns import (
+    check_map,
+    constants,
+    left_out,
+    of_file,
+    other_value,
+    renamed,
+    renames,
+)
 from komep_dataset.tables.encodings import HEAD
 from komep_dataset.tables.formats import (
     ARROW,
     CSV,
-    JSON,
-    JSONL,
     KNOWN,
     PARQUET,
     foreign,
@@ -46,7 +52,15 @@ from komep_dataset.tables.formats import (
 )
 from komep_dataset.tables.frames import BATCH_ROWS, fitted, parquet_frames, without
 from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
-from komep_dataset.tables.rows import arrow_file, check_names, columns_of, parse_object, scan_rows, schema_of
+from komep_dataset.tables.rows import (
+    arrow_file,
+    check_mapped,
+    check_names,
+    columns_of,
+    parse_object,
+    scan_rows,
+    schema_of,
+)
 from komep_dataset.tables.values import NO_VALUE
 
 T = TypeVar("T")
@@ -71,20 +85,25 @@ _OTHERS_TOO = (
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """How a file is read: the row type, which of its columns may be absent, a map of names (`maps`: whether the command has
-    one) and what else is wrong with a row that has faults."""
+    one), what else is wrong with a row that has faults, and which columns no row has."""
 
     record: type
     optional: frozenset[str]
     columns: Mapping[str, str]
     maps: bool
     checks: Checks | None
+    nowhere: frozenset[str] = frozenset()
 
     def checked(
         self, rows: Iterable[tuple[int, Any]], path: Path, *, of_csv: bool = False
     ) -> tuple[pl.DataFrame, list[Problem]]:
         """`checking.checked_rows` of rows whose columns have their known names."""
         return checked_rows(
-            rows, str(path), self.record, self.optional, of_csv=of_csv, maps=self.maps, checks=self.checks
+            *(rows, str(path), self.record, self.optional),
+            of_csv=of_csv,
+            maps=self.maps,
+            nowhere=self.nowhere,
+            checks=self.checks,
         )
 
     def row(self, line: bytes, path: Path, number: int) -> dict[str, Any] | Problem:
@@ -289,15 +308,27 @@ def read_batches(
         (frame with the record's columns and `_line`, problems of the rows that were left out). A column of type
         list that is optional and absent is null, not empty; what a row lacks and a folder's name has, it has.
     """
-    of_path = values_in_path(path, record)
-    optional = frozenset(optional).union(of_path)
+    of_path, fixed = values_in_path(path, record), constants(columns)
+    optional = frozenset(optional).union(of_path, fixed)
     kind, names = _kind(path), columns_of(path)
-    own = (columns or {}) | of_file(names, columns or {}, path)
-    check_shape(path, record, optional, {own.get(name, name) for name in names})
-    how = _Reading(record, optional, own, columns is not None, checks)
+    own = renames(columns) | of_file(names, columns or {}, path)
+    names = {own.get(name, name) for name in names}
+    check_shape(path, record, optional, names)
+    nowhere = frozenset(column_types(record)) - names
+    how = _Reading(record, optional, own, columns is not None, checks, nowhere)
     reader = {PARQUET: _read_arrow, ARROW: _read_arrow, CSV: _read_csv}.get(kind, _read_jsonl)
     for frame, problems in reader(path, how):
+        for name, text in fixed.items():
+            frame = _with_constant(frame, name, text, path)
         yield frame.with_columns(pl.col(name).fill_null(value) for name, value in of_path.items()), problems
+
+
+def _with_constant(frame: pl.DataFrame, name: str, text: str, path: Path) -> pl.DataFrame:
+    """A frame with the text of a constant where a column has nothing; `KomepError` where it has another value."""
+    given = pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name))
+    if (other := frame.filter(given != text)).height:
+        raise other_value(f"{path}:{other[LINE][0]}", name, other[name][0], text)
+    return frame.with_columns(given.fill_null(text).alias(name))
 
 
 def check_columns(
@@ -308,41 +339,40 @@ def check_columns(
 
     Raises `KomepError` for a name of a map that no table has.
     """
-    told, known, absent, there = set(), column_types(record), set(columns), []
+    check_map(columns, column_types(record))
+    fixed, told, known = constants(columns), set(), column_types(record)
     scores = {"units", "dahl_score", "status"}  # one of which a row must have, as the error says
     needed = {name for name, (_, nullable) in known.items() if not nullable and name not in optional}
     for path in files:
         names = columns_of(path)
-        there += [name for name in names if name not in there]
         own = of_file(names, columns, path)
-        absent -= {new for new in absent if columns[new] in own.values()}
-        names = [own.get(name, name) for name in names]
+        names = [*(own.get(name, name) for name in names), *fixed]
         lacks = not needed.issubset(names) or (scores <= known.keys() and not scores & {*names})
         if not lacks and (note := left_out(names, known)) and note not in told:
             tell(f"note: {path}: {note}")
             told.add(note)
-    for path in files if absent else ():  # of JSONL, a later row may have it
-        rows = scan_rows(path) if format_of(path) in (JSONL, JSON) else ()
-        for _, row in rows:
-            absent -= set(row) if isinstance(row, dict) else set()
-            if not absent:
-                return
-    if absent:
-        new = min(absent)
-        have = ", ".join(there)
-        raise KomepError(
-            f"--map {new}={columns[new]}: there is no column {new!r} to be read as that (there are: {have})"
-        )
+    check_mapped(files, columns)
 
 
 def applicable(
-    files: Iterable[Path], record: type, columns: Mapping[str, str], *, all_there: bool = False
+    files: Iterable[Path],
+    record: type,
+    columns: Mapping[str, str],
+    *,
+    all_there: bool = False,
+    only_lacking: bool = False,
 ) -> dict[str, str]:
-    """The part of a map for several kinds of tables that these have, for columns of this record; with `all_there`, also names
-    that no table has, where the known column is in none either (which reading then refuses)."""
-    columns = {new: name for new, name in columns.items() if name in column_types(record)}
-    tables = [columns_of(path) for path in files] if columns else []
-    return {
+    """The part of a map for several kinds of tables that these have, for columns of this record, and its constants; with
+    `all_there`, also names that no table has, where the known column is in none either (which reading then refuses); with
+    `only_lacking`, of the constants those of needed columns that no table has."""
+    fixed = {new: name for new, name in columns.items() if new in constants(columns)}
+    fixed = {new: name for new, name in fixed.items() if new in column_types(record)}
+    columns = {new: name for new, name in renames(columns).items() if name in column_types(record)}
+    tables = [columns_of(path) for path in files] if columns or fixed else []
+    if only_lacking:
+        needed = [name for name in fixed if not column_types(record)[name][1]]
+        fixed = {name: fixed[name] for name in needed if not any(name in names for names in tables)}
+    return fixed | {
         new: name
         for new, name in columns.items()
         if any(of_file(names, {new: name}, "") for names in tables)

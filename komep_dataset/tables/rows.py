@@ -7,7 +7,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,15 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.progress import tell
 from komep_dataset.schema import Reason
-from komep_dataset.tables.columns import of_file, others_told, renamed
+from komep_dataset.tables.columns import (
+    advice_on,
+    constants,
+    no_such_column,
+    of_file,
+    renamed,
+    renames,
+    with_constants,
+)
 from komep_dataset.tables.encodings import advice, is_text
 from komep_dataset.tables.formats import (
     ARROW,
@@ -79,7 +87,7 @@ def read_csv(
     )  # a line that Excel writes, and reads
     text = text[declared.end() :] if declared else text
     order = "\t,;|" if ".tsv" in path.name.lower() else SEPARATORS
-    known = {name.casefold() for name in (*wanted, *(columns or ()))}
+    known = {name.casefold() for name in (*wanted, *renames(columns))}
 
     def fit(found: tuple[list[str] | csv.Error, Any]) -> tuple[int, int]:
         """How well a header fits."""
@@ -99,7 +107,7 @@ def read_csv(
     header, names = names, [own.get(name, name) for name in names]
     there = {name.casefold() for name in names}
     if missing := [name for name in needed if name not in there]:
-        told = others_told(dict.fromkeys(names), wanted, missing, columns is not None).partition(", too; ")[2]
+        told = "; ".join(advice_on(dict.fromkeys(names), wanted, missing, columns is not None, missing))
         header = ", ".join(header) or "empty"
         raise KomepError(
             f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]}){told and f'; {told}'}"
@@ -161,18 +169,19 @@ def scan_rows(
 
     Raises `KomepError` where the file as a whole cannot be read.
     """
-    kind = format_of(path)
+    kind, fixed, own = format_of(path), constants(columns), None
     if kind == CSV:
-        yield from _scan_csv(path, read_csv(path, wanted, needed=needed, strict=True, columns=columns))
-        return
-    rows = enumerate(_parquet_rows(path), 1) if kind in (PARQUET, ARROW) else json_rows(path)
-    own: dict[str, str] | None = None
+        needed = [name for name in needed if name not in fixed]
+        rows = _scan_csv(path, read_csv(path, wanted, needed=needed, strict=True, columns=columns))
+    else:
+        rows = enumerate(_parquet_rows(path), 1) if kind in (PARQUET, ARROW) else json_rows(path)
     for number, row in rows:
-        if columns and isinstance(row, dict):
+        if columns and kind != CSV and isinstance(row, dict):
             own = of_file(row, columns, f"{path}:{number}") if own is None else own
             row = renamed(row, {**columns, **own})
-        row = Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
-        yield number, row
+        if fixed and isinstance(row, dict):
+            row = with_constants(row, fixed, f"{path}:{number}")
+        yield number, Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
 
 
 def json_rows(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, dict[str, Any] | Problem]]:
@@ -232,9 +241,29 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
     return row if isinstance(row, dict) else f"not a JSON object but {str(row)[:60]}"
 
 
-def read_rows(path: Path, wanted: Collection[str] = ()) -> Iterator[tuple[int, dict[Any, Any]]]:
+def check_mapped(files: Iterable[Path], columns: Mapping[str, str]) -> None:
+    """Raise `KomepError` for a name of a map that no table has; of JSONL, a later row may have it."""
+    files, columns, there = list(files), renames(columns), []
+    absent = set(columns)
+    for path in files if absent else ():
+        names = columns_of(path)
+        there += [name for name in names if name not in there]
+        absent -= {new for new in absent if of_file(names, {new: columns[new]}, path)}
+        absent -= {new for new in absent if new == columns[new] and new in names}
+    for path in files if absent else ():
+        for _, row in scan_rows(path) if format_of(path) in (JSONL, JSON) else ():
+            absent -= set(row) if isinstance(row, dict) else set()
+            if not absent:
+                return
+    if absent:
+        raise no_such_column(min(absent), columns, there)
+
+
+def read_rows(
+    path: Path, wanted: Collection[str] = (), columns: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, dict[Any, Any]]]:
     """The rows of `scan_rows`; `KomepError` that names the first one that is none."""
-    for number, row in scan_rows(path, wanted):
+    for number, row in scan_rows(path, wanted, columns=columns):
         if isinstance(row, Problem):
             raise KomepError(f"{row.place}: {row.detail}")
         yield number, row

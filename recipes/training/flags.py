@@ -23,6 +23,14 @@ from training.errors import said_by
 PRECISION = "ACCELERATE_MIXED_PRECISION"  # where `accelerate launch` hands on what its config file says
 
 
+class Extended(Action):
+    """A flag that may be given several times, each with one value or more; the first takes the place of what a file says."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, values if before is self.default else [*(before or ()), *values])
+
+
 @dataclass
 class RecipeArguments(ScriptArguments):
     """TRL's `ScriptArguments`, with a KoMeP release as the default dataset and a limit for short runs."""
@@ -37,6 +45,14 @@ class RecipeArguments(ScriptArguments):
         default="ko",
         metadata={
             "help": "Config of the release: `ko` or `en`; of several (`en,ko`) the first that is there. A recipe's file may name another."
+        },
+    )
+    map: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "NEW=known: read the column NEW of a set that others made as prompt, chosen or rejected, such as 질문=prompt; "
+            "known==TEXT is that text in every row. May be given several times.",
+            "action": Extended,
         },
     )
     max_train_pairs: int | None = field(

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,18 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.gates.template_marks import special_tokens, template_heading
 from komep_dataset.inference.weights import no_folder
-from komep_dataset.preferences.columns import COMPLETIONS, completions_in, known_as
+from komep_dataset.preferences.columns import COMPLETIONS, KNOWN, completions_in, known_as
 from komep_dataset.preferences.conversations import LEADING, OLD, SYSTEMS, conversation, missing, turns
 from komep_dataset.preferences.reading import with_input
 from komep_dataset.schema import Reason, collapse_blanks
+from komep_dataset.tables.columns import (
+    constants,
+    no_such_column,
+    of_file,
+    parse_map,
+    renames,
+    with_constants,
+)
 from komep_dataset.tables.rows import read_rows
 from komep_dataset.tables.values import stands_for_none
 from training.base_model import SETTINGS, TOOLS, lost_call, render, takes, turn_marks, unshown
@@ -45,7 +53,7 @@ PACKED = ("gz", "zst", "bz2", "xz")
 
 
 def load_preferences(
-    name: str, config: str | None, splits: tuple[str, str]
+    name: str, config: str | None, splits: tuple[str, str], mapped: Sequence[str] | None = None
 ) -> tuple[Dataset, Dataset | None]:
     """Train and test split of a release, or of another dataset in any shape that `conversations.py` takes.
 
@@ -54,6 +62,7 @@ def load_preferences(
         config: `ko` or `en`, or `en,ko` for the first of them that is there; None for the release's default. One that is not there gives way to the only one there is,
             which is said; another language than the one that was asked for does not.
         splits: names of the train and the test split.
+        mapped: what --map gives: the set's own names of columns for the known ones.
 
     Returns:
         Two datasets with the columns `prompt`, `chosen` and `rejected`, each a list of messages (`role`,
@@ -64,7 +73,8 @@ def load_preferences(
         KomepError: the dataset, the config, the train split or a test split with a name of its own is not there, or
             it has other columns.
     """
-    load = finder(name, config, splits[0])
+    columns = parse_map(mapped or (), KNOWN)
+    load = finder(name, config, splits[0], columns)
     try:
         train = load(splits[0])
     except KomepError:
@@ -95,13 +105,13 @@ def load_preferences(
             f"dataset {name!r}: no split {splits[1]!r}, so nothing is held out; it has {', '.join(others)} beside it "
             "(--dataset_test_split)"
         )
-    train, test = (dataset and with_our_names(dataset) for dataset in (train, test))
+    train, test = (dataset and with_our_names(with_map(dataset, columns)) for dataset in (train, test))
     for dataset in filter(None, (train, test)):
         check_columns(dataset, name)
     return in_turns(train), in_turns(test) if test else None
 
 
-def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset]:
+def finder(name: str, config: str | None, train: str, columns: Mapping[str, str]) -> Callable[[str], Dataset]:
     """What loads a split of a file, a folder or a repository, under the config that is wanted or the only one."""
     path = Path(name)
     if path.is_file():
@@ -114,7 +124,7 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
         if not path.stat().st_size:
             raise KomepError(f"--dataset_name {name}: is empty")
         if READERS[kind] == "csv":
-            return lambda split: load_csv(path) if split == train else None
+            return lambda split: load_csv(path, columns) if split == train else None
         return lambda split: load_dataset(READERS[kind], data_files={train: str(path)}, split=split)
 
     if lost := no_folder(name, "dataset"):
@@ -143,9 +153,9 @@ def finder(name: str, config: str | None, train: str) -> Callable[[str], Dataset
     return load
 
 
-def load_csv(path: Path) -> Dataset:
+def load_csv(path: Path, columns: Mapping[str, str]) -> Dataset:
     """A CSV file in any encoding and with any separator of spreadsheets; a cell without text is None."""
-    wanted = (*COLUMNS, *SYSTEMS, TOOLS, "question_id")
+    wanted = (*COLUMNS, *SYSTEMS, TOOLS, "question_id", *columns)
     rows = [
         {
             name: None if name in (TOOLS, SETTINGS) and stands_for_none(cell) else cell or None
@@ -163,6 +173,23 @@ def say(note: str) -> None:
     """Print a line, in the first process alone."""
     if os.environ.get("RANK", "0") == "0":
         print(note)
+
+
+def with_map(dataset: Dataset, columns: Mapping[str, str]) -> Dataset:
+    """The dataset under the names of a map of columns, with its constants; `KomepError` where it does not fit."""
+    if not columns:
+        return dataset
+    there = dataset.column_names
+    own, fixed = of_file(there, columns, dataset.split or "train"), constants(columns)
+    if absent := renames(columns).keys() - own.keys() - {*there}:
+        raise no_such_column(min(absent), columns, there)
+    dataset = dataset.rename_columns(own)
+    how = Hasher.hash((dataset._fingerprint, "constants, 1", sorted(fixed.items())))
+    if not fixed:
+        return dataset
+    return dataset.map(
+        lambda row, n: with_constants(row, fixed, f"row {n + 1}"), with_indices=True, new_fingerprint=how
+    )
 
 
 def with_our_names(dataset: Dataset) -> Dataset:

@@ -94,9 +94,13 @@ def test_wrong_usage(tmp_path):
         with pytest.raises(komep.KomepError, match=r"^columns: give a dict of the rows' own name"):
             komep.models(GOOD, columns=columns)
     with pytest.raises(
-        komep.KomepError, match=r"^columns={'question': 'qestion'}: .*did you mean 'question'"
+        komep.KomepError, match=r"""^columns={"question": "qestion"}: .*did you mean 'question'"""
     ):
         komep.models(GOOD, columns={"question": "qestion"})
+    with pytest.raises(
+        komep.KomepError, match=r"""category is 'medicine' here, and columns={"category": "=surgery"} says"""
+    ):
+        komep.models(GOOD, columns={"category": "=surgery"})
     with pytest.raises(komep.KomepError, match=r"^folder: 2 tables; give one$"):
         komep.bias([GOOD, GOOD])
 

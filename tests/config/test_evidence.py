@@ -72,3 +72,14 @@ def test_evidence_is_an_option_of_the_checker_and_goes_with_no_batch(tmp_path):
     assert read(tmp_path, {"corpus": "a"}).checker.options == ("evidence",)
     text = yaml.safe_dump({"checker": JUDGE | {"batch": 4, "evidence": {"corpus": "a"}}})
     assert "checker.batch" in fail(tmp_path, text)
+
+
+def test_the_names_of_columns_reach_the_texts_that_may_have_them(tmp_path):
+    columns = {"질문": "question", "근거": "evidence", "본문": "text", "category": "=내과"}
+    more = {"questions": {"input": "q.csv"}, "columns": columns}
+    given = read(tmp_path, "provided", **more)
+    assert given.checker.evidence.columns == {"질문": "question", "근거": "evidence"}
+    assert read(tmp_path, {"corpus": "texts"}, **more).checker.evidence.columns == {"본문": "text"}
+    assert "columns.본문: no column 'txet' is known" in fail(
+        tmp_path, file("provided", columns={"본문": "txet"})
+    )

@@ -5,6 +5,7 @@ import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.evidence.corpus import read_corpus
+from komep_dataset.evidence.store import fingerprint, open_store
 from tests.evidence.texts import TEXTS, corpus
 
 
@@ -84,3 +85,16 @@ def test_a_folder_without_a_text_and_a_path_that_is_not_there_are_refused(tmp_pa
     make(tmp_path / "c")
     with pytest.raises(KomepError, match=r"an empty corpus|no such file"):
         found(tmp_path / "c")
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.csv"])
+def test_columns_of_other_names_are_mapped_and_are_part_of_the_state(tmp_path, name):
+    rows, path = pl.DataFrame([{"번호": "a", "본문": "열은 체온이 오르는 것이다."}]), tmp_path / name
+    {".jsonl": rows.write_ndjson, ".csv": rows.write_csv}[path.suffix](path)
+    with pytest.raises(KomepError, match=r"no text .columns: 번호, 본문.; under `columns:` of pipeline.yaml"):
+        found(path)
+    columns = {"번호": "id", "본문": "text"}
+    [(_, one)] = read_corpus(path, columns)
+    assert (one.id, one.text) == ("a", "열은 체온이 오르는 것이다.")
+    assert fingerprint(path, [path], columns) != fingerprint(path, [path]) == fingerprint(path, [path], {})
+    assert open_store(path, tmp_path / "work", columns)[0].id == "a"

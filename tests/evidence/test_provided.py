@@ -72,3 +72,11 @@ def test_a_file_without_any_evidence_is_refused(tmp_path, evidence):
     path = lines(tmp_path / "e.jsonl", {"question": "What is fever?", "evidence": evidence})
     with pytest.raises(KomepError, match="no row has a text in a column `evidence`"):
         passages_of_questions(path)
+
+
+def test_columns_of_other_names_are_mapped(tmp_path):
+    path = lines(tmp_path / "e.jsonl", {"질문": "What is fever?", "근거": FEVER})
+    with pytest.raises(KomepError, match="neither question_id nor question"):
+        passages_of_questions(path)
+    found = passages_of_questions(path, {"질문": "question", "근거": "evidence"})
+    assert [one.text for one in found[question_id("What is fever?")]] == [FEVER]

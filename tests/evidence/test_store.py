@@ -38,7 +38,7 @@ def test_files_that_change_while_they_are_read_are_no_corpus(tmp_path, monkeypat
     path = corpus(tmp_path / "c.jsonl")
     read = module.read_corpus
 
-    def meanwhile(corpus_path):
+    def meanwhile(corpus_path, columns):
         yield from read(corpus_path)
         corpus(path, [{"id": "new", "text": "Another text."}])
 

@@ -23,7 +23,7 @@ from komep_dataset.judge.ranking import Rates
 from komep_dataset.judge.statements import Statement
 from tests.judge.checkers import FACTS, TRUTH, configured, expert, stated
 from tests.loopback import Fault, Loopback, last_text, loopback
-from tests.scored_rows import write
+from tests.scored_rows import GOOD, write
 from tests.scores.citing import judged
 from tests.scores.responses import truth
 
@@ -218,3 +218,19 @@ def test_several_judges_are_measured_each_and_together(tmp_path):
     text = as_text(record)
     assert "together (all)" in text and "differ on 10 and contradict each other on 5" in text
     assert read_record(record_for(replace(config, agreement="first-then-appeal")))["apart"]["differ"] == 5
+
+
+def test_a_map_reaches_the_labels_and_the_scored_tables(tmp_path):
+    labels, scored = tmp_path / "s.csv", tmp_path / "rows.jsonl"
+    labels.write_text("문장,정답\n인슐린은 혈당을 낮춘다.,참\n인슐린은 혈당을 높인다.,거짓\n")
+    rows = [{"질문" if name == "question" else name: value for name, value in one.items()} for one in GOOD]
+    write(scored, rows)
+    columns = {"문장": "text", "정답": "label", "질문": "question", "language": "=ko", "category": "=내분비"}
+    with loopback(Loopback(lambda body: "False" if "높인" in last_text(body) else "True")) as (_, url):
+        config = load_config(configured(tmp_path, url))
+        record = calibrate_file(config, labels, scored=[scored], columns=columns)
+        assert record.n == 2 and record.ranking.pairs == 1
+        with pytest.raises(KomepError, match="--map 문장=text: goes with --labels or --scored"):
+            calibrate_file(config, columns=columns)
+        with pytest.raises(KomepError, match="--map 글=text: there is no column '글' to be read as that"):
+            calibrate_file(config, labels, columns={"글": "text"})

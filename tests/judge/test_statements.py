@@ -50,3 +50,17 @@ def test_labels_as_sets_write_them():
     assert label_of("unknown", "unknown") is None
     with pytest.raises(ValueError, match="'perhaps' is no label"):
         label_of("perhaps", "unknown")
+
+
+def test_statements_under_other_names_and_of_one_language(tmp_path):
+    (tmp_path / "s.csv").write_text("문장,정답\n인슐린은 혈당을 낮춘다.,참\n인슐린은 혈당을 높인다.,거짓\n")
+    with pytest.raises(
+        KomepError, match=r"s\.csv:2: no labelled statement \(no column text, label, language, category"
+    ):
+        read_statements(tmp_path / "s.csv")
+    columns = {"문장": "text", "정답": "label", "language": "=ko", "category": "=내분비"}
+    found = read_statements(tmp_path / "s.csv", columns)
+    assert [(s.label, s.language, s.category) for s in found] == [
+        (True, "ko", "내분비"),
+        (False, "ko", "내분비"),
+    ]

@@ -7,7 +7,7 @@ import pytest
 import komep_dataset as komep
 from komep_dataset.errors import KomepError
 from komep_dataset.exports.registry import formats
-from komep_dataset.preferences.reading import is_set, read_preferences
+from komep_dataset.preferences.reading import check_unmapped, is_set, read_preferences
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import question_id, split_of
 from tests.exports.hard_texts import release
@@ -130,3 +130,32 @@ def test_real_pairs_in_sharegpts_shape():
     found = read_preferences(DATA / "dpo_demo")
     assert found.height == 150 and not any(found[name].null_count() for name in TEXTS)
     assert found["score_margin"].null_count() == 150
+
+
+def test_a_set_under_names_of_its_own(tmp_path):
+    """`좋은답` is no name that the field has; the map says what it is, a constant what all rows have."""
+    shape = SHAPES["plain strings"]
+    wanted = read_preferences(write(tmp_path / "ours.jsonl", "plain strings"))
+    names = {"질문": "prompt", "좋은답": "chosen", "나쁜답": "rejected"}
+    back = {name: new for new, name in names.items()}
+    rows = [{back[name]: value for name, value in shape(*one).items()} for one in PAIRS]
+    path = tmp_path / "theirs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(
+        KomepError, match=r"missing columns prompt, chosen, rejected; .*named by --map NEW=known"
+    ):
+        read_preferences(path)
+    found = read_preferences(path, names | {"category": "=내과"})
+    assert set(found["category"]) == {"내과"}
+    assert found.drop("category").equals(wanted.drop("category"))
+    with pytest.raises(KomepError, match="--map 답=chosen: there is no column '답' to be read as that"):
+        read_preferences(path, names | {"답": "chosen", "좋은답": "category"})
+    with pytest.raises(KomepError, match="no column 'chosn' is known here; did you mean 'chosen'"):
+        read_preferences(path, {"좋은답": "chosn"})
+
+
+def test_a_release_takes_no_map(tmp_path):
+    with pytest.raises(
+        KomepError, match=r"--map 질문=prompt: .* is a release, whose columns have their known"
+    ):
+        check_unmapped(tmp_path, {"질문": "prompt"})

@@ -39,3 +39,21 @@ def test_a_correction_that_does_not_fit_is_named_and_nothing_is_written(release,
     path.write_text(json.dumps(fits) + "\n{}")
     with pytest.raises(KomepError, match=r"c\.jsonl:2: question_id: missing_field"):
         apply([source], path, output)
+
+
+def test_corrections_of_tables_under_other_names(release, tmp_path):
+    lines = [json.loads(line) for line in (release.parent / "scored.jsonl").read_text("utf-8").splitlines()]
+    path, corrections = tmp_path / "theirs.jsonl", tmp_path / "c.jsonl"
+    path.write_text(
+        "\n".join(
+            json.dumps({("질문" if k == "question" else k): v for k, v in one.items()}) for one in lines
+        )
+    )
+    one = read_rows(release, "scored").filter(pl.col("response_ko").is_not_null()).to_dicts()[0]
+    corrections.write_text(
+        json.dumps({
+            "question_id": one["question_id"], "model": one["model"], "source": one["response"],
+            "before": one["response_ko"], "after": "새 답", "reviewer": "kim",
+        })
+    )  # fmt: skip
+    assert apply([path], corrections, tmp_path / "new.parquet", {"질문": "question"})[2] == 1

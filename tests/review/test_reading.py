@@ -265,7 +265,7 @@ def test_columns_that_are_missing(material, sheets, tmp_path):
     rows = [row | {"better": "A"} for row in sheets[0]]
     for gone in ("pair_id", "sheet", "better"):
         path = save(tmp_path / "c.csv", rows, columns=[c for c in COLUMNS if c != gone])
-        with pytest.raises(KomepError, match=rf"c\.csv:1: missing columns {gone};"):
+        with pytest.raises(KomepError, match=rf"c\.csv:1: missing columns {gone} \(header: .*\); take"):
             read_sheets([path], material)
     path = save(tmp_path / "d.csv", rows, columns=["pair_id", "sheet", "better", "reviewer"])
     judgements, [note] = read_sheets([path], material)
@@ -314,3 +314,19 @@ def test_files_that_are_no_sheets(material, tmp_path):
             read_sheets([tmp_path / "d.csv"], material)
     with pytest.raises(KomepError, match="cannot be read"):
         read_sheets([tmp_path / "none.csv"], material)
+
+
+def test_a_header_that_was_renamed_is_mapped(material, sheets, tmp_path):
+    rows = [{**row, "better": "A"} for row in sheets[0]]
+    path = save(tmp_path / "c.csv", rows)
+    path.write_text(path.read_text("utf-8-sig").replace("better", "더 나은 답", 1), "utf-8")
+    with pytest.raises(KomepError, match=r"missing columns better \(header: .*더 나은 답.*--map NEW=better"):
+        read_sheets([path], material)
+    judgements, _ = read_sheets([path], material, {"더 나은 답": "better"})
+    assert len(judgements) == len(rows)
+    rows = [{name: cell for name, cell in row.items() if name != "reviewer"} for row in rows]
+    named = save(tmp_path / "d.csv", rows, columns=[name for name in COLUMNS if name != "reviewer"])
+    judgements, _ = read_sheets([named], material, {"reviewer": "=김 의사"})
+    assert {one.reviewer for one in judgements} == {"김 의사"}
+    with pytest.raises(KomepError, match="--map 낫다=comment: there is no column '낫다'"):
+        read_sheets([path], material, {"더 나은 답": "better", "낫다": "comment"})

@@ -11,7 +11,18 @@ from komep_dataset.questions import make_questions
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.schema import Question, Reason, Response, ScoredGeneration, column_types
-from komep_dataset.tables.columns import KNOWN, likely, map_problem, of_file, others_told, parse_map, renamed
+from komep_dataset.tables.columns import (
+    KNOWN,
+    constants,
+    likely,
+    map_problem,
+    of_file,
+    others_told,
+    parse_map,
+    renamed,
+    renames,
+    with_constants,
+)
 from komep_dataset.tables.reading import applicable
 from tests.scored_rows import GOOD, UNITS, row, write
 
@@ -45,6 +56,12 @@ def test_a_list_of_objects_may_be_the_units():
         (["a=question", "b=question"], "'b' is to be read as question, too"),
         (["a=question", "a=model"], "--map a=.*stands twice"),
         (["a=units"], "no column 'units' is known here"),
+        (["category=="], "the text of every row's category is missing"),
+        (["categry==내과"], "no column 'categry' is known here; did you mean 'category'"),
+        (["category==내과", "분야=category"], "read as category, too"),
+        (["response==a"], "response is not the same text in every row"),
+        (["seed==1"], "seed is not the same text in every row"),
+        (["category==a", "category==b"], "category==a: stands twice"),
     ],
 )
 def test_a_map_that_is_none_is_wrong_usage(given, said):
@@ -56,6 +73,12 @@ def test_a_map_that_is_none_is_wrong_usage(given, said):
 def test_a_map_as_it_is_typed():
     assert parse_map(["질문=question", "a = b=model"], Response) == {"질문": "question", "a = b": "model"}
     assert map_problem({"질문": "question"}) is None and "evidence" in KNOWN
+    constant = parse_map(["category== 내과 = 1 ", "model==question", "b==response"], Response)
+    assert constant == {"category": "=내과 = 1", "model": "=question", "b=": "response"}
+    assert (constants(constant), renames(constant)) == (
+        {"category": "내과 = 1", "model": "question"},
+        {"b=": "response"},
+    )
 
 
 def test_the_part_of_a_map_that_a_file_has():
@@ -185,6 +208,74 @@ def test_every_column_that_a_header_lacks_is_named_at_once(tmp_path):
     told = others_told(names, KNOWN, ["question", "category", "model", "response"], True)
     for given in ("질문=question", "진료=category", "모델=model", "답변=response", "점수=dahl_score"):
         assert f"--map {given}" in told, told
-    assert "--map" not in others_told(
-        {"진료": None, "비고": None}, KNOWN, ["category"], True
-    )  # either may be it
+    told = others_told({"진료": None, "비고": None}, KNOWN, ["category"], True, ["category"])
+    assert "진료=" not in told and "비고=" not in told  # either may be it
+    assert told.endswith("; is category the same in every row? --map category==TEXT")
+    assert "==" not in others_told({"x": 1}, KNOWN, ["category"], True)  # other rows have one
+
+
+CONSTANT = {"category": "=medicine"}
+WRITERS = {
+    "jsonl": lambda frame, path: frame.write_ndjson(path),
+    "csv": lambda frame, path: frame.with_columns(
+        pl.Series("units", [json.dumps(one) for one in frame["units"].to_list()])
+    ).write_csv(path),
+    "parquet": lambda frame, path: frame.write_parquet(path),
+    "arrow": lambda frame, path: frame.write_ipc(path),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_constant_is_what_a_column_of_it_would_be(tmp_path, kind):
+    ours = build([write(tmp_path / "ours.jsonl", GOOD)], tmp_path / "a")
+    for there in ([], [pl.Series("category", [None, ""], pl.String)]):
+        frame = pl.DataFrame(GOOD).drop("category").with_columns(there)
+        WRITERS[kind](frame, tmp_path / f"theirs.{kind}")
+        theirs = build([tmp_path / f"theirs.{kind}"], tmp_path / "b", columns=CONSTANT)
+        assert theirs.facts["content_hash"] == ours.facts["content_hash"]
+        assert read_facts(tmp_path / "b")["columns"] == CONSTANT
+    WRITERS[kind](pl.DataFrame(GOOD), tmp_path / f"same.{kind}")
+    assert read_scored([tmp_path / f"same.{kind}"], columns=CONSTANT).height == 2
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_constant_beside_another_value_is_refused(tmp_path, kind):
+    WRITERS[kind](pl.DataFrame([GOOD[0], GOOD[1] | {"category": "surgery"}]), path := tmp_path / f"a.{kind}")
+    line = {"csv": 3}.get(kind, 2)
+    with pytest.raises(
+        KomepError,
+        match=rf"a\.{kind}:{line}: category is 'surgery' here, and --map category==medicine says that it is",
+    ):
+        build([path], tmp_path / "komep", columns=CONSTANT)
+    with pytest.raises(KomepError, match="category is 'surgery' here, and --map category==medicine"):
+        make_questions(path, tmp_path / "q.parquet", columns=CONSTANT)
+
+
+def test_a_row_with_a_constant():
+    assert with_constants({"x": 1}, {"model": "a"}, "f:1") == {"x": 1, "model": "a"}
+    assert with_constants({"Model": "NA"}, {"model": "a"}, "f:1") == {"Model": "a"}
+    with pytest.raises(KomepError, match="f:1: model is 'b' here"):
+        with_constants({"Model": "b"}, {"model": "a"}, "f:1")
+
+
+def test_questions_of_one_subject(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text("문제\n패혈증이란?\n")
+    with pytest.raises(
+        KomepError,
+        match=r"no column question, category .*; is category the same in every row. --map category==T",
+    ):
+        make_questions(path, tmp_path / "q.parquet")
+    write(tmp_path / "q.jsonl", [{"question": "패혈증이란?"}])
+    with pytest.raises(KomepError, match=r"is category the same in every row. --map category==TEXT"):
+        make_questions(tmp_path / "q.jsonl", tmp_path / "q.parquet")
+    columns = {"문제": "question", "category": "=내과"}
+    made = make_questions(path, tmp_path / "q.parquet", columns=columns)
+    assert pl.read_parquet(made.path)["category"].to_list() == ["내과"]
+
+
+def test_constants_of_a_pipeline_reach_the_tables_that_have_the_column(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text("문제\n패혈증이란?\n")
+    columns = {"문제": "question", "category": "=내과", "model": "=a"}
+    assert applicable([path], Question, columns) == {"문제": "question", "category": "=내과"}

@@ -354,3 +354,29 @@ def test_a_part_that_is_missing_is_named(tmp_path, splits, question_folder):
     for path in (question_folder, part):
         with pytest.raises(KomepError, match=r"missing \(1\):\n  test-00001-of-00002\n"):
             read_subjects(path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "saved"])
+def test_columns_of_other_names_are_mapped(rows_of, tmp_path, kind):
+    rows = [
+        {
+            "문제": row["question"],
+            **{f"보기{i}": row[k] for i, k in enumerate("ABCDE", 1)},
+            "정답": row["answer"],
+        }
+        for row in rows_of(6)
+    ]
+    columns = {"문제": "question", "정답": "answer", "subject": "=doctor"}
+    columns |= {f"보기{i}": letter for i, letter in enumerate("ABCDE", 1)}
+    if kind == "saved":
+        import datasets
+
+        path = tmp_path / "saved"
+        datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)}).save_to_disk(str(path))
+    else:
+        path = (write_csv if kind == "csv" else write_parquet)(tmp_path / f"test.{kind}", rows)
+    (subject,) = read_subjects(path, columns=columns)
+    assert subject.name == "doctor" and len(subject.test) == 6
+    assert subject.test[0].question == rows[0]["문제"]
+    with pytest.raises(KomepError, match="--map 답=answer: there is no column '답'"):
+        read_subjects(path, columns={"답": "answer"})

@@ -137,7 +137,17 @@ def test_help_begins_with_the_recipes_own_flags():
     ours, theirs = text.split("flags of TRL, transformers and accelerate:")
     flags_shown = re.findall(r"^  (?:-o VALUE, )?--(\w+)", ours.split("own flags:")[1], re.M)
     assert flags_shown == [
-        "config", "model_name_or_path", "dataset_name", "dataset_config", "output_dir", "max_train_pairs",
+        "config", "model_name_or_path", "dataset_name", "dataset_config", "output_dir", "map", "max_train_pairs",
         "max_test_pairs", "global_batch_size", "chat_template_path", "share_prompts", "label_smoothing_from_release",
     ]  # fmt: skip
     assert "--learning_rate VALUE" in theirs and "-h, --help" in theirs
+
+
+def test_a_map_may_be_given_several_times_and_goes_over_the_file(tiny_model, release, tmp_path):
+    file = tmp_path / "dpo.yaml"
+    file.write_text("map: [q=prompt]\n")
+    words = ["--config", str(file), *flags(tiny_model, release, tmp_path / "out")]
+    parse = RecipeParser(ARGUMENTS).parse_args_and_config
+    assert parse(words)[0].map == ["q=prompt"]
+    given = [*words, "--map", "질문=prompt", "--map", "좋은답=chosen", "나쁜답=rejected"]
+    assert parse(given)[0].map == ["질문=prompt", "좋은답=chosen", "나쁜답=rejected"]

@@ -613,3 +613,22 @@ def test_the_hash_of_rows_is_that_of_what_they_hold():
     rows = [{"prompt": "a", "n": at} for at in range(1200)]
     one, other = Dataset.from_list(rows), Dataset.from_list([rows[0]])
     assert rows_hash(one) == rows_hash(Dataset.from_list(rows).select(range(1200))) != rows_hash(other)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_columns_of_other_names_are_mapped(tmp_path, ending):
+    rows = [{"질문": f"통풍이란 {i}?", "좋은답": f"병이다. {i}", "나쁜답": f"균이다. {i}"} for i in range(3)]
+    file = tmp_path / f"theirs.{ending}"
+    if ending == "csv":
+        lines = [";".join(rows[0]), *(";".join(row.values()) for row in rows)]
+        file.write_bytes("\r\n".join(lines).encode("cp949"))
+    else:
+        write_jsonl(file, rows)
+    given = ["질문=prompt", "좋은답=chosen", "나쁜답=rejected"]
+    train, _ = load_preferences(str(file), None, ("train", "test"), given)
+    assert train[2]["prompt"] == [{"role": "user", "content": "통풍이란 2?"}]
+    assert train[2]["chosen"] == [{"role": "assistant", "content": "병이다. 2"}]
+    one, _ = load_preferences(str(file), None, ("train", "test"), [*given[1:], "prompt==통풍이란?"])
+    assert {row["prompt"][0]["content"] for row in one} == {"통풍이란?"}
+    with pytest.raises(KomepError, match="--map 답=chosen: there is no column '답' to be read as that"):
+        load_preferences(str(file), None, ("train", "test"), ["답=chosen"])
