@@ -1,6 +1,7 @@
 """What the checks of a translation do to real translations by people: false alarms as they are, recall once a program has spoiled them.
 
     python -m benchmarks.translation_checks [--half seen|unseen|both] [--alarms] [--misses KIND] [--each 200] [--curve]
+        [--debian FOLDER]
 
 Good: NTREX's news lines, alone and in passages of four, openEHR's clinical terms and definitions, TICO-19's terms. Each
 material is cut in two by the SHA-256 of its English: rules are written with the `seen` half alone. A row is *rejected* where
@@ -8,6 +9,9 @@ a check of severity `reject` fails, *warned* where only one of severity `warn` d
 alarm is false. Spoiled: `--each` rows a kind, drawn and changed with a fixed seed from those good rows that no check rejects; a spoiled
 row is *caught* where one is rejected, whatever the check. Refusals, notes and answers are worded in
 `tests/translation/checks/wordings.jsonl`, written for this project by someone who had not seen the checks.
+
+`--debian` adds paragraphs from another field by other translators: descriptions of packages, from the files `Translation-en` and
+`Translation-ko` of a Debian mirror (`dists/bookworm/main/i18n`, unpacked).
 
 Nothing is printed of the texts unless `--alarms` or `--misses` asks for them, and nothing of them is kept.
 """
@@ -19,6 +23,7 @@ import json
 import random
 import re
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -71,6 +76,47 @@ def good_rows(data: Path, half: str) -> list[Row]:
         with file.open(encoding="utf-8", newline="") as stream:
             terms |= {(row["sourceString"], row["targetString"]): None for row in csv.DictReader(stream)}
     return rows + [Row("terms", *pair) for pair in kept(terms)]
+
+
+_ENTRY = re.compile(r"^Description-md5: (\w+)\nDescription-\w\w: .*((?:\n .*)+)", re.MULTILINE)
+_LAID_OUT = re.compile(r"\s*[-*o•]\s|  ")  # a line of a list, or of a table
+_FULL = 78  # columns: a line that fills them may end within a Korean word
+
+
+def descriptions(folder: Path, half: str) -> list[Row]:
+    """Paragraphs of Debian's package descriptions with a Korean translation of as many; without lists and addresses."""
+    english, korean = (
+        dict(_ENTRY.findall((folder / f"Translation-{language}").read_text("utf-8")))
+        for language in ("en", "ko")
+    )
+    rows: dict[tuple[str, str], None] = {}
+    for key in korean.keys() & english.keys():
+        texts = [
+            [p.split("\n") for p in re.split(r"\n \.(?=\n|$)", entry[key])] for entry in (english, korean)
+        ]
+        for ours, theirs in zip(*texts, strict=True) if len(texts[0]) == len(texts[1]) else ():
+            source, target = " ".join(map(str.strip, ours)).strip(), _joined(theirs)
+            plain = len(source) >= 30 and "/" not in source and re.search("[가-힣]{2}", target)
+            if (
+                plain
+                and half in (half_of(source), "both")
+                and not any(_LAID_OUT.match(s[1:]) for s in ours + theirs)
+            ):
+                rows[source, target] = None
+    return [Row("package descriptions", *pair) for pair in sorted(rows)]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    text, width = "", 0
+    for line in lines:
+        blank = (
+            ""
+            if width >= _FULL and re.search("[가-힣]$", text) and re.match("[가-힣]", line.strip())
+            else " "
+        )
+        text += blank + line.strip()
+        width = sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in line[1:])
+    return text.strip()
 
 
 # --- The same, spoiled
@@ -269,6 +315,7 @@ def main() -> None:
     parser.add_argument("--alarms", action="store_true", help="print every good row that a check speaks of")
     parser.add_argument("--misses", metavar="KIND", help="print every spoiled row of this kind that passes")
     parser.add_argument("--curve", action="store_true", help="time by length instead")
+    parser.add_argument("--debian", type=Path, help="folder of Debian's Translation-en and Translation-ko")
     arguments = parser.parse_args()
     if not (arguments.data / "ntrex_en_ko").is_dir():
         parser.error(f"{arguments.data}: the real material is not here; name its folder with --data")
@@ -277,6 +324,8 @@ def main() -> None:
     if arguments.curve:
         return curve(next(row for row in good if row.lines), glossary)
     good += [Row("written for the project", row["source"], row["target"]) for row in worded("good", half)]
+    if arguments.debian:
+        good += descriptions(arguments.debian, half)
     show = lambda kind, row, found: told(kind, row, found) if found and arguments.alarms else None  # noqa: E731
     print(f"good translations, {half} half\n{HEAD}")
     for name, count in measured(((row.material, row) for row in good), glossary, show).items():

@@ -156,7 +156,7 @@ _FEW_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,6}(?!\d)|\d{1,15})(?:\.\d{1,15})?"
 _SCALES = "십백천만억조"
 _SCALED = rf"(?:[{_SCALES}]{{1,3}}(?![성식정추리막자]|분위)|\s[{_SCALES}]{{1,2}}(?:(?![가-힣])|(?=여|명|원|달러|유로|파운드|엔|개|건)))"
 _MIXED = re.compile(
-    rf"(?<![\d.,]){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
+    rf"(?<![\d.,A-Za-z]){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
     rf"(?:\s?(?:\d{{1,2}},)?\d{{3}}(?![\d.,]|\s?[{_SCALES}%]))?"
 )
 _ASCENDS = re.compile(r"만[^만]*[억조]|억[^억]*조")
@@ -265,7 +265,8 @@ def _english(match: re.Match) -> Number | None:
         alone = (
             value <= 1 or match["cardinal"].lower() in SCALES or _IN_NAME.match(match.string, match.start())
         )
-        return _number(match, value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN)
+        several = [2] if value == 1 and match.string.endswith("ore than ", 0, match.start()) else []
+        return _number(match, value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN, *several)
     word = match["word"].lower()
     if value := PLAIN_WORDS.get(word):
         return _number(match, value)

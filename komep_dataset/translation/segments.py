@@ -50,7 +50,7 @@ _MARKER = re.compile(
 # A heading in bold at the start of a line: "**Diagnosis:** …".
 _BOLD = re.compile(r"(\*\*|__)([^*_\n]+)(\1)")
 INLINE = re.compile(
-    r"(`{1,2}[^`\n]+`{1,2}"  # code
+    r"((?:``|`(?![\w-]+'(?:[^\w`]|$)))[^`\n]+`{1,2}"  # code, and no `word' as TeX quotes it
     r"|https?://[^\s<>\"')\]]+"
     r"|</?[A-Za-z][^<>\n]{0,300}>"  # HTML
     r"|&(?:[a-zA-Z]{2,8}|#\d{1,6});)"

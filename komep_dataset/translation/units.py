@@ -72,6 +72,8 @@ _ONE_LETTER = {"m", "s", "h", "U", "l", "g", "L"}
 
 # Syllables with which one of these is another word: 3분기, 6주기, 2분자, 5시즌.
 _OTHER_WORD = r"(?![산식기자절획류대트즌리험양회준적막상속패승]|부(?!터))"
+# 프로그램, 프로토콜 and 프로게스테론 are no percent, 그램음성 no gram.
+_LONG_OTHER = r"(?!(?<=프로)[가게그락모바브스세젝테토틴펜포필]|(?<=그램)\s?(?:음성|양성|염색))"
 # A Korean unit of one syllable that stands apart from its number is a unit only where no other word goes on
 # from it: "2 주요 증상" is no two weeks.
 _KOREAN_TAIL = r"(?=[^가-힣]|[간동마후전내이에의은는을를당째까로]|차례|부터|$)"
@@ -80,7 +82,7 @@ _SHORT_HANGUL = "|".join(s for s in _HANGUL if len(s) == 1)
 _UNIT = re.compile(
     rf"(?P<latin>[ -]?(?:{_LATIN})(?![A-Za-z])"
     rf"(?P<per>(?:/(?:[A-Za-zμµ]+\d?|1\.73 ?m\^?2|분|시간|일|주|초|회|리터|데시리터|밀리리터))*))"
-    rf"|(?P<hangul> ?(?:{_LONG_HANGUL})|(?:{_SHORT_HANGUL}){_OTHER_WORD}| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
+    rf"|(?P<hangul> ?(?:{_LONG_HANGUL}){_LONG_OTHER}|(?:{_SHORT_HANGUL}){_OTHER_WORD}| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
 )
 _LOWER = {spelling.casefold(): unit for spelling, unit in _CANONICAL.items()}
 

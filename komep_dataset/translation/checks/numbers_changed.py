@@ -328,6 +328,29 @@ def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[
         between = any(one.start < a < other.start for a, _ in near) and any(first < b < last for _, b in near)
         if kept and between and len(near) > 1:
             yield f"{_show(one)} and {_show(other)} have changed places"
+    ours, theirs = _of_names(source), _of_names(target)
+    here, there = ({n.value for n in numbers_of(text)} for text in (source, target))
+    for name, value in ours.items():
+        other = theirs.get(name, value)
+        if other != value and other in here and value in there:
+            yield f"{_plain(value)} of {name} has become {_plain(other)}"
+
+
+_NAME_BEFORE = re.compile(
+    r"([A-Za-z][A-Za-z0-9+#]*)(?:[ -]?|(?:은|는|이|가|의|을|를)? ?(?:수치는? |농도는? |값은? )?[<>=≤≥:]? ?|"
+    r" (?:(?:levels? )?(?:is|was|of|below|above|under|over|version)|[<>=≤≥]) ?)$"
+)
+
+
+def _of_names(text: str) -> dict[str, Fraction]:
+    """Name in Latin letters -> the number behind it, where it is one: HTML 4.0, LDL 70, HbA1c was 7.1%."""
+    found: dict[str, set[Fraction]] = defaultdict(set)
+    for number in numbers_of(text):
+        if text[number.start].isdigit() and (
+            name := _NAME_BEFORE.search(text, max(0, number.start - 40), number.start)
+        ):
+            found[name[1].casefold()].add(number.value)
+    return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
 
 def _once(numbers: Sequence[Number]) -> dict[Fraction, Number]:

@@ -15,6 +15,10 @@ from komep_dataset.translation.sentence_ends import sentences
 _LABEL = re.compile(
     r"\W{0,4}(?:[^\s:：\n]{1,12}[ \t]){0,3}[^\s:：\n]{1,12}?\W{0,4}?(?:[:：](?!\d)|->|→)|[=-]?>|[(\[<【](?!\d)[^()\[\]<>\n]{1,20}[)\]>】]|`{3}\w*"
 )
+# A sign in front is the source's where the text has no more of its kind.
+_COLONS, _OPEN = re.compile("[:：]"), re.compile(r"[(\[<【)\]>】]")
+_CAUTION = re.compile(r"\W*(?:please )?(?:note|be aware|caution|warning|careful)", re.IGNORECASE)
+_INSIDE = re.compile(r"[가-힣][(（][^)）]*$")  # "초기 징후(예:"
 _ENDED = re.compile(r"(?:[>`]|#\w+|\n\W*)$")
 _QUOTE = re.compile("[\"'“”‘’]")
 _STYLES = ("니다", "니까", "다", "요", "죠")
@@ -39,8 +43,13 @@ def preamble(source: str, target: str, glossary: Glossary | None = None) -> str:
 def _marked(source: str, text: str) -> str:
     """A label in front, or signs at the end, where the source has none."""
     label = _LABEL.match(text)
+    kind = next((signs for signs in (_COLONS, _OPEN) if label and signs.search(label[0][-1:])), None)
     known = label and (
-        _LABEL.match(source) or ":" in source[:80] or source.startswith(label[0].strip(" :："))
+        _LABEL.match(source)
+        or source.startswith(label[0].strip(" :："))
+        or (kind and len(kind.findall(text)) <= len(kind.findall(source)))
+        or ("주의" in label[0] and _CAUTION.match(source))
+        or _INSIDE.search(label[0])
     )
     if label and not known and HANGUL.search(text, label.end()):
         return label[0].strip()[:80]

@@ -25,7 +25,7 @@ _SPOKEN = re.compile(
 )
 # What is not possible or not allowed, where the source denies nothing.
 _CANNOT = re.compile(
-    r"수\s?(?:가\s|는\s)?없(?![는게을])|불가(?!피)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
+    r"수\s?(?:가\s|는\s)?없(?![는게을])|불가(?=능|[하한할합함해입이]|[^가-힣]|$)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(

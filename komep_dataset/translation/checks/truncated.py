@@ -37,6 +37,7 @@ _GOES_ON = re.compile(
     r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
     r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
 )
+_LIST, _LISTED = re.compile(r"[다요죠]\s?[:;][^:;.\n]*$"), re.compile(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
 _FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
 _ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
 _BEFORE_NOUN = frozenset(
@@ -108,7 +109,7 @@ def _unfinished(source: str, target: str) -> str:
     end = target[-30:]
     if _DOTS.search(end) and not _DOTS.search(source[-30:]):
         return f"it ends in {end[-12:]!r}"
-    closed = end[-1:] in ")]" and source.rstrip(".")[-1:] in ")]"
+    closed = (end[-1:] in ")]" and source.rstrip(".")[-1:] in ")]") or _is_whole_list(source, target)
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
     if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):
         ours, theirs = sizes(source, target)
@@ -121,6 +122,13 @@ def _unfinished(source: str, target: str) -> str:
         if source.count(left) == source.count(right) and target.rfind(left) > target.rfind(right):
             return f"a bracket stays open: {target[target.rfind(left) :][:30]!r}"
     return ""
+
+
+def _is_whole_list(source: str, target: str) -> bool:
+    """Whether a target ends in a list behind a colon, of as many things as its source: "다음을 담는다: 가, 나, 다"."""
+    listed = _LIST.search(target)
+    last = "".join(sentences(source)[-1:]).rpartition(":")[2]
+    return bool(listed) and listed[0].count(",") >= len(_LISTED.findall(last)) > 0
 
 
 def _says(source: str, target: str) -> bool:

@@ -14,6 +14,20 @@ GLOSSARY = read_glossary()
     ("english", "korean"),
     [
         ("Take it twice daily.", "하루 두 번 복용한다."),
+        (
+            "Patients who take more than one sedative fall more often.",
+            "진정제를 두 가지 이상 복용하는 환자는 더 자주 넘어진다.",
+        ),
+        ("The ward keeps its codes in hexadecimal.", "병동은 부호를 16진수로 적는다."),
+        ("The log was kept with version 3.0 programs.", "그 기록은 3.0 프로그램으로 작성했다."),
+        (
+            "Give 200 progesterone capsules to the ward.",
+            "병동에 프로게스테론 캡슐 200 프로게스테론 상자를 준다.",
+        ),
+        ("It is as fast as lab321.", "그것은 lab321만큼 빠르다."),
+        ("The cell is hexagonal, its number decimal.", "세포는 6각형이고 번호는 10진수이다."),
+        ("The curve has several zeros.", "그 곡선에는 0이 여럿 있다."),
+        ("Of 40 Gram-negative isolates none grew.", "40 그램음성 분리주 가운데 자란 것은 없다."),
         ("Rest the elbows on the table.", "두 팔꿈치를 탁자에 올린다."),  # a plural that may be two
         ("a three-foot plank", "삼 피트 길이의 널빤지"),
         ("lost by six points", "육 점 차로 졌다"),
@@ -250,12 +264,26 @@ def test_a_changed_number_is_found(english, korean, problem):
             "60",
             "240",
         ),
+        ("LDL was 131 and TSH 4.5 that day.", "그날 LDL은 {}, TSH는 {}였다.", "131", "4.5"),
+        (
+            "The pump needs DICOM 3.1 or HL7 version 2.5.",
+            "펌프에는 DICOM {} 또는 HL7 {}가 필요하다.",
+            "3.1",
+            "2.5",
+        ),
+        ("The YC-20 came in the late 60s.", "YC-{}은 {}년대 말에 나왔다.", "20", "60"),
         ("In all 17 of 45 patients relapsed.", "환자 {}명 중 {}명이 재발하였다.", "45", "17"),
     ],
 )
 def test_a_number_stays_with_what_it_counts(source, target, one, other):
     assert changed_numbers(source, target.format(one, other), GLOSSARY) == []
     assert changed_numbers(source, target.format(other, one), GLOSSARY) != []
+
+
+def test_a_name_may_stand_on_the_other_side_of_its_number():
+    source = "In 50 patients LDL was 131, in 40 TSH was 4.5."
+    assert changed_numbers(source, "환자 50명에서 LDL은 131, 40명에서 TSH는 4.5였다.") == []
+    assert changed_numbers(source, "LDL이 131인 환자는 50명, TSH가 4.5인 환자는 40명이었다.") == []
 
 
 def test_a_number_stays_in_its_sentence():

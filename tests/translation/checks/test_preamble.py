@@ -32,6 +32,29 @@ def test_what_the_source_says_itself_is_none():
     assert preamble("The word was translated.", "그 낱말은 번역되었다.") == ""
 
 
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("Check a list of (sub)acute signs.", "(아)급성 징후의 목록을 확인한다."),
+        ("To read the chart remotely (over the network), log in.", "(망을 거쳐) 멀리서 차트를 읽으려면 로그인한다."),
+        ("Note that aspirin inhibits platelets.", f"주의: {GOOD}"),
+        ("Be careful: a fall may follow.", "주의: 넘어질 수 있다."),
+        ("The list holds only early (ex, fever) signs.", "이 목록은 초기 징후(예: 발열)만 담는다."),
+        ("The second part of the long-running series Anatomy of the Ward is called Volume III: Bones.",
+         "병동의 해부학 제III권: 뼈가 그 긴 연재의 둘째 편이다."),
+    ],
+)  # fmt: skip
+def test_a_label_or_bracket_that_the_source_has_somewhere_is_none(source, target):
+    assert preamble(source, target) == ""
+
+
+@pytest.mark.parametrize("mark", ["(번역)", "참고:", "[번역문]"])
+def test_a_label_beside_the_brackets_and_colons_of_the_source_is_one(mark):
+    source = "Aspirin (a drug) inhibits platelets, which do this: they clot."
+    korean = "아스피린(약)은 혈소판을 억제하는데, 혈소판은 다음을 한다: 응고한다."
+    assert preamble(source, korean) == "" and preamble(source, f"{mark} {korean}") == mark
+
+
 LONG = "Aspirin inhibits the aggregation of platelets in most adults with coronary disease."
 KOREAN = "아스피린은 관상동맥질환이 있는 대부분의 성인에서 혈소판의 응집을 억제한다."
 

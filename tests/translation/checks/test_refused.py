@@ -11,6 +11,10 @@ from komep_dataset.translation.checks.refused import refusal, unlike
         ("Aspirin inhibits platelets.", "아스피린은 혈소판을 억제한다.", False),
         ("The pain was unbearably strong that night.", "그날 밤 통증은 참을 수 없게 심했다.", False),
         ("Anyone who saw it should call the ward.", "그것을 본 사람은 병동에 연락해 주시기 바랍니다.", False),
+        ("The leaflet is printed in Bulgarian.", "그 안내문은 불가리아어로 인쇄되어 있다.", False),
+        ("The clinic keeps starfish in its aquarium.", "그 의원은 수족관에 불가사리를 기른다.", False),
+        ("Fluids are an indispensable part of care.", "수액은 간호에 불가결한 부분이다.", False),
+        ("Blood is red.", "지금은 번역이 불가합니다.", True),
         ("State funding withheld by law", "법으로 보류된 주 정부 지원금", False),  # no task
         ("Aspirin inhibits platelets.", "죄송합니다. 도와드릴 수 없습니다.", True),
         ("Aspirin inhibits platelets.", "I'm sorry, I cannot help.", True),

@@ -54,6 +54,21 @@ def test_what_is_cut(target, said):
             False,
         ),
         (
+            "The form can be exported into these formats: XM, MOD, and WAV.",
+            "서식은 다음 형식으로 내보낼 수 있습니다: XM, MOD, WAV",
+            False,
+        ),
+        (
+            "The kit includes metformin, glipizide and acarbose.",
+            "다음 약이 들어 있습니다: metformin, glipizide, acarbose",
+            False,
+        ),
+        (
+            "The form can be exported into these formats: XM, MOD, and WAV.",
+            "서식은 다음 형식으로 내보낼 수 있습니다: XM, MOD",
+            True,
+        ),
+        (
             "The clinic plans to rebuild its old ward this year.",
             "그 의원은 올해 오래된 병동을 다시 지으려고",
             True,
