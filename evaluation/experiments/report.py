@@ -3,12 +3,13 @@
 import base64
 import csv
 import io
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from evaluation.experiments.cells import Cell
@@ -18,14 +19,18 @@ from evaluation.experiments.state import CONFIG, DONE, STATE, read_json, status
 from evaluation.experiments.verdicts import GAIN
 from evaluation.harness.output import PREDICTIONS, Evaluation
 from evaluation.kormedmcqa.scoring import wilson_interval
-from evaluation.statistics.comparison import READINGS, shown_p
+from evaluation.statistics.comparison import READINGS, Change, shown_p
 from evaluation.statistics.forest import OFFSET, STYLES, short
+from komep_dataset.explorer.plots import to
 from komep_dataset.files.outputs import write_text
-from komep_dataset.templates import policy
+from komep_dataset.templates import Said, own, policy, say, speaking
 
 PLOTS = "plots"
 TEMPLATES = Path(__file__).parent / "templates"
-TRANSFER = (("en", "ko", "English to Korean"), ("ko", "en", "Korean to English"))
+TRANSFER = (
+    ("en", "ko", say("Transfer, English to Korean: trained on en, asked in ko; robust rules")),
+    ("ko", "en", say("Transfer, Korean to English: trained on ko, asked in en; robust rules")),
+)
 COLUMNS = (
     "benchmark", "variant", "model", "method", "trained_on", "seeds", "n", "reading", "base", "tuned", "points",
     "relative_percent", "low", "high", "p", "p_holm", "parsed_base", "parsed_tuned", "parsing", "knowledge", "problems",
@@ -34,7 +39,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table, ready to be shown; links are (text, address) pairs."""
+    """One line of a table, ready to be shown, words as `say` gives them; links are (text, address) pairs."""
 
     name: str
     seeds: str
@@ -48,8 +53,8 @@ class Row:
     parsed: str
     parsing: str
     knowledge: str
-    problems: str
-    links: tuple[tuple[str, str], ...]
+    problems: tuple[Said, ...]
+    links: tuple[tuple[Said, str], ...]
 
 
 def base_figures(base: Evaluation, reading: str) -> tuple[float, float, Sequence[float]]:
@@ -67,14 +72,16 @@ def relative(base: float, difference: float) -> str:
     return f"{100 * difference / base:+.1f}%" if base else "–"
 
 
-def _links(arm: Arm, root: Path) -> tuple[tuple[str, str], ...]:
+def _links(arm: Arm, root: Path) -> tuple[tuple[Said, str], ...]:
     found = []
     for cell in arm.cells:
-        seed = "" if cell.seed is None else f" {cell.seed}"
         output = cell.outputs[arm.benchmark.title]
-        paths = ((f"predictions{seed}", output / PREDICTIONS), (f"config{seed}", cell.folder / CONFIG),
-                 (f"command{seed}", cell.folder / "commands.sh"))  # fmt: skip
-        found += [(text, link(path, root)) for text, path in paths if path.is_file()]
+        paths = ((say("predictions"), output / PREDICTIONS), (say("config"), cell.folder / CONFIG),
+                 (say("command"), cell.folder / "commands.sh"))  # fmt: skip
+        for text, path in paths:
+            if path.is_file():
+                named = text if cell.seed is None else say("{file} {seed}", file=text, seed=cell.seed)
+                found.append((named, link(path, root)))
     return tuple(found)
 
 
@@ -86,7 +93,7 @@ def table_row(arm: Arm, reading: str, root: Path) -> Row:
         accuracy, parsed, ends = base_figures(arm.base, reading)
         shown |= {"base": f"{100 * accuracy:.1f}", "parsed": f"{100 * parsed:.0f}"}
         if arm.method == BASE:
-            shown["interval"] = " to ".join(f"{100 * end:.1f}" for end in ends)
+            shown["interval"] = to(*(f"{100 * end:.1f}" for end in ends))
     if arm.changes:
         c = arm.changes[reading]
         low, high = c.interval
@@ -95,15 +102,15 @@ def table_row(arm: Arm, reading: str, root: Path) -> Row:
             "tuned": f"{100 * c.tuned:.1f}",
             "points": f"{100 * c.difference:+.1f}",
             "relative": relative(c.base, c.difference),
-            "interval": f"{100 * low:+.1f} to {100 * high:+.1f}",
+            "interval": to(f"{100 * low:+.1f}", f"{100 * high:+.1f}"),
             "p": shown_p(c.p_holm),
             "parsed": f"{100 * c.parse_rate_base:.0f} → {100 * c.parse_rate_tuned:.0f}",
             "parsing": f"{100 * c.split.parsing / arm.n:+.1f}",
             "knowledge": f"{100 * c.split.knowledge / arm.n:+.1f}",
         }
-    seeds = "" if arm.method == BASE else f"{len(arm.measured)} of {len(arm.cells)}"
+    seeds = "" if arm.method == BASE else say("{n} of {all}", n=len(arm.measured), all=len(arm.cells))
     return Row(
-        name=arm.title, seeds=seeds, n=str(arm.n or "–"), problems="; ".join(arm.problems), links=_links(arm, root),
+        name=arm.title, seeds=seeds, n=str(arm.n or "–"), problems=arm.problems, links=_links(arm, root),
         **shown,
     )  # fmt: skip
 
@@ -117,10 +124,9 @@ def ours(matrix: Matrix, arms: dict[str, list[Arm]], published: Published) -> st
     for arm in arms.get(measure.title, ()) if measure else ():
         if (arm.variant, arm.model, arm.method, arm.language) == wanted and arm.changes:
             c = arm.changes["paper"]
-            low, high = (100 * end for end in c.interval)
-            change = f"{100 * c.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
-            return f"{change}, {relative(c.base, c.difference)} of {100 * c.base:.1f}%"
-    return "not measured"
+            share, base = relative(c.base, c.difference), f"{100 * c.base:.1f}%"
+            return say("{change}, {share} of {base}", change=points(c), share=share, base=base)
+    return say("not measured")
 
 
 def csv_text(arms: dict[str, list[Arm]], readings: Collection[str]) -> str:
@@ -164,7 +170,9 @@ def _tables(matrix: Matrix, arms: dict[str, list[Arm]]) -> list[dict[str, Any]]:
     for title, group in arms.items():
         for reading, meaning in matrix.readings.items():
             rows = [table_row(arm, reading, root) for arm in group]
-            found.append({"title": f"{title}: {meaning}", "rows": rows})
+            found.append(
+                {"title": say("{benchmark}: {reading}", benchmark=title, reading=say(meaning)), "rows": rows}
+            )
     for trained, tested, name in TRANSFER:
         rows = [
             table_row(arm, "robust", root)
@@ -173,13 +181,19 @@ def _tables(matrix: Matrix, arms: dict[str, list[Arm]]) -> list[dict[str, Any]]:
             if arm.language == trained and arm.benchmark.language == tested
         ]
         if rows:
-            found.append(
-                {
-                    "title": f"Transfer, {name}: trained on {trained}, asked in {tested}; robust rules",
-                    "rows": rows,
-                }
-            )
+            found.append({"title": name, "rows": rows})
     return found
+
+
+def _took(step: str, seconds: float) -> Said:
+    """`train 65 s`, `evaluate medqa 12 s`."""
+    what, _, benchmark = step.partition("-")
+    facts = {"step": say(what), "n": f"{seconds:.0f}"}
+    return (
+        say("{step} {benchmark} {n} s", benchmark=benchmark, **facts)
+        if benchmark
+        else say("{step} {n} s", **facts)
+    )
 
 
 def _cell_lines(cells: Sequence[Cell], root: Path) -> list[dict[str, Any]]:
@@ -188,17 +202,17 @@ def _cell_lines(cells: Sequence[Cell], root: Path) -> list[dict[str, Any]]:
         state, error = status(cell)
         found = read_json(cell.folder / STATE) or {}
         paths = (
-            ("config", cell.folder / CONFIG),
-            ("command", cell.folder / "commands.sh"),
-            ("state", cell.folder / STATE),
+            (say("config"), cell.folder / CONFIG),
+            (say("command"), cell.folder / "commands.sh"),
+            (say("state"), cell.folder / STATE),
         )
         lines.append(
             {
                 "name": cell.name,
-                "state": state,
-                "seconds": ", ".join(f"{step} {s:.0f} s" for step, s in found.get("seconds", {}).items()),
+                "state": say(state),
+                "seconds": [_took(step, s) for step, s in found.get("seconds", {}).items()],
                 "error": error,
-                "shared": "" if cell.owner == cell.name else f"training of {cell.owner}",
+                "shared": "" if cell.owner == cell.name else say("training of {cell}", cell=cell.owner),
                 "links": [(text, link(path, root)) for text, path in paths if path.is_file()],
             }
         )
@@ -212,17 +226,20 @@ class Plot:
     title: str
     path: str
     data: str
-    words: str
+    words: Sequence[Said]
 
 
-def in_words(arms: Sequence[Arm]) -> str:
+def points(change: Change) -> Said:
+    """A change with its interval, in words."""
+    low, high = (f"{100 * end:+.1f}" for end in change.interval)
+    return say(
+        "{change} points ({low} to {high})", change=f"{100 * change.difference:+.1f}", low=low, high=high
+    )
+
+
+def in_words(arms: Sequence[Arm]) -> list[Said]:
     """What the plot shows, for who cannot see it."""
-    parts = []
-    for arm in arms:
-        c = arm.changes["robust"]
-        low, high = (100 * end for end in c.interval)
-        parts.append(f"{arm.title} {100 * c.difference:+.1f} points ({low:+.1f} to {high:+.1f})")
-    return "; ".join(parts)
+    return [say("{model} {change}", model=arm.title, change=points(arm.changes["robust"])) for arm in arms]
 
 
 def draw_changes(title: str, arms: Sequence[Arm]) -> str:
@@ -301,6 +318,18 @@ def report_values(
     return values, arms
 
 
+def _template(name: str) -> Template:
+    engine = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=".html." in name, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    engine.globals["say"] = say
+    engine.filters["cell"] = lambda text: (
+        str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    )
+    return engine.get_template(name)
+
+
 def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
     """Write the three files and the plots into the results folder, each replaced in one step.
 
@@ -308,18 +337,24 @@ def write_report(matrix: Matrix, cells: Sequence[Cell], file: Path) -> Path:
         the path of the HTML page.
     """
     values, arms = report_values(matrix, cells, file)
-    plots, css = draw_plots(arms, matrix.results), (TEMPLATES / "report.css").read_text("utf-8")
-    for name, escaped in (("report.md", False), ("report.html", True)):
-        engine = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=escaped, undefined=StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True,
-        )  # fmt: skip
-        engine.filters["cell"] = lambda text: (
-            str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-        )
-        text = engine.get_template(f"{name}.j2").render(
-            **values, plots=plots, css=Markup(css), policy=policy(css) + "; img-src data:"
-        )
-        write_text(matrix.results / name, text)
+    values["plots"] = draw_plots(arms, matrix.results)
+    css, script = (
+        (TEMPLATES / "report.css").read_text("utf-8"),
+        own("page_language.js") + (TEMPLATES / "report.js").read_text("utf-8"),
+    )
+    korean = json.loads((TEMPLATES / "report_ko.json").read_text("utf-8"))
+    views = {}
+    for language in ("en", "ko"):
+        with speaking(language, korean):
+            views[language] = Markup(_template("report_view.html.j2").render(values, language=language))
+    inlined = {
+        "css": Markup(css),
+        "script": Markup(script),
+        "policy": policy(css, script) + "; img-src data:",
+    }
+    write_text(matrix.results / "report.md", _template("report.md.j2").render(values))
+    write_text(
+        matrix.results / "report.html", _template("report.html.j2").render(values, views=views, **inlined)
+    )
     write_text(matrix.results / "report.csv", csv_text(arms, matrix.readings))
     return matrix.results / "report.html"

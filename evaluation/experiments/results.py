@@ -13,6 +13,7 @@ from evaluation.statistics.comparable import in_order_of
 from evaluation.statistics.comparison import READINGS, Change, change, compare_all
 from evaluation.statistics.significance import holm
 from komep_dataset.errors import KomepError
+from komep_dataset.templates import Said, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Arm:
     language: str
     cells: tuple[Cell, ...]  # one a seed; of a base the one
     measured: tuple[str, ...]  # cells whose evaluation is there
-    problems: tuple[str, ...]  # what is missing or failed, cell by cell
+    problems: tuple[Said, ...]  # what is missing or failed, cell by cell
     n: int = 0
     changes: dict[str, Change] | None = None  # reading -> change from base; None where a side is missing
     base: Evaluation | None = None
@@ -44,17 +45,18 @@ def _groups(cells: Sequence[Cell]) -> dict[tuple[str, str, str, str], list[Cell]
     return groups
 
 
-def _read(cell: Cell, title: str) -> tuple[Evaluation | None, str]:
+def _read(cell: Cell, title: str) -> tuple[Evaluation | None, Said | None]:
     """The evaluation of a cell if it is there, else why it is not."""
     folder = cell.outputs[title]
     if evaluated(folder):
         try:
-            return read_evaluation(folder), ""
+            return read_evaluation(folder), None
         except KomepError as error:
-            return None, f"{cell.name}: {error}"
+            return None, say("{cell}: {state}", cell=cell.name, state=str(error))
     state, error = status(cell)
     last = error.splitlines()[-1].strip() if error else ""
-    return None, f"{cell.name}: {state}" + (f" ({last[:200]})" if last else "")
+    told = say("{state} ({error})", state=say(state), error=last[:200]) if last else say(state)
+    return None, say("{cell}: {state}", cell=cell.name, state=told)
 
 
 def _arm(
@@ -72,10 +74,10 @@ def _arm(
         measure, variant, model, method, language, tuple(group), tuple(c.name for c, e, _ in read if e), ()
     )
     base_cell = base_of(cells, group[0])
-    base, problem = _read(base_cell, measure.title) if base_cell else (None, "no base in this plan")
+    base, problem = _read(base_cell, measure.title) if base_cell else (None, say("no base in this plan"))
     arm = replace(arm, base=base, n=base.results["n"] if base else found[0].results["n"] if found else 0)
     if method != BASE and problem:
-        problems.append(f"base: {problem}")
+        problems.append(say("base: {problem}", problem=problem))
     if method != BASE and found and base:
         try:
             comparison = compare_all(base, [found])[0]
@@ -84,7 +86,7 @@ def _arm(
             more = {r: change([base.predictions], tuned, r) for r in readings if r not in changes}
             arm = replace(arm, changes=changes | more)
         except KomepError as error:
-            problems.append(str(error))
+            problems.append(say(str(error)))
     return replace(arm, problems=tuple(problems))
 
 

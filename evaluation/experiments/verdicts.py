@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
+from komep_dataset.templates import Said, say
+
 GAIN = 0.01  # a point of accuracy: a smaller gain is none. Ours, from no paper.
 LEVEL = 0.05
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
@@ -38,7 +40,7 @@ class Verdict:
     """What a rule says of a statement, and the figures that made it say so."""
 
     outcome: str
-    because: str
+    because: Said
 
 
 def bounds(effect: Effect, among: int = 1) -> tuple[float, float]:
@@ -81,7 +83,7 @@ def _names(effects: Sequence[Effect], test: Callable[[Effect, int], bool], among
 
 
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
+    return ", ".join(names) or say("none")
 
 
 def improves_all(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verdict:
@@ -90,10 +92,10 @@ def improves_all(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verd
     without = _names(effects, no_gain, m)
     better = _names(effects, improves, 1)
     if without:
-        return Verdict(REFUTED, f"no gain of a point: {_list(without)}")
+        return Verdict(REFUTED, say("no gain of a point: {models}", models=_list(without)))
     if len(better) == m and m:
-        return Verdict(CONFIRMED, f"every interval lies above 0: {_list(better)}")
-    return Verdict(UNDECIDED, _open(effects, missing, f"improves: {_list(better)}"))
+        return Verdict(CONFIRMED, say("every interval lies above 0: {models}", models=_list(better)))
+    return Verdict(UNDECIDED, _open(effects, missing, say("improves: {models}", models=_list(better))))
 
 
 def differs(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verdict:
@@ -101,16 +103,16 @@ def differs(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verdict:
     m = len(effects) + len(missing)
     better, without = _names(effects, improves, m), _names(effects, no_gain, m)
     if better and without:
-        return Verdict(CONFIRMED, f"improves: {_list(better)}; no gain of a point: {_list(without)}")
+        both = {"better": _list(better), "without": _list(without)}
+        return Verdict(CONFIRMED, say("improves: {better}; no gain of a point: {without}", **both))
     for names, what in (
-        (_names(effects, improves, 1), "all improve"),
-        (_names(effects, no_gain, 1), "none gains"),
+        (_names(effects, improves, 1), say("all improve")),
+        (_names(effects, no_gain, 1), say("none gains")),
     ):
         if len(names) == m and m > 1:
-            return Verdict(REFUTED, f"{what}: {_list(names)}")
-    return Verdict(
-        UNDECIDED, _open(effects, missing, f"improves: {_list(better)}; no gain: {_list(without)}")
-    )
+            return Verdict(REFUTED, say("{what}: {models}", what=what, models=_list(names)))
+    found = say("improves: {better}; no gain: {without}", better=_list(better), without=_list(without))
+    return Verdict(UNDECIDED, _open(effects, missing, found))
 
 
 def works(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verdict:
@@ -119,7 +121,7 @@ def works(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verdict:
         return Verdict(UNDECIDED, _open(effects, missing, ""))
     mean, low, high = mean_effect(effects)
     harmed = _names(effects, harms, len(effects))
-    shown = f"mean {100 * mean:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}); harmed: {_list(harmed)}"
+    shown = say("{mean}; harmed: {models}", mean=_mean(mean, low, high), models=_list(harmed))
     if low > 0:
         return Verdict(UNDECIDED if harmed else CONFIRMED, shown)
     return Verdict(REFUTED if high < GAIN else UNDECIDED, shown)
@@ -130,21 +132,23 @@ def hardly_works(effects: Sequence[Effect], missing: Sequence[str] = ()) -> Verd
     if missing or not effects:
         return Verdict(UNDECIDED, _open(effects, missing, ""))
     mean, low, high = mean_effect(effects)
-    shown = f"mean {100 * mean:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    shown = _mean(mean, low, high)
     if high < GAIN:
         return Verdict(CONFIRMED, shown)
     return Verdict(REFUTED if low > GAIN else UNDECIDED, shown)
 
 
-def _open(effects: Sequence[Effect], missing: Sequence[str], found: str) -> str:
-    parts = [found] if found else []
+def _mean(mean: float, low: float, high: float) -> Said:
+    mean, low, high = (f"{100 * share:+.1f}" for share in (mean, low, high))
+    return say("mean {mean} points ({low} to {high})", mean=mean, low=low, high=high)
+
+
+def _open(effects: Sequence[Effect], missing: Sequence[str], found: str) -> Said:
     if missing:
-        parts.append(f"not measured: {_list(missing)}")
-    elif not effects:
-        parts.append("nothing measured")
+        why = say("not measured: {models}", models=_list(missing))
     else:
-        parts.append("the other intervals allow both")
-    return "; ".join(parts)
+        why = say("the other intervals allow both") if effects else say("nothing measured")
+    return say("{found}; {why}", found=found, why=why) if found else why
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ from komep_dataset.languages import language_of
 from komep_dataset.schema import EVIDENCE, SPLITS
 from komep_dataset.templates import MARKUP, own, policy, speaking, words
 
-SCRIPTS = ("elements", "data", "state", "list", "pair", "main")
+SCRIPTS = (
+    "page_language.js",
+    *(f"explorer_{name}.js" for name in ("elements", "data", "state", "list", "pair", "main")),
+)
 VERDICTS = {"true": "t", "false": "f"}  # anything else is `u`
 SIGNS = {"true": "✓", "false": "✗", "unknown": "?"}  # beside a verdict, as in explorer_data.js
 DIGITS = 4  # of a score
@@ -75,7 +78,7 @@ def render(values: Callable[[], Mapping[str, Any]], rows: PageRows, data: Mappin
             }
             views[language] = Markup(MARKUP.get_template("explorer_view.html.j2").render(told))
     korean = json.dumps(words(), ensure_ascii=False, separators=(",", ":"))
-    parts = [f"const KOREAN = {korean};", *(own(f"explorer_{name}.js") for name in SCRIPTS)]
+    parts = [f"const KOREAN = {korean};", *map(own, SCRIPTS)]
     css, script = own("explorer.css"), "(() => {\n" + "\n".join(parts) + "\n})();\n"
     inlined = {
         "css": Markup(css),

@@ -37,7 +37,7 @@ FILLED = (
 )  # fmt: skip
 COLUMNS = (*SHOWN, "sheet", "reviewer", *FILLED)
 PASSAGES = "passages"  # a column behind the others, where the release has any
-SCRIPTS = ("explorer_elements.js", "review_words.js", "review_sheet.js", "review_main.js")
+SCRIPTS = ("page_language.js", "explorer_elements.js", "review_words.js", "review_sheet.js", "review_main.js")
 # Lines of the explorer's styles that are for what no page of a reviewer has: whoever looks into one finds no such word.
 _TELLING = re.compile("chosen|rejected|score|model")
 # What begins a formula. A text that begins with apostrophes and then such a sign gets one more, too: reading must

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -77,7 +77,9 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
-_LANGUAGE = ContextVar("the language in which people are told", default="en")
+_WORDS: ContextVar[Mapping[str, str] | None] = ContextVar(
+    "sentence in English -> as it is said", default=None
+)
 
 
 class Said(str):
@@ -94,7 +96,7 @@ def say(text: str, /, **values: Any) -> Said:
     '쌍'
     """
     text, values = getattr(text, "made_of", (text, values))
-    known = words().get(text, text) if _LANGUAGE.get() == "ko" else text
+    known = (_WORDS.get() or {}).get(text, text)
     said = Said(
         known.format(**{n: say(v) if isinstance(v, Said) else v for n, v in values.items()})
         if values
@@ -105,13 +107,14 @@ def say(text: str, /, **values: Any) -> Said:
 
 
 @contextmanager
-def speaking(language: str) -> Iterator[None]:
-    """`say` speaks this language inside: `en` or `ko`."""
-    before = _LANGUAGE.set(language)
+def speaking(language: str, korean: Mapping[str, str] | None = None) -> Iterator[None]:
+    """`say` speaks this language inside: `en` or `ko`; Korean by `words`, or by a table like it."""
+    spoken = None if language == "en" else words() if korean is None else korean
+    before = _WORDS.set(spoken)
     try:
         yield
     finally:
-        _LANGUAGE.reset(before)
+        _WORDS.reset(before)
 
 
 @cache

@@ -2,8 +2,6 @@
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 // What is written for people: English as it stands in the code, Korean by the table in front of this script.
-let speaking = "en";
-
 function say(text, values = {}) {
   const known = speaking === "ko" ? KOREAN[text] ?? text : text;
   return known.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);

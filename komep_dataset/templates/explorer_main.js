@@ -1,5 +1,4 @@
 // Events, and what follows from the state. Every change of the state goes through `show`.
-const $ = (id) => document.getElementById(id);
 const SELECTS = {
   category: "categories", chosenModel: "models", rejectedModel: "models", split: "splits", origin: "origins",
 };
@@ -245,52 +244,6 @@ function nextSort(name, sort) {
   return order[(order.indexOf(sort) + 1) % order.length];
 }
 
-function remembered(name) {
-  try { return localStorage.getItem(name); } catch { return null; } // a page from a file may have no storage
-}
-
-function remember(name, value) {
-  try { localStorage.setItem(name, value); } catch { /* the choice lasts as long as the page */ }
-}
-
-function remembered(name) {
-  try { return localStorage.getItem(name); } catch { return null; } // a page from a file may have no storage
-}
-
-function remember(name, value) {
-  try { localStorage.setItem(name, value); } catch { /* the choice lasts as long as the page */ }
-}
-
-function listenToTheme() {
-  const names = ["system", "light", "dark"];
-  const kept = remembered("komep-theme");
-  const use = (name) => {
-    if (name === "system") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = name;
-    const told = { system: say("Theme: system"), light: say("Theme: light"), dark: say("Theme: dark") };
-    $("theme").textContent = told[name];
-    $("theme").dataset.now = name;
-  };
-  use(names.includes(kept) ? kept : "system");
-  $("theme").addEventListener("click", () => {
-    const name = names[(names.indexOf($("theme").dataset.now) + 1) % names.length];
-    use(name);
-    remember("komep-theme", name);
-  });
-}
-
-// The page is there in both languages, one of them in an inert template; their elements change places.
-function speak(language) {
-  if (language !== speaking) {
-    const mine = [...$("view").childNodes];
-    $("view").replaceChildren(...$("other").content.childNodes);
-    $("other").content.append(...mine);
-  }
-  speaking = language;
-  $("view").lang = document.documentElement.lang = language;
-  document.title = $("main").dataset.title;
-}
-
 const THEMES = ["system", "light", "dark"];
 let theme = "system";
 
@@ -315,12 +268,9 @@ function enter() {
     });
     $("skip").addEventListener("click", () => $("main").focus());
     $("help").addEventListener("click", () => $("keys").showModal());
-    $("speak").addEventListener("click", () => {
-      speak(speaking === "ko" ? "en" : "ko");
-      remember("komep-language", speaking);
+    listenToLanguage(() => {
       enter();
       explorer?.show({ lang: usualLanguage(explorer.release.languages) });
-      $("speak").focus();
     });
     for (const button of document.querySelectorAll("#view [data-close]")) {
       button.addEventListener("click", () => button.closest("dialog").close());
@@ -331,8 +281,7 @@ function enter() {
 }
 
 async function start() {
-  const first = remembered("komep-language") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
-  speak(first === "ko" ? "ko" : "en");
+  speak(firstLanguage());
   theme = remembered("komep-theme");
   enter();
   if (document.readyState === "loading") await new Promise((done) => addEventListener("DOMContentLoaded", done));

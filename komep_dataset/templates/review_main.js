@@ -1,5 +1,4 @@
 // The page: one pair at a time, the verdict below it.
-const $ = (id) => document.getElementById(id);
 const sheet = new Sheet(JSON.parse($("data").textContent));
 const AUTOSAVE = 10; // changes after which a browser that keeps nothing downloads a file
 let [current, words, file, sources] = [0, WORDS.ko, null, true];
@@ -12,7 +11,7 @@ function tell(kind, ...of) {
 function setLanguage(name) {
   [words, speaking] = [WORDS[name], name];
   document.documentElement.lang = name;
-  try { localStorage.setItem("komep-language", name); } catch { /* lasts as long as the page */ }
+  remember("komep-language", name);
   for (const box of document.querySelectorAll("[data-word]")) box.textContent = words[box.dataset.word];
   for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === name));
   for (const id of ["back", "on"]) $(id).setAttribute("aria-label", words[id]);
@@ -256,8 +255,6 @@ addEventListener("storage", ({ key }) => {
 });
 addEventListener("beforeunload", (event) => { if (sheet.dirty && !sheet.stored) event.preventDefault(); });
 
-let language = null;
-try { language = localStorage.getItem("komep-language"); } catch { /* the browser's own */ }
-setLanguage(language in WORDS ? language : navigator.language.startsWith("ko") ? "ko" : "en");
+setLanguage(firstLanguage());
 show(Math.max(0, sheet.pairs.findIndex((_, place) => !sheet.isDone(place))), { focus: false });
 document.documentElement.dataset.ready = "yes";
