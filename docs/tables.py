@@ -18,7 +18,7 @@ HEAD = """# Tables
 
 Made by `python docs/tables.py >docs/tables.md` from [schema.py](../komep_dataset/schema.py) and the shipped sample, which was written for this
 project. Tables are Parquet, or any format that [build.md](build.md#files) lists. Long texts are cut here by `…`. *needed*: must be there and not
-empty in a file that you bring; every other column may be left out.
+empty in a file that you bring, under this name or by [`--map`](build.md#files); every other column may be left out.
 """
 NEEDED = {
     schema.Question: ("question", "category"),

@@ -71,7 +71,8 @@ Map = Annotated[
     typer.Option(
         "--map",
         metavar="NEW=known",
-        help="Read the column NEW of the tables as the known one, such as 질문=question. May be given several times.",
+        help="Read the column NEW of the tables as the known one, such as 질문=question; known==TEXT, such as category==내과, is that "
+        "text in every row. May be given several times.",
     ),
 ]
 

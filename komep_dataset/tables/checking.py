@@ -6,6 +6,7 @@ Every fault of a row is found at once; a row without one is a dict with the colu
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin
 
 import polars as pl
@@ -125,6 +126,8 @@ def typed(row: Mapping[Any, Any], record: type) -> dict[str, Any]:
         elif get_origin(hint) is list and isinstance(value, str) and value.lstrip()[:1] == "[":
             with suppress(ValueError):  # as what went through a CSV has it
                 value = written(value)
+        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]) and isinstance(value, dict):
+            value = _rows_of(value)
         if get_args(hint) == (Unit,) and isinstance(value, list):
             value = [
                 one | {"verdict": verdict_of(one["verdict"])}
@@ -134,6 +137,14 @@ def typed(row: Mapping[Any, Any], record: type) -> dict[str, Any]:
             ]
         values[name] = value
     return values
+
+
+def _rows_of(columns: Mapping[str, Any]) -> Any:
+    """Objects that are written field by field, as `datasets` did before 4.0: `{text: […], verdict: […]}`; anything else as it is."""
+    lists = [value for value in columns.values() if isinstance(value, list)]
+    if not lists or len(lists) < len(columns) or len({len(value) for value in lists}) > 1:
+        return columns
+    return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]
 
 
 def faults_of(values: Mapping[str, Any], record: type, optional: Collection[str]) -> list[Fault]:

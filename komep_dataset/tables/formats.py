@@ -28,6 +28,7 @@ FORMATS = {
     ".json": JSON,
     ".csv": CSV,
     ".tsv": CSV,
+    ".tab": CSV,
     ".parquet": PARQUET,
     ".arrow": ARROW,
     ".feather": ARROW,
@@ -65,11 +66,12 @@ _NO_TABLE = re.compile(
     r"|.*\.(md|markdown|rst|html?|pdf|tex|bib|ya?ml|toml|cfg|ini|cff|py|ipynb|sh|r|log|lock|sha256|md5|png|jpe?g|gif|svg)",
     re.I | re.S,
 )
+_SAVED = "(Excel: File, Save As, CSV UTF-8; LibreOffice: Save As, Text CSV)"
 # How what is no table begins, whatever it is called -> what it is, and what to do.
 _FOREIGN = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch that with `git lfs pull`",
-    b"PK\x03\x04": "a workbook or a zip; save its sheet as CSV UTF-8, or unpack it",
-    b"\xd0\xcf\x11\xe0": "a workbook; save its sheet as CSV UTF-8",
+    b"PK\x03\x04": f"a workbook or a zip; save its sheet as CSV UTF-8 {_SAVED}, or unpack it",
+    b"\xd0\xcf\x11\xe0": f"a workbook; save its sheet as CSV UTF-8 {_SAVED}",
     b"<!doctype html": "a web page (HTML); download the file that it leads to",
     b"<html": "a web page (HTML); download the file that it leads to",
     b"arrow1": "Arrow by its content; name it .arrow",
@@ -79,6 +81,7 @@ _FOREIGN = {
 }
 # A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
 _DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*\{|\{[ \t\r]*\n)")
+_COMMAS = (b"},\n", b"},\r\n", b"},\r", b"},")
 _BETWEEN = re.compile(r"[\s,]*")  # of objects one behind the other
 _PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
 
@@ -299,8 +302,8 @@ def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]
     """(number, line) of each line of JSONL that is not blank, in UTF-8 without a mark; of a JSON file that is one list, of each
     of its items. What begins as a document over several lines is one, whatever its name.
 
-    Nothing but a line feed ends a line: U+2028, U+0085, form feeds and the like are text. What other encoding a file
-    is in is told on stderr, unless `quiet`.
+    A line feed ends a line, or a carriage return before an object; U+2028, U+0085, form feeds and the like are text. What other
+    encoding a file is in, and that commas stand behind its objects, is told on stderr, unless `quiet`.
 
     Raises `KomepError` where the file cannot be read.
     """
@@ -316,12 +319,31 @@ def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]
                 lines = _items(content, path) if whole else io.BytesIO(content)
             else:
                 lines = utf8_lines(file, path, quiet=quiet)
-            for number, line in enumerate(lines, 1):
+            told = quiet
+            for number, line in enumerate(_ended(lines), 1):
                 line = line.removeprefix(b"\xef\xbb\xbf")  # on any line, where files were joined
+                if line.endswith(_COMMAS):
+                    line = line[: line.rindex(b",")] + b"\n"
+                    if not told:
+                        tell(
+                            f"note: {path}: the commas behind its objects, from line {number} on, are left out"
+                        )
+                    told = True
                 if line.strip():
                     yield number, line
     except DAMAGED as error:
         raise unreadable(path, error) from error
+
+
+def _ended(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines that end in a carriage return, as well: JSON has none within a text, so that one before an object ends a line."""
+    for line in lines:
+        if line.find(b"\r", 0, len(line) - 2) < 0:
+            yield line
+        else:
+            parts = line.splitlines(keepends=True)
+            begin = (part.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] for part in parts)
+            yield from parts if all(sign in (b"", b"{") for sign in begin) else [line]
 
 
 def unreadable(path: Path, error: Exception) -> KomepError:

@@ -97,6 +97,9 @@ def fitted(
         column = column.alias(name)
         if isinstance(column.dtype, pl.Array):  # a fixed-size list
             column = column.arr.to_list()
+        if wanted == pl.String and column.dtype == pl.Binary:  # texts of writers that do not say so
+            texts = column.cast(pl.String, strict=False)
+            column = texts if texts.null_count() == column.null_count() else column
         given, misfit = column.dtype, None
         if wanted == pl.String and isinstance(given, pl.List) and isinstance(given.inner, pl.Struct):
             texts = [plain_text(value) for value in column.to_list()]

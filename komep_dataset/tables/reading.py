@@ -38,7 +38,7 @@ from komep_dataset.tables.columns import (
     renamed,
     renames,
 )
-from komep_dataset.tables.encodings import HEAD
+from komep_dataset.tables.encodings import HEAD, decoded
 from komep_dataset.tables.formats import (
     ARROW,
     CSV,
@@ -65,6 +65,7 @@ from komep_dataset.tables.values import NO_VALUE
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
+ENDINGS = {"\t": ".tsv", ",": ".csv", ";": ".csv"}
 # Columns by which the files of other projects are known -> what such a file holds.
 _OTHERS = {
     ("chosen", "rejected"): "preference pairs",
@@ -407,7 +408,15 @@ def _kind(path: Path) -> str:
     if begin.startswith(b"PAR1"):
         return PARQUET
     what = foreign(begin) or f"a table is Parquet, or has an ending that says what it is: {KNOWN}"
-    raise KomepError(f"{path}: {what}")
+    raise KomepError(f"{path}: {what}{'' if foreign(begin) else _looks_like(begin, path)}")
+
+
+def _looks_like(begin: bytes, path: Path) -> str:
+    """What a file of text may be by its beginning, and how it is to be called; or ""."""
+    head, _ = decoded(begin, path)
+    first = head.lstrip().partition("\n")[0]
+    ending = ".jsonl" if first.startswith("{") else next((e for s, e in ENDINGS.items() if s in first), "")
+    return f"; by its beginning this one may be {path.stem}{ending}: rename it" if ending else ""
 
 
 def check_shape(path: Path, record: type, optional: Collection[str], names: Collection[str]) -> None:

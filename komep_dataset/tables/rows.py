@@ -10,6 +10,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from komep_dataset.tables.problems import Fault, Problem
 SEPARATORS = ",;\t|"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 SHOWN_HEADER = 300  # characters
+HEADER_ROWS = 20  # below a header that is none, in which another is looked for
 HEADER_BYTES = 1 << 20  # in which the header of a CSV file stands
 BACKSLASHES = """a quote is written as \\", as Spark and MySQL do: write it doubled, "" (Spark: .option("escape", '"'))"""
 
@@ -86,7 +88,7 @@ def read_csv(
         rf'"?sep=([{SEPARATORS}])"?(?:\r\n|\r|\n)', text
     )  # a line that Excel writes, and reads
     text = text[declared.end() :] if declared else text
-    order = "\t,;|" if ".tsv" in path.name.lower() else SEPARATORS
+    order = "\t,;|" if {".tsv", ".tab"} & {*map(str.lower, path.suffixes)} else SEPARATORS
     known = {name.casefold() for name in (*wanted, *renames(columns))}
 
     def fit(found: tuple[list[str] | csv.Error, Any]) -> tuple[int, int]:
@@ -96,7 +98,8 @@ def read_csv(
         return len(known & {name.casefold() for name in found[0]}), len(found[0])
 
     signs = declared[1] if declared else order
-    names, rows = max((_from_header(text, sign, strict, 2 if declared else 1) for sign in signs), key=fit)
+    found = [_from_header(text, sign, strict, 2 if declared else 1) for sign in signs]
+    names, rows = max(found, key=fit)
     if isinstance(names, csv.Error):
         raise KomepError(f"{path}:1: not CSV ({names}); is a quote open in the header?") from names
     if not all(map(is_text, names)):
@@ -108,11 +111,28 @@ def read_csv(
     there = {name.casefold() for name in names}
     if missing := [name for name in needed if name not in there]:
         told = "; ".join(advice_on(dict.fromkeys(names), wanted, missing, columns is not None, missing))
+        lines = (
+            _header_below(rows, {name.casefold() for name in needed}, columns or {}) for _, rows in found
+        )
+        if line := next(filter(None, lines), None):
+            raise KomepError(
+                f"{path}:1: the names of columns stand in line {line}, and this is none of them; take out the lines before it"
+            )
         header = ", ".join(header) or "empty"
         raise KomepError(
             f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]}){told and f'; {told}'}"
         )
     return CsvTable(names, header, is_text(text), rows, note)
+
+
+def _header_below(rows: Iterable[Any], needed: set[str], columns: Mapping[str, str]) -> int | None:
+    """The line of the first rows that has all the names of columns that are needed, as below a title in a merged cell."""
+    for first, _, cells in islice(rows, HEADER_ROWS):
+        if not isinstance(cells, csv.Error):
+            own = of_file(cells, columns, first)
+            if needed <= {own.get(name, name).strip().casefold() for name in cells}:
+                return first
+    return None
 
 
 def check_names(place: object, names: Sequence[str]) -> None:
@@ -223,11 +243,35 @@ def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any]
             yield first, dict(zip(table.names, cells, strict=False))
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, whose keys must not stand twice with two values: one of them would be lost."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise ValueError(f"{name} stands twice, with two values; take one out")
+        found[name] = value
+    return found
+
+
+def _no_json(text: str, error: json.JSONDecodeError) -> str:
+    """What is wrong with a text that is no JSON, in the words of those who wrote it."""
+    said = f"not JSON ({error.msg.removesuffix(' at')} at column {error.colno})"
+    if "\0" in text:
+        return f"{said}; NUL bytes, as a crash or a full disk leaves them: take them out"
+    if text.lstrip().startswith("{'"):
+        return f"{said}; it is written as Python prints it: write it with json.dumps"
+    if text.lstrip().startswith(("//", "#")):
+        return f"{said}; a comment, which JSON has none of: take it out"
+    if error.pos >= len(text) or error.msg.startswith("Unterminated string"):
+        return f"{said}; it ends within the object: is the file whole?"
+    return said
+
+
 def parse_object(line: bytes) -> dict[str, Any] | str:
     """A line as a JSON object, or what is wrong with it."""
     try:
-        text = line.decode("utf-8")
-        row = json.loads(text)
+        text = line.decode("utf-8").rstrip("\r\n")
+        row = json.loads(text, object_pairs_hook=_once)
         json.dumps(row, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         half = error.object[error.start].encode("ascii", "backslashreplace").decode()
@@ -235,9 +279,11 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
     except UnicodeError as error:
         return f"not UTF-8 ({error.reason}); {advice(line)}"
     except json.JSONDecodeError as error:
-        return f"not JSON ({error.msg} at column {error.colno})"
+        return _no_json(text, error)
     except (RecursionError, ValueError) as error:
         return f"not usable JSON ({error})"
+    if isinstance(row, str) and row.lstrip()[:1] == "{":
+        return "a JSON object within a text, as json.dumps writes it the second time: write it once"
     return row if isinstance(row, dict) else f"not a JSON object but {str(row)[:60]}"
 
 
@@ -321,7 +367,16 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         with arrow_file(path) if format_of(path) == ARROW else pq.ParquetFile(path) as source:
             schema = source.schema if format_of(path) == ARROW else source.schema_arrow
             check_names(path, schema.names)
+            binary = [
+                n
+                for n, kind in enumerate(schema.types)
+                if pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+            ]
             for batch in source if format_of(path) == ARROW else source.iter_batches():
+                for number in binary:  # texts of writers that do not say so; of pictures, bytes
+                    with suppress(pa.ArrowInvalid):
+                        text = batch.column(number).cast(pa.large_string())
+                        batch = batch.set_column(number, batch.schema.names[number], text)
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise unreadable_parquet(path, error) from error

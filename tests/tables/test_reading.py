@@ -299,3 +299,34 @@ def test_an_id_that_a_spreadsheet_took_for_a_number_is_that_of_its_question(tmp_
     columns = column_types(Response).keys() - {"question", "model", "response"}
     table = tables.read_table(tmp_path / "r.csv", Response, columns)
     assert {*table["question_id"]} == {id for id, _ in IDS.values()}
+
+
+def test_units_field_by_field_and_texts_as_bytes(tmp_path):
+    """As `datasets` before 4.0 and writers without the mark of a text save them."""
+    ours = build([write(tmp_path / "ours.jsonl", GOOD)], tmp_path / "a").facts["content_hash"]
+    turned = [one | {"units": {k: [u[k] for u in one["units"]] for k in UNITS[0]}} for one in GOOD]
+    texts = ("question", "category", "model", "response")
+    coded = [one | {name: one[name].encode() for name in texts} for one in GOOD]
+    for n, rows_given in enumerate((turned, coded)):
+        pq.write_table(pa.Table.from_pylist(rows_given), tmp_path / f"{n}.parquet")
+        assert build([tmp_path / f"{n}.parquet"], tmp_path / "b").facts["content_hash"] == ours
+    assert build([write(tmp_path / "c.jsonl", turned)], tmp_path / "b").facts["content_hash"] == ours
+    uneven = [GOOD[0] | {"units": {"text": ["a", "b"], "verdict": ["true"]}}]
+    with pytest.raises(KomepError, match=r"c\.jsonl:1: units: wrong_type: expected a list, got"):
+        build([write(tmp_path / "c.jsonl", uneven)], tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        ("question\tmodel\n".encode("utf-16"), "tsv"),
+        (b"question,model\n", "csv"),
+        (b'{"a": 1}\n', "jsonl"),
+        (b"a letter\n", ""),
+    ],
+)
+def test_what_a_file_without_an_ending_of_ours_may_be(tmp_path, text, ending):
+    (tmp_path / "rows.txt").write_bytes(text)
+    with pytest.raises(KomepError, match=r"rows\.txt: a table is Parquet") as caught:
+        build([tmp_path / "rows.txt"], tmp_path / "b")
+    assert str(caught.value).partition("may be ")[2] == (f"rows.{ending}: rename it" if ending else "")

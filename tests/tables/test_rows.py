@@ -82,3 +82,73 @@ def test_half_a_sign_is_named(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"a": "\\ud83d"}\n')
     [(_, problem)] = scan_rows(tmp_path / "a.jsonl")
     assert problem.detail.startswith("\\ud83d is half of a sign")
+
+
+OBJECTS = [json.dumps(row, ensure_ascii=False) for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\r".join(OBJECTS) + "\r",
+        f"{OBJECTS[0]}\r\n{OBJECTS[1]}\r",
+        f"{OBJECTS[0]}\r\ufeff{OBJECTS[1]}\n",
+        f"{OBJECTS[0]},\r\n{OBJECTS[1]},\r\n",
+        f"{OBJECTS[0]},\n{OBJECTS[1]},",
+    ],
+    ids=["CR", "mixed", "joined", "commas", "commas to the end"],
+)
+def test_lines_of_objects_however_they_end(tmp_path, text, capsys):
+    (tmp_path / "a.jsonl").write_bytes(text.encode())
+    assert list(read_rows(tmp_path / "a.jsonl")) == [(1, ROWS[0]), (2, ROWS[1])]
+    told = capsys.readouterr().err
+    assert told.count("the commas behind its objects, from line 1 on, are left out") == ("," in text[-3:])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"a": 1, "a": 2}', "a stands twice, with two values; take one out"),
+        ("{'a': 1}", "it is written as Python prints it: write it with json.dumps"),
+        ('"{\\"a\\": 1}"', "a JSON object within a text"),
+        ("# a comment", "a comment, which JSON has none of"),
+        ('{"a": "x', r"Unterminated string starting at column 7\); it ends within the object"),
+        ('{"a": 1', "it ends within the object: is the file whole"),
+        ("\0\0\0", "NUL bytes, as a crash or a full disk leaves them"),
+        ('{"a":\r1}\r5', "not JSON"),
+    ],
+)
+def test_what_is_no_object_is_called_by_its_name(tmp_path, line, said):
+    (tmp_path / "a.jsonl").write_bytes(line.encode())
+    with pytest.raises(KomepError, match=rf"a\.jsonl:1: .*{said}"):
+        list(read_rows(tmp_path / "a.jsonl"))
+
+
+def test_a_key_that_stands_twice_with_one_value_loses_nothing(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": 1, "a": 1}')
+    assert list(read_rows(tmp_path / "a.jsonl")) == [(1, {"a": 1})]
+
+
+def test_a_header_below_a_title_is_named_by_its_line(tmp_path):
+    path = tmp_path / "a.csv"
+    for title in (",,설문 결과\n", "설문 결과\n\n"):
+        path.write_text(f"{title}문항,답\n1,2\n질문;답변\na;b\n")
+        with pytest.raises(
+            KomepError, match=r"a\.csv:1: the names of columns stand in line [45], and this is none"
+        ):
+            list(
+                scan_rows(
+                    path, needed=["question", "response"], columns={"질문": "question", "답변": "response"}
+                )
+            )
+    path.write_text("문항,답\n1,2\n")
+    with pytest.raises(KomepError, match="no column question, response"):
+        list(scan_rows(path, needed=["question", "response"], columns={}))
+
+
+def test_a_text_that_parquet_has_as_bytes_is_one_and_a_picture_stays(tmp_path):
+    table = pa.table({"질문": [row["질문"].encode() for row in ROWS], "image": [b"\xff\xd8", None]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = [row for _, row in read_rows(tmp_path / "a.parquet")]
+    assert [row["질문"] for row in found] == [row["질문"] for row in ROWS]
+    assert [row["image"] for row in found] == [b"\xff\xd8", None]
