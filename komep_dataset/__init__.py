@@ -10,9 +10,6 @@ a table of polars, pandas, pyarrow or `datasets`. A name is imported when it is 
 costs no time.
 """
 
-from importlib import import_module
-from typing import Any
-
 __version__ = "0.1.0"
 
 # Name -> module, what bears the name there, how its arguments are taken (`api.calls`), how what it returns shows itself
@@ -52,9 +49,11 @@ _FACE = {
 __all__ = ["__version__", *_FACE]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _FACE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     module, inside, *how = _FACE[name]
     found = import_module(f"{__name__}.{module}")
     if inside:

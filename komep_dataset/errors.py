@@ -1,18 +1,22 @@
 """The one exception that a user may meet, and how every command ends: one line on standard error, and an exit code.
 
-Imports nothing heavy: a command takes `interruptible` from here before all else.
+Imports next to nothing: a command takes `interruptible` from here before all else, and until it stands, Ctrl-C ends in a
+traceback of Python's.
 """
 
-import atexit
+from __future__ import annotations
+
 import os
-import shlex
-import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False  # typing itself takes its time
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+SAME_PRESS = (
+    1.0  # seconds: a finger that trembles, a launcher that hands on what the terminal has sent already
+)
 
 
 class KomepError(Exception):
@@ -51,13 +55,21 @@ def missing(extra: str, packages: str) -> str:
 class Doing:
     """What this process is at, for the line with which an interruption ends it.
 
-    `kept`: what stays of the work, a part of a sentence or what makes one; `signal`: what ended it; `verbose`: whether the
-    traceback behind an error is wanted.
+    `kept`: what stays of the work, a part of a sentence or what makes one; `at_once`: whether an interruption ends it where
+    it stands, for nothing is open that must be closed; `groups`: process groups that may not outlive it; `verbose`: whether
+    the traceback behind an error is wanted; `process`: which one is interruptible; `signal`, `since`: what ends it, and when
+    (monotonic seconds) it came.
     """
 
     kept: str | Callable[[], str] = "nothing was begun"
-    signal = signal.SIGINT
-    installed = verbose = False
+    at_once = True
+    verbose = False
+    process = signal = 0
+    since = 0.0
+    launcher: tuple[int, list[str]] | None = None
+
+    def __init__(self) -> None:
+        self.groups: set[int] = set()
 
 
 doing = Doing()
@@ -66,13 +78,15 @@ doing = Doing()
 def interruptible(extra: str | None = None) -> None:
     """Have Ctrl-C and SIGTERM end this process with one line and 128 + their number, wherever it is.
 
-    A command calls it before its heavy imports; where these lack a package, the line names the `extra` that brings it.
-    Ctrl-C stays Python's `KeyboardInterrupt`, so that what is open is closed; SIGTERM becomes one.
+    A command calls it before its heavy imports; where these lack a package, the line names the `extra` that brings it. Until
+    `doing.at_once` is false a signal ends the process where it stands: what is imported may swallow an exception, or make
+    another of it. From then on it is Python's `KeyboardInterrupt`, so that what is open is closed, and a second signal, later
+    than `SAME_PRESS`, ends what does not close.
     """
     before = sys.excepthook, sys.unraisablehook
 
     def uncaught(kind, error, trace):
-        if by_interruption(error):
+        if stopped(error):
             interrupted()
         if extra and isinstance(error, ModuleNotFoundError):
             say(f"error: {missing(extra, error.name or 'a package')}")
@@ -80,22 +94,38 @@ def interruptible(extra: str | None = None) -> None:
         before[0](kind, error, trace)
 
     def lost(unraisable):  # in a destructor, where Python would print it and go on
-        if unraisable.exc_type and issubclass(unraisable.exc_type, KeyboardInterrupt):
+        if by_interruption(unraisable.exc_value):
             interrupted()
         before[1](unraisable)
 
-    def terminate(number, frame):
-        doing.signal = signal.SIGTERM
-        of_ctrl_c = signal.getsignal(signal.SIGINT)
-        if not callable(of_ctrl_c):  # a shell's background job ignores Ctrl-C
-            raise KeyboardInterrupt
-        of_ctrl_c(signal.SIGINT, frame)
-
-    launcher()  # while it is there: Ctrl-C may end it before us
-    doing.installed = True
+    doing.process = os.getpid()
     sys.excepthook, sys.unraisablehook = uncaught, lost
-    signal.signal(signal.SIGTERM, terminate)
+    import atexit
+    import signal
+
+    typed()  # what it imports must be whole when a signal comes; and a launcher may be gone by then
+    if launcher()[1]:
+        import subprocess  # noqa: F401
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
+        signal.signal(signal.SIGINT, pressed)
+    signal.signal(signal.SIGTERM, pressed)
     atexit.register(finish)  # the first to be registered is the last to run
+
+
+def pressed(number: int, frame: object) -> None:
+    """What a signal does: the first ends the work, those that come with it nothing, a later one ends what goes on."""
+    from time import monotonic
+
+    if os.getpid() != doing.process:  # a fork, which the terminal reaches as well
+        os._exit(128 + number)
+    now = monotonic()
+    if doing.signal and now - doing.since < SAME_PRESS:
+        return
+    again = bool(doing.signal)
+    doing.signal, doing.since = number, now
+    if doing.at_once or again:
+        interrupted()
+    raise KeyboardInterrupt
 
 
 def by_interruption(error: BaseException | None) -> bool:
@@ -109,25 +139,39 @@ def by_interruption(error: BaseException | None) -> bool:
     return False
 
 
+def stopped(error: BaseException | None = None) -> bool:
+    """Whether this process ends by an interruption: whatever fails behind a signal fails of it."""
+    return bool(doing.process and (doing.signal or by_interruption(error)))
+
+
 def finish() -> None:
     """Let no signal change how this process ends: its work is done, or its last line is said."""
+    import signal
+
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def interrupted() -> NoReturn:
-    """End this process, with what is kept and the command that goes on; a second Ctrl-C changes nothing."""
+    """End this process, with what is kept and the command that goes on; a further signal changes nothing."""
     finish()
-    what = "interrupted" if doing.signal == signal.SIGINT else "terminated"
+    import signal
+    from contextlib import suppress
+
+    number = doing.signal or signal.SIGINT
+    for group in doing.groups:
+        with suppress(OSError):  # it has ended
+            os.killpg(group, signal.SIGKILL)
+    what = "interrupted" if number == signal.SIGINT else "terminated"
     kept = doing.kept if isinstance(doing.kept, str) else doing.kept()
     say(f"{what}: {kept}; to go on: {typed()}")
     for name in ("multiprocessing", "multiprocess"):
-        if name in sys.modules:
-            for child in sys.modules[name].active_children():
-                child.kill()
-    with suppress(OSError, ValueError):
+        children = getattr(sys.modules.get(name), "active_children", list)  # it may be half imported
+        for child in children():
+            child.kill()
+    with suppress(OSError, ValueError, RuntimeError):  # closed, or the signal came in the middle of a line
         sys.stdout.flush()
-    os._exit(128 + doing.signal)  # threads that wait, and destructors, have nothing to add
+    os._exit(128 + number)  # threads that wait, and destructors, have nothing to add
 
 
 def ended(run: Callable[[], Any]) -> NoReturn:
@@ -137,7 +181,7 @@ def ended(run: Callable[[], Any]) -> NoReturn:
         code = run()
         sys.stdout.flush()
     except BaseException as error:
-        if by_interruption(error) and doing.installed:
+        if stopped(error):
             interrupted()
         if doing.verbose and isinstance(error, Exception):
             import traceback
@@ -146,7 +190,7 @@ def ended(run: Callable[[], Any]) -> NoReturn:
         code, line = told(error)
         if line:
             say(line)
-    if code == 128 + signal.SIGINT and doing.installed:  # what typer makes of Ctrl-C
+    if code and stopped():  # typer makes 130 of Ctrl-C
         interrupted()
     sys.exit(code or 0)
 
@@ -171,26 +215,32 @@ def told(error: BaseException) -> tuple[Any, str]:
     raise error
 
 
-@cache
 def launcher() -> tuple[int, list[str]]:
     """Process id and command line of `accelerate launch` or `torchrun`; [] where nothing launched this process (Linux)."""
-    parent = os.getppid()
-    if {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
-        with suppress(OSError):
-            return parent, Path(f"/proc/{parent}/cmdline").read_text("utf-8", "replace").split("\0")[:-1]
-    return parent, []
+    if doing.launcher is None:
+        from contextlib import suppress
+
+        parent, words = os.getppid(), ""
+        if {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
+            from pathlib import Path
+
+            with suppress(OSError):
+                words = Path(f"/proc/{parent}/cmdline").read_text("utf-8", "replace")
+        doing.launcher = parent, words.split("\0")[:-1]
+    return doing.launcher
 
 
 def typed() -> str:
     """The command of this process, as its user would type it."""
+    import shlex
+    from pathlib import PurePath
+
     _, words = launcher()
     if words:
-        names = ("accelerate", "torchrun")
-        start = next((i for i, word in enumerate(words) if Path(word).name in names), None)
-        return shlex.join(
-            ["python", *words[1:]] if start is None else [Path(words[start]).name, *words[start + 1 :]]
-        )
-    program = Path(sys.argv[0])
+        names = [PurePath(word).name for word in words]
+        start = next((i for i, name in enumerate(names) if name in ("accelerate", "torchrun")), None)
+        return shlex.join(["python", *words[1:]] if start is None else [names[start], *words[start + 1 :]])
+    program = PurePath(sys.argv[0])
     if program.stem == "komep" or program.parts[-2:] == ("komep_dataset", "cli.py"):
         return shlex.join(["komep", *sys.argv[1:]])
     given = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
@@ -206,7 +256,10 @@ def say(line: str) -> None:
     """
     if os.environ.get("RANK", "0") != "0":  # every process ends alike; one message is enough
         return
-    print(line, file=sys.stderr, flush=True)
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except RuntimeError:  # the signal came in the middle of a line
+        os.write(2, f"\n{line}\n".encode("utf-8", "backslashreplace"))
     parent, words = launcher()
     mute = "RANK" not in os.environ and {"--quiet", "-q"} & set(words) and line.startswith("error: ")
     if not words or mute:

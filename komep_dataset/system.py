@@ -2,13 +2,15 @@
 once, every sign printed, coroutines run wherever one is."""
 
 import ctypes
+import inspect
 import io
 import os
 import platform
 import re
 import signal
 import sys
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +107,41 @@ def mounted_in(place: Path) -> Path | None:
     return None
 
 
+async def _cancelled_by_signals(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine that a handler of our own for Ctrl-C or SIGTERM cancels, as asyncio does with Python's for Ctrl-C."""
+    import asyncio
+
+    loop, task, by_signal = asyncio.get_running_loop(), asyncio.current_task(), False
+
+    def cancelling(handler: Callable[[int, Any], None]) -> Callable[[int, Any], None]:
+        def handle(number: int, frame: Any) -> None:
+            nonlocal by_signal
+            try:
+                handler(number, frame)
+            except KeyboardInterrupt:
+                by_signal = True
+                loop.call_soon_threadsafe(task.cancel)
+
+        return handle
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    main = threading.current_thread() is threading.main_thread()  # no other may set a handler
+    own = {n: one for n, one in before.items() if main and inspect.isfunction(one)}
+    for number, handler in own.items():
+        signal.signal(number, cancelling(handler))
+    try:
+        found = await coroutine
+    except asyncio.CancelledError:
+        if not by_signal:
+            raise
+    finally:
+        for number, handler in own.items():
+            signal.signal(number, handler)
+    if by_signal:
+        raise KeyboardInterrupt
+    return found
+
+
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     """What a coroutine gives; where an event loop is at work already, as in a notebook, in a thread of its own."""
     import asyncio  # here, since every command imports this module, and most ask nobody
@@ -113,7 +150,7 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
+        return asyncio.run(_cancelled_by_signals(coroutine))
     started: Future = Future()  # the loop and the task
 
     async def whole() -> T:

@@ -18,16 +18,17 @@ The output folder gets the model, its tokenizer, a model card, curves, `training
 with the pairs that were left out. The same command again goes on from the last checkpoint.
 """
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":  # before what takes its time
-    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 2)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
     interruptible("train")
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from accelerate import PartialState
 from trainers.dpo import PairwiseDPOTrainer

@@ -8,16 +8,17 @@ what share that is. Lengths are also the first thing that a model can learn from
 table says how much longer the chosen answers are.
 """
 
+import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 if __name__ == "__main__":  # before what takes its time
-    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 2)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
     interruptible("train")
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np

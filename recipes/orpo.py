@@ -14,16 +14,17 @@ TRL's likelihood term covers the prompt as well as the chosen answer; `--nll_on 
 flag of `ORPOConfig` and `ModelConfig` goes over the file. The output is that of `recipes/dpo.py`.
 """
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":  # before what takes its time
-    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 2)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
     interruptible("train")
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from accelerate import PartialState
 from trainers.orpo import NLL_ON, ORPOConfig, PairwiseORPOTrainer

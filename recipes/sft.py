@@ -14,14 +14,16 @@ The rejected answers are looked at in the evaluation only, so that its figures c
 flag of `SFTConfig` and `ModelConfig` goes over the file. The output is that of `recipes/dpo.py`.
 """
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":  # before what takes its time
-    sys.path.append(str(Path(__file__).resolve().parents[1]))  # a clone that is not installed
+    sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 2)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
     interruptible("train")
+
+from pathlib import Path
 
 from accelerate import PartialState
 from trainers.pair_metrics import PairFigures, evaluation_before

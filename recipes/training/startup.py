@@ -12,7 +12,7 @@ import datasets
 import transformers
 from transformers import TrainingArguments
 
-from komep_dataset.errors import by_interruption, doing, interrupted, say, told
+from komep_dataset.errors import doing, interrupted, say, stopped, told
 from komep_dataset.system import end_with_parent, keep_freed_memory, print_every_sign
 from training.flags import RecipeParser, check_launch
 from training.output_folder import held_output
@@ -49,7 +49,7 @@ def _run(main: Callable[..., None], parser: RecipeParser) -> int:
         with held_output(training_args):
             main(script_args, training_args, model_args)
     except BaseException as error:
-        if by_interruption(error) and doing.installed:
+        if stopped(error):
             interrupted()
         code, line = told(error)
         if line:

@@ -1,7 +1,10 @@
 """Steps as processes: failed, waited for, killed, and ended before the next run."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -95,3 +98,39 @@ def test_what_a_killed_run_left_behind_is_ended_first(tmp_path):
     run_step(shell_step(f"mkdir -p {result.parent}; touch {result}", result), tmp_path / "log2")
     assert result.exists() and not left_over(mark)
     end_left_over(mark)  # nothing to do: returns at once
+
+
+@pytest.mark.parametrize(
+    ("on_end", "seconds", "saved"),
+    [
+        ("sleep 0.5; touch {saved}; exit 1", 0.02, True),
+        ("", 1.1, False),
+    ],  # the same press; it goes on, and is killed
+)
+def test_no_step_outlives_who_presses_twice(tmp_path, on_end, seconds, saved):
+    result, started = tmp_path / "a" / "x", tmp_path / "started"
+    trap = on_end.format(saved=tmp_path / "saved")
+    step = f"trap '{trap}' TERM; touch {started}; while :; do sleep 0.1; done"
+    (tmp_path / "work.py").write_text(
+        "from pathlib import Path\nfrom komep_dataset.errors import doing, ended, interruptible\ninterruptible()\n"
+        "from evaluation.experiments.commands import Step\nfrom evaluation.experiments.running import run_step\n"
+        "doing.at_once = False\n"
+        f"ended(lambda: run_step(Step('train', ('bash', '-c', {step!r}), Path({str(result)!r})), Path('log')))"
+    )
+    root = Path(__file__).resolve().parents[3]
+    running = subprocess.Popen(
+        [sys.executable, "work.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)}, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_for(started)
+    running.send_signal(signal.SIGINT)
+    time.sleep(seconds)
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert (running.returncode, said) == (130, "interrupted: nothing was begun; to go on: python work.py\n")
+    mark, deadline = str(result.resolve()), time.monotonic() + 20
+    while (
+        not saved and left_over(mark) and time.monotonic() < deadline
+    ):  # a kill takes effect in its own time
+        time.sleep(0.05)
+    assert not left_over(mark) and (tmp_path / "saved").exists() == saved
