@@ -207,18 +207,17 @@ class Options:
                 "is a text that is not blank, and does not go with --thoughts harness",
                 param_hint="--think-end-token",
             )
-
-    @property
-    def longest_reply(self) -> int:
-        """Tokens of a reply at the most, its thoughts included; `max_new_tokens` is a number by then."""
-        return self.max_new_tokens + (self.thinking_budget or 0)
-
         if self.revision is not None and self.backend == "openai":
             raise typer.BadParameter("an endpoint serves what it serves", param_hint="--revision")
         if self.revision is not None and Path(self.model).exists():
             raise typer.BadParameter(
                 f"{self.model} is a folder here, without revisions", param_hint="--revision"
             )
+
+    @property
+    def longest_reply(self) -> int:
+        """Tokens of a reply at the most, its thoughts included; `max_new_tokens` is a number by then."""
+        return self.max_new_tokens + (self.thinking_budget or 0)
 
     def recorded(self) -> dict[str, Any]:
         """The options as `results.json` keeps them; paths as text."""

@@ -27,8 +27,10 @@ def test_all_but_places_is_recorded_and_begins_as_ever(tmp_path):
     [
         ({"subjects": " , "}, "name at least one subject"),
         ({"endpoint": "http://127.0.0.1/v1"}, "only --backend openai asks an endpoint"),
+        ({"revision": "v1", "backend": "openai"}, "an endpoint serves what it serves"),
+        ({"revision": "v1", "model": "."}, "is a folder here, without revisions"),
     ],
 )
 def test_values_that_contradict_one_another_are_refused(tmp_path, given, message):
     with pytest.raises(typer.BadParameter, match=message):
-        Options(model="m", benchmark="medqa", output=tmp_path, **given)
+        Options(**{"model": "m", "benchmark": "medqa", "output": tmp_path} | given)
