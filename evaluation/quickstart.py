@@ -22,6 +22,7 @@ import typer
 
 from komep_dataset.commands.manner import READS, add, new_app, start
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import counted
 from komep_dataset.release.facts import read_facts
 
 CAUTION = (
@@ -65,7 +66,7 @@ def training_lines(summary: dict[str, Any]) -> list[Line]:
     before, after = summary["evaluation"]["before"] or {}, summary["evaluation"]["after"] or {}
     if not after:
         return [Line("held-out pairs", "", "none", "the release has no test split")]
-    minutes = f"{summary['steps']} steps, {summary['seconds'] / 60:.1f} min"
+    minutes = f"{counted(summary['steps'], 'step')}, {summary['seconds'] / 60:.1f} min"
     names = (
         ("loss", "held-out loss", _verdict(before.get("loss"), after.get("loss"))),
         (
@@ -115,7 +116,7 @@ def evaluation_lines(base: dict[str, Any], tuned: dict[str, Any], comparison) ->
         change = getattr(comparison, reading)
         note = f"change {100 * change.difference:+.1f} points, p = {change.p_value:.2f}"
         if not suffix:
-            note += f"; {base['n']} questions, {base['shots']} shots"
+            note += f"; {counted(base['n'], 'question')}, {counted(base['shots'], 'shot')}"
         own = (base["interval"], tuned["interval"]) if not suffix else (None, None)
         lines.append(
             Line(

@@ -26,6 +26,7 @@ import typer
 from evaluation.harness.options import Options
 from evaluation.harness.registry import BENCHMARKS
 from komep_dataset.commands.manner import add, new_app, start
+from komep_dataset.progress import counted
 
 SHOWN = 3  # refused questions that a message names
 
@@ -39,7 +40,7 @@ def print_results(results: dict[str, Any]) -> None:
     from evaluation.harness.unread import UNREAD, likeliest_cause
     from evaluation.statistics.chance import sentences, warnings
 
-    table = Table(title=f"{results['benchmark']}, {results['shots']} shots: {results['model']}")
+    table = Table(title=f"{results['benchmark']}, {counted(results['shots'], 'shot')}: {results['model']}")
     for name in ("subject", "n", "accuracy", "95%", "robust", "exact", "parsed", "parsed, robust"):
         table.add_column(name, justify="left" if name == "subject" else "right", no_wrap=name == "95%")
     subjects = results["subjects"] if len(results["subjects"]) > 1 else {}
@@ -97,7 +98,7 @@ def print_plan(known: dict[str, Any]) -> None:
     from evaluation.statistics.chance import sentences
 
     console = Console()
-    table = Table(title=f"{known['benchmark']}, {known['shots']} shots: {known['model']}, not run")
+    table = Table(title=f"{known['benchmark']}, {counted(known['shots'], 'shot')}: {known['model']}, not run")
     for name in ("subject", "n", "guess", "one letter", "shows, at 20% changed"):
         table.add_column(name, justify="left" if name == "subject" else "right")
     for name, one in [*known["by_subject"].items(), ("all", known)]:

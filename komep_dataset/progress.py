@@ -16,6 +16,11 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr)
 
 
+def counted(n: int, noun: str) -> str:
+    """A number and what it counts: `1 question`, `1,200 questions`, `2 processes`."""
+    return f"{n:,} {noun}{'' if n == 1 else 'es' if noun.endswith('s') else 's'}"
+
+
 @contextmanager
 def progress_bar(
     description: str, total: float | None, unit: str = "rows", done: float = 0

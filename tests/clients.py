@@ -47,7 +47,12 @@ class Client:
 
     def komep(self, *arguments: object, **variables: str | None) -> tuple[int, str, str]:
         """(exit code, output, errors) of a command; variables are set before it, None unsets."""
-        return tuple(self._ask(komep=[str(a) for a in arguments], env=variables))
+        words = [str(a) for a in arguments]
+        code, out, err = self._ask(komep=words, env=variables)
+        from tests.recommended import check  # here: as a program this file finds it later
+
+        check(err, ["komep", *words])
+        return code, out, err
 
     def load(self, path: str, name: str | None = None, cwd: Path | None = None, **options) -> dict:
         """`load_dataset`: split -> [rows, a hash of them], or {"error": its message}."""

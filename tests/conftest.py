@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.recommended import look_at_every_end
+
+look_at_every_end()
 # A busy machine is no fault: no example has a time limit.
 settings.register_profile("komep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("komep")

@@ -6,7 +6,16 @@ import sys
 
 import pytest
 
-from komep_dataset.progress import HEARERS, tell
+from komep_dataset.progress import HEARERS, counted, tell
+
+
+def test_one_of_a_thing_is_no_several():
+    said = [
+        counted(n, noun)
+        for n, noun in ((0, "row"), (1, "row"), (1200, "row"), (1, "process"), (2, "process"))
+    ]
+    assert said == ["0 rows", "1 row", "1,200 rows", "1 process", "2 processes"]
+
 
 CODE = """
 from komep_dataset.progress import progress_bar

@@ -13,6 +13,7 @@ from evaluation.experiments.state import CONFIG, read_json
 from evaluation.statistics.chance import CHANGED, detectable_difference
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_json
+from komep_dataset.progress import counted
 from komep_dataset.tables.problems import flat
 
 PLAN = "plan.json"
@@ -61,7 +62,7 @@ def plan_lines(matrix: Matrix, cells: Sequence[Cell], done: Sequence[str] = ()) 
     releases = sorted({str(cell.release) for cell in cells if cell.release})
     shared = [cell for cell in cells if cell.owner != cell.name]
     lines = [
-        f"{matrix.name}: {len(cells)} cells ({sum(not c.language for c in cells)} base, "
+        f"{matrix.name}: {counted(len(cells), 'cell')} ({sum(not c.language for c in cells)} base, "
         f"{sum(bool(c.language) for c in cells)} trained), {len(done)} done; results in {matrix.results}",
         f"shared: {len(releases)} release(s); {len(shared)} cell(s) use the training of another; every base is "
         "evaluated once; DPO's reference log-probabilities are cached by content by the recipe; a subject's few-shot "
@@ -88,7 +89,7 @@ def plan_lines(matrix: Matrix, cells: Sequence[Cell], done: Sequence[str] = ()) 
     )
     disk = sum(cost.disk for cost in costs.values())
     lines += [
-        f"to do: {len(left)} cells, {duration(seconds)} one after the other ({duration(training)} of it training){hours}",
+        f"to do: {counted(len(left), 'cell')}, {duration(seconds)} one after the other ({duration(training)} of it training){hours}",
         f"disk: {disk / 1e9:,.1f} GB (each training: {rates.bytes_per_parameter:g} bytes a parameter for the model and "
         f"{rates.checkpoint_bytes_per_parameter:g} for the checkpoint that it keeps)",
     ]
@@ -112,7 +113,7 @@ def _detectable(measure: Measure, seeds: int) -> Iterator[str]:
         ends = dict.fromkeys(f"{100 * one:.1f}" for one in (least, most) if one is not None)
         shown = f"{' to '.join(ends)} points" if ends else "none"
         shares.append(f"{shown} where {changed:.0%} of the answers change")
-    yield f"{measure.title}, {n:,} questions, {seeds} seed{'s' * (seeds > 1)}: {'; '.join(shares)}"
+    yield f"{measure.title}, {counted(n, 'question')}, {counted(seeds, 'seed')}: {'; '.join(shares)}"
 
 
 def first_difference(before: Any, after: Any) -> str | None:

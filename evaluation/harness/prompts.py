@@ -239,7 +239,7 @@ def lost_shots(fewer: int, prompts: int, shots: int) -> str:
     """What is said where prompts were too long for all their worked examples."""
     return (
         f"{fewer:,} of {prompts:,} prompts were too long and lost few-shot examples, so this is no {shots}-shot result; "
-        "lower --max-new-tokens or --shots, or take a model with a longer window"
+        "evaluation.run needs a lower --max-new-tokens or --shots, or a model with a longer window"
     )
 
 

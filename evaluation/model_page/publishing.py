@@ -317,7 +317,7 @@ def publish(
     check_results(results)
     reason = refusal(results)
     if reason and not dry_run:
-        raise KomepError(f"{reason} (--dry-run shows what it would look like)")
+        raise KomepError(f"{reason} (evaluation.publish --dry-run shows what it would look like)")
     notes = [reason] if reason else []
     repository = Repository(repo_id, "model", _token_from(token_env))
     paths = (CARD, target_of(results).file)

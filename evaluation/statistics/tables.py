@@ -9,6 +9,7 @@ from rich.table import Table
 
 from evaluation.statistics.chance import detectable_difference
 from evaluation.statistics.comparison import READINGS, Change, Comparison, Cut, shown_p, with_seeds
+from komep_dataset.progress import counted
 
 HEADER = ("", "n", "accuracy", "change", "95%", "p", "Holm", "parsed", "parsing", "knowledge")
 HOLM = HEADER.index("Holm")
@@ -56,7 +57,7 @@ def title(comparisons: Sequence[Comparison]) -> str:
     """What was compared: one line, and where there are several models one more for each."""
     c = comparisons[0]
     base = with_seeds(c.base, c.seeds_base)
-    head = f"{c.benchmark}, {c.shots} shots, {c.n} questions: {base} (before) and"
+    head = f"{c.benchmark}, {counted(c.shots, 'shot')}, {counted(c.n, 'question')}: {base} (before) and"
     names = [with_seeds(c.tuned, c.seeds_tuned) for c in comparisons]
     if len(names) == 1:
         return f"{head} {names[0]} (after)"

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from komep_dataset.audit.verdicts import percent
+from komep_dataset.progress import counted
 
 MOST_ROWS = 12  # of models and of categories that a table shows
 
@@ -35,7 +36,7 @@ def _table(title: str, *columns: str) -> Table:
 def _verdict_table(measured: Mapping[str, Any]) -> RenderableType:
     splits = ", ".join(f"{split} {n:,}" for split, n in measured["splits"].items())
     where = f"the config {measured['config']}" if measured["config"] else measured["source"]
-    table = _table(f"{measured['pairs']:,} pairs of {where} ({splits})")
+    table = _table(f"{counted(measured['pairs'], 'pair')} of {where} ({splits})")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, line in measured["verdicts"].items():

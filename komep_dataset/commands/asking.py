@@ -20,6 +20,7 @@ from komep_dataset.commands.options import (
     as_json,
 )
 from komep_dataset.errors import KomepError, require
+from komep_dataset.progress import counted
 
 Pipeline = Annotated[
     Path, typer.Argument(help="File of settings: the pipeline.yaml that `komep init` writes.")
@@ -356,7 +357,7 @@ def _run(stage, retry_failed: bool) -> None:
         print(outcome.details)
     if outcome.failures:
         first = f", first: {outcome.reason}" if outcome.reason else ""
-        warning = f"warning: {outcome.failures:,} rows failed{first}; --retry-failed asks them again"
+        warning = f"warning: {counted(outcome.failures, 'row')} failed{first}; --retry-failed asks them again"
         print(warning, file=sys.stderr)
     if outcome.shortfall.text:
         print(f"warning: {outcome.shortfall.text}", file=sys.stderr)

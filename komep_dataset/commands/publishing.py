@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from komep_dataset.commands.options import Release
+from komep_dataset.progress import counted
 
 if TYPE_CHECKING:
     from komep_dataset.hub.publish import Plan
@@ -62,7 +63,7 @@ def as_text(plan: Plan, *, dry_run: bool) -> str:
     sent = [change for change in plan.changes if change.what in ("new", "changed")]
     size = sum(change.size for change in sent)
     renamed = sum(change.what == "renamed" for change in plan.changes)
-    counts = f"{len(sent)} files, {size:,} bytes, {renamed} renamed, {len(plan.gone)} deleted"
+    counts = f"{counted(len(sent), 'file')}, {size:,} bytes, {renamed} renamed, {len(plan.gone)} deleted"
     if dry_run:
         lines += [f"  {c.what:<9} {c.path}" + (f"  {c.size:,} bytes" if c.size else "") for c in plan.changes]
         lines.append(f"would publish {plan.version} of {plan.repo_id}: {counts}; access: {plan.access}")

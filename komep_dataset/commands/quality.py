@@ -15,6 +15,7 @@ from komep_dataset.commands.options import (
     as_json,
 )
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import counted
 
 REVIEW = """Let physicians judge a sample of the pairs, and take their corrections over.
 
@@ -184,4 +185,4 @@ def apply(
 
     columns = parse_map(map or (), Given)
     table, rows, replaced = apply_corrections(scored, corrections, output, columns)
-    print(f"{replaced:,} Korean texts replaced in {rows:,} scored generations -> {table}")
+    print(f"{counted(replaced, 'Korean text')} replaced in {counted(rows, 'scored generation')} -> {table}")

@@ -1,14 +1,31 @@
-"""The key `selection:` of pipeline.yaml: what a build may be told, as a record that is read from YAML."""
+"""The key `selection:` of pipeline.yaml: what a build may be told, as a record that is read from YAML, and in messages."""
 
+import re
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import field, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.build_options import OPTIONS
 from komep_dataset.config.yaml_records import choice
+from komep_dataset.errors import KomepError
 from komep_dataset.options import Option
 from komep_dataset.pairs.options import rule_problem
+from komep_dataset.progress import HEARERS
+
+# What a message says of a build's options; those that it says of a command that it names stay.
+_OF_BUILD = re.compile(
+    rf"`[^`]*`|komep [a-z]+ [^;`]*|(?<![\w-])({'|'.join(sorted((o.flag for o in OPTIONS), key=len, reverse=True))})(?![\w-])"
+)
+# The same of what else `komep run` takes from its file, or has no choice in.
+_OF_RUN = (
+    (re.compile(r"--map ('?)([^\s=']+)=(\w+)\1"), r"columns: {\2: \3}"),
+    (re.compile(r"(?<![\w`-])--on-error reject\b"), "`komep questions --on-error reject`"),
+    (re.compile(r"(?<![\w`-])--output (?=\S)"), ""),
+    (re.compile(r"(?<![\w`-])--base\b"), "base"),
+)
 
 
 def _problems(selection: Any) -> Iterator[tuple[str, str]]:
@@ -22,7 +39,7 @@ def _problems(selection: Any) -> Iterator[tuple[str, str]]:
         elif option.check and value is not None and not option.allows(value):
             yield option.name, f"{value!r}: {option.wanted}"
     if problem := rule_problem(selection):
-        yield "pairs", problem
+        yield "pairs", in_settings(problem)
 
 
 def _paths(selection: Any) -> dict[str, dict[str, Path]]:
@@ -52,3 +69,30 @@ Selection = make_dataclass(
     kw_only=True,
     namespace={"problems": _problems, "paths": _paths, "placed": _placed},
 )
+
+
+def in_settings(text: str, *, chained: bool = False) -> str:
+    """A message as it names options to whoever has them in a file: `selection.min_margin`, not `--min-margin`.
+
+    `chained`: what the file says besides, which `komep run` and `komep preview` have no option for.
+    """
+    text = _OF_BUILD.sub(
+        lambda found: f"selection.{found[1][2:].replace('-', '_')}" if found[1] else found[0], text
+    )
+    for option, key in _OF_RUN if chained else ():
+        text = option.sub(key, text)
+    return text
+
+
+@contextmanager
+def said_in_settings(*, chained: bool = False) -> Iterator[None]:
+    """Have what is told or raised within name keys of the file of settings; see `in_settings`."""
+    outer = HEARERS[-1] if HEARERS else lambda line: print(line, file=sys.stderr)
+    HEARERS.append(lambda line: outer(in_settings(line, chained=chained)))
+    try:
+        yield
+    except KomepError as error:
+        error.args = (in_settings(str(error), chained=chained),)
+        raise
+    finally:
+        HEARERS.pop()

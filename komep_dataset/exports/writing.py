@@ -17,7 +17,7 @@ from komep_dataset.exports.registry import DATA, format_named, line
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import check_folder, check_writable, in_release, read_own_json
 from komep_dataset.gates.template_marks import special_tokens
-from komep_dataset.progress import progress_bar
+from komep_dataset.progress import counted, progress_bar
 from komep_dataset.release.facts import pair_config, read_facts
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.sums import check_whole, file_sums
@@ -89,7 +89,7 @@ def export(release: Path, format: str, output: Path | None = None, config: str |
     notes = [f"no pair in the split {split}: no {DATA[split]}" for split in SPLITS if split not in splits]
     if marked:
         notes.append(
-            f"{len(marked):,} pairs hold special tokens of chat templates (first: question {marked[0]}), which a trainer may "
+            f"{counted(len(marked), 'pair')} with special tokens of chat templates (first: question {marked[0]}), which a trainer may "
             "take for its own; `komep build --marks reject` leaves them out"
         )
     return Export(output, config, kind.page, rows, settings, notes)

@@ -361,7 +361,8 @@ def _check_terms(release: Release, why: str) -> None:
     if open_terms and not release.facts["options"].get("license"):
         raise KomepError(
             f"{why}: {release.folder} has no licence, and the terms of these are not recorded: {'; '.join(open_terms)}. Build "
-            "it with --license ID (as cc-by-4.0), or --license unknown, which the card then says; or publish it privately"
+            "it with `komep build --license ID` (as cc-by-4.0; unknown, if you do not know, which the card then says), or publish it "
+            "privately"
         )
 
 

@@ -24,7 +24,7 @@ from komep_dataset.judge.sets.registry import read_set
 from komep_dataset.judge.shares import Share, share
 from komep_dataset.judge.statements import COLUMNS, Statement, read_statements, sample_statements
 from komep_dataset.pairs.generations import Given, read_scored
-from komep_dataset.progress import tell
+from komep_dataset.progress import counted, tell
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import LANGUAGES, Verdict, column_types, question_id
 from komep_dataset.scores.agreement import disagreements
@@ -342,8 +342,9 @@ def as_text(record: Record) -> str:
     """A record as lines for people."""
     failed = record.groups[0].failed
     said = [
-        f"{record.checker}, mode {record.mode}, {record.date}: {record.n:,} statements ({record.statements}), "
-        f"{record.requests:,} calls" + (f", {failed:,} failed" if failed else "")
+        f"{record.checker}, mode {record.mode}, {record.date}: {counted(record.n, 'statement')} ({record.statements}), "
+        + counted(record.requests, "call")
+        + (f", {failed:,} failed" if failed else "")
     ]
     rows = [["", "n", *SHARES]]
     rows += [

@@ -72,7 +72,7 @@ def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> 
             use = "hold out" if empty == SPLITS[-1] else "train on"
             told.append(
                 f"no pair of `{config}` is in `{empty}`, so there is nothing to {use}: {TEST_PERCENT} questions in 100 go to "
-                f"`{SPLITS[-1]}`, by their ids, which no setting changes; more questions do, or a recipe's --dataset_test_split"
+                f"`{SPLITS[-1]}`, by their ids, which no setting changes; more questions do, or recipes/dpo.py --dataset_test_split"
             )
     if mixed:
         told.append(

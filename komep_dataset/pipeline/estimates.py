@@ -16,6 +16,7 @@ from typing import Any
 
 from komep_dataset.config.config import APPEAL, Checker, Config, Endpoint
 from komep_dataset.config.evidence import Evidence
+from komep_dataset.config.selection import said_in_settings
 from komep_dataset.evidence.readiness import embedding_bodies, shown_with_a_unit
 from komep_dataset.inference.ask import Body, judge_body, unanswered, unsent
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
@@ -24,6 +25,7 @@ from komep_dataset.judge.calibration import calibrate, statements_of
 from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
+from komep_dataset.progress import counted
 from komep_dataset.prompts.messages import check_messages, evidence_messages, split_messages
 from komep_dataset.responses import read_asked, request_for, responder_folder
 from komep_dataset.schema import Question
@@ -114,6 +116,7 @@ def _respond_line(questions: Path, config: Config, model: str) -> Line:
     return line_of(f"respond {model}", responder, missing, load_prices(config.prices))
 
 
+@said_in_settings()
 def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list[Line]:
     """What `komep score` would ask about these responses; nothing is asked."""
     rows = read_responses(responses, config.columns)
@@ -186,6 +189,7 @@ def _embed_line(evidence: Evidence, units: int, tokens: float, prices: PriceTabl
         yield _priced("score: embed", model, calls, sum(sizes) + tokens, 0, prices, assumed)
 
 
+@said_in_settings(chained=True)
 def estimate_run(config: Config) -> list[Line]:
     """What `komep run` would ask, stage by stage; answers that do not exist yet are taken to be full length."""
     check_complete(config)
@@ -202,6 +206,7 @@ def estimate_run(config: Config) -> list[Line]:
     return lines if config.translator is None else [*lines, *_translate_lines(asked, config)]
 
 
+@said_in_settings()
 def estimate_translate(scored: Path, config: Config) -> list[Line]:
     """What `komep translate` would ask about a table of scored generations; nothing is asked."""
     translator, folder = config.judge("translator"), config.work / TRANSLATE
@@ -311,7 +316,7 @@ def as_text(lines: Sequence[Line], config: Config) -> str:
         told.append(f"no price known for {', '.join(unknown)}: {table.file} does not have it")
     spent, calls = spent_in(config.policy().spending)
     if calls:
-        told.append(f"spent so far: {amount(spent, table.currency)} by {calls:,} calls")
+        told.append(f"spent so far: {amount(spent, table.currency)} by {counted(calls, 'call')}")
     if config.budget is not None:
         refused = "; a run is refused until every price is known, or without it" if unknown else ""
         told.append(f"budget: {amount(config.budget, table.currency)}{refused}")

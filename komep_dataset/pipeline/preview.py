@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from komep_dataset.config.config import Config, Endpoint, Executor, load_config
+from komep_dataset.config.selection import said_in_settings
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import LISTENERS
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
@@ -25,6 +26,7 @@ from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.pairs.settling import readied
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.run import check_complete, questions_stage, stages
+from komep_dataset.progress import counted
 from komep_dataset.schema import EVIDENCE, UNVERIFIABLE, Question
 from komep_dataset.scores.scoring import VerdictRow, verdicts_path
 from komep_dataset.tables.reading import read_table
@@ -72,7 +74,7 @@ class _Ear:
 
     def _texts(self, label: str, endpoint: Endpoint, body: dict, reply: Reply) -> None:
         begin = " ".join(body["input"][0].split())[:SHOWN_TEXT]
-        told = f"{len(body['input'])} texts as vectors, the first {begin!r}"
+        told = f"{counted(len(body['input']), 'text')} as vectors, the first {begin!r}"
         self.say(f"\n{label}, {endpoint.model}: {told}: {self._priced(endpoint, reply)}")
 
     def _message(self, role: str, text: str, always: bool = False) -> None:
@@ -107,6 +109,7 @@ def _listening(ear: _Ear) -> Iterator[None]:
         LISTENERS.remove(ear)
 
 
+@said_in_settings(chained=True)
 def preview(
     config: Path | Config, question: int = 1, say: Say | None = None, *, budget: float | None = None
 ) -> str:
@@ -154,7 +157,7 @@ def preview(
     known = amount(ear.cost, ear.prices.currency) if ear.cost or not unpriced else "unknown"
     spent, calls = spent_in(config.policy().spending)
     ledger = (
-        f"; runs and previews here have spent {amount(spent, ear.prices.currency)} by {calls:,} calls"
+        f"; runs and previews here have spent {amount(spent, ear.prices.currency)} by {counted(calls, 'call')}"
         if calls
         else ""
     )
@@ -181,7 +184,7 @@ def _one_question(config: Config, table: Path, place: int, say: Say) -> None:
     questions_stage(whole, table).run()
     rows = read_table(table, Question)
     if place > rows.height:
-        raise KomepError(f"--question {place}: there are {rows.height:,} questions", exit_code=2)
+        raise KomepError(f"--question {place}: the table has {counted(rows.height, 'question')}", exit_code=2)
     write_table(rows.slice(place - 1, 1), table, Question)
     say(f"question {place} of {rows.height:,}: {rows['question'][place - 1]}")
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from komep_dataset import __version__
 from komep_dataset.config.config import Config, Endpoint, load_config
+from komep_dataset.config.selection import said_in_settings
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, read_own_json, set_aside, table_of, write_json
 from komep_dataset.inference.ask import left_out_of, source_of
@@ -24,7 +25,7 @@ from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.utility import PRECISION
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
-from komep_dataset.progress import tell
+from komep_dataset.progress import counted, tell
 from komep_dataset.prompts import messages as prompts
 from komep_dataset.questions import make_questions
 from komep_dataset.release.build import build, chosen_rules
@@ -101,6 +102,7 @@ class Stage:
     again: bool = False
 
 
+@said_in_settings(chained=True)
 def run(
     config: Path | Config,
     say: Callable[[str], None] | None = None,
@@ -146,6 +148,7 @@ def run(
     return config.release
 
 
+@said_in_settings()
 def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> tuple[Outcome, bool]:
     """Run a stage unless it is done.
 
@@ -225,7 +228,7 @@ def questions_stage(config: Config, table: Path) -> Stage:
         if source.limit is not None and source.limit < kept:
             kept = source.limit
             write_table(read_table(table, Question).head(kept), table, Question)
-        return Outcome(f"{kept:,} questions, {len(made.rejects):,} rejected -> {table}")
+        return Outcome(f"{counted(kept, 'question')}, {len(made.rejects):,} rejected -> {table}")
 
     settings = {"language": source.language, "limit": source.limit}
     settings |= {"columns": dict(config.columns)} if config.columns else {}
@@ -241,10 +244,10 @@ def respond_stage(config: Config, name: str, questions: Path, output: Path | Non
         made = respond(questions, config, name, output or table)
         short = of_responses(made, responder)
         if output:
-            line = f"{made.rows:,} responses of {name} -> {made.path}"
+            line = f"{counted(made.rows, 'response')} of {name} -> {made.path}"
             return Outcome(line, made.failures, made.reason, short)
         failed = f", {made.failures:,} failed ({made.reason})" if made.failures else ""
-        return Outcome(f"{made.rows:,} responses{failed} -> {table}", made.failures, shortfall=short)
+        return Outcome(f"{counted(made.rows, 'response')}{failed} -> {table}", made.failures, shortfall=short)
 
     settings = _endpoint_settings(responder) | ({"split": "train"} if responder.round else {})
     return Stage(stage, done, (questions,), {table: Response}, settings, work, again=output is not None)
@@ -264,7 +267,7 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
             return Outcome(line, made.failures, made.reason, short, details, report, figures)
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(made.statuses.items()))
         reason = f" ({made.reason})" if made.failures else ""
-        line = f"{made.rows:,} generations: {counts}{reason}; {made.told} -> {table}"
+        line = f"{counted(made.rows, 'generation')}: {counts}{reason}; {made.told} -> {table}"
         return Outcome(line, made.failures, shortfall=short, figures=figures)
 
     judges = list(config.judges().values())
@@ -338,7 +341,7 @@ def build_stage(config: Config, scored: Path) -> Stage:
         facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"
         return Outcome(
-            f"{facts['pairs']:,} pairs of {facts['questions']:,} questions{note} -> {release}{kept}"
+            f"{counted(facts['pairs'], 'pair')} of {counted(facts['questions'], 'question')}{note} -> {release}{kept}"
         )
 
     named = config.selection.paths()

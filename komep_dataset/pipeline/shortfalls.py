@@ -112,7 +112,7 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
         return (
             _advised(made.reason)
             if made.reason
-            else f"{NO_RESPONSE}: `komep respond` or `komep run` asks it again by --retry-failed"
+            else f"{NO_RESPONSE}: `komep run --retry-failed` asks it again, or `komep respond` with the same option"
         )
     if status == Status.EMPTY.value and made.unverifiable:
         return (

@@ -30,7 +30,7 @@ from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling, nothing_left
 from komep_dataset.pairs.told import pairing, warned
 from komep_dataset.pairs.utility import units_wanted, with_f1
-from komep_dataset.progress import progress_bar, tell
+from komep_dataset.progress import counted, progress_bar, tell
 from komep_dataset.release.buckets import Spill
 from komep_dataset.release.card.card import write_card
 from komep_dataset.release.card.statement import makers_of
@@ -65,7 +65,7 @@ class BuildResult:
     def __repr__(self) -> str:
         facts = self.facts
         lines = [
-            f"{facts['generations']:,} scored generations of {facts['questions']:,} questions -> {self.folder}"
+            f"{counted(facts['generations'], 'scored generation')} of {counted(facts['questions'], 'question')} -> {self.folder}"
         ]
         for config, rows in facts["rows"].items():
             lines.append(f"  {config:<7} train {rows['train']:>9,}  test {rows['test']:>8,}")
@@ -76,11 +76,11 @@ class BuildResult:
         if unknown := facts.get("unknown_units"):
             choices = ", ".join(f"{name} {n:,}" for name, n in unknown["pairs"].items())
             lines.append(
-                f"  {unknown['questions']:,} questions have units without a verdict; pairs of them by --unknown-units: {choices}"
+                f"  units without a verdict: {counted(unknown['questions'], 'question')}; pairs of them by --unknown-units: {choices}"
             )
         for number, n in facts.get("pairs_by_round", {}).items():
             lines.append(
-                f"  round {number}: {n['pairs']:,} pairs; {n['chosen']:,} chosen and {n['rejected']:,} rejected answers"
+                f"  round {number}: {counted(n['pairs'], 'pair')}; {n['chosen']:,} chosen and {counted(n['rejected'], 'rejected answer')}"
             )
         if facts["is_sample"]:
             lines.append(

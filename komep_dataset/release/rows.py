@@ -27,7 +27,7 @@ DATASETS, POLARS = "datasets", "polars"  # what rows may be given as
 def check_target(to: str) -> None:
     """Raise `KomepError` unless rows can be given as this."""
     if to not in (DATASETS, POLARS):
-        raise KomepError(f"--to {to}: give {DATASETS} or {POLARS}", exit_code=2)
+        raise KomepError(f"to={to!r}: give {DATASETS} or {POLARS}", exit_code=2)
 
 
 def data_files(folder: Path, config: str, split: str) -> list[Path]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.generations import OPTIONAL, Given, read_as_given
+from komep_dataset.progress import counted
 from komep_dataset.review.agreement import Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair
 from komep_dataset.schema import collapse_blanks, column, polars_schema
@@ -89,7 +90,7 @@ def apply(
     rows = given.drop(FILE, LINE).to_dicts()
     problems = [problem for one in wanted if (problem := _misfit(one, rows))]
     if problems:
-        what = f"{len(problems)} corrections do not fit the table"
+        what = f"{counted(len(problems), 'correction')} without a place in the table"
         raise KomepError(f"{corrections}: {what}:\n{listed(problems)}")
     by_key = {(one.question_id, one.model): one for one in wanted}
     replaced = sum(_replace(row, by_key) for row in rows)

@@ -10,7 +10,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, resolved, table_of, write_json
 from komep_dataset.judge.record import RECORD as JUDGE_RECORD
 from komep_dataset.judge.record import write_record
-from komep_dataset.progress import tell
+from komep_dataset.progress import counted, tell
 from komep_dataset.review.agreement import QUESTIONS, summarise
 from komep_dataset.review.better import SAME, UNSURE, A
 from komep_dataset.review.blinding import ANSWERS
@@ -85,7 +85,7 @@ def import_sheets(
 def as_text(record: Mapping[str, Any]) -> str:
     """The figures for a terminal; strata of single pairs are in the JSON alone."""
     reviewers = ", ".join(f"{name} ({n})" for name, n in record["reviewers"].items())
-    lines = [f"{record['pairs']} pairs judged; reviewers (pairs): {reviewers}"]
+    lines = [f"{counted(record['pairs'], 'pair')} judged; reviewers (pairs): {reviewers}"]
     if len(record["reviewers"]) > 1:
         lines.append(
             "95% Wilson intervals over answers; two of one pair are not independent: see each reviewer's own"
@@ -102,8 +102,10 @@ def as_text(record: Mapping[str, Any]) -> str:
     for one in record["agreement"]:
         kappa = "undefined" if one["kappa"] is None else f"{one['kappa']:.2f}"
         names = " and ".join(one["reviewers"])
-        lines.append(f"{one['question']}: {names} agree on {one['same']} of {one['n']} pairs, kappa {kappa}")
-    lines.append(f"{record['corrections']} corrected texts")
+        lines.append(
+            f"{one['question']}: {names} agree on {one['same']} of {counted(one['n'], 'pair')}, kappa {kappa}"
+        )
+    lines.append(counted(record["corrections"], "corrected text"))
     if record["conflicts"]:
         places = {"/".join(filter(None, (c["question_id"], c["model"]))) for c in record["conflicts"]}
         what = f"{len(record['conflicts'])} corrections of the same texts differ and are left out"
@@ -117,13 +119,13 @@ def _blind(record: Mapping[str, Any]) -> list[str]:
     if total := sum(said[name] for name in (*ANSWERS, SAME, UNSURE)):
         agreed, place = said["agreement"], said["place"]
         lines.append(
-            f"blind: of {total} answers {said['chosen']} are for the chosen one, {said['rejected']} for the rejected one, {said[SAME]} same, "
+            f"blind: of {counted(total, 'answer')} {said['chosen']} are for the chosen one, {said['rejected']} for the rejected one, {said[SAME]} same, "
             f"{said[UNSURE]} unsure"
         )
         if agreed["pairs"]:
             share = f"{agreed['share']:.1%} ({agreed['low']:.1%} to {agreed['high']:.1%})"
             lines.append(
-                f"agreement with the release: {share} of {agreed['pairs']} pairs on which one was better"
+                f"agreement with the release: {share} of {counted(agreed['pairs'], 'pair')} on which one was better"
             )
             lines += [f"  reviewer {name:<20} {_shown(one)}" for name, one in said["by_reviewer"].items()]
             lines.append(f"  the better one stood at {A} in {_shown(place)}")
@@ -138,7 +140,7 @@ def _blind(record: Mapping[str, Any]) -> list[str]:
     marked = record["statements"]
     if marked["marks"]:
         lines.append(
-            f"{marked['marks']} marks of statements, {marked['cannot_say']} of them cannot say; {marked['labelled']} statements labelled, "
+            f"{counted(marked['marks'], 'mark')} of statements, {marked['cannot_say']} of them cannot say; {counted(marked['labelled'], 'statement')} labelled, "
             f"{marked['contradicted']} left out, on which reviewers contradict each other"
         )
         shares = marked.get("judge", {}).items()

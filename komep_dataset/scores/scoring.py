@@ -25,7 +25,7 @@ from komep_dataset.inference.ask import ask, judge_body
 from komep_dataset.inference.reply_log import FAILED, REFUSED
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
-from komep_dataset.progress import tell
+from komep_dataset.progress import counted, tell
 from komep_dataset.prompts.messages import split_messages
 from komep_dataset.replies.faults import fault_in
 from komep_dataset.replies.garbled import is_blank
@@ -139,7 +139,7 @@ class Scored:
 
     def __repr__(self) -> str:
         statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(self.statuses.items()))
-        line = f"{self.rows:,} scored generations ({statuses}) -> {self.path}"
+        line = f"{counted(self.rows, 'scored generation')} ({statuses}) -> {self.path}"
         return "\n".join(filter(None, (line, self.told, self.split)))
 
 
@@ -456,11 +456,12 @@ def _told(units: int, checked: Checked, splits: Iterable[Split]) -> str:
     left_out = [line for split in splits for line in split.left_out]
     beside = sum(split.beside for split in splits)
     said = (
-        f"{units:,} units by {checked.requests:,} requests",
+        f"{counted(units, 'unit')} by {counted(checked.requests, 'request')}",
         nothing and f"{nothing:,} hold nothing to check",
-        left_out and f"{len(left_out):,} lines of the splitter left out, as {left_out[0][:EXAMPLE]!r}",
+        left_out
+        and f"{counted(len(left_out), 'line')} of the splitter left out, as {left_out[0][:EXAMPLE]!r}",
         beside
-        and f"{beside:,} answers share no word with their question and hardly one with its other answers: refused",
+        and f"refused, as no word is shared with their question and hardly one with its other answers: {counted(beside, 'answer')}",
         checked.citing(),
         checked.plain and "the endpoint knows no structured output and was asked without",
     )

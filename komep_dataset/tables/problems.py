@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import counted
 from komep_dataset.schema import Reason, Reject
 
 SHOWN_PROBLEMS = 20  # how many problems an error message lists before it only counts
@@ -105,7 +106,7 @@ def _folded(problems: Sequence[Problem]) -> str:
 def problems_error(problems: Sequence[Problem], *, may_reject: bool = False) -> KomepError:
     """The error that names the first problems, each with file, line, column and reason, and counts them all; `may_reject`
     where the command has `--on-error`."""
-    or_reject = ", or pass --on-error reject to leave them out (they are written to rejects.jsonl)"
+    or_reject = ", or leave them out: --on-error reject writes them to rejects.jsonl"
     return KomepError(
         f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{_folded(problems)}\n"
         f"Mend them{or_reject if may_reject else ' or leave them out'}."
@@ -116,7 +117,7 @@ def rejected(reasons: Iterable[str]) -> str:
     """How many rejects there are, by reason."""
     counts = Counter(reasons)
     named = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
-    return f"{counts.total():,} rejects" + (f" ({named}): see rejects.jsonl" if counts else "")
+    return counted(counts.total(), "reject") + (f" ({named}): see rejects.jsonl" if counts else "")
 
 
 @dataclass

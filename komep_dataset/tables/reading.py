@@ -79,7 +79,7 @@ _OTHERS = {
 }
 _OTHERS_TOO = (
     "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
-    "file as it is, give it to a recipe (--dataset_name); of a release, such answers lie in its folder scored"
+    "file as it is, give it to a recipe (recipes/dpo.py --dataset_name FILE); of a release, such answers lie in its folder scored"
 )
 
 

@@ -22,6 +22,7 @@ from komep_dataset.inference.servers import local_servers
 from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.pairs.settling import readied
+from komep_dataset.progress import counted
 from komep_dataset.schema import (
     CitedGeneration,
     Pair,
@@ -111,8 +112,8 @@ class TranslatedTable:
         warned = f"warned: {_counted(self.warned)}; " if self.warned else ""
         looks = f", {self.looks:,} second looks ({len(self.unread):,} unreadable)" if self.looks else ""
         return (
-            f"{done[QUESTION]:,} questions and {done[RESPONSE]:,} responses in Korean; "
-            f"rejected: {_counted(self.rejected) or 'none'}; {warned}{self.calls:,} calls, {self.twice:,} texts asked twice"
+            f"{counted(done[QUESTION], 'question')} and {counted(done[RESPONSE], 'response')} in Korean; "
+            f"rejected: {_counted(self.rejected) or 'none'}; {warned}{counted(self.calls, 'call')}, {counted(self.twice, 'text')} asked twice"
             f"{looks} -> {self.path}"
         )
 

@@ -56,7 +56,11 @@ def test_bad_rows_are_named_by_their_row_all_at_once(tmp_path):
         with pytest.raises(komep.KomepError) as caught:
             komep.build(given, tmp_path / "komep")
         told.append(str(caught.value).replace(f"{file}:", "row "))
-    assert told[0] == told[1] and told[1].count("\n  row ") == 4 and 'pass on_error="reject"' in told[1]
+    assert (
+        told[0] == told[1]
+        and told[1].count("\n  row ") == 4
+        and 'leave them out: on_error="reject"' in told[1]
+    )
     komep.build([*GOOD, *bad], tmp_path / "komep", on_error="reject")
     rejects = [json.loads(line) for line in (tmp_path / "komep/rejects.jsonl").read_text().splitlines()]
     assert [one["key"] for one in rejects][:4] == ["row 3", "row 4", "row 5", "row 6"]

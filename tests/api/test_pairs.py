@@ -45,9 +45,9 @@ def test_as_sets_they_are_what_a_release_loads_as(tmp_path):
 
 
 def test_none_and_bad_ones_are_told():
-    with pytest.warns(UserWarning, match=r"^note: no pair in ko; 1 rejects \(untranslated 1\)$"):
+    with pytest.warns(UserWarning, match=r"^note: no pair in ko; 1 reject \(untranslated 1\)$"):
         assert komep.pairs(GOOD, "ko").is_empty()
-    with pytest.warns(UserWarning, match=r"^note: no pair; 1 rejects \(too_few_responses 1\)$"):
+    with pytest.warns(UserWarning, match=r"^note: no pair; 1 reject \(too_few_responses 1\)$"):
         assert komep.pairs(GOOD[:1]).is_empty()
     with pytest.raises(
         komep.KomepError, match=r'(?s)row 3: units: wrong_type.*pass on_error="reject" to leave them out\.'

@@ -26,7 +26,7 @@ def test_respond_and_score_ask_failed_rows_again_only_when_told(tmp_path):
         table = tmp_path / "r.parquet"
         respond = ["respond", questions, *config, "--model", "b", "--output", table]
         done = komep(*respond)
-        assert done.returncode == 0 and "1 rows failed, first: HTTP 400: refused" in done.stderr
+        assert done.returncode == 0 and "1 row failed, first: HTTP 400: refused" in done.stderr
         before, calls = table.read_bytes(), len(state.calls)
         done = komep(*respond)
         assert done.stdout.startswith("unchanged: 3 responses") and "--retry-failed" in done.stderr
@@ -38,7 +38,7 @@ def test_respond_and_score_ask_failed_rows_again_only_when_told(tmp_path):
         score = ["score", table, *config, "--output", tmp_path / "s.parquet"]
         state.unit = next(unit_of(state))
         done = komep(*score)
-        assert "1 rows failed, first: checker: HTTP 400" in done.stderr
+        assert "1 row failed, first: checker: HTTP 400" in done.stderr
         broken.clear()
         calls = len(state.calls)
         assert komep(*score).stdout.startswith("unchanged: ") and len(state.calls) == calls

@@ -27,8 +27,8 @@ def test_keys_and_their_values(tmp_path):
         ("length_tokenizer: m", "selection.pairs: --length-tokenizer: it goes with --length-gap N"),
         ("length_gap: 9, length_tokenizer: 7", "selection.length_tokenizer: "),
         ("pairs: delta, order: strong", "selection.order: 'strong': give two models or more"),
-        ("pairs: delta", "selection.pairs: --pairs delta needs --order"),
-        ("order: 'a, b'", "selection.pairs: --order a, b: it goes with --pairs delta"),
+        ("pairs: delta", "selection.pairs: selection.pairs delta needs selection.order"),
+        ("order: 'a, b'", "selection.pairs: selection.order a, b: it goes with selection.pairs delta"),
     ]:
         path.write_text(f"selection: {{{text}}}\n")
         with pytest.raises(KomepError, match=message):

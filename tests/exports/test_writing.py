@@ -39,7 +39,7 @@ def test_every_text_comes_back_as_it_was(name, hard, tmp_path):
         if name == "axolotl":
             read, wanted = ([(q, a.strip(), b.strip()) for q, a, b in some] for some in (read, wanted))
         assert read == wanted
-    assert any("2 pairs hold special tokens" in note for note in done.notes)
+    assert any("2 pairs with special tokens" in note for note in done.notes)
 
 
 def pair_texts(row):

@@ -99,7 +99,7 @@ def test_a_stage_that_comes_to_nothing_is_shown_with_its_replies(tmp_path):
 def test_a_question_that_is_not_there(tmp_path):
     with (
         loopback(Loopback()) as (state, url),
-        pytest.raises(KomepError, match="--question 9: there are 2 questions"),
+        pytest.raises(KomepError, match="--question 9: the table has 2 questions"),
     ):
         preview(write_chain(tmp_path / "c", url, n=2), 9)
     assert not state.calls

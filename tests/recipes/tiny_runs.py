@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from zlib import crc32
 
+from tests.recommended import as_command
+
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 sys.path.insert(0, str(RECIPES))  # a recipe is run as a script: its folder is the first on the path
 os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # also where the tests meet a GPU
@@ -86,7 +88,8 @@ def train(method: str, arguments: list[str]) -> int:
     recipe, argv = import_module(method), sys.argv[:]
     sys.argv[1:] = arguments
     try:
-        return run(recipe.main, RecipeParser(recipe.ARGUMENTS))
+        with as_command("python", f"recipes/{method}.py", *arguments):
+            return run(recipe.main, RecipeParser(recipe.ARGUMENTS))
     finally:
         sys.argv[:] = argv
 

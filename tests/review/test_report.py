@@ -83,7 +83,7 @@ def test_judgements_become_figures_and_corrections_a_release(release, material, 
         "--output",
         tmp_path / "new.parquet",
     )
-    assert "1 Korean texts replaced in 40" in shown
+    assert "1 Korean text replaced in 40" in shown
     before, after = (read_corrected(path) for path in (release, tmp_path / "new.parquet"))
     build([tmp_path / "new.parquet"], tmp_path / "komep")
     row = read_rows(tmp_path / "komep", "ko").filter(pl.col("question_id") == correction.question_id)

@@ -71,7 +71,11 @@ def test_what_speaks_of_the_asking_alone_beside_a_real_answer_is_refused_and_not
         "a": ("scored", 0.5),
         "odd": ("refused", None),
     }
-    assert len(sent(state, "splitter")) == 1 and "1 answers share no word with their question" in done.told
+    assert (
+        len(sent(state, "splitter")) == 1
+        and "no word is shared with their question and hardly one with its other answers: 1 answer"
+        in done.told
+    )
 
 
 def test_judges_are_asked_at_temperature_0_with_a_limit(tmp_path):
@@ -143,7 +147,7 @@ def test_a_line_that_the_splitter_invents_is_left_out_and_told(tmp_path):
     text = "Colchicine eases gout. It may cause diarrhoea. It is taken early."
     _, done, rows = scored(tmp_path, response(text), state=Loopback(truth, plan))
     assert [unit["text"] for unit in rows["a"]["units"]] == lines.split("\n")[:3]
-    assert "; 1 lines of the splitter left out, as 'Colchicine is made from crocus'" in done.told
+    assert "; 1 line of the splitter left out, as 'Colchicine is made from crocus'" in done.told
 
 
 def test_a_refusal_in_a_field_of_its_own_is_refused_in_whatever_words(tmp_path):

@@ -153,7 +153,7 @@ def test_thoughts_without_an_answer_are_unreadable_and_a_request_that_failed_is_
         config = config_of(tmp_path, url)
         done = command(table, config)
         assert (
-            "1 rows failed, first: second look: HTTP 400: no" in done.output
+            "1 row failed, first: second look: HTTP 400: no" in done.output
             and "thoughts and no ans" in done.output
         )
         assert rejects_of(tmp_path) == {f"{question_id(Q)}/m2": "request_failed"}

@@ -48,7 +48,7 @@ def test_what_a_pair_needs_is_translated_once_and_the_table_is_built(tmp_path):
         done = translate(table, config, tmp_path / "t.parquet")
         assert sorted(map(source_in, state.calls)) == sorted([Q, GOOD, BAD])
         assert (
-            "1 questions and 2 responses in Korean; rejected: none; 3 calls, 0 texts asked twice" in done.line
+            "1 question and 2 responses in Korean; rejected: none; 3 calls, 0 texts asked twice" in done.line
         )
         every = load_config(write_config(tmp_path, url, {"scope": "all"}))
         assert translate(table, every, tmp_path / "all.parquet").outcomes["response", "translated"] == 4
@@ -199,7 +199,7 @@ def test_a_failed_text_is_left_alone_until_it_is_asked_for_again(tmp_path):
             tmp_path / "t.parquet",
         ]
         done = komep(*command)
-        assert done.returncode == 0 and "1 rows failed, first: HTTP 400: no" in done.stderr
+        assert done.returncode == 0 and "1 row failed, first: HTTP 400: no" in done.stderr
         key = f"{question_id(Q)}/m2"
         assert rejects_of(tmp_path) == {key: "request_failed"}
         broken[0], calls = False, len(state.calls)

@@ -108,7 +108,7 @@ def test_a_check_in_a_file_of_its_own_is_seen_wherever_checks_are(shouting, tmp_
     with loopback(Loopback(loud)) as (state, url):
         command = ["translate", str(table), "--config", str(write_config(tmp_path, url))]
         done = CliRunner().invoke(app, [*command, "--output", str(tmp_path / "t.parquet")])
-    assert done.exit_code == 0 and "rejected: shouting 1; 4 calls, 1 texts asked twice" in done.output
+    assert done.exit_code == 0 and "rejected: shouting 1; 4 calls, 1 text asked twice" in done.output
     [again] = [last_text(body) for body in state.calls if "was refused" in last_text(body)]
     assert '- "it did not keep the numbers: 999 is not in the source"\n- "it raised its voice: !"\n' in again
     assert list(rejects_of(tmp_path).values()) == ["shouting"]  # whose rank is lower
