@@ -183,10 +183,6 @@ def ended(run: Callable[[], Any]) -> NoReturn:
     except BaseException as error:
         if stopped(error):
             interrupted()
-        if doing.verbose and isinstance(error, Exception):
-            import traceback
-
-            traceback.print_exception(error)
         code, line = told(error)
         if line:
             say(line)
@@ -196,7 +192,11 @@ def ended(run: Callable[[], Any]) -> NoReturn:
 
 
 def told(error: BaseException) -> tuple[Any, str]:
-    """Exit code and line of an error that a user can mend; any other is raised."""
+    """Exit code and line of an error that a user can mend; any other is raised. With --verbose its traceback is printed."""
+    if doing.verbose and isinstance(error, Exception):
+        import traceback
+
+        traceback.print_exception(error)
     if isinstance(error, SystemExit):
         return error.code, ""
     if isinstance(error, KomepError):

@@ -117,7 +117,11 @@ def main(script_args: DPOArguments, training_args: DPOConfig, model_args: ModelC
     splits = (script_args.dataset_train_split, script_args.dataset_test_split)
     with training_args.main_process_first():
         train, test = load_preferences(
-            script_args.dataset_name, script_args.dataset_config, splits, script_args.map
+            script_args.dataset_name,
+            script_args.dataset_config,
+            splits,
+            script_args.map,
+            script_args.limit,
         )
         source, loaded = describe_dataset(script_args, train), len(train) + len(test or ())
         train, test, rejects = drop_unfit(train, test, tokenizer, training_args.max_length)

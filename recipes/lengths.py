@@ -30,7 +30,7 @@ from training.pairs import count_tokens, fault_of, fold_systems, load_preference
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.commands.manner import READS, add, new_app, start
-from komep_dataset.commands.options import Json, Map, as_json
+from komep_dataset.commands.options import Json, Limit, Map, as_json
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, write_json
 from komep_dataset.inference.weights import no_folder
@@ -90,6 +90,7 @@ def make_report(
     config: str | None,
     splits: tuple[str, str],
     mapped: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> dict[str, Any]:
     """`summarise` of each split of a release; pairs that no recipe trains on are counted and left out.
 
@@ -105,8 +106,15 @@ def make_report(
     if tokenizer.chat_template is None:
         raise KomepError(f"{model}: no chat template; take an instruction-tuned model")
     marks = turn_marks(tokenizer)
-    report = {"model": model, "revision": revision, "dataset": dataset, "config": config, "splits": {}}
-    for name, rows in zip(splits, load_preferences(dataset, config, splits, mapped), strict=True):
+    report = {
+        "model": model,
+        "revision": revision,
+        "dataset": dataset,
+        "config": config,
+        "limit": limit,
+        "splits": {},
+    }
+    for name, rows in zip(splits, load_preferences(dataset, config, splits, mapped, limit), strict=True):
         folded = fold_systems(rows, tokenizer, name) or ()
         fit = [
             row for row in folded if not fault_of(row, marks) and count_tokens(row, tokenizer)["length"] >= 0
@@ -162,6 +170,7 @@ def main(
         Path | None, typer.Option("--output", "-o", help="File or folder to write: JSON of all.")
     ] = None,
     map: Map = None,
+    limit: Limit = None,
     json: Json = False,
 ) -> None:
     """How long the pairs of a release are under a model's tokenizer: what --max_length to train with.
@@ -173,7 +182,7 @@ def main(
     if output is not None:
         check_file(output, *MARK)
     splits = (dataset_train_split, dataset_test_split)
-    report = make_report(model_name_or_path, model_revision, dataset_name, dataset_config, splits, map)
+    report = make_report(model_name_or_path, model_revision, dataset_name, dataset_config, splits, map, limit)
     if output is not None:
         write_json(output, report, MARK)
     if json:

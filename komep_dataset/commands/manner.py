@@ -8,14 +8,17 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from komep_dataset.errors import doing, ended
+from komep_dataset.errors import KomepError, doing, ended
+from komep_dataset.progress import HEARERS
 from komep_dataset.system import print_every_sign
 
 WRITES = "nothing is lost: an output is put in place when it is whole, and what was there before is as it was"
@@ -26,6 +29,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and e
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print what libraries log, and the traceback behind an error.")
 ]
+RECIPES = ("dpo", "orpo", "sft")  # of a clone
 EXAMPLES = "Examples:"  # where they begin in the docstring of a command, a line each
 
 
@@ -37,6 +41,64 @@ class _WarningsAlone(io.TextIOBase):
             if line.startswith("warning: "):
                 print(line, file=sys.stderr)
         return len(text)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Print warnings and errors alone within: what `--quiet` means."""
+    for of in ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        os.environ[of] = "1"
+    HEARERS.append(lambda line: None if line.startswith("note: ") else print(line, file=sys.stderr))
+    try:
+        with redirect_stdout(_WarningsAlone()):
+            yield
+    finally:
+        HEARERS.pop()
+
+
+def talk() -> None:
+    """Print what libraries log, and the traceback behind an error: what `--verbose` means."""
+    doing.verbose = True
+    logging.basicConfig(level=logging.INFO)
+
+
+class _Command(TyperCommand):
+    """A command whose help has its options under headlines, where they name some (`rich_help_panel`)."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        parts: dict[str, list[tuple[str, str]]] = {}
+        for one in self.get_params(ctx):
+            if shown := one.get_help_record(ctx):
+                kind = "Arguments" if one.param_type_name == "argument" else "Options"
+                parts.setdefault(getattr(one, "rich_help_panel", None) or kind, []).append(shown)
+        for title, rows in parts.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class _Group(TyperGroup):
+    """Commands, and where what is none of them runs from."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and (place := of_the_clone(args[0])):
+            raise KomepError(f"komep has no command {args[0]}: {place}", exit_code=2)
+        return super().resolve_command(ctx, args)
+
+
+def of_the_clone(word: str) -> str:
+    """How to start what a word means that only a clone has; "" where it means nothing of it."""
+    name = Path(word.removeprefix("evaluation.")).name.removesuffix(".py")
+    method = RECIPES[0] if word in ("train", "training", "recipes") else name
+    if word in ("evaluation", "evaluate", "eval"):
+        start = "python -m evaluation.run"
+    elif name in ("compare", "experiment") or (name in ("run", "publish") and word != name):
+        start = f"python -m evaluation.{name}"
+    elif method in RECIPES:
+        start = f"accelerate launch recipes/{method}.py --config recipes/MODEL/{method}.yaml"
+    else:
+        start = {"lengths": "python recipes/lengths.py", "quickstart": "make quickstart"}.get(name, "")
+    where = "that runs from the root of a clone of the project, which pip does not install: cd CLONE, then"
+    return start and f"{where} {start}"
 
 
 def new_app(docstring: str = "", **settings: Any) -> typer.Typer:
@@ -51,6 +113,7 @@ def new_app(docstring: str = "", **settings: Any) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        cls=_Group,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         **settings,
     )
@@ -80,14 +143,10 @@ def add(
 
     @wraps(function)
     def run(quiet: bool, verbose: bool, listed: bool = False, **given: Any) -> Any:
-        doing.kept, doing.at_once, doing.verbose = kept, False, verbose
+        doing.kept, doing.at_once, doing.verbose = kept, False, False
         if verbose:
-            logging.basicConfig(level=logging.INFO)
-        if not quiet:
-            return function(**given)
-        for of in ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
-            os.environ[of] = "1"
-        with redirect_stdout(_WarningsAlone()):
+            talk()
+        with quietly() if quiet else nullcontext():
             return function(**given)
 
     added = [
@@ -97,7 +156,7 @@ def add(
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])
     run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}
     text, epilog = said(function.__doc__)
-    app.command(name, help=text, epilog=epilog, **settings)(run)
+    app.command(name, cls=_Command, help=text, epilog=epilog, **settings)(run)
 
 
 def said(docstring: str) -> tuple[str, str | None]:

@@ -10,6 +10,11 @@ import typer
 
 from komep_dataset.build_options import named
 from komep_dataset.options import Option
+from komep_dataset.pairs.options import PAIR_OPTIONS
+
+# Options of a build that people need; the help has the others under headlines of their own.
+NEEDED = ("min_margin", "pairs", "decontaminate", "name", "license")
+MORE_ON_PAIRS, GATES, GROWTH = "Rules for pairs", "Gates, which look at the pairs", "Growth and judges"
 
 Release = Annotated[Path, typer.Argument(help="A folder that `komep build` wrote.")]
 ReleaseOrSet = Annotated[
@@ -89,7 +94,16 @@ def _flag(option: Option) -> Any:
     said = option.help if not default else f"{option.help} [default: {default}]"
     names = (option.flag,) if kind is bool else ()  # without a --no- of its own
     metavar = option.metavar or "|".join(option.choices) or {int: "N", float: "X"}.get(kind)
-    return Annotated[kind | None, typer.Option(*names, metavar=metavar, help=said)]
+    return Annotated[
+        kind | None, typer.Option(*names, metavar=metavar, help=said, rich_help_panel=_headline(option))
+    ]
+
+
+def _headline(option: Option) -> str | None:
+    """Under what the help of a command lists an option of a build; None: among those that people need."""
+    if option.name in NEEDED:
+        return None
+    return MORE_ON_PAIRS if option in PAIR_OPTIONS else GATES
 
 
 def with_build_options(command: Callable, order: Sequence[str]) -> inspect.Signature:

@@ -10,6 +10,8 @@ import typer
 
 from komep_dataset.build_options import OPTIONS
 from komep_dataset.commands.options import (
+    GROWTH,
+    NEEDED,
     DatasetConfig,
     Map,
     OldConfig,
@@ -22,6 +24,7 @@ from komep_dataset.commands.options import (
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import LISTED
 from komep_dataset.pairs.strategies.registry import RULES
+from komep_dataset.progress import counted
 from komep_dataset.tables.problems import rejected
 
 
@@ -86,7 +89,9 @@ def questions(
     result = make_questions(
         input, output, language=language, source=source, on_error=on_error, columns=columns
     )
-    print(f"{result.questions:,} questions -> {result.path}; {rejected(r.reason for r in result.rejects)}")
+    print(
+        f"{counted(result.questions, 'question')} -> {result.path}; {rejected(r.reason for r in result.rejects)}"
+    )
 
 
 def build(
@@ -100,13 +105,15 @@ def build(
     judge: Annotated[
         Path | None,
         typer.Option(
-            help="What `komep calibrate -o` wrote: how reliable the checker is then stands in the release's card."
+            help="What `komep calibrate -o` wrote: how reliable the checker is then stands in the release's card.",
+            rich_help_panel=GROWTH,
         ),
     ] = None,
     base: Annotated[
         Path | None,
         typer.Option(
-            help="A release to add to: its rows and options are kept, and these answers are added to them."
+            help="A release to add to: its rows and options are kept, and these answers are added to them.",
+            rich_help_panel=GROWTH,
         ),
     ] = None,
     round: Annotated[
@@ -114,6 +121,7 @@ def build(
         typer.Option(
             metavar="MODEL=N",
             help="MODEL is your own, as trained on round N-1. May be given several times.",
+            rich_help_panel=GROWTH,
         ),
     ] = None,
     **options: Any,
@@ -157,15 +165,14 @@ build.__signature__ = with_build_options(
             "scored",
             "output",
             "map",
-            "min_margin",
-            "pairs",
+            "on_error",
+            *NEEDED,
             "utility",
             "length_gap",
             "length_tokenizer",
             "order",
-            "trim_below",
         ),
-        *("unknown_units", "on_error", "judge", "origin", "base"),
+        *("trim_below", "unknown_units", "origin", "judge", "base", "round"),
     ),
 )
 

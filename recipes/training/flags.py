@@ -16,8 +16,10 @@ import yaml
 from transformers import TrainingArguments
 from trl import ScriptArguments, TrlParser
 
+from komep_dataset.commands.manner import Quiet, Verbose
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
+from komep_dataset.progress import counted
 from training.errors import said_by
 
 PRECISION = "ACCELERATE_MIXED_PRECISION"  # where `accelerate launch` hands on what its config file says
@@ -69,6 +71,11 @@ class RecipeArguments(ScriptArguments):
             "it is processes x per_device_train_batch_size x gradient_accumulation_steps; default: not checked."
         },
     )
+    limit: int | None = field(
+        default=None, metadata={"help": "Take only the first N pairs of each split, to try things out."}
+    )
+    quiet: bool = field(default=False, metadata={"help": get_args(Quiet)[1].help})
+    verbose: bool = field(default=False, metadata={"help": get_args(Verbose)[1].help})
 
 
 @dataclass
@@ -94,8 +101,9 @@ class RecipeParser(TrlParser):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, allow_abbrev=False, **kwargs)
         self.set_defaults(use_cpu=not torch.accelerator.is_available())
-        place = self._option_string_actions["-o"] = self._option_string_actions["--output_dir"]
-        place.option_strings.insert(0, "-o")
+        for short, name in (("-o", "--output_dir"), ("-q", "--quiet"), ("-v", "--verbose")):
+            action = self._option_string_actions[short] = self._option_string_actions[name]
+            action.option_strings.insert(0, short)
 
     def format_help(self) -> str:
         """The recipe's examples, the flags that are ours or that nobody can do without, then the hundreds of TRL's."""
@@ -253,7 +261,7 @@ def check_launch(script_args: RecipeArguments, args: TrainingArguments, model: s
     stated = script_args.global_batch_size
     if stated is not None and stated != math.prod(sizes):
         raise KomepError(
-            f"--global_batch_size {stated}, and {sizes[0]} processes x {sizes[1]} pairs x {sizes[2]} accumulated = "
+            f"--global_batch_size {stated}, and {counted(sizes[0], 'process')} x {counted(sizes[1], 'pair')} x {sizes[2]} accumulated = "
             f"{math.prod(sizes)}; change --gradient_accumulation_steps, or the number of processes",
             exit_code=2,
         )
@@ -273,7 +281,7 @@ def say_precision(launched: str, args: TrainingArguments) -> None:
 
 def check_numbers(script_args: RecipeArguments, args: TrainingArguments) -> None:
     """Raise `KomepError` for a number with which there is nothing to do."""
-    least = {"max_train_pairs": 1, "max_test_pairs": 0}
+    least = {"limit": 1, "max_train_pairs": 1, "max_test_pairs": 0}
     least |= {f"per_device_{name}_batch_size": 1 for name in ("train", "eval")}
     least |= {"gradient_accumulation_steps": 1, "max_length": 1}
     for name, minimum in least.items():

@@ -71,7 +71,7 @@ def begin_checkpoint(checkpoint: Path) -> None:
             path for n in range(1, 1000) if not os.path.lexists(path := Path(f"{checkpoint}.kept-{n}"))
         )
         checkpoint.rename(kept)
-        print(f"{checkpoint} was not of this run: kept as {kept.name}")
+        print(f"warning: {checkpoint} was not of this run: kept as {kept.name}")
     write_text(checkpoint / SETTINGS, (checkpoint.parent / SETTINGS).read_text("utf-8"))
 
 

@@ -53,7 +53,11 @@ PACKED = ("gz", "zst", "bz2", "xz")
 
 
 def load_preferences(
-    name: str, config: str | None, splits: tuple[str, str], mapped: Sequence[str] | None = None
+    name: str,
+    config: str | None,
+    splits: tuple[str, str],
+    mapped: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> tuple[Dataset, Dataset | None]:
     """Train and test split of a release, or of another dataset in any shape that `conversations.py` takes.
 
@@ -63,6 +67,7 @@ def load_preferences(
             which is said; another language than the one that was asked for does not.
         splits: names of the train and the test split.
         mapped: what --map gives: the set's own names of columns for the known ones.
+        limit: only the first so many pairs of each are taken, which is said.
 
     Returns:
         Two datasets with the columns `prompt`, `chosen` and `rejected`, each a list of messages (`role`,
@@ -102,9 +107,17 @@ def load_preferences(
     others = sorted({*(train.info.splits or ())} - {*splits})
     if not test and others:
         say(
-            f"dataset {name!r}: no split {splits[1]!r}, so nothing is held out; it has {', '.join(others)} beside it "
+            f"warning: dataset {name!r}: no split {splits[1]!r}, so nothing is held out; it has {', '.join(others)} beside it "
             "(--dataset_test_split)"
         )
+    if limit is not None:
+        of = [
+            f"{min(limit, len(part)):,} of {len(part):,} of {part.split or 'train'}"
+            for part in (train, test)
+            if part
+        ]
+        say(f"--limit {limit}: the first pairs alone are taken, {', '.join(of)}")
+        train, test = (part and part.select(range(min(limit, len(part)))) for part in (train, test))
     train, test = (dataset and with_our_names(with_map(dataset, columns)) for dataset in (train, test))
     for dataset in filter(None, (train, test)):
         check_columns(dataset, name)
@@ -392,7 +405,7 @@ def drop_unfit(
             dataset, overlong = without_overlong(dataset, tokenizer, max_length, split)
             if names := unshown(dataset, tokenizer):
                 say(
-                    f"{split}: the chat template shows nothing of {', '.join(names)}, and the pairs are trained on without"
+                    f"warning: {split}: the chat template shows nothing of {', '.join(names)}, and the pairs are trained on without"
                 )
             rejects += faulty + overlong
         kept.append(dataset or None)

@@ -23,6 +23,7 @@ from trl import ModelConfig
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import write_text
 from komep_dataset.inference.weights import weights_fault
+from komep_dataset.progress import counted
 from training.errors import said_by
 from training.flags import RecipeArguments
 from training.output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
@@ -70,8 +71,8 @@ def effective_batch(args: TrainingArguments) -> int:
 def describe_batch(args: TrainingArguments) -> str:
     """The effective batch and what it is made of, in one line."""
     return (
-        f"effective batch: {args.world_size} processes x {args.per_device_train_batch_size} pairs "
-        f"x {args.gradient_accumulation_steps} accumulated = {effective_batch(args)} pairs a step"
+        f"effective batch: {counted(args.world_size, 'process')} x {counted(args.per_device_train_batch_size, 'pair')} "
+        f"x {args.gradient_accumulation_steps} accumulated = {counted(effective_batch(args), 'pair')} a step"
     )
 
 
@@ -89,6 +90,7 @@ def describe_dataset(script_args: RecipeArguments, train: Dataset) -> dict[str, 
         "version": str(train.info.version) if train.info.version else None,
         "fingerprint": train._fingerprint,
         "sha256": rows_hash(train),
+        "limit": script_args.limit,
         "max_train_pairs": script_args.max_train_pairs,
         "max_test_pairs": script_args.max_test_pairs,
         "test_split": script_args.dataset_test_split,
@@ -143,7 +145,7 @@ def find_checkpoint(folder: Path, args: TrainingArguments) -> tuple[str | None, 
             say_begins_anew(path, state, args)
             return str(path), state
         if os.environ.get("RANK", "0") == "0":
-            print(f"{path} {lacks} and is passed over")
+            print(f"warning: {path} {lacks} and is passed over")
         if state is not None:
             refusal = refusal or unusable(path, lacks)
     if refusal is not None:
@@ -199,12 +201,14 @@ def say_begins_anew(checkpoint: Path, state: TrainerState, args: TrainingArgumen
         return
     numbers = f"rng_state_{args.process_index}.pth" if args.world_size > 1 else "rng_state.pth"
     if not (checkpoint / numbers).is_file():
-        print(f"{checkpoint} has no {numbers}: dropout draws other numbers than in a run without a break")
+        print(
+            f"warning: {checkpoint} has no {numbers}: dropout draws other numbers than in a run without a break"
+        )
     saved = optimizer_of(checkpoint, args) or {}
     count = sum(len(group["params"]) for group in saved.get("param_groups", ()))
     if (known := len(saved.get("state", ()))) < count:
         print(
-            f"{checkpoint}: optimizer.pt holds the state of {known} of {count} parameters; for the others, unless nothing was "
+            f"warning: {checkpoint}: optimizer.pt holds the state of {known} of {count} parameters; for the others, unless nothing was "
             "learnt of them, the optimiser begins anew"
         )
 

@@ -6,12 +6,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import datasets
 import transformers
 from transformers import TrainingArguments
 
+from komep_dataset.commands.manner import quietly, talk
 from komep_dataset.errors import doing, interrupted, say, stopped, told
 from komep_dataset.system import end_with_parent, keep_freed_memory, print_every_sign
 from training.flags import RecipeParser, check_launch
@@ -46,7 +48,12 @@ def _run(main: Callable[..., None], parser: RecipeParser) -> int:
         script_args, training_args, model_args = parser.parse_args_and_config()
         check_launch(script_args, training_args, model_args.model_name_or_path)
         doing.kept = lambda: last_checkpoint(Path(training_args.output_dir))
-        with held_output(training_args):
+        if script_args.verbose:
+            talk()
+            transformers.utils.logging.set_verbosity_info()
+        if script_args.quiet:
+            without_bars(training_args)
+        with quietly() if script_args.quiet else nullcontext(), held_output(training_args):
             main(script_args, training_args, model_args)
     except BaseException as error:
         if stopped(error):
@@ -78,8 +85,12 @@ def end_with_launcher() -> None:
 
 def set_up_logging(args: TrainingArguments) -> None:
     """Progress bars with rate and time left on a terminal, none elsewhere; the lines of `log_lines.py` on both."""
-    if sys.stderr.isatty():
-        return
+    if not sys.stderr.isatty():
+        without_bars(args)
+
+
+def without_bars(args: TrainingArguments) -> None:
+    """No progress bar, of whatever library."""
     args.disable_tqdm = True
     os.environ["TQDM_DISABLE"] = "1"  # TRL's bar over the reference log-probabilities reads this
     datasets.disable_progress_bars()

@@ -1,19 +1,15 @@
 """One manner: a flag means one thing wherever it is, help has examples, errors one prefix, and no plain flag a type."""
 
-import importlib.util
 import re
 import shlex
 from collections import defaultdict
-from importlib import import_module
-from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from komep_dataset.commands.manner import add, new_app, said, start
+from komep_dataset.commands.manner import add, new_app, of_the_clone, said, start
+from komep_dataset.progress import tell
+from tests.recommended import typer_commands
 
-ROOT = Path(__file__).resolve().parents[2]
-EVALUATION = ("run", "compare", "publish", "experiment", "quickstart")
 # Flags that say something of the command that has them, with what.
 OF_THE_COMMAND = {
     "--base": "a release to grow; the results before",
@@ -26,28 +22,10 @@ OF_THE_COMMAND = {
 }
 
 
-def leaves(command, name):
-    """(what a user types, the parsed command) of every command of an application."""
-    if hasattr(command, "commands"):
-        for word, one in command.commands.items():
-            yield from leaves(one, f"{name} {word}")
-    else:
-        yield name, command
-
-
 @pytest.fixture(scope="module")
 def commands():
-    """What a user types -> command, of `komep`, `python -m evaluation.…` and the scripts beside the recipes."""
-    from komep_dataset.cli import app
-
-    found = dict(leaves(get_command(app), "komep"))
-    for name in EVALUATION:
-        module = import_module(f"evaluation.{name}")
-        found |= leaves(get_command(module.app), f"python -m evaluation.{name}")
-    spec = importlib.util.spec_from_file_location("export", ROOT / "recipes" / "smollm2-135m" / "export.py")
-    export = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(export)
-    return found | dict(leaves(get_command(export.app), "python recipes/smollm2-135m/export.py"))
+    """What a user types -> command."""
+    return typer_commands()
 
 
 def flags(command):
@@ -109,6 +87,7 @@ def example(wanted: str = "x", number: int = 1) -> None:
     """
     print("note: done")
     print("warning: not all")
+    tell("note: by the way")
 
 
 def test_the_docstring_is_the_help():
@@ -128,7 +107,7 @@ def test_a_quiet_command_prints_warnings_alone(capsys, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "")
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "")
     monkeypatch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "")
-    assert run(capsys) == (0, "note: done\nwarning: not all\n", "")
+    assert run(capsys) == (0, "note: done\nwarning: not all\n", "note: by the way\n")
     assert run(capsys, "-q") == (0, "", "warning: not all\n")
 
 
@@ -143,3 +122,59 @@ def test_wrong_usage_is_one_line_and_exit_code_2(capsys, words):
     code, out, err = run(capsys, *words)
     assert (code, out) == (2, "") and err.startswith("error: ") and err.count("\n") == 1
     assert err.endswith("; example --help lists what there is\n") and words[-1] in err
+
+
+def test_the_help_of_a_build_begins_with_what_people_need(commands):
+    build = commands["komep build"]
+    parts = re.split(
+        r"^(\S.*):\n", build.get_help(build.context_class(build, info_name="komep build")), flags=re.M
+    )
+    shown = {
+        title: re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.M)
+        for title, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+    assert list(shown) == [
+        "Arguments", "Options", "Rules for pairs", "Growth and judges", "Gates, which look at the pairs",
+    ]  # fmt: skip
+    assert shown["Options"] == [
+        *(
+            "--output",
+            "--map",
+            "--on-error",
+            "--min-margin",
+            "--pairs",
+            "--decontaminate",
+            "--name",
+            "--license",
+        ),
+        *("--quiet", "--verbose", "--list", "--help"),
+    ]
+    named = {flag for group in shown.values() for flag in group}
+    assert named == {flag for flag, _ in flags(build) if flag.startswith("--")} | {"--help"}
+
+
+@pytest.mark.parametrize(
+    ("word", "start_of_it"),
+    [
+        ("evaluation", "python -m evaluation.run"),
+        ("evaluation.compare", "python -m evaluation.compare"),
+        ("run.py", "python -m evaluation.run"),
+        ("train", "accelerate launch recipes/dpo.py --config recipes/MODEL/dpo.yaml"),
+        ("recipes/orpo.py", "accelerate launch recipes/orpo.py --config recipes/MODEL/orpo.yaml"),
+        ("quickstart", "make quickstart"),
+    ],
+)
+def test_what_only_a_clone_has_is_no_command_of_komep_and_says_where_it_runs_from(word, start_of_it, capsys):
+    from komep_dataset.cli import app
+
+    with pytest.raises(SystemExit) as ended:
+        start(app, "komep", [word, "--model", "m"])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and err.count("\n") == 1
+    assert err.startswith(f"error: komep has no command {word}: that runs from the root of a clone")
+    assert err.endswith(f"cd CLONE, then {start_of_it}\n")
+
+
+def test_a_command_of_komep_and_a_mistyped_one_mean_nothing_of_a_clone(commands):
+    words = {name.split()[-1] for name in commands if name.startswith("komep ")}
+    assert [word for word in (*words, "biuld", "") if of_the_clone(word)] == []

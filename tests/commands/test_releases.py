@@ -25,7 +25,7 @@ def test_questions(tmp_path):
     (tmp_path / "q.csv").write_text("question,category\nWhat?,x\nwhat? ,x\n")
     done = komep("questions", "q.csv", "--output", "q.parquet", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("1 questions -> q.parquet; 1 rejects (duplicate_question 1)")
+    assert done.stdout.startswith("1 question -> q.parquet; 1 reject (duplicate_question 1)")
 
 
 def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):

@@ -18,7 +18,7 @@ from komep_dataset.commands.manner import start
 
 def main(words: list[str]) -> int:
     with pytest.raises(SystemExit) as ended:
-        start(app, "lengths.py", words)
+        start(app, "python recipes/lengths.py", words)
     return ended.value.code
 
 
@@ -58,6 +58,12 @@ def test_report_of_a_release(tiny_model, tmp_path, capsys):
     assert tokens["prompt"]["max"] + max(tokens["chosen"]["max"], tokens["rejected"]["max"]) == whole
     said = capsys.readouterr().out
     assert "> 256" in said and "20.0%" in said and "rejected" in said
+    assert report["limit"] is None
+    assert main([*words, "--limit", "4", "--json"]) == 0
+    said, _, report = capsys.readouterr().out.partition("\n")
+    assert said == "--limit 4: the first pairs alone are taken, 4 of 6 of train, 1 of 1 of test"
+    report = json.loads(report)
+    assert (report["limit"], report["splits"]["train"]["pairs"]) == (4, 4)
 
 
 def test_errors(tiny_model, tmp_path, capsys):

@@ -15,6 +15,7 @@ from dpo import __doc__ as recipe_text
 from training.flags import RecipeParser, check_launch
 
 BAD = {
+    "no first pairs": ({"limit": 0}, "--limit"),
     "no pairs": ({"max_train_pairs": 0}, "--max_train_pairs"),
     "fewer than no pairs": ({"max_test_pairs": -1}, "--max_test_pairs"),
     "no batch": ({"per_device_train_batch_size": 0}, "--per_device_train_batch_size"),
@@ -46,7 +47,7 @@ BAD_INPUT = {
 def test_stated_batch_must_be_the_real_one(finished, release, tmp_path, capsys):
     assert train("dpo", flags("no/such-model", release, tmp_path / "out", global_batch_size=16)) == 2
     message = capsys.readouterr().err
-    assert "--global_batch_size 16, and 1 processes x 4 pairs x 2 accumulated = 8" in message
+    assert "--global_batch_size 16, and 1 process x 4 pairs x 2 accumulated = 8" in message
     assert read(finished("sft"))["effective_batch"] == 8  # as stated
 
 
@@ -135,10 +136,11 @@ def test_help_begins_with_the_recipes_own_flags():
     text = RecipeParser(ARGUMENTS, description=recipe_text).format_help()
     assert text.startswith("usage: recipes/") and text.count("accelerate launch") == 2
     ours, theirs = text.split("flags of TRL, transformers and accelerate:")
-    flags_shown = re.findall(r"^  (?:-o VALUE, )?--(\w+)", ours.split("own flags:")[1], re.M)
+    flags_shown = re.findall(r"^  (?:-\w \S+, )?--(\w+)", ours.split("own flags:")[1], re.M)
     assert flags_shown == [
         "config", "model_name_or_path", "dataset_name", "dataset_config", "output_dir", "map", "max_train_pairs",
-        "max_test_pairs", "global_batch_size", "chat_template_path", "share_prompts", "label_smoothing_from_release",
+        "max_test_pairs", "global_batch_size", "limit", "quiet", "verbose",
+        "chat_template_path", "share_prompts", "label_smoothing_from_release",
     ]  # fmt: skip
     assert "--learning_rate VALUE" in theirs and "-h, --help" in theirs
 

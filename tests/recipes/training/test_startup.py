@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipes.launches import LONG, TWO, begin, finish, launch, wait_for, workers
-from tests.recipes.tiny_runs import RECIPES, flags, read
+from tests.recipes.tiny_runs import RECIPES, flags, read, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
@@ -25,6 +25,59 @@ def test_what_an_interruption_leaves(tmp_path):
         if name != "checkpoint-15":  # cut short while it was written
             (tmp_path / name / "trainer_state.json").touch()
     assert last_checkpoint(tmp_path) == f"{tmp_path / 'checkpoint-10'} is kept"
+
+
+@pytest.fixture
+def as_it_was(monkeypatch):
+    """What `--quiet` and `--verbose` say to this process is taken back."""
+    import logging
+
+    import datasets
+    import transformers
+
+    from komep_dataset.errors import doing
+
+    monkeypatch.setattr(doing, "verbose", False)
+    for name in ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        monkeypatch.setenv(name, "")
+    level, handlers = transformers.utils.logging.get_verbosity(), logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = handlers
+    transformers.utils.logging.set_verbosity(level)
+    datasets.enable_progress_bars()
+
+
+def test_a_quiet_run_of_the_first_pairs(tiny_model, release, tmp_path, capsys, as_it_was):
+    """Nothing but warnings is printed, and what was left out stands in the summary and in the way of another run."""
+    given = {"max_steps": 1, "max_length": 64, "limit": 6}
+    words = flags(tiny_model, release, tmp_path / "out", **given)
+    capsys.readouterr()
+    assert train("dpo", [*words, "-q"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and all(line.startswith("warning: ") for line in err.splitlines()), err
+    summary = read(tmp_path / "out")
+    assert summary["dataset"]["limit"] == 6 and summary["pairs"] == {"train": 6, "test": 5}
+    assert summary["share_dropped"] == 0.0  # of the pairs that were taken
+
+    assert train("dpo", words) == 0  # the same run
+    out = capsys.readouterr().out
+    assert "--limit 6: the first pairs alone are taken, 6 of 25 of train, 5 of 5 of test\n" in out
+    for limit in ("7", None):
+        other = flags(tiny_model, release, tmp_path / "out", **given | {"limit": limit})
+        assert train("dpo", other if limit else other[:-2]) == 1
+        assert "'limit': 6}, this one has" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_told_under_quiet_and_with_its_traceback_under_verbose(
+    tiny_model, tmp_path, capsys, as_it_was
+):
+    words = flags(tiny_model, tmp_path / "nothing" / "here", tmp_path / "out", max_steps=1)
+    assert train("orpo", [*words, "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert train("orpo", [*words, "-v"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback") and err.splitlines()[-1].startswith("error: --dataset_name")
 
 
 @pytest.mark.slow
