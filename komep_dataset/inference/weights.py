@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import tell
 from komep_dataset.tables.formats import foreign
 
 SHOWN = 3  # names in a message
+SECONDS = 5.0  # that the Hub has to say whether it knows a name
 # Heads that choose or fill in; what such a checkpoint would write was never trained.
 NO_WRITER = re.compile(
     r"(For(Sequence|Token|Image|Audio)Classification|ForQuestionAnswering|ForMultipleChoice|ForMaskedLM|ForPreTraining"
@@ -211,27 +213,30 @@ def _first_mismatch(error: Exception) -> str:
 def no_folder(name: str, kind: str = "model") -> str | None:
     """What is wrong with a name that means a folder here, which is not there; None if it is there, or an id on the Hub.
 
-    An id is at most two words with a slash between. Where the first is a folder here, or nearly, a path is meant as likely:
-    the Hub (`kind`: model or dataset) is asked for the id, once, without the tries that a download makes.
+    An id is at most two words with a slash between. The Hub (`kind`: model or dataset) is asked for it, which is told, and once,
+    without the tries that a download makes: where the first word is a folder here, or nearly, a path is meant as likely.
     """
-    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub import HfApi, constants, try_to_load_from_cache
 
     if Path(name).exists():
         return None
     near = nearest_folder(Path(name))
     if re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", name):
-        # A release that `komep install` put into the cache has one word.
+        # A release that `komep install` put into the cache has one word; a folder of its own in there, whatever it is.
         if (
-            near == Path()
-            or (kind == "dataset" and "/" not in name)
+            (kind == "dataset" and "/" not in name)
+            or (near == Path() and constants.HF_HUB_OFFLINE)  # where the library says so itself, at once
             or isinstance(try_to_load_from_cache(name, "config.json"), str)
         ):
             return None
+        if not constants.HF_HUB_OFFLINE and os.environ.get("RANK", "0") == "0":
+            tell(f"note: {name}: no such folder here; the Hub is asked for the {kind} of that name")
         try:
-            getattr(HfApi(), f"{kind}_info")(name, timeout=5)
+            getattr(HfApi(), f"{kind}_info")(name, timeout=SECONDS)
             return None
-        except Exception:  # offline, unreachable, none of this name
-            pass
+        except Exception as error:  # offline, unreachable, none of this name
+            if near == Path():
+                return f"no such folder, and the Hub gives no {kind} of that name ({' '.join(str(error).split()):.200})"
     there = sorted(path.name for path in near.iterdir() if path.is_dir() and not path.name.startswith("."))
     if near.anchor and near == Path(near.anchor):  # nothing of the path is there
         return "no such folder"

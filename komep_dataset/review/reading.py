@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
+from komep_dataset.progress import counted
 from komep_dataset.review.agreement import QUESTIONS, Judgement
 from komep_dataset.review.better import A, B, better
 from komep_dataset.review.blinding import ANSWERS, Blinding, blinding_of
@@ -26,6 +27,7 @@ from komep_dataset.tables.columns import (
     with_constants,
 )
 from komep_dataset.tables.encodings import is_text
+from komep_dataset.tables.formats import foreign
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import SHOWN_HEADER, read_csv
 
@@ -145,6 +147,8 @@ def read_sheet(
 
     Raises `KomepError` that names the file and the columns that are missing.
     """
+    if not columns:  # whose header may be of any names
+        _check_sheet(path)
     table = read_csv(path, KNOWN, columns=columns or {})
     if there is not None:
         there += [name for name in table.header if name not in there]
@@ -171,6 +175,25 @@ def read_sheet(
     if any(cells.get(question, "").strip() == "0" for _, cells in rows for question in QUESTIONS):
         rows = [(line, cells | _spelled(cells)) for line, cells in rows]
     return rows, notes
+
+
+def _check_sheet(path: Path) -> None:
+    """Raise `KomepError` for a file that is no sheet, by its beginning; what is no text at all `read_csv` knows better."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return
+    begin = head.replace(b"\0", b"").lower().lstrip(b"\xef\xbb\xbf\xff\xfe \r\n")
+    names = (*NEEDED, *OPEN_SHOWN, *OPEN_FILLED)
+    is_sheet = sum(name.encode() in begin for name in names) > 1 and begin[:1] not in b"{[<"
+    page = begin[:1] == b"<"
+    if begin and not is_sheet and (page or not foreign(head)):
+        what = "a page, to be read in a browser, which saves a CSV to import" if page else ""
+        raise KomepError(
+            f"{path}: {what or 'no sheet of a review'}; a sheet is a CSV with the columns {', '.join(NEEDED)}, as `komep review "
+            "sample` writes it"
+        )
 
 
 def _spelled(cells: Cells) -> Cells:
@@ -278,7 +301,7 @@ def _told(found: Mapping[tuple[str, str], Row], judged: Mapping[tuple[str, str],
                 people[row.blinding.code].add(key[1])
     for reviewer, n in sorted(given.items()):
         if answered[reviewer] < n:
-            yield f"{reviewer}: {answered[reviewer]} of {n} pairs have an answer to `better`"
+            yield f"{reviewer}: {answered[reviewer]} of {counted(n, 'pair')} have an answer to `better`"
         if len(sheets[reviewer]) > 1:
             yield f"{reviewer}: one person by the name, with the sheets {', '.join(sorted(sheets[reviewer]))}"
     for code, names in sorted(people.items()):

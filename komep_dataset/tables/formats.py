@@ -130,13 +130,16 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
 def check_there(path: Path) -> None:
     """Raise `KomepError` where an input is neither a file nor a folder; a pipe cannot be read twice, as tables are."""
     if str(path) != "-" and not path.exists():
-        names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, names, n=1)
-        raise KomepError(
-            f"{path}: no such file or folder" + (f"; the nearest is {path.parent / near[0]}" if near else "")
-        )
+        raise KomepError(f"{path}: no such file or folder{nearest_told(path)}")
     if not (path.is_file() or path.is_dir()):
         raise KomepError(f"{path}: no regular file; save what comes through it to a file, and name that")
+
+
+def nearest_told(path: Path) -> str:
+    """The name beside a path that is nearest to its own, as the end of a sentence; "" where none is alike."""
+    names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"; the nearest is {path.parent / near[0]}" if near else ""
 
 
 def check_parts(files: Iterable[Path]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from tests.config.pipeline_files import ONE, fail, load, with_responder
 
@@ -160,3 +161,15 @@ def test_folders_of_names_stay_apart(tmp_path):
     folders = [config.responder(n).folder for n in names]
     assert len(set(folders)) == len(names)
     assert not any("/" in f or f.startswith(".") for f in folders)
+
+
+def test_a_file_that_is_not_there_is_told_the_nearest_one_and_what_writes_it(tmp_path):
+    (tmp_path / "pipeline.yml").touch()
+    missing = tmp_path / "pipeline.yaml"
+    for path, what in (
+        (missing, rf"no such file; the nearest is {tmp_path / 'pipeline.yml'}; `komep init` writes a"),
+        (tmp_path / "x", "no such file; `komep init` writes a pipeline.yaml"),
+        (tmp_path, "is a folder; name the file in it; `komep init`"),
+    ):
+        with pytest.raises(KomepError, match=what):
+            load_config(path)

@@ -40,7 +40,7 @@ def test_a_file_that_is_no_text_or_not_there(tmp_path):
     (tmp_path / "pipeline.yaml").write_bytes(b"seed: \xff")
     with pytest.raises(KomepError, match="not UTF-8"):
         load_config(tmp_path / "pipeline.yaml")
-    with pytest.raises(KomepError, match="cannot be read"):
+    with pytest.raises(KomepError, match="no such file; the nearest is"):
         load_config(tmp_path / "none.yaml")
 
 

@@ -195,6 +195,28 @@ def test_a_path_that_is_no_folder_is_no_id_on_the_hub(name, said, tmp_path, monk
     assert asked == ([name] if name in ("models/smolm2", "modles/smollm2") else [])
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_an_id_is_asked_for_once_and_told_before(found, tmp_path, monkeypatch, capsys):
+    """And not by the tries of a download, which take seconds before anything is said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    asked = []
+
+    def model_info(self, name, timeout):
+        asked.append((name, capsys.readouterr().err))
+        if not found:
+            raise OSError("404: not found")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    said = no_folder("org/model")
+    assert asked == [
+        ("org/model", "note: org/model: no such folder here; the Hub is asked for the model of that name\n")
+    ]
+    assert said == (
+        None if found else "no such folder, and the Hub gives no model of that name (404: not found)"
+    )
+
+
 def test_a_model_of_the_hub_may_have_the_name_of_a_folder(tmp_path, monkeypatch):
     (tmp_path / "org").mkdir()
     monkeypatch.chdir(tmp_path)

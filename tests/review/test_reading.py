@@ -330,3 +330,19 @@ def test_a_header_that_was_renamed_is_mapped(material, sheets, tmp_path):
     assert {one.reviewer for one in judgements} == {"김 의사"}
     with pytest.raises(KomepError, match="--map 낫다=comment: there is no column '낫다'"):
         read_sheets([path], material, {"더 나은 답": "better", "낫다": "comment"})
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("a,a\n1,2\n", "no sheet of a review; a sheet is a CSV with the columns pair_id, sheet, better, as `komep review"),
+        ('{"question": "a"}\n{"question": "b"}\n', "no sheet of a review; "),
+        ("<!DOCTYPE html><title>pair_id sheet better</title>", "a page, to be read in a browser, which saves a CSV to import"),
+        ("PK\x03\x04", "a workbook or a zip"),  # what `read_csv` knows of
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_sheet_is_told_what_one_is(content, what, release, tmp_path):
+    (tmp_path / "x.csv").write_text(content)
+    with pytest.raises(KomepError) as error:
+        read_sheets([tmp_path / "x.csv"], read_material(release))
+    assert what in str(error.value), error.value
