@@ -19,7 +19,7 @@ OPTION = re.compile(r"(?<![\w./-])--[a-z][\w-]*\w")
 # A command that a sentence names; options that follow it are its own, up to the end of the clause.
 NAMED = re.compile(
     r"komep(?: review)? [a-z]+|(?:python -m )?evaluation\.[a-z]+|(?:python )?recipes/[\w/-]+\.py|"
-    r"accelerate launch|lm_eval|llama-server|pip install|hf upload|sbatch"
+    r"accelerate launch|lm_eval|llama-server|pip install|hf (?:up|down)load|sbatch"
 )
 CLAUSE = re.compile(r"[;:](?=\s)|\.(?=\s)|[`()\n]")
 # Programs of others: their options are theirs.

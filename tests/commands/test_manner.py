@@ -13,6 +13,7 @@ from tests.recommended import typer_commands
 # Flags that say something of the command that has them, with what.
 OF_THE_COMMAND = {
     "--base": "a release to grow; the results before",
+    "--length-tokenizer": "to count by; the one that a release was counted by",
     "--list": "what there is to choose from",
     "--model": "one of the file of settings; a model to evaluate",
     "--release": "the one that was sampled; the one of the table",

@@ -24,7 +24,10 @@ def test_keys_and_their_values(tmp_path):
         ("utility: 12", "selection.utility: "),
         ("length_gap: -1", "selection.length_gap: -1 is not from 0"),
         ("length_gap: .nan", "selection.length_gap: "),
-        ("length_tokenizer: m", "selection.pairs: --length-tokenizer: it goes with --length-gap N"),
+        (
+            "length_tokenizer: m",
+            "selection.pairs: selection.length_tokenizer: it goes with selection.length_gap N",
+        ),
         ("length_gap: 9, length_tokenizer: 7", "selection.length_tokenizer: "),
         ("pairs: delta, order: strong", "selection.order: 'strong': give two models or more"),
         ("pairs: delta", "selection.pairs: selection.pairs delta needs selection.order"),
