@@ -73,6 +73,18 @@ def test_every_option_in_a_text_is_one_of_the_command_that_the_text_names_or_of_
     assert wrong == [] and seen == FOREIGN
 
 
+def test_every_option_of_a_command_in_the_docs_is_one_that_it_has():
+    pytest.importorskip("trl", reason="needs the extra [train]")
+    wrong = [
+        f"{page.relative_to(ROOT)}:{number}: {option} of {owner}"
+        for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        for option, owner in owners(line)
+        if owner and owner.split()[0] not in OTHERS and option not in options_of(owner)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     ("words", "command"),
     [

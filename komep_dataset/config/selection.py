@@ -17,11 +17,11 @@ from komep_dataset.progress import HEARERS
 
 # What a message says of a build's options; those that it says of a command that it names stay.
 _OF_BUILD = re.compile(
-    rf"`[^`]*`|komep [a-z]+ [^;`]*|(?<![\w-])({'|'.join(sorted((o.flag for o in OPTIONS), key=len, reverse=True))})(?![\w-])"
+    rf"`[^`]*`|(?<![\w/-])komep build [^;`]*|(?<![\w-])({'|'.join(sorted((o.flag for o in OPTIONS), key=len, reverse=True))})(?![\w-])"
 )
 # The same of what else `komep run` takes from its file, or has no choice in.
 _OF_RUN = (
-    (re.compile(r"--map ('?)([^\s=']+)=(\w+)\1"), r"columns: {\2: \3}"),
+    (re.compile(r"--map (?:'([^'=]+)=([^']+)'|([^\s=']+)=(=?[\w-]+))"), r"columns: {\1\3: \2\4}"),
     (re.compile(r"(?<![\w`-])--on-error reject\b"), "`komep questions --on-error reject`"),
     (re.compile(r"(?<![\w`-])--output (?=\S)"), ""),
     (re.compile(r"(?<![\w`-])--base\b"), "base"),

@@ -50,7 +50,7 @@ def test_none_and_bad_ones_are_told():
     with pytest.warns(UserWarning, match=r"^note: no pair; 1 reject \(too_few_responses 1\)$"):
         assert komep.pairs(GOOD[:1]).is_empty()
     with pytest.raises(
-        komep.KomepError, match=r'(?s)row 3: units: wrong_type.*pass on_error="reject" to leave them out\.'
+        komep.KomepError, match=r'(?s)row 3: units: wrong_type.*leave them out: on_error="reject" writes them'
     ):
         komep.pairs([*GOOD, row("bad", units=1)])
     with pytest.warns(UserWarning, match="bad rows that are left out: 1, first row 3: units: wrong_type"):

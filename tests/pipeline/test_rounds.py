@@ -118,7 +118,10 @@ def test_answers_join_a_base_and_its_held_out_pairs_stay(tmp_path, capsys, monke
         lines_of(path, round=2)
         calls = len(state.calls)
         other = chain(tmp_path / "other", url, base=str(base), selection={"min_margin": 0.5})
-        with pytest.raises(KomepError, match=r"--min-margin 0.5: the base .* was built with"):
+        with pytest.raises(
+            KomepError,
+            match=r"selection.min_margin 0.5: the base .* was built with selection.min_margin 0.0; .*komep build .* --min-margin 0.5",
+        ):
             lines_of(other, round=1)
         with pytest.raises(KomepError, match=r"--round 3: no responder of that round; there are 1, 2"):
             lines_of(path, round=3)

@@ -132,7 +132,7 @@ def test_a_table_of_which_enough_is_scored_says_nothing_and_abstentions_are_no_f
     ("rows", "state", "said"),
     [
         ([response("I don't know.")], Loopback(truth), "(1 abstained); likeliest cause: the responders do not"),
-        ([response("", finish="failed")], Loopback(truth), "the responder gave no answer: `komep respond` or"),
+        ([response("", finish="failed")], Loopback(truth), "the responder gave no answer: `komep run --retry-failed` asks it again, or"),
         ([response("")], Loopback(truth), "the responses are empty: raise their responder's"),
         (responses(3), Loopback(lambda _: " \n"), "the splitter splitter gives no units"),
         (responses(3), Loopback(truth, faults=lambda *_: Fault(400, "no seed")), "splitter: HTTP 400: no seed; `seed` sets it"),
