@@ -41,6 +41,7 @@ LAYOUTS = (
     "a folder of folders SUBJECT/test.jsonl and SUBJECT/fewshot.jsonl, or a saved DatasetDict"
 )
 
+_MAPPED = "; --map NEW=question names one, --map subject==NAME is one for all"
 Row = tuple[str, dict[str, Any]]  # where a row stands ("file:line"), and its columns
 
 
@@ -140,7 +141,7 @@ def _problems(row: dict[str, Any], layout: Layout) -> list[str]:
     letters = _letters(row, layout)
     missing = [name for name in ("question", *letters, "answer") if name not in row]
     if missing:
-        return [f"no column {', '.join(missing)} (found: {', '.join(map(str, row))})"]
+        return [f"no column {', '.join(missing)} (found: {', '.join(map(str, row))}){_MAPPED}"]
     problems = [said for name in ("question", *letters) if (said := _wrong_text(name, row[name]))]
     answer = row["answer"]
     if _answer(answer) not in tuple(letters):
@@ -212,7 +213,7 @@ def _by_subject(splits: Splits, layout: Layout) -> list[Subject]:
         return [_subject(layout.subject, splits, layout)]
     rows = [*splits.fewshot, *tests]
     raise_problems([
-        f"{place}: no column subject (found: {', '.join(map(str, row))})"
+        f"{place}: no column subject (found: {', '.join(map(str, row))}){_MAPPED}"
         for place, row in rows
         if row.get("subject") in (None, "")
     ])  # fmt: skip

@@ -31,6 +31,8 @@ _ALIASES = {
     "response_ko": "korean_response|response_kr|response_korean|answer_ko|answer_kr|response_translated|한국어답변"
     "|답변_한국어|번역답변",
     "language": "lang|locale|언어",
+    "text": "statement|claim|sentence|문장",
+    "label": "gold|truth|is_true|정답|참거짓",
     "source": "origin|dataset|출처",
     "status": "state|상태",
 }
@@ -191,6 +193,11 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
     """(a name of a map, what is wrong with it), or None: its column is none, or no place for a constant, or given twice."""
     targets = {new: new if name.startswith(CONSTANT) else name for new, name in columns.items()}
     for new, name in targets.items():
+        if name not in known and new in known:
+            return (
+                new,
+                f"no column {name!r} is known here; a text for every row is written ={name} (--map {new}=={name})",
+            )
         if name not in known:
             near = likely(name, known) or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
             return (

@@ -55,7 +55,8 @@ def test_labels_as_sets_write_them():
 def test_statements_under_other_names_and_of_one_language(tmp_path):
     (tmp_path / "s.csv").write_text("문장,정답\n인슐린은 혈당을 낮춘다.,참\n인슐린은 혈당을 높인다.,거짓\n")
     with pytest.raises(
-        KomepError, match=r"s\.csv:2: no labelled statement \(no column text, label, language, category"
+        KomepError,
+        match=r"s\.csv:2: no labelled statement \(no column text, label, language, category; .* --map 문장=text; .* --map 정답=label",
     ):
         read_statements(tmp_path / "s.csv")
     columns = {"문장": "text", "정답": "label", "language": "=ko", "category": "=내분비"}

@@ -59,6 +59,7 @@ def test_a_list_of_objects_may_be_the_units():
         (["category=="], "the text of every row's category is missing"),
         (["categry==내과"], "no column 'categry' is known here; did you mean 'category'"),
         (["category==내과", "분야=category"], "read as category, too"),
+        (["category=내과"], "a text for every row is written =내과"),
         (["response==a"], "response is not the same text in every row"),
         (["seed==1"], "seed is not the same text in every row"),
         (["category==a", "category==b"], "category==a: stands twice"),
