@@ -38,7 +38,7 @@ from komep_dataset.tables.values import Scalar
 BASE = "base"
 METHODS = (BASE, "dpo", "orpo", "sft")
 LANGUAGES = ("ko", "en")
-# Options of `komep build` that change which pairs a release has, but for those that need a file.
+# Options of `komep build` that change which pairs a release has, but for those of gates that need a file.
 BUILD_OPTIONS = (
     *(option.name for option in PAIR_OPTIONS),
     *(o.name for gate in LISTED if not any(o.read for o in gate.options) for o in gate.options),
