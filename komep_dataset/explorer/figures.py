@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.explorer.answers import LengthsAndScores, lengths_and_scores, reliability
+from komep_dataset.explorer.notes import evidence_told
 from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling, spread, to
 from komep_dataset.schema import listed_statuses
 from komep_dataset.scores.split_quality import SplitQuality
@@ -382,7 +383,11 @@ def _examples(record: Mapping[str, Any]) -> str:
     shown = []
     for one in list(record.get("examples") or [])[:MOST_EXAMPLES]:
         of_question = isinstance(one, Mapping) and {"evidence", "question_id"} <= one.keys()
-        text = f"{one['question_id'][:8]}: {_text(one['evidence'])}" if of_question else _text(one)
+        text = (
+            f"{one['question_id'][:8]}: {evidence_told(_text(one['evidence']))}"
+            if of_question
+            else _text(one)
+        )
         shown.append(text[:EXAMPLE_LENGTH])
     return "; ".join(shown) or "–"
 

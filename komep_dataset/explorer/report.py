@@ -19,13 +19,18 @@ from komep_dataset.files.outputs import check_file, replacing, text_with
 from komep_dataset.pairs.told import flags, pairing, score_name
 from komep_dataset.preferences.reading import check_unmapped, is_set, read_preferences
 from komep_dataset.progress import progress_bar
+from komep_dataset.release.card.statement import title_of
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.sums import check_whole
 from komep_dataset.templates import say
 
 # Of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py).
 MAX_PAIRS = 10_000
-MARKS = [text_with(mark, "")[0] for mark in (b"<title>KoMeP release ", b"<title>KoMeP report of ")]
+# The last two: of pages before they bore the release's name.
+MARKS = [
+    text_with(mark, "")[0]
+    for mark in (b'content="komep report"', b"<title>KoMeP release ", b"<title>KoMeP report of ")
+]
 PAGE = (lambda path: any(owned(path) for owned in MARKS)), "page of `komep report`"
 
 
@@ -117,6 +122,7 @@ def page_values(
             groups.insert(0, {"title": say("Two releases"), "lead": lead, "figures": figures})
         return {
             "name": names[0],
+            "title": title_of(facts, Path(folder).resolve().name),
             "other": before and names[1],
             "facts": facts,
             "flags": " ".join(flags(facts["options"])),

@@ -55,6 +55,7 @@ def set_values(path: Path, pairs: pl.DataFrame, rows: PageRows) -> Callable[[], 
     measured = figures_of(pairs)
     return lambda: {
         "name": path.name,
+        "title": path.name,
         "other": None,
         "facts": None,
         "total": rows.total,

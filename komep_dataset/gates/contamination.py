@@ -59,6 +59,12 @@ _MEASURED = re.compile(r"0(?: ?[a-z]{1,4}(?![a-z]))+")  # a value and its unit
 _MARK = "\u02d0"  # stands for it: a letter to `normal`, and in no word of either language
 
 
+OVERLAP = (
+    "{benchmark}, {split} row {item}: {share} of the n-grams in common with a passage of {column}; "
+    'longest shared run ({n} characters) "{run}"'
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """An item of a benchmark that stands in a text of a pair: the evidence of a rejection."""
@@ -74,11 +80,8 @@ class Overlap:
     def __str__(self) -> str:
         # Shortened: a release must not carry the benchmark itself.
         run = self.longest if len(self.longest) <= RUN_SHOWN else f"{self.longest[: RUN_SHOWN - 1]}…"
-        return (
-            f"{self.benchmark}, {self.split} row {self.item}: {self.share:.2f} of the n-grams in common with "
-            f"a passage of {self.column}; "
-            f'longest shared run ({len(self.longest)} characters) "{run}"'
-        )
+        facts = {name: getattr(self, name) for name in ("benchmark", "split", "item", "column")}
+        return OVERLAP.format(**facts, share=f"{self.share:.2f}", n=len(self.longest), run=run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ SHINGLE = {"en": 2, "ko": 3}
 AT_ONCE = 10_000  # texts whose signatures are made at once
 SEED = 1
 
+ANSWERS_ALIKE = "the two answers are near-duplicates of each other (Jaccard {similar})"
+QUESTIONS_ALIKE = "question nearly that of {id} (Jaccard {similar}), which is kept"
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -180,7 +183,7 @@ class Repeats(Watch):
 
     def look(self, pairs: pl.DataFrame) -> Iterator[tuple[int, str, tuple[str, ...]]]:
         for row, similar in same_answers(pairs):
-            detail = f"the two answers are near-duplicates of each other (Jaccard {similar:.2f})"
+            detail = ANSWERS_ALIKE.format(similar=f"{similar:.2f}")
             yield row, detail, ("answers of one pair",)
         ids = pairs["question_id"]
         self.texts["questions"].add(dict(zip(ids, pairs["question"], strict=True)))
@@ -194,7 +197,7 @@ class Repeats(Watch):
         found = {name: texts.clusters() for name, texts in self.texts.items()}
         self.facts |= {"similarity": SIMILAR} | {name: _cluster_facts(some) for name, some in found.items()}
         return {
-            name: f"question nearly that of {cluster.ids[0]} (Jaccard {similar:.2f}), which is kept"
+            name: QUESTIONS_ALIKE.format(id=cluster.ids[0], similar=f"{similar:.2f}")
             for cluster in found["questions"]
             for name, similar in list(zip(cluster.ids, cluster.similarity, strict=True))[1:]
         }

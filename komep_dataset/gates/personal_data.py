@@ -70,6 +70,7 @@ _RECORD = re.compile(
     r"|(?:등록|차트|병록|환자)\s?번호\s?[:：]\s?[A-Z]{0,3}\d{5,}"
     r"|환자\s?(?:성명|이름|명)\s?[:：]\s?[가-힣]{2,4}(?![가-힣])"
 )
+MASKED = "{start}… ({n} characters)"
 _WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _CENTURIES = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}
 _NO_CHECK_DIGIT = date(2020, 10, 1)
@@ -89,7 +90,7 @@ def find_personal_data(text: str) -> Iterator[Found]:
             if holds(match):
                 phones += [match.span()] if kind == _PHONE else []
                 # Enough of a value to find it, too little to use it.
-                yield Found(kind, f"{match[0][:2]}… ({len(match[0])} characters)")
+                yield Found(kind, MASKED.format(start=match[0][:2], n=len(match[0])))
 
 
 def is_resident_number(digits: str, hyphenated: bool = False) -> bool:

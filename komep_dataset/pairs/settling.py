@@ -15,6 +15,8 @@ from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import with_bounds, with_k
 from komep_dataset.schema import Reason
 
+MEDIAN_K = "K is the median number of units of {n} answers"
+
 
 class Settling:
     """What the data say of options whose value is left to them: `f1` without K, and those of the rule.
@@ -49,7 +51,7 @@ class Settling:
                     "--utility precision"
                 )
             rules = replace(rules, utility=with_k(k))
-            told["utility"] = f"K is the median number of units of {answers} answers"
+            told["utility"] = MEDIAN_K.format(n=answers)
         usable = with_bounds(counts, rules.unknown_units, rules.utility)
         for name, (value, what) in RULES[rules.pairs].settles.items():
             if name in self.needed:

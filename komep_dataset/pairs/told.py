@@ -5,10 +5,11 @@ from typing import Any
 
 from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.rules import AGREEMENT
+from komep_dataset.pairs.settling import MEDIAN_K
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import units_wanted
 from komep_dataset.schema import CONFIGS, SPLITS, TEST_PERCENT, Reason
-from komep_dataset.templates import say
+from komep_dataset.templates import heard, say
 
 # Why a question has no pair -> what that means, and which setting or data change it.
 _WITHOUT_PAIR = {
@@ -104,13 +105,13 @@ def pairing(facts: Mapping[str, Any]) -> list[str]:
                 "2403.18802); {given}. `scored` has both scores.",
                 score=score_name(options),
                 k=f"{k:g}",
-                given=say(from_data.get("utility") or "K was given"),
+                given=heard(from_data.get("utility") or say("K was given"), [MEDIAN_K]),
             )
         )
     for option in rule.options if rule else ():
         value = options.get(option.name)
         if value is not None:
-            left = f", {from_data[option.name]}" if option.name in from_data else ""
+            left = f", {say(from_data[option.name])}" if option.name in from_data else ""
             told.append(f"`{option.flag}`: {value}{left}.")
     if (n := options.get("length_gap")) is not None:
         [counted] = options.get("length_tokenizer") or [None]

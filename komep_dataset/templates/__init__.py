@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -104,6 +104,29 @@ def say(text: str, /, **values: Any) -> Said:
     )
     said.made_of = (text, values)
     return said
+
+
+def heard(text: str, sentences: Iterable[str], words: Collection[str] = ()) -> str:
+    """A sentence that stands in a file, in English, so that it is said in the language of `speaking`: it is taken apart by the
+    first of the sentences, with names in braces, that it was made of; one of none of them stays as it is.
+
+    Args:
+        words: names of values that are words with a translation, not data.
+
+    >>> with speaking("ko", {"{n} in {place}": "{place}: {n}", "town": "읍내"}):
+    ...     heard("7 in town", ["{n} in {place}"], ["place"])
+    '읍내: 7'
+    """
+    for sentence in sentences:
+        parts = (
+            f"(?P<{part[1:-1]}>.+?)" if part[:1] == "{" else re.escape(part)
+            for part in re.split(r"({\w+})", sentence)
+        )
+        if found := re.fullmatch("".join(parts), text, re.DOTALL):
+            return say(
+                sentence, **{name: say(v) if name in words else v for name, v in found.groupdict().items()}
+            )
+    return text
 
 
 @contextmanager

@@ -199,7 +199,7 @@ def test_the_first_screen_shows_a_pair(pages, opened):
 def test_the_language_comes_from_the_browser_and_a_choice_is_kept(pages, opened):
     page = opened(pages["sample"], locale="ko-KR")
     assert page.locator(".views a").all_inner_texts() == ["개요", "쌍"]
-    assert page.title().startswith("KoMeP 릴리스 ")
+    assert page.title() == "KoMeP: Korean Medical Preference (쌍 478개)"
     page.click("#speak")
     assert page.locator(".views a").all_inner_texts() == ["Overview", "Pairs"]
     page.reload()

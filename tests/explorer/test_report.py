@@ -12,6 +12,17 @@ def test_same_release_same_page(sample, tmp_path):
     assert write_report(sample[0], tmp_path / "again.html").read_text("utf-8") == sample[1]
 
 
+@pytest.mark.parametrize("name", ['우리 "선호" <b>', None])
+def test_the_heading_and_the_tab_have_the_name_of_the_release(tmp_path, name):
+    build([write_jsonl(tmp_path / "in.jsonl", hostile_rows())], tmp_path / "our-set", name=name)
+    page = write_report(tmp_path / "our-set", tmp_path / "report.html").read_text("utf-8")
+    shown = "our-set" if name is None else "우리 &#34;선호&#34; &lt;b&gt;"
+    assert f"<title>{shown} (1 pairs)</title>" in page and f"<h1><bdi>{shown}</bdi></h1>" in page
+    assert f'data-title="{shown} (쌍 1개)"' in page
+    again = write_report(tmp_path / "our-set", tmp_path / "report.html")  # a page of ours is replaced
+    assert again.read_text("utf-8") == page
+
+
 def test_a_release_without_pairs_no_release_and_a_bad_quality_file(sample, tmp_path):
     build([write_jsonl(tmp_path / "in.jsonl", list(hostile_rows())[:1])], tmp_path / "komep")
     with pytest.raises(KomepError, match="no pairs to report on"):

@@ -19,9 +19,7 @@ from tests.preferences.sets import PAIRS, write
 def test_figures_that_the_columns_do_not_give_are_left_out_and_said(tmp_path):
     page = write_report(write(tmp_path / "set.jsonl", "NeMo RL"), tmp_path / "report.html")
     plain = seen(page.read_text("utf-8"))
-    assert (
-        "<title>KoMeP report of set.jsonl: 24 pairs</title>" in plain and "Not for clinical use" not in plain
-    )
+    assert "<title>set.jsonl (24 pairs)</title>" in plain and "Not for clinical use" not in plain
     assert "Length of chosen against rejected" in plain and "What trivial rules know of the label" in plain
     for title in (
         "Pairs by score margin",

@@ -24,6 +24,7 @@ from komep_dataset.schema import Pair, column_types
 
 Key = tuple[str, str, str]  # of a pair
 Decision = tuple[str, str]  # reason and detail of a reject
+PLACED = "{kind} in {column}: {evidence}"
 
 
 @dataclass
@@ -171,7 +172,7 @@ class Placed:
     found: Found
 
     def __str__(self) -> str:
-        return f"{self.found.kind} in {self.column}: {self.found.evidence}"
+        return PLACED.format(kind=self.found.kind, column=self.column, evidence=self.found.evidence)
 
 
 def scan(pairs: pl.DataFrame, gates: Sequence[TextGate]) -> dict[str, dict[int, list[Placed]]]:
