@@ -209,6 +209,9 @@ def make_plan(
         release.card,
         flags=re.MULTILINE,
     )
+    own = re.sub(
+        r"^Run this beside the folder .*\n\n", "", own, flags=re.MULTILINE
+    )  # the Hub's name is the same anywhere
     card = merge_card(there.texts.get(CARD), own, repo_id)
     files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
     files[CARD] = card.text.encode()

@@ -66,6 +66,7 @@ def test_publish_load_grow_and_load_again(hub, komep, running, releases):
     assert front["papers"] == 2503.1 and front["license"] == "apache-2.0"
     assert card.index("## Citation") < card.index("## Odd\n\nkept") < card.index("Below.")
     assert 'load_dataset("org/komep"' in card and 'load_dataset("komep"' not in card
+    assert "Run this beside" not in card and "`pairs.info.version` is `1.0." in card
     log = repo.files()["CHANGELOG.md"].decode()
     assert changelog.entries(log) == ["v0.2.0", "v0.1.0"] and "twice the questions" in log
     now, before = (read_facts(releases[name])["rows"]["ko"]["train"] for name in ("whole", "small"))

@@ -28,6 +28,8 @@ def test_load_dataset_by_name_config_and_split(release, cache, monkeypatch):
     assert default["test"].to_list() == korean["test"].to_list()
     for config in CONFIGS:
         train = load_dataset("komep", config, split="train", cache_dir=cache)
+        card = (release / "README.md").read_text("utf-8")
+        assert f"`pairs.info.version` is `{train.info.version}`" in card
         assert train.column_names == list(column_types(RECORDS[config]))
         assert train.to_list() == read_rows(release, config, "train").to_dicts()
 

@@ -48,6 +48,7 @@ def write_card(folder: Path, facts: dict[str, Any], place: str = "komep") -> Non
         facts=facts,
         title=title,
         place=place,
+        version=config_version(facts["content_hash"]),
         literal=json.dumps(place, ensure_ascii=False),
         is_komep=is_komep(facts),
         example=example(folder, facts),

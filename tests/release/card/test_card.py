@@ -244,6 +244,8 @@ def test_a_release_that_is_not_komep_says_so(tmp_path, release):
     assert (
         "10.4258" not in text and "@article" not in text and "2411.09255" in text and "not recorded" in text
     )
+    assert "beside the folder `mine` that holds this card and the folders `en`, `scored`:" in text
+    assert f"`{header['configs'][0]['version']}`, a number made from this content" in text
     meta = json.loads((tmp_path / "mine" / "croissant.json").read_text("utf-8"))
     assert (meta["name"], meta["citeAs"]) == ("mine", "arXiv:2411.09255") and "creator" not in meta
     own = built(tmp_path, ROWS, name="KoMeP-ICU", license="cc-by-4.0")
