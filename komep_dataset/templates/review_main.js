@@ -6,6 +6,13 @@ let [current, words, file, sources] = [0, WORDS.ko, null, true];
 function tell(kind, ...of) {
   $("storage").textContent = typeof words[kind] === "function" ? words[kind](...of) : words[kind];
   $("storage").hidden = false;
+  $("storage").dataset.kind = kind;
+}
+
+// Says that nothing is kept, for as long as it is so.
+function tellStorage() {
+  if (!sheet.stored) tell("noStorage");
+  else if ($("storage").dataset.kind === "noStorage") $("storage").hidden = true;
 }
 
 function setLanguage(name) {
@@ -15,7 +22,7 @@ function setLanguage(name) {
   for (const box of document.querySelectorAll("[data-word]")) box.textContent = words[box.dataset.word];
   for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === name));
   for (const id of ["back", "on"]) $(id).setAttribute("aria-label", words[id]);
-  if (!sheet.stored) tell("noStorage");
+  tellStorage();
   show(current, { focus: false });
 }
 
@@ -29,9 +36,8 @@ function changed() {
   sheet.changes += 1;
   progress();
   if (file) return writeFile();
-  if (sheet.stored) return undefined;
-  tell("noStorage");
-  return sheet.changes >= AUTOSAVE && download();
+  tellStorage();
+  return !sheet.stored && sheet.changes >= AUTOSAVE && download();
 }
 
 function progress() {
@@ -63,7 +69,10 @@ function unjudged() {
 // A field whose text is kept with every letter.
 function field(name, properties) {
   const area = element("textarea", { value: sheet.of(current)[name] ?? "", ...properties });
-  area.addEventListener("input", () => sheet.set(current, name, area.value));
+  area.addEventListener("input", () => {
+    sheet.set(current, name, area.value);
+    if (!file) tellStorage();
+  });
   area.addEventListener("change", changed);
   return area;
 }
@@ -231,12 +240,20 @@ async function load(event) {
   $("keys").close();
   if (taken < 0) tell("foreign", given.name);
   else tell("loaded", taken, given.name);
+  if (!sheet.stored) {
+    $("storage").append(` ${words.noStorage}`);
+    $("storage").dataset.kind = "noStorage";
+  }
   $("reviewer").value = sheet.reviewer;
   show(current);
 }
 
 $("reviewer").value = sheet.reviewer;
-$("reviewer").addEventListener("input", () => { sheet.reviewer = $("reviewer").value.trim(); sheet.keep(); });
+$("reviewer").addEventListener("input", () => {
+  sheet.reviewer = $("reviewer").value.trim();
+  sheet.keep();
+  if (!file) tellStorage();
+});
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => setLanguage(button.dataset.language));
 for (const button of document.querySelectorAll("[data-better]")) button.addEventListener("click", () => set("better", button.dataset.better));
 $("back").addEventListener("click", () => show(current - 1));

@@ -36,7 +36,10 @@ class Sheet {
   keep() {
     this.answers.reviewer = this.reviewer;
     this.dirty = true;
-    try { localStorage.setItem(this.slot, JSON.stringify(this.answers)); } catch { this.stored = false; }
+    try {
+      localStorage.setItem(this.slot, JSON.stringify(this.answers));
+      this.stored = true;
+    } catch { this.stored = false; } // none, or full
   }
 
   isDone(place) {

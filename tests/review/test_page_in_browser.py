@@ -213,6 +213,52 @@ def test_where_the_browser_keeps_nothing_files_do(opened, sheets, tmp_path, how)
     page.get_by_text("이 검토지의 CSV가 아닙니다").wait_for()
 
 
+FULL = """() => { const box = "x".repeat(1024); let n = 0;
+    try { for (;;) localStorage.setItem(`other ${n++}`, box.repeat(64)); } catch { /* no room for as much */ }
+    try { for (;;) localStorage.setItem(`more ${n++}`, "x"); } catch { /* nor for a letter */ } }"""
+
+
+def test_a_browser_whose_storage_is_full_says_so_and_the_file_has_everything(opened, sheets, tmp_path):
+    """Pages of other people, opened from files, share what room there is."""
+    release, folders = sheets
+    page = opened(folders[0] / "review.html")
+    page.keyboard.press("1")
+    assert not page.locator("#storage").is_visible()
+    page.evaluate(FULL)
+    asked = []
+    page.on("dialog", lambda dialog: asked.append(dialog.type) or dialog.accept())
+    page.locator("#comment").press_sequentially("가슴 통증; =1+1")  # said while it is written
+    assert "저장하지 못합니다" in page.inner_text("#storage")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("2")
+    path = tmp_path / "review.csv"
+    with page.expect_download() as download:
+        page.keyboard.press("w")
+    download.value.save_as(path)
+    said, _ = read_sheets([path], read_material(release))
+    assert [(one.letter, one.comment) for one in said] == [("A", "가슴 통증; =1+1"), ("B", "")]
+    page.locator("#comment").press_sequentially("늦은 글")
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+    again = opened(
+        folders[0] / "review.html", context=page.context
+    )  # what was kept before it was full, and the file
+    assert again.inner_text("#done") == "1 / 6 판단함"
+    again.set_input_files("#load", path)
+    again.get_by_text("2 / 6 판단함").wait_for()
+    told = again.inner_text("#storage")
+    assert "2쌍을 불러왔습니다" in told and "저장하지 못합니다" in told
+    again.evaluate("localStorage.clear()")
+    again.keyboard.press("n")
+    again.keyboard.press("3")  # there is room again
+    assert not again.locator("#storage").is_visible()
+    again.close(run_before_unload=False)
+    last = opened(folders[0] / "review.html", context=page.context)
+    assert last.inner_text("#done") == "3 / 6 판단함" and not last.locator("#storage").is_visible()
+
+
 def test_changes_go_to_a_file_that_was_chosen_once(opened, sheets):
     """The dialog of the system cannot be worked from here: a stand-in for the handle that it gives."""
     stand_in = """window.written = []; window.showSaveFilePicker = async () => ({ name: 'kept.csv', createWritable: async () =>
