@@ -71,7 +71,7 @@ def started(folder: Path, **environment: str) -> subprocess.Popen:
         [sys.executable, "work.py", "x"], cwd=folder, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
     )  # fmt: skip
-    running.stdout.readline()
+    running.begun = running.stdout.readline()
     return running
 
 
@@ -149,6 +149,19 @@ def test_a_signal_ends_what_a_command_imports_although_that_swallows_it(tmp_path
         "",
         "interrupted: nothing was begun; to go on: python work.py x\n",
     )
+
+
+def test_a_worker_that_runs_the_file_of_a_command_again_has_no_last_word(tmp_path):
+    (tmp_path / "work.py").write_text(
+        "from komep_dataset.errors import ended, interruptible\ninterruptible()\nimport os, time\n"
+        "from multiprocessing import get_context\n"
+        "def wait(): print(os.getpid(), flush=True), time.sleep(9)\n"
+        "def work(): one = get_context('spawn').Process(target=wait); one.start(); one.join(); return one.exitcode\n"
+        "if __name__ == '__main__': ended(work)\n"
+    )
+    running = started(tmp_path)
+    os.kill(int(running.begun), signal.SIGTERM)
+    assert running.communicate(timeout=60) == ("", "") and running.returncode == 256 - signal.SIGTERM
 
 
 def test_what_must_stand_before_a_signal_is_answered_imports_nothing():
