@@ -83,9 +83,7 @@ def interruptible(extra: str | None = None) -> None:
     another of it. From then on it is Python's `KeyboardInterrupt`, so that what is open is closed, and a second signal, later
     than `SAME_PRESS`, ends what does not close.
     """
-    if (
-        "--multiprocessing-fork" in sys.orig_argv
-    ):  # a worker that runs the file again: its parent has the last word
+    if "--multiprocessing-fork" in sys.orig_argv:  # a worker, which runs the file again; its parent speaks
         return
     before = sys.excepthook, sys.unraisablehook
 
