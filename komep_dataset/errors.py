@@ -52,6 +52,28 @@ def missing(extra: str, packages: str) -> str:
     return f"this command needs the extra [{extra}] (not installed: {packages}); install it with: {where}"
 
 
+def said_by(error: BaseException) -> str:
+    """What an error says, in one line; with its kind where that is part of what it says."""
+    text = " ".join(str(error).split())[:400]
+    return text if text and isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}"
+
+
+class explained:
+    """Context in which what a library says of a bad path or a bad setting becomes a `KomepError` that begins with `what`.
+
+    `kinds`: errors that are turned; by default all, for steps in which whatever fails is the user's to mend.
+    """
+
+    def __init__(self, what: str, kinds: tuple[type[Exception], ...] = (Exception,)):
+        self.what, self.kinds = what, kinds
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, self.kinds) and not isinstance(error, KomepError):
+            raise KomepError(f"{self.what}: {said_by(error)}") from error
+
+
 class Doing:
     """What this process is at, for the line with which an interruption ends it.
 

@@ -37,12 +37,11 @@ from trainers.losses import Objective
 from trainers.pair_metrics import PairFigures, evaluation_before
 from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
-from training.errors import explained
 from training.flags import RecipeParser, TemplateArguments
 from training.log_lines import use_log_lines
 from training.model_card import write_report
 from training.output_folder import SETTINGS, SUMMARY, check_space, push
-from training.pairs import describe_pairs, draw, drop_unfit, load_preferences, write_rejects
+from training.pairs import draw, load_preferences
 from training.run_record import (
     check_same_run,
     compare_evaluations,
@@ -55,11 +54,12 @@ from training.run_record import (
     write_json,
 )
 from training.startup import prepare_cpu, run, set_up_logging
+from training.unfit import describe_pairs, drop_unfit, write_rejects
 from training.whole_model import whole_models
 from transformers import set_seed
 from trl import DPOConfig, ModelConfig, get_peft_config, get_quantization_config
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, explained
 
 
 @dataclass

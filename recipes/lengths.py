@@ -26,7 +26,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from training.base_model import cut, render, turn_marks
-from training.pairs import count_tokens, fault_of, fold_systems, load_preferences
+from training.pairs import load_preferences
+from training.unfit import count_tokens, fault_of, fold_systems
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from komep_dataset.commands.manner import READS, add, new_app, start

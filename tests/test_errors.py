@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from komep_dataset.errors import KomepError, by_interruption, doing, missing, require, say, typed
+from komep_dataset.errors import (
+    KomepError,
+    by_interruption,
+    doing,
+    explained,
+    missing,
+    require,
+    said_by,
+    say,
+    typed,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
@@ -246,3 +256,21 @@ def test_ctrl_c_at_any_moment_of_a_command(tmp_path, words):
             )
     again = subprocess.run([*KOMEP, *words], **run, capture_output=True, check=True).stdout
     assert again == expected
+
+
+def test_an_error_is_one_line_with_its_kind_where_that_says_something():
+    assert said_by(ValueError("two\n  lines")) == "two lines"
+    assert said_by(KeyError("beta")) == "KeyError: 'beta'" and said_by(ValueError()) == "ValueError: "
+    assert len(said_by(OSError("x" * 1000))) == 400
+
+
+def test_what_a_library_raises_begins_with_what_was_wanted():
+    with (
+        pytest.raises(KomepError, match=r"^the model cannot be read: no such file$"),
+        explained("the model cannot be read"),
+    ):
+        raise OSError("no such file")
+    with pytest.raises(KomepError, match=r"^mine$"), explained("not said"):
+        raise KomepError("mine")
+    with pytest.raises(KeyError), explained("not said", (ValueError,)):
+        raise KeyError("another kind")

@@ -11,12 +11,11 @@ from typing import Any
 
 import polars as pl
 from huggingface_hub import snapshot_download
-from training.errors import explained
 from training.pairs import say
 from trl import DPOConfig
 
 from komep_dataset.audit.label_noise import answer_counts, release_noise
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, explained
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files, read_rows
 from komep_dataset.schema import SPLITS, Pair, column_types

@@ -1,7 +1,7 @@
 """What stands around the steps of training, by what a run does with it.
 
-`flags.py` parses and checks the command line, `startup.py` runs a recipe's `main`, `errors.py` words what libraries say.
-`base_model.py` loads model and tokenizer; `pairs.py` the pairs, and leaves out those that are too long or faulty.
+`flags.py` parses and checks the command line, `startup.py` runs a recipe's `main`.
+`base_model.py` loads model and tokenizer, `pairs.py` the pairs; `unfit.py` leaves out those that are too long or faulty.
 `output_folder.py` guards folder, checkpoints and disk; `run_record.py` writes run.json and the summary, and checks them
 on resume. `log_lines.py` says a line a step; `model_card.py`, `curves.py` and `answers.py` are what people look at afterwards.
 """

@@ -9,8 +9,8 @@ import torch
 from datasets import Dataset
 from transformers import GenerationConfig, Trainer, TrainerCallback
 
+from komep_dataset.errors import said_by
 from training.base_model import template_settings
-from training.errors import said_by
 from training.pairs import say
 from training.run_record import is_sharded, write_json
 

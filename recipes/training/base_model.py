@@ -11,9 +11,8 @@ from datasets import Dataset
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, TrainingArguments
 from trl import ModelConfig
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, explained, said_by
 from komep_dataset.inference.weights import gguf_advice, no_folder, weights_fault
-from training.errors import explained, said_by
 
 # Tokens that families keep for padding or never use in a conversation, in the order in which they are tried.
 PADDING = ("<|finetune_right_pad_id|>", "<|pad|>", "<pad>", "[PAD]", "<|endoftext|>", "<unk>")

@@ -17,10 +17,9 @@ from transformers import TrainingArguments
 from trl import ScriptArguments, TrlParser
 
 from komep_dataset.commands.manner import Quiet, Verbose
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, said_by
 from komep_dataset.files.outputs import resolved
 from komep_dataset.progress import counted
-from training.errors import said_by
 
 PRECISION = "ACCELERATE_MIXED_PRECISION"  # where `accelerate launch` hands on what its config file says
 

@@ -16,10 +16,9 @@ import torch
 from accelerate.utils import gather_object
 from transformers import Trainer, TrainingArguments
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, said_by
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import check_folder, check_writable, json_with, write_text
-from training.errors import said_by
 
 SUMMARY, SETTINGS = "training_summary.json", "run.json"
 # A run may be lengthened when it is resumed; every other change would mix two runs in one model.

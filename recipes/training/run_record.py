@@ -20,11 +20,10 @@ from transformers import Trainer, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import safe_globals
 from trl import ModelConfig
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, said_by
 from komep_dataset.files.outputs import write_text
 from komep_dataset.inference.weights import weights_fault
 from komep_dataset.progress import counted
-from training.errors import said_by
 from training.flags import RecipeArguments
 from training.output_folder import EXTENDABLE, SETTINGS, SUMMARY, numbered
 from training.pairs import rows_hash

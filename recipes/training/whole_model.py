@@ -11,10 +11,9 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, said_by
 from komep_dataset.inference.weights import check_whole, without_text_model
 from training.base_model import render
-from training.errors import said_by
 from training.pairs import say
 
 ANSWERS = ("chosen", "completion", "rejected")

@@ -1,5 +1,6 @@
 """A tiny chat model, a tiny release and a finished run of each method, made once for all tests of the recipes."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -49,3 +50,17 @@ def orpo_run(request, finished) -> tuple[str, Path]:
     """(what the likelihood term covers, the run)."""
     changes = {} if request.param == "all" else {"nll_on": request.param}
     return request.param, finished("orpo", **changes)
+
+
+@pytest.fixture
+def with_template(tiny_model, tmp_path):
+    """Makes a copy of the model whose chat template begins with more."""
+
+    def make(more: str):
+        model = tmp_path / "model"
+        shutil.copytree(tiny_model, model)
+        template = (model / "chat_template.jinja").read_text("utf-8")
+        (model / "chat_template.jinja").write_text(more + template, "utf-8")
+        return model
+
+    return make

@@ -20,7 +20,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, pro
 from trainers.dpo import PairwiseDPOTrainer
 from trainers.orpo import ORPOConfig, ORPOTrainer, PairwiseORPOTrainer
 from trainers.sft import PairwiseSFTTrainer
-from training.pairs import count_tokens
+from training.unfit import count_tokens
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 from trl import DPOConfig, SFTConfig
 
