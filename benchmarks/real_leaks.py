@@ -7,7 +7,8 @@ one of two halves, by the first byte of its SHA-256: rule and threshold were cho
 Repeats: training questions that ask a test question of KorMedMCQA again, labelled by hand in `repeats.csv` (looked at
 twice, the second time shuffled and without the first label; where the two differ, `varied`): `same`: the same question in nearly
 the same words; `words`: in other words; `varied`: something else is asked about the same. What is not listed there is a
-clean question. The labels were set on what any of three shares of n-grams held for alike, before this rule was made.
+clean question. The labels were set on what any of three shares of n-grams held for alike, before this rule was made, but for ten of
+half 1 that two readers gave to what the rule accused, and nearly accused, later (docs/contamination.md).
 Copies: items altered by a program (`leaks.ALTERATIONS`), as prompts, and in the middle of real explanations.
 """
 
