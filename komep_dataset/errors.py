@@ -78,14 +78,14 @@ class Doing:
     """What this process is at, for the line with which an interruption ends it.
 
     `kept`: what stays of the work, a part of a sentence or what makes one; `at_once`: whether an interruption ends it where
-    it stands, for nothing is open that must be closed; `groups`: process groups that may not outlive it; `verbose`: whether
+    it stands, for nothing is open that must be closed; `held`: whether a signal waits; `groups`: process groups that may not outlive it; `verbose`: whether
     the traceback behind an error is wanted; `process`: which one is interruptible; `signal`, `since`: what ends it, and when
     (monotonic seconds) it came.
     """
 
     kept: str | Callable[[], str] = "nothing was begun"
     at_once = True
-    verbose = False
+    held = verbose = False
     process = signal = 0
     since = 0.0
     launcher: tuple[int, list[str]] | None = None
@@ -147,9 +147,23 @@ def pressed(number: int, frame: object) -> None:
         return
     again = bool(doing.signal)
     doing.signal, doing.since = number, now
+    if doing.held and not again:
+        return
     if doing.at_once or again:
         interrupted()
     raise KeyboardInterrupt
+
+
+class held:
+    """Context at whose end a signal is answered that came within: what it starts is whole, and known to who ends it."""
+
+    def __enter__(self) -> None:
+        doing.held = True
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        doing.held = False
+        if doing.signal and error is None:
+            raise KeyboardInterrupt
 
 
 def by_interruption(error: BaseException | None) -> bool:

@@ -117,6 +117,10 @@ AWAITED = lines(
     "async def asked():", "    try: await asyncio.sleep(print('begun', flush=True) or 9)",
     "    finally: await asyncio.sleep(0.3); open('closed', 'w').close()", "run_async(asked())",
 )  # fmt: skip
+HELD = lines(
+    "from komep_dataset.errors import held", "with held():",
+    "    print('begun', flush=True), time.sleep(0.5), open('closed', 'w').close()", "wait()",
+)  # fmt: skip
 TWICE = (signal.SIGINT, 0.02, signal.SIGINT)
 
 
@@ -129,6 +133,7 @@ TWICE = (signal.SIGINT, 0.02, signal.SIGINT)
         (CLEANED, TWICE, 130),
         (AWAITED, TWICE, 130),
         (AWAITED, [signal.SIGTERM], 143),
+        (HELD, TWICE, 130),
         (lines(SWALLOWED, "raise OSError(5, 'of the interruption')"), [signal.SIGINT], 130),
         (lines(SWALLOWED, "time.sleep(9)"), [signal.SIGINT, 1.1, signal.SIGINT], 130),
         (FORKED, [0.2, signal.SIGINT], 130),  # the terminal's reaches the fork as well

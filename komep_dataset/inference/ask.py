@@ -16,6 +16,7 @@ from komep_dataset.config.config import Endpoint, Judge
 from komep_dataset.errors import KomepError, require
 from komep_dataset.inference.batch_files import BatchFolder
 from komep_dataset.inference.costs import Meter
+from komep_dataset.inference.jobs import clear_jobs
 from komep_dataset.inference.reply_log import (
     ENGINE_LOG,
     REPLIES,
@@ -124,6 +125,8 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
         try:
             if todo:
                 failures = _ask_missing(todo, len(set(keys.values())), endpoint, log, folder, label)
+            elif endpoint.policy.executor.kind != "slurm":
+                clear_jobs(folder)  # of workers that were stopped behind their last answer
         finally:
             heard = [log.rows[key] for key in todo if key in log.rows]
             if heard:

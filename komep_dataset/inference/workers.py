@@ -34,7 +34,7 @@ from datatrove.executor.ray import RayPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 
 from komep_dataset.config.config import Endpoint, Executor
-from komep_dataset.errors import KomepError, require
+from komep_dataset.errors import KomepError, held, require
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.jobs import (
     JOBS,
@@ -248,10 +248,12 @@ class _LocalExecutor(_Watching, LocalPipelineExecutor):
         work = multiprocessing.get_context("spawn").Process(
             target=_work, args=(self, rank, os.getpid()), daemon=True
         )
-        # A worker begins without Ctrl-C, which reaches all of us: who started it ends it.
+        # A worker begins without Ctrl-C, which reaches all of us: who started it ends it. Another thread of ours may still
+        # take it, so that it is held until the worker has all it is sent.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            work.start()
+            with held():
+                work.start()
         except OSError as error:
             raise KomepError(
                 f"{self.pipeline[0].label}: worker {rank} cannot be started ({error.strerror}); answers so far are "

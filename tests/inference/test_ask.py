@@ -12,6 +12,7 @@ import pytest
 from komep_dataset.config.config import Judge
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import judge_body
+from komep_dataset.inference.jobs import JOBS, write_shards
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.messages import check_messages
 from tests.inference.asking import ask_all, echo, request
@@ -54,6 +55,16 @@ def test_kept_replies_of_which_none_fits_are_told_before_all_is_paid_for_anew(tm
         told = capsys.readouterr().err
     assert f"of 3 replies kept in {tmp_path} none fits" in told
     assert "asked anew: 1" in told
+
+
+def test_what_workers_left_behind_when_they_were_stopped_is_removed_where_nothing_is_left_to_ask(tmp_path):
+    with loopback(Loopback(echo)) as (state, url):
+        ask_all(url, tmp_path, [request("a")])
+        write_shards({"00000000": {}}, tmp_path, 1)
+        (tmp_path / JOBS / "notes.txt").write_text("mine")
+        ask_all(url, tmp_path, [request("a")])
+    assert len(state.calls) == 1
+    assert [path.name for path in (tmp_path / JOBS).iterdir()] == ["notes.txt"]
 
 
 def test_nothing_to_ask_needs_neither_key_nor_endpoint(tmp_path):
