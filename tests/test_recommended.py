@@ -24,6 +24,7 @@ from tests.recommended import (
 # Options in our texts of what is not ours, by the file that has them; `…` is what it fills in.
 FOREIGN = {
     "komep_dataset/cli.py": {"--version"},  # of `komep` itself
+    "komep_dataset/errors.py": {"--multiprocessing-fork"},  # of Python's workers
     "komep_dataset/exports/openrlhf.py": {"--eval", "--module"},
     "komep_dataset/gates/contamination.py": {"--real"},  # of benchmarks.leaks
     "komep_dataset/inference/servers.py": {

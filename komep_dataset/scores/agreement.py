@@ -117,7 +117,7 @@ def _pairs_of(
 
     known = pl.col("_true") + pl.col("_false")
     whole = known == pl.col("_units")
-    blank = {name: pl.lit(None, pl.String) for name in ("question_ko", "response_ko")}
+    blank = {name: pl.lit(None, pl.String) for name in ("question_ko", "response_ko")} | {"_size": pl.lit(0)}
     ready = frame.with_columns(
         question=pl.lit(""),
         category=pl.lit(""),

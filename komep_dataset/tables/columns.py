@@ -193,7 +193,7 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
     """(a name of a map, what is wrong with it), or None: its column is none, or no place for a constant, or given twice."""
     targets = {new: new if name.startswith(CONSTANT) else name for new, name in columns.items()}
     for new, name in targets.items():
-        if name not in known and new in known:
+        if name not in known and new in known and not likely(name, known):
             return (
                 new,
                 f"no column {name!r} is known here; a text for every row is written ={name} (--map {new}=={name})",

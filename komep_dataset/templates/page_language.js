@@ -1,4 +1,4 @@
-// The language of a page, Korean or English: the one chosen before on any page, else the browser's.
+// The language of a page, Korean or English: the one picked before on any page, else the browser's.
 const $ = (id) => document.getElementById(id);
 let speaking = "en";
 

@@ -141,7 +141,12 @@ def test_what_nobody_stated_the_terms_of_does_not_become_public(hub, komep, rele
     for flags in (("--public",), ("--public", "--dry-run")):
         code, out, err = komep("publish", releases["small"], *ID, *flags)
         assert (code, out, hub.repos, writes(hub)) == (1, "", {}, [])
-        for part in ("no licence", "questions in half.jsonl", "answers of sample-30", "--license unknown"):
+        for part in (
+            "no licence",
+            "questions in half.jsonl",
+            "answers of sample-30",
+            "--license ID` (as cc-by-4.0; unknown,",
+        ):
             assert part in err
     komep("publish", releases["whole"], *ID, "--public")
     code, _, err = komep("publish", releases["small"], *ID)  # where everybody looks already
