@@ -40,7 +40,7 @@ def test_a_file_is_taken_by_its_own_name_too(tmp_path):
     ],
 )  # fmt: skip
 def test_what_is_none_is_told(tmp_path, content, message):
-    pytest.importorskip("tokenizers")
+    pytest.importorskip("tokenizers", reason="comes with the extra [quality]")
     if content is not None:
         (tmp_path / "m").mkdir()
         for name, text in content.items():
