@@ -212,7 +212,10 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
                 f"{name} is not the same text in every row; name the column that holds it, as NEW={name}",
             )
         if other := next((one for one in targets if one != new and targets[one] == name), None):
-            return new, f"{other!r} is to be read as {name}, too, and a column is read once; take one out"
+            return new, (
+                f"{other!r} is to be read as {name}, too, and a column is read once; take one out, and give tables that "
+                "differ in their names one after the other (komep build --base adds the second to the first)"
+            )
     return None
 
 

@@ -218,13 +218,20 @@ def check_columns(dataset: Dataset, name: str) -> None:
     """Raise `KomepError` unless both answers are there, and a prompt in a column of its own or in them."""
     there = dataset.column_names
     if lacking := missing(there, dataset):
-        source = f'"json", data_files={name!r}' if Path(name).is_file() else repr(name)
+        file, kind = Path(name).is_file(), READERS.get(Path(name).suffix.removeprefix("."), "json")
+        source = f'"{kind}", data_files={name!r}' if file else repr(name)
         made = ", ".join(f'"{column}": row["…"]' for column in COLUMNS)
         raise KomepError(
             f"dataset {name!r}: missing columns {', '.join(lacking)}; it has {', '.join(there)}. Wanted are prompt, chosen "
-            "and rejected, or chosen and rejected as whole conversations. Make them of what is there, in Python: "
-            f"from datasets import load_dataset; load_dataset({source}, split='train').map(lambda row: {{{made}}})"
-            '.to_json("pairs.jsonl"); then --dataset_name pairs.jsonl'
+            "and rejected, or chosen and rejected as whole conversations. Under other names: --map NEW=prompt. Of answers that "
+            "have scores or verdicts `komep build` makes pairs. "
+            + (
+                ""  # which `datasets` may not read as it is
+                if file and kind == "csv"
+                else "Else make them of what is there, in Python: from datasets import load_dataset; "
+                f"load_dataset({source}, split='train').map(lambda row: {{{made}}})"
+                '.to_json("pairs.jsonl"); then --dataset_name pairs.jsonl'
+            )
         )
     for images in {*IMAGES} & {*there}:
         if any(value.as_py() for value in dataset.data.column(images)):
