@@ -3,7 +3,6 @@
 import json
 import random
 
-import krippendorff
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +16,8 @@ from komep_dataset.review.sheet import read_material, write_sheets
 from komep_dataset.review.words import Mark
 from tests.review.sheets import blinded_answers, pair_of, rows_of, save
 from tests.scored_rows import write
+
+krippendorff = pytest.importorskip("krippendorff", reason="comes with the extra [dev]")
 
 JUDGE_ERRS, REVIEWERS_ERR = 0.2, (0.1, 0.25)
 

@@ -2,12 +2,13 @@
 
 import random
 
-import krippendorff
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from komep_dataset.review.reliability import reliability
+
+krippendorff = pytest.importorskip("krippendorff", reason="comes with the extra [dev]")
 
 VALUES = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), min_size=2, max_size=12)
 
