@@ -256,7 +256,7 @@ def _json_units(text: str) -> list[str] | None:
     try:
         return list(_texts(json.loads(body)))
     except (ValueError, RecursionError):
-        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return list(_texts(ast.literal_eval(body)))  # as Python writes it
         # cut off, or not quite JSON: what is whole in it
         whole = [json.loads(text, strict=False) for text in _WHOLE.findall(body)]

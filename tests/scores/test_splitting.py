@@ -143,6 +143,11 @@ def test_a_sign_within_a_unit_is_no_end_of_it(units):
     assert units_of(Reply("\n".join(units), "stop")) == units
 
 
+def test_double_braces_are_no_error():
+    """To Python, `{{…}}` is a set of a dict, which it cannot hold: what is whole in it counts."""
+    assert units_of(Reply('{{"facts": ["One is.", "Two is."]}}', "stop")) == ["One is.", "Two is."]
+
+
 def test_what_is_whole_in_json_that_breaks_off_counts():
     for text in (
         '["One is.", "Two is.", "Thr',
