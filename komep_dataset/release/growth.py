@@ -63,6 +63,8 @@ _RECORDED = (
     "judges",
     "evidence",
     "makers",
+    "columns",
+    "left_out",
 )
 
 

@@ -404,3 +404,25 @@ def test_a_base_compared_by_the_earlier_rule_verifies_and_grows_with_a_word(
     assert kept.facts["options"]["overlap_threshold"] == 0.6 and "gives way" not in capsys.readouterr().err
     build([more], tmp_path / "again", base=tmp_path / "grown", decontaminate=bench)
     assert capsys.readouterr().err == ""
+
+
+def test_provenance_keeps_how_the_columns_of_every_input_were_read(tmp_path):
+    """A grown release told the map of the last input alone."""
+    base, inputs = None, []
+    for number, name in enumerate(("문항", "질의", "stem")):
+        rows = [
+            {name: one.pop("question"), **one}
+            for one in (row(number, m, v) for m, v in (("a", "t"), ("b", "f")))
+        ]
+        source, place = write(tmp_path / f"{number}.jsonl", rows), tmp_path / f"r{number}"
+        facts = build(
+            [source], place, base=base, columns={name: "question"}, left_out={"score": ["seed"]}
+        ).facts
+        base = place
+        inputs.append((source.name, {name: "question"}))
+    found = []
+    while facts:
+        found.append((facts["inputs"][0]["name"], facts.get("columns")))
+        assert facts["left_out"] == {"score": ["seed"]}
+        facts = facts["base"]
+    assert found == inputs[::-1]
