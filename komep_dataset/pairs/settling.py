@@ -1,7 +1,7 @@
 """What a build's options of pairs come to where their value is left to the data: K of `--utility f1`, and those of a rule."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,11 +9,10 @@ import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.lengths import read_tokenizer, with_tokens
-from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules, left_to_data
+from komep_dataset.pairs.options import PairRules, left_to_data
 from komep_dataset.pairs.rules import COUNTS
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import with_bounds, with_k
-from komep_dataset.schema import Reason
 
 MEDIAN_K = "K is the median number of units of {n} answers"
 
@@ -77,31 +76,6 @@ def readied(selection: Any, frame: pl.DataFrame) -> tuple[pl.DataFrame, PairRule
     tokenizers = read_tokenizer(selection.length_tokenizer)
     rules = replace(settled(selection, frame), length_tokenizer=[one.record() for one in tokenizers])
     return with_tokens(frame, tokenizers), rules
-
-
-# The settings of pairs that may leave nothing, each with the reasons that come of it.
-_OF_SETTING = {
-    "utility": (Reason.TOO_FEW_RESPONSES, Reason.TIE),
-    "pairs": (Reason.TOO_FEW_RESPONSES, Reason.TIE),
-    "length_gap": (Reason.LENGTH_GAP,),
-    "min_margin": (Reason.BELOW_MARGIN,),
-}
-
-
-def nothing_left(rules: Any, reasons: Mapping[str, int]) -> str:
-    """Which settings left no pair, and how many questions each took, for a user; "" where none but defaults and the margin
-    are at work: a release without pairs is then what the data give."""
-    said = {option.name: getattr(rules, option.name) for option in PAIR_OPTIONS}
-    set_ = [o for o in PAIR_OPTIONS if said[o.name] != o.default and not o.read]
-    narrows = {"utility", "length_gap", *(["pairs"] if RULES[rules.pairs].one_a_question else [])}
-    if not any(option.name in narrows for option in set_):
-        return ""
-    flags = {option.name: f"{option.flag} {said[option.name]}" for option in set_}
-    told = []
-    for reason, n in sorted(reasons.items()):
-        by = [flags[name] for name, causes in _OF_SETTING.items() if name in flags and reason in causes]
-        told.append(f"{reason} {n:,}" + (f" ({', '.join(by)})" if by else ""))
-    return f"no pair is left under {' '.join(flags.values())}: {'; '.join(told)}"
 
 
 def _median(values: Iterable[tuple[int, int]]) -> tuple[float, int]:

@@ -20,6 +20,12 @@ _WITHOUT_PAIR = {
     Reason.IDENTICAL_TEXT: "both answers have the same text: give other answers",
     Reason.LENGTH_GAP: "answers differ in length by more than --length-gap: raise it",
 }
+# The settings that may leave no pair without naming themselves in the above -> the reasons that come of it.
+_OF_SETTING = {
+    "utility": (Reason.TOO_FEW_RESPONSES, Reason.TIE),
+    "trim_below": (Reason.TOO_FEW_RESPONSES,),
+    "order": (Reason.TOO_FEW_RESPONSES,),
+}
 _ALWAYS = ("pairs", "min_margin", "origin")
 _TOLD_ELSEWHERE = ("unknown_units", "length_tokenizer")
 
@@ -55,17 +61,12 @@ def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> 
     """What whoever builds must know before they use it: no pair, none to hold out or to train on, Korean in `en`.
 
     Args:
-        facts: of `build.json`.
+        facts: of `build.json`, with the `options` of `provenance.json`.
         reasons: of rejects -> how many.
         mixed: pairs of `en` whose question is Korean.
     """
     if not facts["pairs"]:
-        found = sorted(reasons.items(), key=lambda one: -one[1])
-        why = [
-            f"{name} {n:,}" + (f" ({_WITHOUT_PAIR[name]})" if name in _WITHOUT_PAIR else "")
-            for name, n in found
-        ]
-        return [f"no pair passed: {'; '.join(why)}; rejects.jsonl says why, question by question"]
+        return [_without_pairs(facts.get("options", {}), reasons)]
     told = []
     for config, rows in facts["rows"].items():
         empty = next((split for split in SPLITS if not rows[split]), None) if any(rows.values()) else None
@@ -81,6 +82,22 @@ def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> 
             "such an answer in response_ko, or leave it out"
         )
     return told
+
+
+def _without_pairs(options: Mapping[str, Any], reasons: Mapping[str, int]) -> str:
+    """That no pair passed, under which settings, and how many questions each reason took."""
+    set_ = {
+        option.name: f"{option.flag} {options[option.name]}"
+        for option in PAIR_OPTIONS
+        if not option.read and options.get(option.name, option.default) != option.default
+    }
+    why = []
+    for reason, n in sorted(reasons.items(), key=lambda one: -one[1]):
+        by = [set_[name] for name, causes in _OF_SETTING.items() if name in set_ and reason in causes]
+        hint = ", or ".join([*by, *([_WITHOUT_PAIR[reason]] if reason in _WITHOUT_PAIR else [])])
+        why.append(f"{reason} {n:,}" + (f" ({hint})" if hint else ""))
+    under = f" under {' '.join(set_.values())}" if set_ else ""
+    return f"no pair passed{under}: {'; '.join(why)}; rejects.jsonl says why, question by question"
 
 
 def pairing(facts: Mapping[str, Any]) -> list[str]:

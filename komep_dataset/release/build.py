@@ -27,7 +27,7 @@ from komep_dataset.pairs.generations import OPTIONAL, Given, read_complete, reso
 from komep_dataset.pairs.lengths import with_tokens
 from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
-from komep_dataset.pairs.settling import Settling, nothing_left
+from komep_dataset.pairs.settling import Settling
 from komep_dataset.pairs.told import pairing, warned
 from komep_dataset.pairs.utility import units_wanted, with_f1
 from komep_dataset.progress import counted, progress_bar, tell
@@ -172,8 +172,6 @@ def build(
             )
         sums, content = data_sums(folder)
         reasons = Counter(reject.reason for reject in rejects)
-        if not counts["pairs"] and (why := nothing_left(rules, reasons)):
-            raise KomepError(why)
         facts = {
             "schema": SCHEMA_VERSION,
             "content_hash": content,
@@ -188,7 +186,7 @@ def build(
         write_rejects(folder, STAGE, rejects)
         write_card(folder, facts | source | {"quality": quality}, place.name)
         write_sums(folder, sums)
-    for warning in (*warned(facts, reasons, tally.mixed), *of_no_list(rules.license)):
+    for warning in (*warned(facts | source, reasons, tally.mixed), *of_no_list(rules.license)):
         tell(f"warning: {warning}")
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 

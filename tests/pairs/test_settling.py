@@ -1,12 +1,10 @@
-"""What is left to the data, whatever the order and the parts in which they come; and which setting left no pair."""
-
-from collections import Counter
+"""What is left to the data, whatever the order and the parts in which they come."""
 
 import pytest
 
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.options import PairRules
-from komep_dataset.pairs.settling import Settling, nothing_left, settled
+from komep_dataset.pairs.settling import Settling, settled
 from tests.pairs.answers import answers
 
 
@@ -49,15 +47,3 @@ def test_data_without_units_have_no_median():
         settled(PairRules(utility="f1"), bare)
     with pytest.raises(KomepError, match="--pairs trimmed: no answer has a score"):
         settled(PairRules(pairs="trimmed", utility="f1@3"), bare)
-
-
-def test_the_setting_that_leaves_nothing_is_named():
-    found = Counter({"length_gap": 7, "tie": 2, "below_margin": 1})
-    assert (
-        nothing_left(PairRules(), found) == nothing_left(PairRules(min_margin=0.5, pairs="all"), found) == ""
-    )
-    said = nothing_left(PairRules(length_gap=3, utility="f1@4", min_margin=0.5), found)
-    assert said == (
-        "no pair is left under --min-margin 0.5 --utility f1@4 --length-gap 3: below_margin 1 (--min-margin 0.5); "
-        "length_gap 7 (--length-gap 3); tie 2 (--utility f1@4)"
-    )

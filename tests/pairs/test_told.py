@@ -67,3 +67,23 @@ def test_a_build_without_what_is_needed_is_warned_of_with_the_setting():
         "no pair passed: below_margin 9 (scores are not further apart than --min-margin: lower it); tie 2"
     )
     assert "contaminated 1; rejects.jsonl says why" in line
+
+
+def test_the_settings_that_leave_no_pair_are_named():
+    rules = asdict(PairRules(length_gap=3, utility="f1@4", min_margin=0.5))
+    [line] = warned({"pairs": 0, "options": rules}, {"length_gap": 7, "tie": 2, "below_margin": 1}, 0)
+    assert line == (
+        "no pair passed under --min-margin 0.5 --utility f1@4 --length-gap 3: length_gap 7 (answers differ in length by more than "
+        "--length-gap: raise it); tie 2 (--utility f1@4, or the best and the worst answer score the same: give more answers, or "
+        "--utility f1, which counts true units too); below_margin 1 (scores are not further apart than --min-margin: lower it); "
+        "rejects.jsonl says why, question by question"
+    )
+    [line] = warned(
+        {"pairs": 0, "options": asdict(PairRules(pairs="trimmed", trim_below=1.0))},
+        {"too_few_responses": 4},
+        0,
+    )
+    assert (
+        "under --pairs trimmed --trim-below 1.0: too_few_responses 4 (--trim-below 1.0, or fewer than two"
+        in line
+    )

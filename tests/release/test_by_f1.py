@@ -147,16 +147,6 @@ def test_a_release_from_before_an_option_has_its_default(place):
         ({"length_gap": float("nan")}, 2, "--length-gap"),
         ({"trim_below": 2.0, "pairs": "trimmed"}, 2, "--trim-below"),
         ({"trim_below": 0.5}, 2, "it goes with --pairs trimmed"),
-        (
-            {"pairs": "trimmed", "trim_below": 1.0, "utility": "f1@900"},
-            1,
-            r"too_few_responses .*\(.*--pairs trimmed",
-        ),
-        (
-            {"length_gap": 0, "min_margin": 0.9},
-            1,
-            r"no pair is left under --min-margin 0.9 --length-gap 0: .*below_margin",
-        ),
     ],
 )
 def test_bad_settings_stop_and_leave_what_is_there(place, options, code, message):
@@ -164,3 +154,23 @@ def test_bad_settings_stop_and_leave_what_is_there(place, options, code, message
     with pytest.raises(KomepError, match=message) as caught:
         build([place / "scored.jsonl"], place / "komep", **options)
     assert caught.value.exit_code == code and release_bytes(place / "komep") == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"min_margin": 1.0},
+        {"length_gap": 0, "min_margin": 0.9},
+        {"pairs": "trimmed", "trim_below": 1.0, "utility": "f1@900"},
+    ],
+)
+def test_a_release_without_a_pair_is_written_and_sound_whatever_left_none(place, tmp_path, capsys, options):
+    """One model alone gave a release and a warning, a setting that left nothing gave an error."""
+    one = tmp_path / "one.jsonl"
+    one.write_text((place / "scored.jsonl").read_text().splitlines()[0] + "\n")
+    result = build([one] if not options else [place / "scored.jsonl"], tmp_path / "komep", **options)
+    assert result.facts["pairs"] == 0 and unsound(tmp_path / "komep") == []
+    warned = capsys.readouterr().err
+    assert warned.startswith("warning: no pair passed")
+    assert all(f"--{name.replace('_', '-')} {value}" in warned for name, value in options.items())
