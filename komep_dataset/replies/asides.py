@@ -162,24 +162,18 @@ def is_aside(clause: str, subject: int = MOST_SUBJECT) -> bool:
     if is_question(clause) or is_notice(clause):
         return True
     if _HANGUL.search(clause):
-        if len(clause) > LONGEST_KOREAN:
-            return False
-        asks = _ASKS_KO.search(clause) or _REFERRAL_KO.search(clause)
-        care = subject and _CARE_KO.search(clause)
-        return bool(care or _ASIDE_KO.search(clause) or (asks and not _CONDITION_KO.search(clause)))
-    own = len([word for word in other_words(clause) if word.casefold() not in _CONTENTS])
+        return len(clause) <= LONGEST_KOREAN and bool(
+            (subject and _CARE_KO.search(clause))
+            or _ASIDE_KO.search(clause)
+            or ((_ASKS_KO.search(clause) or _REFERRAL_KO.search(clause)) and not _CONDITION_KO.search(clause))
+        )
+    own = sum(word.casefold() not in _CONTENTS for word in other_words(clause))
     if own > MOST_SUBJECT:
         return False
     refers = own <= subject and _REFERRAL.match(clause) and not _IF_URGENT.search(clause)
     promises = _PROMISE.match(clause) and not _THAT.search(clause)
-    return bool(
-        refers
-        or promises
-        or (subject and _CARE.match(clause))
-        or _CLOSING.match(clause)
-        or _SPEAKER.match(clause)
-        or _DENIES.match(clause)
-    )
+    classes = (*([_CARE] if subject else []), _CLOSING, _SPEAKER, _DENIES)
+    return bool(refers or promises or any(one.match(clause) for one in classes))
 
 
 def is_question(clause: str) -> bool:
@@ -196,8 +190,8 @@ def is_notice(text: str) -> bool:
     """Whether every sentence of a text is a notice of a service about itself or an account."""
     if len(text) > LONGEST_NOTICE:
         return False
-    sentences = [one.strip(" \t\"'“”‘’()!*_") for one in _SENTENCE_END.split(text)]
-    sentences = [one for one in sentences if any(map(str.isalnum, one))]
+    stripped = (one.strip(" \t\"'“”‘’()!*_") for one in _SENTENCE_END.split(text))
+    sentences = [one for one in stripped if any(map(str.isalnum, one))]
     pattern = _NOTICE_KO.search if _HANGUL.search(text) else _NOTICE.match
     return bool(sentences) and all(pattern(one.rstrip(".") if "..." not in one else one) for one in sentences)
 

@@ -15,37 +15,10 @@ LONGEST_FAULT = 1000  # characters; a longer text that is neither JSON nor a pag
 LEAST_ECHO = 30  # characters of a request by which it is known again (ours)
 LASTING = "not a completion: "  # an answer of a form that the next one will have too
 
-_KEYS = frozenset(
-    [
-        "error",
-        "errors",
-        "code",
-        "status",
-        "statuscode",
-        "message",
-        "msg",
-        "type",
-        "detail",
-        "details",
-        "param",
-        "requestid",
-        "id",
-        "object",
-        "success",
-        "traceid",
-        "timestamp",
-        "path",
-        "reason",
-        "title",
-        "description",
-        "errorcode",
-        "errormessage",
-        "exception",
-    ]
-)
-_PHRASES = "|".join(
-    re.escape(status.phrase) for status in HTTPStatus if status >= 400 and " " in status.phrase
-)
+_ERRORS = "error errors errorcode errormessage exception"
+_BESIDE = "code status statuscode message msg type detail details param requestid id object success traceid timestamp path reason title description"
+_KEYS = frozenset(f"{_ERRORS} {_BESIDE}".split())
+_PHRASES = "|".join(re.escape(one.phrase) for one in HTTPStatus if one >= 400 and " " in one.phrase)
 _STATUS = re.compile(
     r"\b([45]\d\d)\b(?!\s*(?:[mkuµ]?g|m?l|mcg|kcal|cal|[cmk]?m|%|mm|iu|units?|mmol|hours?|days?|[,.]\d)\b|\s*%)",
     re.IGNORECASE,
@@ -131,8 +104,7 @@ def fault_in(text: str) -> str | None:
     """
     if not (_PAGE.match(text) or _is_error(text)):
         return "passing" if is_notice(text) else None
-    status = _STATUS.search(text)
-    code = int(status[1]) if status else 0
+    code = int(status[1]) if (status := _STATUS.search(text)) else 0
     passes = code >= 500 or code in _PASSING_STATUS if code else _PASSING.search(text)
     return "passing" if passes else "lasting"
 
@@ -145,16 +117,14 @@ def _is_error(text: str) -> bool:
         except (ValueError, RecursionError):
             return False
         keys = {re.sub("[^a-z]", "", str(key).lower()): value for key, value in data.items()}
-        said = " ".join(str(value) for value in keys.values())
-        named = any(keys.get(name) for name in ("error", "errors", "errorcode", "errormessage", "exception"))
-        named = named or "error" in (keys.get("type"), keys.get("object"), keys.get("status"))
+        said = " ".join(map(str, keys.values()))
+        named = any(map(keys.get, _ERRORS.split())) or "error" in map(keys.get, ("type", "object", "status"))
         return keys.keys() <= _KEYS and (named or bool(_STATUS.search(said) or _OF_SERVERS.search(said)))
-    if len(text) > LONGEST_FAULT:
-        return False
-    if _CLASS.match(text) or _PHRASE.fullmatch(text):
-        return True
-    begins = _BEGINS.match(text)
-    return bool(begins and (_STATUS.search(text[:200]) or _OF_SERVERS.search(text[:200])))
+    return len(text) <= LONGEST_FAULT and bool(
+        _CLASS.match(text)
+        or _PHRASE.fullmatch(text)
+        or (_BEGINS.match(text) and (_STATUS.search(text[:200]) or _OF_SERVERS.search(text[:200])))
+    )
 
 
 def without_request(text: str, asked: Sequence[str]) -> str | None:

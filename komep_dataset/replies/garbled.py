@@ -63,13 +63,10 @@ def _mended(text: str, rounds: int) -> str:
         changed = pattern.sub(lambda run, read=read: _read(run[0], read), text)
         if changed != text:
             deeper = _mended(changed, rounds - 1)
-            if deeper != changed or _certain(text, pattern, read):
+            runs = (run[0] for run in pattern.finditer(text) if len(run[0]) > 5)
+            if deeper != changed or any(_KOREAN.search(_read(run, read)) for run in runs):
                 return deeper
     return text
-
-
-def _certain(text: str, pattern: re.Pattern[str], read: Callable[[str], str]) -> bool:
-    return any(_KOREAN.search(_read(run[0], read)) for run in pattern.finditer(text) if len(run[0]) > 5)
 
 
 def _read(run: str, read: Callable[[str], str]) -> str:
@@ -95,8 +92,5 @@ def is_blank(text: str) -> bool:
     if len(text) > LONGEST_NOTHING and re.search("[0-9A-Za-z가-힣]", text):
         return False
     text = _NO_WORD.sub("", html.unescape(text))
-    return not any(
-        char not in _SHAPELESS
-        and (unicodedata.category(char)[0] in "LN" or unicodedata.category(char) in ("So", "Sm", "Sc"))
-        for char in text
-    )
+    kinds = (unicodedata.category(char) for char in text if char not in _SHAPELESS)
+    return not any(kind[0] in "LN" or kind in ("So", "Sm", "Sc") for kind in kinds)

@@ -51,10 +51,8 @@ trouble understanding reword retype paste rewrite mention mentioned interpret op
 """
 _VOCABULARY, _TALKS = frozenset(f"{_TALK} {_OTHER}".split()), frozenset(_TALK.split())
 _SPEAKERS = frozenset(["i", "i'm", "my", "me", "we", "our", "us", "you", "your"])
-_SPEAKS, _HELP = (
-    _TALKS | _SPEAKERS,
-    frozenset(["help", "helping", "assist", "assisting", "assistance", "advice"]),
-)
+_SPEAKS = _TALKS | _SPEAKERS
+_HELP = frozenset(["help", "helping", "assist", "assisting", "assistance", "advice"])
 _HANGUL = re.compile("[가-힣]")
 _SENTENCES = re.compile(r"[^.!?。…\n]*[가-힣](?=[^가-힣]*(?:[.!?。…\n]|$))")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
@@ -131,9 +129,8 @@ def says_nothing(text: str, clauses: Sequence[str]) -> bool:
     if short and _ELSEWHERE.search(text):
         return True
     talks = _TALKS.intersection(words)
-    if talks <= _HELP and not _SPEAKERS.intersection(words):  # help may be called by anybody
-        return False
-    if not talks or not any(map(_LACKS.search, clauses)):
+    called = talks <= _HELP and not _SPEAKERS.intersection(words)  # help may be called by anybody
+    if called or not talks or not any(map(_LACKS.search, clauses)):
         return False
     others = [other_words(clause) for clause in clauses]
     return sum(map(len, others)) <= MOST_OTHERS and all(
@@ -168,8 +165,4 @@ def states(clause: str) -> bool:
 def other_words(clause: str) -> list[str]:
     """The words of a clause that are of the world: numbers and lone letters (an option) are."""
     words = _WORD.findall(re.sub(r"\bA(?=$|[^\w\s/]| [^a-z])", "#1", clause))
-    return [
-        word
-        for word in words
-        if word.casefold() not in _VOCABULARY and not re.fullmatch(r"(?:19|20)\d\d", word)
-    ]
+    return [w for w in words if w.casefold() not in _VOCABULARY and not re.fullmatch(r"(?:19|20)\d\d", w)]

@@ -12,14 +12,6 @@ from itertools import compress
 from operator import not_, or_
 
 from komep_dataset.replies import asides
-from komep_dataset.replies.asides import (
-    asks_reader,
-    is_aside,
-    is_filler,
-    is_label,
-    is_placeholder,
-    is_question,
-)
 from komep_dataset.replies.nonanswers import HINTS, NON_ANSWER_CHARACTERS, says_nothing, states
 
 REFUSAL_CHARACTERS, KOREAN_CHARACTERS = 1200, 500  # a longer response says something (ours)
@@ -177,7 +169,7 @@ def is_refusal(response: str) -> bool:
     text = _LEADS.sub(r"\1. ", _without_words_of_others(text))
     clauses = [clause.strip(" \t\"'“”‘’().,!") for clause in _CLAUSES.split(text) if clause]
     clauses = [clause for clause in clauses if any(map(str.isalnum, clause))]
-    if is_placeholder(text) or says_nothing(text, clauses):
+    if asides.is_placeholder(text) or says_nothing(text, clauses):
         return True
     refuses = [_refuses(clause) for clause in clauses]
     if len(text) <= NON_ANSWER_CHARACTERS and _states_nothing(clauses, refuses):
@@ -205,13 +197,12 @@ def _without_words_of_others(text: str) -> str:
 
 def _states_nothing(clauses: Sequence[str], refuses: Sequence[bool]) -> bool:
     """Whether every sentence is of a class that states nothing, and not all of them are courtesy alone."""
-    fillers = [is_filler(clause) for clause in clauses]
-    if all(map(or_, fillers, map(is_question, clauses))) and not (
-        asks_reader(clauses) or any(is_label(clause) for clause in clauses)
-    ):
+    fillers = list(map(asides.is_filler, clauses))
+    courtesy = all(map(or_, fillers, map(asides.is_question, clauses)))
+    if courtesy and not (asides.asks_reader(clauses) or any(map(asides.is_label, clauses))):
         return False
     return not all(fillers) and all(
-        filler or refused or is_aside(clause) or says_nothing(clause, [clause])
+        filler or refused or asides.is_aside(clause) or says_nothing(clause, [clause])
         for clause, filler, refused in zip(clauses, fillers, refuses, strict=True)
     )
 
@@ -221,13 +212,10 @@ def _refuses(clause: str) -> bool:
 
 
 def _refuses_in_korean(clause: str) -> bool:
-    if _REFUSES_KO.search(clause):
-        return True
-    if not _MAY_REFUSE_KO.search(clause):
-        return False
-    return bool(_ITSELF_KO.search(clause)) or all(
-        map(_GENERIC_KO.match, re.findall("[가-힣A-Za-z]+", clause))
-    )
+    if _REFUSES_KO.search(clause) or not _MAY_REFUSE_KO.search(clause):
+        return bool(_REFUSES_KO.search(clause))
+    words = re.findall("[가-힣A-Za-z]+", clause)
+    return bool(_ITSELF_KO.search(clause)) or all(map(_GENERIC_KO.match, words))
 
 
 def _quick(pattern: re.Pattern[str]) -> str:

@@ -10,6 +10,7 @@ or backticks, or one that is a word of a sentence, is talked about and none.
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from heapq import merge
 from itertools import repeat
 from typing import NamedTuple
@@ -29,13 +30,11 @@ _DECO = r"(?:[^\w\n<>]|_){0,12}"
 _WITH = r"(?:(?:my|the|model'?s?|ai|assistant'?s?|internal|inner|show|hide|view|click|to|expand|see|deep|step|by|extended|out|loud|aloud|for|a|few|about|\d+(?:\.\d+)?)[ -]+)"
 _TITLED = r"(?:think(?:ing)?|thoughts?|internal monologue|chain[ -]of[ -]thoughts?|scratch ?pad|생각|사고|思考)(?:[ -]?(?:process|trace|log|중|과정|过程|過程|中))?"
 _TITLE = rf"{_WITH}{{0,4}}(?:{_TITLED})(?:[ ,(-]{{1,3}}{_WITH}{{0,4}}(?:\d+(?:\.\d+)?)? ?(?:s|m|sec|min|(?:second|minute|moment)s?|loud|aloud|step|model|assistant|expand|view|보기|펼치기)\b)?"
-_REASONED = _TITLE.replace(
-    "think(?:ing)?|", "think(?:ing)?|reasoning|analysis|추론|"
-)  # too many answers have such a heading
+# Too many answers have such a heading.
+_REASONED = _TITLE.replace("think(?:ing)?|", "think(?:ing)?|reasoning|analysis|추론|")
 _ANSWERED = r"^[^\w\n>]{0,12}(?:(?:my|the|final) ){0,2}(?:answer|response|output|conclusion|답변|최종 ?(?:답변|답)|정답|回答)(?:[^\w\n]{0,8}$|[*_ ]{0,3}[:：][*_]{0,3}|[】\]])"
 _MARKED = rf"(?:(?=[^\w\n]*[#*_>💭🤔🧠【\[=])|(?=[^\n]*(?:\.\.\.|…)[^\w\n]*$)|(?=[^\n]*[:：][ \t]*\n[\s\S]*{_ANSWERED})){_DECO}"  # a title by its looks
 _RULE = r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$"
-_AFTER_QUOTE = r"^(?=[ \t]*[^>\s])|\Z"
 _TURN = r"(?:<\|(?:im_start|start_header_id|start|begin|turn)\|?>|<start_of_turn>|\[\|)\s*"
 _ANSWER_TURN = rf"{_TURN}(?:final[_ ])?(?:answer|response|solution)\b(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>)?"
 _NAMED_END = (
@@ -112,9 +111,8 @@ _SPOKEN_BEHIND = re.compile(
     re.IGNORECASE,
 )
 _NOUN = re.compile(r"\W*(?:thoughts?|reasoning|reflection|analysis|monologue)\W*\Z", re.IGNORECASE)
-_BOX = re.compile(
-    r"(?<![`'\"])<\|(?:begin|end)_of_box\|>(?![`'\"])", re.IGNORECASE
-)  # GLM-V, around the answer
+# GLM-V, around the answer
+_BOX = re.compile(r"(?<![`'\"])<\|(?:begin|end)_of_box\|>(?![`'\"])", re.IGNORECASE)
 # A text without any of these has no mark (checked by a test).
 _HINT = re.compile(rf"[<\[◁`~💭{{]|:::|&lt;|\\begin|\A[\W_]{{0,24}}(?:assistant|analysis|commentary|/think|here|{_WITH}|{_TITLED}|reasoning|추론)|assistant\s?final", re.I)  # fmt: skip
 
@@ -134,10 +132,7 @@ _NEXT_TURN = re.compile(
     rf"{_END}\s*(?={_BEGIN})|(?={_BEGIN}\s)".replace("{role}", "(?:assistant|model|user|system|tool|human)"),
     re.IGNORECASE,
 )
-MOST_TOKENS, LONGEST_TOKEN = (
-    20,
-    60,
-)  # at the end of a reply, and characters of one with blanks after it (ours)
+MOST_TOKENS, LONGEST_TOKEN = 20, 60  # at the end of a reply; characters of one and the blanks after it (ours)
 _ANSWER = "답|답변|응답|정답|최종 ?답변|回答|answer|response|output|final(?:_(?:answer|response|output))?|solution|conclusion"
 # What stands before an answer in sections of its own: LLaVA-CoT's <SUMMARY> and <CAPTION>, a <plan>; HTML is none.
 _SECTION = re.compile(
@@ -260,26 +255,21 @@ def end_of_thoughts(opened: str) -> str:
     one kind; "" for others."""
     if not thoughts_in(opened)[1]:
         return ""
-    for opens, closes in (("<>", "</{}>"), ("[]", "[/{}]")):
-        for name in re.findall(rf"{re.escape(opens[0])}({_NAME}){re.escape(opens[1])}", opened, _FLAGS):
-            if not thoughts_in(opened + closes.format(name))[1]:
-                return closes.format(name)
-    return ""
+    ends = (
+        f"{sign}/{name}{end}" for sign, name, end in re.findall(rf"(<|\[)({_NAME})(>|\])", opened, _FLAGS)
+    )
+    return next((end for end in ends if not thoughts_in(opened + end)[1]), "")
 
 
 def _json_answer(reply: str) -> str | None:
     """What is left of a reply that is a JSON object, in a fence or not, without its thoughts; None where it has none."""
-    if not (found := _JSON.fullmatch(reply)):
-        return None
-    try:
-        row = json.loads(found[1])
-    except (ValueError, RecursionError):
-        return None
-    rest = {name: value for name, value in row.items() if not _JSON_NAME.fullmatch(name)}
-    if not rest or len(rest) == len(row):
-        return None
-    value = next(iter(rest.values()))
-    return value if len(rest) == 1 and isinstance(value, str) else json.dumps(rest, ensure_ascii=False)
+    with suppress(TypeError, ValueError, RecursionError):  # no match, no JSON
+        row = json.loads(_JSON.fullmatch(reply)[1])
+        rest = {name: value for name, value in row.items() if not _JSON_NAME.fullmatch(name)}
+        if rest and len(rest) < len(row):
+            [value, *more] = rest.values()
+            return json.dumps(rest, ensure_ascii=False) if more or not isinstance(value, str) else value
+    return None
 
 
 def _sections_end(text: str) -> int:
@@ -316,8 +306,8 @@ def _end_of(reply: str, family: str, opened: re.Match[str], strict: bool) -> re.
     if strict or family not in _LONE or not _LONE[family].groups:
         return None
     names = {one[1].casefold() for one in _OPENS[family].finditer(reply, opened.end())}
-    others = _LONE[family].finditer(reply, opened.end())
-    return next((one for one in others if one[1] and one[1].casefold() not in names), None)
+    others = (one for one in _LONE[family].finditer(reply, opened.end()) if one[1])
+    return next((one for one in others if one[1].casefold() not in names), None)
 
 
 def _marks(reply: str) -> Iterator[tuple[str | None, re.Match[str]]]:
@@ -349,9 +339,8 @@ def _without_turns(text: str) -> tuple[str, bool]:
 
 def opened_in_prompt(reply: str) -> bool:
     """Whether a reply ends thoughts that it did not begin: its model's chat template puts the mark into the prompt."""
-    return bool(_HINT.search(reply)) and next(
-        (family is None for family, mark in _marks(reply) if not _is_mentioned(reply, mark)), False
-    )
+    marks = _marks(reply) if _HINT.search(reply) else ()
+    return next((family is None for family, mark in marks if not _is_mentioned(reply, mark)), False)
 
 
 def begins_as_thought(reply: str) -> bool:
