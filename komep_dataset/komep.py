@@ -149,7 +149,8 @@ def _data_files(sums: str, config: str, split: str) -> list[str]:
 
 def _content_hash(folder: Path) -> str:
     if not folder.is_dir():
-        raise KomepError(f"{folder}: no such folder; `komep build` makes a release")
+        what = "is a file, no folder" if folder.exists() else "no such folder"
+        raise KomepError(f"{folder}: {what}; `komep build` makes a release")
     try:
         return json.loads((folder / "build.json").read_text("utf-8"))["content_hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -120,9 +120,10 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        is_file = isinstance(error, NotADirectoryError)
         raise KomepError(
-            f"{path}: cannot be read ({error.strerror}); give a folder that python -m evaluation.run or "
-            "lm_eval --output_path has written"
+            f"{f'{path.parent}: is a file' if is_file else f'{path}: cannot be read ({error.strerror})'}; give a folder that "
+            "python -m evaluation.run or lm_eval --output_path has written"
         ) from None
 
 

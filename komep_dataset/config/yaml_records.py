@@ -35,7 +35,8 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(path.read_text("utf-8"), Loader)  # Loader is a SafeLoader
     except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
+        what = "is a folder; name the file in it" if path.is_dir() else f"cannot be read ({error.strerror})"
+        raise KomepError(f"{path}: {what}") from error
     except UnicodeDecodeError as error:
         raise KomepError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
     except yaml.YAMLError as error:

@@ -30,7 +30,7 @@ def load(
         KomepError: a folder that is no release, a config without rows, a dataset that is not there, or no Hub.
     """
     check_target(to)
-    if Path(folder_or_repo).is_dir():
+    if Path(folder_or_repo).exists():
         there = read_facts(Path(folder_or_repo))["rows"]
         if config is None:
             config = pair_config(Path(folder_or_repo), {"rows": there}, None)

@@ -15,6 +15,10 @@ def init(folder: Path = Path()) -> list[Path]:
     Raises:
         KomepError: one of the files is there already (all of them are named), or the folder cannot be written.
     """
+    if folder.is_file():
+        raise KomepError(
+            f"{folder}: is a file, and what is wanted is a folder to write into: komep init FOLDER; `komep build {folder}` reads a table"
+        )
     files = {folder / one.name: one for one in sorted((SAMPLES / "start").iterdir())}
     if there := [str(path) for path in files if path.exists()]:
         raise KomepError(f"{', '.join(there)}: there already; give another folder: komep init FOLDER")

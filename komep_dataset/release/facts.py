@@ -17,6 +17,7 @@ from komep_dataset import __version__
 from komep_dataset.errors import KomepError
 from komep_dataset.release.sums import file_sha256
 from komep_dataset.schema import BUILD_FILE, CONFIGS, PROVENANCE_FILE, QUALITY_FILE
+from komep_dataset.tables.formats import format_of, nearest_told
 
 SCHEMA_VERSION = 2  # 2: `ko` has the column `origin`; `provenance.json`
 READABLE_SCHEMAS = (1, 2)
@@ -30,7 +31,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """
     path = Path(folder) / BUILD_FILE
     if not Path(folder).is_dir():
-        raise KomepError(f"{folder}: no such folder; `komep build` makes a release")
+        raise KomepError(f"{folder}: {_no_folder(Path(folder))}")
     if not path.is_file():
         raise KomepError(f"{folder}: not a KoMeP release (it has no {BUILD_FILE})")
     facts = _read_json(path)
@@ -42,6 +43,16 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if facts["schema"] == 1:  # had everything in one file
         return facts
     return facts | _read_json(path.with_name(PROVENANCE_FILE))
+
+
+def _no_folder(path: Path) -> str:
+    """What a path is that should be a release's folder and is none, and what to give."""
+    if not path.exists():
+        return f"no such folder{nearest_told(path)}; `komep build` makes a release"
+    if (path.parent / BUILD_FILE).is_file():
+        return f"is a file of a release; give its folder, {path.parent}"
+    made = f"komep build {path}" if format_of(path) else "komep build TABLE"
+    return f"is a file, and what is wanted is a release, the folder that `{made}` writes"
 
 
 def pair_config(folder: Path, facts: Mapping[str, Any], wanted: str | None) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from komep_dataset.config.config import load_config
-from komep_dataset.config.yaml_records import closest, nearest
+from komep_dataset.config.yaml_records import closest, nearest, read_yaml
 from komep_dataset.errors import KomepError
 from tests.config.pipeline_files import fail, with_responder
 
@@ -38,6 +38,8 @@ def test_a_mistake_is_named_by_its_key(tmp_path, text, fragments):
 
 def test_a_file_that_is_no_text_or_not_there(tmp_path):
     (tmp_path / "pipeline.yaml").write_bytes(b"seed: \xff")
+    with pytest.raises(KomepError, match="is a folder; name the file in it"):
+        read_yaml(tmp_path)
     with pytest.raises(KomepError, match="not UTF-8"):
         load_config(tmp_path / "pipeline.yaml")
     with pytest.raises(KomepError, match="no such file; the nearest is"):

@@ -58,6 +58,7 @@ def test_command_refuses(capsys, folders, tmp_path):
     base, tuned = folders
     for arguments, code, message in (
         ([base, str(tmp_path / "none")], 1, "results.json: cannot be read"),
+        ([base, f"{base}/results.json"], 1, "/results.json: is a file; give a folder that python -m"),
         ([base], 2, "Missing argument"),
         ([base, tuned, "--output", "c.txt"], 2, "must end in .md or .json"),
         ([base, tuned, "--plot", "c.pdf"], 2, "must end in .png or .svg"),

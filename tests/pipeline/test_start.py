@@ -24,6 +24,10 @@ def test_what_is_written_is_of_use_and_nothing_is_overwritten(tmp_path):
     assert load_config(made[0]).columns == {"질문": "question", "분야": "category"}
     with pytest.raises(KomepError, match=r"pipeline\.yaml, .*scored\.jsonl: there already"):
         init(tmp_path / "new")
+    with pytest.raises(
+        KomepError, match=r"questions\.csv: is a file, .* a folder .*: komep init FOLDER; `komep build"
+    ):
+        init(made[1])
 
 
 def test_ctrl_c_between_two_files_leaves_nothing_in_the_way(tmp_path, monkeypatch):
