@@ -47,30 +47,21 @@ def read_lengths_and_scores(folder: Path) -> LengthsAndScores:
     points = rows.sort(pl.col("question_id").str.slice(8), *ANSWER).head(DOTS)
     known = rows.height > 3 and rows["length"].n_unique() > 1 and rows["score"].n_unique() > 1
     found = rank_correlation(rows["length"], rows["score"]) if known else (None, None)
-    return LengthsAndScores(
-        rows.height,
-        points.select("length", "score").rows(),
-        fifths.sort("fifth").drop("fifth").rows(),
-        *found,
-    )
+    fifths = fifths.sort("fifth").drop("fifth").rows()
+    return LengthsAndScores(rows.height, points.select("length", "score").rows(), fifths, *found)
 
 
 def lengths_and_scores(found: LengthsAndScores) -> Figure:
     """Each scored answer by length and score, and the mean score of each fifth by length."""
-    ends = None if found.interval is None else [f"{end:+z.2f}" for end in found.interval]
-    if ends is None:
-        told = say("There are too few answers, or they are all alike: no correlation is given.")
-    else:
+    told = say("There are too few answers, or they are all alike: no correlation is given.")
+    if found.interval is not None:
         low, high = found.interval
-        longer = (
-            say("Longer answers have higher scores") if low > 0 else say("Longer answers have lower scores")
-        )
+        goes = "Longer answers have higher scores" if low > 0 else "Longer answers have lower scores"
+        figures = {"rho": found.rank_correlation, "low": low, "high": high}
         told = say(
             "{told}: rank correlation {rho} ({low} to {high}) over {n} scored answers.",
-            told=longer if low > 0 or high < 0 else say("Scores do not go with length"),
-            rho=f"{found.rank_correlation:+z.2f}",
-            low=ends[0],
-            high=ends[1],
+            **{name: f"{value:+z.2f}" for name, value in figures.items()},
+            told=say("Scores do not go with length" if low <= 0 <= high else goes),
             n=f"{found.count:,}",
         )
     rows = [(to(f"{low:,}", f"{high:,}"), f"{n:,}", f"{mean:.3f}") for low, high, n, mean in found.fifths]
@@ -81,8 +72,8 @@ def lengths_and_scores(found: LengthsAndScores) -> Figure:
         "beside": say("score"),
         "names": [("dot", say("an answer")), ("line", say("mean of a fifth of the answers, by length"))],
     }
-    header = (say("characters"), say("answers"), say("mean score"))
-    return Figure("length-score", say("Length against score"), told, "curve", data, header, tuple(rows))
+    header = ("characters", "answers", "mean score")
+    return Figure.of("length-score", "Length against score", told, "curve", data, header, rows)
 
 
 def reliability(judge: Mapping[str, Any] | None) -> list[Figure]:
@@ -98,10 +89,9 @@ def reliability(judge: Mapping[str, Any] | None) -> list[Figure]:
     if not answered:
         return []
     gap = sum(one.n * abs(one.share - confidence) for confidence, one in found) / answered
-    facts = {"share": f"{1 - wrong / answered:.0%}", "n": f"{answered:,}", "gap": f"{gap:.2f}"}
     told = say(
         "Of {n} verdicts on statements whose truth is known, {share} are right; confidence is off by {gap} on average.",
-        **facts,
+        **{"share": f"{1 - wrong / answered:.0%}", "n": f"{answered:,}", "gap": f"{gap:.2f}"},
     )
     if len(found) == 1:
         told = f"{told} {say('All have the same confidence: one vote each says nothing of how sure the judge is.')}"
@@ -115,5 +105,5 @@ def reliability(judge: Mapping[str, Any] | None) -> list[Figure]:
         (f"{confidence:.0%}", f"{one.n:,}", f"{one.share:.1%}", spread((one.low, one.high)))
         for confidence, one in found
     ]
-    header = (say("confidence"), say("verdicts"), say("right"), say("interval"))
-    return [Figure("reliability", say("Reliability of the judge"), told, "curve", data, header, tuple(rows))]
+    header = ("confidence", "verdicts", "right", "interval")
+    return [Figure.of("reliability", "Reliability of the judge", told, "curve", data, header, rows)]

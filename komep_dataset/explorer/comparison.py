@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from komep_dataset.explorer.plots import Figure
+from komep_dataset.explorer.plots import Figure, cell
 from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows, pair_texts
 from komep_dataset.release.diff import diff
 from komep_dataset.release.rows import data_files
@@ -48,8 +48,7 @@ def _add(
     """Take one line over; both languages of a pair are one change, the later columns added to the earlier ones."""
     keys = [key for key in models.get(one["question_id"], ()) if one["key"] in (key[0], "/".join(key))]
     for key in keys:
-        known = changes.get(key)
-        if known is None:
+        if (known := changes.get(key)) is None:
             changes[key] = {name: one[name] for name in ("change", "reasons", "columns", "before", "after")}
         elif known["change"] == one["change"]:
             known["columns"] = list(dict.fromkeys([*known["columns"], *one["columns"]]))
@@ -135,44 +134,41 @@ def compared(
     """
     counts = Counter(one["change"] for one in changes.values())
     facts = {name: f"{counts[name]:,}" for name in RANK} | {"old": names[1], "new": names[0]}
-    told = say("{added} added, {removed} removed, {changed} changed, from {old} to {new}.", **facts)
-    told = told if changes else say("No pair differs, from {old} to {new}.", **facts)
+    every = "{added} added, {removed} removed, {changed} changed, from {old} to {new}."
+    told = say(every if changes else "No pair differs, from {old} to {new}.", **facts)
     reasons = Counter((one["change"], ", ".join(one["reasons"])) for one in changes.values())
-    order = sorted(reasons.items(), key=lambda r: (RANK[r[0][0]], -r[1], r[0][1]))
-    rows = tuple(
+    rows = [
         (say(change), ", ".join(say(one.replace("_", " ")) for one in why.split(", ")) or "–", f"{n:,}")
-        for (change, why), n in order
-    )
-    header = (say("change"), say("because of"), say("pairs"))
-    what = Figure("changes", say("Pairs that differ"), told, "", {}, header, rows, wide=True)
+        for (change, why), n in sorted(reasons.items(), key=lambda r: (RANK[r[0][0]], -r[1], r[0][1]))
+    ]
+    header = ("change", "because of", "pairs")
+    what = Figure.of("changes", "Pairs that differ", told, header=header, rows=rows, wide=True)
     return [what, _side_by_side(new, old, names)]
 
 
 def _side_by_side(new: Mapping[str, Any], old: Mapping[str, Any], names: tuple[str, str]) -> Figure:
-    before, after = key_figures(old), key_figures(new)
-    rows = []
-    for label, (form, value) in after.items():
+    before, rows = key_figures(old), []
+    for label, (form, value) in key_figures(new).items():
         first = before.get(label, (form, None))[1]
-        was, now = ("–" if number is None else format(number, form) for number in (first, value))
-        if first is None or value is None:
-            step = "–"
-        else:
-            step = say("same") if was == now else format(value - first, f"+{form}")
-        rows.append((label, was, now, step))
+        was, now = cell(first, form), cell(value, form)
+        step = None if None in (first, value) else value - first
+        rows.append((label, was, now, say("same") if was == now != "–" else cell(step, f"+{form}")))
     change = new["pairs"] - old["pairs"]
-    facts = {"new": names[0], "old": names[1], "n": f"{abs(change):,}"}
-    told = say("{new} has {n} fewer pairs than {old}.", **facts)
-    if change >= 0:
-        more = say("{new} has {n} more pairs than {old}.", **facts)
-        told = more if change else say("{new} has as many pairs as {old}.", **facts)
+    told = "{new} has {n} more pairs than {old}." if change > 0 else "{new} has {n} fewer pairs than {old}."
+    told = say(
+        told if change else "{new} has as many pairs as {old}.",
+        new=names[0],
+        old=names[1],
+        n=f"{abs(change):,}",
+    )
     before, now = say("before ({name})", name=names[1]), say("now ({name})", name=names[0])
-    header, title = (say("figure"), before, now, say("difference")), say("Both releases, side by side")
-    return Figure("side-by-side", title, told, "", {}, header, tuple(rows), wide=True)
+    header, title = ("figure", before, now, "difference"), "Both releases, side by side"
+    return Figure.of("side-by-side", title, told, header=header, rows=rows, wide=True)
 
 
 def key_figures(measured: Mapping[str, Any]) -> dict[str, tuple[str, float | None]]:
     """Label -> (number format, value) of the figures that stand side by side."""
-    lengths, units = measured["length"], measured["units"]
+    lengths, units, noise = measured["length"], measured["units"], measured["label_noise"]
     found: dict[str, tuple[str, float | None]] = {
         say("pairs"): (",.0f", measured["pairs"]),
         say("median margin"): (".2f", measured["margins"]["quantiles"]["0.5"]),
@@ -187,6 +183,5 @@ def key_figures(measured: Mapping[str, Any]) -> dict[str, tuple[str, float | Non
         found[say("wins of {model}, of all pairs", model=one["model"])] = (".1%", one["of_all"])
     for one in measured["baselines"]:
         found[say("rule “{name}” is right", name=say(one["name"]))] = (".1%", one.get("accuracy"))
-    noise = measured["label_noise"]
     found[say("expected flipped pairs")] = (".1%", noise and noise["flipped"])
     return found

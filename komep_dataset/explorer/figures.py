@@ -13,7 +13,18 @@ from urllib.parse import urlencode
 from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.explorer.answers import LengthsAndScores, lengths_and_scores, reliability
 from komep_dataset.explorer.notes import evidence_told
-from komep_dataset.explorer.plots import Bar, Figure, bars, columns, curve, heat, nice_ceiling, spread, to
+from komep_dataset.explorer.plots import (
+    Bar,
+    Figure,
+    bars,
+    cell,
+    columns,
+    curve,
+    heat,
+    nice_ceiling,
+    spread,
+    to,
+)
 from komep_dataset.schema import listed_statuses
 from komep_dataset.scores.split_quality import SplitQuality
 from komep_dataset.templates import say
@@ -30,7 +41,6 @@ SPLIT_SHARES = {
     "conditions lost": "lost",
 }
 WIDE_HEAT = 6  # models from which on the matrix takes a row of its own
-WIDE_TABLE = 6  # columns, the same of a table that stands open
 
 
 def figure_groups(
@@ -42,57 +52,47 @@ def figure_groups(
 ) -> list[dict[str, Any]]:
     """The figures in groups: title, a line on what to look for, figures; without `facts` those of a set that others made."""
     lines = verdicts(measured)
-    told = {name: sentence(line) for name, line in lines.items()} | {
-        "wins": lines["wins"] + "."
-    }  # begins with a name
-    known = {name: found for name, found in measured.items() if found}
+    told = {name: line[:1].upper() + line[1:] + "." for name, line in lines.items()}
+    told["wins"] = lines["wins"] + "."  # begins with a name
 
-    def figure(draw: Callable[..., Figure], name: str) -> list[Figure]:
-        return [draw(known[name], told[name])] if name in known else []
+    def known(draw: Callable[..., Figure], name: str) -> list[Figure]:
+        return [draw(measured[name], told[name])] if measured[name] else []
 
-    labels = facts and (
-        units(measured["units"], told["units"]),
-        noise(measured["label_noise"], told["label noise"]),
-        split(splits),
-    )
-    groups = [
-        {
-            "title": say("What else could be learned"),
-            "lead": say(
-                "A preference set teaches whatever tells chosen from rejected: length, a model’s style, a word."
-            ),
-            "figures": [
-                baselines(measured["baselines"], lines),
-                length(measured["length"], told["length"]),
-                *([lengths_and_scores(answers)] if answers and answers.count > 1 else []),
-                *figure(wins, "wins"),
-                *([win_shares(known["wins"])] if "wins" in known else []),
-            ],
-        },
-        {
-            "title": say("How sure the labels are"),
-            "lead": say("A wide margin over several units is a safer label than a narrow one over two."),
-            "figures": [
-                *figure(margins, "margins"),
-                *(labels or ()),
-                *reliability(facts and facts.get("judge")),
-            ],
-        },
-        {
-            "title": say("What the pairs are made of"),
-            "lead": say("Subjects and responders, and what was left out on the way."),
-            "figures": [
-                *figure(categories, "categories"),
-                *([models(facts["models"]), *rejects(facts)] if facts else []),
-            ],
-        },
-        {
-            "title": say("What the gates found"),
-            "lead": say("Checks that the build ran over questions and answers; each has its own switch."),
-            "figures": gates(quality),
-        },
+    learned = [
+        baselines(measured["baselines"], lines),
+        length(measured["length"], told["length"]),
+        *([lengths_and_scores(answers)] if answers and answers.count > 1 else []),
+        *known(wins, "wins"),
+        *([win_shares(measured["wins"])] if measured["wins"] else []),
     ]
-    return [group | {"figures": arranged(group["figures"])} for group in groups]
+    labels, made = known(margins, "margins"), known(categories, "categories")
+    if facts:
+        labels += [
+            units(measured["units"], told["units"]),
+            noise(measured["label_noise"], told["label noise"]),
+            split(splits),
+            *reliability(facts.get("judge")),
+        ]
+        made += [models(facts["models"]), *rejects(facts)]
+    groups = {
+        "What else could be learned": (
+            "A preference set teaches whatever tells chosen from rejected: length, a model’s style, a word.",
+            learned,
+        ),
+        "How sure the labels are": (
+            "A wide margin over several units is a safer label than a narrow one over two.",
+            labels,
+        ),
+        "What the pairs are made of": ("Subjects and responders, and what was left out on the way.", made),
+        "What the gates found": (
+            "Checks that the build ran over questions and answers; each has its own switch.",
+            gates(quality),
+        ),
+    }
+    return [
+        {"title": say(title), "lead": say(lead), "figures": arranged(figures)}
+        for title, (lead, figures) in groups.items()
+    ]
 
 
 def arranged(figures: Sequence[Figure]) -> list[Figure]:
@@ -102,11 +102,6 @@ def arranged(figures: Sequence[Figure]) -> list[Figure]:
     if len(narrow) % 2:
         rest.insert(0, replace(narrow.pop(), wide=True))
     return narrow + rest
-
-
-def sentence(line: str) -> str:
-    """A line of judgement as a sentence."""
-    return line[:1].upper() + line[1:] + "."
 
 
 def link(**filters: str) -> str:
@@ -125,15 +120,15 @@ def length(found: Mapping[str, Any], told: str) -> Figure:
         (say("mean characters, chosen"), f"{found['chosen_mean']:,.0f}"),
         (say("mean characters, rejected"), f"{found['rejected_mean']:,.0f}"),
         (say("median of chosen / rejected"), f"{found['ratio_median']:.2f}"),
-        (say("correlation of log length and label"), "–" if correlation is None else f"{correlation:+.3f}"),
+        (say("correlation of log length and label"), cell(correlation, "+.3f")),
         *((say("ratio {range}", range=label), f"{n:,}") for label, n in zip(labels, counts, strict=True)),
     ]
     data = columns(labels, {counted: counts}, counted, ticks) | {
         "below": say("characters, chosen ÷ rejected, from"),
         "beside": counted,
     }
-    title = say("Length of chosen against rejected")
-    return Figure("length", title, told, "columns", data, (say("figure"), say("value")), tuple(rows))
+    title, header = "Length of chosen against rejected", ("figure", "value")
+    return Figure.of("length", title, told, "columns", data, header, rows)
 
 
 def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> list[str]:
@@ -147,19 +142,18 @@ def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> l
 
 def wins(found: Mapping[str, Any], told: str) -> Figure:
     """Row against column: the share of pairs in which the row's model was chosen; who wins most stands first."""
-    header = tuple(map(say, ("chosen", "rejected", "won", "pairs", "share")))
     shares = {one["model"]: one["share"] for one in found["win_share"]}
     order = sorted(range(len(shares)), key=lambda n: -shares[found["models"][n]])
     models = [found["models"][n] for n in order]
     data = heat(models, [[found["matrix"][a][b] for b in order] for a in order], link)
     rows = [
-        (a, b, _number(cell["n"]), _number(cell["of"]), _share(cell["share"]))
+        (a, b, cell(one["n"]), cell(one["of"]), cell(one["share"], ".1%"))
         for a, row in zip(models, data["cells"], strict=True)
-        for b, cell in zip(models, row, strict=True)
-        if cell["n"]
+        for b, one in zip(models, row, strict=True)
+        if one["n"]
     ]
-    title, wide = say("Who was chosen over whom"), len(found["models"]) >= WIDE_HEAT
-    return Figure("wins", title, told, "heat", data, header, tuple(rows), wide)
+    title, header = "Who was chosen over whom", ("chosen", "rejected", "won", "pairs", "share")
+    return Figure.of("wins", title, told, "heat", data, header, rows, len(models) >= WIDE_HEAT)
 
 
 def win_shares(found: Mapping[str, Any]) -> Figure:
@@ -170,10 +164,9 @@ def win_shares(found: Mapping[str, Any]) -> Figure:
         for m in order
     ]
     rows = [
-        (m["model"], _number(m["hits"]), _number(m["n"]), f"{m['share']:.1%}", spread(m["interval"]), f"{m['of_all']:.1%}")
+        (m["model"], cell(m["hits"]), cell(m["n"]), f"{m['share']:.1%}", spread(m["interval"]), f"{m['of_all']:.1%}")
         for m in order
     ]  # fmt: skip
-    header = ("model", "won", "pairs", "share", "interval", "of all pairs")
     best, worst = order[0], order[-1]
     told = say(
         "From {most} ({best}) down to {least} ({worst}) of the pairs that a model is in. Lines are 95% intervals.",
@@ -182,8 +175,11 @@ def win_shares(found: Mapping[str, Any]) -> Figure:
         least=f"{worst['share']:.0%}",
         worst=worst["model"],
     )
-    title = say("How often each model wins")
-    return Figure("win-shares", title, told, "bars", bars(drawn, 0.5), tuple(map(say, header)), tuple(rows))
+    title, header = (
+        "How often each model wins",
+        ("model", "won", "pairs", "share", "interval", "of all pairs"),
+    )
+    return Figure.of("win-shares", title, told, "bars", bars(drawn, 0.5), header, rows)
 
 
 def categories(found: Mapping[str, Any], told: str) -> Figure:
@@ -195,8 +191,8 @@ def categories(found: Mapping[str, Any], told: str) -> Figure:
     ]
     rows = [(n, f"{one['pairs']:,}", f"{one['share']:.1%}") for n, one in names.items()]
     data = bars(drawn, hidden=max(0, len(drawn) - SHOWN_BARS))
-    header = (say("category"), say("pairs"), say("share"))
-    return Figure("categories", say("Pairs by category"), told, "bars", data, header, tuple(rows))
+    header = ("category", "pairs", "share")
+    return Figure.of("categories", "Pairs by category", told, "bars", data, header, rows)
 
 
 def margins(found: Mapping[str, Any], told: str) -> Figure:
@@ -208,16 +204,15 @@ def margins(found: Mapping[str, Any], told: str) -> Figure:
     data = columns(labels, {counted: counts}, counted, [form.format(e) for e in edges[:-1]])
     data |= {"below": say("score margin, from"), "beside": counted}
     rows = [(label, f"{n:,}") for label, n in zip(labels, counts, strict=True)]
-    header = (say("margin"), counted)
-    return Figure("margins", say("Pairs by score margin"), told, "columns", data, header, tuple(rows))
+    return Figure.of("margins", "Pairs by score margin", told, "columns", data, ("margin", "pairs"), rows)
 
 
 def units(found: Mapping[str, Any], told: str) -> Figure:
     """Histogram of units an answer, chosen beside rejected; long tails in one last bin."""
     series = {say(side): found[side]["histogram"]["counts"] for side in SIDES if found[side]}
-    title, of_each = say("Units an answer"), say("units an answer")
+    title, of_each = "Units an answer", say("units an answer")
     if not series:
-        return Figure("units", title, told)
+        return Figure.of("units", title, told)
     most = max(map(len, series.values()))
     shown = min(most, SHOWN_BARS)
     cut = {
@@ -229,7 +224,7 @@ def units(found: Mapping[str, Any], told: str) -> Figure:
         labels[-1] += "+"
     data = columns(labels, cut, say("answers")) | {"below": of_each, "beside": say("answers")}
     rows = [(label, *(f"{cut[s][i]:,}" for s in cut)) for i, label in enumerate(labels)]
-    return Figure("units", title, told, "columns", data, (of_each, *cut), tuple(rows))
+    return Figure.of("units", title, told, "columns", data, (of_each, *cut), rows)
 
 
 def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -> Figure:
@@ -241,25 +236,26 @@ def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -
             rows.append((name, "–", "–", "–", say(one["reason"])))
             continue
         drawn.append(Bar(name, f"{one['accuracy']:.0%}", one["accuracy"], *one["interval"]))
-        auc = "–" if one.get("auc") is None else f"{one['auc']:.3f}"
-        right, held_out = f"{one['accuracy']:.1%}", _number(one["test_pairs"])
-        rows.append((name, right, spread(one["interval"]), auc, held_out))
+        right, auc = f"{one['accuracy']:.1%}", cell(one.get("auc"), ".3f")
+        rows.append((name, right, spread(one["interval"]), auc, cell(one["test_pairs"])))
     if drawn:
         best = max((one for one in found if "accuracy" in one), key=lambda one: one["accuracy"])
         told = say("The best of them: {line}.", line=verdicts[f"baseline: {best['name']}"])
     else:
         reasons = "; ".join(sorted({say(one["reason"]) for one in found}))
         told = say("No rule could be fitted: {reasons}.", reasons=reasons)
-    header = tuple(map(say, ("rule", "right", "interval", "AUC", "held-out pairs")))
-    title, plot = say("What trivial rules know of the label"), "bars" if drawn else ""
-    return Figure("baselines", title, told, plot, bars(drawn, 0.5), header, tuple(rows))
+    title, header = (
+        "What trivial rules know of the label",
+        ("rule", "right", "interval", "AUC", "held-out pairs"),
+    )
+    return Figure.of("baselines", title, told, "bars" if drawn else "", bars(drawn, 0.5), header, rows)
 
 
 def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
     """Expected share of flipped pairs by margin."""
-    title = say("Expected label noise by margin")
+    title = "Expected label noise by margin"
     if found is None:
-        return Figure("noise", title, told)
+        return Figure.of("noise", title, told)
     bins = [one for one in found["bins"] if one["pairs"]]
     points = [((one["low"] + one["high"]) / 2, one["flipped"], None, None) for one in bins]
     top = nice_ceiling(100 * max((one["flipped"] for one in bins), default=0.01)) / 100
@@ -267,8 +263,7 @@ def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
         (to(f"{b['low']:.1f}", f"{b['high']:.1f}"), f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins
     ]
     data = curve(points, min(top, 1.0)) | {"below": say("score margin"), "beside": say("expected flipped")}
-    header = (say("margin"), say("pairs"), say("expected flipped"))
-    return Figure("noise", title, told, "curve", data, header, tuple(rows))
+    return Figure.of("noise", title, told, "curve", data, ("margin", "pairs", "expected flipped"), rows)
 
 
 def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -282,12 +277,12 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     rows, listed = [], listed_statuses(status for one in found.values() for status in one["statuses"])
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
-        mean = "–" if score["mean"] is None else f"{score['mean']:.3f}"
         interval = "–" if score["low"] is None else to(f"{score['low']:.3f}", f"{score['high']:.3f}")
-        rows.append((name, mean, interval, *(_number(one["statuses"].get(status, 0)) for status in listed)))
-    header = tuple(map(say, ("responder", "mean", "interval", *listed)))
-    title, plot = say("DAHL score by responder"), "bars" if drawn else ""
-    return Figure("models", title, _told_of_models(found), plot, bars(drawn), header, tuple(rows))
+        counts = (cell(one["statuses"].get(status, 0)) for status in listed)
+        rows.append((name, cell(score["mean"], ".3f"), interval, *counts))
+    header, plot = ("responder", "mean", "interval", *listed), "bars" if drawn else ""
+    told = _told_of_models(found)
+    return Figure.of("models", "DAHL score by responder", told, plot, bars(drawn), header, rows)
 
 
 def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -312,25 +307,20 @@ def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 def split(found: Mapping[str, SplitQuality]) -> Figure:
     """What units cover of their answers and what they lack, by model."""
-    header = tuple(map(say, ("model", "answers", "units", *SPLIT_SHARES)))
     whole = sum(found.values(), SplitQuality())
     every = {**found, say("all"): whole} if len(found) > 1 else found
     rows = [
         (
             name,
-            f"{one.answers:,}",
-            f"{one.units:,}",
-            *(_share(one.shares()[s]) for s in SPLIT_SHARES.values()),
+            cell(one.answers),
+            cell(one.units),
+            *(cell(one.shares()[s], ".1%") for s in SPLIT_SHARES.values()),
         )
         for name, one in every.items()
     ]
     told = f"{whole}." if whole.units else say("No answer has units.")
-    title = say("How answers were split")
-    return Figure("split", title, told, header=header, rows=tuple(rows), wide=bool(rows))
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    header = ("model", "answers", "units", *SPLIT_SHARES)
+    return Figure.of("split", "How answers were split", told, header=header, rows=rows, wide=bool(rows))
 
 
 def rejects(facts: Mapping[str, Any]) -> list[Figure]:
@@ -339,13 +329,10 @@ def rejects(facts: Mapping[str, Any]) -> list[Figure]:
     if not counts:
         return []
     order = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
-    drawn = [Bar(say(reason.replace("_", " ")), f"{n:,}", n / order[0][1]) for reason, n in order]
-    told = say(
-        "{n} in all; the most frequent reason is “{reason}”.",
-        n=f"{sum(counts.values()):,}",
-        reason=drawn[0].label,
-    )
-    return [Figure("rejects", say("Left out, by reason"), told, "bars", bars(drawn))]
+    drawn = [Bar(_named(reason), f"{n:,}", n / order[0][1]) for reason, n in order]
+    total, most = f"{sum(counts.values()):,}", drawn[0].label
+    told = say("{n} in all; the most frequent reason is “{reason}”.", n=total, reason=most)
+    return [Figure.of("rejects", "Left out, by reason", told, "bars", bars(drawn))]
 
 
 def gates(quality: Mapping[str, Any] | None) -> list[Figure]:
@@ -354,40 +341,28 @@ def gates(quality: Mapping[str, Any] | None) -> list[Figure]:
     if not records:
         return []
     header = ("gate", "switch", "checked", "found", "rejected", "for example")
-    rows = [
-        (_gate(name), say(_text(r.get("switch"))), *(_count(r, n) for n in header[2:5]), _examples(r))
-        for name, r in records.items()
-    ]
     on = {name: r for name, r in records.items() if r.get("switch") != "off"}
-    hits = [f"{_gate(name)} {_text(r['found'])}" for name, r in on.items() if _amount(r["found"])]
+    rows = [  # a gate that was off has no counts
+        (_named(name), say(_text(r.get("switch"))), *(_text(on.get(name, {}).get(n)) for n in header[2:5]), _examples(r))
+        for name, r in records.items()
+    ]  # fmt: skip
+    hits = [f"{_named(name)} {_text(r['found'])}" for name, r in on.items() if r["found"]]
     found = say("Found: {hits}.", hits=", ".join(hits)) if hits else say("Nothing was found.")
     told = say("{on} of {n} gates were on. {found}", on=len(on), n=len(records), found=found)
-    return [Figure("gates", say("Findings"), told, "", {}, tuple(map(say, header)), tuple(rows), wide=True)]
+    return [Figure.of("gates", "Findings", told, header=header, rows=rows, wide=True)]
 
 
-def _gate(name: str) -> str:
+def _named(name: str) -> str:
     return say(name.replace("_", " "))
-
-
-def _count(record: Mapping[str, Any], name: str) -> str:
-    """A count as text; none where the gate was off."""
-    return "–" if record.get("switch") == "off" else _text(record.get(name))
-
-
-def _amount(value: Any) -> int:
-    return value if isinstance(value, int) else len(value) if hasattr(value, "__len__") else 0
 
 
 def _examples(record: Mapping[str, Any]) -> str:
     """Evidence, with the beginning of its question's id, which the search finds."""
     shown = []
     for one in list(record.get("examples") or [])[:MOST_EXAMPLES]:
-        of_question = isinstance(one, Mapping) and {"evidence", "question_id"} <= one.keys()
-        text = (
-            f"{one['question_id'][:8]}: {evidence_told(_text(one['evidence']))}"
-            if of_question
-            else _text(one)
-        )
+        text = _text(one)
+        if isinstance(one, Mapping) and {"evidence", "question_id"} <= one.keys():
+            text = f"{one['question_id'][:8]}: {evidence_told(_text(one['evidence']))}"
         shown.append(text[:EXAMPLE_LENGTH])
     return "; ".join(shown) or "–"
 
@@ -402,7 +377,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value)) or "–"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"

@@ -69,24 +69,15 @@ def render(values: Callable[[], Mapping[str, Any]], rows: PageRows, data: Mappin
     views = {}
     for language in ("en", "ko"):
         with speaking(language):
-            told = {
-                **values(),
-                "example": example(rows, language),
-                "score": data["scoreName"],
-                "language": language,
-                "signs": SIGNS,
-            }
-            views[language] = Markup(MARKUP.get_template("explorer_view.html.j2").render(told))
+            told = {"example": example(rows, language), "score": data["scoreName"], "language": language}
+            view = MARKUP.get_template("explorer_view.html.j2").render(values(), signs=SIGNS, **told)
+            views[language] = Markup(view)
     korean = json.dumps(words(), ensure_ascii=False, separators=(",", ":"))
     parts = [f"const KOREAN = {korean};", *map(own, SCRIPTS)]
     css, script = own("explorer.css"), "(() => {\n" + "\n".join(parts) + "\n})();\n"
-    inlined = {
-        "css": Markup(css),
-        "script": Markup(script),
-        "data": packed(data),
-        "policy": policy(css, script),
-    }
-    return MARKUP.get_template("explorer.html.j2").render(values(), views=views, **inlined)
+    inlined = {"css": Markup(css), "script": Markup(script), "policy": policy(css, script)}
+    page = MARKUP.get_template("explorer.html.j2")
+    return page.render(values(), views=views, data=packed(data), **inlined)
 
 
 def payload(

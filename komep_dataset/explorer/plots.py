@@ -4,7 +4,7 @@ Plots are SVG in a box of 400 by 206; bars are rows of a table with a track each
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -32,6 +32,14 @@ class Figure:
     rows: tuple[tuple[str, ...], ...] = ()
     wide: bool = False
 
+    @classmethod
+    def of(
+        cls, key: str, title: str, reading: str, plot: str = "", data: Any = None, header: Sequence[str] = (),
+        rows: Iterable[tuple[str, ...]] = (), wide: bool = False,
+    ) -> "Figure":  # fmt: skip
+        """A figure with its title and header in the language of the page."""
+        return cls(key, say(title), reading, plot, data or {}, tuple(map(say, header)), tuple(rows), wide)
+
     @cached_property  # the template asks for every cell
     def numeric(self) -> tuple[bool, ...]:
         """For each column of the table, whether it holds numbers, to be set to the right."""
@@ -52,21 +60,17 @@ class Bar:
 
 def bars(rows: Sequence[Bar], reference: float | None = None, hidden: int = 0) -> dict[str, Any]:
     """Rows of bars; `reference` draws a line across all tracks; the last `hidden` rows wait behind a switch."""
-    placed = [
-        {
-            "bar": row,
-            "width": _percent(row.value),
-            "span": None if row.low is None or row.high is None else (_percent(row.low), _percent(row.high)),
-        }
-        for row in rows
-    ]
+
+    def percent(value: float) -> float:
+        return round(100 * min(max(value, 0.0), 1.0), 2)
+
+    def span(row: Bar) -> tuple[float, float] | None:
+        return None if None in (row.low, row.high) else (percent(row.low), percent(row.high))
+
+    placed = [{"bar": row, "width": percent(row.value), "span": span(row)} for row in rows]
     first = len(placed) - hidden
-    mark = None if reference is None else _percent(reference)
+    mark = None if reference is None else percent(reference)
     return {"first": placed[:first], "more": placed[first:], "reference": mark}
-
-
-def _percent(value: float) -> float:
-    return round(100 * min(max(value, 0.0), 1.0), 2)
 
 
 def columns(
@@ -80,8 +84,7 @@ def columns(
         unit: what is counted, as the title of the upright axis.
         ticks: what stands under the bins (empty where a bin has no label); default `labels`.
     """
-    largest = max((max(values, default=0) for values in series.values()), default=0) or 1
-    top = nice_ceiling(largest)
+    top = nice_ceiling(max((max(values, default=0) for values in series.values()), default=0))
     step = (RIGHT - LEFT) / max(len(labels), 1)
     width = step * (0.86 if len(series) == 1 else 0.42)
     rectangles = [
@@ -91,7 +94,7 @@ def columns(
             "y": round(_height(value, top), 2),
             "width": round(width, 2),
             "height": round(BOTTOM - _height(value, top), 2),
-            "title": f"{label}: {value:,}" + (f" {name}" if len(series) > 1 else f" {unit}"),
+            "title": f"{label}: {value:,} {name if len(series) > 1 else unit}",
         }
         for s, (name, values) in enumerate(series.items())
         for i, (label, value) in enumerate(zip(labels, values, strict=True))
@@ -119,14 +122,10 @@ def curve(points: Sequence[tuple[float, float, float | None, float | None]], top
 
 def cloud(points: Sequence[tuple[int, float]], fifths: Sequence[tuple[int, int, float]]) -> dict[str, Any]:
     """Dots of (length, score from 0 to 1) with lengths on a logarithmic axis, and a line through the means of (low, high, mean)."""
-    sizes = [
-        max(size, 1) for size in [one[0] for one in (*points, *fifths)] + [high for _, high, _ in fifths]
-    ]
+    sizes = [max(size, 1) for one in (*points, *fifths) for size in one[: len(one) - 1]]
     first, last = 0.9 * min(sizes), 1.1 * max(sizes)
     place = lambda size: LEFT + (RIGHT - LEFT) * log(max(size, 1) / first) / log(last / first)  # noqa: E731 - a scale
-    line = [
-        (round(place((low * high) ** 0.5), 2), round(_height(mean, 1.0), 2)) for low, high, mean in fifths
-    ]
+    line = [(round(place((a * b) ** 0.5), 2), round(_height(mean, 1.0), 2)) for a, b, mean in fifths]
     digits = (1, 2, 5) if last < 50 * first else (1,)
     steps = [digit * 10**power for power in range(len(str(int(last)))) for digit in digits]
     return _axes(1.0, "{:g}".format) | {
@@ -139,14 +138,15 @@ def cloud(points: Sequence[tuple[int, float]], fifths: Sequence[tuple[int, int, 
 
 def heat(names: Sequence[str], matrix: Sequence[Sequence[int]], link: Callable[..., str]) -> dict[str, Any]:
     """A matrix of shares: cell [a][b] is how often `a` was chosen, of all pairs of `a` and `b`, with the address of these."""
-    cells = []
-    for a, row, column in zip(names, matrix, zip(*matrix, strict=True), strict=True):
-        cells.append([])
-        for b, n, losses in zip(names, row, column, strict=True):
-            share = n / (n + losses) if n + losses else None
-            level = round((share or 0) * HEAT_LEVELS)
-            to = link(chosenModel=a, rejectedModel=b) if n else ""
-            cells[-1].append({"n": n, "of": n + losses, "share": share, "level": level, "link": to})
+
+    def won(a: str, b: str, n: int, losses: int) -> dict[str, Any]:
+        share = n / (n + losses) if n + losses else None
+        to = link(chosenModel=a, rejectedModel=b) if n else ""
+        level = round((share or 0) * HEAT_LEVELS)
+        return {"n": n, "of": n + losses, "share": share, "level": level, "link": to}
+
+    rows = zip(names, matrix, zip(*matrix, strict=True), strict=True)
+    cells = [[won(a, *one) for one in zip(names, row, column, strict=True)] for a, row, column in rows]
     return {"names": list(names), "cells": cells}
 
 
@@ -164,14 +164,16 @@ def _height(value: float, top: float) -> float:
     return BOTTOM - (BOTTOM - TOP) * min(max(value / top, 0.0), 1.0)
 
 
-def _count(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else ""
-
-
-def _axes(top: float, text: Callable[[float], str] = _count) -> dict[str, Any]:
-    values = [top * part for part in (0.0, 0.5, 1.0)]
-    grid = [(round(_height(value, top), 2), text(value)) for value in values]
+def _axes(top: float, text: Callable[[float], str] | None = None) -> dict[str, Any]:
+    """The axes, with `text` beside the upright one, or whole numbers alone."""
+    text = text or (lambda value: f"{value:,.0f}" if value == int(value) else "")
+    grid = [(round(_height(value, top), 2), text(value)) for value in (0.0, 0.5 * top, top)]
     return {"box": BOX, "left": LEFT, "right": RIGHT, "bottom": BOTTOM, "grid": grid}
+
+
+def cell(value: float | None, form: str = ",") -> str:
+    """A number of a table; a dash where there is none."""
+    return "–" if value is None else format(value, form)
 
 
 def to(low: str, high: str) -> str:

@@ -13,6 +13,7 @@ from komep_dataset.explorer.answers import read_lengths_and_scores
 from komep_dataset.explorer.comparison import PairKey, compared, pair_changes, with_old_texts, with_removed
 from komep_dataset.explorer.figures import figure_groups
 from komep_dataset.explorer.page import payload, render
+from komep_dataset.explorer.plots import cell
 from komep_dataset.explorer.rows import PageRows, page_rows, pair_configs, split_qualities
 from komep_dataset.explorer.sets import set_rows, set_values
 from komep_dataset.files.outputs import check_file, replacing, text_with
@@ -27,11 +28,8 @@ from komep_dataset.templates import say
 # Of a page, unless more are asked for: about 17 MB of made-up text (benchmarks/explorer.py).
 MAX_PAIRS = 10_000
 # The last two: of pages before they bore the release's name.
-MARKS = [
-    text_with(mark, "")[0]
-    for mark in (b'content="komep report"', b"<title>KoMeP release ", b"<title>KoMeP report of ")
-]
-PAGE = (lambda path: any(owned(path) for owned in MARKS)), "page of `komep report`"
+MARKS = (b'content="komep report"', b"<title>KoMeP release ", b"<title>KoMeP report of ")
+PAGE = (lambda path: any(text_with(mark, "")[0](path) for mark in MARKS)), "page of `komep report`"
 
 
 def write_report(
@@ -56,7 +54,7 @@ def write_report(
     """
     if max_pairs < 1:
         raise KomepError(f"--max-pairs {max_pairs}: a page holds at least one pair", exit_code=2)
-    folder, output = Path(folder), Path(output)
+    folder, output, other = Path(folder), Path(output), compare and Path(compare)
     check_file(output, *PAGE)
     if is_set(folder):
         if compare is not None:
@@ -71,17 +69,16 @@ def write_report(
     with progress_bar("report", 4, "steps") as advance:
         rows = listed = page_rows(folder, max_pairs)
         advance()
-        changes = None if compare is None else pair_changes(Path(compare), folder)
-        values = page_values(folder, rows, None if compare is None else Path(compare), changes)
+        changes = None if other is None else pair_changes(other, folder)
+        values = page_values(folder, rows, other, changes)
         advance()
-        if compare is not None:
-            with_old_texts(changes, Path(compare), rows.pairs)
-            listed = with_removed(rows, Path(compare), changes, max_pairs)
+        if other is not None:
+            with_old_texts(changes, other, rows.pairs)
+            listed = with_removed(rows, other, changes, max_pairs)
         score = score_name(read_facts(folder)["options"]).removesuffix(" score")
         data = payload(listed, changes) | {"scoreName": score}
         advance()
-        page = render(values, rows, data)
-        write_page(output, page)
+        write_page(output, render(values, rows, data))
         advance()
     return output
 
@@ -94,7 +91,7 @@ def write_page(output: Path, page: str) -> Path:
 
 
 def page_values(
-    folder: Path, rows: PageRows, other: Path | None = None, changes: Mapping[PairKey, Any] | None = None
+    folder: Path, rows: PageRows, other: Path | None, changes: Mapping[PairKey, Any] | None
 ) -> Callable[[], dict[str, Any]]:
     """Everything that the page's template names, but the data block and the example, in the language of `templates.say`.
 
@@ -115,11 +112,9 @@ def page_values(
     def values() -> dict[str, Any]:
         groups = figure_groups(measured, facts, quality, splits, answers)
         if before is not None:
-            lead = say(
-                "What a pair gained or lost on the way from one to the other; the list of pairs has a filter for it."
-            )
+            lead = "What a pair gained or lost on the way from one to the other; the list of pairs has a filter for it."
             figures = compared(measured, before, names, changes or {})
-            groups.insert(0, {"title": say("Two releases"), "lead": lead, "figures": figures})
+            groups.insert(0, {"title": say("Two releases"), "lead": say(lead), "figures": figures})
         return {
             "name": names[0],
             "title": title_of(facts, Path(folder).resolve().name),
@@ -139,7 +134,6 @@ def page_values(
 def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The few numbers on top: what it is, and what it says of the config that `measured` looked at."""
     pairs = {config: rows for config, rows in facts["rows"].items() if config != "scored"}
-    longer = measured["length"]["chosen_longer_share"]
     return [
         *(
             (f"{n['train']:,} / {n['test']:,}", say("{config}: train / test", config=config))
@@ -148,5 +142,5 @@ def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[s
         (f"{facts['questions']:,}", say("questions")),
         (f"{facts['generations']:,}", say("scored answers")),
         (f"{measured['margins']['quantiles']['0.5']:.2f}", say("median margin")),
-        ("–" if longer is None else f"{longer:.0%}", say("chosen is longer")),
+        (cell(measured["length"]["chosen_longer_share"], ".0%"), say("chosen is longer")),
     ]

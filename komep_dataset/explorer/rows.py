@@ -13,15 +13,7 @@ import polars as pl
 from komep_dataset.errors import KomepError
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files
-from komep_dataset.schema import (
-    EVIDENCE,
-    SPLITS,
-    CitedGeneration,
-    KoreanRow,
-    Origin,
-    Pair,
-    polars_schema,
-)
+from komep_dataset.schema import EVIDENCE, SPLITS, CitedGeneration, KoreanRow, Origin, Pair, polars_schema
 from komep_dataset.scores.split_quality import SplitQuality, quality_of
 
 LANGUAGES = ("ko", "en")  # as the page offers them: the first that has rows is shown first
@@ -79,12 +71,9 @@ def page_rows(folder: Path, limit: int) -> PageRows:
     texts = {
         name: pair_texts(folder, name, pairs.lazy().filter(pl.col(name)).select(KEY)) for name in languages
     }
-    prompts = {n: t.select("question_id", pl.col("prompt").alias("text")) for n, t in texts.items()}
+    prompts = {n: t.select("question_id", text="prompt") for n, t in texts.items()}
     sides = {
-        name: pl.concat(
-            t.select("question_id", pl.col(f"{side}_model").alias("model"), pl.col(side).alias("text"))
-            for side in SIDES
-        )
+        name: pl.concat(t.select("question_id", model=f"{side}_model", text=side) for side in SIDES)
         for name, t in texts.items()
     }
     scored = scan(folder, "scored")
@@ -103,13 +92,10 @@ def page_rows(folder: Path, limit: int) -> PageRows:
 def split_qualities(folder: Path) -> dict[str, SplitQuality]:
     """How well each model's answers were split, of `SPLITS_RATED` answers at the most, drawn by the hash in their ids."""
     units = pl.col("units").list.eval(pl.element().struct.field("text"))
-    rows = (
-        scan(folder, "scored").filter(pl.col("units").list.len() > 0).select(*ANSWER, "response", texts=units)
-    )
+    rows = scan(folder, "scored").filter(pl.col("units").list.len() > 0)
+    rows = rows.select(*ANSWER, "response", units).sort(pl.col("question_id").str.slice(8), *ANSWER)
     found: dict[str, SplitQuality] = {}
-    for _, model, answer, texts in (
-        rows.sort(pl.col("question_id").str.slice(8), *ANSWER).head(SPLITS_RATED).collect().iter_rows()
-    ):
+    for _, model, answer, texts in rows.head(SPLITS_RATED).collect().iter_rows():
         found[model] = found.get(model, SplitQuality()) + quality_of(answer, texts)
     return dict(sorted(found.items()))
 
@@ -152,11 +138,9 @@ def _by_language(frames: dict[str, pl.DataFrame], key: list[str]) -> pl.DataFram
     """One row a key, sorted, with a text column a language (null where a language has no text for it)."""
     keys = pl.concat(frame.select(key) for frame in frames.values()).unique().sort(key)
     for name in LANGUAGES:
-        if name in frames:
-            own = frames[name].unique(key, keep="first", maintain_order=True).rename({"text": name})
-            keys = keys.join(own, on=key, how="left", maintain_order="left")
-        else:
-            keys = keys.with_columns(pl.lit(None, pl.String).alias(name))
+        own = frames.get(name, keys.select(*key, text=pl.lit(None, pl.String)))
+        own = own.unique(key, keep="first", maintain_order=True).rename({"text": name})
+        keys = keys.join(own, on=key, how="left", maintain_order="left")
     return keys
 
 
@@ -168,10 +152,9 @@ def example(rows: PageRows, language: str) -> dict[str, Any]:
         `language`, `question`, `category`, `margin`, `key` (of the pair) and `sides`: `side`, `model`, `score`, `text`, `units`.
     """
     language = language if language in rows.languages else rows.languages[0]
-    answers = rows.answers.select(*ANSWER, pl.col(language).alias("text"), "units")
-    found = rows.pairs.filter(pl.col(language)).join(
-        rows.questions.select("question_id", pl.col(language).alias("question")), on="question_id"
-    )
+    answers = rows.answers.select(*ANSWER, "units", text=language)
+    questions = rows.questions.select("question_id", question=language)
+    found = rows.pairs.filter(pl.col(language)).join(questions, on="question_id")
     for side in SIDES:
         own = f"{side}_answer" if f"{side}_answer" in found.columns else f"{side}_model"
         texts = answers.rename({"model": own, "text": f"{side}_text", "units": f"{side}_units"})

@@ -9,6 +9,7 @@ import polars as pl
 from komep_dataset.audit.bias import figures_of
 from komep_dataset.audit.verdicts import reasons_left_out
 from komep_dataset.explorer.figures import figure_groups
+from komep_dataset.explorer.plots import cell
 from komep_dataset.explorer.rows import LANGUAGES, SIDES, PageRows
 from komep_dataset.languages import is_korean
 from komep_dataset.schema import EVIDENCE, CitedGeneration, polars_schema
@@ -34,18 +35,12 @@ def set_rows(pairs: pl.DataFrame, limit: int) -> PageRows:
         **{name: pl.lit(name == language) for name in LANGUAGES},
         **{f"{side}_answer": pl.lit(side) for side in SIDES},
     )
-    kinds = polars_schema(CitedGeneration)
+    kinds = {name: pl.lit(None, polars_schema(CitedGeneration)[name]) for name in ("units", EVIDENCE)}
 
     def texts(column: str) -> dict[str, pl.Expr]:
         return {name: pl.col(column) if name == language else pl.lit(None, pl.String) for name in LANGUAGES}
 
-    answers = pl.concat(
-        page.select(
-            "question_id", model=pl.lit(side), **texts(side),
-            **{name: pl.lit(None, kinds[name]) for name in ("units", EVIDENCE)},
-        )
-        for side in SIDES
-    )  # fmt: skip
+    answers = pl.concat(page.select("question_id", model=pl.lit(n), **texts(n), **kinds) for n in SIDES)
     questions = page.select("question_id", **texts("prompt"))
     return PageRows((language,), page.drop("_row", "prompt", *SIDES), questions, answers, total)
 
@@ -68,10 +63,10 @@ def set_values(path: Path, pairs: pl.DataFrame, rows: PageRows) -> Callable[[], 
 
 def tiles(pairs: pl.DataFrame, measured: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The few numbers on top."""
-    longer, margins = measured["length"]["chosen_longer_share"], measured["margins"]
+    margins = measured["margins"]
     return [
         ("{train:,} / {test:,}".format(**measured["splits"]), say("train / test")),
         (f"{pairs['question_id'].n_unique():,}", say("questions")),
         *([(f"{margins['quantiles']['0.5']:.2f}", say("median margin"))] if margins else []),
-        ("–" if longer is None else f"{longer:.0%}", say("chosen is longer")),
+        (cell(measured["length"]["chosen_longer_share"], ".0%"), say("chosen is longer")),
     ]
