@@ -127,8 +127,10 @@ def read_sheets(
                     faults.append(again)
                 else:
                     found[key] = again
-    if absent := renames(columns).keys() - of_file(there, columns or {}, "").keys() - {*there}:
-        raise no_such_column(min(absent), columns, there)
+    others = [name for name in there if name not in renames(columns).values()]  # of all sheets together
+    for new, name in renames(columns).items():
+        if new not in there and not of_file(others, {new: name}, ""):
+            raise no_such_column(new, columns, there)
     if faults:
         hints = "".join(f"\n{note}" for note in notes)
         raise KomepError(

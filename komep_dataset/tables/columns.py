@@ -1,6 +1,7 @@
 """Columns under other names: which known one is likely meant, and maps of a file's own names to the known ones.
 
-A map is file's name -> known name, as `--map 질문=question` and `columns:` of pipeline.yaml say it. A known name -> a text
+A map is file's name -> known name, as `--map 질문=question` and `columns:` of pipeline.yaml say it; several names may stand for
+one column, of which a table has one. A known name -> a text
 behind `=` is a constant, which every row has where the file has nothing: `--map category==내과`, `category: =내과`.
 """
 
@@ -45,6 +46,10 @@ KNOWN = frozenset(
 OF_CORPUS = ("id", "title", "text", "url", "language")
 OF_EVIDENCE = ("question_id", "question", "evidence")
 CONSTANT = "="  # how the text of a constant begins
+# Columns by what they are of the two that are mistaken for each other.
+_ROLES = dict.fromkeys(("question", "question_ko", "prompt"), "question") | dict.fromkeys(
+    ("response", "response_ko", "answer", "chosen", "rejected"), "response"
+)
 _OF_ALL = ("category", "model")  # what a file may lack since it is the same in all of it
 # What a row has of its own, or is no text, is no constant.
 _OF_ROWS = frozenset(
@@ -193,10 +198,12 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
     """(a name of a map, what is wrong with it), or None: its column is none, or no place for a constant, or given twice."""
     targets = {new: new if name.startswith(CONSTANT) else name for new, name in columns.items()}
     for new, name in targets.items():
-        if name not in known and new in known and not likely(name, known):
+        if name not in known and new in known and likely(name, known) in (None, new):
+            text = f", and a text for every row is written ={name} (--map {new}=={name})"
             return (
                 new,
-                f"no column {name!r} is known here; a text for every row is written ={name} (--map {new}=={name})",
+                f"no column {name!r} is known here; the file's own name stands first (--map {name}={new})"
+                + ("" if likely(name, known) else text),
             )
         if name not in known:
             near = likely(name, known) or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
@@ -211,12 +218,28 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
                 new,
                 f"{name} is not the same text in every row; name the column that holds it, as NEW={name}",
             )
-        if other := next((one for one in targets if one != new and targets[one] == name), None):
-            return new, (
-                f"{other!r} is to be read as {name}, too, and a column is read once; take one out, and give tables that "
-                "differ in their names one after the other (komep build --base adds the second to the first)"
+        both = (
+            one for one in targets if one != new and targets[one] == name and CONSTANT in columns[one][:1]
+        )
+        if other := next(both, None):
+            return (
+                new,
+                f"{other}={columns[other]} says that {name} is the same in every row; take one of the two out",
             )
     return None
+
+
+def crossed(columns: Mapping[str, str] | None) -> str:
+    """What a map seems to have the wrong way round: a name that is a word for the question read as the response, or the reverse;
+    or ""."""
+    told = []
+    for new, name in renames(columns).items():
+        meant = _ALIAS_OF.get(_plain(new), _plain(new))
+        if {_ROLES.get(meant), _ROLES.get(name)} == {"question", "response"}:
+            told.append(
+                f"{_quoted(new)} is a word for the {_ROLES[meant]}, and is read as {name} (--map {new}={name})"
+            )
+    return f"{'; '.join(told)}: is it the other way round?" if told else ""
 
 
 def constants(columns: Mapping[str, str] | None) -> dict[str, str]:
@@ -263,9 +286,10 @@ def of_file(names: Collection[str], columns: Mapping[str, str], place: object) -
         spelt = plain.get(wanted) or folded.get(wanted.casefold())
         if spelt is None or spelt == name:
             continue
-        if name in names:
+        others = [name] if name in names else [one for one in found if one != spelt and found[one] == name]
+        if others:
             raise KomepError(
-                f"{place}: {spelt!r} is to be read as {name}, but there is a column {name}, too; rename or take out "
+                f"{place}: {spelt!r} is to be read as {name}, but there is a column {others[0]}, too; rename or take out "
                 "one of the two"
             )
         found[spelt] = name
@@ -277,9 +301,14 @@ def renamed(row: dict[Any, Any], columns: Mapping[str, str]) -> dict[Any, Any] |
     columns = renames(columns)
     if not columns:
         return row
+    seen: dict[str, str] = {}
     for new, name in columns.items():
-        if row.get(new) is not None and row.get(name) is not None:
-            return Fault(name, Reason.BAD_VALUE, f"stands under {new!r} and under {name!r}; take one out")
+        if new != name and row.get(new) is not None:
+            other = seen.setdefault(name, new if row.get(name) is None else name)
+            if other != new:
+                return Fault(
+                    name, Reason.BAD_VALUE, f"stands under {new!r} and under {other!r}; take one out"
+                )
     kept = {name: value for name, value in row.items() if name not in columns}
     return kept | {
         columns[name]: value for name, value in row.items() if name in columns and value is not None

@@ -20,6 +20,7 @@ from komep_dataset.schema import Reason
 from komep_dataset.tables.columns import (
     advice_on,
     constants,
+    crossed,
     no_such_column,
     of_file,
     renamed,
@@ -288,7 +289,10 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
 
 
 def check_mapped(files: Iterable[Path], columns: Mapping[str, str]) -> None:
-    """Raise `KomepError` for a name of a map that no table has; of JSONL, a later row may have it."""
+    """Raise `KomepError` for a name of a map that no table has; of JSONL, a later row may have it. What seems the wrong way round is
+    told."""
+    if said := crossed(columns):
+        tell(f"warning: {said}")
     files, columns, there = list(files), renames(columns), []
     absent = set(columns)
     for path in files if absent else ():

@@ -186,8 +186,9 @@ def with_map(dataset: Dataset, columns: Mapping[str, str]) -> Dataset:
         return dataset
     there = dataset.column_names
     own, fixed = of_file(there, columns, dataset.split or "train"), constants(columns)
-    if absent := renames(columns).keys() - own.keys() - {*there}:
-        raise no_such_column(min(absent), columns, there)
+    for new, known in renames(columns).items():
+        if new not in there and known not in own.values():
+            raise no_such_column(new, columns, there)
     dataset = dataset.rename_columns(own)
     how = Hasher.hash((dataset._fingerprint, "constants, 1", sorted(fixed.items())))
     if not fixed:

@@ -124,7 +124,10 @@ def test_names_of_columns(tmp_path):
     }
     for text, fragment in (
         ("{질문: qestion}", "columns.질문: no column 'qestion' is known here; did you mean 'question'?"),
-        ("{질문: question, 문항: question}", "columns.질문: '문항' is to be read as question, too"),
+        (
+            "{question: 질문}",
+            "columns.question: no column '질문' is known here; the file's own name stands first",
+        ),
         ("[질문]", "columns: expected names and values"),
     ):
         assert fragment in fail(tmp_path, f"columns: {text}")

@@ -14,6 +14,7 @@ from komep_dataset.schema import Question, Reason, Response, ScoredGeneration, c
 from komep_dataset.tables.columns import (
     KNOWN,
     constants,
+    crossed,
     likely,
     map_problem,
     of_file,
@@ -53,13 +54,26 @@ def test_a_list_of_objects_may_be_the_units():
         (["질문"], "give NEW=known"),
         (["=question"], "give NEW=known"),
         (["a=qestion"], "no column 'qestion' is known here; did you mean 'question'"),
-        (["a=question", "b=question"], "'b' is to be read as question, too"),
+        (
+            ["question=문항"],
+            r"no column '문항' is known here; the file's own name stands first \(--map 문항=question\)$",
+        ),
         (["a=question", "a=model"], "--map a=.*stands twice"),
         (["a=units"], "no column 'units' is known here"),
         (["category=="], "the text of every row's category is missing"),
         (["categry==내과"], "no column 'categry' is known here; did you mean 'category'"),
-        (["category==내과", "분야=category"], "read as category, too"),
-        (["category=내과"], "a text for every row is written =내과"),
+        (
+            ["category==내과", "분야=category"],
+            "category==내과 says that category is the same in every row; take one of the",
+        ),
+        (
+            ["분야=category", "category==내과"],
+            "category==내과 says that category is the same in every row; take one of the",
+        ),
+        (
+            ["category=내과"],
+            "own name stands first .--map 내과=category., and a text for every row is written =내과",
+        ),
         (["response==a"], "response is not the same text in every row"),
         (["seed==1"], "seed is not the same text in every row"),
         (["category==a", "category==b"], "category==a: stands twice"),
@@ -98,6 +112,69 @@ def test_a_row_that_has_both_names_has_a_fault():
     assert renamed({"질문": "a", "x": 1}, KOREAN) == {"question": "a", "x": 1}
     assert renamed({"질문": None, "question": "b"}, KOREAN) == {"question": "b"}
     assert renamed({"질문": "a", "question": "b"}, KOREAN).reason == Reason.BAD_VALUE
+    assert renamed({"question": "a"}, {"question": "question"}) == {"question": "a"}
+    both = {"질문": "question", "문항": "question"}
+    assert renamed({"질문": None, "문항": "b"}, both) == {"question": "b"}
+    assert (
+        renamed({"질문": "a", "문항": "b"}, both).detail
+        == "stands under '문항' and under '질문'; take one out"
+    )
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_tables_that_differ_in_a_name_are_read_at_once(tmp_path, kind):
+    """Two tables with other names for the question took two builds, the second with --base."""
+    question, maps, files = GOOD[0]["question"], {"질문": "question", "문항": "question"}, []
+    for name, one in zip(maps, GOOD, strict=False):
+        assert one["question"] == question
+        given = pl.DataFrame(
+            {
+                name: question,
+                **{k: v for k, v in one.items() if k not in ("question", "units")},
+                "dahl_score": 0.5,
+            }
+        )
+        files.append(tmp_path / f"{name}.{kind}")
+        {"jsonl": given.write_ndjson, "csv": given.write_csv, "parquet": given.write_parquet}[kind](files[-1])
+    assert set(read_scored(files, columns=maps)["question"]) == {question}
+    with pytest.raises(KomepError, match="there is no column '문제' to be read as that"):
+        read_scored(files, columns=maps | {"문제": "question"})
+    both = pl.DataFrame(
+        {"질문": ["a"], "문항": ["b"], "model": "m", "response": "r", "category": "c", "dahl_score": 1.0}
+    )
+    both.write_csv(tmp_path / "both.csv")
+    with pytest.raises(KomepError, match="'문항' is to be read as question, but there is a column 질문, too"):
+        read_scored([tmp_path / "both.csv"], columns=maps)
+    write(tmp_path / "rows.jsonl", [row("m1"), *both.to_dicts()])
+    with pytest.raises(
+        KomepError, match=r"rows\.jsonl:2: question: bad_value: stands under '문항' and under '질문'"
+    ):
+        read_scored([tmp_path / "rows.jsonl"], columns=maps)
+
+
+def test_a_map_the_wrong_way_round_is_told(tmp_path, capsys):
+    """A question read as the response, and the reverse, made a release of nonsense without a word."""
+    rows = [{"문항": one["question"], "응답": one["response"], **one} for one in GOOD]
+    path = write(
+        tmp_path / "own.jsonl",
+        [{k: v for k, v in one.items() if k not in ("question", "response")} for one in rows],
+    )
+    swapped = {"문항": "response", "응답": "question"}
+    said = '"문항" is a word for the question, and is read as response (--map 문항=response); "응답" is a word for the response'
+    assert crossed(swapped).startswith(said) and crossed(swapped).endswith("is it the other way round?")
+    for right in (
+        {"문항": "question", "응답": "response"},
+        {"질문": "question_ko", "a": "response"},
+        {"subject": "category"},
+        {},
+        None,
+    ):
+        assert crossed(right) == ""
+    assert crossed({"답변": "prompt"}) and crossed({"질문": "chosen"}) and crossed({"Prompt": "response_ko"})
+    read_scored([path], columns=swapped)
+    assert capsys.readouterr().err.count(said) == 1
+    read_scored([path], columns={"문항": "question", "응답": "response"})
+    assert capsys.readouterr().err == ""
 
 
 def as_others_have_it(rows):
