@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import Status, Unit, Verdict
@@ -27,12 +28,12 @@ VERDICT_CHARACTERS = 10_000  # a longer reply of a checker is no verdict (ours)
 # A Korean noun carries its copula in the same word: "참입니다" is the word "참" and nothing else.
 _COPULA = r"(?:이다|입니다|임|이에요|예요|이며|이고|이라고|으로|로)?"
 _VERDICT_WORDS = {
-    Verdict.TRUE: re.compile(rf"true|참{_COPULA}"),
-    Verdict.FALSE: re.compile(rf"false|거짓{_COPULA}"),
+    Verdict.TRUE: Pattern(rf"true|참{_COPULA}"),
+    Verdict.FALSE: Pattern(rf"false|거짓{_COPULA}"),
 }
 APOSTROPHES = "['’ʼ`]"
-_APOSTROPHES = re.compile(APOSTROPHES)
-_NOT_WORD = re.compile(r"[\W_]+")
+_APOSTROPHES = Pattern(APOSTROPHES)
+_NOT_WORD = Pattern(r"[\W_]+")
 
 
 def _words(text: str) -> list[str]:
@@ -43,33 +44,31 @@ def _words(text: str) -> list[str]:
 
 # All that may stand around a verdict word so that it is still plain. Any other word may take something back: "hardly",
 # "half", "would be", "unlikely to be", "in adults", "대체로".
-_LABEL = re.compile(
+_LABEL = Pattern(
     "verdict|answer|final|label|result|conclusion|response|output|judge?ment|assessment|evaluation|classification|boxed|text"
     "|(?:최종|판정|판단|정답|답변?|결과|결론)[은는이]?"
 )
-_PLAIN = re.compile(
+_PLAIN = Pattern(
     r"the|this|that|thats|it|its|a|my|is|are|given|provided|above|following|here|heres|i|correct|yes|sure|okay|ok|\d+"
     "|(?:statement|claim|assertion|sentence|fact|proposition)s?|completely|entirely|absolutely|definitely|certainly|clearly"
     "|indeed|factually|simply|therefore|so|hence|thus|네|예|이|그|위|해당|주어진|제시된|따라서|그러므로|명백히|명백하게|완전히"
     "|(?:이것|그것|이|문장|진술|주장|명제|내용|설명|서술)[은는이]?"
 )
-_PLAIN_BEHIND = re.compile(
+_PLAIN_BEHIND = Pattern(
     "statement|claim|assertion|sentence|fact|proposition|indeed|판단됩니다|판정됩니다|판단합니다|판정합니다"
 )
-_REASON = re.compile("because|왜냐하면")
+_REASON = Pattern("because|왜냐하면")
 # What a sentence begins with that takes the one before it back.
-_TURN = re.compile(
+_TURN = Pattern(
     "but|however|though|although|except|only|unless|if|when|provided|assuming|depending|albeit|nevertheless|at"
     "|단|다만|하지만|그러나|그런데|단지|물론"
 )
-_NEGATION = re.compile(
+_NEGATION = Pattern(
     "not|no|non|never|neither|nor|none|cannot|cant|isnt|arent|wasnt|werent|doesnt|dont|didnt|aint|unknown|unsure"
     "|아니다|아닙니다|아님|아니오|아니요|아니에요|아니며|아니고|않다|않습니다|않음|안"
 )
-_SENTENCE = re.compile(
-    r"(?<=[.!?。！？])[^\w\s]{0,5}(?:\s|$)|\n|;|(?<=[\w\"]),(?=\s*\")"
-)  # also a pair of JSON
-_TAG, _QUOTE = re.compile(r"<[^<>\n]{0,40}>"), re.compile(r"[\"“][^\"“”\n]*[\"”]")
+_SENTENCE = Pattern(r"(?<=[.!?。！？])[^\w\s]{0,5}(?:\s|$)|\n|;|(?<=[\w\"]),(?=\s*\")")  # also a pair of JSON
+_TAG, _QUOTE = Pattern(r"<[^<>\n]{0,40}>"), Pattern(r"[\"“][^\"“”\n]*[\"”]")
 FRAGMENT = (
     3  # words; so short a sentence behind a verdict belongs to it ("Mostly."), unless it is labelled (ours)
 )
@@ -160,7 +159,7 @@ def majority(verdicts: Sequence[str]) -> Verdict:
     return Verdict.UNKNOWN
 
 
-_NUMBERED = re.compile(r"\s*\W{0,3}(\d{1,9})\W+(.*)")
+_NUMBERED = Pattern(r"\s*\W{0,3}(\d{1,9})\W+(.*)")
 
 
 def parse_batch(reply: str, n: int) -> list[Verdict] | None:
@@ -178,7 +177,7 @@ def split_units(split: str, mode: str = "strict") -> list[str]:
     return lines if mode == "paper" else [line.strip() for line in lines if line.strip()]
 
 
-_ABSTENTION = re.compile(
+_ABSTENTION = Pattern(
     r"""(?:(?:sorry|i\sam\ssorry|im\ssorry|unfortunately|i\sapologi[sz]e|i\sam\safraid|im\safraid
            |as\san\sai(?:\slanguage\smodel)?)\s(?:but\s|that\s)?)*
         (?:i\s(?:(?:really|just|honestly)\s)?
@@ -201,7 +200,7 @@ _ABSTENTION = re.compile(
 # by NFKC, abstains only if it holds one of these; each alternative of `_ABSTENTION` has one (tests/pairs/test_generations.py).
 PLAIN_CHARACTERS = "^[\x00-\x7f가-힣‘’“”–—]*$"
 ABSTENTION_HINT = "(?i)know|sure|certain|idea|answer|[모몰못없않렵]"
-_SENTENCE_END = re.compile(r"[.!?。\n]+")
+_SENTENCE_END = Pattern(r"[.!?。\n]+")
 _APOLOGIES = frozenset(("", "sorry", "im sorry", "i am sorry", "i apologize", "죄송합니다"))
 ABSTENTION_CHARACTERS = 300  # a longer response says something (ours)
 

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from komep_dataset.gates.trial.gate import Found, TextGate, switch_option
+from komep_dataset.replies.patterns import Pattern
 
 # Prefixes and lengths as the issuers document them; Python's `re`, RE2 (pyarrow) and Rust's regex (polars) read these.
 SECRET_KINDS = {
@@ -45,26 +46,26 @@ HINT = (
     r"MRN|[Rr]ecord [Nn]|[Pp]atient(?:'s)? [Nn]ame|(?:성명|이름|자명|번호) ?[:：]|" + _SECRET_HINT
 )
 
-_EMAIL = re.compile(
+_EMAIL = Pattern(
     r"(?<![\w.%+-])[A-Za-z0-9][A-Za-z0-9._%+-]*@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24})(?![\w-])", re.A
 )
-_RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)$", re.I)
-_RESIDENT = re.compile(r"(?<![\d.-])(\d{6})([- ]?)([1-8]\d{6})(?![\d-])", re.A)
-_MOBILE = re.compile(r"(?<![\d.-])(?:\+82[ -]?\(?0?\)?|0)1[016789][- .]?\d{3,4}[- .]?\d{4}(?![\d-])", re.A)
-_REGIONAL = re.compile(
+_RESERVED = Pattern(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)$", re.I)
+_RESIDENT = Pattern(r"(?<![\d.-])(\d{6})([- ]?)([1-8]\d{6})(?![\d-])", re.A)
+_MOBILE = Pattern(r"(?<![\d.-])(?:\+82[ -]?\(?0?\)?|0)1[016789][- .]?\d{3,4}[- .]?\d{4}(?![\d-])", re.A)
+_REGIONAL = Pattern(
     r"(?<![\d.-])(?:\+82[ -]?|0|\(0)(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70)[-) ]{1,2}\d{3,4}-\d{4}(?![\d-])",
     re.A,
 )
-_ABROAD = re.compile(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,4}){2,5}(?![\d%])", re.A)
-_AMERICAN = re.compile(r"(?<![\w.+-])(?:\(([2-9]\d{2})\) ?|([2-9]\d{2})-)[2-9]\d{2}-\d{4}(?![\w-])", re.A)
+_ABROAD = Pattern(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,4}){2,5}(?![\d%])", re.A)
+_AMERICAN = Pattern(r"(?<![\w.+-])(?:\(([2-9]\d{2})\) ?|([2-9]\d{2})-)[2-9]\d{2}-\d{4}(?![\w-])", re.A)
 _TOLL_FREE = {"800", "833", "844", "855", "866", "877", "888", "900"}
-_IPV4 = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?!\.?\w)", re.A)
-_IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])", re.A)
-_CARD = re.compile(
+_IPV4 = Pattern(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?!\.?\w)", re.A)
+_IPV6 = Pattern(r"(?<![\w:])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])", re.A)
+_CARD = Pattern(
     r"(?<![\w.-])(?:\d{4}([ -]?)\d{4}\1\d{4}\1\d{4}|3[47]\d{2}([ -]?)\d{6}\2\d{5})(?![\w-])", re.A
 )
-_CARD_SCHEME = re.compile(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|4|5)|62|9[4]")
-_RECORD = re.compile(
+_CARD_SCHEME = Pattern(r"4|5[1-5]|2[2-7]|3[47]|35|6(?:011|4|5)|62|9[4]")
+_RECORD = Pattern(
     r"\b(?:MRN|[Mm]edical [Rr]ecord [Nn](?:o|umber)\.?)\s*[:#：]\s*[A-Z]{0,3}\d{5,}"
     r"|\b[Pp]atient(?:'s)? [Nn]ame\s*[:：]\s*[A-Z][a-z]+ [A-Z][a-z]+"
     r"|(?:등록|차트|병록|환자)\s?번호\s?[:：]\s?[A-Z]{0,3}\d{5,}"
@@ -131,7 +132,7 @@ def _always(match: re.Match) -> bool:
 
 # What is looked for, in this order: kind, shape, and what a match must be besides.
 _PHONE = "phone number"
-_FORMS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match], bool]], ...] = (
+_FORMS: tuple[tuple[str, Pattern, Callable[[re.Match], bool]], ...] = (
     ("e-mail address", _EMAIL, lambda m: not _RESERVED.search(m[1])),
     ("resident registration number", _RESIDENT, lambda m: is_resident_number(m[1] + m[3], m[2] == "-")),
     ("payment card number", _CARD, _is_card),
@@ -142,7 +143,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match], bool]], ...] = (
     ("IP address", _IPV4, _is_public),
     ("IP address", _IPV6, lambda m: ipaddress.ip_address(m[0]).is_global),
     ("field of a patient's record", _RECORD, _always),
-    *((kind, re.compile(pattern), _always) for kind, pattern in SECRET_KINDS.items()),
+    *((kind, Pattern(pattern), _always) for kind, pattern in SECRET_KINDS.items()),
 )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from komep_dataset.gates.trial.gate import Found, TextGate, shortened, switch_option
 from komep_dataset.replies.garbled import HINT as GARBLED
 from komep_dataset.replies.garbled import is_garbled, mended
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.replies.thoughts import answer_of
 
 # Tokens of the usual vocabularies: <|…|> in all spellings, Llama's and Gemma's, sentence marks, Korean models' [|…|].
@@ -32,14 +33,14 @@ _THOUGHT = rf"(?i:</?(?:[a-z]+:)?{_NAMES}\s?>|\[/?{_NAMES}\]|◁/?think▷|</?(?
 _BROKEN = r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff]"
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = f"{_TOKEN}|{_ROLE}|{_THOUGHT}|{_SAID}|{_BROKEN}|{GARBLED}"
-_SPECIAL, _HEADING = re.compile(_TOKEN), re.compile(_ROLE)
+_SPECIAL, _HEADING = Pattern(_TOKEN), Pattern(_ROLE)
 # Of a prompt, what is left open for the answer; of an answer, its heading, and that of a next question.
-_OPEN = re.compile(rf"(?:{_ROLE})\s*\Z")
-_SECTION = re.compile(
+_OPEN = Pattern(rf"(?:{_ROLE})\s*\Z")
+_SECTION = Pattern(
     r"\A\s*###[ \t]*(?:Assistant|Response|Output|답변|응답|어시스턴트)[ \t]*[:：]"
     r"|\n[ \t]*###[ \t]*(?:Human|User|Instruction|사용자|질문|명령어)[ \t]*[:：]"
 )
-_STRUCK = re.compile(r"<s>[^<\n]{1,200}</s>")  # HTML's struck-out text
+_STRUCK = Pattern(r"<s>[^<\n]{1,200}</s>")  # HTML's struck-out text
 
 
 def find_template_marks(text: str) -> Iterator[Found]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from komep_dataset.gates.trial.gate import Found, TextGate, shortened, switch_option
+from komep_dataset.replies.patterns import Pattern
 
 # A text without any of these has no finding (checked by a test): one pass over all texts of a release.
 HINT = (
@@ -42,12 +43,12 @@ class Rule:
 
     kind: str
     language: str
-    pattern: re.Pattern[str]
+    pattern: Pattern
     medical: bool = True  # such a sentence may be excused by `_EXCUSE`
 
 
 def _rule(kind: str, language: str, pattern: str, medical: bool = True) -> Rule:
-    return Rule(kind, language, re.compile(pattern, re.IGNORECASE), medical)
+    return Rule(kind, language, Pattern(pattern, re.IGNORECASE), medical)
 
 
 _STOP, _MORE, _AVOID, _JUDGE = (
@@ -78,19 +79,19 @@ RULES = (
     _rule(_JUDGE, "ko", r"(?:정답|답|판정)(?:은|는)?(?: ?:| 반드시)? ?[\"'“‘]?(?:true|false|참|거짓)(?:이다|이어야|여야|[\"'”’.\n]|$)", medical=False),
     _rule(_JUDGE, "ko", r"(?:참|거짓|true|false|맞음|틀림)[\"'”’」』`]?(?:이?라고만?|으로만?|로만?|만)?\s?(?:답|대답|출력|판정|평가|채점|표시|말)[^.?!]{0,8}(?:하|해|할|합)", medical=False),
 )  # fmt: skip
-_EXCUSE = re.compile(
+_EXCUSE = Pattern(
     r"unless (?:your|a|the) (?:doctor|physician|clinician|provider)"
     r"|(?:under|with) (?:medical|your doctor|close) (?:supervision|guidance)|(?:as|if|when) (?:directed|advised|told|instructed)"
     r"|(?:ask|consult|contact|call|talk to|speak (?:to|with)) (?:your|a|the) (?:doctor|physician|clinician|pharmacist|provider)"
     r"|(?:의사|전문의|의료진|약사)(?:와|과|의|에게|가|이) (?:상의|상담|지시|처방|판단)(?!할 필요|하지 ?마| ?없이)|처방에 따라",
     re.IGNORECASE,
 )
-_FORBIDDEN = re.compile(
+_FORBIDDEN = Pattern(
     r"\b(?:do not|don['’]t|never|should not|shouldn['’]t|must not|avoid|not to|cannot|can['’]t)\b[^,;]{0,20}$",
     re.I,
 )
-_SENTENCE = re.compile(r"[^.!?。\n]+[.!?。]*")
-_HINT = re.compile(HINT)
+_SENTENCE = Pattern(r"[^.!?。\n]+[.!?。]*")
+_HINT = Pattern(HINT)
 
 
 def find_unsafe_directives(text: str) -> Iterator[Found]:

@@ -1,6 +1,5 @@
 """How many tokens a text has for a model: by its own tokenizer, or about."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -11,11 +10,12 @@ from typing import Any
 from komep_dataset.config.endpoint import Endpoint
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.lengths import counter, tokenizer_file
+from komep_dataset.replies.patterns import Pattern
 
 # A guess where no tokenizer is at hand, for Hangul, Han and kana and for all else; `benchmarks/token_guess.py` has how far
 # it is from real ones.
 SYLLABLES_A_TOKEN, CHARACTERS_A_TOKEN = 0.8, 4.2
-_SYLLABLES = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
+_SYLLABLES = Pattern("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
 MESSAGE_TOKENS = 4  # what a chat template puts around a message, about (ours)
 GUESS = f"a guess: {CHARACTERS_A_TOKEN} characters a token, {SYLLABLES_A_TOKEN} of Hangul"
 Count = Callable[[str], float]

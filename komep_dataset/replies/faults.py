@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from komep_dataset.replies.asides import is_notice
+from komep_dataset.replies.patterns import Pattern
 
 LONGEST_FAULT = 1000  # characters; a longer text that is neither JSON nor a page is no error (ours)
 LEAST_ECHO = 30  # characters of a request by which it is known again (ours)
@@ -19,34 +20,34 @@ _ERRORS = "error errors errorcode errormessage exception"
 _BESIDE = "code status statuscode message msg type detail details param requestid id object success traceid timestamp path reason title description"
 _KEYS = frozenset(f"{_ERRORS} {_BESIDE}".split())
 _PHRASES = "|".join(re.escape(one.phrase) for one in HTTPStatus if one >= 400 and " " in one.phrase)
-_STATUS = re.compile(
+_STATUS = Pattern(
     r"\b([45]\d\d)\b(?!\s*(?:[mkuµ]?g|m?l|mcg|kcal|cal|[cmk]?m|%|mm|iu|units?|mmol|hours?|days?|[,.]\d)\b|\s*%)",
     re.IGNORECASE,
 )
 _PASSING_STATUS = (408, 409, 425, 429)
-_PASSING = re.compile(
+_PASSING = Pattern(
     rf"(?i)tim(?:ed?|ing)[ -]?out|rate.?limit|overload|unavailable|try again|retry|capacity|bad gateway|internal server"
     rf"|too many|connection|connect error|healthy upstream|시간.{{0,2}}초과|busy|temporar|잠시|과부하|{HTTPStatus(503).phrase}"
 )
-_OF_SERVERS = re.compile(
+_OF_SERVERS = Pattern(
     rf"(?i){_PHRASES}|\b(?:api|endpoint|server|tokens?|request|proxy|quota|connection|gateway|upstream|backend|llm|model|provider|"
     r"deployment|cuda|out of memory|credentials?|unauthorized|forbidden|json|http|timed? ?out|rate.?limit)\b|try again|요청|서버|시간.{0,2}초과|한도"
 )
-_BEGINS = re.compile(
+_BEGINS = Pattern(
     r"[\W_]{0,6}(?:(?:an? )?(?:internal |unexpected |api |server |upstream |request |http |proxy |network )?(?i:error|exception|오류|에러)(?i: occurred| code| response)?[\W_]{0,3}(?=[\s:(\[{\d]|$)"
     r"|HTTP(?:/\d(?:\.\d)?)?[ -]?(?i:error )?(?i:status )?[45]\d\d\b|Traceback \(most recent"
     r"|(?i:failed to (?:fetch|call|connect|reach|get|parse))\b|(?i:upstream|stream|backend|gateway|request|connection|proxy|server|read|connect) (?i:connect error|error|timed out|timeout|failed|refused|reset)\b"
     rf"|[45]\d\d[ :-]{{1,3}}(?i:{_PHRASES}|forbidden|unauthorized))"
 )
 # The name of a class of errors, or nothing but the phrase of a status: no more is needed.
-_CLASS = re.compile(r"\W{0,4}(?:\w+\.)*(?:[A-Z]+[a-z0-9]+)+(?:Error|Exception|Timeout)\b\s*(?:[:(]|\Z)")
-_PHRASE = re.compile(
+_CLASS = Pattern(r"\W{0,4}(?:\w+\.)*(?:[A-Z]+[a-z0-9]+)+(?:Error|Exception|Timeout)\b\s*(?:[:(]|\Z)")
+_PHRASE = Pattern(
     rf"(?i)[\W\d]*(?:error\W*)?(?:no healthy upstream|{_PHRASES.replace('Timeout', 'Time-?out')})\W*"
 )
-_PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
+_PAGE = Pattern(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
 # What a failed request says -> what to do about it; the first that is found.
 _ADVICE = tuple(
-    (re.compile(said, re.DOTALL), advice)
+    (Pattern(said, re.DOTALL), advice)
     for said, advice in (
         ("an answer with", "take another `model`, or another server"),
         ("WRONG_VERSION_NUMBER|(?i:wrong version number)|RECORD_LAYER", "this port speaks no https: write `http://` in `endpoint`"),

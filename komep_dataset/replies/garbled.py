@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import unquote
 
+from komep_dataset.replies.patterns import Pattern
+
 ROUNDS = 3  # of wrong decodings, one over the other (ours)
 # Pairs of a first byte and a later one that stay after mending: so many, and so large a share of the text (ours).
 LEAST_PAIRS, PAIR_SHARE = 3, 0.1
@@ -24,24 +26,24 @@ for _byte in range(0x80, 0xA0):
         _BYTES[bytes([_byte]).decode("cp1252")] = _byte
 _LATER = f"[{''.join(sign for sign, byte in _BYTES.items() if byte < 0xC0)}]"
 _RUN = rf"(?:[\xc2-\xdf]{_LATER}|[\xe0-\xef]{_LATER}{{2}}|[\xf0-\xf4]{_LATER}{{3}})+"
-_PAIR = re.compile(rf"[\xc2\xc3\xea-\xed]{_LATER}")
-_KOREAN = re.compile("[가-힣]{2}")
+_PAIR = Pattern(rf"[\xc2\xc3\xea-\xed]{_LATER}")
+_KOREAN = Pattern("[가-힣]{2}")
 # Forms of a text whose letters were escaped or decoded wrongly, and how a run of them is read.
-_WAYS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
-    (re.compile(_RUN), lambda run: bytes(map(_BYTES.__getitem__, run)).decode("utf-8")),
-    (re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\[nrt"]'), lambda run: json.loads(f'"{run}"')),
+_WAYS: tuple[tuple[Pattern, Callable[[str], str]], ...] = (
+    (Pattern(_RUN), lambda run: bytes(map(_BYTES.__getitem__, run)).decode("utf-8")),
+    (Pattern(r'(?:\\u[0-9a-fA-F]{4})+|\\[nrt"]'), lambda run: json.loads(f'"{run}"')),
     (
-        re.compile(r"(?:\\x[0-9a-fA-F]{2})+"),
+        Pattern(r"(?:\\x[0-9a-fA-F]{2})+"),
         lambda run: bytes.fromhex(run.replace("\\x", "")).decode("utf-8"),
     ),
-    (re.compile(r"(?:&#(?:\d{2,7}|[xX][0-9a-fA-F]{2,6});)+|&(?:amp|lt|gt|quot|nbsp);"), html.unescape),
-    (re.compile(r"(?:%[0-9a-fA-F]{2})+"), lambda run: unquote(run, errors="strict")),
+    (Pattern(r"(?:&#(?:\d{2,7}|[xX][0-9a-fA-F]{2,6});)+|&(?:amp|lt|gt|quot|nbsp);"), html.unescape),
+    (Pattern(r"(?:%[0-9a-fA-F]{2})+"), lambda run: unquote(run, errors="strict")),
 )
 # What a pattern of polars must find in a text before `mended` changes it, or `is_garbled` says so.
 HINT = rf"[\xc2-\xf4]{_LATER}|\\u[0-9a-fA-F]{{4}}|\\x[0-9a-fA-F]{{2}}|&#[0-9xX]|%[0-9a-fA-F]{{2}}%"
-_HINT = re.compile(HINT)
+_HINT = Pattern(HINT)
 # Words that programs write for no text, tokens of templates, and letters without a shape.
-_NO_WORD = re.compile(
+_NO_WORD = Pattern(
     r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|\[object Object\]|\b(?:null|nil|undefined|nan)\b", re.IGNORECASE
 )
 _SHAPELESS = frozenset("<>|~=+$^`\u115f\u1160\u3164\uffa0\u2800")

@@ -8,6 +8,8 @@ records that would let me reply" is seen, and "Doctors have no information on sa
 import re
 from collections.abc import Sequence
 
+from komep_dataset.replies.patterns import Pattern
+
 NON_ANSWER_CHARACTERS = 400  # a longer response says something (ours)
 # Words of a clause that may lie outside the vocabulary (what it will not speak of), as a share, and of all (ours).
 OTHER_WORDS, MOST_OTHERS = 0.25, 4
@@ -53,11 +55,11 @@ _VOCABULARY, _TALKS = frozenset(f"{_TALK} {_OTHER}".split()), frozenset(_TALK.sp
 _SPEAKERS = frozenset(["i", "i'm", "my", "me", "we", "our", "us", "you", "your"])
 _SPEAKS = _TALKS | _SPEAKERS
 _HELP = frozenset(["help", "helping", "assist", "assisting", "assistance", "advice"])
-_HANGUL = re.compile("[가-힣]")
-_SENTENCES = re.compile(r"[^.!?。…\n]*[가-힣](?=[^가-힣]*(?:[.!?。…\n]|$))")
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
+_HANGUL = Pattern("[가-힣]")
+_SENTENCES = Pattern(r"[^.!?。…\n]*[가-힣](?=[^가-힣]*(?:[.!?。…\n]|$))")
+_WORD = Pattern(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
 # What somebody must say who does not answer: that there is a lack, or something asked back.
-_LACKS = re.compile(
+_LACKS = Pattern(
     r"""\b(?:i|we|me|us|my|our|myself)\b.{0,160}?\b(?:not|no|nothing|never|cannot|un(?:able|available)|refrain\w*|abstain\w*|decline\w*|refuse|lack\w*|without|impossible|beyond|outside|limited)\b
     |\b(?:i|we|this\ (?:model|assistant|service|system|chatbot))\b.{0,60}(?:n't|\bnot)\b|\b(?:i|we)\ can\ only\b|\b(?:not|no|nothing|insufficient|impossible|beyond|outside|without|lack\w*)\b.{0,100}\b(?:i|me|my|we|us|our)\b|n't\b.{0,100}\b(?:i|i'm|me|us)\b|n't\b.{0,40}\b(?:question|request|prompt|message)\b
     |\b(?:encourage|recommend|suggest|urge|advise)\b.{0,12}\byou\b.{0,40}\b(?:question|to\ (?:a|an|your))\b|\btrouble\ understanding\b|\bonly\ (?:part|half|some)\ of\ (?:your|the)\ (?:question|message|prompt|request)\b|\btell\ me\ (?:what|how|more)\b|\bplease\ add\b
@@ -69,13 +71,13 @@ _LACKS = re.compile(
     |\b(?:best|left|better)\b.{0,20}\bto\ (?:a|an|your|the)\b|\bplease\ (?:consult|see|ask|contact|seek|speak|talk|visit|refer)\b|\byou\b.{0,20}\b(?:need|should|have)\b.{0,10}\b(?:ask|consult|see)\b""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = Pattern(
     r"\W*(?:n/?a|null|nil|nan|undefined|tbd|not applicable|no (?:answer|response|reply|output|comment|content)(?: (?:provided|given|available|generated))?|empty response|해당\s?없음|답변\s?없음|응답\s?없음)\W*"
     r"|[\[(<{*]+[^\[\](){}<>]{0,60}\b(?:remov|delet|redact|block|filter|withh|censor|unavailabl|moderat|omit|no (?:answer|response))[^\[\](){}<>]{0,60}[\])>}*]+\.?",
     re.IGNORECASE,
 )
 # The same in other languages, by what only a speaker says of itself or of its service.
-_ELSEWHERE = re.compile(
+_ELSEWHERE = Pattern(
     r"""(?:我|本(?:模型|助手|系统|系統))[^。]{0,16}(?:无法|無法|不能|不便|不会|不會|没有|沒有|没办法|不可以|拒绝|拒絕)|(?:根据|依照|按照).{0,20}(?:法律|法规|政策|规定).{0,60}(?:未予|不予|无法|不能|屏蔽|显示)|(?:内容|信息|请求|问题).{0,16}(?:违反|违规|敏感).{0,16}(?:屏蔽|显示|删除|规定|拦截)|(?:服务器|系统|服务).{0,4}(?:繁忙|忙|维护)|请稍[后候]|换个话题|^(?:抱歉|对不起|對不起|很遗憾|很抱歉)|(?:お答え|回答|お手伝い|対応|提供|お応え|ご案内|お力に)[^。]{0,10}(?:できません|できかね|致しかね|いたしかね|しかねます|なれません|控え)|^(?:申し訳|すみません)
     |\bno\ (?:puedo|podemos|me\ es\ posible|estoy\ (?:autorizad|capacitad|en\ condiciones)|tengo\ (?:acceso|informaci|suficiente))|^lo\ siento\b|\bne\ (?:peux|pouvons|suis|dispose)\b.{0,8}\ pas\b|\bje\ (?:suis\ )?(?:d[ée]sol|regrette)|m'est\ impossible
     |\b(?:ich|wir)\ (?:kann|darf|k[öo]nnen|bin|habe)\b.{0,60}\b(?:nicht|keine[nr]?)\b|\b(?:kann|darf)\ ich\b.{0,60}\b(?:nicht|keine[nr]?)\b|^es\ tut\ mir\ leid|\bn[ãa]o\ (?:posso|podemos|consigo|tenho)\b|^(?:desculpe|sinto\ muito)\b|\bnon\ (?:posso|possiamo|sono\ in\ grado)\b|\bmi\ dispiace\b
@@ -83,7 +85,7 @@ _ELSEWHERE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
 _ELSEWHERE_WORDS = 25  # words, of a language without blanks 60 signs (ours)
-_KOREAN = re.compile(
+_KOREAN = Pattern(
     r"^안녕[^.!?]*[.!?\s]*(?:무엇을\s?|어떻게\s?)?도와\s?드릴까요|(?:서버|모델|시스템|서비스)[^.]{0,16}(?:과부하|혼잡|오류|점검|이용할\s?수\s?없)|잠시\s?(?:후|뒤)[^.]{0,6}다시\s?(?:시도|이용)"
     r"|(?:주어지|제공되|제시되|포함되|첨부되|나와\s?있|적혀\s?있)지\s?않[^.]{0,12}(?:답|정답|판단|선택|계산|고를|풀)[^.]{0,12}\s(?:수(?:가|는)?\s?없|어렵|못하)"
     r"|질문(?:이|을|은)\s?(?:없|비어|명확하지|입력|다시|포함되)|(?:질문|요청)[^.]{0,10}(?:구체적으로|자세히|다시)\s?(?:말씀|알려|입력|작성)"
@@ -99,13 +101,13 @@ _OTHER_KO = """
 """
 # Such as other words begin with, too: pronouns, what is counted, forms of "do".
 _SHORT_KO = r"(?:저|제|이|그|본|한|더|좀|수|것|점|듯|속|할|볼|글)(?:[는은이가을를도의로에만]|인지|에서)?$|하(?:[지는고여기려면시신게겠십세니]|였)|해(?:$|[요주드서야줄보])"
-_VOCABULARY_KO = re.compile("|".join([*f"{_TALK_KO} {_OTHER_KO}".split(), _SHORT_KO]))
-_TALKS_KO = re.compile("|".join(_TALK_KO.split()))
+_VOCABULARY_KO = Pattern("|".join([*f"{_TALK_KO} {_OTHER_KO}".split(), _SHORT_KO]))
+_TALKS_KO = Pattern("|".join(_TALK_KO.split()))
 # It denies, or asks to be sent something, and speaks to somebody: a textbook's plain style does not.
-_LACKS_KO = re.compile(
+_LACKS_KO = Pattern(
     r"(?:않|없|(?<!잘)못|어렵|어려|부족|곤란|힘들|불가|빠[져진]|끊[긴겨]|잘[려린]|누락|모호|불분명|불완전|미완성|모르|피하겠|삼가)"
 )
-_POLITE_KO = re.compile(r"(?:니다|[요죠오]|니까|게요|세요)$")
+_POLITE_KO = Pattern(r"(?:니다|[요죠오]|니까|게요|세요)$")
 MOST_KOREAN, WORDS_TO_ONE_OTHER = 200, 8  # signs; words for each that may lie outside the vocabulary (ours)
 HINTS = (_LACKS, _PLACEHOLDER, _ELSEWHERE, _KOREAN, _LACKS_KO)
 

@@ -13,6 +13,7 @@ from operator import not_, or_
 
 from komep_dataset.replies import asides
 from komep_dataset.replies.nonanswers import HINTS, NON_ANSWER_CHARACTERS, says_nothing, states
+from komep_dataset.replies.patterns import Pattern
 
 REFUSAL_CHARACTERS, KOREAN_CHARACTERS = 1200, 500  # a longer response says something (ours)
 OTHER_CHARACTERS = 0.4  # share of a refusal that may be of no known kind: reasons that it gives (ours)
@@ -50,7 +51,7 @@ _SPEAKER = r"\b(?:i|we|this (?:assistant|model|ai|system|chatbot|service|tool)|t
 _ACT, _GIVE, _GENERAL, _NOT, _TELL, _ADVERB, _SPEAKER = (
     part.replace(" ", r"\ ") for part in (_ACT, _GIVE, _GENERAL, _NOT, _TELL, _ADVERB, _SPEAKER)
 )
-_REFUSES = re.compile(
+_REFUSES = Pattern(
     rf"""{_SPEAKER}{_ADVERB}{_NOT},?\ {_ADVERB}(?:{_ACT}\b|{_GIVE}\b(?:\ [\w'-]+){{0,5}}?\ {_GENERAL}\b)
     |{_SPEAKER}(?:must|have\ to|need\ to|will\ have\ to|would\ rather|(?:am|'?m)\ going\ to|'?ll\ have\ to|should|do|respectfully|politely|will)\ {_ADVERB}(?:decline|refuse|pass|refrain|abstain|opt\ out)\b
     |{_SPEAKER}(?:decline|refuse)\b
@@ -75,7 +76,7 @@ _REFUSES = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
 # Said to the one who asks, by its honorific or because nobody else can be meant.
-_REFUSES_KO = re.compile(
+_REFUSES_KO = Pattern(
     r"""드릴\s?수\s?(?:가|는|도)?\s?없|드리기(?:가|는|에는|에|도)?\s?(?:어렵|곤란|힘들|조심스[럽러]|부적절|적절하지)|드리지\s?(?:못|않(?:습|겠|고|도록))
     |도(?:와|울)\s?(?:줄\s?)?수\s?없|(?:도와|알려|가르쳐|말해|답해|대답해)\s?(?:줄|드릴)\s?수(?:가|는)?\s?없|(?:도와|알려|가르쳐|말해|답해)\s?(?:주|드리)지\s?(?:못|않)|들어\s?(?:줄|드릴)\s?수(?:가|는)?\s?없
     |(?:답변|대답|응답|답|요청|요구|질문)(?:을|를|은|는|에|에는)?\s?(?:거절|거부|사양|삼가)(?:합|하겠|할게|해요|함|됩|하고자|겠|$)|(?:거절|거부|사양)(?:하겠|할게|하고자|할\s?수밖에|드립)
@@ -87,17 +88,17 @@ _REFUSES_KO = re.compile(
 )  # fmt: skip
 # Of these, textbooks speak as well ("cannot be diagnosed by X-ray alone"): they refuse where the speaker says so of
 # itself or of the question, or where no other word stands there.
-_MAY_REFUSE_KO = re.compile(
+_MAY_REFUSE_KO = Pattern(
     r"""(?:답변|대답|응답|도움|정보|조언|자문|진단|진찰|처방|상담|안내|설명|의견|내용|요청|요구|질문|말씀|제공|지원|대화|수행|진행|판단|추천|권고|권장|방법(?![은이]\s)|지시|작성|생성|이야기|논의|언급|공유|처리|이행|다루|다룰|따르|따를|평가|해석|대신)
         [가-힣\s]{0,12}?(?:수(?:가|는|도)?\s?없|기(?:가|는|에는|에|도)?\s?(?:어렵|힘들|곤란|불가|조심스럽|부적절|적절하지)|지\s?(?:못|않)|불가(?:능|합|입|$)|(?:어렵|곤란|힘들)(?:습|겠|네|다|음)|제한(?:되|하|됩)|금지(?:되|됩)|허용되지|거부|거절)
     |적절하지\s?않|부적절(?:하|합)|(?:정보|지식|자료|데이터|내용|기록|맥락)(?:를|을|가|이|는|은|도)?\s?(?:충분히\s?)?(?:가지고\s?있지\s?않|갖고\s?있지\s?않|보유하고\s?있지\s?않|없(?:습|어|네|음)|부족|충분하지\s?않)""",
     re.VERBOSE,
 )  # fmt: skip
-_ITSELF_KO = re.compile(
+_ITSELF_KO = Pattern(
     r"(?:^|\s)(?:저(?=[는도의로희]|\s)|제가|나는|본\s?(?:모델|서비스|시스템|AI)|AI(?![A-Za-z])|인공지능|챗봇|언어\s?모델|어시스턴트)"
     r"|(?:^|\s)(?:이|그|해당|이런|그런|이러한|그러한|요청하신|말씀하신|문의하신|질문하신|관련)\s?(?:질문|요청|내용|주제|정보|사항|부분|문제|문의|요구)"
 )
-_GENERIC_KO = re.compile(
+_GENERIC_KO = Pattern(
     r"(?:의학|의료|건강|법률|전문|개인|구체|정확|직접|개별|맞춤|특정|관련|질문|요청|답변|대답|응답|도움|정보|조언|자문|진단|처방|상담|안내|설명|의견|내용|말씀|제공|"
     r"지원|대화|수행|진행|판단|추천|권고|권장|방법|지시|작성|생성|이야기|논의|언급|공유|처리|이행|수가?|없|있|어렵|곤란|불가|할|하|해|드|되|될|안전|정책|지침|규정|윤리|위배|위반|"
     r"이$|그$|이것|그것|그건|이건|현재|아쉽|죄송|유감|안타깝|미안|주제|사항|대한|대해|대하|것|치료|법적|따라|더|이상|민감|때문|적절|부적절|않|못|내릴|내리|줄|요구|다루|다룰|따를|따르|이러|그러|이런|그런|해당|여기|대신|평가|해석)"
@@ -105,13 +106,13 @@ _GENERIC_KO = re.compile(
 
 
 # What goes with a refusal and is none by itself: who speaks, whom to ask, why not, what else.
-_IDENTITY = re.compile(
+_IDENTITY = Pattern(
     r"\bas an? (?:\w+ ){0,3}?(?:ai|a\.i\.|language model|chatbot|virtual assistant|assistant|llm)\b|\b(?:i'?m|i am|we are) (?:just |only |merely |simply )?(?:an? |not )(?:\w+ ){0,4}?"
     r"(?:ai|language model|assistant|chatbot|doctor|physician|professional|lawyer|pharmacist|clinician|nurse|expert|human|substitute|machine|model|bot|provider|qualified|licensed|trained)\b"
     r"|(?:(?<![A-Za-z])AI(?![A-Za-z])|인공지능|언어\s?모델|챗봇|어시스턴트)[^.]{0,12}(?:로서|이므로|이기|입니다|일\s?뿐|이라|로써|이어서|여서)|(?:의사|의료인|전문가|의료진|약사|전문의)(?:가|는|은)?\s?아니",
     re.IGNORECASE,
 )
-_ALONGSIDE = re.compile(
+_ALONGSIDE = Pattern(
     r"""^(?:(?:i\s?am|i'?m|we'?re|so|very|really|deeply|truly)\ )*(?:sorry|apolog\w+|unfortunately|regret\w*|afraid|thank(?:s|\ you)|i\ (?:apologi[sz]e|understand|appreciate|hear|see|know|realize|respect|recognize)|we\ apologi[sz]e|my\ apologies|hello|hi|oh|no|nope|pardon|forgive)\b
     |\b(?:doctor|physician|professional|specialist|pharmacist|expert|provider|clinician)s?\b.{0,40}\b(?:best|right|better|appropriate|help|advise|answer|ask|person|qualified|able)\b
     |\b(?:best|only|better)\b.{0,30}\b(?:doctor|physician|professional|specialist|pharmacist|expert|provider|clinician)s?\b
@@ -126,33 +127,33 @@ _ALONGSIDE = re.compile(
     |^(?:this|that|it|such|these|your|the)\ (?:is|are|request|question|topic|would|could|may|type|kind|information|sort|content|advice|requires?|needs?|depends?|should|must)\b.{0,80}\b(?:professional|doctor|medical|expert|advice|individual|person|request|harm|risk|serious|scope|capabilit\w+|abilit\w+|policy|evaluat\w+|exam\w*|assist|help|answer|sensitive)""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
-_ALONGSIDE_KO = re.compile(
+_ALONGSIDE_KO = Pattern(
     r"""^(?:대단히\s|정말\s|매우\s)?(?:죄송|미안|유감|안타깝|아쉽|양해|감사|이해(?:합|하지|해)|송구|실례|안녕)
     |(?:의사|전문의|의료진|전문가|병원|약사|의료\s?기관|응급실|보건소|상담\s?(?:전화|센터|기관)|변호사|119|109|1393|주치의|의료인|한의사|핫라인|기관)[^.]{0,40}(?:상담|상의|문의|진료|방문|찾|연락|가시|가세|도움|받으|받아|이용|확인|권|바랍|진찰|필요|좋)
     |(?:다른|추가|더|일반적인|또|그\s?외)[^.]{0,16}(?:질문|궁금|도움|정보|문의|필요|주제)|(?:궁금한|필요한)\s?(?:점|것|사항|내용)|무엇을\s?도와|도와\s?드릴(?:까요|\s?수\s?있)|도움이\s?(?:필요|되)|기꺼이|말씀해\s?주|양해|부탁드|알려\s?주(?:시|세)
     |(?=.*(?:요청|정보|내용|질문|조언|답변|제공|저는|제가|주제|상담|진단|판단)).*(?:위험|해로|유해|불법|비윤리|안전|정책|지침|규정|윤리|법적|개인\s?정보|민감|책임|오해|오용|악용|피해|전문적인|개인마다|개인에\s?따라|정확한\s?(?:진단|판단)|목적)""",
     re.VERBOSE,
 )  # fmt: skip
-_ELSEWHERE = re.compile(
+_ELSEWHERE = Pattern(
     r"^(?:so,? |therefore,? |instead,? )*(?:please|i(?:'d| would)? (?:strongly |highly )?(?:recommend|suggest|advise|encourage|urge)|for (?:medical|any|personal))\b.*"
     r"\b(?:doctor|physician|professional|provider|pharmacist|clinician|specialist)s?\b"
     r"|(?:의사|전문의|의료진|전문가|약사|주치의|의료인)[^.]{0,15}(?:상담|상의|문의|진료)[^.]{0,12}(?:바랍|주세요|주십|하십시오|하세요|받으세요|받으십|받아|권)|^(?:죄송|미안)",
     re.IGNORECASE,
 )
 # Where a sentence ends, and where it turns: "but" may lead to an answer.
-_CLAUSES = re.compile(
+_CLAUSES = Pattern(
     r"(?<=[.!?。…])[\"'”’)*_]*\s+|\n+|[;:]\s+|,?\s+(?:but|however|though|although|nevertheless|yet)\b,?\s*|\s—\s|\s+and\s+(?=(?:i\s|we\s)?(?:can['no]|won't|do\snot|don't|am\s|will\snot|must\s))|(?<=[가-힣]지만)[,\s]+|(?<=[가-힣]나)[,]\s*|(?:^|\s)(?:하지만|다만|그러나|그렇지만|그럼에도)\s?,?\s+|(?<=다)만[,\s]+|(?<=[가-힣]며),\s*|(?<=model),\s+|(?<=istant),\s+|(?<=atbot),\s+|(?<=\bAI),\s+|(?:(?<=로서|므로|으니)|(?<=때문에))[,\s]+",
     re.IGNORECASE,
 )
 # "While I am not a doctor, …": what is said before the comma is a clause of its own.
-_LEADS = re.compile(
+_LEADS = Pattern(
     r"\b((?:while|although|though|as|since|because)\s+(?:i|we)\b[^,.!?\n]{1,80}),\s+", re.IGNORECASE
 )
-_MARKDOWN = re.compile(r"[*_`#>~]+|^\s*(?:[-•]|\d{1,2}[.)])\s+", re.MULTILINE)
-HANGUL = re.compile("[\u1100-\u11ff가-힣]")
-_QUOTED = re.compile(r"\"[^\"\n]+\"|“[^”\n]+”|(?<!\w)'[^'\n]+'(?!\w)")
+_MARKDOWN = Pattern(r"[*_`#>~]+|^\s*(?:[-•]|\d{1,2}[.)])\s+", re.MULTILINE)
+HANGUL = Pattern("[\u1100-\u11ff가-힣]")
+_QUOTED = Pattern(r"\"[^\"\n]+\"|“[^”\n]+”|(?<!\w)'[^'\n]+'(?!\w)")
 WORDS_BESIDE_A_QUOTE = 3  # ours
-_APOSTROPHE = re.compile("[’ʼ`´‘]")
+_APOSTROPHE = Pattern("[’ʼ`´‘]")
 
 
 def is_refusal(response: str) -> bool:
@@ -218,7 +219,7 @@ def _refuses_in_korean(clause: str) -> bool:
     return bool(_ITSELF_KO.search(clause)) or all(map(_GENERIC_KO.match, words))
 
 
-def _quick(pattern: re.Pattern[str]) -> str:
+def _quick(pattern: Pattern) -> str:
     """A pattern in the syntax of polars that finds all that this one finds in a clause, and a little more, in a text."""
     plain = re.sub(r"\(\?<?[=!][^()]*\)|(?<!\[)\^", "", pattern.pattern).replace(r"\w", "[a-z0-9]")
     plain = re.sub(r"\{0,\d+\}\??", "*", plain)  # counting is slow

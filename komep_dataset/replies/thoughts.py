@@ -15,6 +15,8 @@ from heapq import merge
 from itertools import repeat
 from typing import NamedTuple
 
+from komep_dataset.replies.patterns import Pattern
+
 _NAME = (
     r"(?:[a-z]\w{0,15}:)?(?:ant_?|longcat_|deep_?|inner_?|internal_?|chain_of_|begin_of_|my_?)?"
     r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratch_?pad|monologue|analysis|cot)(?:_(?:process|steps?|trace))?"
@@ -77,12 +79,12 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("aside", rf"{_START}(?:[(\[]|\*(?!\*)|_(?!_))(?:{_TITLE})[:：](?![*_])", (r"[)\]*_][ \t]*$",), ""),
     ("balloon", rf"{_START}(?:>[ \t]*)?💭(?:{_DECO}(?:{_TITLE}){_DECO}\n\s*)?", (_ANSWERED, r"\n[ \t]*\n(?![ \t]*>)|\Z"), ""),
 )  # fmt: skip
-_JSON = re.compile(r"\s*(?:`{3,}(?:json)?\s*)?(\{.*\})\s*(?:`{3,})?\s*", re.DOTALL | re.IGNORECASE)
-_JSON_NAME = re.compile(_TAG_NAME.replace("|reflection", "").replace("|analysis", ""), re.IGNORECASE)
+_JSON = Pattern(r"\s*(?:`{3,}(?:json)?\s*)?(\{.*\})\s*(?:`{3,})?\s*", re.DOTALL | re.IGNORECASE)
+_JSON_NAME = Pattern(_TAG_NAME.replace("|reflection", "").replace("|analysis", ""), re.IGNORECASE)
 MOST_THOUGHTS = 100  # of one reply; more, and it is none that a model ends (ours)
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _CLOSES = {family: closes or (alone,) for family, _, closes, alone in _FAMILIES}
-_CLOSING = re.compile(
+_CLOSING = Pattern(
     "|".join(
         f"(?:{close})".replace("{name}", rf"(?:{_TAG_NAME}|{_ELEMENT}|`{{3,}}|~{{3,}}|:{{3,}})")
         for family, closes in _CLOSES.items()
@@ -92,29 +94,28 @@ _CLOSING = re.compile(
     _FLAGS,
 )
 _OPENS = {
-    family: re.compile(opening, 0 if family == "bare harmony" else _FLAGS)
-    for family, opening, _, _ in _FAMILIES
+    family: Pattern(opening, 0 if family == "bare harmony" else _FLAGS) for family, opening, _, _ in _FAMILIES
 }
 _LONE = {
-    family: re.compile(alone.replace("{name}", rf"({_TAG_NAME}|inner(?=_suffix))"), _FLAGS)
+    family: Pattern(alone.replace("{name}", rf"({_TAG_NAME}|inner(?=_suffix))"), _FLAGS)
     for family, _, _, alone in _FAMILIES
     if alone
 }
 # A mark within a sentence is a word of it, as in "ends with <think> tags" and "<thought> disorder".
-_WORD_BEFORE = re.compile(r"[\w,;:)'’-][ \t]+\Z")
-_SPOKEN_BEFORE = re.compile(
+_WORD_BEFORE = Pattern(r"[\w,;:)'’-][ \t]+\Z")
+_SPOKEN_BEFORE = Pattern(
     r"(?:^|[\s(])(?:the|an?|with|by|of|in|after|before|between|and|or|to|as|via|until|inside|within|called|named|tags?|tokens?|marks?|like|using|use|와|과|및|또는|혹은)[ \t]+\Z",
     re.IGNORECASE,
 )
-_SPOKEN_BEHIND = re.compile(
+_SPOKEN_BEHIND = Pattern(
     r"[ \t]*(?:tags?|tokens?|elements?|blocks?|marks?|markers?|sections?)\b|[,;)]|[ \t]?(?:은|는|이|가|을|를|와|과|의|로|에|라는)(?=\s)|\s?(?:태그|토큰|사이|안에|뒤에|앞에|다음|까지)",
     re.IGNORECASE,
 )
-_NOUN = re.compile(r"\W*(?:thoughts?|reasoning|reflection|analysis|monologue)\W*\Z", re.IGNORECASE)
+_NOUN = Pattern(r"\W*(?:thoughts?|reasoning|reflection|analysis|monologue)\W*\Z", re.IGNORECASE)
 # GLM-V, around the answer
-_BOX = re.compile(r"(?<![`'\"])<\|(?:begin|end)_of_box\|>(?![`'\"])", re.IGNORECASE)
+_BOX = Pattern(r"(?<![`'\"])<\|(?:begin|end)_of_box\|>(?![`'\"])", re.IGNORECASE)
 # A text without any of these has no mark (checked by a test).
-_HINT = re.compile(rf"[<\[◁`~💭{{]|:::|&lt;|\\begin|\A[\W_]{{0,24}}(?:assistant|analysis|commentary|/think|here|{_WITH}|{_TITLED}|reasoning|추론)|assistant\s?final", re.I)  # fmt: skip
+_HINT = Pattern(rf"[<\[◁`~💭{{]|:::|&lt;|\\begin|\A[\W_]{{0,24}}(?:assistant|analysis|commentary|/think|here|{_WITH}|{_TITLED}|reasoning|추론)|assistant\s?final", re.I)  # fmt: skip
 
 # Tokens of chat templates: such that end a turn, and such that begin one; `{role}` is who speaks.
 _END = (
@@ -126,27 +127,27 @@ _BEGIN = (
     r"<\|turn>{role}\b|<\|(?:start|begin)\|>\s*{role}\b(?:<\|content\|>)?|<\|channel\|>\s*final\s*<\|message\|>|<\|{role}\|>|"
     r"\[\|{role}\|\]|<｜{role}｜>|\[/?INST\])"
 )
-_OWN_TURN = re.compile(rf"(?:\s*{_BEGIN}|\s*{_END})+\s*".replace("{role}", "(?:assistant|Assistant|model)"))
-_LAST_TOKEN = re.compile(rf"{_END}\s*\Z", re.IGNORECASE)
-_NEXT_TURN = re.compile(
+_OWN_TURN = Pattern(rf"(?:\s*{_BEGIN}|\s*{_END})+\s*".replace("{role}", "(?:assistant|Assistant|model)"))
+_LAST_TOKEN = Pattern(rf"{_END}\s*\Z", re.IGNORECASE)
+_NEXT_TURN = Pattern(
     rf"{_END}\s*(?={_BEGIN})|(?={_BEGIN}\s)".replace("{role}", "(?:assistant|model|user|system|tool|human)"),
     re.IGNORECASE,
 )
 MOST_TOKENS, LONGEST_TOKEN = 20, 60  # at the end of a reply; characters of one and the blanks after it (ours)
 _ANSWER = "답|답변|응답|정답|최종 ?답변|回答|answer|response|output|final(?:_(?:answer|response|output))?|solution|conclusion"
 # What stands before an answer in sections of its own: LLaVA-CoT's <SUMMARY> and <CAPTION>, a <plan>; HTML is none.
-_SECTION = re.compile(
+_SECTION = Pattern(
     rf"\s*<(?!(?:{_ANSWER}|table|span|strong|code|article|header|blockquote)>)([a-z_]{{4,24}})>",
     re.IGNORECASE,
 )
-_WRAPPED = re.compile(
+_WRAPPED = Pattern(
     rf"\s*(?:<\|?(?:{_ANSWER}|START_RESPONSE|begin_of_solution|content)\|?>|"
     rf"\[BEGIN FINAL RESPONSE\])(.*?)(?:</(?:{_ANSWER})>|"
     r"<\|(?:END_RESPONSE|end_of_solution)\|>|\[END FINAL RESPONSE\]|\Z)\s*",
     re.DOTALL | re.IGNORECASE,
 )
 # How thoughts begin that no mark opens. Only a reply that its limit cut off is held against it.
-_UNMARKED = re.compile(
+_UNMARKED = Pattern(
     r"""\W{0,8}(?:
       <(?:summary|caption|plan|observation|problem|step)s?>
      |(?:my\ )?thoughts?\W{0,8}$
@@ -166,7 +167,7 @@ _UNMARKED = re.compile(
 )  # fmt: skip
 
 
-_DELIBERATES = re.compile(
+_DELIBERATES = Pattern(
     r"\b(?:i|i'm|i'll|we|let's|let me|wait|hmm+|user|question|statement|claim|asked?|recall|should (?:say|answer))\b|사용자|질문|진술|문장|묻|생각|보자|인가\b|[?？]",
     re.IGNORECASE,
 )

@@ -13,29 +13,30 @@ from typing import Any
 
 from komep_dataset import dahl
 from komep_dataset.prompts.messages import REASONS
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.schema import Verdict, WhyUnknown
 
 _KEYS = ("ids", "id", "sources", "source", "citations", "cited", "passages", "evidence", "출처", "근거")
 _LABEL = r"(?:cited )?(?:ids?|sources?|citations?|passages?|evidence|출처|근거|구절)(?: ids?)?"
-_LABELLED = re.compile(rf"(?im)(?:^|(?<=[.!?。;—-]))\W{{0,8}}\b{_LABEL}\W{{0,4}}[:：][*_ ]*(.*)$")
-_TAGGED = re.compile(rf"(?is)<({_LABEL})>(.{{0,2000}}?)</\1>")
-_MENTIONED = re.compile(
+_LABELLED = Pattern(rf"(?im)(?:^|(?<=[.!?。;—-]))\W{{0,8}}\b{_LABEL}\W{{0,4}}[:：][*_ ]*(.*)$")
+_TAGGED = Pattern(rf"(?is)<({_LABEL})>(.{{0,2000}}?)</\1>")
+_MENTIONED = Pattern(
     r"(?i)\b(?:passages?|sources?|ids?|구절)\s+([^\s.;:!?()\[\]]+(?:(?:,\s*|\s+and\s+)[^\s.;:!?()\[\]]+)*)"
 )
 _VERDICTS = ("verdict", "answer", "label", "judgment", "judgement", "판정", "답")
-_BRACKETED, _ROUND = re.compile(r"\[([^\[\]\n]*)\]"), re.compile(r"\(([^()\n]*)\)")
-_WORD_BEFORE = re.compile(rf"(?i)^{_LABEL}\W+")
-_NONE = re.compile(r"(?i)\W*(?:none|n/?a|no|없음)?\W*")
+_BRACKETED, _ROUND = Pattern(r"\[([^\[\]\n]*)\]"), Pattern(r"\(([^()\n]*)\)")
+_WORD_BEFORE = Pattern(rf"(?i)^{_LABEL}\W+")
+_NONE = Pattern(r"(?i)\W*(?:none|n/?a|no|없음)?\W*")
 _BETWEEN = (";", r"[,、]|\band\b|및|[와과] ", r"\s")  # ids, the coarsest first
-_WHOLE = re.compile(r"\s*(?:`{3,}\w*\s*)?\{.*\}\s*(?:`{3,})?\s*", re.DOTALL)
+_WHOLE = Pattern(r"\s*(?:`{3,}\w*\s*)?\{.*\}\s*(?:`{3,})?\s*", re.DOTALL)
 MOST_BRACES = 50  # that open no object, before a reply is read as words: each may be read to the end
 _PAD = " \t\n\"'`“”‘’*_.,;"
 # Words of a reply that says unknown in so many words, and why.
-_UNKNOWN = re.compile(
+_UNKNOWN = Pattern(
     r"(?i)\W*(?:(?:verdict|answer|judge?ment|판정|답변?|결론)\W+)?(?:(?:the statement|it) is )?"
     r"(?:unknown|unclear|모름|알 수 없음|not[ _-]?addressed|contradictory|conflicting)\b"
 )
-_CONTRADICTORY = re.compile(r"(?i)contradict|conflict|상충|모순|어긋")
+_CONTRADICTORY = Pattern(r"(?i)contradict|conflict|상충|모순|어긋")
 
 
 def given_object(text: str) -> bool:

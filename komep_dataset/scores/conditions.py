@@ -11,20 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.scores.splitting import content_of
 
 CLAUSE_WORDS = 3  # of a Korean clause, before the word that makes it a condition (ours)
 LONGEST = 20_000  # characters of an answer that are looked at (ours): the work is sentences times units
-_CITED = re.compile(r"https?://\S+|\[\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]|\^\d{1,3}\b")
-_LISTED = re.compile(
+_CITED = Pattern(r"https?://\S+|\[\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]|\^\d{1,3}\b")
+_LISTED = Pattern(
     r"(?:(?<=^)|(?<=[.!?:]\s)|(?<=\n))[ \t]*[(\[]?\d{1,3}[.)](?:\s+(?=\D)|(?=[A-Z가-힣]))", re.MULTILINE
 )
 _ABBREVIATED = "".join(
     rf"(?<!\b{word}\.)"
     for word in (r"e\.g", r"i\.e", "Dr", "Mr", "Mrs", "St", "vs", "No", "approx", r"U\.S", "[A-Z]")
 )
-_BETWEEN = re.compile(rf"(?<=[.!?。])[\"'”’)\]]*{_ABBREVIATED}\s+(?=[A-Z가-힣\"“‘(\[*•\d-])|\n")
-_DIGITS = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d+(?:,\d{3})*(?:\.\d+)?(?![A-Za-z]*\d)")
+_BETWEEN = Pattern(rf"(?<=[.!?。])[\"'”’)\]]*{_ABBREVIATED}\s+(?=[A-Z가-힣\"“‘(\[*•\d-])|\n")
+_DIGITS = Pattern(r"(?<![\w.])(?<![A-Za-z]-)\d+(?:,\d{3})*(?:\.\d+)?(?![A-Za-z]*\d)")
 _WORDS_OF_NUMBERS = """
 0 zero; 0.5 half; 1 one once 한; 2 two twice 두; 3 three thrice 세; 4 four 네; 5 five 다섯; 6 six 여섯; 7 seven 일곱; 8 eight 여덟; 9 nine 아홉;
 10 ten 열; 11 eleven; 12 twelve
@@ -35,7 +36,7 @@ _NUMBER_OF = {
     for number, *words in [line.split()]
     for word in words
 }
-_WORDS = re.compile(r"[a-z]+|[가-힣]+")
+_WORDS = Pattern(r"[a-z]+|[가-힣]+")
 
 _IF = (
     r"\b(?:if|when|whenever|unless|provided|providing|in case|in the event|as long as|so long as|once|until|while|during"
@@ -75,11 +76,11 @@ _PEOPLE = (
     r"child|infant|newborn|neonat|toddler|adolescen|teen|adult|elder|pregnan|breastfe|lactat|women|men\b|female|male\b|smoker|diabetic"
     r"|소아|어린이|영아|유아|신생아|청소년|성인|고령|노인|임신|임산|수유|여성|남성|흡연자"
 )
-_KEEPS = {name: re.compile(keeps, re.IGNORECASE) for name, (_, keeps) in _CLASSES.items()}
-_HANGUL = re.compile("[가-힣]")
+_KEEPS = {name: Pattern(keeps, re.IGNORECASE) for name, (_, keeps) in _CLASSES.items()}
+_HANGUL = Pattern("[가-힣]")
 # By whether a sentence has Hangul: one pattern, whose groups are the classes.
 _ASKS = {
-    korean: re.compile(
+    korean: Pattern(
         "|".join(
             f"(?P<{name}>{asks})"
             for name, (asks, _) in _CLASSES.items()
@@ -90,8 +91,8 @@ _ASKS = {
     for korean in (False, True)
 }
 _CLAUSES = ("if", "until", "경우")  # classes whose word introduces a clause, in Korean behind it
-_PAUSE = re.compile(r"[,;:()]")
-_PERSONS = re.compile(rf"\b(?:{_PEOPLE})", re.IGNORECASE)
+_PAUSE = Pattern(r"[,;:()]")
+_PERSONS = Pattern(rf"\b(?:{_PEOPLE})", re.IGNORECASE)
 
 
 content = lru_cache(1024)(content_of)  # of the sentences and units of one answer, asked for twice

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from komep_dataset.languages import language_of
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.scores.splitting import content_of
 
 Key = TypeVar("Key")
@@ -20,7 +21,7 @@ PROVEN_REPEATS = 10
 SHARED, LEAST_CONTENT = 0.2, 3
 # Who speaks, who is spoken to (in Korean by the honorific and by the endings of speech), and what is asked and answered;
 # what is quoted may be the answer to what one says.
-_SPEAKS = re.compile(
+_SPEAKS = Pattern(
     r"\b(?:(?-i:I(?:'\w+)?(?= [a-z]))|(?:we|you)(?:'\w+)?|my|me|our|us|your|(?:question|request|prompt|response|answer|message|conversation|session|"
     r"service|assistant|user|topic)s?|reply|replies|content)\b"
     r"|(?:^|\s)(?:저[는도희의]|제[가게]|우리|나는|[이본] (?:서비스|시스템|대화|주제))|(?:^|[해려와내여어아을]\s?|\s)드[리릴립린려]|[하으보주](?:시(?:길|면|겠|는|나요)|신\s)"

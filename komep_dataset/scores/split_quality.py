@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 
 from komep_dataset.languages import language_of
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.scores.conditions import Condition, conditions, content, sentences_of
 from komep_dataset.templates import say
 
@@ -123,12 +124,12 @@ _LEAD = (
     r"|(?:if|when|whenever|because|while|although|though|since|after|before|unless|until|once|whether|as|that|both|for|in|of|to|with|by|from)\s+"
     r"|(?:one|some|many|most|all|both|each|either|neither|none|several|any|two|three|examples?|symptoms|treatment|the \w+) (?:of|for) )?"
 )
-_ENGLISH = re.compile(rf"\W*{_LEAD}(?!{_EXPLETIVE}){_POINTING}", re.IGNORECASE)
-_KOREAN = re.compile(
+_ENGLISH = Pattern(rf"\W*{_LEAD}(?!{_EXPLETIVE}){_POINTING}", re.IGNORECASE)
+_KOREAN = Pattern(
     r"[^\w]*(?:(?:이것|그것|저것|이들|그들|그녀|그분|이분|이곳|그곳)(?:[은는이가을를의도과와]|에게|에서|들|으로|로)?,?"
     r"|이[는를에]|그[는가의를]|그에게|이로써|이와|이러한|그러한|이런|그런|해당|상기|전자[는의가]|후자[는의가]|[이그])"
 )
-_KOREAN_SUBJECT = re.compile(r".+[은는이가의]$")
+_KOREAN_SUBJECT = Pattern(r".+[은는이가의]$")
 LEADING = 8  # words before a Korean subject that are looked at (ours)
 
 
@@ -162,7 +163,7 @@ include cause contain occur help need require involve remain take use treat prev
 depend differ vary seem appear keep feel belong exist live tend play produce block kill lower raise improve develop experience suffer receive
 consist stem arise come last begin end cover carry represent form follow support suggest indicate recommend say states see know want like
 """
-_VERB = re.compile(
+_VERB = Pattern(
     r"\b(?:" + "|".join(map(re.escape, _VERBS.split())) + r")\b|(?<=\w)['’](?:s|re|ve|ll|d) (?=\w)",
     re.IGNORECASE,
 )
@@ -173,7 +174,7 @@ _NO_VERB = (
 )
 # A verb by its form: -ed behind a word; -s behind a word and before what is no part of a noun's phrase; any word between a
 # plural and another, or before an article, that no noun's phrase has there; whatever follows a pronoun.
-_INFLECTED = re.compile(
+_INFLECTED = Pattern(
     rf"(?<=[\w-][ -])(?!(?:based|advanced|related|need|so-called)\b)[a-z]{{2,}}ed\b"
     rf"|(?<=[\w)\]\"”’%,] )(?!(?:us|this|its|his|across|plus|versus|various|less|as|always|thus|perhaps)\b)[a-z]{{2,}}(?<!ss)(?<!us)s (?!(?:of|for|with|and|or|from|such|like|including|between|among|that|who|which|due)\b)(?=\S)"
     rf"|(?<=s )(?!(?:{_NO_VERB})\b)[a-z]{{3,}}(?<!ing)(?<!ed) (?=\S)"
@@ -182,16 +183,16 @@ _INFLECTED = re.compile(
     r"|\b(?:stands|comes|consists|ranges|belongs|refers|leads|results|depends|occurs|dies|lives|works|differs|suffers|arises|begins|ends|starts|varies|serves|acts) ",
 )
 # In what is closed by a stop like a sentence, an -s at the end or before any other small word may well be a verb ("extends from the liver.").
-_CLOSED = re.compile(
+_CLOSED = Pattern(
     r"(?<=\w )[a-z]{3,}(?<!ss)(?<!us)s(?: (?!(?:of|and|or|like|such|including)\b)\S+ \S.*)?\.\W*$"
 )
-_IMPERATIVE = re.compile(
+_IMPERATIVE = Pattern(
     r"(?:\W*|.*,\s)(?:(?:please|always|never|also|then|do not|don't)\s)*(?:take|avoid|consult|drink|eat|talk|seek|call|ask|contact|make|try|consider|ensure|check|apply|get|stop|start|rest|wash|limit|monitor|discuss|wear|visit|speak|store|stay|look|place|add|maintain|choose|remember|note|let)\b",
     re.IGNORECASE,
 )
 # How a Korean sentence ends: a final ending, or the note style of 음, 함, 됨; and nouns that end like one.
-_FINAL = re.compile(r"(?:[다요죠까네라]|시오|\u11b7)$")
-_NOUN = re.compile(
+_FINAL = Pattern(r"(?:[다요죠까네라]|시오|\u11b7)$")
+_NOUN = Pattern(
     r"(?:마음|처음|다음|얼음|책임|게임|그림|기침|아침|점심|사람|바람|이름|여름|기름|구름|얼룩|캐나다|바다|판다|수요|필요|중요|주요|개요|소요|마다|보다)$"
 )
 

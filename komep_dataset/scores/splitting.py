@@ -18,6 +18,7 @@ from komep_dataset import dahl
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.english import UNVERIFIABLE_MARK
 from komep_dataset.replies.asides import is_aside
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.replies.refusals import is_refusal
 
 # Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours): a unit below the
@@ -29,45 +30,45 @@ SUBJECT_SHARE, LEAST_UNITS = 2 / 3, 3
 SHOWN = 80  # characters of a line that a reject shows
 _NUMBER = r"\d{1,3}[.)\]:]|[①-⑳❶-❿]|[ivx]{1,4}[.)]|[a-z]\)|[가나다라마바사아자차카타파하][.)]"
 _LABEL = r"(?:atomic[ -])?(?:facts?|claims?|statements?|sentences?|units?|answers?|outputs?|사실|진술|문장|항목|단위|답변|출력)"
-_MARK = re.compile(
+_MARK = Pattern(
     rf"(?:[-–—*•·●○◦▪▸►‣➤✓✔→>+]\s+|[•·‣]|[\u2460-\u24ff\u25a0-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]\ufe0f?\s*|\d{{1,2}}\ufe0f?\u20e3\s*|\\item\s+|#{{1,6}}\s+|[(\[]?(?:{_NUMBER})\s+|\d{{1,3}}[.)](?=[A-Z가-힣\"'“*])|"
     rf"\(\d{{1,3}}\)|[\[<]{_LABEL}\s*#?\d{{0,3}}[\]>]:?\s*(?=\S)|[\"'*]*{_LABEL}\s*(?:#?\d{{1,3}}\s*[.):：–-]|[:：])[\"'*]*\s*|\*\*(?=\w)|\[[ x✓]\]\s+)",
     re.IGNORECASE,
 )
-_NO_UNIT = re.compile(
+_NO_UNIT = Pattern(
     r"\W*(?:true|false|supported|unsupported|참|거짓)\W*|`{3,}\w*|~{3,}\w*|[-*_=]{3,}|</?[a-z_]+>|\\(?:begin|end)\{\w+\*?\}|[\[\]{}],?|\W*"
     r"|\W*(?:(?:source|original|supporting)(?: (?:sentence|text|span|quote|passage))?|evidence|quote|출처|근거|원문)(?: (?:sentence|text|문장))?[*_\"' ]*[:：].*",
     re.IGNORECASE,
 )
 _TAGS = r"(?:\s*</?[a-z][a-z0-9_-]{0,15}(?:\s[^<>\n]{0,80})?/?>\s*)+"
 # Around a statement: tags, and a verdict or a place in the answer that nobody asked for; a row of CSV; what Markdown escapes.
-_AROUND = re.compile(
+_AROUND = Pattern(
     rf"\A{_TAGS}|{_TAGS}\Z|\s*[\[(](?:true|false|(?:not |un)?supported|correct|yes|no|참|거짓|(?:directly |explicitly )?(?:stated|implied|inferred|verbatim)(?: in the \w+)?|(?:(?:from|in|see|source:?) )?(?:the )?(?:sentences?|lines?|paragraphs?|문장)[ #:]*\d+(?:[ ,–-]*(?:\d+|and|및))*|(?:(?:from|in|based on) )?the (?:answer|passage|(?:first|second|third|fourth|fifth|last) sentence)|(?:\d+|첫|두|세|네|마지막) ?(?:번째)? ?문장)[\])]\.?\Z|(?<=\S)\s*(?:\[\d{{1,3}}(?:\s*[,–-]\s*\d{{1,3}})*\]\s*)+(?=\.?\Z)",
     re.IGNORECASE,
 )
 # A number or letter before each line, of whatever form, and a heading above lines.
-_COUNTED = re.compile(
+_COUNTED = Pattern(
     r"\s*([A-Za-z#]?)(\d{1,3})(\s?[-–—:.)/])\s+(?=\S)|\s*(#?)(\d{1,3})()\s+(?=[\"'“*]?[A-Z])|\s*(#)(\d{1,3})()\s+(?=\S)"
     r"|\s*()([A-Za-z])([.):])\s+(?=\S)"
 )
-_HEADING = re.compile(r"\s*#{1,6}\s+\S|\s*\*\*[^*]+\*\*:?\s*$")
-_BULLET = re.compile(r"\s*(?:[-*•·+]|\d{1,3}[.)])\s")
-_ENDS = re.compile(r"(?:[.!?。]|[다요])[\"'”’)*_\]\s]*$")
-_CSV = re.compile(r'(?:\d{1,3},\s*)?"((?:[^"]|"")+)"(?:,\s*[^",]{1,20})*')
-_ESCAPED = re.compile(r"\\(?=[.)(\[\]*_#+-])")
-_HEADER = re.compile(
+_HEADING = Pattern(r"\s*#{1,6}\s+\S|\s*\*\*[^*]+\*\*:?\s*$")
+_BULLET = Pattern(r"\s*(?:[-*•·+]|\d{1,3}[.)])\s")
+_ENDS = Pattern(r"(?:[.!?。]|[다요])[\"'”’)*_\]\s]*$")
+_CSV = Pattern(r'(?:\d{1,3},\s*)?"((?:[^"]|"")+)"(?:,\s*[^",]{1,20})*')
+_ESCAPED = Pattern(r"\\(?=[.)(\[\]*_#+-])")
+_HEADER = Pattern(
     rf"^\s*\|.*\|\s*\n\s*\|[\s:|-]+\|\s*$|\A\s*(?:\w{{1,6}},)?{_LABEL}(?:,\s?\w+)+\s*$",
     re.MULTILINE | re.IGNORECASE,
 )
 # Where a splitter gives the text again, or goes on with a text of its own.
-_GIVEN = re.compile(r"<answer>|^\W{0,4}(?:input|human|user|입력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
-_TAKEN = re.compile(r"</answer>|^\W{0,4}(?:output|assistant|출력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
+_GIVEN = Pattern(r"<answer>|^\W{0,4}(?:input|human|user|입력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
+_TAKEN = Pattern(r"</answer>|^\W{0,4}(?:output|assistant|출력)\W{0,3}[:：]", re.MULTILINE | re.IGNORECASE)
 # A line break as it is written in a string (and no `\nu` of LaTeX), or in a page.
-_BREAK = re.compile(r"(?:(?:\\r)?\\n)+\s*(?=[A-Z0-9가-힣\"'“(*•\-]|\Z)|\s*<(?:br|BR)\s*/?>\s*")
-_WHOLE = re.compile(r'"(?:[^"\\\n]|\\["\\/bfnrt])*"(?=\s*[,\]}])')  # a JSON string that is no key
+_BREAK = Pattern(r"(?:(?:\\r)?\\n)+\s*(?=[A-Z0-9가-힣\"'“(*•\-]|\Z)|\s*<(?:br|BR)\s*/?>\s*")
+_WHOLE = Pattern(r'"(?:[^"\\\n]|\\["\\/bfnrt])*"(?=\s*[,\]}])')  # a JSON string that is no key
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "「": "」"}
 # What a splitter says about its work, at the beginning or at the end.
-_CHATTER = re.compile(
+_CHATTER = Pattern(
     rf"""(?:sure|certainly|of\ course|absolutely|okay|ok|great|got\ it|understood|no\ problem|happy\ to|here(?:'s|\ is|\ are|\ you)|
       below|the\ following|following|these\ are|this\ is|i(?:'ve|\ have|'ll|\ will)?\ (?:broken?|split|break|divided?|extracted?|list|identified)|
       let\ me|let's|as\ requested|as\ per|based\ on|from\ the|in\ total|total|output|result|answer|breakdown|list\ of|atomic|breaking|splitting)\b
@@ -78,12 +79,12 @@ _CHATTER = re.compile(
     |이상입니다|도움이\s?되|.{{0,20}}(?:궁금|필요)하(?:시|신).{{0,40}}(?:말씀|알려|문의)|(?:참고|주의?|비고)\s*[:：]""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
-_OF_ANSWER = re.compile(
+_OF_ANSWER = Pattern(
     r"(?:the|this)\s(?:given\s|provided\s)?(?:answer|text|passage|response)\s(?:(?:does|did|is|was|has|only|also|not|been|itself)\s|doesn't\s|isn't\s)*(?:say|state|mention|contain|includ|provid|specif|describ|discuss|end|cut|incomplete|truncated|give)"
     r"|(?:이\s|위\s|해당\s|제공된\s)?(?:답변|본문|텍스트|글)(?:은|는|이|에는|에서는|에)\s.{0,60}(?:않|없|언급|끝[나났]|잘[리렸])",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[a-z]+|\d+|[가-힣]+|[^\W\d_a-z가-힣]")
+_WORD = Pattern(r"[a-z]+|\d+|[가-힣]+|[^\W\d_a-z가-힣]")
 _COMMON_WORDS = """
 the and are for was were with that this from has have had not but can may its his her their them they she you your our also
 into than then who which when where what will would could should been being such more most some any all one two other these
@@ -97,15 +98,15 @@ _STEM = 5  # letters of a word that are compared
 
 # The mark of a line that holds nothing to check, as it was asked for and as splitters vary it.
 _NOTHING = r"(?:un-?verifiable|not[ -]verifiable|검증\s?불가(?:능)?|확인\s?불가(?:능)?)"
-_MARKED = re.compile(
+_MARKED = Pattern(
     rf"\A\W{{0,4}}(?:\d{{1,3}}[.):]\s*)?\W{{0,6}}?(?:[\[(<【]\s*{_NOTHING}\s*[\])>】]|\*\*{_NOTHING}:?\*\*|{_NOTHING}\s*[:：])[*_:：\s-]*"
     rf"|\s*[\[(<【]\s*/?\s*{_NOTHING}\s*[\])>】]\W{{0,3}}\Z",
     re.IGNORECASE,
 )
 
 
-_NAMED = re.compile(_NOTHING, re.IGNORECASE)
-_QUANTITY = re.compile(r"(?<![\w-])\d")  # a dose or another number, which can be true or false
+_NAMED = Pattern(_NOTHING, re.IGNORECASE)
+_QUANTITY = Pattern(r"(?<![\w-])\d")  # a dose or another number, which can be true or false
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from komep_dataset.replies.patterns import Pattern
+
 # Columns in which benchmarks keep the options of a question.
-OPTION_COLUMN = re.compile(
+OPTION_COLUMN = Pattern(
     r"[A-Ja-j]|op[a-e]|(?:option|choice|ending)_?\w{1,2}(?:_ko|_en)?|options|choices", re.I
 )
 # What is said about a question, and is no part of it.
-_ABOUT = re.compile(
+_ABOUT = Pattern(
     r"(?:.*[\W_])?(?:u?id|no|num(?:ber)?|index|idx|tags?|key ?words?|topics?|categor(?:y|ies)|subjects?|sections?|chapters?"
     r"|levels?|difficulty|sources?|refs?|references?|citations?|urls?|links?|authors?|annotators?|raters?|labels?|scores?"
     r"|ratings?|votes?|dates?|years?|periods?|rounds?|pages?|splits?|sets?|exams?|images?|img|fig(?:ure)?s?|notes?"
@@ -18,26 +20,26 @@ _ABOUT = re.compile(
     re.I,
 )
 # What a question is asked about and no text holds, by the name of its column, or by its file: two of them, two questions.
-_SHOWN = re.compile(
+_SHOWN = Pattern(
     r"image|(?:^|[\W_])img|(?:^|[\W_])fig(?:ure)?s?(?:$|[\W_\d])|picture|photo|pixel|audio|sound|video|clip(?:$|[\W_])|(?:^|[\W_])media(?:$|[\W_])"
     r"|attachment|x_?ray|radiograph|scan(?:$|[\W_])|ecg|(?:^|[\W_])(?:ct|mri|cxr|slide|graph|waveform|exhibit)(?:$|[\W_])|chart|diagram|그림|사진|이미지|영상|도표|음성|첨부",
     re.I,
 )
-_MEDIA = re.compile(
+_MEDIA = Pattern(
     r".*\.(?:png|jpe?g|gif|webp|bmp|tiff?|svg|dcm|nii|heic|pdf|mp[34]|wav|flac|ogg|m4a|mov|avi|webm)(?:[?#].*)?",
     re.I | re.S,
 )
 # How the members of a family of columns count; digits from 0 or 1.
 _COUNTS = ("0123456789", "ABCDEFGHIJ", "①②③④⑤⑥⑦⑧⑨⑩", "가나다라마바사아", "ㄱㄴㄷㄹㅁㅂㅅㅇ")
-_MEMBER = re.compile(
+_MEMBER = Pattern(
     r"(.*?)[\W_]*?([0-9]|[A-J]|[①-⑩]|[가나다라마바사아]|[ㄱㄴㄷㄹㅁㅂㅅㅇ])(?:번|[\W_])*((?:_ko|_en)?)",
     re.I | re.S,
 )
 # Columns that say which option is right: by its number or letter, or by a text that need not be among the others.
-_ANSWER = re.compile(r"ans|correct|right|label|gold|key|target|solution|cop\b|답", re.I)
-_RIGHT = re.compile(r"correct|right|gold|정답", re.I)
+_ANSWER = Pattern(r"ans|correct|right|label|gold|key|target|solution|cop\b|답", re.I)
+_RIGHT = Pattern(r"correct|right|gold|정답", re.I)
 # A text that counts its options itself.
-_COUNTED = re.compile(r"\s*(?:①.+②|\(?1[.)].+\b2[.)]|\(?A[.)].+\bB[.)])", re.S)
+_COUNTED = Pattern(r"\s*(?:①.+②|\(?1[.)].+\b2[.)]|\(?A[.)].+\bB[.)])", re.S)
 
 
 def option_columns(row: Mapping[Any, Any], taken: set[str]) -> list[str]:

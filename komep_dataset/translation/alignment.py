@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.glossary import Glossary, squeeze
 from komep_dataset.translation.latin_words import FUNCTION_WORDS
 from komep_dataset.translation.sentence_ends import sentences
@@ -202,10 +203,10 @@ def _letters(text: str) -> int:
 
 # --- What shows in both languages -----------------------------------------------------------------
 
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)*(?![\d.,]|\s(?:hundred|thousand|[mbtr]+illion)|\s?[만억조천])")
-_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’\-]*(?:\.[A-Za-z](?=\.))?")
-_HANGUL_WORD = re.compile("[가-힣]+")
-_CLITIC = re.compile(r"['’](?:s|m|re|ve|ll|d|t)?$")
+_DIGITS = Pattern(r"\d+(?:[.,]\d+)*(?![\d.,]|\s(?:hundred|thousand|[mbtr]+illion)|\s?[만억조천])")
+_WORD = Pattern(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’\-]*(?:\.[A-Za-z](?=\.))?")
+_HANGUL_WORD = Pattern("[가-힣]+")
+_CLITIC = Pattern(r"['’](?:s|m|re|ve|ll|d|t)?$")
 _EVERYDAY = {
     word: tuple(stems.split("|"))
     for word, _, stems in (
@@ -349,9 +350,9 @@ class _Sounds(dict):
 
 
 _SOUNDS = _Sounds()
-_AGAIN = re.compile(r"([KTPMNL])\1+")
+_AGAIN = Pattern(r"([KTPMNL])\1+")
 _ENGLISH_SOUNDS = tuple(
-    (re.compile(pattern), sound)
+    (Pattern(pattern), sound)
     for pattern, sound in (
         (r"ch(?=[rl])|ck|q|x", "K"), (r"t?s?ch|[sz]h|th|dge?|g(?=eo|i[aoeu]|e$)|ti(?=on|a)|c(?=[eiy])|[dtszj]", "T"), (r"ng(?![aeiou])", "N"),
         (r"gh|r(?![aeiouy])|[aeiouyhw'’\-]", ""), (r"ph|[bpfv]", "P"), (r"[kcg]", "K"), (r"[rl]", "L"), ("n", "N"), ("m", "M"),

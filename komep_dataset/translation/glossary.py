@@ -13,13 +13,14 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
+from komep_dataset.replies.patterns import Pattern
 
 SHIPPED = Path(__file__).parents[1] / "glossary.tsv"
 BY_CHANCE = "!"
 
 # Hangul is no letter here, so that the particle in "CT를" does not hide the term.
-_WORD = re.compile(r"[A-Za-z0-9À-ÖØ-öø-ɏΑ-Ωα-ω]+(?:['’][A-Za-z]+)?")
-_GAP = re.compile(r"[-‐‑–]|[^\S\n]+|[^\S\n]*\n[^\S\n]*")  # what may stand between two words of one term
+_WORD = Pattern(r"[A-Za-z0-9À-ÖØ-öø-ɏΑ-Ωα-ω]+(?:['’][A-Za-z]+)?")
+_GAP = Pattern(r"[-‐‑–]|[^\S\n]+|[^\S\n]*\n[^\S\n]*")  # what may stand between two words of one term
 _PLURALS = (
     ("'s", ""),
     ("ies", "y"),
@@ -32,9 +33,9 @@ _SAME = {
     "갑상샘": "갑상선", "전립샘": "전립선", "콩팥": "신장", "허파": "폐", "가슴막": "흉막", "쓸개": "담낭", "질환": "병",
     "질병": "병", "알러지": "알레르기", "류머티즘": "류마티스", "류머티스": "류마티스", "류마토이드": "류마티스",
 }  # fmt: skip
-_ANY_WAY = re.compile("|".join(_SAME) + r"|(?<=[가-힣])성(?=[\s-]*[가-힣])|제(?=\d)")
-_LATIN = re.compile(r"[a-z0-9]{2}")
-_BRACKETS = re.compile(r"[(（\[]([^()（）\[\]]{2,80})[)）\]]")
+_ANY_WAY = Pattern("|".join(_SAME) + r"|(?<=[가-힣])성(?=[\s-]*[가-힣])|제(?=\d)")
+_LATIN = Pattern(r"[a-z0-9]{2}")
+_BRACKETS = Pattern(r"[(（\[]([^()（）\[\]]{2,80})[)）\]]")
 
 _Key = tuple[str, ...]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from komep_dataset.replies.patterns import Pattern
+
 _WORDS = yaml.safe_load(Path(__file__).with_name("english_words.yaml").read_text("utf-8"))
 FUNCTION_WORDS, VERBS, UNIT_WORDS, COMMON_WORDS, PLAIN_ENGLISH, *_MORE = (
     frozenset(words.split()) for words in _WORDS.values()
@@ -15,24 +17,24 @@ ABBREVIATIONS_BEFORE, ABBREVIATIONS_AFTER, _NO_NOUNS = _MORE
 NO_NOUNS = FUNCTION_WORDS - {"other", "another"} | _NO_NOUNS  # behind a number
 _NO_NAMES = FUNCTION_WORDS | COMMON_WORDS
 
-HANGUL = re.compile("[가-힣ㄱ-ㆎᄀ-ᇿ]")
-WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’.\-/+]*")
+HANGUL = Pattern("[가-힣ㄱ-ㆎᄀ-ᇿ]")
+WORD = Pattern(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’.\-/+]*")
 # Endings of drug names (INN stems), of enzymes, of Latin names and of other words that Korean texts keep in
 # Latin letters.
-NAME_ENDING = re.compile(
+NAME_ENDING = Pattern(
     r"(?:mab|nib|tinib|pril|prilat|sartan|olol|statin|azole|cillin|mycin|micin|floxacin|cycline|vir|vudine|"
     r"dipine|zosin|gliptin|gliflozin|glitazone|tide|parin|xaban|gatran|grel|platin|taxel|rubicin|triptan|"
     r"setron|oxetine|pram|azepam|azolam|barbital|caine|curium|curonium|fentanil|phylline|terol|sone|solone|"
     r"onide|penem|cef[a-z]+|oxacin|thiazide|semide|lukast|dronate|cept|ase|ine|ol|one|ide|ate|in|um|us|ae|"
     r"is|ii|ella|ium|ococcus|a)$"
 )
-MARKUP = re.compile(
+MARKUP = Pattern(
     r"https?://[^\s가-힣]+|[A-Za-z][\w.]*_[A-Za-z0-9_.]+|</?[A-Za-z][^<>\n]{0,80}>|&[a-z]{2,8};|```[a-z]*"
 )
-GLOSS = re.compile(
+GLOSS = Pattern(
     r"(?<=[가-힣])\s?[(\[（［][^()\[\]（）［］\n]{1,90}(?:[)\]）］]|$)|[(\[（［][^()\[\]（）［］\n]{1,90}[)\]）］]"
 )
-_BREAK = re.compile(r"[가-힣ㄱ-ㆎ\n|;:()（）\[\]{}]|[.!?](?=\s|$)")
+_BREAK = Pattern(r"[가-힣ㄱ-ㆎ\n|;:()（）\[\]{}]|[.!?](?=\s|$)")
 
 
 def letters(text: str) -> str:
@@ -72,7 +74,7 @@ def is_title(words: list[str]) -> bool:
     )
 
 
-_QUOTED = re.compile(r"(['\"])((?:[\w.\-]+ ){0,3}[\w.\-]+)\1")
+_QUOTED = Pattern(r"(['\"])((?:[\w.\-]+ ){0,3}[\w.\-]+)\1")
 
 
 def without_names(source: str, target: str) -> str:

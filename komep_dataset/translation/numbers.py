@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.latin_words import HANGUL
 from komep_dataset.translation.units import (
     CARDINALS,
@@ -101,20 +102,20 @@ def cardinal_value(written: str) -> Fraction:
 # --- Numbers in a text --------------------------------------------------------------------------
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_SUPERSCRIPT = re.compile(r"(?<=\d)([⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
-_VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
+_SUPERSCRIPT = Pattern(r"(?<=\d)([⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_VULGAR = Pattern(r"(?<=\d)(?=[¼½¾⅐-⅞])")
 _SIGNS = str.maketrans("⁄≧≦⩾⩽‐‑‒–—―−﹣－∼〜～˜", "/≥≤≥≤---------~~~~")
-_THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
-_INVISIBLE = re.compile(
+_THIN = Pattern(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
+_INVISIBLE = Pattern(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2060\ufeff*`]+|</?[A-Za-z]{1,9}>"
 )
-_CIRCLED = re.compile(r"[①-⑳]")
-_SHORT_SCALE = re.compile(
+_CIRCLED = Pattern(r"[①-⑳]")
+_SHORT_SCALE = Pattern(
     r"([$£€]\s?\d[\d.,]{0,12}|\d(?=\s?[bt]n|m (?:people|users|viewers|euros|dollars|pounds)))\s?(k|m|b|mn|bn|tn)\b"
 )
 _SHORT_SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
-_WHOLE_HOUR = re.compile(r"(?<![\d:])\d{1,2}:00(?![\d:])")
-_DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.IGNORECASE)
+_WHOLE_HOUR = Pattern(r"(?<![\d:])\d{1,2}:00(?![\d:])")
+_DOTTED_CLOCK = Pattern(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.IGNORECASE)
 
 
 def normal(text: str) -> str:
@@ -141,11 +142,11 @@ def _number(
 _ONES = "|".join(sorted(NATIVE_ONES, key=len, reverse=True))
 _TENS = "|".join(sorted(NATIVE_TENS, key=len, reverse=True))
 _COUNTERS = NUMERALS["counters"].replace(" ", "|")
-_NATIVE = re.compile(
+_NATIVE = Pattern(
     rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?:(?P<ones>{_ONES})|\s(?P<apart>{_ONES})(?=\s?(?:{_COUNTERS})))?|"
     rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})|(?=\s[가-힣]))?"
 )
-_SINO_RUN = re.compile(
+_SINO_RUN = Pattern(
     rf"(?<![가-힣\d])(?:[영일이삼사오육칠팔구십백천만억조]{{2,16}}|[십백천만억])(?:\s[일이삼사오육칠팔구십백천만억]{{2,16}})?"
     rf"(?=\s?(?:{_COUNTERS}|퍼센트|세|년|일|도)|[^가-힣]|$)"
     rf"|(?<![가-힣\d])[일이삼사오육칠팔구십]\s?(?=개월|주|년|회|퍼센트|밀리그램|시간|도|차|형|기|등급|단계|엽|첨|중|배체|점|피트|인치|마일|미터|킬로|제\s|가\s)"
@@ -155,12 +156,12 @@ _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 _FEW_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,6}(?!\d)|\d{1,15})(?:\.\d{1,15})?"
 _SCALES = "십백천만억조"
 _SCALED = rf"(?:[{_SCALES}]{{1,3}}(?![성식정추리막자]|분위)|\s[{_SCALES}]{{1,2}}(?:(?![가-힣])|(?=여|명|원|달러|유로|파운드|엔|개|건)))"
-_MIXED = re.compile(
+_MIXED = Pattern(
     rf"(?<![\d.,A-Za-z]){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
     rf"(?:\s?(?:\d{{1,2}},)?\d{{3}}(?![\d.,]|\s?[{_SCALES}%]))?"
 )
-_ASCENDS = re.compile(r"만[^만]*[억조]|억[^억]*조")
-_PORTION = re.compile(
+_ASCENDS = Pattern(r"만[^만]*[억조]|억[^억]*조")
+_PORTION = Pattern(
     r"((?<![\d.])[\d.]{1,12}|[일이삼사오육칠팔구십백천만]{1,6})\s?분의\s?([\d.]{1,12}|[일이삼사오육칠팔구십백천]{1,6})"
 )
 
@@ -185,9 +186,9 @@ def _portion(match: re.Match) -> Number | None:
     return _number(match, over / under, Kind.PLAIN, over, under, over / under * 100) if under else None
 
 
-_DAY = re.compile(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
-_HALF = re.compile(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])|(?<=\d시\s)반|(?<=\d시)반")
-_NO_NUMERAL = re.compile(
+_DAY = Pattern(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
+_HALF = Pattern(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])|(?<=\d시\s)반|(?<=\d시)반")
+_NO_NUMERAL = Pattern(
     r"두개[내골강저]|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
 )
 
@@ -199,7 +200,7 @@ def _day(match: re.Match) -> Number:
 
 _ABOUT = NUMERALS["about"]
 # One of "two or three"; 양국 is the two countries.
-_ROUGH = re.compile(
+_ROUGH = Pattern(
     rf"(?<![가-힣])(?:(?P<about>{'|'.join(sorted(_ABOUT, key=len, reverse=True))})(?=\s?[가-힣]|$)|"
     r"양(?=[국측쪽당팀자]|\s[가-힣])|쌍|남북)"
 )
@@ -235,7 +236,7 @@ _TENTHS, _NTH = (
 _SCALE = "|".join(SCALES)
 _UNDER = "|".join(sorted(DENOMINATORS, key=len, reverse=True))
 _GO_ON = rf"(?:[-\ ](?:and\ )?(?:{_CARDINAL}|{_SCALE}))*"
-_ENGLISH = re.compile(
+_ENGLISH = Pattern(
     rf"""(?<![A-Za-z])(?=[A-Za-z0-9])(?:
       (?P<portion>(?P<over>one|two|three|four|five|six|seven|a)[-\ ](?P<under>{_UNDER})(?=[-\ ]of|\b(?!-)))
      |(?<![\d.,])(?P<digits>{_FEW_DIGITS})[-\ ]?(?P<scale>{_SCALE})
@@ -247,8 +248,8 @@ _ENGLISH = re.compile(
 )
 
 
-_PARTY = re.compile(r"[- ](?:part(?:y|ies)|person|world)\b")  # of an insurer
-_IN_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]")  # "the Seven Sisters"
+_PARTY = Pattern(r"[- ](?:part(?:y|ies)|person|world)\b")  # of an insurer
+_IN_NAME = Pattern(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]")  # "the Seven Sisters"
 
 
 def _english(match: re.Match) -> Number | None:
@@ -283,7 +284,7 @@ def _english(match: re.Match) -> Number | None:
     return None
 
 
-_OF_SCALE = re.compile(
+_OF_SCALE = Pattern(
     rf"(?<![A-Za-z])(?=[a-z])(?:half|(?P<over>an?|{'|'.join(WORDS)})[- ](?P<under>{_UNDER})) (?:of )?an? (?P<scale>{_SCALE})\b",
     re.IGNORECASE,
 )
@@ -298,8 +299,8 @@ def _of_scale(match: re.Match) -> Number:
     return _number(match, Fraction(over * SCALES[match["scale"].lower()], under))
 
 
-_HALF_OF = re.compile(r"half[-\ ](?:of\ )?(?:an?[-\ ])?(hour|day|year|dozen)\b", re.IGNORECASE)
-_AND_A_HALF = re.compile(
+_HALF_OF = Pattern(r"half[-\ ](?:of\ )?(?:an?[-\ ])?(hour|day|year|dozen)\b", re.IGNORECASE)
+_AND_A_HALF = Pattern(
     rf"(?<![\w.,])(?:an?\ (?P<one>hour|day|week|month|year)\ and\ a\ half\b|(?P<whole>\d{{1,3}}|{'|'.join(WORDS)}|{_ONES})"
     r"(?:(?:\ |-)and(?:\ |-)(?:a|one)(?:\ |-)half\b|\s?(?P<unit>시간|년|개월|달|주|일|정|알|배|살|세)\s?반(?![응복면점대감경려지창전도])))",
     re.IGNORECASE,
@@ -318,18 +319,18 @@ def _and_a_half(match: re.Match) -> Number:
 
 # --- Digits ---------------------------------------------------------------------------------------
 
-_NUMBER = re.compile(rf"(?<![\d.])(?:{_DIGITS})")
-_POWER = re.compile(
+_NUMBER = Pattern(rf"(?<![\d.])(?:{_DIGITS})")
+_POWER = Pattern(
     r"(?<![\d.])10\s?(?:\^|\*\*)\s?\(?(-?\d{1,2})\)?(?!\d)|(?<![\d.])10의\s?(-?\d{1,2})\s?(?:제곱|승)"
 )
-_SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d{1,2})(?![\w.])")
-_RATIO = re.compile(r"(?<![\d./,])(\d{1,4}(?:\.\d+)?)\s?/\s?(\d{1,4}(?:\.\d+)?)(?![\d/])")
-_LIST_MARK = re.compile(r"(?m)^[ \t>#]*(?:\(?(\d{1,2})[.)]|\[(\d{1,2})\])(?=\s)")
-_CITATION = re.compile(r"\[\d{1,3}(?:\s?[,-]\s?\d{1,3})*\]")
-_NAMED = re.compile(r"(?:[A-Za-z]|[A-Z][A-Za-z]*-|(?:alpha|beta|gamma|delta|omega|α|β|γ|δ|ω)-)$")
-_SUFFIX = re.compile(r"[A-Za-z]+")
+_SCIENTIFIC = Pattern(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d{1,2})(?![\w.])")
+_RATIO = Pattern(r"(?<![\d./,])(\d{1,4}(?:\.\d+)?)\s?/\s?(\d{1,4}(?:\.\d+)?)(?![\d/])")
+_LIST_MARK = Pattern(r"(?m)^[ \t>#]*(?:\(?(\d{1,2})[.)]|\[(\d{1,2})\])(?=\s)")
+_CITATION = Pattern(r"\[\d{1,3}(?:\s?[,-]\s?\d{1,3})*\]")
+_NAMED = Pattern(r"(?:[A-Za-z]|[A-Z][A-Za-z]*-|(?:alpha|beta|gamma|delta|omega|α|β|γ|δ|ω)-)$")
+_SUFFIX = Pattern(r"[A-Za-z]+")
 _ORDINAL_SUFFIX = frozenset(("st", "nd", "rd", "th", "s", "x"))
-_ROMAN = re.compile(
+_ROMAN = Pattern(
     r"(?<![A-Za-z0-9])(?P<before>(?:types?|stages?|grades?|class|phases?|factors?|nerves?|angiotensin|"
     r"collagen|level)\s|제\s?)?"
     r"(?P<roman>XI{1,3}|XIV|IX|IV|VI{0,3}|I{1,3}|X)(?P<letter>[abAB])?(?![A-Za-z0-9])"
@@ -373,7 +374,7 @@ def _roman(match: re.Match) -> Number:
 # --- All together ---------------------------------------------------------------------------------
 
 # Of two that begin at one place and are equally long, the first is taken.
-_READERS: tuple[tuple[re.Pattern, Callable[[re.Match], Number | None]], ...] = (
+_READERS: tuple[tuple[Pattern, Callable[[re.Match], Number | None]], ...] = (
     (_AND_A_HALF, _and_a_half),
     # Half an hour is 30 minutes as well.
     (_HALF_OF, lambda match: _number(match, HALF, Kind.LOOSE, OF_HALF[match[1].lower()], 50, 2)),
@@ -417,5 +418,5 @@ def numbers_of(text: str) -> tuple[Number, ...]:
     return tuple(sorted(numbers, key=lambda n: n.start))
 
 
-def _read(text: str, pattern: re.Pattern, reader: Callable[[re.Match], Number | None]) -> Iterator[Number]:
+def _read(text: str, pattern: Pattern, reader: Callable[[re.Match], Number | None]) -> Iterator[Number]:
     return filter(None, map(reader, pattern.finditer(text)))

@@ -15,6 +15,7 @@ from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.reply_log import REFUSED
 from komep_dataset.prompts.messages import second_look_messages
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.schema import Verdict
 
 LOOK_TOKENS = 16  # limit of a reply: one word and what models put around it (ours)
@@ -22,8 +23,8 @@ SHOWN = 120  # characters of a reply that a reject shows
 Key = TypeVar("Key", bound=Hashable)
 # The word is the whole sentence, or stands before a sign: in "No sentence is missing" it is no answer.
 _ENDED = r"(?=[\s*_\"'”’)\]}`]*(?:[.,!;:\n—–]|\Z))"
-_YES = re.compile(rf"(?<![\w'])(?:yes|예|네){_ENDED}", re.IGNORECASE)
-_NO = re.compile(rf"(?<![\w'])(?:no|아니[오요]){_ENDED}", re.IGNORECASE)
+_YES = Pattern(rf"(?<![\w'])(?:yes|예|네){_ENDED}", re.IGNORECASE)
+_NO = Pattern(rf"(?<![\w'])(?:no|아니[오요]){_ENDED}", re.IGNORECASE)
 
 
 @dataclass(slots=True)

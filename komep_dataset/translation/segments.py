@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
+from komep_dataset.replies.patterns import Pattern
+
 
 class Kind(str, Enum):
     """What a segment is."""
@@ -38,27 +40,27 @@ class Piece:
 
 
 # A code block with its fences; one that is never closed ends with the text.
-_FENCE = re.compile(
+_FENCE = Pattern(
     r"^ {0,3}(`{3,}(?!`)|~{3,}(?!~))[^`\n]*\n(?:.*\n)*?(?: {0,3}\1[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE
 )
-_LINE_END = re.compile(r"((?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])+)")
+_LINE_END = Pattern(r"((?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])+)")
 # Blanks, quotes, then one marker: a heading, a bullet with its box, a number or letter of a list.
-_MARKER = re.compile(
+_MARKER = Pattern(
     r"[^\S\n]*(?:>[^\S\n]*)*(?:#{1,6}[^\S\n]+|[-*+•·‣◦][^\S\n]+(?:\[[ xX]\][^\S\n]+)?"
     r"|\(?(?:\d{1,3}|(?:[A-Za-z]|[ivxIVX]{1,4})(?=[.)][^\S\n]+[^a-z\s]))[.)][^\S\n]+)?"
 )
 # A heading in bold at the start of a line: "**Diagnosis:** …".
-_BOLD = re.compile(r"(\*\*|__)([^*_\n]+)(\1)")
-INLINE = re.compile(
+_BOLD = Pattern(r"(\*\*|__)([^*_\n]+)(\1)")
+INLINE = Pattern(
     r"((?:``|`(?![\w-]+'(?:[^\w`]|$)))[^`\n]+`{1,2}"  # code, and no `word' as TeX quotes it
     r"|https?://[^\s<>\"')\]]+"
     r"|</?[A-Za-z][^<>\n]{0,300}>"  # HTML
     r"|&(?:[a-zA-Z]{2,8}|#\d{1,6});)"
 )
-_TABLE_ROW = re.compile(r"[^\S\n]*\|.*\|[^\S\n]*")
-_SENTENCE_END = re.compile(r"(?<![.!?。…])[.!?。…]+[\"'”’)\]]*(?=\s)")
+_TABLE_ROW = Pattern(r"[^\S\n]*\|.*\|[^\S\n]*")
+_SENTENCE_END = Pattern(r"(?<![.!?。…])[.!?。…]+[\"'”’)\]]*(?=\s)")
 # A full stop after these ends no sentence; nor does one after a single capital ("E. coli").
-_ABBREVIATION = re.compile(
+_ABBREVIATION = Pattern(
     r"dr|mrs?|ms|prof|st|vs|e\.g|i\.e|cf|ca|approx|figs?|nos?|vol|al|etc|spp?|var|subsp|resp|incl|max|min",
     re.IGNORECASE,
 )

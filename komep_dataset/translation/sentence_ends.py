@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.latin_words import ABBREVIATIONS_AFTER, ABBREVIATIONS_BEFORE, FUNCTION_WORDS
 
 _CLOSERS = "\"'”’»)\\]」』〉》*_`"
-_MARK = re.compile(
+_MARK = Pattern(
     rf"([.!?。？！]+)[{_CLOSERS}]*(?=\s|$)|(?<=[다요까죠])\.(?=[가-힣])(?!고|라|며|는)", re.MULTILINE
 )
-_WORD_BEFORE = re.compile(r"[^\s(\[{\"'“‘「『<>*_]*$")
-_NEXT = re.compile(r"[^\S\n]*[\"'“‘(\[「『<*_]*(\w[\w']*)?")
+_WORD_BEFORE = Pattern(r"[^\s(\[{\"'“‘「『<>*_]*$")
+_NEXT = Pattern(r"[^\S\n]*[\"'“‘(\[「『<*_]*(\w[\w']*)?")
 
 
 def _ends(text: str) -> Iterator[int]:
@@ -65,7 +66,7 @@ def sentences(text: str) -> list[str]:
     return [part for part in parts if any(map(str.isalnum, part))]
 
 
-ASKS = re.compile(
+ASKS = Pattern(
     r"[?？]|(?:까|까요|가요|나요|는가|은가|인가|한가|던가|는지|은지|인지|니|느냐|냐|을까|ㄹ까)\s*[.\"'”’)]*\s*$|"
     r"(?:시오|하라|쓰라|고르라|보라|무엇|기술할 것|설명할 것|할 것|것은|것)\s*[.:]?\s*$|"
     r"(?:(?:고르|쓰|말하|답하|설명하|서술하|기술하|선택하|찾|비교하|나열하|열거하|정의하|요약하|제시하)(?:십시오|세요)|"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.latin_words import NO_NOUNS
 
 NUMERALS = yaml.safe_load(Path(__file__).with_name("numerals.yaml").read_text("utf-8"))
@@ -79,7 +80,7 @@ _LONG_OTHER = r"(?!(?<=프로)[가게그락모바브스세젝테토틴펜포필]
 _KOREAN_TAIL = r"(?=[^가-힣]|[간동마후전내이에의은는을를당째까로]|차례|부터|$)"
 _LONG_HANGUL = "|".join(s for s in _HANGUL if len(s) > 1)
 _SHORT_HANGUL = "|".join(s for s in _HANGUL if len(s) == 1)
-_UNIT = re.compile(
+_UNIT = Pattern(
     rf"(?P<latin>[ -]?(?:{_LATIN})(?![A-Za-z])"
     rf"(?P<per>(?:/(?:[A-Za-zμµ]+\d?|1\.73 ?m\^?2|분|시간|일|주|초|회|리터|데시리터|밀리리터))*))"
     rf"|(?P<hangul> ?(?:{_LONG_HANGUL}){_LONG_OTHER}|(?:{_SHORT_HANGUL}){_OTHER_WORD}| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
@@ -131,8 +132,8 @@ MONTHS = count_words("january february march april may june july august septembe
 MONTHS |= {name[:3]: month for name, month in MONTHS.items()} | {"sept": 9}
 NATIVE_ONES, NATIVE_TENS = NUMERALS["native_ones"], NUMERALS["native_tens"]
 # What may stand between two numbers that share one unit: "5 to 10 mg", "5, 10과 20 mg".
-_SHARED = re.compile(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는))\s*")
-_KOREAN_BEHIND = re.compile(r"\s?[가-힣]")
+_SHARED = Pattern(r"\s*(?:-|~|to|and|or|,|/|±|에서|내지|부터|및|또는|과|와|,\s?(?:and|or|및|또는))\s*")
+_KOREAN_BEHIND = Pattern(r"\s?[가-힣]")
 
 
 def with_units(text: str, numbers: Sequence[Number]) -> list[Number]:
@@ -141,16 +142,14 @@ def with_units(text: str, numbers: Sequence[Number]) -> list[Number]:
 
 
 _MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
-_MULTIPLE = re.compile(r"[- ](decade|centur|dozen|fortnight)")
-_CLOCK = re.compile(
-    r"(?::[0-5]\d(?![\d:]))?(?P<sure>\s?[ap]\.?m\b|\so'clock)|:[0-5]\d(?![\d:])", re.IGNORECASE
-)
+_MULTIPLE = Pattern(r"[- ](decade|centur|dozen|fortnight)")
+_CLOCK = Pattern(r"(?::[0-5]\d(?![\d:]))?(?P<sure>\s?[ap]\.?m\b|\so'clock)|:[0-5]\d(?![\d:])", re.IGNORECASE)
 _LARGER = {"hour": 24, "day": 7, "month": 12}
 _SMALLER = {"day": 24, "week": 7, "year": 12}
-_HOURLY = re.compile(r"mph|(?:per|an|a) hour")
-_YEAR_BEFORE = re.compile(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
+_HOURLY = Pattern(r"mph|(?:per|an|a) hour")
+_YEAR_BEFORE = Pattern(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
 _NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
-_ERA = re.compile(r"s\b|년?대")
+_ERA = Pattern(r"s\b|년?대")
 
 
 def _with_unit(text: str, number: Number) -> Number:
@@ -204,18 +203,16 @@ def _resized(value: Fraction, unit: str) -> Iterator[Fraction]:
 
 
 _MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})"
-_MONTH_BEFORE = re.compile(rf"\b{_MONTH}\.? (?:the )?$", re.IGNORECASE)
-_MONTH_BEHIND = re.compile(rf"(?:st|nd|rd|th)? (?:of )?{_MONTH}\b", re.IGNORECASE)
-_IN_YEAR = re.compile(
-    rf"(?:\b(?:in|since|by|until|during|early|late|year)|{_MONTH}|\b\d\d?,) $", re.IGNORECASE
-)
+_MONTH_BEFORE = Pattern(rf"\b{_MONTH}\.? (?:the )?$", re.IGNORECASE)
+_MONTH_BEHIND = Pattern(rf"(?:st|nd|rd|th)? (?:of )?{_MONTH}\b", re.IGNORECASE)
+_IN_YEAR = Pattern(rf"(?:\b(?:in|since|by|until|during|early|late|year)|{_MONTH}|\b\d\d?,) $", re.IGNORECASE)
 # "day 28", "6-foot-2", "phase 3".
-_LABEL = re.compile(
+_LABEL = Pattern(
     r"(?:\b(day|week|month|year|hour|minute)s?|\b(?:types?|phases?|stages?|grades?|levels?|tables?|figures?|chapters?|rooms?|no\.|"
     r"numbers?|pages?|versions?|category|class|groups?|steps?|parts?|sections?)|(-foot| feet| foot))[ -]$",
     re.IGNORECASE,
 )
-_NOUNS = re.compile(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
+_NOUNS = Pattern(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
 _ORDINAL_ENDS = ("st", "nd", "rd", "th")
 
 
@@ -246,7 +243,7 @@ def _counted(text: str, number: Number, unit: str) -> str:
     return counted
 
 
-_COMPOUND = re.compile(r",?\s?(?:and\s)?")
+_COMPOUND = Pattern(r",?\s?(?:and\s)?")
 _PARTS_OF = {("year", "month"): 12, ("hour", "minute"): 60, ("week", "day"): 7, ("day", "hour"): 24}
 
 

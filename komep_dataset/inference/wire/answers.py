@@ -21,19 +21,20 @@ from komep_dataset.inference.wire.masking import Hide, clean, shown
 from komep_dataset.inference.wire.usage import Usage, read_usage, reasoning_in, snake, told_in
 from komep_dataset.replies.faults import LASTING, fault_in
 from komep_dataset.replies.garbled import is_garbled, mended
+from komep_dataset.replies.patterns import Pattern
 
 LONGEST_BODY = 4 * 2**20  # bytes, decoded: no model writes so much, and memory has a bound (ours)
 LONGEST_RETRY_AFTER = 300.0  # an endpoint that asks for more is not obeyed
 BARRED = (401, 403, 404, 405)
 FILTERS = (400, 403, 422, 451)  # statuses of a filter for contents, with one of these in the error
-_FILTERED = re.compile(
+_FILTERED = Pattern(
     r"(?i)content(?:[_ -]\w+)?[_ -](?:filter|polic|management|moderation|risk|inspection|safety|guideline)|responsible_?ai|data_inspection"
     r"|(?:polic(?:y|ies)|content|safety)[_ -]violation|violat\w+ (?:\w+ ){0,3}(?:polic|guideline)|(?:usage|acceptable use)[_ -]polic|guardrail"
     r"|(?:sensitive|prohibited|unsafe|inappropriate|harmful|disallowed)(?: or \w+)?[_ -](?:content|words?|text|input|topic)"
     r"|safety[_ -](?:check|system|filter|polic|guideline|reason)|requires moderation|moderation_|(?:by|from|of) (?:\w+ ){0,2}moderation"
     r"|(?:input|prompt|request|text|message)s? (?:was|is|has been|were) flagged"
 )
-_ECHO = re.compile(r'"input":\s*"(?:[^"\\]|\\.)*"')  # the question, where an error repeats it
+_ECHO = Pattern(r'"input":\s*"(?:[^"\\]|\\.)*"')  # the question, where an error repeats it
 # DeepSeek, vLLM and SGLang; OpenRouter, Ollama and newer vLLM; Gemini and Anthropic behind gateways; MiniMax.
 THOUGHT_FIELDS = (
     "reasoning_content",
@@ -43,15 +44,15 @@ THOUGHT_FIELDS = (
     "thoughts",
     "reasoning_details",
 )
-_THOUGHT_TYPE = re.compile("think|thought|reason", re.IGNORECASE)
+_THOUGHT_TYPE = Pattern("think|thought|reason", re.IGNORECASE)
 _TEXT_FIELDS = ("text", "thinking", "reasoning", "content", "summary", "thought")
 MOST_DIGITS = 1000  # of a number
-_CUT = re.compile(r"\s*(?:[\[{:]|data:|event:|id:)")  # how JSON or a stream begins that may have been cut off
+_CUT = Pattern(r"\s*(?:[\[{:]|data:|event:|id:)")  # how JSON or a stream begins that may have been cut off
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
 # grows with the square of their number.
 MOST_MARKS = 256
 _MARKS = "".join(map(chr, (code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))))
-_STACKED = re.compile(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
+_STACKED = Pattern(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
 
 
 class Judged(Exception):

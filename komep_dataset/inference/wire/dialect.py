@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from komep_dataset.config.config import Endpoint
+from komep_dataset.replies.patterns import Pattern
 
 RENAMED = {"max_tokens": "max_completion_tokens"}
 SYSTEM = "system"  # stands for system messages where names of parameters are listed
@@ -21,15 +22,15 @@ _SYSTEM = r"roles?|(?:system|developer)[^a-z0-9]{1,4}(?:message|prompt|instructi
 # What makes a request what it is; a form of the reply has a way of its own (`scores/checking.py`).
 _NEEDED = ("model", "messages", "prompt", "input", "response_format", "generation_config", *RENAMED.values())
 # A limit that is too large for one text is no name that an endpoint does not know.
-_SIZE = re.compile("(?i)too (?:large|long|big|high)|context|exceed|at most|(?:less|greater|more) than")
+_SIZE = Pattern("(?i)too (?:large|long|big|high)|context|exceed|at most|(?:less|greater|more) than")
 # An error that wants a parameter or another value of it, unless it says that it knows none.
-_WANTS = re.compile(
+_WANTS = Pattern(
     r"(?i)required|missing|must (?:be )?(?:provide|specif|present|given|supplied)|\b(?:range|between|within|minimum|maximum)\b"
     r"|at (?:least|most)|(?:less|greater|more|larger|smaller|higher|lower) than|(?:[<>≤≥]=?|\\u226[45])\s*-?\d|\d\s*[<>≤≥]|\d\s*\.\.\.?\s*-?\d"
     r"|\bin [\[(]\s*-?[\d.]+\s*,"
 )
-_ABSENT = re.compile(r"(?i)required|missing|must be (?:provided|specified|present|given|supplied)")
-_UNKNOWN = re.compile(
+_ABSENT = Pattern(r"(?i)required|missing|must be (?:provided|specified|present|given|supplied)")
+_UNKNOWN = Pattern(
     r"(?i)unsupported|(?:not|n't) (?:be )?(?:\w+ )?(?:support|permit|allow|recogni|accept)|unknown|unrecogni|unexpected|extra|forbidden"
 )
 AROUND = 6  # characters before a name that tell an error's own words from the question's (ours)

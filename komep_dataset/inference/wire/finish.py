@@ -5,7 +5,7 @@ model_length, SAFETY, abort, insufficient_system_resource, or nothing. What coun
 whole reasons: one that nobody has heard of ended an answer, unless a word says that it is none.
 """
 
-import re
+from komep_dataset.replies.patterns import Pattern
 
 STOP, LENGTH, WITHHELD, PASSING, UNFINISHED = "stop", "length", "withheld", "passing", "unfinished"
 # In the order in which they count, by the beginning of a word: `safety_limit` is no limit of length, `time_limit` passes.
@@ -27,10 +27,10 @@ _WORDS = (
     (STOP, "eos|eot|end|stop|complete|finish|done"),
 )
 LONGEST = 100  # characters; more is no reason, and no answer is taken from who gives it (ours)
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WORD = re.compile(r"[a-z]+")
-_LEADING = re.compile(r"(?i)\A(finish|stop)[ _-]?reason[ _-]?")
-_KINDS = [(kind, re.compile(words)) for kind, words in _WORDS]
+_CAMEL = Pattern(r"(?<=[a-z])(?=[A-Z])")
+_WORD = Pattern(r"[a-z]+")
+_LEADING = Pattern(r"(?i)\A(finish|stop)[ _-]?reason[ _-]?")
+_KINDS = [(kind, Pattern(words)) for kind, words in _WORDS]
 
 
 def kind_of(reason: str) -> str:

@@ -3,30 +3,31 @@ believed. An endpoint that says nothing, or nonsense, still sends a bill, and no
 """
 
 import math
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from komep_dataset.replies.patterns import Pattern
 
 MOST_TOKENS = 10**9  # no call has more (ours)
 FEWEST = 16  # bytes of text that a token covers at the most, on average: a lower count is not believed (ours)
 BYTES_A_TOKEN = 3  # for a text that we count: English has about 4, Korean 3 to 5 (ours)
 # Names of counts in a usage, in snake case, and a count that is written as text.
 _COUNT = r"_(?:eval_|token_)?(?:tokens?|count|length)\Z"
-_IN = re.compile(rf"\A(?:total_|num_|n_)?(?:prompt|input){_COUNT}")
-_OUT = re.compile(
+_IN = Pattern(rf"\A(?:total_|num_|n_)?(?:prompt|input){_COUNT}")
+_OUT = Pattern(
     rf"\A(?:total_|num_|n_)?(?:completion|output|generated|candidates|response){_COUNT}|\Aeval_count\Z"
 )
-_CACHE, _TOTAL = re.compile(r"cache.*tokens?(?:_count)?\Z"), re.compile(rf"\A(?:total|all){_COUNT}")
-_REASONING = re.compile("reason|think|thought")
-_CAMEL = re.compile("(?<=[a-z0-9])(?=[A-Z])")
-_DIGITS = re.compile("[0-9]{1,10}")
-_COST = re.compile("(?i)cost|price")
-_OLLAMA = re.compile(r"(?:prompt_)?eval_count\Z")
+_CACHE, _TOTAL = Pattern(r"cache.*tokens?(?:_count)?\Z"), Pattern(rf"\A(?:total|all){_COUNT}")
+_REASONING = Pattern("reason|think|thought")
+_CAMEL = Pattern("(?<=[a-z0-9])(?=[A-Z])")
+_DIGITS = Pattern("[0-9]{1,10}")
+_COST = Pattern("(?i)cost|price")
+_OLLAMA = Pattern(r"(?:prompt_)?eval_count\Z")
 _TICKS = 1e-10  # xAI states a cost as `cost_in_usd_ticks`, of which a dollar has so many (docs.x.ai)
 MOST_COST = 1e6  # no call costs more (ours)
-_SUMS = re.compile(
+_SUMS = Pattern(
     "(?i)total|cumul|budget|limit|remain|month|daily"
 )  # what a cost in a header may be besides a call's
 
@@ -112,7 +113,7 @@ def header_cost(headers: Mapping[str, str]) -> float:
     return _stated({key: value for key, value in headers.items() if not _SUMS.search(key)})
 
 
-def _most(told: dict[str, Any], name: re.Pattern, depth: int = 1) -> int:
+def _most(told: dict[str, Any], name: Pattern, depth: int = 1) -> int:
     """The largest count that stands under a name, also one that is written as text or as a fraction of nothing."""
     found = [0]
     for key, value in told.items():

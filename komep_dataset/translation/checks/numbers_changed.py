@@ -7,6 +7,7 @@ from enum import Enum
 from fractions import Fraction
 from itertools import pairwise, product
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import aligned, shared_places
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.glossary import Glossary
@@ -75,7 +76,7 @@ _SOFT_AFTER = (
 )
 
 
-def _compiled(rules) -> tuple[tuple[Side, re.Pattern], ...]:
+def _compiled(rules) -> tuple[tuple[Side, Pattern], ...]:
     return tuple((side, re.compile(rule, re.IGNORECASE)) for side, rule in rules)
 
 
@@ -104,7 +105,7 @@ def comparison(text: str, number: Number) -> tuple[Side | None, bool]:
 # --- What has changed
 
 # Names whose digits a translation may write although the source names the thing in words, or the reverse.
-_FREE_NAMES = re.compile(
+_FREE_NAMES = Pattern(
     r"(?<![A-Za-z])(?:HbA1c|A1C|CO2|SpO2|SaO2|PaO2|PaCO2|FiO2|FEV1|O2|H2O|H2|Ca2|Mg2|Na1|B12|T3|T4|D3|"
     r"COVID-?19|SARS-CoV-?2|SGLT-?2|DPP-?4|GLP-?1|CD4|CD8)",
     re.IGNORECASE,
@@ -232,13 +233,13 @@ def _fits(ours: Number, theirs: Number) -> bool:
 
 # --- Numbers that stand together
 
-_TIGHT = re.compile(r"\s?(?:-|~|:|&|to)\s?")
-_LISTED = re.compile(r"\s?(?:,|/|and|or|, and|과|와|및|또는|내지,?)\s?")
+_TIGHT = Pattern(r"\s?(?:-|~|:|&|to)\s?")
+_LISTED = Pattern(r"\s?(?:,|/|and|or|, and|과|와|및|또는|내지,?)\s?")
 # Who lost 3-0 has lost 0-3 in Korean.
-_LOST = re.compile(r"\b(?:los(?:e|t|s|ing)|defeat|beaten|behind|trail|down)")
+_LOST = Pattern(r"\b(?:los(?:e|t|s|ing)|defeat|beaten|behind|trail|down)")
 _NO_HOURS = {"year", "calendar month", "century", "mile", "km", "percent", "person"}
-_OF = re.compile(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
-_DATE = re.compile(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
+_OF = Pattern(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
+_DATE = Pattern(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
 _NO_MEASURES = COUNTERS | {
     "",
@@ -336,7 +337,7 @@ def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[
             yield f"{_plain(value)} of {name} has become {_plain(other)}"
 
 
-_NAME_BEFORE = re.compile(
+_NAME_BEFORE = Pattern(
     r"([A-Za-z][A-Za-z0-9+#]*)(?:[ -]?|(?:은|는|이|가|의|을|를)? ?(?:수치는? |농도는? |값은? )?[<>=≤≥:]? ?|"
     r" (?:(?:levels? )?(?:is|was|of|below|above|under|over|version)|[<>=≤≥]) ?)$"
 )
@@ -394,8 +395,8 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
     return found
 
 
-_OF_A_NAME = re.compile("[A-Za-z]-$")
-_MINUS = re.compile(
+_OF_A_NAME = Pattern("[A-Za-z]-$")
+_MINUS = Pattern(
     r"(?:^|[^\w\s)\]%°-]|(?<=[^\d%])\s)-\s?$|영하\s?(?:섭씨\s?)?$|마이너스\s?$|\bminus\s$", re.IGNORECASE
 )
 

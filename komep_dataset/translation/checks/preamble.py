@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import beside
 from komep_dataset.translation.checks.refused import refusal, said_beside
 from komep_dataset.translation.checks.registry import WARN, Check
@@ -12,18 +13,18 @@ from komep_dataset.translation.latin_words import HANGUL
 from komep_dataset.translation.sentence_ends import sentences
 
 # A few words in front with a sign behind them, or in brackets.
-_LABEL = re.compile(
+_LABEL = Pattern(
     r"\W{0,4}(?:[^\s:：\n]{1,12}[ \t]){0,3}[^\s:：\n]{1,12}?\W{0,4}?(?:[:：](?!\d)|->|→)|[=-]?>|[(\[<【](?!\d)[^()\[\]<>\n]{1,20}[)\]>】]|`{3}\w*"
 )
 # A sign in front is the source's where the text has no more of its kind.
-_COLONS, _OPEN = re.compile("[:：]"), re.compile(r"[(\[<【)\]>】]")
-_CAUTION = re.compile(r"\W*(?:please )?(?:note|be aware|caution|warning|careful)", re.IGNORECASE)
-_INSIDE = re.compile(r"[가-힣][(（][^)）]*$")  # "초기 징후(예:"
-_ENDED = re.compile(r"(?:[>`]|#\w+|\n\W*)$")
-_QUOTE = re.compile("[\"'“”‘’]")
+_COLONS, _OPEN = Pattern("[:：]"), Pattern(r"[(\[<【)\]>】]")
+_CAUTION = Pattern(r"\W*(?:please )?(?:note|be aware|caution|warning|careful)", re.IGNORECASE)
+_INSIDE = Pattern(r"[가-힣][(（][^)）]*$")  # "초기 징후(예:"
+_ENDED = Pattern(r"(?:[>`]|#\w+|\n\W*)$")
+_QUOTE = Pattern("[\"'“”‘’]")
 _STYLES = ("니다", "니까", "다", "요", "죠")
-_CLOSED = re.compile(r"[^\s\w,]$")
-_BREAK = re.compile(r"\n[^\S\n]*\n|[.!?:：)\]>*]\s*\n")  # not within a sentence
+_CLOSED = Pattern(r"[^\s\w,]$")
+_BREAK = Pattern(r"\n[^\S\n]*\n|[.!?:：)\]>*]\s*\n")  # not within a sentence
 _FORMULA = 6  # letters: "물론입니다." for "Of course,"
 # Logarithms of the odds that a sentence is beside the source: what counts on a line of its own, what is doubtful, or
 # counts in another style than the others, and what counts.

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import aligned, likeness
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.glossary import Glossary
@@ -12,44 +13,44 @@ from komep_dataset.translation.sentence_ends import ASKS, is_question, sentences
 
 # Somebody speaks to somebody: the pronouns, humble verbs, requests and formulas of Korean that stand for an I, a you or a
 # please; in English these themselves. What they are excused by in the source is the same words, and quotes.
-_SPEAKS = re.compile(
+_SPEAKS = Pattern(
     r"(?<![가-힣])(?:저는|제가|저희)|(?<![두떨])드리(?:겠|지|기|는|니|도록|려)|드릴(?:까|게|\s?수)|드립니|주(?:세요|십시오|시[겠면기]|[실신]\s)|"
     r"바랍니다|부탁\s?(?:드|합)|시겠(?:어요|습니까)|(?:시나|셨나|신가)요|까요\s?\?|죄송|미안|감사(?:합|드)|안녕하|알겠(?:습|어)|"
     r"물론(?:입니다|이죠|이지요|이에요)|(?<![-\w])(?:i|i['’]m|me|my|you|your|sorry|sure)\b",
     re.IGNORECASE,
 )
-_SPOKEN = re.compile(
+_SPOKEN = Pattern(
     r"\b(?:i|i'm|i've|i'd|me|my|mine|we|us|our|you|your|yours|please|let's|sorry|thanks?|hello|hi|dear|welcome|of course|"
     r"sure|yes|okay|agreed?|regret\w*|apolog\w+|should (?:contact|call|visit|write|e-?mail)|(?:asked|urged) to)\b|[\"“”]",
     re.IGNORECASE,
 )
 # What is not possible or not allowed, where the source denies nothing.
-_CANNOT = re.compile(
+_CANNOT = Pattern(
     r"수\s?(?:가\s|는\s)?없(?![는게을])|불가(?=능|[하한할합함해입이]|[^가-힣]|$)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
     re.IGNORECASE,
 )
-_DENIED = re.compile(
+_DENIED = Pattern(
     r"\b(?:no|not|non|never|neither|nor|none|nothing|nobody|cannot|without|unable|impossib\w+|difficult\w*|hard\w*|fail\w*|lack\w*|"
     r"refus\w*|den(?:y|ie)\w*|limit\w*|restrict\w*|reject\w*|stop\w*|avoid\w*|absen\w*|un[a-z]{4,}|in(?:ab|cap|op|com)\w+|"
     r"ir{2}\w+|im\w+bl[ey]|in\w+bl[ey]|rare\w*|resist\w*|contraindicated|prohibit\w*|prevent\w*)\b|n['’]t\b",
     re.IGNORECASE,
 )
-_ACT = re.compile(
+_ACT = Pattern(
     r"번역|(?:직|의)역|한국어|우리말|(?<![a-z<\/])translat|"
     r"(?<![가-힣])(?:요청하신|제공하신|(?:해당|이|본|위)\s(?:내용|요청|문장|글|텍스트|표현|주제|응답))",
     re.IGNORECASE,
 )
-_OF_THE_ACT = re.compile(
+_OF_THE_ACT = Pattern(
     r"translat|korean|languages?\b|original|\b(?:text|sentences?|passage|article|content|request|this|these|transfer|move|convey|carr)",
     re.IGNORECASE,
 )
-_TASK = re.compile(
+_TASK = Pattern(
     r"(?:(?:name|list|state)(?= (?:the|an?|all|any|some|each|its|one|two|three|four|five|at|\d|[\w-]+ [\w-]*s\b))|describe|explain|discuss|define|outline|enumerate|compare|calculate|arrange|summari[sz]e|tell me|briefly)"
     r"\s\w[^.!?\n]*[.]?$",
     re.IGNORECASE,
 )
-_BLANK = re.compile("_{3}")
-_PART = re.compile(r"[:：][*_`]*\s")
+_BLANK = Pattern("_{3}")
+_PART = Pattern(r"[:：][*_`]*\s")
 LEAST = 0.25  # letters of a translation for one of the source (ours)
 UNLIKE = -6.0  # of `likeness`: below that was none of 888 real translations
 

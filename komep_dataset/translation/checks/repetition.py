@@ -5,12 +5,13 @@ import unicodedata
 from collections import Counter
 from itertools import pairwise
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.sentence_ends import sentence_ends
 
-_SENTENCE = re.compile(r"(?<=[.!?。])\s+|\n+")
+_SENTENCE = Pattern(r"(?<=[.!?。])\s+|\n+")
 _MANY = 30  # longest loop, in words, that is looked for
-_SYLLABLES = re.compile(r"([가-힣]{2,8}?)\1{3,}|([가-힣])\2{5,}")
+_SYLLABLES = Pattern(r"([가-힣]{2,8}?)\1{3,}|([가-힣])\2{5,}")
 
 
 def sentences_of(text: str) -> list[str]:

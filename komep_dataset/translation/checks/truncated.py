@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import replace
 from itertools import pairwise
 
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
@@ -23,28 +24,28 @@ LOST, PERHAPS_LOST = (
     0.5,
 )  # how sure it is that a sentence has no counterpart, where a translation is refused and warned of
 A_SENTENCE = 8  # letters that a sentence must have to be missed
-_KEPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
-_NO_LETTER = re.compile(r"[\W_]+")
-_GLOSS = re.compile(r"(?<=[가-힣])\s?\([^()가-힣\n]{1,90}\)")
-_ORIGINAL = re.compile(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
+_KEPT = Pattern(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
+_NO_LETTER = Pattern(r"[\W_]+")
+_GLOSS = Pattern(r"(?<=[가-힣])\s?\([^()가-힣\n]{1,90}\)")
+_ORIGINAL = Pattern(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
 _CLOSERS = " \t)]}\"'”’」』*_`|>~"
-_NOTE = re.compile(r"(?<=[.!?。])\s*[(\[][^()\[\]]*[)\]]$")  # "있다.(ko)"
-_ENDED = re.compile(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|(?<!다)음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
+_NOTE = Pattern(r"(?<=[.!?。])\s*[(\[][^()\[\]]*[)\]]$")  # "있다.(ko)"
+_ENDED = Pattern(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|(?<!다)음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
 TERSE = 0.22  # letters for one of the source, below which a text that ends in a noun is cut rather than a definition
 # A particle, a verb before a noun or a clause, an adverb: no Korean sentence or definition ends with them.
-_GOES_ON = re.compile(
+_GOES_ON = Pattern(
     r"[가-힣](?:은|는|을|를|에|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록|려고|려는|와|(?<=다)고|기위해|하기|되기|보다|부터|"
     r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
     r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
 )
-_LIST, _LISTED = re.compile(r"[다요죠]\s?[:;][^:;.\n]*$"), re.compile(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
+_LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
 _FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
 _ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
 _BEFORE_NOUN = frozenset(
     ("a", "an", "the", "of", "or", "and", "in", "to", "for", "with", "by", "on", "its", "their", "family")
 )
 _RELATIVE = frozenset(("that", "which", "who", "whose", "where", "when", "while", "if", "because", "as"))
-_DOTS = re.compile(
+_DOTS = Pattern(
     r"(?:…|\.{3,}|이하\s?생략|\(생략\)|\(중략\)|\[생략\]|\[truncated\]|\(continued\)|\(계속\))\s*[)\]]?\s*$"
 )
 

@@ -1,7 +1,6 @@
 """English that a translation has left over although it is no name."""
 
-import re
-
+from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.checks.registry import Check
 from komep_dataset.translation.latin_words import (
     COMMON_WORDS,
@@ -22,9 +21,9 @@ from komep_dataset.translation.latin_words import (
 )
 
 # An English verb with a Korean ending: "bleed하지 않는다".
-_VERBAL = re.compile(r"(?<![A-Za-z가-힣\-])([a-z]{4,})(?=(?:하(?!루|나)|되|시키|했|됐|한다)[가-힣])")
-_LIST_MARK = re.compile(r"^[\s>#*•·\-–\d.)(]+")
-_LABEL = re.compile(r"([A-Za-z]{4,}(?: [a-z]{3,}){0,3})[*_]{0,2}\s?[:：]")
+_VERBAL = Pattern(r"(?<![A-Za-z가-힣\-])([a-z]{4,})(?=(?:하(?!루|나)|되|시키|했|됐|한다)[가-힣])")
+_LIST_MARK = Pattern(r"^[\s>#*•·\-–\d.)(]+")
+_LABEL = Pattern(r"([A-Za-z]{4,}(?: [a-z]{3,}){0,3})[*_]{0,2}\s?[:：]")
 
 
 def leftover(source: str, target: str) -> str:
