@@ -1,5 +1,4 @@
-"""How well trivial baselines tell chosen from rejected on held-out pairs: what a set teaches besides its
-subject.
+"""How well trivial baselines tell chosen from rejected on held-out pairs: what a set teaches besides its subject.
 
 Each baseline is fitted on the pairs of `train` and asked, for each pair of `test`, which answer was chosen.
 All work on the difference of two answers, so none can tell which is shown first. Fits are convex, without any
@@ -22,17 +21,9 @@ from komep_dataset.schema import Pair
 from komep_dataset.templates import say
 
 MOST_PAIRS = 10_000  # of a split that are looked at, the first by a hash of their key
-MOST_FEATURES = 20_000
 STRENGTH = 2.0  # C of scikit-learn: what the data weigh against the penalty
 # Parts of words, so that Korean endings do not hide a stem: 2 and 3 letters within a word.
-TEXT_OPTIONS = {
-    "analyzer": "char_wb",
-    "ngram_range": (2, 3),
-    "sublinear_tf": True,
-    "max_features": MOST_FEATURES,
-}
-
-
+TEXT_OPTIONS = {"analyzer": "char_wb", "ngram_range": (2, 3), "sublinear_tf": True, "max_features": 20_000}
 SIDES = ("chosen", "rejected")
 # (scores of chosen, scores of rejected) of the test pairs, given (train, test)
 Scores = Callable[[pl.DataFrame, pl.DataFrame], Sequence[np.ndarray]]
@@ -76,9 +67,9 @@ def separations(pairs: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _first(pairs: pl.DataFrame) -> pl.DataFrame:
     if pairs.height > MOST_PAIRS:
-        keys = ["\0".join(map(str, row)) for row in pairs.select(Pair.KEY).iter_rows()]
-        order = sorted(range(len(keys)), key=lambda i: hashlib.sha256(keys[i].encode()).digest())
-        pairs = pairs[order[:MOST_PAIRS]]
+        keys = ("\0".join(map(str, row)).encode() for row in pairs.select(Pair.KEY).iter_rows())
+        hashes = [hashlib.sha256(key).digest() for key in keys]
+        pairs = pairs[sorted(range(len(hashes)), key=hashes.__getitem__)[:MOST_PAIRS]]
     return pairs.sort(Pair.KEY)
 
 
@@ -137,19 +128,12 @@ def length(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndar
 
 @baseline("model name", "the model's name alone")
 def model_name(train: pl.DataFrame, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Bradley-Terry strengths: logistic regression on which model is which; an unseen model has the mean,
-    0."""
+    """Bradley-Terry strengths: logistic regression on which model is which; an unseen model has the mean, 0."""
     if any(split[f"{side}_model"].null_count() for split in (train, test) for side in SIDES):
         raise KomepError(say("the set does not name the models"))
-    models = sorted({*train["chosen_model"], *train["rejected_model"]})
-    place = {model: index for index, model in enumerate(models)}
-
-    def features(names):
-        rows = np.zeros((len(names), len(models) + 1))
-        rows[np.arange(len(names)), [place.get(name, -1) for name in names]] = 1.0
-        return rows[:, :-1]
-
-    return _fit_difference(*(features(s[f"{c}_model"]) for s in (train, test) for c in SIDES))
+    models = np.array(sorted({*train["chosen_model"], *train["rejected_model"]}), dtype=object)
+    names = (split[f"{side}_model"].to_numpy() for split in (train, test) for side in SIDES)
+    return _fit_difference(*((one[:, None] == models).astype(float) for one in names))
 
 
 @baseline("tf-idf", "words alone (TF-IDF)")

@@ -61,13 +61,9 @@ def measure(
     folder = Path(folder)
     if is_set(folder):
         if config is not None:
-            raise KomepError(
-                f"--dataset-config {config}: {folder} is no release, and has no configs", exit_code=2
-            )
+            raise KomepError(f"--dataset-config {config}: {folder} is no release, and has no configs", 2)
         if judge is not None:
-            raise KomepError(
-                f"--judge: {folder} is no release, and holds no verdicts of a judge", exit_code=2
-            )
+            raise KomepError(f"--judge: {folder} is no release, and holds no verdicts of a judge", 2)
         return figures_of(read_preferences(folder, columns)) | {"source": folder.name}
     check_unmapped(folder, columns)
     facts = read_facts(folder)
@@ -90,18 +86,18 @@ def figures_of(
     noise: tuple[dict[str, Any] | None, str | None] = (None, say("the set has no verdicts of a judge")),
 ) -> dict[str, Any]:
     """All figures of pairs; None for those whose columns are null."""
-    known = {
-        name: rows[name].null_count() == 0
-        for name in ("category", "chosen_model", "rejected_model", "score_margin")
-    }
+
+    def known(*names: str) -> bool:
+        return not any(rows[name].null_count() for name in names)
+
     measured = {
         "config": config,
         "pairs": rows.height,
         "splits": {split: int((rows["split"] == split).sum()) for split in SPLITS},
         "length": length(rows),
-        "wins": wins(rows) if known["chosen_model"] and known["rejected_model"] else None,
-        "categories": categories(rows["category"].to_list()) if known["category"] else None,
-        "margins": margins(rows["score_margin"].to_numpy()) if known["score_margin"] else None,
+        "wins": wins(rows) if known("chosen_model", "rejected_model") else None,
+        "categories": categories(rows["category"].to_list()) if known("category") else None,
+        "margins": margins(rows["score_margin"].to_numpy()) if known("score_margin") else None,
         "units": counted or dict.fromkeys(SIDES),
         "baselines": separations(rows),
         "label_noise": noise[0],
@@ -142,14 +138,13 @@ def correlations(chosen: np.ndarray, rejected: np.ndarray) -> dict[str, Any]:
     """
     values = np.concatenate([chosen, rejected])
     label = np.repeat([1.0, 0.0], len(chosen))
-    if len(values) < 4 or np.ptp(values) == 0:
-        return {name: {"value": None, "interval": None} for name in ("point_biserial", "spearman")}
-    linear = float(pearsonr(values, label).statistic)
-    found = {
-        "point_biserial": (linear, _around(linear, (len(values) - 3) ** -0.5)),
-        "spearman": rank_correlation(values, label),
-    }
-    return {name: {"value": value, "interval": interval} for name, (value, interval) in found.items()}
+    linear = ranked = (None, None)
+    if len(values) > 3 and np.ptp(values):
+        value = float(pearsonr(values, label).statistic)
+        linear = value, _around(value, (len(values) - 3) ** -0.5)
+        ranked = rank_correlation(values, label)
+    found = {"point_biserial": linear, "spearman": ranked}
+    return {name: dict(zip(("value", "interval"), of, strict=True)) for name, of in found.items()}
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, list[float]]:
@@ -228,10 +223,6 @@ def units(counts: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
         if tally := Counter(own):
             n, bins = len(own), range(1, max(tally) + 1)
             histogram = {"edges": [*bins, bins.stop], "counts": [tally[units] for units in bins]}
-            found[side] = {
-                "answers": n,
-                "mean": own.sum() / n,
-                "single": tally[1] / n,
-                "histogram": histogram,
-            }
+            figures = {"answers": n, "mean": own.sum() / n, "single": tally[1] / n}
+            found[side] = figures | {"histogram": histogram}
     return found

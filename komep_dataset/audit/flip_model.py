@@ -16,8 +16,6 @@ model holds; benchmarks/label_noise.py measures it.
 Not in it: errors that two answers share, because they hold the same statement; errors of the splitter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,8 +39,7 @@ MOST_QUESTIONS = 4_000  # that s and t are fitted to
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What a judge's readable verdicts are worth: shares of true units called true, of false ones called
-    false."""
+    """What a judge's readable verdicts are worth: shares of true units called true, of false ones called false."""
 
     sensitivity: float
     specificity: float
@@ -105,7 +102,7 @@ class _Table:
     questions: int
 
     @classmethod
-    def of(cls, counts: pl.DataFrame, judge: Judge) -> _Table:
+    def of(cls, counts: pl.DataFrame, judge: Judge) -> "_Table":
         rows = list(counts.select("model", "units", "called").iter_rows())
         kinds = sorted(set(rows))
         place = {kind: index for index, kind in enumerate(kinds)}
@@ -185,8 +182,7 @@ def flip_probabilities(
 
 
 def _behind(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
-    """At each level, the probability that the chosen answer's true share is the smaller one; equal counts
-    half."""
+    """At each level, the probability that the chosen answer's true share is the smaller one; equal counts half."""
     n, m = chosen.shape[1] - 1, rejected.shape[1] - 1
     gap = np.arange(n + 1)[:, None] * m - np.arange(m + 1)[None, :] * n  # shares compared without rounding
     worse = (gap < 0) + 0.5 * (gap == 0)

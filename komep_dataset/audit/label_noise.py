@@ -1,5 +1,4 @@
-"""How many pairs are expected the wrong way round, given what the judge's verdicts are worth, and which
-margin helps.
+"""How many pairs are expected the wrong way round, given what the judge's verdicts are worth, and which margin helps.
 
 The probabilities of single pairs come from `flip_model`; here they are averaged, by margin and above a
 margin. Where the calibration says too little, or cannot be that of the judge who gave the verdicts, no figure
@@ -21,7 +20,7 @@ from komep_dataset.pairs.generations import units_with
 from komep_dataset.schema import Status, Verdict
 from komep_dataset.templates import say
 
-MARGIN_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+MARGIN_EDGES = tuple(tenth / 10 for tenth in range(11))
 PURITIES = (0.8, 0.9, 0.95, 0.99)
 
 
@@ -32,8 +31,7 @@ def judge_of(record: Mapping[str, Any]) -> Judge:
         KomepError: it was not calibrated on true and false statements both, or its calibration does not tell
             it from chance: the 95% interval of `worth` (Newcombe's, from Wilson's of both shares) reaches 0.
     """
-    rates = record["rates"]
-    if not rates:
+    if not (rates := record["rates"]):
         raise KomepError(say("the calibration has no readable verdicts on both true and false statements"))
     if not all(sum(rates[f"{label}_{said}"] for said in ("true", "false")) for label in ("true", "false")):
         raise KomepError(say("the judge gave no readable verdict on true, or on false statements"))
@@ -96,25 +94,23 @@ def release_noise(
         flipped} by margin, low not in it; `recommended`: {purity: see `recommend_min_margin`}.
     """
     if not record:
-        return None, say(
+        reason = (
             "the release holds no calibration of its judge: `komep calibrate`, then `komep build --judge`"
         )
+        return None, say(reason)
     try:
         judge = judge_of(record)
     except KomepError as error:
         return None, error.args[0]
-    if misfit := _misfit(counts, *_readable_shares(record)):
+    shares = _readable_shares(record)
+    if misfit := _misfit(counts, *shares):
         return None, misfit
     flips = flip_probabilities(pairs, counts, judge)
-    known = flips == flips
+    known = ~np.isnan(flips)
     if not known.any():
         return None, say("no pair has units on both sides: there are no verdicts to doubt")
     margin, flip = pairs["score_margin"].to_numpy()[known], flips[known]
-    extremes = []
-    for side in ("high", "low"):
-        bound = Judge(*(getattr(one, side) for one in _readable_shares(record)))
-        known_well = bound.worth > 0
-        extremes.append(float(np.nanmean(flip_probabilities(pairs, counts, bound))) if known_well else None)
+    bounds = [Judge(*(getattr(one, side) for one in shares)) for side in ("high", "low")]
     return {
         "checker": record["checker"],
         "sensitivity": judge.sensitivity,
@@ -123,15 +119,17 @@ def release_noise(
         "pairs": int(known.sum()),
         "without_units": int((~known).sum()),
         "flipped": float(flip.mean()),
-        "range": extremes,
+        "range": [
+            float(np.nanmean(flip_probabilities(pairs, counts, bound))) if bound.worth > 0 else None
+            for bound in bounds
+        ],
         "bins": by_margin(margin, flip),
         "recommended": {str(p): recommend_min_margin(margin, flip, p) for p in purities},
     }, None
 
 
 def _misfit(counts: pl.DataFrame, sensitivity: Share, specificity: Share) -> str | None:
-    """Why these verdicts cannot be the calibrated judge's: a model's share of units called true is out of its
-    reach.
+    """Why these verdicts cannot be the calibrated judge's: a model's share of units called true is out of its reach.
 
     It calls at least 1 - specificity of any units true, and at most its sensitivity; beyond the intervals of
     both by more than three standard errors is out of reach.
@@ -182,11 +180,10 @@ def recommend_min_margin(margin: np.ndarray, flip: np.ndarray, purity: float) ->
     if not 0.0 < purity <= 1.0:
         raise KomepError(f"purity {purity}: give a share above 0 to 1", exit_code=2)
     tried = np.unique([0.0, *(ceil(m * 1e4 - 1e-6) / 1e4 for m in np.unique(margin))])
+    tried = tried[tried < margin.max()]
     order = np.argsort(margin)
     first = np.searchsorted(margin[order], tried, side="right")  # of the sorted pairs, the first that is kept
-    cumulated = np.concatenate([[0.0], np.cumsum(flip[order])])
-    kept = len(margin) - first
-    tried, first, kept = tried[kept > 0], first[kept > 0], kept[kept > 0]
+    cumulated, kept = np.concatenate([[0.0], np.cumsum(flip[order])]), len(margin) - first
     pure = 1.0 - (cumulated[-1] - cumulated[first]) / kept
     reaching = np.flatnonzero(pure >= purity - 1e-12)
     at = int(reaching[0]) if len(reaching) else int(pure.argmax())

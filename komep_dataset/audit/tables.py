@@ -63,10 +63,9 @@ def _win_table(found: Mapping[str, Any]) -> RenderableType:
     ranks = [str(rank + 1) for rank in range(len(order))]
     table = _table("Wins (row over column)", "", "wins", "of its pairs", *ranks)
     for rank, i in zip(ranks, order, strict=True):
-        own = found["win_share"][i]
-        cells = (str(found["matrix"][i][j]) for j in order)
-        label = Text(f"{rank} {own['model']}")
-        table.add_row(label, f"{own['hits']:,}", percent(own["share"], own["interval"]), *cells)
+        own, cells = found["win_share"][i], (str(found["matrix"][i][j]) for j in order)
+        share = percent(own["share"], own["interval"])
+        table.add_row(Text(f"{rank} {own['model']}"), f"{own['hits']:,}", share, *cells)
     if len(found["models"]) > len(order):
         table.caption = f"{len(order)} of {len(found['models'])} models; `--json` has all"
     return table

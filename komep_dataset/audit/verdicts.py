@@ -75,12 +75,9 @@ def _length(found: Mapping[str, Any], built: bool) -> str:
     interval = found["chosen_longer_interval"]
     share, told = percent(found["chosen_longer_share"], interval), against_chance(interval)
     line = say("the chosen answer is the longer one in {share} of pairs: {told}", share=share, told=told)
-    clear = not interval[0] <= 0.5 <= interval[1]
-    return (
-        say("{line}; `komep build --length-control` takes a matched subset", line=line)
-        if built and clear
-        else line
-    )
+    if built and not interval[0] <= 0.5 <= interval[1]:
+        return say("{line}; `komep build --length-control` takes a matched subset", line=line)
+    return line
 
 
 def _wins(found: Mapping[str, Any], built: bool) -> str:
@@ -94,8 +91,7 @@ def _wins(found: Mapping[str, Any], built: bool) -> str:
 
 def _categories(found: Mapping[str, Any]) -> str:
     name, first = next(iter(found["names"].items()))
-    count = len(found["names"])
-    if count == 1:
+    if (count := len(found["names"])) == 1:
         return say("all pairs are of one category, {name}", name=name)
     return say(
         "{n} categories, as even as {effective} equal ones: {even}; the largest, {name}, has {share}",
@@ -108,28 +104,22 @@ def _categories(found: Mapping[str, Any]) -> str:
 
 
 def _margins(found: Mapping[str, Any]) -> str:
-    low, middle, high = (found["quantiles"][q] for q in ("0.25", "0.5", "0.75"))
-    small = found["histogram"]["counts"][0] / sum(found["histogram"]["counts"])
-    least = found["quantiles"]["0.0"]
+    quartiles = {"low": "0.25", "middle": "0.5", "high": "0.75"}
+    least, (edges, counts) = found["quantiles"]["0.0"], map(found["histogram"].get, ("edges", "counts"))
     line = say(
         "median {middle} (quartiles {low} and {high}); {share} are {edge} or less",
-        middle=f"{middle:.2f}",
-        low=f"{low:.2f}",
-        high=f"{high:.2f}",
-        share=percent(small),
-        edge=f"{found['histogram']['edges'][1]:g}",
+        **{name: f"{found['quantiles'][q]:.2f}" for name, q in quartiles.items()},
+        share=percent(counts[0] / sum(counts)),
+        edge=f"{edges[1]:g}",
     )
-    if least > 0:
-        return line
-    return say(
-        "{line}; down to {least}: not every chosen answer has the higher score", line=line, least=f"{least:g}"
-    )
+    below = "{line}; down to {least}: not every chosen answer has the higher score"
+    return line if least > 0 else say(below, line=line, least=f"{least:g}")
 
 
 def _units(found: Mapping[str, Any]) -> str:
-    means = {side: f"{found[side]['mean']:.1f}" for side in ("chosen", "rejected")}
+    means = {side: f"{of['mean']:.1f}" for side, of in found.items()}
     line = say("{chosen} chosen, {rejected} rejected, on average", **means)
-    single = max(found[side]["single"] for side in ("chosen", "rejected"))
+    single = max(side["single"] for side in found.values())
     thin = "{line}; {share} of a side have a single unit: its score is 0 or 1"
     return say(thin, line=line, share=percent(single)) if single > THIN else line
 
@@ -138,29 +128,26 @@ def _baseline(one: Mapping[str, Any]) -> str:
     label = say(BASELINES[one["name"]].label)
     if "reason" in one:
         return say("{label}: not fitted, {reason}", label=label, reason=say(one["reason"]))
-    facts = {
-        "label": label,
-        "share": percent(one["accuracy"], one["interval"]),
-        "pairs": f"{one['test_pairs']:,}",
-        "questions": one["test_questions"],
-        "told": against_chance(one["interval"]),
-    }
-    if one["test_questions"] < FEW:
-        return say(
-            "{label} was right in {share} of {pairs} held-out pairs; {questions} questions are too few to conclude from",
-            **facts,
-        )
-    return say("{label} is right in {share} of {pairs} held-out pairs: {told}", **facts)
+    few = "{label} was right in {share} of {pairs} held-out pairs; {questions} questions are too few to conclude from"
+    return say(
+        few
+        if one["test_questions"] < FEW
+        else "{label} is right in {share} of {pairs} held-out pairs: {told}",
+        label=label,
+        share=percent(one["accuracy"], one["interval"]),
+        pairs=f"{one['test_pairs']:,}",
+        questions=one["test_questions"],
+        told=against_chance(one["interval"]),
+    )
 
 
 def _noise(found: Mapping[str, Any]) -> str:
-    low, high = found["range"]
-    highest = say("no telling") if high is None else f"{high:.1%}"
+    low, high = (say("no telling") if end is None else f"{end:.1%}" for end in found["range"])
     return say(
         "{share} of {pairs} pairs are expected the wrong way round ({bounds}, by how well the judge is known); {wanted}",
         share=f"{found['flipped']:.1%}",
         pairs=f"{found['pairs']:,}",
-        bounds=say("no bounds") if low is None else say("{low} to {high}", low=f"{low:.1%}", high=highest),
+        bounds=say("no bounds") if found["range"][0] is None else say("{low} to {high}", low=low, high=high),
         wanted="; ".join(map(_recommended, *zip(*found["recommended"].items(), strict=True))),
     )
 
@@ -169,10 +156,7 @@ def _recommended(purity: str, found: Mapping[str, Any]) -> str:
     wanted = f"{float(purity):.0%}" if float(purity) * 100 % 1 == 0 else f"{float(purity):.1%}"
     best = found["best"] if found["min_margin"] is None else found
     facts = {"wanted": wanted, "margin": f"{best['min_margin']:g}", "pairs": f"{best['pairs']:,}"}
-    if found["min_margin"] is not None:
+    if best is found:
         return say("purity {wanted}: `komep build --min-margin {margin}` keeps {pairs} pairs", **facts)
-    return say(
-        "purity {wanted}: cannot be reached, the highest is {highest} with `komep build --min-margin {margin}` ({pairs} pairs)",
-        **facts,
-        highest=f"{best['purity']:.1%}",
-    )
+    none = "purity {wanted}: cannot be reached, the highest is {highest} with `komep build --min-margin {margin}` ({pairs} pairs)"
+    return say(none, **facts, highest=f"{best['purity']:.1%}")
