@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.rules import AGREEMENT
 from komep_dataset.pairs.settling import MEDIAN_K
@@ -82,6 +84,24 @@ def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> 
             "such an answer in response_ko, or leave it out"
         )
     return told
+
+
+def swapped(texts: pl.DataFrame) -> str:
+    """That responses seem to stand as questions, and questions as responses, or "".
+
+    `texts` has `question`, `response` (or what stands for them) and `model`, a row an answer. Models that answer the same questions
+    share the texts of these; where most rows share the text of their response, and fewer that of their question, it is the reverse.
+    """
+    shared = {
+        name: texts.filter(pl.col("model").n_unique().over(name) > 1).height
+        for name in ("question", "response")
+    }
+    if shared["response"] <= max(shared["question"], texts.height / 2):
+        return ""
+    return (
+        f"of {texts.height:,} rows {shared['response']:,} have the response of another model, word for word, and {shared['question']:,} "
+        "the question of one: are the columns question and response the wrong way round?"
+    )
 
 
 def _without_pairs(options: Mapping[str, Any], reasons: Mapping[str, int]) -> str:

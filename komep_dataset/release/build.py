@@ -28,7 +28,7 @@ from komep_dataset.pairs.lengths import with_tokens
 from komep_dataset.pairs.options import check_models, rule_problem
 from komep_dataset.pairs.rules import STAGE, Tally, derive
 from komep_dataset.pairs.settling import Settling
-from komep_dataset.pairs.told import pairing, warned
+from komep_dataset.pairs.told import pairing, swapped, warned
 from komep_dataset.pairs.utility import units_wanted, with_f1
 from komep_dataset.progress import counted, progress_bar, tell
 from komep_dataset.release.buckets import Spill
@@ -37,12 +37,14 @@ from komep_dataset.release.card.statement import makers_of
 from komep_dataset.release.facts import SCHEMA_VERSION, provenance, write_facts
 from komep_dataset.release.growth import Base, grown_options, joined, joined_rounds, open_base
 from komep_dataset.release.replacement import replacing_folder
+from komep_dataset.release.rows import data_files
 from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import EVIDENCE, F1_AT_K, RESPONSE_TOKENS, Reject, Verdict, records_of
 from komep_dataset.scores.agreement import read_panel
 from komep_dataset.scores.sources import in_other_states, read_sources
+from komep_dataset.tables.columns import crossed
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error, rejected
 from komep_dataset.tables.reading import check_columns
@@ -186,7 +188,14 @@ def build(
         write_rejects(folder, STAGE, rejects)
         write_card(folder, facts | source | {"quality": quality}, place.name)
         write_sums(folder, sums)
-    for warning in (*warned(facts | source, reasons, tally.mixed), *of_no_list(rules.license)):
+        # Looked for where there is cause, since every text is read once more.
+        doubtful = not counts["pairs"] or {"question", "response"} & {*(columns or {}).values()}
+        crosswise = _swapped(folder) if doubtful and not crossed(columns) else ""
+    for warning in (
+        *filter(None, [crosswise]),
+        *warned(facts | source, reasons, tally.mixed),
+        *of_no_list(rules.license),
+    ):
         tell(f"warning: {warning}")
     return BuildResult(Path(output), facts | source, reasons, quality, tuple(replacement.notes))
 
@@ -210,6 +219,12 @@ def chosen_rules(
     if problem := rule_problem(rules):
         raise KomepError(problem, exit_code=2)
     return loaded, rules, grown
+
+
+def _swapped(folder: Path) -> str:
+    """`told.swapped` of the scored generations of a release."""
+    scan = pl.scan_parquet(data_files(folder, "scored", "*"))
+    return swapped(scan.select(pl.col("question", "response").hash(), "model").collect())
 
 
 build.__signature__ = named(build, lambda option: option.type | None)

@@ -60,3 +60,20 @@ def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
     done = komep("build", "a.csv", *maps[:-1], "--map", "facts=units", cwd=tmp_path)
     assert (done.returncode, "there is no column 'facts'" in done.stderr) == (1, True)
     assert komep("build", "a.csv", "--map", "질문", cwd=tmp_path).returncode == 2
+
+
+def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path):
+    """A swapped map gave a release of nonsense, and exit code 0 without a word on it."""
+    rows = [("x1", "x2", "model", "category", "dahl_score")]
+    rows += [(f"질문 {n}?", f"{m}의 답 {n}", m, "c", s) for n in range(4) for m, s in (("a", 1), ("b", 0))]
+    with (tmp_path / "own.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    done = komep("build", "own.csv", "--map", "x1=response", "--map", "x2=question", cwd=tmp_path)
+    assert done.returncode == 0 and "warning: of 8 rows 8 have the response of another model" in done.stderr
+    done = komep("build", "own.csv", "--map", "x1=question", "--map", "x2=response", cwd=tmp_path)
+    assert done.returncode == 0 and "wrong way round" not in done.stderr
+    (tmp_path / "own.csv").write_text(
+        (tmp_path / "own.csv").read_text("utf-8").replace("x1,x2", "문항,응답"), "utf-8"
+    )
+    done = komep("build", "own.csv", "--map", "문항=response", "--map", "응답=question", cwd=tmp_path)
+    assert done.stderr.count("way round?") == 1 and '"문항" is a word for the question' in done.stderr

@@ -2,8 +2,10 @@
 
 from dataclasses import asdict
 
+import polars as pl
+
 from komep_dataset.pairs.options import PairRules
-from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name, warned
+from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name, swapped, warned
 
 
 def test_the_papers_pairs_need_no_words():
@@ -87,3 +89,19 @@ def test_the_settings_that_leave_no_pair_are_named():
         "under --pairs trimmed --trim-below 1.0: too_few_responses 4 (--trim-below 1.0, or fewer than two"
         in line
     )
+
+
+def test_questions_in_the_place_of_responses_are_told_by_the_texts_alone():
+    asked = [(f"q{n}", f"{model} says {n}", model) for n in range(9) for model in "abc"]
+    texts = pl.DataFrame(asked, ["question", "response", "model"], orient="row")
+    back = texts.rename({"question": "response", "response": "question"})
+    assert swapped(texts) == "" and swapped(texts.head(0)) == ""
+    assert swapped(back).startswith(
+        "of 27 rows 27 have the response of another model, word for word, and 0 the question"
+    )
+    letters = texts.with_columns(response=pl.lit("A"))  # every answer is the letter of an option
+    assert swapped(letters) == "" and swapped(texts.filter(pl.col("model") == "a")) == ""
+    alone = texts.gather_every(4).with_columns(
+        response=pl.when(pl.col("model") == "a").then(pl.lit("No idea.")).otherwise("response")
+    )
+    assert swapped(alone) == ""  # a question has one answer, and few of these are alike

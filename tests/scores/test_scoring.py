@@ -18,6 +18,7 @@ from komep_dataset.prompts.messages import check_messages, split_messages
 from komep_dataset.schema import ScoredGeneration, question_id
 from komep_dataset.scores.scoring import (
     VerdictRow,
+    read_responses,
     score,
     units_of,
     verdicts_path,
@@ -379,3 +380,11 @@ def test_an_id_that_no_release_can_be_split_by_is_told_before_anybody_is_paid(tm
         with pytest.raises(KomepError, match="question_id: 'q1' does not begin with 8 hex digits"):
             score([path], configured(tmp_path, url), tmp_path / "s.parquet")
     assert not state.calls
+
+
+def test_questions_in_the_place_of_responses_are_told_before_anyone_is_asked(tmp_path, capsys):
+    rows = [
+        response(f"What is {n}?", question=f"{model} says {n}.", model=model) for n in "xy" for model in "ab"
+    ]
+    assert len(read_responses([write_responses(tmp_path, *rows)], {})) == 4
+    assert "warning: of 4 rows 4 have the response of another model" in capsys.readouterr().err
