@@ -1,6 +1,7 @@
 """`komep questions`: exam questions from CSV, JSONL or Parquet, each with its id, repeats left out with a reason."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_tables, resolved
+from komep_dataset.progress import tell
 from komep_dataset.schema import (
     LANGUAGES,
     CitedGeneration,
@@ -24,7 +26,7 @@ from komep_dataset.tables.checking import csv_row, row_of
 from komep_dataset.tables.columns import constants, of_file, others_told
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
-from komep_dataset.tables.problems import ROWS, Fault, Problem, in_rows, problems_error
+from komep_dataset.tables.problems import ROWS, Fault, Problem, in_rows, problems_error, wholly_rejected
 from komep_dataset.tables.reading import check_columns, check_shape, read_table, values_in_path
 from komep_dataset.tables.rows import columns_of, scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
@@ -66,20 +68,22 @@ def _check(row: dict[str, str | None], language: str, source: str) -> Question |
 
 def collect(
     files: Sequence[Path], language: str, source: str, columns: Mapping[str, str] | None = None
-) -> tuple[dict[str, Question], list[Problem], list[tuple[str, Question, str]]]:
+) -> tuple[dict[str, Question], list[Problem], list[tuple[str, Question, str]], Counter]:
     """Read files of questions; what a row lacks and the name of a folder has (`category=cardiology`), it has. `columns` is a
     map of names.
 
     Returns:
-        (question id -> the first question with it; bad rows; repeats as (place, question, place of the first)).
+        (question id -> the first question with it; bad rows; repeats as (place, question, place of the first); file -> how
+        many rows it has).
     """
     questions: dict[str, Question] = {}
     firsts: dict[str, tuple[Path, int, dict[Any, Any]]] = {}
     # Of a table of answers, the questions are taken, each once.
     taken = {name for record in (Question, Response, CitedGeneration) for name in column_types(record)}
     taken.add("evidence")  # texts of a question that a checker may judge by
-    problems, repeats, heads = [], [], {}
+    problems, repeats, heads, read = [], [], {}, Counter()
     for path, line, given, of_path in _rows(files, columns):
+        read[str(path)] += 1
         if isinstance(given, Problem):
             problems.append(given)
             continue
@@ -117,7 +121,7 @@ def collect(
         else:
             questions[checked.question_id] = checked
             firsts[checked.question_id] = path, line, as_given
-    return questions, problems, repeats
+    return questions, problems, repeats, read
 
 
 def _place(path: Path, line: int) -> str:
@@ -172,11 +176,14 @@ def make_questions(
     if resolved(target) in [file.resolve() for file in files]:
         raise KomepError(f"--output {output}: is the input, or a part of it; name another file", exit_code=2)
     check_tables({target: Question})
-    questions, problems, repeats = collect(files, language, source or stem_of(path.resolve()), columns or {})
+    name = source or stem_of(path.resolve())
+    questions, problems, repeats, read = collect(files, language, name, columns or {})
     if problems and on_error == "stop":
         raise problems_error(problems, may_reject=True)
     if not questions:
         raise KomepError(f"{path}: no usable question in it ({len(problems)} bad rows)")
+    for what in wholly_rejected(problems, read):
+        tell(f"warning: {what}")
     rejects = [p.reject(STAGE) for p in problems]
     for line, question, first in repeats:
         detail = f"{line} repeats {first}"

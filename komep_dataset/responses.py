@@ -58,7 +58,7 @@ def read_asked(questions: Path, responder: Responder, columns: Mapping[str, str]
             Question(**row) for row in read_table(questions, Question, columns=own).iter_rows(named=True)
         ]
     else:
-        found, problems, repeats = collect(files, "en", stem_of(questions), own)
+        found, problems, repeats, _ = collect(files, "en", stem_of(questions), own)
         if problems:
             raise problems_error(problems)
         if repeats:

@@ -1,6 +1,7 @@
 """Pairs and scores without a release: by the rules of `komep build`, in memory."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +32,7 @@ from komep_dataset.schema import RECORDS, SPLITS, Unit, Verdict, arrow_schema
 from komep_dataset.scores.models import ModelReport, model_reports
 from komep_dataset.tables.checking import verdict_of
 from komep_dataset.tables.formats import table_files
-from komep_dataset.tables.problems import problems_error, rejected
+from komep_dataset.tables.problems import FILE, problems_error, rejected, wholly_rejected
 from komep_dataset.tables.reading import check_columns
 
 
@@ -110,10 +111,10 @@ def derived(
     scored = table_files(scored)
     files = [str(path) for path in scored]
     check_columns(scored, Given, OPTIONAL, columns)
-    given, problems = read_as_given(scored, rules.unknown_units, columns)
+    given, of_rows = read_as_given(scored, rules.unknown_units, columns)
     frame, conflicts = resolve_duplicates(given, files)
     place = {name: index for index, name in enumerate(files)}
-    problems = sorted([*problems, *conflicts], key=lambda p: (place[p.file], p.line))
+    problems = sorted([*of_rows, *conflicts], key=lambda p: (place[p.file], p.line))
     if problems and on_error == "stop":
         told = str(problems_error(problems, may_reject=True))
         raise KomepError(told.replace(" (they are written to rejects.jsonl)", ""))
@@ -121,6 +122,9 @@ def derived(
         raise KomepError(f"no usable row in {', '.join(files) or 'nothing'}")
     if problems:
         tell(f"note: bad rows that are left out: {len(problems):,}, first {problems[0]}")
+    read = Counter({files[index]: n for index, n in given[FILE].value_counts().iter_rows()})
+    for what in wholly_rejected(problems, read + Counter(one.file for one in of_rows)):
+        tell(f"warning: {what}")
     check_models(rules, set(frame["model"].unique()))
     settling = Settling(rules)
     if settling.needed:

@@ -46,7 +46,7 @@ from komep_dataset.scores.agreement import read_panel
 from komep_dataset.scores.sources import in_other_states, read_sources
 from komep_dataset.tables.columns import crossed
 from komep_dataset.tables.formats import table_files
-from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error, rejected
+from komep_dataset.tables.problems import FILE, LINE, Problem, problems_error, rejected, wholly_rejected
 from komep_dataset.tables.reading import check_columns
 from komep_dataset.tables.writing import write_rejects
 from komep_dataset.translation.evidence import Warnings, warnings_told
@@ -249,7 +249,7 @@ def _build_buckets(
     files = [str(path) for path in paths]
     scratch = folder / ".spill"
     scratch.mkdir()
-    spill, problems, cites, models = _ingest(paths, scratch, rules.unknown_units, columns)
+    spill, problems, cites, models, read = _ingest(paths, scratch, rules.unknown_units, columns)
     left_out, buckets = check_models(rules, models), spill.names()
     settling = Settling(rules)
     if settling.needed:
@@ -316,25 +316,28 @@ def _build_buckets(
     if not tally.rows:
         found = f"{len(problems)} rejected, first {problems[0]}" if problems else "no rows"
         raise KomepError(f"no usable row in {', '.join(files)} ({found})")
+    for what in wholly_rejected(problems, read):
+        tell(f"warning: {what}")
     rejects.sort(key=lambda reject: (reject.key, reject.reason))
     return rules, counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
 
 
 def _ingest(
     paths: list[Path], folder: Path, unknown_units: str, columns: Mapping[str, str]
-) -> tuple[Spill, list[Problem], bool, set[str]]:
+) -> tuple[Spill, list[Problem], bool, set[str], Counter]:
     """Check every row and put it into the bucket of its question; returns the buckets, the problems, whether any
-    verdict was given by passages, and the models."""
+    verdict was given by passages, the models, and how many rows each file has."""
     size = sum(path.stat().st_size for path in paths)
     spill = Spill(folder, size)
     problems: list[Problem] = []
-    cites, models = False, set()
+    cites, models, read = False, set(), Counter()
     with progress_bar("reading", size, "bytes") as advance:
         for index, path in enumerate(paths):
             for frame, bad in read_complete(paths, index, unknown_units, columns):
                 problems += bad
+                read[str(paths[index])] += frame.height + len(bad)
                 spill.add(frame)
                 models.update(frame["model"].unique())
                 cites = cites or frame[EVIDENCE].null_count() < frame.height
             advance(path.stat().st_size)
-    return spill, problems, cites, models
+    return spill, problems, cites, models, read

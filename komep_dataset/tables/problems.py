@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -111,6 +111,18 @@ def problems_error(problems: Sequence[Problem], *, may_reject: bool = False) -> 
         f"{len(problems)} bad row{'s' if len(problems) > 1 else ''}:\n{_folded(problems)}\n"
         f"Mend them{or_reject if may_reject else ' or leave them out'}."
     )
+
+
+def wholly_rejected(problems: Iterable[Problem], rows: Mapping[str, int]) -> Iterator[str]:
+    """A sentence on each file of whose `rows` none is left, with what most of them have wrong."""
+    of_file: dict[str, list[Problem]] = {}
+    for one in problems:
+        of_file.setdefault(one.file, []).append(one)
+    for file, some in of_file.items():
+        if len(some) >= rows[file]:
+            why, n = Counter((one.column, one.reason) for one in some).most_common(1)[0]
+            first = next(one for one in some if (one.column, one.reason) == why)
+            yield f"{in_rows(file)}: no row of it is left; {n:,} of {len(some):,} are rejected as {first}"
 
 
 def rejected(reasons: Iterable[str]) -> str:

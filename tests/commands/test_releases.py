@@ -62,6 +62,34 @@ def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
     assert komep("build", "a.csv", "--map", "질문", cwd=tmp_path).returncode == 2
 
 
+def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path):
+    """Others went through, and that one file gave nothing stood in rejects.jsonl alone."""
+    good = [
+        f'{{"question": "Q{n}?", "category": "c", "model": "m{m}", "response": "{m}{n}", "dahl_score": {m}}}'
+        for n in range(3)
+        for m in (0, 1)
+    ]
+    (tmp_path / "good.jsonl").write_text("\n".join(good))
+    bad = [
+        one.replace('"dahl_score": ', '"dahl_score": 9').replace("m0", "m2").replace("m1", "m3")
+        for one in good
+    ]
+    (tmp_path / "bad.jsonl").write_text("\n".join([*bad, '{"question": "Q"}']))
+    given = ("bad.jsonl", "good.jsonl", "--on-error", "reject")
+    done = komep("build", *given, "-o", "r", cwd=tmp_path)
+    said = "warning: bad.jsonl: no row of it is left; 6 of 7 are rejected as bad.jsonl:1: dahl_score: bad_value: 90.0 is not"
+    assert done.returncode == 0 and said in done.stderr and done.stderr.count("no row of it") == 1
+    (tmp_path / "q").mkdir()
+    (tmp_path / "q" / "a.csv").write_text("question,category\nWhat?,c\n")
+    (tmp_path / "q" / "b.csv").write_text("question,category\nWhat?,c\n")  # repeats are no faults
+    (tmp_path / "q" / "c.csv").write_text("question,category\n,c\n")
+    done = komep("questions", "q", "-o", "q.parquet", "--on-error", "reject", cwd=tmp_path)
+    assert (
+        done.stderr
+        == "warning: q/c.csv: no row of it is left; 1 of 1 are rejected as q/c.csv:2: question: missing_field: no value\n"
+    )
+
+
 def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path):
     """A swapped map gave a release of nonsense, and exit code 0 without a word on it."""
     rows = [("x1", "x2", "model", "category", "dahl_score")]
