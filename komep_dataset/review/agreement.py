@@ -1,5 +1,6 @@
 """What physicians' judgements say of a release, and how far they agree. Pure functions."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -86,18 +87,18 @@ def summarise(
         "preference": _preference(judgements),
         "alpha": {
             "preference": _reliability(
-                [(j.pair_id, j.pair_id, j.preference) for j in judgements if j.preference != UNSURE],
+                ((j.pair_id, j.pair_id, j.preference) for j in judgements if j.preference != UNSURE),
                 dict(zip(ANSWERS, ANSWERS[::-1], strict=True)),
             ),
             "translation_ok": _reliability(
-                [(pair, pair, answer) for (pair, _), answer in questions["translation_ok"].items()]
+                (pair, pair, answer) for (pair, _), answer in questions["translation_ok"].items()
             ),
             "statements": _reliability(
-                [(j.pair_id, (j.pair_id, *mark[:2]), mark.label) for j in judgements for mark in j.marks]
+                (j.pair_id, (j.pair_id, *mark[:2]), mark.label) for j in judgements for mark in j.marks
             ),
         },
         "comments": [
-            {"pair_id": j.pair_id, "reviewer": j.reviewer, "comment": j.comment}
+            {name: getattr(j, name) for name in ("pair_id", "reviewer", "comment")}
             for j in judgements
             if j.comment
         ],
@@ -116,23 +117,24 @@ def _preference(judgements: Sequence[Judgement]) -> dict[str, Any]:
     """
     said = [j.preference for j in judgements if j.preference]
     decided = [j for j in judgements if j.preference in ANSWERS]
-    by_pair: dict[str, list[bool]] = {}
+    by_pair: dict[str, list[bool]] = defaultdict(list)
     for one in decided:
-        by_pair.setdefault(one.pair_id, []).append(one.preference == ANSWERS[0])
+        by_pair[one.pair_id].append(one.preference == ANSWERS[0])
     hits, n = sum(sum(answers) / len(answers) for answers in by_pair.values()), len(by_pair)
     low, high = wilson(hits, n) if n else (None, None)
 
-    def of(own: Sequence[Judgement]) -> dict[str, Any]:
-        return _share([j.preference == ANSWERS[0] for j in own])
+    def by(what: str, values: Iterable[str]) -> dict[str, Any]:
+        """The share of the chosen answer among judgements of each of some values."""
+        return {
+            one: _share([j.preference == ANSWERS[0] for j in decided if getattr(j, what) == one])
+            for one in values
+        }
 
     return {
         **{name: said.count(name) for name in (*ANSWERS, SAME, UNSURE)},
         "agreement": {"pairs": n, "share": hits / n if n else None, "low": low, "high": high},
-        "by_reviewer": {
-            name: of([j for j in decided if j.reviewer == name])
-            for name in sorted({j.reviewer for j in decided})
-        },
-        "by_letter": {letter: of([j for j in decided if j.letter == letter]) for letter in (A, B)},
+        "by_reviewer": by("reviewer", sorted({j.reviewer for j in decided})),
+        "by_letter": by("letter", (A, B)),
         "place": _share([j.letter == A for j in decided]),
     }
 
@@ -176,6 +178,6 @@ def _share(answers: Sequence[bool]) -> dict[str, Any]:
 
 def _agreement(answers: Answers, first: str, second: str) -> dict[str, Any]:
     """On how many pairs two reviewers both answered, how often the same, and kappa."""
-    both = [(yes, answers[pair, second]) for (pair, reviewer), yes in answers.items()
-            if reviewer == first and (pair, second) in answers]  # fmt: skip
+    pairs = [pair for pair, reviewer in answers if reviewer == first and (pair, second) in answers]
+    both = [(answers[pair, first], answers[pair, second]) for pair in pairs]
     return {"n": len(both), "same": sum(a == b for a, b in both), "kappa": kappa(both)}

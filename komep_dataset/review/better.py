@@ -46,7 +46,7 @@ def _decided(words: list[tuple[str, str]], kinds: set[str]) -> str | None:
     if kinds & {"above", "below"}:
         order = "".join(kind[0] for kind, text in words if text.strip())
         return {"AaB": A, "BbA": A, "BaA": B, "AbB": B}.get(order)
-    under = {_side_of(text) for kind, text in words if kind == "than"}
+    under = {A if re.search(_SIDES[A], text) else B for kind, text in words if kind == "than"}
     if len({*sides}) != 1 or not under <= {_other(sides[0])}:
         return None
     praised, blamed = "praise" in kinds, "blame" in kinds
@@ -74,10 +74,6 @@ def _words(said: str) -> Iterator[tuple[str | None, str]]:
         end, kind = max(fits, key=lambda one: one[0], default=(len(said), None))
         yield kind, said[place:end]
         place = max(end, place + 1)
-
-
-def _side_of(text: str) -> str:
-    return A if re.search(_SIDES[A], text) else B
 
 
 def _other(side: str) -> str:

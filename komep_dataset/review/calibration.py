@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ def of_marks(
         for mark in one.marks:
             key = question, models[ANSWERS.index(mark.side)], mark.unit
             where[key] = one.pair_id, mark.side
-            counts["cannot_say"] += mark.label is None
-            if mark.label is not None:
+            if mark.label is None:
+                counts["cannot_say"] += 1
+            else:
                 said[key].append(mark.label)
                 reviewers.add(one.reviewer)
     statements, answers = [], []
@@ -53,7 +54,7 @@ def of_marks(
         question = pair.prompt_source or pair.prompt_korean
         statements.append(Statement(unit["text"], label, language_of(unit["text"]), pair.category, question))
         answers.append(Answer(label, unit["verdict"], 1.0))
-    record = None
+    record, found = None, {}
     if statements:
         told = f"statements of this set's own answers, marked by {len(reviewers)} reviewer{'s' * (len(reviewers) > 1)} who saw no verdict"
         judge = (material.facts.get("judge") or {}).get("checker") or f"the judge of {Path(release).name}"
@@ -61,28 +62,15 @@ def of_marks(
         sides = [_sides(one.units) for one in material.beside.values() if all(one.units.values())]
         ranking = simulate(sides, record.rates) if record.rates else None
         record = replace(record, statements=told, ranking=ranking, ranked=Path(release).name)
-    right = record.groups[0] if record else None
-    return (
-        {
-            "marks": sum(map(len, said.values())) + counts["cannot_say"],
-            "cannot_say": counts["cannot_say"],
-            "contradicted": counts["contradicted"],
-            "labelled": len(statements),
-            **({"judge": {name: asdict(getattr(right, name)) for name in SHARES}} if right else {}),
-        },
-        record,
-        statements,
-    )
+        found = {"judge": {name: asdict(getattr(record.groups[0], name)) for name in SHARES}}
+    figures = {name: counts[name] for name in ("cannot_say", "contradicted")}
+    marked = {"marks": sum(map(len, said.values())) + counts["cannot_say"], **figures}
+    return {**marked, "labelled": len(statements), **found}, record, statements
 
 
-def _sides(units: Any) -> Sides:
-    return Sides(
-        *(
-            sum(unit["verdict"] == verdict.value for unit in units[side])
-            for side in ANSWERS
-            for verdict in (Verdict.TRUE, Verdict.FALSE)
-        )
-    )
+def _sides(units: Mapping[str, Sequence[Mapping[str, str]]]) -> Sides:
+    verdicts = [[unit["verdict"] for unit in units[side]] for side in ANSWERS]
+    return Sides(*(of.count(one.value) for of in verdicts for one in (Verdict.TRUE, Verdict.FALSE)))
 
 
 def write_statements(statements: Sequence[Statement], path: Path) -> None:

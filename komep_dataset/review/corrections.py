@@ -1,7 +1,7 @@
 """Texts that reviewers corrected: out of their judgements, and into a table of scored generations."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,11 +12,11 @@ from komep_dataset.pairs.generations import OPTIONAL, Given, read_as_given
 from komep_dataset.progress import counted
 from komep_dataset.review.agreement import Judgement
 from komep_dataset.review.drawing import SIDES, ReviewPair
-from komep_dataset.schema import collapse_blanks, column, polars_schema
+from komep_dataset.schema import collapse_blanks, column
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import FILE, LINE, listed, problems_error
 from komep_dataset.tables.reading import check_columns, read_table
-from komep_dataset.tables.writing import output_path, write_scored, write_table
+from komep_dataset.tables.writing import output_path, write_scored
 from komep_dataset.translation.evidence import carry_evidence
 
 
@@ -58,9 +58,9 @@ def corrections_of(
             if after.strip() and collapse_blanks(after) != collapse_blanks(before):
                 one = Correction(question, model, source, before, after, judgement.reviewer)
                 found.setdefault((question, model), {}).setdefault(collapse_blanks(after), one)
-    texts = [list(ways.values()) for _, ways in sorted(found.items())]
-    agreed = [ways[0] for ways in texts if len(ways) == 1]
-    return agreed, [one for ways in texts if len(ways) > 1 for one in ways]
+    texts = [list(found[text].values()) for text in sorted(found)]
+    several = [one for ways in texts if len(ways) > 1 for one in ways]
+    return [one for one, *others in texts if not others], several
 
 
 def apply(
@@ -88,8 +88,7 @@ def apply(
     if bad:
         raise problems_error(bad)
     rows = given.drop(FILE, LINE).to_dicts()
-    problems = [problem for one in wanted if (problem := _misfit(one, rows))]
-    if problems:
+    if problems := list(filter(None, (_misfit(one, rows) for one in wanted))):
         what = f"{counted(len(problems), 'correction')} without a place in the table"
         raise KomepError(f"{corrections}: {what}:\n{listed(problems)}")
     by_key = {(one.question_id, one.model): one for one in wanted}
@@ -120,12 +119,12 @@ def _replace(row: dict, by_key: Mapping[tuple[str, str], Correction]) -> int:
 
 def _misfit(correction: Correction, rows: Sequence[Mapping]) -> str:
     """Why a correction does not belong to a table, or ""."""
-    key = (correction.question_id, correction.model)
-    place = "/".join(filter(None, key))
-    own = [r for r in rows if r["question_id"] == key[0] and key[1] in ("", r["model"])]
+    question, model = correction.question_id, correction.model
+    place = "/".join(filter(None, (question, model)))
+    own = [row for row in rows if row["question_id"] == question and model in ("", row["model"])]
     if not own:
         return f"{place}: no such row in the table"
-    if correction.model and any(r["response"] != correction.source for r in own):
+    if model and any(row["response"] != correction.source for row in own):
         return f"{place}: the answer is another than the one that was reviewed"
     if not any(_fits(row, correction) for row in own):
         return f"{place}: its Korean is another than what was reviewed; review it again"
@@ -135,9 +134,3 @@ def _misfit(correction: Correction, rows: Sequence[Mapping]) -> str:
 def read_corrections(path: Path) -> list[Correction]:
     """The lines of `corrections.jsonl`; `KomepError` names the line that is none."""
     return [Correction(**row) for row in read_table(path, Correction).iter_rows(named=True)]
-
-
-def write_corrections(corrections: Sequence[Correction], path: Path) -> None:
-    """Write `corrections.jsonl`, sorted by question and model."""
-    rows = [asdict(one) for one in corrections]
-    write_table(pl.DataFrame(rows, schema=polars_schema(Correction)), path, Correction)

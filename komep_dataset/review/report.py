@@ -15,9 +15,10 @@ from komep_dataset.review.agreement import QUESTIONS, summarise
 from komep_dataset.review.better import SAME, UNSURE, A
 from komep_dataset.review.blinding import ANSWERS
 from komep_dataset.review.calibration import STATEMENTS, of_marks, write_statements
-from komep_dataset.review.corrections import Correction, corrections_of, write_corrections
+from komep_dataset.review.corrections import Correction, corrections_of
 from komep_dataset.review.reading import read_sheets
 from komep_dataset.review.sheet import read_material
+from komep_dataset.tables.writing import write_rows
 
 RECORD = json_with("release", "reviewers", "pairs", "agreement", "corrections", "conflicts")
 REVIEW = "review.json"
@@ -62,15 +63,15 @@ def import_sheets(
         raise KomepError(f"{', '.join(map(str, sheets))}: nothing is filled in yet")
     corrections, conflicts = corrections_of(judgements, material.pairs, material.keys)
     marked, judge, statements = of_marks(judgements, material, release)
+    shown = ("question_id", "model", "reviewer", "after")
     record = {
         "release": material.facts["content_hash"],
         **summarise(judgements, material.pairs, material.warned),
         "statements": marked,
+        "corrections": len(corrections),
+        "conflicts": [{name: getattr(one, name) for name in shown} for one in conflicts],
     }
-    record["corrections"] = len(corrections)
-    shown = ("question_id", "model", "reviewer", "after")
-    record["conflicts"] = [{name: getattr(one, name) for name in shown} for one in conflicts]
-    write_corrections(corrections, beside[CORRECTIONS])
+    write_rows(corrections, beside[CORRECTIONS], Correction)
     written = [output, beside[CORRECTIONS]]
     if judge:
         write_record(judge, beside[JUDGE])
@@ -86,11 +87,8 @@ def as_text(record: Mapping[str, Any]) -> str:
     """The figures for a terminal; strata of single pairs are in the JSON alone."""
     reviewers = ", ".join(f"{name} ({n})" for name, n in record["reviewers"].items())
     lines = [f"{counted(record['pairs'], 'pair')} judged; reviewers (pairs): {reviewers}"]
-    if len(record["reviewers"]) > 1:
-        lines.append(
-            "95% Wilson intervals over answers; two of one pair are not independent: see each reviewer's own"
-        )
-    lines += _blind(record)
+    alike = "95% Wilson intervals over answers; two of one pair are not independent: see each reviewer's own"
+    lines += [alike] * (len(record["reviewers"]) > 1) + _blind(record)
     for question in QUESTIONS:
         summary = record[question]
         lines.append(f"{question:<16} {_shown(summary['all'])}")
@@ -102,9 +100,8 @@ def as_text(record: Mapping[str, Any]) -> str:
     for one in record["agreement"]:
         kappa = "undefined" if one["kappa"] is None else f"{one['kappa']:.2f}"
         names = " and ".join(one["reviewers"])
-        lines.append(
-            f"{one['question']}: {names} agree on {one['same']} of {counted(one['n'], 'pair')}, kappa {kappa}"
-        )
+        agree = f"agree on {one['same']} of {counted(one['n'], 'pair')}, kappa {kappa}"
+        lines.append(f"{one['question']}: {names} {agree}")
     lines.append(counted(record["corrections"], "corrected text"))
     if record["conflicts"]:
         places = {"/".join(filter(None, (c["question_id"], c["model"]))) for c in record["conflicts"]}
@@ -124,18 +121,14 @@ def _blind(record: Mapping[str, Any]) -> list[str]:
         )
         if agreed["pairs"]:
             share = f"{agreed['share']:.1%} ({agreed['low']:.1%} to {agreed['high']:.1%})"
-            lines.append(
-                f"agreement with the release: {share} of {counted(agreed['pairs'], 'pair')} on which one was better"
-            )
+            of = f"{counted(agreed['pairs'], 'pair')} on which one was better"
+            lines.append(f"agreement with the release: {share} of {of}")
             lines += [f"  reviewer {name:<20} {_shown(one)}" for name, one in said["by_reviewer"].items()]
             lines.append(f"  the better one stood at {A} in {_shown(place)}")
     for what, one in record["alpha"].items():
         if one["items"]:
-            alpha = (
-                "undefined"
-                if one["alpha"] is None
-                else f"{one['alpha']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-            )
+            known = one["alpha"] is not None
+            alpha = "{alpha:.2f} ({low:.2f} to {high:.2f})".format(**one) if known else "undefined"
             lines.append(f"Krippendorff's alpha, {what}: {alpha} over {one['items']} that several judged")
     marked = record["statements"]
     if marked["marks"]:
@@ -151,4 +144,4 @@ def _blind(record: Mapping[str, Any]) -> list[str]:
 def _shown(share: Mapping[str, Any]) -> str:
     if not share["n"]:
         return "not judged"
-    return f"{share['yes']} of {share['n']}: {share['share']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
+    return "{yes} of {n}: {share:.1%} ({low:.1%} to {high:.1%})".format(**share)

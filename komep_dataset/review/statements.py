@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -35,11 +34,7 @@ def beside_pairs(scored: pl.DataFrame, keys: Mapping[str, tuple[str, str, str]])
     for pair, (id, *models) in keys.items():
         rows = [answers[id, model] for model in models]
         units = {side: row["units"] or [] for side, row in zip(ANSWERS, rows, strict=True)}
-        found[pair] = Beside(units, _passages(rows))
+        said = (Citation(**one) for row in rows for one in row.get(EVIDENCE) or () if one["id"])
+        once = {(one.title, one.id, one.quotation): one for one in said}
+        found[pair] = Beside(units, tuple(once[key] for key in sorted(once)))
     return found
-
-
-def _passages(rows: list[dict[str, Any]]) -> tuple[Citation, ...]:
-    said = (Citation(**one) for row in rows for one in row.get(EVIDENCE) or () if one["id"])
-    once = {(one.title, one.id, one.quotation): one for one in said}
-    return tuple(once[key] for key in sorted(once))

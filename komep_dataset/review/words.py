@@ -13,20 +13,8 @@ NO = (
     "no", "n", "false", "wrong", "incorrect", "아니오", "아니요", "거짓", "틀림", "틀리다", "아님", "부적절", "x", "×", "✗", "✘", "✕", "❌", "☒",
 )  # fmt: skip
 _UNSURE = (
-    "?",
-    "unsure",
-    "not sure",
-    "cannot say",
-    "can't say",
-    "don't know",
-    "unknown",
-    "모름",
-    "잘 모름",
-    "모르겠음",
-    "판단 불가",
-    "판단불가",
-    "불확실",
-)
+    "?", "unsure", "not sure", "cannot say", "can't say", "don't know", "unknown", "모름", "잘 모름", "모르겠음", "판단 불가", "판단불가", "불확실",
+)  # fmt: skip
 # In place of a corrected text, what says that there is none, or that it stays.
 _NO_TEXT = re.compile(
     r"(?:동일|상동|(?:해당|수정|이상|문제)\s?없음|그대로|확인|완료|보류"
@@ -40,21 +28,15 @@ _BRIEF = (
 
 def yes_or_no(cell: str) -> bool | None:
     """What a cell answers; None where it is empty. Raises `ValueError` for anything else."""
-    said = plain(cell)
-    if said in YES or said in NO:
-        return said in YES
-    if said:
-        raise ValueError(
-            "none of yes, no, 예, 아니오 (nor O, X, TRUE, FALSE, ✓, or 1 and 0 in one sheet); leave it empty if unsure"
-        )
-    return None
+    if (said := plain(cell)) in ("", *YES, *NO):
+        return said in YES if said else None
+    raise ValueError(
+        "none of yes, no, 예, 아니오 (nor O, X, TRUE, FALSE, ✓, or 1 and 0 in one sheet); leave it empty if unsure"
+    )
 
 
-_MARKS = {
-    **dict.fromkeys((*YES, "t", "사실"), True),
-    **dict.fromkeys((*NO, "f"), False),
-    **dict.fromkeys((*_UNSURE, "u"), None),
-}
+_MARKS = dict.fromkeys((*YES, "t", "사실"), True) | dict.fromkeys((*NO, "f"), False)
+_MARKS |= dict.fromkeys((*_UNSURE, "u"))
 _SPELLED = "|".join(map(re.escape, sorted(_MARKS, key=len, reverse=True)))
 _MARK = re.compile(rf"(?:(\d+) ?번? ?[.:)=-]? ?)?(?<![a-z])({_SPELLED})(?![a-z])")
 _RUN = re.compile(r"(?<![a-z])[oxtf?]{2,}(?![a-z])")  # OXX?
@@ -83,8 +65,7 @@ def is_remark(cell: str, text: str) -> bool:
     """Whether a cell for a corrected text holds something else: signs, a spreadsheet's error, or, in place of a longer
     text, words about it."""
     brief = cell.lower().rstrip(".!") in _BRIEF and len(cell) < len(text)
-    said = brief or stands_for_none(cell) or _NO_TEXT.fullmatch(cell)
-    return bool(said) or not re.search(r"[^\W_]", cell)
+    return bool(brief or stands_for_none(cell) or _NO_TEXT.fullmatch(cell) or not re.search(r"[^\W_]", cell))
 
 
 class Mark(NamedTuple):
