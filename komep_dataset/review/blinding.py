@@ -59,9 +59,9 @@ def blinding_of(code: str, release: str) -> Blinding | None:
 def balanced(release: str, seed: int, sheet: int, pairs: Sequence[str]) -> Blinding:
     """A sheet with the chosen answer at A in half of its pairs (in a sheet of 200 and more, to a hundredth)."""
     apart = max(len(pairs) % 2, len(pairs) // 100)
-    draws = (Blinding(release, seed, sheet, salt) for salt in count())
-    for one in draws:
+
+    def is_balanced(one: Blinding) -> bool:
         at_a = sum(one.sides(pair)["a"] == ANSWERS[0] for pair in pairs)
-        if abs(2 * at_a - len(pairs)) <= apart:
-            break
-    return one
+        return abs(2 * at_a - len(pairs)) <= apart
+
+    return next(filter(is_balanced, (Blinding(release, seed, sheet, salt) for salt in count())))

@@ -122,17 +122,13 @@ def _drawn(pairs: Sequence[ReviewPair], n: int, seed: str) -> set[str]:
     for pair in pairs:
         strata[pair.stratum].append(pair)
     places = allocate({name: len(members) for name, members in strata.items()}, n)
-    drawn = set()
-    for name, members in strata.items():
-        chance = random.Random(f"{seed}/{'/'.join(name)}")
-        drawn |= {pair.pair_id for pair in chance.sample(members, places[name])}
-    return drawn
+    chances = {name: random.Random(f"{seed}/{'/'.join(name)}") for name in strata}
+    return {pair.pair_id for name, all in strata.items() for pair in chances[name].sample(all, places[name])}
 
 
 def shuffled(pairs: Sequence[ReviewPair], seed: int, reviewer: str) -> list[ReviewPair]:
     """The sample in an order of this reviewer's own: who tires at the end tires on other pairs."""
-    chance = random.Random(f"{seed}/reviewer {reviewer}")
-    return chance.sample(list(pairs), len(pairs))
+    return random.Random(f"{seed}/reviewer {reviewer}").sample(list(pairs), len(pairs))
 
 
 def deal(sample: Sequence[ReviewPair], seed: int, reviewers: int, shared: int) -> list[list[ReviewPair]]:

@@ -3,9 +3,9 @@
 import csv
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -73,12 +73,14 @@ class Row:
         names = FILLED if self.blinding else OPEN_FILLED
         return {name: self.cells.get(name, "").strip() for name in names}
 
+    @property
+    def is_filled(self) -> bool:
+        return any(self.filled.values())
+
     def column(self, name: str) -> str:
         """The column of this sheet for one of a sheet of before: `corrected_chosen` stands in `corrected_a`, or b."""
         for letter, side in self.letters.items():
-            name = re.sub(rf"^{side}_", f"{letter}_", name).replace(
-                f"corrected_{side}", f"corrected_{letter}"
-            )
+            name = re.sub(rf"^{side}(?=_)|(?<=^corrected_){side}$", letter, name)
         return name
 
     def problem(self, column: str, detail: str) -> Problem:
@@ -108,37 +110,31 @@ def read_sheets(
         for line, cells in rows:
             one = _identified(path, line, cells, material, names, lossy=any("CP949" in said for said in note))
             if isinstance(one, Problem):
-                same = (fault for fault in faults if (fault.file, fault.detail) == (one.file, one.detail))
-                if not any(same):  # a whole sheet of another release is one fault
-                    faults.append(one)
+                # A whole sheet of another release is one fault.
+                known = {(fault.file, fault.detail) for fault in faults}
+                faults += [one] if (one.file, one.detail) not in known else []
                 continue
-            wrong = list(_faults(one, material))
-            faults += wrong
-            if wrong:
+            if wrong := list(_faults(one, material)):
+                faults += wrong
                 continue
             reviewer = collapse_blanks(unicodedata.normalize("NFC", cells.get("reviewer", "")))
             key = one.pair.pair_id, reviewer or (str(one.blinding.sheet) if one.blinding else path.stem)
-            if not one.blinding and not any(one.filled.values()):
+            if not one.blinding and not one.is_filled:
                 continue
-            before = found.setdefault(key, one)
-            if before is not one:
-                again = _twice(before, one, key[1])
-                if isinstance(again, Problem):
-                    faults.append(again)
-                else:
-                    found[key] = again
+            again = _twice(found[key], one, key[1]) if key in found else one
+            if isinstance(again, Problem):
+                faults.append(again)
+            else:
+                found[key] = again
     others = [name for name in there if name not in renames(columns).values()]  # of all sheets together
     for new, name in renames(columns).items():
         if new not in there and not of_file(others, {new: name}, ""):
             raise no_such_column(new, columns, there)
     if faults:
-        hints = "".join(f"\n{note}" for note in notes)
-        raise KomepError(
-            f"{len(faults)} {'cell' if len(faults) == 1 else 'cells'} cannot be used:\n{listed(faults)}{hints}\nMend them in the sheet and import again."
-        )
-    judged = {key: row for key, row in found.items() if any(row.filled.values())}
-    notes += _told(found, judged)
-    return [_judgement(row, reviewer, material) for (_, reviewer), row in judged.items()], notes
+        what = f"{counted(len(faults), 'cell')} cannot be used:\n{listed(faults)}"
+        raise KomepError("\n".join([what, *notes, "Mend them in the sheet and import again."]))
+    judged = [(row, reviewer) for (_, reviewer), row in found.items() if row.is_filled]
+    return [_judgement(row, reviewer, material) for row, reviewer in judged], notes + list(_told(found))
 
 
 def read_sheet(
@@ -220,11 +216,9 @@ def _identified(
     else:
         pair = material.pairs.get(name)
     if pair is None:
-        what = "the release" if blinding is None else f"sheet {code}"
-        detail = (
-            f"{name!r} is no pair of {what}; give the --release that was sampled, and leave this column alone"
-        )
-        return Problem(str(path), line, "pair_id", None, detail)
+        what = f"{name!r} is no pair of {'the release' if blinding is None else f'sheet {code}'}"
+        what += "; give the --release that was sampled, and leave this column alone"
+        return Problem(str(path), line, "pair_id", None, what)
     return Row(str(path), line, cells, pair, blinding, lossy)
 
 
@@ -251,13 +245,13 @@ def _faults(row: Row, material: Material) -> Iterable[Problem]:
             except ValueError as error:
                 yield row.problem(column, f"{_cut(row.filled[column])} is {error}")
     for side in SIDES:
-        column, what = row.column(f"corrected_{side}"), ""
-        if cell := row.filled[column]:
-            if pair.origin != "translated":
-                what = f"{'a native text' if pair.origin == 'native' else 'an English text'} is no translation; say what is wrong in the comment"
-            elif is_remark(cell, getattr(pair, f"{side}_korean")):
-                what = "not a text that can take the place of this one; write all of it, or leave the cell empty and use the comment"
-        if what:
+        column = row.column(f"corrected_{side}")
+        if (cell := row.filled[column]) and pair.origin != "translated":
+            text = "a native text" if pair.origin == "native" else "an English text"
+            what = f"{text} is no translation; say what is wrong in the comment"
+            yield row.problem(column, f"{_cut(cell)}: {what}")
+        elif cell and is_remark(cell, getattr(pair, f"{side}_korean")):
+            what = "not a text that can take the place of this one; write all of it, or leave the cell empty and use the comment"
             yield row.problem(column, f"{_cut(cell)}: {what}")
 
 
@@ -274,38 +268,35 @@ def _same(cell: str, given: str, lossy: bool) -> bool:
 
 def _twice(before: Row, row: Row, reviewer: str) -> Row | Problem:
     """Two rows of one pair and reviewer as one, if they are of one sheet and none contradicts the other."""
-    if not any(row.filled.values()) or not any(before.filled.values()):
-        return before if any(before.filled.values()) else row
+    if not row.is_filled or not before.is_filled:
+        return before if before.is_filled else row
     if row.blinding is None or row.blinding != before.blinding:
-        detail = (
-            f"{reviewer!r} judged this pair at {before.place} too; give each reviewer a name of their own"
-        )
-        return row.problem("reviewer", detail)
+        too = f"{reviewer!r} judged this pair at {before.place} too; give each reviewer a name of their own"
+        return row.problem("reviewer", too)
     for name, cell in row.filled.items():
         if cell and before.filled[name] and cell != before.filled[name]:
             detail = f"{_cut(cell)}, but {reviewer!r} has {_cut(before.filled[name])} at {before.place}: keep one of the two, or give each reviewer a name of their own"
             return row.problem(name, detail)
     both = {name: cell or row.filled[name] for name, cell in before.filled.items()}
-    return Row(before.file, before.line, before.cells | both, before.pair, before.blinding, before.lossy)
+    return replace(before, cells=before.cells | both)
 
 
-def _told(found: Mapping[tuple[str, str], Row], judged: Mapping[tuple[str, str], Row]) -> Iterable[str]:
+def _told(found: Mapping[tuple[str, str], Row]) -> Iterable[str]:
     """Who has not come to the end, who filled in several sheets, and which sheet several filled in."""
-    given, answered = Counter(), Counter()
-    sheets: dict[str, set[str]] = defaultdict(set)
+    given: dict[str, list[Row]] = defaultdict(list)
     people: dict[str, set[str]] = defaultdict(set)
-    for key, row in found.items():
+    for (_, reviewer), row in found.items():
         if row.blinding:
-            given[key[1]] += 1
-            answered[key[1]] += bool(row.filled["better"])
-            if key in judged:
-                sheets[key[1]].add(row.blinding.code)
-                people[row.blinding.code].add(key[1])
-    for reviewer, n in sorted(given.items()):
-        if answered[reviewer] < n:
-            yield f"{reviewer}: {answered[reviewer]} of {counted(n, 'pair')} have an answer to `better`"
-        if len(sheets[reviewer]) > 1:
-            yield f"{reviewer}: one person by the name, with the sheets {', '.join(sorted(sheets[reviewer]))}"
+            given[reviewer].append(row)
+    for reviewer, rows in sorted(given.items()):
+        answered = sum(bool(row.filled["better"]) for row in rows)
+        if answered < len(rows):
+            yield f"{reviewer}: {answered} of {counted(len(rows), 'pair')} have an answer to `better`"
+        sheets = sorted({row.blinding.code for row in rows if row.is_filled})
+        for code in sheets:
+            people[code].add(reviewer)
+        if len(sheets) > 1:
+            yield f"{reviewer}: one person by the name, with the sheets {', '.join(sheets)}"
     for code, names in sorted(people.items()):
         if len(names) > 1:
             yield f"sheet {code}: filled in by {' and '.join(sorted(names))}; if that is one person, give one file of it alone"
@@ -317,20 +308,20 @@ def _cut(cell: str) -> str:
 
 def _judgement(row: Row, reviewer: str, material: Material) -> Judgement:
     """What was judged, of the answers that the release chose and rejected."""
-    cells = row.filled
+    cells, pair = row.filled, row.pair.pair_id
     if row.blinding is None:
         said = {question: yes_or_no(cells[question]) for question in QUESTIONS}
-        return Judgement(row.pair.pair_id, reviewer, **cells | said)
+        return Judgement(pair, reviewer, **cells | said)
     letter = better(cells["better"])
     preference = row.letters[letter.lower()] if letter in (A, B) else letter
-    units = material.beside[row.pair.pair_id].units
+    units = material.beside[pair].units
     said = tuple(
         Mark(side, unit, label)
         for place, side in row.letters.items()
         for unit, label in marks(cells[f"{place}_marks"], len(units[side])).items()
     )
     return Judgement(
-        row.pair.pair_id,
+        pair,
         reviewer,
         translation_ok=yes_or_no(cells["translation_ok"]),
         preference_ok=preference == ANSWERS[0] if preference in ANSWERS else None,

@@ -136,9 +136,8 @@ def blinded(pair: ReviewPair, beside: Beside, blinding: Blinding) -> dict[str, A
         row[f"{letter}_units"] = numbered(units[letter])
     row |= {"sheet": blinding.code, "reviewer": str(blinding.sheet), **dict.fromkeys(FILLED, "")}
     passages = [[one.title or one.id, one.id, one.url, one.quotation] for one in beside.passages]
-    row[PASSAGES] = "\n".join(
-        f"“{text}” ({', '.join(dict.fromkeys(filter(None, of)))})" for *of, text in passages
-    )
+    cited = (f"“{text}” ({', '.join(dict.fromkeys(filter(None, of)))})" for *of, text in passages)
+    row[PASSAGES] = "\n".join(cited)
     return {"row": row, "units": units, "passages": passages}
 
 
@@ -165,9 +164,8 @@ def page(blind: Sequence[Mapping[str, Any]], blinding: Blinding, *, is_sample: b
     """The page of one reviewer; every text of the data is put in by the page's script as text: it is shown, never run."""
     reviewer = str(blinding.sheet)
     data = {"sheet": blinding.code, "reviewer": reviewer, "columns": columns_of(blind), "filled": FILLED}
-    css = "".join(line for line in own("explorer.css").splitlines(True) if not _TELLING.search(line)) + own(
-        "review.css"
-    )
+    css = "".join(line for line in own("explorer.css").splitlines(True) if not _TELLING.search(line))
+    css += own("review.css")
     script = "(() => {\n" + "\n".join(map(own, SCRIPTS)) + "\n})();\n"
     values = {"css": Markup(css), "script": Markup(script), "policy": policy(css, script)}
     return MARKUP.get_template("review.html.j2").render(
