@@ -1,5 +1,6 @@
 """What is told while something runs: one progress bar for every long stage, on a terminal alone; and notes."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ def progress_bar(
     Yields:
         a function to call with how many more units are done.
     """
+    if not _may_be_drawn():
+        yield lambda more=1: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -62,3 +66,11 @@ def progress_bar(
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(description, total=total, completed=done)
         yield partial(bar.advance, task)
+
+
+def _may_be_drawn() -> bool:
+    """Whether standard error is a terminal, or a variable may make rich take it for one; where not, rich need not load."""
+    try:
+        return sys.stderr.isatty() or not {"FORCE_COLOR", "TTY_COMPATIBLE"}.isdisjoint(os.environ)
+    except (AttributeError, ValueError):  # no standard error, or a closed one
+        return False

@@ -179,7 +179,8 @@ def margin_counts(folder: Path, config: str) -> list[int]:
     """Pairs by score margin: bin i holds those above i / 10, up to and including (i + 1) / 10."""
     counts = [0] * BINS
     for file in sorted((folder / config).glob("*.parquet")):
-        margins = pq.read_table(file, columns=["score_margin"])["score_margin"]
+        with pq.ParquetFile(file) as source:  # `pq.read_table` imports pandas where that is installed
+            margins = source.read(["score_margin"])["score_margin"]
         for margin, pairs in (one.values() for one in margins.value_counts().to_pylist()):
             # Rounded first: 0.9 - 0.2 is a little more than 0.7 in floating point, and belongs with it.
             counts[min(max(math.ceil(round(margin * BINS, 6)) - 1, 0), BINS - 1)] += pairs

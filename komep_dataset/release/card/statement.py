@@ -47,7 +47,8 @@ def makers_of(tables: Sequence[Path]) -> dict[str, list[str]]:
     for role, place in (("checker", verdicts_path), ("translator", translations_path)):
         for path in filter(Path.is_file, map(place, tables)):
             try:
-                names = pq.read_table(path, columns=[role])[role].unique().to_pylist()
+                with pq.ParquetFile(path) as source:  # `pq.read_table` imports pandas where that is installed
+                    names = source.read([role])[role].unique().to_pylist()
             except (pa.ArrowException, OSError, LookupError):
                 continue  # of somebody else's
             found.setdefault(role, set()).update(name for name in names if name)
