@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
-from komep_dataset.tables.columns import constants, of_file, renamed, with_constants
+from komep_dataset.tables.columns import advice_on, constants, of_file, renamed, with_constants
 from komep_dataset.tables.formats import (
     KNOWN,
     PARQUET,
@@ -40,8 +40,7 @@ LAYOUTS = (
     f"a file ({KNOWN}) with a column `subject`, a folder with a card that has one config a subject, "
     "a folder of folders SUBJECT/test.jsonl and SUBJECT/fewshot.jsonl, or a saved DatasetDict"
 )
-
-_MAPPED = "; --map NEW=question names one, --map subject==NAME is one for all"
+SHOWN_ROWS = 5  # of those that have the same fault
 Row = tuple[str, dict[str, Any]]  # where a row stands ("file:line"), and its columns
 
 
@@ -136,15 +135,19 @@ def _answer(value: Any) -> str:
     return text if len(text) == 1 and text in LETTERS else ""
 
 
-def _problems(row: dict[str, Any], layout: Layout) -> list[str]:
-    """What is wrong with a row."""
+def _problems(row: dict[str, Any], layout: Layout, *, grouped: bool = False) -> list[str]:
+    """What is wrong with a row; `grouped`: it must say its subject."""
     letters = _letters(row, layout)
-    missing = [name for name in ("question", *letters, "answer") if name not in row]
-    if missing:
-        return [f"no column {', '.join(missing)} (found: {', '.join(map(str, row))}){_MAPPED}"]
-    problems = [said for name in ("question", *letters) if (said := _wrong_text(name, row[name]))]
-    answer = row["answer"]
-    if _answer(answer) not in tuple(letters):
+    asked = [*(["subject"] if grouped else []), "question", *letters]
+    problems = []
+    if missing := [name for name in (*asked, "answer") if name not in row]:
+        told = advice_on(row, tuple(COLUMNS.values()), missing, True, missing)
+        told = told or [f"of another name one is given as --map ITS_NAME={missing[0]}"]
+        found = ", ".join(map(str, row))
+        problems = [f"no column {', '.join(missing)} (found: {found}); {'; '.join(told)}"]
+    problems += [said for name in asked if name in row and (said := _wrong_text(name, row[name]))]
+    answer = row.get("answer")
+    if "answer" in row and _answer(answer) not in tuple(letters):
         known = f"a whole number from 1 to {len(letters)} or a letter from A to {letters[-1]}"
         less = f", and {layout.letters[len(letters) :]} is empty" if _answer(answer) else ""
         hint = "; if they count from 0, add 1 to each" if str(answer).strip() in ("0", "0.0") else ""
@@ -168,10 +171,17 @@ def unusable(problems: Sequence[str]) -> KomepError:
     return KomepError(f"cannot use these questions:\n{listed(problems)}")
 
 
-def raise_problems(problems: Sequence[str]) -> None:
-    """Raise `KomepError` if there are any."""
-    if problems:
-        raise unusable(problems)
+def raise_problems(problems: Iterable[tuple[str, str]]) -> None:
+    """Raise `KomepError` if there are any: (place, what is wrong), what many rows say alike once."""
+    places: dict[str, list[str]] = {}
+    for place, said in problems:
+        places.setdefault(said, []).append(place)
+    told = []
+    for said, (first, *others) in places.items():
+        shown = ", ".join([*others[:SHOWN_ROWS], *(["…"] if others[SHOWN_ROWS:] else [])])
+        told.append(f"{first}: {said}" + (f" (and {len(others):,} more rows: {shown})" if others else ""))
+    if told:
+        raise unusable(told)
 
 
 def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Question, ...]:
@@ -180,7 +190,7 @@ def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Ques
     Raises `KomepError` that names place, column and value of the first 20 bad rows and counts them all.
     """
     rows = [(place, layout.convert(row)) for place, row in rows]
-    raise_problems([f"{place}: {said}" for place, row in rows for said in _problems(row, layout)])
+    raise_problems((place, said) for place, row in rows for said in _problems(row, layout))
     return tuple(_question(row, _letters(row, layout)) for _, row in rows)
 
 
@@ -212,16 +222,11 @@ def _by_subject(splits: Splits, layout: Layout) -> list[Subject]:
     if layout.subject is not None and not any("subject" in row for _, row in tests):
         return [_subject(layout.subject, splits, layout)]
     rows = [*splits.fewshot, *tests]
-    raise_problems([
-        f"{place}: no column subject (found: {', '.join(map(str, row))}){_MAPPED}"
-        for place, row in rows
-        if row.get("subject") in (None, "")
-    ])  # fmt: skip
-    raise_problems([
-        f"{place}: subject is {row['subject']!r}, not a name"
-        for place, row in rows
-        if not isinstance(row["subject"], str) or not row["subject"].strip()
-    ])  # fmt: skip
+    if any("subject" not in row or _wrong_text("subject", row["subject"]) for _, row in rows):
+        converted = ((place, layout.convert(row)) for place, row in rows)
+        raise_problems(
+            (place, said) for place, row in converted for said in _problems(row, layout, grouped=True)
+        )
     groups: dict[str, Splits] = {}
     for split, some in ((TEST, tests), (FEWSHOT, splits.fewshot)):
         for place, row in some:
@@ -248,11 +253,11 @@ def _from_file(path: Path, layout: Layout) -> list[Subject]:
     check_parts([path])
     rows = read_rows(path, layout.columns)
     known = sorted({*OTHER_SPLITS, *layout.fewshot, *layout.test})
-    raise_problems([
-        f"{place}: split is {row['split']!r}, none of {', '.join(known)}"
+    raise_problems(
+        (place, f"split is {row['split']!r}, none of {', '.join(known)}")
         for place, row in rows
         if row.get("split") not in (None, "", *known)
-    ])  # fmt: skip
+    )
     there = {row.get("split") for _, row in rows}
     source = next((name for name in layout.fewshot if name in there), FEWSHOT)
     examples = [r for r in rows if r[1].get("split") == source]
@@ -338,7 +343,7 @@ def _loaded(loaded: Any, place: str, layout: Layout) -> Splits:
         for i, row in enumerate(loaded[name] if name else []):
             at = f"{place}, {name}, row {i}"
             row = renamed(row, {**layout.columns, **of_file(row, layout.columns, at)})
-            raise_problems([f"{at}: {row.column} {row.detail}"] if isinstance(row, Fault) else [])
+            raise_problems([(at, f"{row.column} {row.detail}")] if isinstance(row, Fault) else [])
             found.append((at, _named(with_constants(row, constants(layout.columns), at))))
         return found
 

@@ -37,6 +37,14 @@ _ALIASES = {
     "source": "origin|dataset|출처",
     "status": "state|상태",
 }
+_ALIASES |= {
+    letter: "|".join(
+        f"{stem}_{n}|{stem}{n}" for stem in ("option", "choice", "보기", "선택지") for n in (number, letter)
+    )
+    for number, letter in enumerate("ABCDE", 1)
+}
+# What a column is in tables of questions with options, which have no such ones as above.
+_OF_OPTIONS = {"label": "answer", "response": "answer", "category": "subject"}
 # Every column that some table of KoMeP has, and two that stand beside them: none of them is strange anywhere.
 KNOWN = frozenset(
     {"evidence", "f1_at_k", "response_tokens", "split"}.union(
@@ -50,7 +58,7 @@ CONSTANT = "="  # how the text of a constant begins
 _ROLES = dict.fromkeys(("question", "question_ko", "prompt"), "question") | dict.fromkeys(
     ("response", "response_ko", "answer", "chosen", "rejected"), "response"
 )
-_OF_ALL = ("category", "model")  # what a file may lack since it is the same in all of it
+_OF_ALL = ("category", "model", "subject")  # what a file may lack since it is the same in all of it
 # What a row has of its own, or is no text, is no constant.
 _OF_ROWS = frozenset(
     {
@@ -84,8 +92,10 @@ def likely(name: str, known: Collection[str], value: Any = None) -> str | None:
     """The known column that a strange one may be: by its name, as others have it or misspelt, or by a value of it; None where
     none is near."""
     plain = _plain(name)
-    if (meant := _ALIAS_OF.get(plain)) in known:
-        return meant
+    meant = _ALIAS_OF.get(plain, "")
+    for name in (meant, _OF_OPTIONS.get(meant)):
+        if name in known:
+            return name
     if isinstance(value, list) and "units" in known and value and isinstance(value[0], dict):
         return "units"
     return next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=ALIKE)), None)

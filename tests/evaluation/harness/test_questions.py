@@ -192,8 +192,30 @@ def test_missing_columns_are_named_with_those_found(rows_of):
 
 def test_many_problems_are_counted(rows_of):
     with pytest.raises(KomepError) as error:
-        as_questions([(f"f:{n}", {**row, "answer": 9}) for n, row in enumerate(rows_of(25))])
-    assert str(error.value).count("answer is 9") == 20 and "and 5 more" in str(error.value)
+        as_questions([(f"f:{n}", {**row, "answer": f"={n}"}) for n, row in enumerate(rows_of(25))])
+    assert str(error.value).count("answer is '=") == 20 and "and 5 more" in str(error.value)
+
+
+def test_every_fault_of_a_row_is_named_and_one_of_all_rows_once(rows_of, tmp_path):
+    """A file under other names had one line twenty times, on the subject alone."""
+    names = {"문제": "question", **{f"보기{n}": k for n, k in enumerate("ABCDE", 1)}, "정답": "answer"}
+    rows = [{new: row[name] for new, name in names.items()} for row in rows_of(30)]
+    with pytest.raises(KomepError) as error:
+        read_subjects(write_csv(tmp_path / "own.csv", rows))
+    [_, line] = str(error.value).splitlines()
+    assert "own.csv:2: no column subject, question, A, B, C, D, answer (found: 문제" in line
+    assert all(f"--map {new}={name}" in line for new, name in names.items()) and "--map subject==TEXT" in line
+    assert line.endswith(
+        f"(and 29 more rows: {', '.join(f'{tmp_path}/own.csv:{n}' for n in range(3, 8))}, …)"
+    )
+    rows = [{"stem": "", "subject": "x", "A": "", **{k: "o" for k in "BCD"}, "answer": "Z"}, {"A": "1"}]
+    with pytest.raises(KomepError) as error:
+        as_questions([(f"f:{n}", row) for n, row in enumerate(rows)])
+    assert [one.strip() for one in str(error.value).splitlines()[1:4]] == [
+        'f:0: no column question (found: stem, subject, A, B, C, D, answer); is "stem" the column question? --map stem=question',
+        "f:0: A is empty",
+        "f:0: answer is 'Z', not a whole number from 1 to 4 or a letter from A to D",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +274,7 @@ def test_rows_of_other_known_splits_are_passed_over(tmp_path, jsonl, rows_of):
 @pytest.mark.parametrize("subject", [" ", ["doctor"], 3])
 def test_a_subject_that_is_no_name_is_refused(tmp_path, jsonl, rows_of, subject):
     path = jsonl(tmp_path / "all.jsonl", [{**row, "subject": subject} for row in rows_of(1)])
-    with pytest.raises(KomepError, match=r"all.jsonl:1: subject is .*, not a name"):
+    with pytest.raises(KomepError, match=r"all.jsonl:1: subject is (empty|.*, not a string)"):
         read_subjects(path)
 
 
