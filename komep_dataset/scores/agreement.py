@@ -21,12 +21,9 @@ from komep_dataset.pairs.strategies.best_worst import best_worst
 from komep_dataset.pairs.utility import F1, PRECISION, with_bounds, with_k
 from komep_dataset.schema import Status, Verdict
 
-_FLIPS = {
-    Verdict.TRUE.value: (-1, 1),
-    Verdict.FALSE.value: (1, -1),
-}  # what a flip adds to true and false units
 PANEL_FILE = json_with("judges", "agreement", "groups")
 _KNOWN = (Verdict.TRUE.value, Verdict.FALSE.value)
+_FLIPS = dict(zip(_KNOWN, ((-1, 1), (1, -1)), strict=True))  # what a flip adds to true and false units
 
 
 def agreed(verdicts: Sequence[str], agreement: str) -> str:
@@ -35,8 +32,8 @@ def agreed(verdicts: Sequence[str], agreement: str) -> str:
         return dahl.majority(verdicts).value
     if agreement == ALL:
         return verdicts[0] if len(set(verdicts)) == 1 else Verdict.UNKNOWN.value
-    known = {verdict for verdict in verdicts if verdict in _KNOWN}
-    return settled(verdicts) or (known.pop() if len(known) == 1 else Verdict.UNKNOWN.value)
+    [known, *contradicted] = {*verdicts} & {*_KNOWN} or [Verdict.UNKNOWN.value]
+    return settled(verdicts) or (Verdict.UNKNOWN.value if contradicted else known)
 
 
 def settled(verdicts: Sequence[str]) -> str:
@@ -74,7 +71,6 @@ def hanging(
         answers: all of some questions, once each.
         unknown_units, min_margin, utility: as a build has them; K of `f1` is the median of these answers.
     """
-
     rows = [
         (one.question_id, one.model, one.length, len(one.verdicts), *(one.verdicts.count(v) for v in _KNOWN))
         for one in answers
@@ -97,14 +93,10 @@ def hanging(
         _true=pl.col("_true") + pl.when(here).then("true").otherwise(0),
         _false=pl.col("_false") + pl.when(here).then("false").otherwise(0),
     )
-    before = _pairs_of(frame, unknown_units, min_margin, utility)
-    after = _pairs_of(
-        tried.with_columns(question_id=pl.format("{}/{}", "question_id", "_try")).sort(
-            "question_id", "model"
-        ),
-        unknown_units,
-        min_margin,
-        utility,
+    apart = tried.with_columns(question_id=pl.format("{}/{}", "question_id", "_try"))
+    before, after = (
+        _pairs_of(one, unknown_units, min_margin, utility)
+        for one in (frame, apart.sort("question_id", "model"))
     )
     flipped = tried.filter(here).select("_try", "question_id", "model", "verdict").iter_rows()
     return {tuple(key) for at, *key in flipped if before.get(key[0]) != after.get(f"{key[0]}/{at}")}
@@ -114,17 +106,13 @@ def _pairs_of(
     frame: pl.DataFrame, unknown_units: str, min_margin: float, utility: str
 ) -> dict[str, tuple[str, str]]:
     """Question -> (best, worst) where their scores are so far apart that they pair."""
-
-    known = pl.col("_true") + pl.col("_false")
-    whole = known == pl.col("_units")
-    blank = {name: pl.lit(None, pl.String) for name in ("question_ko", "response_ko")} | {"_size": pl.lit(0)}
+    whole = pl.when(pl.col("_true") + pl.col("_false") == pl.col("_units"))
     ready = frame.with_columns(
-        question=pl.lit(""),
-        category=pl.lit(""),
-        response=pl.lit(""),
-        status=pl.when(whole).then(pl.lit(Status.SCORED.value)).otherwise(pl.lit(Status.UNPARSED.value)),
-        dahl_score=pl.when(whole).then(pl.col("_true") / pl.col("_units")),
-        **blank,
+        **dict.fromkeys(("question", "category", "response"), pl.lit("")),
+        **dict.fromkeys(("question_ko", "response_ko"), pl.lit(None, pl.String)),
+        status=whole.then(pl.lit(Status.SCORED.value)).otherwise(pl.lit(Status.UNPARSED.value)),
+        dahl_score=whole.then(pl.col("_true") / pl.col("_units")),
+        _size=pl.lit(0),
     )
     pairs = best_worst(with_bounds(ready, unknown_units, utility))
     apart = pairs.filter(pl.col("chosen_score") - pl.col("rejected_score") > min_margin)
@@ -138,10 +126,10 @@ class Disagreement:
     `differ` of these they do not all say the same, on `contradict` one says true and another false."""
 
     group: str
-    units: int
-    several: int
-    differ: int
-    contradict: int
+    units: int = 0
+    several: int = 0
+    differ: int = 0
+    contradict: int = 0
 
     @property
     def share(self) -> float | None:
@@ -156,20 +144,11 @@ def disagreements(said: Iterable[tuple[str, Sequence[str]]]) -> list[Disagreemen
     """
     counts: dict[str, Counter] = {"all": Counter()}
     for category, verdicts in said:
-        different = set(verdicts)
-        found = {
-            "units": 1,
-            "several": len(verdicts) > 1,
-            "differ": len(different) > 1,
-            "contradict": different.issuperset(_KNOWN),
-        }
-        for name in ("all", f"category: {category}" if category else ""):
-            if name:
-                counts.setdefault(name, Counter()).update(found)
-    names = ["all", *sorted(counts.keys() - {"all"})]
-    return [
-        Disagreement(n, *(counts[n][x] for x in ("units", "several", "differ", "contradict"))) for n in names
-    ]
+        found = {"units": True, "several": len(verdicts) > 1, "differ": len({*verdicts}) > 1}
+        found["contradict"] = {*verdicts}.issuperset(_KNOWN)
+        for name in ("all", f"category: {category}")[: 1 + bool(category)]:
+            counts.setdefault(name, Counter()).update(filter(found.get, found))
+    return [Disagreement(name, **counts[name]) for name in ("all", *sorted(counts.keys() - {"all"}))]
 
 
 def as_record(judges: Sequence[str], agreement: str, groups: Sequence[Disagreement]) -> Mapping[str, Any]:
@@ -180,9 +159,9 @@ def as_record(judges: Sequence[str], agreement: str, groups: Sequence[Disagreeme
 def told(record: Mapping[str, Any]) -> str:
     """The figures of all units as a line for people."""
     every = record["groups"][0]
-    several, share = every["several"], every["differ"] / max(1, every["several"])
+    share = every["differ"] / max(1, every["several"])
     return (
-        f"{len(record['judges'])} judges ({record['agreement']}): {several:,} of {every['units']:,} units put to more than one, "
+        f"{len(record['judges'])} judges ({record['agreement']}): {every['several']:,} of {every['units']:,} units put to more than one, "
         f"who differ on {every['differ']:,} ({share:.1%}) and contradict each other on {every['contradict']:,}"
     )
 

@@ -25,7 +25,7 @@ from komep_dataset.scores.citations import given_object, read_reply
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
 CITING_TOKENS = (
-    64  # the same with a reason, and what surrounds the ids, which take a token a character at the most
+    64  # the same with a reason, and what is around the ids, which take a token a character at most
 )
 TOLD_FROM = 0.2  # share of what came to nothing from which people are told (ours)
 SHOWN = 60  # characters of an id that a message shows
@@ -102,15 +102,13 @@ class Checked:
         strange = [vote.not_shown[0] for vote in votes if vote.not_shown]
         unread = sum(vote.reason == WhyUnknown.UNREAD for vote in votes) - len(strange)
         said = (
-            [f"{sum(bool(one.cited) for one in asked):,} of {len(asked):,} cite a passage"] if asked else []
+            asked and f"{sum(bool(one.cited) for one in asked):,} of {len(asked):,} cite a passage",
+            unfound and f"{unfound:,} have no passage and were not asked",
+            unread and f"{unread:,} replies refused: no verdict, or none that names a passage",
+            strange
+            and f"{len(strange):,} replies refused: they cite what was not shown, first {strange[0][:SHOWN]!r}",
         )
-        said += [f"{unfound:,} have no passage and were not asked"] if unfound else []
-        said += [f"{unread:,} replies refused: no verdict, or none that names a passage"] if unread else []
-        if strange:
-            said.append(
-                f"{len(strange):,} replies refused: they cite what was not shown, first {strange[0][:SHOWN]!r}"
-            )
-        return "; ".join(said)
+        return "; ".join(filter(None, said))
 
 
 def check(
@@ -149,9 +147,8 @@ def check(
 def refuse_options(checker: Checker, mode: str) -> None:
     """Raise `KomepError` for an option of the checker in the mode `paper`."""
     if mode == "paper" and checker.options:
-        raise KomepError(
-            f"checker.{checker.options[0]}: the mode paper keeps to DAHL's protocol; leave it out there"
-        )
+        what = "the mode paper keeps to DAHL's protocol; leave it out there"
+        raise KomepError(f"checker.{checker.options[0]}: {what}")
 
 
 def batches(groups: Iterable[Sequence[Item]], size: int) -> list[tuple[Item, ...]]:
@@ -190,9 +187,8 @@ class _Session:
         else:
             messages = check_messages(item.unit, self.mode, item.question, delimited=self.delimited)
             tokens = STRUCTURED_TOKENS if structured else CHECK_TOKENS
-        body = judge_body(messages, self.checker, tokens, vote)
         form = {"response_format": verdict_format(item.unit, cites=bool(shown))} if structured else {}
-        return body | form
+        return judge_body(messages, self.checker, tokens, vote) | form
 
     def vote(self, item: Item, reply: Reply) -> Vote:
         """What a reply says of an item."""
@@ -201,8 +197,8 @@ class _Session:
             return Vote(reply, dahl.parse_verdict(reply.text, self.mode, cut=cut).value)
         # A model that calls its reason so in JSON has it taken for a thought.
         text = reply.given if not reply.failure and given_object(reply.given) else reply.text
-        said = read_reply(text, [one.id for one in item.passages], cut=cut)
-        return Vote(reply, said.verdict.value, said.cited, said.reason, said.not_shown)
+        verdict, *more = read_reply(text, [one.id for one in item.passages], cut=cut)
+        return Vote(reply, verdict.value, *more)
 
 
 def _check_singly(items: Sequence[Item], session: _Session, checked: Checked) -> None:

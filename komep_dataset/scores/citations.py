@@ -8,8 +8,7 @@ all, is no verdict: `unread`.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from komep_dataset import dahl
 from komep_dataset.prompts.messages import REASONS
@@ -44,8 +43,7 @@ def given_object(text: str) -> bool:
     return bool(_WHOLE.fullmatch(text)) and len(list(_objects(text))) == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """A verdict, the ids it rests on in the order given, why it is `unknown` (else ""), and ids that were not shown."""
 
     verdict: Verdict

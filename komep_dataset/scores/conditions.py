@@ -30,12 +30,7 @@ _WORDS_OF_NUMBERS = """
 0 zero; 0.5 half; 1 one once 한; 2 two twice 두; 3 three thrice 세; 4 four 네; 5 five 다섯; 6 six 여섯; 7 seven 일곱; 8 eight 여덟; 9 nine 아홉;
 10 ten 열; 11 eleven; 12 twelve
 """
-_NUMBER_OF = {
-    word: number
-    for line in _WORDS_OF_NUMBERS.split(";")
-    for number, *words in [line.split()]
-    for word in words
-}
+_NUMBER_OF = {word: one.split()[0] for one in _WORDS_OF_NUMBERS.split(";") for word in one.split()[1:]}
 _WORDS = Pattern(r"[a-z]+|[가-힣]+")
 
 _IF = (
@@ -120,24 +115,19 @@ def sentences_of(text: str) -> list[str]:
 def conditions_of(sentence: str) -> list[Condition]:
     """The conditions of one sentence, each word and number once."""
     found = [Condition("number", number, sentence) for number in dict.fromkeys(_numbers(sentence))]
-    found += [
-        Condition("people", person.casefold(), sentence)
-        for person in dict.fromkeys(_PERSONS.findall(sentence))
-    ]
+    people = dict.fromkeys(_PERSONS.findall(sentence))
+    found += [Condition("people", person.casefold(), sentence) for person in people]
     korean = bool(_HANGUL.search(sentence))
     asked: dict[str, re.Match] = {}
     for match in _ASKS[korean].finditer(sentence):
         asked.setdefault(match.lastgroup, match)
     for kind, match in asked.items():
-        clause = frozenset()
-        if kind in _CLAUSES:
-            before, after = sentence[: match.start()], sentence[match.end() :]
-            clause = content(
-                " ".join(_PAUSE.split(before)[-1].split()[-CLAUSE_WORDS:])
-                if korean
-                else _PAUSE.split(after)[0]
-            )
-        found.append(Condition(kind, match[0].strip(), sentence, clause))
+        clause = ""
+        if kind in _CLAUSES and korean:
+            clause = " ".join(_PAUSE.split(sentence[: match.start()])[-1].split()[-CLAUSE_WORDS:])
+        elif kind in _CLAUSES:
+            clause = _PAUSE.split(sentence[match.end() :])[0]
+        found.append(Condition(kind, match[0].strip(), sentence, content(clause)))
     return found
 
 
@@ -150,9 +140,7 @@ def conditions(answer: str, units: Sequence[str]) -> tuple[list[Condition], list
     sentences = sentences_of(answer)
     asked, lost = [], []
     for sentence, own in zip(sentences, _shared(sentences, units), strict=True):
-        if not own:
-            continue
-        of_sentence = conditions_of(sentence)
+        of_sentence = conditions_of(sentence) if own else []
         asked += of_sentence
         lost += [one for one in of_sentence if not _keeps(own, one)]
     return asked, lost

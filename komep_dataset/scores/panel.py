@@ -122,18 +122,12 @@ def _joined(shown: Mapping[str, Item]) -> tuple[Item, dict[tuple[str, str], str]
 
 
 def _together(
-    own: Mapping[str, Judged],
-    agreement: str,
-    shown: Mapping[str, Item],
-    ids: Mapping[tuple[str, str], str],
+    own: Mapping[str, Judged], agreement: str, shown: Mapping[str, Item], ids: Mapping[tuple[str, str], str]
 ) -> Judged:
     """What several judges said of a unit, as one; a request that failed fails the unit."""
     verdict = agreed([one.verdict for one in own.values()], agreement)
-    votes = tuple(
-        replace(vote, judge=name, shown=shown[name].passages)
-        for name, one in own.items()
-        for vote in one.votes
-    )
+    votes = ((name, vote) for name, one in own.items() for vote in one.votes)
+    votes = tuple(replace(vote, judge=name, shown=shown[name].passages) for name, vote in votes)
     failure = next((f"{name}: {one.failure}" for name, one in own.items() if one.failure), "")
     agreeing = [(name, id) for name, one in own.items() if one.verdict == verdict for id in one.cited]
     cited = tuple(dict.fromkeys(ids[one] for one in agreeing))
@@ -145,6 +139,5 @@ def _together(
 
 def by_judge(judged: Judged) -> Iterator[str]:
     """The verdict of each judge that was asked about a unit, in their order; of its votes, that of more than half."""
-    names = dict.fromkeys(vote.judge for vote in judged.votes)
-    for name in names:
+    for name in dict.fromkeys(vote.judge for vote in judged.votes):
         yield Judged.by(vote for vote in judged.votes if vote.judge == name).verdict

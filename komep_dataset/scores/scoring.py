@@ -7,10 +7,10 @@ checker.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import ClassVar
 
@@ -134,9 +134,9 @@ class Scored:
     requests: int
     told: str
     frame: pl.DataFrame
-    unverifiable: int = 0
-    quality: SplitQuality = field(default_factory=SplitQuality)
-    split: str = ""
+    unverifiable: int
+    quality: SplitQuality
+    split: str
 
     def __repr__(self) -> str:
         statuses = ", ".join(f"{status} {n:,}" for status, n in sorted(self.statuses.items()))
@@ -144,7 +144,7 @@ class Scored:
         return "\n".join(filter(None, (line, self.told, self.split)))
 
 
-def finished_text(row: Response, mode: str = "strict") -> str:
+def finished_text(row: Response, mode: str) -> str:
     """The response as it is judged: strict drops thoughts, and the sentence that the token limit cut off, paper nothing."""
     if mode != "strict":
         return row.response
@@ -160,10 +160,10 @@ def text_to_split(row: Response, mode: str = "strict") -> str | None:
     text = finished_text(row, mode)
     if row.finish_reason in (FAILED, REFUSED) or not text:
         return None
-    says_nothing = mode == "strict" and (
-        is_blank(text) or dahl.is_abstention(text) or is_refusal(text) or fault_in(text)
+    empty = mode == "strict" and any(
+        says(text) for says in (is_blank, dahl.is_abstention, is_refusal, fault_in)
     )
-    return None if says_nothing else text
+    return None if empty else text
 
 
 def score(
@@ -187,10 +187,8 @@ def score(
     target = output_path(output or config.work / STAGE / "scored.parquet", "scored.parquet")
     sources = sources_of(judges)
     for name in in_other_states(read_sources(target), sources):
-        tell(
-            f"note: {name} is in another state than when {target.name} was judged by it: units whose passages are others are "
-            "judged again"
-        )
+        state = f"note: {name} is in another state than when {target.name} was judged by it"
+        tell(f"{state}: units whose passages are others are judged again")
     rows = {(row.question_id, row.model): row for row in read_responses(responses, config.columns)}
     with stage_outputs(config.work / STAGE, {target: CitedGeneration, verdicts_path(target): VerdictRow}):
         splits, failures, items, checked = split_and_check(rows, config, mode)
@@ -199,9 +197,7 @@ def score(
             failed = next((why for item in own if (why := checked.judged[item].failure)), "")
             if failed and not failures[key]:
                 failures[key] = f"checker: {failed}"
-        scored = [
-            _scored(row, items[key], checked, failures[key], mode, splits[key]) for key, row in rows.items()
-        ]
+        scored = [_scored(row, items[k], checked, failures[k], mode, splits[k]) for k, row in rows.items()]
         write_scored(frame := frame_of(scored, CitedGeneration), target)
         evidence = (
             (*verdict_rows(row, items[key], checked, judges), *unverifiable_rows(row, splits[key]))
@@ -215,32 +211,27 @@ def score(
             if why
         ]
         write_rejects(target.parent, STAGE, rejects)
-        apart = None
-        if len(judges) > 1:
-            of_units = (
-                (rows[k].category, list(by_judge(checked.judged[x]))) for k in items for x in items[k]
-            )
-            apart = as_record(list(judges), config.agreement, disagreements(of_units))
+        of_units = ((rows[k].category, list(by_judge(checked.judged[x]))) for k in items for x in items[k])
+        several = len(judges) > 1 and disagreements(of_units)
+        apart = as_record(list(judges), config.agreement, several) if several else None
         keep_panel(target, apart)
         keep_sources(target, sources)
     of_judges = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))
-    quality, told = rated(
-        (finished_text(rows[k], mode), one.units, one.unverifiable) for k, one in splits.items()
-    )
+    quality, told = rated((finished_text(rows[k], mode), s.units, s.unverifiable) for k, s in splits.items())
     return Scored(
-        target,
-        len(scored),
-        Counter(row.status for row in scored),
-        len(of_judges),
-        of_judges[0] if of_judges else no_answer,
+        path=target,
+        rows=len(scored),
+        statuses=Counter(row.status for row in scored),
+        failures=len(of_judges),
+        reason=next(iter(of_judges), no_answer),
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
         told="; ".join(filter(None, (_told(total, checked, splits.values()), apart and told_apart(apart)))),
         frame=frame,
-        unverifiable=sum(len(split.unverifiable) for split in splits.values()),
+        unverifiable=quality.unverifiable,
         quality=quality,
         split=told,
     )
@@ -277,9 +268,7 @@ def _hanging(
     """The units on which a pair of these responses hangs."""
     answers = [Answered(*key, len(rows[key].response), tuple(own)) for key, own in verdicts.items()]
     found = hanging(answers, selection.unknown_units, selection.min_margin, selection.utility)
-    return {
-        (key, at) for key, own in verdicts.items() for at, said in enumerate(own) if (*key, said) in found
-    }
+    return {(key, at) for key, own in verdicts.items() for at, one in enumerate(own) if (*key, one) in found}
 
 
 def _items(
@@ -310,18 +299,16 @@ def _split(
     """
     failures = {key: _unanswered(row, mode) for key, row in rows.items()}
     failures |= _not_own(rows) if mode == "strict" else {}
-    texts = {
-        key: text
-        for key, row in rows.items()
-        if not failures[key] and (text := text_to_split(row, mode)) is not None
-    }
-    beside = beside_subject(
-        {key: (rows[key].question, text) for key, text in texts.items() if mode == "strict"}
-    )
-    texts = {key: text for key, text in texts.items() if key not in beside}
+    texts = {key: text_to_split(row, mode) for key, row in rows.items() if not failures[key]}
+    texts = {key: text for key, text in texts.items() if text is not None}
+    answers = {key: (rows[key].question, text) for key, text in texts.items()}
+    beside = beside_subject(answers) if mode == "strict" else set()
     keeps = splitter.keeps(mode)
-    messages = {key: split_messages(text, keeps=keeps) for key, text in texts.items()}
-    bodies = {key: judge_body(message, splitter, SPLIT_TOKENS) for key, message in messages.items()}
+    bodies = {
+        key: judge_body(split_messages(text, keeps=keeps), splitter, SPLIT_TOKENS)
+        for key, text in texts.items()
+        if key not in beside
+    }
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
     splits = {key: Split(beside=key in beside) for key in rows}
@@ -344,13 +331,13 @@ def _split(
 
 def _unanswered(row: Response, mode: str) -> str:
     """Why a response has nothing to score for want of an answer, or ""."""
-    if row.finish_reason == FAILED:
-        return NO_RESPONSE
-    if mode == "strict" and fault_in(row.response):
-        return f"{NO_RESPONSE}: {' '.join(row.response.split())[:SHOWN]!r} is an error of a server"
-    if mode == "strict" and _bare(row.response) == _bare(row.question):
+    if row.finish_reason == FAILED or mode != "strict":
+        return NO_RESPONSE if row.finish_reason == FAILED else ""
+    if fault_in(row.response):
+        return f"{NO_RESPONSE}: {one_line(row.response)[:SHOWN]!r} is an error of a server"
+    if _bare(row.response) == _bare(row.question):
         return f"{NO_RESPONSE}: the question comes back"
-    if mode != "strict" or not answer_of(row.response).unfinished:
+    if not answer_of(row.response).unfinished:
         return ""
     limit = f"its limit of {row.max_new_tokens:,} tokens" if row.max_new_tokens else "its limit"
     return f"the response ends within its thoughts: raise {limit} (`max_new_tokens`) and ask again"
@@ -386,18 +373,10 @@ def _scored(
     value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or split.why else scored
     if row.finish_reason == REFUSED or split.beside:
         value, status = None, Status.REFUSED
-    native = language_of(row.question) == "ko"
+    korean = (row.question, row.response) if language_of(row.question) == "ko" else (None, None)
     return CitedGeneration(
-        question_id=row.question_id,
-        model=row.model,
-        question=row.question,
-        category=row.category,
-        response=row.response,
-        units=units,
-        dahl_score=value,
-        status=status.value,
-        question_ko=row.question if native else None,
-        response_ko=row.response if native else None,
+        *(row.question_id, row.model, row.question, row.category, row.response),
+        *(units, value, status.value, *korean),
         unit_evidence=citations((item, checked.judged[item]) for item in items) if units else None,
     )
 
@@ -407,38 +386,27 @@ def verdict_rows(
 ) -> list[VerdictRow]:
     """The evidence of one response, a row a unit and vote of each judge that was asked."""
     [*_, only] = judges
+
+    def voted(index: int, item: Item, number: int, vote: Vote) -> VerdictRow:
+        judge, reply, by_passages = vote.judge or only, vote.reply, (None, None, None)
+        if judges[judge].evidence is not None:
+            shown = vote.shown if vote.judge else item.passages
+            passages = [ShownPassage(p.id, p.title, p.url, p.text) for p in shown]
+            by_passages = list(vote.cited), vote.reason, passages
+        place = row.question_id, row.model, index, number, item.unit
+        return VerdictRow(*place, reply.given, vote.verdict, judge, reply.finish_reason, *by_passages)
+
     return [
-        VerdictRow(
-            question_id=row.question_id,
-            model=row.model,
-            unit_index=index,
-            vote=vote,
-            unit=item.unit,
-            reply=said.reply.given,
-            verdict=said.verdict,
-            checker=said.judge or only,
-            finish_reason=said.reply.finish_reason,
-            cited=None if (unseen := judges[said.judge or only].evidence is None) else list(said.cited),
-            reason=None if unseen else said.reason,
-            passages=None
-            if unseen
-            else [
-                ShownPassage(p.id, p.title, p.url, p.text)
-                for p in (said.shown if said.judge else item.passages)
-            ],
-        )
+        voted(index, item, *numbered)
         for index, item in enumerate(items)
-        for vote, said in _numbered(checked.judged[item].votes)
+        for numbered in _numbered(checked.judged[item].votes)
     ]
 
 
 def _numbered(votes: Sequence[Vote]) -> list[tuple[int, Vote]]:
     """The votes on a unit with their numbers, those of each judge from 0, in the order of the table."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for vote in votes:
-        numbered.append((seen[vote.judge], vote))
-        seen[vote.judge] += 1
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
+    numbered = [(next(numbers[vote.judge]), vote) for vote in votes]
     return sorted(numbered, key=lambda one: (one[0], one[1].judge))
 
 
@@ -475,23 +443,22 @@ def read_responses(paths: Sequence[Path], columns: Mapping[str, str]) -> list[Re
 
     Raises `KomepError` if there is no row, a key stands in two of them, or an id is none that a release can be split by.
     """
-    rows: dict[tuple[str, str], Response] = {}
+    rows: dict[Key, Response] = {}
     known = {"category": "", "prompt_protocol": "", "finish_reason": "stop"}
     optional = column_types(Response).keys() - {"question", "model", "response"}
     for path in paths:
         own = applicable(table_files([path]), Response, columns)
         for values in read_table(path, Response, optional, columns=own).iter_rows(named=True):
             row = Response(**values | {name: values[name] or other for name, other in known.items()})
-            if not re.match("[0-9a-fA-F]{8}", row.question_id):
+            key = row.question_id, row.model
+            if not re.match("[0-9a-fA-F]{8}", key[0]):
                 raise KomepError(
-                    f"{path}: question_id: {row.question_id!r} does not begin with 8 hex digits, by which a release is "
-                    "split; leave the column out, and it is derived from the question"
+                    f"{path}: question_id: {key[0]!r} does not begin with 8 hex digits, by which a release is split; leave the "
+                    "column out, and it is derived from the question"
                 )
-            if (row.question_id, row.model) in rows:
-                raise KomepError(
-                    f"{path}: {row.question_id}/{row.model} stands in another table too; give each once"
-                )
-            rows[row.question_id, row.model] = row
+            if key in rows:
+                raise KomepError(f"{path}: {'/'.join(key)} stands in another table too; give each once")
+            rows[key] = row
     if not rows:
         raise KomepError(f"{', '.join(map(str, paths))}: no row in it, so there is nothing to score")
     if what := swapped(frame_of(rows.values(), Response)):

@@ -80,28 +80,25 @@ def read_sources(table: Path) -> Sources:
 
 def in_other_states(old: Iterable[Mapping[str, Any]], new: Sources) -> list[str]:
     """The names of sources that are in another state than they were."""
-    states: dict[str, set[str]] = {}
-    for one in old:
-        states.setdefault(one["source"], set()).add(one["sha256"])
-    return sorted(
-        {one["source"] for one in new if one["sha256"] not in states.get(one["source"], {one["sha256"]})}
-    )
+    states = {(one["source"], one["sha256"]) for one in old}
+    known = {name for name, _ in states}
+    now = {(one["source"], one["sha256"]) for one in new}
+    return sorted({name for name, _ in now - states if name in known})
 
 
 def citations(judged: Iterable[tuple[Item, Judged]]) -> list[Citation] | None:
     """What the verdicts on the units of one answer rest on, in their order; None where no passage was to be shown."""
-    found, by_passages = [], False
+    found = []
     for place, (item, one) in enumerate(judged):
-        if item.passages is None:
-            continue
-        by_passages = True
-        shown = {passage.id: passage for passage in item.passages}
-        found += [
-            Citation(place, one.reason, p.id, p.title, p.url, quotation(p.text, item.unit))
-            for p in map(shown.__getitem__, one.cited)
-        ]
-        found += [] if one.cited else [Citation(place, one.reason, "", "", "", "")]
-    return found if by_passages else None
+        if item.passages is not None:
+            shown = {
+                p.id: (p.id, p.title, p.url, quotation(p.text, item.unit))
+                for p in item.passages
+                if p.id in one.cited
+            }
+            cited = [shown[id] for id in one.cited] or [("",) * 4]
+            found += [Citation(place, one.reason, *fields) for fields in cited]
+    return found or None
 
 
 def quotation(text: str, unit: str) -> str:

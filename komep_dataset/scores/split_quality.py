@@ -74,17 +74,8 @@ def quality_of(answer: str, units: Sequence[str], unverifiable: Sequence[str] = 
     words = frozenset().union(*map(content, sentences_of(answer)))
     said = frozenset().union(*map(content, (*units, *unverifiable)))
     asked, lost = conditions(answer, units)
-    return SplitQuality(
-        1,
-        len(words),
-        len(words & said),
-        len(units),
-        sum(map(points_outside, units)),
-        sum(map(is_fragment, units)),
-        len(asked),
-        len(lost),
-        len(unverifiable),
-    )
+    of_units = len(units), sum(map(points_outside, units)), sum(map(is_fragment, units))
+    return SplitQuality(1, len(words), len(words & said), *of_units, len(asked), len(lost), len(unverifiable))
 
 
 def lost_conditions(answer: str, units: Sequence[str]) -> list[Condition]:
@@ -142,12 +133,9 @@ def points_outside(unit: str) -> bool:
     unit = unit[:LOOKED]
     if language_of(unit) != "ko":
         return bool(_ENGLISH.match(unit))
-    *words, _ = [*unit.split()[: LEADING + 1], ""][: LEADING + 1]
-    for word in words:
-        if _KOREAN.fullmatch(word):
-            return True
-        if _KOREAN_SUBJECT.match(word):
-            return False
+    for word in unit.split()[:LEADING]:
+        if _KOREAN.fullmatch(word) or _KOREAN_SUBJECT.match(word):
+            return bool(_KOREAN.fullmatch(word))
     return False
 
 
@@ -201,12 +189,8 @@ def is_fragment(unit: str) -> bool:
     """Whether a unit has no predicate: "Side effects of aspirin", "오심과 구토". Where forms leave it open, it has one."""
     text = unicodedata.normalize("NFC", unit[:LOOKED] + unit[LOOKED:][-LOOKED:]).strip()
     if language_of(text) == "ko":
-        return not _ends_korean(text[-LOOKED:])
+        bare = re.sub(r"(?:\([^()]*\)|[\W_])+$", "", text[-LOOKED:])
+        apart = bare[:-1] + unicodedata.normalize("NFD", bare[-1:])
+        return bool(_NOUN.search(bare)) or not (_FINAL.search(apart) or _FINAL.search(bare))
     said = _VERB.search(text) or _INFLECTED.search(text) or _IMPERATIVE.match(text)
     return not (said or _CLOSED.search(text))
-
-
-def _ends_korean(text: str) -> bool:
-    bare = re.sub(r"(?:\([^()]*\)|[\W_])+$", "", text)
-    last = unicodedata.normalize("NFD", bare[-1:])
-    return not _NOUN.search(bare) and bool(_FINAL.search(bare[:-1] + last) or _FINAL.search(bare))

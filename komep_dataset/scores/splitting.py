@@ -4,7 +4,6 @@ A unit is a bare statement: an introduction, a bullet, a number or a code fence 
 asked again and judged with the rest. What shares no word with the answer is nothing that the answer says.
 """
 
-import ast
 import json
 import re
 import unicodedata
@@ -12,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from komep_dataset import dahl
@@ -20,6 +20,7 @@ from komep_dataset.prompts.english import UNVERIFIABLE_MARK
 from komep_dataset.replies.asides import is_aside
 from komep_dataset.replies.patterns import Pattern
 from komep_dataset.replies.refusals import is_refusal
+from komep_dataset.tables.values import written
 
 # Share of a unit's content that stands in the answer, and of a reply's units that may have less (ours): a unit below the
 # first is none of the answer's, a reply below the second no split of it. Of units by people and models
@@ -154,34 +155,27 @@ def _uncounted(lines: list[str]) -> list[str]:
     parts = [[part for part in mark.groups() if part is not None] for mark in found]
     kinds = {(before, behind) for before, _, behind in parts}
     places = [int(at) if at.isdigit() else ord(at.lower()) - ord("a") + 1 for _, at, _ in parts]
-    if (
-        len(found) < 2
-        or len(kinds) > 1
-        or places != list(range(places[0], places[0] + len(places)))
-        or places[0] > 1
-    ):
-        return lines
-    return [line[mark.end() :] if mark else line for line, mark in zip(lines, marks, strict=True)]
+    counts_on = (
+        len(found) > 1 == len(kinds) and places[0] < 2 and all(b - a == 1 for a, b in pairwise(places))
+    )
+    return [line[m.end() :] if counts_on and m else line for line, m in zip(lines, marks, strict=True)]
 
 
 def _without_headings(lines: list[str]) -> list[str]:
     """Lines without the headings above them: a few words and no sentence, marked as one or the only ones without a bullet."""
     after = [*lines[1:], ""][: len(lines)]
-    heads = [
-        not _ENDS.search(line)
-        and not _BULLET.match(line)
-        and bool(_HEADING.match(line) or _BULLET.match(next_one))
-        for line, next_one in zip(lines, after, strict=True)
-    ]
-    return lines if all(heads) else [line for line, head in zip(lines, heads, strict=True) if not head]
+    left = [
+        line for line, next_one in zip(lines, after, strict=True)
+        if _ENDS.search(line) or _BULLET.match(line) or not (_HEADING.match(line) or _BULLET.match(next_one))
+    ]  # fmt: skip
+    return left or lines
 
 
 def _without_whole(units: Sequence[str]) -> list[str]:
     """Units without the text to be split, given again: what holds two of the others whole. Repeats stay, a line is a unit."""
-    bare = [unit.rstrip(".").casefold() for unit in units]
-    return [
-        unit for unit, own in zip(units, bare, strict=True) if sum(other in own for other in set(bare)) <= 2
-    ]
+    bare = {unit: unit.rstrip(".").casefold() for unit in units}
+    others = {*bare.values()}
+    return [unit for unit in units if sum(other in bare[unit] for other in others) <= 2]
 
 
 def _lined(text: str) -> str:
@@ -254,24 +248,20 @@ def _json_units(text: str) -> list[str] | None:
     body = re.sub(r"\A[^\[{\n\"]{0,80}[:=]\s*(?=[\[{]\s*[\"'{])", "", body)
     if not body.startswith(("[", "{")):
         return None
-    try:
-        return list(_texts(json.loads(body)))
-    except (ValueError, RecursionError):
-        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return list(_texts(ast.literal_eval(body)))  # as Python writes it
-        # cut off, or not quite JSON: what is whole in it
-        whole = [json.loads(text, strict=False) for text in _WHOLE.findall(body)]
-        return whole or None
+    with suppress(ValueError, RecursionError):
+        return _texts(written(body))
+    # Cut off, or not quite JSON: what is whole in it.
+    return [json.loads(text, strict=False) for text in _WHOLE.findall(body)] or None
 
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):  # what stands under the mark, or beside it as `true`, has it
-        marks = {key: bool(_NAMED.fullmatch(key)) for key in value}
-        marked = any(value[key] is True for key, mark in marks.items() if mark)
+        named = {key for key in value if _NAMED.fullmatch(key)}
+        marked = value if any(value[key] is True for key in named) else named
         return [
-            f"{UNVERIFIABLE_MARK} {text}" if marked or marks[key] else text
+            f"{UNVERIFIABLE_MARK} {text}" if key in marked else text
             for key, one in value.items()
             for text in _texts(one)
         ]
@@ -305,11 +295,8 @@ def units_in(answer: str, lines: Sequence[str]) -> Split:
     """
     trusted = UNVERIFIABLE_MARK not in answer.casefold()
     texts = [line.removeprefix(UNVERIFIABLE_MARK).strip() for line in lines]
-    marked = {
-        text
-        for text, line in zip(texts, lines, strict=True)
-        if trusted and text != line and not _QUANTITY.search(text)
-    }
+    differ = {text for text, line in zip(texts, lines, strict=True) if trusted and text != line}
+    marked = {text for text in differ if not _QUANTITY.search(text)}
     units = _without_whole(texts)
     content = content_of(answer)
     shares = {unit: share_of(unit, answer, content) for unit in units}
@@ -320,10 +307,8 @@ def units_in(answer: str, lines: Sequence[str]) -> Split:
         return Split(left_out=texts, why=f"the splitter refused: {units[0][:SHOWN]!r}")
     own = {unit for unit in kept if shares[unit] < UNIT_SHARE or (unit in invented and unit not in marked)}
     found = [unit for unit in kept if unit not in own and unit not in marked]
-    nothing = [
-        unit for unit in on_it
-        if shares[unit] >= UNIT_SHARE and unit not in own and (unit in marked or unit not in kept)
-    ]  # fmt: skip
+    left = own.union(found)
+    nothing = [unit for unit in on_it if shares[unit] >= UNIT_SHARE and unit not in left]
     if units and (kept or not nothing) and sum(unit in own for unit in kept) >= ROW_SHARE * len(kept):
         why = f"the splitter's lines say nothing of the answer, as {units[0][:SHOWN]!r}"
         return Split(left_out=texts, why=why)
@@ -347,5 +332,5 @@ def _invented(units: Sequence[str], content: frozenset[str]) -> list[str]:
 
 
 def _is_chatter(unit: str, share: float, units: int) -> bool:
-    of_answer = bool(_OF_ANSWER.match(unit))
-    return share < 1 and (of_answer or (bool(_CHATTER.match(unit)) and (share <= ROW_SHARE or units == 1)))
+    chatter = (share <= ROW_SHARE or units == 1) and _CHATTER.match(unit)
+    return share < 1 and bool(_OF_ANSWER.match(unit) or chatter)

@@ -85,6 +85,11 @@ def test_disagreement_of_all_units_and_of_each_category():
     assert line.startswith("2 judges (all): 4 of 5 units put to more than one, who differ on 2 (50.0%)")
 
 
+def test_counts_of_a_single_unit_are_numbers():
+    [every] = as_record(["a", "b"], "all", disagreements([("", [T, F])]))["groups"]
+    assert json.dumps(every) == '{"group": "all", "units": 1, "several": 1, "differ": 1, "contradict": 1}'
+
+
 def test_the_figures_lie_beside_the_table_and_go_with_the_panel(tmp_path):
     table = tmp_path / "s.parquet"
     record = as_record(["a", "b"], "all", disagreements([("c", [T, F])]))
