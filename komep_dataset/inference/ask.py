@@ -18,7 +18,6 @@ from komep_dataset.inference.batch_files import BatchFolder
 from komep_dataset.inference.costs import Meter
 from komep_dataset.inference.jobs import clear_jobs
 from komep_dataset.inference.reply_log import (
-    ENGINE_LOG,
     REPLIES,
     Reply,
     ReplyLog,
@@ -40,9 +39,8 @@ Key = TypeVar("Key", bound=Hashable)
 LISTENERS: list[Callable[[str, Endpoint, Mapping[Any, dict], Mapping[Any, Reply]], None]] = []
 Unsent = dict[tuple[str, Endpoint], dict[str, dict[str, Any]]]
 _UNSENT: list[Unsent] = []
-Body = dict[
-    str, Any
-]  # an OpenAI request without its `model`: `messages` or `prompt`, and the sampling values
+# An OpenAI request without its `model`: `messages` or `prompt`, and the sampling values.
+Body = dict[str, Any]
 
 
 def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int, vote: int = 0) -> Body:
@@ -72,9 +70,9 @@ def request_key(body: Body, source: str) -> str:
 
 def source_of(endpoint: Endpoint) -> str:
     """What makes two models the same: who serves it, its name and, where that is a folder here, its files."""
-    if endpoint.server:
-        return f"{endpoint.server} {endpoint.model} {model_fingerprint(endpoint.model)}"
-    return f"{endpoint.endpoint.rstrip('/')} {endpoint.model} {model_fingerprint(endpoint.model)}".rstrip()
+    place = endpoint.server or endpoint.endpoint.rstrip("/")
+    source = f"{place} {endpoint.model} {model_fingerprint(endpoint.model)}"
+    return source if endpoint.server else source.rstrip()
 
 
 def keys_of(bodies: Mapping[Key, Body], endpoint: Endpoint) -> dict[Key, str]:
@@ -193,11 +191,8 @@ def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str
         sent = {SYSTEM: "system messages (sent within the user's)"}
         sent |= {name: f"{name} (sent as {other})" for name, other in RENAMED.items()}
         ways = ", ".join(sent.get(name, name) for name in new)
-        hint = (
-            "; in pipeline.yaml, null leaves a value out, and `extra_body:` sends any other"
-            if in_file and new != [SYSTEM]
-            else ""
-        )
+        hint = "; in pipeline.yaml, null leaves a value out, and `extra_body:` sends any other"
+        hint = hint if in_file and new != [SYSTEM] else ""
         tell(
             f"komep: {label}: the endpoint refuses {ways}: it was asked again without, and so is every request from "
             f"then on{hint}"
@@ -208,17 +203,17 @@ def _ask_missing(
     todo: dict[str, Body], total: int, endpoint: Endpoint, log: ReplyLog, folder: Path, label: str
 ) -> dict[str, Reply]:
     """Ask what the log does not hold; answers go to the log, failures are returned by key."""
-    secret, done = endpoint.api_key(), total - len(todo)
+    secret, done, source = endpoint.api_key(), total - len(todo), source_of(endpoint)
     # An unset variable and a budget without a price are told before anything starts.
     with Meter.of(endpoint) as meter, progress_bar(label, total, "requests", done) as advance:
-        answered = (folder.resolve(), source_of(endpoint)) in _ANSWERED
+        answered = (folder.resolve(), source) in _ANSWERED
         if endpoint.batch_api:
             from komep_dataset.inference.batch import ask_in_batches
-            from komep_dataset.inference.client import Target
+            from komep_dataset.inference.loop import Asking, Target
 
             target = Target(endpoint, endpoint.endpoint, secret)
-            return ask_in_batches(todo, target, source_of(endpoint), log, folder, label, answered, advance)
-        if sent := BatchFolder(folder).of(source_of(endpoint)):
+            return ask_in_batches(todo, Asking(target, log, folder, label, answered, advance), source)
+        if sent := BatchFolder(folder).of(source):
             raise KomepError(
                 f"{label}: requests of these are in a batch that is paid for: set `batch_api: true` to wait for it, or "
                 f"remove {BatchFolder(folder).state(sent[0])} to ask and pay again"
@@ -227,10 +222,9 @@ def _ask_missing(
             from komep_dataset.inference.workers import ask_in_workers
 
             return ask_in_workers(todo, endpoint, log, folder, label, advance)
-        from komep_dataset.inference.client import Target
-        from komep_dataset.inference.loop import run_requests
+        from komep_dataset.inference.loop import Asking, Target, run_requests
 
         with local_servers() as servers:
             url, is_up = servers.address(endpoint, folder)
             target = Target(endpoint, url, secret, is_up, endpoint.in_flight)
-            return run_requests(todo, target, log, folder / ENGINE_LOG, label, meter, answered, advance)
+            return run_requests(todo, Asking(target, log, folder, label, answered, advance), meter)

@@ -14,18 +14,15 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
-from komep_dataset.errors import KomepError
 from komep_dataset.inference.batch_files import Batch, BatchFolder, read_answers
-from komep_dataset.inference.client import NO_ANSWER, Target, explained, path_of, read_answer
+from komep_dataset.inference.client import NO_ANSWER, explained, path_of, read_answer
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.loop import write_figures
-from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, no_reply
+from komep_dataset.inference.loop import Asking
+from komep_dataset.inference.reply_log import Reply, no_reply
 from komep_dataset.inference.wire.answers import (
     LONGEST_BODY,
     Again,
@@ -47,7 +44,7 @@ from komep_dataset.inference.wire.batches import (
     State,
 )
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, without
-from komep_dataset.inference.wire.masking import shown
+from komep_dataset.inference.wire.masking import named, shown
 from komep_dataset.inference.wire.usage import Usage
 from komep_dataset.progress import tell
 from komep_dataset.system import run_async
@@ -72,73 +69,44 @@ class Wish(NamedTuple):
     tries: int = 0
 
 
-def ask_in_batches(
-    todo: Mapping[str, Body],
-    target: Target,
-    source: str,
-    log: ReplyLog,
-    folder: Path,
-    label: str,
-    answered: bool = False,
-    advance: Callable[[float], None] = lambda requests: None,
-) -> dict[str, Reply]:
-    """Ask by the batch API; the log takes in the answers of every batch that has ended.
+def ask_in_batches(todo: Mapping[str, Body], asking: Asking, source: str) -> dict[str, Reply]:
+    """Ask by the batch API; the log takes in the answers of every batch that has ended, failed replies are returned by key.
 
     Args:
         todo: key -> OpenAI request without `model`.
         source: what makes the model the same in the next process.
-        answered: whether the model has answered before, so that it bars nobody as such.
-
-    Returns:
-        failed replies by key.
 
     Raises:
         KomepError: the endpoint takes no batches or answers nobody, a batch has failed or was cancelled, the budget is
             spent, or something cannot be written. Batches go on at the endpoint, and the same command with them.
     """
     with ExitStack() as stack:
-        run = _Run(target, source, log, folder, label, answered, advance, stack)
-        start = monotonic()
-        try:
+        run = _Run(asking, source, stack)
+        with asking.told(len(todo), run.tally, run.doubts):
             run_async(run.all(dict(todo)))
-        except Stop as stop:
-            raise KomepError(f"{label}: {stop}") from None
-        except OSError as error:
-            raise KomepError(f"{folder}: batches cannot be written ({error.strerror})") from error
-        finally:
-            doubted = [said for meter in run.meters.values() if (said := meter.doubts())]
-            more = [f"and so of {len(doubted) - 1:,} more batches"] if doubted[1:] else []
-            doubts = "; ".join(doubted[:1] + more)
-            if doubts:
-                tell(f"komep: {label}: {doubts}")
-            write_figures(folder / ENGINE_LOG, label, len(todo), run.tally, monotonic() - start, doubts)
         return run.failures
 
 
 class _Run:
     """One call of `ask_in_batches`."""
 
-    def __init__(
-        self,
-        target: Target,
-        source: str,
-        log: ReplyLog,
-        folder: Path,
-        label: str,
-        answered: bool,
-        advance: Callable[[float], None],
-        stack: ExitStack,
-    ):
+    def __init__(self, asking: Asking, source: str, stack: ExitStack):
         self.failures: dict[str, Reply] = {}
         self.tally: Counter[str] = Counter()
-        self.meters: dict[str, Meter] = {}
-        self._target, self._endpoint, self._source = target, target.endpoint, source
-        self._log, self._files, self._label, self._answered = log, BatchFolder(folder), label, answered
-        self._advance, self._stack = advance, stack
+        self._meters: dict[str, Meter] = {}
+        self._target, self._endpoint, self._source = asking.target, asking.target.endpoint, source
+        self._log, self._files, self._label = asking.log, BatchFolder(asking.folder), asking.label
+        self._answered, self._advance, self._stack = asking.answered, asking.advance, stack
         self._most, self._alone = MOST_REQUESTS, False  # alone: no second batch is sent while one is open
         self._unsent: Batch | None = None  # for which the budget had no room
         self._words: set[str] = set()  # statuses that nobody knows, and the user was told of
         self._told: dict[str, int] = {}  # how far the bar has come, by batch
+
+    def doubts(self) -> str:
+        """Those of the first batch that has some."""
+        doubted = [said for meter in self._meters.values() if (said := meter.doubts())]
+        more = [f"and so of {len(doubted) - 1:,} more batches"] if doubted[1:] else []
+        return "; ".join(doubted[:1] + more)
 
     async def all(self, todo: dict[str, Body]) -> None:
         open_batches = self._left()
@@ -159,7 +127,7 @@ class _Run:
                         wait = wait if self._alone else FIRST_POLL
                     room = batch is not None
                 if not open_batches:
-                    raise self._beyond_budget(len(wishes))
+                    raise list(self._meters.values())[-1].beyond_budget(self._label, f"{len(wishes):,}")
                 await asyncio.sleep(wait)
                 wait = min(wait * SLOWER, LONGEST_POLL)
                 for batch in list(open_batches):
@@ -382,13 +350,6 @@ class _Run:
             batch.tries.get(key, 0),
         )
 
-    def _beyond_budget(self, missing: int) -> KomepError:
-        meter = list(self.meters.values())[-1]
-        return KomepError(
-            f"{self._label}: the budget is reached: {meter.report()}; {missing:,} requests are not asked; answers so far "
-            "are kept, and the same command with a larger budget goes on from them"
-        )
-
     def _tell(self, what: str) -> None:
         tell(f"komep: {self._label}: {what}")
 
@@ -403,9 +364,9 @@ class _Run:
         )
 
     def _meter(self, batch: Batch) -> Meter:
-        if batch.name not in self.meters:
-            self.meters[batch.name] = self._stack.enter_context(Meter.of(self._endpoint, batch.name))
-        return self.meters[batch.name]
+        if batch.name not in self._meters:
+            self._meters[batch.name] = self._stack.enter_context(Meter.of(self._endpoint, batch.name))
+        return self._meters[batch.name]
 
     def _book(self, batch: Batch, judged: dict[str, tuple], complete: bool = False) -> None:
         """Replace what is reserved by what each request cost; one that has no line was not asked, or is paid for in full
@@ -436,7 +397,7 @@ def _judged(
     except Judged as judged:
         return judged, judged.usage, billed
     except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone
-        said = f"{type(error).__name__}: {shown(str(error), calls.hide)}"
+        said = named(error, calls.hide, whole=True)
         return Refused(f"an answer that cannot be read: {said}"), None, billed
 
 

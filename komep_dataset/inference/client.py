@@ -35,11 +35,12 @@ from komep_dataset.inference.wire.answers import (
     Refused,
     Stop,
     Unsent,
-    decoded,
+    body_of,
     read_reply,
+    too_long,
 )
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, token_limit, unlearned, without
-from komep_dataset.inference.wire.masking import Hide, masker, shown
+from komep_dataset.inference.wire.masking import Hide, masker, named, shown
 from komep_dataset.inference.wire.usage import Usage, header_cost, read_usage
 from komep_dataset.inference.wire.vectors import read_vectors
 from komep_dataset.replies.faults import advice_for, without_request
@@ -50,10 +51,8 @@ MOST_CHANGES = 24  # of what one request leaves out, where replicas contradict e
 CHECK_SECONDS = 10.0  # how long an endpoint may take to say whether it takes the key
 NO_ANSWER = "no answer after"
 ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks whether others have freed some
-LONGEST_HEADER, MOST_HEADERS = (
-    2**20,
-    1000,
-)  # bytes of a line, and lines: gateways send more than aiohttp takes (ours)
+# Bytes of a line, and lines: gateways send more than aiohttp takes (ours).
+LONGEST_HEADER, MOST_HEADERS = 2**20, 1000
 # What a request holds -> where it goes.
 PATHS = {"messages": "/chat/completions", "prompt": "/completions", "input": "/embeddings"}
 UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
@@ -134,21 +133,15 @@ class Client:
                 self.answered = self.answered or not reply.failure
                 return reply._replace(left_out=left_out)
             except Again as again:
-                if name := again.error and refused_parameter(
-                    again.error, asked, self._endpoint.extra_body, True
-                ):
+                kept = self._endpoint.extra_body
+                if name := again.error and refused_parameter(again.error, asked, kept, True):
                     left_out = f"{left_out} {name}".strip()
                     continue
                 attempt += 1
                 self._attempts[str(again)[:8] if str(again).startswith("HTTP") else str(again)[:40]] += 1
-                barred = isinstance(again, Lasting) and not self.answered
-                tries = (
-                    2
-                    if barred or isinstance(again, Garbled)
-                    else 3
-                    if isinstance(again, Lasting)
-                    else math.inf
-                )
+                lasts = isinstance(again, Lasting)
+                barred = lasts and not self.answered
+                tries = 2 if barred or isinstance(again, Garbled) else 3 if lasts else math.inf
                 if attempt >= min(self._endpoint.max_attempts, tries):
                     if barred:
                         raise Barred(str(again)) from None
@@ -203,9 +196,7 @@ class Client:
             billed = 200 <= status < 300
             if body is None:
                 usage = read_usage(None, sent, LONGEST_BODY)
-                raise (Again if status >= 500 else Refused)(
-                    f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB"
-                )
+                raise (Again if status >= 500 else Refused)(too_long(status))
             nul = "\\u0000" in payload
             reply, usage = read_answer(request, status, retry_after, body, sent, self._hide, nul)
             return reply
@@ -216,8 +207,7 @@ class Client:
             usage = usage or judged.usage
             raise
         except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone
-            reason = f"{type(error).__name__}: {shown(str(error), self._hide)}"
-            raise Refused(f"an answer that cannot be read: {reason}") from None
+            raise Refused(f"an answer that cannot be read: {named(error, self._hide, whole=True)}") from None
         finally:
             usage = usage and replace(usage, stated=max(usage.stated, stated))
             self._meter.book(reserved, usage, billed, answered=reply is not None)
@@ -229,13 +219,8 @@ class Client:
             async with self._session.post(
                 self._urls[path], data=payload, allow_redirects=False, proxy=self._proxy
             ) as reply:
-                body = bytearray()
-                while chunk := await reply.content.readany():
-                    body += chunk
-                    if len(body) > LONGEST_BODY:
-                        reply.close()
-                        return reply.status, None, 0.0, None
-                text = decoded(bytes(body), reply.charset)
+                if (text := await body_of(reply)) is None:
+                    return reply.status, None, 0.0, None
                 if 300 <= reply.status < 400 and "Location" in reply.headers:
                     text = f"to {reply.headers['Location']} {text}"
                 return reply.status, reply.headers.get("Retry-After"), header_cost(reply.headers), text
@@ -249,9 +234,7 @@ class Client:
             failed, kind = error, Again
         if not self._target.is_up():
             raise Stop("the server that was started for this stage has ended; server.log says why")
-        # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
-        said = f": {shown(str(failed), self._hide)}" if isinstance(failed, OSError) else ""
-        raise kind(f"{type(failed).__name__}{said}")
+        raise kind(named(failed, self._hide))
 
 
 def read_answer(

@@ -282,11 +282,15 @@ class Meter:
         own = self._ledger.own if self._ledger else Entry()
         return own.amount + own.reserved, own.calls + own.in_flight
 
-    def report(self) -> str:
-        """Of a budget that is `reached`: what was spent, by how many calls, and what the next one may cost."""
+    def beyond_budget(self, label: str, missing: str) -> KomepError:
+        """What is said of a budget that is `reached`, and of the requests that are missing."""
         spent, calls = self.spent()
         paid, budget, dear = (amount(x, self._currency) for x in (spent, self._budget, self._next))
-        return f"{paid} spent by {calls:,} calls, of a budget of {budget}, and the next call may cost {dear}"
+        return KomepError(
+            f"{label}: the budget is reached: {paid} spent by {calls:,} calls, of a budget of {budget}, and the next call may "
+            f"cost {dear}; {missing} requests are not asked; answers so far are kept, and the same command with a larger budget "
+            "goes on from them"
+        )
 
 
 def amount(value: float, currency: str) -> str:

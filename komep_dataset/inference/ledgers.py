@@ -14,7 +14,7 @@ import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from komep_dataset.errors import KomepError
@@ -80,10 +80,11 @@ class Others:
     dearest: float | None = None
 
     def add(self, entry: Entry, model: str, alive: bool) -> None:
+        in_flight = entry.in_flight if alive else 0  # calls of the dead count as spent
         self.spent += entry.amount + entry.reserved
-        self.in_flight += entry.in_flight if alive else 0
+        self.in_flight += in_flight
         if entry.model == model:
-            self.same += entry.in_flight if alive else 0
+            self.same += in_flight
             self.dearest = dearer(self.dearest, entry.dearest)
 
 
@@ -169,29 +170,24 @@ class Ledger:
         Raises:
             KomepError: one cannot be read: what it counted would not be held against the budget.
         """
-        found = Others()
-        if self._folder is not None:
-            if (size := os.fstat(self._lock).st_size) != self._listed:
-                self._list()
-                self._listed = size
-            for path in list(self._alive):
-                self._look(path, found)
-        dead = self._of_dead
-        return Others(  # of the dead, nothing is in flight
-            found.spent + dead.spent, found.in_flight, found.same, dearer(found.dearest, dead.dearest)
-        )
+        if self._folder is not None and (size := os.fstat(self._lock).st_size) != self._listed:
+            self._list()
+            self._listed = size
+        found = replace(self._of_dead)
+        for path in list(self._alive):
+            self._look(path, found)
+        return found
 
-    def _look(self, path: Path, found: Others) -> None:
-        """Count a ledger among the living or, once and for all, among the dead."""
+    def _look(self, path: Path, *found: Others) -> None:
+        """Count a ledger and, where its owner is dead, do so once and for all."""
         alive = _is_locked(self._alive[path])
         try:
             entry = read_entry(os.pread(self._alive[path], 4 * LEDGER_BYTES, 0))
         except (OSError, ValueError):
             raise _unreadable(path) from None
-        if alive:
-            found.add(entry, self.own.model, True)
-        else:
-            self._of_dead.add(entry, self.own.model, False)
+        for one in (*found, *(() if alive else (self._of_dead,))):
+            one.add(entry, self.own.model, alive)
+        if not alive:
             self._dead.add(path)
             os.close(self._alive.pop(path))
 
@@ -204,7 +200,7 @@ class Ledger:
                 except OSError as error:
                     raise _unreadable(path) from error
                 if not _is_locked(self._alive[path]):
-                    self._look(path, Others())
+                    self._look(path)
 
     def close(self) -> None:
         """Let go of the files; calls that are still in flight count as spent from now on."""

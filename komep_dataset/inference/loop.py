@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -13,7 +14,7 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.client import NO_ANSWER, ROOM_SECONDS, Client, Target, explained
 from komep_dataset.inference.costs import Meter
-from komep_dataset.inference.reply_log import Reply, ReplyLog, no_reply, without_thoughts
+from komep_dataset.inference.reply_log import ENGINE_LOG, Reply, ReplyLog, no_reply, without_thoughts
 from komep_dataset.inference.wire.answers import Barred, Stop
 from komep_dataset.inference.wire.dialect import token_limit
 from komep_dataset.progress import tell
@@ -24,15 +25,54 @@ from komep_dataset.system import run_async
 STOP_AFTER_FAILURES = 50
 STOP_AFTER_BARRED = 3  # texts that got a status of `BARRED`, none answered: nobody will be
 COMMIT_SECONDS = 0.002  # replies that arrive within this time are written together
-NOBODYS = (
-    NO_ANSWER,
-    LASTING,
-    "HTTP 401",
-    "HTTP 404",
-    "HTTP 405",
-    "HTTP 3",
-)  # failures that are hardly one text's own
+ENDED = ("answered", "failed")
+# Failures that are hardly one text's own.
+NOBODYS = (NO_ANSWER, LASTING, "HTTP 401", "HTTP 404", "HTTP 405", "HTTP 3")
 Rows = Sequence[tuple[str, Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom a stage asks, and where what it hears goes.
+
+    `log` takes the answers, `folder` holds it; `label` is what messages call the requests; `answered`: whether the model has
+    answered some of these before, so that it bars nobody as such; `advance` is told how many requests have ended.
+    """
+
+    target: Target
+    log: ReplyLog
+    folder: Path
+    label: str
+    answered: bool
+    advance: Callable[[float], None] = lambda requests: None
+
+    @contextmanager
+    def told(
+        self, asked: int, tally: Counter[str], doubts: Callable[[], str], figures: str = ENGINE_LOG
+    ) -> Iterator[None]:
+        """Around the asking of so many requests: why it stops as a `KomepError`, a line of figures in a file of the folder."""
+        start = monotonic()
+        try:
+            yield
+        except Stop as stop:
+            raise KomepError(f"{self.label}: {stop}") from None
+        except OSError as error:
+            what = "batches" if self.target.endpoint.batch_api else "replies"
+            raise KomepError(f"{self.folder}: {what} cannot be written ({error.strerror})") from error
+        finally:
+            if said := doubts():
+                tell(f"komep: {self.label}: {said}")
+            seconds = monotonic() - start
+            again = ", ".join(f"{why}: {n:,}" for why, n in tally.most_common() if why not in ENDED)
+            rate = (tally["answered"] + tally["failed"]) / max(seconds, 1e-9)
+            line = (
+                f"{datetime.now().isoformat(' ', 'seconds')} {self.label}: {asked:,} to ask, {tally['answered']:,} answered, "
+                f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}"
+                f"{said and '; '}{said}\n"
+            )
+            # A disk that is full has been reported already.
+            with suppress(OSError), (self.folder / figures).open("a", encoding="utf-8") as lines:
+                lines.write(line)
 
 
 class Door:
@@ -136,12 +176,7 @@ class _Commits:
 
 
 async def _ask_all(
-    bodies: dict[str, dict],
-    target: Target,
-    keep: Callable[[Rows], None],
-    meter: Meter,
-    tally: Counter[str],
-    answered: bool,
+    bodies: dict[str, dict], asking: Asking, keep: Callable[[Rows], None], meter: Meter, tally: Counter[str]
 ) -> None:
     """Send every request over `target.concurrency` lines; the first error ends all of them."""
     pending: Iterator[tuple[str, dict]] = iter(bodies.items())
@@ -170,9 +205,9 @@ async def _ask_all(
             errors.append(error)
             raise
 
-    async with Client(target, meter, tally, answered) as client:
-        door = Door(client, target, bodies.values(), answered)
-        width = min(target.concurrency, len(bodies))
+    async with Client(asking.target, meter, tally, asking.answered) as client:
+        door = Door(client, asking.target, bodies.values(), asking.answered)
+        width = min(asking.target.concurrency, len(bodies))
         lines = [asyncio.ensure_future(line(door)) for _ in range(width)]
         try:
             await asyncio.wait(lines, return_when=asyncio.FIRST_EXCEPTION)
@@ -187,72 +222,24 @@ async def _ask_all(
 
 
 def run_requests(
-    bodies: dict[str, dict[str, Any]],
-    target: Target,
-    log: ReplyLog,
-    figures: Path,
-    label: str,
-    meter: Meter,
-    answered: bool = False,
-    advance: Callable[[float], None] = lambda requests: None,
+    bodies: dict[str, dict[str, Any]], asking: Asking, meter: Meter, figures: str = ENGINE_LOG
 ) -> dict[str, Reply]:
-    """Send every request and keep replies as they come, a few at a time.
-
-    Args:
-        bodies: key -> OpenAI request without `model`.
-        target: the model, its address and its limits.
-        log: takes the answers. A line asks for its next request only when its last reply is written.
-        figures: file that gets a line of figures at the end.
-        label: what messages call this run.
-        meter: counts what is spent; once its budget is reached nothing is started, and what is in flight ends.
-        answered: whether the model has answered requests of these before, so that it bars nobody as such.
-        advance: is told how many requests have ended.
-
-    Returns:
-        failed replies by key.
+    """Send every request (key -> OpenAI request without `model`) and keep replies as they come, a few at a time: a line asks for
+    its next request only when its last reply is written. Failed replies are returned by key.
 
     Raises:
         KomepError: the endpoint answers nobody, the budget is spent, or the replies cannot be written.
     """
     tally: Counter[str] = Counter()
     failures: dict[str, Reply] = {}
-    start = monotonic()
 
     def keep(rows: Rows) -> None:
         failures.update((key, reply) for key, reply in rows if reply.failure)
-        log.add([(key, reply) for key, reply in rows if not reply.failure])
-        advance(len(rows))
+        asking.log.add([(key, reply) for key, reply in rows if not reply.failure])
+        asking.advance(len(rows))
 
-    try:
-        run_async(_ask_all(bodies, target, keep, meter, tally, answered))
-    except Stop as stop:
-        raise KomepError(f"{label}: {stop}") from None
-    except OSError as error:
-        raise KomepError(f"{figures.parent}: replies cannot be written ({error.strerror})") from error
-    finally:
-        if doubts := meter.doubts():
-            tell(f"komep: {label}: {doubts}")
-        write_figures(figures, label, len(bodies), tally, monotonic() - start, doubts)
-    missing = len(bodies) - tally["answered"] - tally["failed"]
-    if missing:
-        raise KomepError(
-            f"{label}: the budget is reached: {meter.report()}; {missing:,} of {len(bodies):,} requests are not "
-            "asked; answers so far are kept, and the same command with a larger budget goes on from them"
-        )
+    with asking.told(len(bodies), tally, meter.doubts, figures):
+        run_async(_ask_all(bodies, asking, keep, meter, tally))
+    if missing := len(bodies) - tally["answered"] - tally["failed"]:
+        raise meter.beyond_budget(asking.label, f"{missing:,} of {len(bodies):,}")
     return failures
-
-
-def write_figures(
-    log: Path, label: str, asked: int, tally: Counter[str], seconds: float, doubts: str
-) -> None:
-    """Append a line to the log; a disk that is full has been reported already."""
-    ended = {"answered", "failed"}
-    again = ", ".join(f"{reason}: {n:,}" for reason, n in tally.most_common() if reason not in ended)
-    rate = (tally["answered"] + tally["failed"]) / max(seconds, 1e-9)
-    line = (
-        f"{datetime.now().isoformat(' ', 'seconds')} {label}: {asked:,} to ask, {tally['answered']:,} answered, "
-        f"{tally['failed']:,} failed, {seconds:,.1f} s, {rate:,.1f}/s; asked again after: {again or 'nothing'}"
-        f"{doubts and '; '}{doubts}\n"
-    )
-    with suppress(OSError), log.open("a", encoding="utf-8") as lines:
-        lines.write(line)

@@ -81,9 +81,8 @@ def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> R
     if answer.unfinished and not cut and (paragraph := behind_title(text)):
         answer = Answer(paragraph, True)
     said = "" if answer.text.strip() and is_blank(answer.text) else answer.text
-    finish = (
-        "stop" if answer.closed and cut else reply.finish_reason
-    )  # the model itself had closed its answer
+    # The model itself had closed its answer.
+    finish = "stop" if cut and answer.closed else reply.finish_reason
     unmarked = cut and not answer.thoughts and not reply.thought and not answer.closed
     spent = cut and not said.strip()  # on thoughts that nobody shows: without any there would be a word
     if reply.failure or not (

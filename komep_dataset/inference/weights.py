@@ -65,13 +65,8 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
             f"{dtype}; take an earlier checkpoint of its training, or, where it was saved in a wider type, that one"
         )
     ends = [id(part.weight) for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part]
-    zero = [
-        name
-        for name, sides in spans.items()
-        if sides == (0, 0)
-        and weights[name].dim() > 1
-        and not hasattr(weights[name], "ds_tensor")  # a share may be zero
-    ]
+    zero = [name for name, sides in spans.items() if sides == (0, 0) and weights[name].dim() > 1]
+    zero = [name for name in zero if not hasattr(weights[name], "ds_tensor")]  # a share may be zero
     if nothing := [name for name in zero if id(weights[name]) in ends]:
         raise KomepError(
             f"{named}: nothing but zeros in {shown(nothing)}; fetch or save it again: a copy that broke off is filled up so"
@@ -82,10 +77,9 @@ def check_whole(model: Any, found: Mapping[str, Any], named: str) -> list[str]:
             f"{named}: its files hold layers that its config.json does not count ({shown(beyond)}), so that a part of "
             "the model would be left out; fetch or save it again, or correct num_hidden_layers"
         )
+    zero = [name for name in zero if "lora_" not in name]  # adapters begin so
     notes = {"weights in its files that have no place in the model": unexpected}
-    notes["weights that are zero throughout"] = [
-        name for name in zero if "lora_" not in name
-    ]  # adapters begin so
+    notes["weights that are zero throughout"] = zero
     return [f"{named}: {what}: {shown(names)}" for what, names in notes.items() if names]
 
 
@@ -161,9 +155,8 @@ def write_merged(adapter: str, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        base = json.loads((Path(adapter) / "adapter_config.json").read_text("utf-8"))[
-            "base_model_name_or_path"
-        ]
+        config = json.loads((Path(adapter) / "adapter_config.json").read_text("utf-8"))
+        base = config["base_model_name_or_path"]
         how = {"dtype": "auto", "use_safetensors": True, "output_loading_info": True}
         model, found = AutoModelForCausalLM.from_pretrained(base, ignore_mismatched_sizes=True, **how)
         check_whole(model, found, f"its base {base}")
@@ -189,10 +182,7 @@ def _make_room(model: Any, weights: Mapping[str, Any], named: str) -> None:
     }
     rows = {len(weights[name]) for name, table in tables.items() if name in weights}
     if len(rows) == 1 and rows != {len(table) for table in tables.values()}:
-        if (
-            len({id(table) for name, table in tables.items() if name not in weights})
-            and not model.config.tie_word_embeddings
-        ):
+        if not (tables.keys() <= weights.keys() or model.config.tie_word_embeddings):
             raise KomepError(
                 f"{named}: it has words of its own, and rows for them in one of two tables; save it again"
             )
@@ -200,14 +190,10 @@ def _make_room(model: Any, weights: Mapping[str, Any], named: str) -> None:
 
 
 def _first_mismatch(error: Exception) -> str:
-    found = re.search(
-        r"size mismatch for (\S+): .*?(\(?\[[\d, ]*\]\)?).*?(\(?\[[\d, ]*\]\)?)", str(error), re.DOTALL
-    )
-    return (
-        f"{found[1].replace('.default', '')} is {found[2]}, wanted is {found[3]}"
-        if found
-        else str(error)[:200]
-    )
+    size = r"(\(?\[[\d, ]*\]\)?)"
+    if found := re.search(rf"size mismatch for (\S+): .*?{size}.*?{size}", str(error), re.DOTALL):
+        return f"{found[1].replace('.default', '')} is {found[2]}, wanted is {found[3]}"
+    return str(error)[:200]
 
 
 def no_folder(name: str, kind: str = "model") -> str | None:
@@ -314,10 +300,8 @@ def _tensors_fault(path: Path) -> str:
 def without_text_model(error: Exception) -> str | None:
     """The config class of a model that `AutoModelForCausalLM` does not know, by what it says; None for another error."""
     found = re.match(r"Unrecognized configuration class .*?(\w+)'> for this kind of AutoModel", str(error))
-    return (
-        found
-        and f"{found[1]}, for which transformers has no causal language model, as for vision-language models"
-    )
+    told = "for which transformers has no causal language model, as for vision-language models"
+    return found and f"{found[1]}, {told}"
 
 
 def span(weight: Any) -> tuple[float, float]:
@@ -337,12 +321,8 @@ def shown(names: Iterable[str]) -> str:
 
 def _why_missing(missing: list[str], unexpected: list[str], architecture: str) -> str:
     """The rest of a message about missing weights: what the files hold in their place, and what to do."""
-    for name in missing:
-        other = next(
-            (key for key in unexpected if key.endswith(f".{name}") or name.endswith(f".{key}")), None
-        )
-        if other is None:
-            continue
+    pairs = ((name, key) for name in missing for key in unexpected)
+    for name, other in (p for p in pairs if p[1].endswith(f".{p[0]}") or p[0].endswith(f".{p[1]}")):
         more, less = (other, name) if len(other) > len(name) else (name, other)
         how = "behind" if more is other else "without"
         return (

@@ -81,7 +81,7 @@ class AskShard(PipelineStep):
 
     def _ask(self, rank: int, world_size: int) -> dict[str, dict[str, Any]]:
         from komep_dataset.inference.client import Target
-        from komep_dataset.inference.loop import run_requests
+        from komep_dataset.inference.loop import Asking, run_requests
 
         # Servers of our own, one a worker, have their full limit each; a shared address is shared out.
         own = bool(self.endpoint.server) and not self.url
@@ -95,9 +95,9 @@ class AskShard(PipelineStep):
             if own:
                 url, is_up = servers.address(self.endpoint, self.folder / JOBS / f"{rank:05d}")
             target = Target(self.endpoint, url, self.endpoint.api_key(), is_up, limit)
-            figures = self.folder / f"{rank:05d}.{ENGINE_LOG}"
+            asking = Asking(target, log, self.folder, self.label, answered)
             with Meter.of(self.endpoint) as meter:
-                failures = run_requests(todo, target, log, figures, self.label, meter, answered)
+                failures = run_requests(todo, asking, meter, f"{rank:05d}.{ENGINE_LOG}")
             return {key: reply._asdict() for key, reply in failures.items()}
 
 
@@ -210,7 +210,13 @@ class _Watching(PipelineExecutor):
                     rank = running.pop(worker)
                     if not outcome_path(step.folder, rank).exists():
                         deaths[rank] += 1
-                        _count_death(f"{step.label}: worker {rank} {how}", deaths[rank], step.folder / JOBS)
+                        what = f"{step.label}: worker {rank} {how}"
+                        if deaths[rank] == MOST_DEATHS:
+                            raise KomepError(
+                                f"{what}; it has died {MOST_DEATHS} times, and the others were ended; "
+                                f"{step.folder / JOBS / 'logs'} may say why; answers so far are kept, and the same command goes on"
+                            )
+                        tell(f"warning: {what}; it is started anew and goes on from its log")
                         running[self._start(rank)] = rank
                 if not is_up():
                     raise KomepError(
@@ -220,15 +226,6 @@ class _Watching(PipelineExecutor):
         finally:
             for worker in running:
                 self._end(worker)
-
-
-def _count_death(what: str, deaths: int, jobs: Path) -> None:
-    if deaths == MOST_DEATHS:
-        raise KomepError(
-            f"{what}; it has died {deaths} times, and the others were ended; {jobs / 'logs'} may say why; answers so "
-            "far are kept, and the same command goes on"
-        )
-    tell(f"warning: {what}; it is started anew and goes on from its log")
 
 
 def how_it_died(exit_code: int) -> str:
@@ -292,8 +289,8 @@ class _RayExecutor(_Watching, RayPipelineExecutor):
             num_gpus=self.gpus_per_task,
             memory=int(self.mem_per_cpu_gb * self.cpus_per_task * 2**30),
             max_retries=0,  # we start it anew, and count
-        )(_work_on_ray)
-        return task.remote(self, rank)
+        )(PipelineExecutor._run_for_rank)
+        return task.remote(self, rank, 1)  # local rank 0 would write to the terminal
 
     def _ended(self, running: list[Any]) -> Iterator[tuple[Any, str]]:
         import ray
@@ -310,10 +307,6 @@ class _RayExecutor(_Watching, RayPipelineExecutor):
 
         ray.cancel(worker, force=True)
         ray.wait([worker], timeout=10)
-
-
-def _work_on_ray(executor: PipelineExecutor, rank: int) -> None:
-    executor._run_for_rank(rank, 1)
 
 
 def _ask_by_slurm(

@@ -271,7 +271,7 @@ def test_what_was_in_flight_at_a_kill_counts_as_spent_for_good(tmp_path):
         assert spent_in(tmp_path) == (killed * 6.0, killed * 10)
         meter.book(meter.reserve(8.0), None, billed=False)
     assert meter.reserve(8.1) is None and meter.reached
-    assert "12.00 USD spent by 20 calls" in meter.report()
+    assert "12.00 USD spent by 20 calls" in str(meter.beyond_budget("a", "1"))
     meter.close()
 
 

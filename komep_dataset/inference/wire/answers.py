@@ -56,18 +56,16 @@ _STACKED = Pattern(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
 
 
 class Judged(Exception):
-    """What an attempt came to where it was no answer; `usage` is what it may be billed for, where anything came."""
+    """What an attempt came to where it was no answer; `usage` is what it may be billed for, where anything came, `error` what
+    the endpoint says of a request that it refuses, and `wait` how many seconds it asks for."""
 
-    usage: Usage | None = None
-    error = ""
+    def __init__(self, reason: str, usage: Usage | None = None, error: str = "", wait: float | None = None):
+        super().__init__(reason)
+        self.usage, self.error, self.wait = usage, error, wait
 
 
 class Again(Judged):
-    """This attempt failed in a way that may pass; `wait` is what the endpoint asked for, in seconds."""
-
-    def __init__(self, reason: str, wait: float | None = None):
-        super().__init__(reason)
-        self.wait = wait
+    """This attempt failed in a way that may pass."""
 
 
 class Garbled(Again):
@@ -84,11 +82,7 @@ class Unsent(Again):
 
 
 class Refused(Judged):
-    """The endpoint will never answer this request, but may well answer others; `error` is what it says of it."""
-
-    def __init__(self, reason: str, error: str = ""):
-        super().__init__(reason)
-        self.error = error
+    """The endpoint will never answer this request, but may well answer others."""
 
 
 class Filtered(Refused):
@@ -141,9 +135,8 @@ def read_reply(
     try:
         data = _loaded(body)
         if blocked := _blocked(data):
-            return no_reply(f"{blocked}: the endpoint withheld the answer"), read_usage(
-                told_in(data), sent, 0
-            )
+            usage = read_usage(told_in(data), sent, 0)
+            return no_reply(f"{blocked}: the endpoint withheld the answer"), usage
         choice = next((one for one in data["choices"] if one.get("index") == 0), data["choices"][0])
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
         text, thoughts = parts_of(message.get("content"))
@@ -160,14 +153,9 @@ def read_reply(
         # Half of a JSON, an empty body or the error of a server may be another thing next time.
         other = body.strip() and not (_CUT.match(body) and data is None) and not _error_in(data)
         other = other and not (isinstance(data, dict) and "choices" in data)
-        again = (Lasting if other else Again)(f"{LASTING}{_shown_answer(status, body, hide)}")
-        again.usage = read_usage(told_in(data), sent, _bytes(body))
-        raise again from None
-    broken = (
-        "bytes or surrogates that are no text" if clean(text).count("\ufffd") > text.count("\ufffd") else ""
-    )
-    broken = "a NUL character" if "\0" in text and not nul else broken
-    broken = broken or ("letters that a wrong decoding left" if is_garbled(mended(text)) else "")
+        usage = read_usage(told_in(data), sent, _bytes(body))
+        raise (Lasting if other else Again)(f"{LASTING}{_shown_answer(status, body, hide)}", usage) from None
+    broken = _broken(text, nul)
     text, thought = hide(clean(text)), hide(clean(thought))
     usage = read_usage(told, sent, _bytes(text) + _bytes(thought))
     if not (text.strip() or thought) and (hidden := reasoning_in(told)):
@@ -177,20 +165,14 @@ def read_reply(
     if kind == WITHHELD:
         return no_reply(f"{reason}: the endpoint withheld the answer"), usage
     if kind == PASSING:
-        again = Again(f"{reason}: the endpoint broke the answer off")
-        again.usage = usage
-        raise again
+        raise Again(f"{reason}: the endpoint broke the answer off", usage)
     if fault := fault_in(text):
         said = f"an error in the place of an answer: {shown(text, hide)}"
         if fault == "lasting":
             return no_reply(said), usage
-        again = Again(said)
-        again.usage = usage
-        raise again
+        raise Again(said, usage)
     if broken:
-        again = Garbled(f"an answer with {broken}")
-        again.usage = usage
-        raise again
+        raise Garbled(f"an answer with {broken}", usage)
     if kind in ("", UNFINISHED) and finish and not text:
         return no_reply(f"{reason}, and no text"), usage
     if kind == UNFINISHED:
@@ -214,10 +196,33 @@ def read_status(status: int, retry_after: str | None, body: str, hide: Hide = st
     if status in BARRED or 300 <= status < 400:
         raise Barred(said)
     if status in (408, 409, 425, 429) or not 400 <= status < 500:
-        again = Again(said, _seconds(retry_after))
-        again.error = body if status >= 500 else ""  # a gateway's own error around one that names a parameter
-        raise again
-    raise Refused(said, body if status in (400, 422) else "")
+        # A gateway's own error may be around one that names a parameter.
+        raise Again(said, error=body if status >= 500 else "", wait=_seconds(retry_after))
+    raise Refused(said, error=body if status in (400, 422) else "")
+
+
+def _broken(text: str, nul: bool) -> str:
+    """What an answer has that is no text, or ""."""
+    if "\0" in text and not nul:
+        return "a NUL character"
+    if clean(text).count("\ufffd") > text.count("\ufffd"):
+        return "bytes or surrogates that are no text"
+    return "letters that a wrong decoding left" if is_garbled(mended(text)) else ""
+
+
+async def body_of(reply: Any) -> str | None:
+    """The body of an answer that aiohttp has begun to read, as text; None where it is longer than `LONGEST_BODY`."""
+    body = bytearray()
+    while chunk := await reply.content.readany():
+        body += chunk
+        if len(body) > LONGEST_BODY:
+            reply.close()
+            return None
+    return decoded(bytes(body), reply.charset)
+
+
+def too_long(status: int) -> str:
+    return f"HTTP {status}: a body of more than {LONGEST_BODY / 2**20:g} MiB"
 
 
 def decoded(body: bytes, charset: str | None) -> str:

@@ -19,16 +19,16 @@ from yarl import URL
 from komep_dataset.config.config import Endpoint
 from komep_dataset.inference.wire.addresses import at, batches_at, key_header, proxy_for
 from komep_dataset.inference.wire.answers import (
-    LONGEST_BODY,
     Again,
     Barred,
     Judged,
     Refused,
     Stop,
-    decoded,
+    body_of,
     read_status,
+    too_long,
 )
-from komep_dataset.inference.wire.masking import masker, shown
+from komep_dataset.inference.wire.masking import masker, named, shown
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before a call is tried again; doubles with each try
 COMPLETED, FAILED, EXPIRED, CANCELLED = "completed", "failed", "expired", "cancelled"
@@ -141,7 +141,7 @@ class BatchCalls:
         async def got() -> None:
             async with self._call("GET", f"/files/{quote(file, safe='')}/content") as reply:
                 if reply.status >= 300:
-                    self._judged(reply.status, reply.headers.get("Retry-After"), await _body(reply))
+                    await self._judged(reply)
                 with place.open("wb") as out:
                     while chunk := await reply.content.readany():
                         if out.write(chunk) and out.tell() > most:
@@ -180,8 +180,7 @@ class BatchCalls:
 
         async def asked() -> dict[str, Any]:
             async with self._call(method, path, **(sent() if callable(sent) else sent or {})) as reply:
-                body = await _body(reply)
-                self._judged(reply.status, reply.headers.get("Retry-After"), body)
+                body = await self._judged(reply)
                 with suppress(ValueError, RecursionError):
                     if isinstance(said := json.loads(body), dict):
                         return said
@@ -193,10 +192,14 @@ class BatchCalls:
         url = URL(at(self._url, path)).update_query(params or {})
         return self._session.request(method, url, allow_redirects=False, proxy=proxy_for(self._url), **sent)
 
-    def _judged(self, status: int, wait: str | None, body: str) -> None:
-        if status in (501, 505):  # no server's passing fault: it does not know the address
-            raise Refused(f"HTTP {status}: {shown(body, self.hide)}")
-        read_status(status, wait, body, self.hide)
+    async def _judged(self, reply: aiohttp.ClientResponse) -> str:
+        """The body of an answer that is a success."""
+        if (body := await body_of(reply)) is None:
+            raise Refused(too_long(reply.status))
+        if reply.status in (501, 505):  # no server's passing fault: it does not know the address
+            raise Refused(f"HTTP {reply.status}: {shown(body, self.hide)}")
+        read_status(reply.status, reply.headers.get("Retry-After"), body, self.hide)
+        return body
 
     async def _tried(self, call: Callable[[], Any], once: bool = False) -> Any:
         tries, wait = 1 if once else self._endpoint.max_attempts, FIRST_WAIT
@@ -210,21 +213,10 @@ class BatchCalls:
             except Exception as error:  # a broken answer makes aiohttp raise more than errors of its own
                 if isinstance(error, OSError) and not isinstance(error, (aiohttp.ClientError, TimeoutError)):
                     raise  # our own disk
-                # What aiohttp says of an answer quotes a part of it, in which a part of the key may stand.
-                said = f": {shown(str(error), self.hide)}" if isinstance(error, OSError) else ""
-                failed = Again(f"{type(error).__name__}{said}")
+                failed = Again(named(error, self.hide))
             if attempt < tries:
                 await asyncio.sleep(wait * random.uniform(0.75, 1.25) if failed.wait is None else failed.wait)
                 wait = min(2 * wait, LONGEST_WAIT)
         if once:
             raise failed
         raise Stop(f"no answer after {tries} attempt{'s' * (tries > 1)}: {failed}")
-
-
-async def _body(reply: aiohttp.ClientResponse) -> str:
-    body = bytearray()
-    while chunk := await reply.content.readany():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise Refused(f"HTTP {reply.status}: a body of more than {LONGEST_BODY / 2**20:g} MiB")
-    return decoded(bytes(body), reply.charset)

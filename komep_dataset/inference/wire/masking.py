@@ -15,6 +15,13 @@ def shown(text: str, hide: Hide) -> str:
     return _CONTROLS.sub(" ", hide(clean(text))[: 4 * SHOWN]).strip()[:SHOWN]
 
 
+def named(error: Exception, hide: Hide, *, whole: bool = False) -> str:
+    """An error by its kind and, where it is one of a connection or `whole`, its words. What aiohttp says of an answer quotes a
+    part of it, in which a part of the key may stand."""
+    said = f": {shown(str(error), hide)}" if whole or isinstance(error, OSError) else ""
+    return f"{type(error).__name__}{said}"
+
+
 def clean(text: str) -> str:
     """Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -27,9 +27,8 @@ _COST = Pattern("(?i)cost|price")
 _OLLAMA = Pattern(r"(?:prompt_)?eval_count\Z")
 _TICKS = 1e-10  # xAI states a cost as `cost_in_usd_ticks`, of which a dollar has so many (docs.x.ai)
 MOST_COST = 1e6  # no call costs more (ours)
-_SUMS = Pattern(
-    "(?i)total|cumul|budget|limit|remain|month|daily"
-)  # what a cost in a header may be besides a call's
+# What a cost in a header may be besides a call's.
+_SUMS = Pattern("(?i)total|cumul|budget|limit|remain|month|daily")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,8 @@ def told_in(data: Any) -> dict[str, Any] | None:
         return None
     named = {key: value for key, value in data.items() if "usage" in key.lower() and isinstance(value, dict)}
     beside = {key: value for key, value in data.items() if _COST.search(key) or _OLLAMA.match(key)}
-    return (
-        beside | (data.get("usage") or next(iter(named.values()), {}))
-        if named or beside
-        else data.get("usage")
-    )
+    usage = data.get("usage")
+    return beside | (usage or next(iter(named.values()), {})) if named or beside else usage
 
 
 def snake(name: str) -> str:
@@ -84,9 +80,8 @@ def read_usage(told: Any, sent: int, received: int) -> Usage:
     visible, reasoning = max(_paid(completion, received), said), reasoning_in(told)
     hidden = reasoning if visible > said or reasoning > visible else 0
     paid = max(visible + hidden, _most(told, _TOTAL) - paid_prompt)
-    doubted = (
-        "prompt_tokens" if paid_prompt != prompt else "completion_tokens" if visible != completion else ""
-    )
+    doubted = "completion_tokens" if visible != completion else ""
+    doubted = "prompt_tokens" if paid_prompt != prompt else doubted
     return Usage(prompt, completion, paid_prompt, paid, doubted and _doubt(told, doubted), _stated(told))
 
 

@@ -31,18 +31,16 @@ def read_vectors(
         rows = sorted(data["data"], key=lambda row: row.get("index", 0))
         vectors = [_vector(row["embedding"]) for row in rows]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        again = Again(f"HTTP {status}: no vectors in it: {shown(body[:1000], hide)}")
-        again.usage = read_usage(told_in(data), sent, 0)
-        raise again from None
+        usage = read_usage(told_in(data), sent, 0)
+        raise Again(f"HTTP {status}: no vectors in it: {shown(body[:1000], hide)}", usage) from None
     usage = read_usage({"completion_tokens": 0} | (told_in(data) or {}), sent, 0)
     lengths = {vector.size for vector in vectors}
     if len(vectors) != texts or len(lengths) != 1 or not all(map(_usable, vectors)):
-        refused = Refused(
+        raise Refused(
             f"{len(vectors)} vectors of {', '.join(map(str, sorted(lengths)))} numbers for {texts} texts, or values that "
-            "are no numbers"
+            "are no numbers",
+            usage,
         )
-        refused.usage = usage
-        raise refused
     joined = b"".join(vector.tobytes() for vector in vectors)
     return Reply(f"{texts} {base64.b64encode(joined).decode()}", STOP, usage.prompt, 0), usage
 
