@@ -11,19 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.evidence.passages import Passage
-from komep_dataset.evidence.pieces import cut
+from komep_dataset.evidence.passages import Passage, cut
 from komep_dataset.schema import Reason
 from komep_dataset.tables.checking import plain_text
 from komep_dataset.tables.encodings import is_text
-from komep_dataset.tables.formats import (
-    PACKED,
-    check_parts,
-    check_there,
-    csv_text,
-    files_in,
-    format_of,
-)
+from komep_dataset.tables.formats import PACKED, check_parts, check_there, csv_text, files_in, format_of
 from komep_dataset.tables.problems import Problem, listed
 from komep_dataset.tables.rows import scan_rows
 
@@ -54,8 +46,11 @@ def corpus_files(path: Path) -> list[Path]:
     check_there(path)
     found = [path] if path.is_file() else files_in(path)
     found = [file for file in found if file == path or not _BESIDE.fullmatch(file.name)]
-    strange = [file for file in found if not (file.is_file() and (format_of(file) or _is_text(file)))]
-    if strange:
+
+    def is_text(path: Path) -> bool:
+        return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in TEXTS
+
+    if strange := [file for file in found if not (file.is_file() and (format_of(file) or is_text(file)))]:
         raise KomepError(
             f"{path}: what cannot be read as a text ({len(strange)}):\n{listed(strange)}\n"
             f"A corpus has files {', '.join(TEXTS)}, .jsonl, .json, .csv, .tsv or .parquet; write these as such, or move them "
@@ -65,10 +60,6 @@ def corpus_files(path: Path) -> list[Path]:
         raise KomepError(f"{path}: an empty corpus: no file {', '.join(TEXTS)}, .jsonl, .csv or .parquet")
     check_parts(found)
     return found
-
-
-def _is_text(path: Path) -> bool:
-    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower() in TEXTS
 
 
 def read_corpus(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[tuple[str, Passage]]:
@@ -83,16 +74,14 @@ def read_corpus(path: Path, columns: Mapping[str, str] | None = None) -> Iterato
         name = file.relative_to(base).as_posix()
         if format_of(file) is None:
             text, _ = csv_text(file)
-            if is_text(text) and "\0" not in text:
-                yield from (
-                    (f"{name}:1", piece) for piece in cut(Passage(name, _title(text, file), text, "", ""))
-                )
-            else:
+            found = [(1, Passage(name, _title(text, file), text, "", ""))]
+            if not is_text(text) or "\0" in text:
                 what = "no text in UTF-8, UTF-16 or CP949; save it as UTF-8"
-                problems.append(Problem(str(file), 0, "", Reason.MALFORMED, what))
-            continue
-        for line, row in scan_rows(file, columns=columns):
-            made = row if isinstance(row, Problem) else _passage(row, file, line)
+                found = [(1, Problem(str(file), 0, "", Reason.MALFORMED, what))]
+        else:
+            rows = scan_rows(file, columns=columns)
+            found = ((n, row if isinstance(row, Problem) else _passage(row, file, n)) for n, row in rows)
+        for line, made in found:
             if isinstance(made, Problem):
                 problems.append(made)
             else:
@@ -126,7 +115,6 @@ def _passage(row: dict[Any, Any], file: Path, line: int) -> Passage | Problem:
         reason = Reason.MISSING_FIELD if text is None else Reason.WRONG_TYPE
         return Problem(str(file), line, "", reason, what)
     id = str(fields["id"]).strip() if fields["id"] is not None else ""
+    id = id or sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     title, url, language = (str(fields[name] or "").strip() for name in ("title", "url", "language"))
-    return Passage(
-        id or sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16], title, text, url, language
-    )
+    return Passage(id, title, text, url, language)

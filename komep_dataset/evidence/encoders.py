@@ -78,13 +78,11 @@ def _local(model: str, batch: int) -> Encoder:
         tokenizer, encoder = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     except (OSError, ValueError) as error:
         raise KomepError(f"{folder}: no encoder that can be loaded ({str(error).splitlines()[0]})") from error
-    pooling = next(
-        (name for name in POOLING if _json(folder / "1_Pooling" / "config.json").get(name)), POOLING[-1]
-    )
+    own = _json(folder / "1_Pooling" / "config.json")
+    pooling = next((name for name in POOLING if own.get(name)), POOLING[-1])
     limit = _json(folder / "sentence_bert_config.json").get("max_seq_length") or MOST_TOKENS
-    limit = min(
-        limit, tokenizer.model_max_length, getattr(encoder.config, "max_position_embeddings", math.inf)
-    )
+    places = getattr(encoder.config, "max_position_embeddings", math.inf)
+    limit = min(limit, tokenizer.model_max_length, places)
     tokenizer.padding_side = "right"
 
     @torch.inference_mode()
@@ -96,9 +94,8 @@ def _local(model: str, batch: int) -> Encoder:
             numbers = order[start : start + batch]
             words = [texts[i] for i in numbers]
             inputs = tokenizer(words, return_tensors="pt", padding=True, truncation=True, max_length=limit)
-            rows[numbers] = _pooled(
-                encoder(**inputs).last_hidden_state, inputs["attention_mask"], pooling
-            ).numpy()
+            states = encoder(**inputs).last_hidden_state
+            rows[numbers] = _pooled(states, inputs["attention_mask"], pooling).numpy()
         return rows
 
     return vectors

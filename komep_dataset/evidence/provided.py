@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.evidence.passages import Passage
-from komep_dataset.evidence.pieces import cut
+from komep_dataset.evidence.passages import FIELDS, Passage, cut
 from komep_dataset.schema import Reason, question_id
 from komep_dataset.tables.checking import plain_text
 from komep_dataset.tables.columns import OF_EVIDENCE
@@ -21,7 +20,6 @@ from komep_dataset.tables.rows import scan_rows
 from komep_dataset.tables.values import stands_for_none, written
 
 COLUMN = "evidence"
-_FIELDS = ("id", "title", "text", "url", "language")
 
 
 def passages_of_questions(
@@ -45,14 +43,12 @@ def passages_of_questions(
             keys, question = {row.get("question_id"), ""} - {None, ""}, plain_text(row.get("question"))
             keys |= {question_id(question)} if isinstance(question, str) and question.strip() else set()
             if not keys:
-                problems.append(
-                    Problem(str(file), line, "", Reason.MISSING_FIELD, "neither question_id nor question")
-                )
+                lacking = "neither question_id nor question"
+                problems.append(Problem(str(file), line, "", Reason.MISSING_FIELD, lacking))
             texts = list(_texts(row.get(COLUMN)))
             bad = [text for text in texts if isinstance(text, str)]
             problems += [Problem(str(file), line, COLUMN, Reason.BAD_VALUE, why) for why in bad]
-            for key in map(str, keys):
-                own = found.setdefault(key, {})
+            for own in [found.setdefault(key, {}) for key in map(str, keys)]:
                 for text in texts if not bad else ():
                     _add(own, text)
     if problems:
@@ -77,7 +73,7 @@ def _texts(cell: Any) -> Iterator[dict[str, str] | str]:
         if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
             yield f"expected a text, or an object with a text, got {str(one)[:60]!r}"
         elif fields["text"].strip():
-            yield {name: str(fields[name]) for name in _FIELDS if fields.get(name) is not None}
+            yield {name: str(fields[name]) for name in FIELDS if fields.get(name) is not None}
 
 
 def _add(own: dict[str, Passage], fields: dict[str, str]) -> None:
@@ -85,5 +81,5 @@ def _add(own: dict[str, Passage], fields: dict[str, str]) -> None:
     id, known = fields.get("id", "").strip(), {one.text for one in own.values()}
     while not id or id in own or f"{id}#1" in own:
         id = f"{id}-{len(own) + 1}" if id else f"e{len(own) + 1}"
-    whole = Passage(id, *(fields.get(name, "") for name in ("title", "text", "url", "language")))
+    whole = Passage(**{name: fields.get(name, "") for name in FIELDS} | {"id": id})
     own |= {piece.id: piece for piece in cut(whole) if piece.text not in known}

@@ -61,9 +61,7 @@ def embedding_bodies(evidence: Evidence) -> Iterator[Body]:
     """The requests for the passages of a corpus that have no vector yet; none where no endpoint is asked."""
     if evidence.embeddings is None or evidence.embeddings.server:
         return
-    vectors = Vectors(evidence.embeddings, evidence.kept)
-    missing = vectors.missing(
-        (indexed(one) for _, one in read_corpus(evidence.corpus, evidence.columns)), False
-    )
+    texts = (indexed(one) for _, one in read_corpus(evidence.corpus, evidence.columns))
+    missing = Vectors(evidence.embeddings, evidence.kept).missing(texts, False)
     while some := list(islice(missing, evidence.embeddings.batch)):
         yield from bodies_of(some, evidence.embeddings, False)

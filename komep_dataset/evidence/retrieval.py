@@ -60,9 +60,11 @@ def _found(
         index = open_index(map(indexed, store), len(store), store.folder)
         rankings.append(_by_words(index, pairs, count))
     if evidence.retriever != "bm25":
-        rankings.append(
-            _by_meaning(Vectors(evidence.embeddings, folder), store, [unit for unit, _ in pairs], count)
-        )
+        vectors, units = Vectors(evidence.embeddings, folder), [unit for unit, _ in pairs]
+        vectors.make(map(indexed, store), False)
+        vectors.make(units, True)
+        places = vectors.places(map(indexed, store), False)
+        rankings.append(vectors.nearest(places, vectors.places(units, True), count).tolist())
     best = [fused(ranks)[: evidence.passages] for ranks in zip(*rankings, strict=True)]
     passages = {n: store[n] for n in {n for own in best for n in own}}  # each once in memory
     return [tuple(passages[n] for n in own) for own in best]
@@ -81,14 +83,6 @@ def _by_words(index: WordIndex, pairs: Sequence[tuple[str, str]], count: int) ->
         words = zip(words_of(unit for unit, _ in pairs), (contexts[q] for _, q in pairs), strict=True)
         found = pool.map(lambda one: index.best(one[0], count, one[1]), words)
         return [[number for number, _ in one] for one in found]
-
-
-def _by_meaning(vectors: Vectors, store: Store, units: Sequence[str], count: int) -> list[list[int]]:
-    """Numbers of the texts that are nearest to each unit, best first."""
-    vectors.make(map(indexed, store), False)
-    vectors.make(units, True)
-    places = vectors.places(map(indexed, store), False)
-    return vectors.nearest(places, vectors.places(units, True), count).tolist()
 
 
 def fused(rankings: Iterable[Sequence[int]]) -> list[int]:

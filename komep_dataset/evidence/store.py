@@ -6,17 +6,16 @@
 import shutil
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from komep_dataset.errors import KomepError
 from komep_dataset.evidence.corpus import corpus_files, read_corpus
-from komep_dataset.evidence.passages import Passage
+from komep_dataset.evidence.passages import FIELDS, Passage
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import json_with, read_own_json, resolved, write_json
 from komep_dataset.progress import tell
@@ -25,8 +24,7 @@ from komep_dataset.tables.problems import listed
 FORM = 1  # of what lies on disk; goes up when texts are cut, or words are read, otherwise
 PASSAGES, FACTS, FACTS_MARK = "passages.arrow", "corpus.json", json_with("corpus", "passages")
 BATCH = 4096  # passages in a block of the file
-COLUMNS = pa.schema([(name, pa.large_string()) for name in ("id", "title", "text", "url", "language")])
-READ_BYTES = 1 << 20
+COLUMNS = pa.schema([(name, pa.large_string()) for name in FIELDS])
 
 
 class Store:
@@ -74,35 +72,25 @@ def fingerprint(corpus: Path, files: list[Path], columns: Mapping[str, str] | No
     """SHA-256 over the names and contents of a corpus's files, over a map of their columns, and over the form of what is kept."""
     base = corpus if corpus.is_dir() else corpus.parent
     whole = sha256(f"komep evidence {FORM}\n".encode())
-    for file in files:
-        whole.update(
-            f"{file.relative_to(base).as_posix()}\0{_sha256(file)}\n".encode("utf-8", "surrogateescape")
-        )
-    for new, name in sorted((columns or {}).items()):
-        whole.update(f"{new}\0{name}\n".encode("utf-8", "surrogateescape"))
+    facts = []
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                facts.append((path.relative_to(base).as_posix(), file_digest(file, "sha256").hexdigest()))
+        except OSError as error:
+            raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
+    for name, value in (*facts, *sorted((columns or {}).items())):
+        whole.update(f"{name}\0{value}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    digest = sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(READ_BYTES):
-                digest.update(block)
-    except OSError as error:
-        raise KomepError(f"{path}: cannot be read ({error.strerror})") from error
-    return digest.hexdigest()
 
 
 def _tell_change(corpus: Path, folder: Path) -> None:
     """Say that the corpus is another than earlier runs read, and where these states stay."""
-    known = {facts.parent: read_own_json(facts) for facts in sorted(folder.glob(f"*/{FACTS}"))}
-    left = [
-        str(place)
-        for place, one in known.items()
-        if isinstance(one, dict) and one.get("corpus") == str(corpus)
-    ]
-    if left:
+    known = {str(facts.parent): read_own_json(facts) for facts in sorted(folder.glob(f"*/{FACTS}"))}
+    same = (
+        place for place, one in known.items() if isinstance(one, dict) and one.get("corpus") == str(corpus)
+    )
+    if left := list(same):
         tell(
             f"note: {corpus}: has changed since it was read, and is read anew; earlier states stay, for runs that go back to "
             f"them, until you delete them: {', '.join(left)}"
@@ -130,7 +118,9 @@ def _read(
                     file, _, line = where.rpartition(":")
                     places.append(named.setdefault(file, len(named)))
                     lines.append(int(line))
-                    rows.append(_row(passage))
+                    # Without halves of signs, which no table can hold.
+                    own = ((name, getattr(passage, name)) for name in FIELDS)
+                    rows.append({name: one.encode("utf-8", "replace").decode() for name, one in own})
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, COLUMNS))
     except OSError as error:
         raise KomepError(f"{place}: cannot be written ({error.strerror or error})") from error
@@ -146,12 +136,6 @@ def _read(
 
 def _short(text: str) -> int:
     return int.from_bytes(sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-
-
-def _row(passage: Passage) -> dict[str, Any]:
-    """A passage as a row, without halves of signs, which no table can hold."""
-    fields = {name: getattr(passage, name) for name in COLUMNS.names}
-    return {name: text.encode("utf-8", "replace").decode() for name, text in fields.items()}
 
 
 def _check_ids(corpus: Path, store: Store, ids: np.ndarray, place_of: Callable[[int], str]) -> None:

@@ -76,19 +76,17 @@ class Vectors:
                 # One whole number for similarity and place: no two are equal, so that the order is one.
                 ranks = (np.rint(similar * 10**DECIMALS).astype(np.int64) << 32) - numbers
                 ranks = np.concatenate([best[first : first + QUERIES], ranks], axis=1)
-                parts.append(
-                    -np.partition(-ranks, count - 1, axis=1)[:, :count] if ranks.shape[1] > count else ranks
-                )
+                if ranks.shape[1] > count:
+                    ranks = -np.partition(-ranks, count - 1, axis=1)[:, :count]
+                parts.append(ranks)
             best = np.concatenate(parts)
         return np.sort(-best, axis=1) & 0xFFFFFFFF
 
     def _key(self, text: str, query: bool) -> bytes:
         given = self._embeddings
         told = (given.query_prefix, given.query_body) if query else (given.passage_prefix, given.passage_body)
-        asked = f"{told[0]}\0{sorted(dict(told[1]).items())}\0{text}"
-        return (
-            sha256(asked.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES].rstrip(b"\0")
-        )  # as numpy has it
+        asked = f"{told[0]}\0{sorted(dict(told[1]).items())}\0{text}".encode("utf-8", "surrogatepass")
+        return sha256(asked).digest()[:KEY_BYTES].rstrip(b"\0")  # as numpy has it
 
     def _records(self) -> np.ndarray:
         """All whole records, memory-mapped."""
