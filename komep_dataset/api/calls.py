@@ -74,9 +74,8 @@ def callable_with(
     told = "\n".join(f"    {each}: {_DOCS[kind]}" for each, kind in kinds.items())
     call.__name__ = call.__qualname__ = name
     call.__module__ = _PACKAGE
-    call.__doc__ = (
-        f"{inspect.cleandoc(function.__doc__)}\n\nFrom Python:\n{told}" if told else function.__doc__
-    )
+    more = f"{inspect.cleandoc(function.__doc__)}\n\nFrom Python:\n{told}"
+    call.__doc__ = more if told else function.__doc__
     named = [p.replace(annotation=Any) if p.name in kinds else p for p in signature.parameters.values()]
     call.__signature__ = signature.replace(parameters=named)
     return call
@@ -93,11 +92,8 @@ def in_python(text: str) -> str:
 
 
 def _is_path(annotation: Any) -> bool:
-    return (
-        annotation != Sequence[Path]
-        and Path in (kinds := get_args(annotation) or (annotation,))
-        and {*kinds} <= {Path, str, type(None)}
-    )
+    kinds = {*(get_args(annotation) or (annotation,))}
+    return annotation != Sequence[Path] and Path in kinds <= {Path, str, type(None)}
 
 
 def _path(given: Any, name: str) -> Path | None:
@@ -123,14 +119,9 @@ def _read(given: Any, name: str, kind: str, stack: ExitStack) -> Any:
 
 
 def _check_map(columns: Any) -> None:
-    if columns is None:
-        return
-    if not isinstance(columns, Mapping) or not all(
-        isinstance(n, str) for one in columns.items() for n in one
-    ):
-        raise KomepError(
-            "columns: give a dict of the rows' own name of a column -> the known one", exit_code=2
-        )
+    names = [name for one in columns.items() for name in one] if isinstance(columns, Mapping) else [None]
+    if columns is not None and not all(isinstance(name, str) for name in names):
+        raise KomepError("columns: give a dict of the rows' own name of a column -> the known one", 2)
 
 
 @contextmanager

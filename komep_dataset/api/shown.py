@@ -1,7 +1,7 @@
 """What functions return, so that it shows itself in a notebook as the command prints it."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -12,15 +12,19 @@ from komep_dataset.tables.problems import FILE, LINE, as_text
 WIDTH = 110  # characters
 
 
-class Listed(list):
-    """A list that shows itself as a text."""
+class _Told:
+    """Values that show themselves as a text."""
 
-    def __init__(self, items: Iterable[Any], text: Callable[[Any], str]):
-        super().__init__(items)
+    def __init__(self, values: Any, text: Callable[[Any], str]):
+        super().__init__(values)
         self._text = text
 
     def __repr__(self) -> str:
         return self._text(self)
+
+
+class Listed(_Told, list):
+    """A list that shows itself as a text."""
 
     @property
     def ok(self) -> bool:
@@ -28,15 +32,8 @@ class Listed(list):
         return all(one.ok for one in self)
 
 
-class Figures(dict):
+class Figures(_Told, dict):
     """Plain values that show themselves as a text."""
-
-    def __init__(self, values: dict[str, Any], text: Callable[[Any], str]):
-        super().__init__(values)
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text(self)
 
 
 class Text(str):

@@ -21,14 +21,14 @@ from komep_dataset.judge.ranking import Rates, pair_sides, simulate
 from komep_dataset.judge.record import Calibration, JudgeRecord, Record, read_record, write_record
 from komep_dataset.judge.risk_coverage import SVG_TITLE, Answer, risk_coverage
 from komep_dataset.judge.sets.registry import read_set
-from komep_dataset.judge.shares import Share, share
+from komep_dataset.judge.shares import Share, groups_of, share
 from komep_dataset.judge.statements import COLUMNS, Statement, read_statements, sample_statements
 from komep_dataset.pairs.generations import Given, read_scored
 from komep_dataset.progress import counted, tell
 from komep_dataset.samples import SAMPLE_INPUT
-from komep_dataset.schema import LANGUAGES, Verdict, column_types, question_id
+from komep_dataset.schema import Verdict, column_types, question_id
 from komep_dataset.scores.agreement import disagreements
-from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, Judged
+from komep_dataset.scores.checking import TOLD_FROM, Checked, Item
 from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import with_passages
@@ -97,11 +97,8 @@ def judge(
     items, checked = check_all(judges, agreement, items_for, folder, mode=mode, label="calibrate")
     require_verdicts(checked, "calibrate")
     of = {place: item for key, own in items.items() for place, item in zip(groups[key], own, strict=True)}
-    answers = [
-        Answer(one.label, verdict_or_none(checked, of[i]), confidence(checked.judged[of[i]]))
-        for i, one in enumerate(statements)
-    ]
-    return answers, checked
+    said = (verdict_and_confidence(checked, of[place]) for place in range(len(statements)))
+    return [Answer(one.label, *told) for one, told in zip(statements, said, strict=True)], checked
 
 
 def _items(checker: Checker, statements: Sequence[Statement], folder: Path, mode: str) -> list[Item]:
@@ -135,15 +132,12 @@ def require_verdicts(checked: Checked, label: str) -> None:
         tell(f"warning: {said}")
 
 
-def confidence(judged: Judged) -> float:
-    """The share of votes, of all judges where there are several, that say the verdict."""
-    return sum(vote.verdict == judged.verdict for vote in judged.votes) / max(1, len(judged.votes))
-
-
-def verdict_or_none(checked: Checked, item: Item) -> str | None:
-    """The verdict of an item, None where a request failed."""
+def verdict_and_confidence(checked: Checked, item: Item) -> tuple[str | None, float]:
+    """The verdict of an item, None where a request failed; the share of votes, of all judges where there are several, that say
+    it."""
     judged = checked.judged[item]
-    return None if judged.failure else judged.verdict
+    agreeing = sum(vote.verdict == judged.verdict for vote in judged.votes)
+    return None if judged.failure else judged.verdict, agreeing / max(1, len(judged.votes))
 
 
 def calibrate(
@@ -211,19 +205,13 @@ def record_of(
         statements_sha256=hashlib.sha256(texts.encode()).hexdigest(),
         n=len(statements),
         requests=requests,
-        groups=tuple(tally(name, [answers[i] for i in indices]) for name, indices in _groups(statements)),
+        groups=tuple(
+            tally(name, [answers[place] for place in own])
+            for name, own in groups_of([(s.language, f"category: {s.category}") for s in statements])
+        ),
         rates=measured_rates(answers),
         curve=risk_coverage(answers),
     )
-
-
-def _groups(statements: Sequence[Statement]) -> list[tuple[str, list[int]]]:
-    """All statements, those of each language, those of each category: name -> their places."""
-    found = [("all", list(range(len(statements))))]
-    found += [(x, [i for i, s in enumerate(statements) if s.language == x]) for x in LANGUAGES]
-    names = sorted({s.category for s in statements})
-    found += [(f"category: {x}", [i for i, s in enumerate(statements) if s.category == x]) for x in names]
-    return [(name, indices) for name, indices in found if indices]
 
 
 def calibrate_file(
@@ -249,9 +237,8 @@ def calibrate_file(
     check_statement_map(columns or {}, path, labelled_set, files)
     statements, named = statements_of(path, labelled_set, limit, columns)
     own = applicable(files, Given, columns or {}, only_lacking=True)
-    sides = pair_sides(
-        read_scored(scored or [SAMPLE_INPUT], columns=own)
-    )  # first: what cannot be read costs no call
+    # First: what cannot be read costs no call.
+    sides = pair_sides(read_scored(scored or [SAMPLE_INPUT], columns=own))
     with local_servers():  # one start for all the ways in which the checker is asked
         record = calibrate_all(config, statements, mode)
     record = replace(
@@ -300,13 +287,8 @@ def record_for(config: Config) -> Path | None:
     path = _kept_in(config)
     if read_own_json(path) is None:
         return None
-    record = read_record(path)
-    name, options = _identity(config.judges(), config.agreement)
-    return (
-        path
-        if (record["checker"], record["mode"], record["options"]) == (name, config.mode, options)
-        else None
-    )
+    record, asked = read_record(path), (*_identity(config.judges(), config.agreement), config.mode)
+    return path if tuple(record[key] for key in ("checker", "options", "mode")) == asked else None
 
 
 def write_curve(record: Record, beside: Path) -> Path:
@@ -346,20 +328,14 @@ def as_text(record: Record) -> str:
         + counted(record.requests, "call")
         + (f", {failed:,} failed" if failed else "")
     ]
-    rows = [["", "n", *SHARES]]
-    rows += [
-        [g.group, f"{g.accuracy.n:,}", *(_cell(getattr(g, name)) for name in SHARES)] for g in record.groups
-    ]
     if record.judges:
         several = [(f"together ({record.options['agreement']})", record.groups[0])]
-        several += [(one.checker, one.groups[0]) for one in record.judges]
-        alone = [[name, f"{g.accuracy.n:,}", *(_cell(getattr(g, x)) for x in SHARES)] for name, g in several]
-        said += [table([rows[0], *alone])]
-        said += [
+        said.append(_table([*several, *((one.checker, one.groups[0]) for one in record.judges)]))
+        said.append(
             f"of {record.apart.several:,} statements put to more than one they differ on {record.apart.differ:,} and contradict each "
             f"other on {record.apart.contradict:,}"
-        ]
-    said += [table(rows), "in brackets: 95% Wilson intervals"]
+        )
+    said += [_table((one.group, one) for one in record.groups), "in brackets: 95% Wilson intervals"]
     if record.agreement:
         said.append(f"batched and single checks agree on {record.agreement}")
     if record.curve:
@@ -373,5 +349,9 @@ def as_text(record: Record) -> str:
     return "\n".join(said)
 
 
-def _cell(one: Share) -> str:
-    return "-" if one.share is None else f"{one.share:.1%} ({one.low:.1%} to {one.high:.1%})"
+def _table(rows: Iterable[tuple[str, Calibration]]) -> str:
+    def cell(one: Share) -> str:
+        return "-" if one.share is None else f"{one.share:.1%} ({one.low:.1%} to {one.high:.1%})"
+
+    found = [[name, f"{g.accuracy.n:,}", *(cell(getattr(g, x)) for x in SHARES)] for name, g in rows]
+    return table([["", "n", *SHARES], *found])

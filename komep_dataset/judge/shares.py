@@ -1,7 +1,10 @@
-"""Shares with their 95% Wilson intervals."""
+"""Shares with their 95% Wilson intervals, and the groups of rows that have one each."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
+
+from komep_dataset.schema import LANGUAGES
 
 Z = 1.959963984540054  # the 97.5% quantile of the normal distribution, without the second that scipy takes to import
 
@@ -28,6 +31,13 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     centre = (2 * n * share + Z**2) / width
     half = Z / width * sqrt(4 * n * share * (1 - share) + Z**2)
     return max(0.0, centre - half) if hits else 0.0, min(1.0, centre + half) if hits < n else 1.0
+
+
+def groups_of(kinds: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[int]]]:
+    """(name, places) of all rows, of those of each language, and of each kind; `kinds` has both of every row."""
+    for name in ("all", *LANGUAGES, *sorted({kind for _, kind in kinds})):
+        if places := [place for place, of in enumerate(kinds) if name in ("all", *of)]:
+            yield name, places
 
 
 def share(hits: int, n: int) -> Share:

@@ -31,7 +31,6 @@ def statements(row: Mapping[str, Any]) -> Iterator[Statement | None]:
         yield Statement(text.strip(), label, language_of(text), category, row["question"]) if known else None
 
 
-SET = LabelledSet(
-    "expertqa", "ExpertQA's r2_compiled or lfqa JSONL, or scored generations with experts' verdicts",
-    ("expert_build_input.jsonl", "r2_compiled*.jsonl", "rand_*.jsonl", "domain_*.jsonl"), statements,
-)  # fmt: skip
+FILES = ("expert_build_input.jsonl", "r2_compiled*.jsonl", "rand_*.jsonl", "domain_*.jsonl")
+TOLD = "ExpertQA's r2_compiled or lfqa JSONL, or scored generations with experts' verdicts"
+SET = LabelledSet("expertqa", TOLD, FILES, statements)

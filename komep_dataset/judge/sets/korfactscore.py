@@ -22,9 +22,7 @@ def rows(path: Path) -> Rows:
     for number, line in json_lines(path):
         try:
             atoms = json.loads(line)
-            atoms = (
-                [atoms] if isinstance(atoms, dict) else atoms
-            )  # of a single biography, each atom comes alone
+            atoms = [atoms] if isinstance(atoms, dict) else atoms  # of one biography, each comes alone
             found = Counter(topics[a["atom"]] for a in atoms if a["atom"] in topics).most_common(1)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise KomepError(f"{path}:{number}: no list of atoms; it is read as {SET.told}") from error
