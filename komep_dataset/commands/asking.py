@@ -188,17 +188,10 @@ def calibrate(
     name, source = labelled_set or (None, labels)
     columns = parse_map(map or (), calibration.COLUMNS_OF_MAP)
     calibration.check_statement_map(columns, source, name, table_files(scored or ()))
+    asked = {"labelled_set": name, "mode": mode, "limit": limit, "columns": columns}
     if estimate:
         settings, _, estimates = _asking(config, None, mode)
-        lines = estimates.estimate_calibrate(
-            settings,
-            source,
-            labelled_set=name,
-            mode=mode,
-            limit=limit,
-            adversarial=adversarial,
-            columns=columns,
-        )
+        lines = estimates.estimate_calibrate(settings, source, adversarial=adversarial, **asked)
         print(estimates.as_text(lines, settings))
         return
     if adversarial:
@@ -207,15 +200,7 @@ def calibrate(
     if output:
         check_file(output, *RECORD)
         check_file(output.with_suffix(".svg"), *calibration.CURVE_FILE)
-    record = calibration.calibrate_file(
-        load_config(config),
-        source,
-        labelled_set=name,
-        mode=mode,
-        limit=limit,
-        scored=scored or (),
-        columns=columns,
-    )
+    record = calibration.calibrate_file(load_config(config), source, scored=scored or (), **asked)
     print(calibration.as_text(record))
     if output:
         write_record(record, output)

@@ -57,9 +57,8 @@ def as_text(plan: Plan, *, dry_run: bool) -> str:
     """What a publication did, or would do, in words."""
     lines = [f"note: {note}" for note in plan.notes]
     if plan.published:
-        return "\n".join(
-            [*lines, f"{plan.repo_id} has this release already, as {plan.version}; access: {plan.access}"]
-        )
+        there = f"{plan.repo_id} has this release already, as {plan.version}; access: {plan.access}"
+        return "\n".join([*lines, there])
     sent = [change for change in plan.changes if change.what in ("new", "changed")]
     size = sum(change.size for change in sent)
     renamed = sum(change.what == "renamed" for change in plan.changes)

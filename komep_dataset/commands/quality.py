@@ -66,9 +66,8 @@ def bias(
     from komep_dataset.preferences.columns import KNOWN
     from komep_dataset.tables.columns import parse_map
 
-    mark = json_with(
-        "config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines"
-    )
+    keys = ("config", "pairs", "splits", "length", "wins", "categories", "margins", "units", "baselines")
+    mark = json_with(*keys)
     old_output = context.args[:1]  # `--json FILE`, before --json meant one thing
     if context.args[1:] or (old_output and not json):
         raise KomepError(f"{context.args[-1]}: one release can be looked at", exit_code=2)

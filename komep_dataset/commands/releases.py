@@ -86,12 +86,9 @@ def questions(
     from komep_dataset.tables.columns import parse_map
 
     columns = parse_map(map or (), Question)
-    result = make_questions(
-        input, output, language=language, source=source, on_error=on_error, columns=columns
-    )
-    print(
-        f"{counted(result.questions, 'question')} -> {result.path}; {rejected(r.reason for r in result.rejects)}"
-    )
+    told = {"language": language, "source": source, "on_error": on_error, "columns": columns}
+    made = make_questions(input, output, **told)
+    print(f"{counted(made.questions, 'question')} -> {made.path}; {rejected(r.reason for r in made.rejects)}")
 
 
 def build(
@@ -136,19 +133,10 @@ def build(
     from komep_dataset.release.build import build as build_release
     from komep_dataset.tables.columns import parse_map
 
-    parsers = {option.name: option.parse for option in OPTIONS if option.parse}
-    given = {
-        name: parsers[name](value) if value and name in parsers else value for name, value in options.items()
-    }
-    known = {
-        "on_error": on_error,
-        "judge": judge,
-        "base": base,
-        "rounds": dict(_round_of(one) for one in round or ()),
-    }
-    known["columns"] = parse_map(map or (), Given)
-    result = build_release(scored or [], output, **known, **given)
-    print(result)
+    parsed = {one.name: one.parse(options[one.name]) for one in OPTIONS if one.parse and options[one.name]}
+    known = {"on_error": on_error, "judge": judge, "base": base, "columns": parse_map(map or (), Given)}
+    rounds = dict(_round_of(one) for one in round or ())
+    print(build_release(scored or [], output, rounds=rounds, **known, **options | parsed))
 
 
 def _round_of(text: str) -> tuple[str, int]:
@@ -158,23 +146,9 @@ def _round_of(text: str) -> tuple[str, int]:
     return model, int(number)
 
 
-build.__signature__ = with_build_options(
-    build,
-    (
-        *(
-            "scored",
-            "output",
-            "map",
-            "on_error",
-            *NEEDED,
-            "utility",
-            "length_gap",
-            "length_tokenizer",
-            "order",
-        ),
-        *("trim_below", "unknown_units", "origin", "judge", "base", "round"),
-    ),
-)
+ORDER = ("scored", "output", "map", "on_error", *NEEDED, "utility", "length_gap", "length_tokenizer", "order")
+ORDER += ("trim_below", "unknown_units", "origin", "judge", "base", "round")
+build.__signature__ = with_build_options(build, ORDER)
 
 
 def report(

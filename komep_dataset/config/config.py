@@ -29,11 +29,7 @@ from komep_dataset.tables.formats import nearest_told
 ALL, MAJORITY, APPEAL = AGREEMENTS = "all", "majority", "first-then-appeal"
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
 TRANSLATION_SCOPES = ("pairs", "all")
-MODELS_INSIDE = (
-    "second_look",
-    "evidence",
-    "embeddings",
-)  # keys of a judge that hold, or lead to, another model
+MODELS_INSIDE = ("second_look", "evidence", "embeddings")  # keys of a judge that lead to another model
 EVIDENCE = "evidence"  # in the work folder: indexes of corpora, and vectors
 NEEDS_LIMIT = "a server that the stage starts needs a number"
 
@@ -248,10 +244,8 @@ class Config:
         for name in (one for one in named if one not in names):
             yield f"selection.pairs: {self.selection.pairs}", f"no responder {name!r}; {nearest(name, names)}"
         if self.base and self.translator and self.translator.scope == "pairs":
-            yield (
-                "translator.scope",
-                "which answers pair is not known before they have joined `base`; set `scope: all`",
-            )
+            why = "which answers pair is not known before they have joined `base`; set `scope: all`"
+            yield "translator.scope", why
 
     @property
     def release(self) -> Path:
@@ -271,19 +265,16 @@ class Config:
                 f"{self.file}: --round {round}: no responder of that round; there are {', '.join(map(str, known)) or 'none'}",
                 exit_code=2,
             )
-        return replace(
-            self, round=round, responders=tuple(r for r in self.responders if (r.round or 0) <= round)
-        )
+        kept = tuple(one for one in self.responders if (one.round or 0) <= round)
+        return replace(self, round=round, responders=kept)
 
     def responder(self, name: str) -> Responder:
         """The responder of a name, with its seed filled in; `KomepError` names the nearest one."""
-        for responder in self.responders:
-            if responder.name == name:
-                own = responder.seed is not None or "seed" in responder.nulls
-                seed = responder.seed if own else self.seed
-                return replace(responder, seed=seed, policy=self.policy())
-        names = [responder.name for responder in self.responders]
-        raise KomepError(f"{self.file}: no responder {name!r}; {nearest(name, names)}", exit_code=2)
+        named = {responder.name: responder for responder in self.responders}
+        if responder := named.get(name):
+            own = responder.seed is not None or "seed" in responder.nulls
+            return replace(responder, seed=responder.seed if own else self.seed, policy=self.policy())
+        raise KomepError(f"{self.file}: no responder {name!r}; {nearest(name, named)}", exit_code=2)
 
     def judge(self, role: str) -> Judge:
         """The `splitter`, `checker` or `translator`; `KomepError` if the file does not name one."""
@@ -302,12 +293,8 @@ class Config:
 
     def policy(self) -> Policy:
         """How this configuration wants requests to be run."""
-        return Policy(
-            executor=self.executor,
-            budget=self.budget,
-            prices=self.prices,
-            spending=self.spending or self.work / "spending",
-        )
+        spending = self.spending or self.work / "spending"
+        return Policy(executor=self.executor, budget=self.budget, prices=self.prices, spending=spending)
 
 
 def load_config(source: Path | str | Mapping[str, Any] | Config) -> Config:
@@ -357,16 +344,9 @@ def load_config(source: Path | str | Mapping[str, Any] | Config) -> Config:
         changed |= {key: placed(inner) for key in MODELS_INSIDE if (inner := getattr(record, key, None))}
         return record and replace(record, **changed)
 
-    return placed(
-        config,
-        file=str(path),
-        selection=config.selection.placed(base),
-        responders=tuple(map(placed, config.responders)),
-        panel=tuple(map(placed, panel)),
-        **{
-            part: placed(getattr(config, part)) for part in ("questions", "splitter", "checker", "translator")
-        },
-    )
+    parts = {one: placed(getattr(config, one)) for one in ("questions", "splitter", "checker", "translator")}
+    parts |= {"responders": tuple(map(placed, config.responders)), "panel": tuple(map(placed, panel))}
+    return placed(config, file=str(path), selection=config.selection.placed(base), **parts)
 
 
 def _panel_of(raw: Any, file: str) -> tuple[Any, tuple[Checker, ...]]:

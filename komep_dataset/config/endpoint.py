@@ -20,10 +20,8 @@ SHORTEST_KEY = 8  # characters (ours)
 OURS = {"model": "model", "messages": "", "prompt": "", "input": "", "n": ""}
 OURS |= {"temperature": "temperature", "top_p": "top_p", "seed": "seed", "max_tokens": "max_new_tokens"}
 # What a query in an address may not be: by its name, or by a value that is longer than a version or a region.
-_SECRET, _PLAIN = (
-    re.compile("(?i)key|token|secret|sig|pass|pwd|auth|code|cred|user|session"),
-    re.compile(r"[\w.:-]{1,24}"),
-)
+_SECRET = re.compile("(?i)key|token|secret|sig|pass|pwd|auth|code|cred|user|session")
+_PLAIN = re.compile(r"[\w.:-]{1,24}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -146,19 +144,15 @@ class Endpoint:
         if self.api_key_env is None:
             return None
         key = os.environ.get(self.api_key_env, "").strip()
+        variable = f"the environment variable {self.api_key_env}"
         if not key:
-            raise KomepError(
-                f"the environment variable {self.api_key_env} is not set (the key for {self.model})"
-            )
+            raise KomepError(f"{variable} is not set (the key for {self.model})")
         if not re.fullmatch(r"[!-~]+", key):
-            raise KomepError(
-                f"the environment variable {self.api_key_env} holds blanks or signs that no key has"
-            )
+            raise KomepError(f"{variable} holds blanks or signs that no key has")
         if len(key) < SHORTEST_KEY:
             raise KomepError(
-                f"the environment variable {self.api_key_env} holds fewer than {SHORTEST_KEY} characters: too few to "
-                "be told from the words of an answer, where an echo of the key is masked; for a server that wants no "
-                "key leave `api_key_env` out, else give it a longer key"
+                f"{variable} holds fewer than {SHORTEST_KEY} characters: too few to be told from the words of an answer, where "
+                "an echo of the key is masked; for a server that wants no key leave `api_key_env` out, else give it a longer key"
             )
         return key
 
@@ -169,15 +163,11 @@ def _url_problems(url: str) -> Iterator[tuple[str, str]]:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable, parts = False, urlsplit("")
-    secret = any(
-        _SECRET.search(name) or not _PLAIN.fullmatch(value) for name, value in parse_qsl(parts.query, True)
-    )
+    query = parse_qsl(parts.query, True)
+    secret = any(_SECRET.search(name) or not _PLAIN.fullmatch(value) for name, value in query)
     if parts.username or parts.password or secret or parts.fragment:
         # Not shown: it may hold a secret.
-        yield (
-            "endpoint",
-            "no user name, no key and no long value in the address (such as `?key=…`): the variable that `api_key_env` names "
-            "holds the key, which is sent in a header",
-        )
+        why = "no user name, no key and no long value in the address (such as `?key=…`): the variable that `api_key_env` names "
+        yield "endpoint", f"{why}holds the key, which is sent in a header"
     elif not usable:
         yield "endpoint", f"{url!r} is no address such as https://host/v1"

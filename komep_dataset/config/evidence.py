@@ -30,10 +30,8 @@ class Embeddings(Endpoint):
         yield from Endpoint.problems(self)
         yield from at_least("batch", self.batch, 1)
         if self.batch_api:
-            yield (
-                "batch_api",
-                "vectors are asked for as they are needed, a part after the other; leave it out",
-            )
+            why = "vectors are asked for as they are needed, a part after the other; leave it out"
+            yield "batch_api", why
         if self.server not in (None, "transformers"):
             yield "server", f"{self.server} is not started for embeddings; start it, and name its `endpoint`"
 
@@ -67,16 +65,14 @@ class Evidence:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         if (self.corpus is None) == (self.provided is None):
-            yield (
-                "corpus",
-                "give either `corpus` (texts to find passages in) or `provided` (the texts of each question)",
+            why = (
+                "give either `corpus` (texts to find passages in) or `provided` (the texts of each question)"
             )
+            yield "corpus", why
         yield from choice("retriever", self.retriever, RETRIEVERS)
         yield from at_least("passages", self.passages, 1)
         if self.retriever != "bm25" and self.embeddings is None:
             yield "embeddings", f"`retriever: {self.retriever}` needs them: an `endpoint` and a `model`"
         if self.retriever == "bm25" and self.embeddings is not None:
-            yield (
-                "embeddings",
-                "`retriever: bm25` asks no model; set `retriever: both` or `dense`, or leave them out",
-            )
+            why = "`retriever: bm25` asks no model; set `retriever: both` or `dense`, or leave them out"
+            yield "embeddings", why

@@ -15,9 +15,10 @@ from komep_dataset.options import Option
 from komep_dataset.pairs.options import rule_problem
 from komep_dataset.progress import HEARERS
 
+_KEYS = {option.flag: f"selection.{option.name}" for option in OPTIONS}
 # What a message says of a build's options; those that it says of a command that it names stay.
 _OF_BUILD = re.compile(
-    rf"`[^`]*`|(?<![\w/-])komep build [^;`]*|(?<![\w-])({'|'.join(sorted((o.flag for o in OPTIONS), key=len, reverse=True))})(?![\w-])"
+    rf"`[^`]*`|(?<![\w/-])komep build [^;`]*|(?<![\w-])({'|'.join(sorted(_KEYS, key=len, reverse=True))})(?![\w-])"
 )
 # The same of what else `komep run` takes from its file, or has no choice in.
 _OF_RUN = (
@@ -76,9 +77,7 @@ def in_settings(text: str, *, chained: bool = False) -> str:
 
     `chained`: what the file says besides, which `komep run` and `komep preview` have no option for.
     """
-    text = _OF_BUILD.sub(
-        lambda found: f"selection.{found[1][2:].replace('-', '_')}" if found[1] else found[0], text
-    )
+    text = _OF_BUILD.sub(lambda found: _KEYS.get(found[1], found[0]), text)
     for option, key in _OF_RUN if chained else ():
         text = option.sub(key, text)
     return text

@@ -83,11 +83,12 @@ def _priced(
     listed = None if endpoint.server else listed
     online = listed.cost(calls, sent, received) if listed else None
     by_batch = listed.by_batch.cost(calls, sent, received) if listed and listed.batch is not None else None
-    if endpoint.batch_api:
-        other = f"online {amount(online, prices.currency)}" if by_batch is not None else ""
-        way = f"by batch, {other}" if other else "by batch, whose price is not known: in full"
+    if by_batch is None:
+        way = "by batch, whose price is not known: in full" if endpoint.batch_api else ""
+    elif endpoint.batch_api:
+        way = f"by batch, online {amount(online, prices.currency)}"
     else:
-        way = "" if by_batch is None else f"by batch {amount(by_batch, prices.currency)}"
+        way = f"by batch {amount(by_batch, prices.currency)}"
     return Line(
         stage=stage,
         model=endpoint.model,
@@ -104,16 +105,10 @@ def _priced(
 
 def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
     """What `komep respond` would ask; nothing is asked."""
-    return [_respond_line(questions, config, model)]
-
-
-def _respond_line(questions: Path, config: Config, model: str) -> Line:
     responder = config.responder(model)
-    bodies = [
-        request_for(question, responder) for question in read_asked(questions, responder, config.columns)
-    ]
+    bodies = [request_for(one, responder) for one in read_asked(questions, responder, config.columns)]
     missing = unanswered(bodies, responder, responder_folder(config, responder))
-    return line_of(f"respond {model}", responder, missing, load_prices(config.prices))
+    return [line_of(f"respond {model}", responder, missing, load_prices(config.prices))]
 
 
 @said_in_settings()
@@ -127,7 +122,7 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     missing = unanswered(bodies, splitter, config.work / SCORE / "split")
     split = line_of("score: split", splitter, missing, prices)
     judges = config.judges()
-    if not missing and not any(one.evidence and one.evidence.embeddings for one in judges.values()):
+    if not missing and not _embedded(judges.values()):
         with unsent() as found:  # units are known, and so is what was said of them
             split_and_check({(row.question_id, row.model): row for row in rows}, config, mode)
         labels = {name: f"{CHECK} by {name}" if len(judges) > 1 else CHECK for name in judges}
@@ -136,6 +131,10 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     count, _ = token_counter(config.judge("checker"))
     sentences = sum(count_sentences(text) for text in texts)
     return [split, *_check_lines(sentences, sum(map(count, texts)), config, mode, prices)]
+
+
+def _embedded(judges: Iterable[Checker]) -> bool:
+    return any(one.evidence and one.evidence.embeddings for one in judges)
 
 
 def _check_lines(
@@ -197,7 +196,7 @@ def estimate_run(config: Config) -> list[Line]:
         table = Path(folder) / "questions.parquet"
         questions_stage(config, table).run()
         asked = [Question(**row) for row in read_table(table, Question).iter_rows(named=True)]
-        lines = [_respond_line(table, config, responder.name) for responder in config.responders]
+        lines = [line for one in config.responders for line in estimate_respond(table, config, one.name)]
     tables = [responder_folder(config, r) / "responses.parquet" for r in config.responders]
     if all(table.is_file() for table in tables) and not any(line.calls for line in lines):
         lines += estimate_score(tables, config, config.mode)
@@ -236,11 +235,8 @@ def _translate_lines(asked: Sequence[Question], config: Config) -> list[Line]:
     length = max((r.max_new_tokens or UNLIMITED_TOKENS for r in config.responders), default=0)
     answers = len(config.responders) if translator.scope == "all" else min(2, len(config.responders))
     answer = "x" * int(CHARACTERS_A_TOKEN * length)
-    texts = [
-        text
-        for q in asked
-        for text in (Text(q.question), *(Text(f"{q.question} {answer}{n}") for n in range(answers)))
-    ]
+    ends = ("", *(f" {answer}{n}" for n in range(answers)))
+    texts = [Text(f"{one.question}{end}") for one in asked for end in ends]
     looks = look_requests(texts, session)
     note = f"every question with {answers} answers as long as their limit, none asked for twice"
     return _lines_of_translation(first_requests(texts, session), looks, config, note)
@@ -264,19 +260,17 @@ def _assumed_score(questions: int, config: Config) -> list[Line]:
 
 def estimate_calibrate(
     config: Config,
-    path: Path | None = None,
+    path: Path | None,
     *,
-    labelled_set: str | None = None,
-    mode: str = "strict",
-    limit: int | None = None,
-    adversarial: bool = False,
-    columns: Mapping[str, str] | None = None,
+    labelled_set: str | None,
+    mode: str,
+    limit: int | None,
+    adversarial: bool,
+    columns: Mapping[str, str],
 ) -> list[Line]:
     """What `komep calibrate` would ask, of `judge.calibration.calibrate_file` and, `adversarial`, `judge.injections`."""
     note, judges = "", list(config.judges().values())
-    if any(
-        one.evidence and one.evidence.embeddings for one in judges
-    ):  # which would be asked for, and are paid for
+    if _embedded(judges):  # which would be asked for, and are paid for
         judges = [replace(one, evidence=None) for one in judges]
         config = replace(config, checker=judges[0], panel=tuple(judges) if len(judges) > 1 else ())
         note = "without the texts of passages, which embeddings find"

@@ -6,8 +6,8 @@ the wire, heard where models are asked (`inference.ask.LISTENERS`), and the tabl
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,17 +51,15 @@ class _Ear:
     def __call__(
         self, label: str, endpoint: Endpoint, bodies: Mapping[Any, dict], replies: Mapping[Any, Reply]
     ) -> None:
-        distinct = {
-            json.dumps(body, sort_keys=True): key for key, body in bodies.items()
-        }  # equal ones are asked once
+        # Equal ones are asked once.
+        distinct = {json.dumps(body, sort_keys=True): key for key, body in bodies.items()}
         for number, key in enumerate(distinct.values(), 1):
             body, reply = bodies[key], replies[key]
             if "input" in body:  # a corpus would take pages
                 self._texts(label, endpoint, body, reply)
                 continue
-            self.say(
-                f"\n{label}, {endpoint.model}, request {number} of {len(distinct)}: {self._priced(endpoint, reply)}"
-            )
+            priced = self._priced(endpoint, reply)
+            self.say(f"\n{label}, {endpoint.model}, request {number} of {len(distinct)}: {priced}")
             for message in body.get("messages", [{"role": "prompt", "content": body.get("prompt", "")}]):
                 self._message(message["role"], message["content"])
             if reply.thought:
@@ -88,9 +86,8 @@ class _Ear:
         sent, received = reply.prompt_tokens, reply.completion_tokens
         if reply.failure and not reply.given:
             return reply.finish_reason
-        tokens = (
-            f"{sent or '?'} tokens in, {'?' if received is None else received} out, {reply.finish_reason}"
-        )
+        out = "?" if received is None else received
+        tokens = f"{sent or '?'} tokens in, {out} out, {reply.finish_reason}"
         price = self.prices.price_of(endpoint)
         if price is None or sent is None or received is None:
             self.unpriced.add(endpoint.model)
@@ -98,15 +95,6 @@ class _Ear:
         cost = price.cost(1, sent, received)
         self.cost += cost
         return f"{tokens}, {amount(cost, self.prices.currency)}"
-
-
-@contextmanager
-def _listening(ear: _Ear) -> Iterator[None]:
-    LISTENERS.append(ear)
-    try:
-        yield
-    finally:
-        LISTENERS.remove(ear)
 
 
 @said_in_settings(chained=True)
@@ -145,7 +133,9 @@ def preview(
     )
     preflight(config, roles_of_run(config))
     ear = _Ear(tell, load_prices(config.prices))
-    with local_servers(), _listening(ear):
+    with local_servers(), ExitStack() as stack:
+        LISTENERS.append(ear)
+        stack.callback(LISTENERS.remove, ear)
         first, *asking = list(stages(config))[:-1]
         _one_question(config, next(iter(first.outputs)), question, tell)
         for stage in asking:
@@ -156,12 +146,9 @@ def preview(
     unpriced = f"no price known for {', '.join(sorted(ear.unpriced))}" if ear.unpriced else ""
     known = amount(ear.cost, ear.prices.currency) if ear.cost or not unpriced else "unknown"
     spent, calls = spent_in(config.policy().spending)
-    ledger = (
-        f"; runs and previews here have spent {amount(spent, ear.prices.currency)} by {counted(calls, 'call')}"
-        if calls
-        else ""
-    )
-    cost = "; ".join(filter(None, (known, unpriced))) + ledger
+    spent = f"{amount(spent, ear.prices.currency)} by {counted(calls, 'call')}"
+    ledger = f"runs and previews here have spent {spent}" if calls else ""
+    cost = "; ".join(filter(None, (known, unpriced, ledger)))
     tell(
         f"\ncost of this question by the endpoints' own counts: {cost}; `komep run --estimate` counts all of them"
     )
@@ -220,18 +207,15 @@ def _show_units(config: Config, say: Say) -> None:
     evidence = translations_path(config.work / "translate" / "translated.parquet")
     if config.translator and evidence.is_file():
         for row in read_table(evidence, TranslationRow).iter_rows(named=True):
-            became = (
-                row["target"] if row["target"] is not None else f"refused: {row['reason']}: {row['detail']}"
-            )
-            say(
-                f"\ntranslation of the {row['kind']}{' of ' + row['model'] if row['model'] else ''}:\n  {became}"
-            )
+            refused = f"refused: {row['reason']}: {row['detail']}"
+            became = refused if row["target"] is None else row["target"]
+            whose = f" of {row['model']}" if row["model"] else ""
+            say(f"\ntranslation of the {row['kind']}{whose}:\n  {became}")
             for warning in row.get("warnings") or ():
                 say(f"  warning: {warning['name']}: {warning['detail']}")
     pairs, rejects = select_pairs(*readied(config.selection, frame))
     for pair in pairs.iter_rows(named=True):
-        say(
-            f"\npair: {pair['chosen_model']} {pair['chosen_score']:.2f} over {pair['rejected_model']} {pair['rejected_score']:.2f}"
-        )
+        over = f"over {pair['rejected_model']} {pair['rejected_score']:.2f}"
+        say(f"\npair: {pair['chosen_model']} {pair['chosen_score']:.2f} {over}")
     for reject in rejects.iter_rows(named=True):
         say(f"\nno pair: {reject['reason']}: {reject['detail']}")

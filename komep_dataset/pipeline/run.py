@@ -271,11 +271,8 @@ def score_stage(config: Config, tables: Sequence[Path], mode: str, output: Path 
         return Outcome(line, made.failures, shortfall=short, figures=figures)
 
     judges = list(config.judges().values())
-    settings = {
-        "mode": mode,
-        "splitter": _endpoint_settings(config.judge("splitter")),
-        "checker": _endpoint_settings(judges[0]),
-    }
+    settings = {"mode": mode, "splitter": _endpoint_settings(config.judge("splitter"))}
+    settings["checker"] = _endpoint_settings(judges[0])
     if len(judges) > 1:
         settings |= {"panel": [_endpoint_settings(one) for one in judges], "agreement": config.agreement}
         settings |= {name: getattr(config.selection, name) for name in ("unknown_units", "min_margin")}
@@ -328,21 +325,13 @@ def build_stage(config: Config, scored: Path) -> Stage:
         folders[f"{TRANSLATE}: second look"] = folders[TRANSLATE] / SECOND_LOOK.name
         left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
         seeds = {} if config.seed is None else {"pipeline": config.seed}
-        known = {
-            "judge": judge,
-            "base": config.base,
-            "seeds": seeds,
-            "left_out": left_out,
-            "rounds": config.rounds(),
-            "makers": {"checker": list(config.judges())}
-            | ({"translator": [config.translator.model]} if config.translator else {}),
-        }
-        made = build([scored], release, **known, **options)
-        facts, kept = made.facts, "".join(f"; {line}" for line in made.notes)
+        makers = {"checker": list(config.judges())}
+        makers |= {"translator": [config.translator.model]} if config.translator else {}
+        known = {"judge": judge, "base": config.base, "rounds": config.rounds(), "makers": makers}
+        made = build([scored], release, **known, seeds=seeds, left_out=left_out, **options)
+        pairs, asked = counted(made.facts["pairs"], "pair"), counted(made.facts["questions"], "question")
         note = "" if judge else "; the checker was never calibrated (komep calibrate)"
-        return Outcome(
-            f"{counted(facts['pairs'], 'pair')} of {counted(facts['questions'], 'question')}{note} -> {release}{kept}"
-        )
+        return Outcome("; ".join([f"{pairs} of {asked}{note} -> {release}", *made.notes]))
 
     named = config.selection.paths()
     read = [path for paths in named.values() for path in paths.values()]

@@ -32,10 +32,8 @@ _BOUNDS = (
 _PASSAGES = "give another corpus or more `passages`"
 _BLANK = pl.col("response").map_elements(is_blank, pl.Boolean)
 # A parameter that an endpoint speaks of -> its setting.
-_SETTINGS = {
-    r"max_(?:\w+_)?tokens": "max_new_tokens",
-    **{name: name for name in ("temperature", "top_p", "seed")},
-}
+_SETTINGS = {r"max_(?:\w+_)?tokens": "max_new_tokens"}
+_SETTINGS |= {name: name for name in ("temperature", "top_p", "seed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,8 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
     if status == Status.UNPARSED.value:
         return _why_unparsed(made, config)
     if status == Status.FAILED.value:
-        return (
-            _advised(made.reason)
-            if made.reason
-            else f"{NO_RESPONSE}: `komep run --retry-failed` asks it again, or `komep respond` with the same option"
-        )
+        lacking = f"{NO_RESPONSE}: `komep run --retry-failed` asks it again, or `komep respond` with the same option"
+        return _advised(made.reason) if made.reason else lacking
     if status == Status.EMPTY.value and made.unverifiable:
         return (
             f"the splitter {splitter} marks what the answers say as nothing to check: look at the evidence beside the "
@@ -135,35 +130,24 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
 
 def _why_unparsed(made: Scored, config: Config) -> str:
     checker, apart = config.judge("checker"), read_panel(made.path)
-    if apart and 2 * (differ := apart["groups"][0]["differ"]) >= sum(
-        unit["verdict"] == Verdict.UNKNOWN for units in made.frame["units"] for unit in units
-    ):
-        ways = [
-            (
-                "`agreement: first-then-appeal` asks the others only where it matters",
-                config.agreement != APPEAL,
-            ),
-            (_BOUNDS, config.selection.unknown_units == "reject"),
-        ]
-        return "; ".join(
-            [
-                f"the judges {', '.join(apart['judges'])} differ on {differ:,} of {apart['groups'][0]['several']:,} units",
-                "`komep calibrate` says which of them is right",
-                *(way for way, is_open in ways if is_open),
-            ]
-        )
+    bounds = [_BOUNDS] if config.selection.unknown_units == "reject" else []
+    verdicts = (unit["verdict"] for units in made.frame["units"] for unit in units)
+    unknown = sum(verdict == Verdict.UNKNOWN for verdict in verdicts)
+    if apart and 2 * (differ := apart["groups"][0]["differ"]) >= unknown:
+        appeal = ["`agreement: first-then-appeal` asks the others only where it matters"]
+        units = f"{differ:,} of {apart['groups'][0]['several']:,} units"
+        said = [f"the judges {', '.join(apart['judges'])} differ on {units}"]
+        said += ["`komep calibrate` says which of them is right"]
+        return "; ".join(said + (appeal if config.agreement != APPEAL else []) + bounds)
     evidence = read_table(verdicts_path(made.path), VerdictRow)
     unread = evidence.filter(pl.col("verdict") == Verdict.UNKNOWN.value)
-    limit, cut = (
-        checker.limit(CITING_TOKENS if checker.evidence else CHECK_TOKENS),
-        unread.filter(pl.col("finish_reason") == "length").height,
-    )
+    limit = checker.limit(CITING_TOKENS if checker.evidence else CHECK_TOKENS)
+    cut = unread.filter(pl.col("finish_reason") == "length").height
     if limit and cut and 2 * cut >= unread.height:
         return f"the limit of the checker {checker.model} cuts its replies off: raise `checker.max_new_tokens` ({limit})"
-    replies = Counter(unread["reply"].to_list()).most_common(1)
     if checker.evidence and (why := _why_undecided(unread)):
-        open_way = why.endswith(_PASSAGES) and config.selection.unknown_units == "reject"
-        return f"{why}; {_BOUNDS}" if open_way else why
+        return "; ".join([why, *(bounds if why.endswith(_PASSAGES) else [])])
+    replies = Counter(unread["reply"].to_list()).most_common(1)
     said = replies[0][0][:SHOWN] if replies else ""
     what = "names no passage that it was shown" if checker.evidence else "says neither true nor false"
     return f"the checker {checker.model} {what}, most often {said!r}: set `checker.structured: true`, or take another"
@@ -176,12 +160,10 @@ def _why_undecided(unread: pl.DataFrame) -> str:
     unfound = unread.filter(pl.col("passages").list.len() == 0).height
     if 2 * unfound > unread.height:
         return f"{unfound:,} units have no passage and were not asked about: look at `checker.evidence`"
-    why = {
-        WhyUnknown.NOT_ADDRESSED: "the passages do not decide them: look at what stands in the evidence beside the table, and "
-        f"{_PASSAGES}",
-        WhyUnknown.CONTRADICTORY: "the passages contradict each other",
-    }
-    return f"of {n:,} units {why[reason]}" if reason in why else ""
+    if reason == WhyUnknown.CONTRADICTORY:
+        return f"of {n:,} units the passages contradict each other"
+    undecided = "the passages do not decide them: look at what stands in the evidence beside the table, and"
+    return f"of {n:,} units {undecided} {_PASSAGES}" if reason == WhyUnknown.NOT_ADDRESSED else ""
 
 
 def of_translations(made: TranslatedTable, translator: Translator) -> Shortfall:
@@ -214,8 +196,7 @@ def _advised(reason: str) -> str:
     """What a failed request said, and the setting that it is likeliest about."""
     advice = advice_for(reason)
     if advice == advice_for("HTTP 400"):
-        named = (
-            key for name, key in _SETTINGS.items() if re.search(rf"(?<![a-z0-9_]){name}(?![a-z0-9_])", reason)
-        )
-        advice = next((f"`{key}` sets it; null leaves it out" for key in named), advice)
+        for name, key in reversed(_SETTINGS.items()):
+            if re.search(rf"(?<![a-z0-9_]){name}(?![a-z0-9_])", reason):
+                advice = f"`{key}` sets it; null leaves it out"
     return f"{reason}{advice and '; '}{advice}"

@@ -77,12 +77,8 @@ def verdict_format(unit: str, *, cites: bool = False) -> dict[str, Any]:
     if cites:
         properties["ids"] = {"type": "array", "items": {"type": "string"}}
         properties["why"] = {"type": "string", "enum": ["", *REASONS]}
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    schema["additionalProperties"] = False
     return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
 
 
@@ -102,8 +98,7 @@ def check_messages(unit: str, mode: str, question: str | None = None, *, delimit
         return _asked(wording.BARE_SYSTEM, f"{wording.STATEMENT}: {unit}\n{wording.ASK}")
     user = f"{wording.STATEMENT}: {_quoted(unit)}\n{wording.ASK}"
     if question is not None:
-        user = f"{wording.QUESTION}: {_quoted(question)}\n{user}"
-        return _asked(wording.CONTEXT_SYSTEM, user)
+        return _asked(wording.CONTEXT_SYSTEM, f"{wording.QUESTION}: {_quoted(question)}\n{user}")
     return _asked(wording.CHECK_SYSTEM, user)
 
 
@@ -192,12 +187,8 @@ def fingerprint(wordings: Mapping[str, str]) -> str:
     sample = [responder_prompt("?", protocol) for protocol in ("dahl-gpt", "dahl-hf", "chat")]
     for text in ("?", "가?"):  # one of each language
         sample += [responder_prompt(text, "chat", format) for format in (None, *FORMATS)]
-        sample += [
-            split_messages(text),
-            split_messages(text, keeps=False),
-            check_messages(text, "strict"),
-            check_messages(text, "paper"),
-        ]
+        sample += [split_messages(text), split_messages(text, keeps=False)]
+        sample += [check_messages(text, "strict"), check_messages(text, "paper")]
         sample += [check_messages(text, "strict", "?"), check_messages(text, "strict", delimited=False)]
         sample += [batch_messages([text], "?"), verdict_format(text), verdict_format(text, cites=True)]
         shown = [{"id": "?", "title": "?", "text": text}]
