@@ -107,12 +107,7 @@ def _headline(option: Option) -> str | None:
 
 
 def with_build_options(command: Callable, order: Sequence[str]) -> inspect.Signature:
-    """The signature of a command of `**options` with every option of a build.
-
-    Args:
-        command: the function.
-        order: names of the parameters that its help lists first.
-    """
+    """The signature of a command of `**options` with every option of a build; `order`: what its help lists first."""
     signature = named(command, _flag)
     parameters = {p.name: p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()}
     names = sorted(parameters, key=lambda name: order.index(name) if name in order else len(order))

@@ -57,13 +57,17 @@ class Policy:
     """How requests are run, whatever they ask; no answer depends on it.
 
     `budget` is in the currency of the table `prices` (None: the table that ships); `spending` is the folder where
-    what was spent is written down, None for nowhere.
+    what was spent is written down, None for nowhere, and then there is no budget.
     """
 
     executor: Executor = field(default_factory=Executor)
     budget: float | None = None
     prices: Path | None = None
     spending: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.spending is None:
+            raise ValueError("a budget needs a folder in which is written down what was spent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A YAML file as frozen dataclasses: known keys, right types, and every mistake named by its file and key.
 
-A dataclass that is read has `problems()`, which yields (key, what is wrong with its value). `NOT_KEYS` are fields
+A dataclass that is read may have `problems()`, which yields (key, what is wrong with its value). `NOT_KEYS` are fields
 that no file may set (`nulls` takes the names of those that it sets to null); `SHORTHAND` has words that may stand for a
 whole record; `FILL_IN` is called with the keys of a record before they are read, and may add some.
 """
@@ -79,7 +79,7 @@ def build_record(cls: type, raw: Any, file: str, where: str) -> Any:
     if "nulls" in no_keys:
         values["nulls"] = tuple(name for name in types if name in raw and raw[name] is None)
     built = cls(**values)
-    for key, problem in built.problems():
+    for key, problem in getattr(built, "problems", tuple)():
         raise KomepError(f"{file}: {where}{key}: {problem}")
     return built
 

@@ -33,13 +33,8 @@ def bodies_of(texts: Sequence[str], embeddings: Embeddings, query: bool) -> list
 
 
 def encode(texts: Sequence[str], embeddings: Embeddings, folder: Path, query: bool) -> np.ndarray:
-    """Texts as float32 vectors of length 1, a row a text.
-
-    Args:
-        texts: at least one.
-        embeddings: the model.
-        folder: where answers are kept until the vectors are (`forget`).
-        query: whether the texts are what is looked for, rather than what is found.
+    """Texts, at least one, as float32 vectors of length 1, a row a text; `query`: whether they are what is looked for, rather
+    than what is found. The folder keeps answers until the vectors are kept (`forget`).
 
     Raises:
         KomepError: what `inference.ask.ask` raises, or a request that came to nothing, or a folder that holds no encoder.

@@ -29,12 +29,8 @@ class Wanted:
 
 
 def passages_for(evidence: Evidence, wanted: Sequence[Wanted], folder: Path) -> list[tuple[Passage, ...]]:
-    """The passages for each unit, best first, the same ones for the same inputs; () where there is none.
-
-    Args:
-        evidence: where they come from, and how many.
-        wanted: the units; equal ones are looked up once.
-        folder: where an index and vectors are kept, for this corpus and other ones, unless `evidence` says where.
+    """The passages for each unit, best first, the same ones for the same inputs; () where there is none. Equal units are looked up
+    once. An index and vectors are kept in the folder, for this corpus and other ones, unless `evidence` says where.
 
     Raises:
         KomepError: bad rows of a file, a corpus without a text, a missing extra, or an endpoint that answers nobody.

@@ -46,12 +46,8 @@ class Store:
 
 
 def open_store(corpus: Path, folder: Path, columns: Mapping[str, str] | None = None) -> Store:
-    """The passages of a corpus, read from its files where these are others than before.
-
-    Args:
-        corpus: a file, or a folder of files.
-        folder: where the passages of this state of it, and of others, are kept.
-        columns: a map of the names of its columns.
+    """The passages of a corpus (a file, or a folder of files), read where it is another than before; the folder keeps those of
+    this state of it, and of others. `columns` is a map of names.
 
     Raises:
         KomepError: what `read_corpus` raises; one id for several texts; no text at all; files that change meanwhile; a

@@ -55,10 +55,8 @@ def judge_body(messages: list[dict[str, str]], judge: Judge, tokens: int, vote: 
 
 def request(texts: Body, values: Mapping[str, Any], endpoint: Endpoint) -> Body:
     """A request: its texts, sampling values without those that are None, and the endpoint's `extra_body`."""
-    extra = endpoint.extra_body
-    known = {
-        name: value for name, value in values.items() if value is not None and RENAMED.get(name) not in extra
-    }
+    extra, given = endpoint.extra_body, {name: value for name, value in values.items() if value is not None}
+    known = {name: value for name, value in given.items() if RENAMED.get(name) not in extra}
     return texts | known | dict(extra)
 
 
@@ -163,23 +161,25 @@ def _without_thoughts(replies: Mapping[Key, Reply], bodies: Mapping[Key, Body]) 
 
 def unanswered(bodies: Iterable[Body], endpoint: Endpoint, folder: Path) -> list[Body]:
     """The requests that `ask` would send: not answered in the folder's logs, equal ones once. Asks nothing."""
-    source = source_of(endpoint)
+    source, known = source_of(endpoint), _known(folder)
     distinct = {request_key(body, source): body for body in bodies}
-    known = {key for path in logs_of(folder) for key in read_log(path)[0]}
     return [body for key, body in distinct.items() if key not in known]
 
 
 def answered(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path) -> dict[Key, Reply]:
     """The replies that `ask` would give without asking, under their keys. Asks nothing."""
-    known = {key: reply for path in logs_of(folder) for key, reply in read_log(path)[0].items()}
+    known = _known(folder)
     found = {id: known[key] for id, key in keys_of(bodies, endpoint).items() if key in known}
     return _without_thoughts(found, bodies)
 
 
+def _known(folder: Path) -> dict[str, Reply]:
+    return {key: reply for path in logs_of(folder) for key, reply in read_log(path)[0].items()}
+
+
 def left_out_of(folder: Path) -> list[str]:
     """The parameters without which requests of a folder were answered, since the endpoint refuses them; sorted."""
-    rows = (row for path in logs_of(folder) for row in read_log(path)[0].values())
-    return sorted({name for row in rows for name in row.left_out.split()})
+    return sorted({name for reply in _known(folder).values() for name in reply.left_out.split()})
 
 
 def _tell_left_out(replies: Iterable[Reply], place: tuple[Path, str], label: str, in_file: bool) -> None:

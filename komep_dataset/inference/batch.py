@@ -14,7 +14,7 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -59,6 +59,7 @@ _LARGE = re.compile(
     "(?i)HTTP 413|too_many_tasks|too[_ ](?:large|big)|larger than|number of (?:lines|requests|tasks)"
 )
 Body = dict[str, Any]
+Answers = dict[str, tuple[int, str]]  # key -> status and body
 
 
 class Wish(NamedTuple):
@@ -98,6 +99,7 @@ class _Run:
         self._log, self._files, self._label = asking.log, BatchFolder(asking.folder), asking.label
         self._answered, self._advance, self._stack = asking.answered, asking.advance, stack
         self._most, self._alone = MOST_REQUESTS, False  # alone: no second batch is sent while one is open
+        self._calls = BatchCalls(self._endpoint, self._target.url, self._target.secret)
         self._unsent: Batch | None = None  # for which the budget had no room
         self._words: set[str] = set()  # statuses that nobody knows, and the user was told of
         self._told: dict[str, int] = {}  # how far the bar has come, by batch
@@ -109,19 +111,17 @@ class _Run:
         return "; ".join(doubted[:1] + more)
 
     async def all(self, todo: dict[str, Body]) -> None:
-        open_batches = self._left()
-        sent = {key for batch in open_batches for key in self._files.requests(batch)}
+        open_batches, sent = self._left()
         wishes = {key: Wish(body) for key, body in todo.items() if key not in sent}
-        calls = BatchCalls(self._endpoint, self._target.url, self._target.secret)
         wait, room = FIRST_POLL, True
-        async with calls:
+        async with self._calls:
             for batch in list(open_batches):
-                if large := await self._made(batch, calls):
+                if large := await self._made(batch):
                     open_batches.remove(batch)
                     wishes |= large
             while open_batches or wishes:
                 while room and wishes and not (self._alone and open_batches):
-                    batch = await self._sent(wishes, calls)
+                    batch = await self._sent(wishes)
                     if batch and batch.id:
                         open_batches.append(batch)
                         wait = wait if self._alone else FIRST_POLL
@@ -131,29 +131,31 @@ class _Run:
                 await asyncio.sleep(wait)
                 wait = min(wait * SLOWER, LONGEST_POLL)
                 for batch in list(open_batches):
-                    state = await self._looked(batch, calls)
+                    state = await self._looked(batch)
                     if state.ended:
                         open_batches.remove(batch)
-                        wishes |= await self._settled(batch, state, calls)
+                        wishes |= await self._settled(batch, state)
                         room = True
 
-    def _left(self) -> list[Batch]:
-        """The batches of an earlier process whose answers are not all in the log."""
+    def _left(self) -> tuple[list[Batch], set[str]]:
+        """The batches of an earlier process whose answers are not all in the log, and what was sent in them."""
         self._files.sweep()
         for batch in self._files.of(self._source, others=True):
             self._tell(
                 f"{self._files.state(batch)}: a batch of another model or address ({batch.id or 'without an id'}), which is "
                 "gone on with where that is asked again; if it is not wanted, cancel it there and remove this file"
             )
-        found = []
+        found, sent = [], set[str]()
         for batch in self._files.of(self._source):
-            if all(key in self._log.rows for key in self._files.requests(batch)):
+            keys = self._files.requests(batch).keys()
+            if keys <= self._log.rows.keys():
                 self._files.forget(batch)
             else:
                 found.append(batch)
-        return found
+                sent |= keys
+        return found, sent
 
-    async def _sent(self, wishes: dict[str, Wish], calls: BatchCalls) -> Batch | None:
+    async def _sent(self, wishes: dict[str, Wish]) -> Batch | None:
         """Send a batch of the first wishes, which are taken out, and are back where it was too large (a batch without an id);
         None where the budget has no room for one."""
         path = path_of(next(iter(wishes.values())).body)
@@ -163,7 +165,7 @@ class _Run:
         for key, wish in wishes.items():
             if path_of(wish.body) == path:
                 asked = without(spoken(wish.body, self._endpoint), wish.left_out)
-                line = calls.line(key, path, asked | {"model": self._endpoint.model})
+                line = self._calls.line(key, path, asked | {"model": self._endpoint.model})
                 size += len(line)
                 if lines and (size > MOST_BYTES or len(lines) == self._most):
                     break
@@ -178,10 +180,10 @@ class _Run:
         self._files.begin(batch, "".join(lines[key][0] for key in keys))
         for key in keys:
             del wishes[key]
-        wishes |= await self._made(batch, calls)
+        wishes |= await self._made(batch)
         return batch
 
-    async def _made(self, batch: Batch, calls: BatchCalls) -> dict[str, Wish]:
+    async def _made(self, batch: Batch) -> dict[str, Wish]:
         """See that the endpoint has a batch; every step is on disk before the next. Where it is too large for the endpoint,
         its requests, which go into smaller ones."""
         if batch.id:
@@ -189,11 +191,11 @@ class _Run:
             return {}
         try:
             if not batch.file:
-                batch.file = await calls.upload(self._files.file(batch))
+                batch.file = await self._calls.upload(self._files.file(batch))
                 self._files.write(batch)
             perhaps, batch.asked = batch.asked, True
             self._files.write(batch)
-            batch.id = await calls.create(batch.file, batch.path, perhaps)
+            batch.id = await self._calls.create(batch.file, batch.path, perhaps)
         except (Refused, Barred) as error:  # nothing was made
             wishes = self._unmade(batch)
             if self._too_large(str(error), wishes):
@@ -213,8 +215,9 @@ class _Run:
 
     def _unmade(self, batch: Batch) -> dict[str, Wish]:
         """Forget a batch of which nothing was asked; its requests."""
-        self._book(batch, {})
-        wishes = {key: self._wish(batch, key, body) for key, body in self._files.requests(batch).items()}
+        requests = self._files.requests(batch)
+        self._book(batch, requests, {}, False)
+        wishes = {key: self._wish(batch, key, body) for key, body in requests.items()}
         self._files.forget(batch)
         return wishes
 
@@ -226,9 +229,9 @@ class _Run:
         self._most, self._alone = len(wishes) // 2, self._alone or crowded
         return True
 
-    async def _looked(self, batch: Batch, calls: BatchCalls) -> State:
+    async def _looked(self, batch: Batch) -> State:
         try:
-            state = await calls.look(batch.id)
+            state = await self._calls.look(batch.id)
         except (Refused, Barred, Stop) as error:
             place = self._files.state(batch)
             raise Stop(
@@ -238,7 +241,7 @@ class _Run:
         if state.status not in STATUSES and state.status not in self._words:
             self._words.add(state.status)
             self._tell(
-                f"batch {batch.id} is {shown(state.status, calls.hide)!r}, a status that is not known here; it is waited for: "
+                f"batch {batch.id} is {shown(state.status, self._calls.hide)!r}, a status that is not known here; it is waited for: "
                 f"{', '.join(ENDED)}"
             )
         known = self._told.get(batch.name, 0)
@@ -246,7 +249,7 @@ class _Run:
         self._told[batch.name] = state.done
         return state
 
-    async def _settled(self, batch: Batch, state: State, calls: BatchCalls) -> dict[str, Wish]:
+    async def _settled(self, batch: Batch, state: State) -> dict[str, Wish]:
         """Take in what an ended batch has: the requests that are to be sent again."""
         requests = self._files.requests(batch)
         if state.status == FAILED:  # at its check: nothing was asked, and nothing is paid for
@@ -254,27 +257,21 @@ class _Run:
             if self._too_large(state.why, wishes):
                 return wishes
             raise Stop(f"{self._target.url}: batch {batch.id} has failed: {state.why or 'no reason given'}")
-        answers = await self._fetched(batch, state, requests, calls)
-        sizes = {key: self._meter(batch).weigh(body)[0] for key, body in requests.items()}
-        judged = {
-            key: _judged(requests[key], *answers[key], sizes[key], calls)
-            for key in requests
-            if key in answers
-        }
-        self._book(batch, judged, state.status == COMPLETED)
+        answers = await self._fetched(batch, state, requests)
+        meter, there = self._meter(batch), [key for key in requests if key in answers]
+        judged = {key: self._judged(requests[key], *answers[key], meter) for key in there}
+        self._book(batch, requests, judged, state.status == COMPLETED)
         return self._kept(batch, state, requests, judged)
 
-    async def _fetched(
-        self, batch: Batch, state: State, requests: dict[str, Body], calls: BatchCalls
-    ) -> dict[str, tuple[int, str]]:
-        """(status, body) by key. A file that is named late or came short is fetched again: a line that is missing is asked
+    async def _fetched(self, batch: Batch, state: State, requests: dict[str, Body]) -> Answers:
+        """A file that is named late or came short is fetched again: a line that is missing is asked
         anew, and paid for. One that is named and is not there is not missed where the others have all."""
         for look in range(LOOKS):
-            answers, lost = dict[str, tuple[int, str]](), ""
+            answers, lost = Answers(), ""
             for number, file in enumerate(state.files):
                 place = self._files.file(batch).with_suffix(f".{number}.answers")
                 try:
-                    await calls.download(file, place, len(requests) * LONGEST_BODY)
+                    await self._calls.download(file, place, len(requests) * LONGEST_BODY)
                     read_answers(place, requests, answers)
                 except (Refused, Barred) as error:
                     lost = str(error)
@@ -285,7 +282,7 @@ class _Run:
                 return answers
             if look + 1 < LOOKS:
                 await asyncio.sleep(FIRST_POLL * SLOWER**look)
-                state = await self._looked(batch, calls)
+                state = await self._looked(batch)
         if lost or not answers:
             raise self._unread(batch, lost or f"it is {state.status}, and names no file that has one")
         return answers
@@ -302,34 +299,33 @@ class _Run:
         """Write the answers of a batch to the log, tell failures, and give back what is to be sent again."""
         said = {key: one for key, (one, *_) in judged.items() if isinstance(one, Reply) and not one.failure}
         self._answered = self._answered or bool(said)
-        rows = [
-            (key, reply._replace(left_out=batch.left_out.get(key, "")))
-            for key, reply in said.items()
-            if key not in self._log.rows
-        ]
+        new = ((key, reply) for key, reply in said.items() if key not in self._log.rows)
+        rows = [(key, reply._replace(left_out=batch.left_out.get(key, ""))) for key, reply in new]
         for start in range(0, len(rows), WRITTEN):
             self._log.add(rows[start : start + WRITTEN])
         again: dict[str, Wish] = {}
         stop: Judged | None = None
+        lost = f"the batch has no line for it ({state.status})"
+        lost = lost if state.status == COMPLETED else f"the batch: {state.status}"
         for key, body in requests.items():
             if key in said or key in self._log.rows:
                 continue
-            outcome = judged[key][0] if key in judged else Again(_missing(state))
+            outcome = judged[key][0] if key in judged else Again(lost)
             wish = self._wish(batch, key, body)
             error, kept = getattr(outcome, "error", ""), self._endpoint.extra_body
             name = error and refused_parameter(error, body, kept, isinstance(outcome, Again))
-            lasts = isinstance(outcome, (Garbled, Lasting))
+            tries = 2 if isinstance(outcome, (Garbled, Lasting)) else MOST_TRIES
+            passes, last = isinstance(outcome, Again), wish.tries + 1
             if name:
                 again[key] = wish._replace(left_out=f"{wish.left_out} {name}".strip())
-            elif isinstance(outcome, Again) and wish.tries + 1 < min(
-                2 if lasts else MOST_TRIES, self._endpoint.max_attempts
-            ):
+            elif passes and last < min(tries, self._endpoint.max_attempts):
                 self.tally[str(outcome)[:40]] += 1
-                again[key] = wish._replace(tries=wish.tries + 1)
+                again[key] = wish._replace(tries=last)
             else:
                 if isinstance(outcome, Stop) or (isinstance(outcome, Barred) and not self._answered):
                     stop = outcome
-                self.failures[key] = _failed(outcome, wish.tries + 1)
+                failed = no_reply(f"{NO_ANSWER} {last} batches: {outcome}" if passes else str(outcome))
+                self.failures[key] = outcome if isinstance(outcome, Reply) else failed
         self.tally["answered"] += len(said)
         self.tally["failed"] = len(self.failures)
         self._advance(len(requests) - len(again) - self._told.pop(batch.name, 0))
@@ -344,11 +340,8 @@ class _Run:
         return again
 
     def _wish(self, batch: Batch, key: str, body: Body) -> Wish:
-        return Wish(
-            {name: value for name, value in body.items() if name != "model"},
-            batch.left_out.get(key, ""),
-            batch.tries.get(key, 0),
-        )
+        asked = {name: value for name, value in body.items() if name != "model"}
+        return Wish(asked, batch.left_out.get(key, ""), batch.tries.get(key, 0))
 
     def _tell(self, what: str) -> None:
         tell(f"komep: {self._label}: {what}")
@@ -368,48 +361,30 @@ class _Run:
             self._meters[batch.name] = self._stack.enter_context(Meter.of(self._endpoint, batch.name))
         return self._meters[batch.name]
 
-    def _book(self, batch: Batch, judged: dict[str, tuple], complete: bool = False) -> None:
+    def _book(
+        self, batch: Batch, requests: dict[str, Body], judged: dict[str, tuple], complete: bool
+    ) -> None:
         """Replace what is reserved by what each request cost; one that has no line was not asked, or is paid for in full
         where the batch is `complete`."""
-        meter = self._meter(batch)
+        meter, unasked = self._meter(batch), (None, None, complete)
+        told = ((meter.weigh(body)[1], judged.get(key, unasked)) for key, body in requests.items())
+        meter.book_all((most, usage, billed, isinstance(one, Reply)) for most, (one, usage, billed) in told)
 
-        def calls() -> Iterator[tuple[float, Usage | None, bool, bool]]:
-            for key, body in self._files.requests(batch).items():
-                outcome, usage, billed = judged.get(key, (None, None, complete))
-                yield meter.weigh(body)[1], usage, billed, isinstance(outcome, Reply)
-
-        meter.book_all(calls())
-
-
-def _judged(
-    request: Body, status: int, body: str, sent: int, calls: BatchCalls
-) -> tuple[Reply | Judged, Usage | None, bool]:
-    """(what a line comes to, its usage, whether it may be billed)"""
-    billed = 200 <= status < 300
-    if not status:
-        return Again(shown(body, calls.hide)), None, False
-    try:
-        nul = "\\u0000" in json.dumps(request)
-        reply, usage = read_answer(request, status, None, body, sent, calls.hide, nul)
-        return reply, usage, billed
-    except Filtered as filtered:
-        return filtered.reply, None, False
-    except Judged as judged:
-        return judged, judged.usage, billed
-    except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone
-        said = named(error, calls.hide, whole=True)
-        return Refused(f"an answer that cannot be read: {said}"), None, billed
-
-
-def _missing(state: State) -> str:
-    return (
-        f"the batch has no line for it ({state.status})"
-        if state.status == COMPLETED
-        else f"the batch: {state.status}"
-    )
-
-
-def _failed(outcome: Reply | Judged, tries: int) -> Reply:
-    if isinstance(outcome, Reply):
-        return outcome
-    return no_reply(f"{NO_ANSWER} {tries} batches: {outcome}" if isinstance(outcome, Again) else str(outcome))
+    def _judged(
+        self, request: Body, status: int, body: str, meter: Meter
+    ) -> tuple[Reply | Judged, Usage | None, bool]:
+        """(what a line comes to, its usage, whether it may be billed)"""
+        billed, hide = 200 <= status < 300, self._calls.hide
+        if not status:
+            return Again(shown(body, hide)), None, False
+        try:
+            sent, nul = meter.weigh(request)[0], "\\u0000" in json.dumps(request)
+            reply, usage = read_answer(request, status, None, body, sent, hide, nul)
+            return reply, usage, billed
+        except Filtered as filtered:
+            return filtered.reply, None, False
+        except Judged as judged:
+            return judged, judged.usage, billed
+        except Exception as error:  # whatever else an answer makes `read_reply` raise costs its request alone
+            said = named(error, hide, whole=True)
+            return Refused(f"an answer that cannot be read: {said}"), None, billed

@@ -55,12 +55,8 @@ class BatchFolder:
             if _STATE.fullmatch(path.name):
                 try:
                     batches.append(Batch(**json.loads(path.read_bytes())))
-                except (
-                    OSError,
-                    ValueError,
-                    TypeError,
-                    RecursionError,
-                ):  # stays: without it the batch is paid for again
+                except (OSError, ValueError, TypeError, RecursionError):
+                    # It stays: without it the batch is paid for again.
                     raise KomepError(
                         f"{path}: cannot be read; it says which batch at the endpoint is paid for: give it back, or "
                         "remove it, and its requests are asked anew"

@@ -98,8 +98,7 @@ class Client:
         self._turn, self._booked = asyncio.Lock(), asyncio.Event()
 
     async def __aenter__(self) -> "Client":
-        secret = self._target.secret
-        key = key_header(self._target.url, secret) if secret else {}
+        key = key_header(self._target.url, self._target.secret)
         self._session = aiohttp.ClientSession(
             headers={"Content-Type": "application/json"} | key,
             timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout),

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from komep_dataset.config.config import Endpoint
 from komep_dataset.config.yaml_records import build_record, read_yaml
 from komep_dataset.errors import KomepError
-from komep_dataset.inference.ledgers import Entry, Ledger, dearer, spent_in
+from komep_dataset.inference.ledgers import Ledger, dearer, spent_in
 from komep_dataset.inference.wire.dialect import token_limit
 from komep_dataset.inference.wire.usage import Usage
 
@@ -78,9 +78,6 @@ class PriceTable:
     models: Mapping[str, Price]
     file: Path = SHIPPED
 
-    def problems(self) -> Iterable[tuple[str, str]]:
-        return ()
-
     def price_of(self, endpoint: Endpoint) -> Price | None:
         """The price of a model as it is asked, nothing for a server that we start, None where nobody knows."""
         if endpoint.server:
@@ -137,7 +134,7 @@ class Meter:
             KomepError: there is a budget, and nobody knows the model's price.
         """
         policy = endpoint.policy
-        if policy.budget is None and policy.spending is None:
+        if policy.spending is None:
             yield cls(None, None, None)
             return
         table = load_prices(policy.prices)
@@ -243,9 +240,8 @@ class Meter:
             cost = max(ours, usage.stated)
             if cost > ours * (1 + ROUNDING):
                 self._dearer += 1
-                self._stated = (
-                    self._stated or f"{amount(cost, self._currency)} for {amount(ours, self._currency)}"
-                )
+                said, counted = (amount(x, self._currency) for x in (cost, ours))
+                self._stated = self._stated or f"{said} for {counted}"
             cost = max(cost, 0.0 if answered or not usage.doubt else reserved)
             own.dearest = dearer(own.dearest, cost)
             if usage.doubt:
@@ -275,16 +271,9 @@ class Meter:
             )
         return "; ".join(said)
 
-    def spent(self) -> tuple[float, int]:
-        """(amount, calls) of all processes so far, calls in flight included."""
-        if self._folder is not None:
-            return spent_in(self._folder)
-        own = self._ledger.own if self._ledger else Entry()
-        return own.amount + own.reserved, own.calls + own.in_flight
-
     def beyond_budget(self, label: str, missing: str) -> KomepError:
         """What is said of a budget that is `reached`, and of the requests that are missing."""
-        spent, calls = self.spent()
+        spent, calls = spent_in(self._folder)
         paid, budget, dear = (amount(x, self._currency) for x in (spent, self._budget, self._next))
         return KomepError(
             f"{label}: the budget is reached: {paid} spent by {calls:,} calls, of a budget of {budget}, and the next call may "

@@ -93,13 +93,13 @@ def dearer(one: float | None, other: float | None) -> float | None:
 
 
 class Ledger:
-    """This process's ledger and its view of the others. Without a folder it is kept in memory alone. One that has a `name`
-    is gone on with where a process that is dead left it.
+    """This process's ledger and its view of the others. One that has a `name` is gone on with where a process that is dead
+    left it.
 
     `own` may be changed, and `write` and `others` called, inside `locked()` only.
     """
 
-    def __init__(self, folder: Path | None, currency: str, model: str, name: str = ""):
+    def __init__(self, folder: Path, currency: str, model: str, name: str = ""):
         self.own = Entry(model=model)
         self._folder, self._currency, self._name = folder, json.dumps(currency[:16]), name
         self._lock = self._file = -1
@@ -115,9 +115,6 @@ class Ledger:
         Raises:
             KomepError: the folder or its disk does not take what is written in the block.
         """
-        if self._folder is None:
-            yield
-            return
         try:
             if self._lock < 0:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -137,8 +134,6 @@ class Ledger:
 
     def write(self) -> None:
         """Replace this process's line; `OSError` where the disk takes less."""
-        if self._folder is None:
-            return
         if self._file < 0:
             self._open()
         own = self.own
@@ -170,7 +165,7 @@ class Ledger:
         Raises:
             KomepError: one cannot be read: what it counted would not be held against the budget.
         """
-        if self._folder is not None and (size := os.fstat(self._lock).st_size) != self._listed:
+        if (size := os.fstat(self._lock).st_size) != self._listed:
             self._list()
             self._listed = size
         found = replace(self._of_dead)

@@ -65,13 +65,11 @@ def no_reply(why: str) -> Reply:
 
 
 def without_thoughts(reply: Reply, limit: int | None, opened: bool = False) -> Reply:
-    """A reply as it came -> the answer in it with its letters as they were meant, "" where it says nothing, or a failed reply where its thoughts never came to one. A refusal fails
-    whoever needs an answer, and keeps its text for who releases it.
+    """A reply as it came -> the answer in it with its letters as they were meant, "" where it says nothing, or a failed reply where
+    its thoughts never came to one. A refusal fails whoever needs an answer, and keeps its text for who releases it.
 
-    Args:
-        reply: from a log, or as it came.
-        limit: tokens that the reply could have, for the message; None where no limit was sent.
-        opened: whether thoughts of this model begin in the prompt, so that nothing in a reply opens them.
+    `limit`: tokens that the reply could have, for the message. `opened`: whether thoughts of this model begin in the prompt, so
+    that nothing in a reply opens them.
     """
     if reply.finish_reason == REFUSED:
         said = reply.raw if reply.filtered else f"the model refused: {reply.text}"

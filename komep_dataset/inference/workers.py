@@ -153,12 +153,9 @@ def make_executor(step: AskShard, settings: Executor, workers: int, logs: Path) 
         import ray
 
         if not ray.is_initialized():
-            ray.init(
-                log_to_driver=False,
-                include_dashboard=False,
-                logging_level="ERROR",
-                runtime_env={"env_vars": {"LOGURU_DIAGNOSE": "NO"}},
-            )
+            variables = {"env_vars": {"LOGURU_DIAGNOSE": "NO"}}
+            quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": "ERROR"}
+            ray.init(**quiet, runtime_env=variables)
         return _RayExecutor(**common, mem_per_cpu_gb=settings.memory_gb / settings.cpus)
     from datatrove.executor.slurm import SlurmPipelineExecutor
 
@@ -242,9 +239,8 @@ class _LocalExecutor(_Watching, LocalPipelineExecutor):
     environment."""
 
     def _start(self, rank: int) -> multiprocessing.Process:
-        work = multiprocessing.get_context("spawn").Process(
-            target=_work, args=(self, rank, os.getpid()), daemon=True
-        )
+        spawn, given = multiprocessing.get_context("spawn"), (self, rank, os.getpid())
+        work = spawn.Process(target=_work, args=given, daemon=True)
         # A worker begins without Ctrl-C, which reaches all of us: who started it ends it. Another thread of ours may still
         # take it, so that it is held until the worker has all it is sent.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -341,9 +337,8 @@ def _ask_by_slurm(
         with _silent(folder):
             executor.run()
     except FileNotFoundError as error:
-        raise KomepError(
-            f"{label}: no {error.filename} on this machine; the script is ready: {script}"
-        ) from None
+        missing = f"no {error.filename} on this machine; the script is ready: {script}"
+        raise KomepError(f"{label}: {missing}") from None
     except subprocess.CalledProcessError as error:
         raise KomepError(f"{label}: sbatch refused {script} (exit code {error.returncode})") from None
     submitted.write_text(json.dumps({"id": str(executor.job_id), "workers": workers}), "utf-8")

@@ -143,16 +143,10 @@ def verdict_and_confidence(checked: Checked, item: Item) -> tuple[str | None, fl
 def calibrate(
     checker: Checker, statements: Sequence[Statement], folder: Path, *, mode: str = "strict"
 ) -> Record:
-    """Let a checker judge labelled statements.
+    """Let a checker judge labelled statements, exactly as in `komep score`, equal ones once; one with `batch` is asked singly
+    too. Replies are kept in the folder, which resumes; what retrieval needs again lies beside it.
 
-    Args:
-        checker: the model that judges, asked exactly as in `komep score`; one with `batch` is asked singly too.
-        statements: what it judges; equal texts are asked once.
-        folder: where the replies are kept; the same folder resumes. What retrieval needs again lies beside it.
-        mode: `strict` or `paper`: prompt and parsing.
-
-    Returns:
-        the record, without what is simulated from it.
+    Returns the record, without what is simulated from it.
     """
     answers, checked = judge({checker.model: checker}, ALL, statements, folder, mode=mode)
     agreement = None

@@ -114,13 +114,8 @@ def resistance(way: str, tried: Sequence[Attack], checked: Checked) -> list[Resi
 
 
 def measure(checker: Checker, tried: Sequence[Attack], folder: Path) -> list[Resistance]:
-    """Ask a checker about every attack, with and without quotes, and with harmless words in its place.
-
-    Args:
-        checker: asked unit by unit, without the question and without batches; one with `evidence` by passages, too.
-        tried: the attacks.
-        folder: where the replies are kept; the same folder resumes.
-    """
+    """Ask a checker about every attack, with and without quotes, and with harmless words in its place: unit by unit, without the
+    question and without batches; one with `evidence` by passages, too. Replies are kept in the folder, which resumes."""
     single = replace(checker, batch=1, context=None)
     found = _measured(single, tried, folder, "")
     return found + (_measured(single, by_passages(tried), folder, "passage, ") if checker.evidence else [])

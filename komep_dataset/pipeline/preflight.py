@@ -41,6 +41,15 @@ class Role:
     endpoint: Endpoint
     folder: Path
 
+    @property
+    def identity(self) -> str:
+        one = self.endpoint
+        return " ".join(map(str, (self.name, one.endpoint or one.server, one.model, one.api_key_env)))
+
+    def has_answered(self) -> bool:
+        kept = (*logs_of(self.folder), *self.folder.glob(f"*{SUFFIX}"))
+        return any(path.is_file() and path.stat().st_size for path in kept)
+
 
 def roles_of_run(config: Config) -> Iterator[Role]:
     """Every model that `komep run` asks."""
@@ -75,12 +84,9 @@ def preflight(config: Config, roles: Iterable[Role]) -> None:
     """
     known = read_own_json(config.work / PASSED)
     known = known["passed"] if isinstance(known, dict) and "passed" in known else None
-    named = {_identity(role): role for role in roles}
-    roles = [
-        role
-        for identity, role in named.items()
-        if not (_has_answered(role) and (known is None or identity in known))
-    ]
+    named = {role.identity: role for role in roles}
+    new = {role.identity for role in named.values() if known is not None and role.identity not in known}
+    roles = [role for role in named.values() if role.identity in new or not role.has_answered()]
     faults = [f"{role.name}: {fault}" for role in roles for fault in _at_home(role.endpoint)]
     for role in named.values():  # texts may be others than before
         evidence = getattr(role.endpoint, "evidence", None)
@@ -101,24 +107,12 @@ def preflight(config: Config, roles: Iterable[Role]) -> None:
         write_json(config.work / PASSED, {"passed": passed}, PASSED_MARK)
 
 
-def _identity(role: Role) -> str:
-    one = role.endpoint
-    return " ".join(map(str, (role.name, one.endpoint or one.server, one.model, one.api_key_env)))
-
-
-def _has_answered(role: Role) -> bool:
-    kept = (*logs_of(role.folder), *role.folder.glob(f"*{SUFFIX}"))
-    return any(path.is_file() and path.stat().st_size for path in kept)
-
-
 def _at_home(endpoint: Endpoint) -> Iterator[str]:
     """What is wrong on this machine."""
     try:
         endpoint.api_key()
-        if (
-            endpoint.policy.budget is not None
-            and load_prices(endpoint.policy.prices).price_of(endpoint) is None
-        ):
+        budget, prices = endpoint.policy.budget, endpoint.policy.prices
+        if budget is not None and load_prices(prices).price_of(endpoint) is None:
             yield f"`budget` needs the price of {endpoint.model!r}; name a table that has it as `prices:`, or leave `budget` out"
     except KomepError as error:
         yield str(error)
@@ -144,9 +138,7 @@ async def _faults_of(roles: list[Role]) -> list[str]:
     secret, url = endpoint.api_key(), endpoint.endpoint
     names, end = ", ".join(dict.fromkeys(role.name for role in roles)), time.monotonic() + SECONDS
     limit = aiohttp.ClientTimeout(total=SECONDS)
-    async with aiohttp.ClientSession(
-        headers=key_header(url, secret) if secret else {}, timeout=limit
-    ) as session:
+    async with aiohttp.ClientSession(headers=key_header(url, secret), timeout=limit) as session:
 
         async def got(path: str) -> tuple[int, bytes]:
             address = at(batches_at(url)[0] if path == "/batches" else url, path)
@@ -159,9 +151,8 @@ async def _faults_of(roles: list[Role]) -> list[str]:
                 break
             except UNCONNECTED as error:
                 if time.monotonic() > end - 1:
-                    return [
-                        f"{names}: {endpoint.endpoint} cannot be reached ({error}); start its server, or correct `endpoint`"
-                    ]
+                    what = f"cannot be reached ({error}); start its server, or correct `endpoint`"
+                    return [f"{names}: {url} {what}"]
                 await asyncio.sleep(0.5)
             except Exception:  # an answer that no list of models is says nothing about completions
                 status, content = 0, b""
@@ -172,22 +163,19 @@ async def _faults_of(roles: list[Role]) -> list[str]:
                 for_batches, _ = await got("/batches")
     if status == 401:
         key = f"the key in {endpoint.api_key_env}" if secret else "a request without a key; set `api_key_env`"
-        return [f"{names}: {endpoint.endpoint} refuses {key}"]
+        return [f"{names}: {url} refuses {key}"]
     if for_batches in (404, 405, 501):
-        return [
-            f"{', '.join(by_batch)}: {endpoint.endpoint} has no batches (HTTP {for_batches}); leave `batch_api` out"
-        ]
+        what = f"has no batches (HTTP {for_batches}); leave `batch_api` out"
+        return [f"{', '.join(by_batch)}: {url} {what}"]
     if status == 403:
         tell(
-            f"note: {names}: {endpoint.endpoint} shows this key no list of models (HTTP 403); whether it may ask them shows "
-            "at the first request"
+            f"note: {names}: {url} shows this key no list of models (HTTP 403); whether it may ask them shows at the first "
+            "request"
         )
     known = _models_in(content) if status == 200 else []
-    return [
-        f"{role.name}: {endpoint.endpoint} has no model {role.endpoint.model!r}; {_nearest(role.endpoint.model, known)}"
-        for role in roles
-        if known and not any(_same_model(role.endpoint.model, name) for name in known)
-    ]
+    wanted = ((role.name, role.endpoint.model) for role in roles if known)
+    lost = ((name, model) for name, model in wanted if not any(_same_model(model, one) for one in known))
+    return [f"{name}: {url} has no model {model!r}; {_nearest(model, known)}" for name, model in lost]
 
 
 def _models_in(content: bytes) -> list[str]:

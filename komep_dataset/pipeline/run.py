@@ -150,15 +150,8 @@ def run(
 
 @said_in_settings()
 def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> tuple[Outcome, bool]:
-    """Run a stage unless it is done.
-
-    Args:
-        stage: what to run.
-        retry_failed: run it where rows failed in it.
-        note: is told of each table that somebody changed since the stage wrote it, and that is moved aside.
-
-    Returns:
-        (what it reports, whether it was left as it is).
+    """Run a stage unless it is done; with `retry_failed`, where rows failed in it too. Gives (what it reports, whether it was left
+    as it is); `note` is told of each table that somebody changed since the stage wrote it, and that is moved aside.
 
     Raises:
         KomepError: what the stage raises, or that no row of it is of use: its table lies there and does not count as

@@ -107,11 +107,8 @@ def evidence_messages(
 ) -> Messages:
     """The checker's conversation about one unit and passages, in the language of the unit.
 
-    Args:
-        unit: what is judged.
-        passages: `id`, `title` (may be empty) and `text` of each; as JSON, which nothing in them can end.
-        question: shown where the checker has `context: question`.
-        delimited: False leaves quotes away, and what is said of them.
+    Of each passage `id`, `title` (may be empty) and `text`, as JSON, which nothing in them can end; `delimited=False` leaves
+    quotes away, and what is said of them. The question is shown where the checker has `context: question`.
     """
     wording = _wording(unit)
     if not delimited:

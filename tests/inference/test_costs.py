@@ -225,7 +225,7 @@ def test_meters_of_several_processes_count_together_and_wait_for_each_other(tmp_
     one.book(held[0], Usage(paid_prompt=1_500_000))
     two.book(held[1], None, billed=False)
     assert two.reserve(0.1) is None and two.reached  # 2.0 are spent, and a call has cost 1.5
-    assert one.spent() == (2.0, 2)
+    assert spent_in(tmp_path) == (2.0, 2)
     one.close(), two.close()
 
 

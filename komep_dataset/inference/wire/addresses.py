@@ -14,9 +14,11 @@ def at(url: str, path: str) -> str:
     return f"{base}{path}{mark}{query}"
 
 
-def key_header(url: str, secret: str) -> dict[str, str]:
-    """The header that a key goes in: `Authorization`, but `api-key` where the address has an `api-version`, as Azure wants
+def key_header(url: str, secret: str | None) -> dict[str, str]:
+    """The header that a key goes in, if there is one: `Authorization`, but `api-key` where the address has an `api-version`, as Azure wants
     it and OpenAI's own client for it sends it; a token of Entra, a JWT, is a bearer's there too."""
+    if not secret:
+        return {}
     azure = "api-version=" in url and not (secret.startswith("eyJ") and secret.count(".") == 2)
     return {"api-key": secret} if azure else {"Authorization": f"Bearer {secret}"}
 

@@ -64,13 +64,10 @@ class BatchCalls:
         self._url, self._before = batches_at(url)
 
     async def __aenter__(self) -> "BatchCalls":
-        limit = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._endpoint.timeout, sock_read=self._endpoint.timeout
-        )
-        key = key_header(self._url, self._secret) if self._secret else {}
-        self._session = aiohttp.ClientSession(
-            headers=key, timeout=limit, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-        )
+        seconds = self._endpoint.timeout
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
+        key, jar = key_header(self._url, self._secret), aiohttp.DummyCookieJar()
+        self._session = aiohttp.ClientSession(headers=key, timeout=limit, cookie_jar=jar)
         return self
 
     async def __aexit__(self, *_) -> None:
@@ -85,11 +82,8 @@ class BatchCalls:
         """The id of a file that is sent up."""
 
         def form() -> dict[str, Any]:
-            data = aiohttp.FormData()
-            data.add_field("purpose", "batch")
-            data.add_field(
-                "file", requests.open("rb"), filename=requests.name, content_type="application/jsonl"
-            )
+            data, kind = aiohttp.FormData({"purpose": "batch"}), "application/jsonl"
+            data.add_field("file", requests.open("rb"), filename=requests.name, content_type=kind)
             return {"data": data}
 
         return await self._tried(lambda: self._id("/files", form))
@@ -110,8 +104,8 @@ class BatchCalls:
                 raise Stop(f"whether a batch of {file} was made before cannot be told: {error}") from None
             try:
                 return await self._id("/batches", lambda: {"json": body})
-            except Again as again:
-                perhaps = perhaps or not str(again).startswith("HTTP 429")  # which says that nothing was made
+            except Exception as error:
+                perhaps = perhaps or not str(error).startswith("HTTP 429")  # which says that nothing was made
                 raise
 
         return await self._tried(made)
@@ -125,14 +119,12 @@ class BatchCalls:
         errors = said.get("errors") or said.get("error") or {}
         told = errors.get("data") if isinstance(errors, dict) else errors
         first = told[0] if isinstance(told, list) and told else told or errors
+        why = first if isinstance(first, str) else json.dumps(first or "", ensure_ascii=False).strip('"')
         return State(
             said["status"].casefold().replace("canceled", CANCELLED),
             sum(n for n in counted if type(n) is int),
             tuple(str(said[name]) for name in ("output_file_id", "error_file_id") if said.get(name)),
-            shown(
-                first if isinstance(first, str) else json.dumps(first or "", ensure_ascii=False).strip('"'),
-                self.hide,
-            ),
+            shown(why, self.hide),
         )
 
     async def download(self, file: str, place: Path, most: int) -> None:
@@ -154,7 +146,7 @@ class BatchCalls:
         after = ""
         for _ in range(MOST_PAGES):
             query = {"limit": str(PAGE)} | ({"after": after} if after else {})
-            page = await self._asked("GET", "/batches", {"params": query}, once=True)
+            page = await self._asked("GET", "/batches", {"params": query})
             known = [one for one in page.get("data") or () if isinstance(one, dict) and one.get("id")]
             for one in known:
                 if one.get("input_file_id") == file:
@@ -168,25 +160,21 @@ class BatchCalls:
         return (await self._told("id", "POST", path, sent))["id"]
 
     async def _told(self, name: str, method: str, path: str, sent: Any = None) -> dict[str, Any]:
-        """An answer that tells `name`; tried once."""
-        said = await self._asked(method, path, sent, once=True)
+        """An answer that tells `name`."""
+        said = await self._asked(method, path, sent)
         said = said.get("job") if isinstance(said.get("job"), dict) else said  # Together wraps it
         if not isinstance(said.get(name), str) or not said[name]:
             raise Again(f"an answer without `{name}`: {shown(json.dumps(said), self.hide)}")
         return said
 
-    async def _asked(self, method: str, path: str, sent: Any = None, once: bool = False) -> dict[str, Any]:
-        """The JSON object of an answer; `Again` where it is asked `once` and that did not help."""
-
-        async def asked() -> dict[str, Any]:
-            async with self._call(method, path, **(sent() if callable(sent) else sent or {})) as reply:
-                body = await self._judged(reply)
-                with suppress(ValueError, RecursionError):
-                    if isinstance(said := json.loads(body), dict):
-                        return said
-                raise Again(f"HTTP {reply.status}: no JSON object: {shown(body, self.hide)}")
-
-        return await self._tried(asked, once)
+    async def _asked(self, method: str, path: str, sent: Any = None) -> dict[str, Any]:
+        """The JSON object of an answer."""
+        async with self._call(method, path, **(sent() if callable(sent) else sent or {})) as reply:
+            body = await self._judged(reply)
+            with suppress(ValueError, RecursionError):
+                if isinstance(said := json.loads(body), dict):
+                    return said
+            raise Again(f"HTTP {reply.status}: no JSON object: {shown(body, self.hide)}")
 
     def _call(self, method: str, path: str, params: dict[str, str] | None = None, **sent: Any) -> Any:
         url = URL(at(self._url, path)).update_query(params or {})
@@ -201,8 +189,8 @@ class BatchCalls:
         read_status(reply.status, reply.headers.get("Retry-After"), body, self.hide)
         return body
 
-    async def _tried(self, call: Callable[[], Any], once: bool = False) -> Any:
-        tries, wait = 1 if once else self._endpoint.max_attempts, FIRST_WAIT
+    async def _tried(self, call: Callable[[], Any]) -> Any:
+        tries, wait = self._endpoint.max_attempts, FIRST_WAIT
         for attempt in range(1, tries + 1):
             try:
                 return await call()
@@ -217,6 +205,4 @@ class BatchCalls:
             if attempt < tries:
                 await asyncio.sleep(wait * random.uniform(0.75, 1.25) if failed.wait is None else failed.wait)
                 wait = min(2 * wait, LONGEST_WAIT)
-        if once:
-            raise failed
         raise Stop(f"no answer after {tries} attempt{'s' * (tries > 1)}: {failed}")

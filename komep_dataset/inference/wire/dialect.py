@@ -72,11 +72,8 @@ def refused_parameter(
 ) -> str | None:
     """The parameter of a request (or `SYSTEM`) that the text of an error refuses by name, None where it refuses none.
 
-    Args:
-        error: the body of the answer.
-        body: the request as it was sent.
-        kept: parameters that are sent whatever happens.
-        wrapped: whether it is a server's fault (5xx), which speaks of a parameter only where it says that it knows none.
+    Those `kept` are sent whatever happens. `wrapped`: whether it is a server's fault (5xx), which speaks of a parameter only
+    where it says that it knows none.
     """
     needed = (*_NEEDED, *kept, *(RENAMED if _SIZE.search(error) else ()))
     known = {name: name.replace("_", "[ _-]?") for name in body if name not in needed}

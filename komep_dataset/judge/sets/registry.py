@@ -49,14 +49,8 @@ def all_sets() -> dict[str, LabelledSet]:
 
 
 def read_set(name: str, path: Path) -> tuple[list[Statement], int]:
-    """The labelled statements of a user's copy of a set.
-
-    Args:
-        name: one of `all_sets`.
-        path: the file, or the folder that it lies in as it was published.
-
-    Returns:
-        (the statements, equal ones once; how many claims have no label, or two that contradict each other).
+    """(the labelled statements of a user's copy of a set, a file or the folder that it lies in as it was published, equal ones
+    once; how many claims have no label, or two that contradict each other).
 
     Raises:
         KomepError: no such set, no such file, or a row that is none of the set: its file and line are named.
