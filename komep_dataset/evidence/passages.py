@@ -1,15 +1,15 @@
 """What a judge is shown besides a unit: texts with their source, long ones in pieces."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from komep_dataset.languages import language_of
+from komep_dataset.replies.patterns import Pattern
 
 # Characters of a piece (ours): some 350 tokens of English. Korean says as much in half of them.
 LONGEST = {"en": 1500, "ko": 750}
 # A text is cut between paragraphs, sentences or words, whichever comes last.
-_ENDS = (re.compile(r"\n\s*\n"), re.compile(r"[.!?。…][\"'”’)\]]*\s|\n"), re.compile(r"\s"))
+_ENDS = (Pattern(r"\n\s*\n"), Pattern(r"[.!?。…][\"'”’)\]]*\s|\n"), Pattern(r"\s"))
 
 
 @dataclass(frozen=True, slots=True)
