@@ -17,6 +17,16 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr)
 
 
+@contextmanager
+def hearing(hearer: Callable[[str], None]) -> Iterator[None]:
+    """Have what is told within told to `hearer` alone."""
+    HEARERS.append(hearer)
+    try:
+        yield
+    finally:
+        HEARERS.remove(hearer)
+
+
 def counted(n: int, noun: str) -> str:
     """A number and what it counts: `1 question`, `1,200 questions`, `2 processes`."""
     return f"{n:,} {noun}{'' if n == 1 else 'es' if noun.endswith('s') else 's'}"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from komep_dataset.progress import HEARERS, counted, tell
+from komep_dataset.progress import counted, hearing, tell
 
 
 def test_one_of_a_thing_is_no_several():
@@ -43,9 +43,6 @@ def test_the_bar_is_drawn_on_a_terminal_alone():
 def test_notes_go_to_standard_error_unless_somebody_listens(capsys):
     heard: list[str] = []
     tell("note: one")
-    HEARERS.append(heard.append)
-    try:
+    with hearing(heard.append):
         tell("note: two")
-    finally:
-        HEARERS.pop()
     assert capsys.readouterr() == ("", "note: one\n") and heard == ["note: two"]

@@ -7,15 +7,15 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
 
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError, require
-from komep_dataset.progress import HEARERS, tell
+from komep_dataset.progress import hearing, tell
 from komep_dataset.tables.memory import TAKEN, as_files
 from komep_dataset.tables.problems import in_rows
 
@@ -55,7 +55,7 @@ def callable_with(
             raise TypeError(f"{name}() {error}") from None
         given = bound.arguments
         try:
-            with _heard(), ExitStack() as stack:
+            with hearing(_warn), ExitStack() as stack:
                 if CONFIG in kinds.values():
                     require("llm", "datatrove", "aiohttp")
                 for each in paths & given.keys():
@@ -124,18 +124,9 @@ def _check_map(columns: Any) -> None:
         raise KomepError("columns: give a dict of the rows' own name of a column -> the known one", 2)
 
 
-@contextmanager
-def _heard() -> Iterator[None]:
-    """Notes become warnings, as they come, of the line that called."""
-
-    def warn(line: str) -> None:
-        frame, level = sys._getframe(), 1
-        while frame.f_back and frame.f_globals["__name__"].startswith(_PACKAGE):
-            frame, level = frame.f_back, level + 1
-        warnings.warn(in_python(in_rows(line)), stacklevel=level)
-
-    HEARERS.append(warn)
-    try:
-        yield
-    finally:
-        HEARERS.remove(warn)
+def _warn(line: str) -> None:
+    """Make a warning of a note, as it comes, of the line that called."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(in_python(in_rows(line)), stacklevel=level)

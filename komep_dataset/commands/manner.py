@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from komep_dataset.errors import KomepError, doing, ended
-from komep_dataset.progress import HEARERS
+from komep_dataset.progress import hearing
 from komep_dataset.system import print_every_sign
 
 WRITES = "nothing is lost: an output is put in place when it is whole, and what was there before is as it was"
@@ -48,12 +48,11 @@ def quietly() -> Iterator[None]:
     """Print warnings and errors alone within: what `--quiet` means."""
     for of in ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
         os.environ[of] = "1"
-    HEARERS.append(lambda line: None if line.startswith("note: ") else print(line, file=sys.stderr))
-    try:
-        with redirect_stdout(_WarningsAlone()):
-            yield
-    finally:
-        HEARERS.pop()
+    with (
+        hearing(lambda line: None if line.startswith("note: ") else print(line, file=sys.stderr)),
+        redirect_stdout(_WarningsAlone()),
+    ):
+        yield
 
 
 def talk() -> None:

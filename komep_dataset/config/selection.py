@@ -13,7 +13,7 @@ from komep_dataset.config.yaml_records import choice
 from komep_dataset.errors import KomepError
 from komep_dataset.options import Option
 from komep_dataset.pairs.options import rule_problem
-from komep_dataset.progress import HEARERS
+from komep_dataset.progress import HEARERS, hearing
 
 _KEYS = {option.flag: f"selection.{option.name}" for option in OPTIONS}
 # What a message says of a build's options; those that it says of a command that it names stay.
@@ -87,11 +87,9 @@ def in_settings(text: str, *, chained: bool = False) -> str:
 def said_in_settings(*, chained: bool = False) -> Iterator[None]:
     """Have what is told or raised within name keys of the file of settings; see `in_settings`."""
     outer = HEARERS[-1] if HEARERS else lambda line: print(line, file=sys.stderr)
-    HEARERS.append(lambda line: outer(in_settings(line, chained=chained)))
-    try:
-        yield
-    except KomepError as error:
-        error.args = (in_settings(str(error), chained=chained),)
-        raise
-    finally:
-        HEARERS.pop()
+    with hearing(lambda line: outer(in_settings(line, chained=chained))):
+        try:
+            yield
+        except KomepError as error:
+            error.args = (in_settings(str(error), chained=chained),)
+            raise
