@@ -14,10 +14,13 @@ from pathlib import Path
 
 from komep_dataset.errors import KomepError
 
+TRIES = 100  # to be in a folder that others make and remove
+
 
 @contextmanager
 def locked(place: Path, wait: bool = False) -> Iterator[None]:
-    """Hold the lock of a file or folder, which need not be there; the folder that it lies in is made.
+    """Hold the lock of a file or folder, which need not be there; the folder that it lies in is made, and removed in the end
+    if nothing was put into it.
 
     Args:
         place: what is written to, links followed (`outputs.resolved`).
@@ -27,8 +30,8 @@ def locked(place: Path, wait: bool = False) -> Iterator[None]:
         KomepError: another process holds it, or the folder or its disk has no locks to give.
     """
     path = place.with_name(f".{place.name}.lock")
+    made = [folder for folder in path.parents if not folder.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         file = _hold(path, wait)
     except BlockingIOError:
         raise KomepError(f"{place}: another run is at work here; wait until it ends") from None
@@ -47,14 +50,23 @@ def locked(place: Path, wait: bool = False) -> Iterator[None]:
             if os.fstat(file).st_size == 0:  # anything in it is not ours
                 path.unlink()
         os.close(file)
+        with suppress(OSError):  # the first that holds something ends it
+            for folder in made:
+                folder.rmdir()
 
 
 def _hold(path: Path, wait: bool) -> int:
     """An open file that holds the lock, and that still has the name."""
     flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    gone = 0
     while True:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+        except (FileNotFoundError, FileExistsError):  # whoever made the folder removed it in between
+            if (gone := gone + 1) == TRIES:
+                raise
+            continue
         except PermissionError:  # left by another user; to hold a lock it is enough to read
             file = os.open(path, os.O_RDONLY | flags)
         with ExitStack() as close:

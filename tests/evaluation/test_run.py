@@ -233,6 +233,7 @@ def test_duplicates_are_refused_unless_allowed(run, question_folder):
 def test_refusals(run, arguments, code, message):
     found, error, folder = run(*arguments)
     assert found == code and message in error and "Traceback" not in error
+    assert not folder.exists()  # nothing stays behind a refusal
     assert not (folder / "results.json").exists()
 
 

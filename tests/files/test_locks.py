@@ -37,7 +37,31 @@ def test_the_second_is_refused_and_nothing_is_left(tmp_path):
             pass
     with locked(place):
         pass
-    assert [p.name for p in tmp_path.rglob("*")] == ["a"]
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a").mkdir()
+    with locked(place):
+        pass
+    assert [p.name for p in tmp_path.rglob("*")] == ["a"]  # it was there before
+
+
+def test_of_the_folders_that_were_made_those_with_something_in_them_stay(tmp_path):
+    """A refused model left the empty folder of its output behind."""
+    with pytest.raises(KomepError, match="refused"), locked(tmp_path / "a" / "b" / "c"):
+        raise KomepError("refused")
+    assert not list(tmp_path.iterdir())
+    with locked(tmp_path / "a" / "b" / "c"):
+        (tmp_path / "a" / "kept").touch()
+    assert [p.name for p in tmp_path.rglob("*")] == ["a", "kept"]
+
+
+def test_many_in_a_folder_that_comes_and_goes(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from komep_dataset.files.locks import locked\n"
+        "for _ in range(200):\n"
+        "    with locked(Path(sys.argv[1], 'new', 'x'), wait=True): pass\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT) for _ in range(3)]
+    assert [one.wait() for one in running] == [0, 0, 0]
 
 
 def test_kill_9_frees_a_lock(tmp_path):
