@@ -35,14 +35,13 @@ class Bead:
     surety: float
 
 
+_Step = tuple[int, int, int, int]  # a bead: its place in the source and in the target, sentences of each
 # Logarithm of how often so many sentences of the source are so many of the target; ours, so that a lost one is found.
 _KINDS = {
     (1, 1): -0.2, (1, 2): -2.5, (2, 1): -3.5, (1, 3): -4.3, (3, 1): -6.0, (2, 2): -5.0, (1, 0): -0.5, (0, 1): -5.0,
 }  # fmt: skip
-_WIDTH, _WORSE = (
-    6,
-    12.0,
-)  # ways that are followed at a time, so that time is linear, and how much worse than the best
+# Ways that are followed at a time, so that time is linear, and how much worse than the best.
+_WIDTH, _WORSE = 6, 12.0
 # Logarithm of letters in the target for one of the source: mean, and variance, of which a part is shared by the letters.
 _RATIO, _SPREAD, _NOISE = -0.75, 0.045, 1.5
 _ANY, _ANY_SPREAD = 3.8, 0.3  # logarithm of the letters of any sentence of a target
@@ -63,26 +62,22 @@ def aligned(source: str, target: str, glossary: Glossary | None = None) -> list[
         target: the Korean text.
         glossary: its terms, in any of their accepted forms, count as what shows in both.
     """
-    return _alignment(source, target, glossary).beads
+    return _Alignment(source, target, glossary).beads
 
 
 def beside(source: str, target: str, glossary: Glossary | None = None) -> tuple[float, float]:
     """Logarithms of the odds that the first, and the last, sentence of a target says what its source does not, against its
     being a part of what its neighbour translates; -99 where a sentence of the source is left for it, and of the only one."""
-    return _alignment(source, target, glossary).beside()
+    return _Alignment(source, target, glossary).beside()
 
 
 def likeness(source: str, target: str, glossary: Glossary | None = None) -> float:
     """Logarithm of how much likelier what shows of the source's numbers, Latin words, terms and names, and the lengths, is in
     a translation than in another text; 0 where much of that is there."""
-    return _alignment(source, target, glossary).likeness()
+    return _Alignment(source, target, glossary).likeness()
 
 
 @lru_cache(maxsize=2)
-def _alignment(source: str, target: str, glossary: Glossary | None) -> "_Alignment":
-    return _Alignment(source, target, glossary)
-
-
 class _Alignment:
     """The sentences of two texts and what pairs of them are worth, as logarithms of a probability."""
 
@@ -90,7 +85,7 @@ class _Alignment:
         self.source = [_Source.of(text, glossary) for text in sentences(source)]
         self.target = [_Target.of(text) for text in sentences(unicodedata.normalize("NFC", target))]
         self.shown: dict[tuple[int, int], dict[int, float]] = {}
-        self.worths: dict[tuple[int, int, int, int], float] = {}
+        self.worths: dict[_Step, float] = {}
         self.best, self.steps = self._best_way(_KINDS)
 
     @cached_property
@@ -116,9 +111,7 @@ class _Alignment:
             return -99.0, -99.0
         return self._beside(*self.steps[:2], end=0), self._beside(*self.steps[:-3:-1], end=-1)
 
-    def _beside(
-        self, step: tuple[int, int, int, int], near: tuple[int, int, int, int] = (0, 0, 1, 1), *, end: int
-    ) -> float:
+    def _beside(self, step: _Step, near: _Step = (0, 0, 1, 1), *, end: int) -> float:
         i, j, a, b = step
         if not a and near[3]:
             return self.best - self._best_way([kind for kind in _KINDS if kind != (0, 1)])[0] - _KINDS[0, 1]
@@ -134,18 +127,16 @@ class _Alignment:
         deviation = math.log(theirs / letters) - _RATIO
         worth, lacking = -min(2.0, deviation * deviation / 2 / (_SPREAD + _NOISE / letters)), 0.0
         for i, j, a, b in self.steps:
-            for k in range(i, i + a):
-                shown = {
-                    place for m in range(j, j + b) for place in self.target[m].shows(self.source[k].signs)
-                }
-                for place, (kind, _) in enumerate(self.source[k].signs):
+            for sentence in self.source[i : i + a]:
+                shown = {place for other in self.target[j : j + b] for place in other.shows(sentence.signs)}
+                for place, (kind, _) in enumerate(sentence.signs):
                     if kind not in _COMMON:
                         worth += _WEIGHTS[kind][place not in shown]
                         lacking += _WEIGHTS[kind][1]
         return worth if worth < 0.7 * lacking else 0.0
 
-    def _best_way(self, kinds: Collection[tuple[int, int]]) -> tuple[float, list[tuple[int, int, int, int]]]:
-        """What the best way through is worth; (place in the source, in the target, sentences of each) of its beads."""
+    def _best_way(self, kinds: Collection[tuple[int, int]]) -> tuple[float, list[_Step]]:
+        """What the best way through is worth, and its beads."""
         ends = len(self.source), len(self.target)
         ways: list[dict[int, tuple[float, tuple[int, int]]]] = [{} for _ in range(sum(ends) + 1)]
         ways[0][0] = 0.0, (0, 0)
@@ -207,24 +198,11 @@ _DIGITS = Pattern(r"\d+(?:[.,]\d+)*(?![\d.,]|\s(?:hundred|thousand|[mbtr]+illion
 _WORD = Pattern(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’\-]*(?:\.[A-Za-z](?=\.))?")
 _HANGUL_WORD = Pattern("[가-힣]+")
 _CLITIC = Pattern(r"['’](?:s|m|re|ve|ll|d|t)?$")
-_EVERYDAY = {
-    word: tuple(stems.split("|"))
-    for word, _, stems in (
-        line.partition("\t")
-        for line in Path(__file__).with_name("everyday_words.tsv").read_text("utf-8").splitlines()
-    )
-}
+_LINES = Path(__file__).with_name("everyday_words.tsv").read_text("utf-8").splitlines()
+_EVERYDAY = {word: tuple(stems.split("|")) for word, _, stems in (line.partition("\t") for line in _LINES)}
 _ENDINGS = (
-    ("s", ""),
-    ("es", ""),
-    ("ed", ""),
-    ("ed", "e"),
-    ("d", ""),
-    ("ing", ""),
-    ("ing", "e"),
-    ("ies", "y"),
-    ("ied", "y"),
-)
+    ("s", ""), ("es", ""), ("ed", ""), ("ed", "e"), ("d", ""), ("ing", ""), ("ing", "e"), ("ies", "y"), ("ied", "y"),
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -262,9 +240,8 @@ class _Source:
                     signs[low] = min(len(sound), 4), (low, f" {sound}")
                 elif len(sound) > 3:
                     signs.setdefault(low, ("loan", (low, f" {sound}")))
-        return cls(
-            text, _letters(text), list(signs.values()), sum(_WEIGHTS[kind][1] for kind, _ in signs.values())
-        )
+        lacking = sum(_WEIGHTS[kind][1] for kind, _ in signs.values())
+        return cls(text, _letters(text), list(signs.values()), lacking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,19 +257,9 @@ class _Target:
     def of(cls, text: str) -> "_Target":
         low, letters = text.casefold(), _letters(text)
         sounds = low + " " + _AGAIN.sub(r"\1", low.translate(_SOUNDS))
-        has = {
-            "number": f" {'  '.join(_numbers(low))} ",
-            "term": squeeze(low),
-            "word": low,
-            "short": low,
-            "latin": low,
-        }
-        return cls(
-            text,
-            letters,
-            has | dict.fromkeys((2, 3, 4, "loan"), sounds),
-            _normal(math.log(letters) - _ANY, _ANY_SPREAD),
-        )
+        has = dict.fromkeys(("word", "short", "latin"), low) | dict.fromkeys((2, 3, 4, "loan"), sounds)
+        has |= {"number": f" {'  '.join(_numbers(low))} ", "term": squeeze(low)}
+        return cls(text, letters, has, _normal(math.log(letters) - _ANY, _ANY_SPREAD))
 
     def shows(self, signs: Sequence[tuple[str | int, tuple[str, ...]]]) -> dict[int, float]:
         """Place of a sign that it shows -> how much more that is worth than not to show it."""
@@ -311,18 +278,15 @@ def shared_places(source: str, target: str, glossary: Glossary | None) -> list[t
     """Where names, everyday words and terms stand that each of two sentences shows once, in the order of the source."""
     low, theirs = source.casefold(), target.casefold()
     sounds = {m.start(): _AGAIN.sub(r"\1", m[0].translate(_SOUNDS)) for m in _HANGUL_WORD.finditer(target)}
-    found = (
-        {term: _finds(theirs, glossary.accepted(term)) for term in glossary.terms_in(source)}
-        if glossary
-        else {}
-    )
+    terms = glossary.terms_in(source) if glossary else ()
+    found = {term: _finds(theirs, glossary.accepted(term)) for term in terms}
     for word in map(str.casefold, _WORD.findall(source)):
-        sound = english_sound(word)
         if word in found or word in FUNCTION_WORDS or len(word) < 3:
             continue
         if form := _everyday(word):
             found[word] = _finds(theirs, _EVERYDAY[form])
         else:
+            sound = english_sound(word)
             named = {at for at, other in sounds.items() if len(sound) > 1 and other.startswith(sound)}
             found[word] = _finds(theirs, [word]) or named
     once = {term.casefold(): min(at) for term, at in found.items() if len(at) == 1}

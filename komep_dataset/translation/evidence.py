@@ -61,13 +61,10 @@ def write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneratio
 def carry_evidence(tables: Sequence[Path], table: Path) -> None:
     """Put the evidence of tables beside one that is made of their rows; a text that was corrected there is told by its
     Korean. `KomepError` where something else lies in its place."""
-    given = [path for path in map(translations_path, tables) if path.is_file()]
-    if given:
+    if given := [path for path in map(translations_path, tables) if path.is_file()]:
         target = check_file(translations_path(table), *table_of(TranslationRow))
         rows = pl.concat([read_table(path, TranslationRow) for path in given])
-        write_table(
-            rows.unique(TranslationRow.KEY, keep="first").sort(TranslationRow.KEY), target, TranslationRow
-        )
+        write_table(rows.unique(TranslationRow.KEY, keep="first"), target, TranslationRow)
 
 
 WARNINGS = "translation_warnings"  # their record in quality.json
@@ -85,9 +82,8 @@ class Warnings:
 
     tried: set[str] = field(default_factory=set)  # texts, by `_name`
     found: dict[str, dict[str, str]] = field(default_factory=dict)  # text -> name of a check -> detail
-    texts: int = (
-        0  # of the pairs that were looked at: translated ones, those of them that were tried, pairs in doubt
-    )
+    # Of the pairs that were looked at: translated texts, those of them that were tried, pairs in doubt.
+    texts: int = 0
     checked: int = 0
     pairs: int = 0
     warned: list[dict[str, Any]] = field(default_factory=list)
@@ -98,15 +94,12 @@ class Warnings:
 
         Raises `KomepError` for evidence that cannot be read.
         """
-        made = cls()
-        for path in map(translations_path, tables):
-            if path.is_file():
-                rows = read_table(path, TranslationRow).filter(pl.col("warnings").is_not_null())
-                for *text, some in rows.select(
-                    "question_id", "model", "source", "target", "warnings"
-                ).iter_rows():
-                    if text[-1] is not None:
-                        made.add(_name(*text), {one["name"]: one["detail"][:SHOWN] for one in some})
+        made, names = cls(), ("question_id", "model", "source", "target", "warnings")
+        for path in filter(Path.is_file, map(translations_path, tables)):
+            for *text, some in (
+                read_table(path, TranslationRow).drop_nulls(names[3:]).select(names).iter_rows()
+            ):
+                made.add(_name(*text), {one["name"]: one["detail"][:SHOWN] for one in some})
         return made
 
     @classmethod
@@ -125,10 +118,8 @@ class Warnings:
     def vouch(self, rows: pl.DataFrame) -> None:
         """Count the Korean texts of generations as tried."""
         for name, model in (("question", pl.lit("")), ("response", pl.col("model"))):
-            korean = rows.filter(pl.col(f"{name}_ko").is_not_null())
-            self.tried.update(
-                _name(*row) for row in korean.select("question_id", model, name, f"{name}_ko").iter_rows()
-            )
+            korean = rows.drop_nulls(f"{name}_ko").select("question_id", model, name, f"{name}_ko")
+            self.tried.update(_name(*row) for row in korean.iter_rows())
 
     def look(self, pairs: pl.DataFrame, released: pl.DataFrame) -> None:
         """Count the texts of some questions.
@@ -140,15 +131,13 @@ class Warnings:
         korean = pairs.filter(pl.col("origin") != Origin.NATIVE.value).join(released, on=Pair.KEY, how="semi")
         of_bucket: dict[str, tuple[str, str]] = {}
         for pair in korean.iter_rows(named=True):
-            texts = {
-                _name(
-                    pair["question_id"], at := pair[model] if model else "", pair[side], pair[f"{side}_ko"]
-                ): at
-                for side, model in _TEXTS
-                if pair[side] != pair[f"{side}_ko"]
-            }
+            id, texts = pair["question_id"], {}
+            for side, model in _TEXTS:
+                source, target, at = pair[side], pair[f"{side}_ko"], pair[model] if model else ""
+                if source != target:
+                    texts[_name(id, at, source, target)] = id, at
             self.pairs += any(text in self.found for text in texts)
-            of_bucket |= {text: (pair["question_id"], at) for text, at in texts.items()}
+            of_bucket |= texts
         self.texts += len(of_bucket)
         self.checked += sum(text in self.tried for text in of_bucket)
         self.warned += (
@@ -184,26 +173,18 @@ def warned_pairs(quality: Mapping[str, Any] | None, keys: Iterable[Sequence[str]
     """The keys of pairs of which a text has a warning, by what quality.json says."""
     record = (quality or {}).get(WARNINGS, {})
     texts = {(one["question_id"], one["model"]) for one in record.get("warned", ())}
-    for key in keys:
-        if texts & {(key[0], ""), *((key[0], model) for model in key[1:])}:
-            yield key
+    return (key for key in keys if texts & {(key[0], model) for model in ("", *key[1:])})
 
 
 def warnings_told(quality: Mapping[str, Any]) -> list[str]:
     """What the card and the terminal say of the record; nothing where there is none."""
     if not (one := quality.get(WARNINGS)):
         return []
-    kinds = ", ".join(f"`{name}` {n:,}" for name, n in one["kinds"].items())
-    found = (
-        f"{one['found']:,} of them, in {one['pairs']:,} pairs, have a warning ({kinds})"
-        if kinds
-        else "none has a warning"
-    )
-    return [
-        f"Of {one['texts']:,} translated texts {one['checked']:,} were tried by the checks of `komep translate`; {found}."
-        + (
-            " A warned text may be right: it stays, and `komep review sample` draws its pairs first."
-            if kinds
-            else ""
+    found = "none has a warning."
+    if kinds := ", ".join(f"`{name}` {n:,}" for name, n in one["kinds"].items()):
+        found = (
+            f"{one['found']:,} of them, in {one['pairs']:,} pairs, have a warning ({kinds}). A warned text may be right: it "
+            "stays, and `komep review sample` draws its pairs first."
         )
-    ]
+    tried = f"Of {one['texts']:,} translated texts {one['checked']:,} were tried by the checks of `komep translate`"
+    return [f"{tried}; {found}"]

@@ -50,13 +50,12 @@ def is_marked(word: str) -> bool:
 
 def is_name(word: str) -> bool:
     """Whether a word in Latin letters may stand in a Korean text: an abbreviation, a unit, a gene, a name."""
-    bare = word.strip(".-'’/+")
     if is_marked(word):
         return True
-    if bare.lower() in _NO_NAMES:
-        return False
+    bare = word.strip(".-'’/+")
     unit = len(bare) <= 4 and bare.lower() in UNIT_WORDS
-    return unit or bare[0].isupper() or bool(NAME_ENDING.search(bare))
+    named = unit or bare[0].isupper() or NAME_ENDING.search(bare)
+    return bool(named) and bare.lower() not in _NO_NAMES
 
 
 def is_function(word: str) -> bool:
@@ -68,10 +67,8 @@ def is_title(words: list[str]) -> bool:
     """Whether a run is written like the title of a journal or an institution."""
     if not 2 <= len(words) <= 8 or {w.lower() for w in words} & VERBS:
         return False
-    capital = [word[0].isupper() for word in words]
-    return any(capital) and all(
-        large or word.lower() in FUNCTION_WORDS for large, word in zip(capital, words, strict=True)
-    )
+    small = [word for word in words if not word[0].isupper()]
+    return len(small) < len(words) and all(word.lower() in FUNCTION_WORDS for word in small)
 
 
 _QUOTED = Pattern(r"(['\"])((?:[\w.\-]+ ){0,3}[\w.\-]+)\1")

@@ -69,15 +69,9 @@ def sino_value(numeral: str) -> Fraction:
 
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 ORDINALS = count_words("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
-ORDINALS |= {
-    f"{word.removesuffix('y')}{'ie' if word[-1] == 'y' else ''}th": n
-    for word, n in CARDINALS.items()
-    if n > 12
-}
+ORDINALS |= {re.sub("y$", "ie", word) + "th": n for word, n in CARDINALS.items() if n > 12}
 LOOSE_WORDS = {word: value for value, words in NUMERALS["loose"].items() for word in words.split()}
-LOOSE_WORDS |= MONTHS | count_words(
-    "twenties thirties forties fifties sixties seventies eighties nineties", 20, 10
-)
+LOOSE_WORDS |= MONTHS | {re.sub("y$", "ies", ten): n for ten, n in CARDINALS.items() if n > 19}
 PLAIN_WORDS = {"twice": 2, "thrice": 3}
 _PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
 DENOMINATORS = _PARTS | {w + s: n for w, n in ORDINALS.items() if n > 2 for s in ("", "s")}
@@ -229,10 +223,8 @@ def _native(match: re.Match) -> Number | None:
 # --- English words --------------------------------------------------------------------------------
 
 _CARDINAL = "|".join(sorted(CARDINALS, key=len, reverse=True))
-_TENTHS, _NTH = (
-    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty",
-    "first|third|fourth|fifth|sixth|seventh|eighth|ninth",
-)  # "thirty-second" may be half a minute
+# "thirty-second" may be half a minute.
+_TENTHS, _NTH = "(?:twen|thir|for|fif|six|seven|eigh|nine)ty", "first|third|(?:four|fif|six|seven|eigh|nin)th"
 _SCALE = "|".join(SCALES)
 _UNDER = "|".join(sorted(DENOMINATORS, key=len, reverse=True))
 _GO_ON = rf"(?:[-\ ](?:and\ )?(?:{_CARDINAL}|{_SCALE}))*"
@@ -255,19 +247,17 @@ _IN_NAME = Pattern(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]")  # "the Seven Sisters"
 def _english(match: re.Match) -> Number | None:
     if match["portion"]:
         over, under = WORDS.get(match["over"].lower(), 1), DENOMINATORS[match["under"].lower()]
-        if match["over"].lower() == "a" and not match["under"].lower().startswith(("hal", "quarter")):
+        if match["over"].lower() == "a" and match["under"].lower() not in _PARTS:
             return _number(match, under, Kind.LOOSE, Fraction(1, under))  # "a third dose" is no third
         value = Fraction(over, under)
         return _number(match, value, Kind.LOOSE if under == 2 else Kind.PLAIN, value * 100, over, under)
     if match["scale"]:
         return _number(match, digits_value(match["digits"]) * SCALES[match["scale"].lower()])
     if match["cardinal"]:
-        value = cardinal_value(match["cardinal"])
-        alone = (
-            value <= 1 or match["cardinal"].lower() in SCALES or _IN_NAME.match(match.string, match.start())
-        )
+        value, named = cardinal_value(match["cardinal"]), _IN_NAME.match(match.string, match.start())
+        alone = not match["fold"] and (value <= 1 or match["cardinal"].lower() in SCALES or named)
         several = [2] if value == 1 and match.string.endswith("ore than ", 0, match.start()) else []
-        return _number(match, value, Kind.LOOSE if alone and not match["fold"] else Kind.PLAIN, *several)
+        return _number(match, value, Kind.LOOSE if alone else Kind.PLAIN, *several)
     word = match["word"].lower()
     if value := PLAIN_WORDS.get(word):
         return _number(match, value)
@@ -275,9 +265,8 @@ def _english(match: re.Match) -> Number | None:
         party = value <= 2 or _PARTY.match(match.string, match.end())
         return _number(match, value, Kind.LOOSE if party else Kind.PLAIN, Fraction(1, value))
     if parts := PART_WORDS.get(word):
-        return _number(
-            match, Fraction(1, parts), Kind.LOOSE, Fraction(100, parts), Fraction(60, parts), parts, 2 * parts
-        )
+        value, percent, minutes = (Fraction(whole, parts) for whole in (1, 100, 60))
+        return _number(match, value, Kind.LOOSE, percent, minutes, parts, 2 * parts)
     if (value := LOOSE_WORDS.get(word)) is not None:
         unit = "calendar month" if word in MONTHS else ""
         return _number(match, value, Kind.LOOSE, *([2] if word == "fortnight" else []), unit=unit)
@@ -292,11 +281,8 @@ _OF_SCALE = Pattern(
 
 def _of_scale(match: re.Match) -> Number:
     """Half a million; a quarter of a million."""
-    over, under = (
-        WORDS.get((match["over"] or "").lower(), 1),
-        DENOMINATORS[(match["under"] or "half").lower()],
-    )
-    return _number(match, Fraction(over * SCALES[match["scale"].lower()], under))
+    over = WORDS.get((match["over"] or "").lower(), 1) * SCALES[match["scale"].lower()]
+    return _number(match, Fraction(over, DENOMINATORS[(match["under"] or "half").lower()]))
 
 
 _HALF_OF = Pattern(r"half[-\ ](?:of\ )?(?:an?[-\ ])?(hour|day|year|dozen)\b", re.IGNORECASE)
@@ -355,9 +341,8 @@ def _power(match: re.Match) -> Number:
 
 
 def _scientific(match: re.Match) -> Number | None:
-    if len(match[1]) > LONG_DIGITS:
-        return None
-    return _number(match, digits_value(match[1]) * Fraction(10) ** int(match[2]))
+    fits = len(match[1]) <= LONG_DIGITS
+    return _number(match, digits_value(match[1]) * Fraction(10) ** int(match[2])) if fits else None
 
 
 def _ratio(match: re.Match) -> Number | None:
@@ -405,15 +390,13 @@ def numbers_of(text: str) -> tuple[Number, ...]:
     loose = {m.start(1) if m[1] else m.start(2) for m in _LIST_MARK.finditer(text)}
     loose |= {m.end() - 2 for m in _WHOLE_HOUR.finditer(text)}  # 04:00, 4시
     loose |= {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
-    found: list[Number] = []
-    taken = 0
+    found, taken = [], 0
     readers = (*_READERS, *_KOREAN_READERS) if HANGUL.search(text) else _READERS
     spans = [number for pattern, reader in readers for number in _read(text, pattern, reader)]
     for number in sorted(spans, key=lambda n: (n.start, -n.end)):
         if number.start >= taken:
-            taken = number.end
-            mark = number.start in loose
-            found.append(replace(number, kind=Kind.LOOSE, unit="mark") if mark else number)
+            taken, is_mark = number.end, number.start in loose
+            found.append(replace(number, kind=Kind.LOOSE, unit="mark") if is_mark else number)
     numbers = [*with_units(text, found), *_read(text, _RATIO, _ratio)]
     return tuple(sorted(numbers, key=lambda n: n.start))
 

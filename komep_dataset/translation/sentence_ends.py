@@ -17,9 +17,7 @@ _NEXT = Pattern(r"[^\S\n]*[\"'“‘(\[「『<*_]*(\w[\w']*)?")
 
 def _ends(text: str) -> Iterator[int]:
     """Places behind the marks that end a sentence, and behind the quotes and brackets that close with it."""
-    for match in _MARK.finditer(text):
-        if _is_end(text, match):
-            yield match.end()
+    return (match.end() for match in _MARK.finditer(text) if _is_end(text, match))
 
 
 def _is_end(text: str, match: re.Match) -> bool:
@@ -35,28 +33,20 @@ def _is_end(text: str, match: re.Match) -> bool:
         return False  # marks of a list ("1.", "가."), dates ("2019. 5. 3.")
     if match[1] != ".":
         return bool(word) and (word[-1] in "다요까죠" or after[:1].isupper() or not after)
-    if not after:
+    if not after or "가" <= word[-1:] <= "힣":
         return True
-    if "가" <= word[-1:] <= "힣":
-        return True
-    if (
-        after[0].islower()
-        or (word.isdigit() and after[0].isdigit())
-        or ABBREVIATIONS_BEFORE & {word.lower(), word.lower().removesuffix("s")}
-    ):
+    low = word.lower()
+    if after[0].islower() or (word.isdigit() and after[0].isdigit()):
         return False
-    if (
-        (len(word) == 1 and word.isalpha())
-        or ("." in word and not word[-1].isdigit())
-        or word.lower() in ABBREVIATIONS_AFTER
-    ):
-        return after.lower() in FUNCTION_WORDS
-    return True
+    if ABBREVIATIONS_BEFORE & {low, low.removesuffix("s")}:
+        return False
+    letter = (len(word) == 1 and word.isalpha()) or ("." in word and not word[-1].isdigit())
+    return not (letter or low in ABBREVIATIONS_AFTER) or after.lower() in FUNCTION_WORDS
 
 
 def sentence_ends(text: str) -> int:
     """How many sentences of a text have an end; marks of lists and abbreviations are none."""
-    return sum(1 for _ in _ends(text.strip()))
+    return len(list(_ends(text.strip())))
 
 
 def sentences(text: str) -> list[str]:

@@ -7,6 +7,7 @@ batch. The model is a folder on this machine, or in the Hub's cache: safetensors
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,14 @@ def model_config(model: str) -> dict[str, Any]:
     path = Path(model) / "config.json"
     if not Path(model).is_dir():
         from huggingface_hub import try_to_load_from_cache
-        from huggingface_hub.errors import HFValidationError
 
-        try:
+        with suppress(ValueError):  # no name that the Hub could have
             found = try_to_load_from_cache(model, "config.json")
-        except HFValidationError:
-            return {}
-        path = Path(found) if isinstance(found, str) else path
-    try:
+            path = Path(found) if isinstance(found, str) else path
+    with suppress(OSError, ValueError):
         config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
+        return config if isinstance(config, dict) else {}
+    return {}
 
 
 def is_seq2seq(translator: Translator) -> bool:

@@ -8,9 +8,9 @@ them twice stays without Korean and is named, with its replies, in `<name>.trans
 what a check of severity `warn` found in a text that was accepted.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -83,14 +83,14 @@ class TranslatedTable:
 
     path: Path
     outcomes: Counter
-    rejected: Counter = field(default_factory=Counter)
-    calls: int = 0
-    twice: int = 0
-    failures: int = 0
-    reason: str = ""
-    warned: Counter = field(default_factory=Counter)
-    looks: int = 0
-    unread: tuple[str, ...] = ()
+    rejected: Counter
+    calls: int
+    twice: int
+    failures: int
+    reason: str
+    warned: Counter
+    looks: int
+    unread: tuple[str, ...]
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -224,14 +224,14 @@ def items_to_translate(
         glossary: the terms.
         translator: says whether a response is shown with its question.
     """
-    by_question: dict[str, list[ScoredGeneration]] = {}
+    by_question: dict[str, list[ScoredGeneration]] = defaultdict(list)
     korean = set()
     for row in rows:
         if has_text(row.question_ko):
             korean.add((row.question_id, row.question))
         failed, key = row.status == Status.FAILED.value, (row.question_id, row.model)
         if key in wanted if wanted is not None else not failed:
-            by_question.setdefault(row.question_id, []).append(row)
+            by_question[row.question_id].append(row)
     for id, group in by_question.items():
         used = {text: glossary.terms_in(text) for row in group for text in (row.question, row.response)}
         shared = tuple({term: form for found in used.values() for term, form in found.items()}.items())

@@ -86,11 +86,11 @@ class Translation:
     Korean, None where no check tried it."""
 
     target: str | None
-    reason: str = ""
-    detail: str = ""
-    pieces: int = 0
-    attempts: int = 0
-    refusals: tuple[Refusal, ...] = ()
+    reason: str
+    detail: str
+    pieces: int
+    attempts: int
+    refusals: tuple[Refusal, ...]
     doubts: tuple[Doubt, ...] | None = None
 
 
@@ -102,8 +102,8 @@ class Translated:
     translations: dict[Text, Translation]
     calls: int
     twice: int
-    looks: int = 0
-    unread: tuple[str, ...] = ()
+    looks: int
+    unread: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,10 @@ class _Plan:
     @property
     def asked(self) -> list[int]:
         return [index for index, piece in enumerate(self.pieces) if piece.translate]
+
+    def own(self, replies: Mapping[tuple[Text, int], Reply]) -> dict[int, Reply]:
+        """What there is of the replies to its pieces, by their place."""
+        return {i: replies[self.text, i] for i in self.asked if (self.text, i) in replies}
 
     def joined(self, replies: Mapping[int, Reply]) -> str:
         return "".join(
@@ -147,6 +151,11 @@ class Session:
         size = lambda t: max(local.share_of_window(t), len(t) / limit)  # noqa: E731
         return _Plan(text, tuple(pieces_of(text.source, 1.0, size, across_lines=False)))
 
+    def requests(self, texts: Iterable[Text]) -> tuple[list[_Plan], dict[tuple[Text, int], Body]]:
+        """The plans of different texts, and the first request for each piece."""
+        plans = [self.plan(text) for text in dict.fromkeys(texts)]
+        return plans, {(plan.text, i): self.body(plan, i) for plan in plans for i in plan.asked}
+
     def body(self, plan: _Plan, index: int, failures: Sequence[Failure] = ()) -> dict[str, Any]:
         """The request for a piece; the second one says how the first translation failed."""
         source = plan.pieces[index].text
@@ -173,16 +182,13 @@ class Session:
 
     def ask(self, bodies: Mapping[Any, dict[str, Any]]) -> tuple[dict[Any, Reply], int]:
         """(replies under the keys of their bodies, number of distinct requests)."""
-        if not bodies:
-            return {}, 0
-        replies = self._ask(bodies, self.translator, self.folder)
-        return replies, len(set(keys_of(bodies, self.translator).values()))
+        replies = self._ask(bodies, self.translator, self.folder) if bodies else {}
+        return replies, len({*keys_of(bodies, self.translator).values()})
 
 
 def first_requests(texts: Iterable[Text], session: Session) -> list[Body]:
     """What the first round would ask, for an estimate."""
-    plans = [session.plan(text) for text in dict.fromkeys(texts)]
-    return [session.body(plan, index) for plan in plans for index in plan.asked]
+    return list(session.requests(texts)[1].values())
 
 
 def look_requests(texts: Iterable[Text], session: Session) -> list[Body]:
@@ -190,14 +196,13 @@ def look_requests(texts: Iterable[Text], session: Session) -> list[Body]:
     long as its text, one that fails a check to be looked at by nobody."""
     if not session.looker:
         return []
-    plans = [plan for text in dict.fromkeys(texts) if (plan := session.plan(text)).asked]
-    bodies = {(plan.text, i): session.body(plan, i) for plan in plans for i in plan.asked}
+    plans, bodies = session.requests(texts)
     known, found = answered(bodies, session.translator, session.folder), []
     for plan in plans:
-        replies = {i: known[plan.text, i] for i in plan.asked if (plan.text, i) in known}
-        there = len(replies) == len(plan.asked)
-        if not (there and (_failures(plan, replies, session.check)[0] or _lost(replies))):
-            target = plan.joined(replies) if there else "가" * (len(plan.text.source) // 2)
+        replies, target = plan.own(known), "가" * (len(plan.text.source) // 2)
+        if len(replies) == len(plan.asked):
+            _, target = _tried(plan, replies, session.check)
+        if target is not None:
             found.append(look_body(plan.text.source, target, session.looker))
     return found
 
@@ -216,19 +221,15 @@ def _try_looks(plans: Sequence[_Plan], bodies: Mapping[Any, Body], session: Sess
     if by_batch or any(path.is_file() and path.stat().st_size for path in logs_of(session.look_folder)):
         return
     replies, _ = session.ask({(p.text, i): bodies[p.text, i] for p in some[:TRIED] for i in p.asked})
-    passed = {}
-    for plan in some[:TRIED]:
-        own = {i: replies[plan.text, i] for i in plan.asked}
-        if not _lost(own) and not _failures(plan, own, session.check)[0]:
-            passed[plan.text] = plan.text.source, plan.joined(own)
+    targets = {p.text: _tried(p, p.own(replies), session.check)[1] for p in some[:TRIED]}
+    passed = {text: (text.source, target) for text, target in targets.items() if target is not None}
     try:
         lost = list(session.look(passed).lost.values())
     except KomepError as error:
         raise KomepError(f"translator.second_look: {error}") from None
-    if lost and len(lost) == TRIED:
-        raise KomepError(
-            f"translator.second_look: {lost[0]}; {TRIED} of {TRIED} had no answer, and no other translation was asked for"
-        )
+    if len(lost) == TRIED:
+        none = f"{TRIED} of {TRIED} had no answer, and no other translation was asked for"
+        raise KomepError(f"translator.second_look: {lost[0]}; {none}")
 
 
 def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
@@ -237,57 +238,54 @@ def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
     Raises:
         KomepError: what `inference.ask` raises. A text that alone gets no answer has the reason `request_failed`.
     """
-    plans = [session.plan(text) for text in dict.fromkeys(texts)]
-    bodies = {(p.text, i): session.body(p, i) for p in plans for i in p.asked}
+    plans, bodies = session.requests(texts)
     session.check_usable(bodies.values())
     _try_looks(plans, bodies, session)
     replies, calls = session.ask(bodies)
     first, failures, passed = {}, {}, {}
     with progress_bar("translate: checks", len(plans), "texts") as advance:
         for plan in plans:
-            first[plan.text] = {i: replies[plan.text, i] for i in plan.asked}
-            failures[plan.text] = _failures(plan, first[plan.text], session.check)
-            if plan.asked and not failures[plan.text][0] and not _lost(first[plan.text]):
-                passed[plan.text] = plan.text.source, plan.joined(first[plan.text])
+            first[plan.text] = plan.own(replies)
+            failures[plan.text], target = _tried(plan, first[plan.text], session.check)
+            if target is not None:
+                passed[plan.text] = plan.text.source, target
             advance(1)
     looked = session.look(passed)
     for text, said in looked.refused.items():
         failures[text] = {index: [Failure(SECOND_LOOK, said)] for index in first[text]}, ()
     again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text][0].items()}
     replies, more = session.ask(again)
-    done = {}
-    for plan in plans:
-        second = {i: replies[plan.text, i] for i in failures[plan.text][0]}
-        done[plan.text] = _outcome(plan, first[plan.text], second, failures[plan.text], session.check)
-    seconds = {
-        text: (text.source, one.target)
-        for text, one in done.items()
-        if failures[text][0] and one.target is not None
+    done = {
+        p.text: _outcome(p, first[p.text], p.own(replies), failures[p.text], session.check) for p in plans
     }
+    targets = {text: one.target for text, one in done.items() if failures[text][0]}
+    seconds = {text: (text.source, target) for text, target in targets.items() if target is not None}
     last = session.look(seconds)
     for text, said in last.refused.items():
         failed = {index: [Failure(SECOND_LOOK, said)] for index in failures[text][0]}
         refusals = done[text].refusals + _refusals(2, failed, {i: replies[text, i] for i in failed})
-        done[text] = replace(
-            done[text], target=None, reason=SECOND_LOOK.name, detail=said, refusals=refusals, doubts=None
-        )
+        left = {"reason": SECOND_LOOK.name, "detail": said, "refusals": refusals}
+        done[text] = replace(done[text], target=None, doubts=None, **left)
     for text, said in (looked.doubted | last.doubted).items():
         done[text] = replace(done[text], doubts=(*done[text].doubts, Doubt(SECOND_LOOK.name, said)))
     for text, why in (looked.lost | last.lost).items():
-        done[text] = replace(
-            done[text], target=None, reason=Reason.REQUEST_FAILED.value, detail=why, doubts=None
-        )
+        left = {"reason": Reason.REQUEST_FAILED.value, "detail": why}
+        done[text] = replace(done[text], target=None, doubts=None, **left)
     looks = len({*passed.values(), *seconds.values()}) if session.looker else 0
     unread = (*looked.unread, *last.unread)
     return Translated(done, calls + more, len({text for text, _ in again}), looks, unread)
 
 
+def _tried(plan: _Plan, replies: Mapping[int, Reply], check: Check) -> tuple[Found, str | None]:
+    """What the checks find, and the translation where they let it pass and every piece has an answer; None of a text that
+    is not asked for."""
+    found = _failures(plan, replies, check)
+    passes = plan.asked and not found[0] and not _lost(replies)
+    return found, plan.joined(replies) if passes else None
+
+
 def _outcome(
-    plan: _Plan,
-    first: dict[int, Reply],
-    second: dict[int, Reply],
-    found: Found,
-    check: Check,
+    plan: _Plan, first: dict[int, Reply], second: dict[int, Reply], found: Found, check: Check
 ) -> Translation:
     """A text's translation from its replies: the second where there is one."""
     replies, pieces = first | second, len(plan.asked)

@@ -45,15 +45,17 @@ CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen", "₩": "
 TIMES = {"second", "minute", "hour", "day", "week", "month", "year", "times", "tablet", "bpm", "points"}
 # Other words may stand for these, or nothing.
 LOOSE_UNITS = {
-    *TIMES,
-    *CURRENCIES.values(),
     "clock",
     "century",
     "calendar month",
     "percentage point",
     "person",
+    "thing",
+    "mile",
+    "foot",
+    "yard",
 }
-LOOSE_UNITS |= {"thing", "mile", "foot", "yard"}
+LOOSE_UNITS |= {*TIMES, *CURRENCIES.values()}
 # What is counted one by one.
 COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing", "degree"))
 # "5 C" may be a letter; "5 도" may be any degree. These agree with each other.
@@ -168,12 +170,8 @@ def _with_unit(text: str, number: Number) -> Number:
     ):
         per = "/hour"
     kind, value, others = number.kind, number.value, number.others
-    if (
-        kind is Kind.PLAIN
-        and value == 1
-        and unit != "calendar month"
-        and _KOREAN_BEHIND.match(text, number.end)
-    ):
+    single = kind is Kind.PLAIN and value == 1 and unit != "calendar month"
+    if single and _KOREAN_BEHIND.match(text, number.end):
         kind = Kind.LOOSE if unit in TIMES or _KOREAN_BEHIND.match(text, end) else kind
     if multiple := _MULTIPLE.match(text, number.end):
         kind, others = Kind.LOOSE, (*others, value * _MULTIPLES[multiple[1]])
@@ -265,11 +263,7 @@ def _shared_units(text: str, numbers: list[Number]) -> list[Number]:
         this, following = done[i], done[i + 1]
         in_ratio = text[max(0, this.start - 2) : this.start].strip().endswith(":")  # 1:1000, 0.3 mL
         alone = not this.unit and not in_ratio
-        if (
-            alone
-            and following.unit
-            and following.kind is not Kind.LOOSE
-            and _SHARED.fullmatch(text, this.end, following.start)
-        ):
+        shares = following.unit and following.kind is not Kind.LOOSE
+        if alone and shares and _SHARED.fullmatch(text, this.end, following.start):
             done[i] = replace(this, unit=following.unit, per=following.per)
     return done

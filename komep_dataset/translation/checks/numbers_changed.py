@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import compress, pairwise, product
 
 from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import aligned, shared_places
@@ -148,17 +148,13 @@ def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
     ]
     if in_pair and not (missing and extra):
         problems = []  # a number may move to the sentence beside, and be said again
-    problems += _units_changed(ours, theirs)
-    problems += _places_changed(source, target, ours, theirs)
+    problems += [*_units_changed(ours, theirs), *_places_changed(source, target, ours, theirs)]
     if in_pair:
         return problems
     both = {n.value for n in ours} & {n.value for n in theirs}
     # The dash of COVID-19 is no minus, nor one that stands apart from such a name.
-    named = {
-        n.value
-        for n in ours
-        if n.kind is Kind.NAME or _OF_A_NAME.search(source[max(0, n.start - 2) : n.start])
-    }
+    in_name = [n.kind is Kind.NAME or _OF_A_NAME.search(source[max(0, n.start - 2) : n.start]) for n in ours]
+    named = {n.value for n in compress(ours, in_name)}
     signs = sorted((both - named) & (_negative(source, ours) ^ _negative(target, theirs)))
     return [
         *problems,
@@ -241,11 +237,8 @@ _NO_HOURS = {"year", "calendar month", "century", "mile", "km", "percent", "pers
 _OF = Pattern(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
 _DATE = Pattern(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
-_NO_MEASURES = COUNTERS | {
-    "",
-    "percent",
-    "year",
-}  # whose numbers in brackets are no other measure of the same
+# Whose numbers in brackets are no other measure of the same.
+_NO_MEASURES = COUNTERS | {"", "percent", "year"}
 
 Pair = tuple[Fraction, Fraction]
 
@@ -346,10 +339,8 @@ _NAME_BEFORE = Pattern(
 def _of_names(text: str) -> dict[str, Fraction]:
     """Name in Latin letters -> the number behind it, where it is one: HTML 4.0, LDL 70, HbA1c was 7.1%."""
     found: dict[str, set[Fraction]] = defaultdict(set)
-    for number in numbers_of(text):
-        if text[number.start].isdigit() and (
-            name := _NAME_BEFORE.search(text, max(0, number.start - 40), number.start)
-        ):
+    for number in (number for number in numbers_of(text) if text[number.start].isdigit()):
+        if name := _NAME_BEFORE.search(text, max(0, number.start - 40), number.start):
             found[name[1].casefold()].add(number.value)
     return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
@@ -390,8 +381,7 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
         count = found[number.value]
         if side:
             count[side] += 1
-            if sure and number.kind is Kind.PLAIN:
-                count[side, "sure"] += 1
+            count[side, "sure"] += sure and number.kind is Kind.PLAIN
     return found
 
 

@@ -43,17 +43,17 @@ def preamble(source: str, target: str, glossary: Glossary | None = None) -> str:
 
 def _marked(source: str, text: str) -> str:
     """A label in front, or signs at the end, where the source has none."""
-    label = _LABEL.match(text)
-    kind = next((signs for signs in (_COLONS, _OPEN) if label and signs.search(label[0][-1:])), None)
-    known = label and (
-        _LABEL.match(source)
-        or source.startswith(label[0].strip(" :："))
-        or (kind and len(kind.findall(text)) <= len(kind.findall(source)))
-        or ("주의" in label[0] and _CAUTION.match(source))
-        or _INSIDE.search(label[0])
-    )
-    if label and not known and HANGUL.search(text, label.end()):
-        return label[0].strip()[:80]
+    if label := _LABEL.match(text):
+        kind = next((signs for signs in (_COLONS, _OPEN) if signs.search(label[0][-1:])), None)
+        known = (
+            _LABEL.match(source)
+            or source.startswith(label[0].strip(" :："))
+            or (kind and len(kind.findall(text)) <= len(kind.findall(source)))
+            or ("주의" in label[0] and _CAUTION.match(source))
+            or _INSIDE.search(label[0])
+        )
+        if not known and HANGUL.search(text, label.end()):
+            return label[0].strip()[:80]
     sign = _ENDED.search(text[-99:])
     return sign[0] if sign and not _ENDED.search(source[-99:]) else ""
 

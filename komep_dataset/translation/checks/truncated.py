@@ -19,10 +19,8 @@ LENGTHS = (20, 40, 80, 160, 400)  # upper ends of all bins but the last, letters
 LOWEST = (0.1, 0.12, 0.16, 0.15, 0.2, 0.21)
 HIGHEST = (1.95, 1.09, 0.88, 0.87, 0.75, 0.86)
 SHORTEST = 12  # below that a ratio says nothing
-LOST, PERHAPS_LOST = (
-    0.7,
-    0.5,
-)  # how sure it is that a sentence has no counterpart, where a translation is refused and warned of
+# How sure it is that a sentence has no counterpart, where a translation is refused and where it is warned of.
+LOST, PERHAPS_LOST = 0.7, 0.5
 A_SENTENCE = 8  # letters that a sentence must have to be missed
 _KEPT = Pattern(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
 _NO_LETTER = Pattern(r"[\W_]+")
@@ -41,9 +39,23 @@ _GOES_ON = Pattern(
 _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
 _FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
 _ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
-_BEFORE_NOUN = frozenset(
-    ("a", "an", "the", "of", "or", "and", "in", "to", "for", "with", "by", "on", "its", "their", "family")
-)
+_BEFORE_NOUN = {
+    "a",
+    "an",
+    "the",
+    "of",
+    "or",
+    "and",
+    "in",
+    "to",
+    "for",
+    "with",
+    "by",
+    "on",
+    "its",
+    "their",
+    "family",
+}
 _RELATIVE = frozenset(("that", "which", "who", "whose", "where", "when", "while", "if", "because", "as"))
 _DOTS = Pattern(
     r"(?:…|\.{3,}|이하\s?생략|\(생략\)|\(중략\)|\[생략\]|\[truncated\]|\(continued\)|\(계속\))\s*[)\]]?\s*$"
@@ -59,10 +71,8 @@ def sizes(source: str, target: str) -> tuple[int, int]:
     source, target = (unicodedata.normalize("NFC", text) for text in (source, target))
     target = _ORIGINAL.sub("", target)
     alike = set(_KEPT.findall(source)) & set(_KEPT.findall(target))
-    ours, theirs = (
-        len(_NO_LETTER.sub("", _KEPT.sub(lambda m: "" if m[0] in alike else m[0], text)))
-        for text in (source, target)
-    )
+    own = (_KEPT.sub(lambda m: "" if m[0] in alike else m[0], text) for text in (source, target))
+    ours, theirs = (len(_NO_LETTER.sub("", text)) for text in own)
     return ours, theirs
 
 
@@ -139,9 +149,8 @@ def _says(source: str, target: str) -> bool:
     words = re.split(r"[\s'’]+", "".join(sentences(source)[-1:]).lower().replace("n't", " not"))
     if (words[0] in VERBS and words[:2] != ["used", "to"]) or "but" in words:
         return True
-    within = words[0] in _ASKED and not source.endswith(
-        "?"
-    )  # a clause within: "how it is shown" is no sentence
+    # A clause within: "how it is shown" is no sentence.
+    within = words[0] in _ASKED and not source.endswith("?")
     for before, word in pairwise(["the", *words]):
         if word in _RELATIVE:
             within = True
