@@ -8,9 +8,14 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
+
+from evaluation import compare, experiment, publish, run
+from komep_dataset import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")])
@@ -66,6 +71,31 @@ def test_both_readmes_name_the_same_commands_and_are_short():
     assert BLOCK.findall(english) == BLOCK.findall(korean)
     for text in (english, korean):
         assert len(text.split()) <= 900 and len(text.splitlines()) <= 120
+
+
+def test_the_page_on_failures_says_which_commands_have_an_option(monkeypatch):
+    """It read as if all had `--limit`, `--json` and `--config`."""
+    monkeypatch.syspath_prepend(str(ROOT / "recipes"))  # as the scripts there are started
+    apps = {"": cli.app, "evaluation.run": run.app, "evaluation.compare": compare.app}
+    apps |= {
+        "evaluation.publish": publish.app,
+        "evaluation.experiment": experiment.app,
+        "lengths.py": import_module("lengths").app,
+    }
+    commands = {}
+    for name, app in apps.items():
+        command = typer.main.get_command(app)
+        commands |= getattr(command, "commands", {name: command})
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(--\w+)` \|[^|]*\|((?: `[\w.]+`)+)", page, re.M)
+    assert len(rows) == 4
+    for option, named in rows:
+        have = {
+            name
+            for name, one in commands.items()
+            if any(option in param.opts and not getattr(param, "hidden", False) for param in one.params)
+        }
+        assert have == set(re.findall(r"[\w.]+", named)), option
 
 
 def test_the_page_of_tables_is_what_the_schema_says():
