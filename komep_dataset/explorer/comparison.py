@@ -112,10 +112,8 @@ def with_removed(
 
 def _texts(now: pl.DataFrame, before: pl.DataFrame, removed: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """Texts of the page, and of the other release where the page has none. A text that both have is the page's."""
-    wanted = before.join(removed.select("question_id").unique(), on="question_id", how="semi")
-    return (
-        pl.concat([now, wanted.select(now.columns)]).unique(key, keep="first", maintain_order=True).sort(key)
-    )
+    wanted = before.join(removed, on="question_id", how="semi").select(now.columns)
+    return pl.concat([now, wanted]).unique(key, keep="first", maintain_order=True).sort(key)
 
 
 def compared(

@@ -47,9 +47,8 @@ def pair_configs(folder: Path) -> tuple[str, ...]:
     rows = read_facts(folder)["rows"]
     found = tuple(name for name in LANGUAGES if name in rows)
     if not found:
-        raise KomepError(
-            f"{folder}: no pairs to report on (its rejects.jsonl says why, question by question)"
-        )
+        why = "its rejects.jsonl says why, question by question"
+        raise KomepError(f"{folder}: no pairs to report on ({why})")
     return found
 
 
@@ -68,9 +67,8 @@ def page_rows(folder: Path, limit: int) -> PageRows:
     pairs = every = _union({name: _narrow(folder, name) for name in languages})
     if every.height > limit:
         pairs = every.sort(pl.col("question_id").str.slice(8), *KEY).head(limit).sort(KEY)
-    texts = {
-        name: pair_texts(folder, name, pairs.lazy().filter(pl.col(name)).select(KEY)) for name in languages
-    }
+    keys = {name: pairs.lazy().filter(pl.col(name)).select(KEY) for name in languages}
+    texts = {name: pair_texts(folder, name, wanted) for name, wanted in keys.items()}
     prompts = {n: t.select("question_id", text="prompt") for n, t in texts.items()}
     sides = {
         name: pl.concat(t.select("question_id", model=f"{side}_model", text=side) for side in SIDES)

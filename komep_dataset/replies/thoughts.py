@@ -39,9 +39,8 @@ _MARKED = rf"(?:(?=[^\w\n]*[#*_>💭🤔🧠【\[=])|(?=[^\n]*(?:\.\.\.|…)[^\w
 _RULE = r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,})[ \t]*$"
 _TURN = r"(?:<\|(?:im_start|start_header_id|start|begin|turn)\|?>|<start_of_turn>|\[\|)\s*"
 _ANSWER_TURN = rf"{_TURN}(?:final[_ ])?(?:answer|response|solution)\b(?:<\|end_header_id\|>|\|\]|<\|(?:message|content)\|>)?"
-_NAMED_END = (
-    r"<\|(?=/|end_|\w{1,40}_(?:end|suffix|stop)\|)(?:/|end_(?:of_)?)?{name}(?:_(?:end|suffix|stop))?\|>"
-)
+_STOP = "_(?:end|suffix|stop)"
+_NAMED_END = rf"<\|(?=/|end_|\w{{1,40}}{_STOP}\|)(?:/|end_(?:of_)?)?{{name}}(?:{_STOP})?\|>"
 _ELEMENT = r"details|div|section|span|aside|blockquote"
 # Opening mark, closing marks of which the first that comes counts, and the one, if any, that says by itself that all
 # before it is thought. `{name}` in a closing mark is what the opening one captured; where it never comes, any of the kind
@@ -93,9 +92,7 @@ _CLOSING = Pattern(
     ),
     _FLAGS,
 )
-_OPENS = {
-    family: Pattern(opening, 0 if family == "bare harmony" else _FLAGS) for family, opening, _, _ in _FAMILIES
-}
+_OPENS = {name: Pattern(opens, 0 if name == "bare harmony" else _FLAGS) for name, opens, _, _ in _FAMILIES}
 _LONE = {
     family: Pattern(alone.replace("{name}", rf"({_TAG_NAME}|inner(?=_suffix))"), _FLAGS)
     for family, _, _, alone in _FAMILIES
@@ -256,9 +253,8 @@ def end_of_thoughts(opened: str) -> str:
     one kind; "" for others."""
     if not thoughts_in(opened)[1]:
         return ""
-    ends = (
-        f"{sign}/{name}{end}" for sign, name, end in re.findall(rf"(<|\[)({_NAME})(>|\])", opened, _FLAGS)
-    )
+    names = re.findall(rf"(<|\[)({_NAME})(>|\])", opened, _FLAGS)
+    ends = (f"{sign}/{name}{end}" for sign, name, end in names)
     return next((end for end in ends if not thoughts_in(opened + end)[1]), "")
 
 

@@ -82,10 +82,9 @@ def _other(side: str) -> str:
 
 def _korean(stems: str, endings: str = "") -> str:
     """Stems, each with any of the endings, one of which may be none (`-`); `_` is a blank or none."""
-    ends = sorted((one.strip("-") for one in endings.split()), key=len, reverse=True)
-    return rf"(?:{'|'.join(sorted(stems.split(), key=len, reverse=True))})(?:{'|'.join(ends)})".replace(
-        "_", " ?"
-    )
+    stems = "|".join(sorted(stems.split(), key=len, reverse=True))
+    ends = "|".join(sorted((one.strip("-") for one in endings.split()), key=len, reverse=True))
+    return rf"(?:{stems})(?:{ends})".replace("_", " ?")
 
 
 def _english(phrases: str) -> str:

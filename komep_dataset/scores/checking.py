@@ -24,9 +24,7 @@ from komep_dataset.scores.citations import given_object, read_reply
 
 CHECK_TOKENS = 16  # limit of a checker's reply: one word and what models put around it (ours)
 STRUCTURED_TOKENS = 32  # {"verdict": "Unknown"} and blanks that a grammar may allow
-CITING_TOKENS = (
-    64  # the same with a reason, and what is around the ids, which take a token a character at most
-)
+CITING_TOKENS = 64  # the same with a reason, and what is around ids, which take a token a character at most
 TOLD_FROM = 0.2  # share of what came to nothing from which people are told (ours)
 SHOWN = 60  # characters of an id that a message shows
 PROBES = 3  # units for which structured output is tried first

@@ -160,10 +160,8 @@ def text_to_split(row: Response, mode: str = "strict") -> str | None:
     text = finished_text(row, mode)
     if row.finish_reason in (FAILED, REFUSED) or not text:
         return None
-    empty = mode == "strict" and any(
-        says(text) for says in (is_blank, dahl.is_abstention, is_refusal, fault_in)
-    )
-    return None if empty else text
+    readers = (is_blank, dahl.is_abstention, is_refusal, fault_in) if mode == "strict" else ()
+    return None if any(says_nothing(text) for says_nothing in readers) else text
 
 
 def score(

@@ -234,9 +234,8 @@ def _statements(line: str, alone: bool) -> list[str]:
             r"(?<=[.!?。]);\s+" + (r"|;\s+(?=[A-Z가-힣])|(?<=\S)\s+\|\s+(?=\S+\s\S)" if alone else ""), line
         )
     found, number = [], 2
-    while next_one := re.search(
-        rf"(?<=\S)\s+{re.escape(first[1])}{number}{re.escape(first[2])}\s+(?=\D)", line
-    ):
+    before, behind = map(re.escape, first.groups())
+    while next_one := re.search(rf"(?<=\S)\s+{before}{number}{behind}\s+(?=\D)", line):
         found.append(line[: next_one.start()])
         line, number = line[next_one.start() :], number + 1
     return [*found, line]

@@ -16,6 +16,8 @@ from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, write_table
 from komep_dataset.translation.translator import Doubt, Refusal
 
+Place = tuple[str, str, str]  # question id, model or "" for the question, source
+
 
 @dataclass(frozen=True, slots=True)
 class TranslationRow:
@@ -45,13 +47,18 @@ def translations_path(table: Path) -> Path:
     return table.with_name(f"{table.stem}.translations.parquet")
 
 
+def texts_of(row: ScoredGeneration) -> tuple[tuple[Place, str | None], tuple[Place, str | None]]:
+    """The question and the response of a row: where each stands, and its Korean."""
+    question = (row.question_id, "", row.question), row.question_ko
+    return question, ((row.question_id, row.model, row.response), row.response_ko)
+
+
 def write_evidence(new: Sequence[TranslationRow], rows: Sequence[ScoredGeneration], table: Path) -> None:
     """Write the evidence; of what lies there already, rows stay whose Korean the table still holds."""
     path = translations_path(table)
     frame = frame_of(new, TranslationRow)
     if path.is_file():
-        held = {(r.question_id, "", r.question, r.question_ko) for r in rows}
-        held |= {(r.question_id, r.model, r.response, r.response_ko) for r in rows}
+        held = {(*place, korean) for row in rows for place, korean in texts_of(row)}
         old = read_table(path, TranslationRow).join(frame, on=TranslationRow.KEY, how="anti")
         kept = [key in held for key in old.select("question_id", "model", "source", "target").iter_rows()]
         frame = pl.concat([old.filter(pl.Series(kept, dtype=pl.Boolean)), frame])
@@ -96,9 +103,8 @@ class Warnings:
         """
         made, names = cls(), ("question_id", "model", "source", "target", "warnings")
         for path in filter(Path.is_file, map(translations_path, tables)):
-            for *text, some in (
-                read_table(path, TranslationRow).drop_nulls(names[3:]).select(names).iter_rows()
-            ):
+            rows = read_table(path, TranslationRow).select(names).drop_nulls(names[3:])
+            for *text, some in rows.iter_rows():
                 made.add(_name(*text), {one["name"]: one["detail"][:SHOWN] for one in some})
         return made
 

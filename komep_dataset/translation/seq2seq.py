@@ -43,9 +43,8 @@ def model_config(model: str) -> dict[str, Any]:
 
 def is_seq2seq(translator: Translator) -> bool:
     """Whether a translator is an encoder-decoder model that runs in this process."""
-    return translator.server == "transformers" and bool(
-        model_config(translator.model).get("is_encoder_decoder")
-    )
+    config = model_config(translator.model) if translator.server == "transformers" else {}
+    return bool(config.get("is_encoder_decoder"))
 
 
 class Seq2Seq:
@@ -63,12 +62,10 @@ class Seq2Seq:
         from transformers import AutoTokenizer
 
         tokenizer = _loaded(AutoTokenizer, self._translator.model)
-        source = self._translator.source_language
+        source, model = self._translator.source_language, self._translator.model
         if source is not None:
             if not hasattr(tokenizer, "src_lang"):
-                raise KomepError(
-                    f"{self._translator.model}: `source_language`: its tokenizer has no languages"
-                )
+                raise KomepError(f"{model}: `source_language`: its tokenizer has no languages")
             self._language_id(tokenizer, source, "source_language")
             tokenizer.src_lang = source
         return tokenizer

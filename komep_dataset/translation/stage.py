@@ -37,7 +37,13 @@ from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.reading import applicable
 from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_scored
 from komep_dataset.translation.checks.registry import checks_of
-from komep_dataset.translation.evidence import TranslationRow, translations_path, write_evidence
+from komep_dataset.translation.evidence import (
+    Place,
+    TranslationRow,
+    texts_of,
+    translations_path,
+    write_evidence,
+)
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.translator import (
     Session,
@@ -54,7 +60,6 @@ QUESTION, RESPONSE = "question", "response"
 KINDS = (QUESTION, RESPONSE)
 COPIED, KEPT, LEFT = "copied", "kept", "left"
 OUTCOMES = ("translated", COPIED, KEPT, "rejected", "failed", LEFT)
-Place = tuple[str, str, str]  # question id, model or "" for the question, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +152,14 @@ def translate(scored: Path, config: Config, output: Path | None = None) -> Trans
     """
     translator = config.judge("translator")
     rows, items, glossary = _read(scored, config, translator)
-    target = output_path(output or config.work / STAGE / "translated.parquet", "translated.parquet")
-    with stage_outputs(
-        config.work / STAGE, {target: CitedGeneration, translations_path(target): TranslationRow}
-    ):
-        session = Session(translator, config.work / STAGE, glossary)
+    work = config.work / STAGE
+    target = output_path(output or work / "translated.parquet", "translated.parquet")
+    with stage_outputs(work, {target: CitedGeneration, translations_path(target): TranslationRow}):
+        session = Session(translator, work, glossary)
         with local_servers():  # one start for translator and second look where they are the same model
             done = translate_texts((item.text for item in items), session)
         new = [(item, done.translations[item.text]) for item in items]
-        korean: dict[Place, str | None] = {
-            (row.question_id, "", row.question): row.question_ko for row in rows if has_text(row.question_ko)
-        }
+        korean = {place: known for row in rows for place, known in texts_of(row) if has_text(known)}
         korean |= {item.place: one.target for item, one in new}
         filled = [_filled(row, korean) for row in rows]
         evidence = [
@@ -252,23 +254,17 @@ def has_text(text: str | None) -> bool:
 
 def _filled(row: ScoredGeneration, korean: Mapping[Place, str | None]) -> ScoredGeneration:
     """A row with what was translated for it; Korean that was there stays."""
-    question, response = row.question_ko, row.response_ko
-    if not has_text(question):
-        question = korean.get((row.question_id, "", row.question))
-    if not has_text(response):
-        response = korean.get((row.question_id, row.model, row.response))
+    question, response = (one if has_text(one) else korean.get(place) for place, one in texts_of(row))
     return replace(row, question_ko=question, response_ko=response)
 
 
 def _outcomes(rows: Sequence[ScoredGeneration], new: Iterable[tuple[Item, Translation]]) -> Counter:
     """Distinct questions and responses by (kind, outcome)."""
-    of = {(row.question_id, "", row.question): (QUESTION, row.question_ko) for row in rows}
-    of |= {(row.question_id, row.model, row.response): (RESPONSE, row.response_ko) for row in rows}
-    found = {place: (kind, KEPT if has_text(korean) else LEFT) for place, (kind, korean) in of.items()}
+    texts = (text for row in rows for text in zip(KINDS, texts_of(row), strict=True))
+    found = {place: (kind, KEPT if has_text(korean) else LEFT) for kind, (place, korean) in texts}
     for item, one in new:
+        outcome = "failed" if one.reason == Reason.REQUEST_FAILED.value else "rejected"
         if one.target is not None:
             outcome = "translated" if needs_translation(item.text.source) else COPIED
-        else:
-            outcome = "failed" if one.reason == Reason.REQUEST_FAILED.value else "rejected"
         found[item.place] = item.kind, outcome
     return Counter(found.values())

@@ -75,9 +75,7 @@ class Doubt:
 
 
 Check = Callable[[str, str], list[Failure]]  # of a source and its translation
-Found = tuple[
-    dict[int, list[Failure]], tuple[Doubt, ...]
-]  # by piece why it is refused, else what is doubtful
+Found = tuple[dict[int, list[Failure]], tuple[Doubt, ...]]  # why pieces are refused, else what is doubtful
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +253,8 @@ def translate_texts(texts: Iterable[Text], session: Session) -> Translated:
         failures[text] = {index: [Failure(SECOND_LOOK, said)] for index in first[text]}, ()
     again = {(p.text, i): session.body(p, i, why) for p in plans for i, why in failures[p.text][0].items()}
     replies, more = session.ask(again)
-    done = {
-        p.text: _outcome(p, first[p.text], p.own(replies), failures[p.text], session.check) for p in plans
-    }
+    own = ((p, first[p.text], p.own(replies), failures[p.text]) for p in plans)
+    done = {plan.text: _outcome(plan, *found, session.check) for plan, *found in own}
     targets = {text: one.target for text, one in done.items() if failures[text][0]}
     seconds = {text: (text.source, target) for text, target in targets.items() if target is not None}
     last = session.look(seconds)

@@ -2,19 +2,8 @@
 
 import re
 
+from komep_dataset.translation import latin_words as latin
 from komep_dataset.translation.checks.registry import Check
-from komep_dataset.translation.latin_words import (
-    GLOSS,
-    HANGUL,
-    STRAIGHT,
-    WORD,
-    is_function,
-    is_name,
-    is_title,
-    letters,
-    runs,
-    without_names,
-)
 
 # Share of Hangul among the letters that count. A measured value: see `tests/translation/checks/confusion.py`.
 MIN_HANGUL = 0.6
@@ -33,25 +22,25 @@ def wrong_script(source: str, target: str) -> str:
     Han, kana and other scripts count wherever the source does not have them, except Hanja in brackets behind a
     Korean word. Drug, gene and unit names in Latin letters do not count against Hangul.
     """
-    source = letters(source).translate(STRAIGHT)
-    target = without_names(source, target)
-    plain = GLOSS.sub(lambda m: " " if len(FOREIGN.sub("", m[0])) == 2 else m[0], target)
+    source = latin.letters(source).translate(latin.STRAIGHT)
+    target = latin.without_names(source, target)
+    plain = latin.GLOSS.sub(lambda m: " " if len(FOREIGN.sub("", m[0])) == 2 else m[0], target)
     allowed = set("".join(FOREIGN.findall(source)))
     for match in FOREIGN.finditer(plain):
         if not set(match[0]) <= allowed:
             return f"{match[0][:20]!r} is no Hangul"
-    hangul = len(HANGUL.findall(target))
-    latin = _counted(GLOSS.sub(" ", plain))
+    hangul = len(latin.HANGUL.findall(target))
+    roman = _counted(latin.GLOSS.sub(" ", plain))
     if not hangul and (strange := _strange_words(source, plain)):
         return f"no Hangul, and {strange!r} is not in the source"  # romanised Korean, or another language
-    share = hangul / (hangul + latin) if hangul + latin else 1
+    share = hangul / (hangul + roman) if hangul + roman else 1
     return f"{share:.0%} of its letters are Hangul" if share < MIN_HANGUL else ""
 
 
 def _strange_words(source: str, target: str) -> str:
     """Two or more words in small letters that the source does not have, or ""."""
     there = source.lower()
-    words = [w.strip(".'-/+") for w in WORD.findall(target)]
+    words = [w.strip(".'-/+") for w in latin.WORD.findall(target)]
     small = [w for w in words if len(w) >= 4 and w[1:].replace("-", "").islower()]
     strange = [w for w in small if w.lower() not in there]
     return " ".join(strange)[:60] if len(strange) >= 2 else ""
@@ -60,16 +49,16 @@ def _strange_words(source: str, target: str) -> str:
 def _counted(text: str) -> int:
     """Latin letters that belong to no name; a run with English function words counts whole."""
     total = 0
-    for words in runs(text):
-        if not is_title(words):
-            english = any(map(is_function, words))
-            total += sum(len(w) for w in words if english or not is_name(w))
+    for words in latin.runs(text):
+        if not latin.is_title(words):
+            english = any(map(latin.is_function, words))
+            total += sum(len(w) for w in words if english or not latin.is_name(w))
     return total
 
 
 def no_hangul(source: str, target: str) -> str:
     """That a text of some length is left without any Hangul, whatever else it is; "" where `wrong_script` says more."""
-    if any("가" <= sign <= "힣" for sign in letters(target)):
+    if any("가" <= sign <= "힣" for sign in latin.letters(target)):
         return ""
     few = sum(map(str.isalpha, source)) < LETTERS_OF_NAMES
     return "" if few or wrong_script(source, target) else "it has no Hangul"

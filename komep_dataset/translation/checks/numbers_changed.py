@@ -406,6 +406,5 @@ def _find(source: str, target: str, glossary: Glossary) -> str:
     return "; ".join(changed_numbers(source, target, glossary)[:5])
 
 
-CHECKS = (
-    Check("numbers_changed", _find, "it did not keep the numbers", order=30, rank=70, uses_glossary=True),
-)
+_TOLD = "it did not keep the numbers"
+CHECKS = (Check("numbers_changed", _find, _TOLD, order=30, rank=70, uses_glossary=True),)

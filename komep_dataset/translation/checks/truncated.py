@@ -161,7 +161,6 @@ def _says(source: str, target: str) -> bool:
     return False
 
 
-TRUNCATED = Check(
-    "truncated", truncation, "it broke off, or left something out", order=60, rank=60, uses_glossary=True
-)
+_TOLD = "it broke off, or left something out"
+TRUNCATED = Check("truncated", truncation, _TOLD, order=60, rank=60, uses_glossary=True)
 CHECKS = (TRUNCATED, replace(TRUNCATED, find=perhaps_lost, order=61, severity=WARN))

@@ -1,24 +1,8 @@
 """English that a translation has left over although it is no name."""
 
 from komep_dataset.replies.patterns import Pattern
+from komep_dataset.translation import latin_words as latin
 from komep_dataset.translation.checks.registry import Check
-from komep_dataset.translation.latin_words import (
-    COMMON_WORDS,
-    GLOSS,
-    HANGUL,
-    NAME_ENDING,
-    PLAIN_ENGLISH,
-    STRAIGHT,
-    VERBS,
-    WORD,
-    is_function,
-    is_marked,
-    is_name,
-    is_title,
-    letters,
-    runs,
-    without_names,
-)
 
 # An English verb with a Korean ending: "bleed하지 않는다".
 _VERBAL = Pattern(r"(?<![A-Za-z가-힣\-])([a-z]{4,})(?=(?:하(?!루|나)|되|시키|했|됐|한다)[가-힣])")
@@ -35,32 +19,32 @@ def leftover(source: str, target: str) -> str:
     """
     if not target.strip():
         return "the translation is blank" if source.strip() else ""
-    source = letters(source).translate(STRAIGHT)
-    target = without_names(source, target)
-    outside = GLOSS.sub(" ", target)
-    for words in runs(outside):
+    source = latin.letters(source).translate(latin.STRAIGHT)
+    target = latin.without_names(source, target)
+    outside = latin.GLOSS.sub(" ", target)
+    for words in latin.runs(outside):
         if _reads_as_english(words):
             return " ".join(words)[:120]
-    for gloss in (match[0][1:-1] for match in GLOSS.finditer(target)):
-        words = WORD.findall(gloss)
-        verbs = [w for w in words if w.lower() in VERBS]
+    for gloss in (match[0][1:-1] for match in latin.GLOSS.finditer(target)):
+        words = latin.WORD.findall(gloss)
+        verbs = [w for w in words if w.lower() in latin.VERBS]
         long = len(words) >= 6 or (len(words) == 5 and gloss.strip() not in source)
-        if verbs and long and not HANGUL.search(gloss):
+        if verbs and long and not latin.HANGUL.search(gloss):
             return gloss[:120]
     return _english_line(outside) or _plain_words(source, outside)
 
 
 def _plain_words(source: str, outside: str) -> str:
     """Two everyday words of the source that stand in the target outside brackets: "sleep quality를 개선한다"."""
-    if not HANGUL.search(outside):
+    if not latin.HANGUL.search(outside):
         return ""
-    there = {word.lower().strip(".'-/+") for word in WORD.findall(source)}
+    there = {word.lower().strip(".'-/+") for word in latin.WORD.findall(source)}
     found = [
         word
-        for words in runs(outside)
-        if not is_title(words)
+        for words in latin.runs(outside)
+        if not latin.is_title(words)
         for word in words
-        if word.lower() in PLAIN_ENGLISH and word[1:].islower() and word.lower() in there
+        if word.lower() in latin.PLAIN_ENGLISH and word[1:].islower() and word.lower() in there
     ]
     verbal = [word for word in _VERBAL.findall(outside) if word in there]
     return " … ".join(dict.fromkeys(found + verbal))[:120] if verbal or len(found) >= 2 else ""
@@ -68,10 +52,10 @@ def _plain_words(source: str, outside: str) -> str:
 
 def _reads_as_english(words: list[str]) -> bool:
     low = [w.lower().strip(".'") for w in words]
-    functions = sum(is_function(w) and (w.lower() != "a" or len(words) > 3) for w in words)
-    ordinary = sum(not is_name(w) for w in words)
-    if is_title(words):
-        return len(words) >= 3 and sum(w in COMMON_WORDS for w in low) * 2 > len(words)
+    functions = sum(latin.is_function(w) and (w.lower() != "a" or len(words) > 3) for w in words)
+    ordinary = sum(not latin.is_name(w) for w in words)
+    if latin.is_title(words):
+        return len(words) >= 3 and sum(w in latin.COMMON_WORDS for w in low) * 2 > len(words)
     enough = ordinary >= 3 or (functions and ordinary) or (len(words) >= 4 and ordinary >= 2)
     return len(words) >= 3 and bool(enough)
 
@@ -80,22 +64,21 @@ def _english_line(text: str) -> str:
     """A line without Hangul that consists of ordinary English words, such as a heading."""
     for line in text.splitlines():
         bare = _LIST_MARK.sub("", line)
-        words = WORD.findall(bare)
-        if (label := _LABEL.match(bare)) and not _names(WORD.findall(label[1])):
+        words = latin.WORD.findall(bare)
+        if (label := _LABEL.match(bare)) and not _names(latin.WORD.findall(label[1])):
             return label[1]
-        if not words or HANGUL.search(bare):
+        if not words or latin.HANGUL.search(bare):
             continue
         low = [w.lower().strip(".,") for w in words]
-        ordinary = sum(w in COMMON_WORDS for w in low) + sum(map(is_function, words))
+        ordinary = sum(w in latin.COMMON_WORDS for w in low) + sum(map(latin.is_function, words))
         if ordinary * 2 >= len(words) or (ordinary and len(words) >= 3 and _names(words) * 2 < len(words)):
             return bare.strip()[:120]
     return ""
 
 
 def _names(words: list[str]) -> int:
-    return sum(is_marked(w) or bool(NAME_ENDING.search(w.lower())) for w in words)
+    return sum(latin.is_marked(w) or bool(latin.NAME_ENDING.search(w.lower())) for w in words)
 
 
-CHECKS = (
-    Check("untranslated", leftover, "it left English untranslated", order=10, rank=50, of_nothing=True),
-)
+_TOLD = "it left English untranslated"
+CHECKS = (Check("untranslated", leftover, _TOLD, order=10, rank=50, of_nothing=True),)
