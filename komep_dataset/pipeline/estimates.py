@@ -125,12 +125,16 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     if not missing and not _embedded(judges.values()):
         with unsent() as found:  # units are known, and so is what was said of them
             split_and_check({(row.question_id, row.model): row for row in rows}, config, mode)
-        labels = {name: f"{CHECK} by {name}" if len(judges) > 1 else CHECK for name in judges}
+        labels = _labels(judges)
         bodies = {label: found.get((label, judges[name]), {}).values() for name, label in labels.items()}
         return [split, *(line_of(labels[n], judges[n], bodies[labels[n]], prices) for n in judges)]
     count, _ = token_counter(config.judge("checker"))
     sentences = sum(count_sentences(text) for text in texts)
     return [split, *_check_lines(sentences, sum(map(count, texts)), config, mode, prices)]
+
+
+def _labels(judges: Mapping[str, Checker]) -> dict[str, str]:
+    return {name: f"{CHECK} by {name}" if len(judges) > 1 else CHECK for name in judges}
 
 
 def _embedded(judges: Iterable[Checker]) -> bool:
@@ -142,19 +146,14 @@ def _check_lines(
 ) -> Iterator[Line]:
     """The calls of every checker for so many sentences of so many tokens; every option of a checker counts. Before them, those
     of the embeddings by which its passages are found."""
-    judges = config.judges()
-    for name, checker in judges.items():
-        *embed, line = _judge_lines(checker, sentences, tokens, mode, prices)
-        yield from embed
-        if len(judges) > 1:
-            line = replace(line, stage=f"{line.stage} by {name}")
-        if config.agreement == APPEAL and name != next(iter(judges)):
-            line = replace(line, assumed=f"{line.assumed}; as if every unit came to it")
-        yield line
+    judges, note = config.judges(), ""
+    for name, stage in _labels(judges).items():
+        yield from _judge_lines(judges[name], stage, sentences, tokens, mode, prices, note)
+        note = "as if every unit came to it" if config.agreement == APPEAL else ""  # to the second and later
 
 
 def _judge_lines(
-    checker: Checker, sentences: int, tokens: float, mode: str, prices: PriceTable
+    checker: Checker, stage: str, sentences: int, tokens: float, mode: str, prices: PriceTable, note: str
 ) -> Iterator[Line]:
     units = UNITS_A_SENTENCE * sentences
     calls = math.ceil(units / checker.batch) * checker.votes
@@ -174,7 +173,7 @@ def _judge_lines(
     sent = calls * (prompt_tokens(empty, count) + added) + UNITS_A_SENTENCE * tokens * checker.votes
     limit = checker.limit(usual) or UNLIMITED_TOKENS
     assumed = f"{UNITS_A_SENTENCE} units a sentence, none repeated, none checked before"
-    yield _priced(CHECK, checker, calls, sent, calls * limit, prices, assumed)
+    yield _priced(stage, checker, calls, sent, calls * limit, prices, assumed, note)
 
 
 def _embed_line(evidence: Evidence, units: int, tokens: float, prices: PriceTable) -> Iterator[Line]:

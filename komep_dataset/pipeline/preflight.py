@@ -85,8 +85,8 @@ def preflight(config: Config, roles: Iterable[Role]) -> None:
     known = read_own_json(config.work / PASSED)
     known = known["passed"] if isinstance(known, dict) and "passed" in known else None
     named = {role.identity: role for role in roles}
-    new = {role.identity for role in named.values() if known is not None and role.identity not in known}
-    roles = [role for role in named.values() if role.identity in new or not role.has_answered()]
+    new = set() if known is None else named.keys() - known
+    roles = [role for identity, role in named.items() if identity in new or not role.has_answered()]
     faults = [f"{role.name}: {fault}" for role in roles for fault in _at_home(role.endpoint)]
     for role in named.values():  # texts may be others than before
         evidence = getattr(role.endpoint, "evidence", None)

@@ -283,9 +283,8 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
     def work() -> Outcome:
         made = translate(scored, config, output or table)
-        target = output_path(output or table, "translated.parquet")
-        keep_panel(target, read_panel(scored))
-        keep_sources(target, read_sources(scored))
+        keep_panel(table, read_panel(scored))
+        keep_sources(table, read_sources(scored))
         short = of_translations(made, translator)
         if output:
             return Outcome(made.line, made.failures, made.reason, short, made.table)
