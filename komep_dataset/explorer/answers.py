@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from komep_dataset.audit.bias import rank_correlation
-from komep_dataset.explorer.plots import Figure, cloud, curve, spread, to
+from komep_dataset.explorer.plots import Figure, cloud, curve, spread
 from komep_dataset.explorer.rows import ANSWER, scan
 from komep_dataset.judge.shares import share
 from komep_dataset.schema import Status
@@ -64,7 +64,7 @@ def lengths_and_scores(found: LengthsAndScores) -> Figure:
             told=say("Scores do not go with length" if low <= 0 <= high else goes),
             n=f"{found.count:,}",
         )
-    rows = [(to(f"{low:,}", f"{high:,}"), f"{n:,}", f"{mean:.3f}") for low, high, n, mean in found.fifths]
+    rows = [(spread(ends, ","), f"{n:,}", f"{mean:.3f}") for *ends, n, mean in found.fifths]
     if len(found.points) < found.count:
         told = f"{told} {say('The dots are {n} of them, drawn by chance.', n=f'{len(found.points):,}')}"
     data = cloud(found.points, [(low, high, mean) for low, high, _, mean in found.fifths]) | {

@@ -57,19 +57,13 @@ def _add(
 
 
 def with_old_texts(changes: Mapping[PairKey, dict[str, Any]], old: Path, pairs: pl.DataFrame) -> None:
-    """To each changed pair of a page, as `was`, the texts that the other release had in its place: language -> column -> text.
-
-    Args:
-        changes: see `pair_changes`; altered in place.
-        old: the other release.
-        pairs: those of the page, the columns of `Pair`.
-    """
+    """Into each changed pair of a page, as `was`, the texts that the other release had in its place: language -> column ->
+    text. `pairs` are those of the page, the columns of `Pair`."""
     places = {}  # key in the other release -> key here
     for key in pairs.select(KEY).iter_rows():
         if (one := changes.get(key)) and one["change"] == "changed":
             before = one["before"]
-            sides = (before.get(name, model) for name, model in zip(KEY[1:], key[1:], strict=True))
-            places[key[0], *sides] = key
+            places[key[0], *map(before.get, KEY[1:], key[1:])] = key
     if not places:
         return
     wanted = pl.DataFrame(list(places), schema=dict.fromkeys(KEY, pl.String), orient="row")
@@ -122,14 +116,7 @@ def compared(
     names: tuple[str, str],
     changes: Mapping[PairKey, dict[str, Any]],
 ) -> list[Figure]:
-    """What changed, and the figures of both releases in one table.
-
-    Args:
-        new: what `bias.measure` says of the release.
-        old: the same of the other one.
-        names: of the release and the other one.
-        changes: see `pair_changes`.
-    """
+    """What changed (see `pair_changes`), and what `bias.measure` says of a release and of the other one in one table."""
     counts = Counter(one["change"] for one in changes.values())
     facts = {name: f"{counts[name]:,}" for name in RANK} | {"old": names[1], "new": names[0]}
     every = "{added} added, {removed} removed, {changed} changed, from {old} to {new}."

@@ -13,18 +13,7 @@ from urllib.parse import urlencode
 from komep_dataset.audit.verdicts import verdicts
 from komep_dataset.explorer.answers import LengthsAndScores, lengths_and_scores, reliability
 from komep_dataset.explorer.notes import evidence_told
-from komep_dataset.explorer.plots import (
-    Bar,
-    Figure,
-    bars,
-    cell,
-    columns,
-    curve,
-    heat,
-    nice_ceiling,
-    spread,
-    to,
-)
+from komep_dataset.explorer.plots import Bar, Figure, bars, cell, columns, curve, heat, nice_ceiling, spread
 from komep_dataset.schema import listed_statuses
 from komep_dataset.scores.split_quality import SplitQuality
 from komep_dataset.templates import say
@@ -112,7 +101,9 @@ def link(**filters: str) -> str:
 def length(found: Mapping[str, Any], told: str) -> Figure:
     """Histogram of chosen length / rejected length."""
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
-    labels = edge_labels(edges, "{:.3g}", open_ends=True)
+    labels = [spread(bin, ".3g") for bin in pairwise(edges)]
+    labels[0] = say("below {edge}", edge=f"{edges[1]:.3g}")
+    labels[-1] = say("{edge} and above", edge=f"{edges[-2]:.3g}")
     counted = say("pairs")
     ticks = [f"{edge:.3g}×" if i % 2 == 0 and i else "" for i, edge in enumerate(edges[:-1])]
     correlation = found["correlation"]["point_biserial"]["value"]
@@ -129,15 +120,6 @@ def length(found: Mapping[str, Any], told: str) -> Figure:
     }
     title, header = "Length of chosen against rejected", ("figure", "value")
     return Figure.of("length", title, told, "columns", data, header, rows)
-
-
-def edge_labels(edges: Sequence[float], form: str, open_ends: bool = False) -> list[str]:
-    """Bins as text: `a to b`; with open ends the first and the last bin reach on."""
-    labels = [to(form.format(a), form.format(b)) for a, b in pairwise(edges)]
-    if open_ends:
-        labels[0] = say("below {edge}", edge=form.format(edges[1]))
-        labels[-1] = say("{edge} and above", edge=form.format(edges[-2]))
-    return labels
 
 
 def wins(found: Mapping[str, Any], told: str) -> Figure:
@@ -198,10 +180,9 @@ def categories(found: Mapping[str, Any], told: str) -> Figure:
 def margins(found: Mapping[str, Any], told: str) -> Figure:
     """Histogram of the score margins."""
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
-    form = "{:.1f}" if edges[-1] - edges[0] <= 1 else "{:g}"
-    labels = edge_labels(edges, form)
-    counted = say("pairs")
-    data = columns(labels, {counted: counts}, counted, [form.format(e) for e in edges[:-1]])
+    form = ".1f" if edges[-1] - edges[0] <= 1 else "g"
+    labels, counted = [spread(bin, form) for bin in pairwise(edges)], say("pairs")
+    data = columns(labels, {counted: counts}, counted, [format(edge, form) for edge in edges[:-1]])
     data |= {"below": say("score margin, from"), "beside": counted}
     rows = [(label, f"{n:,}") for label, n in zip(labels, counts, strict=True)]
     return Figure.of("margins", "Pairs by score margin", told, "columns", data, ("margin", "pairs"), rows)
@@ -259,9 +240,7 @@ def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
     bins = [one for one in found["bins"] if one["pairs"]]
     points = [((one["low"] + one["high"]) / 2, one["flipped"], None, None) for one in bins]
     top = nice_ceiling(100 * max((one["flipped"] for one in bins), default=0.01)) / 100
-    rows = [
-        (to(f"{b['low']:.1f}", f"{b['high']:.1f}"), f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins
-    ]
+    rows = [(spread((b["low"], b["high"]), ".1f"), f"{b['pairs']:,}", f"{b['flipped']:.1%}") for b in bins]
     data = curve(points, min(top, 1.0)) | {"below": say("score margin"), "beside": say("expected flipped")}
     return Figure.of("noise", title, told, "curve", data, ("margin", "pairs", "expected flipped"), rows)
 
@@ -277,7 +256,7 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     rows, listed = [], listed_statuses(status for one in found.values() for status in one["statuses"])
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
-        interval = "–" if score["low"] is None else to(f"{score['low']:.3f}", f"{score['high']:.3f}")
+        interval = "–" if score["low"] is None else spread((score["low"], score["high"]), ".3f")
         counts = (cell(one["statuses"].get(status, 0)) for status in listed)
         rows.append((name, cell(score["mean"], ".3f"), interval, *counts))
     header, plot = ("responder", "mean", "interval", *listed), "bars" if drawn else ""

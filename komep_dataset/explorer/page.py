@@ -60,10 +60,8 @@ def prose(text: str) -> Markup:
 def render(values: Callable[[], Mapping[str, Any]], rows: PageRows, data: Mapping[str, Any]) -> str:
     """The HTML of a page: what is seen, in English and, in an inert template, in Korean; and a data block.
 
-    Args:
-        values: gives what `explorer_view.html.j2` names, in the language that is spoken.
-        rows: the pairs, one of which is shown at once.
-        data: what the script reads: `payload`, and as `scoreName` what the scores are.
+    `values` gives what `explorer_view.html.j2` names in the language that is spoken, but for the one of `rows` that is shown
+    at once; `data` is what the script reads: `payload`, and as `scoreName` what the scores are.
     """
     MARKUP.filters |= {"visible": visible, "prose": prose, "korean": lambda text: language_of(text) == "ko"}
     views = {}

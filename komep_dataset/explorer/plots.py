@@ -180,5 +180,5 @@ def to(low: str, high: str) -> str:
     return say("{low} to {high}", low=low, high=high)
 
 
-def spread(interval: Sequence[float]) -> str:
-    return to(f"{interval[0]:.1%}", f"{interval[1]:.1%}")
+def spread(interval: Sequence[float], form: str = ".1%") -> str:
+    return to(*(format(end, form) for end in interval))

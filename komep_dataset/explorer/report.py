@@ -93,14 +93,8 @@ def write_page(output: Path, page: str) -> Path:
 def page_values(
     folder: Path, rows: PageRows, other: Path | None, changes: Mapping[PairKey, Any] | None
 ) -> Callable[[], dict[str, Any]]:
-    """Everything that the page's template names, but the data block and the example, in the language of `templates.say`.
-
-    Args:
-        folder: a release.
-        rows: its pairs.
-        other: the release to compare with.
-        changes: what differs from `other` (see `comparison.pair_changes`).
-    """
+    """Everything that the page's template names, but the data block and the example, in the language of `templates.say`:
+    of a release and its pairs, and of what differs from another one (see `comparison.pair_changes`)."""
     facts, measured = read_facts(folder), measure(folder)
     try:
         quality, splits = read_quality(folder), split_qualities(folder)

@@ -42,13 +42,8 @@ class Correction:
 def corrections_of(
     judgements: Iterable[Judgement], pairs: Mapping[str, ReviewPair], keys: Mapping[str, tuple[str, str, str]]
 ) -> tuple[list[Correction], list[Correction]]:
-    """The corrected texts, one a text, sorted; and those of texts that were corrected in two ways.
-
-    Args:
-        judgements: of any number of reviewers.
-        pairs: `pair_id` -> what was reviewed.
-        keys: `pair_id` -> (`question_id`, `chosen_model`, `rejected_model`).
-    """
+    """The corrected texts, one a text, sorted; and those of texts that were corrected in two ways. `pairs` and `keys` are
+    those of `sheet.Material`."""
     found: dict[tuple[str, str], dict[str, Correction]] = {}
     for judgement in judgements:
         pair, (question, *models) = pairs[judgement.pair_id], keys[judgement.pair_id]

@@ -45,13 +45,8 @@ def pair_id(key: Sequence[str]) -> str:
 
 
 def review_pairs(pairs: pl.DataFrame, scored: pl.DataFrame, language: str = "ko") -> list[ReviewPair]:
-    """Every pair of a config with its sources, sorted by key.
-
-    Args:
-        pairs: rows of `ko` or `en`; of `ko`, one without the column `origin` (schema 1) is all `translated`.
-        scored: rows of `scored`, which hold the English texts.
-        language: the config.
-    """
+    """Every pair of a config with its sources, which `scored` holds, sorted by key. Rows of `ko` without the column `origin`
+    (schema 1) are all `translated`."""
     terciles = margin_terciles(pairs["score_margin"].to_list())
     columns = ("question_id", "model", "question", "response")
     texts = {(id, model): text for id, model, *text in scored.select(columns).iter_rows()}
@@ -106,11 +101,7 @@ def draw(
 ) -> list[ReviewPair]:
     """A stratified sample without replacement, in the order of `pairs`; same arguments, same sample.
 
-    Args:
-        pairs: to draw from.
-        n: how many.
-        seed: of the draws.
-        first: `pair_id`s that fill the sample up to a half, stratified too; what is left of them is drawn with the others.
+    `first` are `pair_id`s that fill the sample up to a half, stratified too; what is left of them is drawn with the others.
     """
     drawn = _drawn([pair for pair in pairs if pair.pair_id in first], (n + 1) // 2, f"{seed}/first")
     drawn |= _drawn([pair for pair in pairs if pair.pair_id not in drawn], n - len(drawn), str(seed))

@@ -19,12 +19,8 @@ class Beside:
 
 
 def beside_pairs(scored: pl.DataFrame, keys: Mapping[str, tuple[str, str, str]]) -> dict[str, Beside]:
-    """`pair_id` -> what stands beside its answers.
-
-    Args:
-        scored: rows of `scored`, of any release.
-        keys: `pair_id` -> (`question_id`, `chosen_model`, `rejected_model`).
-    """
+    """`pair_id` -> what stands beside its answers in rows of `scored`; `keys`: `pair_id` -> (`question_id`, `chosen_model`,
+    `rejected_model`)."""
     cited = [EVIDENCE] if EVIDENCE in scored.columns else []
     answers = {
         (row["question_id"], row["model"]): row

@@ -39,14 +39,9 @@ def model_reports(frame: pl.DataFrame) -> list[ModelReport]:
 
 
 def report_of(written: pl.DataFrame, path: Path) -> str:
-    """The reports on a table of scored generations that has just been written, for people.
+    """The reports on a table of scored generations that has just been written, its rows sorted by key, for people.
 
-    Args:
-        written: its rows, sorted by key.
-        path: where it lies.
-
-    Raises:
-        KomepError: a value that no reader of the table would take, named by its row.
+    Raises `KomepError` for a value that no reader of the table would take, named by its row.
     """
     rows = pl.int_range(1, written.height + 1, dtype=pl.Int64, eager=True).alias(LINE)
     frame, problems = complete(written.with_columns(rows, pl.lit(0, pl.Int32).alias(FILE)), [str(path)])

@@ -43,22 +43,14 @@ from komep_dataset.schema import (
     column,
     column_types,
 )
+from komep_dataset.scores import sources
 from komep_dataset.scores.agreement import Answered, as_record, disagreements, hanging, keep_panel
 from komep_dataset.scores.agreement import told as told_apart
 from komep_dataset.scores.checking import Checked, Item, Vote, refuse_options
 from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.repeats import PROVEN_REPEATS, beside_subject, is_beside, one_line, repeated
 from komep_dataset.scores.sentences import drop_fragment
-from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
-from komep_dataset.scores.sources import (
-    citations,
-    in_other_states,
-    keep_sources,
-    read_sources,
-    sources_of,
-    verdicts_path,
-    with_passages,
-)
+from komep_dataset.scores.sources import verdicts_path
 from komep_dataset.scores.split_quality import SplitQuality, rated
 from komep_dataset.scores.splitting import SHOWN, Split, units_in, units_of
 from komep_dataset.tables.formats import table_files
@@ -183,8 +175,8 @@ def score(
         raise KomepError(f"--mode {mode}: give one of {', '.join(dahl.MODES)}", exit_code=2)
     judges = config.judges()
     target = output_path(output or config.work / STAGE / "scored.parquet", "scored.parquet")
-    sources = sources_of(judges)
-    for name in in_other_states(read_sources(target), sources):
+    of_judges = sources.sources_of(judges)
+    for name in sources.in_other_states(sources.read_sources(target), of_judges):
         state = f"note: {name} is in another state than when {target.name} was judged by it"
         tell(f"{state}: units whose passages are others are judged again")
     rows = {(row.question_id, row.model): row for row in read_responses(responses, config.columns)}
@@ -192,9 +184,9 @@ def score(
         splits, failures, items, checked = split_and_check(rows, config, mode)
         unsplit = {key: split.why for key, split in splits.items() if split.why}
         for key, own in items.items():
-            failed = next((why for item in own if (why := checked.judged[item].failure)), "")
-            if failed and not failures[key]:
-                failures[key] = f"checker: {failed}"
+            said = next((why for item in own if (why := checked.judged[item].failure)), "")
+            if said and not failures[key]:
+                failures[key] = f"checker: {said}"
         scored = [_scored(row, items[k], checked, failures[k], mode, splits[k]) for k, row in rows.items()]
         write_scored(frame := frame_of(scored, CitedGeneration), target)
         evidence = (
@@ -213,8 +205,8 @@ def score(
         several = len(judges) > 1 and disagreements(of_units)
         apart = as_record(list(judges), config.agreement, several) if several else None
         keep_panel(target, apart)
-        keep_sources(target, sources)
-    of_judges = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
+        sources.keep_sources(target, of_judges)
+    failed = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))
     quality, told = rated((finished_text(rows[k], mode), s.units, s.unverifiable) for k, s in splits.items())
@@ -222,8 +214,8 @@ def score(
         path=target,
         rows=len(scored),
         statuses=Counter(row.status for row in scored),
-        failures=len(of_judges),
-        reason=next(iter(of_judges), no_answer),
+        failures=len(failed),
+        reason=next(iter(failed), no_answer),
         units=total,
         distinct=len(checked.judged),
         requests=checked.requests,
@@ -251,7 +243,7 @@ def split_and_check(
         items, checked = check_all(
             judges,
             config.agreement,
-            lambda checker: _items(rows, units, checker, config.work / EVIDENCE_FOLDER),
+            lambda checker: _items(rows, units, checker, config.work / sources.FOLDER),
             folder / "check",
             mode=mode,
             label=CHECK,
@@ -281,7 +273,9 @@ def _items(
     items = [item for _, item in found]
     if checker.evidence is not None:
         questions = [rows[key].question for key, _ in found]
-        items = with_passages([(key[0], item) for key, item in found], questions, checker.evidence, folder)
+        items = sources.with_passages(
+            [(key[0], item) for key, item in found], questions, checker.evidence, folder
+        )
     of_response: dict[Key, list[Item]] = {key: [] for key in rows}
     for (key, _), item in zip(found, items, strict=True):
         of_response[key].append(item)
@@ -375,7 +369,7 @@ def _scored(
     return CitedGeneration(
         *(row.question_id, row.model, row.question, row.category, row.response),
         *(units, value, status.value, *korean),
-        unit_evidence=citations((item, checked.judged[item]) for item in items) if units else None,
+        unit_evidence=sources.citations((item, checked.judged[item]) for item in items) if units else None,
     )
 
 

@@ -30,13 +30,9 @@ GRAM = 3  # letters that two texts share, whatever their language
 def with_passages(
     items: Sequence[tuple[str, Item]], questions: Sequence[str], evidence: Evidence, folder: Path
 ) -> list[Item]:
-    """Items with the passages that their judge is shown.
+    """Items, each given with the id of its question, with the passages that their judge is shown.
 
-    Args:
-        items: (id of the question, item) of each.
-        questions: the text of the question of each, whether the judge is shown it or not.
-        evidence: where passages come from.
-        folder: what retrieval keeps between runs.
+    `questions` has the text of the question of each, whether the judge is shown it or not; `folder` what retrieval keeps.
     """
     wanted = [Wanted(item.unit, id, text) for (id, item), text in zip(items, questions, strict=True)]
     found = passages_for(evidence, wanted, folder)

@@ -55,13 +55,8 @@ _COMMON = ("word", "short", "loan")  # what a translation may well say by other 
 
 
 def aligned(source: str, target: str, glossary: Glossary | None = None) -> list[Bead]:
-    """The sentences of two texts in beads, in order; every sentence is in one. Time is linear in the texts.
-
-    Args:
-        source: the English text.
-        target: the Korean text.
-        glossary: its terms, in any of their accepted forms, count as what shows in both.
-    """
+    """The sentences of an English text and a Korean one in beads, in order; every sentence is in one. Terms of the glossary, in
+    any of their accepted forms, count as what shows in both. Time is linear in the texts."""
     return _Alignment(source, target, glossary).beads
 
 

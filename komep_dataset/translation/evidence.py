@@ -128,12 +128,8 @@ class Warnings:
             self.tried.update(_name(*row) for row in korean.iter_rows())
 
     def look(self, pairs: pl.DataFrame, released: pl.DataFrame) -> None:
-        """Count the texts of some questions.
-
-        Args:
-            pairs: as `pairs.rules.select_pairs` gives them.
-            released: those of them that stand in `ko`; native ones have no translation.
-        """
+        """Count the texts of some questions: of pairs as `pairs.rules.select_pairs` gives them, those that are `released` in `ko`;
+        native ones have no translation."""
         korean = pairs.filter(pl.col("origin") != Origin.NATIVE.value).join(released, on=Pair.KEY, how="semi")
         of_bucket: dict[str, tuple[str, str]] = {}
         for pair in korean.iter_rows(named=True):

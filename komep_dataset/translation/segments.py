@@ -181,7 +181,7 @@ def pieces_of(
         across_lines: False where a piece may hold nothing but sentences and blanks of one line.
     """
     if across_lines and any(map(str.isalpha, text)) and size(text) <= limit:
-        return _trimmed(text)
+        return _trimmed("", text, "")
     segments = segments_of(text)
     prose = any(segment.kind is Kind.TEXT for segment in segments) or not any(map(str.isalpha, text))
     if across_lines and not prose:
@@ -259,15 +259,12 @@ def _pieces(group: Sequence[Segment]) -> list[Piece]:
     """A group as a piece to translate, with what lies before its first and after its last text kept apart."""
     texts = [index for index, segment in enumerate(group) if segment.kind is Kind.TEXT]
     first, last = (texts[0], texts[-1] + 1) if texts else (len(group), len(group))
-    before, text, after = (
-        "".join(segment.text for segment in part) for part in (group[:first], group[first:last], group[last:])
-    )
-    parts = [Piece(before, False), *_trimmed(text), Piece(after, False)]
-    return [part for part in parts if part.text]
+    cut = group[:first], group[first:last], group[last:]
+    return _trimmed(*("".join(segment.text for segment in part) for part in cut))
 
 
-def _trimmed(text: str) -> list[Piece]:
-    """A text to translate, with the white space at its ends kept apart."""
-    before, core, after = _stripped(text)
-    parts = [Piece(before, False), Piece(core, True), Piece(after, False)]
-    return [part for part in parts if part.text]
+def _trimmed(before: str, text: str, after: str) -> list[Piece]:
+    """A text to translate between others, with the white space at its ends kept apart from all of them."""
+    start, core, end = _stripped(text)
+    parts = [(before, False), (start, False), (core, True), (end, False), (after, False)]
+    return [Piece(*part) for part in parts if part[0]]

@@ -218,13 +218,8 @@ def items_to_translate(
     """What lacks its Korean, question by question.
 
     A question and its responses are handed the same terms: those that any of its texts uses, translated now or
-    before. A text that uses none is handed none, so that equal short ones stay equal.
-
-    Args:
-        rows: sorted by key.
-        wanted: keys of the responses that are translated; None for all.
-        glossary: the terms.
-        translator: says whether a response is shown with its question.
+    before. A text that uses none is handed none, so that equal short ones stay equal. `rows` are sorted by key, `wanted` has
+    the keys of the responses that are translated; None for all.
     """
     by_question: dict[str, list[ScoredGeneration]] = defaultdict(list)
     korean = set()
