@@ -23,11 +23,11 @@ from komep_dataset.schema import (
     question_id,
 )
 from komep_dataset.tables.checking import csv_row, row_of
-from komep_dataset.tables.columns import constants, of_file, others_told
+from komep_dataset.tables.columns import check_shape, constants, of_file, others_told
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
 from komep_dataset.tables.problems import ROWS, Fault, Problem, in_rows, problems_error, wholly_rejected
-from komep_dataset.tables.reading import check_columns, check_shape, read_table, values_in_path
+from komep_dataset.tables.reading import check_columns, read_table, values_in_path
 from komep_dataset.tables.rows import columns_of, scan_rows
 from komep_dataset.tables.writing import output_path, write_rejects, write_rows
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -63,6 +64,24 @@ def talk() -> None:
 
 class _Command(TyperCommand):
     """A command whose help has its options under headlines, where they name some (`rich_help_panel`)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click does it, which takes whatever stands behind an option as its value, be it the next option."""
+        takes = {
+            name: getattr(one, "nargs", 1)
+            and not getattr(one, "is_flag", False)
+            and not getattr(one, "count", False)
+            for one in self.get_params(ctx)
+            if one.param_type_name == "option"
+            for name in (*one.opts, *one.secondary_opts)
+        }
+        before = args[: args.index("--")] if "--" in args else args
+        for option, value in pairwise(before):
+            if takes.get(option) and value in takes:
+                raise KomepError(
+                    f"{option}: its value is missing; {value}, which follows, is an option", exit_code=2
+                )
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         parts: dict[str, list[tuple[str, str]]] = {}

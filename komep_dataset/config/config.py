@@ -24,7 +24,7 @@ from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.prompts.formats import FORMATS
 from komep_dataset.schema import LANGUAGES
 from komep_dataset.tables.columns import KNOWN, OF_CORPUS, OF_EVIDENCE, map_problem, renames
-from komep_dataset.tables.formats import nearest_told
+from komep_dataset.tables.formats import JSON, format_of, nearest_told
 
 ALL, MAJORITY, APPEAL = AGREEMENTS = "all", "majority", "first-then-appeal"
 PROTOCOLS = ("dahl-gpt", "dahl-hf", "chat")
@@ -315,6 +315,11 @@ def load_config(source: Path | str | Mapping[str, Any] | Config) -> Config:
     if of_file and not path.is_file():
         what = "is a folder; name the file in it" if path.is_dir() else f"no such file{nearest_told(path)}"
         raise KomepError(f"{path}: {what}; `komep init` writes a pipeline.yaml")
+    if of_file and format_of(path) not in (None, JSON):
+        told = "`komep build` reads one of scored answers, `questions: {input: …}` in a pipeline.yaml names one of questions"
+        raise KomepError(
+            f"{path}: is a table, and what is wanted is a pipeline.yaml (`komep init` writes one); {told}"
+        )
     raw = read_yaml(path) if of_file else as_yaml(source)
     raw, panel = _panel_of({} if raw is None else raw, str(path))
     config = build_record(Config, raw, str(path), "")

@@ -9,6 +9,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
@@ -77,6 +78,22 @@ _OF_ROWS = frozenset(
     for record in (Question, Response, CitedGeneration)
     for name, (hint, _) in column_types(record).items()
     if hint is not str
+)
+
+# Columns by which the files of other projects are known -> what such a file holds.
+_OTHERS = {
+    ("chosen", "rejected"): "preference pairs",
+    ("conversations",): "conversations",
+    ("messages",): "conversations",
+    ("instruction", "output"): "instructions",
+    ("prompt", "completion"): "completions",
+    ("response_0", "response_1"): "preference pairs",
+    ("response_j", "response_k"): "preference pairs",
+    ("model_a", "model_b"): "comparisons",
+}
+_OTHERS_TOO = (
+    "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
+    "file as it is, give it to a recipe (recipes/dpo.py --dataset_name FILE); of a release, such answers lie in its folder scored"
 )
 
 
@@ -180,6 +197,13 @@ def parse_map(given: Sequence[str], known: Collection[str] | type) -> dict[str, 
     known = column_types(known) if isinstance(known, type) else known
     found: dict[str, str] = {}
     for text in given:
+        parts = [part.strip() for part in text.split(",")]
+        if parts[1:] and all(
+            part.partition("==")[0] in known or part.rpartition("=")[2] in known for part in parts
+        ):
+            raise KomepError(
+                f"--map {text}: give each one by itself: --map {' --map '.join(parts)}", exit_code=2
+            )
         new, sign, name = text.partition("==")
         if sign and (new.strip() in known or text.rpartition("=")[2].strip() not in known):
             name = f"{CONSTANT}{name.strip()}"
@@ -335,3 +359,28 @@ def with_constants(row: dict[Any, Any], fixed: Mapping[str, str], place: object)
         elif given != text:
             raise other_value(place, name, given, text)
     return row
+
+
+def check_shape(path: Path, record: type, optional: Collection[str], names: Collection[str]) -> None:
+    """Raise `KomepError` for data of another kind that people have, by the names of its columns: each row would only be
+    told what it lacks."""
+    names = set(names)
+    if "units" in column_types(record) and "verdict" in names and not {"units", "dahl_score"} & names:
+        raise KomepError(
+            f"{path}: a row a unit, as its column verdict says, and here a row is an answer with all its units; group the rows "
+            "by question and model, and write the units of each as one list, units: [{text, verdict}]"
+        )
+    needed = {name for name, (_, nullable) in column_types(record).items() if not nullable} - {*optional}
+    if needed <= names:
+        return
+    plain = {*map(str.casefold, names)}
+    if "question" in plain and "response" in needed and plain <= column_types(Question).keys():
+        raise KomepError(
+            f"{path}: questions without answers (columns {', '.join(sorted(names))}); `komep respond {path} --config pipeline.yaml "
+            "--model NAME --output responses.parquet` has a model answer them, and `komep run pipeline.yaml` does every stage"
+        )
+    for columns, what in _OTHERS.items():
+        if set(columns) <= names:
+            raise KomepError(
+                f"{path}: {what} (columns {', '.join(columns)}), no {', '.join(sorted(needed))}; {_OTHERS_TOO}"
+            )

@@ -94,6 +94,11 @@ def format_of(path: Path) -> str | None:
     return None if packed and kind in (PARQUET, ARROW) else kind
 
 
+def is_document(path: Path) -> bool:
+    """Whether a file is known by its name to be no table: a document, a program, what systems write."""
+    return bool(_NO_TABLE.fullmatch(path.name))
+
+
 def stem_of(path: Path) -> str:
     """The name without the endings that say its format: `test` of `test.jsonl.gz`."""
     path = path.with_suffix("") if path.suffix.lower() in PACKED else path
@@ -165,7 +170,7 @@ def tables_in(folder: Path) -> list[Path]:
     """The tables of a folder, perhaps none; see `table_files`."""
     tables, strange = [], []
     for path in files_in(folder):
-        if _NO_TABLE.fullmatch(path.name) and not (path.is_file() and _holds_rows(path)):
+        if is_document(path) and not (path.is_file() and _holds_rows(path)):
             continue
         if not path.is_file():
             strange.append(f"{path}: " + ("links to nothing" if path.is_symlink() else "no regular file"))

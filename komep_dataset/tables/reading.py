@@ -31,6 +31,7 @@ from komep_dataset.schema import (
 from komep_dataset.tables.checking import Checks, checked_rows
 from komep_dataset.tables.columns import (
     check_map,
+    check_shape,
     constants,
     left_out,
     of_file,
@@ -46,6 +47,7 @@ from komep_dataset.tables.formats import (
     PARQUET,
     foreign,
     format_of,
+    is_document,
     json_lines,
     table_files,
     unreadable_parquet,
@@ -66,21 +68,6 @@ from komep_dataset.tables.values import NO_VALUE
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
 ENDINGS = {"\t": ".tsv", ",": ".csv", ";": ".csv"}
-# Columns by which the files of other projects are known -> what such a file holds.
-_OTHERS = {
-    ("chosen", "rejected"): "preference pairs",
-    ("conversations",): "conversations",
-    ("messages",): "conversations",
-    ("instruction", "output"): "instructions",
-    ("prompt", "completion"): "completions",
-    ("response_0", "response_1"): "preference pairs",
-    ("response_j", "response_k"): "preference pairs",
-    ("model_a", "model_b"): "comparisons",
-}
-_OTHERS_TOO = (
-    "pairs follow here from answers with scores (question, model, response, and units or dahl_score). To train on a "
-    "file as it is, give it to a recipe (recipes/dpo.py --dataset_name FILE); of a release, such answers lie in its folder scored"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +299,7 @@ def read_batches(
     of_path, fixed = values_in_path(path, record), constants(columns)
     optional = frozenset(optional).union(of_path, fixed)
     kind, names = _kind(path), columns_of(path)
+    check_names(path, names)
     own = renames(columns) | of_file(names, columns or {}, path)
     names = {own.get(name, name) for name in names}
     check_shape(path, record, optional, names)
@@ -407,8 +395,12 @@ def _kind(path: Path) -> str:
         begin = file.read(HEAD)
     if begin.startswith(b"PAR1"):
         return PARQUET
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise KomepError(f"{path}: is YAML, no table ({KNOWN}); a pipeline.yaml is for `komep run {path}`")
     what = foreign(begin) or f"a table is Parquet, or has an ending that says what it is: {KNOWN}"
-    raise KomepError(f"{path}: {what}{'' if foreign(begin) else _looks_like(begin, path)}")
+    raise KomepError(
+        f"{path}: {what}{'' if foreign(begin) or is_document(path) else _looks_like(begin, path)}"
+    )
 
 
 def _looks_like(begin: bytes, path: Path) -> str:
@@ -417,25 +409,6 @@ def _looks_like(begin: bytes, path: Path) -> str:
     first = head.lstrip().partition("\n")[0]
     ending = ".jsonl" if first.startswith("{") else next((e for s, e in ENDINGS.items() if s in first), "")
     return f"; by its beginning this one may be {path.stem}{ending}: rename it" if ending else ""
-
-
-def check_shape(path: Path, record: type, optional: Collection[str], names: Collection[str]) -> None:
-    """Raise `KomepError` for data of another kind that people have, by the names of its columns: each row would only be
-    told what it lacks."""
-    names = set(names)
-    if "units" in column_types(record) and "verdict" in names and not {"units", "dahl_score"} & names:
-        raise KomepError(
-            f"{path}: a row a unit, as its column verdict says, and here a row is an answer with all its units; group the rows "
-            "by question and model, and write the units of each as one list, units: [{text, verdict}]"
-        )
-    needed = {name for name, (_, nullable) in column_types(record).items() if not nullable} - {*optional}
-    if needed <= names:
-        return
-    for columns, what in _OTHERS.items():
-        if set(columns) <= names:
-            raise KomepError(
-                f"{path}: {what} (columns {', '.join(columns)}), no {', '.join(sorted(needed))}; {_OTHERS_TOO}"
-            )
 
 
 def read_table(

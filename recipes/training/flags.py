@@ -140,7 +140,13 @@ class RecipeParser(TrlParser):
         path = args[args.index("--config") + 1] if "--config" in args else None
         # Before TRL builds its dataclasses, whose complaint about a value may come of a misspelt key.
         if path is not None:
-            self._refuse_unknown(str(path), read_keys(Path(path)))
+            keys = read_keys(Path(path))
+            if {"responders", "splitter", "checker"} & {*keys}:
+                raise KomepError(
+                    f"{path}: is a pipeline, which `komep run {path}` reads; settings of a recipe are as in recipes/smollm2-135m/",
+                    exit_code=2,
+                )
+            self._refuse_unknown(str(path), keys)
         _, unknown = self.parse_known_args([word for word in args if word not in ("--config", path)])
         self._refuse_unknown("command line", unknown[:1])
         launched = os.environ.get(PRECISION, "no")

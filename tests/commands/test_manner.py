@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import pytest
 
+from komep_dataset.cli import app
 from komep_dataset.commands.manner import add, new_app, of_the_clone, said, start
 from komep_dataset.progress import tell
 from tests.recommended import typer_commands
@@ -21,6 +22,21 @@ OF_THE_COMMAND = {
     "--retry-failed": "rows, or cells",
     "--round": "of a model; the last one of a run",
 }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--length-gap", "-o", "x"], "--length-gap: its value is missing; -o, which follows, is an option"),
+        (["a.jsonl", "--name", "--pairs", "all"], "--name: its value is missing; --pairs, which follows"),
+        (["-o", "-q"], "-o: its value is missing; -q, which follows"),
+    ],
+)
+def test_an_option_is_no_value_of_the_one_before(capsys, given, said):
+    """`--name -o x` gave the release the name `-o`, and read x."""
+    with pytest.raises(SystemExit) as end:
+        start(app, "komep", ["build", *given])
+    assert end.value.code == 2 and said in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

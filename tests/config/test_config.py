@@ -168,10 +168,15 @@ def test_folders_of_names_stay_apart(tmp_path):
 
 def test_a_file_that_is_not_there_is_told_the_nearest_one_and_what_writes_it(tmp_path):
     (tmp_path / "pipeline.yml").touch()
+    (tmp_path / "s.csv").touch()
     missing = tmp_path / "pipeline.yaml"
     for path, what in (
         (missing, rf"no such file; the nearest is {tmp_path / 'pipeline.yml'}; `komep init` writes a"),
         (tmp_path / "x", "no such file; `komep init` writes a pipeline.yaml"),
+        (
+            tmp_path / "s.csv",
+            "is a table, and what is wanted is a pipeline.yaml .*; `komep build` reads one of scored",
+        ),
         (tmp_path, "is a folder; name the file in it; `komep init`"),
     ):
         with pytest.raises(KomepError, match=what):

@@ -149,6 +149,16 @@ def test_memory_is_what_the_formula_gives(path):
     )  # a card of 80 GB has 79.6 GiB, one of 40 GB 39.4
 
 
+def test_a_pipeline_is_told_from_the_settings_of_a_recipe():
+    """Its first key was called unknown, and the nearest one of a trainer was offered."""
+    pipeline = Path(__file__).parents[2] / "pipeline.yaml"
+    with pytest.raises(
+        KomepError, match=r"pipeline\.yaml: is a pipeline, which `komep run .*pipeline\.yaml` reads"
+    ) as caught:
+        parser_of(RUNS[0]).parse_args_and_config(["--config", str(pipeline)])
+    assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize("path", RUNS, ids=name)
 def test_misspelt_key_is_refused(path, tmp_path):
     wrong = tmp_path / path.name

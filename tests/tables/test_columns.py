@@ -53,6 +53,11 @@ def test_a_list_of_objects_may_be_the_units():
     [
         (["질문"], "give NEW=known"),
         (["=question"], "give NEW=known"),
+        (["질문=question,답=response"], "give each one by itself: --map 질문=question --map 답=response"),
+        (
+            ["질문=question, category==내과"],
+            "give each one by itself: --map 질문=question --map category==내과",
+        ),
         (["a=qestion"], "no column 'qestion' is known here; did you mean 'question'"),
         (
             ["question=문항"],

@@ -181,6 +181,24 @@ def test_files_of_other_projects_are_recognised(tmp_path, row, what, suffix):
         build([path], tmp_path / "komep")
 
 
+def test_what_is_no_table_of_answers_is_told_with_the_command_that_wants_it(tmp_path):
+    (tmp_path / "pipeline.yaml").write_text("seed: 0\n")
+    (tmp_path / "gen.py").write_text('"""Text, with a comma."""\n')
+    (tmp_path / "q.csv").write_text("Question,category\nWhat?,c\n")
+    (tmp_path / "q.jsonl").write_text('{"question": "What?"}\n')
+    for name, said in (
+        ("pipeline.yaml", r"pipeline\.yaml: is YAML, no table .*`komep run .*pipeline\.yaml`"),
+        ("gen.py", r"gen\.py: a table is Parquet, or has an ending that says what it is: .* or \.arrow$"),
+        (
+            "q.jsonl",
+            r"q\.jsonl: questions without answers \(columns question\); `komep respond .*q\.jsonl --config",
+        ),
+        ("q.csv", r"q\.csv: questions without answers \(columns Question, category\); `komep respond"),
+    ):
+        with pytest.raises(KomepError, match=said):
+            build([tmp_path / name], tmp_path / "komep")
+
+
 def test_newer_and_larger_arrow_types(tmp_path):
     """A list view is a list; half of the unsigned whole numbers are too large, and those rows alone go."""
     units = pa.struct([("text", pa.string()), ("verdict", pa.string())])
