@@ -65,24 +65,20 @@ class Prior:
 
 def fit_prior(counts: pl.DataFrame, judge: Judge) -> Prior:
     """Fit the model to the answers; `counts` as of `answer_counts`, one row at least."""
-    corrected = _corrected_means(counts, judge)
+    means = counts.group_by("model").agg((pl.col("called") / pl.col("units")).mean()).sort("model")
+    false_alarms = 1.0 - judge.specificity
+    # Each model's mean true share on the logit scale: its mean score, the judge's errors taken out.
+    shares = {m: min(0.99, max(0.01, (s - false_alarms) / judge.worth)) for m, s in means.iter_rows()}
+    corrected = {model: float(logit(share)) for model, share in shares.items()}
     # Ids are hashes: the first are a random sample.
     kept = counts["question_id"].unique().sort()[:MOST_QUESTIONS]
     table = _Table.of(counts.filter(counts["question_id"].is_in(kept.implode())), judge)
 
-    def loss(values):
-        return -table.log_likelihood(_prior(corrected, *np.exp(values))).sum()
+    def loss(values):  # the negative log marginal likelihood
+        return -logsumexp(table.by_level(table.posteriors(_prior(corrected, *np.exp(values)))), axis=1).sum()
 
     start, bounds = np.log([4.0, 0.5]), [(np.log(0.05), np.log(500.0)), (np.log(0.01), np.log(5.0))]
     return _prior(corrected, *np.exp(minimize(loss, start, bounds=bounds, method="L-BFGS-B").x))
-
-
-def _corrected_means(counts: pl.DataFrame, judge: Judge) -> dict[str, float]:
-    """Each model's mean true share on the logit scale: its mean score, the judge's errors taken out."""
-    means = counts.group_by("model").agg((pl.col("called") / pl.col("units")).mean()).sort("model")
-    false_alarms = 1.0 - judge.specificity
-    shares = {m: min(0.99, max(0.01, (s - false_alarms) / judge.worth)) for m, s in means.iter_rows()}
-    return {model: float(logit(share)) for model, share in shares.items()}
 
 
 def _prior(corrected: Mapping[str, float], precision: float, ease: float) -> Prior:
@@ -122,10 +118,6 @@ class _Table:
         found = np.tile(np.log(WEIGHTS), (self.questions, 1))
         np.add.at(found, self.question, answers)
         return found
-
-    def log_likelihood(self, prior: Prior) -> np.ndarray:
-        """Log marginal likelihood of each question."""
-        return logsumexp(self.by_level(self.posteriors(prior)), axis=1)
 
 
 def _cell_weights(mean: float, prior: Prior) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Two releases on one page: what changed pair by pair, and the figures of both side by side."""
 
-import json
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +10,7 @@ import polars as pl
 
 from komep_dataset.explorer.plots import Figure, cell
 from komep_dataset.explorer.rows import ANSWER, KEY, LANGUAGES, PageRows, page_rows, pair_texts
-from komep_dataset.release.diff import diff
+from komep_dataset.release.diff import changed_rows
 from komep_dataset.release.rows import data_files
 from komep_dataset.schema import SPLITS
 from komep_dataset.templates import say
@@ -30,30 +28,19 @@ def pair_changes(old: Path, new: Path) -> dict[PairKey, dict[str, Any]]:
         KomepError: one of them is no release or is damaged.
     """
     changes: dict[PairKey, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        lines = Path(folder) / "changes.jsonl"
-        diff(old, new, lines)
-        models = {name: _models(Path(path)) for name, path in (("before", old), ("after", new))}
-        with lines.open(encoding="utf-8") as file:
-            for line in file:
-                one = json.loads(line)
-                if one["config"] != "scored":
-                    _add(changes, one, models["before" if one["change"] == "removed" else "after"])
+    rows = changed_rows(old, new)
+    before, after = _models(Path(old)), _models(Path(new))
+    for row in (row for row in rows if row.config != "scored"):
+        keys = (before if row.change == "removed" else after).get(row.question_id, ())
+        for key in (key for key in keys if row.key in (key[0], "/".join(key))):
+            if (known := changes.get(key)) is None:
+                names = ("change", "reasons", "columns", "before", "after")
+                changes[key] = {name: getattr(row, name) for name in names}
+            elif known["change"] == row.change:  # both languages of a pair are one change
+                known["columns"] = tuple(dict.fromkeys([*known["columns"], *row.columns]))
+            else:  # in one language it is new or gone, in the other it is not: a changed pair
+                known["change"] = "changed"
     return changes
-
-
-def _add(
-    changes: dict[PairKey, dict[str, Any]], one: dict[str, Any], models: Mapping[str, list[PairKey]]
-) -> None:
-    """Take one line over; both languages of a pair are one change, the later columns added to the earlier ones."""
-    keys = [key for key in models.get(one["question_id"], ()) if one["key"] in (key[0], "/".join(key))]
-    for key in keys:
-        if (known := changes.get(key)) is None:
-            changes[key] = {name: one[name] for name in ("change", "reasons", "columns", "before", "after")}
-        elif known["change"] == one["change"]:
-            known["columns"] = list(dict.fromkeys([*known["columns"], *one["columns"]]))
-        else:  # in one language it is new or gone, in the other it is not: a changed pair
-            known["change"] = "changed"
 
 
 def with_old_texts(changes: Mapping[PairKey, dict[str, Any]], old: Path, pairs: pl.DataFrame) -> None:

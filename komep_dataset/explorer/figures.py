@@ -260,24 +260,23 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
         counts = (cell(one["statuses"].get(status, 0)) for status in listed)
         rows.append((name, cell(score["mean"], ".3f"), interval, *counts))
     header, plot = ("responder", "mean", "interval", *listed), "bars" if drawn else ""
-    told = _told_of_models(found)
+    told = _told_of_models([(name, one["dahl"]) for name, one in order if one["dahl"]])
     return Figure.of("models", "DAHL score by responder", told, plot, bars(drawn), header, rows)
 
 
-def _told_of_models(found: Mapping[str, Mapping[str, Any]]) -> str:
+def _told_of_models(scored: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Whether the best responder is told from the next one."""
-    scored = [(m["dahl"]["mean"], name, m["dahl"]) for name, m in found.items() if m["dahl"]]
-    scored.sort(key=lambda one: (-one[0], one[1]))
     if not scored:
         return say("No responder has a scored answer.")
+    name, best = scored[0]
     if len(scored) == 1:
-        return say("{name} scores {mean} on average.", name=scored[0][1], mean=f"{scored[0][0]:.3f}")
-    (mean, name, best), (_, second, after) = scored[:2]
+        return say("{name} scores {mean} on average.", name=name, mean=f"{best['mean']:.3f}")
+    second, after = scored[1]
     clear = best["low"] is not None and after["high"] is not None and best["low"] > after["high"]
     return say(
         "{name} scores highest ({mean}), then {second} ({after}); {apart}.",
         name=name,
-        mean=f"{mean:.3f}",
+        mean=f"{best['mean']:.3f}",
         second=second,
         after=f"{after['mean']:.3f}",
         apart=say("their intervals do not meet") if clear else say("their intervals overlap"),

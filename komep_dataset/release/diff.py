@@ -129,6 +129,11 @@ def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
     return result
 
 
+def changed_rows(old: Path, new: Path) -> Iterator[Change]:
+    """Every row that differs between two releases, in ranges of ids. Raises what `diff` raises."""
+    return _changes(*_without_idle(_open(Path(old)), _open(Path(new))))
+
+
 @contextmanager
 def _lines(path: Path) -> Iterator[Callable[[str], Any]]:
     with replacing(path, *CHANGES) as beside, beside.open("w", encoding="utf-8") as file:

@@ -102,10 +102,11 @@ def read_sheets(
     notes: list[str] = []
     found: dict[tuple[str, str], Row] = {}
     there: list[str] = []
-    check_map(columns or {}, KNOWN)
+    columns = columns or {}
+    check_map(columns, KNOWN)
     names: dict[int, dict[str, str]] = {}  # seed -> name of a pair on its sheets -> pair_id
     for path in map(Path, paths):
-        rows, note = read_sheet(path, columns or {}, there)
+        rows, note = read_sheet(path, columns, there)
         notes += note
         for line, cells in rows:
             one = _identified(path, line, cells, material, names, lossy=any("CP949" in said for said in note))
@@ -138,7 +139,7 @@ def read_sheets(
 
 
 def read_sheet(
-    path: Path, columns: Mapping[str, str] | None = None, there: list[str] | None = None
+    path: Path, columns: Mapping[str, str], there: list[str]
 ) -> tuple[list[tuple[int, Cells]], list[str]]:
     """(line, column -> cell) for each row of a sheet as a spreadsheet saved it, and notes on encoding and missing columns.
     `columns` is a map of names; those of the file's header are put into `there`.
@@ -147,9 +148,8 @@ def read_sheet(
     """
     if not columns:  # whose header may be of any names
         _check_sheet(path)
-    table = read_csv(path, KNOWN, columns=columns or {})
-    if there is not None:
-        there += [name for name in table.header if name not in there]
+    table = read_csv(path, KNOWN, columns=columns)
+    there += [name for name in table.header if name not in there]
     names = [name.lower() for name in table.names]
     of_before = "sheet" not in names and {"preference_ok", "chosen_korean"} & {*names}
     missing = [name for name in ((*OPEN_SHOWN, *OPEN_FILLED) if of_before else NEEDED) if name not in names]

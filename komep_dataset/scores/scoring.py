@@ -8,7 +8,7 @@ checker.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -32,17 +32,7 @@ from komep_dataset.replies.faults import fault_in
 from komep_dataset.replies.garbled import is_blank
 from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
-from komep_dataset.schema import (
-    UNVERIFIABLE,
-    CitedGeneration,
-    Reason,
-    Reject,
-    Response,
-    Status,
-    Unit,
-    column,
-    column_types,
-)
+from komep_dataset.schema import UNVERIFIABLE, CitedGeneration, Reason, Reject, Response, Status, Unit, column
 from komep_dataset.scores import sources
 from komep_dataset.scores.agreement import Answered, as_record, disagreements, hanging, keep_panel
 from komep_dataset.scores.agreement import told as told_apart
@@ -437,7 +427,7 @@ def read_responses(paths: Sequence[Path], columns: Mapping[str, str]) -> list[Re
     """
     rows: dict[Key, Response] = {}
     known = {"category": "", "prompt_protocol": "", "finish_reason": "stop"}
-    optional = column_types(Response).keys() - {"question", "model", "response"}
+    optional = {field.name for field in fields(Response)} - {"question", "model", "response"}
     for path in paths:
         own = applicable(table_files([path]), Response, columns)
         for values in read_table(path, Response, optional, columns=own).iter_rows(named=True):

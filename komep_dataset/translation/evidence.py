@@ -14,9 +14,7 @@ from komep_dataset.files.outputs import check_file, table_of
 from komep_dataset.schema import Origin, Pair, ScoredGeneration, column
 from komep_dataset.tables.reading import read_table
 from komep_dataset.tables.writing import frame_of, write_table
-from komep_dataset.translation.translator import Doubt, Refusal
-
-Place = tuple[str, str, str]  # question id, model or "" for the question, source
+from komep_dataset.translation.translator import Doubt, Place, Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ what a check of severity `warn` found in a text that was accepted.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import polars as pl
@@ -23,29 +23,15 @@ from komep_dataset.pairs.generations import read_scored
 from komep_dataset.pairs.rules import select_pairs
 from komep_dataset.pairs.settling import readied
 from komep_dataset.progress import counted
-from komep_dataset.schema import (
-    CitedGeneration,
-    Pair,
-    Reason,
-    Reject,
-    ScoredGeneration,
-    Status,
-    Unit,
-    polars_schema,
-)
+from komep_dataset.schema import CitedGeneration, Pair, Reason, Reject, ScoredGeneration, Status, Unit
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.reading import applicable
 from komep_dataset.tables.writing import frame_of, output_path, write_rejects, write_scored
 from komep_dataset.translation.checks.registry import checks_of
-from komep_dataset.translation.evidence import (
-    Place,
-    TranslationRow,
-    texts_of,
-    translations_path,
-    write_evidence,
-)
+from komep_dataset.translation.evidence import TranslationRow, texts_of, translations_path, write_evidence
 from komep_dataset.translation.glossary import Glossary, read_glossary
 from komep_dataset.translation.translator import (
+    Place,
     Session,
     Text,
     Translation,
@@ -204,7 +190,7 @@ def _read(
         wanted = {(id, model) for id, *models in pairs.select(Pair.KEY).iter_rows() for model in models}
     rows = [
         CitedGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})
-        for values in frame.select(polars_schema(CitedGeneration).names()).iter_rows(named=True)
+        for values in frame.select(field.name for field in fields(CitedGeneration)).iter_rows(named=True)
     ]
     return rows, list(items_to_translate(rows, wanted, glossary, translator)), glossary
 

@@ -33,6 +33,7 @@ from komep_dataset.translation.second_look import Looked, check_usable, look, lo
 from komep_dataset.translation.segments import Piece, pieces_of, relaid
 from komep_dataset.translation.seq2seq import Seq2Seq, is_seq2seq
 
+Place = tuple[str, str, str]  # of a text: question id, model or "" for the question, source
 # A piece of fewer letters ("COVID-19", a table's cell) is only checked as part of its text (ours).
 PIECE_LETTERS = 40
 # Limit of a reply by its English characters, in steps: Korean is shorter, its tokens are more (ours).

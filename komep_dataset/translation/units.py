@@ -44,18 +44,8 @@ class Number:
 CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen", "₩": "won"}
 TIMES = {"second", "minute", "hour", "day", "week", "month", "year", "times", "tablet", "bpm", "points"}
 # Other words may stand for these, or nothing.
-LOOSE_UNITS = {
-    "clock",
-    "century",
-    "calendar month",
-    "percentage point",
-    "person",
-    "thing",
-    "mile",
-    "foot",
-    "yard",
-}
-LOOSE_UNITS |= {*TIMES, *CURRENCIES.values()}
+LOOSE_UNITS = TIMES.union(CURRENCIES.values(), ("clock", "century", "calendar month", "percentage point"))
+LOOSE_UNITS |= {"person", "thing", "mile", "foot", "yard"}
 # What is counted one by one.
 COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing", "degree"))
 # "5 C" may be a letter; "5 도" may be any degree. These agree with each other.
@@ -165,9 +155,8 @@ def _with_unit(text: str, number: Number) -> Number:
     before = text[max(0, number.start - 6) : number.start]
     if unit in ("", "degree"):
         unit = "f" if "화씨" in before else "c" if "섭씨" in before else unit
-    if unit in ("mile", "km") and (
-        before.strip().endswith("시속") or _HOURLY.search(text, number.end, end + 9)
-    ):
+    far = unit in ("mile", "km")
+    if far and (before.strip().endswith("시속") or _HOURLY.search(text, number.end, end + 9)):
         per = "/hour"
     kind, value, others = number.kind, number.value, number.others
     single = kind is Kind.PLAIN and value == 1 and unit != "calendar month"
