@@ -22,7 +22,7 @@ from komep_dataset.schema import (
     column_types,
     question_id,
 )
-from komep_dataset.tables.checking import csv_row, row_of
+from komep_dataset.tables.checking import row_of
 from komep_dataset.tables.columns import check_shape, constants, of_file, others_told
 from komep_dataset.tables.formats import CSV, KNOWN, check_there, format_of, stem_of, table_files
 from komep_dataset.tables.option_columns import option_columns, telling_columns
@@ -95,13 +95,13 @@ def collect(
                 "question is one text: write them into it, or take these columns out to ask the stems alone"
             )
         given = of_path | {str(name).casefold(): value for name, value in given.items()} | given
-        row = (csv_row if format_of(path) == CSV else row_of)(given, Question, OPTIONAL)
-        if isinstance(row, list) and (lacking := [one.column for one in row if one.detail == "no value"]):
+        row, faults = row_of(given, Question, OPTIONAL, of_csv=format_of(path) == CSV)
+        if lacking := [one.column for one in faults if one.detail == "no value"]:
             others = {name: value for name, value in as_given.items() if str(name).casefold() not in taken}
             nowhere = [name for name in REQUIRED if name not in heads[path]]
             told = others_told(others, column_types(Question), lacking, columns is not None, nowhere)
-            row = [one._replace(detail=one.detail + told) if one.column == lacking[0] else one for one in row]
-        checked = _check(row, language, source) if isinstance(row, dict) else row
+            faults = [o._replace(detail=o.detail + told) if o.column == lacking[0] else o for o in faults]
+        checked = faults or _check(row, language, source)
         if not isinstance(checked, Question):
             problems.append(Problem.of_row(str(path), line, checked))
         elif checked.question_id in questions:

@@ -6,7 +6,7 @@ Every fault of a row is found at once; a row without one is a dict with the colu
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, get_args, get_origin
 
 import polars as pl
@@ -18,73 +18,14 @@ from komep_dataset.tables.values import misfits, quoted, stands_for_none, writte
 
 _ACCEPTED = {"true": Verdict.TRUE, "참": Verdict.TRUE, "false": Verdict.FALSE, "거짓": Verdict.FALSE}
 _ACCEPTED["unknown"] = Verdict.UNKNOWN
-# Words that stand for a verdict elsewhere and not here, where 0 may be the first of several labels -> the accepted one.
-_MEANT = {
-    **dict.fromkeys(
-        [
-            "t",
-            "1",
-            "1.0",
-            "yes",
-            "y",
-            "o",
-            "ok",
-            "correct",
-            "right",
-            "supported",
-            "support",
-            "supports",
-            "entailed",
-            "entailment",
-            "factual",
-            "verified",
-            "accurate",
-            "s",
-            "예",
-            "네",
-            "맞음",
-            "맞다",
-            "옳음",
-            "사실",
-            "정답",
-            "진실",
-            "○",
-        ],
-        Verdict.TRUE,
-    ),
-    **dict.fromkeys(
-        [
-            "f",
-            "0",
-            "0.0",
-            "no",
-            "n",
-            "x",
-            "incorrect",
-            "wrong",
-            "refuted",
-            "refute",
-            "contradicted",
-            "contradiction",
-            "contradicts",
-            "hallucinated",
-            "hallucination",
-            "inaccurate",
-            "untrue",
-            "ns",
-            "아니오",
-            "아니요",
-            "틀림",
-            "틀리다",
-            "틀렸음",
-            "오류",
-            "오답",
-            "허위",
-            "×",
-        ],
-        Verdict.FALSE,
-    ),
+# The words that stand for a verdict elsewhere and not here, where 0 may be the first of several labels.
+_WORDS = {
+    Verdict.TRUE: "t 1 1.0 yes y o ok correct right supported support supports entailed entailment factual verified accurate s 예 네 "
+    "맞음 맞다 옳음 사실 정답 진실 ○",
+    Verdict.FALSE: "f 0 0.0 no n x incorrect wrong refuted refute contradicted contradiction contradicts hallucinated hallucination "
+    "inaccurate untrue ns 아니오 아니요 틀림 틀리다 틀렸음 오류 오답 허위 ×",
 }
+_MEANT = {word: verdict for verdict, words in _WORDS.items() for word in words.split()}
 Checks = Callable[[pl.DataFrame, list[set[str]]], list[list[Fault]]]
 
 
@@ -110,33 +51,66 @@ def _word(text: str) -> str:
     return re.sub(r"^[\W_]+|[\W_]+$", "", text).casefold() or text.strip()
 
 
-def row_of(row: Mapping[Any, Any], record: type, optional: Collection[str]) -> dict[str, Any] | list[Fault]:
-    """A row of any columns as one of a record type, or all that is wrong with it."""
-    values = typed(row, record)
-    return faults_of(values, record, optional) or values
+def row_of(
+    row: Mapping[Any, Any], record: type, optional: Collection[str], *, of_csv: bool = False
+) -> tuple[dict[str, Any], list[Fault]]:
+    """(the columns of a record type in a row of any columns, all that is wrong with them, column by column).
+
+    Args:
+        row: column -> value, as it was given.
+        record: the row type; other columns are left out.
+        optional: columns that may be absent although the record says that they are not null.
+        of_csv: whether all values are text: numbers and lists are read from it, an empty cell, or one that stands for none, is
+            none, and a column is found in capitals, too.
+    """
+    values: dict[str, Any] = {}
+    found: list[Fault] = []
+    cells = {name.casefold(): cell for name, cell in row.items() if name} | row if of_csv else row
+    for name, (hint, nullable) in column_types(record).items():
+        cell = cells.get(name)
+        values[name] = value = _typed(_of_csv(cell, hint) if of_csv else cell, hint)
+        for place, reason, detail in misfits(value, hint, nullable or name in optional, name):
+            if place.endswith(".verdict") and reason != Reason.MISSING_FIELD:
+                detail += f" ({', '.join(verdict.value for verdict in Verdict)})"
+            if place != name:  # of what is inside a column, its path
+                detail = f"{place}: {detail}"
+            elif of_csv and value is None and cell:
+                detail = f"no value ({cell!r} stands for none)"
+            elif of_csv and detail.startswith("expected a list"):
+                detail += "; write each cell with json.dumps"
+            found.append(Fault(name, reason, detail))
+    return values, found
 
 
-def typed(row: Mapping[Any, Any], record: type) -> dict[str, Any]:
-    """The columns of a record type in a row: text in parts as a text, verdicts as the tables have them."""
-    values = {}
-    for name, (hint, _) in column_types(record).items():
-        value = row.get(name)
-        if hint is str:
-            value = plain_text(value)
-        elif get_origin(hint) is list and isinstance(value, str) and value.lstrip()[:1] == "[":
-            with suppress(ValueError):  # as what went through a CSV has it
-                value = written(value)
-        if get_origin(hint) is list and is_dataclass(get_args(hint)[0]) and isinstance(value, dict):
-            value = _rows_of(value)
-        if get_args(hint) == (Unit,) and isinstance(value, list):
-            value = [
-                one | {"verdict": verdict_of(one["verdict"])}
-                if isinstance(one, dict) and "verdict" in one
-                else one
-                for one in value
-            ]
-        values[name] = value
-    return values
+def _of_csv(cell: str | None, hint: Any) -> Any:
+    """A cell of CSV as a value of a type, where it can be read as such."""
+    if not cell or stands_for_none(cell):
+        return None
+    if hint is not str:
+        with suppress(ValueError):
+            return hint(cell) if hint in (int, float) else written(cell)
+    return cell
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """A value as its column has it: text in parts as a text, verdicts as the tables have them."""
+    if hint is str:
+        return plain_text(value)
+    if get_origin(hint) is not list:
+        return value
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        with suppress(ValueError):  # as what went through a CSV has it
+            value = written(value)
+    if is_dataclass(get_args(hint)[0]) and isinstance(value, dict):
+        value = _rows_of(value)
+    if get_args(hint) == (Unit,) and isinstance(value, list):
+        return [
+            one | {"verdict": verdict_of(one["verdict"])}
+            if isinstance(one, dict) and "verdict" in one
+            else one
+            for one in value
+        ]
+    return value
 
 
 def _rows_of(columns: Mapping[str, Any]) -> Any:
@@ -145,52 +119,6 @@ def _rows_of(columns: Mapping[str, Any]) -> Any:
     if not lists or len(lists) < len(columns) or len({len(value) for value in lists}) > 1:
         return columns
     return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]
-
-
-def faults_of(values: Mapping[str, Any], record: type, optional: Collection[str]) -> list[Fault]:
-    """Every value of a row that is missing, or of another type, column by column; of what is inside a column, its path."""
-    found = []
-    for name, (hint, nullable) in column_types(record).items():
-        for place, reason, detail in misfits(values.get(name), hint, nullable or name in optional, name):
-            if place.endswith(".verdict") and reason != Reason.MISSING_FIELD:
-                detail += f" ({', '.join(verdict.value for verdict in Verdict)})"
-            found.append(Fault(name, reason, detail if place == name else f"{place}: {detail}"))
-    return found
-
-
-def csv_row(row: Mapping[str, str], record: type, optional: Collection[str]) -> dict[str, Any] | list[Fault]:
-    """A row of CSV as `row_of` gives it: numbers and lists as such; an empty cell, or one that stands for none, is none;
-    a column is found in capitals, too."""
-    values = csv_typed(row, record)
-    return csv_faults(row, values, record, optional) or values
-
-
-def csv_typed(row: Mapping[str, str], record: type) -> dict[str, Any]:
-    """The cells of a row as values of a record type, where they can be read as such."""
-    cells = {name.casefold(): cell for name, cell in row.items() if name} | row
-    values: dict[str, Any] = {}
-    for name, (hint, _) in column_types(record).items():
-        cell = cells.get(name) or ""
-        values[name] = cell = None if not cell or stands_for_none(cell) else cell
-        if hint is not str and cell is not None:
-            with suppress(ValueError):
-                values[name] = hint(cell) if hint in (int, float) else written(cell)
-    return typed(values, record)
-
-
-def csv_faults(
-    row: Mapping[str, str], values: Mapping[str, Any], record: type, optional: Collection[str]
-) -> list[Fault]:
-    """`faults_of` the values that `csv_typed` read from a row, with what its cells say."""
-    told, cells = [], {name.casefold(): cell for name, cell in row.items() if name} | row
-    for fault in faults_of(values, record, optional):
-        cell = cells.get(fault.column)
-        if values[fault.column] is None and cell:
-            fault = fault._replace(detail=f"no value ({cell!r} stands for none)")
-        elif fault.detail.startswith("expected a list"):
-            fault = fault._replace(detail=f"{fault.detail}; write each cell with json.dumps")
-        told.append(fault)
-    return told
 
 
 def plain_text(value: Any) -> Any:
@@ -206,61 +134,63 @@ def plain_text(value: Any) -> Any:
     return "".join(part["text"] for part in value) if all(plain) else value
 
 
-def checked_rows(
-    rows: Iterable[tuple[int, Mapping[Any, Any] | Problem]],
-    file: str,
-    record: type,
-    optional: Collection[str],
-    *,
-    of_csv: bool = False,
-    maps: bool = False,
-    nowhere: Collection[str] = (),
-    checks: Checks | None = None,
-) -> tuple[pl.DataFrame, list[Problem]]:
-    """Rows as a typed frame, and those that cannot be used.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows become typed ones.
 
     Args:
-        rows: (line, row under the known names or what is wrong with it).
-        file: where they come from, for messages.
         record: the row type; other columns are left out.
         optional: columns that may be absent although the record says that they are not null.
-        of_csv: whether all values are text.
+        columns: a map of names.
         maps: whether the command has `--map`, which messages then recommend.
-        nowhere: columns that the table as a whole lacks.
         checks: what else is wrong with the values that have the right type, of a frame of rows with faults and the names of
             the columns that have them.
-
-    Returns:
-        (frame with the record's columns and `_line`; a problem a row).
+        nowhere: columns that the table as a whole lacks.
     """
-    schema, names = {**polars_schema(record), LINE: pl.Int64}, column_types(record)
-    good: list[dict[str, Any]] = []
-    bad: list[tuple[Mapping[Any, Any], dict[str, Any], list[Fault]]] = []
-    problems: list[Problem] = []
-    for line, row in rows:
-        if isinstance(row, Problem):
-            problems.append(row)
-            continue
-        values = (csv_typed if of_csv else typed)(row, record)
-        found = csv_faults(row, values, record, optional) if of_csv else faults_of(values, record, optional)
-        if not found:
-            good.append(values | {LINE: line})
-            continue
-        wrong = {fault.column for fault in found}
-        fitting = {name: None if name in wrong else values[name] for name in names}
-        bad.append((row, fitting | {LINE: line}, found))
-    if checks and bad:
-        frame = pl.DataFrame([fitting for _, fitting, _ in bad], schema=schema)
-        more = checks(frame, [{fault.column for fault in found} for *_, found in bad])
-        bad = [(*one, found + also) for (*one, found), also in zip(bad, more, strict=True)]
-    for row, fitting, found in bad:
-        lacking = [
-            fault.column
-            for fault in found
-            if fault.reason == Reason.MISSING_FIELD and ": " not in fault.detail
-        ]
-        if lacking and (told := others_told(row, names, lacking, maps, nowhere)):
-            at = next(n for n, fault in enumerate(found) if fault.column == lacking[0])
-            found[at] = found[at]._replace(detail=found[at].detail + told)
-        problems.append(Problem.of_row(file, fitting[LINE], found))
-    return pl.DataFrame(good, schema=schema), sorted(problems, key=lambda one: one.line)
+
+    record: type
+    optional: Collection[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    maps: bool = False
+    checks: Checks | None = None
+    nowhere: Collection[str] = ()
+
+    def checked(
+        self, rows: Iterable[tuple[int, Mapping[Any, Any] | Problem]], file: object, *, of_csv: bool = False
+    ) -> tuple[pl.DataFrame, list[Problem]]:
+        """Rows as a typed frame, and those that cannot be used.
+
+        Args:
+            rows: (line, row under the known names or what is wrong with it).
+            file: where they come from, for messages.
+            of_csv: whether all values are text.
+
+        Returns:
+            (frame with the record's columns and `_line`; a problem a row).
+        """
+        schema, names = {**polars_schema(self.record), LINE: pl.Int64}, column_types(self.record)
+        good: list[dict[str, Any]] = []
+        bad: list[tuple[Mapping[Any, Any], dict[str, Any], list[Fault]]] = []
+        problems: list[Problem] = []
+        for line, row in rows:
+            if isinstance(row, Problem):
+                problems.append(row)
+                continue
+            values, found = row_of(row, self.record, self.optional, of_csv=of_csv)
+            if not found:
+                good.append(values | {LINE: line})
+                continue
+            fitting = values | dict.fromkeys((fault.column for fault in found), None)
+            bad.append((row, fitting | {LINE: line}, found))
+        if self.checks and bad:
+            frame = pl.DataFrame([fitting for _, fitting, _ in bad], schema=schema)
+            more = self.checks(frame, [{fault.column for fault in found} for *_, found in bad])
+            bad = [(*one, found + also) for (*one, found), also in zip(bad, more, strict=True)]
+        for row, fitting, found in bad:
+            missing = (one for one in found if one.reason == Reason.MISSING_FIELD)
+            lacking = [one.column for one in missing if ": " not in one.detail]
+            if lacking and (told := others_told(row, names, lacking, self.maps, self.nowhere)):
+                at = next(n for n, fault in enumerate(found) if fault.column == lacking[0])
+                found[at] = found[at]._replace(detail=found[at].detail + told)
+            problems.append(Problem.of_row(str(file), fitting[LINE], found))
+        return pl.DataFrame(good, schema=schema), sorted(problems, key=lambda one: one.line)

@@ -7,7 +7,6 @@ that each bad line gets its own reason while clean data stays fast.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +27,7 @@ from komep_dataset.schema import (
     polars_schema,
     question_id,
 )
-from komep_dataset.tables.checking import Checks, checked_rows
+from komep_dataset.tables.checking import Checks, Reading
 from komep_dataset.tables.columns import (
     check_map,
     check_shape,
@@ -70,37 +69,13 @@ BLOCK_BYTES = 32 << 20
 ENDINGS = {"\t": ".tsv", ",": ".csv", ";": ".csv"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """How a file is read: the row type, which of its columns may be absent, a map of names (`maps`: whether the command has
-    one), what else is wrong with a row that has faults, and which columns no row has."""
-
-    record: type
-    optional: frozenset[str]
-    columns: Mapping[str, str]
-    maps: bool
-    checks: Checks | None
-    nowhere: frozenset[str] = frozenset()
-
-    def checked(
-        self, rows: Iterable[tuple[int, Any]], path: Path, *, of_csv: bool = False
-    ) -> tuple[pl.DataFrame, list[Problem]]:
-        """`checking.checked_rows` of rows whose columns have their known names."""
-        return checked_rows(
-            *(rows, str(path), self.record, self.optional),
-            of_csv=of_csv,
-            maps=self.maps,
-            nowhere=self.nowhere,
-            checks=self.checks,
-        )
-
-    def row(self, line: bytes, path: Path, number: int) -> dict[str, Any] | Problem:
-        """A line of JSONL under the known names, or what is wrong with it as a whole."""
-        row = parse_object(line)
-        if not isinstance(row, dict):
-            return Problem(str(path), number, "", Reason.MALFORMED, row)
-        row = renamed(row, self.columns)
-        return Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
+def _row(line: bytes, path: Path, number: int, columns: Mapping[str, str]) -> dict[str, Any] | Problem:
+    """A line of JSONL under the known names, or what is wrong with it as a whole."""
+    row = parse_object(line)
+    if not isinstance(row, dict):
+        return Problem(str(path), number, "", Reason.MALFORMED, row)
+    row = renamed(row, columns)
+    return Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
 
 
 def _jsonl_blocks(path: Path) -> Iterator[tuple[list[int], list[bytes]]]:
@@ -157,23 +132,23 @@ def _known_names(table: pa.Table, columns: Mapping[str, str]) -> pl.DataFrame | 
     return frame
 
 
-def _read_jsonl(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+def _read_jsonl(path: Path, how: Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     schemas = _schemas(how.record, how.columns)
     for numbers, lines in _jsonl_blocks(path):
         table = _parse_block(lines, schemas)
         frame = None if table is None else _known_names(table, how.columns)
         if frame is None:
-            rows = ((n, how.row(line, path, n)) for n, line in zip(numbers, lines, strict=True))
+            rows = ((n, _row(line, path, n, how.columns)) for n, line in zip(numbers, lines, strict=True))
             yield how.checked(rows, path)
             continue
         frame = frame.with_columns(pl.Series(LINE, numbers, pl.Int64))
         good, gone = without(*fitted(frame, how.record, how.optional))
-        rows = ((numbers[place], how.row(lines[place], path, numbers[place])) for place in gone)
+        rows = ((numbers[place], _row(lines[place], path, numbers[place], how.columns)) for place in gone)
         mended, problems = how.checked(rows, path)
         yield pl.concat([good, mended]), problems
 
 
-def _read_csv(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+def _read_csv(path: Path, how: Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     columns = column_types(how.record)
     needed = [name for name, (_, nullable) in columns.items() if not nullable and name not in how.optional]
     found = scan_rows(path, columns, needed=needed, columns=how.columns if how.maps else None)
@@ -183,8 +158,8 @@ def _read_csv(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Pr
         yield pl.concat([good, mended]), problems
 
 
-def _by_columns(some: list[tuple[int, Any]], how: _Reading) -> tuple[pl.DataFrame, list[tuple[int, Any]]]:
-    """(the rows of CSV that can be read column by column, as `checking.csv_row` reads them one by one; the others)."""
+def _by_columns(some: list[tuple[int, Any]], how: Reading) -> tuple[pl.DataFrame, list[tuple[int, Any]]]:
+    """(the rows of CSV that can be read column by column, as `checking.row_of` reads them one by one; the others)."""
     rows = [one for one in some if not isinstance(one[1], Problem)]
     names = rows[0][1] if rows else ()
     cells = {name.casefold(): name for name in names if name} | {name: name for name in names}
@@ -220,7 +195,7 @@ def _lists(cells: pl.Series, record: type) -> pl.Series:
     return nulls.alias(cells.name) if table is None else pl.from_arrow(table).to_series()
 
 
-def _read_arrow(path: Path, how: _Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
+def _read_arrow(path: Path, how: Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:
     """The rows of a Parquet or an Arrow file."""
     try:
         schema = schema_of(path)
@@ -290,7 +265,7 @@ def read_batches(
         record: row type of `schema`; columns that it does not have are left out.
         optional: columns that may be absent although the record says that they are not null.
         columns: a map of names, see `columns`; None where the command takes none.
-        checks: see `checking.checked_rows`.
+        checks: see `checking.Reading`.
 
     Yields:
         (frame with the record's columns and `_line`, problems of the rows that were left out). A column of type
@@ -304,7 +279,7 @@ def read_batches(
     names = {own.get(name, name) for name in names}
     check_shape(path, record, optional, names)
     nowhere = frozenset(column_types(record)) - names
-    how = _Reading(record, optional, own, columns is not None, checks, nowhere)
+    how = Reading(record, optional, own, columns is not None, checks, nowhere)
     reader = {PARQUET: _read_arrow, ARROW: _read_arrow, CSV: _read_csv}.get(kind, _read_jsonl)
     for frame, problems in reader(path, how):
         for name, text in fixed.items():

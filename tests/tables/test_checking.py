@@ -10,7 +10,7 @@ from komep_dataset.pairs.generations import OPTIONAL, Given, faults, read_scored
 from komep_dataset.release.build import build
 from komep_dataset.release.rows import read_rows
 from komep_dataset.schema import Reason, Response
-from komep_dataset.tables.checking import checked_rows, csv_row, row_of, verdict_advice, verdict_of
+from komep_dataset.tables.checking import Reading, row_of, verdict_advice, verdict_of
 from tests.scored_rows import GOOD, row, write
 
 
@@ -37,14 +37,15 @@ def test_a_word_that_is_no_verdict_is_told_with_the_nearest_one(given, nearest):
 
 
 def test_all_faults_of_a_row():
-    found = row_of({"question": 5, "model": None, "response": "a", "seed": 2**63}, Response, ("category",))
+    given = {"question": 5, "model": None, "response": "a", "seed": 2**63}
+    _, found = row_of(given, Response, ("category",))
     assert [(one.column, one.reason) for one in found if one.column in ("question", "model", "seed")] == [
         ("model", Reason.MISSING_FIELD),
         ("question", Reason.WRONG_TYPE),
         ("seed", Reason.WRONG_TYPE),
     ]
     units = [{"text": "a"}, {"text": 1, "verdict": "true"}, {"claim": "a", "verdict": "true"}]
-    told = [one.detail for one in row_of(row(units=units), Given, OPTIONAL)]
+    told = [one.detail for one in row_of(row(units=units), Given, OPTIONAL)[1]]
     assert told == [
         "units[0].verdict: no value",
         "units[1].text: expected a string, got 1",
@@ -61,14 +62,14 @@ def test_cells_of_csv_have_their_faults_at_once():
         "units": "[{",
         "dahl_score": "high",
     }
-    told = {one.column: one.detail for one in csv_row(cells, Given, OPTIONAL)}
+    told = {one.column: one.detail for one in row_of(cells, Given, OPTIONAL, of_csv=True)[1]}
     assert told["question"] == "no value ('NA' stands for none)" and "json.dumps" in told["units"]
     assert told["dahl_score"].startswith("expected a number")
 
 
 def test_rows_know_no_file():
     rows = [(1, GOOD[0]), (2, {"question": "", "units": [{"text": "a", "verdict": "Yes"}], "answer": "b"})]
-    frame, [problem] = checked_rows(rows, "rows", Given, OPTIONAL, maps=True, checks=faults)
+    frame, [problem] = Reading(Given, OPTIONAL, maps=True, checks=faults).checked(rows, "rows")
     assert frame["model"].to_list() == ["m1"]
     assert str(problem) == (
         'rows:2: model: missing_field: no value; the row has "answer", too; is "answer" the column response? '
@@ -133,5 +134,5 @@ def test_verdicts_of_any_file_give_the_same_release(tmp_path, kind, words):
 
 def test_a_row_that_lacks_units_and_more_says_where_both_may_be():
     given = {"question": "a", "category": "c", "response": "r", "llm": "m", "claims": [{"claim": "x"}]}
-    _, [problem] = checked_rows([(1, given)], "rows", Given, OPTIONAL, maps=True, checks=faults)
+    _, [problem] = Reading(Given, OPTIONAL, maps=True, checks=faults).checked([(1, given)], "rows")
     assert "--map llm=model" in problem.detail and "--map claims=units" in problem.detail
