@@ -6,7 +6,25 @@ From its declaration the command, the key `selection:` of pipeline.yaml, `releas
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def declared(package: ModuleType, name: str, kind: type[T]) -> dict[str, T]:
+    """What the modules of a package declare as `name` (`GATE`, `RULE`), by the name that each gives itself: nothing lists them.
+
+    Raises `ValueError` where two have one.
+    """
+    found: dict[str, T] = {}
+    for file in iter_modules(package.__path__):
+        one = getattr(import_module(f"{package.__name__}.{file.name}"), name, None)
+        if isinstance(one, kind) and found.setdefault(one.name, one) is not one:
+            raise ValueError(f"{file.name}: another module has the {name.lower()} {one.name!r}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +39,8 @@ class Range:
         return self.low < value <= self.high if self.above else self.low <= value <= self.high
 
     def __str__(self) -> str:
-        return (
-            f"above {self.low:g}, at most {self.high:g}"
-            if self.above
-            else f"from {self.low:g} to {self.high:g}"
-        )
+        low, high = f"{self.low:g}", f"{self.high:g}"
+        return f"above {low}, at most {high}" if self.above else f"from {low} to {high}"
 
     def problem(self, value: float) -> str:
         """What is wrong with a value outside, as pipeline.yaml has it."""

@@ -1,16 +1,15 @@
 """The formats that there are: a module of this folder that declares a `FORMAT` is one; nothing lists it."""
 
 import json
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Any
 
-from komep_dataset import exports as package
+from komep_dataset import exports
 from komep_dataset.config.yaml_records import closest
 from komep_dataset.errors import KomepError
+from komep_dataset.options import declared
 
 Turns = list[dict[str, str]]
 DATA = {"train": "train.jsonl", "test": "test.jsonl"}  # file of each split
@@ -46,13 +45,7 @@ def line(row: Mapping[str, Any]) -> str:
 @cache
 def formats() -> dict[str, Format]:
     """Every format by its name."""
-    found = {}
-    for file in pkgutil.iter_modules(package.__path__):
-        if isinstance(
-            one := getattr(import_module(f"{package.__name__}.{file.name}"), "FORMAT", None), Format
-        ):
-            found[one.name] = one
-    return dict(sorted(found.items()))
+    return dict(sorted(declared(exports, "FORMAT", Format).items()))
 
 
 def format_named(name: str) -> Format:

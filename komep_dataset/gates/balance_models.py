@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-9  # 0.1 * 30 must allow 3 wins, whatever the floats say
 
 
-def models_balanced(pairs: pl.DataFrame, cap: float, seed: int = 0) -> pl.Series:
+def models_balanced(pairs: pl.DataFrame, cap: float) -> pl.Series:
     """Which pairs to keep so that no model wins more than a share `cap` of the kept ones.
 
     As few pairs go as can. Of a model that wins too often, those with the smallest `score_margin` go first.
@@ -27,7 +27,6 @@ def models_balanced(pairs: pl.DataFrame, cap: float, seed: int = 0) -> pl.Series
     Args:
         pairs: the columns of `Pair`.
         cap: largest share of the kept pairs that one model may win, above 0 to 1.
-        seed: changes which of several pairs with equal margins are kept.
 
     Returns:
         Boolean `kept`, in row order. Which rows are kept does not depend on that order.
@@ -40,7 +39,7 @@ def models_balanced(pairs: pl.DataFrame, cap: float, seed: int = 0) -> pl.Series
     if not 0.0 < cap <= 1.0:
         raise KomepError(f"cap {cap}: give a share above 0 to 1 that one model may win", exit_code=2)
     quota = _quota(Counter(pairs["chosen_model"]), cap)
-    keyed = pairs.select("chosen_model", "score_margin", pair_hashes(pairs, seed)).with_row_index("row")
+    keyed = pairs.select("chosen_model", "score_margin", pair_hashes(pairs)).with_row_index("row")
     ordered = keyed.sort("score_margin", "key", descending=[True, False])
     place = pl.int_range(pl.len()).over("chosen_model")
     return ordered.select("row", kept=place < quota).sort("row")["kept"]

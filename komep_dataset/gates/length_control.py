@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CALIPER = 0.05
 
 
-def length_controlled(pairs: pl.DataFrame, seed: int = 0) -> pl.Series:
+def length_controlled(pairs: pl.DataFrame) -> pl.Series:
     """Which pairs to keep so that length does not tell chosen from rejected.
 
     Every kept pair whose chosen answer is the longer one has a partner of its own whose rejected answer is
@@ -26,7 +26,6 @@ def length_controlled(pairs: pl.DataFrame, seed: int = 0) -> pl.Series:
 
     Args:
         pairs: the columns of `Pair`, `chosen_length` and `rejected_length` (characters; 0 counts as 1).
-        seed: changes which of several equal pairs are kept.
 
     Returns:
         Boolean `kept`, in row order. Which rows are kept does not depend on that order.
@@ -36,7 +35,7 @@ def length_controlled(pairs: pl.DataFrame, seed: int = 0) -> pl.Series:
     length = {side: pl.col(f"{side}_length").clip(lower_bound=1).log() for side in ("chosen", "rejected")}
     ratios = pairs.select(ratio=length["chosen"] - length["rejected"])["ratio"]
     keyed = pl.DataFrame({"row": range(pairs.height), "size": ratios.abs(), "sign": ratios.sign()})
-    ordered = keyed.with_columns(pair_hashes(pairs, seed)).sort("size", "key")
+    ordered = keyed.with_columns(pair_hashes(pairs)).sort("size", "key")
     longer, shorter = (ordered.filter(pl.col("sign") == sign) for sign in (1.0, -1.0))
     left, right = _partners(longer["size"].to_list(), shorter["size"].to_list())
     kept = pl.concat([longer[left], shorter[right], ordered.filter(pl.col("sign") == 0.0)])

@@ -1,6 +1,6 @@
 """What a rule of `komep build --pairs` is: which two answers to a question may pair. Each is a file in `strategies/`.
 
-A rule takes the answers of whole questions that may pair, in order of (`question_id`, `model`), with the counts `_true` and
+A rule takes the answers that may pair, of questions with two or more, in order of (`question_id`, `model`), with the counts `_true` and
 `_false` and the `_length` of the response, and gives candidates (see `joined`); margins and texts are looked at later.
 Where units have no verdict, an answer's score may be an interval (`utility.with_bounds`): it can be chosen for its lowest
 score, and rejected for its highest, so that a margin holds whatever those units are.
@@ -31,7 +31,7 @@ class PairRule:
         help: what the command says of it.
         order: of the list of rules; the first is the default.
         one_a_question: whether a question has one pair at most.
-        candidates: (answers that may pair, values) -> pairs; one at least of each question with two answers.
+        candidates: (answers, values) -> pairs, one at least of each question.
         eligible: (answers, values) -> those that may pair under it; None: all.
         by_score: whether the chosen answer must score higher; without it a margin counts where `min_margin` is above 0.
         options: what a build may be told of it; they go with this rule alone.

@@ -125,10 +125,7 @@ def read_complete(
             if format_of(files[index]) == CSV:  # in which capitals do not count
                 have = [name for name in have if name.casefold() not in KNOWN]
             told = others_told(dict.fromkeys(have), KNOWN, ("units", "dahl_score"), maps=columns is not None)
-            worse = [
-                replace(one, detail=one.detail + told) if one.detail == _NOTHING_SAID else one
-                for one in worse
-            ]
+            worse = [replace(one, detail=one.detail + told * (one.detail == _NOTHING_SAID)) for one in worse]
         yield good, [*bad, *worse]
 
 
@@ -213,22 +210,15 @@ def _checks(frame: pl.DataFrame) -> list["_Check"]:
 def _faults(failed: pl.DataFrame, checks: Sequence["_Check"], wrong: list[set[str]]) -> list[list[Fault]]:
     """What is wrong with each row; a check that reads a column with a fault is not made: it would find the same."""
     fails = failed.select(one.fails.fill_null(False).alias(str(n)) for n, one in enumerate(checks))
-    details = [
-        failed.filter(fails.to_series(n)).with_columns(told=one.detail)["told"].to_list()
-        if fails.to_series(n).any()
-        else []
-        for n, one in enumerate(checks)
-    ]
-    given, found = list(map(iter, details)), []
-    for row, columns in zip(fails.iter_rows(), wrong, strict=True):
-        bad, some = set(columns), []
-        for n, one in enumerate(checks):
-            if row[n]:
-                detail = next(given[n])
-                if not bad.intersection((one.column, *one.reads)):
-                    some.append(Fault(one.column, one.reason, detail))
-                    bad.add(one.column)
-        found.append(some)
+    found: list[list[Fault]] = [[] for _ in wrong]
+    bad = list(map(set, wrong))
+    for n, one in enumerate(checks):
+        rows = fails.to_series(n).arg_true()
+        details = failed[rows].with_columns(told=one.detail)["told"] if len(rows) else ()
+        for row, detail in zip(rows, details, strict=True):
+            if not bad[row].intersection((one.column, *one.reads)):
+                found[row].append(Fault(one.column, one.reason, detail))
+                bad[row].add(one.column)
     return found
 
 
@@ -270,20 +260,15 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
     abstains = map_unique(texts, dahl.is_abstention, pl.Boolean).fill_null(False)
     refuses = map_unique(_may_refuse(frame), is_refusal, pl.Boolean).fill_null(False)
     no_units = pl.col("_n_units") == 0
-    # A score that comes without units (the authors' own) is taken as it is.
-    return (
-        pl.when(no_units & pl.col("dahl_score").is_not_null())
-        .then(pl.lit(Status.SCORED.value))
-        .when(abstains)
-        .then(pl.lit(Status.ABSTAINED.value))
-        .when(refuses)
-        .then(pl.lit(Status.REFUSED.value))
-        .when(no_units)
-        .then(pl.lit(Status.EMPTY.value))
-        .when(pl.col("_n_unknown") > 0)
-        .then(pl.lit(Status.UNPARSED.value))
-        .otherwise(pl.lit(Status.SCORED.value))
-    )
+    judged = {
+        Status.SCORED: no_units & pl.col("dahl_score").is_not_null(),  # taken as it is: the authors' own
+        Status.ABSTAINED: abstains,
+        Status.REFUSED: refuses,
+        Status.EMPTY: no_units,
+        Status.UNPARSED: pl.col("_n_unknown") > 0,
+    }
+    first = (pl.when(holds).then(pl.lit(status.value)) for status, holds in judged.items())
+    return pl.coalesce(*first, pl.lit(Status.SCORED.value))
 
 
 def _may_refuse(frame: pl.DataFrame) -> pl.Series:
@@ -322,22 +307,20 @@ _GIVEN_BY_UNITS = _SHARE.cast(pl.String).fill_null("none (unknown verdicts)")
 
 
 class _Check(NamedTuple):
-    """One look at a row: the column that is at fault, why, which rows fail, what is said, and which other columns it reads."""
+    """One look at a row: the column that is at fault, which rows fail, what is said, which other columns it reads, and why."""
 
     column: str
-    reason: Reason
     fails: pl.Expr
     detail: pl.Expr
     reads: tuple[str, ...] = ()
+    reason: Reason = Reason.BAD_VALUE
 
 
 # In the order in which a row is judged.
 _CHECKS = (
-    _Check("question", Reason.BAD_VALUE, ~pl.col("question").str.contains(NOT_BLANK), pl.lit("empty")),
-    _Check("model", Reason.BAD_VALUE, ~pl.col("model").str.contains(NOT_BLANK), pl.lit("empty")),
+    *(_Check(name, ~pl.col(name).str.contains(NOT_BLANK), pl.lit("empty")) for name in ("question", "model")),
     _Check(
         "question_id",
-        Reason.BAD_VALUE,
         ~HAS_SPLITTABLE_ID,
         pl.format(
             "{} does not begin with 8 hex digits; without a question_id it is derived from the question",
@@ -345,23 +328,15 @@ _CHECKS = (
         ),
         ("question",),
     ),
-    _Check(
-        "units",
-        Reason.MISSING_FIELD,
-        pl.col("_lacks"),
-        pl.lit(_NOTHING_SAID),
-        ("dahl_score", "status"),
-    ),
-    _Check("units", Reason.BAD_VALUE, pl.col("units").list.eval(~_KNOWN).list.any(), _ADVICE),
+    _Check("units", pl.col("_lacks"), pl.lit(_NOTHING_SAID), ("dahl_score", "status"), Reason.MISSING_FIELD),
+    _Check("units", pl.col("units").list.eval(~_KNOWN).list.any(), _ADVICE),
     _Check(
         "status",
-        Reason.BAD_VALUE,
         ~_STATUS.is_in([status.value for status in Status]),
         pl.format("unknown status {}", _STATUS),
     ),
     _Check(
         "dahl_score",
-        Reason.BAD_VALUE,
         _SCORE.is_nan() | ~_SCORE.is_between(0.0, 1.0),
         pl.format("{} is not a number from 0 to 1", _SCORE)
         + pl.when(_SCORE.is_between(1, 100))
@@ -370,23 +345,21 @@ _CHECKS = (
     ),
     _Check(
         "dahl_score",
-        Reason.SCORE_CONTRADICTS_UNITS,
         _SCORE.is_not_null()
         & (pl.col("_n_units") > 0)
         & (_SHARE.is_null() | ((_SCORE - _SHARE).abs() > SCORE_TOLERANCE)),
         pl.format("score {} but units give {}", _SCORE, _GIVEN_BY_UNITS),
         ("units",),
+        Reason.SCORE_CONTRADICTS_UNITS,
     ),
     _Check(
         "status",
-        Reason.BAD_VALUE,
         _IS_SCORED & (pl.col("_n_unknown") > 0),
         pl.format("`scored` although {} of {} verdicts are unknown", "_n_unknown", "_n_units"),
         ("units", "dahl_score"),
     ),
     _Check(
         "dahl_score",
-        Reason.BAD_VALUE,
         # A refusal that came with a score and no status loses the score: it scores nothing.
         ~_IS_SCORED & _SCORE.is_not_null() & (pl.col("_stated") | (Status.REFUSED.value != _STATUS)),
         pl.format("{} although the status is `{}`", _SCORE, _STATUS),
@@ -394,15 +367,13 @@ _CHECKS = (
     ),
     _Check(
         "units",
-        Reason.MISSING_FIELD,
         _IS_SCORED & _SCORE.is_null() & _SHARE.is_null(),
         pl.lit("`scored` without units and without dahl_score"),
         ("dahl_score", "status"),
+        Reason.MISSING_FIELD,
     ),
 )
-_OF_LANGUAGE = (
-    _Check("language", Reason.BAD_VALUE, pl.col("_misfit"), pl.lit(_NOT_KOREAN), ("question", "question_ko")),
-)
+_OF_LANGUAGE = (_Check("language", pl.col("_misfit"), pl.lit(_NOT_KOREAN), ("question", "question_ko")),)
 _CITED, _REASON = pl.element().struct.field("unit"), pl.element().struct.field("reason")
 _REASONS = ["", *(why.value for why in WhyUnknown)]
 _STRANGE_REASON = pl.col(EVIDENCE).list.eval(_REASON.filter(~_REASON.is_in(_REASONS))).list.first()
@@ -410,13 +381,11 @@ _LAST_CITED = pl.col(EVIDENCE).list.eval(_CITED).list.max()
 _OF_EVIDENCE = (
     _Check(
         EVIDENCE,
-        Reason.BAD_VALUE,
         _STRANGE_REASON.is_not_null(),
         pl.format("unknown reason {}; give one of {}", _STRANGE_REASON, pl.lit(", ".join(_REASONS[1:]))),
     ),
     _Check(
         EVIDENCE,
-        Reason.BAD_VALUE,
         (pl.col("_n_units") <= _LAST_CITED) | pl.col(EVIDENCE).list.eval(_CITED < 0).list.any(),
         pl.format("cites passages for a unit that is not there: there are {}", "_n_units"),
         ("units",),

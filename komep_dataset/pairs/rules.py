@@ -51,6 +51,8 @@ _PLAIN_HEAD = "^[!-~](?: ?[!-~])* ?$"
 AGREEMENT = "agrees", "equal", "contradicts"
 SOURCES_NAMED = 10  # places that passages come from which `build.json` names, the most cited first (ours)
 _DEFAULT = PairRules()
+# Why a candidate is no pair, in the order in which it is tried.
+_STAGES = [r.value for r in (Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT, Reason.LENGTH_GAP)]
 _IS_NATIVE = pl.col("origin") == Origin.NATIVE.value
 COUNTS = {
     "_true": units_with(Verdict.TRUE),
@@ -83,9 +85,7 @@ class Tally:
     own_scores: int = 0
     identical_korean: int = 0
     unknown_questions: int = 0
-    unknown_pairs: Counter = field(
-        default_factory=Counter
-    )  # of these questions, by what becomes of unknown units
+    unknown_pairs: Counter = field(default_factory=Counter)  # of these, by what becomes of unknown units
     agreement: Counter = field(default_factory=Counter)  # of the score with a rule that does not go by it
     statuses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     scores: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))  # model -> score -> rows
@@ -239,22 +239,16 @@ def select_pairs(frame: pl.DataFrame, rules: PairRules = _DEFAULT) -> tuple[pl.D
     ranked = ranked.with_columns(_size=pl.col(RESPONSE_TOKENS if rules.length_tokenizer else "_length"))
     scored = _in_order(with_bounds(ranked, rules.unknown_units, rules.utility))
     usable = rule.eligible(scored, rules) if rule.eligible else scored
-    candidates = rule.candidates(usable, rules)
+    candidates = rule.candidates(usable.filter(pl.len().over("question_id") > 1), rules)
     margin = pl.col("chosen_score") - pl.col("rejected_score")
-    equal = pl.col("chosen_score") == pl.col("rejected_score")
-    below = ~(pl.col("score_margin") > rules.min_margin)
-    if not rule.by_score:
-        equal, below = pl.lit(False), below if rules.min_margin > 0 else pl.lit(False)
-    candidates = candidates.with_columns(score_margin=margin).with_columns(
-        reason=pl.when(equal)
-        .then(pl.lit(Reason.TIE.value))
-        .when(below)
-        .then(pl.lit(Reason.BELOW_MARGIN.value))
-        .when(_same_text("chosen", "rejected"))
-        .then(pl.lit(Reason.IDENTICAL_TEXT.value))
-        .when(_too_far_apart(rules.length_gap))
-        .then(pl.lit(Reason.LENGTH_GAP.value))
+    fails = (
+        (pl.col("chosen_score") == pl.col("rejected_score")) & rule.by_score,
+        ~(pl.col("score_margin") > rules.min_margin) & (rule.by_score or rules.min_margin > 0),
+        _same_text("chosen", "rejected"),
+        _too_far_apart(rules.length_gap),
     )
+    reasons = (pl.when(one).then(pl.lit(stage)) for one, stage in zip(fails, _STAGES, strict=True))
+    candidates = candidates.with_columns(score_margin=margin).with_columns(reason=pl.coalesce(reasons))
     pairs = candidates.filter(pl.col("reason").is_null())
     rejects = pl.concat([_too_few(frame, scored, usable, rules), _without_pair(candidates, pairs, rules)])
     texts = ("question", "chosen", "rejected", *KOREAN_TEXTS)
@@ -281,15 +275,9 @@ def _same_text(one: str, other: str) -> pl.Expr:
     heads = [pl.col(name).str.head(_HEAD) for name in (one, other)]
     plain = [(head.str.len_bytes() == _HEAD) & head.str.contains(_PLAIN_HEAD) for head in heads]
     apart = plain[0] & plain[1] & (heads[0].str.head(_HEAD - 1) != heads[1].str.head(_HEAD - 1))
-    texts = [
-        pl.when(~apart)
-        .then(pl.col(name))
-        .str.normalize("NFC")
-        .str.replace_all(_BLANKS, " ")
-        .str.strip_chars(" ")
-        for name in (one, other)
-    ]
-    return (texts[0] == texts[1]).fill_null(False)
+    texts = (pl.when(~apart).then(pl.col(name)).str.normalize("NFC") for name in (one, other))
+    first, second = (text.str.replace_all(_BLANKS, " ").str.strip_chars(" ") for text in texts)
+    return (first == second).fill_null(False)
 
 
 def _too_few(
@@ -313,9 +301,8 @@ def _too_few(
 
 def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRules) -> pl.DataFrame:
     """The reason of each question none of whose candidates passed: that of the one that came furthest."""
-    stages = [r.value for r in (Reason.TIE, Reason.BELOW_MARGIN, Reason.IDENTICAL_TEXT, Reason.LENGTH_GAP)]
     failed = candidates.join(pairs.select("question_id").unique(), on="question_id", how="anti").with_columns(
-        _stage=pl.col("reason").replace_strict(stages, range(len(stages)), return_dtype=pl.Int64)
+        _stage=pl.col("reason").replace_strict(_STAGES, range(len(_STAGES)), return_dtype=pl.Int64)
     )
     order = ["question_id", "_stage", "score_margin", "chosen_model", "rejected_model"]
     last = failed.sort(order, descending=[False, True, True, False, False]).unique(
@@ -327,12 +314,9 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRule
     margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(rules.min_margin))
     told = pl.lit(unit(asdict(rules))), pl.lit(rules.length_gap)
     gap = pl.format(", {} and {} {}: more than {} apart", "chosen_size", "rejected_size", *told)
-    of_reason = (
-        pl.when(pl.col("reason") == Reason.BELOW_MARGIN.value)
-        .then(margin)
-        .when(pl.col("reason") == Reason.LENGTH_GAP.value)
-        .then(gap)
-        .otherwise(pl.lit(""))
+    more = {Reason.BELOW_MARGIN: margin, Reason.LENGTH_GAP: gap}
+    of_reason = pl.coalesce(
+        *(pl.when(pl.col("reason") == reason.value).then(text) for reason, text in more.items()), pl.lit("")
     )
     return last.select("question_id", "reason", detail=pl.concat_str(scores, of_reason))
 

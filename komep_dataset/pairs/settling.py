@@ -1,7 +1,5 @@
 """What a build's options of pairs come to where their value is left to the data: K of `--utility f1`, and those of a rule."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,6 +13,7 @@ from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import with_bounds, with_k
 
 MEDIAN_K = "K is the median number of units of {n} answers"
+_MEDIAN = pl.col("_units").repeat_by("n").explode().median()
 
 
 class Settling:
@@ -43,7 +42,7 @@ class Settling:
         counts = pl.concat(self._counts)
         rules, told = self.rules, {}
         if "utility" in self.needed:
-            k, answers = _median(counts.filter(pl.col("_units") > 0).select("_units", "n").rows())
+            k, answers = counts.filter(pl.col("_units") > 0).select(_MEDIAN, pl.col("n").sum()).row(0)
             if not answers:
                 raise KomepError(
                     f"--utility {rules.utility}: no answer has units, whose median K would be; with scores alone there is "
@@ -76,15 +75,3 @@ def readied(selection: Any, frame: pl.DataFrame) -> tuple[pl.DataFrame, PairRule
     tokenizers = read_tokenizer(selection.length_tokenizer)
     rules = replace(settled(selection, frame), length_tokenizer=[one.record() for one in tokenizers])
     return with_tokens(frame, tokenizers), rules
-
-
-def _median(values: Iterable[tuple[int, int]]) -> tuple[float, int]:
-    """(median of values with their counts, number of values); (0.0, 0) of none."""
-    counts: Counter = Counter()
-    for value, n in values:
-        counts[value] += n
-    total, below, middle = counts.total(), 0, []
-    for value in sorted(counts):
-        middle += [value for at in ((total - 1) // 2, total // 2) if below <= at < below + counts[value]]
-        below += counts[value]
-    return (sum(middle) / 2 if middle else 0.0), total

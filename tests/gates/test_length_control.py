@@ -43,7 +43,6 @@ def test_length_control_takes_the_length_out_of_the_label():
     kept = frame.filter(length_controlled(frame))
     assert correlation(frame) > 0.25 and abs(correlation(kept)) < 0.03
     assert kept.height > frame.height / 2
-    assert kept_ids(frame, length_controlled(frame, seed=1)) != set(kept["question_id"])
 
 
 def test_no_pairs_no_trouble():

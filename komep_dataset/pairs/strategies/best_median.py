@@ -14,10 +14,9 @@ def best_median(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     """The best of n answers against that at place n // 2 from the best, counted from 0: of two in the middle the lower."""
     import polars as pl
 
-    enough = answers.filter(pl.len().over("question_id") >= 2)
-    order = ranked(enough, True)
+    order = ranked(answers, True)
     place, half = pl.int_range(pl.len()).over("_question"), (pl.len() // 2).over("_question")
-    return joined(rows_of(enough, firsts(order)), rows_of(enough, order.filter(place == half)["_row"]))
+    return joined(rows_of(answers, firsts(order)), rows_of(answers, order.filter(place == half)["_row"]))
 
 
 RULE = PairRule(

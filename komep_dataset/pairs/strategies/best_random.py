@@ -19,10 +19,9 @@ def best_random(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     """
     import polars as pl
 
-    enough = answers.filter(pl.len().over("question_id") >= 2)
-    best = firsts(ranked(enough, True))
-    tops = enough[best].select("question_id", _best="model", _top="_low")
-    others = enough.select("question_id", "model", "_high").with_row_index("_row")
+    best = firsts(ranked(answers, True))
+    tops = answers[best].select("question_id", _best="model", _top="_low")
+    others = answers.select("question_id", "model", "_high").with_row_index("_row")
     others = others.join(tops, on="question_id", maintain_order="left").filter(
         pl.col("model") != pl.col("_best")
     )
@@ -35,7 +34,7 @@ def best_random(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     )
     order = lots.sort("question_id", "_lower", "_lot", "model", descending=[False, True, False, False])
     rejected = order.unique("question_id", keep="first", maintain_order=True)["_row"]
-    return joined(rows_of(enough, best), rows_of(enough, rejected))
+    return joined(rows_of(answers, best), rows_of(answers, rejected))
 
 
 RULE = PairRule(

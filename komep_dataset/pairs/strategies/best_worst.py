@@ -11,12 +11,8 @@ if TYPE_CHECKING:
 
 
 def best_worst(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
-    """One candidate for each question with two or more answers."""
-    import polars as pl
-
-    enough = answers.filter(pl.len().over("question_id") >= 2)
-    best, worst = (rows_of(enough, firsts(ranked(enough, first))) for first in (True, False))
-    return joined(best, worst)
+    """One candidate for each question."""
+    return joined(*(rows_of(answers, firsts(ranked(answers, best_first))) for best_first in (True, False)))
 
 
 RULE = PairRule(

@@ -28,17 +28,15 @@ def of_order(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
 
 
 def strongest_weakest(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
-    """The answer of the first model of the order that has one against that of the last, of each question with two or more."""
+    """The answer of the first model of the order that has one against that of the last, of each question."""
     import polars as pl
 
-    enough = answers.filter(pl.len().over("question_id") >= 2)
     names = ordered_models(values.order)
     place = pl.col("model").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
-    keys = enough.select(pl.col("question_id").rle_id().alias("_question"), place=place).with_row_index(
-        "_row"
-    )
-    strong, weak = (keys.sort("_question", "place", descending=[False, last]) for last in (False, True))
-    return joined(rows_of(enough, firsts(strong)), rows_of(enough, firsts(weak)))
+    keys = answers.select(pl.col("question_id").rle_id().alias("_question"), place=place)
+    keys = keys.with_row_index("_row")
+    sides = (keys.sort("_question", "place", descending=[False, last]) for last in (False, True))
+    return joined(*(rows_of(answers, firsts(side)) for side in sides))
 
 
 RULE = PairRule(
