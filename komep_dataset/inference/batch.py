@@ -103,6 +103,7 @@ class _Run:
         self._unsent: Batch | None = None  # for which the budget had no room
         self._words: set[str] = set()  # statuses that nobody knows, and the user was told of
         self._told: dict[str, int] = {}  # how far the bar has come, by batch
+        self._sizes: dict[str, int] = {}  # requests in a batch, whose file takes seconds to read
 
     def doubts(self) -> str:
         """Those of the first batch that has some."""
@@ -153,6 +154,7 @@ class _Run:
             else:
                 found.append(batch)
                 sent |= keys
+                self._sizes[batch.name] = len(keys)
         return found, sent
 
     async def _sent(self, wishes: dict[str, Wish]) -> Batch | None:
@@ -175,6 +177,7 @@ class _Run:
             self._unsent = batch
             return None
         keys = list(lines)[:fit]
+        self._sizes[batch.name] = fit
         batch.tries = {key: wishes[key].tries for key in keys if wishes[key].tries}
         batch.left_out = {key: wishes[key].left_out for key in keys if wishes[key].left_out}
         self._files.begin(batch, "".join(lines[key][0] for key in keys))
@@ -187,7 +190,7 @@ class _Run:
         """See that the endpoint has a batch; every step is on disk before the next. Where it is too large for the endpoint,
         its requests, which go into smaller ones."""
         if batch.id:
-            self._tell(f"goes on with batch {batch.id} (requests: {len(self._files.requests(batch)):,})")
+            self._tell(f"goes on with batch {batch.id} (requests: {self._sizes[batch.name]:,})")
             return {}
         try:
             if not batch.file:
@@ -208,8 +211,8 @@ class _Run:
             ) from None
         self._files.write(batch)
         self._tell(
-            f"batch {batch.id} is at the endpoint, which may take a day (requests: "
-            f"{len(self._files.requests(batch)):,}); the same command goes on from it"
+            f"batch {batch.id} is at the endpoint, which may take a day (requests: {self._sizes[batch.name]:,}); the same "
+            "command goes on from it"
         )
         return {}
 
