@@ -48,23 +48,23 @@ def install(folder: Path = Path("komep"), cache_dir: Path | None = None) -> Path
     if problems := faults(folder):
         name, wrong = problems[0]
         raise KomepError(f"{folder / name}: {wrong} ({len(problems)} such); build the release again")
-    with locked(_root(cache_dir) / NAME, wait=True):
-        _sweep(_root(cache_dir))
-        for former in _installed(cache_dir):
+    root = _root(cache_dir)
+    with locked(root / NAME, wait=True):
+        _sweep(root)
+        for former in _installed(root):
             _check_ours(former)
-        prepared = _prepare(folder, next(iter(facts["rows"])), facts["content_hash"], cache_dir)
-        for former in _installed(cache_dir):
+        prepared = _prepare(folder, next(iter(facts["rows"])), facts["content_hash"], root)
+        for former in _installed(root):
             if former != prepared:
                 _remove(former)
         os.utime(prepared, (LATEST, LATEST))
     return prepared
 
 
-def _prepare(folder: Path, config: str, content_hash: str, cache_dir: Path | None) -> Path:
+def _prepare(folder: Path, config: str, content_hash: str, root: Path) -> Path:
     """Prepare beside the cache and move it there: a folder that is not whole would break `load_dataset`."""
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
-    root = _root(cache_dir)
     target = root / NAME / config / str(Komep.VERSION) / content_hash
     if (target / "dataset_info.json").is_file():
         return target
@@ -94,13 +94,13 @@ def _first_cause(error: BaseException) -> BaseException:
 
 def uninstall(cache_dir: Path | None = None) -> list[Path]:
     """Remove what `install` put into the cache; returns the folders that went."""
-    if not (_root(cache_dir) / NAME).is_dir() and not any(_root(cache_dir).glob(f"{_BESIDE}*")):
+    root = _root(cache_dir)
+    if not (root / NAME).is_dir() and not any(root.glob(f"{_BESIDE}*")):
         return []
-    with locked(_root(cache_dir) / NAME, wait=True):
-        found = _installed(cache_dir)
-        for folder in found:
+    with locked(root / NAME, wait=True):
+        for folder in (found := _installed(root)):
             _remove(folder)
-        _sweep(_root(cache_dir))
+        _sweep(root)
     return found
 
 
@@ -115,9 +115,9 @@ def _root(cache_dir: Path | None) -> Path:
     return Path(cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser()
 
 
-def _installed(cache_dir: Path | None) -> list[Path]:
+def _installed(root: Path) -> list[Path]:
     """Folders of the cache that the builder class prepared under this name."""
-    return sorted(p for p in (_root(cache_dir) / NAME).glob(f"*/{Komep.VERSION}/*") if p.is_dir())
+    return sorted(p for p in (root / NAME).glob(f"*/{Komep.VERSION}/*") if p.is_dir())
 
 
 def _check_ours(folder: Path) -> None:

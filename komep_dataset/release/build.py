@@ -152,17 +152,20 @@ def build(
                 f"note: {name} is in another state than when the base was judged by it: old and new verdicts rest on different "
                 "texts (`evidence` in provenance.json)"
             )
-        known = {
-            "evidence": sources,
-            "judge": record,
-            "seeds": seeds,
-            "left_out": left_out,
-            "judges": judges,
-            "rounds": rounds,
-            "makers": makers_of(new) if makers is None else makers,
-            "columns": columns,
-        }
-        early = beside.submit(provenance, new, asdict(rules), base=base_record, **known)
+        early = beside.submit(
+            provenance,
+            new,
+            asdict(rules),
+            base=base_record,
+            seeds=seeds,
+            judge=record,
+            left_out=left_out,
+            judges=judges,
+            rounds=rounds,
+            evidence=sources,
+            makers=makers_of(new) if makers is None else makers,
+            columns=columns,
+        )
         tally = Tally(rounds=rounds)
         made = _build_buckets(folder, new, grown, rules, loaded, on_error, tally, columns or {})
         rules, counts, rejects, shards, quality = made

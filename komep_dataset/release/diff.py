@@ -7,8 +7,8 @@ changed rule is a reason, too. Both releases are read in ranges of question ids:
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,23 +121,21 @@ def diff(old: Path, new: Path, output: Path | None = None) -> Diff:
         check_file(Path(output), *CHANGES)
     a, b = _without_idle(_open(Path(old)), _open(Path(new)))
     result = Diff(_fact_changes(a.facts, b.facts))
-    with nullcontext() if output is None else _lines(Path(output)) as write:
+    with ExitStack() as stack:
+        file = None
+        if output is not None:
+            beside = stack.enter_context(replacing(Path(output), *CHANGES))
+            file = stack.enter_context(beside.open("w", encoding="utf-8"))
         for one in _changes(a, b):
             result.counts[one.config, one.split, one.change, ", ".join(one.reasons)] += 1
-            if write:
-                write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+            if file:
+                file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
     return result
 
 
 def changed_rows(old: Path, new: Path) -> Iterator[Change]:
     """Every row that differs between two releases, in ranges of ids. Raises what `diff` raises."""
     return _changes(*_without_idle(_open(Path(old)), _open(Path(new))))
-
-
-@contextmanager
-def _lines(path: Path) -> Iterator[Callable[[str], Any]]:
-    with replacing(path, *CHANGES) as beside, beside.open("w", encoding="utf-8") as file:
-        yield file.write
 
 
 def _open(folder: Path) -> _Release:

@@ -88,14 +88,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def write_facts(folder: Path, facts: dict[str, Any], origin: dict[str, Any], quality: dict[str, Any]) -> None:
-    """Write the three files.
-
-    Args:
-        folder: the release.
-        facts: what is in it.
-        origin: where it comes from, see `provenance`.
-        quality: what `gates.Gates` found.
-    """
+    """Write the three files: what is in the release, where it comes from (`provenance`), what the gates found."""
     for name, content in ((BUILD_FILE, facts), (PROVENANCE_FILE, origin), (QUALITY_FILE, quality)):
         (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -104,15 +97,10 @@ def provenance(
     inputs: Sequence[Path],
     options: Mapping[str, Any],
     *,
-    base: Mapping[str, Any] | None = None,
-    judge: Mapping[str, Any] | None = None,
-    seeds: Mapping[str, int] | None = None,
-    left_out: Mapping[str, Sequence[str]] | None = None,
-    judges: Sequence[Mapping[str, Any]] = (),
-    rounds: Mapping[str, int] | None = None,
-    evidence: Sequence[Mapping[str, Any]] = (),
-    makers: Mapping[str, Sequence[str]] | None = None,
-    columns: Mapping[str, str] | None = None,
+    base: Mapping[str, Any] | None,
+    seeds: Mapping[str, int] | None,
+    judge: Mapping[str, Any] | None,
+    **known: Any,
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -120,14 +108,9 @@ def provenance(
         inputs: the files that were read, without those of the base.
         options: the rules of the build that its user may set.
         base: of the release that was grown: name, content hash and its own provenance.
-        judge: what `komep calibrate --output` wrote of the checker.
         seeds: what was drawn with which seed; the build itself draws nothing at random.
-        left_out: parameters that an endpoint refused and was asked without, by stage; no key where there are none.
-        judges: how far the judges of an input are apart, where it had several; no key where none had.
-        rounds: responder -> its round; no key where none has one.
-        columns: names that columns of the inputs have -> the known ones; no key where none was given.
-        evidence: what the passages come from by which an input was judged, with its SHA-256; no key where none was.
-        makers: `checker` and `translator` -> models; no key where none is known.
+        judge: what `komep calibrate --output` wrote of the checker.
+        known: what else `build` knows of the inputs, by its key; no key where there is nothing to say.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -143,12 +126,7 @@ def provenance(
         "options": dict(options),
         "seeds": dict(seeds or {}),
         "judge": judge,
-        **({"left_out": {stage: list(names) for stage, names in left_out.items()}} if left_out else {}),
-        **({"judges": list(judges)} if judges else {}),
-        **({"rounds": dict(rounds)} if rounds else {}),
-        **({"evidence": list(evidence)} if evidence else {}),
-        **({"makers": {role: list(names) for role, names in makers.items()}} if makers else {}),
-        **({"columns": dict(columns)} if columns else {}),
+        **{name: value for name, value in known.items() if value},
     }
 
 

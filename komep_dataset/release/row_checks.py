@@ -1,7 +1,7 @@
 """Checks of the rows of a release, a range of question ids at a time: nulls, order, splits, scores, pairs.
 
-Each takes a frame as `ranges.ConfigFiles` reads it (columns of the config, `_name`, `_row`, `_split`) and the check
-that its findings go to.
+Each takes the check that its findings go to, and a frame as `rows.ConfigFiles` reads it (columns of the config, `_name`,
+`_row`, `_split`).
 """
 
 from collections import Counter
@@ -38,15 +38,8 @@ def without_nulls(check: Check, frame: pl.DataFrame, record: type) -> pl.DataFra
 
 
 def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within: str) -> None:
-    """Within a range, rows of one split, or of one file, ascend by key, and no key stands twice anywhere.
-
-    Args:
-        check: takes the findings.
-        frame: rows of a range.
-        key: columns of the key.
-        within: `_split`, or `_name` for a release that grew: each layer of it is sorted by itself, and a new one
-            may begin with any file.
-    """
+    """In a range, rows of one split (`within` is `_split`) ascend by key, and no key stands twice anywhere; of a release that
+    grew, rows of one file (`_name`): each layer of it is sorted by itself, and a new one may begin with any file."""
     before = [pl.col(name).shift(1).over(within) for name in key]
     lower, same = pl.lit(False), pl.lit(True)
     for name, last in zip(key, before, strict=True):
@@ -62,13 +55,8 @@ def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within:
 
 
 def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
-    """Ranges follow each other without a gap in any file.
-
-    Args:
-        check: takes the findings.
-        frame: rows of a range, those with nulls among them.
-        last_rows: file -> row that was read last; brought up to date.
-    """
+    """Ranges, with all of their rows, follow each other without a gap in any file; `last_rows`, file -> row that was read
+    last, is brought up to date."""
     spans = frame.group_by(FILE_NAME, maintain_order=True).agg(
         first=pl.col(ROW).min(), last=pl.col(ROW).max(), n=pl.len()
     )

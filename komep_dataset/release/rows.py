@@ -42,34 +42,28 @@ def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFra
 
     Raises `KomepError` where the release lacks the config, or a file cannot be read.
     """
-    frames = []
-    for name in (split,) if split else SPLITS:
-        files = data_files(folder, config, name)
-        if files:
-            try:
-                frame = pl.read_parquet(files)
-            except (pl.exceptions.PolarsError, OSError) as error:
-                said = (str(error).splitlines() or [type(error).__name__])[0]
-                raise KomepError(
-                    f"{folder}: {config} cannot be read ({said}); `komep verify` says more"
-                ) from error
-            frames.append(frame if split else frame.with_columns(split=pl.lit(name)))
-    if not frames and (not split or not (Path(folder) / config).is_dir()):
-        raise KomepError(f"{folder}: no data files for config {config!r}")
-    if not frames:  # the config has rows, this split has none
+    parts = {name: data_files(folder, config, name) for name in ((split,) if split else SPLITS)}
+    if not any(parts.values()):
+        if not split or not (Path(folder) / config).is_dir():
+            raise KomepError(f"{folder}: no data files for config {config!r}")
+        # The config has rows, this split has none.
         known = [name for path in data_files(folder, config, "*") for name in pq.read_schema(path).names]
         return pl.DataFrame(schema=polars_schema(records_of(known)[config]))
-    return pl.concat(frames)
+    try:
+        frames = {name: pl.read_parquet(files) for name, files in parts.items() if files}
+    except (pl.exceptions.PolarsError, OSError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise KomepError(f"{folder}: {config} cannot be read ({said}); `komep verify` says more") from error
+    if split:
+        return frames[split]
+    return pl.concat(frame.with_columns(split=pl.lit(name)) for name, frame in frames.items())
 
 
 def id_ranges(rows: int) -> list[Range]:
     """Ranges [low, high) of question ids that cover every string; more of them for more rows."""
     width = next((w for limit, w in RANGE_LIMITS if rows <= limit), 2)
-    cuts = [""]
-    if width == 1:
-        cuts += _LEADING
-    elif width == 2:
-        cuts += sorted(a + b for a in "0" + _LEADING for b in "0" + _LEADING)
+    digits = "0" + _LEADING
+    cuts = ["", *((), _LEADING, sorted(a + b for a in digits for b in digits))[width]]
     return list(zip(cuts, [*cuts[1:], None], strict=True))
 
 

@@ -52,11 +52,8 @@ def _names_in(folder: Path, part: str = "") -> list[str]:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, as hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_sums(folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -73,11 +70,8 @@ def data_sums(folder: Path) -> tuple[dict[str, str], str]:
 
 
 def content_hash(folder: Path) -> str:
-    """SHA-256 over names and sums of the data files, which are read.
-
-    Two builds of the same rows have the same hash. A release that grew into these rows has another: its rows are
-    the same, its shards are not.
-    """
+    """SHA-256 over names and sums of the data files, which are read: the same of two builds of the same rows, another of a
+    release that grew into them, whose shards differ."""
     return data_sums(folder)[1]
 
 
@@ -88,12 +82,8 @@ def hash_of(sums: Mapping[str, str]) -> str:
 
 
 def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
-    """Write SHA256SUMS (as `sha256sum -c` reads it) over every other file of a release.
-
-    Args:
-        folder: the release.
-        known: sums of files that need not be read again, by name.
-    """
+    """Write SHA256SUMS (as `sha256sum -c` reads it) over every other file of a release; `known` are the sums of files that need
+    not be read again, by name."""
     known = known or {}
     lines = [f"{known.get(name) or file_sha256(folder / name)}  {name}\n" for name in _names_in(folder)]
     (folder / SUMS_FILE).write_text("".join(lines), "utf-8")
