@@ -151,16 +151,11 @@ def advice_on(
     absent = [name for name in known if name not in row]
     meant = {name: likely(name, lacking, row[name]) or likely(name, absent) for name in others}
     free = [name for name in others if meant[name] is None]
-    if (
-        any(meant.values())
-        and len(free) == 1
-        and len(rest := [name for name in lacking if name not in meant.values()]) == 1
-    ):
+    rest = [name for name in lacking if name not in meant.values()]
+    if any(meant.values()) and len(free) == len(rest) == 1:
         meant[free[0]] = rest[0]  # where names are a user's own, the only one for the only column left
     near = [_advice(new, name, maps) for new, name in meant.items() if name][:SHOWN]
-    same = [
-        name for name in _OF_ALL if maps and name in {*lacking} & {*nowhere} and name not in meant.values()
-    ]
+    same = [name for name in _OF_ALL if maps and name in {*lacking} & {*nowhere} - {*meant.values()}]
     return near + [f"is {name} the same in every row? --map {name}==TEXT" for name in same]
 
 
@@ -170,13 +165,10 @@ def left_out(names: Iterable[str], known: Collection[str]) -> str:
     lacking = [name for name in known if name not in names]
     strange = [name for name in names if name not in KNOWN and name.casefold() not in KNOWN]
     meant = {name: likely(name, lacking) for name in strange}
-    near = [_advice(new, name, True) for new, name in meant.items() if name]
+    near = "; ".join(_advice(new, name, True) for new, name in meant.items() if name)
     if not near:  # what stands beside the table for its owner's use
         return ""
-    return (
-        f"not read, since no such column is known: {', '.join(map(_quoted, strange[:SHOWN]))}; "
-        + "; ".join(near)
-    )
+    return f"not read, since no such column is known: {', '.join(map(_quoted, strange[:SHOWN]))}; {near}"
 
 
 def _advice(new: str, name: str, maps: bool) -> str:
@@ -232,34 +224,23 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
     """(a name of a map, what is wrong with it), or None: its column is none, or no place for a constant, or given twice."""
     targets = {new: new if name.startswith(CONSTANT) else name for new, name in columns.items()}
     for new, name in targets.items():
-        if name not in known and new in known and likely(name, known) in (None, new):
-            text = f", and a text for every row is written ={name} (--map {new}=={name})"
-            return (
-                new,
-                f"no column {name!r} is known here; the file's own name stands first (--map {name}={new})"
-                + ("" if likely(name, known) else text),
-            )
         if name not in known:
-            near = likely(name, known) or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
-            return (
-                new,
-                f"no column {name!r} is known here; did you mean {near!r}? (all: {', '.join(sorted(known))})",
-            )
+            said, near = f"no column {name!r} is known here", likely(name, known)
+            if new in known and near in (None, new):
+                text = f", and a text for every row is written ={name} (--map {new}=={name})"
+                first = f"the file's own name stands first (--map {name}={new})"
+                return new, f"{said}; {first}{'' if near else text}"
+            near = near or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
+            return new, f"{said}; did you mean {near!r}? (all: {', '.join(sorted(known))})"
         if columns[new] == CONSTANT:
             return new, f"the text of every row's {name} is missing behind the ="
         if columns[new].startswith(CONSTANT) and name in _OF_ROWS:
-            return (
-                new,
-                f"{name} is not the same text in every row; name the column that holds it, as NEW={name}",
-            )
-        both = (
-            one for one in targets if one != new and targets[one] == name and CONSTANT in columns[one][:1]
-        )
+            said = "is not the same text in every row; name the column that holds it, as"
+            return new, f"{name} {said} NEW={name}"
+        both = (o for o in targets if o != new and targets[o] == name and CONSTANT in columns[o][:1])
         if other := next(both, None):
-            return (
-                new,
-                f"{other}={columns[other]} says that {name} is the same in every row; take one of the two out",
-            )
+            said = f"says that {name} is the same in every row; take one of the two out"
+            return new, f"{other}={columns[other]} {said}"
     return None
 
 

@@ -22,9 +22,8 @@ _COMMON = frozenset(
     "다이의에는한하은가을로사자고치기상수지를시성제과소부정아혈전으인용적도리관서구여증세장간분위경약대해중호보진주있스동신료단원환조방질유회일나체"
     "검생병물어비게음것라후요발트결면할되산개화합포복식심법감절"
 )
-LEAST_COMMON = (
-    0.25  # of the letters that are not ASCII; Korean questions have at least 0.33, Chinese at most 0.17
-)
+# Of the letters that are not ASCII; Korean questions have at least 0.33, Chinese at most 0.17.
+LEAST_COMMON = 0.25
 # Encodings of several bytes a sign that others use, and signs that a text in them has: kana of Japanese.
 _OTHERS = {
     "SHIFT_JIS": ("Japanese", "\u3041", "\u30ff"),
@@ -53,9 +52,7 @@ def encoding_of(data: bytes) -> str:
     else:
         return "utf-8-sig"
     signs = [sign for sign in data.decode("utf-8", "surrogateescape") if sign > "\x7f"]
-    if (
-        sum("\ud800" <= sign <= "\udfff" for sign in signs) < len(signs) / 2
-    ):  # with a wrong byte here and there
+    if len(_LEFT_OVER.findall("".join(signs))) < len(signs) / 2:  # with a wrong byte here and there
         return "utf-8-sig"
     try:
         return "cp949" if _is_korean(data.decode("cp949")) else ""
@@ -101,9 +98,8 @@ def utf8_lines(file: BinaryIO, path: Path, *, quiet: bool = False) -> Iterator[b
 def advice(data: bytes) -> str:
     """What a text that is in none of the encodings that are read looks like, and how it is converted."""
     name, of = "WINDOWS-1252", "Western; else another of one byte a sign"
-    in_pairs = (
-        len(re.findall(rb"[\x80-\xff](?=[\x80-\xff])", data)) > len(re.findall(rb"[\x80-\xff]", data)) / 3
-    )
+    high = re.findall(rb"[\x80-\xff]", data)
+    in_pairs = len(re.findall(rb"[\x80-\xff](?=[\x80-\xff])", data)) > len(high) / 3
     for other, (language, first, last) in _OTHERS.items() if in_pairs else ():
         with suppress(UnicodeDecodeError):
             letters = [sign for sign in data.decode(other) if sign > "\x7f"]

@@ -369,11 +369,8 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
         return _documents(content, path, error)
     whole = _turned(whole) if isinstance(whole, dict) else whole
     if isinstance(whole, dict) and not _OF_A_ROW & {name.casefold() for name in whole}:
-        lists = [
-            name
-            for name, rows in whole.items()
-            if isinstance(rows, list) and rows and isinstance(rows[0], dict)
-        ]
+        full = {name: rows for name, rows in whole.items() if isinstance(rows, list) and rows}
+        lists = [name for name, rows in full.items() if isinstance(rows[0], dict)]
         if len(lists) > 1:
             raise KomepError(
                 f"{path}: rows may stand under {', '.join(lists)}; write the one list that is meant alone"

@@ -88,8 +88,7 @@ def fitted(
         (all rows, with null for a value of another type; column -> whether a row has none that it must have, or one of
         another type, of the columns of which any row does).
     """
-    given_rows, bad = frame, {}
-    columns = []
+    columns, bad = [], {}
     for name, wanted in polars_schema(record).items():
         column = (
             frame[name] if name in frame.columns else pl.repeat(None, frame.height, dtype=wanted, eager=True)
@@ -117,7 +116,7 @@ def fitted(
         if misfit is not None and misfit.any():
             bad[name] = misfit
         columns.append(column)
-    frame = pl.DataFrame(columns).with_columns(given_rows[LINE])
+    frame = pl.DataFrame(columns).with_columns(frame[LINE])
     for name, missing in _missing(frame, record, optional).items():
         bad[name] = bad[name] | missing if name in bad else missing
     return frame, bad

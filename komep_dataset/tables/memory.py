@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from decimal import Decimal
 from itertools import chain, islice
@@ -41,8 +41,9 @@ def as_files(given: Any, what: str = "rows") -> Iterator[list[Path]]:
             call a row `row N`, from 1; of several tables, also the table.
     """
     tables = list(_tables(given, what))
-    with tempfile.TemporaryDirectory(prefix="komep-") as folder:
-        paths, mine = [], []
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="komep-"))
+        paths = []
         try:
             for name, one in tables:
                 if isinstance(one, Path):
@@ -52,15 +53,12 @@ def as_files(given: Any, what: str = "rows") -> Iterator[list[Path]]:
                 path = Path(folder, "rows.jsonl" if alone else f"rows-{name.removeprefix('table ')}.jsonl")
                 _write(one, path, what if alone else f"{what}: {name}")
                 ROWS[str(path)] = "" if alone else name
+                stack.callback(ROWS.pop, str(path))
                 paths.append(path)
-                mine.append(str(path))
             yield paths
         except KomepError as error:
             error.args = (in_rows(str(error)),)
             raise
-        finally:
-            for path in mine:
-                ROWS.pop(path)
 
 
 def _tables(given: Any, what: str) -> Iterator[tuple[str, Path | Iterable[Any]]]:

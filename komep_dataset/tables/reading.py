@@ -167,10 +167,8 @@ def _by_columns(some: list[tuple[int, Any]], how: Reading) -> tuple[pl.DataFrame
     for name, wanted in schema.items():
         key = cells.get(name)
         given = pl.Series(name, [row[key] if key is not None else None for _, row in rows], pl.String)
-        none = given.str.strip_chars().str.contains(NO_VALUE).fill_null(False) | (given == "").fill_null(
-            False
-        )
-        given = given.set(none, None)
+        none = given.str.strip_chars().str.contains(NO_VALUE) | (given == "")
+        given = given.set(none.fill_null(False), None)
         value = _lists(given, how.record) if isinstance(wanted, pl.List) else given.cast(wanted, strict=False)
         doubtful |= given.is_not_null() & value.is_null()
         typed.append(value)
@@ -280,8 +278,8 @@ def read_batches(
     check_shape(path, record, optional, names)
     nowhere = frozenset(column_types(record)) - names
     how = Reading(record, optional, own, columns is not None, checks, nowhere)
-    reader = {PARQUET: _read_arrow, ARROW: _read_arrow, CSV: _read_csv}.get(kind, _read_jsonl)
-    for frame, problems in reader(path, how):
+    read = {PARQUET: _read_arrow, ARROW: _read_arrow, CSV: _read_csv}.get(kind, _read_jsonl)
+    for frame, problems in read(path, how):
         for name, text in fixed.items():
             frame = _with_constant(frame, name, text, path)
         yield frame.with_columns(pl.col(name).fill_null(value) for name, value in of_path.items()), problems
@@ -329,12 +327,12 @@ def applicable(
     """The part of a map for several kinds of tables that these have, for columns of this record, and its constants; with
     `all_there`, also names that no table has, where the known column is in none either (which reading then refuses); with
     `only_lacking`, of the constants those of needed columns that no table has."""
-    fixed = {new: name for new, name in columns.items() if new in constants(columns)}
-    fixed = {new: name for new, name in fixed.items() if new in column_types(record)}
-    columns = {new: name for new, name in renames(columns).items() if name in column_types(record)}
+    known, texts = column_types(record), constants(columns)
+    fixed = {new: name for new, name in columns.items() if new in texts and new in known}
+    columns = {new: name for new, name in renames(columns).items() if name in known}
     tables = [columns_of(path) for path in files] if columns or fixed else []
     if only_lacking:
-        needed = [name for name in fixed if not column_types(record)[name][1]]
+        needed = [name for name in fixed if not known[name][1]]
         fixed = {name: fixed[name] for name in needed if not any(name in names for names in tables)}
     return fixed | {
         new: name

@@ -85,9 +85,8 @@ def read_csv(
     Raises `KomepError` where the file cannot be read, its header is no CSV or lacks a column, or a name stands twice.
     """
     text, note = csv_text(path, size)
-    declared = re.match(
-        rf'"?sep=([{SEPARATORS}])"?(?:\r\n|\r|\n)', text
-    )  # a line that Excel writes, and reads
+    # A line that Excel writes, and reads.
+    declared = re.match(rf'"?sep=([{SEPARATORS}])"?(?:\r\n|\r|\n)', text)
     text = text[declared.end() :] if declared else text
     order = "\t,;|" if {".tsv", ".tab"} & {*map(str.lower, path.suffixes)} else SEPARATORS
     known = {name.casefold() for name in (*wanted, *renames(columns))}
@@ -112,10 +111,10 @@ def read_csv(
     there = {name.casefold() for name in names}
     if missing := [name for name in needed if name not in there]:
         told = "; ".join(advice_on(dict.fromkeys(names), wanted, missing, columns is not None, missing))
-        lines = (
-            _header_below(rows, {name.casefold() for name in needed}, columns or {}) for _, rows in found
-        )
-        if line := next(filter(None, lines), None):
+        wanted = {name.casefold() for name in needed}
+        if line := next(
+            filter(None, (_header_below(rows, wanted, columns or {}) for _, rows in found)), None
+        ):
             raise KomepError(
                 f"{path}:1: the names of columns stand in line {line}, and this is none of them; take out the lines before it"
             )
@@ -156,9 +155,8 @@ def _csv_rows(
 ) -> Iterator[tuple[int, int, list[str] | csv.Error]]:
     """(first line, last line, cells) of each row, the header and blank rows too; an error where a row is not CSV."""
     csv.field_size_limit(sys.maxsize)  # by default a cell of 128 KiB is a fault
-    lines = (
-        found[0] for found in _LINE.finditer(text)
-    )  # as `io.StringIO` has them, which holds 4 bytes a sign
+    # As `io.StringIO` has them, which holds 4 bytes a sign.
+    lines = (found[0] for found in _LINE.finditer(text))
     reader = csv.reader(lines, delimiter=separator, strict=strict)
     cells: list[str] | csv.Error
     while True:
@@ -209,10 +207,7 @@ def json_rows(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, dict[st
     """(line, object or what is wrong) of each line of JSONL; see `formats.json_lines`."""
     for number, line in json_lines(path, quiet=quiet):
         row = parse_object(line)
-        yield (
-            number,
-            row if isinstance(row, dict) else Problem(str(path), number, "", Reason.MALFORMED, row),
-        )
+        yield number, row if isinstance(row, dict) else Problem(str(path), number, "", Reason.MALFORMED, row)
 
 
 def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any] | Problem]]:
@@ -222,13 +217,9 @@ def _scan_csv(path: Path, table: CsvTable) -> Iterator[tuple[int, dict[Any, Any]
         bad = ""
         if isinstance(cells, csv.Error):
             bad = f"not CSV ({cells}" + (f"; lines {first} to {last})" if last > first else ")")
-        elif not (cells and cells[0].strip()) and not any(
-            cell.strip() for cell in cells
-        ):  # what spreadsheets leave of an empty row: ",,,"
-            continue
-        elif len(cells) != len(table.names) and (
-            len(cells) < len(table.names) or any(cells[len(table.names) :])
-        ):
+        elif not (cells and cells[0].strip()) and not any(map(str.strip, cells)):
+            continue  # what spreadsheets leave of an empty row: ",,,"
+        elif len(cells) < len(table.names) or any(cells[len(table.names) :]):
             more = "; is the separator in a text or number without quotes?" * (len(cells) > len(table.names))
             bad = f"{len(cells)} fields, the header has {len(table.names)}{more}"
         elif not (table.is_text or all(map(is_text, cells))):
@@ -371,11 +362,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         with arrow_file(path) if format_of(path) == ARROW else pq.ParquetFile(path) as source:
             schema = source.schema if format_of(path) == ARROW else source.schema_arrow
             check_names(path, schema.names)
-            binary = [
-                n
-                for n, kind in enumerate(schema.types)
-                if pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-            ]
+            binary = [n for n, kind in enumerate(schema.types) if kind in (pa.binary(), pa.large_binary())]
             for batch in source if format_of(path) == ARROW else source.iter_batches():
                 for number in binary:  # texts of writers that do not say so; of pictures, bytes
                     with suppress(pa.ArrowInvalid):
