@@ -29,15 +29,11 @@ def row(prompt: Turns, chosen: str, rejected: str) -> dict[str, Any]:
 
 
 def settings(splits: Sequence[str]) -> tuple[str, str]:
-    return "axolotl.yaml", "".join(
-        f"{text}\n" if not text.endswith("\n") else text
-        for text in (
-            "# Into your YAML; paths are relative to where axolotl is started. Pairs longer than sequence_len are dropped.",
-            "rl: dpo",
-            "datasets:",
-            _DATASET.format(path=DATA["train"]),
-            *(("test_datasets:", _DATASET.format(path=DATA["test"])) if "test" in splits else ()),
-        )
+    held_out = f"test_datasets:\n{_DATASET.format(path=DATA['test'])}" if "test" in splits else ""
+    return (
+        "axolotl.yaml",
+        "# Into your YAML; paths are relative to where axolotl is started. Pairs longer than sequence_len are dropped.\n"
+        f"rl: dpo\ndatasets:\n{_DATASET.format(path=DATA['train'])}{held_out}",
     )
 
 

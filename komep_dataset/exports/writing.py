@@ -97,17 +97,15 @@ def export(release: Path, format: str, output: Path | None = None, config: str |
 
 def _pairs(release: Path, config: str, split: str) -> Iterator[dict[str, Any]]:
     """`prompt`, `chosen`, `rejected` and `question_id` of each pair of a split, in the order of the files."""
+    columns = ["prompt", "chosen", "rejected", "question_id"]
     for path in data_files(release, config, split):
         try:
             with pq.ParquetFile(path) as source:
-                for batch in source.iter_batches(
-                    1_000, columns=["prompt", "chosen", "rejected", "question_id"]
-                ):
+                for batch in source.iter_batches(1_000, columns=columns):
                     yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as error:
-            raise KomepError(
-                f"{path}: cannot be read ({error}); `komep verify {release}` says more"
-            ) from error
+            told = f"cannot be read ({error}); `komep verify {release}` says more"
+            raise KomepError(f"{path}: {told}") from error
 
 
 def _is_ours(folder: Path) -> bool:

@@ -94,9 +94,8 @@ class Repository:
         except (_TRANSPORT, ConnectionError, TimeoutError) as error:
             raise HubUnreachable(f"{self.id}: the Hub cannot be reached ({type(error).__name__})") from None
         except OSError as error:
-            raise KomepError(
-                f"{error.filename or self.id}: cannot be read ({error.strerror or error})"
-            ) from None
+            place = error.filename or self.id
+            raise KomepError(f"{place}: cannot be read ({error.strerror or error})") from None
         except ValueError as error:  # a card that the Hub's validation refuses
             raise KomepError(f"{self.id}: {' '.join(str(error).split())}") from None
 
@@ -173,9 +172,8 @@ class Repository:
     def tree(self, revision: str) -> dict[str, RemoteFile]:
         """Path -> file at a branch, tag or commit."""
         with self.errors_in_words():
-            entries = self._api().list_repo_tree(
-                self.id, recursive=True, revision=revision, repo_type=self.kind
-            )
+            at = {"revision": revision, "repo_type": self.kind}
+            entries = self._api().list_repo_tree(self.id, recursive=True, **at)
             return {
                 e.path: RemoteFile(e.size, e.blob_id, e.lfs.sha256 if e.lfs else None)
                 for e in entries
@@ -240,9 +238,8 @@ class Repository:
     def create_tag(self, tag: str, commit_id: str, message: str) -> None:
         """Name a commit for good."""
         with self.errors_in_words():
-            self._api().create_tag(
-                self.id, tag=tag, tag_message=message, revision=commit_id, repo_type=self.kind
-            )
+            at = {"revision": commit_id, "repo_type": self.kind}
+            self._api().create_tag(self.id, tag=tag, tag_message=message, **at)
 
     def create_branch(self, branch: str, commit_id: str) -> None:
         """Start a branch at a commit."""

@@ -80,10 +80,8 @@ def read_release(folder: Path) -> Release:
     problems, listed, strays = sum_problems(folder), read_sums(folder)[0], []
     if not any(name in listed or is_release_file(name) for name, _ in problems):
         strays, problems = tops((name for name, _ in problems), listed), []
-    problems += [
-        (path.name, "is a script; `datasets` 4 and later refuse a dataset with one")
-        for path in sorted(folder.glob("*.py"))
-    ]
+    script = "is a script; `datasets` 4 and later refuse a dataset with one"
+    problems += [(path.name, script) for path in sorted(folder.glob("*.py"))]
     _refuse(folder, problems, "build the release again, or take the file away")
     try:
         leaks = list(find_leaks(folder, [*listed, SUMS_FILE], patterns()))
@@ -209,9 +207,8 @@ def make_plan(
         release.card,
         flags=re.MULTILINE,
     )
-    own = re.sub(
-        r"^Run this beside the folder .*\n\n", "", own, flags=re.MULTILINE
-    )  # the Hub's name is the same anywhere
+    # The Hub's name is the same anywhere.
+    own = re.sub(r"^Run this beside the folder .*\n\n", "", own, flags=re.MULTILINE)
     card = merge_card(there.texts.get(CARD), own, repo_id)
     files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
     files[CARD] = card.text.encode()
@@ -239,9 +236,8 @@ def make_plan(
     plan.version = tag or next_version(remote, release.facts["content_hash"] != former.get("content_hash"))
     newest = max((*tags, *logged), key=version_numbers, default=None)
     if newest and version_numbers(plan.version) <= version_numbers(newest):
-        raise KomepError(
-            f"--tag {plan.version}: the newest version is {newest}; give a higher one", exit_code=2
-        )
+        told = f"the newest version is {newest}; give a higher one"
+        raise KomepError(f"--tag {plan.version}: {told}", exit_code=2)
     entry = changelog.changelog_entry(plan.version, release.facts, former, message, date)
     files = _with_log(files, changelog.with_entry(there.texts.get(CHANGELOG), entry))
     plan.changes = compare(files, there.files, gone)
@@ -322,21 +318,13 @@ def publish(
     plan = make_plan(release, remote, repo_id, tag=tag, tagged=tagged, message=message, date=date)
     if unseen:
         plan.notes.append(unseen)
-    if (public or stays_public) and (stated := unrecorded(release.facts)):
-        plan.notes.append(
-            f"public, and the release states that the terms of these are unknown: {'; '.join(stated)}"
-        )
     is_public = public or stays_public
-    was = (
-        ""
-        if remote is None
-        else ", as it was"
-        if is_public != remote.private
-        else f", and was {'private' if is_public else 'public'}"
-    )
-    plan.access = (
-        f"{'public' if is_public else 'private'}{was}{f'; gated, {gated} approval' if gated else ''}"
-    )
+    if is_public and (stated := unrecorded(release.facts)):
+        told = "public, and the release states that the terms of these are unknown"
+        plan.notes.append(f"{told}: {'; '.join(stated)}")
+    now, other = ("public", "private") if is_public else ("private", "public")
+    was = f", {'as it was' if is_public != remote.private else f'and was {other}'}" if remote else ""
+    plan.access = now + was + (f"; gated, {gated} approval" if gated else "")
     if dry_run:
         return plan
     if plan.files:

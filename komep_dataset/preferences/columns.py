@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 # The columns of a set under our names, which a map of columns may give.
@@ -54,12 +55,10 @@ def number(value: Any, name: str) -> float | None:
     """A score, also one that is written as text; None where there is none. Raises `Unfit` for anything else."""
     if value is None or (isinstance(value, str) and value.strip() in ("", "N/A")):
         return None
-    try:
-        found = (
-            float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-        )
-    except ValueError:
-        found = math.nan
+    found = math.nan
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        with suppress(ValueError):
+            found = float(value)
     if not math.isfinite(found):
         raise Unfit(f"{name}: expected a number, got {value!r:.60}")
     return found
@@ -76,13 +75,10 @@ def pair_of(completions: Any) -> dict[str, Any]:
         raise Unfit(f"expected completions with rank or score, got {completions!r:.60}")
     if len(completions) < 2:
         raise Unfit(f"{len(completions)} completion, and a pair takes two")
-    grade = next(
-        (key for key in ("rank", *_GRADES) if all(one.get(key) is not None for one in completions)), None
-    )
-    if grade is None:
-        raise Unfit(
-            f"not every completion has one of rank, {', '.join(_GRADES)}: which is preferred is not said"
-        )
+    keys = (key for key in ("rank", *_GRADES) if all(one.get(key) is not None for one in completions))
+    if (grade := next(keys, None)) is None:
+        known = ", ".join(_GRADES)
+        raise Unfit(f"not every completion has one of rank, {known}: which is preferred is not said")
     values = [number(one[grade], grade) for one in completions]
     if None in values or len({*values}) == 1:
         raise Unfit(f"every completion has the {grade} {completions[0][grade]!r}: none is preferred")

@@ -15,21 +15,14 @@ from komep_dataset.tables.values import stands_for_none, written
 
 SIDES = ("chosen", "rejected")
 # Names of the speakers in ShareGPT and its kin, under those that chat templates know.
-ROLES = {
-    "human": "user",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "chatgpt": "assistant",
-    "model": "assistant",
-}
+ROLES = {"human": "user"} | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
 KNOWN = ("system", "developer", "user", "assistant", "tool")
 LEADING = ("system", "developer")
 OLD = ("from", "value")
 TRANSCRIPT = re.compile(r"\s*\n\r?\n(Human|Assistant): ?")  # of Anthropic's hh-rlhf
 WRITTEN = re.compile(r"\s*\[?\s*\{\s*(['\"])(role|content|from|value)\1\s*:")  # messages as a CSV has them
-OPEN = re.compile(
-    r"\s*Human:.*\S(\s*\n\r?\nAssistant:\s*)", re.DOTALL
-)  # a prompt whose answers have columns of their own
+# A prompt whose answers have columns of their own.
+OPEN = re.compile(r"\s*Human:.*\S(\s*\n\r?\nAssistant:\s*)", re.DOTALL)
 SYSTEMS = ("system", "system_prompt")  # columns beside prompt, chosen and rejected, as in Orca's pairs
 Turns = list[dict[str, Any]]
 
@@ -68,7 +61,7 @@ def conversation(row: Mapping[str, Any]) -> tuple[dict[str, Turns], str | None]:
             answers = [given[side] for side in SIDES]
             if isinstance(row.get("prompt"), str) and OPEN.fullmatch(row["prompt"]):
                 answers = [
-                    [{**m, "content": m["content"] and m["content"].lstrip()} for m in a] for a in answers
+                    [m | {"content": m["content"] and m["content"].lstrip()} for m in a] for a in answers
                 ]
             prompt, *answers = split(given["prompt"], *answers)
             faults = [*faults_of_prompt(prompt), *faults_of_answers(answers)]
@@ -105,12 +98,10 @@ def turns(value: Any, speaker: str) -> Turns:
         if value.get("tools"):
             raise Unfit("tools inside a prompt; give them as a column tools")
         value = value["messages"]
-    messages = [value] if isinstance(value, dict) else value
-    if not isinstance(messages or [], list) or not all(
-        isinstance(message, dict) for message in messages or ()
-    ):
+    messages = [value] if isinstance(value, dict) else value or []
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise Unfit(f"neither text nor messages: {value!r:.60}")
-    return [turn(message) for message in messages or ()]
+    return [turn(message) for message in messages]
 
 
 def messages_in(text: str) -> Any:
@@ -123,9 +114,8 @@ def messages_in(text: str) -> Any:
 
 def turn(message: dict[str, Any]) -> dict[str, Any]:
     """A message with its role as chat templates know it, and its content as text; what else it holds stays."""
-    role, content = (
-        message.get(new, message.get(old)) for new, old in zip(("role", "content"), OLD, strict=True)
-    )
+    new = zip(("role", "content"), OLD, strict=True)
+    role, content = (message.get(name, message.get(old)) for name, old in new)
     role = ROLES.get(role, role) if isinstance(role, str) else role
     if role not in KNOWN:
         raise Unfit(f"role {role!r} is none of {', '.join(KNOWN)}")
@@ -137,11 +127,8 @@ def turn(message: dict[str, Any]) -> dict[str, Any]:
         content = "".join(part["text"] for part in parts)
     if not isinstance(content, str | None):
         raise Unfit(f"content must be text, and is {content!r:.60}")
-    return {
-        **{name: value for name, value in message.items() if name not in OLD},
-        "role": role,
-        "content": content,
-    }
+    rest = {name: value for name, value in message.items() if name not in OLD}
+    return rest | {"role": role, "content": content}
 
 
 def split(prompt: Turns, chosen: Turns, rejected: Turns) -> tuple[Turns, Turns, Turns]:
@@ -213,9 +200,8 @@ def faults_of_answers(answers: list[Turns]) -> list[str]:
     faults = []
     for side, answer in zip(SIDES, answers, strict=True):
         roles = [message["role"] for message in answer]
-        other = [role for role in roles if role not in ("assistant", "tool")] or [
-            r for r in (*roles[:1], *roles[-1:]) if r == "tool"
-        ]
+        ends = (*roles[:1], *roles[-1:])
+        other = [r for r in roles if r not in ("assistant", "tool")] or [r for r in ends if r == "tool"]
         if other:
             faults.append(f"{side}: a turn of {other[0]} where the assistant answers")
     return faults

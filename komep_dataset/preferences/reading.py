@@ -28,9 +28,8 @@ from komep_dataset.tables.formats import stem_of, table_files, tables_in
 from komep_dataset.tables.problems import Problem, problems_error
 from komep_dataset.tables.rows import check_mapped, scan_rows
 
-HELD_OUT = re.compile(
-    r"(?:test|valid(?:ation)?|val|eval|dev)(?![a-z])", re.I
-)  # how the name of a file of `test` begins
+# How the name of a file of `test` begins.
+HELD_OUT = re.compile(r"(?:test|valid(?:ation)?|val|eval|dev)(?![a-z])", re.I)
 ABOUT = ("category", "chosen_model", "rejected_model", "chosen_score", "rejected_score")
 SCHEMA = {
     **dict.fromkeys(("question_id", "prompt", *SIDES, "split", *ABOUT[:3]), pl.String),
@@ -95,12 +94,9 @@ def read_preferences(path: Path, columns: Mapping[str, str] | None = None) -> pl
     for name in ABOUT:
         if 0 < (lacking := frame[name].null_count()) < frame.height:
             tell(f"note: {path}: {lacking:,} of {frame.height:,} rows have no {name}; it is left out")
-    whole = {
-        name: pl.col(name) if frame[name].null_count() == 0 else pl.lit(None, SCHEMA[name]) for name in ABOUT
-    }
-    return frame.with_columns(**whole).with_columns(
-        score_margin=pl.col("chosen_score") - pl.col("rejected_score")
-    )
+    partly = [name for name in ABOUT if frame[name].null_count()]
+    frame = frame.with_columns(pl.lit(None, SCHEMA[name]).alias(name) for name in partly)
+    return frame.with_columns(score_margin=pl.col("chosen_score") - pl.col("rejected_score"))
 
 
 def with_input(row: Mapping[str, Any]) -> str:
@@ -116,21 +112,18 @@ def _rows(
     rows = list(scan_rows(file, ("prompt", *SIDES), columns=mapped))
     plain = [row for _, row in rows if isinstance(row, dict)]
     columns = list(dict.fromkeys(name for row in plain for name in row))
-    names = {}
+    names: dict[str, str] = {}
+
+    def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {**row, **{ours: row.get(theirs) for ours, theirs in names.items()}}
+
     alpaca = "prompt" not in columns and {"instruction", "input"} <= {*columns}
-    for name in (*SIDES, "prompt"):
-        there = [*columns, *names]
-        old = known_as(name, columns)
-        renamed = ({**row, **{ours: row.get(theirs) for ours, theirs in names.items()}} for row in plain)
-        if (
-            name not in there
-            and old
-            and not (alpaca and name == "prompt")
-            and name in missing(there, renamed)
-        ):
+    for name in SIDES if alpaca else (*SIDES, "prompt"):
+        there, old = [*columns, *names], known_as(name, columns)
+        if name not in there and old and name in missing(there, map(renamed, plain)):
             names[name] = old
-    renamed = ({**row, **{ours: row.get(theirs) for ours, theirs in names.items()}} for row in plain)
-    if plain and (lacking := missing([*columns, *names, *(["prompt"] if alpaca else ())], renamed)):
+    there = [*columns, *names, *(["prompt"] if alpaca else ())]
+    if plain and (lacking := missing(there, map(renamed, plain))):
         no_release = f"{given}: not a KoMeP release (it has no {BUILD_FILE}), and " if given.is_dir() else ""
         raise KomepError(
             f"{no_release}{file}: no preference pairs: missing columns {', '.join(lacking)}; it has {', '.join(map(str, columns))}. Wanted "
@@ -145,7 +138,7 @@ def _rows(
     }
     for line, row in rows:
         if isinstance(row, dict):
-            row = row | {ours: row.get(theirs) for ours, theirs in names.items()}
+            row = renamed(row)
             yield line, _pair(row | ({"prompt": with_input(row)} if alpaca else {}), about)
         else:
             yield line, row
@@ -169,10 +162,8 @@ def _pair(row: dict[str, Any], about: Mapping[str, str]) -> dict[str, Any] | str
         return str(unfit)
     given = {name: row.get(name) for name in ("question_id", "category")}
     given |= {f"{side}_model": said.get(f"{side}_model") for side in SIDES}
-    words = {
-        name: value if isinstance(value, str) and value.strip() else None for name, value in given.items()
-    }
-    return {**texts, **scores, **words, "question_id": words["question_id"] or question_id(texts["prompt"])}
+    words = {name: value for name, value in given.items() if isinstance(value, str) and value.strip()}
+    return {**texts, **scores, "question_id": question_id(texts["prompt"]), **words}
 
 
 def as_text(turns: Turns) -> str:

@@ -268,9 +268,8 @@ def _build_buckets(
     ):  # every pair is shown to them before any is written; they keep narrow columns, no texts
         with progress_bar("comparing", len(buckets), "buckets") as advance:
             for bucket in buckets:
-                derive(
-                    with_tokens(resolve_duplicates(spill.read(bucket), files)[0], tokenizers), rules, gates
-                )
+                frame, _ = resolve_duplicates(spill.read(bucket), files)
+                derive(with_tokens(frame, tokenizers), rules, gates)
                 advance(1)
         gates.settle()
     rejects, warnings = [], Warnings.beside(new)

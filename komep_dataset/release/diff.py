@@ -27,9 +27,8 @@ from komep_dataset.schema import CONFIGS, EVIDENCE, F1_AT_K, RECORDS, RESPONSE_T
 from komep_dataset.tables.problems import flat, shown
 
 CHANGES = lines_with("config", "change", "reasons")
-EVIDENCE_CHANGED = (
-    "evidence_changed"  # and nothing else: new verdicts, too, cite anew, and no pair hangs on what they cite
-)
+# And nothing else: new verdicts, too, cite anew, and no pair hangs on what they cite.
+EVIDENCE_CHANGED = "evidence_changed"
 # Why a row differs. These are changes of the inputs of a question, by the column of `scored` that differs.
 COLUMN_REASONS = {
     "question": "question_changed",

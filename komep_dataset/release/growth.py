@@ -286,13 +286,9 @@ def joined(
     key = list(ScoredGeneration.KEY)
     content = [name for name in column_types(CitedGeneration) if name not in key]
     both = old.select(*key, *content).join(new, on=key, suffix="_new")
-    differs = [
-        pl.when(pl.col(name).ne_missing(pl.col(f"{name}_new"))).then(pl.lit(name)).alias(name)
-        for name in content
-    ]
-    changed = both.select(
-        *key, FILE, LINE, pl.concat_list(differs).list.drop_nulls().list.join(", ").alias("what")
-    )
+    differs = [pl.when(pl.col(name).ne_missing(pl.col(f"{name}_new"))).then(pl.lit(name)) for name in content]
+    what = pl.concat_str(differs, separator=", ", ignore_nulls=True)
+    changed = both.select(*key, FILE, LINE, what=what).filter(pl.col("what") != "").sort(key)
     replaced = [
         Reject(
             STAGE,
@@ -300,7 +296,7 @@ def joined(
             Reason.REPLACED.value,
             f"{what}: the row of {files[file]}:{line} stands",
         )
-        for question, model, file, line, what in changed.filter(pl.col("what") != "").sort(key).iter_rows()
+        for question, model, file, line, what in changed.iter_rows()
     ]
     kept = old.join(new.select(key), on=key, how="anti")
     return pl.concat([kept, new]).sort(key), stale + conflicts, replaced

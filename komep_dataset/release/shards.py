@@ -185,9 +185,8 @@ class Written:
             rows = {split: sum(layer.rows for layer in one.layers) for split, one in writers.items()}
             if any(rows.values()):
                 self.rows[config] = rows
-                self.arrow_bytes[config] = {
-                    s: sum(one.arrow_bytes for one in w.layers) for s, w in writers.items()
-                }
+                sizes = {s: sum(layer.arrow_bytes for layer in one.layers) for s, one in writers.items()}
+                self.arrow_bytes[config] = sizes
                 for one in writers.values():
                     one.name_shards()
 

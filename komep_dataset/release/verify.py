@@ -115,19 +115,12 @@ class _Seen:
     warnings: Warnings | None = None
     scripts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     last_rows: Counter = field(default_factory=Counter)  # file -> row that was read last
-    optional: set[str] = field(
-        default_factory=set
-    )  # columns that `scored` has besides those of every release
+    optional: set[str] = field(default_factory=set)  # columns of `scored` besides those of every release
 
     @property
     def records(self) -> dict[str, type]:
         """The row types of the configs."""
         return records_of(self.optional)
-
-    @property
-    def cites(self) -> bool:
-        """Whether `scored` has the column of what verdicts cite."""
-        return EVIDENCE in self.optional
 
 
 def verify(folder: Path = Path("komep"), length_tokenizer: Path | None = None) -> list[Check]:
@@ -183,18 +176,17 @@ def _check_facts(seen: _Seen) -> None:
         check.add(BUILD_FILE, 0, "", str(error))
         return
     if seen.facts["schema"] != SCHEMA_VERSION:
-        check.add(
-            BUILD_FILE, 0, "schema", f"{seen.facts['schema']} is older: build it again from its `scored`"
-        )
+        older = f"{seen.facts['schema']} is older: build it again from its `scored`"
+        check.add(BUILD_FILE, 0, "schema", older)
     try:
         seen.options = _read_options(seen.facts["options"])
     except (KeyError, TypeError, ValueError) as error:
         check.add(PROVENANCE_FILE, 0, "options", f"not the options of a build ({error})")
     rounds = seen.facts.get("rounds", {})
-    if not isinstance(rounds, dict) or not all(type(n) is int and n > 0 for n in rounds.values()):
-        check.add(PROVENANCE_FILE, 0, "rounds", "not responders, each with its round from 1")
-    else:
+    if isinstance(rounds, dict) and all(type(n) is int and n > 0 for n in rounds.values()):
         seen.tally.rounds = rounds
+    else:
+        check.add(PROVENANCE_FILE, 0, "rounds", "not responders, each with its round from 1")
     inputs = seen.facts.get("inputs")
     if not isinstance(inputs, list) or not all(_is_input(one) for one in inputs):
         check.add(PROVENANCE_FILE, 0, "inputs", "not a list of name, bytes and sha256")
@@ -212,9 +204,7 @@ def _read_options(options: Mapping[str, Any]) -> Options:
     read = Options(**options)
     for option in PAIR_OPTIONS:
         value = getattr(read, option.name)
-        if value is None and option.default is None:
-            continue
-        if not option.allows(value):
+        if not (value is None and option.default is None) and not option.allows(value):
             raise ValueError(f"{option.name}: {value}")
     if problem := rule_problem(read) or [f"{name}: no value" for name in left_to_data(read)]:
         raise ValueError(problem)
@@ -287,7 +277,7 @@ def _check_schema(seen: _Seen, name: str, config: str) -> bool:
     for column in found.names:
         if column not in wanted.names:
             check.add(name, 0, column, "no column of this config")
-    if sorted(found.names) == sorted(wanted.names) and not same and found.names != wanted.names:
+    if found.names != wanted.names and sorted(found.names) == sorted(wanted.names):
         check.add(name, 0, "", f"columns in another order: {', '.join(found.names)}")
     return same
 
@@ -370,8 +360,8 @@ def _check_gates(seen: _Seen, counts: Mapping[str, int]) -> None:
 
 def _read_rejects(seen: _Seen) -> list[Reject]:
     """The lines of rejects.jsonl; one that is none is a finding."""
-    found, fields = [], set(column_types(Reject))
-    for number, line in enumerate(text_lines(seen.checks["rejects"], seen.folder / REJECTS), 1):
+    found, fields, check = [], set(column_types(Reject)), seen.checks["rejects"]
+    for number, line in enumerate(text_lines(check, seen.folder / REJECTS), 1):
         try:
             reject = json.loads(line)
             sound = set(reject) == fields and all(isinstance(v, str) for v in reject.values())
@@ -381,8 +371,7 @@ def _read_rejects(seen: _Seen) -> list[Reject]:
         if sound:
             found.append(Reject(**reject))
         else:
-            detail = "not a reject with stage, key, a known reason and detail"
-            seen.checks["rejects"].add(REJECTS, number, "", detail)
+            check.add(REJECTS, number, "", "not a reject with stage, key, a known reason and detail")
     return found
 
 
@@ -416,7 +405,7 @@ def _check_counts(seen: _Seen, counted: dict[str, Any]) -> None:
     if not counted or "scored" not in seen.files or seen.options is None:
         check.skipped = "files that cannot be read"
         return
-    compare_values(check, BUILD_FILE, counted | seen.tally.facts(seen.cites), seen.facts)
+    compare_values(check, BUILD_FILE, counted | seen.tally.facts(EVIDENCE in seen.optional), seen.facts)
     if bool(seen.tally.rounds) != ("pairs_by_round" in seen.facts):
         check.add(BUILD_FILE, 0, "pairs_by_round", f"does not go with `rounds` of {PROVENANCE_FILE}")
     for model in sorted(seen.tally.rounds.keys() - seen.tally.statuses.keys()):

@@ -101,24 +101,17 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
                 "dataset_size": sum(sizes[s] for s in rows),
             }
         )
-    return {
-        **hub_metadata(facts),
-        "configs": configs,
-        "dataset_info": infos,
-    }
+    return {**hub_metadata(facts), "configs": configs, "dataset_info": infos}
 
 
 def features(columns: Iterable[pa.Field]) -> list[dict[str, Any]]:
     """Columns as `datasets` has them in a card's YAML; importing it takes longer than a build of the sample."""
-    return [
-        {"name": one.name}
-        | (
-            {"list": features(one.type.value_type)}
-            if pa.types.is_list(one.type)
-            else {"dtype": "float64" if pa.types.is_float64(one.type) else str(one.type)}
-        )
-        for one in columns
-    ]
+    found = []
+    for one in columns:
+        kind = {"dtype": "float64" if pa.types.is_float64(one.type) else str(one.type)}
+        kind = {"list": features(one.type.value_type)} if pa.types.is_list(one.type) else kind
+        found.append({"name": one.name} | kind)
+    return found
 
 
 def hub_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,14 +137,7 @@ def hub_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
         **({"annotations_creators": [judged]} if judged else {}),
         "language_creators": ["other"] if sample else ["found", "machine-generated"],
         "task_categories": ["text-generation"],
-        "tags": [
-            *(["medical"] if komep else []),
-            "preference",
-            "dpo",
-            "orpo",
-            *(["korean"] if "ko" in rows else []),
-            "dahl",
-        ],
+        "tags": [*["medical"] * komep, "preference", "dpo", "orpo", *["korean"] * ("ko" in rows), "dahl"],
     }
 
 

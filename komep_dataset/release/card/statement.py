@@ -61,22 +61,15 @@ def terms_of(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     given = options.get("license")
     told = f"{given}, as whoever built this says" if given not in (None, "unknown") else UNRECORDED
     files = [file["name"] for part in _grown(facts) for file in part.get("inputs", ())]
-    asked, terms = ("the KoMeP project", OF_SAMPLE) if sample else (UNRECORDED, told)
-    rows = [(f"questions in {name}", asked, terms) for name in files]
+    makers, ours = _makers(facts), ("the KoMeP project", OF_SAMPLE) if sample else ()
+    rows = [(f"questions in {name}", *(ours or (UNRECORDED, told))) for name in files]
     for name in facts["models"]:
-        who = "the KoMeP project, under a made-up name" if sample else "as named"
-        rows.append(
-            (f"answers of {name}", who, OF_SAMPLE if sample else OUTPUT_TERMS.get(name.casefold(), told))
-        )
-    makers = _makers(facts)
-    rows.append(
-        (
-            "verdicts",
-            *(("the KoMeP project", OF_SAMPLE) if sample else (makers.get("checker", UNRECORDED), told)),
-        )
-    )
+        by = ("as named", OUTPUT_TERMS.get(name.casefold(), told))
+        by = ("the KoMeP project, under a made-up name", OF_SAMPLE) if sample else by
+        rows.append((f"answers of {name}", *by))
+    rows.append(("verdicts", *(ours or (makers.get("checker", UNRECORDED), told))))
     if translated := _translated(facts):
-        by = ("the KoMeP project", OF_SAMPLE) if sample else (makers.get("translator", UNRECORDED), told)
+        by = ours or (makers.get("translator", UNRECORDED), told)
         rows.append((f"Korean of the {translated:,} translated pairs", *by))
     if facts.get("unit_evidence"):
         rows.append(("quotations in unit_evidence", "the texts that they are taken from", UNRECORDED))
@@ -109,17 +102,14 @@ def _grown(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _translated(facts: Mapping[str, Any]) -> int:
     """Pairs of `ko` whose Korean is a translation."""
-    return sum(facts["rows"].get("ko", {}).values()) - (
-        facts.get("native", 0) if facts["options"]["origin"] != Origin.TRANSLATED else 0
-    )
+    native = facts.get("native", 0) if facts["options"]["origin"] != Origin.TRANSLATED else 0
+    return sum(facts["rows"].get("ko", {}).values()) - native
 
 
 def headings(facts: Mapping[str, Any], chosen_by: str) -> list[tuple[str, str]]:
     """Bender and Friedman's headings with what is known of a release under each; texts are plain."""
-    sample, pairs = (
-        facts["is_sample"],
-        {c: sum(n.values()) for c, n in facts["rows"].items() if c != "scored"},
-    )
+    sample = facts["is_sample"]
+    pairs = {c: sum(n.values()) for c, n in facts["rows"].items() if c != "scored"}
     korean, translated = pairs.get("ko", 0), _translated(facts)
     language = [
         f"Korean in {korean:,} pair{'s' * (korean != 1)} ({korean - translated:,} written in Korean, {translated:,} translated from English)"
@@ -149,11 +139,7 @@ def example(folder: Path, facts: Mapping[str, Any], limit: int = 400) -> dict[st
         that begin alike are cut before they part.
     """
     config = next((name for name in facts["rows"] if name != "scored"), None)
-    files = (
-        sorted((folder / config).glob("*.parquet"), key=lambda path: path.name.startswith("test"))
-        if config
-        else []
-    )
+    files = sorted(folder.glob(f"{config}/*.parquet"), key=lambda p: (p.name.startswith("test"), p.name))
     if not files:
         return None
     with pq.ParquetFile(files[0]) as table:
