@@ -8,14 +8,13 @@ depends on it, here.
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, make_dataclass
 from typing import Any
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import LISTED
-from komep_dataset.options import Option
+from komep_dataset.options import Option, record_of
 from komep_dataset.pairs.options import PAIR_OPTIONS, PairRules
 
 GATE_OPTIONS = tuple(option for gate in LISTED for option in gate.options)
@@ -27,9 +26,7 @@ CARD_OPTIONS = (
         None,
         "What the card calls the release. [default: its folder]",
         metavar="NAME",
-        check=lambda text: (
-            isinstance(text, str) and text.isprintable() and 0 < len(text.strip()) <= len(text) <= 100
-        ),
+        check=lambda name: isinstance(name, str) and name.isprintable() and name.strip() and len(name) <= 100,
         want="give one line of at most 100 characters",
         conflict=lambda was, now: None,
     ),
@@ -46,17 +43,8 @@ CARD_OPTIONS = (
 )
 OPTIONS = PAIR_OPTIONS + GATE_OPTIONS + CARD_OPTIONS
 
-# The rules of a build as `provenance.json` has them under `options`; what is read (a benchmark) as its records.
-Options = make_dataclass(
-    "Options",
-    [
-        (o.name, Any, field(default_factory=list) if o.read else o.default)
-        for o in GATE_OPTIONS + CARD_OPTIONS
-    ],
-    bases=(PairRules,),
-    frozen=True,
-    slots=True,
-)
+# The rules of a build as `provenance.json` has them under `options`.
+Options = record_of("Options", GATE_OPTIONS + CARD_OPTIONS, PairRules)
 
 
 def read_options(given: Mapping[str, Any]) -> dict[str, list[Any]]:

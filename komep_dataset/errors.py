@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-SAME_PRESS = (
-    1.0  # seconds: a finger that trembles, a launcher that hands on what the terminal has sent already
-)
+# Seconds: a finger that trembles, a launcher that hands on what the terminal has sent already.
+SAME_PRESS = 1.0
 
 
 class KomepError(Exception):

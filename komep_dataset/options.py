@@ -4,8 +4,8 @@ From its declaration the command, the key `selection:` of pipeline.yaml, `releas
 `komep verify` take it; `build_options.py` holds them all.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, make_dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -111,3 +111,9 @@ class Option:
             return self.check(value)
         known = self.choices or self.range
         return known is None or value in known
+
+
+def record_of(name: str, options: Iterable[Option], *bases: type) -> type:
+    """A frozen dataclass of the values of options, and of `bases`; what is read (a benchmark) is there as its records."""
+    values = [(o.name, Any, field(default_factory=list) if o.read else o.default) for o in options]
+    return make_dataclass(name, values, bases=bases, frozen=True, slots=True)

@@ -113,9 +113,8 @@ def collect(
                     f"the question of {first} with other values: no repeat; write what tells the two apart into the "
                     "question, or take these columns out to ask it once"
                 )
-                problems.append(
-                    Problem(str(path), line, ", ".join(others), Reason.CONFLICTING_DUPLICATE, detail)
-                )
+                why = Reason.CONFLICTING_DUPLICATE
+                problems.append(Problem(str(path), line, ", ".join(others), why, detail))
             else:
                 repeats.append((_place(path, line), checked, first))
         else:

@@ -54,9 +54,8 @@ def read_asked(questions: Path, responder: Responder, columns: Mapping[str, str]
     files = table_files([questions])
     own = applicable(files, Question, columns)
     if any("question_id" in (name, own.get(name)) for file in files for name in columns_of(file)):
-        asked = [
-            Question(**row) for row in read_table(questions, Question, columns=own).iter_rows(named=True)
-        ]
+        table = read_table(questions, Question, columns=own)
+        asked = [Question(**row) for row in table.iter_rows(named=True)]
     else:
         found, problems, repeats, _ = collect(files, "en", stem_of(questions), own)
         if problems:
@@ -133,13 +132,12 @@ def respond(
         replies = ask(bodies, responder, folder, label=f"respond {model}")
         rows = [response_row(q, responder, replies[q.question_id]) for q in asked]
         write_rows(rows, target, Response)
+        without = {id: reply for id, reply in replies.items() if reply.failure}
+        failed = [one.failure for one in without.values() if one.finish_reason != REFUSED]
         rejects = [
             Reject(STAGE, f"{id}/{model}", Reason.REQUEST_FAILED.value, reply.failure)
-            for id, reply in replies.items()
-            if reply.failure and (reply.finish_reason != REFUSED or reply.filtered)
-        ]
-        failed = [
-            reply.failure for reply in replies.values() if reply.failure and reply.finish_reason != REFUSED
+            for id, reply in without.items()
+            if reply.finish_reason != REFUSED or reply.filtered
         ]
         write_rejects(target.parent, STAGE, rejects, own=lambda key: key.endswith(f"/{model}"))
     return Responded(target, len(rows), len(failed), failed[0] if failed else "")

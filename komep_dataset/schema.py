@@ -238,16 +238,14 @@ class KoreanRow(ReleaseRow):
 RECORDS = {"ko": KoreanRow, "en": ReleaseRow, "scored": ScoredGeneration}
 EVIDENCE = "unit_evidence"  # the column of `CitedGeneration`, and what `build.json` counts of it
 F1_AT_K = "f1_at_k"  # the column of a release by F1@K, and what `build.json` says of K
-RESPONSE_TOKENS = (
-    "response_tokens"  # the column where lengths are counted in tokens, and what `build.json` says of them
-)
+# The column where lengths are counted in tokens, and what `build.json` says of them.
+RESPONSE_TOKENS = "response_tokens"
 
 
 def records_of(facts: Container[str]) -> dict[str, type]:
     """The row type of each config of a release: by the keys of its `build.json`, or by its columns of `scored`."""
-    return RECORDS | {
-        "scored": _generation(*(name in facts for name in (EVIDENCE, F1_AT_K, RESPONSE_TOKENS)))
-    }
+    there = (name in facts for name in (EVIDENCE, F1_AT_K, RESPONSE_TOKENS))
+    return RECORDS | {"scored": _generation(*there)}
 
 
 @cache
@@ -318,14 +316,7 @@ def polars_schema(record: type):
     """The `polars.Schema` of a row type (polars has no notion of a column that may not be null)."""
     import polars as pl
 
-    def polars_type(hint):
-        if is_dataclass(hint):
-            return pl.Struct({n: polars_type(t) for n, (t, _) in column_types(hint).items()})
-        if get_origin(hint) is list:
-            return pl.List(polars_type(get_args(hint)[0]))
-        return {str: pl.String, int: pl.Int64, float: pl.Float64}[hint]
-
-    return pl.Schema({n: polars_type(t) for n, (t, _) in column_types(record).items()})
+    return pl.from_arrow(arrow_schema(record, loose=True).empty_table()).schema
 
 
 def collapse_blanks(text: str) -> str:

@@ -66,11 +66,8 @@ def ranked(answers: pl.DataFrame, best_first: bool) -> pl.DataFrame:
     """
     import polars as pl
 
-    by, descending = (
-        (["_low", "_true", "_length"], [True, True, False])
-        if best_first
-        else (["_high", "_false", "_length"], [False, True, True])
-    )
+    by = ["_low" if best_first else "_high", "_true" if best_first else "_false", "_length"]
+    descending = [best_first, True, not best_first]
     keys = answers.select(pl.col("question_id").rle_id().alias("_question"), *by).with_row_index("_row")
     ordered = keys.sort(["_question", *by, "_row"], descending=[False, *descending, False])
     return ordered.select("_question", "_row")
@@ -92,15 +89,8 @@ def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Pairs of the rows of two frames, which need a column `_native`, question by question; as a rule gives them."""
     import polars as pl
 
-    columns = {
-        "model": "_model",
-        "_low": "_low",
-        "_high": "_high",
-        "_size": "_size",
-        "response": "",
-        "response_ko": "_ko",
-        "_native": "_native",
-    }
+    columns = {"model": "_model", "response": "", "response_ko": "_ko"}
+    columns |= {name: name for name in ("_low", "_high", "_size", "_native")}
     one, other = (
         frame.select("question_id", *more, **{f"{side}{end}": name for name, end in columns.items()})
         for side, frame, more in (

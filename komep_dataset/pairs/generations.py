@@ -279,9 +279,8 @@ def _may_refuse(frame: pl.DataFrame) -> pl.Series:
     short = response.str.len_chars() <= most
     asked = frame.select(pl.when(short & pl.col("status").is_null()).then(response)).to_series()
     plain = response.str.replace_all(refusals.APOSTROPHES, "'").str.replace_all(refusals.NOISE, "")
-    looked_at = plain.str.contains(refusals.HINT) | response.str.contains(
-        "[\u1100-\u11ff]"
-    )  # jamo: not in NFC
+    jamo = response.str.contains("[\u1100-\u11ff]")  # not in NFC
+    looked_at = plain.str.contains(refusals.HINT) | jamo
     return asked.to_frame().select(pl.when(looked_at).then(response)).to_series()
 
 
@@ -405,28 +404,20 @@ def resolve_duplicates(frame: pl.DataFrame, files: Sequence[str]) -> tuple[pl.Da
     """
     key = list(ScoredGeneration.KEY)
     ordered = frame.sort(key)
-    if not ordered.select(
-        pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key).any()
-    ).item():
+    twice = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key)
+    if not ordered.select(twice.any()).item():
         return ordered, []
     repeated = pl.struct(key).is_duplicated()
     lists = [name for name in ("units", EVIDENCE) if name in frame.columns]
     content = [pl.col(name) for name in COLUMNS if name not in (*key, *lists)]
     texts = [pl.col(name).list.eval(pl.element().struct.json_encode()).list.join("\n") for name in lists]
-    contents = (
-        frame.filter(repeated).with_columns(texts).group_by(key).agg(pl.struct(*content, *lists).n_unique())
-    )
-    conflicts = contents.filter(pl.nth(len(key)) > 1).select(key)
+    contents = frame.filter(repeated).with_columns(texts).group_by(key)
+    conflicts = contents.agg(n=pl.struct(*content, *lists).n_unique()).filter(pl.col("n") > 1).select(key)
     bad = frame.join(conflicts, on=key, how="semi").sort(FILE, LINE)
+    why, what = Reason.CONFLICTING_DUPLICATE, "has another content elsewhere"
     problems = [
-        Problem(
-            files[row[FILE]],
-            row[LINE],
-            "question_id, model",
-            Reason.CONFLICTING_DUPLICATE,
-            f"{row['question_id']}/{row['model']} has another content elsewhere",
-        )
-        for row in bad.select(*key, FILE, LINE).iter_rows(named=True)
+        Problem(files[file], line, ", ".join(key), why, f"{question}/{model} {what}")
+        for question, model, file, line in bad.select(*key, FILE, LINE).iter_rows()
     ]
     kept = frame.join(conflicts, on=key, how="anti").unique(subset=key, keep="any")
     return kept.sort(key), problems

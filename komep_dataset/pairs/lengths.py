@@ -64,14 +64,10 @@ def counter(path: Path) -> Callable[[Sequence[str]], list[int]]:
 
 def is_tokenizer(value: object) -> bool:
     """Whether a value is a path, or the records that a release has."""
-    return isinstance(value, Path | str) or (
-        isinstance(value, list)
-        and len(value) < 2
-        and all(
-            isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("sha256"), str)
-            for one in value
-        )
-    )
+    if not isinstance(value, list) or len(value) > 1:
+        return isinstance(value, Path | str)
+    texts = [one.get(name) if isinstance(one, dict) else None for one in value for name in ("name", "sha256")]
+    return all(isinstance(text, str) for text in texts)
 
 
 def read_tokenizer(place: Path | None) -> list[Tokenizer]:

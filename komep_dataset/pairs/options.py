@@ -1,12 +1,11 @@
 """What a build may be told of its pairs: what scores, the margin, the rule that picks candidates, and which of them `ko` takes."""
 
 from collections.abc import Collection
-from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.errors import KomepError
-from komep_dataset.options import Option, Range
+from komep_dataset.options import Option, Range, record_of
 from komep_dataset.pairs.lengths import conflict, is_tokenizer, read_tokenizer
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import F1, PRECISION, UNKNOWN_UNITS, is_utility
@@ -77,16 +76,8 @@ PAIR_OPTIONS = (
     ),
 )
 
-# The values of these options, as attributes: how pairs are made of scored generations. What is read is there as its records.
-PairRules = make_dataclass(
-    "PairRules",
-    [
-        (o.name, Any if o.read else o.type, field(default_factory=list) if o.read else o.default)
-        for o in PAIR_OPTIONS
-    ],
-    frozen=True,
-    slots=True,
-)
+# The values of these options, as attributes: how pairs are made of scored generations.
+PairRules = record_of("PairRules", PAIR_OPTIONS)
 
 
 def rule_problem(values: Any) -> str | None:

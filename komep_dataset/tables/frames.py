@@ -24,6 +24,7 @@ from komep_dataset.tables.problems import LINE
 BATCH_ROWS = 50_000
 INT64_MAX = 2**63 - 1
 GROUP_BYTES = 256 << 20  # uncompressed; a larger row group is read piece by piece
+_nulls = functools.partial(pl.repeat, None, eager=True)
 
 
 def parquet_frames(path: Path, source: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -90,10 +91,7 @@ def fitted(
     """
     columns, bad = [], {}
     for name, wanted in polars_schema(record).items():
-        column = (
-            frame[name] if name in frame.columns else pl.repeat(None, frame.height, dtype=wanted, eager=True)
-        )
-        column = column.alias(name)
+        column = frame[name] if name in frame.columns else _nulls(frame.height, dtype=wanted).alias(name)
         if isinstance(column.dtype, pl.Array):  # a fixed-size list
             column = column.arr.to_list()
         if wanted == pl.String and column.dtype == pl.Binary:  # texts of writers that do not say so
@@ -106,7 +104,7 @@ def fitted(
                 column = pl.Series(name, texts, pl.String)
                 given = pl.String
         if not _castable(given, wanted):
-            misfit, column = column.is_not_null(), pl.repeat(None, frame.height, dtype=wanted, eager=True)
+            misfit, column = column.is_not_null(), _nulls(frame.height, dtype=wanted)
         elif given == pl.UInt64 and wanted == pl.Int64:  # half of which are too large
             misfit = (column > INT64_MAX).fill_null(False)
             column = column.set(misfit, None)
@@ -138,20 +136,15 @@ def _castable(given: pl.DataType, wanted: pl.DataType) -> bool:
         return isinstance(given, pl.List) and _castable(given.inner, wanted.inner)
     if isinstance(wanted, pl.Struct):
         have = {f.name: f.dtype for f in given.fields} if isinstance(given, pl.Struct) else {}
-        return bool(have) and all(
-            f.name in have and (_castable(have[f.name], f.dtype) or _verdicts(f.name, have[f.name]))
-            for f in wanted.fields
-        )
+        # Verdicts may be booleans, which a cast turns into the words for them.
+        if have.get("verdict") == pl.Boolean:
+            have["verdict"] = pl.String
+        return bool(have) and all(f.name in have and _castable(have[f.name], f.dtype) for f in wanted.fields)
     if wanted == pl.String:
         return isinstance(given, (pl.Categorical, pl.Enum))
     if wanted == pl.Float64:
         return given.is_numeric()
     return wanted == pl.Int64 and given.is_integer()
-
-
-def _verdicts(field: str, given: pl.DataType) -> bool:
-    """Whether a field holds verdicts as booleans, which a cast turns into the words for them."""
-    return field == "verdict" and given == pl.Boolean
 
 
 def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:

@@ -11,16 +11,16 @@ from komep_dataset.gates import personal_data, template_marks, unsafe_directives
 from komep_dataset.gates.contamination import Overlap
 from komep_dataset.gates.near_duplicates import ANSWERS_ALIKE
 from komep_dataset.gates.trial.gate import TEXTS, Found
-from komep_dataset.gates.trial.run import Placed, shown
+from komep_dataset.gates.trial.run import shown
 from komep_dataset.release.build import build
 from komep_dataset.templates import heard, speaking, words
 from tests.explorer.pages import seen, write_jsonl
 
 OVERLAP = Overlap(0, "question_ko", "KorMedMCQA", "test", 12, 0.934, 'a "run"; of\ntwo lines')
-FOUND = [
-    Placed(0, "chosen", Found("phone number", "01… (13 characters)")),
-    Placed(0, "rejected_ko", Found("stops a treatment", "Stop it; now in chosen: at once.")),
-]
+FOUND = {
+    Found("phone number", "01… (13 characters)"): "chosen",
+    Found("stops a treatment", "Stop it; now in chosen: at once."): "rejected_ko",
+}
 SAID = {
     str(OVERLAP): 'KorMedMCQA, test 12행: 문항(한국어)의 한 구절과 n-그램 0.93이 같음; 가장 긴 공통 구간(21자) "a "run"; of\ntwo lines"',
     ANSWERS_ALIKE.format(similar="0.86"): "두 답변이 서로 거의 같음(자카드 0.86)",

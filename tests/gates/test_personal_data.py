@@ -51,9 +51,10 @@ def test_personal_data_are_found_and_masked(kind):
         frame = pl.DataFrame(
             [dict.fromkeys(TEXTS) | {"chosen": text}], schema=dict.fromkeys(TEXTS, pl.String)
         )
-        [[placed]] = scan(frame, [GATE])[GATE.name].values()
-        assert (placed.column, placed.found.kind) == ("chosen", kind), text
-        assert sum(word in placed.found.evidence for word in text.split() if len(word) > 5) == 0
+        [found] = scan(frame, [GATE])[GATE.name].values()
+        assert [(column, one.kind) for one, column in found.items()] == [("chosen", kind)], text
+        [shown] = (one.evidence for one in found)
+        assert not any(word in shown for word in text.split() if len(word) > 5)
 
 
 @pytest.mark.parametrize("text", INNOCENT)

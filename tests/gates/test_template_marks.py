@@ -74,7 +74,7 @@ UNMARKED = [
 
 def found_in(text):
     frame = pl.DataFrame([dict.fromkeys(TEXTS) | {"chosen": text}], schema=dict.fromkeys(TEXTS, pl.String))
-    return [placed.found.kind for some in scan(frame, [GATE])[GATE.name].values() for placed in some]
+    return [found.kind for some in scan(frame, [GATE])[GATE.name].values() for found in some]
 
 
 @pytest.mark.parametrize("kind", MARKED)

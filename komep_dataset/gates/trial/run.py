@@ -66,9 +66,7 @@ class Gates:
     def __init__(self, values: Mapping[str, Any], scratch: Path):
         self.values = values
         self.findings = {gate.name: Findings(switch) for gate, switch in switches(values).items()}
-        self.needs_all = bool(
-            needs_all(values)
-        )  # a pass of its own over all pairs, before the one that writes
+        self.needs_all = bool(needs_all(values))  # a pass over all pairs, before the one that writes
         self.decided: dict[Key, Decision] = {}
         self.settled = False  # all pairs were seen before: what is decided is all there is
         self.pairs = 0
@@ -102,7 +100,7 @@ class Gates:
                     self._found(gate, left, row, evidence, kinds)
             else:
                 for row, some in read[gate.name].items():
-                    self._found(gate, pairs, row, shown(some), {one.found.kind for one in some})
+                    self._found(gate, pairs, row, shown(some), {one.kind for one in some})
         if self.needs_all:
             self.narrow.append(narrow(pairs))
 
@@ -163,19 +161,7 @@ def pair_keys(pairs: pl.DataFrame) -> list[Key]:
     return list(pairs.select(Pair.KEY).iter_rows())
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A finding and the text that it stands in: the row of the pair, and the column."""
-
-    row: int
-    column: str
-    found: Found
-
-    def __str__(self) -> str:
-        return PLACED.format(kind=self.found.kind, column=self.column, evidence=self.found.evidence)
-
-
-def scan(pairs: pl.DataFrame, gates: Sequence[TextGate]) -> dict[str, dict[int, list[Placed]]]:
+def scan(pairs: pl.DataFrame, gates: Sequence[TextGate]) -> dict[str, dict[int, dict[Found, str]]]:
     """Search every text of some pairs, once for all gates.
 
     Args:
@@ -183,25 +169,23 @@ def scan(pairs: pl.DataFrame, gates: Sequence[TextGate]) -> dict[str, dict[int, 
         gates: whose rules are asked of the texts that a hint of theirs matches.
 
     Returns:
-        name of the gate -> row -> findings in the order of `TEXTS`; a text that stands in two columns is reported
-        once.
+        name of the gate -> row, ascending -> each finding with the first column of `TEXTS` that it stands in.
     """
-    found: dict[str, dict[int, dict[Found, Placed]]] = {gate.name: {} for gate in gates}
+    found: dict[str, dict[int, dict[Found, str]]] = {gate.name: {} for gate in gates}
     hint = "|".join(f"(?:{gate.hint})" for gate in gates)
     for column in TEXTS if gates else ():
         hinted = pairs[column].str.contains(hint).fill_null(False).arg_true()
         for row, text in zip(hinted, pairs[column].gather(hinted), strict=True):
             for gate in gates:
                 for one in gate.find(text):
-                    found[gate.name].setdefault(row, {}).setdefault(one, Placed(row, column, one))
-    return {
-        gate: {row: list(some.values()) for row, some in sorted(rows.items())} for gate, rows in found.items()
-    }
+                    found[gate.name].setdefault(row, {}).setdefault(one, column)
+    return {gate: dict(sorted(rows.items())) for gate, rows in found.items()}
 
 
-def shown(some: Sequence[Placed]) -> str:
-    """The findings of one pair in one line."""
-    return "; ".join(str(one) for one in some[:5])
+def shown(some: Mapping[Found, str]) -> str:
+    """The findings of one pair, with their columns, in one line."""
+    first = list(some.items())[:5]
+    return "; ".join(PLACED.format(kind=f.kind, column=column, evidence=f.evidence) for f, column in first)
 
 
 def narrow(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -230,10 +214,8 @@ def notes(quality: Mapping[str, Any]) -> list[str]:
     said = [gate.note(quality[gate.name]) for gate in LISTED if gate.note]
     if any(quality[gate.name]["switch"] != "off" for gate in TEXT_GATES):
         (what, how), *others = (gate.sought for gate in TEXT_GATES)
-        known = ", ".join(
-            [f"{what[0].upper()}{what[1:]} are looked for {how}", *(" ".join(one) for one in others)]
-        )
-        said.append(f"{known}: what is not found may be there.")
+        known = [f"{what[0].upper()}{what[1:]} are looked for {how}", *map(" ".join, others)]
+        said.append(f"{', '.join(known)}: what is not found may be there.")
     return [note for note in said if note]
 
 
