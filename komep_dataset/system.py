@@ -1,5 +1,5 @@
 """What is asked of the system: an end with the parent, freed memory that is kept, mount points, two names exchanged at
-once, every sign printed, coroutines run wherever one is."""
+once, every sign printed, coroutines run wherever one is, modules imported late."""
 
 import ctypes
 import inspect
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,19 @@ T = TypeVar("T")
 # M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h: no mappings, nothing handed back, 256 MiB taken at once.
 PARAMETERS = ((-4, 0), (-1, -1), (-2, 256 << 20))
 PR_SET_PDEATHSIG = 1  # of prctl.h
+
+
+class late:
+    """A module that is imported when something of it is first asked for: a command whose `--help` needs none of it imports what
+    declares its options. (Python 3.15 has `lazy import` for that.)"""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(import_module(self._name), attribute)
+        setattr(self, attribute, found)  # from now on it is found without this
+        return found
 
 
 def keep_freed_memory() -> bool:

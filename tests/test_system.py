@@ -110,3 +110,12 @@ except KeyboardInterrupt:
 def test_an_interruption_ends_what_runs_beside_a_loop():
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=50)
     assert done.stdout == "closed\ninterrupted\n", done.stderr
+
+
+def test_a_module_is_imported_when_something_of_it_is_asked_for():
+    code = (
+        "import sys; from komep_dataset.system import late; tool = late('json.tool'); "
+        "print('json.tool' in sys.modules, tool.main.__module__, 'json.tool' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "json.tool", "True"]

@@ -126,9 +126,8 @@ def _replacing(output: Path) -> Iterator[Path]:
     place = check_folder(output, _is_ours, what)
     check_writable(place)
     if in_release(place / RECORD):
-        raise KomepError(
-            f"--output {output}: lies in a release, which a build alone writes; name another folder"
-        )
+        what = "lies in a release, which a build alone writes; name another folder"
+        raise KomepError(f"--output {output}: {what}")
     with locked(place):
         new = place.with_name(f".{place.name}.exporting-{uuid.uuid4().hex[:12]}")
         try:

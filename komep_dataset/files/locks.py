@@ -36,12 +36,9 @@ def locked(place: Path, wait: bool = False) -> Iterator[None]:
     except BlockingIOError:
         raise KomepError(f"{place}: another run is at work here; wait until it ends") from None
     except OSError as error:
-        below = next(
-            (f"{folder}: it is a file, no folder" for folder in place.parents if folder.is_file()), ""
-        )
-        raise KomepError(
-            f"{place}: cannot be written ({below or f'{error.strerror}: {path.name}'})"
-        ) from error
+        files = (f"{folder}: it is a file, no folder" for folder in place.parents if folder.is_file())
+        why = next(files, f"{error.strerror}: {path.name}")
+        raise KomepError(f"{place}: cannot be written ({why})") from error
     try:
         yield
     finally:

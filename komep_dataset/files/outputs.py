@@ -235,9 +235,8 @@ def check_tables(tables: Mapping[Path, type]) -> None:
     """
     for path, record in tables.items():
         if in_release(check_file(path, *table_of(record))):
-            raise KomepError(
-                f"--output {path}: lies in a release, which a build alone writes; name another file"
-            )
+            what = "lies in a release, which a build alone writes; name another file"
+            raise KomepError(f"--output {path}: {what}")
     check_file(next(iter(tables)).parent / REJECTS, *REJECTS_MARK)
 
 
@@ -272,9 +271,8 @@ def set_aside(path: Path) -> Path:
     try:
         path.rename(kept)
     except OSError as error:
-        raise KomepError(
-            f"{path}: cannot be moved to {kept.name} ({error.strerror}); move it away"
-        ) from error
+        what = f"cannot be moved to {kept.name} ({error.strerror}); move it away"
+        raise KomepError(f"{path}: {what}") from error
     return kept
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from math import ceil, floor
-from typing import TYPE_CHECKING
 
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.gate import SubsetGate, pair_hashes
 from komep_dataset.options import Option, Range
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 _ROUNDING = 1e-9  # 0.1 * 30 must allow 3 wins, whatever the floats say
 
@@ -34,8 +33,6 @@ def models_balanced(pairs: pl.DataFrame, cap: float) -> pl.Series:
     Raises:
         KomepError: `cap` is no such share (exit code 2), or no non-empty subset keeps to it.
     """
-    import polars as pl
-
     if not 0.0 < cap <= 1.0:
         raise KomepError(f"cap {cap}: give a share above 0 to 1 that one model may win", exit_code=2)
     quota = _quota(Counter(pairs["chosen_model"]), cap)

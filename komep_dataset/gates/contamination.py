@@ -33,12 +33,12 @@ from komep_dataset.gates.trial.ngrams import Grams, grams, normal, tokens, witho
 from komep_dataset.languages import HANGUL, language_of
 from komep_dataset.options import Option, Range
 from komep_dataset.progress import tell
+from komep_dataset.system import late
 
 if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
-
     from komep_dataset.gates.trial.benchmark_files import Benchmark
+
+np, pl = late("numpy"), late("polars")
 
 THRESHOLD = 0.62
 WORDS, CHARACTERS = 2, 2  # in an n-gram
@@ -135,8 +135,6 @@ class Index:
             pairs: what `select_pairs` gives.
             threshold: least share of n-grams in common.
         """
-        import polars as pl
-
         found = [table for table in self._shares(pairs, threshold) if table.height]
         if not found:
             return
@@ -149,16 +147,12 @@ class Index:
 
     def _shares(self, pairs: pl.DataFrame, threshold: float) -> Iterator[pl.DataFrame]:
         """Tables (row, share, column, language, entry) of what reaches a threshold."""
-        import polars as pl
-
         for language, postings in self.of.items():
             for place, column in enumerate(TEXTS):
                 rows = pairs[column].str.contains(_SCRIPT[language]).fill_null(False).arg_true()
                 for part in (rows.slice(first, AT_ONCE) for first in range(0, len(rows), AT_ONCE)):
-                    shares = postings.shares(
-                        [sentences(text, language) for text in pairs[column].gather(part)]
-                    )
-                    shares = shares.filter(pl.col("share") >= threshold)
+                    texts = [sentences(text, language) for text in pairs[column].gather(part)]
+                    shares = postings.shares(texts).filter(pl.col("share") >= threshold)
                     if shares.height:
                         yield shares.select(
                             pl.Series("row", part.gather(shares["text"]), pl.Int64),
@@ -177,8 +171,6 @@ class _Postings:
     """One language of some benchmarks: which n-gram stands in which entry, and what it weighs."""
 
     def __init__(self, entries: list[_Entry], language: str, n: int):
-        import polars as pl
-
         self.entries, self.language, self.n = entries, language, n
         rare, limit = self._grams(RARE[language]), max(COMMON[0], COMMON[1] * len(entries))
         rare = rare.select("gram", "entry").unique().filter(pl.len().over("gram") <= limit)
@@ -194,9 +186,6 @@ class _Postings:
 
     def _grams(self, n: int) -> pl.DataFrame:
         """Table (gram, part, entry), each n-gram once a part."""
-        import numpy as np
-        import polars as pl
-
         made = grams([part for entry in self.entries for part in entry.parts], self.language, n)
         owners = _repeated([len(entry.parts) for entry in self.entries], made)
         parts = np.repeat(np.arange(len(made.offsets) - 1), np.diff(made.offsets))
@@ -208,9 +197,6 @@ class _Postings:
         A passage begins with any sentence of the text and ends with the last one with which it weighs no more than the
         item, or with the one behind that.
         """
-        import numpy as np
-        import polars as pl
-
         pairs = self._candidates(texts).join(self.sizes, on="entry").sort("text", "entry")
         pairs = pairs.with_row_index("pair")
         numbers = pairs["text"].unique().sort()  # most texts are like none
@@ -263,8 +249,6 @@ class _Postings:
 
     def _candidates(self, texts: Sequence[Sequence[str]]) -> pl.DataFrame:
         """Table (text, entry) of what has enough rare n-grams in common."""
-        import polars as pl
-
         flat = [sentence for text in texts for sentence in text]
         made = grams(flat, self.language, RARE[self.language])
         held = pl.DataFrame({"text": _repeated([len(text) for text in texts], made), "gram": made.hashes})
@@ -275,15 +259,11 @@ class _Postings:
 
 def _summed(values: np.ndarray) -> np.ndarray:
     """The sums of what stands before each value, and of all."""
-    import numpy as np
-
     return np.concatenate([[0], np.cumsum(values)]).astype(np.int64)
 
 
 def _repeated(count: Sequence[int], made: Grams) -> np.ndarray:
     """For each n-gram of some parts, whose part it is, where the first owner has `count[0]` parts, and so on."""
-    import numpy as np
-
     return np.repeat(np.repeat(np.arange(len(count)), count), np.diff(made.offsets)).astype(np.int64)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from komep_dataset.gates.trial.gate import SubsetGate, pair_hashes
 from komep_dataset.options import Option
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 # How far apart the |log(chosen_length / rejected_length)| of two matched pairs may lie; log, so 0.05 is about 5%.
 CALIPER = 0.05
@@ -30,8 +29,6 @@ def length_controlled(pairs: pl.DataFrame) -> pl.Series:
     Returns:
         Boolean `kept`, in row order. Which rows are kept does not depend on that order.
     """
-    import polars as pl
-
     length = {side: pl.col(f"{side}_length").clip(lower_bound=1).log() for side in ("chosen", "rejected")}
     ratios = pairs.select(ratio=length["chosen"] - length["rejected"])["ratio"]
     keyed = pl.DataFrame({"row": range(pairs.height), "size": ratios.abs(), "sign": ratios.sign()})

@@ -13,16 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.gate import EXAMPLES, PairGate, Watch, switch_option
 from komep_dataset.gates.trial.ngrams import grams, normal
 from komep_dataset.languages import language_of
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
+np, pl = late("numpy"), late("polars")
 
 SIMILAR = 0.8
 BANDS, ROWS = 25, 5
@@ -59,8 +58,6 @@ class Shingled:
                 self._add(own[first : first + AT_ONCE], language, n)
 
     def _add(self, texts: list[tuple[str, str]], language: str, n: int) -> None:
-        import numpy as np
-
         made = grams([normal(text) for _, text in texts], language, n)
         with self.path.open("ab") as file:
             for index, (name, _) in enumerate(texts):
@@ -76,8 +73,6 @@ class Shingled:
 
     def clusters(self) -> list[Cluster]:
         """Clusters of two or more, by their first id."""
-        import numpy as np
-
         if len(self.ids) < 2:
             return []
         shingles = np.memmap(self.path, np.uint64, "r")
@@ -101,16 +96,12 @@ def available() -> None:
 
 def jaccard(a: np.ndarray, b: np.ndarray) -> float:
     """Exact Jaccard similarity of two sets, each an array without repeats."""
-    import numpy as np
-
     shared = len(np.intersect1d(a, b, assume_unique=True))
     return shared / max(len(a) + len(b) - shared, 1)
 
 
 def same_answers(pairs: pl.DataFrame) -> Iterator[tuple[int, float]]:
     """(row, similarity) of the pairs whose two answers are near-duplicates of each other, exactly."""
-    import numpy as np
-
     for language, n in SHINGLE.items():
         sides = [pairs[side].to_list() for side in ("chosen", "rejected")]
         rows = [row for row, text in enumerate(sides[0]) if language_of(text) == language]
@@ -123,7 +114,6 @@ def same_answers(pairs: pl.DataFrame) -> Iterator[tuple[int, float]]:
 
 def _bands(hashes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """One hash a band, for each text; bands of different numbers never agree."""
-    import numpy as np
     from rensa import RMinHash
 
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(
@@ -139,8 +129,6 @@ def _bands(hashes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def _candidates(bands: np.ndarray) -> list[list[int]]:
     """Pairs of texts that agree in a band: each with the first of its bucket and with the one before it."""
-    import numpy as np
-
     found = []
     for band in bands.T:
         order = np.argsort(band, kind="stable")

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.languages import is_native
 from komep_dataset.options import Option
 from komep_dataset.schema import Origin
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 NOT_BLANK = r"[^\s\x1c-\x1f]"  # as Python's `str.split` sees it
 
@@ -64,8 +64,6 @@ def ranked(answers: pl.DataFrame, best_first: bool) -> pl.DataFrame:
     Returns:
         `_question` (number of the question), `_row` (of the answer in `answers`).
     """
-    import polars as pl
-
     by = ["_low" if best_first else "_high", "_true" if best_first else "_false", "_length"]
     descending = [best_first, True, not best_first]
     keys = answers.select(pl.col("question_id").rle_id().alias("_question"), *by).with_row_index("_row")
@@ -75,8 +73,6 @@ def ranked(answers: pl.DataFrame, best_first: bool) -> pl.DataFrame:
 
 def firsts(ordered: pl.DataFrame) -> pl.Series:
     """The number of the answer that stands first of each question."""
-    import polars as pl
-
     return ordered.filter(pl.col("_question").ne_missing(pl.col("_question").shift(1)))["_row"]
 
 
@@ -87,8 +83,6 @@ def rows_of(answers: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
 
 def joined(chosen: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Pairs of the rows of two frames, which need a column `_native`, question by question; as a rule gives them."""
-    import polars as pl
-
     columns = {"model": "_model", "response": "", "response_ko": "_ko"}
     columns |= {name: name for name in ("_low", "_high", "_size", "_native")}
     one, other = (

@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.errors import KomepError, require
 from komep_dataset.schema import RESPONSE_TOKENS
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 TOKENIZER = "tokenizer.json"
 AT_ONCE = 1_000  # texts, which bounds what the library holds of them
@@ -91,8 +91,6 @@ def read_tokenizer(place: Path | None) -> list[Tokenizer]:
 
 def with_tokens(frame: pl.DataFrame, tokenizers: Sequence[Tokenizer]) -> pl.DataFrame:
     """Generations with the column `response_tokens`, where there is a tokenizer."""
-    import polars as pl
-
     for one in tokenizers:
         tokens = pl.Series(RESPONSE_TOKENS, one.count(frame["response"].to_list()), dtype=pl.Int64)
         frame = frame.with_columns(tokens)

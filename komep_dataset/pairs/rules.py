@@ -162,9 +162,8 @@ class Tally:
             unknown["score_agreement"] = {name: self.agreement[name] for name in AGREEMENT}
         if self.rounds:
             names, all_rounds = ("pairs", "chosen", "rejected"), sorted({0, *self.rounds.values()})
-            unknown["pairs_by_round"] = {
-                str(round): {name: self.of_rounds[round][name] for name in names} for round in all_rounds
-            }
+            counts = {str(n): {name: self.of_rounds[n][name] for name in names} for n in all_rounds}
+            unknown["pairs_by_round"] = counts
         return {
             "generations": self.rows,
             "questions": self.questions,
@@ -305,12 +304,10 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRule
         _stage=pl.col("reason").replace_strict(_STAGES, range(len(_STAGES)), return_dtype=pl.Int64)
     )
     order = ["question_id", "_stage", "score_margin", "chosen_model", "rejected_model"]
-    last = failed.sort(order, descending=[False, True, True, False, False]).unique(
-        subset="question_id", keep="first", maintain_order=True
-    )
-    scores = pl.format(
-        "{} {} against {} {}", "chosen_model", "chosen_score", "rejected_model", "rejected_score"
-    )
+    failed = failed.sort(order, descending=[False, True, True, False, False])
+    last = failed.unique("question_id", keep="first", maintain_order=True)
+    sides = ("chosen_model", "chosen_score", "rejected_model", "rejected_score")
+    scores = pl.format("{} {} against {} {}", *sides)
     margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(rules.min_margin))
     told = pl.lit(unit(asdict(rules))), pl.lit(rules.length_gap)
     gap = pl.format(", {} and {} {}: more than {} apart", "chosen_size", "rejected_size", *told)

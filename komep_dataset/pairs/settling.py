@@ -54,9 +54,8 @@ class Settling:
         for name, (value, what) in RULES[rules.pairs].settles.items():
             if name in self.needed:
                 if usable.is_empty():
-                    raise KomepError(
-                        f"--pairs {rules.pairs}: no answer has a score, of which {what} would be"
-                    )
+                    none = f"no answer has a score, of which {what} would be"
+                    raise KomepError(f"--pairs {rules.pairs}: {none}")
                 rules = replace(rules, **{name: value(usable)})
                 told[name] = what
         return rules, told

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
 
 from komep_dataset.schema import F1_AT_K, Status
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 PRECISION, F1 = "precision", "f1"
 UNKNOWN_UNITS = "reject", "drop", "bounds"
@@ -45,16 +44,12 @@ def same_utility(value: str | None, of_base: str) -> bool:
 
 def f1_at_k(true: pl.Expr, units: pl.Expr, k: float) -> pl.Expr:
     """F1@K of answers with so many true units of so many; one division, so that equal values are equal bits."""
-    import polars as pl
-
     # 2PR / (P + R) with P = S/n and R = min(S/K, 1) comes to 2S / (n + max(K, S)).
     return 2 * true / (units + pl.max_horizontal(true, pl.lit(k)))
 
 
 def with_f1(frame: pl.DataFrame, utility: str, true: pl.Expr) -> pl.DataFrame:
     """Generations with the column `f1_at_k` where the utility is F1@K: null unless they are scored and have units."""
-    import polars as pl
-
     if (k := units_wanted(utility)) is None:
         return frame
     units = pl.col("units").list.len()
@@ -71,8 +66,6 @@ def with_bounds(frame: pl.DataFrame, unknown_units: str, utility: str = PRECISIO
         unknown_units: what becomes of the others, one of `UNKNOWN_UNITS`.
         utility: `precision` or `f1@K`; by the latter, a row without units cannot pair.
     """
-    import polars as pl
-
     k = units_wanted(utility)
     scored = pl.col("status") == Status.SCORED.value
     true, known, units = pl.col("_true"), pl.col("_true") + pl.col("_false"), pl.col("_units")

@@ -30,9 +30,8 @@ Turns = list[dict[str, Any]]
 def missing(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Which of both answers a set lacks, and the prompt, unless it stands in them: by its first row that has both."""
     ranked = completions_in(columns)
-    answers = next(
-        (row for row in rows if all(row.get(side) for side in ((ranked,) if ranked else SIDES))), None
-    )
+    needed = (ranked,) if ranked else SIDES
+    answers = next((row for row in rows if all(map(row.get, needed))), None)
     found = conversation({name: value for name, value in (answers or {}).items() if name in (ranked, *SIDES)})
     plain = answers is not None and not found[0]["prompt"] and not found[1]
     lacking = [side for side in SIDES if side not in columns and not ranked]

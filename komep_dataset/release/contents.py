@@ -69,9 +69,8 @@ def check_replaceable(target: Path) -> Path:
     except KomepError as error:
         raise KomepError(f"{error}" + (f" ({why[0]})" if why else "")) from None
     if point := mounted_in(place):
-        raise KomepError(
-            f"{point}: a mount point, which no swap can keep; name a folder inside it, or beside it"
-        )
+        what = "a mount point, which no swap can keep; name a folder inside it, or beside it"
+        raise KomepError(f"{point}: {what}")
     if place.is_dir():
         _check_movable(place)
     return place

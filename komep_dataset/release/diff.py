@@ -163,9 +163,7 @@ def _without_idle(*releases: _Release) -> list[_Release]:
 
 
 def _fact_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    before, after = (
-        {n: v for name in COMPARED_FACTS for n, v in flat(f.get(name), name).items()} for f in (a, b)
-    )
+    before, after = (dict(one for n in COMPARED_FACTS for one in flat(f.get(n), n).items()) for f in (a, b))
     paths = [*before, *(p for p in after if p not in before)]
     return {p: (before.get(p), after.get(p)) for p in paths if before.get(p) != after.get(p)}
 
@@ -247,9 +245,8 @@ def _both(a: pl.DataFrame, b: pl.DataFrame, key: tuple[str, ...], columns: list[
     joined = a.join(b, on=key, suffix="_after", maintain_order="left")
     differs = [pl.col(name).ne_missing(pl.col(f"{name}_after")).alias(f"{name}_differs") for name in columns]
     short = [n + side for n in columns if n in SHORT for side in ("", "_after")]
-    return joined.select(*key, *short, *differs).filter(
-        pl.any_horizontal(f"{name}_differs" for name in columns)
-    )
+    any_differs = pl.any_horizontal(f"{name}_differs" for name in columns)
+    return joined.select(*key, *short, *differs).filter(any_differs)
 
 
 def as_text(result: Diff) -> str:

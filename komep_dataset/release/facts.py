@@ -132,9 +132,8 @@ def provenance(
 
 def sources_sha256(package: Path) -> str:
     """SHA-256 over names and content of the package's modules: which code ran, committed or not."""
-    lines = [
-        f"{file_sha256(p)}  {p.relative_to(package).as_posix()}\n" for p in sorted(package.rglob("*.py"))
-    ]
+    files = sorted(package.rglob("*.py"))
+    lines = (f"{file_sha256(path)}  {path.relative_to(package).as_posix()}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

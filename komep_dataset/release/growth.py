@@ -204,9 +204,8 @@ def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
     old |= {name: present[name] if given.get(name) is None else given[name] for name in stale}
     anew = f"build anew: komep build {base.folder / 'scored'} NEW…"
     switches = {name: one.get("switch") for name, one in base.quality.items() if isinstance(one, dict)}
-    unknown = [
-        f"gate {name}" for name in switches.keys() - {gate.name for gate in GATES} if _on(switches[name])
-    ]
+    strange = switches.keys() - {gate.name for gate in GATES}
+    unknown = [f"gate {name}" for name in strange if _on(switches[name])]
     unknown += [f"option {name}" for name in old.keys() - {o.name for o in OPTIONS} if _on(old[name])]
     if unknown:
         raise KomepError(

@@ -46,9 +46,8 @@ def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within:
         lower = lower | (same & (pl.col(name) < last))
         same = same & (pl.col(name) == last)
     twice = ~pl.struct(key).is_first_distinct()
-    found = frame.select(FILE_NAME, ROW, *key, lower=lower, same=twice).filter(
-        pl.col("lower") | pl.col("same")
-    )
+    found = frame.select(FILE_NAME, ROW, *key, lower=lower, same=twice)
+    found = found.filter(pl.col("lower") | pl.col("same"))
     for file, row, *values, _, same_key in found.iter_rows():
         detail = f"{'/'.join(values)} {'stands twice' if same_key else 'comes after a row with a higher key'}"
         check.add(file, row, ", ".join(key), detail)
@@ -57,9 +56,8 @@ def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within:
 def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
     """Ranges, with all of their rows, follow each other without a gap in any file; `last_rows`, file -> row that was read
     last, is brought up to date."""
-    spans = frame.group_by(FILE_NAME, maintain_order=True).agg(
-        first=pl.col(ROW).min(), last=pl.col(ROW).max(), n=pl.len()
-    )
+    spans = frame.group_by(FILE_NAME, maintain_order=True)
+    spans = spans.agg(first=pl.col(ROW).min(), last=pl.col(ROW).max(), n=pl.len())
     for file, first, last, n in spans.iter_rows():
         if first != last_rows[file] + 1 or last - first + 1 != n:
             check.add(file, first, "question_id", "rows from here on are not in the order of their ids")
@@ -68,9 +66,8 @@ def check_gaps(check: Check, frame: pl.DataFrame, last_rows: Counter) -> None:
 
 def check_splits(check: Check, frame: pl.DataFrame) -> None:
     """The split rule of every row."""
-    for file, row, value in (
-        frame.filter(~HAS_SPLITTABLE_ID).select(FILE_NAME, ROW, "question_id").iter_rows()
-    ):
+    strange = frame.filter(~HAS_SPLITTABLE_ID)
+    for file, row, value in strange.select(FILE_NAME, ROW, "question_id").iter_rows():
         check.add(file, row, "question_id", f"{value} does not begin with 8 hex digits")
     placed = frame.filter(HAS_SPLITTABLE_ID).with_columns(SPLIT_OF_ID)
     moved = placed.filter(pl.col("split") != pl.col(SPLIT))
@@ -116,9 +113,8 @@ def compare_rows(
     key = list(record.KEY)
     for row in expected.join(found, on=key, how="anti").select(key).iter_rows():
         check.add(config, 0, "", f"{'/'.join(row)} is missing: it follows from `scored`")
-    for file, row, *values in (
-        found.join(expected, on=key, how="anti").select(FILE_NAME, ROW, *key).iter_rows()
-    ):
+    over = found.join(expected, on=key, how="anti")
+    for file, row, *values in over.select(FILE_NAME, ROW, *key).iter_rows():
         check.add(file, row, ", ".join(key), f"{'/'.join(values)} does not follow from `scored`")
     both = found.join(expected, on=key, suffix="_expected", maintain_order="left")
     for name in (n for n in column_types(record) if n not in key):

@@ -325,9 +325,8 @@ def renamed(row: dict[Any, Any], columns: Mapping[str, str]) -> dict[Any, Any] |
                     name, Reason.BAD_VALUE, f"stands under {new!r} and under {other!r}; take one out"
                 )
     kept = {name: value for name, value in row.items() if name not in columns}
-    return kept | {
-        columns[name]: value for name, value in row.items() if name in columns and value is not None
-    }
+    moved = {name: value for name, value in row.items() if name in columns and value is not None}
+    return kept | {columns[name]: value for name, value in moved.items()}
 
 
 def with_constants(row: dict[Any, Any], fixed: Mapping[str, str], place: object) -> dict[Any, Any]:

@@ -18,8 +18,11 @@ from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import LINE_BYTES, REJECTS
 from komep_dataset.progress import tell
 from komep_dataset.replies.patterns import Pattern
+from komep_dataset.system import late
 from komep_dataset.tables.encodings import HEAD, decoded, is_wide, utf8_lines
 from komep_dataset.tables.problems import listed
+
+pa, pq = late("pyarrow"), late("pyarrow.parquet")
 
 JSONL, JSON, CSV, PARQUET, ARROW = "JSONL", "JSON", "CSV", "Parquet", "Arrow"
 FORMATS = {
@@ -203,8 +206,6 @@ def _holds_rows(path: Path) -> bool:
     kind, kept = format_of(path), re.search(r"\.edited(-\d+)?$", path.name)
     try:
         if kind == PARQUET:
-            import pyarrow.parquet as pq
-
             found = dict.fromkeys(pq.read_schema(path).names)
         elif path.suffix.lower() in (".yaml", ".yml"):
             import yaml
@@ -247,9 +248,8 @@ def files_in(folder: Path) -> list[Path]:
     """
 
     def stop(error: OSError) -> None:
-        raise KomepError(
-            f"{error.filename}: cannot be read ({error.strerror}); give it back, or move it away"
-        )
+        what = f"cannot be read ({error.strerror}); give it back, or move it away"
+        raise KomepError(f"{error.filename}: {what}")
 
     found, seen = [], set()
     for top, inner, names in os.walk(folder, onerror=stop, followlinks=True):
@@ -280,8 +280,6 @@ def opened(path: Path) -> io.BufferedReader:
     if packing == "xz":
         raw = io.BufferedReader(lzma.LZMAFile(raw))  # noqa: SIM115 - the caller closes it
     elif packing:
-        import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
-
         raw = io.BufferedReader(pa.CompressedInputStream(raw, packing))
     if what := foreign(raw.peek(HEAD)):
         raise KomepError(f"{path}: {what}")
@@ -302,9 +300,8 @@ def unreadable_parquet(path: Path, error: Exception) -> KomepError:
     with suppress(OSError), path.open("rb") as file:
         what = "" if format_of(path) == ARROW else foreign(file.read(HEAD))
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    return KomepError(
-        f"{path}: {what or f'not a readable {format_of(path) or PARQUET} file ({said}); is it whole?'}"
-    )
+    kind = format_of(path) or PARQUET
+    return KomepError(f"{path}: {what or f'not a readable {kind} file ({said}); is it whole?'}")
 
 
 def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]]:
@@ -334,9 +331,8 @@ def json_lines(path: Path, *, quiet: bool = False) -> Iterator[tuple[int, bytes]
                 if line.endswith(_COMMAS):
                     line = line[: line.rindex(b",")] + b"\n"
                     if not told:
-                        tell(
-                            f"note: {path}: the commas behind its objects, from line {number} on, are left out"
-                        )
+                        what = f"the commas behind its objects, from line {number} on, are left out"
+                        tell(f"note: {path}: {what}")
                     told = True
                 if line.strip():
                     yield number, line
@@ -372,9 +368,8 @@ def _items(content: bytes, path: Path) -> Iterable[bytes]:
         full = {name: rows for name, rows in whole.items() if isinstance(rows, list) and rows}
         lists = [name for name, rows in full.items() if isinstance(rows[0], dict)]
         if len(lists) > 1:
-            raise KomepError(
-                f"{path}: rows may stand under {', '.join(lists)}; write the one list that is meant alone"
-            )
+            names = ", ".join(lists)
+            raise KomepError(f"{path}: rows may stand under {names}; write the one list that is meant alone")
         whole = whole[lists[0]] if lists else whole
     return [json.dumps(item).encode() for item in (whole if isinstance(whole, list) else [whole])]
 

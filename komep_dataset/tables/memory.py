@@ -161,9 +161,8 @@ def _is_missing(value: Any) -> bool:
 
 def _of_mapping(given: Mapping[Any, Any], what: str) -> Iterable[Any]:
     """One row, or the rows of a dict of columns."""
-    columns = {
-        name: _plain(value) for name, value in given.items() if not isinstance(value, (str, bytes, Mapping))
-    }
+    given_columns = {n: v for n, v in given.items() if not isinstance(v, (str, bytes, Mapping))}
+    columns = {name: _plain(value) for name, value in given_columns.items()}
     if len(columns) < len(given) or not all(isinstance(one, (list, tuple)) for one in columns.values()):
         return [given]
     if len({len(one) for one in columns.values()}) > 1:

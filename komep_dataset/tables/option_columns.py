@@ -57,9 +57,8 @@ def option_columns(row: Mapping[Any, Any], taken: set[str]) -> list[str]:
     families: dict[tuple[str, int, str], dict[int, str]] = {}
     for name in rest:
         if (member := _MEMBER.fullmatch(name)) and not _ABOUT.fullmatch(member[1]):
-            kind, place = next(
-                (k, s.find(member[2].upper())) for k, s in enumerate(_COUNTS) if member[2].upper() in s
-            )
+            sign = member[2].upper()
+            kind, place = next((k, s.find(sign)) for k, s in enumerate(_COUNTS) if sign in s)
             families.setdefault((member[1].casefold(), kind, member[3].casefold()), {})[place] = name
     for (_, kind, _), places in families.items():
         if 1 in places and (0 in places or (kind == 0 and 2 in places)):
@@ -75,19 +74,13 @@ def telling_columns(one: Mapping[Any, Any], other: Mapping[Any, Any], taken: set
     """The columns in which two rows of one question differ, and by which they may be two questions: pictures and sounds,
     and what is no number, no id and nothing about a question."""
     names = [n for n in dict.fromkeys((*one, *other)) if n and n.casefold() not in taken]
-    return [
-        name
-        for name in names
-        if one.get(name) != other.get(name)
-        and (
-            _SHOWN.search(name)
-            or any(
-                isinstance(value, str) and _MEDIA.fullmatch(value)
-                for value in (one.get(name), other.get(name))
-            )
-            or (not _ABOUT.fullmatch(name) and (_is_content(one.get(name)) or _is_content(other.get(name))))
-        )
-    ]
+    found = []
+    for name in (n for n in names if one.get(n) != other.get(n)):
+        values = one.get(name), other.get(name)
+        media = any(isinstance(value, str) and _MEDIA.fullmatch(value) for value in values)
+        if _SHOWN.search(name) or media or (not _ABOUT.fullmatch(name) and any(map(_is_content, values))):
+            found.append(name)
+    return found
 
 
 def _filled(value: Any) -> bool:
@@ -110,13 +103,8 @@ def _is_list_of_options(value: Any, name: str, rest: Mapping[str, Any], question
         return True
     if isinstance(value, dict):
         lists = [inner for inner in value.values() if isinstance(inner, list) and len(inner) > 1]
-        texts = [inner for inner in lists if _texts(inner)]
-        return any(
-            _marks(inner) and len(inner) == len(text)
-            for text in texts
-            for inner in lists
-            if inner is not text
-        )
+        beside = ((text, inner) for text in lists if _texts(text) for inner in lists if inner is not text)
+        return any(_marks(inner) and len(inner) == len(text) for text, inner in beside)
     if isinstance(value, str):
         if _COUNTED.match(value) and not _COUNTED.search(question):
             return any(_points(n, v, []) for n, v in rest.items() if n != name)

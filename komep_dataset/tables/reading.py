@@ -202,10 +202,8 @@ def _read_arrow(path: Path, how: Reading) -> Iterator[tuple[pl.DataFrame, list[P
         wanted = [name for name in polars_schema(how.record) if name in known]
         frames, rows = _frames(path, [known[name] for name in wanted])
         if not wanted and rows:
-            found = ", ".join(schema.names)
-            raise KomepError(
-                f"{path}: none of the columns {', '.join(polars_schema(how.record))} (found: {found})"
-            )
+            known, found = ", ".join(polars_schema(how.record)), ", ".join(schema.names)
+            raise KomepError(f"{path}: none of the columns {known} (found: {found})")
         first = 1
         for frame in one_ahead(frames):
             lines = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True).alias(LINE)

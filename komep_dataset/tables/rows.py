@@ -17,6 +17,7 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.progress import tell
 from komep_dataset.schema import Reason
+from komep_dataset.system import late
 from komep_dataset.tables.columns import (
     advice_on,
     constants,
@@ -40,6 +41,8 @@ from komep_dataset.tables.formats import (
     unreadable_parquet,
 )
 from komep_dataset.tables.problems import Fault, Problem
+
+pa, pq = late("pyarrow"), late("pyarrow.parquet")
 
 SEPARATORS = ",;\t|"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -318,8 +321,6 @@ def columns_of(path: Path) -> list[str]:
         if format_of(path) in (JSONL, JSON):
             found = json_rows(path, quiet=True)
             return next((list(row) for _, row in found if isinstance(row, dict)), [])
-        import pyarrow as pa
-
         with suppress(pa.ArrowException, OSError):
             return schema_of(path).names
     return []
@@ -327,8 +328,6 @@ def columns_of(path: Path) -> list[str]:
 
 def schema_of(path: Path) -> Any:
     """The `pyarrow.Schema` of a Parquet or Arrow file."""
-    import pyarrow.parquet as pq
-
     if format_of(path) == ARROW:
         with arrow_file(path) as source:
             return source.schema
@@ -340,8 +339,6 @@ def arrow_file(path: Path) -> Iterator[Any]:
     """A file of Arrow, a stream as `datasets` saves it or one with an index, as a reader of its batches.
 
     Raises `KomepError`, or `pyarrow.ArrowException` where it is damaged."""
-    import pyarrow as pa
-
     with pa.memory_map(str(path)) as file:
         indexed = file.read(6) == b"ARROW1"
         file.seek(0)
@@ -355,9 +352,6 @@ def arrow_file(path: Path) -> Iterator[Any]:
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow as pa  # here, since `evaluation` reads JSONL and its `--help` without it
-    import pyarrow.parquet as pq
-
     try:
         with arrow_file(path) if format_of(path) == ARROW else pq.ParquetFile(path) as source:
             schema = source.schema if format_of(path) == ARROW else source.schema_arrow

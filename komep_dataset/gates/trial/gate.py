@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from komep_dataset.options import Option
 from komep_dataset.schema import Pair
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 # A gate is not run, or counts and shows what it finds, or takes such pairs out.
 SWITCHES = ("off", "report", "reject")
@@ -139,7 +139,5 @@ def shortened(text: str) -> str:
 
 def pair_hashes(pairs: pl.DataFrame) -> pl.Series:
     """A hash a pair, by question and models alone: where a choice is open, an order that no row order changes."""
-    import polars as pl
-
     rows = ("\0".join(("0", *row)).encode() for row in pairs.select(Pair.KEY).iter_rows())
     return pl.Series("key", [hashlib.blake2b(row, digest_size=8).digest() for row in rows], pl.Binary)

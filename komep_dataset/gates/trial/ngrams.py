@@ -11,10 +11,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+from komep_dataset.system import late
+
+np = late("numpy")
 
 _DROPPED = re.compile(r"[\W_]+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -70,8 +70,6 @@ def grams(normal_texts: Sequence[str], language: str, n: int) -> Grams:
         language: `en`: words; `ko`: characters, without blanks.
         n: tokens in a gram.
     """
-    import numpy as np
-
     if language == "en":
         counts = [text.count(" ") + 1 if text else 0 for text in normal_texts]
         hashes = _words(" ".join(text for text in normal_texts if text))
@@ -90,15 +88,11 @@ def grams(normal_texts: Sequence[str], language: str, n: int) -> Grams:
 
 
 def _codes(text: str) -> np.ndarray:
-    import numpy as np
-
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
 
 
 def _words(text: str) -> np.ndarray:
     """A hash of each word of a text whose words are parted by one blank."""
-    import numpy as np
-
     if not text:
         return np.zeros(0, np.uint64)
     codes = _codes(text)
@@ -111,7 +105,5 @@ def _words(text: str) -> np.ndarray:
 
 def _mixed(hashes: np.ndarray) -> np.ndarray:
     """Spread what differs in few bits over all of them."""
-    import numpy as np
-
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(_MIX)
     return hashes ^ (hashes >> np.uint64(27))

@@ -33,11 +33,8 @@ class Recorded:
         read = scan(pairs, self.readers)
         decisions = []
         for row, pair in enumerate(pairs.select(Pair.KEY).iter_rows(named=True)):
-            found = {
-                gate: (gate.reason, shown(read[gate.name][row]))
-                for gate in self.readers
-                if row in read[gate.name]
-            }
+            own = [gate for gate in self.readers if row in read[gate.name]]
+            found = {gate: (gate.reason, shown(read[gate.name][row])) for gate in own}
             said = self.recorded.get(self._key(pair))
             if said and OF_REASON[said[0]] not in TEXT_GATES:
                 found[OF_REASON[said[0]]] = said
@@ -55,9 +52,7 @@ class Recorded:
         for gate, frame in subsets(pl.concat(self.narrow).sort(Pair.KEY), self.values):
             for pair in frame.filter(~frame["_kept"]).iter_rows(named=True):
                 wanted[self._key(pair)] = gate.reason
-        said = {
-            key: reason for key, (reason, _) in self.recorded.items() if OF_REASON[reason] in SUBSET_GATES
-        }
+        said = {key: why for key, (why, _) in self.recorded.items() if OF_REASON[why] in SUBSET_GATES}
         for key in sorted(wanted.keys() | said.keys()):
             if wanted.get(key) != said.get(key):
                 yield key, f"{said.get(key, 'kept')}, but the pairs give {wanted.get(key, 'kept')}"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.languages import is_native
 from komep_dataset.pairs.candidates import PairRule, joined
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 
 def all_ordered(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     """Every ordered pair of two answers to one question with the higher score first; equal or meeting ones once."""
-    import polars as pl
-
     sides = answers.with_columns(_native=is_native())
     pairs = joined(sides, sides)
     higher = pl.col("chosen_score") > pl.col("rejected_score")

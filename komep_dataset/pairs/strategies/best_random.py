@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.pairs.candidates import PairRule, firsts, joined, ranked, rows_of
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 
 def best_random(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
@@ -17,21 +17,17 @@ def best_random(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:
     No other question and no order of rows changes the draw, and another answer to the question only where it is drawn
     itself, or is the best. Where no answer is lower, it is drawn of all others, which is a tie.
     """
-    import polars as pl
-
     best = firsts(ranked(answers, True))
     tops = answers[best].select("question_id", _best="model", _top="_low")
     others = answers.select("question_id", "model", "_high").with_row_index("_row")
-    others = others.join(tops, on="question_id", maintain_order="left").filter(
-        pl.col("model") != pl.col("_best")
-    )
+    others = others.join(tops, on="question_id", maintain_order="left")
+    others = others.filter(pl.col("model") != pl.col("_best"))
     drawn = [
         hashlib.blake2b(f"{question}\0{model}".encode(), digest_size=8).digest()
         for question, model in others.select("question_id", "model").iter_rows()
     ]
-    lots = others.with_columns(
-        _lot=pl.Series(drawn, dtype=pl.Binary), _lower=pl.col("_high") < pl.col("_top")
-    )
+    lot, lower = pl.Series(drawn, dtype=pl.Binary), pl.col("_high") < pl.col("_top")
+    lots = others.with_columns(_lot=lot, _lower=lower)
     order = lots.sort("question_id", "_lower", "_lot", "model", descending=[False, True, False, False])
     rejected = order.unique("question_id", keep="first", maintain_order=True)["_row"]
     return joined(rows_of(answers, best), rows_of(answers, rejected))

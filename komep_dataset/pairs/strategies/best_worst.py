@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.pairs.candidates import PairRule, firsts, joined, ranked, rows_of
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 
 def best_worst(answers: pl.DataFrame, values: Any = None) -> pl.DataFrame:

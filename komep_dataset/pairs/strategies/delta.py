@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.options import Option
 from komep_dataset.pairs.candidates import PairRule, firsts, joined, rows_of
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 
 def ordered_models(order: str | None) -> list[str]:
@@ -22,15 +22,11 @@ def is_order(order: Any) -> bool:
 
 
 def of_order(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
-    import polars as pl
-
     return answers.filter(pl.col("model").is_in(ordered_models(values.order)))
 
 
 def strongest_weakest(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
     """The answer of the first model of the order that has one against that of the last, of each question."""
-    import polars as pl
-
     names = ordered_models(values.order)
     place = pl.col("model").replace_strict(names, range(len(names)), return_dtype=pl.Int64)
     keys = answers.select(pl.col("question_id").rle_id().alias("_question"), place=place)

@@ -7,14 +7,14 @@ here has five or so, of which none can lie two deviations below their own mean: 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from komep_dataset.options import Option, Range
 from komep_dataset.pairs.candidates import PairRule
 from komep_dataset.pairs.strategies.best_worst import best_worst
+from komep_dataset.system import late
 
-if TYPE_CHECKING:
-    import polars as pl
+pl = late("polars")
 
 DEVIATIONS = 2
 DIGITS = 6
@@ -34,8 +34,6 @@ def two_deviations_below(scores: pl.DataFrame) -> float:
 
 
 def not_below(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
-    import polars as pl
-
     return answers.filter(pl.col("_high") >= values.trim_below)
 
 

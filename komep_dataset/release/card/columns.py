@@ -16,9 +16,8 @@ def docs_of(config: str, facts: Mapping[str, Any]) -> dict[str, str]:
     score = score_name(options)
     changed = {f"{side}_score": f"{score} of the {side} answer, 0 to 1" for side in ("chosen", "rejected")}
     if (name := options["pairs"]) != next(iter(RULES)):
-        changed |= {
-            s: f"one assistant message: the answer {s} by `--pairs {name}`" for s in ("chosen", "rejected")
-        }
+        by = f"by `--pairs {name}`"
+        changed |= {s: f"one assistant message: the answer {s} {by}" for s in ("chosen", "rejected")}
     if not goes_by_score(options):
         changed["score_margin"] = "chosen_score - rejected_score, -1 to 1: the rule does not go by it"
     return docs | changed
