@@ -33,25 +33,20 @@ def find_leaks(folder: Path, names: Iterable[str], wanted: Mapping[str, str]) ->
     """
     for name in names:
         path = folder / name
-        for kind, pattern in wanted.items():
-            if _in_bytes(path, pattern) or (path.suffix == ".parquet" and _in_parquet(path, pattern)):
-                yield name, kind
+        found = set(_in_bytes(path, wanted))
+        if path.suffix == ".parquet":
+            for batch in pq.ParquetFile(path).iter_batches():
+                for texts in (texts for column in batch.columns for texts in _texts(column)):
+                    left = {kind: pattern for kind, pattern in wanted.items() if kind not in found}
+                    matches = ((kind, pc.match_substring_regex(texts, one)) for kind, one in left.items())
+                    found.update(kind for kind, match in matches if pc.any(match).as_py())
+        yield from ((name, kind) for kind in wanted if kind in found)
 
 
-def _in_bytes(path: Path, pattern: str) -> bool:
-    if not path.stat().st_size:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return re.search(pattern.encode(), content) is not None
-
-
-def _in_parquet(path: Path, pattern: str) -> bool:
-    return any(
-        pc.any(pc.match_substring_regex(texts, pattern)).as_py()
-        for batch in pq.ParquetFile(path).iter_batches()
-        for column in batch.columns
-        for texts in _texts(column)
-    )
+def _in_bytes(path: Path, wanted: Mapping[str, str]) -> Iterator[str]:
+    if path.stat().st_size:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield from (kind for kind, pattern in wanted.items() if re.search(pattern.encode(), content))
 
 
 def _texts(column) -> Iterator:

@@ -6,6 +6,7 @@ Each takes the check that its findings go to, and a frame as `rows.ConfigFiles` 
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 
 import polars as pl
 
@@ -13,38 +14,27 @@ from komep_dataset.languages import HANGUL, is_korean
 from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete, units_with
 from komep_dataset.pairs.lengths import Tokenizer, with_tokens
 from komep_dataset.pairs.utility import PRECISION, with_f1
-from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT
+from komep_dataset.release.rows import FILE_NAME, ROW, SPLIT, below
 from komep_dataset.schema import F1_AT_K, RESPONSE_TOKENS, ScoredGeneration, Verdict, column_types, records_of
+from komep_dataset.tables.frames import missing_values, without
 from komep_dataset.tables.problems import FILE, LINE, Check, shown
 
 
 def without_nulls(check: Check, frame: pl.DataFrame, record: type) -> pl.DataFrame:
     """Name rows with a null where none may be; they are left out of what follows."""
-    bad = []
-    for name, (_, nullable) in column_types(record).items():
-        empty = pl.lit(False) if nullable else pl.col(name).is_null()
-        if isinstance(frame.schema[name], pl.List):
-            inner = frame.schema[name].inner.fields
-            fields = [pl.element().struct.field(f.name).is_null() for f in inner]
-            inside = pl.col(name).list.eval(pl.element().is_null() | pl.any_horizontal(fields)).list.any()
-            empty = empty | inside.fill_null(False)
-        bad.append(empty.alias(name))
-    nulls = frame.select(FILE_NAME, ROW, *bad)
-    some = pl.any_horizontal(expr.meta.output_name() for expr in bad)
-    for row in nulls.filter(some).iter_rows(named=True):
-        for name in (n for n in row if n not in (FILE_NAME, ROW) and row[n]):
-            check.add(row[FILE_NAME], row[ROW], name, "null, and may not be")
-    return frame.filter(~nulls.select(some).to_series())
+    nulls = missing_values(frame, record)
+    good, bad = without(frame, nulls)
+    places = frame.select(FILE_NAME, ROW).with_columns(**nulls)[bad]
+    for file, row, *empty in places.iter_rows():
+        for name in compress(nulls, empty):
+            check.add(file, row, name, "null, and may not be")
+    return good
 
 
 def check_order(check: Check, frame: pl.DataFrame, key: tuple[str, ...], within: str) -> None:
     """In a range, rows of one split (`within` is `_split`) ascend by key, and no key stands twice anywhere; of a release that
     grew, rows of one file (`_name`): each layer of it is sorted by itself, and a new one may begin with any file."""
-    before = [pl.col(name).shift(1).over(within) for name in key]
-    lower, same = pl.lit(False), pl.lit(True)
-    for name, last in zip(key, before, strict=True):
-        lower = lower | (same & (pl.col(name) < last))
-        same = same & (pl.col(name) == last)
+    lower = below(key, [pl.col(name).shift(1).over(within) for name in key])
     twice = ~pl.struct(key).is_first_distinct()
     found = frame.select(FILE_NAME, ROW, *key, lower=lower, same=twice)
     found = found.filter(pl.col("lower") | pl.col("same"))

@@ -5,9 +5,10 @@ cover every string, so that no row is missed, whatever its id. A release that gr
 of files, each sorted by itself: a range then has the rows of one layer behind those of another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -57,6 +58,15 @@ def read_rows(folder: Path, config: str, split: str | None = None) -> pl.DataFra
     if split:
         return frames[split]
     return pl.concat(frame.with_columns(split=pl.lit(name)) for name, frame in frames.items())
+
+
+def below(key: Sequence[str], other: Sequence[Any]) -> pl.Expr:
+    """Whether a key is below another, or below the first columns of one."""
+    lower, same = pl.lit(False), pl.lit(True)
+    for name, value in zip(key, other, strict=False):
+        lower = lower | (same & (pl.col(name) < value))
+        same = same & (pl.col(name) == value)
+    return lower
 
 
 def id_ranges(rows: int) -> list[Range]:

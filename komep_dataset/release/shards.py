@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from komep_dataset.release.rows import below
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS
 from komep_dataset.tables.writing import arrow_table, parquet_writer
 
@@ -49,10 +50,13 @@ class _LayerWriter:
     def append(self, frame: pl.DataFrame, table: pa.Table) -> None:
         """Add rows, as a frame and as a table of the record's schema; they must continue in key order."""
         done = 0
-        while self.cuts and (below := rows_below(frame, self.record.KEY, self.cuts[0])) < frame.height:
-            self._take(table.slice(done, below - done))
+        while (
+            self.cuts
+            and (end := frame.select(below(self.record.KEY, self.cuts[0]).sum()).item()) < frame.height
+        ):
+            self._take(table.slice(done, end - done))
             self.end_shard()
-            self.cuts, done = self.cuts[1:], below
+            self.cuts, done = self.cuts[1:], end
         self._take(table.slice(done))
 
     def _take(self, table: pa.Table) -> None:
@@ -134,15 +138,6 @@ class _SplitWriter:
         shards = [shard for layer in self.layers for shard in layer.shards]
         for index, shard in enumerate(shards):
             shard.rename(shard.with_name(f"{self.split}-{index:05d}-of-{len(shards):05d}.parquet"))
-
-
-def rows_below(frame: pl.DataFrame, key: Sequence[str], cut: Key) -> int:
-    """How many rows of a frame have a key below another, or below the first columns of one."""
-    below, same = pl.lit(False), pl.lit(True)
-    for name, value in zip(key, cut, strict=False):
-        below = below | (same & (pl.col(name) < value))
-        same = same & (pl.col(name) == value)
-    return frame.select(below.sum()).item()
 
 
 class Written:

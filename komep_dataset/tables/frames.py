@@ -7,7 +7,7 @@ what is wrong with a file.
 
 import functools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -115,7 +115,7 @@ def fitted(
             bad[name] = misfit
         columns.append(column)
     frame = pl.DataFrame(columns).with_columns(frame[LINE])
-    for name, missing in _missing(frame, record, optional).items():
+    for name, missing in missing_values(frame, record, optional).items():
         bad[name] = bad[name] | missing if name in bad else missing
     return frame, bad
 
@@ -160,7 +160,7 @@ def _cast(column: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     return column.cast(wanted)
 
 
-def _missing(frame: pl.DataFrame, record: type, optional: frozenset[str]) -> dict[str, pl.Series]:
+def missing_values(frame: pl.DataFrame, record: type, optional: Collection[str] = ()) -> dict[str, pl.Series]:
     """Required column -> whether each row has no value in it, or in a field inside its list; only of those that lack some."""
     found = {}
     for name, (hint, nullable) in column_types(record).items():
