@@ -95,13 +95,7 @@ class _Entry:
 
 
 class Index:
-    """The n-grams of some benchmarks, looked up from n-gram to item.
-
-    Args:
-        benchmarks: what pairs are compared with.
-        words: words in an English n-gram.
-        characters: characters in a Korean one.
-    """
+    """The n-grams of some benchmarks, of so many words in English and characters in Korean, looked up from n-gram to item."""
 
     def __init__(self, benchmarks: Sequence[Benchmark], words: int = WORDS, characters: int = CHARACTERS):
         self.n = {"en": words, "ko": characters}
@@ -129,12 +123,7 @@ class Index:
             self.too_short[benchmark.name] += not found
 
     def overlaps(self, pairs: pl.DataFrame, threshold: float = THRESHOLD) -> Iterator[Overlap]:
-        """The item that is most like a passage of each pair, for the pairs that have one at or above a threshold.
-
-        Args:
-            pairs: what `select_pairs` gives.
-            threshold: least share of n-grams in common.
-        """
+        """The item that is most like a passage of each pair, for the pairs that have at least this share of n-grams in common."""
         found = [table for table in self._shares(pairs, threshold) if table.height]
         if not found:
             return

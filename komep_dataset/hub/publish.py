@@ -189,12 +189,10 @@ def make_plan(
     """What to send; asks nobody.
 
     Args:
-        release: from `read_release`.
         remote: the repository as it is; None = it is not there.
         tag: the version that was asked for; by default the next one.
         tagged: the tree at that version, where it exists.
-        message: goes into the change log and the commit.
-        date: of the change log's entry.
+        message, date: of the entry in the change log, and of the commit.
 
     Raises:
         KomepError: the version exists with other content, or is not above the newest.

@@ -55,14 +55,11 @@ class PairRule:
 
 
 def ranked(answers: pl.DataFrame, best_first: bool) -> pl.DataFrame:
-    """Numbers of the answers, each question's from best to worst, or from worst to best.
+    """`_question` and `_row`, the numbers of a question and of an answer: of each question from best to worst, or the reverse.
 
     Best is the highest score, then more true units, then the shorter response, then the model name; worst the lowest score,
     then more false units, then the longer response, then the model name. Only what is sorted by is sorted, and only numbers:
     rows come in order of question and model, and their texts stay where they are.
-
-    Returns:
-        `_question` (number of the question), `_row` (of the answer in `answers`).
     """
     by = ["_low" if best_first else "_high", "_true" if best_first else "_false", "_length"]
     descending = [best_first, True, not best_first]

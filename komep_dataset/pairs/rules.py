@@ -179,13 +179,8 @@ class Tally:
 def derive(
     frame: pl.DataFrame, rules: PairRules, gate: Gate | None = None, tally: Tally | None = None
 ) -> Derived:
-    """Pairs and rejects of complete generations, one row a (`question_id`, `model`), of whole questions.
-
-    Args:
-        frame: the generations.
-        rules: of the pairs.
-        gate: says which of the selected pairs go all the same; see `gates.trial.run.Gates`.
-        tally: counts the generations, and the pairs that are left.
+    """Pairs and rejects of complete generations, one row a (`question_id`, `model`), of whole questions; the gate says which of
+    the selected pairs go all the same (see `gates.trial.run.Gates`), the tally counts generations and the pairs that are left.
     """
     pairs, dropped = select_pairs(frame, rules)
     rejects = [Reject(STAGE, *row) for row in dropped.iter_rows()]
@@ -319,13 +314,10 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRule
 
 
 def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of the config `en` or `ko` from the output of `select_pairs`.
-
-    A native pair has no English text: it is a row of `ko`, and of `ko` alone.
+    """Rows of the config `en` or `ko` from the output of `select_pairs`; a native pair, which has no English text, is in `ko` alone.
 
     Returns:
-        (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, for `en`
-        none).
+        (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, for `en` none).
     """
     if language == "en":
         return _release_rows(pairs.filter(~_IS_NATIVE), ("question", "chosen", "rejected")), pairs.clear()

@@ -62,10 +62,7 @@ def flags(options: Mapping[str, Any]) -> list[str]:
 def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> list[str]:
     """What whoever builds must know before they use it: no pair, none to hold out or to train on, Korean in `en`.
 
-    Args:
-        facts: of `build.json`, with the `options` of `provenance.json`.
-        reasons: of rejects -> how many.
-        mixed: pairs of `en` whose question is Korean.
+    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, and pairs of `en` with a Korean question.
     """
     if not facts["pairs"]:
         return [_without_pairs(facts.get("options", {}), reasons)]
@@ -121,11 +118,7 @@ def _without_pairs(options: Mapping[str, Any], reasons: Mapping[str, int]) -> st
 
 
 def pairing(facts: Mapping[str, Any]) -> list[str]:
-    """A sentence for each thing in which these pairs are not the paper's; [] where all is.
-
-    Args:
-        facts: of `build.json` and `provenance.json`.
-    """
+    """A sentence for each thing in which these pairs are not the paper's, by `build.json` and `provenance.json`."""
     options = facts["options"]
     name, from_data = options["pairs"], facts.get("from_data", {})
     rule, told = RULES.get(name), []

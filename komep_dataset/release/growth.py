@@ -189,15 +189,11 @@ def _layers_of_questions(folder: Path, layers: Mapping[Path, int], questions: se
 
 
 def grown_options(base: Base, given: Mapping[str, Any]) -> Options:
-    """The base's options; one that is given and differs is refused, since it would change old pairs.
-
-    Args:
-        base: the release that grows.
-        given: options by name, None where the user left it to the base.
+    """The base's options; `given` are those of the user by name, None where one is left to the base.
 
     Raises:
-        KomepError: one differs, the base was built with a gate or an option that this installation lacks, or with one
-            that looks at all pairs at once (exit code 2).
+        KomepError: one differs, which would change old pairs; the base was built with a gate or an option that this
+            installation lacks, or with one that looks at all pairs at once (exit code 2).
     """
     old, present = asdict(Options()) | dict(base.facts["options"]), asdict(Options())
     stale = {o.name for o in OPTIONS if o.stale and o.stale(old)}
@@ -272,9 +268,7 @@ def joined(
     """Rows of the base and new rows of the same questions as one table, one row a key.
 
     Args:
-        frame: complete generations with `_file` and `_line`.
-        files: names of the input files, by the index in `_file`; those of the base come first.
-        of_base: how many files are the base's.
+        frame: complete generations with `_file`, the place in `files`, of which the first `of_base` are the base's, and `_line`.
 
     Returns:
         (one row a key, sorted; `conflicting_duplicate` problems among the new rows, whose old row then stays;

@@ -157,13 +157,9 @@ class Written:
         self.arrow_bytes: dict[str, dict[str, int]] = {}
 
     def put(self, config: str, split: str, rows: pl.DataFrame, layers: pl.DataFrame | None = None) -> None:
-        """Hand over rows of a split; waits for those before.
+        """Hand over rows of a split, sorted by key, whose questions come after all before within a layer; waits for those before.
 
-        Args:
-            config: where they go.
-            split: that all of them are of.
-            rows: sorted by key; their questions come after all before, within a layer.
-            layers: `question_id` and `_layer` of the questions that a base has; all others go to the last layer.
+        `layers`: `question_id` and `_layer` of the questions that a base has; all others go to the last layer.
         """
         place = config, split
         table = self._converting.submit(arrow_table, rows, self._writers[place].record)

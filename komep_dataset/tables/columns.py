@@ -125,15 +125,8 @@ def others_told(
     maps: bool,
     nowhere: Collection[str] = (),
 ) -> str:
-    """What a row or a header has under names that its table does not know, where a missing value may be; or "".
-
-    Args:
-        row: column -> value, or None where only names are there.
-        known: the table's columns.
-        lacking: those that the row lacks.
-        maps: whether the command has `--map`.
-        nowhere: columns that the table as a whole lacks.
-    """
+    """What a row, or a header (with None as values), has under names that its table does not know, where one of the `lacking`
+    values may be; or "". `maps`: whether the command has `--map`; `nowhere`: columns that the table as a whole lacks."""
     others = [str(name) for name in row if name and name not in known]
     told = f"; the row has {', '.join(map(_quoted, others[:SHOWN]))}, too" if others else ""
     return told + "".join(f"; {one}" for one in advice_on(row, known, lacking, maps, nowhere))

@@ -227,12 +227,8 @@ def _holds_rows(path: Path) -> bool:
 
 def _check_whole(folder: Path) -> None:
     """Raise `KomepError` for the folder of a table of which a log says what counts: in its files stand deleted rows."""
-    logs = {
-        "_delta_log": "Delta",
-        ".hoodie": "Hudi",
-        "metadata/version-hint.text": "Iceberg",
-        "_versions": "Lance",
-    }
+    logs = {"_delta_log": "Delta", ".hoodie": "Hudi", "_versions": "Lance"}
+    logs["metadata/version-hint.text"] = "Iceberg"
     kind = next((logs[log] for log in logs if os.path.lexists(folder / log)), "")
     if kind or next(folder.glob("metadata/*.metadata.json"), None):
         raise KomepError(

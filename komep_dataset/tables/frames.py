@@ -28,12 +28,7 @@ _nulls = functools.partial(pl.repeat, None, eager=True)
 
 
 def parquet_frames(path: Path, source: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Some columns of every row, in order, about `BATCH_ROWS` at a time.
-
-    Args:
-        path: the file.
-        source: the same file, opened.
-        columns: names, each in the file.
+    """Some columns of every row of a file that is open as `source`, in order, about `BATCH_ROWS` at a time.
 
     Raises `pyarrow.ArrowInvalid` or `OSError` where Arrow cannot read the file.
     """

@@ -63,13 +63,8 @@ def tokens(normal_text: str, language: str) -> list[str]:
 
 
 def grams(normal_texts: Sequence[str], language: str, n: int) -> Grams:
-    """The hashes of all n-grams of some texts, repeats included; a text of fewer than n tokens has none.
-
-    Args:
-        normal_texts: what `normal` gives.
-        language: `en`: words; `ko`: characters, without blanks.
-        n: tokens in a gram.
-    """
+    """The hashes of all n-grams of some texts as `normal` gives them, repeats included: of words in English, of characters without
+    blanks in Korean; a text of fewer than n has none."""
     if language == "en":
         counts = [text.count(" ") + 1 if text else 0 for text in normal_texts]
         hashes = _words(" ".join(text for text in normal_texts if text))

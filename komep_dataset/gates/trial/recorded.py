@@ -15,11 +15,8 @@ class Recorded:
     """The gates of a finished release, for `komep verify`.
 
     What reads texts is derived again. Subsets are, too, once all pairs were seen (`subset_problems`). What compares
-    pairs is taken from `rejects.jsonl`: the benchmark is not in a release, and MinHash may not be installed.
-
-    Args:
-        values: of the build's options by name.
-        recorded: key -> reason and detail of the pairs that `rejects.jsonl` says the gates rejected.
+    pairs is taken from `rejects.jsonl` (`recorded`: key -> reason and detail): the benchmark is not in a release, and MinHash
+    may not be installed.
     """
 
     def __init__(self, values: Mapping[str, Any], recorded: Mapping[str, Decision]):

@@ -162,11 +162,7 @@ def pair_keys(pairs: pl.DataFrame) -> list[Key]:
 
 
 def scan(pairs: pl.DataFrame, gates: Sequence[TextGate]) -> dict[str, dict[int, dict[Found, str]]]:
-    """Search every text of some pairs, once for all gates.
-
-    Args:
-        pairs: what `select_pairs` gives.
-        gates: whose rules are asked of the texts that a hint of theirs matches.
+    """Search every text of some pairs, once for all gates; one that a hint matches is read by the rules.
 
     Returns:
         name of the gate -> row, ascending -> each finding with the first column of `TEXTS` that it stands in.

@@ -34,12 +34,9 @@ BINS = 10  # of the histogram, each a tenth of the margins from 0 to 1
 
 
 def write_card(folder: Path, facts: dict[str, Any], place: str = "komep") -> None:
-    """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json`.
-
-    Args:
-        folder: the release, data files in place.
-        facts: the content of `build.json` and `provenance.json`.
-        place: the name of the folder in which the release will lie: what `load_dataset` is given beside it.
+    """Write README.md (YAML configs for `datasets`, and what a reader must know), its figures and `croissant.json` beside the data
+    files, by `build.json` and `provenance.json`; `place` is the name of the folder in which the release will lie, which
+    `load_dataset` is given beside it.
     """
     title = title_of(facts, place)
     header = {"pretty_name": title} | card_header(folder, facts)
@@ -77,12 +74,7 @@ def config_version(content: str) -> str:
 
 
 def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """The YAML of the card: what `datasets` reads, and what the Hub shows.
-
-    Args:
-        folder: the release, data files in place.
-        facts: `content_hash`, `rows` and `arrow_bytes` as in `build.json`.
-    """
+    """The YAML of the card, by `content_hash`, `rows` and `arrow_bytes` of `build.json`: what `datasets` reads, and the Hub shows."""
     version = config_version(facts["content_hash"])
     configs, infos = [], []
     for config, rows in facts["rows"].items():
@@ -142,12 +134,7 @@ def hub_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_figures(folder: Path, facts: dict[str, Any]) -> dict[str, str]:
-    """Draw what the numbers of a release allow. Returns name -> path in the release, for the card.
-
-    Args:
-        folder: the release, data files in place; the figures go below it.
-        facts: `rows` and `models` as in `build.json`, `options` as in `provenance.json`.
-    """
+    """Draw what the numbers of a release allow, below its folder. Returns name -> path in the release, for the card."""
     pictures = {}
     pairs = [config for config in facts["rows"] if config != "scored"]
     if pairs and goes_by_score(facts["options"]):

@@ -21,12 +21,8 @@ LICENCE_OF_THE_SAMPLE = "https://www.apache.org/licenses/LICENSE-2.0"
 def croissant(facts: dict[str, Any], version: str, title: str = KOMEP) -> dict[str, Any]:
     """The metadata of a release: a file set and a record set for each split of each config that has rows.
 
-    Paths are relative to the release's folder, whether it lies on a disk or on the Hub.
-
-    Args:
-        facts: `rows` and `is_sample` as in `build.json`, `options` as in `provenance.json`.
-        version: of the content, see `card.config_version`.
-        title: what the card calls it.
+    Paths are relative to the release's folder, whether it lies on a disk or on the Hub. `version` is that of the content (see
+    `card.config_version`), `title` what the card calls the release.
     """
     komep, licence = is_komep(facts), facts["options"].get("license")
     parts = [(config, split) for config, rows in facts["rows"].items() for split in SPLITS if rows[split]]
