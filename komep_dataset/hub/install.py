@@ -81,15 +81,11 @@ def _prepare(folder: Path, config: str, content_hash: str, root: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             Path(builder.cache_dir).rename(target)
     except (OSError, DatasetGenerationError) as error:
-        raise KomepError(f"the cache of `datasets` cannot be written: {_first_cause(error)}") from error
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # `datasets` wraps a full disk twice
+            cause = cause.__cause__
+        raise KomepError(f"the cache of `datasets` cannot be written: {cause}") from error
     return target
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    """What an error began with: `datasets` wraps a full disk twice."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def uninstall(cache_dir: Path | None = None) -> list[Path]:

@@ -81,7 +81,11 @@ def turns(value: Any, speaker: str) -> Turns:
     """
     if isinstance(value, str):
         if WRITTEN.match(value):
-            return turns(messages_in(value), speaker)
+            try:
+                value = written(value)
+            except ValueError as error:
+                raise Unfit(f"messages written as text that is {error}") from None
+            return turns(value, speaker)
         if speaker == "user" and (asked := OPEN.fullmatch(value)):
             value = value[: asked.start(1)]
         spoken = TRANSCRIPT.split("\n\n" + value.lstrip()) if value.lstrip().startswith("Human:") else ()
@@ -101,14 +105,6 @@ def turns(value: Any, speaker: str) -> Turns:
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise Unfit(f"neither text nor messages: {value!r:.60}")
     return [turn(message) for message in messages]
-
-
-def messages_in(text: str) -> Any:
-    """Messages that are written as JSON, or as Python prints them, which pandas does in a CSV; else `Unfit`."""
-    try:
-        return written(text)
-    except ValueError as error:
-        raise Unfit(f"messages written as text that is {error}") from None
 
 
 def turn(message: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,9 @@ def replacing_folder(target: Path) -> Iterator[Replacement]:
             notes = _recover(target)
             known: Known = {}
             former = look_into(target, known)
-            scratch = _scratch(target)
+            scratch = target.with_name(f".{target.name}.building-{uuid.uuid4().hex[:12]}")
+            (scratch / "new").mkdir(parents=True)
+            _write_mark(scratch, target, BUILDING)
             try:
                 # What cannot be kept is told before the work.
                 _keep(target, former, scratch / "trial", trial=True)
@@ -167,14 +169,6 @@ def _like(former: Path, new: Path) -> None:
     with suppress(PermissionError):
         os.chown(new, found.st_uid, found.st_gid)
     new.chmod(stat.S_IMODE(found.st_mode))
-
-
-def _scratch(target: Path) -> Path:
-    """A marked folder beside the target with an empty `new`."""
-    folder = target.with_name(f".{target.name}.building-{uuid.uuid4().hex[:12]}")
-    (folder / "new").mkdir(parents=True)
-    _write_mark(folder, target, BUILDING)
-    return folder
 
 
 def _write_mark(scratch: Path, target: Path, state: str, new: str = "") -> None:

@@ -278,17 +278,12 @@ def read_batches(
     how = Reading(record, optional, own, columns is not None, checks, nowhere)
     read = {PARQUET: _read_arrow, ARROW: _read_arrow, CSV: _read_csv}.get(kind, _read_jsonl)
     for frame, problems in read(path, how):
-        for name, text in fixed.items():
-            frame = _with_constant(frame, name, text, path)
+        for name, text in fixed.items():  # where a column has nothing
+            given = pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name))
+            if (other := frame.filter(given != text)).height:
+                raise other_value(f"{path}:{other[LINE][0]}", name, other[name][0], text)
+            frame = frame.with_columns(given.fill_null(text).alias(name))
         yield frame.with_columns(pl.col(name).fill_null(value) for name, value in of_path.items()), problems
-
-
-def _with_constant(frame: pl.DataFrame, name: str, text: str, path: Path) -> pl.DataFrame:
-    """A frame with the text of a constant where a column has nothing; `KomepError` where it has another value."""
-    given = pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name))
-    if (other := frame.filter(given != text)).height:
-        raise other_value(f"{path}:{other[LINE][0]}", name, other[name][0], text)
-    return frame.with_columns(given.fill_null(text).alias(name))
 
 
 def check_columns(

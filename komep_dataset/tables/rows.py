@@ -101,7 +101,11 @@ def read_csv(
         return len(known & {name.casefold() for name in found[0]}), len(found[0])
 
     signs = declared[1] if declared else order
-    found = [_from_header(text, sign, strict, 2 if declared else 1) for sign in signs]
+    found = []  # by each separator: the first row that is not blank, or what is wrong with it; the rows behind it
+    for sign in signs:
+        rows = _csv_rows(text, sign, strict, 2 if declared else 1)
+        names = next((cells for _, _, cells in rows if cells), [])
+        found.append((names if isinstance(names, csv.Error) else list(map(str.strip, names)), rows))
     names, rows = max(found, key=fit)
     if isinstance(names, csv.Error):
         raise KomepError(f"{path}:1: not CSV ({names}); is a quote open in the header?") from names
@@ -142,15 +146,6 @@ def check_names(place: object, names: Sequence[str]) -> None:
     """Raise `KomepError` where a column stands twice: one of the two would be dropped."""
     if twice := next((name for name in names if name and names.count(name) > 1), None):
         raise KomepError(f"{place}: the column {twice} stands twice")
-
-
-def _from_header(
-    text: str, separator: str, strict: bool, number: int
-) -> tuple[list[str] | csv.Error, Iterator[tuple[int, int, list[str] | csv.Error]]]:
-    """(the first row that is not blank, or what is wrong with it; the rows behind it)."""
-    rows = _csv_rows(text, separator, strict, number)
-    header = next((cells for _, _, cells in rows if cells), [])
-    return header if isinstance(header, csv.Error) else [name.strip() for name in header], rows
 
 
 def _csv_rows(

@@ -21,10 +21,6 @@ def is_order(order: Any) -> bool:
     return len(names) >= 2 and all(names) and len(set(names)) == len(names)
 
 
-def of_order(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
-    return answers.filter(pl.col("model").is_in(ordered_models(values.order)))
-
-
 def strongest_weakest(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
     """The answer of the first model of the order that has one against that of the last, of each question."""
     names = ordered_models(values.order)
@@ -40,7 +36,7 @@ RULE = PairRule(
     help="the strongest against the weakest model of --order, whatever the score says",
     order=50,
     candidates=strongest_weakest,
-    eligible=of_order,
+    eligible=lambda answers, values: answers.filter(pl.col("model").is_in(ordered_models(values.order))),
     by_score=False,
     options=(
         Option(

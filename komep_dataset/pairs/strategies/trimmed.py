@@ -7,7 +7,6 @@ here has five or so, of which none can lie two deviations below their own mean: 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from komep_dataset.options import Option, Range
 from komep_dataset.pairs.candidates import PairRule
@@ -33,16 +32,12 @@ def two_deviations_below(scores: pl.DataFrame) -> float:
     return round(max(0.0, mean - DEVIATIONS * math.sqrt(variance)), DIGITS)
 
 
-def not_below(answers: pl.DataFrame, values: Any) -> pl.DataFrame:
-    return answers.filter(pl.col("_high") >= values.trim_below)
-
-
 RULE = PairRule(
     name="trimmed",
     help="best-worst of the answers that are not below --trim-below",
     order=40,
     candidates=best_worst,
-    eligible=not_below,
+    eligible=lambda answers, values: answers.filter(pl.col("_high") >= values.trim_below),
     options=(
         Option(
             "trim_below",

@@ -40,9 +40,25 @@ def croissant(facts: dict[str, Any], version: str, title: str = KOMEP) -> dict[s
         "version": version,
         **({"creator": {"@type": "sc:Organization", "name": "KoMeP contributors"}} if komep else {}),
         "citeAs": "doi:10.4258/hir.2025.31.2.166; arXiv:2411.09255" if komep else "arXiv:2411.09255",
-        "distribution": [_file_set(config, split) for config, split in parts],
+        "distribution": [
+            {
+                "@type": "cr:FileSet",
+                "@id": f"files-{config}-{split}",
+                "name": f"files-{config}-{split}",
+                "description": f"Parquet files of config {config}, split {split}",
+                "encodingFormat": "application/x-parquet",
+                "includes": f"{config}/{split}-*.parquet",
+            }
+            for config, split in parts
+        ],
         "recordSet": [
-            _record_set(config, split, records_of(facts)[config], docs_of(config, facts))
+            {
+                "@type": "cr:RecordSet",
+                "@id": f"{config}-{split}",
+                "name": f"{config}-{split}",
+                "description": f"Rows of config {config}, split {split}",
+                "field": _fields(records_of(facts)[config], docs_of(config, facts), f"{config}-{split}"),
+            }
             for config, split in parts
         ],
     }
@@ -54,42 +70,18 @@ def write_croissant(folder: Path, facts: dict[str, Any], version: str, title: st
     (folder / FILE).write_text(text + "\n", "utf-8")
 
 
-def _file_set(config: str, split: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileSet",
-        "@id": f"files-{config}-{split}",
-        "name": f"files-{config}-{split}",
-        "description": f"Parquet files of config {config}, split {split}",
-        "encodingFormat": "application/x-parquet",
-        "includes": f"{config}/{split}-*.parquet",
-    }
-
-
-def _record_set(config: str, split: str, record: type, docs: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "@type": "cr:RecordSet",
-        "@id": f"{config}-{split}",
-        "name": f"{config}-{split}",
-        "description": f"Rows of config {config}, split {split}",
-        "field": _fields(record, docs, f"{config}-{split}", f"files-{config}-{split}"),
-    }
-
-
-def _fields(
-    record: type, docs: Mapping[str, str], place: str, file_set: str, column: str = ""
-) -> list[dict[str, Any]]:
+def _fields(record: type, docs: Mapping[str, str], rows: str, column: str = "") -> list[dict[str, Any]]:
     """The columns of a row type, or the parts of a column that holds a list of them: a repeated field with sub-fields."""
-    fields = []
+    fields, place = [], f"{rows}/{column}" if column else rows
     for name, (hint, _) in column_types(record).items():
         field = {"@type": "cr:Field", "@id": f"{place}/{name}", "name": name, "description": docs[name]}
-        source = {"fileSet": {"@id": file_set}, "extract": {"column": column or name}}
+        source = {"fileSet": {"@id": f"files-{rows}"}, "extract": {"column": column or name}}
         if column:
             source["transform"] = {"jsonPath": name}
         repeated = {"repeated": True} if get_origin(hint) is list else {}
         inner = get_args(hint)[0] if repeated else hint
         if is_dataclass(inner):
-            parts = _fields(inner, column_docs(inner), f"{place}/{name}", file_set, name)
-            field |= {**repeated, "subField": parts}
+            field |= {**repeated, "subField": _fields(inner, column_docs(inner), rows, name)}
         else:
             field |= {"dataType": _TYPES[inner], **repeated, "source": source}
         fields.append(field)
