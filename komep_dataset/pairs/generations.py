@@ -267,8 +267,10 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
         Status.EMPTY: no_units,
         Status.UNPARSED: pl.col("_n_unknown") > 0,
     }
-    first = (pl.when(holds).then(pl.lit(status.value)) for status, holds in judged.items())
-    return pl.coalesce(*first, pl.lit(Status.SCORED.value))
+    chain = pl
+    for status, holds in judged.items():
+        chain = chain.when(holds).then(pl.lit(status.value))
+    return chain.otherwise(pl.lit(Status.SCORED.value))
 
 
 def _may_refuse(frame: pl.DataFrame) -> pl.Series:

@@ -241,8 +241,10 @@ def select_pairs(frame: pl.DataFrame, rules: PairRules = _DEFAULT) -> tuple[pl.D
         _same_text("chosen", "rejected"),
         _too_far_apart(rules.length_gap),
     )
-    reasons = (pl.when(one).then(pl.lit(stage)) for one, stage in zip(fails, _STAGES, strict=True))
-    candidates = candidates.with_columns(score_margin=margin).with_columns(reason=pl.coalesce(reasons))
+    reason = pl
+    for stage, fail in zip(_STAGES, fails, strict=True):
+        reason = reason.when(fail).then(pl.lit(stage))
+    candidates = candidates.with_columns(score_margin=margin).with_columns(reason=reason)
     pairs = candidates.filter(pl.col("reason").is_null())
     rejects = pl.concat([_too_few(frame, scored, usable, rules), _without_pair(candidates, pairs, rules)])
     texts = ("question", "chosen", "rejected", *KOREAN_TEXTS)

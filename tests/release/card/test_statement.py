@@ -1,5 +1,9 @@
 """What a data statement says of who made what, and which pair it shows."""
 
+from pathlib import Path
+
+import polars as pl
+
 from komep_dataset.config.presets import ENTRIES
 from komep_dataset.release.build import build
 from komep_dataset.release.card.statement import (
@@ -72,3 +76,18 @@ def test_the_example_is_a_pair_of_the_release(tmp_path):
     )
     assert long["chosen"] != long["rejected"]
     assert example(tmp_path / "komep", {"rows": {"scored": {}}}) is None
+
+
+def test_the_example_is_the_same_in_whatever_order_a_disk_lists_the_shards(tmp_path, monkeypatch):
+    build([], tmp_path / "komep", pairs="all")
+    facts, [shard] = read_facts(tmp_path / "komep"), (tmp_path / "komep" / "ko").glob("train-*")
+    rows = pl.read_parquet(shard)
+    for number in (0, 1):
+        rows[number:].write_parquet(shard.with_name(f"train-0000{number}-of-00002.parquet"))
+    shard.unlink()
+    glob = Path.glob
+    found = []
+    for listed in (sorted, lambda paths: sorted(paths, reverse=True)):
+        monkeypatch.setattr(Path, "glob", lambda self, pattern, listed=listed: listed(glob(self, pattern)))
+        found.append(example(tmp_path / "komep", facts)["row"])
+    assert found[0] == found[1] == rows.row(0, named=True)
