@@ -1,17 +1,16 @@
 """The labelled sets that there are: a module of this folder that declares a `SET` is one; nothing lists it."""
 
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from komep_dataset.config.yaml_records import nearest
 from komep_dataset.errors import KomepError
-from komep_dataset.judge import sets as package
+from komep_dataset.judge import sets
 from komep_dataset.judge.statements import Statement
+from komep_dataset.options import declared
 from komep_dataset.tables.rows import read_rows
 
 Rows = Iterator[tuple[int, Any]]  # number of a line, what stands there
@@ -39,13 +38,7 @@ class LabelledSet:
 @cache
 def all_sets() -> dict[str, LabelledSet]:
     """Name -> set, sorted; `ValueError` where two modules take one name."""
-    found: dict[str, LabelledSet] = {}
-    for file in pkgutil.iter_modules(package.__path__):
-        if one := getattr(import_module(f"{package.__name__}.{file.name}"), "SET", None):
-            if one.name in found:
-                raise ValueError(f"{file.name}: another module has the set {one.name!r}")
-            found[one.name] = one
-    return dict(sorted(found.items()))
+    return dict(sorted(declared(sets, "SET", LabelledSet).items()))
 
 
 def read_set(name: str, path: Path) -> tuple[list[Statement], int]:
