@@ -127,12 +127,8 @@ def _side_by_side(new: Mapping[str, Any], old: Mapping[str, Any], names: tuple[s
         rows.append((label, was, now, say("same") if was == now != "–" else cell(step, f"+{form}")))
     change = new["pairs"] - old["pairs"]
     told = "{new} has {n} more pairs than {old}." if change > 0 else "{new} has {n} fewer pairs than {old}."
-    told = say(
-        told if change else "{new} has as many pairs as {old}.",
-        new=names[0],
-        old=names[1],
-        n=f"{abs(change):,}",
-    )
+    told = told if change else "{new} has as many pairs as {old}."
+    told = say(told, new=names[0], old=names[1], n=f"{abs(change):,}")
     before, now = say("before ({name})", name=names[1]), say("now ({name})", name=names[0])
     header, title = ("figure", before, now, "difference"), "Both releases, side by side"
     return Figure.of("side-by-side", title, told, header=header, rows=rows, wide=True)

@@ -114,10 +114,8 @@ def length(found: Mapping[str, Any], told: str) -> Figure:
         (say("correlation of log length and label"), cell(correlation, "+.3f")),
         *((say("ratio {range}", range=label), f"{n:,}") for label, n in zip(labels, counts, strict=True)),
     ]
-    data = columns(labels, {counted: counts}, counted, ticks) | {
-        "below": say("characters, chosen ÷ rejected, from"),
-        "beside": counted,
-    }
+    data = columns(labels, {counted: counts}, counted, ticks)
+    data |= {"below": say("characters, chosen ÷ rejected, from"), "beside": counted}
     title, header = "Length of chosen against rejected", ("figure", "value")
     return Figure.of("length", title, told, "columns", data, header, rows)
 
@@ -141,10 +139,8 @@ def wins(found: Mapping[str, Any], told: str) -> Figure:
 def win_shares(found: Mapping[str, Any]) -> Figure:
     """Of the pairs that a model is in, how many it wins."""
     order = sorted(found["win_share"], key=lambda m: (-m["share"], m["model"]))
-    drawn = [
-        Bar(m["model"], f"{m['share']:.0%}", m["share"], *m["interval"], link(chosenModel=m["model"]))
-        for m in order
-    ]
+    shares = ((m["model"], m["share"], m["interval"]) for m in order)
+    drawn = [Bar(name, f"{n:.0%}", n, *interval, link(chosenModel=name)) for name, n, interval in shares]
     rows = [
         (m["model"], cell(m["hits"]), cell(m["n"]), f"{m['share']:.1%}", spread(m["interval"]), f"{m['of_all']:.1%}")
         for m in order
@@ -157,10 +153,8 @@ def win_shares(found: Mapping[str, Any]) -> Figure:
         least=f"{worst['share']:.0%}",
         worst=worst["model"],
     )
-    title, header = (
-        "How often each model wins",
-        ("model", "won", "pairs", "share", "interval", "of all pairs"),
-    )
+    title = "How often each model wins"
+    header = ("model", "won", "pairs", "share", "interval", "of all pairs")
     return Figure.of("win-shares", title, told, "bars", bars(drawn, 0.5), header, rows)
 
 
@@ -225,10 +219,8 @@ def baselines(found: Sequence[Mapping[str, Any]], verdicts: Mapping[str, str]) -
     else:
         reasons = "; ".join(sorted({say(one["reason"]) for one in found}))
         told = say("No rule could be fitted: {reasons}.", reasons=reasons)
-    title, header = (
-        "What trivial rules know of the label",
-        ("rule", "right", "interval", "AUC", "held-out pairs"),
-    )
+    title = "What trivial rules know of the label"
+    header = ("rule", "right", "interval", "AUC", "held-out pairs")
     return Figure.of("baselines", title, told, "bars" if drawn else "", bars(drawn, 0.5), header, rows)
 
 
@@ -248,11 +240,8 @@ def noise(found: Mapping[str, Any] | None, told: str) -> Figure:
 def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     """DAHL score of each responder."""
     order = sorted(found.items(), key=lambda m: (-(m[1]["dahl"] or {"mean": -1})["mean"], m[0]))
-    drawn = [
-        Bar(name, f"{one['dahl']['mean']:.3f}", one["dahl"]["mean"], one["dahl"]["low"], one["dahl"]["high"])
-        for name, one in order
-        if one["dahl"]
-    ]
+    scored = [(name, one["dahl"]) for name, one in order if one["dahl"]]
+    drawn = [Bar(n, f"{of['mean']:.3f}", of["mean"], of["low"], of["high"]) for n, of in scored]
     rows, listed = [], listed_statuses(status for one in found.values() for status in one["statuses"])
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
@@ -260,7 +249,7 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
         counts = (cell(one["statuses"].get(status, 0)) for status in listed)
         rows.append((name, cell(score["mean"], ".3f"), interval, *counts))
     header, plot = ("responder", "mean", "interval", *listed), "bars" if drawn else ""
-    told = _told_of_models([(name, one["dahl"]) for name, one in order if one["dahl"]])
+    told = _told_of_models(scored)
     return Figure.of("models", "DAHL score by responder", told, plot, bars(drawn), header, rows)
 
 
@@ -287,15 +276,10 @@ def split(found: Mapping[str, SplitQuality]) -> Figure:
     """What units cover of their answers and what they lack, by model."""
     whole = sum(found.values(), SplitQuality())
     every = {**found, say("all"): whole} if len(found) > 1 else found
-    rows = [
-        (
-            name,
-            cell(one.answers),
-            cell(one.units),
-            *(cell(one.shares()[s], ".1%") for s in SPLIT_SHARES.values()),
-        )
-        for name, one in every.items()
-    ]
+    rows = []
+    for name, one in every.items():
+        shares = (cell(one.shares()[share], ".1%") for share in SPLIT_SHARES.values())
+        rows.append((name, cell(one.answers), cell(one.units), *shares))
     told = f"{whole}." if whole.units else say("No answer has units.")
     header = ("model", "answers", "units", *SPLIT_SHARES)
     return Figure.of("split", "How answers were split", told, header=header, rows=rows, wide=bool(rows))

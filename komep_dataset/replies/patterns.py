@@ -6,18 +6,7 @@ Python compiles some hundred of them in a third of a second, and a command that 
 import re
 from typing import Any
 
-_METHODS = (
-    "search",
-    "match",
-    "fullmatch",
-    "split",
-    "findall",
-    "finditer",
-    "sub",
-    "subn",
-    "groups",
-    "groupindex",
-)
+_METHODS = ("search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn", "groups")
 
 
 class Pattern:

@@ -125,10 +125,8 @@ def _preference(judgements: Sequence[Judgement]) -> dict[str, Any]:
 
     def by(what: str, values: Iterable[str]) -> dict[str, Any]:
         """The share of the chosen answer among judgements of each of some values."""
-        return {
-            one: _share([j.preference == ANSWERS[0] for j in decided if getattr(j, what) == one])
-            for one in values
-        }
+        own = {one: [j.preference for j in decided if getattr(j, what) == one] for one in values}
+        return {one: _share([said == ANSWERS[0] for said in of]) for one, of in own.items()}
 
     return {
         **{name: said.count(name) for name in (*ANSWERS, SAME, UNSURE)},

@@ -65,13 +65,9 @@ def _words(said: str) -> Iterator[tuple[str | None, str]]:
     """(kind, text) of the words from left to right, each as long as may be; None for what is no word of these."""
     place = 0
     while place < len(said):
-        fits = [
-            (found.end(), kind)
-            for kind, forms in _KINDS.items()
-            for form in forms
-            if (found := form.match(said, place))
-        ]
-        end, kind = max(fits, key=lambda one: one[0], default=(len(said), None))
+        fits = ((kind, form.match(said, place)) for kind, forms in _KINDS.items() for form in forms)
+        ends = ((found.end(), kind) for kind, found in fits if found)
+        end, kind = max(ends, key=lambda one: one[0], default=(len(said), None))
         yield kind, said[place:end]
         place = max(end, place + 1)
 

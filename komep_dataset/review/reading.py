@@ -315,11 +315,8 @@ def _judgement(row: Row, reviewer: str, material: Material) -> Judgement:
     letter = better(cells["better"])
     preference = row.letters[letter.lower()] if letter in (A, B) else letter
     units = material.beside[pair].units
-    said = tuple(
-        Mark(side, unit, label)
-        for place, side in row.letters.items()
-        for unit, label in marks(cells[f"{place}_marks"], len(units[side])).items()
-    )
+    marked = {side: marks(cells[f"{at}_marks"], len(units[side])) for at, side in row.letters.items()}
+    said = tuple(Mark(side, *one) for side, labels in marked.items() for one in labels.items())
     return Judgement(
         pair,
         reviewer,

@@ -22,10 +22,8 @@ def beside_pairs(scored: pl.DataFrame, keys: Mapping[str, tuple[str, str, str]])
     """`pair_id` -> what stands beside its answers in rows of `scored`; `keys`: `pair_id` -> (`question_id`, `chosen_model`,
     `rejected_model`)."""
     cited = [EVIDENCE] if EVIDENCE in scored.columns else []
-    answers = {
-        (row["question_id"], row["model"]): row
-        for row in scored.select("question_id", "model", "units", *cited).iter_rows(named=True)
-    }
+    rows = scored.select("question_id", "model", "units", *cited).iter_rows(named=True)
+    answers = {(row["question_id"], row["model"]): row for row in rows}
     found = {}
     for pair, (id, *models) in keys.items():
         rows = [answers[id, model] for model in models]

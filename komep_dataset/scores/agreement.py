@@ -94,10 +94,8 @@ def hanging(
         _false=pl.col("_false") + pl.when(here).then("false").otherwise(0),
     )
     apart = tried.with_columns(question_id=pl.format("{}/{}", "question_id", "_try"))
-    before, after = (
-        _pairs_of(one, unknown_units, min_margin, utility)
-        for one in (frame, apart.sort("question_id", "model"))
-    )
+    both = frame, apart.sort("question_id", "model")
+    before, after = (_pairs_of(one, unknown_units, min_margin, utility) for one in both)
     flipped = tried.filter(here).select("_try", "question_id", "model", "verdict").iter_rows()
     return {tuple(key) for at, *key in flipped if before.get(key[0]) != after.get(f"{key[0]}/{at}")}
 

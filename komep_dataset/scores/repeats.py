@@ -38,10 +38,9 @@ def repeated(answers: Iterable[tuple[str, str]], fewest: int = LEAST_REPEATS) ->
         asked[one_line(text)].add(one_line(question))
     total = len(set().union(*asked.values()))
     least = max(fewest, REPEATED_SHARE * total)
+    counts = {text: len(questions) for text, questions in asked.items() if len(text) >= LEAST_CHARACTERS}
     return {
-        text: f"the same text for {len(questions):,} of {total:,} questions"
-        for text, questions in asked.items()
-        if len(text) >= LEAST_CHARACTERS and len(questions) >= least
+        text: f"the same text for {n:,} of {total:,} questions" for text, n in counts.items() if n >= least
     }
 
 

@@ -255,11 +255,8 @@ def _items(
     rows: Mapping[Key, Response], units: Mapping[Key, Sequence[str]], checker: Checker, folder: Path
 ) -> dict[Key, list[Item]]:
     """What is judged of every response, with the passages that the checker is shown."""
-    found = [
-        (key, Item(unit, row.question if checker.context else None))
-        for key, row in rows.items()
-        for unit in units[key]
-    ]
+    shown = {key: row.question if checker.context else None for key, row in rows.items()}
+    found = [(key, Item(unit, question)) for key, question in shown.items() for unit in units[key]]
     items = [item for _, item in found]
     if checker.evidence is not None:
         questions = [rows[key].question for key, _ in found]

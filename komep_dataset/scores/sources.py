@@ -87,13 +87,10 @@ def citations(judged: Iterable[tuple[Item, Judged]]) -> list[Citation] | None:
     found = []
     for place, (item, one) in enumerate(judged):
         if item.passages is not None:
-            shown = {
-                p.id: (p.id, p.title, p.url, quotation(p.text, item.unit))
-                for p in item.passages
-                if p.id in one.cited
-            }
-            cited = [shown[id] for id in one.cited] or [("",) * 4]
-            found += [Citation(place, one.reason, *fields) for fields in cited]
+            shown = {passage.id: passage for passage in item.passages}
+            cited = ((p, quotation(p.text, item.unit)) for p in map(shown.__getitem__, one.cited))
+            fields = [(p.id, p.title, p.url, quoted) for p, quoted in cited] or [("",) * 4]
+            found += [Citation(place, one.reason, *of_passage) for of_passage in fields]
     return found or None
 
 

@@ -86,10 +86,9 @@ class _Alignment:
     @cached_property
     def beads(self) -> list[Bead]:
         # How much worse the best way is on which every sentence of the source, or of the target, has a counterpart.
+        lacking = {(a, b) for _, _, a, b in self.steps if not (a and b)}
         worse = {
-            lacking: self.best - self._best_way([kind for kind in _KINDS if kind != lacking])[0]
-            for lacking in ((1, 0), (0, 1))
-            if lacking in {(a, b) for _, _, a, b in self.steps}
+            one: self.best - self._best_way([kind for kind in _KINDS if kind != one])[0] for one in lacking
         }
         beads = []
         for i, j, a, b in self.steps:

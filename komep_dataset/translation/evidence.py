@@ -156,9 +156,9 @@ class Warnings:
         kinds = Counter(name for one in warned for name in one["checks"])
         evidence = lambda one: "; ".join(f"{name}: {detail}" for name, detail in one["checks"].items())  # noqa: E731
         counts = {"texts": self.texts, "checked": self.checked, "found": len(warned), "pairs": self.pairs}
+        keys = ("question_id", "model")
         examples = [
-            {"question_id": one["question_id"], "model": one["model"], "evidence": evidence(one)}
-            for one in warned[:EXAMPLES]
+            {key: one[key] for key in keys} | {"evidence": evidence(one)} for one in warned[:EXAMPLES]
         ]
         return {**counts, "kinds": dict(sorted(kinds.items())), "examples": examples, "warned": warned}
 

@@ -21,13 +21,8 @@ BY_CHANCE = "!"
 # Hangul is no letter here, so that the particle in "CT를" does not hide the term.
 _WORD = Pattern(r"[A-Za-z0-9À-ÖØ-öø-ɏΑ-Ωα-ω]+(?:['’][A-Za-z]+)?")
 _GAP = Pattern(r"[-‐‑–]|[^\S\n]+|[^\S\n]*\n[^\S\n]*")  # what may stand between two words of one term
-_PLURALS = (
-    ("'s", ""),
-    ("ies", "y"),
-    ("ses", "sis"),
-    ("es", ""),
-    ("s", ""),
-)  # a possessive counts as its noun
+# A possessive counts as its noun.
+_PLURALS = (("'s", ""), ("ies", "y"), ("ses", "sis"), ("es", ""), ("s", ""))
 # Older and newer parts of words, and spellings; "허혈성 뇌졸중" is "허혈뇌졸중", "제2형" is "2형".
 _SAME = {
     "갑상샘": "갑상선", "전립샘": "전립선", "콩팥": "신장", "허파": "폐", "가슴막": "흉막", "쓸개": "담낭", "질환": "병",

@@ -188,10 +188,8 @@ def _read(
     if translator.scope != "all":
         pairs, _ = select_pairs(*readied(config.selection, frame))
         wanted = {(id, model) for id, *models in pairs.select(Pair.KEY).iter_rows() for model in models}
-    rows = [
-        CitedGeneration(**values | {"units": [Unit(**unit) for unit in values["units"]]})
-        for values in frame.select(field.name for field in fields(CitedGeneration)).iter_rows(named=True)
-    ]
+    known = frame.select(field.name for field in fields(CitedGeneration)).iter_rows(named=True)
+    rows = [CitedGeneration(**row | {"units": [Unit(**unit) for unit in row["units"]]}) for row in known]
     return rows, list(items_to_translate(rows, wanted, glossary, translator)), glossary
 
 

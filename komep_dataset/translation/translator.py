@@ -121,10 +121,10 @@ class _Plan:
         return {i: replies[self.text, i] for i in self.asked if (self.text, i) in replies}
 
     def joined(self, replies: Mapping[int, Reply]) -> str:
-        return "".join(
-            relaid(piece.text, cleaned(replies[index].text, piece.text)) if piece.translate else piece.text
-            for index, piece in enumerate(self.pieces)
-        )
+        asked = {
+            i: relaid(self.pieces[i].text, cleaned(replies[i].text, self.pieces[i].text)) for i in self.asked
+        }
+        return "".join(asked.get(i, piece.text) for i, piece in enumerate(self.pieces))
 
 
 class Session:

@@ -52,11 +52,8 @@ COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing", "de
 DEGREES = frozenset(("c", "f", "degree"))
 _PERCENT = frozenset(("percent", "percentage point", "points"))
 
-_CANONICAL = {
-    spelling.replace("-", " "): unit
-    for unit, spellings in NUMERALS["units"].items()
-    for spelling in spellings.split()
-}
+_SPELLINGS = ((unit, one) for unit, spellings in NUMERALS["units"].items() for one in spellings.split())
+_CANONICAL = {spelling.replace("-", " "): unit for unit, spelling in _SPELLINGS}
 _LONGEST_FIRST = sorted(_CANONICAL, key=len, reverse=True)
 _LATIN = "|".join(re.escape(s).replace(r"\ ", " ?") for s in _LONGEST_FIRST if not "가" <= s[0] <= "힣")
 _HANGUL = [s for s in _LONGEST_FIRST if "가" <= s[0] <= "힣"]
@@ -114,11 +111,8 @@ def count_words(words: str, first: int = 1, step: int = 1) -> dict[str, int]:
     return {word: first + step * place for place, word in enumerate(words.split())}
 
 
-WORDS = count_words(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen",
-    first=0,
-)
+_TO_NINETEEN = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+WORDS = {"zero": 0} | count_words(_TO_NINETEEN)
 CARDINALS = WORDS | count_words("twenty thirty forty fifty sixty seventy eighty ninety", 20, 10)
 MONTHS = count_words("january february march april may june july august september october november december")
 MONTHS |= {name[:3]: month for name, month in MONTHS.items()} | {"sept": 9}

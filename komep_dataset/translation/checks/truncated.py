@@ -39,23 +39,9 @@ _GOES_ON = Pattern(
 _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
 _FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
 _ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
-_BEFORE_NOUN = {
-    "a",
-    "an",
-    "the",
-    "of",
-    "or",
-    "and",
-    "in",
-    "to",
-    "for",
-    "with",
-    "by",
-    "on",
-    "its",
-    "their",
-    "family",
-}
+_BEFORE_NOUN = frozenset(
+    ("a", "an", "the", "of", "or", "and", "in", "to", "for", "with", "by", "on", "its", "their", "family")
+)
 _RELATIVE = frozenset(("that", "which", "who", "whose", "where", "when", "while", "if", "because", "as"))
 _DOTS = Pattern(
     r"(?:…|\.{3,}|이하\s?생략|\(생략\)|\(중략\)|\[생략\]|\[truncated\]|\(continued\)|\(계속\))\s*[)\]]?\s*$"
