@@ -41,7 +41,7 @@ def print_results(results: dict[str, Any]) -> None:
     from evaluation.statistics.chance import sentences, warnings
 
     table = Table(title=f"{results['benchmark']}, {counted(results['shots'], 'shot')}: {results['model']}")
-    for name in ("subject", "n", "accuracy", "95%", "robust", "exact", "parsed", "parsed, robust"):
+    for name in ("subject", "n", "accuracy", "95%", "robust accuracy", "exact", "parsed", "robust parsed"):
         table.add_column(name, justify="left" if name == "subject" else "right", no_wrap=name == "95%")
     subjects = results["subjects"] if len(results["subjects"]) > 1 else {}
     for name, s in [*subjects.items(), ("all", results)]:
