@@ -219,10 +219,11 @@ def map_problem(columns: Mapping[str, str], known: Collection[str] = KNOWN) -> t
     for new, name in targets.items():
         if name not in known:
             said, near = f"no column {name!r} is known here", likely(name, known)
-            if new in known and near in (None, new):
+            turned = _ALIAS_OF.get(_plain(name)) == new  # a misspelt `new` is near to it, too
+            if new in known and (turned or not near):
                 text = f", and a text for every row is written ={name} (--map {new}=={name})"
                 first = f"the file's own name stands first (--map {name}={new})"
-                return new, f"{said}; {first}{'' if near else text}"
+                return new, f"{said}; {first}{'' if turned else text}"
             near = near or next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.0)))
             return new, f"{said}; did you mean {near!r}? (all: {', '.join(sorted(known))})"
         if columns[new] == CONSTANT:

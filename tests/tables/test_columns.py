@@ -79,6 +79,7 @@ def test_a_list_of_objects_may_be_the_units():
             ["category=내과"],
             "own name stands first .--map 내과=category., and a text for every row is written =내과",
         ),
+        (["question=qestion"], "no column 'qestion' is known here; did you mean 'question'"),
         (["response==a"], "response is not the same text in every row"),
         (["seed==1"], "seed is not the same text in every row"),
         (["category==a", "category==b"], "category==a: stands twice"),
