@@ -171,9 +171,8 @@ def wins(pairs: pl.DataFrame) -> dict[str, Any]:
         own = pairs.filter((pairs["chosen_model"] == model) | (pairs["rejected_model"] == model))
         won = (own["chosen_model"] == model).to_numpy()
         share, interval = clustered_share(won * 1.0, own["question_id"])
-        hits = int(won.sum())
-        figures = {"hits": hits, "n": own.height, "share": share, "interval": list(interval)}
-        shares.append({"model": model, **figures, "of_all": hits / pairs.height})
+        figures = {"hits": int(won.sum()), "n": own.height, "share": share, "interval": list(interval)}
+        shares.append({"model": model, **figures, "of_all": figures["hits"] / pairs.height})
     matrix = [[counts[a, b] for b in models] for a in models]
     return {"models": models, "matrix": matrix, "win_share": shares}
 

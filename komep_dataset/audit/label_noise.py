@@ -64,12 +64,9 @@ def answer_counts(scored: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
     Takes rows of the config `scored`.
     """
-    figures = {"units": pl.col("units").list.len(), "called": units_with(Verdict.TRUE)}
-    counted = (
-        scored.lazy()
-        .filter(pl.col("status") == Status.SCORED.value)
-        .select("question_id", "model", **{name: n.cast(pl.Int64) for name, n in figures.items()})
-    )
+    units, called = pl.col("units").list.len().cast(pl.Int64), units_with(Verdict.TRUE).cast(pl.Int64)
+    rows = scored.lazy().filter(pl.col("status") == Status.SCORED.value)
+    counted = rows.select("question_id", "model", units=units, called=called)
     return counted.filter(pl.col("units") > 0).sort("question_id", "model").collect()
 
 

@@ -18,12 +18,9 @@ MOST_ROWS = 12  # of models and of categories that a table shows
 def tables(measured: Mapping[str, Any]) -> list[RenderableType]:
     """The figures as rich tables: verdicts first, then lengths, win matrix, margins."""
     wins, margins = measured["wins"], measured["margins"]
-    return [
-        _verdict_table(measured),
-        _figures(measured),
-        *([_win_table(wins)] if wins else []),
-        *([_margin_table(margins, measured["label_noise"])] if margins else []),
-    ]
+    found = [_verdict_table(measured), _figures(measured), wins and _win_table(wins)]
+    found.append(margins and _margin_table(margins, measured["label_noise"]))
+    return [table for table in found if table is not None]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -31,13 +31,9 @@ class LengthsAndScores(NamedTuple):
 
 def read_lengths_and_scores(folder: Path) -> LengthsAndScores:
     """How long the scored answers of a release are, and their scores."""
-    rows = (
-        scan(folder, "scored")
-        .filter(pl.col("status") == Status.SCORED.value)
-        .select(*ANSWER, length=pl.col("response").str.len_chars().cast(pl.Int64), score="dahl_score")
-        .collect()
-        .sort("length", *ANSWER)
-    )
+    characters = pl.col("response").str.len_chars().cast(pl.Int64)
+    rows = scan(folder, "scored").filter(pl.col("status") == Status.SCORED.value)
+    rows = rows.select(*ANSWER, length=characters, score="dahl_score").collect().sort("length", *ANSWER)
     place = (pl.int_range(pl.len()) * FIFTHS) // pl.len()
     grouped = rows if rows.height >= 2 * FIFTHS else rows.clear()
     length, score = pl.col("length"), pl.col("score")
@@ -101,9 +97,6 @@ def reliability(judge: Mapping[str, Any] | None) -> list[Figure]:
         "diagonal": True,
         "names": [("dot", say("verdicts, with 95% interval")), ("ideal", say("as right as confident"))],
     }
-    rows = [
-        (f"{confidence:.0%}", f"{one.n:,}", f"{one.share:.1%}", spread((one.low, one.high)))
-        for confidence, one in found
-    ]
+    rows = [(f"{sure:.0%}", f"{s.n:,}", f"{s.share:.1%}", spread((s.low, s.high))) for sure, s in found]
     header = ("confidence", "verdicts", "right", "interval")
     return [Figure.of("reliability", "Reliability of the judge", told, "curve", data, header, rows)]

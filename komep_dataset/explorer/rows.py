@@ -99,14 +99,10 @@ def split_qualities(folder: Path) -> dict[str, SplitQuality]:
 
 
 def scan(folder: Path, config: str) -> pl.LazyFrame:
-    frames = [
-        pl.scan_parquet(files).with_columns(split=pl.lit(split))
-        for split in SPLITS
-        if (files := data_files(folder, config, split))
-    ]
-    if not frames:
+    files = {split: data_files(folder, config, split) for split in SPLITS}
+    if not any(files.values()):
         raise KomepError(f"{folder}: no data files for config {config!r}")
-    return pl.concat(frames)
+    return pl.concat(pl.scan_parquet(f).with_columns(split=pl.lit(s)) for s, f in files.items() if f)
 
 
 def _narrow(folder: Path, config: str) -> pl.DataFrame:

@@ -184,13 +184,9 @@ def score(
             for key, row in rows.items()
         )
         write_in_order(chain.from_iterable(evidence), verdicts_path(target), VerdictRow)
-        rejects = [
-            Reject(STAGE, f"{id}/{model}", reason.value, why)
-            for reason, group in ((Reason.REQUEST_FAILED, failures), (Reason.UNSPLIT, unsplit))
-            for (id, model), why in group.items()
-            if why
-        ]
-        write_rejects(target.parent, STAGE, rejects)
+        lost = [(key, Reason.REQUEST_FAILED, why) for key, why in failures.items() if why]
+        lost += [(key, Reason.UNSPLIT, why) for key, why in unsplit.items()]
+        write_rejects(target.parent, STAGE, [Reject(STAGE, "/".join(k), r.value, why) for k, r, why in lost])
         of_units = ((rows[k].category, list(by_judge(checked.judged[x]))) for k in items for x in items[k])
         several = len(judges) > 1 and disagreements(of_units)
         apart = as_record(list(judges), config.agreement, several) if several else None

@@ -259,11 +259,8 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):  # what stands under the mark, or beside it as `true`, has it
         named = {key for key in value if _NAMED.fullmatch(key)}
         marked = value if any(value[key] is True for key in named) else named
-        return [
-            f"{UNVERIFIABLE_MARK} {text}" if key in marked else text
-            for key, one in value.items()
-            for text in _texts(one)
-        ]
+        texts = ((key in marked, text) for key, one in value.items() for text in _texts(one))
+        return [f"{UNVERIFIABLE_MARK} {text}" if mark else text for mark, text in texts]
     return [text for one in value for text in _texts(one)] if isinstance(value, list) else []
 
 

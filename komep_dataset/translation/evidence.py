@@ -140,11 +140,9 @@ class Warnings:
             of_bucket |= texts
         self.texts += len(of_bucket)
         self.checked += sum(text in self.tried for text in of_bucket)
-        self.warned += (
-            {"question_id": id, "model": model, "text": text, "checks": self.found[text]}
-            for text, (id, model) in of_bucket.items()
-            if text in self.found
-        )
+        found = {text: place for text, place in of_bucket.items() if text in self.found}
+        for text, (id, model) in found.items():
+            self.warned.append({"question_id": id, "model": model, "text": text, "checks": self.found[text]})
 
     def record(self) -> dict[str, Any]:
         """As quality.json has it, beside the gates; {} where no text was tried."""

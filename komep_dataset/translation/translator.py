@@ -341,12 +341,8 @@ def _piece_failures(plan: _Plan, index: int, reply: Reply, check: Check) -> list
 def _refusals(
     attempt: int, failures: Mapping[int, Sequence[Failure]], replies: Mapping[int, Reply]
 ) -> tuple[Refusal, ...]:
-    return tuple(
-        Refusal(index, attempt, failure.reason, failure.detail, replies[index].given)
-        for index, found in failures.items()
-        if index in replies
-        for failure in found
-    )
+    found = ((index, failure) for index, some in failures.items() if index in replies for failure in some)
+    return tuple(Refusal(i, attempt, one.reason, one.detail, replies[i].given) for i, one in found)
 
 
 def needs_translation(text: str) -> bool:

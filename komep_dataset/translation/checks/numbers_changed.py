@@ -393,13 +393,13 @@ _MINUS = Pattern(
 
 def _negative(text: str, numbers: Sequence[Number]) -> set[Fraction]:
     """Values written with a minus; a dash that opens a line is none."""
-    found = set()
-    for number in numbers:
+
+    def is_negative(number: Number) -> bool:
         before = text[max(0, number.start - 8) : number.start]
         opens_line = before.rsplit("\n", 1)[-1].strip() in ("-", "") and (number.start < 8 or "\n" in before)
-        if number.kind is Kind.PLAIN and not opens_line and _MINUS.search(before):
-            found.add(number.value)
-    return found
+        return not opens_line and bool(_MINUS.search(before))
+
+    return {number.value for number in numbers if number.kind is Kind.PLAIN and is_negative(number)}
 
 
 def _find(source: str, target: str, glossary: Glossary) -> str:

@@ -39,13 +39,9 @@ def _plain_words(source: str, outside: str) -> str:
     if not latin.HANGUL.search(outside):
         return ""
     there = {word.lower().strip(".'-/+") for word in latin.WORD.findall(source)}
-    found = [
-        word
-        for words in latin.runs(outside)
-        if not latin.is_title(words)
-        for word in words
-        if word.lower() in latin.PLAIN_ENGLISH and word[1:].islower() and word.lower() in there
-    ]
+    plain = latin.PLAIN_ENGLISH & there
+    words = (word for words in latin.runs(outside) if not latin.is_title(words) for word in words)
+    found = [word for word in words if word.lower() in plain and word[1:].islower()]
     verbal = [word for word in _VERBAL.findall(outside) if word in there]
     return " … ".join(dict.fromkeys(found + verbal))[:120] if verbal or len(found) >= 2 else ""
 
