@@ -33,6 +33,20 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert "build" in done.stdout
 
 
+def test_a_build_loads_no_more_than_it_uses(tmp_path):
+    """pandas alone, which `pq.read_table` imports, took as long as the build of the sample."""
+    code = (
+        "import sys; sys.argv = ['komep', 'build', '--quiet']\n"
+        "from komep_dataset.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "heavy = {'pandas', 'scipy', 'rich', 'datasets', 'huggingface_hub', 'datatrove', 'aiohttp', 'torch', 'sklearn'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, (tmp_path / "komep" / "build.json").is_file()) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [

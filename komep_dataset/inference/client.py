@@ -77,11 +77,10 @@ class _Connector(aiohttp.TCPConnector):
     request would take it for its answer. After the first such answer, no connection is used twice."""
 
     async def _get(self, key, traces):
-        for waiting in [one for one in self._conns.get(key, ()) if one[0].should_close]:
-            self._conns[key].remove(waiting)
-            waiting[0].close()
+        while (found := await super()._get(key, traces)) and found.protocol.should_close:
+            found.close()
             self._force_close = True
-        return await super()._get(key, traces)
+        return found
 
 
 class Client:

@@ -58,6 +58,7 @@ _HELP = frozenset(["help", "helping", "assist", "assisting", "assistance", "advi
 _HANGUL = Pattern("[가-힣]")
 _SENTENCES = Pattern(r"[^.!?。…\n]*[가-힣](?=[^가-힣]*(?:[.!?。…\n]|$))")
 _WORD = Pattern(r"[a-z]+(?:'[a-z]+)*|\d+|[^\W\d_]+", re.IGNORECASE)
+_OPTION, _YEAR = Pattern(r"\bA(?=$|[^\w\s/]| [^a-z])"), Pattern(r"(?:19|20)\d\d")
 # What somebody must say who does not answer: that there is a lack, or something asked back.
 _LACKS = Pattern(
     r"""\b(?:i|we|me|us|my|our|myself)\b.{0,160}?\b(?:not|no|nothing|never|cannot|un(?:able|available)|refrain\w*|abstain\w*|decline\w*|refuse|lack\w*|without|impossible|beyond|outside|limited)\b
@@ -83,6 +84,7 @@ _ELSEWHERE = Pattern(
     |\b(?:ich|wir)\ (?:kann|darf|k[öo]nnen|bin|habe)\b.{0,60}\b(?:nicht|keine[nr]?)\b|\b(?:kann|darf)\ ich\b.{0,60}\b(?:nicht|keine[nr]?)\b|^es\ tut\ mir\ leid|\bn[ãa]o\ (?:posso|podemos|consigo|tenho)\b|^(?:desculpe|sinto\ muito)\b|\bnon\ (?:posso|possiamo|sono\ in\ grado)\b|\bmi\ dispiace\b
     |\bя\ не\ (?:могу|имею)\b|^(?:извините|к\ сожалению)|لا\ (?:أستطيع|يمكنني)|\b(?:saya|kami)\ tidak\ (?:dapat|bisa)\b|\btôi\ không\ thể\b|^xin\ lỗi|ik\ kan\b.{0,40}\bniet\b""",
     re.VERBOSE | re.IGNORECASE,
+    at=r"(?:\b|(?=[im]|[^\x00-\x7f]))",
 )  # fmt: skip
 _ELSEWHERE_WORDS = 25  # words, of a language without blanks 60 signs (ours)
 _KOREAN = Pattern(
@@ -166,5 +168,5 @@ def states(clause: str) -> bool:
 
 def other_words(clause: str) -> list[str]:
     """The words of a clause that are of the world: numbers and lone letters (an option) are."""
-    words = _WORD.findall(re.sub(r"\bA(?=$|[^\w\s/]| [^a-z])", "#1", clause))
-    return [w for w in words if w.casefold() not in _VOCABULARY and not re.fullmatch(r"(?:19|20)\d\d", w)]
+    words = _WORD.findall(_OPTION.sub("#1", clause) if "A" in clause else clause)
+    return [word for word in words if word.casefold() not in _VOCABULARY and not _YEAR.fullmatch(word)]

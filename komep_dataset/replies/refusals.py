@@ -74,6 +74,7 @@ _REFUSES = Pattern(
     |\b(?:i|we)\ (?:do\ not|don't)\ (?:feel\ comfortable|think\ i\ (?:can|should)|want\ to\ (?:answer|discuss|give|provide)|wish\ to)\b
     |\blet's\ not\ (?:go\ (?:there|into)|do\ (?:that|this)|discuss|talk|get\ into)\b|\blet's\ (?:talk|chat|discuss|focus\ on|change)\ (?:about\ )?(?:something|the\ subject|another|a\ different)""",
     re.VERBOSE | re.IGNORECASE,
+    at=r"\b(?=\w)",
 )  # fmt: skip
 # Said to the one who asks, by its honorific or because nobody else can be meant.
 _REFUSES_KO = Pattern(
@@ -144,6 +145,7 @@ _ELSEWHERE = Pattern(
 _CLAUSES = Pattern(
     r"(?<=[.!?。…])[\"'”’)*_]*\s+|\n+|[;:]\s+|,?\s+(?:but|however|though|although|nevertheless|yet)\b,?\s*|\s—\s|\s+and\s+(?=(?:i\s|we\s)?(?:can['no]|won't|do\snot|don't|am\s|will\snot|must\s))|(?<=[가-힣]지만)[,\s]+|(?<=[가-힣]나)[,]\s*|(?:^|\s)(?:하지만|다만|그러나|그렇지만|그럼에도)\s?,?\s+|(?<=다)만[,\s]+|(?<=[가-힣]며),\s*|(?<=model),\s+|(?<=istant),\s+|(?<=atbot),\s+|(?<=\bAI),\s+|(?:(?<=로서|므로|으니)|(?<=때문에))[,\s]+",
     re.IGNORECASE,
+    at=r"(?:(?=[\s\"'”’)*_;:,만])|^)",
 )
 # "While I am not a doctor, …": what is said before the comma is a clause of its own.
 _LEADS = Pattern(

@@ -344,7 +344,8 @@ def _scored(
     Where the question is Korean, its texts are the Korean texts: a native generation, which nobody translates.
     """
     units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
-    scored = dahl.score_response(finished_text(row, mode), units, mode)
+    # What was split neither abstains nor refuses: `text_to_split` looked.
+    scored = dahl.score_response("" if units else finished_text(row, mode), units, mode)
     value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or split.why else scored
     if row.finish_reason == REFUSED or split.beside:
         value, status = None, Status.REFUSED

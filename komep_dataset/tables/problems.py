@@ -1,6 +1,7 @@
 """Where something is wrong, and what: rows that cannot be used, what a check found, and the messages and tables that list them."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -198,9 +199,15 @@ def compare_values(check: Check, file: str, found: dict[str, Any], given: Mappin
     for name, value in found.items():
         wanted, there = flat(value, name), flat(given.get(name), name)
         for path in [*wanted, *(p for p in there if p not in wanted)]:
-            if path not in there or path not in wanted or wanted[path] != there[path]:
+            if path not in there or path not in wanted or not _same(wanted[path], there[path]):
                 said, counted = there.get(path, "missing"), wanted.get(path, "nothing of it")
                 check.add(file, 0, path, f"{shown(said)}, but the data give {shown(counted)}")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are one, fractions but for the last digits, in which libraries and their versions differ."""
+    both_fractions = isinstance(one, float) and isinstance(other, float)
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12) if both_fractions else one == other
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -53,6 +53,14 @@ def test_a_check_counts_what_it_found():
     assert not check.ok and str(check).endswith(": not checked; not checked: files that are damaged")
 
 
+def test_the_last_digits_of_a_fraction_are_no_difference():
+    check = Check("counts", "every count")
+    compare_values(check, "build.json", {"low": 0.1 + 0.2, "n": 3}, {"low": 0.3, "n": 3})
+    assert check.ok
+    compare_values(check, "build.json", {"low": 0.3}, {"low": 0.3000001})
+    assert not check.ok
+
+
 def test_nested_values_by_their_paths():
     value = {"a": {"b": [1, {"c": 2}], "d": {}}, "e": []}
     assert flat(value) == {"a.b[0]": 1, "a.b[1].c": 2, "a.d": {}, "e": []}

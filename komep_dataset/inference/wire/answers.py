@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from functools import cache
 from time import time
 from typing import Any
 
@@ -51,8 +52,12 @@ _CUT = Pattern(r"\s*(?:[\[{:]|data:|event:|id:)")  # how JSON or a stream begins
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
 # grows with the square of their number.
 MOST_MARKS = 256
-_MARKS = "".join(map(chr, (code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))))
-_STACKED = Pattern(f"[{re.escape(_MARKS)}]{{{MOST_MARKS + 1}}}")
+
+
+@cache
+def _stacked() -> re.Pattern[str]:
+    marks = "".join(map(chr, (code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))))
+    return re.compile(f"[{re.escape(marks)}]{{{MOST_MARKS + 1}}}")
 
 
 class Judged(Exception):
@@ -179,7 +184,7 @@ def read_reply(
         kind = LENGTH
     if not kind:  # some servers leave it out, or say what nobody knows
         kind = LENGTH if max_tokens and usage.completion and usage.completion >= max_tokens else STOP
-    if _STACKED.search(text):
+    if len(text) > MOST_MARKS and not text.isascii() and _stacked().search(text):
         return no_reply(f"more than {MOST_MARKS} combining signs in a row"), usage
     return Reply(text, kind, usage.prompt, usage.completion, thought=thought), usage
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from komep_dataset.replies.patterns import Pattern
@@ -54,6 +55,7 @@ def told_in(data: Any) -> dict[str, Any] | None:
     return beside | (usage or next(iter(named.values()), {})) if named or beside else usage
 
 
+@lru_cache(1024)  # an endpoint has a few names, and says them with every answer
 def snake(name: str) -> str:
     return _CAMEL.sub("_", name).lower()
 

@@ -77,7 +77,7 @@ _SOFT_AFTER = (
 
 
 def _compiled(rules) -> tuple[tuple[Side, Pattern], ...]:
-    return tuple((side, re.compile(rule, re.IGNORECASE)) for side, rule in rules)
+    return tuple((side, Pattern(rule, re.IGNORECASE)) for side, rule in rules)
 
 
 _BEFORE, _SOFT_BEFORE = _compiled(_BEFORE), _compiled(_SOFT_BEFORE)
