@@ -128,11 +128,14 @@ def local_servers() -> Iterator[LocalServers]:
 
 
 def model_fingerprint(model: str) -> str:
-    """A hash over name, size and time of a model folder's files; empty for a name on the Hub."""
+    """A hash over name, size and time of a model folder's files; empty for a name on the Hub.
+
+    A folder that only bears a model's name, as that of its results may, is no model: it changes with every reply.
+    """
     folder = Path(model)
-    if not folder.is_dir():
+    files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    if not any(p.name in ("config.json", "adapter_config.json") or p.suffix == ".gguf" for p in files):
         return ""
-    files = sorted(p for p in folder.iterdir() if p.is_file())
     facts = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 

@@ -46,6 +46,17 @@ def test_what_was_answered_is_not_asked_again_but_another_model_is(tmp_path):
     assert len(state.calls) == 3
 
 
+def test_a_folder_with_the_name_of_a_model_asks_nothing_again_as_it_fills(tmp_path, monkeypatch):
+    """As in `evaluation.run --model exam --output exam`; other weights in a folder of a model are another model."""
+    monkeypatch.chdir(tmp_path)
+    with loopback(Loopback(echo)) as (state, url):
+        for name, calls in (("results.json", 1), ("predictions.jsonl", 1), ("config.json", 2)):
+            ask_all(url, tmp_path / "exam", [request("a")], model="exam")
+            (tmp_path / "exam" / name).write_text("{}")
+            ask_all(url, tmp_path / "exam", [request("a")], model="exam")
+            assert len(state.calls) == calls
+
+
 def test_kept_replies_of_which_none_fits_are_told_before_all_is_paid_for_anew(tmp_path, capsys):
     with loopback(Loopback(echo)) as (_, url):
         ask_all(url, tmp_path, [request("a"), request("b")])
