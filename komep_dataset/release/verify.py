@@ -435,7 +435,7 @@ def _check_card(seen: _Seen, counted: dict[str, Any]) -> None:
     lines = text_lines(check, seen.folder / CARD_FILE)
     try:
         end = lines.index("---", 1) if lines and lines[0] == "---" else 0
-        header = yaml.safe_load("\n".join(lines[1:end]))
+        header = yaml.load("\n".join(lines[1:end]), yaml.CSafeLoader)
         if not end or not isinstance(header, dict):
             raise ValueError("no YAML between two lines of ---")
     except (yaml.YAMLError, ValueError) as error:
