@@ -18,6 +18,7 @@ from komep_dataset.preferences.conversations import OLD, SYSTEMS, conversation, 
 from komep_dataset.preferences.reading import with_input
 from komep_dataset.tables.columns import (
     constants,
+    crossed,
     no_such_column,
     of_file,
     parse_map,
@@ -71,6 +72,8 @@ def load_preferences(
             it has other columns.
     """
     columns = parse_map(mapped or (), KNOWN)
+    if what := crossed(columns):
+        say(f"warning: {what}")
     load = finder(name, config, splits[0], columns)
     try:
         train = load(splits[0])

@@ -328,6 +328,12 @@ def test_a_header_that_was_renamed_is_mapped(material, sheets, tmp_path):
     named = save(tmp_path / "d.csv", rows, columns=[name for name in COLUMNS if name != "reviewer"])
     judgements, _ = read_sheets([named], material, {"reviewer": "=김 의사"})
     assert {one.reviewer for one in judgements} == {"김 의사"}
+    other = save(tmp_path / "e.csv", [{**row, "better": "B"} for row in sheets[1]])
+    other.write_text(other.read_text("utf-8-sig").replace("better", "판정", 1), "utf-8")
+    both, _ = read_sheets(
+        [path, other], material, {"더 나은 답": "better", "판정": "better"}
+    )  # each has one of the two
+    assert len(both) == len(rows) + len(sheets[1])
     with pytest.raises(KomepError, match="--map 낫다=comment: there is no column '낫다'"):
         read_sheets([path], material, {"더 나은 답": "better", "낫다": "comment"})
 

@@ -396,7 +396,7 @@ def test_the_hash_of_rows_is_that_of_what_they_hold():
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
-def test_columns_of_other_names_are_mapped(tmp_path, ending):
+def test_columns_of_other_names_are_mapped(tmp_path, ending, capsys):
     rows = [{"질문": f"통풍이란 {i}?", "좋은답": f"병이다. {i}", "나쁜답": f"균이다. {i}"} for i in range(3)]
     file = tmp_path / f"theirs.{ending}"
     if ending == "csv":
@@ -410,5 +410,10 @@ def test_columns_of_other_names_are_mapped(tmp_path, ending):
     assert train[2]["chosen"] == [{"role": "assistant", "content": "병이다. 2"}]
     one, _ = load_preferences(str(file), None, ("train", "test"), [*given[1:], "prompt==통풍이란?"])
     assert {row["prompt"][0]["content"] for row in one} == {"통풍이란?"}
+    both = [*given, "문제=prompt"]  # of which a table has one
+    assert load_preferences(str(file), None, ("train", "test"), both)[0].num_rows == 3
+    assert "way round" not in capsys.readouterr().out
+    load_preferences(str(file), None, ("train", "test"), ["질문=chosen", "좋은답=prompt", "나쁜답=rejected"])
+    assert '"질문" is a word for the question, and is read as chosen' in capsys.readouterr().out
     with pytest.raises(KomepError, match="--map 답=chosen: there is no column '답' to be read as that"):
         load_preferences(str(file), None, ("train", "test"), ["답=chosen"])
