@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.hub import changelog
@@ -22,7 +22,7 @@ from komep_dataset.hub.client import HubUnreachable, Remote, RemoteFile, Reposit
 from komep_dataset.hub.leaks import find_leaks, patterns
 from komep_dataset.release.card.statement import unrecorded
 from komep_dataset.release.facts import read_facts
-from komep_dataset.release.sums import file_sha256, is_release_file, parse_sums, read_sums, sum_problems, tops
+from komep_dataset.release.sums import is_release_file, parse_sums, read_sums, sum_problems, tops
 from komep_dataset.schema import BUILD_FILE, PROVENANCE_FILE, SUMS_FILE
 
 CARD, CHANGELOG, BRANCH = "README.md", "CHANGELOG.md", "script"
@@ -34,12 +34,12 @@ _OUR_BRANCH_FILES = (".gitattributes",)  # the Hub's own
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release folder that may be published: its facts, its card, and every file of it but SHA256SUMS."""
+    """A release folder that may be published: its facts, its card, and the SHA-256 of every file of it but SHA256SUMS."""
 
     folder: Path
     facts: dict[str, Any]
     card: str
-    names: tuple[str, ...]
+    sums: dict[str, str]
     strays: tuple[str, ...] = ()  # what lies there and is not of the release
 
 
@@ -89,7 +89,7 @@ def read_release(folder: Path) -> Release:
         raise KomepError(f"{error.filename or folder}: cannot be read ({error.strerror or error})") from error
     leaks = [(name, f"holds what looks like a secret ({kind})") for name, kind in leaks]
     _refuse(folder, leaks, "remove it, and revoke it if it was real; nothing was sent")
-    return Release(folder, facts, (folder / CARD).read_text("utf-8"), tuple(listed), tuple(strays))
+    return Release(folder, facts, (folder / CARD).read_text("utf-8"), listed, tuple(strays))
 
 
 def _refuse(folder: Path, problems: list[tuple[str, str]], remedy: str) -> None:
@@ -129,51 +129,55 @@ def _facts_of(remote: Remote | None) -> dict[str, Any]:
     return facts
 
 
-def _same(content: Path | bytes, there: RemoteFile | None) -> bool:
-    """Whether the Hub has this content: by SHA-256 for large files, by git's id of a blob for the others."""
-    if there is None or _size(content) != there.size:
-        return False
-    if there.sha256:
-        return _sha256(content) == there.sha256
-    data = content if isinstance(content, bytes) else content.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == there.blob
+class Content(NamedTuple):
+    """What a file on the Hub is to hold: a file of the release, or bytes, and their SHA-256."""
+
+    source: Path | bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "Content":
+        return cls(data, hashlib.sha256(data).hexdigest())
+
+    @property
+    def size(self) -> int:
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+
+    def is_at(self, there: RemoteFile | None) -> bool:
+        """Whether the Hub has it: by SHA-256 for large files, by git's id of a blob for the others."""
+        if there is None or self.size != there.size:
+            return False
+        if there.sha256:
+            return self.sha256 == there.sha256
+        data = self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == there.blob
 
 
-def _size(content: Path | bytes) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
-def _sha256(content: Path | bytes) -> str:
-    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else file_sha256(content)
-
-
-def compare(
-    files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile], gone: list[str]
-) -> list[Change]:
+def compare(files: Mapping[str, Content], there: Mapping[str, RemoteFile], gone: list[str]) -> list[Change]:
     """What happens to each file, by path. A release that grows numbers its shards anew."""
     changes = [Change(path, "deleted", 0) for path in gone]
     known = {file.sha256 for file in there.values()}
     for path, content in files.items():
-        if _same(content, there.get(path)):
+        if content.is_at(there.get(path)):
             changes.append(Change(path, "unchanged", 0))
-        elif isinstance(content, Path) and file_sha256(content) in known:
+        elif isinstance(content.source, Path) and content.sha256 in known:
             changes.append(Change(path, "renamed", 0))
         else:
-            changes.append(Change(path, "changed" if path in there else "new", _size(content)))
+            changes.append(Change(path, "changed" if path in there else "new", content.size))
     return sorted(changes, key=lambda change: change.path)
 
 
-def _differs(files: Mapping[str, Path | bytes], there: Mapping[str, RemoteFile]) -> list[str]:
+def _differs(files: Mapping[str, Content], there: Mapping[str, RemoteFile]) -> list[str]:
     """Paths whose content is not there, those that follow from the others left out."""
     names = [path for path in files if path not in (CHANGELOG, SUMS_FILE)]
-    return [path for path in names if not _same(files[path], there.get(path))]
+    return [path for path in names if not files[path].is_at(there.get(path))]
 
 
-def _with_log(files: Mapping[str, Path | bytes], log: bytes) -> dict[str, Path | bytes]:
+def _with_log(files: Mapping[str, Content], log: bytes) -> dict[str, Content]:
     """The files with a change log, and a SHA256SUMS over all: of the merged card, not the one in the folder."""
-    files = {**files, CHANGELOG: log}
-    lines = [f"{_sha256(files[path])}  {path}\n" for path in sorted(files)]
-    return {**files, SUMS_FILE: "".join(lines).encode()}
+    files = {**files, CHANGELOG: Content.of(log)}
+    lines = [f"{files[path].sha256}  {path}\n" for path in sorted(files)]
+    return {**files, SUMS_FILE: Content.of("".join(lines).encode())}
 
 
 def make_plan(
@@ -208,8 +212,8 @@ def make_plan(
     # The Hub's name is the same anywhere.
     own = re.sub(r"^Run this beside the folder .*\n\n", "", own, flags=re.MULTILINE)
     card = merge_card(there.texts.get(CARD), own, repo_id)
-    files: dict[str, Path | bytes] = {name: release.folder / name for name in release.names}
-    files[CARD] = card.text.encode()
+    files = {name: Content(release.folder / name, digest) for name, digest in release.sums.items()}
+    files[CARD] = Content.of(card.text.encode())
     listed, _ = parse_sums(there.texts.get(SUMS_FILE, ""))
     gone = sorted((listed.keys() & there.files.keys()) - {*files, CHANGELOG})
     plan = Plan(repo_id, "", notes=list(card.notes), card=card.text, message=message)
@@ -240,7 +244,7 @@ def make_plan(
     files = _with_log(files, changelog.with_entry(there.texts.get(CHANGELOG), entry))
     plan.changes = compare(files, there.files, gone)
     sent = {change.path for change in plan.changes if change.what in ("new", "changed", "renamed")}
-    plan.files, plan.gone = {path: files[path] for path in files if path in sent}, gone
+    plan.files, plan.gone = {path: files[path].source for path in files if path in sent}, gone
     return plan
 
 
@@ -366,7 +370,7 @@ def _publish_script(repository: Repository, version: str, remote: Remote | None,
         head = commit
     there = repository.tree(head)
     files = script_files(repository.id, version)
-    changed = {path: content for path, content in files.items() if not _same(content, there.get(path))}
+    changed = {path: data for path, data in files.items() if not Content.of(data).is_at(there.get(path))}
     gone = sorted(there.keys() - {*files, *_OUR_BRANCH_FILES})
     if changed or gone:
         repository.commit(changed, gone, parent=head, title=f"Loading script of {version}", branch=BRANCH)
