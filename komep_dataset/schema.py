@@ -316,7 +316,7 @@ def polars_schema(record: type):
     """The `polars.Schema` of a row type (polars has no notion of a column that may not be null)."""
     import polars as pl
 
-    return pl.from_arrow(arrow_schema(record, loose=True).empty_table()).schema
+    return pl.Schema(arrow_schema(record, loose=True))
 
 
 def collapse_blanks(text: str) -> str:
