@@ -1,11 +1,8 @@
 """What `evaluation.run` may write over: its own output, and nothing of anybody else's."""
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,7 @@ from evaluation.harness.backend import Answer
 from evaluation.harness.journal import keep, open_journal
 from evaluation.harness.output import clear_replies
 from komep_dataset.files.locks import locked
-from tests.evaluation.runs import TWO_PROCESSES, run, words
+from tests.evaluation.runs import run, words
 from tests.full_disk import may_mount
 from tests.places import NOWHERE, SOMEBODYS, read_only, snapshot, with_files
 
@@ -138,33 +135,3 @@ def test_two_at_once_one_is_refused(evaluated, tmp_path, capsys):
         assert run(*evaluated[0], "--output", str(tmp_path / "out")) == 1
     assert "another run is at work here" in capsys.readouterr().err
     assert run(*evaluated[0], "--output", str(tmp_path / "out")) == 0
-
-
-@pytest.mark.slow
-def test_two_processes_of_one_launch_are_refused_together_and_kill_9_frees_the_folder(
-    tiny_model, question_folder, tmp_path
-):
-    arguments = words(tiny_model, question_folder, tmp_path / "out")
-    launch = [*TWO_PROCESSES, *arguments]
-    environment = {k: v for k, v in os.environ.items() if k != "ACCELERATE_USE_CPU"} | {
-        "OMP_NUM_THREADS": "1"
-    }
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys, time; from pathlib import Path; from komep_dataset.files.locks import locked\n"
-         "with locked(Path(sys.argv[1]) / 'results.json'): time.sleep(600)", str(tmp_path / "out")],
-        cwd=ROOT,
-    )  # fmt: skip
-    deadline = time.monotonic() + 300
-    while not (tmp_path / "out" / ".results.json.lock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    refused = subprocess.run(launch, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    errors = [
-        line for line in refused.stderr.splitlines() if line.startswith("error: ")
-    ]  # the last one, again at the end
-    assert refused.returncode == 1 and len(set(errors)) == 1
-    assert "another run is at work here" in refused.stderr and not (tmp_path / "out" / "replies").exists()
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
-    done = subprocess.run(launch, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
