@@ -53,9 +53,9 @@ def is_name(word: str) -> bool:
     if is_marked(word):
         return True
     bare = word.strip(".-'’/+")
-    unit = len(bare) <= 4 and bare.lower() in UNIT_WORDS
-    named = unit or bare[0].isupper() or NAME_ENDING.search(bare)
-    return bool(named) and bare.lower() not in _NO_NAMES
+    if (low := bare.lower()) in _NO_NAMES:
+        return False
+    return bare[0].isupper() or (len(bare) <= 4 and low in UNIT_WORDS) or bool(NAME_ENDING.search(bare))
 
 
 def is_function(word: str) -> bool:

@@ -254,8 +254,9 @@ def _english(match: re.Match) -> Number | None:
     if match["scale"]:
         return _number(match, digits_value(match["digits"]) * SCALES[match["scale"].lower()])
     if match["cardinal"]:
-        value, named = cardinal_value(match["cardinal"]), _IN_NAME.match(match.string, match.start())
-        alone = not match["fold"] and (value <= 1 or match["cardinal"].lower() in SCALES or named)
+        value = cardinal_value(match["cardinal"])
+        alone = value <= 1 or match["cardinal"].lower() in SCALES
+        alone = not match["fold"] and (alone or _IN_NAME.match(match.string, match.start()))
         several = [2] if value == 1 and match.string.endswith("ore than ", 0, match.start()) else []
         return _number(match, value, Kind.LOOSE if alone else Kind.PLAIN, *several)
     word = match["word"].lower()
