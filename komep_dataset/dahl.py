@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from statistics import NormalDist
 
 from komep_dataset.replies.patterns import Pattern
 from komep_dataset.replies.refusals import is_refusal
@@ -277,36 +276,13 @@ def model_score_of_counts(counts: Mapping[float, int]) -> ModelScore | None:
     centre = _sum_of(counts.items()) / n
     if n == 1:
         return ModelScore(centre, None, None, 1)
+    from scipy.special import stdtrit  # the t quantile; `scipy.stats` takes seconds to import
+
     squares = _sum_of(((score - centre) ** 2, times) for score, times in counts.items())
-    half = _t_quantile(n - 1) * math.sqrt(squares / (n - 1)) / math.sqrt(n)
+    half = float(stdtrit(n - 1, 0.975)) * math.sqrt(squares / (n - 1)) / math.sqrt(n)
     return ModelScore(centre, max(0.0, centre - half), min(1.0, centre + half), n)
 
 
 def _sum_of(values: Iterable[tuple[float, int]]) -> float:
     """The sum of values, each so many times; exact before it is rounded, so that no order changes it."""
     return math.fsum(chain.from_iterable(repeat(value, times) for value, times in values))
-
-
-def _t_quantile(df: int) -> float:
-    """The 97.5% quantile of Student's t, to 12 digits; of scipy it would take a build a fifth of its time to import.
-
-    Abramowitz and Stegun: the expansion 26.7.5, enough by itself from 1,000 on, is where Newton's method starts on the
-    distribution, which for a whole number of degrees of freedom is a finite sum, 26.7.3 and 26.7.4.
-    """
-    if df < 3:
-        return math.tan(0.475 * math.pi) if df == 1 else 0.95 * math.sqrt(2 / (1 - 0.95**2))
-    z = NormalDist().inv_cdf(0.975)
-    t = z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
-    t += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * df**3)
-    t += (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * df**4)
-    odd = df % 2
-    for _ in range(5 if df < 1000 else 0):
-        angle = math.atan2(t, math.sqrt(df))
-        terms = [math.cos(angle) if odd else 1.0]
-        for k in range(1 + odd, df - 2, 2):
-            terms.append(terms[-1] * k / (k + 1) * math.cos(angle) ** 2)
-        within = math.sin(angle) * math.fsum(terms)  # P(|T| < t)
-        within = 2 / math.pi * (angle + within) if odd else within
-        density = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
-        t -= (within - 0.95) / (2 * density * (1 + t * t / df) ** (-(df + 1) / 2))
-    return t

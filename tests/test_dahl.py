@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import stats
 
 from komep_dataset.dahl import (
     is_abstention,
@@ -173,16 +173,6 @@ def test_interval_is_students(scores):
         low, high = stats.t.interval(0.95, len(scores) - 1, loc=mean, scale=sem)
         assert math.isclose(got.low, max(0, low), abs_tol=1e-9)
         assert math.isclose(got.high, min(1, high), abs_tol=1e-9)
-
-
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 11, 58, 800, 1000, 1001, 1002, 20_000])
-def test_the_quantile_of_students_t_is_that_of_scipy(n):
-    """Of as many zeros as ones; whose interval has half a width of the quantile times a root."""
-    zeros = n // 2
-    got, share = model_score([0.0] * zeros + [1.0] * (n - zeros)), 1 - zeros / n
-    half = special.stdtrit(n - 1, 0.975) * math.sqrt(share * (1 - share) / (n - 1))
-    assert math.isclose(got.low, max(0, share - half), rel_tol=1e-11)
-    assert math.isclose(got.high, min(1, share + half), rel_tol=1e-11)
 
 
 def test_too_few_scores_for_an_interval():
