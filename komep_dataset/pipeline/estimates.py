@@ -30,7 +30,7 @@ from komep_dataset.prompts.messages import check_messages, evidence_messages, sp
 from komep_dataset.responses import read_asked, request_for, responder_folder
 from komep_dataset.schema import Question
 from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, STRUCTURED_TOKENS
-from komep_dataset.scores.scoring import CHECK, SPLIT_TOKENS, read_responses, split_and_check, text_to_split
+from komep_dataset.scores.scoring import CHECK, SPLIT_TOKENS, read_responses, split_and_check, to_split
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.sentences import count_sentences
 from komep_dataset.tables.reading import read_table
@@ -114,8 +114,8 @@ def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
 @said_in_settings()
 def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list[Line]:
     """What `komep score` would ask about these responses; nothing is asked."""
-    rows = read_responses(responses, config.columns)
-    texts = [text for row in rows if (text := text_to_split(row, mode)) is not None]
+    rows = {(row.question_id, row.model): row for row in read_responses(responses, config.columns)}
+    texts = to_split(rows, mode)[0].values()
     splitter, prices = config.judge("splitter"), load_prices(config.prices)
     keeps = splitter.keeps(mode)
     bodies = [judge_body(split_messages(text, keeps=keeps), splitter, SPLIT_TOKENS) for text in texts]
@@ -124,7 +124,7 @@ def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list
     judges = config.judges()
     if not missing and not _embedded(judges.values()):
         with unsent() as found:  # units are known, and so is what was said of them
-            split_and_check({(row.question_id, row.model): row for row in rows}, config, mode)
+            split_and_check(rows, config, mode)
         labels = _labels(judges)
         bodies = {label: found.get((label, judges[name]), {}).values() for name, label in labels.items()}
         return [split, *(line_of(labels[n], judges[n], bodies[labels[n]], prices) for n in judges)]

@@ -272,17 +272,11 @@ def _split(
 
     More units than the splitter's reply may have tokens would be paid for one by one: they cost that row.
     """
-    failures = {key: _unanswered(row, mode) for key, row in rows.items()}
-    failures |= _not_own(rows) if mode == "strict" else {}
-    texts = {key: text_to_split(row, mode) for key, row in rows.items() if not failures[key]}
-    texts = {key: text for key, text in texts.items() if text is not None}
-    answers = {key: (rows[key].question, text) for key, text in texts.items()}
-    beside = beside_subject(answers) if mode == "strict" else set()
+    texts, failures, beside = to_split(rows, mode)
     keeps = splitter.keeps(mode)
     bodies = {
         key: judge_body(split_messages(text, keeps=keeps), splitter, SPLIT_TOKENS)
         for key, text in texts.items()
-        if key not in beside
     }
     replies = ask(bodies, splitter, folder, label="score: split")
     most = splitter.limit(SPLIT_TOKENS) or SPLIT_TOKENS
@@ -302,6 +296,18 @@ def _split(
         else:
             splits[key] = Split(found)
     return splits, failures
+
+
+def to_split(rows: Mapping[Key, Response], mode: str) -> tuple[dict[Key, str], dict[Key, str], set[Key]]:
+    """(what is split of responses; why each has nothing to split for want of an answer, or ""; those that speak of something
+    else than they were asked, of which nothing is)."""
+    failures = {key: _unanswered(row, mode) for key, row in rows.items()}
+    failures |= _not_own(rows) if mode == "strict" else {}
+    texts = {key: text_to_split(row, mode) for key, row in rows.items() if not failures[key]}
+    texts = {key: text for key, text in texts.items() if text is not None}
+    answers = {key: (rows[key].question, text) for key, text in texts.items()}
+    beside = beside_subject(answers) if mode == "strict" else set()
+    return {key: text for key, text in texts.items() if key not in beside}, failures, beside
 
 
 def _unanswered(row: Response, mode: str) -> str:

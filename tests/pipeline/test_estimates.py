@@ -62,6 +62,20 @@ def test_once_all_is_split_the_checks_that_are_missing_are_counted_one_by_one(tm
         assert missing == len(state.calls) - before > 0
 
 
+def test_what_is_not_split_is_not_counted(tmp_path):
+    """An answer that a server's error stands for, the question once more, and what speaks of something else."""
+    answers = ["Gout is painful.", '{"error": {"message": "Internal server error"}}', "What is gout?"]
+    answers.append("I am on my way to the office and shall be back on Monday.")
+    rows = [{"question": "What is gout?", "model": str(i), "response": a} for i, a in enumerate(answers)]
+    (tmp_path / "r.json").write_text(json.dumps(rows))
+    with loopback() as (state, url):
+        path = write_chain(tmp_path / "a", url, n=1)
+        counted = estimates.estimate_score([tmp_path / "r.json"], load_config(path), "strict")[0].calls
+        done = komep("score", tmp_path / "r.json", "--config", path, "-o", tmp_path / "s.parquet")
+        assert done.returncode == 0, done.stderr
+        assert counted == sum(body["model"] == "splitter" for body in state.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("batch_api", "batch", "costs", "said", "total"),
     [
