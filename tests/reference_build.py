@@ -31,14 +31,14 @@ def judge(row):
     """(complete row, None) or (None, reason)."""
     units, score, status = row.get("units"), row.get("dahl_score"), row.get("status")
     required = ("question", "model", "category", "response")
-    if any(row.get(name) is None for name in required):
+    if any(row.get(name) is None for name in required) or (
+        units is None and score is None and status is None
+    ):
         return None, "missing_field"
     if not all(isinstance(row[name], str) for name in required) or not (score is None or is_number(score)):
         return None, "wrong_type"
     if not row["question"].split() or not row["model"].split():
         return None, "bad_value"
-    if units is None and score is None and status is None:
-        return None, "missing_field"
     units = units or []
     verdicts = [u["verdict"] for u in units]
     if any(v not in TRUE_FALSE_UNKNOWN for v in verdicts):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from komep_dataset.errors import KomepError
@@ -53,7 +53,7 @@ def read_rejects(folder: Path, source: Path):
 
 
 @pytest.mark.slow
-@SETTINGS
+@settings(SETTINGS, max_examples=60)
 @given(
     INPUTS,
     st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 1.0]),
