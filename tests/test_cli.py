@@ -117,7 +117,7 @@ def test_the_pipeline_does_not_need_torch_and_the_command_no_polars():
 
 
 @pytest.mark.parametrize(
-    "encoding", ["cp949", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ascii", "latin-1"))]
+    "encoding", [pytest.param(name, marks=pytest.mark.slow) for name in ("cp949", "ascii", "latin-1")]
 )
 def test_a_terminal_of_another_encoding_is_no_error_after_the_work(tmp_path, encoding):
     rows = (

@@ -196,6 +196,7 @@ def test_the_first_screen_shows_a_pair(pages, opened):
         assert page.locator("#pair .prompt").inner_text() == question
 
 
+@pytest.mark.slow
 def test_the_language_comes_from_the_browser_and_a_choice_is_kept(pages, opened):
     page = opened(pages["sample"], locale="ko-KR")
     assert page.locator(".views a").all_inner_texts() == ["개요", "쌍"]

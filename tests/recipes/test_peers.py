@@ -44,6 +44,7 @@ def test_lora_moves_adapters_alone(tiny_model, lora_alone):
     assert read(output)["trainable_parameters"] == sum(value.numel() for value in adapters.values())
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_trl(tiny_model, tmp_path):
     """`trl dpo` and our recipe on the same data with the same flags."""
     from trl.scripts.dpo import main as trl_main

@@ -382,6 +382,7 @@ def trainers(without_padding, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_every_method_sees_the_same_tokens(trainers):
     dpo, orpo, sft = (trainers[method].train_dataset for method in METHODS)
     for i in range(4):

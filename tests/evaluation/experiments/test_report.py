@@ -108,6 +108,7 @@ def test_the_page_is_whole_at_every_size(written, chromium, locale):  # noqa: F8
     page.close()
 
 
+@pytest.mark.slow
 def test_the_language_comes_from_the_browser_and_a_choice_is_kept(written, chromium):  # noqa: F811
     page = chromium.new_page(locale="ko-KR")
     page.goto(written.as_uri())

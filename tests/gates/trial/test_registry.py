@@ -86,6 +86,7 @@ def read(path):
     return json.loads(path.read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_the_command_and_pipeline_yaml_take_its_option(plugged):
     text = komep(plugged, "build", "--help")
     assert "remedies that are none. off: not looked for" in " ".join(text.split())

@@ -27,6 +27,7 @@ EXTRA = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", EACH)
 def test_further_columns_change_nothing(method, tiny_model, tmp_path):
     """Those of other datasets, under names that TRL gives a meaning."""
@@ -336,6 +337,7 @@ def test_the_only_config_there_is_is_taken_and_said_once(tmp_path, capsys):
     assert describe_dataset(given, train)["config"] == "default"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", EACH)
 def test_columns_for_the_chat_template_are_used(method, with_template, tmp_path):
     """A token for the tools and one for the settings before each conversation, in the held-out pairs too."""
