@@ -35,10 +35,12 @@ from evaluation.experiments.state import (
 from komep_dataset.errors import doing
 from komep_dataset.files.locks import locked
 from komep_dataset.files.outputs import write_text
+from komep_dataset.progress import tell
 
 MARK = "KOMEP_EXPERIMENT_STEP"  # in the environment of every process of a step: the file that it makes
 ERROR_LINES = 12
 PATIENCE = 280.0  # seconds that a stopped step has to save a checkpoint, as in recipes/multi_node.slurm
+TELL_AFTER = 2.0  # seconds after which one who waits for that is told
 
 
 class StepFailed(Exception):
@@ -66,11 +68,17 @@ def left_over(mark: str) -> list[int]:
 
 
 def end_left_over(mark: str, patience: float = PATIENCE) -> None:
-    """Stop what a killed run left working on a step: SIGTERM, and SIGKILL if that is not enough."""
-    deadline = time.monotonic() + patience
+    """Stop what works on a step, as a killed run leaves it: SIGTERM, and SIGKILL if that is not enough."""
+    begun = time.monotonic()
     told: set[int] = set()
+    quiet = True
     while pids := left_over(mark):
-        late = time.monotonic() > deadline
+        waited = time.monotonic() - begun
+        late = waited > patience
+        if quiet and waited > TELL_AFTER:
+            most = f"at most {patience:.0f} s; Ctrl-C again kills it"
+            tell(f"waiting for the step that makes {mark} to save what it has and end, {most}")
+            quiet = False
         for pid in pids if late else set(pids) - told:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
