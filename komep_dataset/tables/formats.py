@@ -352,11 +352,27 @@ def unreadable(path: Path, error: Exception) -> KomepError:
     return KomepError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
+class _AsWritten(dict[str, Any]):
+    """An object in which a key stands twice: `json.dumps` writes both again, so that whoever reads the row refuses it."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def items(self) -> Any:
+        return self._pairs
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _AsWritten(pairs)
+
+
 def _items(content: bytes, path: Path) -> Iterable[bytes]:
     """A JSON file's items, each as a line: those of a list, or of the only list of objects that an object holds, or the
     rows of one that pandas or R wrote column by column; lines as they are where it is JSONL by another name."""
     try:
-        whole = json.loads(content)
+        whole = json.loads(content, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         return _documents(content, path, error)
     whole = _turned(whole) if isinstance(whole, dict) else whole
@@ -381,7 +397,12 @@ def _documents(content: bytes, path: Path, error: Exception) -> Iterable[bytes]:
     """The objects of a file that holds one behind the other, each over several lines; its lines where any of the first is an
     object by itself. Raises `KomepError` with the `error` of a document that is damaged."""
     if _DOCUMENT.match(content) and content.lstrip()[:1] == b"{":
-        found, text, at, decoder = [], content.decode("utf-8", "replace"), 0, json.JSONDecoder()
+        found, text, at, decoder = (
+            [],
+            content.decode("utf-8", "replace"),
+            0,
+            json.JSONDecoder(object_pairs_hook=_object),
+        )
         try:
             while (at := _BETWEEN.match(text, at).end()) < len(text):
                 one, at = decoder.raw_decode(text, at)

@@ -124,6 +124,17 @@ def test_what_is_no_object_is_called_by_its_name(tmp_path, line, said):
         list(read_rows(tmp_path / "a.jsonl"))
 
 
+@pytest.mark.parametrize(
+    "text", ['[{"a": 0},\n {"b": {"a": 1, "a": 2}}]', '{\n"a": 0\n}\n{\n"b": {"a": 1, "a": 2}\n}', '{"rows": [{"a": 0}, {"a": 1, "a": 2}]}']
+)  # fmt: skip
+def test_a_key_that_stands_twice_in_a_document_is_told_of_its_row(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(KomepError, match=r"a\.json:2: .*a stands twice, with two values; take one out"):
+        list(read_rows(tmp_path / "a.json"))
+    (tmp_path / "a.json").write_text(text.replace('"a": 2', '"a": 1'))
+    assert len(list(read_rows(tmp_path / "a.json"))) == 2
+
+
 def test_a_key_that_stands_twice_with_one_value_loses_nothing(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"a": 1, "a": 1}')
     assert list(read_rows(tmp_path / "a.jsonl")) == [(1, {"a": 1})]
