@@ -33,12 +33,13 @@ from pathlib import Path
 from accelerate import PartialState
 from trainers.dpo import PairwiseDPOTrainer
 from trainers.label_noise import settle_losses
+from trainers.log_lines import use_log_lines
 from trainers.losses import Objective
 from trainers.pair_metrics import PairFigures, evaluation_before
 from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
+from training.checkpoints import describe_interruption, find_checkpoint
 from training.flags import RecipeParser, TemplateArguments
-from training.log_lines import use_log_lines
 from training.model_card import write_report
 from training.output_folder import SETTINGS, SUMMARY, check_space, push
 from training.pairs import draw, load_preferences
@@ -47,9 +48,7 @@ from training.run_record import (
     compare_evaluations,
     describe_batch,
     describe_dataset,
-    describe_interruption,
     describe_settings,
-    find_checkpoint,
     summarise,
     write_json,
 )

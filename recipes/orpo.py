@@ -27,12 +27,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import PartialState
+from trainers.log_lines import use_log_lines
 from trainers.orpo import NLL_ON, ORPOConfig, PairwiseORPOTrainer
 from trainers.pair_metrics import PairFigures, evaluation_before
 from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
+from training.checkpoints import describe_interruption, find_checkpoint
 from training.flags import RecipeParser, TemplateArguments
-from training.log_lines import use_log_lines
 from training.model_card import write_report
 from training.output_folder import SETTINGS, SUMMARY, check_space, push
 from training.pairs import draw, load_preferences
@@ -41,9 +42,7 @@ from training.run_record import (
     compare_evaluations,
     describe_batch,
     describe_dataset,
-    describe_interruption,
     describe_settings,
-    find_checkpoint,
     summarise,
     write_json,
 )

@@ -26,12 +26,13 @@ if __name__ == "__main__":  # before what takes its time
 from pathlib import Path
 
 from accelerate import PartialState
+from trainers.log_lines import use_log_lines
 from trainers.pair_metrics import PairFigures, evaluation_before
 from trainers.sft import PairwiseSFTTrainer
 from training.answers import Answers
 from training.base_model import load_tokenizer, model_settings
+from training.checkpoints import describe_interruption, find_checkpoint
 from training.flags import RecipeArguments, RecipeParser
-from training.log_lines import use_log_lines
 from training.model_card import write_report
 from training.output_folder import SETTINGS, SUMMARY, check_space, push
 from training.pairs import draw, load_preferences
@@ -40,9 +41,7 @@ from training.run_record import (
     compare_evaluations,
     describe_batch,
     describe_dataset,
-    describe_interruption,
     describe_settings,
-    find_checkpoint,
     summarise,
     write_json,
 )

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from accelerate.utils import gather_object, reduce
 from datasets import Dataset
-from training.output_folder import begin_checkpoint, rotate
+from training.checkpoints import begin_checkpoint, rotate
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import is_deepspeed_zero3_enabled
 

@@ -11,8 +11,9 @@ from transformers import GenerationConfig, Trainer, TrainerCallback
 
 from komep_dataset.errors import said_by
 from training.base_model import template_settings
+from training.checkpoints import is_sharded
 from training.pairs import say
-from training.run_record import is_sharded, write_json
+from training.run_record import write_json
 
 ANSWERS = "answers.json"
 PROMPTS, TOKENS = 3, 64  # how many of the test split, from its beginning; longest answer

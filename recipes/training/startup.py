@@ -84,7 +84,7 @@ def end_with_launcher() -> None:
 
 
 def set_up_logging(args: TrainingArguments) -> None:
-    """Progress bars with rate and time left on a terminal, none elsewhere; the lines of `log_lines.py` on both."""
+    """Progress bars with rate and time left on a terminal, none elsewhere; the lines of `trainers/log_lines.py` on both."""
     if not sys.stderr.isatty():
         without_bars(args)
 

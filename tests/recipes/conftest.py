@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.tiny_runs import of_finished, train, write_tiny_model, write_tiny_release
+from tests.recipes.tiny_runs import (
+    FOUR_STEPS,
+    as_killed,
+    flags,
+    of_finished,
+    train,
+    write_tiny_model,
+    write_tiny_release,
+)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +58,20 @@ def orpo_run(request, finished) -> tuple[str, Path]:
     """(what the likelihood term covers, the run)."""
     changes = {} if request.param == "all" else {"nll_on": request.param}
     return request.param, finished("orpo", **changes)
+
+
+@pytest.fixture(scope="session")
+def whole(tiny_model, release, tmp_path_factory) -> Path:
+    """A finished run of four steps and its two checkpoints. No test writes into it."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    assert train("dpo", flags(tiny_model, release, folder, **FOUR_STEPS)) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(whole, tmp_path) -> Path:
+    """That run as a kill leaves it: with checkpoints and without an end."""
+    return as_killed(whole, tmp_path / "out")
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ OWN = {
     "sft": {"per_device_eval_batch_size": 1, "global_batch_size": 8},
 }
 SAVED = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1}
+FOUR_STEPS = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2}  # an epoch and a third of the data
 
 
 def flags(model: Path, release: Path, output: Path, **changes) -> list[str]:

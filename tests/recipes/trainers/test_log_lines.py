@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.log_lines import clock, compose
+from trainers.log_lines import clock, compose
 
 
 def test_log_lines(dpo_run):
