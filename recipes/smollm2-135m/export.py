@@ -21,6 +21,7 @@ if __name__ == "__main__":  # before what takes its time
 import glob
 import shutil
 import uuid
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +68,16 @@ def find_gguf() -> Path:
     return found[0]
 
 
+def read_once() -> None:
+    """Let `gguf` keep what it has read and made: of this file, `transformers` asks for all three times, for the config, the
+    weights and the tokenizer, and each time the 49,152 words of the vocabulary take seconds; for its table of names at every module.
+    """
+    import gguf
+
+    for name in ("GGUFReader", "get_tensor_name_map"):
+        setattr(gguf, name, cache(getattr(gguf, name)))
+
+
 def load_tokenizer(gguf: Path):
     """The tokenizer of a GGUF file, with the two things that `transformers` does not take over from it."""
     from tokenizers import pre_tokenizers
@@ -90,12 +101,15 @@ def load_model(gguf: Path):
     """
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+    from transformers.initialization import no_init_weights
 
     quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     settings = quantised.config.to_dict()
     for key in ("quantization_config", "_name_or_path", "_model_name_or_path"):
         settings.pop(key, None)
-    model = LlamaForCausalLM(LlamaConfig.from_dict(settings))
+    with no_init_weights():  # all of them come from the file
+        model = LlamaForCausalLM(LlamaConfig.from_dict(settings))
+    model.tie_weights()  # part of what was left out
     model.load_state_dict(quantised.state_dict())  # strict: every tensor, and no other
     model.generation_config = quantised.generation_config
     if model.lm_head.weight.data_ptr() != model.model.embed_tokens.weight.data_ptr():
@@ -107,7 +121,7 @@ def model_card(gguf: Path) -> str:
     """A card that says what the GGUF file says of its licence, and of which model it is a copy."""
     from gguf import GGUFReader
 
-    field = GGUFReader(gguf).get_field("general.license")
+    field = GGUFReader(str(gguf)).get_field("general.license")
     licence = field.contents() if field else "unknown"
     return (
         f"---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlicense: {licence}\nlanguage:\n- en\nlibrary_name: transformers\n"
@@ -136,6 +150,7 @@ def export(output: Path) -> bool:
     check_writable(output.parent)
     require("train", "gguf", "torch", "transformers")
     gguf = find_gguf()
+    read_once()
     if not sys.stderr.isatty():
         from transformers.utils import logging
 
