@@ -14,7 +14,6 @@ from huggingface_hub import snapshot_download
 from training.pairs import say
 from trl import DPOConfig
 
-from komep_dataset.audit.label_noise import answer_counts, release_noise
 from komep_dataset.errors import KomepError, explained
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import data_files, read_rows
@@ -39,6 +38,9 @@ def noise_of_release(name: str, config: str | None, split: str = SPLITS[0]) -> d
     Raises:
         KomepError: no release, no calibration of its judge, or one that says too little.
     """
+    # Few runs want it, and each would wait for the half second that scipy.stats takes.
+    from komep_dataset.audit.label_noise import answer_counts, release_noise
+
     if Path(name).is_file():
         raise KomepError(f"{FLAG}: {name} is a file, not a release; give the share as --label_smoothing", 2)
     folder = Path(name)
