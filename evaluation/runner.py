@@ -24,6 +24,7 @@ from evaluation.harness.unread import cause_of, likeliest_cause
 from evaluation.kormedmcqa import scoring
 from evaluation.statistics.chance import beside
 from komep_dataset.errors import KomepError, require
+from komep_dataset.inference.weights import no_folder
 from komep_dataset.replies.thoughts import opened_in_prompt
 
 PACKAGES = ("komep", "torch", "transformers", "datasets")
@@ -47,6 +48,8 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         from evaluation.model_page.publishing import check_before
 
         check_before(options.benchmark, {s.name: len(s.test) for s in subjects}, options.publish)
+    if options.backend != "openai" and (lost := no_folder(options.model, ask=False)):
+        raise KomepError(f"--model {options.model}: {lost}")  # before the seconds that torch takes to import
     options = replace(options, output=check_output(options.output))
     # The lock lies in the folder, not beside it: containers may share nothing but the folder.
     with joined(options.output / RESULTS) as processes:

@@ -196,11 +196,12 @@ def _first_mismatch(error: Exception) -> str:
     return str(error)[:200]
 
 
-def no_folder(name: str, kind: str = "model") -> str | None:
+def no_folder(name: str, kind: str = "model", ask: bool = True) -> str | None:
     """What is wrong with a name that means a folder here, which is not there; None if it is there, or an id on the Hub.
 
     An id is at most two words with a slash between. The Hub (`kind`: model or dataset) is asked for it, which is told, and once,
-    without the tries that a download makes: where the first word is a folder here, or nearly, a path is meant as likely.
+    without the tries that a download makes: where the first word is a folder here, or nearly, a path is meant as likely. Without
+    `ask` what may be an id is taken for one.
     """
     from huggingface_hub import HfApi, constants, try_to_load_from_cache
 
@@ -210,7 +211,8 @@ def no_folder(name: str, kind: str = "model") -> str | None:
     if re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", name):
         # A release that `komep install` put into the cache has one word; a folder of its own in there, whatever it is.
         if (
-            (kind == "dataset" and "/" not in name)
+            not ask
+            or (kind == "dataset" and "/" not in name)
             or (near == Path() and constants.HF_HUB_OFFLINE)  # where the library says so itself, at once
             or isinstance(try_to_load_from_cache(name, "config.json"), str)
         ):

@@ -266,6 +266,19 @@ def test_help_is_fast_because_heavy_imports_wait():
         assert done.returncode == 0 and "Usage: python -m evaluation." in done.stdout
 
 
+def test_a_folder_that_is_not_there_is_told_before_torch_is_imported():
+    words = ["--model", "/no/such/model", "--benchmark", "kormedmcqa-sample", "--limit", "1", "-o", "out"]
+    script = (
+        "import atexit, sys; from evaluation.run import main; "
+        f"atexit.register(lambda: print('torch' in sys.modules)); main({words})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.stderr == "error: --model /no/such/model: no such folder\n" and done.returncode == 1
+    assert done.stdout == "False\n"
+
+
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
