@@ -118,5 +118,5 @@ def draw_curves(entries: list[dict], path: Path, title: str, batch: int) -> bool
             drawn.values(), drawn, loc="outside lower center", ncols=len(drawn), frameon=False, fontsize=9
         )
         with replacing(path) as beside:
-            figure.savefig(beside, format="png")
+            figure.canvas.print_png(beside)  # `savefig` draws twice, for figures whose size may still change
     return True
