@@ -18,28 +18,8 @@ from tests.pipeline.chains import KILLED, lines_of, model_of_its_own, processes_
 
 
 @pytest.mark.slow
-def test_a_server_that_is_started_samples_as_it_is_told(tmp_path, smollm2):
-    """`transformers serve` alone would answer every one of these greedily."""
-
-    def body(**sampling):
-        return {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 12} | sampling
-
-    requests = {
-        "greedy": body(temperature=0.0),
-        "seed 1": body(temperature=1.0, top_p=0.95, seed=1),
-        "seed 2": body(temperature=1.0, top_p=0.95, seed=2),
-        "hot": body(temperature=50.0, top_p=1.0, seed=1),
-        "hot, but only the first token may be drawn": body(temperature=50.0, top_p=1e-6, seed=1),
-    }
-    judge = Judge(server="transformers", model=str(smollm2))
-    texts = {id: reply.text for id, reply in ask(requests, judge, tmp_path, label="test").items()}
-    assert len({texts[id] for id in ("greedy", "seed 1", "seed 2", "hot")}) == 4
-    assert texts["hot, but only the first token may be drawn"] == texts["greedy"]
-
-
-@pytest.mark.slow
-def test_an_adapter_is_served_merged_into_its_base(tmp_path, smollm2):
-    """`transformers serve` itself ends over a folder with an adapter."""
+def test_an_adapter_is_served_merged_into_its_base_and_sampled_as_it_is_told(tmp_path, smollm2):
+    """`transformers serve` itself ends over a folder with an adapter, and would answer every one of these greedily."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -64,12 +44,24 @@ def test_an_adapter_is_served_merged_into_its_base(tmp_path, smollm2):
     wanted = words.decode(
         model.eval().generate(**ids, max_new_tokens=8, do_sample=False)[0][ids["input_ids"].shape[1] :]
     )
-    asked = {"q": {"messages": question, "max_tokens": 8, "temperature": 0.0}}
+
+    def body(**sampling):
+        return {"messages": question, "max_tokens": 8} | sampling
+
+    asked = {
+        "greedy": body(temperature=0.0),
+        "seed 1": body(temperature=1.0, top_p=0.95, seed=1),
+        "seed 2": body(temperature=1.0, top_p=0.95, seed=2),
+        "hot": body(temperature=50.0, top_p=1.0, seed=1),
+        "hot, but only the first token may be drawn": body(temperature=50.0, top_p=1e-6, seed=1),
+    }
     judge = Judge(server="transformers", model=str(tmp_path / "adapter"))
-    reply = ask(asked, judge, tmp_path / "work", label="test")["q"]
-    assert (
-        reply.text == words.decode(words(wanted)["input_ids"], skip_special_tokens=True) and not reply.failure
-    )
+    replies = ask(asked, judge, tmp_path / "work", label="test")
+    texts = {id: reply.text for id, reply in replies.items()}
+    assert not any(reply.failure for reply in replies.values())
+    assert texts["greedy"] == words.decode(words(wanted)["input_ids"], skip_special_tokens=True)
+    assert len({texts[id] for id in ("greedy", "seed 1", "seed 2", "hot")}) == 4
+    assert texts["hot, but only the first token may be drawn"] == texts["greedy"]
     assert not (tmp_path / "work" / MERGED).exists()
 
     text = (tmp_path / "adapter" / "adapter_config.json").read_text()

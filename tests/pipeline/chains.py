@@ -65,8 +65,8 @@ FAULTS = (
 
 
 def real_chain(folder: Path, model: Path) -> Path:
-    """Two questions for SmolLM2 as responder (sampled twice with one seed, and greedily), splitter and
-    checker; its greedy answer about anaemia is long enough to be split and judged.
+    """A question for SmolLM2 as responder (sampled twice with one seed, and greedily), splitter and
+    checker; its greedy answer is long enough to be split and judged.
     """
     served = {"server": "transformers", "model": str(model)}
     sampled = served | {"max_new_tokens": 64, "temperature": 1.0, "seed": 1}
@@ -81,8 +81,7 @@ def real_chain(folder: Path, model: Path) -> Path:
         "checker": served | {"max_new_tokens": 8},
     }
     folder.mkdir()
-    rows = ({"question": q, "category": "c"} for q in ("What does insulin do?", "What is anaemia?"))
-    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "questions.jsonl").write_text(json.dumps({"question": "What is anaemia?", "category": "c"}))
     (folder / "pipeline.yaml").write_text(yaml.safe_dump(config))
     return folder / "pipeline.yaml"
 

@@ -278,7 +278,7 @@ def test_a_real_model_answers_splits_and_judges_behind_one_server(tmp_path, smol
         expected = ["length" if n == 64 else "stop" for n in table["completion_tokens"]]
         assert list(table["finish_reason"]) == expected and max(table["completion_tokens"]) <= 64
     scored = read_table(work / "score" / "scored.parquet", ScoredGeneration)
-    assert scored.height == 6 and "scored" in set(scored["status"])
+    assert scored.height == 3 and "scored" in set(scored["status"])
     rejects = map(json.loads, (work / "score" / "rejects.jsonl").read_text("utf-8").splitlines())
     failed = [row["detail"] for row in rejects if row["reason"] == "request_failed"]
     assert all(why.endswith(CUT_OFF) for why in failed)  # so small a splitter may repeat itself without end

@@ -63,32 +63,12 @@ def plugged(tmp_path):
 
 @pytest.mark.slow
 def test_a_benchmark_and_a_backend_are_a_file_each(plugged, question_folder, tiny_model, tmp_path):
+    """A run and an experiment name them, and their results are compared."""
     shown = " ".join(plugged("evaluation.run", "--help").stdout.split())
     assert "pubmedqa, toy-set;" in shown and "transformers, vllm, openai, parrot." in shown
     asked = ["evaluation.run", "--model", tiny_model, "--benchmark", "toy-set", "--data", question_folder]
     asked += ["--max-new-tokens", "4"]
-    plugged(*asked, "--output", "model")
     plugged(*asked, "--output", "parrot", "--backend", "parrot")
-    results = {
-        name: json.loads((tmp_path / name / "results.json").read_text("utf-8"))
-        for name in ("model", "parrot")
-    }
-    for name, found in results.items():
-        lines = [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").open(encoding="utf-8")]
-        assert [line["subject"] for line in lines] == ["doctor"] * 6 + ["nurse"] * 6
-        assert (found["benchmark"], found["shots"], found["n"]) == ("toy-set", 2, 12)
-        assert found["config"]["protocol"] == "toy 1"
-    assert results["parrot"]["config"]["says"] == "B" and results["parrot"]["parse_rate"] == 1.0
-    compared = json.loads(plugged("evaluation.compare", "model", "parrot", "--json").stdout)
-    assert compared["benchmark"] == "toy-set" and compared["n"] == 12
-    assert (
-        "'toyset' is not one of"
-        in plugged("evaluation.run", *asked[1:3], "--benchmark", "toyset", "--output", "x", code=2).stderr
-    )
-
-
-@pytest.mark.slow
-def test_an_experiment_names_a_benchmark_that_is_a_file(plugged, question_folder, tiny_model, tmp_path):
     for folder in ("recipes", "accelerate_configs"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     model = {"name": "tiny", "path": str(tiny_model), "recipes": "recipes/smollm2-135m"}
@@ -96,9 +76,26 @@ def test_an_experiment_names_a_benchmark_that_is_a_file(plugged, question_folder
     content = {"name": "toy", "models": [model], "methods": ["base"], "benchmarks": [measure]}
     (tmp_path / "toy.yaml").write_text(json.dumps(content))
     plugged("evaluation.experiment", "toy.yaml")
-    cell = tmp_path / "results" / "toy" / "cells" / "tiny.base" / "toy-set"
-    assert json.loads((cell / "results.json").read_text("utf-8"))["benchmark"] == "toy-set"
     assert "toy-set" in (tmp_path / "results" / "toy" / "report.md").read_text("utf-8")
+    folders = {
+        "model": tmp_path / "results" / "toy" / "cells" / "tiny.base" / "toy-set",
+        "parrot": tmp_path / "parrot",
+    }
+    results = {
+        name: json.loads((folder / "results.json").read_text("utf-8")) for name, folder in folders.items()
+    }
+    for name, found in results.items():
+        lines = [json.loads(line) for line in (folders[name] / "predictions.jsonl").open(encoding="utf-8")]
+        assert [line["subject"] for line in lines] == ["doctor"] * 6 + ["nurse"] * 6
+        assert (found["benchmark"], found["shots"], found["n"]) == ("toy-set", 2, 12)
+        assert found["config"]["protocol"] == "toy 1"
+    assert results["parrot"]["config"]["says"] == "B" and results["parrot"]["parse_rate"] == 1.0
+    compared = json.loads(plugged("evaluation.compare", *folders.values(), "--json").stdout)
+    assert compared["benchmark"] == "toy-set" and compared["n"] == 12
+    assert (
+        "'toyset' is not one of"
+        in plugged("evaluation.run", *asked[1:3], "--benchmark", "toyset", "--output", "x", code=2).stderr
+    )
     content["benchmarks"] = [measure | {"name": "toy-se"}]
     (tmp_path / "toy.yaml").write_text(json.dumps(content))
     assert "did you mean 'toy-set'?" in plugged("evaluation.experiment", "toy.yaml", "--plan", code=1).stderr
