@@ -58,5 +58,9 @@ def main(words: list[str]) -> None:
 if __name__ == "__main__":
     AcceleratorState.__init__ = with_fsdp
     sys.path[0] = str(Path(__file__).resolve().parents[2] / "recipes")  # as when a recipe is the script
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+    from komep_dataset.errors import interruptible
+
+    interruptible("train")
     without_shared_memory()
     main(sys.argv[1:])

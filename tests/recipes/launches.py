@@ -50,16 +50,19 @@ def begin(words: list[str], **more) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment() | more, **output)
 
 
-def launch(config: str, method: str, arguments: list[str], *launcher: str, port: int = 0) -> subprocess.Popen:
+def launch(
+    config: str, method: str, arguments: list[str], *launcher: str, port: int = 0, **more: str
+) -> subprocess.Popen:
     """`accelerate launch --config_file accelerate_configs/<config>.yaml recipes/<method>.py …`, begun.
 
     What is more than plain processes goes through `cpu_launch.py`, whose docstring says why, and which can do several
-    runs: `arguments` may go on with "+", a method and its arguments.
+    runs: `arguments` may go on with "+", a method and its arguments. `more` goes into the environment.
     """
     words = ["-m", "accelerate.commands.launch", "--main_process_port", str(port), *launcher]
     words += ["--config_file", f"accelerate_configs/{config}.yaml"]
-    words += [f"recipes/{method}.py"] if config in ("cpu", "ddp") else ["tests/recipes/cpu_launch.py", method]
-    return begin([*words, *arguments], DS_ACCELERATOR="cpu")
+    plain = config in ("cpu", "ddp") and "+" not in arguments
+    words += [f"recipes/{method}.py"] if plain else ["tests/recipes/cpu_launch.py", method]
+    return begin([*words, *arguments], DS_ACCELERATOR="cpu", **more)
 
 
 def finish(*launches: subprocess.Popen) -> None:

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.recipes.launches import LORA, ROOT, STEPS, TWO, finish, furthest, launch, six_steps
-from tests.recipes.tiny_runs import losses, pair, read, train, write_release
+from tests.recipes.tiny_runs import flags, losses, pair, read, train, write_release
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
+
+from komep_dataset.files.locks import locked
 
 # Accelerate's file, the type of the processes that see each other, and what the launcher is told beside.
 TOPOLOGIES = {
@@ -28,6 +30,9 @@ TOPOLOGIES = {
     "zero3": ("cpu_zero3", "DEEPSPEED", ()),
     "fsdp2": ("fsdp2", "FSDP", TWO),
 }
+# What an environment says that the launch file must go over.
+OVERRULED = {"zero3": {"ACCELERATE_USE_CPU": "true"}}
+SAVING = {"save_strategy": "steps", "save_steps": 3}
 
 
 @pytest.fixture(scope="module")
@@ -51,43 +56,75 @@ def long_pairs(tmp_path_factory) -> Path:
 def runs(tiny_model, release, long_pairs, tmp_path_factory):
     """(topology, run) -> output of two processes on it, launched when first asked for.
 
-    Runs: `dpo`; under ZeRO `cached`, of a reference in bfloat16 that is computed before; under ZeRO-3 `orpo`, `lora`, `short`,
-    whose reference is a single batch with nothing held out, and `resumed`, which a launch of its own takes up from the
-    checkpoint of `dpo` at step 3.
+    Runs: `dpo`; under ZeRO `cached`, of a reference in bfloat16 that is computed before; under ZeRO-3 `orpo`, `lora` and
+    `short`, whose reference is a single batch with nothing held out; under ZeRO-2 and FSDP in the end `refused`, whose folder
+    another run holds: beside it, `said.txt` is what the launch said and `left.txt` what then lay in the folder.
     """
-    folder, done = tmp_path_factory.mktemp("topologies"), set()
-    saving = {"save_strategy": "steps", "save_steps": 3}
+    folder, launched = tmp_path_factory.mktemp("topologies"), set()
+    runs_of = {
+        "ddp": ["dpo"],
+        "zero2": ["dpo", "cached", "refused"],
+        "zero3": ["dpo", "orpo", "lora", "cached", "short"],
+        "fsdp2": ["dpo", "refused"],
+    }
     cached = {"bf16": "true", "precompute_ref_log_probs": "true", "max_steps": 1, "max_length": 512}
     short = {"precompute_ref_log_probs": "true", "precompute_ref_batch_size": 8, "max_steps": 2}
+    more = {"dpo": SAVING, "cached": cached, "lora": LORA, "short": short}
     train_alone = write_release(folder / "train-alone", {"train": [pair(i) for i in range(16)]})
 
-    def launched(topology: str, *names: str) -> None:
-        config, _, launcher = TOPOLOGIES[topology]
-        words = []
-        for name in names:
-            data = {"cached": long_pairs, "short": train_alone}.get(name, release)
-            changes = {"dpo": saving, "resumed": saving, "cached": cached, "lora": LORA, "short": short}.get(
-                name, {}
-            )
-            method = "orpo" if name == "orpo" else "dpo"
-            words += [method, *six_steps(tiny_model, data, folder / topology / name, 2, **changes), "+"]
-        finish(launch(config, words[0], words[1:-1], *launcher))
-        done.update((topology, name) for name in names)
+    def words(topology: str, name: str) -> list[str]:
+        data = {"cached": long_pairs, "short": train_alone}.get(name, release)
+        method = {"orpo": "orpo", "refused": "sft"}.get(name, "dpo")
+        if method == "sft":
+            return [method, *flags(tiny_model, data, folder / topology / name, max_steps=1), "+"]
+        arguments = six_steps(tiny_model, data, folder / topology / name, 2, **more.get(name, {}))
+        return [method, *arguments, "+"]
 
     def get(topology: str, name: str = "dpo") -> Path:
-        if (topology, name) not in done:
-            if name == "dpo":
-                launched(topology, "dpo", *{"zero2": ["cached"], "zero3": ["orpo"]}.get(topology, []))
+        if topology not in launched:
+            launched.add(topology)
+            config, _, launcher = TOPOLOGIES[topology]
+            method, *arguments, _ = (word for run in runs_of[topology] for word in words(topology, run))
+            process = launch(config, method, arguments, *launcher, **OVERRULED.get(topology, {}))
+            if "refused" in runs_of[topology]:
+                output = folder / topology / "refused"
+                with locked(output / "run.json"):
+                    said = process.communicate(timeout=400)[0]
+                    left = sorted(path.name for path in output.iterdir())
+                (folder / topology / "said.txt").write_text(f"{process.returncode}\n{said}", "utf-8")
+                (folder / topology / "left.txt").write_text("\n".join(left), "utf-8")
+                assert "another run is at work here" in said, said[-6000:]
             else:
-                whole, output = get(topology), folder / topology / "resumed"
-                if (topology, name) not in done:
-                    left_out = ("checkpoint-6", "model.safetensors", "training_summary*")
-                    shutil.copytree(whole, output, ignore=shutil.ignore_patterns(*left_out))
-                    (output / "trainer_state.json").unlink()  # the checkpoint has its own
-                    launched(topology, "resumed", "lora", "cached", "short")
+                finish(process)
         return folder / topology / name
 
     return get
+
+
+@pytest.fixture(scope="module")
+def two_nodes(tiny_model, release, runs, tmp_path_factory) -> Path:
+    """multi_node.yaml as it is but for the size: one launcher a node, here on one machine.
+
+    Holds `whole`, with a cached reference, and `resumed`, which takes up the run of ZeRO-3 on one node from its checkpoint at
+    step 3.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nodes = ("--num_machines", "2", "--main_process_ip", "127.0.0.1", *TWO)
+    folder = tmp_path_factory.mktemp("two-nodes")
+    left_out = ("checkpoint-6", "model.safetensors", "training_summary*")
+    shutil.copytree(runs("zero3"), folder / "resumed", ignore=shutil.ignore_patterns(*left_out))
+    (folder / "resumed" / "trainer_state.json").unlink()  # the checkpoint has its own
+    arguments = six_steps(tiny_model, release, folder / "whole", 2, precompute_ref_log_probs="true")
+    arguments += ["+", "dpo", *six_steps(tiny_model, release, folder / "resumed", 2, **SAVING)]
+    finish(
+        *(
+            launch("multi_node", "dpo", arguments, *nodes, "--machine_rank", str(rank), port=port)
+            for rank in (0, 1)
+        )
+    )
+    return folder
 
 
 def same_run(output: Path, expected: Path, name: str, world: int, kind: str) -> None:
@@ -127,25 +164,33 @@ def test_same_losses(topology, runs, one_process):
 
 
 @pytest.mark.slow
-def test_two_launchers_as_on_two_nodes(tiny_model, release, one_process, tmp_path):
-    """multi_node.yaml as it is but for the size: one launcher a node, here on one machine; and a cached reference."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    nodes = ("--num_machines", "2", "--main_process_ip", "127.0.0.1", *TWO)
-    arguments = six_steps(tiny_model, release, tmp_path / "out", 2, precompute_ref_log_probs="true")
-    finish(
-        *(
-            launch("multi_node", "dpo", arguments, *nodes, "--machine_rank", str(rank), port=port)
-            for rank in (0, 1)
-        )
-    )
-    same_run(tmp_path / "out", one_process, "two nodes", 2, "DEEPSPEED")
+def test_a_launch_file_goes_over_the_environment(runs):
+    """With ACCELERATE_USE_CPU=true in it, DeepSpeed would be left out, and a plain model meet what was made for it."""
+    assert "ACCELERATE_USE_CPU" in OVERRULED["zero3"]
+    assert read(runs("zero3"))["distributed_type"] == "DEEPSPEED"
 
 
 @pytest.mark.slow
-def test_resumed_zero3_equals_the_whole_run(runs):
-    whole, output = runs("zero3"), runs("zero3", "resumed")
+@pytest.mark.parametrize("topology", ["zero2", "fsdp2"])
+def test_all_processes_of_a_launch_end_where_another_run_is_at_work(topology, runs):
+    """And the launches that go well leave no lock."""
+    launched = runs(topology).parent
+    code, *said = (launched / "said.txt").read_text("utf-8").splitlines()
+    # behind the launcher's words once more
+    errors = {line for line in said if line.startswith("error: ")}
+    assert code == "1" and len(errors) == 1 and "another run is at work here" in errors.pop(), said
+    assert "recipes/startup.py" not in "\n".join(said)
+    assert (launched / "left.txt").read_text("utf-8") == ".run.json.lock"
+
+
+@pytest.mark.slow
+def test_two_launchers_as_on_two_nodes(two_nodes, one_process):
+    same_run(two_nodes / "whole", one_process, "two nodes", 2, "DEEPSPEED")
+
+
+@pytest.mark.slow
+def test_a_zero3_run_resumed_on_two_nodes_equals_the_whole_run(runs, two_nodes):
+    whole, output = runs("zero3"), two_nodes / "resumed"
     summary = read(output)
     assert (summary["resumed_from_step"], summary["steps"], summary["world_size"]) == (3, STEPS, 2)
     print(f"resumed from step 3 under ZeRO-3: {furthest(losses(output), losses(whole)):.1e}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from types import SimpleNamespace
 
@@ -79,15 +80,18 @@ def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on(tiny_model, rel
 
 
 @pytest.mark.slow
-def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model, release, tmp_path):
+def test_two_processes_stop_at_the_same_step_by_sigterm_to_one_and_in_one_line_by_ctrl_c(
+    tiny_model, release, tmp_path
+):
+    """The same command twice, in one launch: what SIGTERM ended is taken up, and ended by what Ctrl-C sends."""
     arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
-    process = launch("ddp", "orpo", arguments, *TWO)
+    process = launch("ddp", "orpo", [*arguments, "+", "orpo", *arguments], *TWO)
     said = wait_for(process, "step 5/")
     found = workers(process.pid)
     assert len(found) == 2
     os.kill(found[1], signal.SIGTERM)
-    said += process.communicate(timeout=300)[0]
-    assert process.returncode == 0 and "Traceback" not in said, said
+    said += wait_for(process, "going on from ")
+    assert "Traceback" not in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     assert f"interrupted at step {state['global_step']}" in said and state["global_step"] < LONG["max_steps"]
@@ -95,6 +99,14 @@ def test_sigterm_to_one_of_two_processes_stops_both_at_the_same_step(tiny_model,
         "rng_state_0.pth",
         "rng_state_1.pth",
     ]
+    said += wait_for(process, "step ")
+    for one in found:
+        os.kill(one, signal.SIGINT)
+    said += process.communicate(timeout=300)[0]
+    assert re.match(
+        rf"interrupted: {checkpoint} is kept; to go on: (python|accelerate launch) .* orpo ",
+        said.rstrip().splitlines()[-1],
+    ), said
 
 
 def test_a_model_that_trains_is_not_walked_again():

@@ -10,10 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from komep_dataset.errors import KomepError
-from komep_dataset.files.locks import locked
 from tests.full_disk import may_mount
 from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, read_only, snapshot, with_files
-from tests.recipes.launches import ROOT, TWO, begin, environment, launch, wait_for
+from tests.recipes.launches import ROOT, begin, environment, wait_for
 from tests.recipes.tiny_runs import METHODS, as_killed, flags, of_finished, read, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -131,22 +130,6 @@ def test_two_at_once_one_is_refused_and_kill_9_frees_the_folder(
     assert (output / ".run.json.lock").exists()  # left behind, and free
     assert train("dpo", arguments) == 0
     assert read(output)["resumed_from_step"] == 1 and not (output / ".run.json.lock").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("config", ["ddp", "cpu_zero2"])
-def test_all_processes_of_a_launch_end_where_another_run_is_at_work(config, tiny_model, release, tmp_path):
-    """And test_distributed.py has launches that go well, which leave no lock."""
-    output = tmp_path / "out"
-    with locked(output / "run.json"):
-        refused = launch(config, "sft", flags(tiny_model, release, output, max_steps=1), *TWO)
-        said = refused.communicate(timeout=300)[0]
-        assert [path.name for path in output.iterdir()] == [".run.json.lock"]
-    errors = [
-        line for line in said.splitlines() if line.startswith("error: ")
-    ]  # behind the launcher's words once more
-    assert refused.returncode == 1 and len(set(errors)) == 1, said
-    assert "another run is at work here" in said and "recipes/startup.py" not in said
 
 
 def test_output_that_cannot_be_written(tiny_model, release, tmp_path, capsys):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.launches import LONG, TWO, begin, finish, launch, wait_for, workers
+from tests.recipes.launches import LONG, begin, launch, wait_for, workers
 from tests.recipes.tiny_runs import RECIPES, flags, read, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -86,13 +86,13 @@ def test_what_is_wrong_is_told_under_quiet_and_with_its_traceback_under_verbose(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["alone", "cpu", "ddp"])
+@pytest.mark.parametrize("form", ["alone", "cpu"])
 def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(tiny_model, release, tmp_path, form):
+    """And two processes: tests/recipes/trainers/test_safeguards.py."""
     arguments = flags(tiny_model, release, tmp_path / "out", **LONG, save_strategy="steps", save_steps=2)
     running = {
         "alone": lambda: begin(["recipes/dpo.py", *arguments]),
         "cpu": lambda: launch("cpu", "dpo", arguments),
-        "ddp": lambda: launch("ddp", "dpo", arguments, *TWO),
     }[form]()
     said = wait_for(running, "step 5/")
     for recipe in workers(running.pid) or [running.pid]:
@@ -104,16 +104,6 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(tiny_model, release, tmp
         last,
     ), said
     assert form != "alone" or (running.returncode, "Traceback" in said) == (130, False)
-
-
-@pytest.mark.slow
-def test_a_launch_file_goes_over_the_environment(tiny_model, release, tmp_path):
-    """With ACCELERATE_USE_CPU=true in it, DeepSpeed would be left out, and a plain model meet what was made for it."""
-    words = ["-m", "accelerate.commands.launch", "--main_process_port", "0"]
-    words += ["--config_file", "accelerate_configs/cpu_zero3.yaml", "tests/recipes/cpu_launch.py", "dpo"]
-    words += flags(tiny_model, release, tmp_path / "out", max_steps=1, per_device_train_batch_size=1)
-    finish(begin(words, ACCELERATE_USE_CPU="true", DS_ACCELERATOR="cpu"))
-    assert read(tmp_path / "out")["distributed_type"] == "DEEPSPEED"
 
 
 @pytest.mark.slow
