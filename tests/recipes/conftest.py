@@ -18,6 +18,16 @@ from tests.recipes.tiny_runs import (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def short_answers():
+    """A random model never ends an answer: 64 tokens of them are a sixth of a tiny run."""
+    try:
+        from training import answers
+    except ImportError:  # without the extra [train]
+        return
+    answers.TOKENS = 8
+
+
 @pytest.fixture(scope="session")
 def release(tmp_path_factory) -> Path:
     return write_tiny_release(tmp_path_factory.mktemp("release"))

@@ -9,7 +9,8 @@ from tests.recipes.tiny_runs import as_killed, of_finished, read, train
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
-from training.answers import PROMPTS, TOKENS, Answers
+from training import answers
+from training.answers import PROMPTS, Answers
 
 
 def told(folder):
@@ -21,7 +22,7 @@ def test_the_same_prompts_before_and_after(method, finished):
     found, summary = told(finished(method)), read(finished(method))
     count = min(PROMPTS, summary["pairs"]["test"])
     assert len(found["prompts"]) == len(found["before"]) == len(found["after"]) == count > 0
-    assert found["max_new_tokens"] == TOKENS and found["why_not"] is None
+    assert found["max_new_tokens"] == answers.TOKENS and found["why_not"] is None
     card = (finished(method) / "README.md").read_text("utf-8")
     assert card.count("| before training | ") == card.count("| after training | ") == count
 

@@ -8,11 +8,23 @@ from evaluation.backends.local.generation import Generator, StopText, own_settin
 from evaluation.harness.prompts import common_prefix
 from komep_dataset.errors import KomepError
 from tests.evaluation.backends.local.greedy import LIMIT, plain, twelve_prompts
+from tests.evaluation.conftest import tiny_llama, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
 def prompts() -> list:
     return twelve_prompts()
+
+
+@pytest.fixture(scope="module")
+def by_generate(prompts):
+    """Architecture -> the replies of `generate`, made once."""
+    tokenizer = tiny_tokenizer(bos=True)
+    made = {"llama": tiny_llama, "gemma2": tiny_gemma2}
+    return {
+        name: tokenizer.batch_decode(plain(make(), prompts), skip_special_tokens=True)
+        for name, make in made.items()
+    }
 
 
 def tiny_gemma2():
@@ -32,14 +44,14 @@ def tiny_gemma2():
 @pytest.mark.parametrize("architecture", ["llama", "gemma2"])
 @pytest.mark.parametrize(("batch_size", "read_tokens"), [(1, 2048), (5, 2048), (12, 2048), (12, 70), (12, 1)])
 def test_cached_prefix_gives_what_generate_gives(
-    architecture, batch_size, read_tokens, prompts, make_llama, make_tokenizer, monkeypatch
+    architecture, batch_size, read_tokens, prompts, by_generate, make_llama, make_tokenizer, monkeypatch
 ):
     """Whether a batch's prompts are read at once, a few at a time or one by one."""
     monkeypatch.setattr("evaluation.backends.local.generation.READ_TOKENS", {"cpu": read_tokens})
     model = make_llama() if architecture == "llama" else tiny_gemma2()
     tokenizer = make_tokenizer(bos=True)
     assert common_prefix(prompts) == 41
-    expected = tokenizer.batch_decode(plain(model, prompts), skip_special_tokens=True)
+    expected = by_generate[architecture]
     generator = Generator(model, tokenizer)
     assert generator.reuse_prefix
     assert generator.generate(prompts, (), LIMIT, batch_size) == expected
@@ -248,14 +260,13 @@ def test_padding_is_not_what_a_repetition_penalty_sees(prompts, make_llama, make
     ],
     ids=lambda asked: next(iter(asked)),
 )
-def test_the_runners_own_settings_hold(asked, prompts, make_llama, make_tokenizer):
-    expected = Generator(make_llama(), make_tokenizer(bos=True)).generate(prompts, (), LIMIT, 5)
+def test_the_runners_own_settings_hold(asked, prompts, by_generate, make_llama, make_tokenizer):
     model = make_llama()
     for name, value in asked.items():
         setattr(model.generation_config, name, value)
     generator = Generator(model, make_tokenizer(bos=True))
     assert generator.overruled == {name: str(value) for name, value in asked.items()}
-    assert generator.generate(prompts, (), LIMIT, 5) == expected
+    assert generator.generate(prompts, (), LIMIT, 5) == by_generate["llama"]
 
 
 def test_what_is_laid_on_tokens_and_ends_is_the_models_own():
