@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import binom
 
 from evaluation.harness.output import Prediction
 from evaluation.harness.questions import LETTERS, Question, Subject
+from evaluation.statistics.significance import at_most, binomial
 
 ALPHA, POWER = 0.05, 0.8
 CHANGED = (
@@ -54,19 +53,27 @@ def detectable_difference(n: int, changed: float) -> float | None:
         approximation for large n).
     """
     many = np.arange(n + 1)
-    chances = binom.pmf(many, n, changed)
+    chances = binomial(many, n, changed)
     many, chances = many[chances > 1e-12], chances[chances > 1e-12]
-    fewest = binom.ppf(ALPHA / 2, many, 0.5)
-    fewest -= (
-        binom.cdf(fewest, many, 0.5) > ALPHA / 2
-    )  # so few changes in one direction, or fewer, are significant
+    # So few changes in one direction, or fewer, are significant: about where the normal distribution has it.
+    fewest = np.floor(many / 2 - 0.98 * np.sqrt(many))
+    while (over := at_most(fewest, many, 0.5) > ALPHA / 2).any():
+        fewest -= over
+    while (more := at_most(fewest + 1, many, 0.5) <= ALPHA / 2).any():
+        fewest += more
 
     def missing(difference: float) -> float:
         gains = (1 + difference / changed) / 2
-        seen = binom.cdf(fewest, many, gains) + binom.cdf(fewest, many, 1 - gains)
+        seen = at_most(fewest, many, gains) + at_most(fewest, many, 1 - gains)
         return float(chances @ seen) - POWER
 
-    return float(brentq(missing, 0, changed, xtol=1e-6)) if missing(changed) > 0 else None
+    if missing(changed) <= 0:
+        return None
+    low, high = 0.0, changed
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (low, middle) if missing(middle) > 0 else (middle, high)
+    return high
 
 
 def detectable(n: int) -> dict[str, float | None]:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap, permutation_test
+from scipy.stats import binom, bootstrap, permutation_test
 from statsmodels.stats.contingency_tables import mcnemar
 
 from evaluation.statistics.significance import (
+    at_most,
+    binomial,
     bootstrap_interval,
     holm,
     mcnemar_p,
@@ -21,6 +23,13 @@ def test_mcnemar_is_that_of_statsmodels(gained, lost):
     assert mcnemar_p(gained, lost) == pytest.approx(
         mcnemar([[10, lost], [gained, 10]], exact=True).pvalue if gained + lost else 1.0
     )
+
+
+@given(st.integers(0, 400), st.integers(-1, 400), st.floats(0.0, 1.0))
+def test_the_binomial_distribution_is_that_of_scipy(n, k, p):
+    assert at_most(min(k, n), n, p) == pytest.approx(binom.cdf(min(k, n), n, p), abs=1e-12)
+    many = np.arange(n + 1)
+    assert binomial(many, n, p) == pytest.approx(binom.pmf(many, n, p), rel=1e-9, abs=1e-300)
 
 
 @pytest.mark.parametrize(
