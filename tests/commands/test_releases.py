@@ -4,31 +4,45 @@ import csv
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
+import pytest
+
+from komep_dataset.cli import app
+from komep_dataset.commands.manner import start
 
 
-def komep(*args, cwd: Path, **options):
-    return subprocess.run([*KOMEP, *map(str, args)], cwd=cwd, capture_output=True, text=True, **options)
+@pytest.fixture
+def komep(tmp_path, monkeypatch, capsys):
+    """A command in `tmp_path`, in this process."""
+
+    def run(*words: str) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(tmp_path)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            start(app, "komep", words)
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, ended.value.code, said.out, said.err)
+
+    return run
 
 
 def test_build_without_input_builds_the_sample_into_komep(tmp_path):
-    done = komep("build", cwd=tmp_path)
+    command = [sys.executable, "-m", "komep_dataset.cli", "build"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "komep" / "build.json").read_text())["is_sample"]
     assert "written for this project" in done.stdout
     assert done.stderr == ""  # no bar where nobody looks
 
 
-def test_questions(tmp_path):
+def test_questions(tmp_path, komep):
     (tmp_path / "q.csv").write_text("question,category\nWhat?,x\nwhat? ,x\n")
-    done = komep("questions", "q.csv", "--output", "q.parquet", cwd=tmp_path)
+    done = komep("questions", "q.csv", "--output", "q.parquet")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("1 question -> q.parquet; 1 reject (duplicate_question 1)")
 
 
-def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
+def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path, komep):
     rows = [
         ["질문", "분야", "모델", "답변", "사실"],
         [
@@ -48,21 +62,21 @@ def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
     ]
     with (tmp_path / "a.csv").open("w", encoding="cp949", newline="") as file:
         csv.writer(file, delimiter=";").writerows(rows)
-    done = komep("build", "a.csv", cwd=tmp_path)
+    done = komep("build", "a.csv")
     assert done.returncode == 1 and "--map 질문=question" in done.stderr and "--map 모델=model" in done.stderr
     names = ("question", "category", "model", "response", "units")
     maps = [f"--map={new}={name}" for new, name in zip(rows[0], names, strict=True)]
-    done = komep("build", "a.csv", *maps, cwd=tmp_path)
+    done = komep("build", "a.csv", *maps)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("read as CP949") == 1 and "nothing to hold out" in done.stderr
     assert done.stdout.splitlines()[1].split() == ["ko", "train", "1", "test", "0"]
     assert json.loads((tmp_path / "komep" / "provenance.json").read_text())["columns"]["사실"] == "units"
-    done = komep("build", "a.csv", *maps[:-1], "--map", "facts=units", cwd=tmp_path)
+    done = komep("build", "a.csv", *maps[:-1], "--map", "facts=units")
     assert (done.returncode, "there is no column 'facts'" in done.stderr) == (1, True)
-    assert komep("build", "a.csv", "--map", "질문", cwd=tmp_path).returncode == 2
+    assert komep("build", "a.csv", "--map", "질문").returncode == 2
 
 
-def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path):
+def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path, komep):
     """Others went through, and that one file gave nothing stood in rejects.jsonl alone."""
     good = [
         f'{{"question": "Q{n}?", "category": "c", "model": "m{m}", "response": "{m}{n}", "dahl_score": {m}}}'
@@ -76,32 +90,32 @@ def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path):
     ]
     (tmp_path / "bad.jsonl").write_text("\n".join([*bad, '{"question": "Q"}']))
     given = ("bad.jsonl", "good.jsonl", "--on-error", "reject")
-    done = komep("build", *given, "-o", "r", cwd=tmp_path)
+    done = komep("build", *given, "-o", "r")
     said = "warning: bad.jsonl: no row of it is left; 6 of 7 are rejected as bad.jsonl:1: dahl_score: bad_value: 90.0 is not"
     assert done.returncode == 0 and said in done.stderr and done.stderr.count("no row of it") == 1
     (tmp_path / "q").mkdir()
     (tmp_path / "q" / "a.csv").write_text("question,category\nWhat?,c\n")
     (tmp_path / "q" / "b.csv").write_text("question,category\nWhat?,c\n")  # repeats are no faults
     (tmp_path / "q" / "c.csv").write_text("question,category\n,c\n")
-    done = komep("questions", "q", "-o", "q.parquet", "--on-error", "reject", cwd=tmp_path)
+    done = komep("questions", "q", "-o", "q.parquet", "--on-error", "reject")
     assert (
         done.stderr
         == "warning: q/c.csv: no row of it is left; 1 of 1 are rejected as q/c.csv:2: question: missing_field: no value\n"
     )
 
 
-def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path):
+def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path, komep):
     """A swapped map gave a release of nonsense, and exit code 0 without a word on it."""
     rows = [("x1", "x2", "model", "category", "dahl_score")]
     rows += [(f"질문 {n}?", f"{m}의 답 {n}", m, "c", s) for n in range(4) for m, s in (("a", 1), ("b", 0))]
     with (tmp_path / "own.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
-    done = komep("build", "own.csv", "--map", "x1=response", "--map", "x2=question", cwd=tmp_path)
+    done = komep("build", "own.csv", "--map", "x1=response", "--map", "x2=question")
     assert done.returncode == 0 and "warning: of 8 rows 8 have the response of another model" in done.stderr
-    done = komep("build", "own.csv", "--map", "x1=question", "--map", "x2=response", cwd=tmp_path)
+    done = komep("build", "own.csv", "--map", "x1=question", "--map", "x2=response")
     assert done.returncode == 0 and "wrong way round" not in done.stderr
     (tmp_path / "own.csv").write_text(
         (tmp_path / "own.csv").read_text("utf-8").replace("x1,x2", "문항,응답"), "utf-8"
     )
-    done = komep("build", "own.csv", "--map", "문항=response", "--map", "응답=question", cwd=tmp_path)
+    done = komep("build", "own.csv", "--map", "문항=response", "--map", "응답=question")
     assert done.stderr.count("way round?") == 1 and '"문항" is a word for the question' in done.stderr
