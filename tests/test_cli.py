@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 
 from komep_dataset.release.build import build
-
-KOMEP = [sys.executable, "-m", "komep_dataset.cli"]
-
-
-def komep(*args, cwd: Path, **options):
-    return subprocess.run([*KOMEP, *map(str, args)], cwd=cwd, capture_output=True, text=True, **options)
+from tests.pipeline.chains import komep
 
 
 def test_help_imports_nothing_heavy(tmp_path):
@@ -58,9 +53,10 @@ def test_a_build_loads_no_more_than_it_uses(tmp_path):
         (["nonsense"], 2, "nonsense"),
     ],
 )
-def test_bad_input_gives_a_message_and_a_code(tmp_path, args, code, message):
+def test_bad_input_gives_a_message_and_a_code(tmp_path, monkeypatch, args, code, message):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.jsonl").write_text("{\n")
-    done = komep(*args, cwd=tmp_path)
+    done = komep(*args)
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
@@ -87,7 +83,8 @@ def test_the_llm_commands_without_their_extra(tmp_path, args):
     assert "Traceback" not in done.stderr
 
 
-def test_score_estimates_without_asking_or_writing(tmp_path):
+def test_score_estimates_without_asking_or_writing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     from komep_dataset.schema import Response
     from komep_dataset.tables.writing import write_table
 
@@ -101,11 +98,11 @@ def test_score_estimates_without_asking_or_writing(tmp_path):
     write_table(pl.DataFrame([row]), tmp_path / "r.parquet", Response)
     judge = "{endpoint: http://127.0.0.1:9/v1, model: m}"
     (tmp_path / "p.yaml").write_text(f"splitter: {judge}\nchecker: {judge}\n")
-    done = komep("score", "r.parquet", "--config", "p.yaml", "--estimate", cwd=tmp_path)
+    done = komep("score", "r.parquet", "--config", "p.yaml", "--estimate")
     assert (done.returncode, done.stderr) == (0, "")
     assert "score: split           1 calls" in done.stdout and "nothing was asked" in done.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.yaml", "r.parquet"]
-    done = komep("score", "r.parquet", "--config", "p.yaml", cwd=tmp_path)
+    done = komep("score", "r.parquet", "--config", "p.yaml")
     assert done.returncode == 2
     assert "--output" in done.stderr
 
@@ -127,7 +124,12 @@ def test_a_terminal_of_another_encoding_is_no_error_after_the_work(tmp_path, enc
     (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[1])}
     for words in (["build", "s.jsonl", "-o", "릴리스"], ["models", "s.jsonl"], ["build", "없음😀.jsonl"]):
-        done = subprocess.run([*KOMEP, *words], cwd=tmp_path, env=environment, capture_output=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "komep_dataset.cli", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+        )
         assert done.returncode == (words[1] != "s.jsonl"), done.stderr
         assert b"Traceback" not in done.stderr + done.stdout
     assert b"\\U0001f600" in done.stderr

@@ -7,23 +7,12 @@ import sys
 
 import pytest
 
-from komep_dataset.cli import app
-from komep_dataset.commands.manner import start
+from tests.pipeline.chains import komep
 
 
-@pytest.fixture
-def komep(tmp_path, monkeypatch, capsys):
-    """A command in `tmp_path`, in this process."""
-
-    def run(*words: str) -> subprocess.CompletedProcess:
-        monkeypatch.chdir(tmp_path)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            start(app, "komep", words)
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(words, ended.value.code, said.out, said.err)
-
-    return run
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def test_build_without_input_builds_the_sample_into_komep(tmp_path):
@@ -35,14 +24,14 @@ def test_build_without_input_builds_the_sample_into_komep(tmp_path):
     assert done.stderr == ""  # no bar where nobody looks
 
 
-def test_questions(tmp_path, komep):
+def test_questions(tmp_path):
     (tmp_path / "q.csv").write_text("question,category\nWhat?,x\nwhat? ,x\n")
     done = komep("questions", "q.csv", "--output", "q.parquet")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("1 question -> q.parquet; 1 reject (duplicate_question 1)")
 
 
-def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path, komep):
+def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
     rows = [
         ["질문", "분야", "모델", "답변", "사실"],
         [
@@ -76,7 +65,7 @@ def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path, komep):
     assert komep("build", "a.csv", "--map", "질문").returncode == 2
 
 
-def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path, komep):
+def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path):
     """Others went through, and that one file gave nothing stood in rejects.jsonl alone."""
     good = [
         f'{{"question": "Q{n}?", "category": "c", "model": "m{m}", "response": "{m}{n}", "dahl_score": {m}}}'
@@ -104,7 +93,7 @@ def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path, komep):
     )
 
 
-def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path, komep):
+def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path):
     """A swapped map gave a release of nonsense, and exit code 0 without a word on it."""
     rows = [("x1", "x2", "model", "category", "dahl_score")]
     rows += [(f"질문 {n}?", f"{m}의 답 {n}", m, "c", s) for n in range(4) for m, s in (("a", 1), ("b", 0))]

@@ -1,13 +1,16 @@
 """Chains of stages over a loopback endpoint, or behind a real small model."""
 
+import io
 import json
 import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import yaml
 
+from komep_dataset.cli import app
+from komep_dataset.commands.manner import start
 from komep_dataset.pipeline.run import run
 from tests.loopback import Fault
 
@@ -106,6 +109,9 @@ def processes_serving(model: Path) -> list[str]:
     return found
 
 
-def komep(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+def komep(*words: object) -> subprocess.CompletedProcess:
+    """A command in this process, and what it would have been as one of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        start(app, "komep", [*map(str, words)])
+    return subprocess.CompletedProcess(words, ended.value.code, out.getvalue(), err.getvalue())

@@ -24,7 +24,7 @@ from komep_dataset.tables.reading import read_table
 from komep_dataset.translation.evidence import TranslationRow, translations_path
 from komep_dataset.translation.stage import translate
 from tests.loopback import Fault, Loopback, last_text, loopback
-from tests.pipeline.chains import FAULTS, write_chain
+from tests.pipeline.chains import FAULTS, komep, write_chain
 from tests.pipeline.chains import key as key  # the chain's endpoints want one
 from tests.translation.loopback_translator import (
     BAD,
@@ -177,11 +177,6 @@ def test_a_question_that_is_answered_instead_of_translated_is_refused_and_mended
     evidence = read_table(translations_path(tmp_path / "t.parquet"), TranslationRow).row(0, named=True)
     assert (evidence["attempts"], evidence["target"][-1]) == (2, "?")
     assert evidence["refused"][0]["reason"] == "refused" and "콩팥" in evidence["refused"][0]["reply"]
-
-
-def komep(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "komep_dataset.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.slow
