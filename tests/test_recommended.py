@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.chains import komep
 from tests.recommended import (
     OTHERS,
     RECIPES,
@@ -143,12 +144,6 @@ def test_a_message_of_several_commands_names_no_option_that_one_of_them_lacks():
             assert unknown_options(message, command) == [], message
 
 
-def komep(*words, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "komep_dataset.cli", *words], cwd=cwd, capture_output=True, text=True
-    )
-
-
 PIPELINE = """
 work: w
 questions: {input: q.jsonl}
@@ -166,10 +161,11 @@ checker: {endpoint: 'http://127.0.0.1:9/v1', model: m}
         ("", [{"quest": "A?", "category": "c"}], "columns: {quest: question}"),
     ],
 )  # fmt: skip
-def test_a_run_from_a_file_of_settings_names_its_keys(more, rows, words, tmp_path):
+def test_a_run_from_a_file_of_settings_names_its_keys(more, rows, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "p.yaml").write_text(PIPELINE + more)
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = komep("run", "p.yaml", "--estimate", cwd=tmp_path)
+    done = komep("run", "p.yaml", "--estimate")
     assert done.returncode in (1, 2) and words in done.stderr, done.stderr
 
 

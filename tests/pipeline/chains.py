@@ -109,9 +109,13 @@ def processes_serving(model: Path) -> list[str]:
     return found
 
 
-def komep(*words: object) -> subprocess.CompletedProcess:
-    """A command in this process, and what it would have been as one of its own."""
-    out, err = io.StringIO(), io.StringIO()
+def komep(*words: object, encoding: str = "utf-8") -> subprocess.CompletedProcess:
+    """A command in this process, and what it would have been as one of its own, on a terminal of an encoding."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2))
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         start(app, "komep", [*map(str, words)])
-    return subprocess.CompletedProcess(words, ended.value.code, out.getvalue(), err.getvalue())
+    said = []
+    for stream in (out, err):
+        stream.flush()
+        said.append(stream.buffer.getvalue().decode(encoding))
+    return subprocess.CompletedProcess(words, ended.value.code, *said)

@@ -1,11 +1,10 @@
 """The DPO recipe on a tiny model: what it trains and records, and how it goes on."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
+from komep_dataset.release.build import build
 from tests.recipes.launches import finish, launch
 from tests.recipes.tiny_runs import BETA, METHODS, RECIPES, losses, read, weights
 
@@ -72,9 +71,7 @@ def test_the_first_layers_of_smollm2_learn_from_the_sample(smollm2, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(smollm2, num_hidden_layers=2)
     for part in (model, AutoTokenizer.from_pretrained(smollm2)):
         part.save_pretrained(tmp_path / "model")
-    build = [sys.executable, "-m", "komep_dataset.cli", "build", "--output", str(tmp_path / "komep")]
-    built = subprocess.run(build, capture_output=True, text=True, timeout=300, cwd=tmp_path)
-    assert built.returncode == 0, built.stderr
+    build([], tmp_path / "komep")
     changes = {
         "max_train_pairs": 1,  # the same pair twice: a step takes seconds
         "max_test_pairs": 1,

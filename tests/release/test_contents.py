@@ -20,6 +20,7 @@ from komep_dataset.release.sums import is_release_file, write_sums
 from komep_dataset.release.verify import verify
 from tests.clients import ROOT
 from tests.full_disk import may_mount
+from tests.pipeline.chains import komep
 from tests.release.replaced import snapshot, two_releases, write
 
 
@@ -157,7 +158,7 @@ def test_what_the_swap_cannot_keep_is_refused_before_it_begins(release, tmp_path
 
 
 @pytest.mark.parametrize("command", ["build", "questions", "report", "bias", "diff"])
-def test_links_in_a_circle_end_in_one_line(release, tmp_path, command):
+def test_links_in_a_circle_end_in_one_line(release, tmp_path, monkeypatch, command):
     (tmp_path / "round").symlink_to("around")
     (tmp_path / "around").symlink_to("round")
     given = {
@@ -167,15 +168,8 @@ def test_links_in_a_circle_end_in_one_line(release, tmp_path, command):
         "bias": [release, "--json"],
         "diff": [release, release, "-o"],
     }[command]
-    words = [sys.executable, "-m", "komep_dataset.cli", command, *map(str, given), "round"]
-    done = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    monkeypatch.chdir(tmp_path)
+    done = komep(command, *given, "round")
     assert done.returncode == 1 and "round: " in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
 
