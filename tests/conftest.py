@@ -38,7 +38,7 @@ def pytest_collection():
     Some libraries collect at every call (statsmodels for every list of p-values): half a second each without this.
     """
     gc.disable()
-    # pytest keeps what it has made of the test files unless Python may keep nothing: 9 s of CPU a worker at the next run.
+    # pytest keeps what it has made of the test files unless Python may keep nothing: 4 s of CPU a worker at the next run.
     kept, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     try:
         return (yield)
