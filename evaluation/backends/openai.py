@@ -21,7 +21,7 @@ from evaluation.harness.output import JOURNAL
 from evaluation.harness.processes import Processes
 from evaluation.harness.prompts import Prompt, thinking_switch
 from komep_dataset.config.config import Endpoint
-from komep_dataset.errors import KomepError
+from komep_dataset.errors import KomepError, require
 from komep_dataset.inference.ask import ask, keys_of
 from komep_dataset.inference.loop import NOBODYS
 from komep_dataset.inference.reply_log import REPLIES, Reply, read_log
@@ -84,6 +84,7 @@ class OpenAIBackend:
         folder = self.options.output / JOURNAL
         kept = read_log(folder / REPLIES)[0]
         resumed = len(kept)
+        self._check_reached(kept, bodies)
         self._check_still_there(kept, bodies, label)
         replies = self._ask(bodies, label)
         # Thoughts without an answer are a reply that is read like any other: no letter is in it.
@@ -98,11 +99,16 @@ class OpenAIBackend:
             shown = "; ".join(sorted(set(lost))[:SHOWN])
             fewer = self.options.shots and any(map(_TOO_LONG.search, lost))
             switched = "chat_template_kwargs" in shown
+            again = (
+                "the others are kept, and the same command asks these again"
+                if len(lost) < len(bodies)
+                else "the same command asks them again"
+            )
             raise KomepError(
                 f"{len(lost)} of {len(bodies)} questions got no answer ({shown}); "
                 f"{'where a prompt is too long, lower --shots; ' if fewer else ''}"
                 f"{'leave --enable-thinking and --no-thinking out, the endpoint takes neither; ' if switched else ''}"
-                "the others are kept, and the same command asks these again"
+                f"{again}"
             )
         stops = self.stops
         if not stops.end and any(opened_in_prompt(reply.given) for reply in replies.values()):
@@ -117,6 +123,22 @@ class OpenAIBackend:
             "stops_sent": next((b["stop"] for b in bodies.values() if "stop" in b and "stop" not in left), [])
         }
         return answers, facts | sent | ({"left_out": left} if left else {})
+
+    def _check_reached(self, kept: Mapping[str, Reply], bodies: Mapping[Any, dict[str, Any]]) -> None:
+        """Raise `KomepError` where questions are to be asked and nobody takes a connection."""
+        whole = keys_of(bodies, self.endpoint)
+        bare = keys_of({key: _unstopped(body) for key, body in bodies.items()}, self.endpoint)
+        answered = sum(whole[key] in kept or bare[key] in kept for key in bodies)
+        if answered == len(bodies):
+            return
+        require("llm", "datatrove", "aiohttp")
+        from komep_dataset.inference.wire.reach import why_unreached
+
+        if why := why_unreached(self.endpoint):
+            done = f"; {answered:,} of {len(bodies):,} answers are kept" if answered else ""
+            raise KomepError(
+                f"--endpoint {self.endpoint.endpoint} cannot be reached {self.endpoint.worded(why)}; nothing was asked{done}"
+            )
 
     def _check_still_there(
         self, kept: Mapping[str, Reply], bodies: Mapping[Any, dict[str, Any]], label: str

@@ -23,6 +23,8 @@ OURS |= {"temperature": "temperature", "top_p": "top_p", "seed": "seed", "max_to
 _SECRET = re.compile("(?i)key|token|secret|sig|pass|pwd|auth|code|cred|user|session")
 _PLAIN = re.compile(r"[\w.:-]{1,24}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Keys that messages name and that `python -m evaluation.run` has as options.
+_OPTION = re.compile("`(endpoint|model|api_key_env|concurrency|max_new_tokens)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,19 @@ class Endpoint:
         """
         return 1 if self.server == "transformers" else self.concurrency
 
+    @property
+    def in_file(self) -> bool:
+        """Whether a pipeline.yaml has it; a bare endpoint is an evaluation's, which has options."""
+        return type(self) is not Endpoint
+
+    def worded(self, said: str) -> str:
+        """A message that names keys of pipeline.yaml, with options in their place where there is no such file.
+
+        >>> Endpoint(model="m").worded("set `api_key_env`")
+        'set --api-key-env'
+        """
+        return said if self.in_file else _OPTION.sub(lambda key: f"--{key[1].replace('_', '-')}", said)
+
     def workers_for(self, requests: int) -> int:
         """How many workers ask so many requests, at least one."""
         return max(1, min(self.policy.executor.workers, self.in_flight, requests))
@@ -154,10 +169,9 @@ class Endpoint:
         if not re.fullmatch(r"[!-~]+", key):
             raise KomepError(f"{variable} holds blanks or signs that no key has")
         if len(key) < SHORTEST_KEY:
-            raise KomepError(
-                f"{variable} holds fewer than {SHORTEST_KEY} characters: too few to be told from the words of an answer, where "
-                "an echo of the key is masked; for a server that wants no key leave `api_key_env` out, else give it a longer key"
-            )
+            said = f"{variable} holds fewer than {SHORTEST_KEY} characters: too few to be told from the words of an answer, where "
+            hint = "an echo of the key is masked; for a server that wants no key leave `api_key_env` out, else give it a longer key"
+            raise KomepError(said + self.worded(hint))
         return key
 
 

@@ -127,8 +127,7 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
             heard = [log.rows[key] for key in todo if key in log.rows]
             if heard:
                 _ANSWERED.add(place)
-            in_file = type(endpoint) is not Endpoint  # an evaluation has options, and no pipeline.yaml
-            _tell_left_out(heard, place, label, in_file)
+            _tell_left_out(heard, place, label, endpoint.in_file)
         replies = {id: log.rows.get(key) or failures[key] for id, key in keys.items()}
     done = _without_thoughts(replies, bodies)
     for listener in LISTENERS:

@@ -41,6 +41,7 @@ from komep_dataset.inference.wire.answers import (
 )
 from komep_dataset.inference.wire.dialect import refused_parameter, spoken, token_limit, unlearned, without
 from komep_dataset.inference.wire.masking import Hide, masker, named, shown
+from komep_dataset.inference.wire.reach import UNCONNECTED
 from komep_dataset.inference.wire.usage import Usage, header_cost, read_usage
 from komep_dataset.inference.wire.vectors import read_vectors
 from komep_dataset.replies.faults import advice_for, without_request
@@ -55,7 +56,6 @@ ROOM_SECONDS = 0.05  # how often a call that does not fit the budget looks wheth
 LONGEST_HEADER, MOST_HEADERS = 2**20, 1000
 # What a request holds -> where it goes.
 PATHS = {"messages": "/chat/completions", "prompt": "/completions", "input": "/embeddings"}
-UNCONNECTED = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 
 @dataclass(frozen=True, slots=True)

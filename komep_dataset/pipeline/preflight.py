@@ -7,7 +7,6 @@ answered in the work folder is passed over: a run goes on from its replies altho
 import asyncio
 import difflib
 import json
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 
 PASSED, PASSED_MARK = "preflight.json", json_with("passed")  # in the work folder: who was found right there
-SECONDS = 5.0  # after which an address that refuses connections is a fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,35 +127,16 @@ async def _asked(groups: Iterable[list[Role]]) -> list[str]:
 
 async def _faults_of(roles: list[Role]) -> list[str]:
     """What is wrong with one address and key, for every role that has them."""
-    import aiohttp
-
-    from komep_dataset.inference.client import UNCONNECTED
-    from komep_dataset.inference.wire.addresses import at, batches_at, key_header, proxy_for
+    from komep_dataset.inference.wire.reach import UnreachedError, models_at, session_at
 
     endpoint = roles[0].endpoint
     secret, url = endpoint.api_key(), endpoint.endpoint
-    names, end = ", ".join(dict.fromkeys(role.name for role in roles)), time.monotonic() + SECONDS
-    limit = aiohttp.ClientTimeout(total=SECONDS)
-    async with aiohttp.ClientSession(headers=key_header(url, secret), timeout=limit) as session:
-
-        async def got(path: str) -> tuple[int, bytes]:
-            address = at(batches_at(url)[0] if path == "/batches" else url, path)
-            async with session.get(address, allow_redirects=False, proxy=proxy_for(url)) as reply:
-                return reply.status, await reply.read()
-
-        while True:
-            try:
-                status, content = await got("/models")
-                break
-            except UNCONNECTED as error:
-                if time.monotonic() > end - 1:
-                    what = f"cannot be reached ({error}); start its server, or correct `endpoint`"
-                    return [f"{names}: {url} {what}"]
-                await asyncio.sleep(0.5)
-            except Exception:  # an answer that no list of models is says nothing about completions
-                status, content = 0, b""
-                break
-        for_batches = 0
+    names, for_batches = ", ".join(dict.fromkeys(role.name for role in roles)), 0
+    async with session_at(url, secret) as got:
+        try:
+            status, content = await models_at(got)
+        except UnreachedError as error:
+            return [f"{names}: {url} cannot be reached {error}"]
         if by_batch := [role.name for role in roles if role.endpoint.batch_api]:
             with suppress(Exception):
                 for_batches, _ = await got("/batches")

@@ -1,7 +1,6 @@
 """What is told before the first paid call: every model of a configuration, all faults at once."""
 
 import json
-import socket
 
 import pytest
 import yaml
@@ -10,25 +9,22 @@ from typer.testing import CliRunner
 from komep_dataset.cli import app
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.pipeline import preflight as under_test
+from komep_dataset.inference.wire import reach
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
 from tests.batches import Batches
-from tests.loopback import Loopback, loopback
+from tests.loopback import Loopback, loopback, nobodys_address
 
 QUESTIONS = "question,category\nWhat does aspirin inhibit?,c\n"
 
 
 @pytest.fixture
 def nobody() -> str:
-    """An address at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    return nobodys_address()
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(under_test, "SECONDS", 1.0)
+    monkeypatch.setattr(reach, "SECONDS", 1.0)
 
 
 def write(folder, url, **roles):

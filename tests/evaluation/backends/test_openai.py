@@ -8,8 +8,10 @@ from evaluation.backends.openai import ASKED_AGAIN, request_body
 from evaluation.harness.options import Options
 from evaluation.harness.output import read_evaluation
 from evaluation.harness.prompts import Prompt
+from komep_dataset.inference import client
+from komep_dataset.inference.wire import reach
 from tests.evaluation.runs import command, predictions, run
-from tests.loopback import Fault, Loopback, loopback
+from tests.loopback import Fault, Loopback, loopback, nobodys_address
 
 
 @pytest.fixture()
@@ -102,6 +104,49 @@ def test_questions_without_an_answer_stop_the_run_and_are_asked_again(served, tm
     state.faults, before = None, len(state.calls)
     assert evaluate() == 0 and len(state.calls) == before + ASKED_AGAIN + 1
     assert read_evaluation(tmp_path / "out").results["config"]["resumed_questions"] == 11
+
+
+def at(url: str, question_folder, output) -> int:
+    return run(*command("any/model", question_folder, output, "--backend", "openai", "--endpoint", url))
+
+
+def test_an_address_where_nobody_is_ends_a_run_before_anything_is_asked(
+    question_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(reach, "SECONDS", 1.0)
+    url = nobodys_address()
+    assert at(url, question_folder, tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert f"--endpoint {url} cannot be reached (" in error and "nothing was asked" in error
+    assert "kept" not in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+@pytest.mark.parametrize("missing", [1, 0])
+def test_an_endpoint_that_has_gone_leaves_what_was_answered(
+    missing, question_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(reach, "SECONDS", 1.0)
+    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
+    state = Loopback(reply=lambda body: " C입니다\n\nQ: 다음")
+    state.faults = lambda body, _: Fault(400, "too long") if missing and "문항 7." in body["prompt"] else None
+    with loopback(state) as (_, url):
+        assert at(url, question_folder, tmp_path / "out") == missing
+    if not missing:
+        assert at(url, question_folder, tmp_path / "out") == 0  # nothing is left to ask
+        return
+    log = tmp_path / "out" / "replies" / "replies.log"
+    kept, _ = log.read_bytes(), capsys.readouterr()
+    assert at(url, question_folder, tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "cannot be reached" in error and "11 of 12 answers are kept" in error and log.read_bytes() == kept
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 405, 429, 503])
+def test_an_endpoint_that_answers_a_question_for_its_models_is_alive(served, status):
+    state, evaluate = served
+    state.models, state.models_body = status, json.dumps({"data": [{"id": "another"}]})
+    assert evaluate() == 0 and len(state.calls) == 12
 
 
 def test_a_parameter_that_the_endpoint_refuses_is_left_out_and_stands_in_the_results(
@@ -222,7 +267,9 @@ def test_an_endpoint_that_knows_only_chats_names_the_option(served, capsys):
 def test_an_endpoint_that_refuses_every_question_gives_no_result(served, tmp_path, capsys):
     state, evaluate = served
     state.faults = lambda body, attempt: FLAGGED
-    assert evaluate() == 1 and "12 of 12 questions got no answer" in capsys.readouterr().err
+    assert evaluate() == 1
+    error = capsys.readouterr().err
+    assert "12 of 12 questions got no answer" in error and "kept" not in error
     assert not (tmp_path / "out" / "results.json").exists()
 
 
