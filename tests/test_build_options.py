@@ -18,6 +18,20 @@ def test_values_that_no_option_allows_are_wrong_usage(tmp_path):
     assert run("build", "-o", str(tmp_path / "k"), "--decontaminate", "nothing") == 2
 
 
+@pytest.mark.parametrize(
+    "value", ["x", b"x", -1, 2.5, True, ["x"], [5], {"a": 1}, object(), float("nan")], ids=str
+)
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_a_value_of_another_type_is_wrong_usage(option, value):
+    try:
+        read_options({option.name: value})
+    except KomepError as error:
+        assert str(error).startswith(option.flag) or option.read  # a file that is not there
+    else:
+        kind = {bool: bool, float: (float, int), int: int, str: str}.get(option.type, object)
+        assert isinstance(value, kind) and (option.type is bool) == (value is True)
+
+
 def test_an_option_that_there_is_not_is_no_argument_of_a_build(tmp_path):
     with pytest.raises(TypeError, match="unexpected keyword argument 'min_margn'"):
         build([], tmp_path / "komep", min_margn=0.5)

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError, require
-from komep_dataset.progress import hearing, tell
+from komep_dataset.progress import hearing
 from komep_dataset.tables.memory import TAKEN, as_files
 from komep_dataset.tables.problems import in_rows
 
@@ -111,7 +111,7 @@ def _read(given: Any, name: str, kind: str, stack: ExitStack) -> Any:
     files = stack.enter_context(as_files(given, name))
     if kind == TABLES:
         if not files and given is not None:
-            tell(f"note: {name}: an empty list, which is as if none were given")
+            raise KomepError(f"{name}: an empty list; give a table or rows, or leave it out", exit_code=2)
         return files
     if len(files) != 1:
         raise KomepError(f"{name}: {len(files)} tables; give one", exit_code=2)

@@ -74,7 +74,13 @@ def _length(found: Mapping[str, Any], built: bool) -> str:
         return say("chosen and rejected are equally long in every pair")
     interval = found["chosen_longer_interval"]
     share, told = percent(found["chosen_longer_share"], interval), against_chance(interval)
-    line = say("the chosen answer is the longer one in {share} of pairs: {told}", share=share, told=told)
+    facts = {"share": share, "told": told, "n": f"{found['equal']:,}"}
+    line = say("the chosen answer is the longer one in {share} of pairs: {told}", **facts)
+    if found["equal"]:
+        line = say(
+            "of the pairs whose answers differ in length (equal: {n}), the chosen one is longer in {share}: {told}",
+            **facts,
+        )
     if built and not interval[0] <= 0.5 <= interval[1]:
         return say("{line}; `komep build --length-control` takes a matched subset", line=line)
     return line

@@ -140,7 +140,7 @@ def key_figures(measured: Mapping[str, Any]) -> dict[str, tuple[str, float | Non
     found: dict[str, tuple[str, float | None]] = {
         say("pairs"): (",.0f", measured["pairs"]),
         say("median margin"): (".2f", measured["margins"]["quantiles"]["0.5"]),
-        say("chosen is longer"): (".1%", lengths["chosen_longer_share"]),
+        say("chosen is longer, of lengths that differ"): (".1%", lengths["chosen_longer_share"]),
         say("median of chosen / rejected"): (".2f", lengths["ratio_median"]),
         say("categories"): (",.0f", len(measured["categories"]["names"])),
         say("evenness of categories"): (".2f", measured["categories"]["evenness"]),

@@ -136,5 +136,8 @@ def tiles(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> list[tuple[s
         (f"{facts['questions']:,}", say("questions")),
         (f"{facts['generations']:,}", say("scored answers")),
         (f"{measured['margins']['quantiles']['0.5']:.2f}", say("median margin")),
-        (cell(measured["length"]["chosen_longer_share"], ".0%"), say("chosen is longer")),
+        (
+            cell(measured["length"]["chosen_longer_share"], ".0%"),
+            say("chosen is longer, of lengths that differ"),
+        ),
     ]

@@ -68,5 +68,8 @@ def tiles(pairs: pl.DataFrame, measured: Mapping[str, Any]) -> list[tuple[str, s
         ("{train:,} / {test:,}".format(**measured["splits"]), say("train / test")),
         (f"{pairs['question_id'].n_unique():,}", say("questions")),
         *([(f"{margins['quantiles']['0.5']:.2f}", say("median margin"))] if margins else []),
-        (cell(measured["length"]["chosen_longer_share"], ".0%"), say("chosen is longer")),
+        (
+            cell(measured["length"]["chosen_longer_share"], ".0%"),
+            say("chosen is longer, of lengths that differ"),
+        ),
     ]

@@ -79,15 +79,17 @@ def test_nothing_is_printed_and_notes_are_warnings_of_the_line_that_called(tmp_p
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         komep.make_questions(korean, tmp_path / "q.parquet")
-        komep.build([], tmp_path / "sample")
     assert capfd.readouterr() == ("", "")
     assert {one.filename for one in heard} == {__file__}
-    assert "CP949" in str(heard[0].message) and "an empty list, which is as if none were given" in str(
-        heard[1].message
-    )
+    assert "CP949" in str(heard[0].message)
 
 
 def test_wrong_usage(tmp_path):
+    for none in ([], ()):  # what a filter left; the sample would be taken if nothing were given
+        with pytest.raises(
+            komep.KomepError, match=r"^inputs: an empty list; give a table or rows, or leave it out$"
+        ):
+            komep.build(none, tmp_path / "komep")
     with pytest.raises(TypeError, match=r"^build\(\) got an unexpected keyword argument 'min_margn'$"):
         komep.build(GOOD, tmp_path / "komep", min_margn=0.5)
     with pytest.raises(komep.KomepError, match=r"^min_margin 3: give a number from 0 to 1$"):
