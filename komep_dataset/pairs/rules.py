@@ -82,6 +82,7 @@ class Tally:
     native: int = 0
     native_foreign: int = 0
     mixed: int = 0  # not native, and the question is Korean
+    torn: int = 0  # questions of more than one category
     own_scores: int = 0
     identical_korean: int = 0
     unknown_questions: int = 0
@@ -104,6 +105,12 @@ class Tally:
                 self.unknown_pairs[choice] += pairs_by_choice.height
         self.rows += frame.height
         self.questions += frame["question_id"].n_unique()
+        self.torn += (
+            frame.group_by("question_id")
+            .agg(pl.col("category").n_unique())
+            .filter(pl.col("category") > 1)
+            .height
+        )
         self.pairs += pairs.height
         native = pairs.filter(_IS_NATIVE)
         self.native += native.height

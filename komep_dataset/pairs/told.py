@@ -1,7 +1,9 @@
 """What a release's facts say of how its pairs were made, for the terminal, the card and the page of `komep report`."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import normalize
 
 import polars as pl
 
@@ -10,6 +12,7 @@ from komep_dataset.pairs.rules import AGREEMENT
 from komep_dataset.pairs.settling import MEDIAN_K
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import units_wanted
+from komep_dataset.progress import counted
 from komep_dataset.schema import CONFIGS, SPLITS, TEST_PERCENT, Reason
 from komep_dataset.templates import heard, say
 
@@ -28,6 +31,7 @@ _OF_SETTING = {
     "trim_below": (Reason.TOO_FEW_RESPONSES,),
     "order": (Reason.TOO_FEW_RESPONSES,),
 }
+FEW = 10  # answers from which on it is strange that most are of a model of their own
 _ALWAYS = ("pairs", "min_margin", "origin")
 _TOLD_ELSEWHERE = ("unknown_units", "length_tokenizer")
 
@@ -59,14 +63,21 @@ def flags(options: Mapping[str, Any]) -> list[str]:
     return sorted(told, key=lambda flag: not flag.startswith("--pairs"))
 
 
-def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> list[str]:
-    """What whoever builds must know before they use it: no pair, none to hold out or to train on, Korean in `en`.
+def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int = 0, torn: int = 0) -> list[str]:
+    """What whoever builds must know before they use it: strange models, no pair, none to hold out or to train on, Korean in `en`.
 
-    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, and pairs of `en` with a Korean question.
+    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, pairs of `en` with a Korean question, and
+    questions of more than one category.
     """
+    models = facts.get("models", {}).items()
+    told = strange_models({model: sum(figures["statuses"].values()) for model, figures in models})
+    if torn:
+        told.append(
+            f"{counted(torn, 'question')} of more than one category: a pair has that of its chosen answer; write one for all "
+            "answers to a question"
+        )
     if not facts["pairs"]:
-        return [_without_pairs(facts.get("options", {}), reasons)]
-    told = []
+        return [*told, _without_pairs(facts.get("options", {}), reasons)]
     for config, rows in facts["rows"].items():
         empty = next((split for split in SPLITS if not rows[split]), None) if any(rows.values()) else None
         if empty and config != CONFIGS[-1]:
@@ -79,6 +90,25 @@ def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int) -> 
         told.append(
             f"{mixed:,} pairs of `en` have a Korean question, by its script, but an answer that is not: give the Korean text of "
             "such an answer in response_ko, or leave it out"
+        )
+    return told
+
+
+def strange_models(answers: Mapping[str, int]) -> list[str]:
+    """What is strange about the names of models, given with how many answers each has: names that differ in case or blanks alone,
+    and a column that seems to hold no names."""
+    alike, rows = defaultdict(list), sum(answers.values())
+    for model in sorted(answers):
+        alike["".join(normalize("NFKC", model).casefold().split())].append(model)
+    told = [
+        f"the models {', '.join(map(repr, names))} differ in case or blanks alone and count as {len(names)}: write one name if they are one"
+        for names in alike.values()
+        if len(names) > 1
+    ]
+    if rows >= FEW and len(answers) > rows / 2:
+        told.append(
+            f"{rows:,} answers are of {len(answers):,} models: does the column model hold their names, or are two columns the wrong way "
+            "round?"
         )
     return told
 

@@ -25,7 +25,7 @@ from komep_dataset.inference.ask import ask, judge_body
 from komep_dataset.inference.reply_log import FAILED, REFUSED
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.languages import language_of
-from komep_dataset.pairs.told import swapped
+from komep_dataset.pairs.told import strange_models, swapped
 from komep_dataset.progress import counted, tell
 from komep_dataset.prompts.messages import split_messages
 from komep_dataset.replies.faults import fault_in
@@ -443,6 +443,7 @@ def read_responses(paths: Sequence[Path], columns: Mapping[str, str]) -> list[Re
             rows[key] = row
     if not rows:
         raise KomepError(f"{', '.join(map(str, paths))}: no row in it, so there is nothing to score")
-    if what := swapped(frame_of(rows.values(), Response)):
-        tell(f"warning: {what}")
+    what = swapped(frame_of(rows.values(), Response))
+    for warning in (*filter(None, [what]), *strange_models(Counter(row.model for row in rows.values()))):
+        tell(f"warning: {warning}")
     return [rows[key] for key in sorted(rows)]

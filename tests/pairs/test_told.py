@@ -5,7 +5,7 @@ from dataclasses import asdict
 import polars as pl
 
 from komep_dataset.pairs.options import PairRules
-from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name, swapped, warned
+from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name, strange_models, swapped, warned
 
 
 def test_the_papers_pairs_need_no_words():
@@ -89,6 +89,14 @@ def test_the_settings_that_leave_no_pair_are_named():
         "under --pairs trimmed --trim-below 1.0: too_few_responses 4 (--trim-below 1.0, or fewer than two"
         in line
     )
+
+
+def test_models_that_are_none_and_names_that_differ_in_blanks_are_told():
+    assert strange_models({"a": 9, "b": 9}) == [] and strange_models({"a": 1, "b": 1, "c": 1}) == []
+    [line] = strange_models({"a": 9, "A ": 3, "b\u3000c": 1, "b": 9})
+    assert line.startswith("the models 'A ', 'a' differ in case or blanks alone and count as 2")
+    [line] = strange_models({f"It is {n}.": 1 for n in range(60)})
+    assert line.startswith("60 answers are of 60 models: does the column model hold their names")
 
 
 def test_questions_in_the_place_of_responses_are_told_by_the_texts_alone():

@@ -385,3 +385,18 @@ def test_a_release_in_the_folder_of_its_input_is_no_input(tmp_path):
     assert build([tmp_path], tmp_path / "komep").facts["content_hash"] == first["content_hash"]
     # What lies in it can be named.
     assert build([tmp_path / "komep" / "scored"], tmp_path / "komep").facts["generations"] == 2
+
+
+def test_what_is_strange_about_models_and_categories_is_told(tmp_path, capsys):
+    some = [
+        row(model, f"What is {n}?", f"{model} says {n}.", dahl_score=score, units=[], status="scored", category=category)
+        for n in range(5)
+        for model, score, category in (("a", 1.0, "x"), ("A ", 0.5, "y" if n < 2 else "x"))
+    ]
+    build([write(tmp_path / "some.jsonl", some)], tmp_path / "komep")
+    told = capsys.readouterr().err
+    assert "warning: the models 'A ', 'a' differ in case or blanks alone and count as 2" in told
+    assert "warning: 2 questions of more than one category: a pair has that of its chosen answer" in told
+    turned = [{**one, "model": one["response"], "response": one["model"]} for one in some]
+    build([write(tmp_path / "turned.jsonl", turned)], tmp_path / "komep")
+    assert "10 answers are of 10 models: does the column model hold their names" in capsys.readouterr().err
