@@ -21,6 +21,7 @@ from datasets.exceptions import DatasetGenerationError
 from komep_dataset.errors import KomepError
 from komep_dataset.files.locks import locked
 from komep_dataset.komep import Komep
+from komep_dataset.progress import tell
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.sums import faults
 
@@ -56,6 +57,9 @@ def install(folder: Path = Path("komep"), cache_dir: Path | None = None) -> Path
         prepared = _prepare(folder, next(iter(facts["rows"])), facts["content_hash"], root)
         for former in _installed(root):
             if former != prepared:
+                tell(
+                    f"note: the release that was installed before is gone: load_dataset knows one by the name {NAME}"
+                )
                 _remove(former)
         os.utime(prepared, (LATEST, LATEST))
     return prepared

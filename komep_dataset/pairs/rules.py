@@ -311,7 +311,9 @@ def _without_pair(candidates: pl.DataFrame, pairs: pl.DataFrame, rules: PairRule
     failed = failed.sort(order, descending=[False, True, True, False, False])
     last = failed.unique("question_id", keep="first", maintain_order=True)
     sides = ("chosen_model", "chosen_score", "rejected_model", "rejected_score")
-    scores = pl.format("{} {} against {} {}", *sides)
+    alike = pl.format("each of its answers has {}", "chosen_score")  # one is the best and the worst
+    same = pl.col("chosen_model") == pl.col("rejected_model")
+    scores = pl.when(same).then(alike).otherwise(pl.format("{} {} against {} {}", *sides))
     margin = pl.format(", margin {} is not above {}", "score_margin", pl.lit(rules.min_margin))
     told = pl.lit(unit(asdict(rules))), pl.lit(rules.length_gap)
     gap = pl.format(", {} and {} {}: more than {} apart", "chosen_size", "rejected_size", *told)

@@ -30,6 +30,7 @@ from tests.generated_rows import (
     write_jsonl,
 )
 from tests.reference_build import reference_build, side_of
+from tests.scored_rows import UNITS, row
 
 # Two rows of one key conflict mostly, and both go: so most keys stand once, and repeats are added on purpose.
 INPUTS = st.lists(
@@ -258,3 +259,10 @@ def test_intervals_that_meet_make_no_pair():
     for pairs in ("best-worst", "all"):
         assert derive(frame, PairRules(pairs=pairs, unknown_units="bounds")).pairs.is_empty()
         assert derive(frame, PairRules(pairs=pairs, unknown_units="drop")).pairs.height == 1
+
+
+def test_a_question_whose_answers_all_have_one_score_is_a_tie_of_no_two_in_particular(tmp_path):
+    some = [row(model, response="The same length.", units=UNITS) for model in "ab"]
+    build([write_jsonl(tmp_path / "f.jsonl", some)], tmp_path / "komep")
+    (reject,) = map(json.loads, (tmp_path / "komep" / "rejects.jsonl").read_text("utf-8").splitlines())
+    assert (reject["reason"], reject["detail"]) == ("tie", "each of its answers has 0.5")

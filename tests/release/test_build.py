@@ -389,7 +389,15 @@ def test_a_release_in_the_folder_of_its_input_is_no_input(tmp_path):
 
 def test_what_is_strange_about_models_and_categories_is_told(tmp_path, capsys):
     some = [
-        row(model, f"What is {n}?", f"{model} says {n}.", dahl_score=score, units=[], status="scored", category=category)
+        row(
+            model,
+            f"What is {n}?",
+            f"{model} says {n}.",
+            dahl_score=score,
+            units=[],
+            status="scored",
+            category=category,
+        )
         for n in range(5)
         for model, score, category in (("a", 1.0, "x"), ("A ", 0.5, "y" if n < 2 else "x"))
     ]
