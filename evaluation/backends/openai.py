@@ -249,6 +249,6 @@ def open_backend(options: Options, style: Style, processes: Processes) -> OpenAI
         extra_body=_switched(options),  # so that it is never left out
     )
     for key, problem in endpoint.problems():
-        raise KomepError(f"--{key.replace('_', '-')}: {problem}", exit_code=2)
+        raise KomepError(f"--{key.replace('_', '-')}: {endpoint.worded(problem)}", exit_code=2)
     endpoint.api_key()  # an unset variable is told before any work
     return OpenAIBackend(options, style, endpoint)

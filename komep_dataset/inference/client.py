@@ -265,11 +265,11 @@ def asked_in(request: dict[str, Any]) -> list[str]:
 
 def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     """Why the run stops, and what to do about it."""
-    url = at(target.url, path_of(body))
+    url, endpoint = at(target.url, path_of(body)), target.endpoint
     if not answer.startswith("HTTP"):
-        hint = advice_for(answer)
+        hint = endpoint.worded(advice_for(answer))
         return f"{url}: {answer}\n{hint}; the same command goes on from here" if hint else answer
-    endpoint, key = target.endpoint, target.endpoint.api_key_env
+    key = endpoint.api_key_env
     hints = {
         "HTTP 401": f"check the key in {key}" if key else "it wants a key: set `api_key_env`",
         "HTTP 402": "the account has no credit",
@@ -282,4 +282,4 @@ def explained(answer: str, target: Target, body: dict[str, Any]) -> str:
     if answer[:8] in ("HTTP 404", "HTTP 405") and "prompt" in body:
         way = "the protocol dahl-hf" if hasattr(endpoint, "protocol") else "asking without --chat-template"
         hint += f"; {way} needs plain-text completions, which not every endpoint has"
-    return f"{url} answered {answer}\n{hint}; answers so far are kept, and the same command goes on from them"
+    return f"{url} answered {answer}\n{endpoint.worded(hint)}; answers so far are kept, and the same command goes on from them"

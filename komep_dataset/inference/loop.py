@@ -198,7 +198,8 @@ async def _ask_all(
                 down = why and (cut or not door.answered or why.startswith(NOBODYS))
                 failed_in_a_row = failed_in_a_row + 1 if down else 0
                 if failed_in_a_row >= STOP_AFTER_FAILURES:
-                    raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {why}")
+                    last = asking.target.endpoint.worded(why)
+                    raise Stop(f"{failed_in_a_row} requests in a row got no answer, the last: {last}")
                 tally["failed" if reply.failure else "answered"] += 1
                 await commits.add(request[0], reply)
         except Exception as error:

@@ -1,6 +1,9 @@
 """The openai backend against a loopback server: what it asks, once and at once, and what it refuses."""
 
 import json
+import re
+from dataclasses import fields
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -8,7 +11,8 @@ from evaluation.backends.openai import ASKED_AGAIN, request_body
 from evaluation.harness.options import Options
 from evaluation.harness.output import read_evaluation
 from evaluation.harness.prompts import Prompt
-from komep_dataset.inference import client
+from komep_dataset.config.config import Endpoint, Judge, Responder
+from komep_dataset.inference import client, loop
 from komep_dataset.inference.wire import reach
 from tests.evaluation.runs import command, predictions, run
 from tests.loopback import Fault, Loopback, loopback, nobodys_address
@@ -19,6 +23,7 @@ def served(question_folder, tmp_path):
     """(state of a server that answers "정답은 C입니다.", a function that evaluates it)."""
     state = Loopback(reply=lambda body: " C입니다\n\nQ: 다음")
     with loopback(state) as (_, url):
+        state.port = str(urlsplit(url).port)
 
         def evaluate(*more: str, output: str = "out") -> int:
             return run(
@@ -282,6 +287,48 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(served, tmp_pa
     assert set(state.authorizations) == {"Bearer sk-very-secret-and-long"}
     written = b"".join(p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file())
     assert b"very-secret" not in written and b"TEST_KEY" in written
+
+
+TOLD = {  # what an endpoint does -> what is said of it, and what there is to do
+    "401": (Fault(401, "no key"), "it wants a key: set --api-key-env"),
+    "404": (Fault(404, "no such model"), "check --endpoint and --model ('any/model')"),
+    "405": (Fault(405, "GET alone"), "check --endpoint: this address takes no completions"),
+    "redirect": (Fault(302, "", {"Location": "http://elsewhere"}), "check --endpoint: it sends requests"),
+    "page": (Fault(200, "<html>Log in</html>"), "a web page answers: look at --endpoint"),
+    "another protocol": (
+        Fault(200, '{"result": "C"}'),
+        "no answer of the OpenAI protocol: look at --endpoint",
+    ),
+    "thoughts": (
+        Fault(200, completion("<think>Aspirin is", "length", completion_tokens=6)),
+        "the limit of 6 tokens (--max-new-tokens) cut the thoughts off",
+    ),
+}
+OTHERS = {  # options -> the same
+    ("--endpoint", "https://host/v1?key=0123456789"): "the variable that --api-key-env names holds the key",
+    ("--endpoint", "https://127.0.0.1:PORT/v1"): "speaks no https: write `http://` in --endpoint",
+    ("--api-key-env", "SHORT_KEY"): "for a server that wants no key leave --api-key-env out",
+    ("--api-key-env", "a key"): "--api-key-env: this is the name of an environment variable",
+}
+
+
+@pytest.mark.parametrize("case", [*TOLD, *OTHERS])
+def test_errors_name_options_and_no_keys_of_a_file(served, capsys, monkeypatch, case):
+    state, evaluate = served
+    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(loop, "STOP_AFTER_FAILURES", 5)
+    monkeypatch.setenv("SHORT_KEY", "short")
+    fault, said = TOLD.get(case) or (None, OTHERS[case])
+    state.faults = lambda body, attempt: fault
+    more = [] if case in TOLD else [part.replace("PORT", state.port) for part in case]
+    assert evaluate(*more) > 0
+    error = capsys.readouterr().err
+    assert said in error
+    keys = {one.name for kind in (Endpoint, Judge, Responder) for one in fields(kind)} | {
+        "protocol",
+        "format",
+    }
+    assert not keys & set(re.findall("`([a-z_]+)[`:]", error))
 
 
 def test_what_an_endpoint_cannot_do_is_refused(served, capsys):
