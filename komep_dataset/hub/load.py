@@ -40,7 +40,10 @@ def load(
             return read_rows(Path(folder_or_repo), config)
         return _loaded(str(folder_or_repo), config)
     repository = Repository(str(folder_or_repo))
-    repository.check_id()
+    try:
+        repository.check_id()
+    except KomepError as error:
+        raise KomepError(f"{folder_or_repo}: no such folder; and {error}", error.exit_code) from None
     with repository.errors_in_words():
         found = _loaded(repository.id, config)
     if to == DATASETS:
