@@ -77,7 +77,7 @@ def row_of(
             elif of_csv and value is None and cell:
                 detail = f"no value ({cell!r} stands for none)"
             elif of_csv and detail.startswith("expected a list"):
-                detail += "; write each cell with json.dumps"
+                detail += "; write each cell with json.dumps, as in scored.csv by `komep init`"
             found.append(Fault(name, reason, detail))
     return values, found
 

@@ -30,7 +30,10 @@ def test_every_config_of_a_folder(tmp_path):
 def test_what_is_no_release(tmp_path):
     with pytest.raises(KomepError, match=r"not a KoMeP release \(it has no build\.json\)"):
         load(tmp_path)
-    with pytest.raises(KomepError, match=r"^nowhere: no such folder; .*'nowhere' is no id of a dataset on the Hub: give ORG/NAME"):
+    with pytest.raises(
+        KomepError,
+        match=r"^nowhere: no such folder; .*'nowhere' is no id of a dataset on the Hub: give ORG/NAME",
+    ):
         load("nowhere")
     with pytest.raises(KomepError, match="org/nothing: "):
         load("org/nothing")
