@@ -15,13 +15,16 @@ if __name__ == "__main__":  # before what takes its time
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from komep_dataset.commands.manner import READS, add, new_app, start
 from komep_dataset.commands.options import Json
-from komep_dataset.errors import require
+from komep_dataset.errors import KomepError, require
+
+if TYPE_CHECKING:
+    from evaluation.harness.output import Evaluation
 
 PLOTS = (".png", ".svg")
 
@@ -31,6 +34,19 @@ app = new_app()
 def _check_suffix(path: Path | None, suffixes: Sequence[str], option: str) -> None:
     if path is not None and path.suffix not in suffixes:
         raise typer.BadParameter(f"{path}: its name must end in {' or '.join(suffixes)}", param_hint=option)
+
+
+def _check_twice(arms: "Sequence[Sequence[Evaluation]]") -> None:
+    """Raise `KomepError` where a run is given twice, also by a link or as a seed."""
+    known: dict[Path, Path] = {}
+    for run in (run for arm in arms for run in arm):
+        first = known.setdefault(run.folder.resolve(), run.folder)
+        if first is not run.folder:
+            also = "" if first == run.folder else f" (also as {run.folder})"
+            raise KomepError(
+                f"{first} is given twice{also}: a run does not differ from itself; give the folder of another run",
+                exit_code=2,
+            )
 
 
 def command(
@@ -81,7 +97,9 @@ def command(
         check_file(output, *of_output)
     if plot is not None:
         check_file(plot, *MARK, "--plot")
-    comparisons = compare_all(read_side(base), [read_side(folder) for folder in tuned])
+    arms = [read_side(folder) for folder in (base, *tuned)]
+    _check_twice(arms)
+    comparisons = compare_all(arms[0], arms[1:])
     if of_output is not None:
         write_text(output, (as_json if output.suffix == ".json" else as_markdown)(comparisons), *of_output)
     if plot is not None:

@@ -1,6 +1,7 @@
 """`python -m evaluation.compare` on made evaluations: its tables, its files, what it refuses."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,23 @@ def test_command_refuses(capsys, folders, tmp_path):
     assert code == 1 and "different shots: 5" in err
 
 
+def test_a_run_is_not_compared_with_itself(capsys, folders, tmp_path):
+    base, tuned = folders
+    (tmp_path / "link").symlink_to(base)
+    pool = seeds_of(tmp_path / "pool", list("AABACADDAA"), 2)
+    for arguments, same in (
+        ([base, base], base),
+        ([base, f"{tmp_path}/./base"], base),
+        ([base, str(tmp_path / "link")], base),
+        ([base, tuned, tuned], tuned),
+        ([f"{pool}/seed-1", pool], f"{pool}/seed-1"),
+    ):
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (2, "") and len(err.splitlines()) == 1
+        assert f"{same} is given twice" in err and "another run" in err
+    assert not Path(base, "forest.png").exists()
+
+
 @pytest.mark.slow
 def test_command_takes_several_models_and_folders_of_seeds(capsys, folders, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
@@ -113,13 +131,15 @@ def test_module_runs_from_a_clone(folders):
 
 
 @pytest.fixture
-def compared(evaluated, capsys):
-    """A function that compares an evaluation with itself; gives (exit code, standard error)."""
+def compared(evaluated, capsys, tmp_path):
+    """A function that compares an evaluation with a copy of itself; gives (exit code, standard error)."""
     from evaluation.compare import main as compare
+
+    copy = shutil.copytree(evaluated[1], tmp_path / "copy")
 
     def call(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as done:
-            compare([str(evaluated[1]), str(evaluated[1]), *arguments])
+            compare([str(evaluated[1]), str(copy), *arguments])
         return done.value.code, capsys.readouterr().err
 
     return call
@@ -179,7 +199,7 @@ def test_a_plot_is_ours_by_what_it_says_of_itself(compared, tmp_path):
 
 
 def test_several_comparisons_are_ours_too(compared, evaluated, tmp_path):
-    path = tmp_path / "many.json"
+    path, third = tmp_path / "many.json", shutil.copytree(evaluated[1], tmp_path / "third")
     for _ in range(2):
-        assert compared(str(evaluated[1]), "--output", str(path))[0] == 0
+        assert compared(str(third), "--output", str(path))[0] == 0
     assert len(json.loads(path.read_text())["comparisons"]) == 2
