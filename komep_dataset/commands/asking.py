@@ -130,7 +130,7 @@ def calibrate(
         typer.Option(
             "--labels",
             "--statements",
-            help="File of statements that you labelled true or false (JSONL). [default: those that ship with komep]",
+            help="File of statements that you labelled true or false (JSONL, CSV, …). [default: those that ship with komep]",
         ),
     ] = None,
     scored: Annotated[

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import replacing
+from komep_dataset.progress import counted, tell
 from komep_dataset.release.facts import pair_config, read_facts, read_quality
 from komep_dataset.release.rows import read_rows
 from komep_dataset.review.blinding import Blinding, balanced
@@ -111,6 +112,8 @@ def write_sheets(
     if not all(dealt):
         some = f"{len(sample)} pairs, {shared} of them for all, are too few for {reviewers} sheets"
         raise KomepError(f"{some}; give fewer --reviewers, or more --n or --shared", exit_code=2)
+    if len(sample) < n:
+        tell(f"note: {release} has {counted(len(sample), 'pair')}, and all of them are drawn")
     folders = [output if reviewers == 1 else output / f"reviewer-{i + 1}" for i in range(reviewers)]
     for file in (folder / name for folder in folders for name in ("review.csv", "review.html")):
         if os.path.lexists(file):

@@ -24,8 +24,9 @@ def test_no_cell_is_a_formula_and_nothing_is_lost(text):
     assert unescape(escape(text)) == text
 
 
-def test_an_empty_sheet(release, material, tmp_path):
+def test_an_empty_sheet(release, material, tmp_path, capsys):
     [folder] = write_sheets(release, tmp_path / "out", n=99, reviewers=1)
+    assert capsys.readouterr().err == f"note: {release} has 20 pairs, and all of them are drawn\n"
     assert folder == tmp_path / "out"
     rows = rows_of(folder / "review.csv")
     assert tuple(rows[0]) == COLUMNS and len(rows) == 20
