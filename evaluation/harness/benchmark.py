@@ -3,13 +3,17 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
+from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from evaluation.harness.near_duplicates import near_duplicates
 from evaluation.harness.options import COT, Options
-from evaluation.harness.questions import COLUMNS, FEWSHOT, TEST, Question, Subject, unusable
+from evaluation.harness.questions import COLUMNS, FEWSHOT, TEST, Question, Subject, UnfitError, unusable
+from evaluation.harness.registry import BENCHMARKS
 from evaluation.kormedmcqa import scoring
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
@@ -81,7 +85,10 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
     shots, style = options.shots, benchmark.styles[options.prompt]
     wanted = options.subjects and [name for part in options.subjects.split(",") if (name := part.strip())]
     columns = parse_map(options.map or (), {*COLUMNS.values()})
-    found = benchmark.load(options.data, wanted, *([columns] if columns else []))
+    try:
+        found = benchmark.load(options.data, wanted, *([columns] if columns else []))
+    except UnfitError as error:
+        raise KomepError(f"{_what_fits(error, options, columns)}{error}") from None
     subjects = select(found, wanted, options.limit)
     as_published = benchmark.keeps_duplicates and options.data is None
     repeated = check_subjects(
@@ -98,6 +105,27 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
         "fewshot_near_duplicates": near_duplicates(subjects, shots) if shots else [],
     }
     return Asked(subjects, repeated, facts)
+
+
+def _what_fits(error: UnfitError, options: Options, columns: Mapping[str, str]) -> str:
+    """A first line for data that do not fit a benchmark: why, and which other one reads them; "" where there is none to name."""
+    others = (name for name in BENCHMARKS if name != options.benchmark)
+    name = next((name for name in others if _reads(name, options.data, columns)), None)
+    if name is None and not error.why:
+        return ""
+    why = error.why or f"--data {options.data}: no questions for NAME"
+    reads = f"--benchmark {name}" if name else "no other --benchmark (python -m evaluation.run --list)"
+    return f"{why.replace('NAME', f'--benchmark {options.benchmark}')}; {reads} reads them\n"
+
+
+def _reads(name: str, data: Path | None, columns: Mapping[str, str]) -> bool:
+    """Whether a benchmark reads data, without a word of its own about them."""
+    benchmark = import_module(BENCHMARKS[name]).BENCHMARK
+    try:
+        with redirect_stderr(StringIO()):
+            return any(one.test for one in benchmark.load(data, None, *([columns] if columns else [])))
+    except KomepError:
+        return False
 
 
 def select(subjects: Sequence[Subject], wanted: Sequence[str] | None, limit: int | None) -> list[Subject]:

@@ -147,9 +147,11 @@ def _problems(row: dict[str, Any], layout: Layout, *, grouped: bool = False) -> 
         problems = [f"no column {', '.join(missing)} (found: {found}); {'; '.join(told)}"]
     problems += [said for name in asked if name in row and (said := _wrong_text(name, row[name]))]
     answer = row.get("answer")
-    if "answer" in row and _answer(answer) not in tuple(letters):
+    judged = "answer" in row and not {*letters} & {*missing}  # without its options none is right or wrong
+    if judged and _answer(answer) not in tuple(letters):
         known = f"a whole number from 1 to {len(letters)} or a letter from A to {letters[-1]}"
-        less = f", and {layout.letters[len(letters) :]} is empty" if _answer(answer) else ""
+        empty = layout.letters[len(letters) :]
+        less = f", and {empty} is empty" if empty and _answer(answer) else ""
         hint = "; if they count from 0, add 1 to each" if str(answer).strip() in ("0", "0.0") else ""
         problems.append(f"answer is {answer!r}, not {known}{less}{hint}")
     return problems
@@ -184,14 +186,36 @@ def raise_problems(problems: Iterable[tuple[str, str]]) -> None:
         raise unusable(told)
 
 
+class UnfitError(KomepError):
+    """Data of which no row fits a benchmark; `why` is the short of it, with NAME in its place."""
+
+    why = ""
+
+
+def _checked(rows: Iterable[Row], layout: Layout, *, grouped: bool = False) -> list[Row]:
+    """Rows with the columns of this module; `KomepError` where some cannot be used, `UnfitError` where none of several can."""
+    rows = list(rows)
+    converted = [(place, layout.convert(row)) for place, row in rows]
+    found = [(place, said) for place, row in converted for said in _problems(row, layout, grouped=grouped)]
+    try:
+        raise_problems(found)
+    except KomepError as error:
+        if len({place for place, _ in found}) < len(rows) or len(rows) == 1:
+            raise
+        needed = [*(["subject"] if grouped else []), "question", *layout.letters[: layout.fewest], "answer"]
+        columns = f"the columns {', '.join(needed)} (found: {', '.join(map(str, rows[0][1]))})"
+        unfit = UnfitError(str(error))
+        unfit.why = f"none of the {len(rows):,} rows from {rows[0][0]} on fits NAME, which needs {columns}"
+        raise unfit from None
+    return converted
+
+
 def as_questions(rows: Iterable[Row], layout: Layout = KORMEDMCQA) -> tuple[Question, ...]:
     """Rows as questions, in order.
 
     Raises `KomepError` that names place, column and value of the first 20 bad rows and counts them all.
     """
-    rows = [(place, layout.convert(row)) for place, row in rows]
-    raise_problems((place, said) for place, row in rows for said in _problems(row, layout))
-    return tuple(_question(row, _letters(row, layout)) for _, row in rows)
+    return tuple(_question(row, _letters(row, layout)) for _, row in _checked(rows, layout))
 
 
 def _question(row: dict[str, Any], letters: str) -> Question:
@@ -223,10 +247,7 @@ def _by_subject(splits: Splits, layout: Layout) -> list[Subject]:
         return [_subject(layout.subject, splits, layout)]
     rows = [*splits.fewshot, *tests]
     if any("subject" not in row or _wrong_text("subject", row["subject"]) for _, row in rows):
-        converted = ((place, layout.convert(row)) for place, row in rows)
-        raise_problems(
-            (place, said) for place, row in converted for said in _problems(row, layout, grouped=True)
-        )
+        _checked(rows, layout, grouped=True)
     groups: dict[str, Splits] = {}
     for split, some in ((TEST, tests), (FEWSHOT, splits.fewshot)):
         for place, row in some:
@@ -433,6 +454,6 @@ def read_subjects(
         return _by_subject(_splits_of(path, layout), layout)
     found = from_folders(path, layout)
     if not found:
-        raise KomepError(f"--data {path}: no questions found; give {LAYOUTS}")
+        raise UnfitError(f"--data {path}: no questions found; give {LAYOUTS}")
     _name_others(path, ())
     return found

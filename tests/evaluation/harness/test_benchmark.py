@@ -13,7 +13,45 @@ from evaluation.harness.questions import (
     read_subjects,
 )
 from komep_dataset.errors import KomepError
+from tests.evaluation.benchmarks.english_rows import write
 from tests.evaluation.runs import command, run
+
+
+def refused(capsys, data, *more: str) -> list[str]:
+    given = ("--model", "m", "--data", str(data), "--output", str(data.parent / "out"), "--plan", *more)
+    assert run(*given) == 1
+    return capsys.readouterr().err.splitlines()
+
+
+COPIED = {"question": "Which?", "options": {"A": "x"}, "meta_info": "step1", "answer_idx": "A"}
+
+
+def test_data_of_another_benchmark_are_told_as_that_first(tmp_path, jsonl, capsys):
+    rows = [COPIED | {"answer": f"the words of {n}"} for n in range(30)]
+    first, _, *others = refused(capsys, jsonl(tmp_path / "test.jsonl", rows), "--benchmark", "kormedmcqa")
+    assert first == (
+        f"error: none of the 30 rows from {tmp_path}/test.jsonl:1 on fits --benchmark kormedmcqa, which needs the columns "
+        "subject, question, A, B, C, D, answer (found: question, options, meta_info, answer_idx, answer); no other "
+        "--benchmark (python -m evaluation.run --list) reads them"
+    )
+    assert len(others) == 1 and "no column subject, A, B, C, D (found" in others[0]
+
+
+@pytest.mark.parametrize("name", ["medqa", "medmcqa", "pubmedqa"])
+def test_the_benchmark_that_reads_the_data_is_named(name, tmp_path, jsonl, capsys):
+    folder = write(tmp_path / "data", name, jsonl)
+    assert f"; --benchmark {name} reads them" in refused(capsys, folder, "--benchmark", "kormedmcqa")[0]
+
+
+def test_a_fault_of_some_rows_is_no_other_benchmark(tmp_path, jsonl, rows_of, capsys):
+    rows = rows_of(8)
+    path = jsonl(tmp_path / "test.jsonl", [*rows[:6], *({**row, "answer": 9} for row in rows[6:])])
+    lines = refused(capsys, path, "--benchmark", "kormedmcqa")
+    assert lines[0] == "error: cannot use these questions:" and len(lines) == 2
+    path = jsonl(tmp_path / "all.jsonl", [{**row, "answer": n + 6} for n, row in enumerate(rows)])
+    first, _, *others = refused(capsys, path, "--benchmark", "kormedmcqa")
+    assert not any("is empty" in line for line in others)
+    assert "none of the 8 rows from" in first and "no other --benchmark" in first and len(others) == 8
 
 
 @pytest.mark.parametrize("content", ["", "\n"])

@@ -8,6 +8,7 @@ import pytest
 
 from evaluation.harness.benchmark import check_subjects
 from evaluation.harness.questions import (
+    Layout,
     Question,
     Subject,
     as_questions,
@@ -194,6 +195,13 @@ def test_many_problems_are_counted(rows_of):
     with pytest.raises(KomepError) as error:
         as_questions([(f"f:{n}", {**row, "answer": f"={n}"}) for n, row in enumerate(rows_of(25))])
     assert str(error.value).count("answer is '=") == 20 and "and 5 more" in str(error.value)
+
+
+def test_an_answer_beyond_the_options_of_a_benchmark_names_no_empty_one(rows_of):
+    with pytest.raises(
+        KomepError, match="answer is 'E', not a whole number from 1 to 4 or a letter from A to D$"
+    ):
+        as_questions([("f:1", {**rows_of(1)[0], "answer": "E"})], Layout("ABCD"))
 
 
 def test_every_fault_of_a_row_is_named_and_one_of_all_rows_once(rows_of, tmp_path):
