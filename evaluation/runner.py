@@ -48,9 +48,9 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         from evaluation.model_page.publishing import check_before
 
         check_before(options.benchmark, {s.name: len(s.test) for s in subjects}, options.publish)
+    options = replace(options, output=check_output(options.output))
     if options.backend != "openai" and (lost := no_folder(options.model, ask=False)):
         raise KomepError(f"--model {options.model}: {lost}")  # before the seconds that torch takes to import
-    options = replace(options, output=check_output(options.output))
     # The lock lies in the folder, not beside it: containers may share nothing but the folder.
     with joined(options.output / RESULTS) as processes:
         backend = import_module(BACKENDS[options.backend]).open_backend(options, style, processes)

@@ -199,7 +199,7 @@ def test_many_problems_are_counted(rows_of):
 
 def test_an_answer_beyond_the_options_of_a_benchmark_names_no_empty_one(rows_of):
     with pytest.raises(
-        KomepError, match="answer is 'E', not a whole number from 1 to 4 or a letter from A to D$"
+        KomepError, match=r"answer is 'E', not a whole number from 1 to 4 or a letter from A to D$"
     ):
         as_questions([("f:1", {**rows_of(1)[0], "answer": "E"})], Layout("ABCD"))
 
