@@ -25,6 +25,7 @@ from evaluation.kormedmcqa import scoring
 from evaluation.statistics.chance import beside
 from komep_dataset.errors import KomepError, require
 from komep_dataset.inference.weights import no_folder
+from komep_dataset.progress import tell
 from komep_dataset.replies.thoughts import opened_in_prompt
 
 PACKAGES = ("komep", "torch", "transformers", "datasets")
@@ -53,6 +54,11 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
         raise KomepError(f"--model {options.model}: {lost}")  # before the seconds that torch takes to import
     # The lock lies in the folder, not beside it: containers may share nothing but the folder.
     with joined(options.output / RESULTS) as processes:
+        if (options.output / RESULTS).is_file() and not processes.rank:
+            tell(
+                f"note: {options.output} holds the results of an earlier run, which are replaced when this one ends; to keep "
+                "them, take another --output"
+            )
         backend = import_module(BACKENDS[options.backend]).open_backend(options, style, processes)
         prompts = make_prompts(backend, style, subjects, options)
         kept = Counter(p.shots for group in prompts for p in group)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.backends.transformers import TransformersBackend
 from evaluation.harness.backend import Answer
 from evaluation.harness.journal import keep, open_journal
 from evaluation.harness.output import clear_replies
@@ -87,6 +88,24 @@ def test_an_evaluation_is_done_again_and_what_lies_beside_it_stays(evaluated, tm
     assert (tmp_path / "latest").is_symlink() and (output / "notes.md").read_text() == "mine"
     assert (output / "predictions.jsonl").read_bytes() == (done / "predictions.jsonl").read_bytes()
     assert {p.name for p in output.iterdir()} == {"notes.md", "predictions.jsonl", "results.json"}
+
+
+def test_that_results_are_replaced_is_told_before_anything_is_computed(
+    evaluated, tmp_path, capsys, monkeypatch
+):
+    given, done = evaluated
+    output, said = Path(shutil.copytree(done, tmp_path / "out")), []
+    answer = TransformersBackend.answer
+    monkeypatch.setattr(
+        TransformersBackend, "answer", lambda *asked: said.append(capsys.readouterr().err) or answer(*asked)
+    )
+    assert run(*given, "--output", str(output)) == 0
+    [line] = [line for line in said[0].splitlines() if "replaced" in line]
+    assert line == (
+        f"note: {output} holds the results of an earlier run, which are replaced when this one ends; to keep them, take "
+        "another --output"
+    )
+    assert run(*given, "--output", str(tmp_path / "new")) == 0 and "replaced" not in said[1]
 
 
 def test_what_a_kill_left_before_the_first_reply_is_gone_on_with(evaluated, tmp_path):
