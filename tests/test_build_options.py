@@ -19,7 +19,9 @@ def test_values_that_no_option_allows_are_wrong_usage(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value", ["x", b"x", -1, 2.5, True, ["x"], [5], {"a": 1}, object(), float("nan")], ids=str
+    "value",
+    ["x", b"x", -1, 2.5, True, ["x"], [5], {"a": 1}, object(), float("nan")],
+    ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_a_value_of_another_type_is_wrong_usage(option, value):
