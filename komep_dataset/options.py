@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, make_dataclass
 from importlib import import_module
 from numbers import Integral, Real
-from os import PathLike
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, TypeVar
@@ -105,8 +104,6 @@ class Option:
         """What a user has to give, as a part of a sentence."""
         if self.choices:
             return f"give one of {', '.join(self.choices)}"
-        if self.read:
-            return "give a dict of names and paths"
         if self.type is bool:
             return "give true or false"
         return self.want or f"give a number {self.range}"
@@ -115,9 +112,6 @@ class Option:
         """Whether a value may be given, of whatever type: Python's callers are not asked for theirs before."""
         if self.check:
             return self.check(value)
-        if self.read:
-            paths = value.values() if isinstance(value, Mapping) else [None] if value else ()
-            return all(isinstance(path, (str, PathLike)) for path in paths)
         if self.type is bool:
             return isinstance(value, bool)
         if self.range:

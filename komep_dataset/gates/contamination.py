@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -328,6 +329,13 @@ def _read(paths: Mapping[str, Path]) -> list[Benchmark]:
     return [read_benchmark(name, path) for name, path in sorted(paths.items())]
 
 
+def _names_files(given: Any) -> bool:
+    """Whether it is a dict of names and paths, or what provenance keeps of one: a list of records."""
+    if isinstance(given, Mapping):
+        return all(isinstance(path, (str, PathLike)) for path in given.values())
+    return isinstance(given, (list, tuple)) and all(isinstance(one, Mapping) for one in given)
+
+
 def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]] | None) -> str | None:
     """A base that grows is compared with the same items; if by another rule, that is said, and all is compared anew."""
     was, now = ({one["name"]: one["sha256"] for one in some or ()} for some in (old, new))
@@ -389,6 +397,8 @@ GATE = PairGate(
             metavar="NAME=PATH",
             parse=parse_named_paths,
             read=_read,
+            check=_names_files,
+            want="give a dict of names and paths",
             conflict=_conflict,
         ),
         Option(

@@ -81,17 +81,12 @@ def listed(problems: Sequence[object]) -> str:
 
 def _folded(problems: Sequence[Problem]) -> str:
     """Problems as `listed` shows them; many that say the same are one, with the places of the others."""
-
-    def said(one: Problem) -> tuple:  # of a wrong type the value says little: each row has its own
-        what = one.detail.partition(", got ")[0] if one.reason == Reason.WRONG_TYPE else one.detail
-        return one.column, one.reason, what
-
     alike: dict[tuple, list[Problem]] = {}
     for one in problems:
-        alike.setdefault(said(one), []).append(one)
+        alike.setdefault((one.column, one.reason, one.detail), []).append(one)
     groups = []
     for one in problems:
-        some = alike[said(one)]
+        some = alike[one.column, one.reason, one.detail]
         if len(some) <= FOLDED_FROM:
             groups.append([one])
         elif one is some[0]:

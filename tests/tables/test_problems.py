@@ -120,17 +120,3 @@ def test_the_first_column_to_the_left_the_others_to_the_right():
         "all          12    50%",
         "a long name   3",
     ]
-
-
-def test_wrong_types_are_folded_whatever_their_values_and_words_are_not():
-    def some(reason, said):
-        return [Problem("a", n, "units", reason, said.format(n)) for n in range(9)]
-
-    [_, first, others, _] = str(
-        problems_error(some(Reason.WRONG_TYPE, 'expected a list, got "{}"'))
-    ).splitlines()
-    assert (
-        first.endswith('expected a list, got "0"')
-        and others == "    and 8 more rows: a:1, 2, 3, 4, 5, 6, 7, 8"
-    )
-    assert len(str(problems_error(some(Reason.BAD_VALUE, 'unknown verdict "{}"'))).splitlines()) == 11
