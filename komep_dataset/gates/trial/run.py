@@ -216,11 +216,12 @@ def notes(quality: Mapping[str, Any]) -> list[str]:
 
 
 def as_text(quality: Mapping[str, Any]) -> str:
-    """One line for each gate that found or cost something, for the terminal."""
+    """One line for each gate that found or cost something, or that somebody asked for, for the terminal."""
     lines = []
     for gate in GATES:
         one = quality[gate.name]
-        if one["found"]:
+        unasked = gate.switch({option.name: option.default for option in gate.options})
+        if one["found"] or one["switch"] not in ("off", unasked):
             what = f"{one['found']:,} of {one['checked']:,} pairs, {one['rejected']:,} rejected"
             lines.append(f"  gate {gate.name} ({one['switch']}): {what}: see quality.json")
     return "\n".join(lines)

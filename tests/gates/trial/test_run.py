@@ -66,6 +66,14 @@ def test_by_default_texts_are_looked_at_and_nothing_is_rejected(gated, tmp_path)
     assert [quality[g]["switch"] for g in ("personal_data", "unsafe_directives")] == ["report", "report"]
     assert [quality[g]["found"] for g in ("personal_data", "unsafe_directives")] == [1, 1]
     assert quality["pairs"]["selected"] == quality["pairs"]["kept"]
+    item = {"question": "Which of these nine rare marsupials has quite unusual feet in Tasmania today?"}
+    (tmp_path / "item.jsonl").write_text(json.dumps(item), "utf-8")
+    options = {"decontaminate": {"item": tmp_path / "item.jsonl"}, "personal_data": "off"}
+    asked = repr(build([gated / "scored.jsonl"], tmp_path / "asked", **options))
+    assert (
+        "  gate contamination (reject): 0 of 17 pairs, 0 rejected" in asked and "personal_data" not in asked
+    )
+    assert "contamination" not in repr(result)
     card = (tmp_path / "komep/README.md").read_text("utf-8")
     assert "| near duplicates | off | not checked |" in card
     assert "whether a pair holds an item of one was not checked" in card
