@@ -21,7 +21,14 @@ from komep_dataset.gates.trial.run import notes
 from komep_dataset.pairs.told import chosen_by, flags, goes_by_score, pairing
 from komep_dataset.release.card.columns import docs_of
 from komep_dataset.release.card.croissant import write_croissant
-from komep_dataset.release.card.statement import example, headings, is_komep, terms_of, title_of
+from komep_dataset.release.card.statement import (
+    example,
+    headings,
+    is_komep,
+    terms_of,
+    title_of,
+    translated_pairs,
+)
 from komep_dataset.schema import CARD_FILE, arrow_schema, listed_statuses, records_of
 from komep_dataset.templates import MARKUP, TEXT, one_line
 from komep_dataset.translation.evidence import warnings_told
@@ -118,12 +125,15 @@ def hub_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     total = sum(next(iter(rows.values()), {}).values())
     licence = options.get("license") or ("apache-2.0" if sample else "other")
     judged = "other" if sample else "machine-generated" if facts.get("makers") or facts.get("judge") else None
+    both = {"ko", "en"} <= rows.keys()
     komep = is_komep({"is_sample": sample, "options": options})
     return {
         "license": licence,
         **({"license_name": "terms-of-its-sources"} if licence == "other" else {}),
         "language": [c for c in ("ko", "en") if c in rows] or ["en"],
-        "multilinguality": ["translation" if {"ko", "en"} <= rows.keys() else "monolingual"],
+        "multilinguality": [
+            "monolingual" if not both else "translation" if translated_pairs(facts) else "multilingual"
+        ],
         "size_categories": [next((name for limit, name in SIZES if total < limit), LARGER)],
         "source_datasets": ["original"],
         **({"annotations_creators": [judged]} if judged else {}),

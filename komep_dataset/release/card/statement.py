@@ -68,7 +68,7 @@ def terms_of(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         by = ("the KoMeP project, under a made-up name", OF_SAMPLE) if sample else by
         rows.append((f"answers of {name}", *by))
     rows.append(("verdicts", *(ours or (makers.get("checker", UNRECORDED), told))))
-    if translated := _translated(facts):
+    if translated := translated_pairs(facts):
         by = ours or (makers.get("translator", UNRECORDED), told)
         rows.append((f"Korean of the {translated:,} translated pairs", *by))
     if facts.get("unit_evidence"):
@@ -100,9 +100,9 @@ def _grown(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         part = part.get("base")
 
 
-def _translated(facts: Mapping[str, Any]) -> int:
+def translated_pairs(facts: Mapping[str, Any]) -> int:
     """Pairs of `ko` whose Korean is a translation."""
-    native = facts.get("native", 0) if facts["options"]["origin"] != Origin.TRANSLATED else 0
+    native = facts.get("native", 0) if facts.get("options", {}).get("origin") != Origin.TRANSLATED else 0
     return sum(facts["rows"].get("ko", {}).values()) - native
 
 
@@ -110,7 +110,7 @@ def headings(facts: Mapping[str, Any], chosen_by: str) -> list[tuple[str, str]]:
     """Bender and Friedman's headings with what is known of a release under each; texts are plain."""
     sample = facts["is_sample"]
     pairs = {c: sum(n.values()) for c, n in facts["rows"].items() if c != "scored"}
-    korean, translated = pairs.get("ko", 0), _translated(facts)
+    korean, translated = pairs.get("ko", 0), translated_pairs(facts)
     language = [
         f"Korean in {korean:,} pair{'s' * (korean != 1)} ({korean - translated:,} written in Korean, {translated:,} translated from English)"
     ] * bool(korean)

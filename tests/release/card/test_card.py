@@ -57,6 +57,9 @@ def test_the_metadata_are_the_hubs(release):
         assert (found["license"], found["multilinguality"]) == ("other", ["monolingual"])
         assert "annotations_creators" not in found  # nobody said who judged
         assert found["tags"] == ["preference", "dpo", "orpo", "dahl"]
+    both = {"rows": {"ko": {"train": 4, "test": 1}, "en": {"train": 3, "test": 1}}}
+    said = [hub_metadata(both | {"native": native})["multilinguality"] for native in (0, 4, 5)]
+    assert said == [["translation"], ["translation"], ["multilingual"]]
 
 
 @pytest.mark.parametrize("record", [*RECORDS.values(), CitedGeneration])
