@@ -20,7 +20,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub
 # The suite has a worker a core, and models of a few thousand weights lose by threads: 30 steps of a tiny DPO take 1.6
 # CPU seconds with one and 24 with two.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# So do tables of a few rows: a small build takes a third more CPU with two threads of polars.
+# So do tables of a few rows: a small build takes a tenth more CPU with two threads of polars.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -109,6 +109,8 @@ def load_questions(benchmark: Benchmark, options: Options) -> Asked:
 
 def _what_fits(error: UnfitError, options: Options, columns: Mapping[str, str]) -> str:
     """A first line for data that do not fit a benchmark: why, and which other one reads them; "" where there is none to name."""
+    if options.data is None:  # each benchmark would load its own
+        return f"{error.why.replace('NAME', f'--benchmark {options.benchmark}')}\n" if error.why else ""
     others = (name for name in BENCHMARKS if name != options.benchmark)
     name = next((name for name in others if _reads(name, options.data, columns)), None)
     if name is None and not error.why:

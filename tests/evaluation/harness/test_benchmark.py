@@ -1,14 +1,18 @@
 """Which questions a run asks: too few, repeated ones and none are refused; a hash covers every text."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from evaluation.harness.benchmark import check_subjects, duplicates, fingerprint
+from evaluation.benchmarks import kormedmcqa
+from evaluation.harness.benchmark import check_subjects, duplicates, fingerprint, load_questions
+from evaluation.harness.options import Options
 from evaluation.harness.output import read_evaluation
 from evaluation.harness.questions import (
     Question,
     Subject,
+    UnfitError,
     from_folders,
     read_subjects,
 )
@@ -113,3 +117,16 @@ def test_a_solution_first(tiny_model, question_folder, tmp_path):
         and config["protocol"] == "KoMeP kormedmcqa cot 1"
         and "." not in config["stops"]
     )
+
+
+def test_without_data_no_other_benchmark_is_loaded_to_be_named(tmp_path):
+    """Each would load its own questions, of the Hub or of the package, and read them."""
+    unfit = UnfitError("nothing")
+    unfit.why = "none of the rows fits NAME"
+
+    def load(data, subjects):
+        raise unfit
+
+    changed = replace(kormedmcqa.BENCHMARK, load=load)
+    with pytest.raises(KomepError, match=r"\Anone of the rows fits --benchmark kormedmcqa\nnothing\Z"):
+        load_questions(changed, Options(model="m", benchmark="kormedmcqa", output=tmp_path))
