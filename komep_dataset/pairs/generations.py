@@ -130,8 +130,9 @@ def read_complete(
 
 
 def _korean_of(name: str) -> pl.Expr:
-    """The Korean text of a question or a response: what is given as that, else the text itself where it is Korean."""
+    """The Korean text of a question or a response: what is given as that and not blank, else the text itself where it is Korean."""
     text, given = pl.col(name), pl.col(f"{name}_ko")
+    given = pl.when(given.str.contains(NOT_BLANK)).then(given)
     asked = pl.when(given.is_null() & text.str.contains(HANGUL)).then(text)  # few: every word is looked at
     return given.fill_null(pl.when(is_korean(asked)).then(text))
 

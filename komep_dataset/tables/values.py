@@ -82,8 +82,9 @@ def misfits(
         comma = hint is float and isinstance(value, str) and re.fullmatch(r"\s*[01],\d+\s*", value)
         point = "; write it with a point" if comma else ""
         yield Fault(name, Reason.WRONG_TYPE, f"expected {words}, got {quote(value)}{point}")
-    elif hint is int and not -(2**63) <= value < 2**63:
-        yield Fault(name, Reason.WRONG_TYPE, f"{quote(value)} is too large")
+    elif hint in (int, float) and isinstance(value, int) and not -(2**63) <= value < 2**63:
+        reason = Reason.WRONG_TYPE if hint is int else Reason.BAD_VALUE
+        yield Fault(name, reason, f"{quote(value)} is too large")
     elif is_dataclass(hint):
         columns = column_types(hint)
         if exact and value.keys() != columns.keys():

@@ -130,6 +130,21 @@ def test_what_is_korean_by_its_script_is_korean_without_a_column_that_says_so(tm
     ]
 
 
+def test_a_blank_korean_text_is_none(tmp_path):
+    """What wrote "" for a missing text took Korean originals out of `ko`, and put them into `en`."""
+    native = {"question": "패혈증이란 무엇인가요?", "question_ko": "", "response_ko": " \u3000\n"}
+    rows = [
+        row("m1", response="감염에 의한 장기 부전입니다.", **native),
+        row("m2", response="세균에 의한 감염입니다.", units=UNITS[:1], **native),
+        row("m3", question_ko="", response_ko=""),
+    ]
+    found = read_scored([write(tmp_path / "s.jsonl", rows)])
+    texts = {one["model"]: (one["question_ko"], one["response_ko"]) for one in found.iter_rows(named=True)}
+    assert texts["m1"] == (rows[0]["question"], rows[0]["response"]) and texts["m3"] == (None, None)
+    facts = build([tmp_path / "s.jsonl"], tmp_path / "komep").facts
+    assert facts["native"] == 1 and "en" not in facts["rows"]
+
+
 def test_what_says_that_it_is_korean_is_released_as_korean_or_stops(tmp_path):
     native = {"question": "패혈증이란 무엇인가요?", "response": "감염에 의한 장기 부전입니다."}
     good = [

@@ -53,6 +53,12 @@ def test_all_faults_of_a_row():
     ]
 
 
+@pytest.mark.parametrize("given", [2**200, -(10**400)])
+def test_a_whole_number_that_no_column_holds_is_a_bad_score(given):
+    ((column, reason, detail),) = row_of(row(dahl_score=given), Given, OPTIONAL)[1]
+    assert (column, reason) == ("dahl_score", Reason.BAD_VALUE) and detail.endswith("is too large")
+
+
 def test_cells_of_csv_have_their_faults_at_once():
     cells = {
         "question": "NA",
