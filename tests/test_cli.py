@@ -30,6 +30,7 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert "build" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_build_loads_no_more_than_it_uses(tmp_path):
     """pandas alone, which `pq.read_table` imports, took as long as the build of the sample."""
     code = (
@@ -85,6 +86,7 @@ def test_the_llm_commands_without_their_extra(tmp_path, args):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_score_estimates_without_asking_or_writing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     from komep_dataset.schema import Response
@@ -135,6 +137,7 @@ def test_a_terminal_of_another_encoding_is_no_error_after_the_work(tmp_path, mon
         assert b"\\U0001f600" in done.stderr
 
 
+@pytest.mark.slow
 def test_who_has_read_enough_of_the_output_sees_no_traceback(tmp_path):
     build([], tmp_path / "komep")
     read = f"{sys.executable} -m komep_dataset.cli verify komep | head -c 5"

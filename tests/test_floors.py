@@ -40,6 +40,7 @@ def test_a_requirement_without_a_floor_is_named(tmp_path, monkeypatch):
         floors.floors("")
 
 
+@pytest.mark.slow
 def test_a_python_that_is_too_old_is_not_taken():
     found = floors.pythons()
     assert sys.version_info[1] in found and min(found) == 11

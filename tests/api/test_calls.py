@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLE = [json.loads(line) for line in SAMPLE_INPUT.read_text("utf-8").splitlines()[:100]]
 
 
+@pytest.mark.slow
 def test_the_release_of_rows_is_byte_for_byte_the_one_of_a_file_that_holds_them(tmp_path):
     """Also provenance and card: the file is `rows.jsonl`, a line a row, without nulls."""
     file, (ours, theirs) = tmp_path / "rows.jsonl", [tmp_path / by / "komep" for by in ("python", "command")]

@@ -77,6 +77,7 @@ def record(tmp_path_factory):
     return folder / "small.json"
 
 
+@pytest.mark.slow
 def test_a_measured_judge_errs_at_the_rates_of_its_record(record):
     """Open verdicts that are all of true statements were taken off false ones too."""
     judge = benchmark.recorded(record)

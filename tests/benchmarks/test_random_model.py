@@ -54,6 +54,7 @@ def test_a_tokenizer_larger_than_the_shape_is_refused(tokenizer_folder, tmp_path
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_a_random_model_goes_into_a_folder_of_its_own(tokenizer_folder, tmp_path):
     (tmp_path / "config.json").write_text("mine")
     command = [sys.executable, "-m", "benchmarks.random_model", "--shape", "tiny", "--output", str(tmp_path)]

@@ -15,6 +15,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_build_without_input_builds_the_sample_into_komep(tmp_path):
     command = [sys.executable, "-m", "komep_dataset.cli", "build"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -31,6 +32,7 @@ def test_questions(tmp_path):
     assert done.stdout.startswith("1 question -> q.parquet; 1 reject (duplicate_question 1)")
 
 
+@pytest.mark.slow
 def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
     rows = [
         ["질문", "분야", "모델", "답변", "사실"],
@@ -65,6 +67,7 @@ def test_a_file_from_a_spreadsheet_under_korean_names(tmp_path):
     assert komep("build", "a.csv", "--map", "질문").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path):
     """Others went through, and that one file gave nothing stood in rejects.jsonl alone."""
     good = [
@@ -93,6 +96,7 @@ def test_a_file_of_which_every_row_is_rejected_is_named(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_columns_the_wrong_way_round_are_told_by_their_texts_where_no_name_says_it(tmp_path):
     """A swapped map gave a release of nonsense, and exit code 0 without a word on it."""
     rows = [("x1", "x2", "model", "category", "dahl_score")]

@@ -52,6 +52,7 @@ def test_keys_and_their_values(tmp_path):
     assert (selection.length_control, selection.balance_models) == (True, 0.4)
 
 
+@pytest.mark.slow
 def test_what_is_selected_reaches_the_build(gated, tmp_path):
     path = tmp_path / "pipeline.yaml"
     gates = f"selection: {{decontaminate: {{b: {gated / 'bench.jsonl'}}}, unsafe: reject}}"

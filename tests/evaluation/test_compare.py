@@ -124,6 +124,7 @@ def test_help_needs_none_of_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_module_runs_from_a_clone(folders):
     command = [sys.executable, "-m", "evaluation.compare", *folders, "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

@@ -326,6 +326,7 @@ def test_sources_stand_beside_their_statements_and_only_web_addresses_are_links(
     assert links.first.get_attribute("rel") == "noopener noreferrer"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "models"), [("plain strings", []), ("UltraFeedback", ["x", "y"])])
 def test_a_set_of_others_is_read_pair_by_pair(shape, models, opened, tmp_path):
     """Without names of models, scores or categories nothing stands in their place, and their filters are hidden."""

@@ -171,6 +171,7 @@ def test_no_command_writes_over_what_is_not_its_own(release, tmp_path, name):
     assert (tmp_path / "own").exists()
 
 
+@pytest.mark.slow
 def test_a_place_that_may_only_be_read_is_told_before_the_work(release, tmp_path):
     if not may_mount(tmp_path):
         pytest.skip("no namespaces for a test on this machine (unshare -rm)")
@@ -306,6 +307,7 @@ def test_sheets_are_not_written_where_nothing_can_be(asking, tmp_path, place):
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_file_in_whose_place_no_other_can_be_put_is_told_before_the_work(release, tmp_path):
     """As containers have it that mount a single file."""
     if not may_mount(tmp_path):

@@ -59,6 +59,7 @@ def test_somebody_else_pushes_meanwhile(hub, komep, releases):
     assert repo.files()["README.md"].decode().rstrip().endswith("# Theirs\n\nnew line")
 
 
+@pytest.mark.slow
 def test_refusals_are_one_line_and_write_nothing(hub, komep, releases, tmp_path):
     def refused(message: str, *more, folder=releases["small"], repo=REPO, code: int = 1, **environment):
         found, out, err = komep("publish", folder, "--repo-id", repo, *more, **environment)

@@ -93,6 +93,7 @@ def test_a_cache_that_cannot_be_written(tmp_path):
         install(tmp_path / "komep", cache_dir=tmp_path / "cache")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills(tmp_path):
     build([], tmp_path / "komep")
     command = f"HF_DATASETS_CACHE=full '{sys.executable}' -m komep_dataset.cli install komep; echo code $?; ls -A full"
@@ -124,6 +125,7 @@ def test_a_release_of_schema_1_gets_the_column_origin(tmp_path):
     assert "origin" not in english.as_dataset("train").column_names
 
 
+@pytest.mark.slow
 def test_what_others_put_into_the_cache_stays(tmp_path):
     """Beside the rows of an installed release, and under its name: it is named, and nothing is removed."""
     build([], tmp_path / "komep")

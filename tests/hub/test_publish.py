@@ -275,6 +275,7 @@ def test_the_lines_that_load_it_name_the_repository_alone(tmp_path):
     assert plan.card.count('load_dataset("org/komep"') == 2 and 'load\\_dataset\\("x"\\)' in plan.card
 
 
+@pytest.mark.slow
 def test_the_script_has_the_name_that_datasets_3_looks_for():
     files = script_files("org/medical-pairs", "v1.2.3")
     assert files.keys() == {"medical-pairs.py", "README.md"}

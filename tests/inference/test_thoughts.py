@@ -130,6 +130,7 @@ def test_thoughts_in_a_response_from_elsewhere_are_not_split(tmp_path):
     assert (row["status"], row["units"], state.calls) == ("failed", [], [])
 
 
+@pytest.mark.slow
 def test_evaluation_reads_no_letter_from_thoughts_and_has_the_harness_s_own_reading_by_name():
     from evaluation.benchmarks.kormedmcqa import BENCHMARK
     from tests.evaluation.kormedmcqa.test_robust import GENERATIONS

@@ -105,10 +105,12 @@ def test_a_share_is_never_more_than_the_whole_and_keys_are_dealt_out_by_content(
     assert ranks == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 def test_several_local_workers_give_the_table_of_one(tmp_path):
     same_as_one_worker(tmp_path, kind="local", workers=2)
 
 
+@pytest.mark.slow
 def test_what_stops_a_worker_stops_the_run_and_the_key_is_in_no_file(tmp_path):
     wrong = Fault(401, f'{{"error": "you sent {SECRET}"}}')
     with (
@@ -119,6 +121,7 @@ def test_what_stops_a_worker_stops_the_run_and_the_key_is_in_no_file(tmp_path):
     assert no_file_holds_the_key(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_files_of_workers_at_work_do_not_hold_the_key(tmp_path, monkeypatch):
     seen = []
     real = executors.clear_jobs
@@ -135,6 +138,7 @@ def test_the_files_of_workers_at_work_do_not_hold_the_key(tmp_path, monkeypatch)
     assert {"executor.json", "task_00000.log", "outcome.00001.json"} <= set(seen)
 
 
+@pytest.mark.slow
 def test_one_budget_holds_for_all_workers(tmp_path):
     state = Loopback(echo, delay=0.05)
     state.usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
@@ -463,6 +467,7 @@ def test_a_ray_worker_that_is_killed_is_started_anew_or_ends_the_run(tmp_path, t
     assert len(replies) == 40 and state.repeats <= 6 * times
 
 
+@pytest.mark.slow
 def test_what_an_endpoint_refuses_is_said_once_for_all_workers(tmp_path, capfd):
     plan = lambda body, _: Fault(400, "unknown field `seed`") if "seed" in body else None  # noqa: E731
     bodies = {key: body | {"seed": 1} for key, body in requests(12).items()}

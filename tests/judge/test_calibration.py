@@ -28,6 +28,7 @@ from tests.scores.citing import judged
 from tests.scores.responses import truth
 
 
+@pytest.mark.slow
 def test_a_checker_that_knows_everything_flips_nothing(tmp_path):
     with loopback(Loopback(expert)) as (state, url):
         record = calibrate_file(load_config(configured(tmp_path, url)))

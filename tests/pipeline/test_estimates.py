@@ -62,6 +62,7 @@ def test_once_all_is_split_the_checks_that_are_missing_are_counted_one_by_one(tm
         assert missing == len(state.calls) - before > 0
 
 
+@pytest.mark.slow
 def test_what_is_not_split_is_not_counted(tmp_path):
     """An answer that a server's error stands for, the question once more, and what speaks of something else."""
     answers = ["Gout is painful.", '{"error": {"message": "Internal server error"}}', "What is gout?"]

@@ -52,6 +52,7 @@ def sides_of(release: Path) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_the_answers_of_a_round_join_the_others_and_held_out_questions_stay_held_out(tmp_path):
     with loopback() as (state, url):
         path = chain(tmp_path / "a", url)
@@ -82,6 +83,7 @@ def test_the_answers_of_a_round_join_the_others_and_held_out_questions_stay_held
     assert not [m for m in ("chosen_model", "rejected_model") if pairs[1][m].str.starts_with("own").any()]
 
 
+@pytest.mark.slow
 def test_a_release_says_of_which_round_its_pairs_are(tmp_path):
     with loopback() as (_, url):
         path = chain(tmp_path / "a", url, selection={"pairs": "all"})
@@ -108,6 +110,7 @@ def test_a_release_says_of_which_round_its_pairs_are(tmp_path):
         assert {check.name for check in verify(two) if not check.ok} & {"facts", "counts"}, content
 
 
+@pytest.mark.slow
 def test_answers_join_a_base_and_its_held_out_pairs_stay(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with loopback() as (state, url):
@@ -152,6 +155,7 @@ def test_answers_join_a_base_and_its_held_out_pairs_stay(tmp_path, capsys, monke
         assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_a_question_in_almost_the_words_of_a_held_out_one_trains_in_no_round(tmp_path):
     long = "A patient of {} years has had chest pain at rest since this morning, and the first ECG shows"
     held_out = one_of("test", f"{long} raised segments: what now?")

@@ -9,6 +9,7 @@ pytest.importorskip("trl", reason="needs the extra [train]")
 import torch
 
 
+@pytest.mark.slow
 def test_summary_says_what_the_likelihood_covers(orpo_run):
     nll_on, output = orpo_run
     summary = read(output)
@@ -25,6 +26,7 @@ def test_every_parameter_moved(tiny_model, orpo_run):
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+@pytest.mark.slow
 def test_lora(tiny_model, release, tmp_path):
     arguments = flags(tiny_model, release, tmp_path / "out", max_steps=1, lora_r=4)
     assert train("orpo", [*arguments, "--use_peft", "--lora_target_modules", "q_proj", "v_proj"]) == 0

@@ -29,6 +29,7 @@ def lora_alone(tiny_model, release, tmp_path, monkeypatch) -> tuple[Path, dict]:
     return tmp_path / "lora", weights
 
 
+@pytest.mark.slow
 def test_lora_moves_adapters_alone(tiny_model, lora_alone):
     output, weights = lora_alone
     base = load_file(tiny_model / "model.safetensors")

@@ -358,6 +358,7 @@ def gated(tmp_path_factory):
     return gated_release(tmp_path_factory.mktemp("gated"))
 
 
+@pytest.mark.slow
 def test_what_looks_at_all_pairs_does_not_grow_and_benchmarks_stay_the_same(gated, tmp_path):
     more = tmp_path / "more.jsonl"
     more.write_text("".join(json.dumps(row) + "\n" for row in two("What is a rib?", "A bone.", "A leaf.")))

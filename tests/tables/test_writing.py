@@ -51,6 +51,7 @@ def test_rejects_that_windows_saved_as_utf_16_are_named_set_aside_and_rebuilt(tm
     )
 
 
+@pytest.mark.slow
 def test_rejects_that_many_write_at_once_are_all_there(tmp_path):
     code = (
         "import sys; from pathlib import Path; from komep_dataset.schema import Reject;"

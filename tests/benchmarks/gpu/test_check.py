@@ -156,6 +156,7 @@ def test_the_real_command_runs_a_step(tmp_path):
     assert all(line["values_differ"] < 1e-5 for line in attention)
 
 
+@pytest.mark.slow
 def test_no_gpu_is_one_line(tmp_path):
     done = python("-m", "benchmarks.gpu.check", "--output", tmp_path / "check", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 1 and done.stdout == ""

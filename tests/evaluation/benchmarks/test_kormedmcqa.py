@@ -93,6 +93,7 @@ class Hub(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_hub_benchmark_over_http(question_folder, tmp_path):
     """The real id and config names against a loopback stand-in: the client's flow, not the Hub's own content."""
     (question_folder / "README.md").write_text(CARD.format(CONFIG.format("doctor") + CONFIG.format("nurse")))

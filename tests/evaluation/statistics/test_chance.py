@@ -78,6 +78,7 @@ def test_the_detectable_difference_is_that_of_the_formula_where_n_is_large(chang
         assert formula < chance.detectable_difference(n, changed) < formula * (1 + tolerance)
 
 
+@pytest.mark.slow
 def test_the_detectable_difference_is_seen_in_four_of_five_comparisons():
     n, changed, rng = 200, 0.2, np.random.default_rng(0)
     least = chance.detectable_difference(n, changed)

@@ -101,6 +101,7 @@ def test_the_command_and_pipeline_yaml_take_its_option(plugged):
         assert said in python(plugged, "-c", code, fails="did you" in said)
 
 
+@pytest.mark.slow
 def test_a_release_shows_it_everywhere(plugged):
     folder = plugged / "komep"
     lines = {reject["key"]: reject for reject in rejects(folder) if reject["reason"] != "untranslated"}

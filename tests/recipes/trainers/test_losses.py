@@ -254,6 +254,7 @@ def test_they_are_told_before_the_model_is_looked_for(release, tmp_path, capsys)
     assert not (tmp_path / "out" / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_a_run_with_two_losses(tiny_model, release, tmp_path, capsys):
     """Of IPO and SFT: the margin is IPO's, in log, card, curves and summary."""
     output = tmp_path / "out"

@@ -72,6 +72,7 @@ def test_cached_reference_gives_the_same_run(tiny_model, release, dpo_run, tmp_p
             assert cached[name] == pytest.approx(plain[name], abs=2e-4), (moment, name)
 
 
+@pytest.mark.slow
 def test_a_cached_reference_does_not_change_the_order_of_batches(tiny_model, tmp_path, monkeypatch):
     """The first run computes the reference's log-probabilities, the second finds them in the cache of `datasets`."""
     monkeypatch.setattr(

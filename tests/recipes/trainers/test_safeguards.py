@@ -123,6 +123,7 @@ def test_a_model_that_trains_is_not_walked_again():
     assert model.train() is model and not model[0].training
 
 
+@pytest.mark.slow
 def test_layers_of_an_adapted_model_train_in_a_run(tiny_model, release, tmp_path, monkeypatch):
     """Activation checkpointing and dropout hang on it."""
     from transformers.models.llama.modeling_llama import LlamaDecoderLayer

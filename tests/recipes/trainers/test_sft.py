@@ -64,6 +64,7 @@ def test_figures_agree_with_plain_forward_passes(tiny_model, trained):
     assert evaluation["before"]["gain_accuracy"] == 0.5 < evaluation["after"]["gain_accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{"packing": "true"}, {"padding_free": "true", "max_length": "null"}])
 def test_rows_that_are_joined_for_training_are_judged_alone(more, tiny_model, release, tmp_path):
     """Held-out figures are of pairs, whatever the batches of the training look like."""

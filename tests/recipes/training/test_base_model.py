@@ -173,6 +173,7 @@ def test_a_base_model_with_a_template_of_a_file(method, tiny_model, release, tmp
     assert read(tmp_path / "out")["chat_template_path"] == str(template)
 
 
+@pytest.mark.slow
 def test_a_template_of_another_tokenizer(tiny_model, release, tmp_path, capsys):
     """Its tokens are added, and the model grows by them, in instruction tuning alone."""
     base, other = tmp_path / "base", tmp_path / "other"

@@ -133,6 +133,7 @@ def test_messages_that_differ_from_row_to_row_in_one_file(tmp_path):
         assert last == text(pair(i)), i
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", EACH)
 def test_pairs_that_repeat_their_prompt_are_trained_with_it_once(method, tiny_model, tmp_path):
     """And one whose rejected answer the user speaks not at all."""

@@ -21,6 +21,7 @@ from training.run_record import (
 )
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_resumed_run_is_that_of_all_its_steps(copied, whole, tiny_model, release):
     shutil.rmtree(copied / "checkpoint-4")
     assert train("dpo", flags(tiny_model, release, copied, **FOUR_STEPS)) == 0

@@ -52,6 +52,7 @@ def as_it_was(monkeypatch):
     datasets.enable_progress_bars()
 
 
+@pytest.mark.slow
 def test_a_quiet_run_of_the_first_pairs(tiny_model, release, tmp_path, capsys, as_it_was):
     """Nothing but warnings is printed, and what was left out stands in the summary and in the way of another run."""
     given = {"max_steps": 1, "max_length": 64, "limit": 6}
