@@ -47,8 +47,12 @@ _REWRITTEN = tuple(
         ),
         (r"\\[\"']", '"'),
         (r",\s*(?=[\"'][^\"'\n]{1,30}[\"']\s*:)", "\n"),  # fields of JSON
+        (r"\\n(?![A-Za-z])", "\n"),  # a line break that was written out
+        (r"\\[dt]?frac\s?\{([^{}\n]{0,60})\}\s?\{([^{}\n]{0,60})\}", r"\1/\2"),
+        (r"_\{([^{}\n]{0,60})\}", r"_\1"),
         (r"\\(?:text|textbf|mathrm|mathbf|bf|rm)\s?\{([^{}\n]{0,80})\}", r"\1"),
         (r"\\f?boxed\s*\{([^{}\n]{0,80})\}", r" 정답: \1 "),
+        (r"\\([A-Za-z]+)\{([^{}\n]{0,60})\}", r"\\\1 \2 "),  # an argument is no choice in brackets
         (r"\\[()\[\]]", " "),
         (r"^[ \t]*[-*]?[ \t]*(?:\[[xXvV✓✔]\]|[☑✅✔])\s", "정답: "),  # a ticked box
         (r"(?<=\S)[ \t]*[☑✅✔]\ufe0f?[ \t]*$", " (O)"),
@@ -102,11 +106,13 @@ def _letter_of_quoted(found: re.Match[str]) -> str:
 
 
 _CANDIDATE = re.compile(r"\(\s*[A-Ea-e1-5]\s*(?:번\s*)?\)|(?<![A-Za-z0-9°_^])(?<![A-Za-z0-9]-)[A-Ea-e1-5]")
-_BRACKETED = re.compile(r"(?<!\b[A-Za-z])(?<!\d)\(\s*([A-Ea-e1-5])\s*(?:번\s*)?\)(?![A-Za-z△∪∩°^])")
+_BRACKETED = re.compile(
+    r"(?<!\b[A-Za-z])(?<!\d)(?<!ln)(?<!log)(?<!exp)(?<!√)\(\s*([A-Ea-e1-5])\s*(?:번\s*)?\)(?![A-Za-z△∪∩°^])"
+)
 _LETTER = re.compile(
-    r"[A-Ea-e](?![A-Za-z0-9+%]|/[F-Zf-z]|/[A-E][가-힣]|\s?[=≈](?!\s?(?:[OXox](?![\w^])|[○×✗✓✔정오맞틀]))|\s?\+\s?\d|\s?[△∪∩°^×]|-\S|\.[A-Za-z](?![A-Za-z]))"
-)  # not "B12", "e.g.", "C-반응"
-_DIGIT = re.compile(r"(?<!\d[.,])[1-5](?![A-Za-z0-9%]|\s?[.,/:~×^+*=-]\s?\d|-[A-Za-z]|[.)]? +[A-E](?:\s|$))")
+    r"[A-Ea-e](?![A-Za-z0-9+%]|/[F-Zf-z]|/[A-E][가-힣]|\s?[=≈](?!\s?(?:[OXox](?![\w^])|[○×✗✓✔정오맞틀]))|\s?\+\s?\d|\s?[△∪∩°^×]|-\S|\.[A-Za-z](?![A-Za-z])|_|\(-?\d[\d.+*/ -]{0,12},\s?-?\d)"
+)  # not "B12", "e.g.", "C-반응", "B_1", "C(4, 2)"
+_DIGIT = re.compile(r"(?<!\d[.,/])[1-5](?![A-Za-z0-9%]|\s?[.,/:~×^+*=-]\s?\d|-[A-Za-z]|[.)]? +[A-E](?:\s|$))")
 _ATTACHED = re.compile(  # what Korean may attach to a choice; "형", "군", "일" (days) and the like are not
     r"번(?![째지])|쪽(?=[이을은도으\s])|일\s(?:가능성|확률)|입니|임(?![가-힣])|임[을이은]|이[다며고라므기에예었지니자거나란네죠든던야외듯군]|[예에]요|였|겠|인(?![가-힣])|인[데지듯가것]"
     r"|일\s?[수지까듯것거]|일는지|라[고는면서며도네]|[랍람]니|란|이?[죠지네]|뿐|[임]다|또는|혹은|및|보다|까지|부터|처럼|마저|조차"
@@ -122,7 +128,7 @@ _NAME_AFTER = re.compile(  # what makes a choice before it part of a name: "B �
 )
 _NAME_BEFORE = any_case(  # words before a letter that make it part of a name: "비타민 D", "type A", "hepatitis B and C"
     r"(?:(?:비타민|바이타민|혈액형|유형|타입|형|그룹|등급|단계|병기)[은는이가]?|프로테인|간염|헤모글로빈|혈색소|글로불린|단백질?|독소"
-    r"|인자|병동|백신|효소|균주|검체|병원|시약|보체|시토크롬|암포테리신|사이클로스포린|코엔자임|인플루엔자|독감|뇌염|혈우병|항원|항체|수용체"
+    r"|인자|병동|백신|효소|균주|검체|병원|용기|용액|물체|시약|보체|시토크롬|암포테리신|사이클로스포린|코엔자임|인플루엔자|독감|뇌염|혈우병|항원|항체|수용체"
     r"|바이러스|구균|약물|약제|환자|카테고리|(?:질문|문제)(?:\s?\(question\))?|점|행렬|집합|표|그림|사례|증례|집단|하루|하루에|매일|격일로|주"
     r"|vitamins?|vit\.?|hepatitis|types?|groups?|class|grade|stage|ha?emoglobin|protein|factor|influenza|lipoprotein"
     r"|categor(?:y|ies)|levels?|section|part|table|figure|phase|child|pugh|killip|serotype|complement|cytochrome"

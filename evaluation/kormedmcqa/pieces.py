@@ -31,6 +31,12 @@ _OPEN_LABEL = any_case(  # a line that announces the next one
     r"(?:\sto\s(?:the|this|your)\squestion)?(?:\sis)?(?:\sas\sfollows|\sbelow)?"
     r"|정답입니다[.]?|[^.\n\ue000-\ue00f]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
 )
+ECHO = any_case(  # a question that the reply repeats, not "질문 1: B"
+    rf"(?:질문|question)\s?(?:\(question\))?\s?\d{{0,3}}번?\s?[:.](?!\s?\(?{V})"
+)
+_ANNOUNCES = any_case(  # what ends a line that goes on in the next one: "…, the closest option is:", "하나를 고르면:"
+    r"(?:(?:답|보기|선택지|옵션)[은는]|(?:고르|선택하|택하)(?:자)?면|\b(?:answer|option|choice)(?:\s\w+){0,8}\sis)\s?:$"
+)
 _EXCLAIMED = any_case(
     r"(?:아니(?:다|요|네요?|지)?|아닙니다|아,?\s아니다|잠깐만?|잠시만요?|앗|아차|이런|어라|죄송합니다|정정(?:합니다|하겠습니다)|수정합니다"
     r"|\(?수정\)?|(?:(?:hmm+|but|wait|no|oops|sorry|correction|actually)[,.!…\s]*)*(?:let\sme\s[\w\s-]{1,24})?)[.!,…:]{1,3}"
@@ -57,10 +63,10 @@ def lines(text: str) -> list[Line]:
         if waiting:
             first, second = _LABEL.match(line), _LABEL.match(below)
             listed = first and second and letter_of(first[1]) + letter_of(second[1]) == "AB"
-            apart = listed or STEP.match(line) or lists_options(line)
+            apart = listed or STEP.match(line) or lists_options(line) or ECHO.match(line)
             bare += [waiting] if apart else []
             line, waiting = line if apart else f"{waiting} {line}", ""
-        if len(line) < 60 and _OPEN_LABEL.fullmatch(_NUMBER.sub("", line)):
+        if (len(line) < 60 and _OPEN_LABEL.fullmatch(_NUMBER.sub("", line))) or _ANNOUNCES.search(line[-90:]):
             waiting = line.rstrip(" :.") + ":"
             continue
         bare.append(line)

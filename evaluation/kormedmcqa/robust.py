@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from . import rules
 from .choices import LETTERS, SEVERAL, V, X, any_case, letter_of, marked, normal_form, sign
-from .pieces import STEP, Line, body, clauses, lines, lists_options, sentences
+from .pieces import ECHO, STEP, Line, body, clauses, lines, lists_options, sentences
 
 
 class Statement(NamedTuple):
@@ -123,7 +123,9 @@ def _sheet(found: re.Match[str]) -> str:
 def _about(sentence: str) -> set[str]:
     """The letters that a sentence is about; those turned down, listed as labels or merely described are not."""
     found: set[str] = set()
-    for choice in re.finditer(X, sentence):
+    cut = sentence.rfind("(")  # a bracket that never closes was cut off
+    cut = len(sentence) if cut < 0 or ")" in sentence[cut:] else cut
+    for choice in re.finditer(X, sentence[:cut]):
         before, end = sentence[max(0, choice.start() - 24) : choice.start()], choice.end()
         label = re.match(r"\)" if before.strip() else r"\s?[.):]", sentence[end : end + 2])
         turned_down = rules.REJECTED.match(sentence, end) or rules.REFUSED.match(sentence, end)
@@ -165,6 +167,8 @@ def _stated(text: str) -> str | None:
 def _remaining(text: str) -> str | None:
     """The letter that ends a text which states none, or is left of what its last line says about choices."""
     found = [line for line in lines(rules.SHEET.sub(_sheet, text)) if not lists_options(line.text)]
+    if found and ECHO.match(found[-1].text):
+        return None
     if found and (end := _LAST_WORD.fullmatch(found[-1].text)) and not rules.AGAINST.search(end[1][-40:]):
         return letter_of(end[2])
     for sentence in reversed(sentences(body(found[-1]))) if found else ():

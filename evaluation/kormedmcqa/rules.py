@@ -24,12 +24,16 @@ END = rf"(?:\s?{COPULA})?\s?(?:[.!,;:)⇒]|$)"
 # How a choice is named with its own words behind it: "E: 200 입니다", "B) 혈전용해제".
 _OWN_TEXT = rf"\s?[:)]\s?[^.!?{V[1:-1]}]{{1,80}}?(?:입니다|이다|임)\s?(?:[.!]|$)"
 CUE = any_case(
-    r"(?:(?:정\s?답|해답|답안|(?<![가-힣])답(?:변|(?![가-힣])|(?=[은는이을]|입니다\s?:))|결론|결과|최종|(?:선택|결정|판단|번호)(?=\s?:))\s?(?:\(?(?:번호|선지|보기|선택지|답안|answer|답)\)?)?(?!\s?(?:이\s)?(?:아닌|아니|없|을\s(?:찾|알|모))))"
+    r"(?:(?:정\s?답|해답|답안|(?<![가-힣])답(?:변|(?![가-힣])|(?=[은는이을]|입니다\s?:))|결론|결과|최종|(?:선택|결정|판단|번호)(?=\s?:))\s?(?:\(?(?:번호|선지|보기|선택지|답안|answer|답)\)?)?(?!\s?(?:이\s)?(?:아닌|아니|없|을\s(?:찾|알|모)))|(?:고르|선택하|택하)(?:자)?면(?=\s?:))"
     r"(?:(?:은|는|이|을|를|으?로|입니다(?=\s?:))?요?[\s:=)\],⇒-]*)"
     r"|(?:\b|(?<=_))(?:answers?|ans\.?|(?:correct|choice|pick|option|selected|selection|conclusion|verdict|decision|response|prediction|predicted|label|result|output|letter|final|index|idx)(?=\s?[:=⇒])"
     r"|(?:correct|right|best|appropriate|suitable|final|my|likely)\s(?:option|choice|response|one|answer|selection|pick))(?:_\w{1,12})?(?!\w)"
     r"(?:,?\s(?:here|below|overall|therefore,?|that\sbest\sfits|choice|among\s\w+(?:\s\w+)?|in\sthis\s(?:case|scenario|patient)|to\s(?:this|the|your)\squestion))?"
     r"(?:(?:s|\s(?:is|was|remains|becomes|(?:would|should|must|will|has\sto|can\sonly)(?:\stherefore)?\sbe)){0,2}[\s:=,⇒-]*)"
+)
+_CLOSEST = (  # of options that are numbers the one that is next to what was computed
+    r"(?:(?:\b(?:closest|nearest)\s(?:\w+\s)?(?:option|choice|answer|value|match|one)(?:\s(?:to|from|based\son|among|in|of)(?:\s\w+){1,8}?)?\s(?:is|would\sbe)"
+    r"|가장\s(?:가까운|근접한|비슷한|유사한)\s(?:값|것|수치|보기|선택지|옵션|답)[은는])[\s:]*)"
 )
 
 _NOUN = (
@@ -81,8 +85,11 @@ DENIED = re.compile(  # after a rule's match, of which it undoes the praise
 UNDONE = re.compile(  # the same of choosing: "A를 고르"면 안 된다, …기 쉽다, … 학생은 틀렸다
     rf"{DENIED.pattern}|(?:(?!나머지|다른|[.!?,()]|{V}).){{0,24}}?"
     r"(?:면\s?(?:안|틀|오답|곤란|실수|잘못|감점|위험)|기\s?(?:쉽|쉬|십상)|지\s?(?:마|말|않)|서는?\s안|수도?\s있(?:지만|으나|는데|겠)?$"
-    r"|오답|틀[리렸린립]|잘못|실수|착각|혼동|함정|학생|수험생|응시자|사람|오해|주장)"
+    r"|오답|틀[리렸린립]|잘못|실수|착각|혼동|함정|학생|수험생|응시자|사람|오해|주장|(?:경우|방법)의\s수)"
 )
+_LABELLED = re.compile(
+    r"\)(?:은|는|을|를|와|과|도|의)(?![가-힣])"
+)  # "활동(정답 A)은 위험하다" names an option
 LEADS = re.compile(
     rf"(?:{LEAD}|(?<![가-힣])(?:그러나|하지만|그런데|그렇지만)[\s,]+|\b(?:but|however)[\s,]+)$", re.IGNORECASE
 )
@@ -165,18 +172,18 @@ def _clause(row: tuple[str, str, str, str, str], *patterns: str, **settings) -> 
 _x, _v, _no_v, _w = f"({X})", f"({V})", f"[^.!?{V[1:-1]}]", f"[^\\w{V[1:-1]}]"
 CLAUSE = (
     _clause(("field", "a choice after a word for the answer", "정답은 폐렴(B)이다", "B", "오답은 B이다"),
-            rf"(?:{CUE.pattern}){_BEFORE}{_v}", rf"(?:{CUE.pattern})(?:(?<=[은는이:⇒]\s)|(?<=is\s))(?:(?!not\b|아니|아닌|없){_no_v}){{1,60}}?{_v}(?=\)?{END}|{COPULA})", in_items=True),
+            rf"(?:{CUE.pattern}){_BEFORE}{_v}", rf"(?:{CUE.pattern})(?:(?<=[은는이:⇒]\s)|(?<=is\s))(?:(?!not\b|아니|아닌|없){_no_v}){{1,60}}?{_v}(?=\)?{END}|{COPULA})", rf"{_CLOSEST}{_BEFORE}{_x}", in_items=True, unless=_LABELLED),
     _clause(("chosen", "what the writer chooses", "저는 C를 고르겠습니다", "C", "C를 고른 학생은 틀렸다"),
             rf"{_x}(?:을|를)\s(?:(?:정답|답|답안|최종\s?답)으로|최종\s?선택|선택|고르|고른|고를|고릅|골라|골랐|택|꼽|찍|제출)|{_x}\s?선택(?:$|[.])|{_x}(?:(?:이|가)?\s아니면\s안\s[된됩돼]|일\s수밖에)",
             rf"{_x}(?:이?라고|으?로)\s(?:생각|판단|봅|보겠|보인|보입|결정|선택|바꾸|바꾼|바꿉|변경|수정|정정|하겠|할게|합니|갈게|가겠|갑니|답하|답합|대답|정하|정했|확정|추정|사료|최종|고쳤|고칩|고치|적[었습겠]|썼|표시|표기|체크|제출|간주|이해)",
             r"\b(?:choos(?:e|ing)|chose|select(?:ed|ing|s)?|pick(?:ed|ing)?|(?:go|goes|going|stick|sticking|left)\swith|must\sbe|say|said|guess|has\sto\sbe|vote\sfor|answer"
             r"|(?:settle[ds]?|settling|decided?)\son|opt(?:ed|ing)?\sfor|points?\s(?:\w+\s)?to(?:wards?)?|lean(?:ed|ing|s)?\sto(?:wards?)?|leav(?:es|ing)(?:\s(?:us|me))?(?:\s(?:with|only))?"
-            rf"|narrow(?:s|ed)?\s(?:it\s)?down\sto|(?:change|revise|correct|update|switch)\s(?:\w+\s){{0,3}}to|match(?:es)?|corresponds?\sto|conclude\sthat(?:\sit\sis)?|i\s(?:now\s)?(?:think|believe|meant?)(?:\sit\sis|\sits)?)\s(?:the\s)?{_v}(?=[\s.,!;)]|$)", in_items=True, unless=UNDONE),
+            rf"|narrow(?:s|ed)?\s(?:it\s)?down\sto|(?:change|revise|correct|update|switch)\s(?:\w+\s){{0,3}}to|match(?:es)?|corresponds?\sto|conclude\sthat(?:\sit\sis)?|i\s(?:now\s)?(?:think|believe|meant?)(?:\sit\sis|\sits)?)\s(?:the\s)?{_v}(?=[\s.,:!;)]|$)", in_items=True, unless=UNDONE),
     _clause(("named", "a choice that is called the answer", "B번이 정답이다", "B", "B는 정답이 아니다"),
             rf"{_x}{_NOUN}(?:정\s?답|(?:(?:적절|적합|올바|옳|맞|알맞|타당)[은는한른]\s)?답(?!변))", rf"{_x}\s?[-:(=]\s?(?:{_RIGHT_WORD})\)?(?:[.!]|$)",
             rf"{_x}{_BE}(?:(?:correct|right|best|final)\s)?(?:answer|choice|option|pick)", rf"{_x}(?:\sshould\sbe\s(?:selected|chosen)|\sit\s(?:is|must|has)\b|\sis(?=[.!]))", in_items=True, unless=UNDONE),
     _clause(("correction", "what stands against a choice that is denied", "A가 아니라 C이다", "C", "A가 아니라고 할 수 없다"),
-            rf"(?:{V}도\s)?{V}\)?(?:이|가|은|는|도)?\s?(?:아니라|아니고|아니며|아닌|말고|에서(?=\s))[\s,]*(?:정답[은이]?\s)?{_BEFORE}(?={_v})",
+            rf"(?:{V}도\s)?{V}\)?(?:이|가|은|는|도)?\s?(?:아니라|아니고|아니며|아닌|말고|에서(?=\s))[\s,]*(?:정답[은이]?\s)?{_BEFORE}(?={_v}(?!까지))",
             rf"\bnot\s{V}[\s,;]*(?:but|rather|it\sis)\s(?:rather\s)?{_v}"),
     _clause(("conclusion", "a choice that ends a clause after a word that concludes or thinks again", "따라서 D", "D", "따라서 D는 금기이다"),
             rf"(?:{LEAD}|{AGAIN}[\s,:]*){_BEFORE}{_x}(?={END}|의\s[^.,]{{1,30}}[을를]\s|밖에\s|{_OWN_TEXT})", rf"^[^⇒]*⇒\s?{_BEFORE}{_x}(?!\s?⇒)(?=(?:으?로|{END})[^⇒]*$)", rf"^{_w}*⇒\s?{_v}{_w}*$"),

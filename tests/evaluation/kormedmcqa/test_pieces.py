@@ -27,7 +27,8 @@ def test_labels_that_go_up_make_a_list(reply, items):
 @pytest.mark.parametrize(
     ("reply", "n"),
     [("### 정답\n\nC", 1), ("**정답:**\nC\n\n해설", 2), ("정답은 다음과 같습니다.\n\nC", 1), ("정답은 다음과 같습니다.\n\n1. 병력", 2), ("해설\nC", 2), ("제 답입니다.\n\nC: 천식", 1),
-     ("Here is my answer:\n\nC: asthma", 1), ("The answer to this question is as follows.\nC", 1), ("제 답입니다.\n\nA: 위염, B: 장염", 2), ("제 답입니다.\n\nA: 위염\nB:", 3)],
+     ("Here is my answer:\n\nC: asthma", 1), ("The answer to this question is as follows.\nC", 1), ("제 답입니다.\n\nA: 위염, B: 장염", 2), ("제 답입니다.\n\nA: 위염\nB:", 3),
+     ("Rounded to one decimal place, the closest option is:\n\nC: 3 mL", 1), ("하나를 고르면:\nB", 1), ("제 답입니다.\n\n질문 3: 위염", 2)],
 )  # fmt: skip
 def test_a_label_is_joined_to_what_follows_it(reply, n):
     assert len(cut(reply)) == n
