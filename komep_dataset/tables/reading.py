@@ -4,6 +4,7 @@ JSONL is parsed by Arrow's typed reader, block by block. A block that it refuses
 that each bad line gets its own reason while clean data stays fast.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -184,13 +185,21 @@ def _lists(cells: pl.Series, record: type) -> pl.Series:
     if cells.null_count() == cells.len():
         return nulls.alias(cells.name)
     lines = [
-        b'{"%b": %b}\n'
-        % (cells.name.encode(), b"null" if one is None else " ".join(one.splitlines()).encode())
+        b'{"%b": %b}\n' % (cells.name.encode(), b"null" if one is None else _on_one_line(one).encode())
         for one in cells
     ]
     schemas = [pa.schema([schema.field(cells.name)]) for schema in _schemas(record, {})]
     table = _parse_block(lines, schemas)
     return nulls.alias(cells.name) if table is None else pl.from_arrow(table).to_series()
+
+
+def _on_one_line(cell: str) -> str:
+    """The JSON of a cell without line ends; `null` where one stands within a string, which JSON forbids."""
+    if "\n" not in cell and "\r" not in cell:
+        return cell
+    with suppress(ValueError):
+        return json.dumps(json.loads(cell), ensure_ascii=False)
+    return "null"
 
 
 def _read_arrow(path: Path, how: Reading) -> Iterator[tuple[pl.DataFrame, list[Problem]]]:

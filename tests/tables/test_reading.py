@@ -348,3 +348,18 @@ def test_what_a_file_without_an_ending_of_ours_may_be(tmp_path, text, ending):
     with pytest.raises(KomepError, match=r"rows\.txt: a table is Parquet") as caught:
         build([tmp_path / "rows.txt"], tmp_path / "b")
     assert str(caught.value).partition("may be ")[2] == (f"rows.{ending}: rename it" if ending else "")
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_units_in_a_cell_of_csv_keep_their_signs_and_raw_line_ends_are_told(tmp_path, indent):
+    """They were read with a blank for every sign that ends a line to Python, U+2028 and U+0085 among them."""
+    units = [{"text": "열\u2028이 \u0085난다\u2029.\n그리고 ", "verdict": "true"}, *UNITS]
+    cell = json.dumps(units, ensure_ascii=False, indent=indent)
+    frame = pl.DataFrame({"question": "Q?", "category": "c", "model": "m", "response": "r", "units": [cell]})
+    frame.write_csv(tmp_path / "s.csv")
+    build([tmp_path / "s.csv"], tmp_path / "komep")
+    (kept,) = read_rows(tmp_path / "komep", "scored")["units"].to_list()
+    assert kept == units
+    frame.with_columns(units=pl.lit(cell.replace("\\n", "\n"))).write_csv(tmp_path / "s.csv")
+    with pytest.raises(KomepError, match=r"s\.csv:2: units: wrong_type: expected a list"):
+        build([tmp_path / "s.csv"], tmp_path / "komep")
