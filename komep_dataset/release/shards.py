@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from komep_dataset.release.rows import below
 from komep_dataset.schema import CONFIGS, RECORDS, SPLITS
@@ -69,15 +70,16 @@ class _LayerWriter:
 
     def _write(self, table: pa.Table) -> None:
         table = table.combine_chunks()  # bytes must not depend on how the rows came
-        if self._writer is not None and self._shard_bytes + table.nbytes > self.limit:
+        size = sum(map(_size, table.itercolumns()))
+        if self._writer is not None and self._shard_bytes + size > self.limit:
             self._close_file()
         if self._writer is None:
             self.path.parent.mkdir(exist_ok=True)
             self.shards.append(self.path.with_name(f"{self.path.name}-{len(self.shards):05d}"))
             self._writer = parquet_writer(self.shards[-1], self.record)
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        self._shard_bytes += table.nbytes
-        self.arrow_bytes += table.nbytes
+        self._shard_bytes += size
+        self.arrow_bytes += size
 
     def _close_file(self) -> None:
         if self._writer is not None:
@@ -90,6 +92,19 @@ class _LayerWriter:
             self._write(self._waiting)
         self._waiting = None
         self._close_file()
+
+
+def _size(column: pa.ChunkedArray) -> int:
+    """Bytes of a column in memory, as one that was read from the file has them.
+
+    Behind its nulls a text column may still hold texts that no file gets; which, depends on how the rows came.
+    """
+    if not (column.null_count and pa.types.is_string(column.type)):
+        return column.nbytes
+    texts = pc.sum(pc.binary_length(column)).as_py() or 0
+    return (
+        texts + 4 * len(column) + (len(column) + 7) // 8
+    )  # and an offset and a bit a row, as `nbytes` counts
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import json
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from komep_dataset.release import buckets as spill_module
 from komep_dataset.release.build import build
@@ -12,6 +13,7 @@ from tests.generated_rows import (
     some_rows,
     write_jsonl,
 )
+from tests.scored_rows import row, write
 
 
 def test_row_groups_do_not_depend_on_buckets(tmp_path, monkeypatch):
@@ -38,3 +40,24 @@ def test_shards_hold_all_rows_in_order(tmp_path, monkeypatch):
 
 def build_rows(folder, config, split):
     return json.loads((folder / "build.json").read_text("utf-8"))["rows"][config][split]
+
+
+def test_the_sizes_of_splits_are_those_of_what_was_written(tmp_path):
+    """Texts behind nulls, which Polars keeps in memory and no file has, counted, and other ones for rows that came twice."""
+    rows = [
+        row(
+            f"m{n % 3}",
+            question=f"{n // 3}: {'패혈증이란?' if n % 2 else 'What is sepsis?'}",
+            response=f"Answer {n}.",
+        )
+        for n in range(60)
+    ]
+    sizes = []
+    for given in (rows, [*rows[::-1], *rows]):
+        build([write(tmp_path / "s.jsonl", given)], tmp_path / "komep")
+        sizes.append(json.loads((tmp_path / "komep" / "build.json").read_text())["arrow_bytes"])
+        for split, size in sizes[-1]["scored"].items():
+            (file,) = data_files(tmp_path / "komep", "scored", split)
+            read = pq.read_table(file)  # of scores without nulls it has a bit a row all the same
+            assert size == read.nbytes - (read.num_rows + 7) // 8
+    assert sizes[0] == sizes[1]
