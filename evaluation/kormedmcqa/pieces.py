@@ -35,7 +35,7 @@ ECHO = any_case(  # a question that the reply repeats, not "질문 1: B"
     rf"(?:질문|question)\s?(?:\(question\))?\s?\d{{0,3}}번?\s?[:.](?!\s?\(?{V})"
 )
 _ANNOUNCES = any_case(  # what ends a line that goes on in the next one: "…, the closest option is:", "하나를 고르면:"
-    r"(?:(?:답|보기|선택지|옵션)[은는]|(?:고르|선택하|택하)(?:자)?면|\b(?:answer|option|choice)(?:\s\w+){0,8}\sis)\s?:$"
+    r"(?:(?:답|보기|선택지|옵션)[은는]|(?:고르|선택하|택하)(?:자)?면|\b(?:answer|option|choice|match|value|guess)(?:\s[^\s:]+){0,8}\s(?:is|(?:might|would)\sbe)(?:\slikely)?)\s?:$"
 )
 _EXCLAIMED = any_case(
     r"(?:아니(?:다|요|네요?|지)?|아닙니다|아,?\s아니다|잠깐만?|잠시만요?|앗|아차|이런|어라|죄송합니다|정정(?:합니다|하겠습니다)|수정합니다"

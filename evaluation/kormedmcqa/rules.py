@@ -32,7 +32,7 @@ CUE = any_case(
     r"(?:(?:s|\s(?:is|was|remains|becomes|(?:would|should|must|will|has\sto|can\sonly)(?:\stherefore)?\sbe)){0,2}[\s:=,⇒-]*)"
 )
 _CLOSEST = (  # of options that are numbers the one that is next to what was computed
-    r"(?:(?:\b(?:closest|nearest)\s(?:\w+\s)?(?:option|choice|answer|value|match|one)(?:\s(?:to|from|based\son|among|in|of)(?:\s\w+){1,8}?)?\s(?:is|would\sbe)"
+    r"(?:(?:\b(?:closest|nearest)\s(?:\w+\s)?(?:option|choice|answer|value|match|one)(?:\s(?:to|from|based\son|among|in|of)(?:\s[^\s:]+){1,8}?)?\s(?:is|would\sbe)"
     r"|가장\s(?:가까운|근접한|비슷한|유사한)\s(?:값|것|수치|보기|선택지|옵션|답)[은는])[\s:]*)"
 )
 
@@ -105,9 +105,9 @@ AGAINST = any_case(  # before a choice, or what is said of it: "not B", "avoid c
     r"|(?:(?:정답|답)이\s아닌\s\S{1,4}|[2-5]\s?순위|[둘셋넷]째|오답|또|혹|혈액형|유형|형|등급|타입|군|병기|단계|점수|비타민|그룹|독소)[은는]\s$"
 )
 ASIDE = any_case(  # what others choose, and another case than the one asked about
-    r"(?:(?:많은|일부|대부분의?|여러|몇몇)\s(?:학생|수험생|응시자|사람|의사)|(?:학생|수험생|응시자|사람|초보자)들?[은이]|흔히|자칫|무심코|(?:함정|실수|오류|오해|착각)[은는이가]\s"
+    r"(?:(?:많은|일부|대부분의?|여러|몇몇)\s(?:학생|수험생|응시자|사람|의사)|(?:학생|수험생|응시자|사람|초보자)들?[은이]|흔히|자칫|무심코|(?:함정|실수|오류|오해|착각)[은는이가]\s(?!있|없|발생)"
     r"|\b(?:(?:many|some|most|few)\s(?:\w+\s)?(?:would|might|may|will|choose|pick|select|go)|students|people|candidates|examinees|test-?takers|others|beginners|trainees|residents|tempted)\b"
-    r"|\b(?:trap|mistake|error|pitfall|temptation)\s(?:here\s)?(?:is|would\sbe)\b"
+    r"|(?<!of\s)\b(?:trap|mistake|error|pitfall|temptation)\s(?:here\s)?(?:is|would\sbe)\b"
     r"|만약|만일|(?<![르하으])(?<!이\s경우)(?<!이\s환자)(?<![저나])라면|[였했았었]다면|(?<!수\s)[있없]다면|에서는\s|(?<!이\s)경우에?는?\s"
     r"|\bif\s(?!i\b|we\b|you\b|forced|asked|so\b|not\b|only\sone)|\bhad\s(?:the|this|it|he|she)\s|^when\s(?!i\b|we\b|you\b|\w+ing\b))"
 )
@@ -176,9 +176,9 @@ CLAUSE = (
     _clause(("chosen", "what the writer chooses", "저는 C를 고르겠습니다", "C", "C를 고른 학생은 틀렸다"),
             rf"{_x}(?:을|를)\s(?:(?:정답|답|답안|최종\s?답)으로|최종\s?선택|선택|고르|고른|고를|고릅|골라|골랐|택|꼽|찍|제출)|{_x}\s?선택(?:$|[.])|{_x}(?:(?:이|가)?\s아니면\s안\s[된됩돼]|일\s수밖에)",
             rf"{_x}(?:이?라고|으?로)\s(?:생각|판단|봅|보겠|보인|보입|결정|선택|바꾸|바꾼|바꿉|변경|수정|정정|하겠|할게|합니|갈게|가겠|갑니|답하|답합|대답|정하|정했|확정|추정|사료|최종|고쳤|고칩|고치|적[었습겠]|썼|표시|표기|체크|제출|간주|이해)",
-            r"\b(?:choos(?:e|ing)|chose|select(?:ed|ing|s)?|pick(?:ed|ing)?|(?:go|goes|going|stick|sticking|left)\swith|must\sbe|say|said|guess|has\sto\sbe|vote\sfor|answer"
+            r"(?:\b|(?=,))(?:choos(?:e|ing)|chose|select(?:ed|ing|s)?|pick(?:ed|ing)?|(?:go|goes|going|stick|sticking|left)\swith|must\sbe|say|said|guess|has\sto\sbe|vote\sfor|answer"
             r"|(?:settle[ds]?|settling|decided?)\son|opt(?:ed|ing)?\sfor|points?\s(?:\w+\s)?to(?:wards?)?|lean(?:ed|ing|s)?\sto(?:wards?)?|leav(?:es|ing)(?:\s(?:us|me))?(?:\s(?:with|only))?"
-            rf"|narrow(?:s|ed)?\s(?:it\s)?down\sto|(?:change|revise|correct|update|switch)\s(?:\w+\s){{0,3}}to|match(?:es)?|corresponds?\sto|conclude\sthat(?:\sit\sis)?|i\s(?:now\s)?(?:think|believe|meant?)(?:\sit\sis|\sits)?)\s(?:the\s)?{_v}(?=[\s.,:!;)]|$)", in_items=True, unless=UNDONE),
+            rf"|narrow(?:s|ed)?\s(?:it\s)?down\sto|(?:change|revise|correct|update|switch)\s(?:\w+\s){{0,3}}to|match(?:es)?|corresponds?\sto|,\swhich\sis|conclude\sthat(?:\sit\sis)?|i\s(?:now\s)?(?:think|believe|meant?)(?:\sit\sis|\sits)?)\s(?:the\s)?{_v}(?=[\s.,:!;)]|$)", in_items=True, unless=UNDONE),
     _clause(("named", "a choice that is called the answer", "B번이 정답이다", "B", "B는 정답이 아니다"),
             rf"{_x}{_NOUN}(?:정\s?답|(?:(?:적절|적합|올바|옳|맞|알맞|타당)[은는한른]\s)?답(?!변))", rf"{_x}\s?[-:(=]\s?(?:{_RIGHT_WORD})\)?(?:[.!]|$)",
             rf"{_x}{_BE}(?:(?:correct|right|best|final)\s)?(?:answer|choice|option|pick)", rf"{_x}(?:\sshould\sbe\s(?:selected|chosen)|\sit\s(?:is|must|has)\b|\sis(?=[.!]))", in_items=True, unless=UNDONE),
