@@ -25,6 +25,7 @@ from komep_dataset.errors import KomepError, require
 from komep_dataset.inference.ask import ask, keys_of
 from komep_dataset.inference.loop import NOBODYS
 from komep_dataset.inference.reply_log import REPLIES, Reply, read_log
+from komep_dataset.inference.wire.answers import NUL
 from komep_dataset.replies.thoughts import answer_of, opened_in_prompt
 
 MOST_STOPS = 4  # OpenAI's own limit
@@ -213,7 +214,12 @@ class OpenAIBackend:
         return not spent and (reply.failure.startswith(HIDDEN) or answer_of(reply.given).unfinished)
 
     def _refuses(self, why: str) -> bool:
-        """Whether a failure is of one question alone: no outage, no matter of the account, not the worked examples' length."""
+        """Whether a failure is of one question alone: no outage, no matter of the account, not the worked examples' length.
+
+        A NUL is what the model wrote, and would write again; other signs of no text may be the server's wrong decoding.
+        """
+        if why.endswith(f"an answer with {NUL}"):
+            return True
         if why.startswith(NOBODYS) or _ACCOUNT.search(why):
             return False
         return not (self.options.shots and _TOO_LONG.search(why))

@@ -52,6 +52,7 @@ _CUT = Pattern(r"\s*(?:[\[{:]|data:|event:|id:)")  # how JSON or a stream begins
 # Signs that combine with the letter before, in a row: Unicode's own limit is 30, and normal forms of more take time that
 # grows with the square of their number.
 MOST_MARKS = 256
+NUL = "a NUL character"
 
 
 @cache
@@ -209,7 +210,7 @@ def read_status(status: int, retry_after: str | None, body: str, hide: Hide = st
 def _broken(text: str, nul: bool) -> str:
     """What an answer has that is no text, or ""."""
     if "\0" in text and not nul:
-        return "a NUL character"
+        return NUL
     if clean(text).count("\ufffd") > text.count("\ufffd"):
         return "bytes or surrogates that are no text"
     return "letters that a wrong decoding left" if is_garbled(mended(text)) else ""

@@ -222,6 +222,7 @@ FLAGGED = Fault(400, '{"error": {"code": "content_filter", "message": "The respo
         FLAGGED,
         Fault(403, '{"error": {"message": "Your input was flagged"}}'),
         Fault(200, completion("", "content_filter")),
+        Fault(200, completion("정답: \0", "stop")),
     ],
 )
 def test_a_question_that_the_endpoint_refuses_is_a_reply_without_an_answer(served, tmp_path, capsys, refusal):
@@ -230,7 +231,7 @@ def test_a_question_that_the_endpoint_refuses_is_a_reply_without_an_answer(serve
     assert evaluate() == 0
     evaluation = read_evaluation(tmp_path / "out")
     (refused,) = evaluation.results["config"]["refused"]
-    assert refused["said"].startswith(("HTTP 40", "finish_reason 'content_filter'"))
+    assert refused["said"].startswith(("HTTP 40", "finish_reason 'content_filter'", "no answer after 2"))
     found = [p for p in evaluation.predictions if not p.robust]
     assert [(p.subject, p.index, p.generation) for p in found] == [(refused["subject"], refused["index"], "")]
     assert "refused 1 of 12 questions" in " ".join(capsys.readouterr().out.split())
