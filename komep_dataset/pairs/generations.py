@@ -123,7 +123,7 @@ def read_complete(
         if any(problem.detail == _NOTHING_SAID for problem in worse):
             have = [renames(columns).get(name, name) for name in columns_of(files[index])]
             if format_of(files[index]) == CSV:  # in which capitals do not count
-                have = [name for name in have if name.casefold() not in KNOWN]
+                have = [name.casefold() if name.casefold() in KNOWN else name for name in have]
             told = others_told(dict.fromkeys(have), KNOWN, ("units", "dahl_score"), maps=columns is not None)
             worse = [replace(one, detail=one.detail + told * (one.detail == _NOTHING_SAID)) for one in worse]
         yield good, [*bad, *worse]

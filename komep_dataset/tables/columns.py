@@ -103,6 +103,8 @@ def _plain(name: str) -> str:
 
 
 _ALIAS_OF = {_plain(alias): name for name, aliases in _ALIASES.items() for alias in aliases.split("|")}
+# How surely a name is meant: 문항 beside 질문 is the number of an item.
+_RANK = {_plain(alias): n for aliases in _ALIASES.values() for n, alias in enumerate(aliases.split("|"))}
 
 
 def likely(name: str, known: Collection[str], value: Any = None) -> str | None:
@@ -143,6 +145,9 @@ def advice_on(
     others = [str(name) for name in row if name and name not in known]
     absent = [name for name in known if name not in row]
     meant = {name: likely(name, lacking, row[name]) or likely(name, absent) for name in others}
+    for name in sorted(others, key=lambda name: _RANK.get(_plain(name), len(_RANK))):
+        if meant[name] in [meant[one] for one in others if one != name]:
+            meant |= {one: None for one in others if one != name and meant[one] == meant[name]}
     free = [name for name in others if meant[name] is None]
     rest = [name for name in lacking if name not in meant.values()]
     if any(meant.values()) and len(free) == len(rest) == 1:

@@ -24,6 +24,7 @@ _COMMON = frozenset(
 )
 # Of the letters that are not ASCII; Korean questions have at least 0.33, Chinese at most 0.17.
 LEAST_COMMON = 0.25
+MOST_WRONG = 0.05  # of the signs of CP949 that are not ASCII: a wrong byte takes the next with it
 # Encodings of several bytes a sign that others use, and signs that a text in them has: kana of Japanese.
 _OTHERS = {
     "SHIFT_JIS": ("Japanese", "\u3041", "\u30ff"),
@@ -31,6 +32,7 @@ _OTHERS = {
     "GB18030": ("Chinese; else BIG5", "\u4e00", "\u9fff"),
     "BIG5": ("Chinese", "\u4e00", "\u9fff"),
 }
+_CONVERT = "if all of the file is: iconv -f {0} -t UTF-8 FILE > NEW"
 
 
 def is_text(text: str) -> bool:
@@ -54,10 +56,9 @@ def encoding_of(data: bytes) -> str:
     signs = [sign for sign in data.decode("utf-8", "surrogateescape") if sign > "\x7f"]
     if len(_LEFT_OVER.findall("".join(signs))) < len(signs) / 2:  # with a wrong byte here and there
         return "utf-8-sig"
-    try:
-        return "cp949" if _is_korean(data.decode("cp949")) else ""
-    except UnicodeDecodeError:
-        return ""
+    text = data.decode("cp949", "surrogateescape")
+    wrong, high = len(_LEFT_OVER.findall(text)), sum(sign > "\x7f" for sign in text)
+    return "cp949" if wrong <= MOST_WRONG * high and _is_korean(_LEFT_OVER.sub("", text)) else ""
 
 
 def is_wide(head: bytes) -> bool:
@@ -97,6 +98,15 @@ def utf8_lines(file: BinaryIO, path: Path, *, quiet: bool = False) -> Iterator[b
 
 def advice(data: bytes) -> str:
     """What a text that is in none of the encodings that are read looks like, and how it is converted."""
+    signs = [sign for sign in data.decode("utf-8", "surrogateescape") if sign > "\x7f"]
+    if sum(map(is_text, signs)) > len(signs) / 2:
+        return "a byte of it was lost or changed: write it anew"
+    with suppress(UnicodeDecodeError):
+        if _is_korean(data.decode("johab")):
+            return f"it may be JOHAB (Korean, of old); {_CONVERT.format('JOHAB')}"
+    with suppress(UnicodeDecodeError):
+        if _is_korean(data.decode("cp949")):
+            return "this is CP949, and the rest of the file is not: convert what was joined to one encoding"
     name, of = "WINDOWS-1252", "Western; else another of one byte a sign"
     high = re.findall(rb"[\x80-\xff]", data)
     in_pairs = len(re.findall(rb"[\x80-\xff](?=[\x80-\xff])", data)) > len(high) / 3
@@ -106,7 +116,7 @@ def advice(data: bytes) -> str:
             if sum(first <= sign <= last for sign in letters) > 0.3 * len(letters):
                 name, of = other, language
                 break
-    return f"it may be {name} ({of}); convert the file: iconv -f {name} -t UTF-8 FILE > NEW"
+    return f"it may be {name} ({of}); {_CONVERT.format(name)}"
 
 
 def _is_korean(text: str) -> bool:

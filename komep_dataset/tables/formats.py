@@ -139,7 +139,8 @@ def table_files(paths: Iterable[Path]) -> list[Path]:
 def check_there(path: Path) -> None:
     """Raise `KomepError` where an input is neither a file nor a folder; a pipe cannot be read twice, as tables are."""
     if str(path) != "-" and not path.exists():
-        raise KomepError(f"{path}: no such file or folder{nearest_told(path)}")
+        of_map = "=" in path.name and f"; each name of a column takes its own --map: --map {path}"
+        raise KomepError(f"{path}: no such file or folder{of_map or nearest_told(path)}")
     if not (path.is_file() or path.is_dir()):
         raise KomepError(f"{path}: no regular file; save what comes through it to a file, and name that")
 

@@ -119,12 +119,11 @@ def read_csv(
     if missing := [name for name in needed if name not in there]:
         told = "; ".join(advice_on(dict.fromkeys(names), wanted, missing, columns is not None, missing))
         wanted = {name.casefold() for name in needed}
-        if line := next(
-            filter(None, (_header_below(rows, wanted, columns or {}) for _, rows in found)), None
-        ):
-            raise KomepError(
-                f"{path}:1: the names of columns stand in line {line}, and this is none of them; take out the lines before it"
-            )
+        behind = [list(islice(rows, HEADER_ROWS)) for _, rows in found]
+        _check_title(path, behind, wanted, columns or {})
+        second = (cells for rows in behind for *_, cells in rows[:1] if isinstance(cells, list))
+        if len(header) == 1 < max(map(len, second), default=0):
+            told = "a title seems to stand above the names of columns: take it out"
         header = ", ".join(header) or "empty"
         raise KomepError(
             f"{path}:1: no column {', '.join(missing)} (header: {header[:SHOWN_HEADER]}){told and f'; {told}'}"
@@ -132,9 +131,19 @@ def read_csv(
     return CsvTable(names, header, is_text(text), rows, note)
 
 
+def _check_title(
+    path: Path, found: Iterable[Iterable[Any]], needed: set[str], columns: Mapping[str, str]
+) -> None:
+    """Raise `KomepError` where the names of columns stand below the first line; `found`: the rows behind it, read in several ways."""
+    if line := next(filter(None, (_header_below(rows, needed, columns) for rows in found)), None):
+        raise KomepError(
+            f"{path}:1: the names of columns stand in line {line}, and this is none of them; take out the lines before it"
+        )
+
+
 def _header_below(rows: Iterable[Any], needed: set[str], columns: Mapping[str, str]) -> int | None:
     """The line of the first rows that has all the names of columns that are needed, as below a title in a merged cell."""
-    for first, _, cells in islice(rows, HEADER_ROWS):
+    for first, _, cells in rows:
         if not isinstance(cells, csv.Error):
             own = of_file(cells, columns, first)
             if needed <= {own.get(name, name).strip().casefold() for name in cells}:
@@ -278,8 +287,8 @@ def parse_object(line: bytes) -> dict[str, Any] | str:
 
 
 def check_mapped(files: Iterable[Path], columns: Mapping[str, str]) -> None:
-    """Raise `KomepError` for a name of a map that no table has; of JSONL, a later row may have it. What seems the wrong way round is
-    told."""
+    """Raise `KomepError` for a name of a map that no table has, or where it is not there since a table cannot be read; of JSONL, a
+    later row may have it. What seems the wrong way round is told."""
     if said := crossed(columns):
         tell(f"warning: {said}")
     files, columns, there = list(files), renames(columns), []
@@ -290,10 +299,19 @@ def check_mapped(files: Iterable[Path], columns: Mapping[str, str]) -> None:
         absent -= {new for new in absent if of_file(names, {new: columns[new]}, path)}
         absent -= {new for new in absent if new == columns[new] and new in names}
     for path in files if absent else ():
+        kinds = set()
         for _, row in scan_rows(path) if format_of(path) in (JSONL, JSON) else ():
+            kinds.add(type(row))
             absent -= set(row) if isinstance(row, dict) else set()
             if not absent:
                 return
+        if kinds == {Problem}:  # reading says what is wrong with each
+            return
+        if not any(_columns_of(path)) and format_of(path) == CSV:
+            raise KomepError(f"{path}: empty; the names of columns stand in the first line")
+        if format_of(path) == CSV:
+            behind = list(islice(read_csv(path, size=HEADER_BYTES).rows, HEADER_ROWS))
+            _check_title(path, [behind], {name.casefold() for name in absent}, {})
     if absent:
         raise no_such_column(min(absent), columns, there)
 
@@ -311,14 +329,21 @@ def read_rows(
 def columns_of(path: Path) -> list[str]:
     """Names of the columns of a table, of JSONL those of its first object; none of what cannot be read."""
     with suppress(KomepError):
-        if format_of(path) == CSV:
-            return read_csv(path, size=HEADER_BYTES).names
-        if format_of(path) in (JSONL, JSON):
-            found = json_rows(path, quiet=True)
-            return next((list(row) for _, row in found if isinstance(row, dict)), [])
-        with suppress(pa.ArrowException, OSError):
-            return schema_of(path).names
+        return _columns_of(path)
     return []
+
+
+def _columns_of(path: Path) -> list[str]:
+    """As `columns_of`; `KomepError` where the table cannot be read."""
+    if format_of(path) == CSV:
+        return read_csv(path, size=HEADER_BYTES).names
+    if format_of(path) in (JSONL, JSON):
+        found = json_rows(path, quiet=True)
+        return next((list(row) for _, row in found if isinstance(row, dict)), [])
+    try:
+        return schema_of(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable_parquet(path, error) from error
 
 
 def schema_of(path: Path) -> Any:

@@ -298,6 +298,18 @@ def test_every_column_that_a_header_lacks_is_named_at_once(tmp_path):
     assert "==" not in others_told({"x": 1}, KNOWN, ["category"], True)  # other rows have one
 
 
+def test_of_two_names_for_one_column_the_likelier_is_told(tmp_path):
+    """All maps that were recommended, pasted together, were refused: two said question."""
+    told = others_told(
+        {"문항": None, "질문": None, "답변": None, "answer": None}, KNOWN, ["question", "response"], True
+    )
+    assert told.count("--map") == 2 and "--map 질문=question" in told and "--map answer=response" in told
+    path = tmp_path / "a.csv"
+    path.write_text("문항,질문,model,response,category,dahl_score\nQ1,왜?,m,a,c,\n", "utf-8")
+    with pytest.raises(KomepError, match=r'neither .*; the row has "문항", too\n'):
+        read_scored([path], columns={"질문": "question"})
+
+
 CONSTANT = {"category": "=medicine"}
 WRITERS = {
     "jsonl": lambda frame, path: frame.write_ndjson(path),

@@ -50,6 +50,22 @@ def test_a_wrong_byte_is_one_bad_row(tmp_path):
         read_scored([tmp_path / "a.jsonl"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_damaged_byte_does_not_make_a_file_one_of_another_encoding(tmp_path, capsys, encoding):
+    """A byte that was damaged had a whole file converted from an encoding that it never was in."""
+    data = lines(encoding, ROWS * 9).split(b"\n")
+    wrong = "발열".encode(encoding)
+    data[4] = data[4].replace(wrong, b"\xff" + wrong[1:])
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(data))
+    with pytest.raises(KomepError) as error:
+        read_scored([tmp_path / "a.jsonl"])
+    assert "1 bad row:" in str(error.value) and "a.jsonl:5: malformed: not UTF-8" in str(error.value)
+    assert "a byte of it was lost or changed: write it anew" in str(error.value) and "iconv" not in str(
+        error.value
+    )
+    assert ("read as CP949" in capsys.readouterr().err) == (encoding == "cp949")
+
+
 def test_a_mark_where_files_were_joined(tmp_path):
     one, other, _ = lines("utf-8").split(b"\n")
     (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + one + b"\n\xef\xbb\xbf" + other + b"\n")
@@ -62,6 +78,7 @@ def test_a_mark_where_files_were_joined(tmp_path):
         ("gb18030", "急性心肌梗死首选检查是什么", "GB18030"),
         ("shift_jis", "肺炎の原因菌は何ですか", "SHIFT_JIS"),
         ("cp1252", "the patient’s “café”", "WINDOWS-1252"),
+        ("johab", "패혈증의 첫 징후는 무엇입니까?", "JOHAB"),
     ],
 )
 def test_what_cannot_be_known_says_from_what_to_convert(tmp_path, encoding, text, named):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from komep_dataset.errors import KomepError
+from komep_dataset.pairs.generations import read_scored
 from komep_dataset.tables.problems import Problem
 from komep_dataset.tables.rows import read_rows, scan_rows
 
@@ -155,6 +156,40 @@ def test_a_header_below_a_title_is_named_by_its_line(tmp_path):
     path.write_text("문항,답\n1,2\n")
     with pytest.raises(KomepError, match="no column question, response"):
         list(scan_rows(path, needed=["question", "response"], columns={}))
+    path.write_text("설문 결과\n말,대답\n1,2\n")
+    with pytest.raises(KomepError, match="a title seems to stand above the names of columns: take it out"):
+        list(scan_rows(path, needed=["question", "response"], columns={}))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "질문,답\n패혈증이란,감염\n".encode("johab"), "it may be JOHAB"),
+        (
+            "a.csv",
+            "질문,답\n패혈증이란,감염\n".encode("cp949") + "가슴 통증의 원인은,심근경색\n".encode() * 9,
+            "this is CP949",
+        ),
+        ("a.csv", b"PK\x03\x04" + bytes(99), "a workbook or a zip"),
+        ("a.csv", b"", "a.csv: empty; the names of columns stand in the first line"),
+        ("a.csv", "올해 설문\n질문,답\na,b\n".encode(), "the names of columns stand in line 2"),
+        ("a.parquet", b"PAR1", "not a readable Parquet file"),
+        ("a.json", b'[{"question": "a",\n "b": }]\n', "not JSON"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_before_a_name_of_a_map_that_is_not_there(
+    tmp_path, name, content, said
+):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(KomepError) as error:
+        read_scored([tmp_path / name], columns={"질문": "question", "답": "response"})
+    assert said in str(error.value) and "there are:" not in str(error.value)
+
+
+def test_rows_of_which_none_is_an_object_are_told_each(tmp_path):
+    (tmp_path / "a.jsonl").write_text("{'질문': 1}\n[]\n")
+    with pytest.raises(KomepError, match=r"2 bad rows:\n.*as Python prints it"):
+        read_scored([tmp_path / "a.jsonl"], columns={"질문": "question"})
 
 
 def test_a_text_that_parquet_has_as_bytes_is_one_and_a_picture_stays(tmp_path):
