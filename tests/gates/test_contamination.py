@@ -22,10 +22,10 @@ def test_planted_copies_are_found_and_clean_pairs_are_not():
     assert len(found["clean"]) > 400
 
 
-def likeness(items, *texts, options=()):
-    """Highest share that each text has with one of some items, as `chosen_ko` of a pair."""
+def likeness(items, *texts, options=(), column="chosen_ko"):
+    """Highest share that each text has with one of some items, as a column of a pair."""
     index = Index([Benchmark("b", tuple(Item("t", n, (one,), options) for n, one in enumerate(items, 1)))])
-    frame = pl.DataFrame([dict.fromkeys(TEXTS, "") | {"chosen_ko": text} for text in texts])
+    frame = pl.DataFrame([dict.fromkeys(TEXTS, "") | {column: text} for text in texts])
     found = {one.row: one.share for one in index.overlaps(frame, 0.01)}
     return [round(found.get(row, 0.0), 3) for row in range(len(texts))]
 
@@ -87,6 +87,28 @@ def test_a_long_latin_term_and_the_units_of_values_make_no_copy():
     assert other < THRESHOLD
 
 
+def test_a_list_of_laboratory_values_makes_no_copy_of_another_case():
+    """The same panel stands under every second case: written for this project, as is the case asked again below."""
+    panel = "혈색소 {} g/dL, 백혈구 {},100/mm^3, 혈소판 {}1,000/mm^3, 나트륨 13{} meq/L, 칼륨 4.{} meq/L, 총빌리루빈 0.{} mg/dL"
+    end = (
+        f"검사 결과는 다음과 같다. 진단은? {panel}, 알부민 {{}}.0 g/dL, 프로트롬빈시간 1{{}}초(참고치, 12~15)"
+    )
+    case = "41세 남자가 한 달 전부터 팔다리에 쉽게 멍이 든다며 왔다. "
+    other, again = likeness(
+        [case + end.format(*"93491741")],
+        "27세 여자가 어젯밤부터 옆구리가 아프고 소변이 붉다며 왔다. " + end.format(*"84298632"),
+        case.replace("41세", "44세") + end.format(*"84298632"),
+    )
+    assert other < THRESHOLD <= again
+
+
+def test_a_repeat_with_a_few_words_changed_is_found_where_it_is_asked():
+    item = "「야간약국법」에 따라 심야에 문을 여는 약국이 갖추어야 할 표지에 해당하는 것은?"
+    text = "「야간약국법」상 심야 약국이 갖추어야 할 표지는?"
+    (asked,), (answered,) = likeness([item], text, column="question_ko"), likeness([item], text)
+    assert answered < THRESHOLD <= asked
+
+
 def test_a_copy_in_a_long_text_is_found_and_what_else_is_compared_changes_nothing():
     item = "68세 여자가 어제부터 오른쪽 사타구니에 통증을 동반한 덩이가 만져져 왔다. 진단은?"
     filler = [f"{n}번째 줄에는 {word} 이야기가 적혀 있다." for n, word in enumerate(WORDS * 20)]
@@ -108,8 +130,8 @@ def test_real_repeats_are_found_and_real_explanations_are_not_accused():
         found = leaks.shares(index, groups[name])
         return sum(share >= THRESHOLD for share in found) / len(found)
 
-    assert rate("repeat, same") >= 0.94
-    assert rate("clean explanation") <= 0.01 and rate("clean pair") <= 0.0105
+    assert rate("repeat, same") >= 0.78
+    assert rate("clean explanation") <= 0.01 and rate("clean pair") <= 0.01
     assert rate("copy, word order") >= 0.99
 
 

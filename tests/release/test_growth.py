@@ -392,12 +392,12 @@ def test_a_base_compared_by_the_earlier_rule_verifies_and_grows_with_a_word(
     capsys.readouterr()
     grown = build([more], tmp_path / "grown", base=tmp_path / "base", decontaminate=bench)
     said = capsys.readouterr().err
-    assert "the base was compared by an earlier rule" in said and "gives way to 0.62, unless" in said
-    assert grown.facts["options"]["overlap_threshold"] == grown.quality["contamination"]["threshold"] == 0.62
+    assert "the base was compared by an earlier rule" in said and "gives way to 0.55, unless" in said
+    assert grown.facts["options"]["overlap_threshold"] == grown.quality["contamination"]["threshold"] == 0.55
     own = build([more], tmp_path / "own", base=tmp_path / "base", decontaminate=bench, overlap_threshold=0.7)
     assert own.facts["options"]["overlap_threshold"] == 0.7 and failed(tmp_path / "own") == set()
     capsys.readouterr()
-    assert failed(tmp_path / "grown") == set() and grown.facts["options"]["decontaminate"][0]["rule"] == 3
+    assert failed(tmp_path / "grown") == set() and grown.facts["options"]["decontaminate"][0]["rule"] == 4
     with monkeypatch.context() as second:
         second.setattr(Benchmark, "record", lambda self: present(self) | {"rule": 2})
         build([gated / "scored.jsonl"], tmp_path / "second", decontaminate=bench, overlap_threshold=0.6)

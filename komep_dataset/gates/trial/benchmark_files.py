@@ -19,7 +19,7 @@ from komep_dataset.tables.formats import ARROW, JSON, KNOWN, format_of, stem_of,
 from komep_dataset.tables.option_columns import OPTION_COLUMN
 from komep_dataset.tables.rows import read_rows
 
-RULE = 3  # of the comparison with pairs; 1, unnamed in records: the share of an item's n-grams, anywhere in a text
+RULE = 4  # of the comparison with pairs; 1, unnamed in records: the share of an item's n-grams, anywhere in a text
 QUESTION_COLUMNS = ("prompt", "query", "stem", "problem", "sent1", "input", "text")
 _QUESTION = re.compile(r"question(?:_(?!id|type|number|no|index)\w+)?", re.I)
 
