@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from evaluation.harness.backend import BUDGET, HIDDEN, LIMIT, Answer, Backend
@@ -24,7 +25,7 @@ from evaluation.harness.unread import cause_of, likeliest_cause
 from evaluation.kormedmcqa import scoring
 from evaluation.statistics.chance import beside
 from komep_dataset.errors import KomepError, require
-from komep_dataset.inference.weights import no_folder
+from komep_dataset.inference.weights import nearest_folder, no_folder
 from komep_dataset.progress import tell
 from komep_dataset.replies.thoughts import opened_in_prompt
 
@@ -137,6 +138,9 @@ def plan(options: Options) -> dict[str, Any]:
     """
     require("eval", "scipy")
     benchmark, style, options = resolved(options)
+    meant = options.backend != "openai" and nearest_folder(Path(options.model)) != Path()
+    if meant and (lost := no_folder(options.model)):
+        tell(f"note: --model {options.model}: {lost}")
     subjects, repeated, asked = load_questions(benchmark, options)
     return {
         "benchmark": options.benchmark,

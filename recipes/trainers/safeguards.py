@@ -84,6 +84,12 @@ class GuardedTrainer:
         )
         return (num_train_epochs, 0) if self.state.global_step >= max_steps else (first, skipped)
 
+    def _issue_warnings_after_load(self, load_result):
+        """Trainer's, but for weights that a checkpoint holds once and the model uses twice, as embeddings and as head."""
+        tied = getattr(self.model, "all_tied_weights_keys", None) or {}
+        missing = [name for name in load_result.missing_keys if name not in tied]
+        super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))
+
     def question_ids(self) -> list[str]:
         """Question ids of the step in progress, in the order of the dataset."""
         rows = []

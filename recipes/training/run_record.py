@@ -133,15 +133,21 @@ def check_same_run(folder: Path, settings: dict[str, Any]) -> bool:
     ]  # an older version recorded fewer
     for key in changed:
         if key not in EXTENDABLE or 0 < settings[key] < before[key]:
-            was, now = before[key], settings.get(key)
-            if isinstance(was, dict) and isinstance(now, dict):  # what differs of it
-                was = {name: value for name, value in was.items() if value != now.get(name)}
-                now = {name: now.get(name) for name in was}
             raise KomepError(
-                f"{folder} holds a run with {key} = {was!r}, this one has {now!r}; "
+                f"{folder} holds a run with {_differing(key, before[key], settings.get(key))}; "
                 "take another --output_dir, or remove that folder"
             )
     return not changed and (folder / SUMMARY).is_file()
+
+
+def _differing(key: str, was: Any, now: Any) -> str:
+    """What a setting was and is; of data what their user set, and only where that is the same, that they have other rows."""
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return f"{key} = {was!r}, this one has {now!r}"
+    of_rows = ("fingerprint", "sha256", "version")
+    names = [name for name in was if was[name] != now.get(name) and name not in of_rows]
+    told = [f"{name} = {was[name]!r}, this one has {now.get(name)!r}" for name in names]
+    return f"{key}: " + ("; ".join(told) or f"other rows in {was.get('name')}")
 
 
 def _same(before: Any, now: Any) -> bool:

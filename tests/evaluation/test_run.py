@@ -102,6 +102,26 @@ def test_a_plan_loads_no_model_and_writes_nothing(run, capsys, question_folder, 
     assert done.value.code == 0 and not (tmp_path / "out").exists()
     assert "not run" in out and "Smallest difference between two models that 12 questions show" in out
     assert "By chance: always A is right in 33.3%, a guess in 20.0%." in out
+    (tmp_path / "models" / "smollm2-135m").mkdir(parents=True)
+    lost = str(tmp_path / "models" / "smollm2-135")
+    with pytest.raises(SystemExit) as done:
+        main(
+            [
+                "--model",
+                lost,
+                "--benchmark",
+                "kormedmcqa",
+                "--output",
+                "x",
+                "--plan",
+                "--data",
+                str(question_folder),
+            ]
+        )
+    assert (
+        done.value.code == 0
+        and f"note: --model {lost}: no such folder; the nearest is {lost}m" in capsys.readouterr().err
+    )
     code, error, _ = run("--plan", "--shots", "6")
     assert code == 1 and "5 examples in the split `fewshot`" in error
 

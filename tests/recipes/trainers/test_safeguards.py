@@ -15,7 +15,10 @@ from tests.recipes.tiny_runs import METHODS, flags, pair, read, train, weights, 
 pytest.importorskip("trl", reason="needs the extra [train]")
 
 import torch
-from trainers.safeguards import Watch, find_questions
+import transformers
+from safetensors.torch import load_file
+from trainers.safeguards import GuardedTrainer, Watch, find_questions
+from transformers import LlamaConfig, LlamaForCausalLM, Trainer
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -152,3 +155,24 @@ def test_the_topology_that_was_asked_for_is_the_one_that_runs(monkeypatch, asked
             check_topology(runs)
     else:
         check_topology(runs)
+
+
+def test_weights_that_are_saved_once_and_used_twice_are_not_called_missing(tmp_path, monkeypatch):
+    """Each resume of a model whose head is its embeddings looked as if its checkpoint were damaged."""
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=9, tie_word_embeddings=True, **sizes))
+    model.save_pretrained(tmp_path)
+    saved = load_file(tmp_path / "model.safetensors")
+    assert "lm_head.weight" not in saved
+
+    class Resumed(GuardedTrainer, Trainer):
+        def __init__(self):
+            self.model = model
+
+    told = []
+    monkeypatch.setattr(transformers.trainer.logger, "warning", told.append)
+    Resumed()._issue_warnings_after_load(model.load_state_dict(saved, strict=False))
+    assert told == []
+    del saved["model.norm.weight"]
+    Resumed()._issue_warnings_after_load(model.load_state_dict(saved, strict=False))
+    assert len(told) == 1 and "['model.norm.weight']" in told[0]
