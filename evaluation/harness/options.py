@@ -75,7 +75,7 @@ class Options:
         one_of(
             (GENERATE, LOGITS),
             help="How a letter is got. generate: a reply is written and read; logits: the letter that is the likeliest first "
-            "token, without a reply.",
+            "token; a reply is written all the same, which says how often the two agree.",
         ),
     ] = GENERATE
     subjects: Annotated[
