@@ -34,6 +34,8 @@ from komep_dataset.replies.thoughts import opened_in_prompt
 # (folder, model) that has answered this process or an earlier one, and with a parameter that a user was told of.
 _ANSWERED: set[tuple[Path, str]] = set()
 _TOLD: set[tuple[Path, str, str]] = set()
+# Of the replies that this process found in a folder, those that no request has fitted yet.
+_UNFITTED: dict[Path, set[str]] = {}
 Key = TypeVar("Key", bound=Hashable)
 # Who is told of every exchange, answered now or before: label, endpoint, bodies and replies by key.
 LISTENERS: list[Callable[[str, Endpoint, Mapping[Any, dict], Mapping[Any, Reply]], None]] = []
@@ -111,9 +113,13 @@ def ask(bodies: Mapping[Key, Body], endpoint: Endpoint, folder: Path, *, label: 
         todo = {keys[id]: body for id, body in bodies.items() if keys[id] not in log.rows}
         failures: dict[str, Reply] = {}
         place = folder.resolve(), source_of(endpoint)
+        unfitted = _UNFITTED.setdefault(
+            place[0], set(log.rows)
+        )  # other models of the run may have the others
+        unfitted.difference_update(keys.values())
         if len(todo) < len(set(keys.values())):
             _ANSWERED.add(place)
-        elif log.rows and place not in _ANSWERED:
+        elif unfitted and place not in _ANSWERED:
             tell(
                 f"note: {label}: of {len(log.rows):,} replies kept in {folder} none fits: texts, model or settings are others, "
                 f"or this version of komep has another prompt; requests that are asked anew: {len(todo):,}"

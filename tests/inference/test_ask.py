@@ -11,6 +11,7 @@ import pytest
 
 from komep_dataset.config.config import Judge
 from komep_dataset.errors import KomepError
+from komep_dataset.inference import ask as asking
 from komep_dataset.inference.ask import judge_body
 from komep_dataset.inference.jobs import JOBS, write_shards
 from komep_dataset.inference.reply_log import Reply
@@ -57,14 +58,19 @@ def test_a_folder_with_the_name_of_a_model_asks_nothing_again_as_it_fills(tmp_pa
             assert len(state.calls) == calls
 
 
-def test_kept_replies_of_which_none_fits_are_told_before_all_is_paid_for_anew(tmp_path, capsys):
+def test_kept_replies_of_which_none_fits_are_told_before_all_is_paid_for_anew(tmp_path, capsys, monkeypatch):
     with loopback(Loopback(echo)) as (_, url):
         ask_all(url, tmp_path, [request("a"), request("b")])
         ask_all(url, tmp_path, [request("a"), request("new")])
+        ask_all(url, tmp_path, [request("a", seed=1)], model="another judge of the same run")
         assert "asked anew" not in capsys.readouterr().err
-        ask_all(url, tmp_path, [request("a", seed=1)], model="other")
+        monkeypatch.setattr(asking, "_UNFITTED", {})  # as in another process
+        monkeypatch.setattr(asking, "_ANSWERED", set())
+        ask_all(url, tmp_path, [request("a")])
+        assert "asked anew" not in capsys.readouterr().err
+        ask_all(url, tmp_path, [request("a", seed=2)], model="other")
         told = capsys.readouterr().err
-    assert f"of 3 replies kept in {tmp_path} none fits" in told
+    assert f"of 4 replies kept in {tmp_path} none fits" in told
     assert "asked anew: 1" in told
 
 
