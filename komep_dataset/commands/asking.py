@@ -120,7 +120,12 @@ def translate(
     if estimate:
         print(estimates.as_text(estimates.estimate_translate(scored, settings), settings))
     else:
-        _run(stages.translate_stage(settings, scored, _needed(output)), retry_failed)
+        from komep_dataset.pipeline.preflight import preflight, roles_of_translate
+
+        stage = stages.translate_stage(settings, scored, _needed(output))
+        stages.check_outputs(stage)
+        preflight(settings, roles_of_translate(settings))
+        _run(stage, retry_failed)
 
 
 def calibrate(
@@ -178,6 +183,7 @@ def calibrate(
     from komep_dataset.files.outputs import check_file
     from komep_dataset.judge import calibration, injections
     from komep_dataset.judge.record import RECORD, write_record
+    from komep_dataset.pipeline.preflight import preflight, roles_of_judges
     from komep_dataset.tables.columns import parse_map
     from komep_dataset.tables.formats import table_files
 
@@ -194,13 +200,15 @@ def calibrate(
         lines = estimates.estimate_calibrate(settings, source, adversarial=adversarial, **asked)
         print(estimates.as_text(lines, settings))
         return
-    if adversarial:
-        print(injections.as_text(injections.measure_config(load_config(config), limit)))
-        return
     if output:
         check_file(output, *RECORD)
         check_file(output.with_suffix(".svg"), *calibration.CURVE_FILE)
-    record = calibration.calibrate_file(load_config(config), source, scored=scored or (), **asked)
+    settings = load_config(config)
+    preflight(settings, roles_of_judges(settings, calibration.folder_of(settings)))
+    if adversarial:
+        print(injections.as_text(injections.measure_config(settings, limit)))
+        return
+    record = calibration.calibrate_file(settings, source, scored=scored or (), **asked)
     print(calibration.as_text(record))
     if output:
         write_record(record, output)

@@ -28,7 +28,7 @@ from komep_dataset.progress import counted, tell
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import Verdict, column_types, question_id
 from komep_dataset.scores.agreement import disagreements
-from komep_dataset.scores.checking import TOLD_FROM, Checked, Item
+from komep_dataset.scores.checking import TOLD_FROM, Checked, Item, refuse_options
 from komep_dataset.scores.panel import by_judge, check_all
 from komep_dataset.scores.sources import FOLDER as EVIDENCE_FOLDER
 from komep_dataset.scores.sources import with_passages
@@ -164,7 +164,8 @@ def calibrate_all(config: Config, statements: Sequence[Statement], mode: str) ->
 
     There is no pair here that could hang on a verdict: an appeal is what the first judge is unsure of.
     """
-    judges, folder = config.judges(), config.work / "calibrate"
+    judges, folder = config.judges(), folder_of(config)
+    refuse_options(list(judges.values()), mode)
     alone = {name: calibrate(one, statements, folder, mode=mode) for name, one in judges.items()}
     if len(judges) == 1:
         [record] = alone.values()
@@ -310,8 +311,13 @@ def _options_of(checker: Checker) -> dict[str, Any]:
     return options
 
 
+def folder_of(config: Config) -> Path:
+    """Where the replies of a checker that is tried are kept, and the newest record."""
+    return config.work / "calibrate"
+
+
 def _kept_in(config: Config) -> Path:
-    return config.work / "calibrate" / "judge.json"
+    return folder_of(config) / "judge.json"
 
 
 def as_text(record: Record) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from komep_dataset.config.config import Checker, Config
 from komep_dataset.evidence.passages import Passage
 from komep_dataset.inference.servers import local_servers
-from komep_dataset.judge.calibration import require_verdicts, verdict_and_confidence
+from komep_dataset.judge.calibration import folder_of, require_verdicts, verdict_and_confidence
 from komep_dataset.judge.shares import Share, groups_of, share
 from komep_dataset.judge.statements import Statement, read_statements, sample_statements
 from komep_dataset.samples import SAMPLES
@@ -143,7 +143,7 @@ def measure_config(config: Config, limit: int | None = None) -> list[Resistance]
     with local_servers():
         for name, checker in judges.items():
             by = f"{name}, " if len(judges) > 1 else ""
-            own = measure(checker, tried, config.work / "calibrate")
+            own = measure(checker, tried, folder_of(config))
             found += [replace(one, way=f"{by}{one.way}") for one in own]
     return found
 

@@ -21,7 +21,7 @@ from komep_dataset.evidence.readiness import embedding_bodies, shown_with_a_unit
 from komep_dataset.inference.ask import Body, judge_body, unanswered, unsent
 from komep_dataset.inference.costs import PriceTable, amount, load_prices, spent_in
 from komep_dataset.inference.wire.dialect import token_limit
-from komep_dataset.judge.calibration import calibrate, statements_of
+from komep_dataset.judge.calibration import calibrate, folder_of, statements_of
 from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
@@ -279,7 +279,7 @@ def estimate_calibrate(
         else:
             statements, _ = statements_of(path, labelled_set, limit, columns)
             for checker in judges:
-                calibrate(checker, statements, config.work / "calibrate", mode=mode)
+                calibrate(checker, statements, folder_of(config), mode=mode)
     prices = load_prices(config.prices)
     return [line_of(label, model, bodies.values(), prices, note) for (label, model), bodies in found.items()]
 

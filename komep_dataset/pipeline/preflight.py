@@ -55,21 +55,31 @@ def roles_of_run(config: Config) -> Iterator[Role]:
         yield Role(f"responder {responder.name}", responder, responder_folder(config, responder))
     yield from roles_of_score(config)
     if config.translator:
-        translator, folder = config.judge("translator"), config.work / TRANSLATE
-        yield Role("translator", translator, folder)
-        if look := translator.second_look:
-            yield Role("translator.second_look", look, folder / SECOND_LOOK.name)
+        yield from roles_of_translate(config)
 
 
 def roles_of_score(config: Config) -> Iterator[Role]:
     """The models that `komep score` asks."""
     yield Role("splitter", config.judge("splitter"), config.work / SCORE / "split")
+    yield from roles_of_judges(config, config.work / SCORE / "check")
+
+
+def roles_of_judges(config: Config, folder: Path) -> Iterator[Role]:
+    """The checkers, whose replies are kept in a folder, and whatever finds their passages."""
     judges = list(config.judges().values())
     for place, judge in enumerate(judges):
         name = f"checker[{place}]" if len(judges) > 1 else "checker"
-        yield Role(name, judge, config.work / SCORE / "check")
+        yield Role(name, judge, folder)
         if (evidence := judge.evidence) and evidence.embeddings:
             yield Role(f"{name}.evidence.embeddings", evidence.embeddings, evidence.kept)
+
+
+def roles_of_translate(config: Config) -> Iterator[Role]:
+    """The models that `komep translate` asks."""
+    translator, folder = config.judge("translator"), config.work / TRANSLATE
+    yield Role("translator", translator, folder)
+    if look := translator.second_look:
+        yield Role("translator.second_look", look, folder / SECOND_LOOK.name)
 
 
 def preflight(config: Config, roles: Iterable[Role]) -> None:

@@ -36,6 +36,7 @@ from komep_dataset.responses import TABLE as RESPONSES
 from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import SUMS_FILE, CitedGeneration, Question, Response
 from komep_dataset.scores.agreement import keep_panel, read_panel
+from komep_dataset.scores.checking import refuse_options
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
@@ -46,7 +47,7 @@ from komep_dataset.tables.writing import output_path, write_table
 from komep_dataset.translation.checks.registry import checks_of, wordings
 from komep_dataset.translation.checks.second_look import SECOND_LOOK
 from komep_dataset.translation.evidence import TranslationRow, translations_path
-from komep_dataset.translation.glossary import SHIPPED
+from komep_dataset.translation.glossary import SHIPPED, read_glossary
 from komep_dataset.translation.stage import STAGE as TRANSLATE
 from komep_dataset.translation.stage import translate
 
@@ -179,7 +180,8 @@ def run_stage(stage: Stage, retry_failed: bool, note: Callable[[str], None]) -> 
 
 
 def check_complete(config: Config) -> None:
-    """Raise `KomepError` where a part of the configuration is missing that a chained run needs."""
+    """Raise `KomepError` where a part of the configuration is missing that a chained run needs, or one that a later stage would
+    refuse."""
     if config.questions is None:
         raise KomepError(
             f"{config.file}: `questions.input:` is missing: a chained run must know its questions"
@@ -187,7 +189,9 @@ def check_complete(config: Config) -> None:
     if not config.responders:
         raise KomepError(f"{config.file}: `responders:` is missing: a chained run needs at least one")
     config.judge("splitter"), config.judge("checker")
+    refuse_options(list(config.judges().values()), config.mode)
     if config.translator:
+        read_glossary(config.translator.glossary)
         checks_of(config.translator.checks, f"{config.file}: translator.checks")
 
 

@@ -131,7 +131,7 @@ def check(
     Raises:
         KomepError: an option of the checker in the mode `paper`, or what `inference.ask` raises.
     """
-    refuse_options(checker, mode)
+    refuse_options([checker], mode)
     groups, checked = list(groups), Checked()
     session = _Session(checker, folder, mode, label, delimited)
     checked.judged |= {item: _UNFOUND for group in groups for item in group if item.passages == ()}
@@ -142,11 +142,15 @@ def check(
     return checked
 
 
-def refuse_options(checker: Checker, mode: str) -> None:
-    """Raise `KomepError` for an option of the checker in the mode `paper`."""
-    if mode == "paper" and checker.options:
+def refuse_options(checkers: Sequence[Checker], mode: str) -> None:
+    """Raise `KomepError` for what the mode `paper` has not: several checkers, or an option of one."""
+    if mode != "paper":
+        return
+    if len(checkers) > 1:
+        raise KomepError("checker: a list: the mode paper has DAHL's one checker; name one there")
+    for option in chain.from_iterable(one.options for one in checkers):
         what = "the mode paper keeps to DAHL's protocol; leave it out there"
-        raise KomepError(f"checker.{checker.options[0]}: {what}")
+        raise KomepError(f"checker.{option}: {what}")
 
 
 def batches(groups: Iterable[Sequence[Item]], size: int) -> list[tuple[Item, ...]]:

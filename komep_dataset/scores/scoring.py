@@ -219,10 +219,7 @@ def split_and_check(
     """Have responses split, and their units judged: (the splits, why one has none for want of an answer, or "", what is judged,
     what the checkers said). Raises what `score` raises."""
     judges, folder = config.judges(), config.work / STAGE
-    for checker in judges.values():
-        refuse_options(checker, mode)
-    if mode == "paper" and len(judges) > 1:
-        raise KomepError("checker: a list: the mode paper has DAHL's one checker; name one there")
+    refuse_options(list(judges.values()), mode)
     with local_servers():  # one start for both where they are the same model
         splits, failures = _split(rows, config.judge("splitter"), folder / "split", mode)
         units = {key: split.units for key, split in splits.items()}

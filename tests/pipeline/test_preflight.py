@@ -11,6 +11,7 @@ from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError
 from komep_dataset.inference.wire import reach
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
+from tests import scored_rows
 from tests.batches import Batches
 from tests.loopback import Loopback, loopback, nobodys_address
 
@@ -65,6 +66,32 @@ def test_keys_and_tokenizers_of_every_role_are_told_at_once(tmp_path, nobody, mo
         "checker: the environment variable KOMEP_TEST_KEY is not set (the key for checker)",
         f"translator: `tokenizer`: {tmp_path}/none is not there",
     ]
+
+
+@pytest.mark.parametrize("what", ["calibrate", "adversarial", "translate"])
+def test_the_last_of_several_models_is_looked_at_before_the_first_is_asked(tmp_path, nobody, what):
+    state = Loopback()
+    state.models = 200
+    state.models_body = json.dumps({"data": [{"id": "first"}]})
+    with loopback(state) as (_, url):
+        one = {"endpoint": url, "model": "first"}
+        other = one | {"model": "second"}
+        config = {"checker": [one, other], "translator": one | {"second_look": other}}
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(config))
+        given = {
+            "calibrate": ["calibrate", "--limit", "4"],
+            "adversarial": ["calibrate", "--adversarial", "--limit", "4"],
+            "translate": [
+                "translate",
+                str(scored_rows.write(tmp_path / "s.jsonl", scored_rows.GOOD)),
+                "-o",
+                str(tmp_path / "t.parquet"),
+            ],
+        }
+        done = CliRunner().invoke(app, [*given[what], "--config", str(tmp_path / "pipeline.yaml")])
+    role = "translator.second_look" if what == "translate" else "checker[1]"
+    assert f"{role}: {url} has no model 'second'" in str(done.exception)
+    assert done.exit_code == 1 and not state.calls
 
 
 def test_an_address_where_nobody_is_ends_a_run_before_the_first_call(tmp_path, nobody):

@@ -175,12 +175,21 @@ def test_a_run_without_one_answer_stops_and_says_why(tmp_path):
             lines_of(path)
 
 
+NOBODY = {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"questions": None}, "`questions.input:` is missing"),
         ({"responders": []}, "`responders:` is missing"),
         ({"checker": None}, "`checker:` is missing"),
+        ({"mode": "paper", "checker": NOBODY | {"context": "question"}}, r"checker\.context: the mode paper"),
+        (
+            {"mode": "paper", "checker": [NOBODY, NOBODY | {"model": "n"}]},
+            "the mode paper has DAHL's one checker",
+        ),
+        ({"translator": NOBODY | {"glossary": "none.tsv"}}, r"none\.tsv: cannot be read"),
     ],
 )
 def test_what_a_chain_needs_is_asked_for_before_it_starts(tmp_path, changes, said):
