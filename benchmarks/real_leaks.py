@@ -4,11 +4,12 @@ The folder is laid out as the texts that docs/contamination.md names: `kormedmcq
 `medqa`, `pubmedqa`, `expertqa`, `kqa`, `dahl`; nothing of them is in this project. Every question, answer and item is of
 one of two halves, by the first byte of its SHA-256: rule and threshold were chosen on half 0, half 1 was not looked at before they stood.
 
-Repeats: training questions that ask a test question of KorMedMCQA again, labelled by hand in `repeats.csv` (looked at
-twice, the second time shuffled and without the first label; where the two differ, `varied`): `same`: the same question in nearly
-the same words; `words`: in other words; `varied`: something else is asked about the same. What is not listed there is a
-clean question. The labels were set on what any of three shares of n-grams held for alike, before this rule was made, but for ten of
-half 1 that two readers gave to what the rule accused, and nearly accused, later (docs/contamination.md).
+Repeats: training questions that ask a test question of KorMedMCQA again, labelled by reading in `repeats.csv`, by row: `same`:
+the same question in nearly the same words; `words`: in other words; `varied`: something else is asked about the same. What
+is not listed there is a clean question. docs/contamination.md says who read what, and when. The training questions of
+doctors and pharmacists have a table of their own, and are measured where the folder holds `kormedmcqa/doctor/train.csv`,
+`kormedmcqa/pharm/train.csv` and `gemini_replies/distillation_pharm.jsonl` (an explanation for each row of the latter), in
+the columns of the other splits; where it does not, that is said, and the rest is measured.
 Copies: items altered by a program (`leaks.ALTERATIONS`), as prompts, and in the middle of real explanations.
 """
 
@@ -30,7 +31,12 @@ FOLDERS = ("kormedmcqa", "gemini_replies", "korfactscore", "medqa", "pubmedqa", 
 LABELS = Path(__file__).with_name("repeats.csv")
 SUBJECTS = ("dentist", "doctor", "nurse", "pharm")
 COPIES = 200  # of each alteration and half
-THRESHOLDS = (0.5, 0.55, THRESHOLD, 0.65, 0.7)
+THRESHOLDS = (0.45, 0.5, THRESHOLD, 0.6, 0.62, 0.65)
+TRAINING = (
+    "kormedmcqa/doctor/train.csv",
+    "kormedmcqa/pharm/train.csv",
+    "gemini_replies/distillation_pharm.jsonl",
+)
 Groups = dict[str, list[dict]]
 
 
@@ -70,11 +76,23 @@ def korean_questions(folder: Path) -> list[dict]:
     for subject in SUBJECTS:
         for split in ("valid", "fewshot"):
             for number, one in enumerate(table(folder / f"kormedmcqa/{subject}/{split}.csv"), 1):
-                name, options = f"{subject}/{split} {number}", [one[letter] for letter in "ABCDE"]
-                found.append(
-                    {"id": name, "question": one["question"], "options": options, "answer": one["cot"] or ""}
-                )
+                found.append(asked(one, f"{subject}/{split} {number}", one["cot"] or ""))
     return found
+
+
+def asked(one: dict, name: str, answer: str) -> dict:
+    """A row of KorMedMCQA as a question with an explanation."""
+    options = [one[letter] for letter in "ABCDE"]
+    return {"id": name, "question": one["question"], "options": options, "answer": answer}
+
+
+def training_questions(folder: Path) -> list[dict]:
+    """The training questions of doctors, without explanations, and of pharmacists, as `korean_questions` gives the others."""
+    doctor, pharm = (table(folder / path) for path in TRAINING[:2])
+    explained = [one["answer"] for one in lines(folder / TRAINING[2])]
+    found = [asked(one, f"doctor/train {number}", "") for number, one in enumerate(doctor, 1)]
+    rows = enumerate(zip(pharm, explained, strict=True), 1)
+    return found + [asked(one, f"pharm/train {number}", answer) for number, (one, answer) in rows]
 
 
 def copies(items: list[Item], which: int) -> Groups:
@@ -88,10 +106,9 @@ def copies(items: list[Item], which: int) -> Groups:
     return found
 
 
-def korean(folder: Path, items: list[Item], which: int) -> Groups:
+def repeats(mine: list[dict]) -> tuple[Groups, list[dict]]:
+    """Questions by their label in `repeats.csv`, and those that have none."""
     labels = {one["text"]: one["label"] for one in table(LABELS)}
-    mine = [one for one in korean_questions(folder) if half(one["question"]) == which]
-    clean = [one for one in mine if one["id"] not in labels]
     found: Groups = {}
     for label in ("same", "words", "varied"):
         some = [one for one in mine if labels.get(one["id"]) == label]
@@ -101,6 +118,28 @@ def korean(folder: Path, items: list[Item], which: int) -> Groups:
             found["repeat, same, options"] = [
                 row(f"{one['question']}\n{text}") for one, text in zip(some, listed, strict=True)
             ]
+    return found, [one for one in mine if one["id"] not in labels]
+
+
+def unlisted(clean: list[dict], rng: random.Random) -> Groups:
+    """Clean explanations, questions, and pairs: a question with two explanations, its own one among them if it has one."""
+    answers = [one["answer"] for one in clean if one["answer"]]
+    return {
+        "clean explanation": [row("", answer) for answer in answers],
+        "clean question": [row(one["question"]) for one in clean],
+        "clean pair": [
+            row(one["question"], one["answer"] or rng.choice(answers), rng.choice(answers)) for one in clean
+        ],
+    }
+
+
+def training(folder: Path, items: list[Item], which: int) -> Groups:
+    found, clean = repeats([one for one in training_questions(folder) if half(one["question"]) == which])
+    return found | unlisted(clean, random.Random(which))
+
+
+def korean(folder: Path, items: list[Item], which: int) -> Groups:
+    found, clean = repeats([one for one in korean_questions(folder) if half(one["question"]) == which])
     found |= copies(items, which)
     answers, rng = [one["answer"] for one in clean if one["answer"]], random.Random(which)
     found["copy in an explanation"] = []
@@ -110,11 +149,7 @@ def korean(folder: Path, items: list[Item], which: int) -> Groups:
             middle = len(around) // 2
             text = "\n".join([*around[:middle], copy["question_ko"] or copy["question"], *around[middle:]])
             found["copy in an explanation"].append(row("", text))
-    found["clean explanation"] = [row("", answer) for answer in answers]
-    found["clean question"] = [row(one["question"]) for one in clean]
-    found["clean pair"] = [
-        row(one["question"], one["answer"] or rng.choice(answers), rng.choice(answers)) for one in clean
-    ]
+    found |= unlisted(clean, rng)
     lives = [
         one["output"]
         for kind in ("fr", "kr")
@@ -152,12 +187,18 @@ def measured(folder: Path) -> Iterator[str]:
     """The tables, benchmark by benchmark and half by half, as lines of Markdown."""
     tests = [folder / f"kormedmcqa/{subject}/test.csv" for subject in SUBJECTS]
     kormedmcqa = [item for path in tests for item in read_benchmark("kormedmcqa", path).items]
-    benchmarks = [("kormedmcqa", kormedmcqa, korean)]
+    measures = [("kormedmcqa", "", kormedmcqa, korean)]
+    if missing := [path for path in TRAINING if not (folder / path).is_file()]:
+        yield f"not measured: the training questions of doctors and pharmacists, as {folder} has no {', '.join(missing)}"
+    else:
+        measures.append(
+            ("kormedmcqa", ", training questions of doctors and pharmacists", kormedmcqa, training)
+        )
     for name, path in (("medqa", "medqa/test.jsonl"), ("pubmedqa", "pubmedqa/questions.jsonl")):
-        benchmarks.append((name, list(read_benchmark(name, folder / path).items), english))
-    for name, items, groups in benchmarks:
+        measures.append((name, "", list(read_benchmark(name, folder / path).items), english))
+    for name, what, items, groups in measures:
         index = Index([Benchmark(name, tuple(items))])
-        yield f"\n{name}: {len(items)} items, {index.too_short[name]} of them too short\n"
+        yield f"\n{name}{what}: {len(items)} items, {index.too_short[name]} of them too short\n"
         head = [f"{threshold}{' (shipped)' if threshold == THRESHOLD else ''}" for threshold in THRESHOLDS]
         yield f"| half | texts | n | {' | '.join(head)} |\n{'|---' * (len(head) + 3)}|"
         for which in (0, 1):
