@@ -277,14 +277,19 @@ def _status(frame: pl.DataFrame) -> pl.Expr:
 def _may_refuse(frame: pl.DataFrame) -> pl.Series:
     """The responses that are asked whether they refuse, null where a quick look says that they do not."""
     response = pl.col("response")
+    most = max(refusals.KOREAN_CHARACTERS, refusals.REFUSAL_CHARACTERS)
+    # Of a frame of their own: in one that holds them as nulls, the patterns read long texts all the same.
+    asked = pl.col("status").is_null() & (response.str.len_chars() <= most)
+    few = frame.select("response", "status").with_row_index("_row").filter(asked)
     korean = response.str.contains(refusals.HANGUL.pattern)
-    most = pl.when(korean).then(refusals.KOREAN_CHARACTERS).otherwise(refusals.REFUSAL_CHARACTERS)
-    short = response.str.len_chars() <= most
-    asked = frame.select(pl.when(short & pl.col("status").is_null()).then(response)).to_series()
+    short = response.str.len_chars() <= pl.when(korean).then(refusals.KOREAN_CHARACTERS).otherwise(
+        refusals.REFUSAL_CHARACTERS
+    )
     plain = response.str.replace_all(refusals.APOSTROPHES, "'").str.replace_all(refusals.NOISE, "")
     jamo = response.str.contains("[\u1100-\u11ff]")  # not in NFC
-    looked_at = plain.str.contains(refusals.HINT) | jamo
-    return asked.to_frame().select(pl.when(looked_at).then(response)).to_series()
+    few = few.filter(short & (plain.str.contains(refusals.HINT) | jamo))
+    rows = frame.select(_row=pl.int_range(pl.len(), dtype=pl.get_index_type()))
+    return rows.join(few, on="_row", how="left", maintain_order="left")["response"]
 
 
 def map_unique(column: pl.Series, function: Callable[[str], object], dtype) -> pl.Series:
