@@ -83,7 +83,9 @@ def judge(row):
 
 def korean_of(row, name):
     given = row.get(f"{name}_ko")
-    return row[name] if given is None and is_korean(row[name]) else given
+    if (given or "").split():
+        return given
+    return row[name] if is_korean(row[name]) else None
 
 
 def is_korean(text):
