@@ -33,6 +33,7 @@ from komep_dataset.schema import (
     WhyUnknown,
     column_types,
     listed_statuses,
+    question_id,
 )
 
 STAGE = "build"
@@ -83,6 +84,7 @@ class Tally:
     native_foreign: int = 0
     mixed: int = 0  # not native, and the question is Korean
     torn: int = 0  # questions of more than one category
+    shared: int = 0  # ids of more than one question
     own_scores: int = 0
     identical_korean: int = 0
     unknown_questions: int = 0
@@ -105,12 +107,11 @@ class Tally:
                 self.unknown_pairs[choice] += pairs_by_choice.height
         self.rows += frame.height
         self.questions += frame["question_id"].n_unique()
-        self.torn += (
-            frame.group_by("question_id")
-            .agg(pl.col("category").n_unique())
-            .filter(pl.col("category") > 1)
-            .height
-        )
+        varied = frame.group_by("question_id").agg(pl.col("category", "question").n_unique())
+        self.torn += varied.filter(pl.col("category") > 1).height
+        doubtful = frame.join(varied.filter(pl.col("question") > 1), on="question_id", how="semi")
+        texts = doubtful.group_by("question_id").agg(pl.col("question").unique())["question"]
+        self.shared += sum(len(set(map(question_id, some))) > 1 for some in texts)
         self.pairs += pairs.height
         native = pairs.filter(_IS_NATIVE)
         self.native += native.height

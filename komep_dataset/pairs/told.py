@@ -63,11 +63,13 @@ def flags(options: Mapping[str, Any]) -> list[str]:
     return sorted(told, key=lambda flag: not flag.startswith("--pairs"))
 
 
-def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int = 0, torn: int = 0) -> list[str]:
+def warned(
+    facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int = 0, torn: int = 0, shared: int = 0
+) -> list[str]:
     """What whoever builds must know before they use it: strange models, no pair, none to hold out or to train on, Korean in `en`.
 
-    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, pairs of `en` with a Korean question, and
-    questions of more than one category.
+    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, pairs of `en` with a Korean question,
+    questions of more than one category, and ids of more than one question.
     """
     models = facts.get("models", {}).items()
     told = strange_models({model: sum(figures["statuses"].values()) for model, figures in models})
@@ -75,6 +77,11 @@ def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int = 0,
         told.append(
             f"{counted(torn, 'question')} of more than one category: a pair has that of its chosen answer; write one for all "
             "answers to a question"
+        )
+    if shared:
+        told.append(
+            f"{counted(shared, 'id')} {'stands' if shared == 1 else 'stand'} for more than one question, so that answers to several "
+            "make one pair: give each question an id of its own, or leave the column question_id out"
         )
     if not facts["pairs"]:
         return [*told, _without_pairs(facts.get("options", {}), reasons)]

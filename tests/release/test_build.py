@@ -408,3 +408,18 @@ def test_what_is_strange_about_models_and_categories_is_told(tmp_path, capsys):
     turned = [{**one, "model": one["response"], "response": one["model"]} for one in some]
     build([write(tmp_path / "turned.jsonl", turned)], tmp_path / "komep")
     assert "10 answers are of 10 models: does the column model hold their names" in capsys.readouterr().err
+
+
+def test_an_id_that_stands_for_two_questions_is_told(tmp_path, capsys):
+    """The answers to both made one pair without a word."""
+    rows = [
+        row("m1", question="What is sepsis?", question_id="00000001", units=UNITS[:1]),
+        row("m2", question="What is gout?", question_id="00000001"),
+        row("m1", question="What is asthma?", question_id="00000002", units=UNITS[:1]),
+        row("m2", question=" what is  ASTHMA?", question_id="00000002"),
+    ]
+    build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep")
+    told = capsys.readouterr().err
+    assert "warning: 1 id stands for more than one question, so that answers to several make one pair" in told
+    build([write(tmp_path / "s.jsonl", rows[2:])], tmp_path / "komep")
+    assert "stands for" not in capsys.readouterr().err
