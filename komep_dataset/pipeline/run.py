@@ -35,12 +35,12 @@ from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import TABLE as RESPONSES
 from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import SUMS_FILE, CitedGeneration, Question, Response
-from komep_dataset.scores.agreement import keep_panel, read_panel
+from komep_dataset.scores.agreement import keep_panel, panel_path, read_panel
 from komep_dataset.scores.checking import refuse_options
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
-from komep_dataset.scores.sources import keep_sources, read_sources
+from komep_dataset.scores.sources import keep_sources, read_sources, sources_path
 from komep_dataset.tables.formats import files_in, table_files
 from komep_dataset.tables.reading import applicable, read_table
 from komep_dataset.tables.writing import output_path, write_table
@@ -304,7 +304,7 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
     # As they are in force, so that another default is a change, and one that is written down is none.
     checks = checks_of(translator.checks, f"{config.file}: translator.checks")
     settings["checks"] = sorted((check.name, check.severity) for check in checks)
-    inputs = (scored, translator.glossary or SHIPPED)
+    inputs = (*_judged(scored), translator.glossary or SHIPPED)
     outputs = {table: CitedGeneration, translations_path(table): TranslationRow}
     return Stage(TRANSLATE, done, inputs, outputs, settings, work, again=output is not None)
 
@@ -312,6 +312,9 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 def build_stage(config: Config, scored: Path) -> Stage:
     """The release of a configuration."""
     release, judge = config.release, record_for(config)
+    seeds = {} if config.seed is None else {"pipeline": config.seed}
+    makers = {"checker": list(config.judges())}
+    makers |= {"translator": [config.translator.model]} if config.translator else {}
 
     def work() -> Outcome:
         options = asdict(config.selection)
@@ -320,9 +323,6 @@ def build_stage(config: Config, scored: Path) -> Stage:
         folders[TRANSLATE] = config.work / TRANSLATE
         folders[f"{TRANSLATE}: second look"] = folders[TRANSLATE] / SECOND_LOOK.name
         left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
-        seeds = {} if config.seed is None else {"pipeline": config.seed}
-        makers = {"checker": list(config.judges())}
-        makers |= {"translator": [config.translator.model]} if config.translator else {}
         known = {"judge": judge, "base": config.base, "rounds": config.rounds(), "makers": makers}
         made = build([scored], release, **known, seeds=seeds, left_out=left_out, **options)
         pairs, asked = counted(made.facts["pairs"], "pair"), counted(made.facts["questions"], "question")
@@ -333,11 +333,17 @@ def build_stage(config: Config, scored: Path) -> Stage:
     read = [path for paths in named.values() for path in paths.values()]
     evidence = [translations_path(scored)] if config.translator else []
     grown = [config.base / SUMS_FILE] if config.base else []
-    inputs = (scored, *evidence, *([judge] if judge else []), *read, *grown)
+    inputs = (*_judged(scored), *evidence, *([judge] if judge else []), *read, *grown)
     settings = asdict(config.selection) | {option: sorted(paths) for option, paths in named.items()}
+    settings |= {"seeds": seeds, "makers": makers}
     settings |= {"rounds": rounds} if (rounds := config.rounds()) else {}
     done = f"done-{config.round}.json" if config.round else DONE
     return Stage("build", config.work / "build" / done, inputs, {release: None}, settings, work)
+
+
+def _judged(scored: Path) -> tuple[Path, ...]:
+    """A table of scored generations and what lies beside it of who judged, which may change where no verdict does."""
+    return scored, panel_path(scored), sources_path(scored)
 
 
 def _place(config: Config, stage: str, table: Path, output: Path | None) -> tuple[Path, Path]:

@@ -30,7 +30,7 @@ from komep_dataset.scores.scoring import CUT_OFF, score
 from komep_dataset.tables.reading import read_table
 from tests.batches import Batches
 from tests.inference.prices import expensive, priced
-from tests.loopback import Fault, Loopback, last_text, loopback
+from tests.loopback import Fault, Loopback, answer, last_text, loopback
 from tests.pipeline.chains import (
     FAULTS,
     KILLED,
@@ -121,6 +121,30 @@ def test_a_change_runs_what_depends_on_it_and_nothing_else(tmp_path):
         lines = lines_of(path)
         assert [i for i, line in enumerate(lines) if "unchanged" not in line] == [3, 4, 5]
     assert {body["model"] for body in state.calls[calls:]} == {"checker-2"}
+
+
+@pytest.mark.parametrize("translated", [False, True])
+@pytest.mark.parametrize("judges", [{"checker": "checker-2"}, {"agreement": "majority"}])
+def test_the_release_names_who_judged_although_the_verdicts_are_the_same(tmp_path, judges, translated):
+    def same(body: dict) -> str:
+        return "True." if body["model"].startswith("checker") else answer(body)
+
+    with loopback(Loopback(same)) as (_, url):
+        path = write_chain(tmp_path / "a", url, n=3)
+        config = yaml.safe_load(path.read_text())
+        one = config["checker"]
+        config |= {"checker": [one, one | {"model": "checker-b"}], "agreement": "all"}
+        config |= {"translator": one | {"model": "translator"}} if translated else {}
+        path.write_text(yaml.safe_dump(config))
+        lines_of(path)
+        config |= judges | ({"checker": one | {"model": "checker-2"}} if "checker" in judges else {})
+        path.write_text(yaml.safe_dump(config))
+        lines_of(path)
+    told = json.loads((tmp_path / "a" / "work" / "komep" / "provenance.json").read_text())
+    if "checker" in judges:
+        assert told["makers"]["checker"] == ["checker-2"]
+    else:
+        assert [one["agreement"] for one in told["judges"]] == ["majority"]
 
 
 def test_a_table_that_was_damaged_is_made_again_without_asking(tmp_path):
