@@ -58,18 +58,17 @@ def half_of(source: str) -> str:
 
 
 def good_rows(data: Path, half: str) -> list[Row]:
-    """Real translations of one half, or of both."""
+    """Real translations of one half, or of both, of what a folder has of the three materials."""
     kept = lambda pairs: [(s, t) for s, t in pairs if s.strip() and half in (half_of(s), "both")]  # noqa: E731
-    news = (
-        (data / "ntrex_en_ko" / name).read_text("utf-8").split("\n")
-        for name in ("newstest2019-src.eng.txt", "newstest2019-ref.kor.txt")
-    )
-    lines = kept(zip(*news, strict=True))
+    news = [data / "ntrex_en_ko" / name for name in ("newstest2019-src.eng.txt", "newstest2019-ref.kor.txt")]
+    texts = [path.read_text("utf-8").split("\n") for path in news if path.is_file()]
+    lines = kept(zip(*texts, strict=True))
     rows = [Row("news lines", *pair) for pair in lines]
     for start in range(0, len(lines) - PASSAGE + 1, PASSAGE):
         passage = tuple(lines[start : start + PASSAGE])
         rows.append(Row("news passages", *map(" ".join, zip(*passage, strict=True)), passage))
-    clinical = json.loads((data / "openehr_en_ko" / "openehr_pairs.json").read_text("utf-8"))
+    pairs = data / "openehr_en_ko" / "openehr_pairs.json"
+    clinical = json.loads(pairs.read_text("utf-8")) if pairs.is_file() else ()
     rows += [Row("clinical texts", *pair) for pair in kept(row[:2] for row in clinical)]
     terms = {}
     for file in sorted((data / "tico19_terms").glob("*.csv")):
@@ -142,11 +141,15 @@ def _put(text: str, span: tuple[int, int], new: str) -> str:
 
 def _swapped(row: Row, draw: random.Random, pattern: re.Pattern) -> str | None:
     found = list(pattern.finditer(row.target))
-    pairs = [(a, b) for i, a in enumerate(found) for b in found[i + 1 :] if a[0].strip() != b[0].strip()]
+    pairs = [(a, b) for i, a in enumerate(found) for b in found[i + 1 :] if _value(a) != _value(b)]
     if not pairs:
         return None
     one, other = draw.choice(pairs)
     return _put(_put(row.target, other.span(), one[0]), one.span(), other[0])
+
+
+def _value(match: re.Match) -> str:
+    return _NUMBER.match(match[0])[0].replace(",", "")
 
 
 def numbers_swapped(row: Row, draw: random.Random, glossary: Glossary) -> str | None:
@@ -317,10 +320,9 @@ def main() -> None:
     parser.add_argument("--curve", action="store_true", help="time by length instead")
     parser.add_argument("--debian", type=Path, help="folder of Debian's Translation-en and Translation-ko")
     arguments = parser.parse_args()
-    if not (arguments.data / "ntrex_en_ko").is_dir():
-        parser.error(f"{arguments.data}: the real material is not here; name its folder with --data")
     glossary, half = read_glossary(), arguments.half
-    good = good_rows(arguments.data, half)
+    if not (good := good_rows(arguments.data, half)):
+        parser.error(f"{arguments.data}: none of the real material is here; name its folder with --data")
     if arguments.curve:
         return curve(next(row for row in good if row.lines), glossary)
     good += [Row("written for the project", row["source"], row["target"]) for row in worded("good", half)]
