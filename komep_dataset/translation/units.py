@@ -42,7 +42,20 @@ class Number:
 # --- Units ---
 
 CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen", "₩": "won"}
-TIMES = {"second", "minute", "hour", "day", "week", "month", "year", "times", "tablet", "bpm", "points"}
+TIMES = {
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "year",
+    "age",
+    "times",
+    "tablet",
+    "bpm",
+    "points",
+}
 # Other words may stand for these, or nothing.
 LOOSE_UNITS = TIMES.union(CURRENCIES.values(), ("clock", "century", "calendar month", "percentage point"))
 LOOSE_UNITS |= {"person", "thing", "mile", "foot", "yard"}
@@ -50,6 +63,7 @@ LOOSE_UNITS |= {"person", "thing", "mile", "foot", "yard"}
 COUNTERS = frozenset(("person", "times", "tablet", "bpm", "points", "thing", "degree"))
 # "5 C" may be a letter; "5 도" may be any degree. These agree with each other.
 DEGREES = frozenset(("c", "f", "degree"))
+_YEARS = frozenset(("year", "age"))
 _PERCENT = frozenset(("percent", "percentage point", "points"))
 
 _SPELLINGS = ((unit, one) for unit, spellings in NUMERALS["units"].items() for one in spellings.split())
@@ -101,7 +115,9 @@ def read_unit(text: str, at: int) -> tuple[str, str, int]:
 def units_agree(one: str, other: str) -> bool:
     """Whether two canonical units may be the same: degrees without a scale agree with both scales, counters with each other."""
     both = {one, other}
-    return one == other or any(both <= kin for kin in (COUNTERS, _PERCENT, DEGREES) if both != {"c", "f"})
+    return one == other or any(
+        both <= kin for kin in (COUNTERS, _PERCENT, DEGREES, _YEARS) if both != {"c", "f"}
+    )
 
 
 # --- What a number counts ---
@@ -131,7 +147,7 @@ _MULTIPLES = {"decade": 10, "centur": 100, "dozen": 12, "fortnight": 14}
 _MULTIPLE = Pattern(r"[- ](decade|centur|dozen|fortnight)")
 _CLOCK = Pattern(r"(?::[0-5]\d(?![\d:]))?(?P<sure>\s?[ap]\.?m\b|\so'clock)|:[0-5]\d(?![\d:])", re.IGNORECASE)
 _LARGER = {"hour": 24, "day": 7, "month": 12}
-_SMALLER = {"day": 24, "week": 7, "year": 12}
+_SMALLER = {"day": 24, "week": 7, "year": 12, "age": 12}
 _HOURLY = Pattern(r"mph|(?:per|an|a) hour")
 _YEAR_BEFORE = Pattern(r"(?:1[89]|20)\d\d[-/~]$")  # "2017-18"
 _NATIVE_STARTS = {numeral[0] for numeral in NATIVE_ONES | NATIVE_TENS} - {"일"}
@@ -193,7 +209,10 @@ _LABEL = Pattern(
     r"numbers?|pages?|versions?|category|class|groups?|steps?|parts?|sections?)|(-foot| feet| foot))[ -]$",
     re.IGNORECASE,
 )
+OLDEST = 130  # years that nobody lives
+_AGED, _NAMED_BEFORE = Pattern(r"\b(?:aged|age) $"), Pattern(r"[A-Z][a-z]+(?:, | \()$")  # "Kim, 42, said"
 _NOUNS = Pattern(r"(?:st|nd|rd|th)?((?:[ -][A-Za-z]+){1,3})")
+_PLURAL = Pattern(r"(?<![suio])s$")
 _ORDINAL_ENDS = ("st", "nd", "rd", "th")
 
 
@@ -207,17 +226,23 @@ def _counted(text: str, number: Number, unit: str) -> str:
         return read_unit(f" {label[1]}", 0)[0] if label[1] else "inch" if label[2] else ""
     if unit:
         return unit
+    if 1 < number.value < OLDEST and (
+        _AGED.search(before) or (text[end : end + 1] in (",", ")") and _NAMED_BEFORE.search(before))
+    ):
+        return "age"
     nouns = _NOUNS.match(text, end)
-    counted, ends = "", ("s", "people", "men", "percent")
+    counted, last, ends = "", "", ("s", "people", "men", "percent")
     if nouns and text.startswith(_ORDINAL_ENDS, max(nouns.start(1), 2) - 2):
         ends = ""  # "the fifth postoperative day"
     for word in nouns[1].replace("-", " ").lower().split() if nouns else ():
         if word in NO_NOUNS or word in CARDINALS:
             break
+        if counted and _PLURAL.search(last):
+            break  # "12 volunteers hours after"
         surely = len(word) > 2 if not counted else word.endswith(ends)
         if surely and (unit := read_unit(f" {word}", 0)[0]):
             return unit
-        counted = "thing"
+        counted, last = "thing", word
     if 1700 <= number.value < 2100 and end - start == 4:
         named = _IN_YEAR.search(before) or text[start - 1 : end + 1] == f"({text[start:end]})"
         return "year" if named and not counted else ""
@@ -225,7 +250,13 @@ def _counted(text: str, number: Number, unit: str) -> str:
 
 
 _COMPOUND = Pattern(r",?\s?(?:and\s)?")
-_PARTS_OF = {("year", "month"): 12, ("hour", "minute"): 60, ("week", "day"): 7, ("day", "hour"): 24}
+_PARTS_OF = {
+    ("year", "month"): 12,
+    ("age", "month"): 12,
+    ("hour", "minute"): 60,
+    ("week", "day"): 7,
+    ("day", "hour"): 24,
+}
 
 
 def _compounds(text: str, numbers: list[Number]) -> Iterator[Number]:

@@ -88,7 +88,7 @@ def test_a_changed_severity_makes_a_stage_stale_and_the_default_written_down_doe
         config = load_config(write_config(tmp_path, "http://127.0.0.1:9/v1", {"checks": checks}))
         return translate_stage(config, tmp_path / "s.jsonl").settings
 
-    assert settings() == settings(numbers_changed="reject") and settings(refused=False) == settings(
+    assert settings() == settings(layout_changed="reject") and settings(refused=False) == settings(
         refused="off"
     )
     kinds = [settings(numbers_changed=severity) for severity in ("reject", "warn", "off")]

@@ -69,7 +69,7 @@ def test_digits_come_back(number, unit):
         ("5분자, 3분기, 6주기, 4시즌", [(5, ""), (3, ""), (6, ""), (4, "")]),
         ("8월에 8개월", [(8, "calendar month"), (8, "month")]),
         ("4900만 6억", [(49_000_000, ""), (6, "")]),
-        ("14세기에 14세 소년", [(14, "century"), (14, "year")]),
+        ("14세기에 14세 소년", [(14, "century"), (14, "age")]),
     ],
 )
 def test_what_a_number_counts(text, numbers):

@@ -1,18 +1,20 @@
 """Whether a translation carries the numbers of its source: values, units, comparisons, signs, both ways."""
 
+import math
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
 from itertools import compress, pairwise, product
 
 from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import aligned, shared_places
-from komep_dataset.translation.checks.registry import Check
+from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
-from komep_dataset.translation.units import COUNTERS, LOOSE_UNITS, units_agree
+from komep_dataset.translation.units import COUNTERS, CURRENCIES, LOOSE_UNITS, OLDEST, units_agree
 
 # --- "above" and "below" in English and in Korean
 
@@ -142,9 +144,10 @@ def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
     ours, theirs = numbers_of(source), numbers_of(target)
     missing = _absent(ours, theirs, (Kind.PLAIN,))
     extra = _absent([n for n in theirs if not _free(target, n)], ours, (Kind.PLAIN, Kind.NAME))
+    told = set(() if missing else _told_dates(source, ours, theirs, extra))
     problems = [
         *(f"{source[n.start : n.end].strip()} is missing" for n in missing),
-        *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra),
+        *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra if n not in told),
     ]
     if in_pair and not (missing and extra):
         problems = []  # a number may move to the sentence beside, and be said again
@@ -161,6 +164,31 @@ def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
         *_sides_changed(_sides(source, ours), _sides(target, theirs)),
         *(f"the sign of {_plain(value)} has changed" for value in signs),
     ]
+
+
+# What a translator who knows the day may say by its date.
+_RELATIVE_DATE = Pattern(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|yesterday|tomorrow|tonight|(?:last|this|next|previous) (?:week|month|year))s?\b",
+    re.IGNORECASE,
+)
+
+
+def _told_dates(
+    source: str, ours: Sequence[Number], theirs: Sequence[Number], extra: Sequence[Number]
+) -> list[Number]:
+    if not extra or not _RELATIVE_DATE.search(source):
+        return []
+    gone = {n.unit for n in _absent(ours, theirs, tuple(Kind))}  # a date that is another
+    units = {"day", "calendar month", "year"} - gone
+    return [n for n in extra if n.unit in units and (n.unit != "year" or n.value > 1000)]
+
+
+def told_dates(source: str, target: str) -> str:
+    """Dates of a translation for which its source has a weekday, "yesterday" or "last year"; or ""."""
+    source, target = normal(source), normal(target)
+    ours, theirs = numbers_of(source), numbers_of(target)
+    told = _told_dates(source, ours, theirs, _absent(theirs, ours, (Kind.PLAIN,)))
+    return "; ".join(f"{target[n.start : n.end].strip()} is not in the source" for n in told)
 
 
 def _free(text: str, number: Number) -> bool:
@@ -215,6 +243,8 @@ def _fits(ours: Number, theirs: Number) -> bool:
         return _monthly(ours) or (not ours.unit and ours.kind is Kind.PLAIN and ours.value <= 12)
     if "mark" in (ours.unit, theirs.unit):
         return False
+    if (theirs.unit == "age" and theirs.value > OLDEST) or (ours.unit == "age" and theirs.unit == "year"):
+        return False
     if Kind.LOOSE in (ours.kind, theirs.kind) or not ours.unit:
         return True
     if theirs.unit:
@@ -224,6 +254,8 @@ def _fits(ours: Number, theirs: Number) -> bool:
         per_changed = (speed or (ours.per and theirs.per)) and ours.per != theirs.per
         return units_agree(ours.unit, theirs.unit) and not per_changed
     # "unit" and "degree" have other meanings; one letter may be no unit at all.
+    if ours.unit in CURRENCIES.values():
+        return False
     return ours.unit in LOOSE_UNITS or ours.unit in ("iu", "degree", "l", "m", "g", "c", "f")
 
 
@@ -233,8 +265,11 @@ _TIGHT = Pattern(r"\s?(?:-|~|:|&|to)\s?")
 _LISTED = Pattern(r"\s?(?:,|/|and|or|, and|과|와|및|또는|내지,?)\s?")
 # Who lost 3-0 has lost 0-3 in Korean.
 _LOST = Pattern(r"\b(?:los(?:e|t|s|ing)|defeat|beaten|behind|trail|down)")
-_NO_HOURS = {"year", "calendar month", "century", "mile", "km", "percent", "person"}
-_OF = Pattern(r"\s(?:out )?of (?:the |his |her |its |their |all )?")
+_NO_HOURS = {"year", "age", "calendar month", "century", "mile", "km", "percent", "person"}
+_OF = Pattern(
+    r"\s(?:out )?of (?:(?:the|his|her|its|their|our|my|all|[A-Z]\w+['’]s) )?(?:(?:last|past|first|next|final) )?"
+)
+_AMONG = Pattern(r"[^\d.,;:]{0,12}?\s?(?:중|가운데)(?:에서?|의)?\s?(?:약\s)?")  # "다섯 명 중 네 명"
 _DATE = Pattern(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
 # Whose numbers in brackets are no other measure of the same.
@@ -295,39 +330,77 @@ def _places_changed(
     for pair in here:
         if pair[::-1] in listed and pair not in listed and pair[::-1] not in here:
             yield f"{' and '.join(map(_plain, pair))} have changed places"
+    for one, other in pairwise(theirs):
+        if (
+            one.value < other.value
+            and one.unit == other.unit != ""
+            and _AMONG.fullmatch(target, one.end, other.start)
+        ):
+            yield f"{_plain(other.value)} cannot be of {_plain(one.value)}"
     for n in theirs:
         if n.unit in _NO_HOURS and target.endswith(("오전 ", "오후 "), 0, n.start):
             yield f"{target[n.start : n.end]} is no time of the day"
 
 
-_NEAR = 30  # characters
+# What stands beside a number in a source does so in its translation: characters over which that fades, how much farther
+# what stands in front counts than what stands behind, and from what sum on two numbers stand beside what is the other's.
+_FADES, _IN_FRONT, _TURNED = (15, 8), 2, -1.5
+_NEIGHBOURS, _NEAR, _FAR = 3, 30, 200
+_PORTION = Pattern("중|가운데|분의")  # one of four
 
 
 def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[str]:
-    """Numbers of one unit that have changed places among names and words that keep theirs."""
-    once = [_once(numbers_of(source)), _once(numbers_of(target))]
+    """Numbers of one unit that stand in another order, and beside what stands beside the other of them in the source."""
+    once = [_once(text, numbers_of(text)) for text in (source, target)]
     both = [(n, once[1][value]) for value, n in once[0].items() if value in once[1]]
     turned = [
-        (one, other) for one, other in pairwise(both)
-        if one[0].unit == other[0].unit != "" and one[1].start > other[1].start
+        (one, other) for i, one in enumerate(both) for other in both[i + 1 : i + 1 + _NEIGHBOURS]
+        if one[1].start > other[1].start and one[0].unit == other[0].unit not in ("", "thing") and one[1].unit == other[1].unit
+        and not _PORTION.search(target, other[1].end, one[1].start)
     ]  # fmt: skip
-    places = shared_places(source, target, glossary) if turned else []
-    for (one, moved), (other, _) in turned:
-        first, last = sorted((moved.start, once[1][other.value].start))
-        near = [
-            (ours, theirs) for ours, theirs in places
-            if one.start - _NEAR < ours < other.start + _NEAR and first - _NEAR < theirs < last + _NEAR
-        ]  # fmt: skip
-        kept = all(a[1] < b[1] for a, b in pairwise(near))
-        between = any(one.start < a < other.start for a, _ in near) and any(first < b < last for _, b in near)
-        if kept and between and len(near) > 1:
-            yield f"{_show(one)} and {_show(other)} have changed places"
+    if turned:
+        marks = shared_places(source, target, glossary)
+        places = sorted({*marks, *((a.start, b.start) for a, b in both)})
+    for one, other in turned:
+        # In a text without sentences no number is compared with all that stands in it.
+        near = places[
+            bisect_left(places, (one[0].start - _FAR,)) : bisect_left(places, (other[0].start + _FAR,))
+        ]
+        sides = [
+            _agree(place, one, other) for place in near if place[0] not in (one[0].start, other[0].start)
+        ]
+        if sum(sides) < _TURNED or _kept(set(near).intersection(marks), one, other):
+            yield f"{_show(one[0])} and {_show(other[0])} have changed places"
     ours, theirs = _of_names(source), _of_names(target)
     here, there = ({n.value for n in numbers_of(text)} for text in (source, target))
     for name, value in ours.items():
         other = theirs.get(name, value)
         if other != value and other in here and value in there:
             yield f"{_plain(value)} of {name} has become {_plain(other)}"
+
+
+def _kept(
+    places: Iterable[tuple[int, int]], one: tuple[Number, Number], other: tuple[Number, Number]
+) -> bool:
+    """Whether all names and words around two numbers, and one between them, keep their order."""
+    first, last = other[1].start, one[1].start
+    near = [
+        (ours, theirs) for ours, theirs in sorted(places)
+        if one[0].start - _NEAR < ours < other[0].start + _NEAR and first - _NEAR < theirs < last + _NEAR
+    ]  # fmt: skip
+    between = any(one[0].start < a < other[0].start for a, _ in near) and any(
+        first < b < last for _, b in near
+    )
+    return between and len(near) > 1 and all(a[1] < b[1] for a, b in pairwise(near))
+
+
+def _agree(places: tuple[int, int], one: tuple[Number, Number], other: tuple[Number, Number]) -> float:
+    """From -1, where what stands at two places of the texts is beside `one` in the first and `other` in the second, to 1."""
+    sides = []
+    for at, ours, theirs, fades in zip(places, one, other, _FADES, strict=True):
+        far = [at - n.start if at > n.start else _IN_FRONT * (n.start - at) for n in (ours, theirs)]
+        sides.append(math.tanh((far[0] - far[1]) / fades))
+    return math.prod(sides)
 
 
 _NAME_BEFORE = Pattern(
@@ -345,8 +418,8 @@ def _of_names(text: str) -> dict[str, Fraction]:
     return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
 
-def _once(numbers: Sequence[Number]) -> dict[Fraction, Number]:
-    plain = [n for n in numbers if n.kind is Kind.PLAIN]
+def _once(text: str, numbers: Sequence[Number]) -> dict[Fraction, Number]:
+    plain = _solid(text, numbers)
     count = Counter(n.value for n in plain)
     return {n.value: n for n in plain if count[n.value] == 1}
 
@@ -387,7 +460,7 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
 
 _OF_A_NAME = Pattern("[A-Za-z]-$")
 _MINUS = Pattern(
-    r"(?:^|[^\w\s)\]%°-]|(?<=[^\d%])\s)-\s?$|영하\s?(?:섭씨\s?)?$|마이너스\s?$|\bminus\s$", re.IGNORECASE
+    r"(?:^|[^\w\s)\]%°-])-\s?$|(?<=[^\d%])\s-$|영하\s?(?:섭씨\s?)?$|마이너스\s?$|\bminus\s$", re.IGNORECASE
 )
 
 
@@ -407,4 +480,7 @@ def _find(source: str, target: str, glossary: Glossary) -> str:
 
 
 _TOLD = "it did not keep the numbers"
-CHECKS = (Check("numbers_changed", _find, _TOLD, order=30, rank=70, uses_glossary=True),)
+CHECKS = (
+    Check("numbers_changed", _find, _TOLD, order=30, rank=70, uses_glossary=True),
+    Check("numbers_changed", told_dates, _TOLD, order=31, rank=70, severity=WARN),
+)

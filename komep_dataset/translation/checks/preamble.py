@@ -10,6 +10,7 @@ from komep_dataset.translation.checks.refused import refusal, said_beside
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.latin_words import HANGUL
+from komep_dataset.translation.numbers import normal, numbers_of
 from komep_dataset.translation.sentence_ends import sentences
 
 # A few words in front with a sign behind them, or in brackets.
@@ -69,10 +70,18 @@ def _added(source: str, text: str, glossary: Glossary | None) -> str:
     on_line = theirs > ours and _BREAK.search(text) and (ours == 1 or odds[place] > _ON_LINE)
     styles = [next((end for end in _STYLES if re.search(rf"{end}\W*$", one)), "") for one in said]
     alone = styles[place] not in (styles[1:] if place == 0 else styles[:-1])
-    sure = odds[1] > _SURE or (odds[place] > _DOUBTFUL and alone and len(said[place]) > _FORMULA)
+    sure = odds[1] > _SURE or (
+        odds[place] > _DOUBTFUL and alone and len(said[place]) > _FORMULA and not _counts(source, said[place])
+    )
     near = said[:2] if place == 0 else said[-2:]
     sure = sure and _CLOSED.search(near[0]) and not _QUOTE.search(" ".join(near))
     return said[place][:80] if on_line or sure else ""
+
+
+def _counts(source: str, said: str) -> bool:
+    """Whether a sentence has a number of the source, as a clause of it that became a sentence has."""
+    ours, theirs = ({n.value for n in numbers_of(normal(text))} for text in (source, said))
+    return bool(ours & theirs)
 
 
 def doubtful(source: str, target: str, glossary: Glossary | None = None) -> str:

@@ -21,7 +21,7 @@ _SPEAKS = Pattern(
 )
 _SPOKEN = Pattern(
     r"\b(?:i|i'm|i've|i'd|me|my|mine|we|us|our|you|your|yours|please|let's|sorry|thanks?|hello|hi|dear|welcome|of course|"
-    r"sure|yes|okay|agreed?|regret\w*|apolog\w+|should (?:contact|call|visit|write|e-?mail)|(?:asked|urged) to)\b|[\"“”]",
+    r"sure|yes|okay|agreed?|hope\w*|wish\w*|regret\w*|apolog\w+|should (?:contact|call|visit|write|e-?mail)|(?:asked|urged) to)\b|[\"“”]",
     re.IGNORECASE,
 )
 # What is not possible or not allowed, where the source denies nothing.
@@ -45,10 +45,11 @@ _OF_THE_ACT = Pattern(
     re.IGNORECASE,
 )
 _TASK = Pattern(
-    r"(?:(?:name|list|state)(?= (?:the|an?|all|any|some|each|its|one|two|three|four|five|at|\d|[\w-]+ [\w-]*s\b))|describe|explain|discuss|define|outline|enumerate|compare|calculate|arrange|summari[sz]e|tell me|briefly)"
+    r"(?:(?:name|list|state)(?= (?:the|an?|all|any|some|each|its|one|two|three|four|five|at|\d|(?-i:[a-z])[\w-]* [\w-]*s\b))|describe|explain|discuss|define|outline|enumerate|compare|calculate|arrange|summari[sz]e|tell me|briefly)"
     r"\s\w[^.!?\n]*[.]?$",
     re.IGNORECASE,
 )
+_ASKED_WITHIN = Pattern(r"(?:까|냐|는지|은지)\s?(?:하고|하는|라고|고|라는|는)\s")  # "무엇일까 하고 생각했다"
 _BLANK = Pattern("_{3}")
 _PART = Pattern(r"[:：][*_`]*\s")
 LEAST = 0.25  # letters of a translation for one of the source (ours)
@@ -90,6 +91,8 @@ def _answer(source: str, text: str) -> str:
     # What is no Korean at all has no Korean question either.
     spoken = [sentence for sentence in sentences(text) if HANGUL.search(sentence)]
     if not spoken or not (task or (is_question(source) and " " in source)):
+        return ""
+    if _ASKED_WITHIN.search(text):
         return ""
     # A question with its answer behind it ends in a statement, as a quoted one may do.
     last = text if task or '"' in source else spoken[-1]

@@ -11,6 +11,7 @@ from komep_dataset.translation.sentence_ends import sentence_ends
 
 _SENTENCE = Pattern(r"(?<=[.!?。])\s+|\n+")
 _MANY = 30  # longest loop, in words, that is looked for
+_RUN = 6  # words that no text says twice by chance (ours)
 _SYLLABLES = Pattern(r"([가-힣]{2,8}?)\1{3,}|([가-힣])\2{5,}")
 
 
@@ -32,7 +33,8 @@ def repetition(source: str, target: str) -> str:
         return f"again: {tails[0][:60]}"
     most = max(Counter(sentences_of(source)).values(), default=1)
     for sentence, times in Counter(parts).items():
-        if times > most and (len(sentence) >= 12 or times > most + 2):
+        # A source may say again what ends without a mark.
+        if times > most and times > _most_said(source) and (len(sentence) >= 12 or times > most + 2):
             return f"{times} times: {sentence[:60]}"
     twice = [a for a, b in pairwise(parts) if a == b]
     if twice and fewer:
@@ -43,6 +45,11 @@ def repetition(source: str, target: str) -> str:
     if (match := _SYLLABLES.search(target)) and not _SYLLABLES.search(source):
         return f"in a row: {match[0][:40]}"
     return ""
+
+
+def _most_said(text: str) -> int:
+    words = text.split()
+    return max(Counter(zip(*(words[i:] for i in range(_RUN)), strict=False)).values(), default=1)
 
 
 def _longest_loop(text: str) -> tuple[int, str]:

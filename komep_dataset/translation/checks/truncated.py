@@ -36,8 +36,14 @@ _GOES_ON = Pattern(
     r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
     r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
 )
+_HEADLINE = Pattern("[혀쳐켜려여워와돼해져서꿔둬춰내]$")  # "의사회, 지침 바꿔"
 _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
-_FINITE = VERBS - {"be", "been", "it", "this", "these", "those", "there", "not"}
+_FINITE = (VERBS | {"ve", "re", "ll"}) - {"be", "been", "it", "this", "these", "those", "there", "not"}
+# Of a subject that has a name: "Mr Lee walked to the clinic." Past tenses that are no participles, and "ed" before no agent.
+_ACTED = Pattern(
+    r"(?<=[a-z,] )(?-i:[A-Z])[\w.]+,? (?:[a-z]+ly )?(?:said|told|took|gave|went|came|saw|began|became|knew|wrote|spoke|grew|fell|drew|ran|broke|chose|"
+    r"rose|wore|made|sent|got|had|[a-z]{2,}ed(?! by| in ))\b"
+)
 _ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
 _BEFORE_NOUN = frozenset(
     ("a", "an", "the", "of", "or", "and", "in", "to", "for", "with", "by", "on", "its", "their", "family")
@@ -77,9 +83,15 @@ def truncation(source: str, target: str, glossary: Glossary | None = None) -> st
     return _bad_length(ours, theirs) or _unfinished(ours, theirs) or _lost(source, target, glossary, LOST)
 
 
-def perhaps_lost(source: str, target: str, glossary: Glossary | None = None) -> str:
-    """A sentence of the source that may have no counterpart, or ""."""
-    return _lost(source, target, glossary, PERHAPS_LOST)
+def perhaps_cut(source: str, target: str, glossary: Glossary | None = None) -> str:
+    """An end that may be none, or a sentence of the source that may have no counterpart; or ""."""
+    end = unicodedata.normalize("NFC", target).strip()
+    ours = source.strip()
+    return (
+        _bad_length(ours, end, sure=False)
+        or _unfinished(ours, end, sure=False)
+        or _lost(source, target, glossary, PERHAPS_LOST)
+    )
 
 
 def _lost(source: str, target: str, glossary: Glossary | None, surety: float) -> str:
@@ -92,17 +104,20 @@ def _lost(source: str, target: str, glossary: Glossary | None, surety: float) ->
     return ""
 
 
-def _bad_length(source: str, target: str) -> str:
+def _bad_length(source: str, target: str, sure: bool = True) -> str:
     ours, theirs = sizes(source, target)
     if ours < SHORTEST:
         return ""
     ratio, place = theirs / ours, length_bin(ours)
-    if LOWEST[place] <= ratio <= HIGHEST[place]:
+    # A short definition may be one word, "전자주소."
+    short = sure and ratio < LOWEST[place] and ours <= LENGTHS[2] and len(sentences(source)) < 2
+    terse = short and target[-1:] in ".)"
+    if LOWEST[place] <= ratio <= HIGHEST[place] or terse:
         return ""
     return f"{theirs} letters for {ours}: {ratio:.2f} is outside {LOWEST[place]} to {HIGHEST[place]}"
 
 
-def _unfinished(source: str, target: str) -> str:
+def _unfinished(source: str, target: str, sure: bool = True) -> str:
     end = target[-30:]
     if _DOTS.search(end) and not _DOTS.search(source[-30:]):
         return f"it ends in {end[-12:]!r}"
@@ -110,8 +125,9 @@ def _unfinished(source: str, target: str) -> str:
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
     if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):
         ours, theirs = sizes(source, target)
-        cut = _GOES_ON.search(end) or _says(source, target) or (ours > LENGTHS[1] and theirs < TERSE * ours)
-        if cut or end[-1:] == ",":
+        terse = ours > LENGTHS[2 if sure else 1] and theirs < TERSE * ours
+        says = _says(source, target) and not (sure and _HEADLINE.search(end))
+        if _GOES_ON.search(end) or says or terse or end[-1:] == ",":
             return f"its last sentence is unfinished: {end!r}"
     if (_GOES_ON.search(end) or end[-1:] == ",") and len(source) > 60 and not source.endswith((":", ",")):
         return f"it ends in a particle: {end!r}"
@@ -130,7 +146,7 @@ def _is_whole_list(source: str, target: str) -> bool:
 
 def _says(source: str, target: str) -> bool:
     """Whether a sentence that ends in a noun is cut: it is none where a definition is a mere noun in English, too."""
-    if "다." in target:
+    if "다." in target or _ACTED.search(source):
         return True
     words = re.split(r"[\s'’]+", "".join(sentences(source)[-1:]).lower().replace("n't", " not"))
     if (words[0] in VERBS and words[:2] != ["used", "to"]) or "but" in words:
@@ -149,4 +165,4 @@ def _says(source: str, target: str) -> bool:
 
 _TOLD = "it broke off, or left something out"
 TRUNCATED = Check("truncated", truncation, _TOLD, order=60, rank=60, uses_glossary=True)
-CHECKS = (TRUNCATED, replace(TRUNCATED, find=perhaps_lost, order=61, severity=WARN))
+CHECKS = (TRUNCATED, replace(TRUNCATED, find=perhaps_cut, order=61, severity=WARN))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from komep_dataset.translation.checks.numbers_changed import changed_numbers
+from komep_dataset.translation.checks.numbers_changed import changed_numbers, told_dates
 from komep_dataset.translation.glossary import read_glossary
 
 GLOSSARY = read_glossary()
@@ -272,12 +272,55 @@ def test_a_changed_number_is_found(english, korean, problem):
             "2.5",
         ),
         ("The YC-20 came in the late 60s.", "YC-{}은 {}년대 말에 나왔다.", "20", "60"),
+        ("Four of their last seven nurses left.", "지난 간호사 {}명 중 {}명이 떠났다.", "7", "4"),
+        ("Of Busan's clinics one in 6 closed.", "부산의 의원 {}곳 중 {}곳이 문을 닫았다.", "6", "1"),
+        (
+            "Born in 1950, he was cured aged 44 in Ulsan.",
+            "{}년에 태어난 그는 울산에서 {}세에 나았다.",
+            "1950",
+            "44",
+        ),
+        ("Mina Roh, 52, ran the ward for 7 years.", "노미나({}세)는 {}년 동안 병동을 맡았다.", "52", "7"),
+        ("The $300 pump lasts for 8 weeks.", "{}달러 펌프는 {}주 동안 간다.", "300", "8"),
         ("In all 17 of 45 patients relapsed.", "환자 {}명 중 {}명이 재발하였다.", "45", "17"),
     ],
 )
 def test_a_number_stays_with_what_it_counts(source, target, one, other):
     assert changed_numbers(source, target.format(one, other), GLOSSARY) == []
     assert changed_numbers(source, target.format(other, one), GLOSSARY) != []
+
+
+def test_numbers_of_one_unit_may_stand_in_the_other_order_where_what_is_beside_them_does():
+    source = "The 29-year-old driver Karl Baum hit the 61-year-old nurse Mary Olsen in Berlin."
+    assert changed_numbers(source, "베를린에서 61세 간호사 메리 올슨을 29세 운전자 카를 바움이 치었다.") == []
+    turned = changed_numbers(source, "베를린에서 61세 운전자 카를 바움이 29세 간호사 메리 올슨을 치었다.")
+    assert turned == ["29 year and 61 year have changed places"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (
+            "She told 40 thousand readers hours after the surgery.",
+            "그녀는 수술 몇 시간 뒤 독자 4만 명에게 말했다.",
+        ),
+        ("He is a sophomore in nursing.", "그는 간호학과 2학년이다."),
+        ("Keep the pump in Seoul.", "펌프를 서울에 둘 수 있다."),
+        ("Sleep - supports 24 hour records.", "수면 - 24시간 기록을 지원한다."),
+    ],
+)
+def test_what_only_looks_like_another_number(source, target):
+    assert changed_numbers(source, target) == []
+
+
+def test_a_date_that_may_be_the_weekday_of_the_source_warns():
+    source, target = (
+        "The clinic opened on Friday for 20 patients.",
+        "그 의원은 14일 환자 20명에게 문을 열었다.",
+    )
+    assert changed_numbers(source, target) == []
+    assert told_dates(source, target) == "14일 is not in the source"
+    assert changed_numbers("It opened on Friday, 12 May.", "5월 14일에 열었다.") != []
 
 
 def test_a_name_may_stand_on_the_other_side_of_its_number():

@@ -75,6 +75,14 @@ def test_one_sentence_more_is_a_note_whatever_it_says(said, sure):
     assert bool(preamble(LONG, said)) is sure
 
 
+def test_a_clause_that_became_a_sentence_in_another_style_is_none():
+    source = "The trust opened its first centre for burns in Daegu, where seven of the ten surgeons of the land work."
+    target = (
+        "그 재단은 대구에 첫 화상 센터를 열었습니다. 현재 전국의 외과의 10명 중에 7명이 그 센터에서 일한다."
+    )
+    assert not preamble(source, target)
+
+
 def test_what_may_be_a_note_warns():
     split = "아스피린은 관상동맥질환이 있는 성인에게 쓴다. 혈소판을 억제한다."
     assert not preamble(LONG, split) and not doubtful(LONG, KOREAN)

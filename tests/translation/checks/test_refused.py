@@ -35,6 +35,9 @@ from komep_dataset.translation.checks.refused import refusal, unlike
         ("Blood is red.", "지금은 그 일을 할 수 없습니다.", True),  # nothing is denied in the source
         ("Blood cannot clot.", "혈액은 응고될 수 없다.", False),
         ("Blood is red.", "다른 문장을 보내 주시겠어요?", True),  # nobody is spoken to in the source
+        ("It is hoped that the ward opens soon.", "병동이 곧 열리기를 바랍니다.", False),
+        ("State Hospital nurses voted for a strike.", "주립병원 간호사들은 파업에 찬성했다.", False),
+        ("I kept asking, will it ever heal?", "나는 그것이 과연 나을까 하고 계속 물었다.", False),
         ("Could you send another sentence?", "다른 문장을 보내 주시겠어요?", False),
     ],
 )

@@ -23,6 +23,12 @@ def test_loops(target, said):
 
 def test_what_the_source_repeats_may_be_repeated():
     assert repetition("Wait and see. " * 4, "기다리면서 지켜본다. " * 4) == ""
+    headline = "The new ward for burns opens in the old hall"
+    korean = "화상 환자를 위한 새 병동이 옛 강당에 문을 연다."
+    assert (
+        repetition(f"{headline} Its beds are new. {headline}.", f"{korean} 침상은 새것이다, 모두. {korean}")
+        == ""
+    )
 
 
 def test_sentences_are_those_of_some_length_without_the_marks_of_a_list():

@@ -128,6 +128,36 @@ def test_what_is_whole(source, target):
     assert truncated.truncation(source, target) == ""
 
 
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (
+            "Doctors have given the new rule a cool welcome.",
+            "의사들, 새 규칙에 미지근한 반응 보여",
+        ),  # a headline
+        ("The address of an electronic medium of talk.", "전자주소."),
+        ("The angle of the joint at the moment of the photograph.", "촬영 당시 관절 각도"),
+    ],
+)
+def test_what_may_be_whole_warns(source, target):
+    assert truncated.truncation(source, target) == ""
+    assert truncated.perhaps_cut(source, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (
+            "The surgeon Hana Kim told the court that it was her first case.",
+            "외과의 김하나는 법정에서 첫 수술의",
+        ),
+        ("We've kept the old ward and all of its beds.", "옛 병동과 침상을 모두"),
+    ],
+)
+def test_a_source_that_says_something_does_not_end_in_a_noun(source, target):
+    assert truncated.truncation(source, target).startswith("its last sentence is unfinished")
+
+
 def test_a_noun_at_the_end_of_a_sentence_is_unfinished():
     said = "The patient is told to take the tablets with a glass of water."
     assert truncated.truncation(said, "환자는 물 한 잔과 함께 알약을").startswith(
