@@ -36,6 +36,8 @@ _GOES_ON = Pattern(
     r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
     r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
 )
+# One phrase that says what something is, and names nobody.
+_DEFINES = Pattern(r"(?:The|An?|To|Any|Each) [^A-Z.!?]+[.]?")
 _HEADLINE = Pattern("[혀쳐켜려여워와돼해져서꿔둬춰내]$")  # "의사회, 지침 바꿔"
 _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
 _FINITE = (VERBS | {"ve", "re", "ll"}) - {"be", "been", "it", "this", "these", "those", "there", "not"}
@@ -110,8 +112,13 @@ def _bad_length(source: str, target: str, sure: bool = True) -> str:
         return ""
     ratio, place = theirs / ours, length_bin(ours)
     # A short definition may be one word, "전자주소."
-    short = sure and ratio < LOWEST[place] and ours <= LENGTHS[2] and len(sentences(source)) < 2
-    terse = short and target[-1:] in ".)"
+    terse = (
+        sure
+        and ratio < LOWEST[place]
+        and ours <= LENGTHS[2]
+        and _DEFINES.fullmatch(source)
+        and target[-1:] in ".)"
+    )
     if LOWEST[place] <= ratio <= HIGHEST[place] or terse:
         return ""
     return f"{theirs} letters for {ours}: {ratio:.2f} is outside {LOWEST[place]} to {HIGHEST[place]}"
@@ -125,7 +132,8 @@ def _unfinished(source: str, target: str, sure: bool = True) -> str:
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
     if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):
         ours, theirs = sizes(source, target)
-        terse = ours > LENGTHS[2 if sure else 1] and theirs < TERSE * ours
+        long = ours > LENGTHS[2 if sure and _DEFINES.fullmatch(source) else 1]
+        terse = long and theirs < TERSE * ours
         says = _says(source, target) and not (sure and _HEADLINE.search(end))
         if _GOES_ON.search(end) or says or terse or end[-1:] == ",":
             return f"its last sentence is unfinished: {end!r}"
