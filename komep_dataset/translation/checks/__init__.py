@@ -1,4 +1,4 @@
-"""What a Korean translation must keep of its English text; every module but `registry` is one check.
+"""What a Korean translation must keep of its English text; every module but `registry` and `comparisons` is one check.
 
 Two texts enter, what is wrong with the second leaves. A check knows the source and its translation and nothing
 else: never which answer was chosen or rejected, so that none can favour one. A module here declares its check
