@@ -126,7 +126,10 @@ def count_scripts(frame: pl.DataFrame) -> Counter:
 def check_scripts(check: Check, config: str, counts: Counter) -> None:
     """Name a config most of whose pairs are not in its language, going by their script: Korean questions in `en`, no Hangul at
     all in `ko`."""
-    wrong, are = {"en": ("ko", "Korean"), "ko": ("none", "without a Hangul letter")}[config]
+    wrong, are, mend = {
+        "en": ("ko", "Korean", "leave out those of their answers that are not"),
+        "ko": ("none", "without a Hangul letter", "question_ko and response_ko are for texts in Korean"),
+    }[config]
     if 2 * counts[wrong] > counts["rows"]:
         found = f"{counts[wrong]:,} of {counts['rows']:,} pairs are {are} by their script"
-        check.add(config, 0, "", f"{found}; build it again from its inputs")
+        check.add(config, 0, "", f"{found}; {mend}, and build it again")

@@ -349,3 +349,17 @@ def test_provenance_and_splits_of_a_release(sound):
     for split in ("train", "test"):
         ids = pq.read_table(shard(sound, "scored", split))["question_id"].to_pylist()
         assert {split_of(i) for i in ids} == {split}
+
+
+def test_what_is_said_of_an_english_config_that_is_korean_makes_it_sound(tmp_path):
+    """A build of the same inputs, which was advised, came out the same."""
+    rows = [
+        {"question": f"질문 {n}은 무엇인가?", "category": "c", "model": m, "response": r, "dahl_score": s}
+        for m, r, s in (("a", "답입니다.", 1.0), ("b", "병입니다.", 0.5), ("c", "It is that.", 0.0))
+        for n in range(3)
+    ]
+    build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep")
+    (finding,) = failed(tmp_path / "komep")["card"].findings
+    assert "3 of 3 pairs are Korean by their script; leave out those of their answers that" in finding.detail
+    build([write(tmp_path / "s.jsonl", rows[:6])], tmp_path / "komep")
+    assert failed(tmp_path / "komep") == {}
