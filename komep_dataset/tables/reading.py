@@ -67,6 +67,7 @@ from komep_dataset.tables.values import NO_VALUE
 
 T = TypeVar("T")
 BLOCK_BYTES = 32 << 20
+NEVER_BLANK = ("question", "model")  # of a row that has a question
 ENDINGS = {"\t": ".tsv", ",": ".csv", ";": ".csv"}
 
 
@@ -394,7 +395,8 @@ def read_table(
     `columns` is a map of names, None where the command takes none. An optional `question_id` that is not there, or of which a spreadsheet
     made a number, is derived from the question.
 
-    Raises `KomepError` that names the bad rows by file, line and reason, or the key that stands twice.
+    Raises `KomepError` that names the bad rows by file, line and reason, those with an empty question or model among them, or the key
+    that stands twice.
     """
     frames, problems = [], []
     files = table_files([path])
@@ -408,6 +410,13 @@ def read_table(
         raise problems_error(problems)
     empty = pl.DataFrame(schema={**polars_schema(record), LINE: pl.Int64, FILE: pl.String})
     table = pl.concat(frames) if frames else empty
+    texts = [name for name in NEVER_BLANK if {"question", name} <= column_types(record).keys()]
+    for name in texts:  # else whoever asks models about the rows would be told when they are paid for
+        blank = table.filter(pl.col(name).str.strip_chars() == "").select(FILE, LINE).iter_rows()
+        fault = Fault(name, Reason.BAD_VALUE, "empty")
+        problems += [Problem.of_row(file, line, [fault]) for file, line in blank]
+    if problems:
+        raise problems_error(problems)
     if "question_id" in optional:
         given = table.select("question_id", "question").iter_rows()
         ids = [(id and id_before_spreadsheet(id, text)) or id or question_id(text) for id, text in given]

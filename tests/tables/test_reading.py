@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 
 import polars as pl
 import pyarrow as pa
@@ -363,3 +364,17 @@ def test_units_in_a_cell_of_csv_keep_their_signs_and_raw_line_ends_are_told(tmp_
     frame.with_columns(units=pl.lit(cell.replace("\\n", "\n"))).write_csv(tmp_path / "s.csv")
     with pytest.raises(KomepError, match=r"s\.csv:2: units: wrong_type: expected a list"):
         build([tmp_path / "s.csv"], tmp_path / "komep")
+
+
+@pytest.mark.parametrize("column", ["question", "model"])
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_answer_without_a_question_or_a_model_is_told_before_anybody_is_asked_about_it(
+    tmp_path, column, empty
+):
+    rows = [{"question": "What?", "model": "m", "response": "A."} for _ in range(2)]
+    rows[1][column] = empty
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    optional = {field.name for field in fields(Response)} - {"question", "model", "response"}
+    with pytest.raises(KomepError, match=f"r.jsonl:2: {column}: bad_value: empty"):
+        tables.read_table(path, Response, optional)
