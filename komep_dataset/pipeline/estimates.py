@@ -280,8 +280,14 @@ def estimate_calibrate(
             statements, _ = statements_of(path, labelled_set, limit, columns)
             for checker in judges:
                 calibrate(checker, statements, folder_of(config), mode=mode)
-    prices = load_prices(config.prices)
-    return [line_of(label, model, bodies.values(), prices, note) for (label, model), bodies in found.items()]
+    prices, names = load_prices(config.prices), {one: name for name, one in config.judges().items()}
+    return [
+        line_of(
+            f"{label} by {names.get(model, model.model)}" if len(judges) > 1 else label,
+            *(model, bodies.values(), prices, note),
+        )
+        for (label, model), bodies in found.items()
+    ]
 
 
 def as_text(lines: Sequence[Line], config: Config) -> str:

@@ -136,6 +136,20 @@ def test_what_calibrate_would_ask_is_what_it_asks(options, checker, tmp_path):
         assert "  0 calls" in CliRunner().invoke(app, [*command, "--estimate"]).output
 
 
+def test_an_estimate_of_a_calibration_names_each_judge(tmp_path):
+    path = write_chain(tmp_path / "a", "http://127.0.0.1:9/v1")
+    chain = yaml.safe_load(path.read_text())
+    one = chain["checker"]
+    chain["checker"] = [one, one | {"context": "question"}, one | {"model": "other"}]
+    path.write_text(yaml.safe_dump(chain))
+    second = [r"checker \(2\)"]  # without its question it would be asked what the first is
+    for options, more in (([], second), (["--adversarial"], [])):
+        command = ["calibrate", "--config", str(path), "--limit", "5", "--estimate", *options]
+        told = CliRunner().invoke(app, command).output
+        for name in ("checker", "other", *more):
+            assert re.search(rf"^\S.* by {name} +\d+ calls", told, re.MULTILINE), told
+
+
 def test_passages_and_their_embeddings_are_counted_as_they_are_asked(tmp_path):
     rows = [{"id": str(n), "text": f"Fact {n} of a disease holds. " * 10} for n in range(10)]
     corpus(tmp_path / "c.jsonl", rows)
