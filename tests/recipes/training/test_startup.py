@@ -71,7 +71,7 @@ def test_a_quiet_run_of_the_first_pairs(tiny_model, release, tmp_path, capsys, a
     for limit in ("7", None):
         other = flags(tiny_model, release, tmp_path / "out", **given | {"limit": limit})
         assert train("dpo", other if limit else other[:-2]) == 1
-        assert "'limit': 6}, this one has" in capsys.readouterr().err
+        assert f"dataset: limit = 6, this one has {limit}; take" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_told_under_quiet_and_with_its_traceback_under_verbose(
