@@ -9,6 +9,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,7 @@ def provenance(
     }
 
 
+@cache
 def sources_sha256(package: Path) -> str:
     """SHA-256 over names and content of the package's modules: which code ran, committed or not."""
     files = sorted(package.rglob("*.py"))
@@ -137,6 +139,7 @@ def sources_sha256(package: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@cache
 def git_commit(package: Path) -> str | None:
     """The commit that is checked out, where the package lies in a git repository as its own `komep_dataset/`."""
     top = package.parent
