@@ -1,5 +1,6 @@
 """MedQA, USMLE, four options (arXiv 2009.13081), in the copy and with the prompt of lm-evaluation-harness."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from evaluation.harness.english import english
@@ -10,7 +11,10 @@ TEXT = "Question: {question}\n{options}"  # the harness's `doc_to_text` of `medq
 
 
 def convert(row: dict[str, Any]) -> dict[str, Any]:
-    """`sent1`, `ending0` to `ending3` and `label` (0 to 3) as columns of `evaluation.harness.questions`."""
+    """The columns of `evaluation.harness.questions` of `sent1`, `ending0` to `ending3` and `label` (0 to 3), or of the authors' own
+    `options` (an object by letter) and `answer_idx` (a letter)."""
+    if isinstance(options := row.get("options"), Mapping) and "answer_idx" in row:
+        return {"question": row.get("question"), **options, "answer": row["answer_idx"]}
     if "sent1" not in row:
         return row
     label = row.get("label")

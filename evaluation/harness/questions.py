@@ -146,6 +146,12 @@ def _problems(row: dict[str, Any], layout: Layout, *, grouped: bool = False) -> 
         found = ", ".join(map(str, row))
         problems = [f"no column {', '.join(missing)} (found: {found}); {'; '.join(told)}"]
     problems += [said for name in asked if name in row and (said := _wrong_text(name, row[name]))]
+    last = layout.letters[-1]
+    problems += [
+        f"{name} is an option too many: this benchmark has A to {last}"
+        for name in LETTERS
+        if name > last and not _is_empty(row.get(name))
+    ]
     answer = row.get("answer")
     judged = "answer" in row and not {*letters} & {*missing}  # without its options none is right or wrong
     if judged and _answer(answer) not in tuple(letters):
@@ -203,9 +209,10 @@ def _checked(rows: Iterable[Row], layout: Layout, *, grouped: bool = False) -> l
         if len({place for place, _ in found}) < len(rows) or len(rows) == 1:
             raise
         needed = [*(["subject"] if grouped else []), "question", *layout.letters[: layout.fewest], "answer"]
-        columns = f"the columns {', '.join(needed)} (found: {', '.join(map(str, rows[0][1]))})"
+        columns = f", which needs the columns {', '.join(needed)} (found: {', '.join(map(str, rows[0][1]))})"
+        why = columns if any(name not in converted[0][1] for name in needed) else f": {found[0][1]}"
         unfit = UnfitError(str(error))
-        unfit.why = f"none of the {len(rows):,} rows from {rows[0][0]} on fits NAME, which needs {columns}"
+        unfit.why = f"none of the {len(rows):,} rows from {rows[0][0]} on fits NAME{why}"
         raise unfit from None
     return converted
 

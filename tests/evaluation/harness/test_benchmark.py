@@ -56,6 +56,7 @@ def test_a_fault_of_some_rows_is_no_other_benchmark(tmp_path, jsonl, rows_of, ca
     first, _, *others = refused(capsys, path, "--benchmark", "kormedmcqa")
     assert not any("is empty" in line for line in others)
     assert "none of the 8 rows from" in first and "no other --benchmark" in first and len(others) == 8
+    assert "fits --benchmark kormedmcqa: answer is 6, not a whole number" in first
 
 
 @pytest.mark.parametrize("content", ["", "\n"])
