@@ -87,20 +87,20 @@ def target_of(results: dict[str, Any]) -> Target:
 
 
 def refusal(results: dict[str, Any]) -> str | None:
-    """Why results must not stand on a model's page, or None: a sample or a part is no benchmark result."""
+    """All that keeps results from a model's page, or None: a sample or a part is no benchmark result."""
     target = target_of(results)
     if target.sizes is None:
         return f"{results['benchmark']} is a sample: its score is no benchmark result and is not published"
     found = {name: subject["n"] for name, subject in results["subjects"].items()}
-    for name, size in target.sizes.items():
-        if found.get(name) != size:
-            return (
-                f"{results['benchmark']} has {size} test questions for {name}, these results have "
-                f"{found.get(name, 0)}: a part of a benchmark is not published"
-            )
+    lacking = [(name, size) for name, size in target.sizes.items() if found.get(name) != size]
+    reasons = [
+        f"{results['benchmark']} has {size} test questions for {name}, these results have "
+        f"{found.get(name, 0)}: a part of a benchmark is not published"
+        for name, size in lacking[:1]
+    ]
     if fewer := results.get("config", {}).get("prompts_with_fewer_shots"):
-        return lost_shots(fewer, sum(target.sizes.values()), results["shots"])
-    return None
+        reasons.append(lost_shots(fewer, results["n"], results["shots"]))
+    return "; ".join(reasons) or None
 
 
 def check_before(benchmark: str, sizes: dict[str, int], repo_id: str) -> None:

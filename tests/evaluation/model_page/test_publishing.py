@@ -101,6 +101,9 @@ def test_samples_and_parts_are_no_results():
     del part["subjects"]["nurse"]
     assert "these results have 0" in refusal(part)
     assert "3 of 3,009 prompts were too long" in refusal(results_of(prompts_with_fewer_shots=3))
+    part = results_of(prompts_with_fewer_shots=3)
+    part["subjects"]["nurse"]["n"] = 2
+    assert "a part of a benchmark" in refusal(part) and "prompts were too long" in refusal(part)
     with pytest.raises(KomepError, match="results on other are not published"):
         refusal(results_of(benchmark="other"))
     with pytest.raises(KomepError, match="lack interval"):
