@@ -19,7 +19,7 @@ from komep_dataset.replies.thoughts import answer_of
 _TOKEN = (
     r"<[|｜][A-Za-z_/][A-Za-z0-9_/▁ -]{0,30}[|｜]?>|<[A-Za-z_]{2,12}\|>|<(?:start|end)_of_(?:turn|image|text|utterance)>|</?(?:s|bos|eos|pad|unk)>|"
     r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|gMASK)\]|<(?:sop|eop|eod|(?:reserved|extra_id)_[0-9]{1,3}|seed:[a-z]{3})>|"
-    r"<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<(?:unused|ctrl)[0-9]{1,4}>|<0x[0-9A-F]{2}>"
+    r"<</?SYS>>|\[\|[A-Za-z]{3,12}\|\]|\[(?:PAD|UNK|BOS|EOS|CLS|SEP|MASK)\]|<(?:unused|ctrl)[0-9]{1,4}>|\[unused[0-9]{1,3}\]|<0x[0-9A-F]{2}>"
 )
 _ROLE = r"(?:^|\n)[ \t]*(?:#{1,4}[ \t]*(?:Human|Assistant|User|System|Instruction|Response|Input|Output|사용자|어시스턴트)[ \t]*:|#{3}[ \t]*(?i:question|answer|질문|답변|응답|명령어?|지시(?:사항)?|입력|출력)[ \t]*[:：]|(?:Human|Assistant|USER|ASSISTANT|SYSTEM)[ \t]*:)"
 _NAMES = r"[a-z_:]{0,12}(?:think|thought|reason|scratch|monologue|reflection|analysis|cot)[a-z_]{0,10}"

@@ -56,6 +56,7 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     # Sky-T1, OpenThinker, Command A, Apertus; Solar, whose thoughts <|end|> may end
     ("pipe", rf"<\|(?:(?:begin|start)_(?:of_)?)?({_NAME}|inner(?=_prefix))(?:_(?:start|begin|prefix))?\|>", (_NAMED_END, r"<\|end(?:_of_(?:thought|thinking))?\|>"), _NAMED_END),
     ("medgemma", r"<((?:unused|ctrl)(?:94(?=>)|\d{1,4}(?=>\s*(?:thought|think)\b)))>", (r"<(?:unused|ctrl)\d{1,4}>",), r"<(?:unused|ctrl)95>"),  # and Gemini's leak
+    ("pangu", rf"{_QUOTED}\[unused16\]", (), rf"{_QUOTED}\[unused17\]"),  # openPangu
     ("gemma", r"<\|(channel)>", (), r"<channel\|>"),  # Gemma 4
     # gpt-oss, and the same from servers that leave special tokens out
     ("harmony", rf"{_HARMONY}(analysis|commentary){_TO_TEXT}", (), rf"{_HARMONY}final{_TO_TEXT}"),
@@ -117,7 +118,7 @@ _HINT = Pattern(rf"[<\[◁`~💭{{]|:::|&lt;|\\begin|\A[\W_]{{0,24}}(?:assistant
 # Tokens of chat templates: such that end a turn, and such that begin one; `{role}` is who speaks.
 _END = (
     r"(?:<\|(?:im_end|eot_id|eom_id|end_of_text|endoftext|end|return|call|endofturn|END_OF_TURN_TOKEN|END_RESPONSE|eos)\|>"
-    r"|<end_of_turn>|<eos>|</s>|\[END FINAL RESPONSE\]|<turn\|>|<｜end▁of▁sentence｜>|\[\|endofturn\|\])"
+    r"|<end_of_turn>|<eos>|</s>|\[END FINAL RESPONSE\]|<turn\|>|<｜end▁of▁sentence｜>|\[\|endofturn\|\]|\[unused10\])"
 )
 _BEGIN = (
     r"(?:<\|begin_of_text\|>|<s>(?!\w[^<\n]{0,200}</s>\s*\S)|<bos>|<\|start_header_id\|>\s*{role}\s*<\|end_header_id\|>|<\|im_start\|>\s*{role}\b|<start_of_turn>{role}\b|"

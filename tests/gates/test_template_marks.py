@@ -29,6 +29,7 @@ MARKED = {
         "[gMASK]<sop>Gout.",
         "<seed:bos>Gout.",
         "Gout.<end_of_utterance>",
+        "Gout.[unused10]",
         "<|start_header_id|>assistant<|end_header_id|>\n\nGout.",
     ],
     "role heading": [
@@ -48,6 +49,7 @@ MARKED = {
         "analysisIs it gout?assistantfinalGout.",
         "<|channel|>analysis<|message|>Is it gout?",
         "<unused94>thought\nIs it gout?<unused95>Gout.",
+        "[unused16]Is it gout?[unused17]Gout.",
         "<reasoning>Is it</reasoning>Gout.",
     ],
     "broken character": ["Gout.\0", "caf\ufffd", "\x08eta blockers", "a\x1b[2Jb", "x\x7f", "\uffff"],
