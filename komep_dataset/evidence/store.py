@@ -50,9 +50,13 @@ def open_store(corpus: Path, folder: Path, columns: Mapping[str, str] | None = N
     this state of it, and of others. `columns` is a map of names.
 
     Raises:
-        KomepError: what `read_corpus` raises; one id for several texts; no text at all; files that change meanwhile; a
-            folder in which another run is at work.
+        KomepError: what `read_corpus` raises; a corpus that holds the folder; one id for several texts; no text at all; files that
+            change meanwhile; a folder in which another run is at work.
     """
+    if folder.resolve().is_relative_to(corpus.resolve()):
+        raise KomepError(
+            f"{corpus}: the work folder lies in it ({folder.parent}), whose tables are no texts; give a folder of the texts alone"
+        )
     files = corpus_files(corpus)
     state = fingerprint(corpus, files, columns)
     place = folder / state[:16]

@@ -120,15 +120,27 @@ def require_verdicts(checked: Checked, label: str) -> None:
         return
     judged = checked.judged.values()
     failed = [one.failure for one in judged if one.failure]
-    unread = [one.votes[0].reply.text for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
-    cited = f"; {cited}" if (cited := checked.citing()) else ""
-    said = (
-        f"{label}: {len(failed) + len(unread):,} of {len(judged):,} statements got no verdict: {len(failed):,} requests "
-        f"failed, {len(unread):,} replies say neither true nor false; the first: {[*failed, *map(repr, unread), ''][0][:SHOWN]}{cited}"
-    )
-    if judged and len(failed) + len(unread) == len(judged):
-        raise KomepError(f"{said}; look at the checker's `model`, `max_new_tokens` and `structured`")
-    if failed or len(unread) >= TOLD_FROM * max(1, len(judged)):
+    unknown = [one.votes for one in judged if not one.failure and one.verdict == Verdict.UNKNOWN]
+    # Of votes that say something and come to nothing, no reply is at fault.
+    unread = [votes[0].reply.text for votes in unknown if all(v.verdict == Verdict.UNKNOWN for v in votes)]
+    apart = len(unknown) - len(unread)
+    parts = [
+        *([f"{len(failed):,} requests failed"] if failed or not apart else []),
+        *([f"{len(unread):,} replies say neither true nor false"] if unread or not apart else []),
+        *([f"on {apart:,} the votes differ"] if apart else []),
+    ]
+    first = [f"the first: {one[:SHOWN]}" for one in [*failed, *map(repr, unread)][:1]]
+    told = "; ".join([", ".join(parts), *first, *filter(None, [checked.citing()])])
+    missing = len(failed) + len(unknown)
+    said = f"{label}: {missing:,} of {len(judged):,} statements got no verdict: {told}"
+    if judged and missing == len(judged):
+        look = "look at the checker's `model`, `max_new_tokens` and `structured`"
+        if 2 * apart > missing:
+            look = (
+                "calibrate each checker alone, and take the better one, or a third with `agreement: majority`"
+            )
+        raise KomepError(f"{said}; {look}")
+    if failed or len(unknown) >= TOLD_FROM * max(1, len(judged)):
         tell(f"warning: {said}")
 
 

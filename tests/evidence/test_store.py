@@ -68,3 +68,10 @@ def test_an_id_for_several_texts_is_refused_and_a_repeated_text_is_one(tmp_path)
 def test_a_corpus_of_blank_texts_is_empty(tmp_path):
     with pytest.raises(KomepError, match="an empty corpus: no text in it"):
         open_store(corpus(tmp_path / "c.jsonl", [{"id": "a", "text": " "}]), tmp_path / "work")
+
+
+def test_a_corpus_that_holds_the_work_folder_is_refused_before_anything_is_written(tmp_path):
+    corpus(tmp_path / "c.jsonl")
+    with pytest.raises(KomepError, match=r"the work folder lies in it .*; give a folder of the texts alone"):
+        open_store(tmp_path, tmp_path / "work" / "evidence")
+    assert not (tmp_path / "work").exists()

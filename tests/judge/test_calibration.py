@@ -137,6 +137,33 @@ def test_a_checker_that_gives_no_verdict_is_not_calibrated(tmp_path, state, said
         calibrate(Checker(endpoint=url, model="checker", max_attempts=1), SAID, tmp_path)
 
 
+def test_judges_that_never_agree_are_not_called_unreadable(tmp_path, capsys):
+    write(
+        tmp_path / "s.jsonl",
+        [{"text": s.text, "label": s.label, "language": "en", "category": "c"} for s in SAID],
+    )
+
+    def reply(body):
+        if body["model"] == "one":
+            return "True"
+        return "False" if "perhaps" in stated(last_text(body)) or body["model"] == "two" else "True"
+
+    with loopback(Loopback(reply)) as (_, url):
+
+        def panel(*models):
+            checkers = [{"endpoint": url, "model": name} for name in models]
+            (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump({"checker": checkers, "agreement": "all"}))
+            return load_config(tmp_path / "pipeline.yaml")
+
+        with pytest.raises(KomepError) as error:
+            calibrate_file(panel("one", "two"), tmp_path / "s.jsonl")
+        said = str(error.value)
+        assert "10 of 10 statements got no verdict: on 10 the votes differ; calibrate each checker" in said
+        assert "neither true nor false" not in said and "the first" not in said
+        calibrate_file(panel("one", "three"), tmp_path / "s.jsonl")
+    assert "2 of 10 statements got no verdict: on 2 the votes differ\n" in capsys.readouterr().err
+
+
 def test_a_fifth_of_verdicts_that_are_missing_is_said(tmp_path, capsys):
     with loopback(Loopback(truth)) as (_, url):
         checker = Checker(endpoint=url, model="checker")
