@@ -18,11 +18,11 @@ from .layouts import json_as_text, lists_as_text
 
 LETTERS = "ABCDE"
 any_case = partial(re.compile, flags=re.IGNORECASE)
-# Signs of the private use area: A to E, several of them, and A to E where only an answer may make it a choice
-# ("2", "b"). `X` and `V` are what patterns call a choice, and one that may be weak.
-FIRM, SEVERAL, WEAK = 0xE000, "\ue005", 0xE008
-X, V = "[\ue000-\ue005]", "[\ue000-\ue00c]"
-_SIGNS = re.compile("[\ue000-\ue00f]")
+# Signs of the private use area: A to E, A to E where only an answer may make it a choice ("2", "b"), and sets of
+# several, one bit a letter. `X` and `V` are what patterns call a choice, and one that may be weak.
+FIRM, WEAK, SETS = 0xE000, 0xE008, 0xE010
+X, V = "[\ue000-\ue004\ue010-\ue02f]", "[\ue000-\ue00c\ue010-\ue02f]"
+_SIGNS = re.compile("[\ue000-\ue02f]")
 
 _CIRCLED = {base + i: f"({i + 1})" for base in (0x2460, 0x2776, 0x2780, 0x278A) for i in range(5)}  # ①❶➀➊
 _CIRCLED |= {
@@ -158,7 +158,7 @@ _DEGREE = re.compile(  # "2도 화상", "3도입니다"; in "2도 정답이다" 
 )
 _OWN_WORDS = re.compile(r"(?:\s?번(?![째지호]))?(?:\s(?:보기|선택지|선지|항목|문항|옵션))?")
 _GLOSS = any_case(  # "(이부프로펜)" after a choice; a verdict in brackets is none
-    rf"({V})\s?\((?!\s?(?:또는|혹은|or\b|and\b|정답|오답|맞|옳|틀|not\b|correct|right|wrong|true|false|[OXox○✓⭕×✗✘❌]\)))[^()\n\ue000-\ue00f]{{1,40}}\)"
+    rf"({V})\s?\((?!\s?(?:또는|혹은|or\b|and\b|정답|오답|맞|옳|틀|not\b|correct|right|wrong|true|false|[OXox○✓⭕×✗✘❌]\)))[^()\n\ue000-\ue02f]{{1,40}}\)"
 )
 
 
@@ -190,9 +190,24 @@ def sign(letter: str, firm: bool = True) -> str:
     return chr((FIRM if firm else WEAK) + LETTERS.index(letter))
 
 
+def several(letters: str) -> str:
+    """The sign of a set of letters."""
+    return chr(SETS + sum(1 << LETTERS.index(letter) for letter in set(letters)))
+
+
+def letters_of(one: str) -> str:
+    """The letters of a sign."""
+    code = ord(one)
+    return (
+        "".join(x for i, x in enumerate(LETTERS) if code - SETS >> i & 1)
+        if code >= SETS
+        else LETTERS[code & 7]
+    )
+
+
 def letter_of(one: str) -> str:
-    """The letter of a sign; "" of the sign for several."""
-    return "" if one == SEVERAL else LETTERS[ord(one) & 7]
+    """The letter of a sign; "" of one for several."""
+    return "" if ord(one) >= SETS else letters_of(one)
 
 
 def _choice(text: str, start: int, options: Sequence[str]) -> tuple[str, int, bool] | None:
@@ -251,5 +266,5 @@ def _joined(found: re.Match[str]) -> str:
     if comma and len(_SIGNS.findall(last)) == 1:
         listed = re.fullmatch(rf"{V}(?:,\s?{V})*", first)
         if signs[-1] in signs[:-1] or (subject and not listed):
-            return f"{SEVERAL},{last}"
-    return SEVERAL + tail
+            return f"{several(''.join(map(letter_of, _SIGNS.findall(first))))},{last}"
+    return several("".join(map(letter_of, signs))) + tail

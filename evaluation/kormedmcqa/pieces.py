@@ -29,7 +29,7 @@ _OPEN_LABEL = any_case(  # a line that announces the next one
     r"(?:(?:[가-힣 ]{0,12}\s)?(?:최종\s?)?(?:정\s?답|답안?|답변|결론|해답)(?:\s?(?:및\s해설|\(?answer\)?))?(?:은|는)?"
     r"|[^.\n]{0,30}(?:답[은는]|다음과\s같[^.\n]{0,6})|(?:(?:here\sis|heres)\s)?(?:(?:the|my)\s)?(?:final\s|correct\s)?(?:answer|conclusion)"
     r"(?:\sto\s(?:the|this|your)\squestion)?(?:\sis)?(?:\sas\sfollows|\sbelow)?"
-    r"|정답입니다[.]?|[^.\n\ue000-\ue00f]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
+    r"|정답입니다[.]?|[^.\n\ue000-\ue02f]{0,30}답입니다[.]?|따라서|therefore)\s?[:.]?\s*"
 )
 ECHO = any_case(  # a question that the reply repeats, not "질문 1: B"
     rf"(?:질문|question)\s?(?:\(question\))?\s?\d{{0,3}}번?\s?[:.](?!\s?\(?{V})"

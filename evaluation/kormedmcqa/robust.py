@@ -4,7 +4,7 @@ The reply is cut into lines, items of a list of options, sentences and clauses (
 `rules.py` look inside one clause each. The last firm statement counts ("정답은 A. 아니, 정답은 C" is C): a field, what is
 chosen or named, a correction, a conclusion, a line that is a choice alone, the opening; of an item of a list only
 fields and names. A clause after a turn ("…지만, B가 옳다") or with a second thought is firm too. Where nothing is, the
-last clause that says what was asked for or praises a choice counts, then the verdicts of a list. A hedge between two
+one that is judged otherwise than all others counts, then the last clause that says what was asked for or praises a choice. A hedge between two
 letters is no answer. What others would choose and what would hold in another case count only where nothing else is
 stated.
 
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from . import rules
-from .choices import LETTERS, SEVERAL, V, X, any_case, letter_of, marked, normal_form, sign
+from .choices import LETTERS, V, X, any_case, letter_of, letters_of, marked, normal_form, several, sign
 from .pieces import ECHO, STEP, Line, body, clauses, lines, lists_options, sentences
 
 
@@ -33,6 +33,7 @@ class Statement(NamedTuple):
     aside: bool = False
 
 
+REST = "*"  # all letters that are not named
 NEAR = 160  # characters before a choice in its sentence that are looked at
 
 
@@ -42,14 +43,17 @@ def _in_clause(clause: str, context: str, turned: bool, item: bool) -> Iterator[
         for found in rule.pattern.finditer(clause) if rule.in_items or not item else ():
             place, end = found.span(found.lastindex)
             before, rest = clause[max(0, place - NEAR) : place], max(end, found.end())
-            refused = rule.name != "asked for" and rules.REFUSED.match(clause, end)
-            against = rules.AGAINST.search(before[-40:]) or rules.AGAINST.search(
-                clause[: found.start()][-40:]
-            )
-            if refused or against or (rule.unless and rule.unless.match(clause, rest)):
+            refused = rules.REFUSED.match(clause, end) or rules.AGAINST.search(before[-40:])
+            against = rules.AGAINST.search(clause[: found.start()][-40:])
+            if (
+                (refused and rule.name != "asked for")
+                or against
+                or (rule.unless and rule.unless.match(clause, rest))
+            ):
                 continue
             around = before if turned else (context + before)[-NEAR:]
-            aside = rules.ASIDE.search(around) or rules.WHERE.search(before) or rules.IF.match(clause, end)
+            aside = rules.ASIDE.search(around) or rules.WHERE.search(before)
+            aside = aside or rules.IF.match(clause, end) or rules.IF.match(clause, rest)
             again = (
                 turned
                 or rules.LEADS.search(before[-40:])
@@ -91,33 +95,52 @@ def _opening(line: Line) -> str | None:
     return letter_of(found[1]) if found and not turned_down else None
 
 
+def _odd_one(judged: Sequence[tuple[str, bool]], alone: object, wrong_asked: object) -> str | None:
+    """The one letter that is called right, or wrong, otherwise than all others; of some of the options, the one that is
+    called right if it may stand `alone`, or wrong where that was asked for."""
+    named = {letter for letters, _ in judged for letter in letters} - {REST}
+    rest = set(LETTERS) - named
+    right, wrong = (
+        {
+            x
+            for letters, good in judged
+            if good is side
+            for letter in letters
+            for x in (rest if letter == REST else letter)
+        }
+        for side in (True, False)
+    )
+    every = right | wrong
+    whole = len(every) > 3 and every == set(LETTERS[: len(every)]) and not right & wrong
+    for one, other, part in ((right, wrong, alone), (wrong, right, wrong_asked)):
+        if len(one) == 1 and other and (whole or part):
+            return next(iter(one))
+    return None
+
+
 def _verdicts(found: Sequence[Line]) -> str | None:
-    """The letter of the only item that is called right, or wrong where that was asked for, among two or more."""
-    judged = [
-        (line.item, verdict)
-        for line in found
-        if line.item and (verdict := rules.VERDICT.fullmatch(body(line)))
-    ]
-    right = [item for item, verdict in judged if verdict["first"] or verdict["last"]]
-    wrong = [item for item, verdict in judged if not (verdict["first"] or verdict["last"])]
+    """The item, or the letter of sentences, that is judged otherwise than all others; see `_odd_one`."""
+    judged: dict[str, list[tuple[str, bool]]] = {"": []}
+    for line in found:
+        if line.item and (verdict := rules.VERDICT.fullmatch(body(line))):
+            judged[""].append((line.item, bool(verdict["first"] or verdict["last"])))
+        for sentence in () if line.item else sentences(body(line)):
+            for one in () if rules.UNSURE.search(sentence) else rules.JUDGED.finditer(sentence):
+                letters = letters_of(one["choice"]) if one["choice"] else REST
+                right = (not one["bad"]) ^ len(rules.NOT.findall(one["what"])) % 2
+                judged.setdefault((one["stem"] or "").lower(), []).append((letters, bool(right)))
     asked = any(rules.WRONG_ASKED.search(line.text) for line in found if not line.item)
-    return _single(right, wrong, asked) if len(judged) > 1 else None
-
-
-def _single(right: Sequence[str], wrong: Sequence[str], wrong_asked: object) -> str | None:
-    """The only one that is called right, or else wrong where that was asked for."""
-    if len(right) == 1:
-        return right[0]
-    return wrong[0] if wrong_asked and right and len(wrong) == 1 else None
+    return next(
+        (x for kind, ones in judged.items() if (x := _odd_one(ones, not kind, asked and not kind))), None
+    )
 
 
 def _sheet(found: re.Match[str]) -> str:
     """Options and verdicts in one line as a statement: "A(X), B(O)" is "정답: B"."""
-    marks = list(rules.SHEET_MARK.finditer(found[0]))
-    right = [mark[1] for mark in marks if mark["right"]]
+    judged = [(letters_of(mark[1]), bool(mark["right"])) for mark in rules.SHEET_MARK.finditer(found[0])]
     asked = rules.WRONG_ASKED.search(found.string[max(0, found.start() - NEAR) : found.start()])
-    one = _single(right, [mark[1] for mark in marks if not mark["right"]], asked)
-    return f" 정답: {one or SEVERAL} " if right else " "
+    one = _odd_one(judged, True, asked)
+    return f" 정답: {sign(one) if one else several(LETTERS)} " if any(right for _, right in judged) else " "
 
 
 def _about(sentence: str) -> set[str]:
@@ -129,7 +152,7 @@ def _about(sentence: str) -> set[str]:
         before, end = sentence[max(0, choice.start() - 24) : choice.start()], choice.end()
         label = re.match(r"\)" if before.strip() else r"\s?[.):]", sentence[end : end + 2])
         turned_down = rules.REJECTED.match(sentence, end) or rules.REFUSED.match(sentence, end)
-        about = choice[0] == SEVERAL or (
+        about = not letter_of(choice[0]) or (
             rules.OPEN.search(before) and not rules.DESCRIBED.match(sentence, end)
         )
         if about and not label and not turned_down and not rules.AGAINST.search(before):
@@ -158,10 +181,12 @@ def _stated(text: str) -> str | None:
         if kept := [one for one in said if one.firm >= firm and not one.aside]:
             letter, maybe = kept[-1].letter, kept[-1].maybe
             return "" if maybe and any(one.letter != letter for one in kept) else letter
+        if firm and (odd := _verdicts(found)):
+            return odd
     if said:  # nothing but what others choose, or what holds in a case
         return said[0].letter if len({one.letter for one in said}) == 1 else ""
     only_list = len(found) > 2 and all(line.item for line in found)
-    return _verdicts(found) or ("" if only_list else None)
+    return "" if only_list else None
 
 
 def _remaining(text: str) -> str | None:

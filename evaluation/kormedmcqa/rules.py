@@ -42,7 +42,7 @@ _NOUN = (
 )
 _BE = r"\s(?:is|was|would\sbe|must\sbe|should\sbe|has\sto\sbe|remains|seems|appears|looks)\s(?:(?:to\sbe|the|most|clearly|definitely|indeed|therefore|more|a|my|single|only)\s)*"
 _RIGHT_WORD = r"정답|맞음|옳음|적절함?|맞다|옳다|맞습니다|옳습니다|적절합니다|적절하다|일치(?:함|한다|합니다)?|correct|right|true|yes"
-_WRONG_WORD = r"오답|틀림|부적절함?|틀렸다|틀렸습니다|틀립니다|아니다|아니오|아님|않음|않다|않는다|않습니다|없음|불일치|배제|제외|아닙니다|incorrect|wrong|false|no"
+_WRONG_WORD = r"오답|틀림|부적절함?|틀렸다|틀렸습니다|틀립니다|아니다|아니오|아님|않음|않다|않는다|않습니다|없음|불일치|배제|제외|아닙니다|incorrect|wrong|false|not?(?:\s(?:correct|right|true))?"
 _PRAISE = (
     r"일\s(?:가능성|확률)[이은도]?\s(?:가장\s|제일\s|더\s|매우\s|훨씬\s)*(?:높|크|큼|큽|유력)"
     rf"|{_NOUN}(?:맞|옳|적절|적합|적당|올바|타당|정확|알맞|합당|유력|확실|분명|명확|합리|바람직|최선|우선|(?:이에\s|여기에\s)?(?:부합|해당[하되된됩한합]|일치)|(?<=가장\s)[가-힣]|(?<=제일\s)[가-힣]|그럴듯|낫|나은)"
@@ -60,7 +60,7 @@ LEAD = (  # a conclusion or a correction; the choice after it must end its claus
     r"|(?<![가-힣])아니(?=[,.\s!])|아니다|아니요|아닙니다|아니네요?|잠깐만?|정정(?:합니다|하면|하자면|:|\))?|수정(?:합니다|하면|:|\))|앗|아차|어라|죄송합니다|봤네요"
     r"|(?:고르|선택하|택하|꼽|찍)(?:자면|으?라면)|(?:고른|선택한|택한|꼽는|찍는)다면|(?:골라|선택해|택해)야\s(?:한|하|된)다?면|재?검토\s?결과|(?:말씀드리|말하|요약하|정리하)(?:자)?면"
     r"|\bif\s(?:i\s)?(?:(?:had|have|were)\s)?(?:to|forced\sto|asked\sto|i\smust|must)\s(?:choose|pick|guess|select|decide)(?:\s(?:just\s|only\s)?one)?"
-    r"|\b(?:therefore|thus|hence|so|in\sconclusion|in\ssummary|overall|finally|conclusion|actually|wait|no|but|correction|rather|instead|sorry|oops|(?:it|that|this)\s(?:is|should\sbe|must\sbe|would\sbe)|scratch\sthat|its|on\s(?:second\sthought|closer\slook)|make\sthat|i\smeant?|elimination)\b)"
+    r"|\b(?:therefore|thus|hence|so|in\sconclusion|in\ssummary|overall|finally|conclusion|actually|wait|no|but|correction|rather|instead|sorry|oops|(?:it|that|this)\s(?:is|should\sbe|must\sbe|would\sbe)|scratch\sthat|its|on\s(?:second\sthought|closer\slook)|make\sthat|i\smeant?|elimination)\b|\b(?:since|because|as)\s[^.,;]{1,40}\snot(?:\s[^.,;]{1,40})?,)"
     r"[\s,.:!…-]*"
 )
 AGAIN = (  # a second thought on the question; "혈압을 다시 확인하면" is medicine
@@ -135,16 +135,26 @@ INVENTED = any_case(  # where a reply runs on into a question of its own making
     r"\n\s*(?:\(?(?:#+\s?)?(?:다음\s|새로운\s|추가\s)?(?:질문|문제|문항|예제|예시|제\s?\d{1,2}\s?문)\s?(?:\d*\s?[:.)]|\d+번?\s*\n)|(?:q|question|problem|exercise)\s?\d*\s?[:.)]"
     r"|(?:human|user|assistant|instruction|input|response)\s?:|다음\s?중[^\n]{1,200}\?|[^\n]{4,300}\?\s*\n+\s*(?:a|1)[.)]\s)"
 )
+_GOOD = r"옳|맞|적절|적합|올바|바르|바람직|정확|타당|사실|참|correct|right|true|accurate|appropriate|valid"
+_BAD = r"틀[린리렸립림]|오답|잘못|부적|거짓|사실과\s다|incorrect|wrong|false|inaccurate|untrue|inappropriate|invalid"
+NOT = any_case(r"않|아니|아닌|아님|아닙|(?<!잘)못|없|\bnot\b|nt\b")
+JUDGED = any_case(  # a verdict of a sentence; other words, of which the stem is kept, may be one, too
+    rf"(?<!not\s)(?:(?P<choice>{V})\)?|(?:나머지|다른|그\s?외)(?:\s?(?:보기|선택지|선지|항목|문항|설명|진술|내용|것))?들?(?=[은는이가도])|\b(?:the|all)\s(?:of\s)?(?:the\s)?(?:others?|rest|remaining)(?:\s(?:options|choices|statements|ones|answers|\w{{3,5}}))?)"
+    rf"[은는이가만도]?\s(?P<what>(?:(?:are|is|was|were|not|isnt|arent|all|both|the|an?|모두|다|전부|각각)\s)*(?:(?P<bad>{_BAD})|(?:{_GOOD})|(?P<stem>[가-힣]{{2}}|[a-z]{{4}}))[^.,;!?{V[1:-1]}]{{0,40}}?)(?=\s?[.,;!?]|$|지만|고\s|며\s|\s(?:and|while|whereas|but)\s)"
+)
+UNSURE = any_case(
+    rf"{_MAYBE}|{CONDITION}|수도?\s있|[라다]면|\?|\b(?:if|when|may|might|could|would|should|not\s(?:all|every))\b"
+)
 WRONG_ASKED = any_case(
     r"(?:[가-힣]지\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼)\s(?:것|설명|보기|선지|선택지|문장|내용|진술)|\b(?:incorrect|false|wrong|except)\b"
 )
 VERDICT = any_case(  # what begins or ends the text of an item: "틀림 - …", "… (정답)", "… (O)"
-    rf"(?:(?:(?P<first>{_RIGHT_WORD}|o)|(?:{_WRONG_WORD}|x))\s?(?:[-:,.(].*)?|(?:.*[\s(:,-])?(?:(?P<last>{_RIGHT_WORD}|[o○✓⭕])|(?:{_WRONG_WORD}|[x×✗✘❌]))\s?\)?[.!]?)"
+    rf"(?:(?:(?P<first>{_RIGHT_WORD}|o)|(?:{_WRONG_WORD}|x))\s?(?:[-:,.(].*)?|(?:.*[\s(:,-])?(?:(?<!not\s)(?P<last>{_RIGHT_WORD}|[o○✓⭕])|(?:{_WRONG_WORD}|[x×✗✘❌]))\s?\)?[.!]?)"
 )
 _MARK = rf"\s?[-:=.(]{{0,2}}\s?(?:(?P<right>{_RIGHT_WORD}|(?:(?<=[-:=.(])|(?<=[-:=.(] ))[Oo○✓⭕])|{_WRONG_WORD}|(?:(?<=[-:=.(])|(?<=[-:=.(] ))[Xx×✗✘❌])\)?(?=[\s,./;]|$)"
 SHEET_MARK = any_case(rf"({V})\)?{_MARK}")
 SHEET = re.compile(  # options and verdicts in one line: "A(X), B(O)", "A - 오답, B - 정답"
-    rf"{V}\)?{_MARK}(?:\s?[,./;]?\s?{V}\)?{_MARK.replace('(?P<right>', '(?:')}){{1,9}}", re.IGNORECASE
+    rf"{V}\)?{_MARK}(?: ?[,./;]? ?{V}\)?{_MARK.replace('(?P<right>', '(?:')}){{1,9}}", re.IGNORECASE
 )
 
 
@@ -170,6 +180,7 @@ def _clause(row: tuple[str, str, str, str, str], *patterns: str, **settings) -> 
 
 
 _x, _v, _no_v, _w = f"({X})", f"({V})", f"[^.!?{V[1:-1]}]", f"[^\\w{V[1:-1]}]"
+_BUT = r"(?:except(?:ing)?(?:\sfor)?|but|other\sthan|apart\sfrom|aside\sfrom|besides|excluding|with\sthe\sexception\sof)"
 CLAUSE = (
     _clause(("field", "a choice after a word for the answer", "정답은 폐렴(B)이다", "B", "오답은 B이다"),
             rf"(?:{CUE.pattern}){_BEFORE}{_v}", rf"(?:{CUE.pattern})(?:(?<=[은는이:⇒]\s)|(?<=is\s))(?:(?!not\b|아니|아닌|없){_no_v}){{1,60}}?{_v}(?=\)?{END}|{COPULA})", rf"{_CLOSEST}{_BEFORE}{_x}", in_items=True, unless=_LABELLED),
@@ -199,13 +210,15 @@ CLAUSE = (
             rf"(?:[가-힣](?:은|는)|(?:처치|진단|검사|것|보기|설명|답|선택지|내용|반응|문장|중)(?:이|으로)?)\s{_x}(?=\s?(?:{COPULA}|[.!)]|$)|{_OWN_TEXT}|의\s[가-힣]|\s?\([가-힣])",
             rf"\b(?:step|diagnosis|treatment|therapy|cause|finding|drug|agent|test|management|statement|organism|explanation|intervention|action|here|(?:looks|seems|sounds)\slike|(?<!not\s)only)(?:\s(?:is|would\sbe))?\s{_x}(?=[\s.,:)]|$)", firm=False),
     _clause(("praised", "a choice that is called right", "B가 가장 적절하다", "B", "B가 적절하지 않다"), rf"{_x}(?:{_PRAISE})", firm=False, unless=DENIED),
-    _clause(("asked for", "a choice called wrong as what was asked for", "C가 옳지 않은 것입니다", "C", "C는 옳지 않습니다"),
-            rf"{_x}(?:이|가)\s(?:가장\s)?(?:(?:옳지|적절하지|적합하지|맞지|올바르지|해당하지|해당되지|일치하지|바람직하지|바르지)\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼|예외인)\s(?:것|설명|보기|선택지|선지|문장|내용|진술|답|항목)|{_x}(?:이|가)\s사실과\s다른|{_x}만\s(?:틀[리렸린립]|옳지\s않|맞지\s않|적절하지\s않|잘못)", rf"{_x}\sis\sthe\s(?:(?:only|one)\s)?(?:(?:incorrect|false|wrong|untrue)\sstatement|exception|least\s\w+\s(?:option|choice|statement|one))", firm=False, unless=DENIED),
+    _clause(("asked for", "a choice called wrong as what was asked for, or excepted from what all others are", "C가 옳지 않은 것입니다", "C", "C는 옳지 않습니다"),
+            rf"{_x}(?:이|가)\s(?:가장\s)?(?:(?:옳지|적절하지|적합하지|맞지|올바르지|해당하지|해당되지|일치하지|바람직하지|바르지)\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼|예외인)\s(?:것|설명|보기|선택지|선지|문장|내용|진술|답|항목)|{_x}(?:이|가)\s사실과\s다른|{_x}만\s(?:틀[리렸린립]|옳지\s않|맞지\s않|적절하지\s않|잘못)", rf"{_x}\sis\sthe\s(?:(?:only|one)\s)?(?:(?:incorrect|false|wrong|untrue)\sstatement|exception|least\s\w+\s(?:option|choice|statement|one))", rf"{_x}\sis\sthe\s(?:only|one)\s(?:\w+\s)?(?:that|which)\sis\s(?:not\s)?(?:{_GOOD}|{_BAD})",
+            rf"{_x}(?:을|를|만)?\s?(?:제외|빼|뺀|말고|외에|외의|이외)[가-힣]*,?\s(?:나머지|모두|다|전부|모든|다른)(?:(?!중|[.,]|{V}).){{0,20}}?(?:{_GOOD}|{_BAD})", rf"\b(?:all|every\w*|each)\b(?:(?!not)[^.,;{V[1:-1]}]){{0,30}}?\s{_BUT}\s\(?{_v}\)?\s(?:is|are)\s(?:not\s)?(?:{_GOOD}|{_BAD})",
+            rf"\b(?:all|every\w*|each)\b(?:(?!not)[^.,;{V[1:-1]}]){{0,30}}?\s(?:is|are)\s(?:not\s)?(?:{_GOOD}|{_BAD})(?:\s\w+){{0,3}},?\s{_BUT}\s(?:for\s)?\(?{_v}", rf"\ball\sof\sthe\s(?:following|above|options|statements)\sare\s[^.,;{V[1:-1]}]{{1,40}}?,?\s{_BUT}\s(?:for\s)?\(?{_v}", rf"\bwith\sthe\sexception\sof\s{_v},?\s(?:all|every)\s[^.,;]{{0,20}}?(?:{_GOOD}|{_BAD})", firm=False, unless=DENIED),
 )  # fmt: skip
 PIECES = (
     Rule("alone", "the first or the last line, if it is a choice and nothing else", "발열이 있다.\n\nC", "C", "A\nB\nD"),
     Rule("opening", "the choice that begins the reply, unless it begins a list", "D: 4 : 1", "D", "A. 위염\nB. 장염"),
-    Rule("verdicts", "the one option that a list of them calls right", "A(X), B(O)", "B", "A(O), B(O)", firm=False),
+    Rule("verdicts", "the one option that is called right, or judged otherwise than all others", "A(X), B(O)", "B", "A(O), B(O)", firm=False),
     Rule("last word", "the choice that ends the last line", "급성 충수염 (D)", "D", "비타민 (D)", firm=False),
     Rule("remaining", "the one choice that the last line does not turn down", "남은 것은 C뿐이라 하겠다", "C", "C도 금기이다", firm=False),
 )  # fmt: skip

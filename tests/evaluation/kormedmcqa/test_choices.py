@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluation.kormedmcqa.choices import SEVERAL, letter_of, marked, normal_form, sign
+from evaluation.kormedmcqa.choices import letter_of, letters_of, marked, normal_form, several, sign
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,15 @@ from evaluation.kormedmcqa.choices import SEVERAL, letter_of, marked, normal_for
     ],
 )  # fmt: skip
 def test_what_is_a_choice(text, signs):
-    found = [one for one in marked(normal_form(text)) if "\ue000" <= one <= "\ue00f"]
+    found = [one for one in marked(normal_form(text)) if "\ue000" <= one <= "\ue02f"]
     assert "".join(letter_of(one) or "*" for one in found) == signs
 
 
 def test_a_bare_digit_is_told_from_a_numbered_one():
-    assert marked("2") == sign("B", firm=False) and marked("2번") == sign("B") and letter_of(SEVERAL) == ""
+    assert (
+        marked("2") == sign("B", firm=False) and marked("2번") == sign("B") and letter_of(several("AB")) == ""
+    )
+    assert letters_of(marked("A, B와 D")) == "ABD" and letters_of(sign("C")) == "C"
 
 
 @pytest.mark.parametrize("formula", ["C(4, 2) = 6", "\\sqrt{3}", "\\frac{1}{h}", "B(1, 3)"])

@@ -98,6 +98,47 @@ def test_a_letter_that_names_something_else_is_not_read(letter, template):
     assert extract_robust(template.format(letter, "ABCDE".index(letter) + 1)) == ""
 
 
+ODD = [  # {0} is the odd one, {1} all others
+    "{0} is incorrect. All the others are correct.", "{0} is correct. All the others are incorrect.", "{0}가 옳지 않습니다. {1}는 옳습니다.", "{0}는 적응증이 아니다. {1}는 적응증이다.",
+    "{0}는 적응증이다. {1}는 적응증이 아니다.", "{0}가 잘못된 내용입니다. {1}는 옳은 내용입니다.", "{1}는 모두 맞는 설명이고 {0}는 틀린 설명이다.", "{0}는 틀렸다. 다른 보기는 모두 맞다.",
+    "{0}를 제외한 나머지는 모두 옳다.", "{0}를 제외한 나머지는 모두 틀리다.", "{0}만 빼고 다 맞다.", "나머지는 모두 옳고 {0}는 옳지 않다.", "{0} is false, while the rest are true.",
+    "All except {0} are correct.", "All the options are correct except for {0}.", "All of the following are correct EXCEPT {0}.", "Everything except {0} is true.",
+    "With the exception of {0}, all statements are correct.", "{0} is the only statement that is not true.", "{0} is the only statement that is true.",
+]  # fmt: skip
+
+
+@given(LETTER, st.sampled_from(ODD))
+def test_the_one_that_is_judged_otherwise_than_all_others_is_the_answer(letter, template):
+    assert extract_robust(template.format(letter, ", ".join("ABCDE".replace(letter, "")))) == letter
+
+
+@given(LETTER, st.sampled_from(["{}. 옳다", "{}는 옳다.", "{} is true."]), st.sampled_from("\n "))
+def test_the_one_wrong_item_of_a_walk_is_the_answer(letter, right, between):
+    wrong = right.replace("옳다", "옳지 않다").replace("true", "not true")
+    said = between.join((wrong if one == letter else right).format(one) for one in "ABCDE")
+    assume(between == "\n" or right[2] != ".")
+    assert extract_robust(said) == letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["B는 아니다.", "A and B are wrong, the others are correct.", "만약 B가 틀렸다면 나머지는 모두 옳다.", "If B is incorrect, all the others are correct.", "B는 옳지 않다. C, D는 옳다.",
+     "A와 B를 제외한 나머지는 모두 옳다.", "All except A and B are correct.", "B is incorrect. The others may be correct.", "C is incorrect. Not all the others are correct.",
+     "B를 제외한 나머지를 살펴보자.", "All except B are given orally.", "B를 제외한 나머지 중에서 고른다."],
+)  # fmt: skip
+def test_no_one_is_judged_otherwise_than_all_others(text):
+    assert extract_robust(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Option C would be the best choice if the patient were pregnant; since she is not, option A.", "If she were pregnant, C would be the answer; as she is not, A.", "임신부라면 C가 답이겠지만, 임신부가 아니므로 A이다.",
+     "A is the answer. C would be the best choice if she were pregnant.", "정답은 A. 임신부라면 C가 답이겠지만 이 환자는 아니다."],
+)  # fmt: skip
+def test_what_would_hold_contrary_to_fact_is_no_answer(text):
+    assert extract_robust(text) == "A"
+
+
 @given(LETTER, LETTER, st.sampled_from(HEDGES))
 def test_a_hedge_between_two_is_no_answer(one, other, template):
     assume(one != other)
