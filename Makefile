@@ -6,7 +6,7 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 EXTRAS ?= llm,evidence,ray,serve,quality,train,eval,dev
-TEST_JOBS ?= 4
+TEST_JOBS ?= 3
 
 BIN := .venv/bin
 MODEL := models/smollm2-135m
