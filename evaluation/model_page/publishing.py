@@ -88,16 +88,18 @@ def target_of(results: dict[str, Any]) -> Target:
 
 def refusal(results: dict[str, Any]) -> str | None:
     """All that keeps results from a model's page, or None: a sample or a part is no benchmark result."""
-    target = target_of(results)
-    if target.sizes is None:
-        return f"{results['benchmark']} is a sample: its score is no benchmark result and is not published"
+    sizes = target_of(results).sizes
     found = {name: subject["n"] for name, subject in results["subjects"].items()}
-    lacking = [(name, size) for name, size in target.sizes.items() if found.get(name) != size]
+    lacking = [(name, size) for name, size in (sizes or {}).items() if found.get(name) != size]
     reasons = [
         f"{results['benchmark']} has {size} test questions for {name}, these results have "
         f"{found.get(name, 0)}: a part of a benchmark is not published"
         for name, size in lacking[:1]
     ]
+    if sizes is None:
+        reasons.append(
+            f"{results['benchmark']} is a sample: its score is no benchmark result and is not published"
+        )
     if fewer := results.get("config", {}).get("prompts_with_fewer_shots"):
         reasons.append(lost_shots(fewer, results["n"], results["shots"]))
     return "; ".join(reasons) or None

@@ -104,6 +104,8 @@ def test_samples_and_parts_are_no_results():
     part = results_of(prompts_with_fewer_shots=3)
     part["subjects"]["nurse"]["n"] = 2
     assert "a part of a benchmark" in refusal(part) and "prompts were too long" in refusal(part)
+    sample = refusal(results_of(benchmark="kormedmcqa-sample", prompts_with_fewer_shots=3))
+    assert "is a sample" in sample and "prompts were too long" in sample
     with pytest.raises(KomepError, match="results on other are not published"):
         refusal(results_of(benchmark="other"))
     with pytest.raises(KomepError, match="lack interval"):
