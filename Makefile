@@ -29,7 +29,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 
 install: .venv/installed
 
-.venv/installed: setup.cfg pyproject.toml
+.venv/installed: setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel
 	$(BIN)/python -m pip install --quiet $(TORCH)

@@ -248,7 +248,12 @@ def told(error: BaseException) -> tuple[Any, str]:
     if hasattr(error, "format_message"):  # typer's, of wrong usage
         context = getattr(error, "ctx", None)
         asked = f"; {context.command_path} --help lists what there is" if context else ""
-        return error.exit_code, f"error: {error.format_message().rstrip('.')}{asked}"
+        said = error.format_message().rstrip(".")
+        meaning = (
+            getattr(getattr(error, "param", None), "help", None) if said.startswith("Missing ") else None
+        )
+        meaning = f" ({meaning.rstrip('.')})" if meaning else ""
+        return error.exit_code, f"error: {said}{meaning}{asked}"
     raise error
 
 

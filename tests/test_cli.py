@@ -48,6 +48,7 @@ def test_a_build_loads_no_more_than_it_uses(tmp_path):
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
+        (["export", "komep"], 2, "Missing option '--format' (Whose files: axolotl, "),
         (["build", "nowhere.jsonl"], 1, "error: nowhere.jsonl: no such file or folder"),
         (["build", "bad.jsonl"], 1, "bad.jsonl:1: malformed"),
         (["build", "--pairs", "some"], 2, "--pairs"),
