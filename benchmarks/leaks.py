@@ -4,6 +4,7 @@
     python -m benchmarks.leaks --clean questions.csv            real questions as further clean texts
     python -m benchmarks.leaks --benchmark my=PATH --clean …    planted copies of the items of another benchmark
     python -m benchmarks.leaks --real FOLDER                    real repeats, copies and clean texts (`real_leaks`)
+    python -m benchmarks.leaks --examples FOLDER                what evaluation.run says of worked examples (the same)
 
 The items are the shipped ones, written for this project: 80 in the shape of KorMedMCQA, and the 58 bilingual questions
 of the sample with their statements as options. Half of them (by a hash) are the benchmark; the other half, of the same
@@ -265,7 +266,16 @@ def main() -> None:
     parser.add_argument(
         "--real", type=Path, help="folder of real texts, as `benchmarks.real_leaks` names them"
     )
+    parser.add_argument("--examples", type=Path, help="folder of KorMedMCQA: SUBJECT/{test,train,valid}.csv")
     given = parser.parse_args()
+    if given.examples:
+        from benchmarks.real_leaks import SUBJECTS, reported
+
+        if missing := [s for s in SUBJECTS if not (given.examples / s / "test.csv").is_file()]:
+            parser.error(f"--examples {given.examples}: no {', '.join(f'{s}/test.csv' for s in missing)}")
+        for line in reported(given.examples):
+            print(line, flush=True)
+        return
     if given.real:
         from benchmarks.real_leaks import FOLDERS, measured
 

@@ -20,6 +20,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.leaks import ALTERATIONS, pair, rate, shares
@@ -31,6 +32,7 @@ FOLDERS = ("kormedmcqa", "gemini_replies", "korfactscore", "medqa", "pubmedqa", 
 LABELS = Path(__file__).with_name("repeats.csv")
 SUBJECTS = ("dentist", "doctor", "nurse", "pharm")
 COPIES = 200  # of each alteration and half
+SHOWN = (0.4, 0.45, 0.5, THRESHOLD, 0.6, 0.65, 0.7, 0.8)  # of the report on worked examples
 THRESHOLDS = (0.45, 0.5, THRESHOLD, 0.6, 0.62, 0.65)
 TRAINING = (
     "kormedmcqa/doctor/train.csv",
@@ -206,3 +208,42 @@ def measured(folder: Path) -> Iterator[str]:
                 found = shares(index, rows)
                 rates = " | ".join(rate(found, threshold) for threshold in THRESHOLDS)
                 yield f"| {which} | {group} | {len(found)} | {rates} |"
+
+
+def reported(folder: Path) -> Iterator[str]:
+    """Which rows of KorMedMCQA's train and valid `evaluation.run` calls nearly a question of the test, against `repeats.csv`.
+
+    `folder` holds SUBJECT/test.csv and train.csv, valid.csv or both. Lines of Markdown, a row a split and threshold; what
+    has no label counts as something else.
+    """
+    from evaluation.harness.near_duplicates import near_duplicates
+    from evaluation.harness.questions import KORMEDMCQA, as_questions, from_folders, read_rows
+
+    labels = {one["text"]: one["label"] for one in table(LABELS)}
+    tests = from_folders(folder)
+    yield "| split | threshold | reported | asked again, found | in other words, found | about the same | something else |"
+    yield "|---|---" + "|---:" * 5 + "|"
+    for split in ("train", "valid"):
+        files = [folder / s.name / f"{split}.csv" for s in tests]
+        rows = [as_questions(read_rows(one, KORMEDMCQA.columns)) if one.is_file() else () for one in files]
+        subjects = [replace(s, fewshot=own) for s, own in zip(tests, rows, strict=True)]
+        own = [
+            labels.get(labelled(s.name, split, row), "") for s in subjects for row in range(len(s.fewshot))
+        ]
+        found = near_duplicates(subjects, 0, SHOWN[0]) if own else []
+        for threshold in SHOWN if own else ():
+            read = [
+                labels.get(labelled(one["subject"], split, one["row"]), "")
+                for one in found
+                if one["similarity"] >= threshold
+            ]
+            shares = (f"{read.count(label)} of {own.count(label)}" for label in ("same", "words"))
+            head = f"{threshold}{' (used)' if threshold == THRESHOLD else ''}"
+            yield f"| {split} | {head} | {len(read)} | {' | '.join(shares)} | {read.count('varied')} | {read.count('')} |"
+
+
+def labelled(subject: str, split: str, row: int) -> str:
+    """How `repeats.csv` names a row, from 0 here: the training questions of nurses and dentists by the replies to them."""
+    if split == "train" and subject in ("dentist", "nurse"):
+        return f"gemini_replies/{subject} {row + 1}"
+    return f"{subject}/{split} {row + 1}"

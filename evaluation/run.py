@@ -124,8 +124,8 @@ def examples_said(results: dict[str, Any]) -> Iterator[str]:
             for one in (shown or found)[:SHOWN]
         )
         yield (
-            f"warning: {len(found):,} rows of {', '.join(config['fewshot_splits'])} are nearly questions of the test, "
-            f"{len(shown)} of them worked examples in the prompt (results.json names them): {first}"
+            f"warning: {len(found):,} rows of {', '.join(config['fewshot_splits'])} repeat a question of the test or ask "
+            f"nearly the same, {len(shown)} of them worked examples in the prompt (results.json names them): {first}"
         )
 
 

@@ -66,3 +66,17 @@ def test_labels_name_a_row_once_and_no_text():
     for row in rows:
         assert re.fullmatch(r"(gemini_replies/)?\w+(/\w+)? \d+", row["text"])
         assert re.fullmatch(r"\w+/test \d+", row["item"]) and row["label"] in ("same", "words", "varied")
+
+
+def test_worked_examples_that_are_reported_are_counted_by_their_labels(tmp_path, monkeypatch):
+    for subject in real_leaks.SUBJECTS:
+        write(tmp_path / f"{subject}/test.csv", [ITEM if subject == "pharm" else f"{subject}의 역사는?"])
+    for subject, questions in ASKED.items():
+        write(tmp_path / subject / "train.csv", questions)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("text,item,label\ndoctor/train 1,pharm/test 1,same\npharm/train 2,,same\n", "utf-8")
+    monkeypatch.setattr(real_leaks, "LABELS", labels)
+    rows = list(real_leaks.reported(tmp_path))[2:]
+    assert f"| train | {THRESHOLD} (used) | 1 | 1 of 2 | 0 of 0 | 0 | 0 |" in rows
+    assert len(rows) == len(real_leaks.SHOWN)  # no valid.csv
+    assert real_leaks.labelled("nurse", "train", 0) == "gemini_replies/nurse 1"

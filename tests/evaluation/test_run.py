@@ -12,6 +12,7 @@ from evaluation.harness.questions import from_folders
 from evaluation.kormedmcqa.scoring import score
 from evaluation.run import main
 from komep_dataset.errors import KomepError
+from tests.evaluation.conftest import write_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARES = ["accuracy", "accuracy_robust", "exact_match_raw", "parse_rate", "parse_rate_robust"]
@@ -80,7 +81,7 @@ def test_output_files(run, question_folder, tiny_model):
     assert read_evaluation(folder).results == results
     assert results["letters"]["answer"] == {"A": 4, "B": 2, "C": 2, "D": 2, "E": 2}
     assert list(results["by_subject"]) == ["doctor", "nurse"]
-    assert config["fewshot_splits"] == ["fewshot"] and config["fewshot_near_duplicates"] == []
+    assert config["fewshot_splits"] == ["fewshot"]
 
 
 def test_texts_on_demand(run, question_folder):
@@ -131,6 +132,18 @@ def test_examples_that_are_questions_of_the_test_are_told(run, capsys, question_
     doctor = question_folder / "doctor"
     rows = [json.loads(line) for line in (doctor / "fewshot.jsonl").read_text("utf-8").splitlines()]
     tests = [json.loads(line) for line in (doctor / "test.jsonl").read_text("utf-8").splitlines()]
+    asked = (
+        "콩팥에서 만드는 호르몬은?",
+        "",
+        "무릎뼈가 속하는 뼈의 갈래는?",
+        "겨울에 흔한 독감의 병원체는?",
+        "젖니가 빠지는 차례로 옳은 것은?",
+    )
+    for row, question in zip(rows, asked, strict=True):
+        row["question"] = question
+    tests[2]["question"] = "간호사가 환자의 이름을 확인하는 방법으로 옳은 것은?"
+    tests[4]["question"] = "당뇨병 환자의 발에 난 상처를 돌보는 방법은?"
+    write_jsonl(doctor / "test.jsonl", tests)
     rows[1] = {**tests[4], "question": tests[4]["question"].replace(" ", "  ").replace("?", " ?")}
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*rows, tests[2]])
     (doctor / "valid.jsonl").write_text(text, encoding="utf-8")
@@ -140,7 +153,10 @@ def test_examples_that_are_questions_of_the_test_are_told(run, capsys, question_
               "--data", str(question_folder), "--subjects", "doctor"])  # fmt: skip
     out = " ".join(capsys.readouterr().out.split())
     assert "Worked examples are the first 5 rows of valid." in out
-    assert "warning: 2 rows of valid are nearly questions of the test, 1 of them worked examples" in out
+    assert (
+        "warning: 2 rows of valid repeat a question of the test or ask nearly the same, 1 of them worked examples"
+        in out
+    )
     code, _, folder = run("--subjects", "doctor", "--max-new-tokens", "1")
     found = read_evaluation(folder).results["config"]["fewshot_near_duplicates"]
     assert code == 0 and [(one["row"], one["test_row"], one["shown"]) for one in found] == [

@@ -1,6 +1,8 @@
 """Worked examples that are nearly questions of the test."""
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,37 @@ def test_nothing_to_compare():
     assert found([], [KOREAN]) == [] and found([ENGLISH], [KOREAN]) == []
 
 
+def test_a_question_that_is_asked_again_with_a_few_words_and_all_options_changed():
+    """What a reader finds between the published train and test: other options are the rule, not the exception."""
+    again = Question(
+        "52세 남자가 사흘 전부터 열이 나고 기침이 심하다. 우선 해야 할 검사는?", OTHER.options, "B"
+    )
+    assert found([again], [OTHER, KOREAN]) == [(0, "nurse", 1, True)]
+
+
+def test_less_alike_by_a_threshold_of_the_callers():
+    again = replace(KOREAN, question="52세 남자가 사흘 전부터 열이 나고 기침을 한다. 예방하는 약은?")
+    subjects = [Subject("doctor", (again,), (KOREAN,))]
+    assert [len(near_duplicates(subjects, 0, threshold)) for threshold in (0.3, 1.0)] == [1, 0]
+
+
 @needs_data("kormedmcqa")
 def test_the_published_examples_are_none_of_the_test():
     assert near_duplicates(from_folders(DATA / "kormedmcqa"), 5) == []
+
+
+@needs_data("kormedmcqa")
+def test_most_questions_that_a_reader_found_again_are_found(tmp_path):
+    """Those of `valid`, as worked examples, by the labels of `benchmarks/repeats.csv`, whose rows count from 1."""
+    with (Path(__file__).parents[3] / "benchmarks/repeats.csv").open(encoding="utf-8") as file:
+        labels = {one["text"]: one["label"] for one in csv.DictReader(file)}
+    for subject in ("dentist", "doctor", "nurse", "pharm"):
+        (tmp_path / subject).mkdir()
+        for split in ("test", "valid"):
+            (tmp_path / f"{subject}/{split}.csv").symlink_to(DATA / f"kormedmcqa/{subject}/{split}.csv")
+    subjects = from_folders(tmp_path)
+    read = [
+        labels.get(f"{one['subject']}/valid {one['row'] + 1}", "none") for one in near_duplicates(subjects, 5)
+    ]
+    same = [name for name, label in labels.items() if "/valid " in name and label == "same"]
+    assert read.count("same") >= 0.75 * len(same) and read.count("none") <= 0.15 * len(read)
