@@ -12,9 +12,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import partial
-from itertools import groupby, islice
-
-from .layouts import json_as_text, lists_as_text
 
 LETTERS = "ABCDE"
 any_case = partial(re.compile, flags=re.IGNORECASE)
@@ -29,23 +26,31 @@ _CIRCLED |= {
     base + i: f"({letter})" for base in (0x24B6, 0x24D0, 0x1F170) for i, letter in enumerate(LETTERS)
 }  # Ⓐⓐ
 _MARKS = str.maketrans("[]{}<>〈〉《》【】〔〕‐‑–—−", "()()()()()()()-----")
-_DROPPED = str.maketrans("|", " ", "*`$\"'“”‘’「」『』◆◇◈❖★☆\u200b\u200c\u200d\ufe0f\ufeff")
-_SPECIAL = re.compile(
-    r"<\|[^|>\n]{1,30}\|>|</?s>|<eos>|\[/?INST\]|<(?:end|start)_of_turn>"
-)  # of chat templates
-_QUOTED = re.compile(  # an option in quotes or bold type inside of a line stands for its letter
-    r"(?P<open>\*\*|[\"'“‘「『])\s?(?P<mark>[A-E]|[1-5]|\([A-E1-5]\))\s?[.):]\s?(?:(?!\*\*)[^\n\"”」』]){1,80}?(?:(?P=open)|(?<!\*\*)[”’」』])"
+_DROPPED = str.maketrans("|", " ", "*`$\"'“”‘’「」『』◆◇◈❖★☆\u200b\u200c\u200d\ufeff")
+# Tokens of chat templates.
+_SPECIAL = re.compile(r"<\|[^|>\n]{1,30}\|>|</?s>|<eos>|\[/?INST\]|<(?:end|start)_of_turn>")
+_JSON = (
+    (  # an object with an option and its verdict
+        r"\{\s*[\"'](?:option|choice|label|letter|id|no|보기|선지|선택지|번호)[\"']\s*:\s*[\"']?([A-Ea-e1-5])[\"']?\s*,(?:[^{}]{0,80},)?"
+        r"\s*[\"']\w{1,20}[\"']\s*:\s*[\"']?(true|false|(?:in)?correct|right|wrong|정답|오답|[OX])\b[^{}]*\},?",
+        r"\n\1. (\2)\n",
+    ),
+    (  # the last field of the answer, whatever follows it
+        r"\A((?:[^{\[]*\n)?(?:```\w*\n)?[{\[](?s:.*)[\"'](?:\w+[_ ])?(?:answer|choice|정답|답)(?:_\w+)?[\"']\s?:\s*[\[\"' ]{0,3}\(?([A-Ea-e1-5])(?=\)?\s*[\"'}\]\n]|,\s*[\"'\n]|[.:)])(?s:.*))\Z",
+        r"\1\n정답: \2",
+    ),
 )
 _REWRITTEN = tuple(
     (re.compile(pattern, re.MULTILINE), new)
     for pattern, new in (
         (r"^[ \t]*(?:>[ \t]?)+", ""),
-        (r"([1-5])\ufe0f?\u20e3", r"(\1)"),
-        *(
-            (rf"{word}\s?(?:번째|째)\s?(?:보기|선택지|선지|옵션|항목)", f"{i}번")
-            for i, word in enumerate(("첫", "(?:두|둘)", "(?:세|셋)", "(?:네|넷)", "다섯"), 1)
+        (r"([1-5])\u20e3", r"(\1)"),
+        (
+            r"(첫|[두둘]|[세셋]|[네넷]|다섯)\s?번?째\s?(?:보기|선택지|선지|옵션|항목)",
+            lambda found: f"{'첫_두둘세셋네넷다섯'.index(found[1]) // 2 + 1}번",
         ),
         (r"\\[\"']", '"'),
+        *_JSON,
         (r",\s*(?=[\"'][^\"'\n]{1,30}[\"']\s*:)", "\n"),  # fields of JSON
         (r"\\n(?![A-Za-z])", "\n"),  # a line break that was written out
         (r"\\[dt]?frac\s?\{([^{}\n]{0,60})\}\s?\{([^{}\n]{0,60})\}", r"\1/\2"),
@@ -54,17 +59,30 @@ _REWRITTEN = tuple(
         (r"\\f?boxed\s*\{([^{}\n]{0,80})\}", r" 정답: \1 "),
         (r"\\([A-Za-z]+)\{([^{}\n]{0,60})\}", r"\\\1 \2 "),  # an argument is no choice in brackets
         (r"\\[()\[\]]", " "),
-        (r"^[ \t]*[-*]?[ \t]*(?:\[[xXvV✓✔]\]|[☑✅✔])\s", "정답: "),  # a ticked box
-        (r"(?<=\S)[ \t]*[☑✅✔]\ufe0f?[ \t]*$", " (O)"),
+        ("☐", "( )"),
+        (r"^[ \t]*[-*]?[ \t]*[☑✅✔]\s", "정답: "),  # a ticked box
+        (r"(?<=\S)[ \t]*[☑✅✔][ \t]*$", " (O)"),
         (r"<br\s?/?>|</p>|</div>|</li>", "\n"),
         (r"</?(?:[a-z][a-z_]{1,20}|[biup])(?:\s[^<>\n]{0,60})?\s?/?>", ""),
-        (r"(?:=>|->|[→⇒➡▶☞👉✅✔])\ufe0f?", " ⇒ "),
+        (r"(?:=>|-+>|<-+|[→⇒➡➜➔▶☞👉✅✔←⇐◀👈])+", " ⇒ "),
+        (
+            r"^ ?\(?([A-E1-5])(?![A-E1-5])([^\n⇒]{0,200})⇒ *(?:따라서 )?(?:이게 |이것이 )?(?:정?답|선택|(?:correct )?answer|correct)(?:입니다|이다)?\W*$",
+            r"\1\2\n정답: \1\n",
+        ),
         ("∴", "따라서 "),
         (r"([은이을와])\((?:는|가|를|과)\)|\(([이으])\)(?=[가-힣])", r"\1\2"),  # "정답은(는)"
     )
 )
+_TICKS = ("☐□❌✗✘✕✖❎☒×", "○◯", "☑✅✔✓⭕●■◉")  # of two kinds the stronger one ticks, which is the later
+_TICK = f"[{''.join(_TICKS)}]"
+_TICK_ITEM = rf"[ |>*_•·,;/()-]*(?:[A-E]|[1-5])(?:번(?![째지호])|(?![A-Za-z0-9가-힣]))(?:(?!{_TICK})[^\n])*"
+_TICKED = re.compile(
+    rf"^[ |>*_•·-]*(?P<first>{_TICK}{_TICK_ITEM})+$|^(?:{_TICK_ITEM}{_TICK})+(?:(?!{_TICK})[^\n])*$",
+    re.MULTILINE,
+)
 _UNDERLINED = re.compile(r"(?<![A-Za-z0-9_])_{1,3}([^_\s](?:[^_\n]{0,80}[^_\s])?)_{1,3}(?![A-Za-z0-9_])")
-_DOUBLED = re.compile(r"\(\s?(\([A-E1-5]\))\s?\)")
+# More marks on one sign than UAX #15 has, whose order would take quadratic time.
+_LONG_RUN = re.compile(r"([^\w\s]{30})[^\w\s]+")
 _BLANKS = re.compile(r"[^\S\n]+")
 _BREAKS = re.compile(r" ?\n[ \n]*")
 END = 8_000  # characters read at either end of a reply; what is between them in a longer one states no answer
@@ -76,33 +94,33 @@ def normal_form(reply: str) -> str:
     What is after a special token of a chat template is left out; thoughts are taken off before.
     """
     text = next((part for part in _SPECIAL.split(reply) if part.strip()), "")
-    text = _ends(json_as_text(text), 4 * END).translate(_CIRCLED)  # decomposed Hangul is longer
-    text = _ends(unicodedata.normalize("NFKC", _stream_safe(text)), 4 * END)
-    text = _BLANKS.sub(" ", _SIGNS.sub(" ", text))
-    text = lists_as_text(text)
+    text = _LONG_RUN.sub(r"\1", _ends(text, 4 * END).translate(_CIRCLED))  # decomposed Hangul is longer
+    text = _ends(unicodedata.normalize("NFKC", text), 4 * END)
+    text = _BLANKS.sub(" ", _SIGNS.sub(" ", text)).replace("\ufe0f", "").replace("[ ]", "☐")
+    text = _ticked(re.sub(r"\[[xXvV✓✔]\]", "☑", text))
     for pattern, new in _REWRITTEN:
         text = pattern.sub(new, text)
-    text = _QUOTED.sub(_letter_of_quoted, text).translate(_DROPPED)
-    text = _UNDERLINED.sub(r"\1", text).translate(_MARKS)
-    text = _BLANKS.sub(" ", _DOUBLED.sub(r"\1", text))
+    text = _UNDERLINED.sub(r"\1", text.translate(_DROPPED)).translate(_MARKS)
+    text = _BLANKS.sub(" ", text)
     return _ends(_BREAKS.sub("\n", text).strip(), END)
 
 
-def _stream_safe(text: str) -> str:
-    """Without the marks beyond 30 on one sign (UAX #15), whose order would take quadratic time."""
-    if len(text) < 2_000:
-        return text
-    runs = groupby(text, key=lambda sign: unicodedata.combining(sign) > 0)
-    return "".join("".join(islice(run, 30 if marks else None)) for marks, run in runs)
+def _ticked(text: str) -> str:
+    """A text whose lines of ticked and crossed options give each with its verdict: "❌ A ✅ B" is "A (X)", "B (O)"."""
+    kinds = [kind for kind in _TICKS if set(kind) & set(text)]
+
+    def verdicts(line: re.Match[str]) -> str:
+        signs, names = re.findall(_TICK, line[0]), re.split(_TICK, line[0])
+        pairs = zip(names[1:] if line["first"] else names, signs, strict=False)
+        return "".join(
+            f"\n{name.strip(' ,;/|*()')} ({'O' if sign in kinds[-1] else 'X'})" for name, sign in pairs
+        )
+
+    return _TICKED.sub(verdicts, text) if len(kinds) > 1 else text
 
 
 def _ends(text: str, end: int) -> str:
     return text if len(text) <= 2 * end else f"{text[:end]}\n{text[-end:]}"
-
-
-def _letter_of_quoted(found: re.Match[str]) -> str:
-    before = found.string[max(0, found.start() - 20) : found.start()].rpartition("\n")[2]
-    return found["mark"] if before.strip(" \t-*•·#>0123456789.)") else found[0]
 
 
 _CANDIDATE = re.compile(r"\(\s*[A-Ea-e1-5]\s*(?:번\s*)?\)|(?<![A-Za-z0-9°_^])(?<![A-Za-z0-9]-)[A-Ea-e1-5]")
@@ -137,9 +155,8 @@ _NAME_BEFORE = any_case(  # words before a letter that make it part of a name: "
 )
 _NAME_BEFORE_BRACKET = any_case(r"(?:비타민|바이타민|\bvitamins?|\bvit\.?|\brh)\s?$")
 _CALLED = any_case(r"(?:\boption|\bchoice|\bletter|\bnumber|보기|선택지|선지|옵션)\s?$")
-_APART = re.compile(
-    r"(?:^|[^A-Za-z0-9가-힣.°\-]|정답|또는|혹은)$"
-)  # what a choice that stands apart comes after
+# What a choice that stands apart comes after.
+_APART = re.compile(r"(?:^|[^A-Za-z0-9가-힣.°\-]|정답|또는|혹은)$")
 _GOES_ON = any_case(  # English words that may follow a chosen letter; another one makes it an article
     r"\s(?:is|was|are|because|since|as|for|due|which|and|or|but|given|based|here|would|must|(?:no|yes)(?=[,;.])|seems|should|fits|by|in"
     r"|not|option|choice|instead|it|remains|explains|matches|represents|appears|makes|looks|might|may|could|can|has\sto|also"
@@ -190,9 +207,10 @@ def sign(letter: str, firm: bool = True) -> str:
     return chr((FIRM if firm else WEAK) + LETTERS.index(letter))
 
 
-def several(letters: str) -> str:
-    """The sign of a set of letters."""
-    return chr(SETS + sum(1 << LETTERS.index(letter) for letter in set(letters)))
+def several(signs: Sequence[str]) -> str:
+    """One sign for those of several choices: of a set of letters, or of the one that all are."""
+    letters = {letter_of(one) for one in signs}
+    return min(signs) if len(letters) == 1 else chr(SETS + sum(1 << LETTERS.index(one) for one in letters))
 
 
 def letters_of(one: str) -> str:
@@ -246,25 +264,19 @@ _JOINT = (
     r"|\s?\(?(?:and/or|or|and)\s|)(?:(?:possibly|perhaps|maybe)\s)?"
 )
 _JOINED = any_case(rf"{V}\)?(?:{_JOINT}\(?{V}\)?)+")
-_ANSWERS = re.compile(r"(?:답|is|are|[은는을를:=])[\s:=(]*$")
-_SUBJECT = re.compile(r"(?:은|는|이|가)\s|\s(?:is|was|are)\s|\s?[:.)]")
+_ANSWERS = re.compile(r"(?:^|답|is|are|[은는을를:=])[\s:=(]*$")
+_SUBJECT = re.compile(r"(?:은|는|이|가)\s|\s(?:is|was|are)\s|\s?[:)]")
 
 
 def _joined(found: re.Match[str]) -> str:
-    """One sign for choices that are joined; the answer and the subject after its comma ("정답은 B, A는 …") are not."""
+    """One sign for choices that are joined; a subject after a comma ("정답은 B, A는 …") or one named again is not."""
     text, signs = found[0], _SIGNS.findall(found[0])
     if len({one >= chr(WEAK) for one in signs}) > 1 and "번" not in text:  # "D: b - a + c"
         return text
-    tail = ")" if text.endswith(")") and text.count("(") < text.count(")") else ""
-    if len({letter_of(one) for one in signs}) == 1:
-        return min(signs) + tail
-    before = found.string[max(0, found.start() - 8) : found.start()]
     first, comma, last = text.rpartition(",")
-    subject = _SUBJECT.match(found.string, found.end())
-    if subject and comma and len(signs) == 2 and (_ANSWERS.search(before) or not before.strip()):
-        return text
-    if comma and len(_SIGNS.findall(last)) == 1:
-        listed = re.fullmatch(rf"{V}(?:,\s?{V})*", first)
-        if signs[-1] in signs[:-1] or (subject and not listed):
-            return f"{several(''.join(map(letter_of, _SIGNS.findall(first))))},{last}"
-    return several("".join(map(letter_of, signs))) + tail
+    answers = _ANSWERS.search(found.string, max(0, found.start() - 8), found.start())
+    apart = answers if len(signs) == 2 else not re.fullmatch(rf"{V}(?:,\s?{V})*", first)
+    subject = apart and _SUBJECT.match(found.string, found.end())
+    if comma and len(_SIGNS.findall(last)) == 1 and (subject or signs[-1] in signs[:-1]):
+        return f"{several(signs[:-1])},{last}"
+    return several(signs)

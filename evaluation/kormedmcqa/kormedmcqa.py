@@ -6,13 +6,12 @@ import evaluate
 # `evaluate` copies the siblings that this file itself imports, so all are named here, `scoring`'s own too.
 from .choices import marked
 from .extraction import gold_letter
-from .layouts import json_as_text
 from .pieces import lines
 from .robust import extract_robust
 from .rules import table
 from .scoring import check_predictions, gold_letters, score
 
-__all__ = ["KorMedMCQA", "extract_robust", "gold_letter", "json_as_text", "lines", "marked", "score", "table"]
+__all__ = ["KorMedMCQA", "extract_robust", "gold_letter", "lines", "marked", "score", "table"]
 
 _DESCRIPTION = """\
 Scores generations for KorMedMCQA, multiple-choice questions of Korean licensing examinations for doctors,

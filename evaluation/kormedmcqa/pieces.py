@@ -1,8 +1,7 @@
 """What a reply is made of: lines, of which some are items of a list of options, their sentences, and clauses of these.
 
 Plain Python, no dependencies. All functions work on the text of `choices.marked`. No rule of `rules.py` looks beyond
-one clause; what belongs together is put into one piece here: a heading or label with what follows it ("### 정답", "C"),
-an exclamation with its sentence ("잠깐,").
+one clause; what belongs together is put into one piece here: a heading or label with what follows it ("### 정답", "C").
 """
 
 from __future__ import annotations
@@ -37,16 +36,10 @@ ECHO = any_case(  # a question that the reply repeats, not "질문 1: B"
 _ANNOUNCES = any_case(  # what ends a line that goes on in the next one: "…, the closest option is:", "하나를 고르면:"
     r"(?:(?:답|보기|선택지|옵션)[은는]|(?:고르|선택하|택하)(?:자)?면|\b(?:answer|option|choice|match|value|guess)(?:\s[^\s:]+){0,8}\s(?:is|(?:might|would)\sbe)(?:\slikely)?)\s?:$"
 )
-_EXCLAIMED = any_case(
-    r"(?:아니(?:다|요|네요?|지)?|아닙니다|아,?\s아니다|잠깐만?|잠시만요?|앗|아차|이런|어라|죄송합니다|정정(?:합니다|하겠습니다)|수정합니다"
-    r"|\(?수정\)?|(?:(?:hmm+|but|wait|no|oops|sorry|correction|actually)[,.!…\s]*)*(?:let\sme\s[\w\s-]{1,24})?)[.!,…:]{1,3}"
-)
 _SENTENCE = re.compile(
     rf"(?<=[.!?])(?<!\bvs\.)(?<!e\.g\.)(?<!i\.e\.)(?<!\d\.)\s+|(?<={V}\.)\s+|(?<=[가-힣]\.)(?=[가-힣]{{2}})"
 )
-_REMARK = any_case(
-    rf"(?<=\S)\s?\((?!(?:최종\s?)?(?:정답|답)|answer|correct)[^()]{{0,30}}{V}[^()]{{3,30}}\)"
-)  # in brackets
+_REMARK = any_case(rf"(?<=\S)\s?\((?!(?:최종\s?)?(?:정답|답)|answer|correct)[^()]{{0,30}}{V}[^()]{{3,30}}\)")
 _TURN = any_case(  # where a sentence turns to another clause
     r"(?:(?<=지만)|(?<=으나)|(?<=는데)|(?<=은데)|(?<=다만)|(?<=다가)|(?<=[가-힣]나)(?=,)|(?<=이며)|(?<=이고))[,\s]\s*"
     r"|[,;]?\s(?=(?:but|however|although|yet|whereas)\b)|;\s"
@@ -56,7 +49,7 @@ _TURN = any_case(  # where a sentence turns to another clause
 def lines(text: str) -> list[Line]:
     """The lines that are not blank, a label joined to what follows it; labels that go up ("A: …", "C: …") make a list."""
     bare, waiting = [], ""
-    bodies = [_MARKS.sub("", line, count=1).strip(" -=_") for line in text.split("\n")]
+    bodies = [_MARKS.sub("", line, count=1).strip(" -=_,;/") for line in text.split("\n")]
     for line, below in zip(bodies, [*bodies[1:], ""], strict=True):
         if not line:
             continue
@@ -94,14 +87,8 @@ def body(line: Line) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of one line without remarks in brackets, an exclamation joined to the next one."""
-    found: list[str] = []
-    for part in _SENTENCE.split(_REMARK.sub("", text)):
-        if found and _EXCLAIMED.fullmatch(found[-1].strip()):
-            found[-1] = f"{found[-1]} {part}"
-        elif part.strip():
-            found.append(part.strip())
-    return found
+    """The sentences of one line without remarks in brackets."""
+    return [part.strip() for part in _SENTENCE.split(_REMARK.sub("", text)) if part.strip()]
 
 
 def clauses(sentence: str) -> Iterator[tuple[str, bool]]:

@@ -1,7 +1,7 @@
 """Reading a letter out of a Korean or English generation, by rules of our own; plain Python, and komep for thoughts.
 
 The reply is cut into lines, items of a list of options, sentences and clauses (`pieces.py`); the rules of the table in
-`rules.py` look inside one clause each. The last firm statement counts ("정답은 A. 아니, 정답은 C" is C): a field, what is
+`rules.py` see one clause each and nothing before it. The last firm statement counts ("정답은 A. 아니, 정답은 C" is C): a field, what is
 chosen or named, a correction, a conclusion, a line that is a choice alone, the opening; of an item of a list only
 fields and names. A clause after a turn ("…지만, B가 옳다") or with a second thought is firm too. Where nothing is, the
 one that is judged otherwise than all others counts, then the last clause that says what was asked for or praises a choice. A hedge between two
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from . import rules
-from .choices import LETTERS, V, X, any_case, letter_of, letters_of, marked, normal_form, several, sign
+from .choices import LETTERS, V, X, any_case, letter_of, letters_of, marked, normal_form, sign
 from .pieces import ECHO, STEP, Line, body, clauses, lines, lists_options, sentences
 
 
@@ -33,48 +33,34 @@ class Statement(NamedTuple):
     aside: bool = False
 
 
-REST = "*"  # all letters that are not named
 NEAR = 160  # characters before a choice in its sentence that are looked at
 
 
-def _in_clause(clause: str, context: str, turned: bool, item: bool) -> Iterator[Statement]:
-    """What the rules of the table take of one clause; `context` is its sentence up to the clause."""
+def _in_clause(clause: str, turned: bool, item: bool) -> Iterator[Statement]:
+    """What the rules of the table take of one clause."""
     for rule in rules.CLAUSE:
         for found in rule.pattern.finditer(clause) if rule.in_items or not item else ():
             place, end = found.span(found.lastindex)
             before, rest = clause[max(0, place - NEAR) : place], max(end, found.end())
-            refused = rules.REFUSED.match(clause, end) or rules.AGAINST.search(before[-40:])
-            against = rules.AGAINST.search(clause[: found.start()][-40:])
-            if (
-                (refused and rule.name != "asked for")
-                or against
-                or (rule.unless and rule.unless.match(clause, rest))
-            ):
+            denied = rules.REFUSED.match(clause, end) or rules.AGAINST.search(before[-40:])
+            undone = rule.unless and rule.unless.match(clause, rest)
+            against = undone or rules.AGAINST.search(clause[: found.start()][-40:])
+            if against or (denied and rule.name != "asked for"):
                 continue
-            around = before if turned else (context + before)[-NEAR:]
-            aside = rules.ASIDE.search(around) or rules.WHERE.search(before)
-            aside = aside or rules.IF.match(clause, end) or rules.IF.match(clause, rest)
-            again = (
-                turned
-                or rules.LEADS.search(before[-40:])
-                or (not context and rules.REVISES.search(before[-60:]))
-            )
+            aside = rules.ASIDE.search(before) or rules.WHERE.search(before) or rules.IF.match(clause, rest)
+            again = turned or rules.REVISES.search(before[-60:])
             firm = rule.firm or (again and not aside and not rules.LIMITED.match(clause, rest))
-            maybe = rule.name == "maybe" or rules.MAYBE.match(clause, end)
-            yield Statement(place, letter_of(found[found.lastindex]), bool(firm), bool(maybe), bool(aside))
+            letter, maybe = letter_of(found[found.lastindex]), rule.name == "maybe"
+            yield Statement(place, letter, bool(firm), maybe, bool(aside))
 
 
 def _statements(line: Line) -> Iterator[Statement]:
     """The statements of one line in their order."""
-    for sentence in sentences(body(line)):
-        context = ""
-        for clause, turned in clauses(sentence):
-            if _CHOICE.search(clause):
-                yield from sorted(_in_clause(clause, context, turned, bool(line.item)))
-            context = (context + clause)[-NEAR:]
+    for clause, turned in (one for sentence in sentences(body(line)) for one in clauses(sentence)):
+        if re.search(V, clause):
+            yield from sorted(_in_clause(clause, turned, bool(line.item)))
 
 
-_CHOICE = re.compile(V)
 _ALONE = any_case(
     r"(?:(?:\d{1,3}[.)]?|probably|likely|maybe|아마도?|번호|제\s생각에는?|저는|its|it\sis|i\sthink|that\s(?:is|would\sbe)|⇒|#|clearly|definitely|ok|so,?)\s?)?"
     rf"\(?({V})\)?\s?{rules.COPULA}?[\s.)!]*"
@@ -95,52 +81,33 @@ def _opening(line: Line) -> str | None:
     return letter_of(found[1]) if found and not turned_down else None
 
 
-def _odd_one(judged: Sequence[tuple[str, bool]], alone: object, wrong_asked: object) -> str | None:
-    """The one letter that is called right, or wrong, otherwise than all others; of some of the options, the one that is
-    called right if it may stand `alone`, or wrong where that was asked for."""
-    named = {letter for letters, _ in judged for letter in letters} - {REST}
-    rest = set(LETTERS) - named
-    right, wrong = (
-        {
-            x
-            for letters, good in judged
-            if good is side
-            for letter in letters
-            for x in (rest if letter == REST else letter)
-        }
-        for side in (True, False)
-    )
-    every = right | wrong
-    whole = len(every) > 3 and every == set(LETTERS[: len(every)]) and not right & wrong
-    for one, other, part in ((right, wrong, alone), (wrong, right, wrong_asked)):
-        if len(one) == 1 and other and (whole or part):
-            return next(iter(one))
+def _odd_one(found: Sequence[Line]) -> str | None:
+    """The one letter that items or sentences judge otherwise than all others; of some of the options the one that is
+    called right, or wrong where that was asked for."""
+    verdicts = [(line.item, rules.VERDICT.fullmatch(body(line))) for line in found if line.item]
+    judged = {"": [(letter, bool(one.lastindex)) for letter, one in verdicts if one]}
+    texts = [line.text for line in found if not line.item]
+    clear = [one for text in texts for one in sentences(text) if not rules.UNSURE.search(one)]
+    for one in (one for sentence in clear for one in rules.JUDGED.finditer(sentence)):
+        good = bool(one["bad"]) == bool(len(rules.NOT.findall(one["what"])) % 2)
+        letters = letters_of(one["choice"]) if one["choice"] else ""
+        judged.setdefault(one["other"] or "", []).append((letters, good))
+    asked = any(rules.WRONG_ASKED.search(text) for text in texts)
+    for other, ones in judged.items():
+        rest = set(LETTERS).difference(*(letters for letters, _ in ones))
+        right, wrong = (
+            set().union(*(x or rest for x, good in ones if good is side)) for side in (True, False)
+        )
+        whole = right ^ wrong == right | wrong >= set("ABCD")
+        for one, others, part in ((right, wrong, True), (wrong, right, asked)):
+            if len(one) == 1 and others and (whole or (part and not other)):
+                return one.pop()
     return None
 
 
-def _verdicts(found: Sequence[Line]) -> str | None:
-    """The item, or the letter of sentences, that is judged otherwise than all others; see `_odd_one`."""
-    judged: dict[str, list[tuple[str, bool]]] = {"": []}
-    for line in found:
-        if line.item and (verdict := rules.VERDICT.fullmatch(body(line))):
-            judged[""].append((line.item, bool(verdict["first"] or verdict["last"])))
-        for sentence in () if line.item else sentences(body(line)):
-            for one in () if rules.UNSURE.search(sentence) else rules.JUDGED.finditer(sentence):
-                letters = letters_of(one["choice"]) if one["choice"] else REST
-                right = (not one["bad"]) ^ len(rules.NOT.findall(one["what"])) % 2
-                judged.setdefault((one["stem"] or "").lower(), []).append((letters, bool(right)))
-    asked = any(rules.WRONG_ASKED.search(line.text) for line in found if not line.item)
-    return next(
-        (x for kind, ones in judged.items() if (x := _odd_one(ones, not kind, asked and not kind))), None
-    )
-
-
-def _sheet(found: re.Match[str]) -> str:
-    """Options and verdicts in one line as a statement: "A(X), B(O)" is "정답: B"."""
-    judged = [(letters_of(mark[1]), bool(mark["right"])) for mark in rules.SHEET_MARK.finditer(found[0])]
-    asked = rules.WRONG_ASKED.search(found.string[max(0, found.start() - NEAR) : found.start()])
-    one = _odd_one(judged, True, asked)
-    return f" 정답: {sign(one) if one else several(LETTERS)} " if any(right for _, right in judged) else " "
+def _lines(text: str) -> list[Line]:
+    """The lines of a text, options with their verdicts in one line, "A(X), B(O)", as one item each."""
+    return lines(rules.SHEET.sub(lambda found: re.sub(V, r"\n\g<0>. ", found[0]) + "\n", text))
 
 
 def _about(sentence: str) -> set[str]:
@@ -162,7 +129,7 @@ def _about(sentence: str) -> set[str]:
 
 def _stated(text: str) -> str | None:
     """The letter that a text of `choices.marked` states; "" where several are stated, None where nothing is."""
-    every = lines(rules.SHEET.sub(_sheet, text))
+    every = _lines(text)
     found = [line for line in every if not lists_options(line.text)]
     if not found:
         return "" if every else None
@@ -171,7 +138,7 @@ def _stated(text: str) -> str | None:
         return ""
     stated = [list(_statements(line)) for line in found]
     first = letter_of(alone[0][1]) if alone[0] else _opening(found[0])
-    if first is not None and every[0] is found[0]:
+    if first is not None:
         stated[0].insert(0, Statement(0, first))
     last, starts = alone[-1] or _CLOSES.fullmatch(found[-1].text), sign("A", firm=not alone[-1])
     if len(found) > 1 and last and last[1] != starts and not found[-1].item:  # "1" may begin what was cut off
@@ -181,17 +148,17 @@ def _stated(text: str) -> str | None:
         if kept := [one for one in said if one.firm >= firm and not one.aside]:
             letter, maybe = kept[-1].letter, kept[-1].maybe
             return "" if maybe and any(one.letter != letter for one in kept) else letter
-        if firm and (odd := _verdicts(found)):
+        if firm and (odd := _odd_one(found)):
             return odd
-    if said:  # nothing but what others choose, or what holds in a case
-        return said[0].letter if len({one.letter for one in said}) == 1 else ""
-    only_list = len(found) > 2 and all(line.item for line in found)
-    return "" if only_list else None
+    if said or (len(found) > 2 and all(line.item for line in found)):
+        letters = {one.letter for one in said}  # of what others choose, or of what holds in a case
+        return letters.pop() if len(letters) == 1 else ""
+    return None
 
 
 def _remaining(text: str) -> str | None:
     """The letter that ends a text which states none, or is left of what its last line says about choices."""
-    found = [line for line in lines(rules.SHEET.sub(_sheet, text)) if not lists_options(line.text)]
+    found = [line for line in _lines(text) if not lists_options(line.text)]
     if found and ECHO.match(found[-1].text):
         return None
     if found and (end := _LAST_WORD.fullmatch(found[-1].text)) and not rules.AGAINST.search(end[1][-40:]):
@@ -205,32 +172,23 @@ def _remaining(text: str) -> str | None:
 _SHORT = re.compile(r"yes|no|maybe|true|false|예|네|아니요|아니오|참|거짓|있다|없다")  # words of any text
 
 
-def _pattern(option: str, *, short: bool = False) -> re.Pattern[str]:
+def _pattern(option: str) -> re.Pattern[str]:
     """Where an option's text stands in a reply, blanks in it being optional; a short one only where an answer does."""
-    option = option.strip(" .")
     pieces = option.split()
     if len(option) > 2 and not option.isascii():  # Korean spacing varies within words too
         pieces = list("".join(pieces))
     words = r"\s?".join(re.escape(piece) for piece in pieces)
-    if short or _SHORT.fullmatch(option.casefold()) or len(option) < 2 or option.isdigit():
+    if _SHORT.fullmatch(option.casefold()) or len(option) < 2 or option.isdigit():
         place = r"(?:(?<=^)|(?<=\n)|(?<=[:(,]\s)|(?<=[:(])|(?<=\bis\s)|(?<=[은는]\s))"
         return re.compile(rf"{place}{words}(?=\s*(?:[,.!;)\n]|$|입니다|이다|because|since))", re.IGNORECASE)
     return re.compile(rf"(?<![A-Za-z0-9가-힣]){words}(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 def _lettered(text: str, options: Sequence[str]) -> str:
-    """A text with each option's text replaced by its letter in brackets, the longest first.
-
-    What all options end with may be left out where an answer stands: "A형" of "A형 간염" and "B형 간염".
-    """
-    for option, letter in sorted(zip(options, LETTERS, strict=False), key=lambda pair: -len(pair[0])):
-        text = _pattern(option).sub(f"({letter})", text) if option.strip(" .") else text
-    words = [option.split() for option in options]
-    while words and all(len(one) > 1 for one in words) and len({one[-1] for one in words}) == 1:
-        words = [one[:-1] for one in words]
-    for option, one, letter in zip(options, words, LETTERS, strict=False):
-        if option.split() != one:
-            text = _pattern(" ".join(one), short=True).sub(f"({letter})", text)
+    """A text with each option's text replaced by its letter in brackets, the longest first."""
+    texts = ((option.strip(" ."), letter) for option, letter in zip(options, LETTERS, strict=False))
+    for option, letter in sorted(texts, key=lambda pair: -len(pair[0])):
+        text = _pattern(option).sub(f"({letter})", text) if option else text
     return text
 
 
@@ -241,9 +199,6 @@ def _read(text: str, options: Sequence[str]) -> str:
     texts = marked(lettered) if lettered != text else None
     for reader, form in ((_stated, texts), (_remaining, signs), (_remaining, texts)):
         letter = reader(form) if letter is None and form is not None else letter
-    if letter is None and texts:
-        kept = {found[0] for found in re.finditer(X, texts) if not rules.REJECTED.match(texts, found.end())}
-        letter = letter_of(kept.pop()) if len(kept) == 1 else None
     return letter or ""
 
 
@@ -258,9 +213,8 @@ def extract_robust(generation: str, options: Sequence[str] = ()) -> str:
     Returns:
         "A" to "E", or "" when nothing, or more than one thing, is stated behind the thoughts of a reasoning model.
     """
-    from komep_dataset.replies.thoughts import (
-        answer_of,
-    )  # late: `scoring` says what to do where it is missing
+    # Late: `scoring` says what to do where it is missing.
+    from komep_dataset.replies.thoughts import answer_of
 
     answer = answer_of(generation)
     if answer.unfinished:

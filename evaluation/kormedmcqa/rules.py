@@ -87,14 +87,10 @@ UNDONE = re.compile(  # the same of choosing: "A를 고르"면 안 된다, …�
     r"(?:면\s?(?:안|틀|오답|곤란|실수|잘못|감점|위험)|기\s?(?:쉽|쉬|십상)|지\s?(?:마|말|않)|서는?\s안|수도?\s있(?:지만|으나|는데|겠)?$"
     r"|오답|틀[리렸린립]|잘못|실수|착각|혼동|함정|학생|수험생|응시자|사람|오해|주장|(?:경우|방법)의\s수)"
 )
-_LABELLED = re.compile(
-    r"\)(?:은|는|을|를|와|과|도|의)(?![가-힣])"
-)  # "활동(정답 A)은 위험하다" names an option
-LEADS = re.compile(
-    rf"(?:{LEAD}|(?<![가-힣])(?:그러나|하지만|그런데|그렇지만)[\s,]+|\b(?:but|however)[\s,]+)$", re.IGNORECASE
-)
+# "활동(정답 A)은 위험하다" names an option.
+_LABELLED = re.compile(r"\)(?:은|는|을|를|와|과|도|의)(?![가-힣])")
 REVISES = any_case(  # a second thought: what is praised after it replaces what was stated
-    rf"{AGAIN}|(?<![가-힣])(?:앗|아차|이런|어라|헉|잠깐만?|잠시만요?|아니지|죄송합니다)(?![가-힣])"
+    rf"(?:{LEAD}|(?<![가-힣])(?:그러나|하지만|그런데|그렇지만)[\s,]+|\b(?:but|however)[\s,]+)$|{AGAIN}|(?<![가-힣])(?:앗|아차|이런|어라|헉|잠깐만?|잠시만요?|아니지|죄송합니다)(?![가-힣])"
     r"|\b(?:wait|sorry|oops|apologies|my\s(?:mistake|bad)|scratch\sthat|i\s(?:now|meant|mean)|let\sme\s(?:double|correct|re-?\w{3,12})"
     r"|re-?(?:check|consider|think|read)\w{0,4}|(?:upon|on|after)\s(?:\w+\s)?(?:review|reflection|(?:re)?consideration|thought|inspection|look|analysis))\b"
 )
@@ -138,24 +134,19 @@ INVENTED = any_case(  # where a reply runs on into a question of its own making
 _GOOD = r"옳|맞|적절|적합|올바|바르|바람직|정확|타당|사실|참|correct|right|true|accurate|appropriate|valid"
 _BAD = r"틀[린리렸립림]|오답|잘못|부적|거짓|사실과\s다|incorrect|wrong|false|inaccurate|untrue|inappropriate|invalid"
 NOT = any_case(r"않|아니|아닌|아님|아닙|(?<!잘)못|없|\bnot\b|nt\b")
-JUDGED = any_case(  # a verdict of a sentence; other words, of which the stem is kept, may be one, too
-    rf"(?<!not\s)(?:(?P<choice>{V})\)?|(?:나머지|다른|그\s?외)(?:\s?(?:보기|선택지|선지|항목|문항|설명|진술|내용|것))?들?(?=[은는이가도])|\b(?:the|all)\s(?:of\s)?(?:the\s)?(?:others?|rest|remaining)(?:\s(?:options|choices|statements|ones|answers|\w{{3,5}}))?)"
-    rf"[은는이가만도]?\s(?P<what>(?:(?:are|is|was|were|not|isnt|arent|all|both|the|an?|모두|다|전부|각각)\s)*(?:(?P<bad>{_BAD})|(?:{_GOOD})|(?P<stem>[가-힣]{{2}}|[a-z]{{4}}))[^.,;!?{V[1:-1]}]{{0,40}}?)(?=\s?[.,;!?]|$|지만|고\s|며\s|\s(?:and|while|whereas|but)\s)"
+JUDGED = any_case(  # a verdict of a sentence on a choice, or on all others; of other words the stem is kept
+    rf"(?<!not\s)(?:(?P<choice>{V})\)?|(?:나머지|다른|그\s?외)(?:\s?[가-힣]{{1,3}}?)?들?(?=[은는이가도])|\b(?:the|all)\s(?:of\s)?(?:the\s)?(?:others?|rest|remaining)(?:\s\w+)?)[은는이가만도]?\s"
+    rf"(?P<what>(?:(?:are|is|was|were|not|isnt|arent|all|both|the|an?|모두|다|전부|각각)\s)*(?:(?P<bad>{_BAD})|{_GOOD}|(?P<other>[가-힣]{{2}}|[a-z]{{4}}))[^.,;!?{V[1:-1]}]{{0,40}}?)(?=\s?[.,;!?]|$|지만|고\s|며\s|\s(?:and|while|whereas|but)\s)"
 )
-UNSURE = any_case(
-    rf"{_MAYBE}|{CONDITION}|수도?\s있|[라다]면|\?|\b(?:if|when|may|might|could|would|should|not\s(?:all|every))\b"
-)
+UNSURE = any_case(rf"{_MAYBE}|{CONDITION}|수도?\s있|[라다]면|\?|\b(?:if|when|not\s(?:all|every))\b")
 WRONG_ASKED = any_case(
     r"(?:[가-힣]지\s(?:않[은는]|못한)|사실이\s아닌|틀린|잘못된|부적절한|거리가\s먼)\s(?:것|설명|보기|선지|선택지|문장|내용|진술)|\b(?:incorrect|false|wrong|except)\b"
 )
 VERDICT = any_case(  # what begins or ends the text of an item: "틀림 - …", "… (정답)", "… (O)"
-    rf"(?:(?:(?P<first>{_RIGHT_WORD}|o)|(?:{_WRONG_WORD}|x))\s?(?:[-:,.(].*)?|(?:.*[\s(:,-])?(?:(?<!not\s)(?P<last>{_RIGHT_WORD}|[o○✓⭕])|(?:{_WRONG_WORD}|[x×✗✘❌]))\s?\)?[.!]?)"
+    rf"(?:({_RIGHT_WORD}|o)|(?:{_WRONG_WORD}|x))\s?(?:[-:,.(].*)?|(?:.*[\s(:,=⇒-])?(?:(?<!not\s)({_RIGHT_WORD}|o)|(?:{_WRONG_WORD}|x))\s?\)?[.!]?"
 )
-_MARK = rf"\s?[-:=.(]{{0,2}}\s?(?:(?P<right>{_RIGHT_WORD}|(?:(?<=[-:=.(])|(?<=[-:=.(] ))[Oo○✓⭕])|{_WRONG_WORD}|(?:(?<=[-:=.(])|(?<=[-:=.(] ))[Xx×✗✘❌])\)?(?=[\s,./;]|$)"
-SHEET_MARK = any_case(rf"({V})\)?{_MARK}")
-SHEET = re.compile(  # options and verdicts in one line: "A(X), B(O)", "A - 오답, B - 정답"
-    rf"{V}\)?{_MARK}(?: ?[,./;]? ?{V}\)?{_MARK.replace('(?P<right>', '(?:')}){{1,9}}", re.IGNORECASE
-)
+_MARK = rf"{V}\)?\s?[-:=.(]{{0,2}}\s?(?:{_RIGHT_WORD}|{_WRONG_WORD}|(?:(?<=[-:=.(])|(?<=[-:=.(] ))[OX])\)?(?=[\s,./;]|$)"
+SHEET = any_case(rf"{_MARK}(?: ?[,./;]? ?{_MARK}){{1,9}}")  # in one line: "A(X), B(O)", "A - 오답, B - 정답"
 
 
 class Rule(NamedTuple):

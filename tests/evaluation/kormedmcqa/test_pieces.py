@@ -36,7 +36,7 @@ def test_a_label_is_joined_to_what_follows_it(reply, n):
 
 @pytest.mark.parametrize(
     ("line", "parts"),
-    [("그렇지 않다. 다음을 본다! 끝", 3), ("잠깐, 다시 본다", 1), ("아니다. 다음이다.", 1), ("값은 2.5 mg이다.", 1), ("3. 다음", 1)],
+    [("그렇지 않다. 다음을 본다! 끝", 3), ("잠깐, 다시 본다", 1), ("아니다. 다음이다.", 2), ("값은 2.5 mg이다.", 1), ("3. 다음", 1)],
 )  # fmt: skip
 def test_sentences(line, parts):
     assert len(pieces.sentences(line)) == parts

@@ -70,7 +70,7 @@ def test_labelled_generations():
     assert n >= 300
     assert right >= 0.99 * n, missed
     assert right > cascade
-    assert all(counts[1] >= 0.95 * counts[0] for counts in table.values()), missed
+    assert all(n - right <= max(2, 0.05 * n) for n, right, _ in table.values()), missed
 
 
 def test_the_card_has_the_table_per_kind():

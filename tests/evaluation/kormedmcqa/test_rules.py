@@ -34,7 +34,8 @@ LOOPS = ("정답은 ", "A는 ", "( ", "(", "the answer is ", "B 또는 ", "아�
          " ", "\u3000", "가", "각", "あ", "漢", "ก้", "אָ", "عَ", "क्षि", "ß", "\u0301\u0316", "ﷺ", "①", "\ue000", "😀", "{", "\\boxed{", "**", "**A: ", '", "a": ', "<",
          "- ", "1. ", "A: x\n", "</think>", "wait, ", "A가 가장 ", "보기A", "A A ", "A ❌ ", "❌ A ", "A ❌\n", "[x] A ", "☐", "[", "[[", '{"a":[', '[{"a":1},', "A → ", "A <- ",
          "열이면 ", "만약 A라면 B, ", "1순위: A ", "\n\n\t", "첫 번째 ", "the closest option is:\n", "the closest value to ", "\\frac{1}{2}", "질문 1: ",
-         "A는 옳다 ", "나머지는 ", "all the options are correct except ", "since it is not, ", "A not ", "A만 빼고 다 ")  # fmt: skip
+         "A는 옳다 ", "나머지는 ", "all the options are correct except ", "since it is not, ", "A not ", "A만 빼고 다 ", '{"id":"A",', '{"answer": "', '"_',
+         "A 오답 ", "A → 정답 ", "A → 정답\n", "A ❌ ☐ ", "❌", "☐ ✅ A, ", "A는 가나다 ")  # fmt: skip
 
 
 def extract(piece: str, length: int) -> None:
