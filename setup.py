@@ -17,7 +17,7 @@ import sys
 
 WHERE = (
     "python -m {name} runs from a clone of KoMeP, not from the installed package: "
-    'in the clone, type pip install -e ".[eval]" and the same command (docs/evaluate.md there)'
+    'in the clone, type pip install -e ".[evaluation]" and the same command (docs/evaluate.md there)'
 )
 if __name__ != "__main__":
     raise ModuleNotFoundError(WHERE, name=__name__)

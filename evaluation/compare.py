@@ -11,7 +11,7 @@ lm-evaluation-harness wrote with --output_path and --log_samples, of its task ko
 if __name__ == "__main__":  # before what takes its time
     from komep_dataset.errors import interruptible
 
-    interruptible("eval")
+    interruptible("evaluation")
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,7 +85,7 @@ def command(
     if json_ and markdown:
         raise typer.BadParameter("take one of --json and --markdown")
     if plot is not None:
-        require("eval", "matplotlib")
+        require("evaluation", "matplotlib")
     from evaluation.lm_eval_results import read_side
     from evaluation.statistics.comparison import compare_all
     from evaluation.statistics.forest import MARK, draw_beside, draw_forest

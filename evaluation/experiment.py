@@ -10,7 +10,7 @@ Killed at any moment, the same command goes on from there. A failed cell is mark
 if __name__ == "__main__":  # before what takes its time
     from komep_dataset.errors import interruptible
 
-    interruptible("eval")
+    interruptible("evaluation")
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 if __name__ == "__main__":  # before what takes its time
     from komep_dataset.errors import interruptible
 
-    interruptible("eval")
+    interruptible("evaluation")
 
 from collections.abc import Sequence
 from pathlib import Path

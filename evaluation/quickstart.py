@@ -9,7 +9,7 @@ Every number in it stands in one of the files that it reads. It draws the forest
 if __name__ == "__main__":  # before what takes its time
     from komep_dataset.errors import interruptible
 
-    interruptible("eval")
+    interruptible("evaluation")
 
 import json
 import sys

@@ -14,7 +14,7 @@ command goes on from the questions that are done.
 if __name__ == "__main__":  # before what takes its time
     from komep_dataset.errors import interruptible
 
-    interruptible("eval")
+    interruptible("evaluation")
 
 import inspect
 from collections.abc import Iterator, Sequence

@@ -43,7 +43,7 @@ def evaluate_model(options: Options) -> dict[str, Any] | None:
     Raises:
         KomepError: questions, a model, an endpoint or an output folder that cannot be used.
     """
-    require("eval", "torch", "transformers")
+    require("evaluation", "torch", "transformers")
     benchmark, style, options = resolved(options)
     subjects, repeated, asked = load_questions(benchmark, options)
     if options.publish is not None:
@@ -136,7 +136,7 @@ def plan(options: Options) -> dict[str, Any]:
 
     Raises `KomepError` as a run would for questions that cannot be used.
     """
-    require("eval", "scipy")
+    require("evaluation", "scipy")
     benchmark, style, options = resolved(options)
     meant = options.backend != "openai" and nearest_folder(Path(options.model)) != Path()
     if meant and (lost := no_folder(options.model)):

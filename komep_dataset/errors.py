@@ -46,7 +46,7 @@ def missing(extra: str, packages: str) -> str:
     """What to do about packages that are not installed. What runs from a clone alone has extras of its own."""
     if packages.partition(".")[0] in ("evaluation", "training", "trainers"):
         return "this runs from the root of a clone of the project, which pip does not install: cd CLONE, then python -m evaluation.run …"
-    clone = extra in ("train", "eval")
+    clone = extra in ("recipes", "evaluation")
     where = f'in the clone, pip install -e ".[{extra}]"' if clone else f'pip install "komep[{extra}]"'
     return f"this command needs the extra [{extra}] (not installed: {packages}); install it with: {where}"
 

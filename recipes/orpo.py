@@ -21,7 +21,7 @@ if __name__ == "__main__":  # before what takes its time
     sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 2)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
-    interruptible("train")
+    interruptible("recipes")
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -62,20 +62,20 @@ class Environment:
 
     @property
     def torch(self) -> bool:
-        return bool({"serve", "train", "eval", "dev"} & set(self.extras.split(",")))
+        return bool({"serve", "recipes", "evaluation", "dev"} & set(self.extras.split(",")))
 
 
 ENVIRONMENTS = {
     "base": Environment("", True, False, BASE),
     "gates": Environment("quality", True, False, GATES),
     "asking": Environment("llm,evidence,ray,quality", True, False, ASKING),
-    "training": Environment("train,serve,dev", True, False, ("recipes",)),
-    "evaluation": Environment("eval,llm,dev", True, False, ("evaluation",)),
+    "training": Environment("recipes,serve,dev", True, False, ("recipes",)),
+    "evaluation": Environment("evaluation,llm,dev", True, False, ("evaluation",)),
     "newest": Environment(
-        "llm,evidence,ray,serve,quality,train,eval,dev", False, False, ("recipes", "evaluation")
+        "llm,evidence,ray,serve,quality,recipes,evaluation,dev", False, False, ("recipes", "evaluation")
     ),
     "newest-python": Environment("llm,evidence,ray,quality", False, True, (*BASE, *GATES, *ASKING)),
-    "newest-python-torch": Environment("train,eval,dev", False, True, ("recipes", "evaluation")),
+    "newest-python-torch": Environment("recipes,evaluation,dev", False, True, ("recipes", "evaluation")),
 }
 
 

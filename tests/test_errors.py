@@ -30,7 +30,7 @@ def test_a_missing_extra_says_which_to_install():
     with pytest.raises(KomepError, match=r'extra \[llm\].*no_such_module.*pip install "komep\[llm\]"'):
         require("llm", "json", "no_such_module")
     require("llm", "json")
-    assert missing("train", "trl").endswith('in the clone, pip install -e ".[train]"')
+    assert missing("recipes", "trl").endswith('in the clone, pip install -e ".[recipes]"')
     assert "from the root of a clone" in missing("eval", "evaluation.harness")
 
 
@@ -228,7 +228,7 @@ def test_ctrl_c_in_a_terminal_ends_a_quiet_launcher_first_and_the_last_word_is_o
     ("body", "code", "line"),
     [
         ("raise OSError(28, 'No space left', 'x.json')", 1, "error: x.json: No space left\n"),
-        ("import no_such", 1, "error: this command needs the extra [eval] (not installed: no_such); "),
+        ("import no_such", 1, "error: this command needs the extra [evaluation] (not installed: no_such); "),
     ],
 )
 def test_an_error_ends_a_command_in_one_line(tmp_path, body, code, line):

@@ -15,10 +15,12 @@ def test_every_requirement_of_every_extra_has_a_floor():
     for environment in floors.ENVIRONMENTS.values():
         found = floors.floors(environment.extras)
         assert {"datasets", "polars", "pytest"} <= found.keys()
-    apart = [floors.floors(extra)["transformers"] for extra in ("eval", "train")]
+    apart = [floors.floors(extra)["transformers"] for extra in ("evaluation", "recipes")]
     assert apart[0] != apart[1]  # what is installed with both has the higher one
     assert (
-        floors.floors("train,eval")["transformers"] == apart[1] == floors.floors("eval,train")["transformers"]
+        floors.floors("recipes,evaluation")["transformers"]
+        == apart[1]
+        == floors.floors("evaluation,recipes")["transformers"]
     )
 
 

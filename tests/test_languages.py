@@ -57,7 +57,9 @@ def test_is_native(changes, native):
 
 
 def test_a_font_that_was_installed_since_matplotlib_looked_is_found(monkeypatch):
-    font_manager = pytest.importorskip("matplotlib.font_manager", reason="needs the extra [train] or [eval]")
+    font_manager = pytest.importorskip(
+        "matplotlib.font_manager", reason="needs the extra [recipes] or [evaluation]"
+    )
     manager = font_manager.fontManager
     plot_fonts()
     there = [font for font in manager.ttflist if font.name in KOREAN_FONTS]

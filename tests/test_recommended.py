@@ -56,7 +56,7 @@ def texts(path: Path):
 
 
 def test_every_option_in_a_text_is_one_of_the_command_that_the_text_names_or_of_some_command():
-    pytest.importorskip("trl", reason="needs the extra [train]")
+    pytest.importorskip("trl", reason="needs the extra [recipes]")
     ours = [*typer_commands(), *(f"python recipes/{name}.py" for name in (*RECIPES, "lengths"))]
     every = frozenset().union(*map(options_of, ours))
     wrong, seen = [], {name: set() for name in FOREIGN}
@@ -76,7 +76,7 @@ def test_every_option_in_a_text_is_one_of_the_command_that_the_text_names_or_of_
 
 
 def test_every_option_of_a_command_in_the_docs_is_one_that_it_has():
-    pytest.importorskip("trl", reason="needs the extra [train]")
+    pytest.importorskip("trl", reason="needs the extra [recipes]")
     wrong = [
         f"{page.relative_to(ROOT)}:{number}: {option} of {owner}"
         for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))

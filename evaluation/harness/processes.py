@@ -67,7 +67,7 @@ def join_processes() -> Processes:
     """
     if launched() == 1:
         return Processes()
-    require("eval", "accelerate")
+    require("evaluation", "accelerate")
     import torch
     from accelerate import PartialState
 

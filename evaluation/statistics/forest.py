@@ -182,7 +182,7 @@ def draw_forest(comparisons: Sequence[Comparison], path: Path) -> None:
 def draw_beside(comparisons: Sequence[Comparison], folder: Path) -> tuple[str, bool]:
     """Draw the plot into a folder of results; (what to tell the user, whether it was drawn)."""
     try:
-        require("eval", "matplotlib")
+        require("evaluation", "matplotlib")
         draw_forest(comparisons, folder / PLOT)
     except KomepError as error:
         return f"note: no forest plot: {error}", False

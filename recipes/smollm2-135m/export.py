@@ -16,7 +16,7 @@ if __name__ == "__main__":  # before what takes its time
     sys.path.append(os.path.realpath(__file__).rsplit(os.sep, 3)[0])  # a clone that is not installed
     from komep_dataset.errors import interruptible
 
-    interruptible("train")
+    interruptible("recipes")
 
 import glob
 import shutil
@@ -148,7 +148,7 @@ def export(output: Path) -> bool:
     if is_done(output):
         return False
     check_writable(output.parent)
-    require("train", "gguf", "torch", "transformers")
+    require("recipes", "gguf", "torch", "transformers")
     gguf = find_gguf()
     read_once()
     if not sys.stderr.isatty():

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra [eval]")
+pytest.importorskip("torch", reason="needs the extra [evaluation]")
 pytest.importorskip("lm_eval", reason="needs the extra [dev]")
 
 from benchmarks.architectures import WINDOW, build, compare, tiny_config, with_bos

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra [train]")
+pytest.importorskip("torch", reason="needs the extra [recipes]")
 
 import torch
 

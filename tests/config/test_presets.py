@@ -16,7 +16,7 @@ from komep_dataset.schema import Question
 from tests.loopback import Loopback, last_text, loopback
 from tests.responders import QUESTIONS, configured, rows_of, write_questions
 
-pytest.importorskip("tokenizers", reason="comes with the extra [eval], [train] or [serve]")
+pytest.importorskip("tokenizers", reason="comes with the extra [evaluation], [recipes] or [serve]")
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 

@@ -9,7 +9,7 @@ import pytest
 
 from komep_dataset.errors import KomepError
 
-pytest.importorskip("transformers", reason="needs the extra [eval] or [train]")
+pytest.importorskip("transformers", reason="needs the extra [evaluation] or [recipes]")
 
 import torch
 from safetensors.torch import load_file, save_file

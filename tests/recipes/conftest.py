@@ -23,7 +23,7 @@ def short_answers():
     """A random model never ends an answer: 64 tokens of them are a sixth of a tiny run."""
     try:
         from training import answers
-    except ImportError:  # without the extra [train]
+    except ImportError:  # without the extra [recipes]
         return
     answers.TOKENS = 8
 

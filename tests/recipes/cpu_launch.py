@@ -61,6 +61,6 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
     from komep_dataset.errors import interruptible
 
-    interruptible("train")
+    interruptible("recipes")
     without_shared_memory()
     main(sys.argv[1:])

@@ -11,7 +11,7 @@ import yaml
 from benchmarks.gpu.memory import SHAPES, estimate
 from tests.recipes.tiny_runs import RECIPES
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from accelerate.commands import launch
 from accelerate.commands.config.config_args import load_config_from_file

@@ -15,7 +15,7 @@ import pytest
 from tests.recipes.launches import LORA, ROOT, STEPS, TWO, finish, furthest, launch, six_steps
 from tests.recipes.tiny_runs import flags, losses, pair, read, train, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from accelerate.commands.config.config_args import load_config_from_file

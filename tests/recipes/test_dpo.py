@@ -8,7 +8,7 @@ from komep_dataset.release.build import build
 from tests.recipes.launches import finish, launch
 from tests.recipes.tiny_runs import BETA, METHODS, RECIPES, losses, read, weights
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer

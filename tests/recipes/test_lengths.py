@@ -9,7 +9,7 @@ import pytest
 from tests.places import snapshot
 from tests.recipes.tiny_runs import messages, pair, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from lengths import app, summarise
 

@@ -7,7 +7,7 @@ import pytest
 from tests.recipes.launches import LORA, STEPS, furthest, six_steps
 from tests.recipes.tiny_runs import losses, pair, read, train, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from safetensors.torch import load_file

@@ -4,7 +4,7 @@ import pytest
 
 from tests.recipes.tiny_runs import read, weights
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 

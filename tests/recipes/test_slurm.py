@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipes.tiny_runs import RECIPES
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from accelerate.commands import launch
 from accelerate.utils.launch import prepare_deepspeed_cmd_env

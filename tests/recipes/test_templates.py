@@ -13,7 +13,7 @@ import pytest
 
 from tests.recipes.tiny_runs import METHODS, flags, messages, pair, train, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from datasets import Dataset
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors

@@ -25,7 +25,7 @@ SENTENCES = [
 
 def make_model(folder: Path, languages: bool = True) -> Path:
     """A random model with 64 positions and a tokenizer of single characters."""
-    torch = pytest.importorskip("torch", reason="comes with the extras [serve], [train] and [eval]")
+    torch = pytest.importorskip("torch", reason="comes with the extras [serve], [recipes] and [evaluation]")
     from transformers import (
         M2M100Config,
         M2M100ForConditionalGeneration,
@@ -75,7 +75,7 @@ def test_an_endpoint_and_a_decoder_are_not_taken_for_one(tmp_path):
 
 
 def test_a_model_that_lacks_weights_does_not_translate(tmp_path):
-    pytest.importorskip("torch", reason="comes with the extras [serve], [train] and [eval]")
+    pytest.importorskip("torch", reason="comes with the extras [serve], [recipes] and [evaluation]")
     from safetensors.torch import load_file, save_file
 
     file = make_model(tmp_path / "model") / "model.safetensors"

@@ -56,7 +56,7 @@ def load_generator(
         )
         unused = check_whole(loaded, found, f"--model {whole.name}")
         if source.base is not None:
-            require("eval", "peft")
+            require("evaluation", "peft")
             loaded = with_adapter(loaded, model, f"--model {model}", source.commit)
     except torch.OutOfMemoryError:
         raise KomepError(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.benchmarks.gpu.written_lines import lines_of
 
-pytest.importorskip("torch", reason="needs the extra [train]")
+pytest.importorskip("torch", reason="needs the extra [recipes]")
 
 from benchmarks.gpu import check
 from benchmarks.gpu.setting import DONE, Setting

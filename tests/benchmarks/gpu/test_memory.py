@@ -52,7 +52,7 @@ def test_one_gpu_has_nobody_to_share_with():
 
 
 def test_the_shape_that_memory_is_estimated_with_is_transformers_default():
-    ExaoneConfig = pytest.importorskip("transformers", reason="needs the extra [train]").ExaoneConfig
+    ExaoneConfig = pytest.importorskip("transformers", reason="needs the extra [recipes]").ExaoneConfig
     config, shape = ExaoneConfig(), SHAPES["exaone-3.5-7.8b-instruct"]
     assert (shape.layers, shape.hidden, shape.mlp, shape.vocabulary, shape.tied) == (
         config.num_hidden_layers,

@@ -8,7 +8,7 @@ import yaml
 
 from tests.benchmarks.gpu.written_lines import lines_of
 
-pytest.importorskip("torch", reason="needs the extra [train]")
+pytest.importorskip("torch", reason="needs the extra [recipes]")
 
 
 from benchmarks.gpu import check, render

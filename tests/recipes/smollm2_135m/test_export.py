@@ -12,7 +12,7 @@ from huggingface_hub import metadata_load
 from tests.places import NOWHERE, SOMEBODYS, snapshot
 from tests.recipes.tiny_runs import RECIPES
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 
 SCRIPT = RECIPES / "smollm2-135m" / "export.py"

@@ -2,8 +2,8 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
-pytest.importorskip("trl", reason="needs the extra [train]")
+torch = pytest.importorskip("torch", reason="needs the extra [recipes]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from peft.tuners.tuners_utils import BaseTunerLayer  # noqa: E402

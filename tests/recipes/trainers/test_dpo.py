@@ -7,7 +7,7 @@ import pytest
 
 from tests.recipes.tiny_runs import BETA, flags, pair, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -9,7 +9,7 @@ from komep_dataset.release.build import build
 from tests.audit.records import record, written
 from tests.recipes.tiny_runs import flags, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from trainers.label_noise import noise_of_release
 

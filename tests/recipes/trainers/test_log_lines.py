@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from trainers.log_lines import clock, compose
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.recipes.tiny_runs import flags, pair, read, train
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
-pytest.importorskip("trl", reason="needs the extra [train]")
+torch = pytest.importorskip("torch", reason="needs the extra [recipes]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from datasets import Dataset  # noqa: E402
 from trainers.dpo import PairwiseDPOTrainer  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 
 from tests.recipes.tiny_runs import BETA, RECIPES, forward, pair, read
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from datasets import Dataset, Features, Json, Value
 from transformers import AutoTokenizer

@@ -10,8 +10,8 @@ from tests.recipes.tiny_runs import flags as tiny_flags
 from tests.recipes.tiny_runs import losses, read, train
 from tests.recipes.trainers.test_shared_prompt import FIELDS, PAIR, batch, tiny
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
-pytest.importorskip("trl", reason="needs the extra [train]")
+torch = pytest.importorskip("torch", reason="needs the extra [recipes]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from trainers.padding_free import VARLEN, has_kernel, leave_out_padding, varlen_attention  # noqa: E402
 from trl.trainer.utils import add_fused_lm_head  # noqa: E402

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from trainers.losses import Objective
 from trainers.pair_metrics import PairFigures, figures_of_dpo, preference_figures, share_above

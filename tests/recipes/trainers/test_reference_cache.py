@@ -6,7 +6,7 @@ import pytest
 
 from tests.recipes.tiny_runs import flags, of_finished, pair, read, train, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 import trl.trainer.dpo_trainer as trl_dpo

@@ -12,7 +12,7 @@ from komep_dataset.errors import KomepError
 from tests.recipes.launches import LONG, TWO, begin, launch, wait_for, workers
 from tests.recipes.tiny_runs import METHODS, flags, pair, read, train, weights, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 import transformers

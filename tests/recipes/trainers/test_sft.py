@@ -6,7 +6,7 @@ import pytest
 
 from tests.recipes.tiny_runs import flags, forward, pair, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 
 HELD_OUT = [pair(i) for i in range(30, 35)]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.recipes.tiny_runs import flags as tiny_flags
 from tests.recipes.tiny_runs import read, train
 
-torch = pytest.importorskip("torch", reason="needs the extra [train]")
-pytest.importorskip("trl", reason="needs the extra [train]")
+torch = pytest.importorskip("torch", reason="needs the extra [recipes]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from trainers.shared_prompt import obstacle, pack, share_prompts  # noqa: E402
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config  # noqa: E402

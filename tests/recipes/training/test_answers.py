@@ -7,7 +7,7 @@ import pytest
 
 from tests.recipes.tiny_runs import as_killed, of_finished, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from training import answers
 from training.answers import PROMPTS, Answers

@@ -8,7 +8,7 @@ import pytest
 
 from tests.recipes.tiny_runs import METHODS, flags, read, train, weights
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from peft import LoraConfig, get_peft_model

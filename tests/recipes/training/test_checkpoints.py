@@ -10,7 +10,7 @@ import pytest
 from komep_dataset.errors import KomepError
 from tests.recipes.tiny_runs import FOUR_STEPS, METHODS, as_killed, flags, of_finished, read, train, weights
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from training.checkpoints import describe_interruption, find_checkpoint, missing_states, read_state

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from training.curves import draw_curves, panels, write_table
 

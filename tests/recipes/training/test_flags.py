@@ -8,7 +8,7 @@ import pytest
 from komep_dataset.errors import KomepError
 from tests.recipes.tiny_runs import flags, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from dpo import ARGUMENTS
 from dpo import __doc__ as recipe_text

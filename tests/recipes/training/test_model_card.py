@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from tests.places import snapshot
 from tests.recipes.tiny_runs import METHODS, of_finished, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from training.model_card import base_card, metadata, public_command, render_card, write_report
 

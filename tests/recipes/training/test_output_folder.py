@@ -15,7 +15,7 @@ from tests.places import NOWHERE, SOMEBODYS, UNSPEAKABLE, read_only, snapshot, w
 from tests.recipes.launches import ROOT, begin, environment, wait_for
 from tests.recipes.tiny_runs import METHODS, as_killed, flags, of_finished, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from training.output_folder import planned_checkpoints, push, space_needed

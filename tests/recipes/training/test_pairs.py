@@ -10,7 +10,7 @@ from komep_dataset.release.build import build
 from tests.preferences import sets
 from tests.recipes.tiny_runs import METHODS, flags, messages, pair, read, train, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from datasets import Dataset
 from training.flags import RecipeArguments

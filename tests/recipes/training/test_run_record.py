@@ -9,7 +9,7 @@ import pytest
 from komep_dataset.errors import KomepError
 from tests.recipes.tiny_runs import FOUR_STEPS, METHODS, as_killed, flags, of_finished, read, train, weights
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from training.run_record import (

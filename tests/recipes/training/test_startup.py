@@ -13,7 +13,7 @@ import pytest
 from tests.recipes.launches import LONG, begin, launch, wait_for, workers
 from tests.recipes.tiny_runs import RECIPES, flags, read, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 
 def test_what_an_interruption_leaves(tmp_path):

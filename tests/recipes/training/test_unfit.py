@@ -6,7 +6,7 @@ import pytest
 
 from tests.recipes.tiny_runs import flags, messages, pair, read, train, write_release
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 from datasets import Dataset
 from training.pairs import in_turns

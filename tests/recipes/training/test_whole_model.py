@@ -8,7 +8,7 @@ import pytest
 
 from tests.recipes.tiny_runs import METHODS, flags, messages, pair, train
 
-pytest.importorskip("trl", reason="needs the extra [train]")
+pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 import torch
 from datasets import Dataset
