@@ -31,7 +31,7 @@ def test_a_missing_extra_says_which_to_install():
         require("llm", "json", "no_such_module")
     require("llm", "json")
     assert missing("recipes", "trl").endswith('in the clone, pip install -e ".[recipes]"')
-    assert "from the root of a clone" in missing("eval", "evaluation.harness")
+    assert "from the root of a clone" in missing("evaluation", "evaluation.harness")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def program(
     """A command whose work is `body`, sent signals, with seconds between them, when it has begun."""
     (tmp_path / "work.py").write_text(
         "from komep_dataset.errors import doing, ended, interruptible\n"
-        "interruptible('eval')\nimport sys, time\n"
+        "interruptible('evaluation')\nimport sys, time\n"
         "def wait(): print('begun', flush=True), time.sleep(9)\n"
         "def work():\n    doing.kept, doing.at_once = 'all is kept', False\n"
         f"    {body}\n"
