@@ -30,7 +30,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 Limit = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Take only the first N, of each subject where there are any, to try things out."
+        min=1,
+        help="Take only the first N (of each subject, of each split, where there are any), to try things out.",
     ),
 ]
 DatasetConfig = Annotated[

@@ -18,6 +18,7 @@ from komep_dataset.progress import tell
 from komep_dataset.tables.formats import foreign
 
 SHOWN = 3  # names in a message
+OURS = "models/smollm2-135m"  # of README and docs, which a clone does not hold
 SECONDS = 5.0  # that the Hub has to say whether it knows a name
 # Heads that choose or fill in; what such a checkpoint would write was never trained.
 NO_WRITER = re.compile(
@@ -207,6 +208,8 @@ def no_folder(name: str, kind: str = "model", ask: bool = True) -> str | None:
 
     if Path(name).exists():
         return None
+    if name.rstrip("/") == OURS:
+        return "no such folder; `make quickstart`, or python recipes/smollm2-135m/export.py --output models/smollm2-135m, puts it there"
     near = nearest_folder(Path(name))
     if re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", name):
         # A release that `komep install` put into the cache has one word; a folder of its own in there, whatever it is.

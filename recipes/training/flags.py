@@ -192,6 +192,8 @@ def shown(action: Action) -> Action:
     one.help = HELP.get(one.dest, one.help)
     if one.default not in (None, False, [], {}, "", SUPPRESS) and one.help:
         one.help += " [default: %(default)s]"
+    if one.const is True and one.default is False:
+        one.nargs, one.choices = 0, None  # typed without a value
     if one.nargs != 0 and (one.choices is None or len(one.choices) > FEW):
         one.metavar, one.choices = "VALUE", None
     return one

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from komep_dataset.inference.weights import check_whole, no_folder, span, weights_fault
+from komep_dataset.inference.weights import OURS, check_whole, no_folder, span, weights_fault
 
 SIZES = {"vocab_size": 24, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
 
@@ -178,6 +178,10 @@ def test_the_advice_for_a_pickle_makes_a_folder_that_is_read(load, tmp_path):
         ("results/a/b/c", "no such folder; . is there, with models"),
         ("models/smollm2", None),
         ("org/model", None),  # an id
+        (
+            OURS,
+            f"no such folder; `make quickstart`, or python recipes/smollm2-135m/export.py --output {OURS}, puts it there",
+        ),
         ("gpt2", None),
     ],
 )

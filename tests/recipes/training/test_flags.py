@@ -136,12 +136,13 @@ def test_help_begins_with_the_recipes_own_flags():
     text = RecipeParser(ARGUMENTS, description=recipe_text).format_help()
     assert text.startswith("usage: recipes/") and text.count("accelerate launch") == 2
     ours, theirs = text.split("flags of TRL, transformers and accelerate:")
-    flags_shown = re.findall(r"^  (?:-\w \S+, )?--(\w+)", ours.split("own flags:")[1], re.M)
+    flags_shown = re.findall(r"^  (?:-\w(?: \S+)?, )?--(\w+)", ours.split("own flags:")[1], re.M)
     assert flags_shown == [
         "config", "model_name_or_path", "dataset_name", "dataset_config", "output_dir", "map", "max_train_pairs",
         "max_test_pairs", "global_batch_size", "limit", "quiet", "verbose",
         "chat_template_path", "share_prompts", "label_smoothing_from_release",
     ]  # fmt: skip
+    assert "  -q, --quiet  " in ours
     assert "--learning_rate VALUE" in theirs and "-h, --help" in theirs
 
 
