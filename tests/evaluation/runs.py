@@ -1,6 +1,5 @@
 """Runs of `evaluation.run` on a tiny model, for the tests of what it is made of."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,9 @@ from evaluation.run import main
 
 TINY = ["--benchmark", "kormedmcqa", "--max-new-tokens", "6"]
 
-# `evaluation.run` in two processes on one machine, on a port that is free; its arguments come behind.
+# Python runs `evaluation.run` in two processes on one machine, on a port that is free; its arguments come behind.
 TWO_PROCESSES = (
-    *(sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0", "--num_processes", "2"),
+    *("-m", "accelerate.commands.launch", "--main_process_port", "0", "--num_processes", "2"),
     *("--config_file", "accelerate_configs/ddp.yaml", "-m", "evaluation.run"),
 )
 

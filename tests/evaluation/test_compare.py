@@ -11,6 +11,7 @@ import pytest
 from evaluation.harness.output import read_arm, read_evaluation
 from evaluation.statistics.comparison import compare
 from evaluation.statistics.tables import as_json, as_markdown
+from tests import warm
 from tests.evaluation.statistics.made import run, seeds_of
 from tests.places import snapshot
 
@@ -126,7 +127,7 @@ def test_help_needs_none_of_the_heavy_libraries():
 
 @pytest.mark.slow
 def test_module_runs_from_a_clone(folders):
-    command = [sys.executable, "-m", "evaluation.compare", *folders, "--json"]
+    command = [warm.python("komep"), "-m", "evaluation.compare", *folders, "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and json.loads(done.stdout)["n"] == 10
 

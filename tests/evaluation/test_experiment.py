@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from evaluation.experiments.running import left_over
+from tests import warm
 from tests.evaluation.conftest import stand_in, write_jsonl
 from tests.recipes.tiny_runs import TINY, write_tiny_model, write_tiny_release
 
@@ -64,7 +64,7 @@ def write_experiment(tmp_path: Path, model: Path, data: Path) -> Path:
 def start(path: Path) -> subprocess.Popen:
     words = [word for name in ONLY for word in ("--only", name)]
     return subprocess.Popen(
-        [sys.executable, "-m", "evaluation.experiment", str(path), *words],
+        [warm.python(), "-m", "evaluation.experiment", str(path), *words],
         cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 

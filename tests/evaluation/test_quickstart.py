@@ -1,12 +1,12 @@
 """The closing table of the quickstart: each number is the one in the file that it names."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from evaluation.quickstart import answer_lines, data_lines, training_lines
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
+from tests import warm
 
 ROOT = Path(__file__).parents[2]
 FACTS = {
@@ -71,7 +71,7 @@ def test_no_held_out_pairs():
 
 
 def test_files_that_are_not_there_give_a_message(tmp_path):
-    command = [sys.executable, "-m", "evaluation.quickstart"]
+    command = [warm.python("komep"), "-m", "evaluation.quickstart"]
     for option in ("release", "training", "base", "tuned", "report"):
         command += [f"--{option}", str(tmp_path / option)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -2,15 +2,16 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests import warm
 from tests.recipes.tiny_runs import BETA, RECIPES, flags
 
 ROOT = RECIPES.parent
 STEPS = 6
 # Of 50 milliseconds a step: long enough for a signal to arrive in between.
 LONG = {"max_steps": 60, "logging_steps": 5, "max_test_pairs": 2, "num_train_epochs": 1000}
+ENDLESS = LONG | {"max_steps": 6000}  # for what is ended
 LORA = {
     "use_peft": "true",
     "lora_target_modules": "all-linear",
@@ -44,25 +45,33 @@ def environment() -> dict[str, str]:
     return found | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"}
 
 
-def begin(words: list[str], **more) -> subprocess.Popen:
-    """A Python program of words, begun; what it says and what it complains of come as one."""
+def begin(words: list[str], python: str | None = None, **more) -> subprocess.Popen:
+    """A Python program of words, begun, warm if not told which Python; what it says and what it complains of come as one."""
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment() | more, **output)
+    return subprocess.Popen([python or warm.python(), *words], cwd=ROOT, env=environment() | more, **output)
 
 
 def launch(
-    config: str, method: str, arguments: list[str], *launcher: str, port: int = 0, **more: str
+    config: str,
+    method: str,
+    arguments: list[str],
+    *launcher: str,
+    port: int = 0,
+    python: str | None = None,
+    **more: str,
 ) -> subprocess.Popen:
     """`accelerate launch --config_file accelerate_configs/<config>.yaml recipes/<method>.py …`, begun.
 
     What is more than plain processes goes through `cpu_launch.py`, whose docstring says why, and which can do several
     runs: `arguments` may go on with "+", a method and its arguments. `more` goes into the environment.
+    `python` is that of the launcher; of several processes it starts warm ones all the same.
     """
     words = ["-m", "accelerate.commands.launch", "--main_process_port", str(port), *launcher]
     words += ["--config_file", f"accelerate_configs/{config}.yaml"]
     plain = config in ("cpu", "ddp") and "+" not in arguments
     words += [f"recipes/{method}.py"] if plain else ["tests/recipes/cpu_launch.py", method]
-    return begin([*words, *arguments], DS_ACCELERATOR="cpu", **more)
+    more = {"DS_ACCELERATOR": "cpu", "PYTHON_EXEC": warm.python()} | more
+    return begin([*words, *arguments], python, **more)
 
 
 def finish(*launches: subprocess.Popen) -> None:

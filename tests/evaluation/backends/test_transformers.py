@@ -4,13 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from evaluation.harness.output import read_evaluation
+from tests import warm
 from tests.evaluation.runs import command, predictions, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +21,7 @@ def test_a_killed_run_goes_on_from_the_questions_that_are_done(tiny_model, quest
     long = ["--batch-size", "1", "--max-new-tokens", "300"]
     assert run(*command(tiny_model, question_folder, tmp_path / "whole", *long)) == 0
     arguments = command(tiny_model, question_folder, tmp_path / "out", *long)
-    started = [sys.executable, "-m", "evaluation.run", *arguments]
+    started = [warm.python(), "-m", "evaluation.run", *arguments]
     process = subprocess.Popen(
         started, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )

@@ -1,13 +1,13 @@
 """Cells: what they share, and how they are named."""
 
 import subprocess
-import sys
 
 import pytest
 
 from evaluation.experiments.cells import base_of, choose
 from evaluation.experiments.commands import steps
 from evaluation.experiments.plan import cell_cost
+from tests import warm
 from tests.evaluation.experiments.files import cells_of, experiment
 
 pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of experiment files start
@@ -32,7 +32,7 @@ def test_variants_that_train_alike_share(tmp_path):
 
 def test_unknown_cells_are_refused_with_the_nearest(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-m", "evaluation.experiment", str(experiment(tmp_path)), "--only", "smollm2-135m.dop.ko.seed-0"],
+        [warm.python("komep"), "-m", "evaluation.experiment", str(experiment(tmp_path)), "--only", "smollm2-135m.dop.ko.seed-0"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 2 and "did you mean smollm2-135m.dpo.ko.seed-0?" in run.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.harness.output import read_evaluation
+from tests import warm
 from tests.evaluation.runs import TWO_PROCESSES, command, predictions, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,7 +23,11 @@ def test_two_processes_are_refused_together_while_another_run_holds_the_folder_t
 ):
     more = ["--batch-size", "2", "--scoring", "logits"]
     assert run(*command(lettered_model, question_folder, tmp_path / "one", *more)) == 0
-    launch = [*TWO_PROCESSES, *command(lettered_model, question_folder, tmp_path / "two", *more)]
+    launch = [
+        warm.python(),
+        *TWO_PROCESSES,
+        *command(lettered_model, question_folder, tmp_path / "two", *more),
+    ]
     environment = {k: v for k, v in os.environ.items() if k != "ACCELERATE_USE_CPU"} | {
         "OMP_NUM_THREADS": "1"
     }

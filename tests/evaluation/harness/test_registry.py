@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from evaluation.harness.registry import BACKENDS, BENCHMARKS
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[3]
 TOY = """from evaluation.harness.benchmark import Benchmark, Style
@@ -49,7 +49,7 @@ def plugged(tmp_path):
 
     def run(*words: object, code: int = 0) -> subprocess.CompletedProcess:
         done = subprocess.run(
-            [sys.executable, "-m", *map(str, words)],
+            [warm.python(), "-m", *map(str, words)],
             cwd=tmp_path,
             env=environment,
             capture_output=True,

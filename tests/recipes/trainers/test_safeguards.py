@@ -4,12 +4,14 @@ import json
 import os
 import re
 import signal
+import sys
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 
 from komep_dataset.errors import KomepError
-from tests.recipes.launches import LONG, TWO, begin, launch, wait_for, workers
+from tests.recipes.launches import ENDLESS, LONG, TWO, begin, launch, wait_for, workers
 from tests.recipes.tiny_runs import METHODS, flags, pair, read, train, weights, write_release
 
 pytest.importorskip("trl", reason="needs the extra [recipes]")
@@ -62,6 +64,7 @@ def test_questions_of_a_batch_are_found():
 @pytest.mark.slow
 def test_sigterm_saves_a_checkpoint_and_the_same_command_goes_on(tiny_model, release, tmp_path, capsys):
     arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
+    import_module("dpo")  # which here could take longer than all the steps there
     process = begin(["recipes/dpo.py", *arguments])
     said = wait_for(process, "step 5/")
     assert train("dpo", arguments) == 1
@@ -87,8 +90,9 @@ def test_two_processes_stop_at_the_same_step_by_sigterm_to_one_and_in_one_line_b
     tiny_model, release, tmp_path
 ):
     """The same command twice, in one launch: what SIGTERM ended is taken up, and ended by what Ctrl-C sends."""
-    arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
-    process = launch("ddp", "orpo", [*arguments, "+", "orpo", *arguments], *TWO)
+    arguments = flags(tiny_model, release, tmp_path / "out", **ENDLESS)
+    both = [*arguments, "+", "orpo", *arguments]
+    process = launch("ddp", "orpo", both, *TWO, python=sys.executable)  # whose children are looked for
     said = wait_for(process, "step 5/")
     found = workers(process.pid)
     assert len(found) == 2
@@ -97,7 +101,9 @@ def test_two_processes_stop_at_the_same_step_by_sigterm_to_one_and_in_one_line_b
     assert "Traceback" not in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
     state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-    assert f"interrupted at step {state['global_step']}" in said and state["global_step"] < LONG["max_steps"]
+    assert (
+        f"interrupted at step {state['global_step']}" in said and state["global_step"] < ENDLESS["max_steps"]
+    )
     assert sorted(path.name for path in checkpoint.glob("rng_state*")) == [
         "rng_state_0.pth",
         "rng_state_1.pth",

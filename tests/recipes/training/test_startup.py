@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.launches import LONG, begin, launch, wait_for, workers
+from tests import warm
+from tests.recipes.launches import ENDLESS, begin, launch, wait_for, workers
 from tests.recipes.tiny_runs import RECIPES, flags, read, train
 
 pytest.importorskip("trl", reason="needs the extra [recipes]")
@@ -90,10 +91,10 @@ def test_what_is_wrong_is_told_under_quiet_and_with_its_traceback_under_verbose(
 @pytest.mark.parametrize("form", ["alone", "cpu"])
 def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(tiny_model, release, tmp_path, form):
     """And two processes: tests/recipes/trainers/test_safeguards.py."""
-    arguments = flags(tiny_model, release, tmp_path / "out", **LONG, save_strategy="steps", save_steps=2)
+    arguments = flags(tiny_model, release, tmp_path / "out", **ENDLESS, save_strategy="steps", save_steps=2)
     running = {
         "alone": lambda: begin(["recipes/dpo.py", *arguments]),
-        "cpu": lambda: launch("cpu", "dpo", arguments),
+        "cpu": lambda: launch("cpu", "dpo", arguments, python=sys.executable),
     }[form]()
     said = wait_for(running, "step 5/")
     for recipe in workers(running.pid) or [running.pid]:
@@ -118,7 +119,7 @@ def test_the_last_word_is_the_recipes(tiny_model, release, tmp_path):
 @pytest.mark.slow
 def test_wrong_usage_is_the_exit_code_of_the_process(tmp_path):
     (tmp_path / "sft.yaml").write_text("learning_rat: 1.0e-5\n", "utf-8")
-    command = [sys.executable, str(RECIPES / "sft.py"), "--config", str(tmp_path / "sft.yaml")]
+    command = [warm.python(), str(RECIPES / "sft.py"), "--config", str(tmp_path / "sft.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "'learning_rate'" in done.stderr and "Traceback" not in done.stderr
 
@@ -126,15 +127,15 @@ def test_wrong_usage_is_the_exit_code_of_the_process(tmp_path):
 @pytest.mark.slow
 def test_sigterm_to_the_launcher_of_one_process_reaches_it(tiny_model, release, tmp_path):
     """`kill` on `accelerate launch`, or what a scheduler sends to the process that it started."""
-    arguments = flags(tiny_model, release, tmp_path / "out", **LONG)
-    launcher = launch("cpu", "dpo", arguments, "--quiet")
+    arguments = flags(tiny_model, release, tmp_path / "out", **ENDLESS)
+    launcher = launch("cpu", "dpo", arguments, "--quiet", python=sys.executable)
     said = wait_for(launcher, "step 5/")
     (recipe,) = workers(launcher.pid)
     launcher.send_signal(signal.SIGTERM)
     said += launcher.communicate(timeout=300)[0]  # until the recipe has closed its end, too
     assert "the same command goes on from there" in said, said
     (checkpoint,) = (tmp_path / "out").glob("checkpoint-*")
-    assert 5 <= int(checkpoint.name.split("-")[1]) < LONG["max_steps"]
+    assert 5 <= int(checkpoint.name.split("-")[1]) < ENDLESS["max_steps"]
     status = Path(f"/proc/{recipe}/status")
     for _ in range(100):  # until it is gone, or waits for whoever took it over to notice
         if not status.exists() or "State:\tZ" in status.read_text("utf-8"):

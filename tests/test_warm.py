@@ -1,0 +1,66 @@
+"""Programs that are forks of a warm Python start, are signalled and end as others do."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import warm
+
+PROGRAM = """
+import os, sys, time
+print(sys.argv[1:], os.getcwd(), os.environ.get("MINE"), sys.path[0], os.getppid(), sys.stdin.read(), flush=True)
+print("complaint", file=sys.stderr)
+if sys.argv[1] == "wait":
+    print(os.getpid(), flush=True)
+    time.sleep(100)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def program(tmp_path) -> list[str]:
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("Linux alone")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return [warm.python("komep"), str(tmp_path / "program.py")]
+
+
+def test_a_program_gets_words_folder_environment_and_streams_and_ends_with_its_code(program, tmp_path):
+    done = subprocess.run(
+        [*program, "3", "a b"], cwd=tmp_path, env=os.environ | {"MINE": "x"}, input="typed", capture_output=True, text=True
+    )  # fmt: skip
+    said = f"['3', 'a b'] {tmp_path} x {tmp_path} {os.getpid()} typed\n"
+    assert (done.stdout, done.stderr, done.returncode) == (said, "complaint\n", 3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_signal_reaches_the_program_and_is_its_end(number, program):
+    running = subprocess.Popen(
+        [*program, "wait"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, process = running.stdout.readline(), int(running.stdout.readline())
+    running.send_signal(number)
+    err = running.communicate(timeout=60)[1]
+    assert running.returncode == -number and ("KeyboardInterrupt" in err) == (number == signal.SIGINT)
+    for _ in range(600):  # the server buries it
+        if not Path(f"/proc/{process}").exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the program outlives what was started")
+
+
+def test_a_module_has_its_libraries_unless_they_would_load_otherwise(program, tmp_path):
+    (tmp_path / "module.py").write_text("import sys; print(sys.executable, 'polars' in sys.modules)")
+    for more, warmed in (({}, True), ({"HF_HOME": "elsewhere"}, False)):
+        command = [program[0], "-m", "module"]
+        done = subprocess.run(command, cwd=tmp_path, env=os.environ | more, capture_output=True, text=True)
+        executable, has = done.stdout.split()
+        assert (executable == program[0], has == "True") == (warmed, warmed), done.stderr
