@@ -37,7 +37,7 @@ def test_a_program_gets_words_folder_environment_and_streams_and_ends_with_its_c
     assert (done.stdout, done.stderr, done.returncode) == (said, "complaint\n", 3)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, warm.KILL])
 def test_a_signal_reaches_the_program_and_is_its_end(number, program):
     running = subprocess.Popen(
         [*program, "wait"],
@@ -49,7 +49,10 @@ def test_a_signal_reaches_the_program_and_is_its_end(number, program):
     _, process = running.stdout.readline(), int(running.stdout.readline())
     running.send_signal(number)
     err = running.communicate(timeout=60)[1]
-    assert running.returncode == -number and ("KeyboardInterrupt" in err) == (number == signal.SIGINT)
+    assert running.returncode == -(signal.SIGKILL if number == warm.KILL else number) and (
+        "KeyboardInterrupt" in err
+    ) == (number == signal.SIGINT)
+    assert number != warm.KILL or not Path(f"/proc/{process}").exists()
     for _ in range(600):  # the server buries it
         if not Path(f"/proc/{process}").exists():
             return

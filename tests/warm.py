@@ -3,7 +3,7 @@
 To import torch, transformers, TRL and PEFT takes 10 seconds of CPU, and a tiny run one. So one server for all workers of the
 test session imports them once, and nothing of this project; a program is a fork of it. What stands in for `python` is a
 relay, which hands over arguments, environment, folder and streams, passes signals on and ends as the program ends: launchers
-and shells may start it too, and what a program starts by `sys.executable` is a fork again.
+and shells may start it too, and what a program starts by `sys.executable` is a fork again. To kill a program is to send `KILL`.
 
 A test takes a real start where it is about imports, the end of a parent, limits or namespaces of the system. So does the relay
 for what is no script and no module (`-c`), and where a variable that libraries read as they load differs from the server's.
@@ -38,7 +38,17 @@ AT_IMPORT = (
 )  # fmt: skip
 DONE_HERE = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON_EXEC")  # by `become`; the last is a launcher's
 OF_THE_SERVER = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}  # as in tests/conftest.py and launches.py
-PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+# What a test sends in place of SIGKILL, which would be the end of the relay before that of the program.
+KILL = signal.SIGRTMIN
+PASSED_ON = (
+    KILL,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 @cache
@@ -82,6 +92,7 @@ def relayed(folder: str, words: list[str]) -> None:
     waiting, fork = [], None
 
     def pass_on(number: int, _) -> None:
+        number = signal.SIGKILL if number == KILL else number
         os.kill(fork, number) if fork else waiting.append(number)
 
     server = socket.socket(socket.AF_UNIX)

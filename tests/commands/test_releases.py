@@ -3,10 +3,10 @@
 import csv
 import json
 import subprocess
-import sys
 
 import pytest
 
+from tests import warm
 from tests.pipeline.chains import komep
 
 
@@ -17,7 +17,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_build_without_input_builds_the_sample_into_komep(tmp_path):
-    command = [sys.executable, "-m", "komep_dataset.cli", "build"]
+    command = [warm.python("komep"), "-m", "komep_dataset.cli", "build"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "komep" / "build.json").read_text())["is_sample"]

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -79,11 +78,15 @@ def test_killed_in_a_training_and_finished_with_a_rule_a_utility_a_loss_and_a_ro
     while not list(model.glob("checkpoint-*/trainer_state.json")):
         assert first.poll() is None and time.monotonic() < deadline, first.stdout.read()
         time.sleep(0.05)
-    first.kill()
+    first.send_signal(warm.KILL)
     first.wait()
-    for pid in left_over(str((model / "training_summary.json").resolve())):  # as when the machine goes down
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    while pids := left_over(
+        str((model / "training_summary.json").resolve())
+    ):  # as when the machine goes down
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, warm.KILL)
+        time.sleep(0.1)
     (model / "checkpoint-999").mkdir()  # cut off while it was written
     answers = cells / "tiny.base" / "kormedmcqa" / "predictions.jsonl"
     asked = answers.stat().st_mtime_ns

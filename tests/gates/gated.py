@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from komep_dataset.release.verify import verify
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 TRUE, FALSE = ({"text": "a fact", "verdict": verdict} for verdict in ("true", "false"))
@@ -73,7 +73,7 @@ def gated_release(folder: Path) -> Path:
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "komep_dataset.cli", *arguments]
+    command = [warm.python("komep"), "-m", "komep_dataset.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).returncode
 
 

@@ -3,15 +3,18 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+from tests import warm
 
 PACKAGE = Path(__file__).resolve().parents[2] / "komep_dataset"
 
 
 def plug(folder: Path, **gates: str) -> Path:
     """Copy the package into a folder and write each text as a module of `gates/`; returns the folder."""
-    shutil.copytree(PACKAGE, folder / "komep_dataset", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PACKAGE, folder / "komep_dataset"
+    )  # with what is compiled of it, half a second of each start
     for name, text in gates.items():
         (folder / "komep_dataset" / "gates" / f"{name}.py").write_text(text, "utf-8")
     return folder
@@ -21,7 +24,7 @@ def python(folder: Path, *arguments: str, fails: bool = False) -> str:
     """What Python says with the copy in a folder as its package, run there."""
     environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env=environment
+        [warm.python("komep"), *arguments], capture_output=True, text=True, cwd=folder, env=environment
     )
     assert bool(done.returncode) == fails, done.stdout + done.stderr
     return done.stdout + done.stderr

