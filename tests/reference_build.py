@@ -7,6 +7,8 @@ import hashlib
 import unicodedata
 from fractions import Fraction
 
+from komep_dataset.languages import is_foreign_text
+
 TRUE_FALSE_UNKNOWN = ("true", "false", "unknown")
 
 
@@ -85,7 +87,8 @@ def korean_of(row, name):
     given = row.get(f"{name}_ko")
     if (given or "").split():
         return given
-    return row[name] if is_korean(row[name]) else None
+    of_its_question = name == "response" and is_korean(row["question"]) and row[name].split()
+    return row[name] if is_korean(row[name]) or (of_its_question and not is_foreign_text(row[name])) else None
 
 
 def is_korean(text):
@@ -99,6 +102,7 @@ def is_native(row):
         is_korean(row["question"])
         and row["question_ko"] == row["question"]
         and row["response_ko"] == row["response"]
+        and not is_foreign_text(row["response"])
     )
 
 
@@ -239,7 +243,7 @@ def release_row(chosen, rejected, language, unknown_units="reject", utility="pre
     else:
         questions = [r["question_ko"] for r in (chosen, rejected) if (r["question_ko"] or "").split()]
         texts = (questions[0] if questions else None, chosen["response_ko"], rejected["response_ko"])
-        if any(not (t or "").split() for t in texts):
+        if any(not (t or "").split() or is_foreign_text(t) for t in texts):
             return None
     chosen_score = bounds(chosen, unknown_units, utility)[0]
     rejected_score = bounds(rejected, unknown_units, utility)[1]

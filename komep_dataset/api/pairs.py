@@ -23,8 +23,9 @@ from komep_dataset.pairs.generations import (
 )
 from komep_dataset.pairs.lengths import with_tokens
 from komep_dataset.pairs.options import check_models
-from komep_dataset.pairs.rules import Derived, derive
+from komep_dataset.pairs.rules import Derived, Tally, derive
 from komep_dataset.pairs.settling import Settling
+from komep_dataset.pairs.told import of_languages
 from komep_dataset.progress import tell
 from komep_dataset.release.build import ON_ERROR, chosen_rules
 from komep_dataset.release.rows import POLARS, check_target
@@ -136,7 +137,11 @@ def derived(
         if gates.needs_all:
             derive(frame, rules, gates)
             gates.settle()
-        return derive(frame, rules, gates)
+        tally = Tally()
+        found = derive(frame, rules, gates, tally)
+    for what in of_languages(tally):
+        tell(f"warning: {what}")
+    return found
 
 
 class UnitScore(NamedTuple):

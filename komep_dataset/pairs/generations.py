@@ -13,7 +13,7 @@ import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.errors import KomepError
-from komep_dataset.languages import HANGUL, is_korean
+from komep_dataset.languages import korean_texts
 from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.replies import refusals
 from komep_dataset.replies.refusals import is_refusal
@@ -129,14 +129,6 @@ def read_complete(
         yield good, [*bad, *worse]
 
 
-def _korean_of(name: str) -> pl.Expr:
-    """The Korean text of a question or a response: what is given as that and not blank, else the text itself where it is Korean."""
-    text, given = pl.col(name), pl.col(f"{name}_ko")
-    given = pl.when(given.str.contains(NOT_BLANK)).then(given)
-    asked = pl.when(given.is_null() & text.str.contains(HANGUL)).then(text)  # few: every word is looked at
-    return given.fill_null(pl.when(is_korean(asked)).then(text))
-
-
 def complete(
     frame: pl.DataFrame, files: Sequence[str], unknown_units: str = "reject"
 ) -> tuple[pl.DataFrame, list[Problem]]:
@@ -183,7 +175,7 @@ def _prepared(frame: pl.DataFrame, unknown_units: str) -> pl.DataFrame:
         ]
         frame = frame.with_columns(pl.Series("units", lists, frame.schema["units"]))
     if "language" in frame.columns:
-        frame = frame.with_columns(_korean_of(name) for name in ("question", "response"))
+        frame = frame.with_columns(korean_texts())
         misfit = pl.col("language").str.contains(_SAYS_KOREAN) & pl.col("question_ko").is_null()
         frame = frame.with_columns(_misfit=misfit.fill_null(False))
     if frame["question_id"].str.contains(A_NUMBER).any():

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from komep_dataset import dahl
-from komep_dataset.languages import HANGUL, is_korean
+from komep_dataset.languages import HANGUL, is_foreign, is_foreign_text, is_korean
 from komep_dataset.pairs.candidates import NOT_BLANK
 from komep_dataset.pairs.generations import units_with
 from komep_dataset.pairs.lengths import unit
@@ -82,7 +82,9 @@ class Tally:
     pairs: int = 0
     native: int = 0
     native_foreign: int = 0
-    mixed: int = 0  # not native, and the question is Korean
+    mixed: int = 0  # in `en`, and the question is Korean, but not both answers
+    korean: int = 0  # in `en`, and question and answers are Korean
+    foreign: int = 0  # not in `ko`, for a text that was given as Korean is not
     torn: int = 0  # questions of more than one category
     shared: int = 0  # ids of more than one question
     own_scores: int = 0
@@ -117,7 +119,10 @@ class Tally:
         self.native += native.height
         self.native_foreign += native.filter(~(is_korean("chosen_ko") & is_korean("rejected_ko"))).height
         asked = pl.when(~_IS_NATIVE & pl.col("question").str.contains(HANGUL)).then(pl.col("question"))
-        self.mixed += pairs.filter(is_korean(asked)).height
+        asked_in_korean = pairs.filter(is_korean(asked))
+        self.mixed += (mixed := asked_in_korean.filter(is_foreign("chosen") | is_foreign("rejected")).height)
+        self.korean += asked_in_korean.height - mixed
+        self.foreign += pairs.filter(~_IS_NATIVE & pl.any_horizontal(map(is_foreign, KOREAN_TEXTS))).height
         self.identical_korean += pairs.filter(pl.col("chosen_ko") == pl.col("rejected_ko")).height
         if not RULES[rules.pairs].by_score:
             margins = pairs["score_margin"]
@@ -201,7 +206,9 @@ def derive(
     korean, untranslated = to_release(pairs.filter(wanted), "ko")
     for pair in untranslated.iter_rows(named=True):
         missing = ", ".join(name for name in KOREAN_TEXTS if not (pair[name] or "").split())
-        rejects.append(_reject(pair, rules, Reason.UNTRANSLATED, f"no {missing}: in `en` only"))
+        foreign = ", ".join(name for name in KOREAN_TEXTS if is_foreign_text(pair[name] or ""))
+        told = [f"no {missing}"] * bool(missing) + [f"not Korean by its script: {foreign}"] * bool(foreign)
+        rejects.append(_reject(pair, rules, Reason.UNTRANSLATED, f"{'; '.join(told)}: in `en` only"))
     for pair in pairs.filter(~wanted).iter_rows(named=True):
         where = "in no config" if pair["origin"] == Origin.NATIVE.value else "not in `ko`"
         detail = f"{pair['origin']}, and --origin wants another: {where}"
@@ -329,12 +336,13 @@ def to_release(pairs: pl.DataFrame, language: str) -> tuple[pl.DataFrame, pl.Dat
     """Rows of the config `en` or `ko` from the output of `select_pairs`; a native pair, which has no English text, is in `ko` alone.
 
     Returns:
-        (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, for `en` none).
+        (columns of `ReleaseRow`, for `ko` of `KoreanRow`; for `ko` the pairs that lack a Korean text, or have a foreign one in
+        its place, for `en` none).
     """
     if language == "en":
         return _release_rows(pairs.filter(~_IS_NATIVE), ("question", "chosen", "rejected")), pairs.clear()
     blank = (~pl.col(text).str.contains(NOT_BLANK).fill_null(False) for text in KOREAN_TEXTS)
-    missing = ~_IS_NATIVE & pl.any_horizontal(blank)
+    missing = ~_IS_NATIVE & pl.any_horizontal(*blank, *map(is_foreign, KOREAN_TEXTS))
     return _release_rows(pairs.filter(~missing), KOREAN_TEXTS, "origin"), pairs.filter(missing)
 
 

@@ -1,14 +1,14 @@
 """What a release's facts say of how its pairs were made, for the terminal, the card and the page of `komep report`."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from unicodedata import normalize
 
 import polars as pl
 
 from komep_dataset.pairs.options import PAIR_OPTIONS
-from komep_dataset.pairs.rules import AGREEMENT
+from komep_dataset.pairs.rules import AGREEMENT, Tally
 from komep_dataset.pairs.settling import MEDIAN_K
 from komep_dataset.pairs.strategies.registry import RULES
 from komep_dataset.pairs.utility import units_wanted
@@ -63,15 +63,13 @@ def flags(options: Mapping[str, Any]) -> list[str]:
     return sorted(told, key=lambda flag: not flag.startswith("--pairs"))
 
 
-def warned(
-    facts: Mapping[str, Any], reasons: Mapping[str, int], mixed: int = 0, torn: int = 0, shared: int = 0
-) -> list[str]:
-    """What whoever builds must know before they use it: strange models, no pair, none to hold out or to train on, Korean in `en`.
+def warned(facts: Mapping[str, Any], reasons: Mapping[str, int], tally: Tally) -> list[str]:
+    """What whoever builds must know before they use it: strange models, no pair, none to hold out or to train on, Korean in `en`,
+    other languages where Korean is said to be.
 
-    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, pairs of `en` with a Korean question,
-    questions of more than one category, and ids of more than one question.
+    Taken are `build.json` with the `options` of `provenance.json`, reason -> rejects, and the counts of the build.
     """
-    models = facts.get("models", {}).items()
+    torn, shared, models = tally.torn, tally.shared, facts.get("models", {}).items()
     told = strange_models({model: sum(figures["statuses"].values()) for model, figures in models})
     if torn:
         told.append(
@@ -93,12 +91,31 @@ def warned(
                 f"no pair of `{config}` is in `{empty}`, so there is nothing to {use}: {TEST_PERCENT} questions in 100 go to "
                 f"`{SPLITS[-1]}`, by their ids, which no setting changes; more questions do, or recipes/dpo.py --dataset_test_split"
             )
-    if mixed:
-        told.append(
-            f"{mixed:,} pairs of `en` have a Korean question, by its script, but an answer that is not: give the Korean text of "
-            "such an answer in response_ko, or leave it out"
+    return [*told, *of_languages(tally)]
+
+
+def of_languages(tally: Tally) -> Iterator[str]:
+    """What of the pairs is in another language than their config, or their column, is for."""
+    if n := tally.mixed:
+        yield (
+            f"{counted(n, 'pair')} of `en` {_have(n)} a Korean question, by its script, but an answer that is not: give the Korean text "
+            "of such an answer in response_ko, or leave it out"
         )
-    return told
+    if n := tally.korean:
+        yield (
+            f"{counted(n, 'pair')} of `en` {'is' if n == 1 else 'are'} Korean by {'its' if n == 1 else 'their'} script, for question_ko "
+            "or response_ko has another text: leave those columns out, or write the same texts into them"
+        )
+    if n := tally.foreign:
+        yield (
+            f"{counted(n, 'pair')} {_have(n)} a text in question_ko or response_ko that is not Korean by its script, and "
+            f"{'is' if n == 1 else 'are'} not in `ko`: write the Korean text there, or nothing (`komep translate` fills what is "
+            "empty); rejects.jsonl names the texts"
+        )
+
+
+def _have(n: int) -> str:
+    return "has" if n == 1 else "have"
 
 
 def strange_models(answers: Mapping[str, int]) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from komep_dataset.config.config import APPEAL, Config, Responder, Translator
-from komep_dataset.languages import is_korean
+from komep_dataset.languages import is_foreign, is_korean
 from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
 from komep_dataset.responses import Responded
@@ -82,11 +82,11 @@ def _strange(answered: pl.DataFrame, responder: Responder) -> Iterator[str]:
             "the cache off"
         )
     korean = answered.filter(is_korean("question"))
-    foreign = korean.filter(~is_korean("response")).height
+    foreign = korean.filter(is_foreign("response")).height
     if foreign and foreign >= TOLD_FROM * korean.height:
         yield (
-            f"{foreign:,} of {korean.height:,} answers to Korean questions are not Korean, and would stand in `ko`; likeliest "
-            f"cause: `protocol` ({responder.protocol}; chat asks in Korean), or a model that has little Korean"
+            f"{foreign:,} of {korean.height:,} answers to Korean questions are not Korean, so that their pairs are not in `ko`; "
+            f"likeliest cause: `protocol` ({responder.protocol}; chat asks in Korean), or a model that has little Korean"
         )
 
 

@@ -196,7 +196,7 @@ def build(
         crosswise = _swapped(folder) if doubtful and not crossed(columns) else ""
     for warning in (
         *filter(None, [crosswise]),
-        *warned(facts | source, reasons, tally.mixed, tally.torn, tally.shared),
+        *warned(facts | source, reasons, tally),
         *of_no_list(rules.license),
     ):
         tell(f"warning: {warning}")

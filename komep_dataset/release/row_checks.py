@@ -10,7 +10,7 @@ from itertools import compress
 
 import polars as pl
 
-from komep_dataset.languages import HANGUL, is_korean
+from komep_dataset.languages import HANGUL, is_foreign, is_korean
 from komep_dataset.pairs.generations import HAS_SPLITTABLE_ID, SPLIT_OF_ID, complete, units_with
 from komep_dataset.pairs.lengths import Tokenizer, with_tokens
 from komep_dataset.pairs.utility import PRECISION, with_f1
@@ -113,23 +113,36 @@ def compare_rows(
             check.add(file, row, name, f"{shown(given)}, but `scored` gives {shown(wanted)}")
 
 
-def count_scripts(frame: pl.DataFrame) -> Counter:
-    """Of pairs: how many `rows`, how many with a Korean question (`ko`), and how many without any Hangul (`none`)."""
+def count_scripts(frame: pl.DataFrame, config: str) -> Counter:
+    """Of pairs of a config: how many `rows`, and how many with a Korean question (`korean`, of `en`), without any Hangul
+    (`none`, of `ko`), with a text of another language than Korean (`foreign`, of `ko`)."""
     names = ("prompt", "chosen", "rejected")
     texts = frame.select(pl.col(name).list.first().struct.field("content").alias(name) for name in names)
     some = texts.select(pl.col(name).str.contains(HANGUL) for name in names)
-    korean = texts.filter(some["prompt"]).filter(is_korean("prompt")).height
+    if config == "en":
+        return Counter(
+            rows=frame.height, korean=texts.filter(some["prompt"]).filter(is_korean("prompt")).height
+        )
     none = some.filter(~pl.any_horizontal(names)).height
-    return Counter(rows=frame.height, ko=korean, none=none)
+    foreign = texts.filter(pl.any_horizontal(map(is_foreign, names))).height
+    return Counter(rows=frame.height, none=none, foreign=foreign)
 
 
 def check_scripts(check: Check, config: str, counts: Counter) -> None:
-    """Name a config most of whose pairs are not in its language, going by their script: Korean questions in `en`, no Hangul at
-    all in `ko`."""
-    wrong, are, mend = {
-        "en": ("ko", "Korean", "leave out those of their answers that are not"),
-        "ko": ("none", "without a Hangul letter", "question_ko and response_ko are for texts in Korean"),
-    }[config]
-    if 2 * counts[wrong] > counts["rows"]:
-        found = f"{counts[wrong]:,} of {counts['rows']:,} pairs are {are} by their script"
-        check.add(config, 0, "", f"{found}; {mend}, and build it again")
+    """Name a config whose texts are not in its language, going by their script: one most of whose pairs have a Korean question, in
+    `en`, or no Hangul at all, in `ko`; and any text of another language in `ko`."""
+    korean = "question_ko and response_ko are for texts in Korean"
+    most = counts["rows"] // 2 + 1
+    for wrong, least, are, mend in (
+        (
+            "korean",
+            most,
+            "are Korean",
+            "leave out those of their answers that are not, and question_ko and response_ko where they have other texts",
+        ),
+        ("none", most, "are without a Hangul letter", korean),
+        ("foreign", 1, "have a text that is not Korean", korean),
+    ):
+        if (n := counts[wrong]) >= least and not (wrong == "none" and counts["foreign"]):
+            found = f"{n:,} of {counts['rows']:,} pairs {are} by {'its' if wrong == 'foreign' else 'their'} script"
+            check.add(config, 0, "", f"{found}; {mend}, and build it again")

@@ -313,7 +313,7 @@ def _check_range(seen: _Seen, ids: Range) -> None:
         check_splits(seen.checks["splits"], frame)
         frames[config] = frame
         if config != "scored":
-            seen.scripts[config].update(count_scripts(frame))
+            seen.scripts[config].update(count_scripts(frame, config))
     if "scored" not in frames:
         return
     utility = seen.options.utility if seen.options else PRECISION

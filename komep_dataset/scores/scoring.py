@@ -24,7 +24,7 @@ from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.inference.ask import ask, judge_body
 from komep_dataset.inference.reply_log import FAILED, REFUSED
 from komep_dataset.inference.servers import local_servers
-from komep_dataset.languages import language_of
+from komep_dataset.languages import korean_texts
 from komep_dataset.pairs.told import strange_models, swapped
 from komep_dataset.progress import counted, tell
 from komep_dataset.prompts.messages import split_messages
@@ -178,7 +178,9 @@ def score(
             if said and not failures[key]:
                 failures[key] = f"checker: {said}"
         scored = [_scored(row, items[k], checked, failures[k], mode, splits[k]) for k, row in rows.items()]
-        write_scored(frame := frame_of(scored, CitedGeneration), target)
+        # What is Korean by its script is a native generation, which nobody translates.
+        frame = frame_of(scored, CitedGeneration).with_columns(korean_texts())
+        write_scored(frame, target)
         evidence = (
             (*verdict_rows(row, items[key], checked, judges), *unverifiable_rows(row, splits[key]))
             for key, row in rows.items()
@@ -342,20 +344,16 @@ def _not_own(rows: Mapping[Key, Response]) -> dict[Key, str]:
 def _scored(
     row: Response, items: Sequence[Item], checked: Checked, failure: str, mode: str, split: Split
 ) -> CitedGeneration:
-    """A response with its units as a row of the table; a failed one has no units and no score.
-
-    Where the question is Korean, its texts are the Korean texts: a native generation, which nobody translates.
-    """
+    """A response with its units as a row of the table, without Korean texts; a failed one has no units and no score."""
     units = [] if failure else [Unit(item.unit, checked.judged[item].verdict) for item in items]
     # What was split neither abstains nor refuses: `text_to_split` looked.
     scored = dahl.score_response("" if units else finished_text(row, mode), units, mode)
     value, status = (None, Status.FAILED if failure else Status.UNSPLIT) if failure or split.why else scored
     if row.finish_reason == REFUSED or split.beside:
         value, status = None, Status.REFUSED
-    korean = (row.question, row.response) if language_of(row.question) == "ko" else (None, None)
     return CitedGeneration(
         *(row.question_id, row.model, row.question, row.category, row.response),
-        *(units, value, status.value, *korean),
+        *(units, value, status.value, None, None),
         unit_evidence=sources.citations((item, checked.judged[item]) for item in items) if units else None,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from komep_dataset import languages
 from komep_dataset.replies.patterns import Pattern
 
 _WORDS = yaml.safe_load(Path(__file__).with_name("english_words.yaml").read_text("utf-8"))
@@ -19,15 +20,7 @@ _NO_NAMES = FUNCTION_WORDS | COMMON_WORDS
 
 HANGUL = Pattern("[가-힣ㄱ-ㆎᄀ-ᇿ]")
 WORD = Pattern(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’.\-/+]*")
-# Endings of drug names (INN stems), of enzymes, of Latin names and of other words that Korean texts keep in
-# Latin letters.
-NAME_ENDING = Pattern(
-    r"(?:mab|nib|tinib|pril|prilat|sartan|olol|statin|azole|cillin|mycin|micin|floxacin|cycline|vir|vudine|"
-    r"dipine|zosin|gliptin|gliflozin|glitazone|tide|parin|xaban|gatran|grel|platin|taxel|rubicin|triptan|"
-    r"setron|oxetine|pram|azepam|azolam|barbital|caine|curium|curonium|fentanil|phylline|terol|sone|solone|"
-    r"onide|penem|cef[a-z]+|oxacin|thiazide|semide|lukast|dronate|cept|ase|ine|ol|one|ide|ate|in|um|us|ae|"
-    r"is|ii|ella|ium|ococcus|a)$"
-)
+NAME_ENDING = Pattern(f"{languages.NAME_ENDING}$")
 MARKUP = Pattern(
     r"https?://[^\s가-힣]+|[A-Za-z][\w.]*_[A-Za-z0-9_.]+|</?[A-Za-z][^<>\n]{0,80}>|&[a-z]{2,8};|```[a-z]*"
 )

@@ -11,6 +11,7 @@ from komep_dataset import dahl
 from komep_dataset.errors import KomepError
 from komep_dataset.pairs.generations import SPLIT_OF_ID, complete, read_scored
 from komep_dataset.release.build import build
+from komep_dataset.release.verify import verify
 from komep_dataset.schema import ScoredGeneration, polars_schema, split_of
 from tests.replies.test_refusals import REFUSALS
 from tests.scored_rows import GOOD, UNITS, row, write
@@ -128,6 +129,40 @@ def test_what_is_korean_by_its_script_is_korean_without_a_column_that_says_so(tm
     assert (facts["native"], facts["rows"]["ko"]) == (1, {"train": 1, "test": 0}) and "en" not in facts[
         "rows"
     ]
+
+
+def test_a_text_that_is_given_as_korean_and_is_not_stays_out_of_ko(tmp_path, capsys):
+    """Three English texts in `response_ko` were three pairs of `ko`, without a word."""
+    english = {"question_ko": "급성 충수염의 증상은 무엇인가?"}
+    rows = [row(m, response=f"It is {m}.", response_ko=f"It is {m}.", **english) for m in ("m1", "m2")]
+    rows[1]["units"] = UNITS[:1]
+    found = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep")
+    assert found.rejects == {"untranslated": 1} and "ko" not in found.facts["rows"]
+    rejects = (tmp_path / "komep" / "rejects.jsonl").read_text("utf-8")
+    assert "not Korean by its script: chosen_ko, rejected_ko: in `en` only" in rejects
+    told = capsys.readouterr().err
+    assert "1 pair has a text in question_ko or response_ko that is not Korean by its script" in told
+    assert all(one.ok for one in verify(tmp_path / "komep"))
+    for one, text in zip(rows, ("Metformin 500 mg", "ECG"), strict=True):  # in both languages the same
+        one["response"] = one["response_ko"] = text
+    facts = build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep").facts
+    assert facts["rows"]["ko"] == facts["rows"]["en"] and sum(facts["rows"]["ko"].values()) == 1
+    assert "Korean" not in capsys.readouterr().err
+
+
+def test_korean_rows_with_other_texts_as_korean_are_told_as_what_they_are(tmp_path, capsys):
+    """They were told as Korean questions with answers that are not Korean."""
+    native = {"question": "패혈증이란 무엇인가요?", "question_ko": "What is sepsis?"}
+    rows = [
+        row("m1", response="감염에 의한 장기 부전입니다.", response_ko="It is an infection.", **native),
+        row("m2", response="세균에 의한 감염입니다.", response_ko="It is a germ.", units=UNITS[:1], **native),
+    ]
+    build([write(tmp_path / "s.jsonl", rows)], tmp_path / "komep")
+    told = capsys.readouterr().err
+    assert "1 pair of `en` is Korean by its script, for question_ko or response_ko has another text" in told
+    assert (
+        "that is not Korean by its script, and is not in `ko`" in told and "an answer that is not" not in told
+    )
 
 
 def test_a_blank_korean_text_is_none(tmp_path):

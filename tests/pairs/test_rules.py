@@ -112,7 +112,9 @@ def random_table(rng: random.Random) -> list[dict]:
                 }
                 | ({"dahl_score": rng.choice([0.0, 0.25, 1 / 3, 1, 0.3, 0.1 + 0.2])} if not units else {})
             )
-            if rng.random() < 0.9 - 0.6 * bool(q % 4):  # native where the question is Korean
+            if not q % 4 and rng.random() < 0.9:
+                table[-1]["response"] = rng.choice(["답입니다", "다른 답입니다", "ECG 검사", "ECG"])
+            if rng.random() < 0.9 - 0.6 * bool(q % 4):  # native where question and answer are Korean
                 table[-1] |= {f"{name}_ko": table[-1][name] for name in ("question", "response")}
     table += rng.choices(table, k=5)  # identical repeats
     table += [{**row, "response": "another"} for row in rng.choices(table, k=2)]  # conflicts

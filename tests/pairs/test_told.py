@@ -5,6 +5,7 @@ from dataclasses import asdict
 import polars as pl
 
 from komep_dataset.pairs.options import PairRules
+from komep_dataset.pairs.rules import Tally
 from komep_dataset.pairs.told import chosen_by, flags, pairing, score_name, strange_models, swapped, warned
 
 
@@ -52,19 +53,28 @@ def test_every_choice_is_told():
 def test_a_build_without_what_is_needed_is_warned_of_with_the_setting():
     rows = {"ko": {"train": 0, "test": 0}, "en": {"train": 3, "test": 0}, "scored": {"train": 6, "test": 0}}
     facts = {"pairs": 3, "rows": rows}
-    [line] = warned(facts, {}, 0)
+    [line] = warned(facts, {}, Tally())
     assert line.startswith(
         "no pair of `en` is in `test`, so there is nothing to hold out: 10 questions in 100"
     )
     [line] = warned(
-        facts | {"rows": {"en": {"train": 0, "test": 1}, "scored": {"train": 0, "test": 2}}}, {}, 0
+        facts | {"rows": {"en": {"train": 0, "test": 1}, "scored": {"train": 0, "test": 2}}}, {}, Tally()
     )
     assert "no pair of `en` is in `train`, so there is nothing to train on" in line
     whole = facts | {"rows": {"en": {"train": 2, "test": 1}}}
-    assert warned(whole, {"tie": 4}, 0) == []
-    [line] = warned(whole, {}, 2)
+    assert warned(whole, {"tie": 4}, Tally()) == []
+    [line] = warned(whole, {}, Tally(mixed=2))
     assert line.startswith("2 pairs of `en` have a Korean question") and "response_ko" in line
-    [line] = warned(facts | {"pairs": 0}, {"tie": 2, "below_margin": 9, "contaminated": 1}, 0)
+    [line] = warned(whole, {}, Tally(korean=1))
+    assert line.startswith(
+        "1 pair of `en` is Korean by its script, for question_ko or response_ko has another"
+    )
+    [line] = warned(whole, {}, Tally(foreign=3))
+    assert line.startswith(
+        "3 pairs have a text in question_ko or response_ko that is not Korean by its script"
+    )
+    assert "not in `ko`: write the Korean text there, or nothing" in line
+    [line] = warned(facts | {"pairs": 0}, {"tie": 2, "below_margin": 9, "contaminated": 1}, Tally())
     assert line.startswith(
         "no pair passed: below_margin 9 (scores are not further apart than --min-margin: lower it); tie 2"
     )
@@ -73,7 +83,7 @@ def test_a_build_without_what_is_needed_is_warned_of_with_the_setting():
 
 def test_the_settings_that_leave_no_pair_are_named():
     rules = asdict(PairRules(length_gap=3, utility="f1@4", min_margin=0.5))
-    [line] = warned({"pairs": 0, "options": rules}, {"length_gap": 7, "tie": 2, "below_margin": 1}, 0)
+    [line] = warned({"pairs": 0, "options": rules}, {"length_gap": 7, "tie": 2, "below_margin": 1}, Tally())
     assert line == (
         "no pair passed under --min-margin 0.5 --utility f1@4 --length-gap 3: length_gap 7 (answers differ in length by more than "
         "--length-gap: raise it); tie 2 (--utility f1@4, or the best and the worst answer score the same: give more answers, or "
@@ -83,7 +93,7 @@ def test_the_settings_that_leave_no_pair_are_named():
     [line] = warned(
         {"pairs": 0, "options": asdict(PairRules(pairs="trimmed", trim_below=1.0))},
         {"too_few_responses": 4},
-        0,
+        Tally(),
     )
     assert (
         "under --pairs trimmed --trim-below 1.0: too_few_responses 4 (--trim-below 1.0, or fewer than two"

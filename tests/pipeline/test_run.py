@@ -23,8 +23,10 @@ from komep_dataset.inference.costs import spent_in
 from komep_dataset.judge.calibration import calibrate_file
 from komep_dataset.languages import language_of
 from komep_dataset.pipeline.run import run
+from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
+from komep_dataset.release.verify import verify
 from komep_dataset.schema import Response, ScoredGeneration, question_id
 from komep_dataset.scores.scoring import CUT_OFF, score
 from komep_dataset.tables.reading import read_table
@@ -514,3 +516,28 @@ def test_a_chain_by_batches_gives_the_tables_of_the_online_way_and_either_goes_o
         path.write_text(yaml.safe_dump(chain))
         assert sum("unchanged" in line for line in lines_of(path)) >= 4 and len(state.calls) == asked
     assert not list(tmp_path.rglob("batches"))
+
+
+def test_a_run_and_a_build_of_its_rows_put_each_pair_into_the_same_config(tmp_path):
+    """English answers to Korean questions were native pairs of `ko` in a run, and pairs of `en` in a build."""
+    questions = ["약은 무엇인가?", "열은 왜 나는가?", "통증은 왜 있는가?"]
+
+    def answers(body: dict) -> str:
+        if body["model"] != "worse" or "통증" in last_text(body):
+            return korean_answers(body)
+        return "A bad drug lowers fever. A bad drug helps."
+
+    with loopback(Loopback(answers)) as (_, url):
+        run(write_korean_chain(tmp_path, url, questions), lambda line: None)
+    release, rows = tmp_path / "work" / "komep", tmp_path / "rows.jsonl"
+    scored = read_table(tmp_path / "work" / "score" / "scored.parquet", ScoredGeneration)
+    scored.select("question", "category", "model", "response", "units").write_ndjson(rows)
+    build([rows], tmp_path / "komep")
+    for config in ("ko", "en"):
+        assert read_rows(release, config).equals(read_rows(tmp_path / "komep", config))
+    english, korean = read_rows(release, "en"), read_rows(release, "ko")
+    assert set(english["question_id"]) == {question_id(one) for one in questions[:2]}
+    assert korean["question_id"].to_list() == [
+        question_id(questions[2])
+    ]  # a name is in its question's language
+    assert any("Korean by their script" in one.detail for check in verify(release) for one in check.findings)

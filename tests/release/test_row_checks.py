@@ -87,15 +87,19 @@ def test_a_config_whose_texts_are_of_another_language():
         ("감기는 무엇인가?", "병입니다", "COPD"),
         ("What is the word 감기?", "A cold.", "감기는 병이다"),
     )
-    counts = count_scripts(pairs(korean, english, ("COPD?", "COPD", "FEV1")))
-    assert counts == {"rows": 3, "ko": 1, "none": 1}
-    for config, given, wrong in (
-        ("en", (korean, korean, english), 2),
-        ("ko", (("a", "b", "c"),), 1),
-        ("en", (korean, english), 0),
+    names = ("COPD?", "COPD", "FEV1")
+    assert count_scripts(pairs(korean, english, names), "en") == {"rows": 3, "korean": 1}
+    assert count_scripts(pairs(korean, names), "ko") == {"rows": 2, "none": 1, "foreign": 0}
+    prose, half = ("a", "b", "A cold is mild."), (korean[0], korean[1], "It is a mild disease.")
+    for config, given, found in (
+        ("en", (korean, korean, english), "2 of 3 pairs are Korean by their"),
+        ("ko", (names,), "1 of 1 pairs are without a Hangul letter by their"),
+        ("ko", (prose,), "1 of 1 pairs have a text that is not Korean by its"),
+        # each of the texts is looked at: a Korean question and one Korean answer make no Korean pair
+        ("ko", (korean, korean, korean, half), "1 of 4 pairs have a text that is not Korean by its"),
+        ("ko", (korean, (korean[0], "Metformin 500 mg", "ECG")), None),
+        ("en", (korean, english), None),
     ):
         check = Check("card", "")
-        check_scripts(check, config, count_scripts(pairs(*given)))
-        assert [one.detail.split(" by ")[0] for one in check.findings] == [
-            f"{wrong} of {len(given)} pairs are {'Korean' if config == 'en' else 'without a Hangul letter'}"
-        ] * (wrong > 0)
+        check_scripts(check, config, count_scripts(pairs(*given), config))
+        assert [one.detail.partition(" script")[0] for one in check.findings] == [found] * bool(found)
