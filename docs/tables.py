@@ -27,9 +27,8 @@ NEEDED = {
 }
 NOTES = {
     schema.ScoredGeneration: "`units` or `dahl_score` is needed, too, or a `status` that says why there is neither. Id, score and status are "
-    "computed from the rest. A question or answer that is Korean by its script needs no `_ko` column, nor "
-    "does an answer to a Korean question that is a term, a number or an abbreviation alone (`ECG`). A text in a `_ko` column that is not "
-    "Korean by its script keeps its pair out of `ko`: it is told, and in `rejects.jsonl` as `untranslated`.",
+    "computed from the rest. A question or answer that is Korean by its script needs no `_ko` column. A text in a `_ko` column that is not "
+    "Korean by its script, nor a term, a number or an abbreviation (`ECG`), keeps its pair out of `ko`: it is told, and in `rejects.jsonl` as `untranslated`.",
 }
 SHOWN = 60  # characters of a text
 

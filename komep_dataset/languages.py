@@ -119,9 +119,9 @@ def is_foreign(column: str | pl.Expr) -> pl.Expr:
     return pl.when(dense).then(False).otherwise(found)
 
 
-def korean_texts() -> list[pl.Expr]:
+def korean_texts(*, names: bool = False) -> list[pl.Expr]:
     """The columns `question_ko` and `response_ko` of scored generations: what is given as that and not blank, else the text
-    itself where it is Korean; of a Korean question, a response that is not foreign is Korean, too."""
+    itself where it is Korean by its script; with `names` also a response that is not foreign to a Korean question, as "ECG"."""
     import polars as pl
 
     given, own = {}, {}
@@ -131,10 +131,13 @@ def korean_texts() -> list[pl.Expr]:
         # Few: every word is looked at.
         asked = pl.when(given[name].is_null() & text.str.contains(HANGUL)).then(text)
         own[name] = pl.when(is_korean(asked)).then(text)
-    names = given["response"].is_null() & own["response"].is_null() & pl.col("response").str.contains(_WORD)
-    question = pl.when(names & pl.col("question").str.contains(HANGUL)).then(pl.col("question"))
-    answer = pl.when(is_korean(question)).then(pl.col("response"))
-    own["response"] = own["response"].fill_null(pl.when(~is_foreign(answer)).then(answer))
+    if names:
+        bare = (
+            given["response"].is_null() & own["response"].is_null() & pl.col("response").str.contains(_WORD)
+        )
+        question = pl.when(bare & pl.col("question").str.contains(HANGUL)).then(pl.col("question"))
+        answer = pl.when(is_korean(question)).then(pl.col("response"))
+        own["response"] = own["response"].fill_null(pl.when(~is_foreign(answer)).then(answer))
     return [given[name].fill_null(own[name]).alias(f"{name}_ko") for name in given]
 
 

@@ -87,8 +87,7 @@ def korean_of(row, name):
     given = row.get(f"{name}_ko")
     if (given or "").split():
         return given
-    of_its_question = name == "response" and is_korean(row["question"]) and row[name].split()
-    return row[name] if is_korean(row[name]) or (of_its_question and not is_foreign_text(row[name])) else None
+    return row[name] if is_korean(row[name]) else None
 
 
 def is_korean(text):

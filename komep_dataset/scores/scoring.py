@@ -179,7 +179,7 @@ def score(
                 failures[key] = f"checker: {said}"
         scored = [_scored(row, items[k], checked, failures[k], mode, splits[k]) for k, row in rows.items()]
         # What is Korean by its script is a native generation, which nobody translates.
-        frame = frame_of(scored, CitedGeneration).with_columns(korean_texts())
+        frame = frame_of(scored, CitedGeneration).with_columns(korean_texts(names=True))
         write_scored(frame, target)
         evidence = (
             (*verdict_rows(row, items[key], checked, judges), *unverifiable_rows(row, splits[key]))
