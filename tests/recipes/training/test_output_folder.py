@@ -121,7 +121,7 @@ def test_two_at_once_one_is_refused_and_kill_9_frees_the_folder(
     output = as_killed(finished("dpo"), tmp_path / "out")
     shutil.rmtree(output / "checkpoint-2")
     arguments = of_finished("dpo", tiny_model, release, output)
-    first = begin(["-c", HOLDER, str(output / "run.json")])
+    first = begin(["-c", HOLDER, str(output / "run.json")], python=sys.executable)
     wait_for(first, "held")
     assert train("dpo", arguments) == 1
     assert "another run is at work here" in capsys.readouterr().err
