@@ -1,9 +1,10 @@
 """A model of a known shape with random weights."""
 
 import subprocess
-import sys
 
 import pytest
+
+from tests import warm
 
 pytest.importorskip("torch", reason="needs the extra [recipes]")
 
@@ -57,7 +58,7 @@ def test_a_tokenizer_larger_than_the_shape_is_refused(tokenizer_folder, tmp_path
 @pytest.mark.slow
 def test_a_random_model_goes_into_a_folder_of_its_own(tokenizer_folder, tmp_path):
     (tmp_path / "config.json").write_text("mine")
-    command = [sys.executable, "-m", "benchmarks.random_model", "--shape", "tiny", "--output", str(tmp_path)]
+    command = [warm.python(), "-m", "benchmarks.random_model", "--shape", "tiny", "--output", str(tmp_path)]
     done = subprocess.run([*command, "--tokenizer", str(tokenizer_folder)], capture_output=True, text=True)
     assert done.returncode == 1 and "holds config.json" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "config.json").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1

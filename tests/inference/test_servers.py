@@ -14,11 +14,12 @@ from komep_dataset.errors import KomepError
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.servers import MERGED, serve_command
 from komep_dataset.inference.weights import write_merged
+from tests import warm
 from tests.pipeline.chains import KILLED, lines_of, model_of_its_own, processes_serving, real_chain
 
 
 @pytest.mark.slow
-def test_an_adapter_is_served_merged_into_its_base_and_sampled_as_it_is_told(tmp_path, smollm2):
+def test_an_adapter_is_served_merged_into_its_base_and_sampled_as_it_is_told(tmp_path, smollm2, monkeypatch):
     """`transformers serve` itself ends over a folder with an adapter, and would answer every one of these greedily."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -56,6 +57,7 @@ def test_an_adapter_is_served_merged_into_its_base_and_sampled_as_it_is_told(tmp
         "hot, but only the first token may be drawn": body(temperature=50.0, top_p=1e-6, seed=1),
     }
     judge = Judge(server="transformers", model=str(tmp_path / "adapter"))
+    monkeypatch.setattr(sys, "executable", warm.python())
     replies = ask(asked, judge, tmp_path / "work", label="test")
     texts = {id: reply.text for id, reply in replies.items()}
     assert not any(reply.failure for reply in replies.values())
