@@ -45,6 +45,7 @@ _SENTENCE_WORD = re.compile(
     r"from|as|[Ww]h(?:at|o|y|en|ich)|[Hh]ow)(?![\w'’+.-])"
 )
 TERM_WORDS = 5  # words that a term of the field may have, which Korean texts keep: "activated partial thromboplastin time"
+_SIGNS = ".,;:!?…\"'"
 _IN_BRACKETS = re.compile(r"\([^()]*(?:\)|$)")
 _OTHER_SCRIPT = re.compile(  # Cyrillic … Thai, kana and Han: five letters of them
     "(?:[\u0400-\u052f\u0530-\u058f\u0590-\u05ff\u0600-\u06ff\u0900-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]\\W*){5}"
@@ -100,8 +101,8 @@ def is_foreign_text(text: str) -> bool:
     if _HANGUL.search(
         text
     ):  # terms, and what stands in brackets behind a Korean one, may outnumber the Korean words
-        words = len(_NO_NAME.findall(_IN_BRACKETS.sub(" ", text)))
-        return 2 * words >= max(len(text.split()), FOREIGN_WORDS)
+        words = [word.strip(_SIGNS) for word in _IN_BRACKETS.sub(" ", text).split()]
+        return 2 * sum(map(bool, map(_NO_NAME.fullmatch, words))) >= max(len(text.split()), FOREIGN_WORDS)
     term = len(text.split()) <= TERM_WORDS and text.rstrip()[-1:] not in (".", "!", "?")
     prose = not (term and not _SENTENCE_WORD.search(text)) and _NO_NAME.search(text)
     return bool(prose or _OTHER_SCRIPT.search(text))

@@ -82,6 +82,7 @@ UNDECIDED = [
     "Metformin 500 mg PO bid 투여",
     "약물: metformin 500 mg bid, empagliflozin 10 mg daily, aspirin 100 mg daily",
     "답 Answer a tf b",
+    "=1+1 </script><img src=x onerror=alert(1)> 왜?",
     "변형근치경부청소술(modified radical neck dissection)",
     "",
     " ",
