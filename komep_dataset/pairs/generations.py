@@ -35,7 +35,7 @@ from komep_dataset.schema import (
     polars_schema,
     question_id,
 )
-from komep_dataset.tables.checking import verdict_advice, verdict_of
+from komep_dataset.tables.checking import verdict_of, verdicts_advice
 from komep_dataset.tables.columns import KNOWN, others_told, renames
 from komep_dataset.tables.formats import CSV, format_of, table_files
 from komep_dataset.tables.problems import FILE, LINE, Fault, Problem, problems_error
@@ -301,7 +301,8 @@ _IS_SCORED = pl.col("status") == Status.SCORED.value
 _VERDICT = pl.element().struct.field("verdict")
 _KNOWN = pl.any_horizontal(pl.element().struct.field("verdict") == verdict.value for verdict in Verdict)
 _STRANGE = pl.col("units").list.eval(_VERDICT.filter(~_KNOWN)).list.first()
-_ADVICE = _STRANGE.map_elements(verdict_advice, pl.String)
+_VERDICTS = pl.col("units").list.eval(_VERDICT)
+_ADVICE = _VERDICTS.map_elements(lambda some: verdicts_advice(some.to_list()), pl.String)
 _GIVEN_BY_UNITS = _SHARE.cast(pl.String).fill_null("none (unknown verdicts)")
 
 

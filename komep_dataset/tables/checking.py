@@ -4,7 +4,8 @@ Every fault of a row is found at once; a row without one is a dict with the colu
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any, get_args, get_origin
@@ -26,6 +27,10 @@ _WORDS = {
     "inaccurate untrue ns 아니오 아니요 틀림 틀리다 틀렸음 오류 오답 허위 ×",
 }
 _MEANT = {word: verdict for verdict, words in _WORDS.items() for word in words.split()}
+_VERDICTS = [verdict.value for verdict in Verdict]
+_GIVE_ONE = f"give one of {', '.join(_VERDICTS)}, or 참, 거짓"
+SLIP_LETTERS = 3  # letters from which on a word may be a longer one with a slip
+SHOWN_UNITS = 3  # of a row, those that are named of one kind of fault
 Checks = Callable[[pl.DataFrame, list[set[str]]], list[list[Fault]]]
 
 
@@ -42,9 +47,40 @@ def verdict_of(given: Any) -> Any:
 
 def verdict_advice(given: object) -> str:
     """What is said of a word that is no verdict: which one it may be."""
-    meant = _MEANT.get(_word(str(given)), Verdict.UNKNOWN)
-    words = ", ".join(verdict.value for verdict in Verdict)
-    return f"unknown verdict {quoted(given)}; give one of {words}, or 참, 거짓 (nearest: {meant.value})"
+    return f"unknown verdict {quoted(given)}; {_GIVE_ONE} (nearest: {_nearest(given)})"
+
+
+def verdicts_advice(given: Sequence[object]) -> str:
+    """What is said of the verdicts of a row's units, of which one at least is none: all of these, each by the place of its unit; ""
+    where all are verdicts, or are of no type that a verdict has."""
+    bad = [(n, one) for n, one in enumerate(given) if isinstance(one, str) and one not in _VERDICTS]
+    if len(bad) < 2:
+        return verdict_advice(bad[0][1]) if bad else ""
+    shown = (f"units[{n}].verdict {quoted(one)} (nearest: {_nearest(one)})" for n, one in bad[:SHOWN_UNITS])
+    return f"unknown verdicts: {', '.join(shown)}{_and_more(len(bad))}; {_GIVE_ONE}"
+
+
+def _and_more(n: int) -> str:
+    return f", and {n - SHOWN_UNITS:,} more" if n > SHOWN_UNITS else ""
+
+
+def _nearest(given: object) -> str:
+    """The verdict that a word stands for elsewhere, or that it is but for one slip of the hand; else `unknown`."""
+    word = _word(str(given))
+    if word not in _MEANT and len(word) >= SLIP_LETTERS:
+        known = (one for one in (*_ACCEPTED, *_MEANT) if len(one) > SLIP_LETTERS and _one_slip(word, one))
+        word = next(known, word)
+    return (_MEANT | _ACCEPTED).get(word, Verdict.UNKNOWN).value
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether a letter more, less or other, or two that changed places, make one word of the other."""
+    for _ in range(2):  # without the letters that they begin with, and, the other way round, end with
+        begin = next(
+            (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+        )
+        one, other = one[begin:][::-1], other[begin:][::-1]
+    return max(len(one), len(other)) == 1 or (len(one) == 2 and one == other[::-1])
 
 
 def _word(text: str) -> str:
@@ -69,17 +105,36 @@ def row_of(
     for name, (hint, nullable) in column_types(record).items():
         cell = cells.get(name)
         values[name] = value = _typed(_of_csv(cell, hint) if of_csv else cell, hint)
+        inside: list[Fault] = []
         for place, reason, detail in misfits(value, hint, nullable or name in optional, name):
             if place.endswith(".verdict") and reason != Reason.MISSING_FIELD:
                 detail += f" ({', '.join(verdict.value for verdict in Verdict)})"
             if place != name:  # of what is inside a column, its path
-                detail = f"{place}: {detail}"
-            elif of_csv and value is None and cell:
+                inside.append(Fault(name, reason, f"{place}: {detail}"))
+                continue
+            if of_csv and value is None and cell:
                 detail = f"no value ({cell!r} stands for none)"
             elif of_csv and detail.startswith("expected a list"):
                 detail += "; write each cell with json.dumps, as in scored.csv by `komep init`"
             found.append(Fault(name, reason, detail))
+        found += _few(inside)
+        if inside and get_args(hint) == (
+            Unit,
+        ):  # which nothing looks at any more that needs the column's type
+            verdicts = [one.get("verdict") if isinstance(one, dict) else None for one in value]
+            if told := verdicts_advice(verdicts):
+                found.append(Fault(name, Reason.BAD_VALUE, told))
     return values, found
+
+
+def _few(inside: Sequence[Fault]) -> Iterator[Fault]:
+    """Of faults inside a column, the first of each reason, the last of these with how many more there are."""
+    counts, seen = Counter(fault.reason for fault in inside), Counter()
+    for fault in inside:
+        seen[fault.reason] += 1
+        if (n := seen[fault.reason]) <= SHOWN_UNITS:
+            more = _and_more(counts[fault.reason]) if n == SHOWN_UNITS else ""
+            yield fault._replace(detail=fault.detail + more)
 
 
 def _of_csv(cell: str | None, hint: Any) -> Any:

@@ -28,8 +28,13 @@ def test_verdicts_in_other_letters(given, verdict):
 
 @pytest.mark.parametrize(
     ("given", "nearest"),
-    [("T", "true"), ("0", "false"), ("X", "false"), ("Supported", "true"), ("perhaps", "unknown")],
-)
+    [
+        ("T", "true"), ("0", "false"), ("X", "false"), ("Supported", "true"), ("perhaps", "unknown"), ("maybe", "unknown"),
+        ("Ture", "true"), ("ture.", "true"), ("flase", "false"), ("tru", "true"), ("Fales", "false"), ("unkown", "unknown"),
+        ("corect", "true"), ("incorect", "false"), ("not true", "unknown"), ("nottrue", "unknown"), ("untrue", "false"),
+        ("p", "unknown"), ("ab", "unknown"),  # a letter away from many a short word
+    ],
+)  # fmt: skip
 def test_a_word_that_is_no_verdict_is_told_with_the_nearest_one(given, nearest):
     assert verdict_advice(given).endswith(
         f"give one of true, false, unknown, or 참, 거짓 (nearest: {nearest})"
@@ -51,6 +56,54 @@ def test_all_faults_of_a_row():
         "units[1].text: expected a string, got 1",
         'units[2].text: no value; beside it: "claim"',
     ]
+
+
+def faults_of(one: dict) -> str:
+    """What is told of the last of three rows."""
+    _, [problem] = Reading(Given, OPTIONAL, checks=faults).checked(enumerate([*GOOD, one], 1), "rows")
+    return str(problem)
+
+
+def test_every_unit_is_looked_at_whatever_is_wrong_with_another():
+    """A text that was missing, or of a wrong type, hid the verdicts of all other units."""
+    units = [{"text": "", "verdict": "maybe"}, {"txt": "a"}, {"text": "b", "verdict": "perhaps"}]
+    assert faults_of(row("m3", units=units)) == (
+        'rows:3: units: missing_field: units[1].text: no value; beside it: "txt"; and units: missing_field: units[1].verdict: '
+        'no value; beside it: "txt"; and units: bad_value: unknown verdicts: units[0].verdict "maybe" (nearest: unknown), '
+        'units[2].verdict "perhaps" (nearest: unknown); give one of true, false, unknown, or 참, 거짓'
+    )
+    units = [{"text": "a", "verdict": "maybe"}, {"text": 3, "verdict": "Ture"}, {"text": "b", "verdict": 1}]
+    assert faults_of(row("m3", units=units, status="odd", dahl_score=2)) == (
+        "rows:3: units: wrong_type: units[1].text: expected a string, got 3; and units: wrong_type: units[2].verdict: expected a "
+        'string, got 1 (true, false, unknown); and units: bad_value: unknown verdicts: units[0].verdict "maybe" (nearest: '
+        'unknown), units[1].verdict "Ture" (nearest: true); give one of true, false, unknown, or 참, 거짓; and status: bad_value: '
+        "unknown status odd; and dahl_score: bad_value: 2.0 is not a number from 0 to 1; divide percentages by 100"
+    )
+
+
+def test_every_unknown_verdict_of_a_row_is_named_with_its_unit(tmp_path):
+    units = [{"text": "a", "verdict": verdict} for verdict in ("T", "true", "F")]
+    with pytest.raises(KomepError) as caught:
+        read_scored([write(tmp_path / "s.jsonl", [row("m1", units=units)])])
+    assert (
+        'unknown verdicts: units[0].verdict "T" (nearest: true), units[2].verdict "F" (nearest: false); give one of true'
+        in str(caught.value)
+    )
+
+
+def test_a_row_of_hundreds_of_bad_units_is_one_line_and_hides_no_other_column(tmp_path):
+    strange = [{"text": "a", "verdict": f"w{n}"} for n in range(300)]
+    with pytest.raises(KomepError) as caught:
+        read_scored([write(tmp_path / "s.jsonl", [row("m1", units=strange, status="odd")])])
+    line = str(caught.value).splitlines()[1]
+    assert 'units[2].verdict "w2" (nearest: unknown), and 297 more; give one of' in line and "[3]" not in line
+    assert "unknown status odd" in line and len(line) < 500
+    broken = [{"text": n, "verdict": "true"} if n % 3 else {"verdict": f"w{n}"} for n in range(300)]
+    told = faults_of(row("m3", units=broken, status="odd"))
+    assert "units[0].text: no value" in told and "units[6].text: no value" in told and ", and 97 more" in told
+    assert "units[1].text: expected a string, got 1" in told and ", and 197 more" in told
+    assert 'units[6].verdict "w6" (nearest: unknown), and 97 more' in told
+    assert "unknown status odd" in told and len(told) < 1000
 
 
 @pytest.mark.parametrize("given", [2**200, -(10**400)])
