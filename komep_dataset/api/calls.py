@@ -7,11 +7,14 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import wraps
+from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from komep_dataset.config.config import load_config
 from komep_dataset.errors import KomepError, require
@@ -58,14 +61,16 @@ def callable_with(
             with hearing(_warn), ExitStack() as stack:
                 if CONFIG in kinds.values():
                     require("llm", "datatrove", "aiohttp")
-                for each in paths & given.keys():
-                    given[each] = _path(given[each], each)
-                for each in lists & given.keys():
-                    some = [given[each]] if isinstance(given[each], (str, Path)) else given[each]
-                    given[each] = [_path(one, each) for one in some]
-                for each in kinds.keys() & given.keys():
-                    given[each] = _read(given[each], each, kinds[each], stack)
                 _check_map(given.get("columns"))
+                for each in given.keys() - kinds.keys() - lists - {"columns"}:
+                    check_type(given[each], signature.parameters[each].annotation, each)
+                for each in paths & given.keys():
+                    given[each] = None if given[each] is None else Path(given[each]).expanduser()
+                for each in lists & given.keys():
+                    given[each] = _paths(given[each], each)
+                for each in kinds.keys() & given.keys():
+                    needed = signature.parameters[each].default is not None and each != "inputs"
+                    given[each] = _read(given[each], each, kinds[each], stack, needed)
                 return shown(function(*bound.args, **bound.kwargs))
         except KomepError as error:
             error.args = (in_python(str(error)),)
@@ -96,18 +101,74 @@ def _is_path(annotation: Any) -> bool:
     return annotation != Sequence[Path] and Path in kinds <= {Path, str, type(None)}
 
 
-def _path(given: Any, name: str) -> Path | None:
-    if given is None:
-        return None
-    try:
-        return Path(given).expanduser()
-    except TypeError:
-        raise KomepError(f"{name}: give a path, not {type(given).__name__}", exit_code=2) from None
+def check_type(given: Any, annotation: Any, name: str) -> None:
+    """Raise `KomepError` for a value of another type than an argument is annotated with, as far as this names one of `_TYPES`."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    known = {kind: _TYPES.get(get_origin(kind) or kind) for kind in kinds if kind is not type(None)}
+    if not all(known.values()) or (given is None and type(None) in kinds):
+        return
+    if (kind := next((kind for kind, one in known.items() if one.fits(given)), None)) is None:
+        words = " or ".join(sorted(one.words for one in known.values()))
+        raise KomepError(f"{name}: give {words}, not {_called(given)}", exit_code=2)
+    inside = get_args(kind) if isinstance(given, (Mapping, list, tuple)) else ()
+    for key, value in (given.items() if isinstance(given, Mapping) else enumerate(given)) if inside else ():
+        try:
+            check_type(value, inside[-1], name)
+        except KomepError as error:
+            raise KomepError(f"{error}, for {key!r}", exit_code=2) from None
 
 
-def _read(given: Any, name: str, kind: str, stack: ExitStack) -> Any:
+class _Type(NamedTuple):
+    """What a type of an annotation takes, and how a message calls that."""
+
+    fits: Callable[[Any], bool]
+    words: str
+
+
+def _is(*types: type) -> Callable[[Any], bool]:
+    return lambda given: isinstance(given, types)
+
+
+def _is_number(kind: type) -> Callable[[Any], bool]:
+    return lambda given: isinstance(given, kind) and not isinstance(given, bool)
+
+
+_TYPES = {
+    str: _Type(_is(str), "text"),
+    bool: _Type(lambda given: isinstance(given, bool) or type(given).__name__ == "bool_", "True or False"),
+    int: _Type(_is_number(Integral), "a whole number"),
+    float: _Type(_is_number(Real), "a number"),
+    Path: _Type(_is(str, PathLike), "a path"),
+    Mapping: _Type(_is(Mapping), "a dict"),
+    Sequence: _Type(
+        lambda given: isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)), "a list"
+    ),
+    Callable: _Type(callable, "a function"),
+}
+
+
+def _called(given: Any) -> str:
+    return "None" if given is None else type(given).__name__
+
+
+def _paths(given: Any, name: str) -> list[Path]:
+    """One path, or several, as paths."""
+    wanted = f"{name}: give a path or a list of them, not"
+    if isinstance(given, (str, PathLike)):
+        given = [given]
+    if not _TYPES[Sequence].fits(given):
+        raise KomepError(f"{wanted} {_called(given)}", exit_code=2)
+    given = list(given)
+    if wrong := [one for one in given if not isinstance(one, (str, PathLike))]:
+        raise KomepError(f"{wanted} {_called(wrong[0])} in it", exit_code=2)
+    return [Path(one).expanduser() for one in given]
+
+
+def _read(given: Any, name: str, kind: str, stack: ExitStack, needed: bool) -> Any:
     if kind == CONFIG:
         return load_config(given)
+    if given is None and needed:
+        raise KomepError(f"{name}: give a table or rows, not None", exit_code=2)
     files = stack.enter_context(as_files(given, name))
     if kind == TABLES:
         if not files and given is not None:

@@ -169,7 +169,8 @@ def score_units(units: Iterable[Any], response: str | None = None, *, mode: str 
     if mode not in dahl.MODES:
         raise KomepError(f"--mode {mode}: give one of {', '.join(dahl.MODES)}", exit_code=2)
     if isinstance(units, (str, Mapping)) or not isinstance(units, Iterable):
-        raise KomepError(f"units: give a list of verdicts or units, not {type(units).__name__}", exit_code=2)
+        kind = "None" if units is None else type(units).__name__
+        raise KomepError(f"units: give a list of verdicts or units, not {kind}", exit_code=2)
     known = [verdict.value for verdict in Verdict]
     found = [_verdict_in(unit) for unit in units]
     if wrong := [f"  unit {n}: {v!r}" for n, v in enumerate(found, 1) if v not in known]:

@@ -1,6 +1,7 @@
 """Stages as Python calls them: rows, dicts and text in; no print; the same release as the command's."""
 
 import asyncio
+import inspect
 import json
 import subprocess
 import sys
@@ -110,6 +111,63 @@ def test_wrong_usage(tmp_path):
         komep.models(GOOD, columns={"category": "=surgery"})
     with pytest.raises(komep.KomepError, match=r"^folder: 2 tables; give one$"):
         komep.bias([GOOD, GOOD])
+
+
+def arguments():
+    """Every argument of every function with values that it does not take."""
+    for name in komep._FACE:
+        function = getattr(komep, name)
+        if not callable(function) or inspect.isclass(function) or name == "pairs":
+            continue
+        given = inspect.signature(function).parameters.values()
+        needed = {one.name: "x/y" for one in given if one.default is one.empty}
+        for one in given:
+            for value in (None, object(), 5, b"x", [object()], {"a": object()}, True):
+                if value is not None or one.default is not None:
+                    yield function, needed | {one.name: value}
+
+
+def test_an_argument_of_another_type_is_an_error_and_no_traceback(tmp_path, monkeypatch):
+    """`komep.verify(None)` and `komep.build(rows, None)` were tracebacks."""
+    monkeypatch.chdir(tmp_path)
+    tracebacks = []
+    for function, given in arguments():
+        try:
+            function(**given)
+        except komep.KomepError:  # of this argument, or of what another lacks
+            pass
+        except Exception as error:
+            tracebacks.append((function.__name__, given, error))
+    assert tracebacks == []
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: komep.verify(None), "folder: give a path, not None"),
+        (lambda: komep.build(GOOD, None), "output: give a path, not None"),
+        (lambda: komep.build(GOOD, 5), "output: give a path, not int"),
+        (lambda: komep.models(None), "scored: give a table or rows, not None"),
+        (lambda: komep.bias(None), "folder: give a table or rows, not None"),
+        (lambda: komep.run(None), "config: give the path of a pipeline.yaml, or its keys as a dict, not None"),
+        (lambda: komep.load(None), "folder_or_repo: give a path or text, not None"),
+        (lambda: komep.export("komep", 5), "format: give text, not int"),
+        (lambda: komep.publish("komep", None), "repo_id: give text, not None"),
+        (lambda: komep.report(GOOD, "r.html", max_pairs="9"), "max_pairs: give a whole number, not str"),
+        (lambda: komep.report(GOOD, "r.html", max_pairs=True), "max_pairs: give a whole number, not bool"),
+        (lambda: komep.review_import(None, "komep"), "sheets: give a path or a list of them, not None"),
+        (lambda: komep.review_import([None], "komep"), "sheets: give a path or a list of them, not None in it"),
+        (lambda: komep.build(GOOD, "komep", seeds=[5]), "seeds: give a dict, not list"),
+        (lambda: komep.build(GOOD, "komep", seeds={"a": "b"}), "seeds: give a whole number, not str, for 'a'"),
+        (lambda: komep.bias("komep", purities=[0.8, "b"]), "purities: give a number, not str, for 1"),
+        (lambda: komep.run({}, say="text"), "say: give a function, not str"),
+        (lambda: komep.score_units(None), "units: give a list of verdicts or units, not None"),
+    ],
+)  # fmt: skip
+def test_the_argument_is_named_with_what_it_takes(call, said):
+    with pytest.raises(komep.KomepError) as caught:
+        call()
+    assert str(caught.value) == said and caught.value.exit_code == 2
 
 
 def test_options_are_named_as_python_has_them_but_not_those_of_a_command():
