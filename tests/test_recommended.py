@@ -129,12 +129,13 @@ def of_several():
     """(a message that is made below several commands, these)."""
     from evaluation.harness.prompts import lost_shots
     from komep_dataset.pairs import told
+    from komep_dataset.pairs.rules import Tally
     from komep_dataset.tables import columns
 
     yield lost_shots(1, 2, 5), ("python -m evaluation.run", "python -m evaluation.publish")
     yield columns._OTHERS_TOO, ("komep questions", "komep build", "komep models")
     facts = {"pairs": 1, "rows": {"ko": {"train": 1, "test": 0}}}
-    (nothing_held_out,) = told.warned(facts, {}, 0)
+    (nothing_held_out,) = told.warned(facts, {}, Tally())
     yield nothing_held_out, ("komep build", "komep run")
 
 

@@ -38,6 +38,9 @@ AT_IMPORT = (
 )  # fmt: skip
 DONE_HERE = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON_EXEC")  # by `become`; the last is a launcher's
 OF_THE_SERVER = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}  # as in tests/conftest.py and launches.py
+COLLECTED = dict(
+    os.environ
+)  # while tests are collected: the test that asks first may have changed it for itself
 # What a test sends in place of SIGKILL, which would be the end of the relay before that of the program.
 KILL = signal.SIGRTMIN
 PASSED_ON = (
@@ -72,7 +75,7 @@ def python(libraries: str = "torch") -> str:
         door.listen(64)
         subprocess.Popen(
             [sys.executable, __file__, "--serve", str(door.fileno()), str(session), str(folder), libraries],
-            env=os.environ | OF_THE_SERVER, pass_fds=[door.fileno()], start_new_session=True,
+            env=COLLECTED | OF_THE_SERVER, pass_fds=[door.fileno()], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     written = folder / "written"
