@@ -56,6 +56,18 @@ def pytest_runtest_teardown(item, nextitem) -> None:
         gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def environment_of_the_test():
+    """A recipe that runs in this process sets variables of its own: no later test has them, nor what that starts."""
+    before = os.environ.copy()
+    yield
+    for name in (os.environ.keys() | before.keys()) - {"PYTEST_CURRENT_TEST"}:
+        if (value := before.get(name)) is None:
+            os.environ.pop(name, None)
+        elif os.environ.get(name) != value:
+            os.environ[name] = value
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """Folder of SmolLM2-135M-Instruct, exported from its PyPI package when it is not there yet."""
