@@ -5,6 +5,8 @@ import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,16 +58,29 @@ def pytest_runtest_teardown(item, nextitem) -> None:
         gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def environment_of_the_test():
+@contextmanager
+def environment_kept(before: dict[str, str]) -> Iterator[None]:
     """A recipe that runs in this process sets variables of its own: no later test has them, nor what that starts."""
-    before = os.environ.copy()
     yield
     for name in (os.environ.keys() | before.keys()) - {"PYTEST_CURRENT_TEST"}:
         if (value := before.get(name)) is None:
             os.environ.pop(name, None)
         elif os.environ.get(name) != value:
             os.environ[name] = value
+
+
+@pytest.fixture(autouse=True, scope="module")
+def environment_of_the_file() -> Iterator[None]:
+    from tests import warm  # here: it keeps what is set above
+
+    with environment_kept(warm.COLLECTED):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def environment_of_the_test() -> Iterator[None]:
+    with environment_kept(dict(os.environ)):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def program(tmp_path) -> list[str]:
 
 def test_a_program_gets_words_folder_environment_and_streams_and_ends_with_its_code(program, tmp_path):
     done = subprocess.run(
-        [*program, "3", "a b"], cwd=tmp_path, env=os.environ | {"MINE": "x"}, input="typed", capture_output=True, text=True
+        [*program, "3", "a b"], cwd=tmp_path, env=warm.COLLECTED | {"MINE": "x"}, input="typed", capture_output=True, text=True
     )  # fmt: skip
     said = f"['3', 'a b'] {tmp_path} x {tmp_path} {os.getpid()} typed\n"
     assert (done.stdout, done.stderr, done.returncode) == (said, "complaint\n", 3)
@@ -41,6 +41,7 @@ def test_a_program_gets_words_folder_environment_and_streams_and_ends_with_its_c
 def test_a_signal_reaches_the_program_and_is_its_end(number, program):
     running = subprocess.Popen(
         [*program, "wait"],
+        env=warm.COLLECTED,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -64,6 +65,6 @@ def test_a_module_has_its_libraries_unless_they_would_load_otherwise(program, tm
     (tmp_path / "module.py").write_text("import sys; print(sys.executable, 'polars' in sys.modules)")
     for more, warmed in (({}, True), ({"HF_HOME": "elsewhere"}, False)):
         command = [program[0], "-m", "module"]
-        done = subprocess.run(command, cwd=tmp_path, env=os.environ | more, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=tmp_path, env=warm.COLLECTED | more, capture_output=True, text=True)
         executable, has = done.stdout.split()
         assert (executable == program[0], has == "True") == (warmed, warmed), done.stderr
