@@ -65,6 +65,8 @@ def test_a_module_has_its_libraries_unless_they_would_load_otherwise(program, tm
     (tmp_path / "module.py").write_text("import sys; print(sys.executable, 'polars' in sys.modules)")
     for more, warmed in (({}, True), ({"HF_HOME": "elsewhere"}, False)):
         command = [program[0], "-m", "module"]
-        done = subprocess.run(command, cwd=tmp_path, env=warm.COLLECTED | more, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=warm.COLLECTED | more, capture_output=True, text=True
+        )
         executable, has = done.stdout.split()
         assert (executable == program[0], has == "True") == (warmed, warmed), done.stderr
