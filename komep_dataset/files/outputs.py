@@ -12,6 +12,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -328,3 +329,26 @@ def write_json(
 ) -> None:
     """Write a JSON file as `replacing` does; `options` are those of `json.dumps`, such as another `indent`."""
     write_text(path, json.dumps(content, **{"indent": 1, "ensure_ascii": False} | options) + "\n", *mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A JSON object of ours beside a table, `<name>.<ending>.json`: what its rows come from."""
+
+    ending: str
+    keys: tuple[str, ...]
+
+    def path(self, table: Path) -> Path:
+        return table.with_name(f"{table.stem}.{self.ending}.json")
+
+    def keep(self, table: Path, content: Mapping[str, Any] | None) -> None:
+        """Write it, or, of nothing, take away what an earlier run left there."""
+        if content:
+            write_json(self.path(table), content, json_with(*self.keys))
+        elif self.read(table):
+            self.path(table).unlink()
+
+    def read(self, table: Path) -> dict[str, Any] | None:
+        """What `keep` wrote; None where there is nothing of ours."""
+        path, (owned, _) = self.path(table), json_with(*self.keys)
+        return read_own_json(path) if path.is_file() and owned(path) else None

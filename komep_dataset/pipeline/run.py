@@ -35,12 +35,12 @@ from komep_dataset.responses import STAGE as RESPOND
 from komep_dataset.responses import TABLE as RESPONSES
 from komep_dataset.responses import respond, responder_folder
 from komep_dataset.schema import SUMS_FILE, CitedGeneration, Question, Response
-from komep_dataset.scores.agreement import keep_panel, panel_path, read_panel
+from komep_dataset.scores.agreement import PANEL
 from komep_dataset.scores.checking import refuse_options
 from komep_dataset.scores.models import report_of
 from komep_dataset.scores.scoring import STAGE as SCORE
 from komep_dataset.scores.scoring import VerdictRow, score, verdicts_path
-from komep_dataset.scores.sources import keep_sources, read_sources, sources_path
+from komep_dataset.scores.sources import SOURCES
 from komep_dataset.tables.formats import files_in, table_files
 from komep_dataset.tables.reading import applicable, read_table
 from komep_dataset.tables.writing import output_path, write_table
@@ -287,8 +287,8 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
 
     def work() -> Outcome:
         made = translate(scored, config, output or table)
-        keep_panel(table, read_panel(scored))
-        keep_sources(table, read_sources(scored))
+        for one in (PANEL, SOURCES):
+            one.keep(table, one.read(scored))
         short = of_translations(made, translator)
         if output:
             return Outcome(made.line, made.failures, made.reason, short, made.table)
@@ -343,7 +343,7 @@ def build_stage(config: Config, scored: Path) -> Stage:
 
 def _judged(scored: Path) -> tuple[Path, ...]:
     """A table of scored generations and what lies beside it of who judged, which may change where no verdict does."""
-    return scored, panel_path(scored), sources_path(scored)
+    return scored, PANEL.path(scored), SOURCES.path(scored)
 
 
 def _place(config: Config, stage: str, table: Path, output: Path | None) -> tuple[Path, Path]:

@@ -17,7 +17,7 @@ from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
 from komep_dataset.responses import Responded
 from komep_dataset.schema import Response, Status, Verdict, WhyUnknown
-from komep_dataset.scores.agreement import read_panel
+from komep_dataset.scores.agreement import PANEL
 from komep_dataset.scores.checking import CHECK_TOKENS, CITING_TOKENS, TOLD_FROM
 from komep_dataset.scores.repeats import repeated
 from komep_dataset.scores.scoring import NO_RESPONSE, Scored, VerdictRow, verdicts_path
@@ -129,7 +129,7 @@ def _why_unscored(status: str, made: Scored, config: Config) -> str:
 
 
 def _why_unparsed(made: Scored, config: Config) -> str:
-    checker, apart = config.judge("checker"), read_panel(made.path)
+    checker, apart = config.judge("checker"), PANEL.read(made.path)
     bounds = [_BOUNDS] if config.selection.unknown_units == "reject" else []
     verdicts = (unit["verdict"] for units in made.frame["units"] for unit in units)
     unknown = sum(verdict == Verdict.UNKNOWN for verdict in verdicts)

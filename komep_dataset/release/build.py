@@ -42,7 +42,7 @@ from komep_dataset.release.shards import Written, written
 from komep_dataset.release.sums import data_sums, write_sums
 from komep_dataset.samples import SAMPLE_INPUT
 from komep_dataset.schema import EVIDENCE, F1_AT_K, RESPONSE_TOKENS, Reject, Verdict, records_of
-from komep_dataset.scores.agreement import read_panel
+from komep_dataset.scores.agreement import PANEL
 from komep_dataset.scores.sources import in_other_states, read_sources
 from komep_dataset.tables.columns import crossed
 from komep_dataset.tables.formats import table_files
@@ -145,7 +145,7 @@ def build(
     with replacing_folder(Path(output)) as replacement, ThreadPoolExecutor(1) as beside:
         folder = replacement.folder
         base_record = grown.record() if grown else None
-        judges = [{"input": path.name} | apart for path in new if (apart := read_panel(path))]
+        judges = [{"input": path.name} | apart for path in new if (apart := PANEL.read(path))]
         sources = [{"input": path.name, **one} for path in new for one in read_sources(path)]
         for name in in_other_states(grown.sources() if grown else (), sources):
             tell(

@@ -9,19 +9,19 @@ it unknown. The three are ours; `python -m benchmarks.judge_panels` has what the
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from komep_dataset import dahl
 from komep_dataset.config.config import ALL, MAJORITY
-from komep_dataset.files.outputs import json_with, read_own_json, write_json
+from komep_dataset.files.outputs import Beside
 from komep_dataset.pairs.strategies.best_worst import best_worst
 from komep_dataset.pairs.utility import F1, PRECISION, with_bounds, with_k
 from komep_dataset.schema import Status, Verdict
 
-PANEL_FILE = json_with("judges", "agreement", "groups")
+# How far the judges of a table of scored generations are apart, if there are several.
+PANEL = Beside("judges", ("judges", "agreement", "groups"))
 _KNOWN = (Verdict.TRUE.value, Verdict.FALSE.value)
 _FLIPS = dict(zip(_KNOWN, ((-1, 1), (1, -1)), strict=True))  # what a flip adds to true and false units
 
@@ -162,22 +162,3 @@ def told(record: Mapping[str, Any]) -> str:
         f"{len(record['judges'])} judges ({record['agreement']}): {every['several']:,} of {every['units']:,} units put to more than one, "
         f"who differ on {every['differ']:,} ({share:.1%}) and contradict each other on {every['contradict']:,}"
     )
-
-
-def panel_path(table: Path) -> Path:
-    """Where it stands how far the judges of a table of scored generations are apart, if there are several."""
-    return table.with_name(f"{table.stem}.judges.json")
-
-
-def keep_panel(table: Path, apart: Mapping[str, Any] | None) -> None:
-    """Write how far judges are apart beside their table, or take away what an earlier run with several left there."""
-    if apart:
-        write_json(panel_path(table), apart, PANEL_FILE)
-    elif read_panel(table):
-        panel_path(table).unlink()
-
-
-def read_panel(table: Path) -> dict[str, Any] | None:
-    """What `keep_panel` wrote; None where there is nothing of ours."""
-    path = panel_path(table)
-    return read_own_json(path) if path.is_file() and PANEL_FILE[0](path) else None

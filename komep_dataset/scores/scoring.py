@@ -34,7 +34,7 @@ from komep_dataset.replies.refusals import is_refusal
 from komep_dataset.replies.thoughts import answer_of
 from komep_dataset.schema import UNVERIFIABLE, CitedGeneration, Reason, Reject, Response, Status, Unit, column
 from komep_dataset.scores import sources
-from komep_dataset.scores.agreement import Answered, as_record, disagreements, hanging, keep_panel
+from komep_dataset.scores.agreement import PANEL, Answered, as_record, disagreements, hanging
 from komep_dataset.scores.agreement import told as told_apart
 from komep_dataset.scores.checking import Checked, Item, Vote, refuse_options
 from komep_dataset.scores.panel import by_judge, check_all
@@ -192,8 +192,8 @@ def score(
         of_units = ((rows[k].category, list(by_judge(checked.judged[x]))) for k in items for x in items[k])
         several = len(judges) > 1 and disagreements(of_units)
         apart = as_record(list(judges), config.agreement, several) if several else None
-        keep_panel(target, apart)
-        sources.keep_sources(target, of_judges)
+        PANEL.keep(target, apart)
+        sources.SOURCES.keep(target, of_judges and {"evidence": of_judges})
     failed = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))

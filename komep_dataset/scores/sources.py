@@ -14,13 +14,15 @@ from komep_dataset.config.evidence import Evidence
 from komep_dataset.evidence.corpus import corpus_files
 from komep_dataset.evidence.retrieval import Wanted, passages_for
 from komep_dataset.evidence.store import fingerprint
-from komep_dataset.files.outputs import json_with, read_own_json, write_json
+from komep_dataset.files.outputs import Beside
 from komep_dataset.schema import Citation
 from komep_dataset.scores.checking import Item, Judged
 from komep_dataset.tables.formats import table_files
 
 Sources = Sequence[Mapping[str, Any]]
-SOURCES_FILE = json_with("evidence")
+SOURCES = Beside(
+    "evidence", ("evidence",)
+)  # beside a table: what the passages come from by which it was judged
 FOLDER = "evidence"  # of a work folder, where retrieval keeps what it needs again
 QUOTED = 300  # characters of a passage that a release repeats at most: what a reader needs to find the place (ours)
 _ENDS = re.compile(r"(?<=[.!?。！？])\s+|\n+")
@@ -55,23 +57,9 @@ def sources_of(judges: Mapping[str, Checker]) -> Sources:
     return found
 
 
-def sources_path(table: Path) -> Path:
-    """Where it stands what the passages come from by which a table was judged, if it was."""
-    return table.with_name(f"{table.stem}.evidence.json")
-
-
-def keep_sources(table: Path, sources: Sources) -> None:
-    """Write what passages come from beside their table, or take away what an earlier run left there."""
-    if sources:
-        write_json(sources_path(table), {"evidence": list(sources)}, SOURCES_FILE)
-    elif read_sources(table):
-        sources_path(table).unlink()
-
-
 def read_sources(table: Path) -> Sources:
-    """What `keep_sources` wrote; empty where there is nothing of ours."""
-    path = sources_path(table)
-    return read_own_json(path)["evidence"] if path.is_file() and SOURCES_FILE[0](path) else []
+    """What passages come from by which a table was judged; empty where there is nothing of ours."""
+    return (SOURCES.read(table) or {"evidence": []})["evidence"]
 
 
 def in_other_states(old: Iterable[Mapping[str, Any]], new: Sources) -> list[str]:

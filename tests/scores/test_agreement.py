@@ -8,15 +8,13 @@ import pytest
 from komep_dataset.config.config import AGREEMENTS
 from komep_dataset.schema import Verdict
 from komep_dataset.scores.agreement import (
+    PANEL,
     Answered,
     agreed,
     as_record,
     disagreements,
     hanging,
     is_open,
-    keep_panel,
-    panel_path,
-    read_panel,
     told,
 )
 
@@ -93,13 +91,13 @@ def test_counts_of_a_single_unit_are_numbers():
 def test_the_figures_lie_beside_the_table_and_go_with_the_panel(tmp_path):
     table = tmp_path / "s.parquet"
     record = as_record(["a", "b"], "all", disagreements([("c", [T, F])]))
-    keep_panel(table, record)
-    assert read_panel(table) == record
-    keep_panel(table, None)
-    assert read_panel(table) is None and not panel_path(table).exists()
-    panel_path(table).write_text(json.dumps({"mine": 1}))
-    keep_panel(table, None)
-    assert panel_path(table).is_file()
+    PANEL.keep(table, record)
+    assert PANEL.read(table) == record
+    PANEL.keep(table, None)
+    assert PANEL.read(table) is None and not PANEL.path(table).exists()
+    PANEL.path(table).write_text(json.dumps({"mine": 1}))
+    PANEL.keep(table, None)
+    assert PANEL.path(table).is_file()
 
 
 def test_a_pair_hangs_on_a_unit_by_the_utility_of_the_build():

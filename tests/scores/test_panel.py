@@ -16,7 +16,7 @@ from komep_dataset.pipeline.run import translate_stage
 from komep_dataset.release.build import build
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.verify import verify
-from komep_dataset.scores.agreement import as_record, disagreements, keep_panel, read_panel
+from komep_dataset.scores.agreement import PANEL, as_record, disagreements
 from komep_dataset.scores.scoring import score, verdicts_path
 from komep_dataset.tables.formats import table_files
 from tests.loopback import Fault, Loopback, answer, last_text, loopback
@@ -252,13 +252,13 @@ def test_the_figures_go_through_translation_and_a_folder_of_tables_does_not_take
     (tmp_path / "in").mkdir()
     table = write_rows(tmp_path / "in" / "s.jsonl", *five_answers())
     record = as_record(["a", "b"], "all", disagreements([("c", ["true", "false"])]))
-    keep_panel(table, record)
+    PANEL.keep(table, record)
     with loopback(Loopback(korean)) as (_, url):
         stage = translate_stage(
             load_config(write_config(tmp_path, url)), table, tmp_path / "in" / "ko.parquet"
         )
         stage.run()
-    assert read_panel(next(iter(stage.outputs))) == record
+    assert PANEL.read(next(iter(stage.outputs))) == record
     assert [path.name for path in table_files([tmp_path / "in"])] == ["ko.parquet", "s.jsonl"]
 
 

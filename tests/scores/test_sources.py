@@ -15,7 +15,7 @@ from komep_dataset.release.build import build
 from komep_dataset.release.diff import diff
 from komep_dataset.release.growth import open_base
 from komep_dataset.scores.scoring import score, verdicts_path
-from komep_dataset.scores.sources import QUOTED, keep_sources, quotation, read_sources
+from komep_dataset.scores.sources import QUOTED, SOURCES, quotation, read_sources
 from komep_dataset.tables.formats import table_files
 from tests.loopback import Fault, Loopback, last_text, loopback
 from tests.scored_rows import row, write
@@ -85,7 +85,7 @@ def test_the_state_of_what_passages_come_from_is_kept_told_and_released(tmp_path
     assert found["evidence[0].sha256"] == (first["sha256"], second["sha256"])
     scored(tmp_path, Loopback(judged), evidence=WRITTEN)  # back again is another state than before, too
     assert "another state" in capsys.readouterr().err and state(tmp_path / "s.evidence.json") == first
-    keep_sources(tmp_path / "s.parquet", [])
+    SOURCES.keep(tmp_path / "s.parquet", None)
     assert not (tmp_path / "s.evidence.json").exists() and read_sources(tmp_path / "s.parquet") == []
 
 
