@@ -10,7 +10,7 @@ new rows do, and what comes out has the rows of a build of them all, but not its
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -255,22 +255,15 @@ def _build_buckets(
     spill, problems, cites, models, read = _ingest(paths, scratch, rules.unknown_units, columns)
     left_out, buckets = check_models(rules, models), spill.names()
     settling = Settling(rules)
-    if settling.needed:
-        with progress_bar("counting", len(buckets), "buckets") as advance:
-            for bucket in buckets:
-                settling.add(resolve_duplicates(spill.read(bucket), files)[0])
-                advance(1)
+    for frame in _generations(spill, files, "counting") if settling.needed else ():
+        settling.add(frame)
     rules, from_data = settling.settle()
     tokenizers = loaded["length_tokenizer"]
     gates = Gates(asdict(rules) | loaded, scratch)
-    if (
-        gates.needs_all
-    ):  # every pair is shown to them before any is written; they keep narrow columns, no texts
-        with progress_bar("comparing", len(buckets), "buckets") as advance:
-            for bucket in buckets:
-                frame, _ = resolve_duplicates(spill.read(bucket), files)
-                derive(with_tokens(frame, tokenizers), rules, gates)
-                advance(1)
+    if gates.needs_all:
+        # Every pair is shown to them before any is written; they keep narrow columns, no texts.
+        for frame in _generations(spill, files, "comparing"):
+            derive(with_tokens(frame, tokenizers), rules, gates)
         gates.settle()
     rejects, warnings = [], Warnings.beside(new)
     vouched = grown is not None and grown.all_tried(warnings)
@@ -311,17 +304,31 @@ def _build_buckets(
         counts |= {"left_out_models": left_out} if left_out else {}
     quality = gates.record() | warnings.record()
     shutil.rmtree(scratch)
-    place = {name: index for index, name in enumerate(files)}
-    problems.sort(key=lambda p: (place[p.file], p.line))
-    if problems and on_error == "stop":
-        raise problems_error(problems, may_reject=True)
-    if not tally.rows:
-        found = f"{len(problems)} rejected, first {problems[0]}" if problems else "no rows"
-        raise KomepError(f"no usable row in {', '.join(files)} ({found})")
+    _check_problems(problems, files, on_error, tally.rows)
     for what in wholly_rejected(problems, read):
         tell(f"warning: {what}")
     rejects.sort(key=lambda reject: (reject.key, reject.reason))
     return rules, counts, [p.reject(STAGE) for p in problems] + rejects, shards, quality
+
+
+def _check_problems(problems: list[Problem], files: Sequence[str], on_error: str, usable: int) -> None:
+    """Put what is wrong with rows in their order; `KomepError` where that ends the build, or no row is usable."""
+    place = {name: index for index, name in enumerate(files)}
+    problems.sort(key=lambda p: (place[p.file], p.line))
+    if problems and on_error == "stop":
+        raise problems_error(problems, may_reject=True)
+    if not usable:
+        found = f"{len(problems)} rejected, first {problems[0]}" if problems else "no rows"
+        raise KomepError(f"no usable row in {', '.join(files)} ({found})")
+
+
+def _generations(spill: Spill, files: Sequence[str], label: str) -> Iterator[pl.DataFrame]:
+    """The generations of one bucket after the other, each key once, under a progress bar."""
+    buckets = spill.names()
+    with progress_bar(label, len(buckets), "buckets") as advance:
+        for bucket in buckets:
+            yield resolve_duplicates(spill.read(bucket), files)[0]
+            advance(1)
 
 
 def _ingest(
