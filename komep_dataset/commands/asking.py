@@ -18,6 +18,7 @@ from komep_dataset.commands.options import (
     Mode,
     RetryFailed,
     as_json,
+    written,
 )
 from komep_dataset.errors import KomepError, require
 from komep_dataset.progress import counted
@@ -154,11 +155,7 @@ def calibrate(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="File or folder to write: JSON, which `komep build --judge` takes; a curve (SVG) lies beside it.",
-        ),
+        written(": JSON, which `komep build --judge` takes; a curve (SVG) lies beside it."),
     ] = None,
     adversarial: Annotated[
         bool,
@@ -278,10 +275,7 @@ def models(
         bool,
         typer.Option("--categories", help="Print a second table: the score by category of the questions."),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File or folder to write: JSON of all, categories included."),
-    ] = None,
+    output: Annotated[Path | None, written(": JSON of all, categories included.")] = None,
     json: Json = False,
 ) -> None:
     """How each model did: DAHL score with interval, how many answers have one, statements, length.

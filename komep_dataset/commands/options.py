@@ -23,8 +23,15 @@ ReleaseOrSet = Annotated[
         help="A folder that `komep build` wrote, or pairs that others made: a file, or a folder of files."
     ),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")]
-MaybeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write.")]
+
+
+def written(what: str) -> Any:
+    """The option `--output`, with what is written there."""
+    return typer.Option("--output", "-o", help=f"File or folder to write{what}")
+
+
+Output = Annotated[Path, written(".")]
+MaybeOutput = Annotated[Path | None, written(".")]
 Config = Annotated[Path, typer.Option(help="File of settings: the pipeline.yaml that `komep init` writes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Limit = Annotated[

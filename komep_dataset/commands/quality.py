@@ -10,9 +10,11 @@ from komep_dataset.commands.options import (
     Json,
     Map,
     OldConfig,
+    Output,
     Release,
     ReleaseOrSet,
     as_json,
+    written,
 )
 from komep_dataset.errors import KomepError
 from komep_dataset.progress import counted
@@ -42,9 +44,7 @@ def bias(
             help="What `komep calibrate -o` wrote: how reliable the checker is, for a release that does not hold it."
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File or folder to write: all figures, as JSON.")
-    ] = None,
+    output: Annotated[Path | None, written(": all figures, as JSON.")] = None,
     json: Json = False,
     config: OldConfig = None,
     map: Map = None,
@@ -100,7 +100,7 @@ def bias(
 
 def sample(
     release: Release,
-    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write: the sheets.")],
+    output: Annotated[Path, written(": the sheets.")],
     n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="Draw N pairs.")] = 100,
     seed: Annotated[
         int,
@@ -141,9 +141,7 @@ def import_(
         list[Path], typer.Argument(help="The filled-in sheets (CSV), one or more of each reviewer.")
     ],
     release: Annotated[Path, typer.Option(help="The release that the sample was drawn from.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="File or folder to write: JSON of the result.")
-    ] = Path("review.json"),
+    output: Annotated[Path, written(": JSON of the result.")] = Path("review.json"),
     map: Map = None,
 ) -> None:
     """Read judgements and say whose they are: agreement with the release and between reviewers.
@@ -169,7 +167,7 @@ def apply(
         list[Path], typer.Argument(help="Tables of scored answers that the release was built from.")
     ],
     corrections: Annotated[Path, typer.Option(help="The corrections.jsonl of `komep review import`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File or folder to write.")],
+    output: Output,
     map: Map = None,
 ) -> None:
     """Put corrected texts into scored answers; `komep build` then makes a release that has them.

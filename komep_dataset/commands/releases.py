@@ -20,6 +20,7 @@ from komep_dataset.commands.options import (
     Release,
     ReleaseOrSet,
     with_build_options,
+    written,
 )
 from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.registry import LISTED
@@ -210,11 +211,7 @@ def diff(
     new: Annotated[Path, typer.Argument(help="A release, the one after.")],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="File or folder to write: every row that differs, with columns and reasons (JSONL).",
-        ),
+        written(": every row that differs, with columns and reasons (JSONL)."),
     ] = None,
 ) -> None:
     """What differs between two releases, row by row, and which change of the inputs explains it.
@@ -236,10 +233,7 @@ def export(
     format: Annotated[
         str, typer.Option(help="Whose files: axolotl, llama-factory, nemo-rl, openai or openrlhf.")
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File or folder to write. [default: RELEASE-FORMAT]"),
-    ] = None,
+    output: Annotated[Path | None, written(". [default: RELEASE-FORMAT]")] = None,
     dataset_config: DatasetConfig = None,
     config: OldConfig = None,
 ) -> None:
