@@ -1,6 +1,6 @@
 """How far one must go to follow the code from input to output: three walks, traced as their commands run.
 
-    python benchmarks/walks.py           a line a walk: modules, arrows, functions, switches
+    python benchmarks/walks.py           a line a walk: modules, arrows, functions, switches, late
     python benchmarks/walks.py --list    and its modules in order of first entry, with the functions called
 
 build: the shipped sample becomes a release. score: one response gets its verdicts. evaluate: two questions
@@ -13,6 +13,8 @@ arrows      distinct pairs (calling module, called module)
 functions   distinct names by module; `<lambda>`, `<listcomp>` and their like count once a kind and module
 switches    distinct pairs (function left, function entered) of two modules: a call crosses and its return
             crosses back, so two functions count twice, and a next row that goes the same way not at all
+late        of the switches, those to `__getattr__`, by which Python looks up what is compiled or imported at its
+            first use: who follows the code meets none of them
 
 The caller is the Python frame below: what typer, a thread or a dataclass's `__init__` calls has none in the
 project, and a generator or a coroutine is called by whoever resumes it.
@@ -76,7 +78,7 @@ class Trace:
             if caller:
                 self.calls.add((caller, called))
 
-    def counts(self) -> tuple[int, int, int, int]:
+    def counts(self) -> tuple[int, int, int, int, int]:
         crossing = {(a, b) for a, b in self.calls if a[0] != b[0]}
         arrows = {(a[0], b[0]) for a, b in crossing}
         return (
@@ -84,6 +86,7 @@ class Trace:
             len(arrows),
             len(self.functions),
             len(crossing | {(b, a) for a, b in crossing}),
+            2 * sum(called[1] == "__getattr__" for _, called in crossing),
         )
 
     def modules(self) -> dict[str, list[str]]:
@@ -147,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="modules and functions of every walk, too")
     listed = parser.parse_args().list
-    print(f"{'walk':8}{'modules':>11}{'arrows':>11}{'functions':>11}{'switches':>11}")
+    print(f"{'walk':8}{'modules':>11}{'arrows':>11}{'functions':>11}{'switches':>11}{'late':>11}")
     with serving(0.0, kind=Fixed) as address, tempfile.TemporaryDirectory() as folder:
         url = f"{address}/v1"
         judges = {name: {"endpoint": url, "model": name} for name in ("splitter", "checker")}
