@@ -8,7 +8,7 @@ import hashlib
 import re
 import types
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from functools import cache
@@ -53,10 +53,9 @@ class Status(str, Enum):
 OCCASIONAL = (Status.REFUSED, Status.UNSPLIT)
 
 
-def listed_statuses(found: Iterable[str]) -> list[str]:
+def listed_statuses(found: Container[str]) -> list[str]:
     """The statuses that a table of counts shows, by those that occur in it."""
-    there = set(found)
-    return [status.value for status in Status if status not in OCCASIONAL or status.value in there]
+    return [status.value for status in Status if status not in OCCASIONAL or status.value in found]
 
 
 class Reason(str, Enum):

@@ -242,7 +242,7 @@ def models(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     order = sorted(found.items(), key=lambda m: (-(m[1]["dahl"] or {"mean": -1})["mean"], m[0]))
     scored = [(name, one["dahl"]) for name, one in order if one["dahl"]]
     drawn = [Bar(n, f"{of['mean']:.3f}", of["mean"], of["low"], of["high"]) for n, of in scored]
-    rows, listed = [], listed_statuses(status for one in found.values() for status in one["statuses"])
+    rows, listed = [], listed_statuses(set().union(*(one["statuses"] for one in found.values())))
     for name, one in order:
         score = one["dahl"] or {"mean": None, "low": None}
         interval = "–" if score["low"] is None else spread((score["low"], score["high"]), ".3f")

@@ -159,7 +159,7 @@ class Tally:
 
     def facts(self, cites: bool | None = None) -> dict[str, Any]:
         """The counts as `build.json` has them; `cites`: whether rows have the column of what verdicts cite."""
-        models, listed = {}, listed_statuses(status for counts in self.statuses.values() for status in counts)
+        models, listed = {}, listed_statuses(set().union(*self.statuses.values()))
         for model in sorted(self.statuses):
             score = dahl.model_score_of_counts(self.scores[model])
             statuses = {status: self.statuses[model][status] for status in listed}

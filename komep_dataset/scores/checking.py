@@ -129,9 +129,8 @@ def check(
         delimited: False leaves the quotes around a unit away, to measure what they are worth.
 
     Raises:
-        KomepError: an option of the checker in the mode `paper`, or what `inference.ask` raises.
+        KomepError: what `inference.ask` raises. What the mode `paper` has not is refused before (`refuse_options`).
     """
-    refuse_options([checker], mode)
     groups, checked = list(groups), Checked()
     session = _Session(checker, folder, mode, label, delimited)
     checked.judged |= {item: _UNFOUND for group in groups for item in group if item.passages == ()}

@@ -59,7 +59,7 @@ def _report(model: str, rows: pl.DataFrame) -> ModelReport:
         model=model,
         answers=rows.height,
         dahl=_score(rows),
-        shares={s: (rows["status"] == s).sum() / rows.height for s in listed_statuses(rows["status"])},
+        shares={s: (rows["status"] == s).sum() / rows.height for s in listed_statuses(set(rows["status"]))},
         units=counts.mean() if counts.len() else None,
         characters=(lengths.mean(), lengths.median()) if lengths.len() else None,
         categories={name: _score(part) for (name,), part in categories.items()},
@@ -73,7 +73,7 @@ def _score(rows: pl.DataFrame) -> dahl.ModelScore | None:
 def as_text(reports: Iterable[ModelReport], *, categories: bool = False) -> str:
     """The reports as a table for people; with `categories`, a second one: category by model."""
     reports = list(reports)
-    listed = listed_statuses(status for report in reports for status in report.shares)
+    listed = listed_statuses(set().union(*(report.shares for report in reports)))
     header = ("model", "DAHL", "95% interval", "n", "answers", *listed, "units", "characters")
     text = table([header, *(_cells(report, listed) for report in reports)])
     if categories:

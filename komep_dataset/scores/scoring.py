@@ -197,7 +197,9 @@ def score(
     failed = [why for why in failures.values() if why and not why.startswith(NO_RESPONSE)]
     no_answer = next((why for why in failures.values() if why.startswith(f"{NO_RESPONSE}:")), "")
     total = sum(map(len, items.values()))
-    quality, told = rated((finished_text(rows[k], mode), s.units, s.unverifiable) for k, s in splits.items())
+    quality, told = rated(
+        [(finished_text(rows[k], mode), s.units, s.unverifiable) for k, s in splits.items()]
+    )
     return Scored(
         path=target,
         rows=len(scored),
@@ -354,7 +356,7 @@ def _scored(
     return CitedGeneration(
         *(row.question_id, row.model, row.question, row.category, row.response),
         *(units, value, status.value, None, None),
-        unit_evidence=sources.citations((item, checked.judged[item]) for item in items) if units else None,
+        unit_evidence=sources.citations([(item, checked.judged[item]) for item in items]) if units else None,
     )
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import LINE_BYTES, REJECTS
 from komep_dataset.progress import tell
-from komep_dataset.replies.patterns import Pattern
 from komep_dataset.system import late
 from komep_dataset.tables.encodings import HEAD, decoded, is_wide, utf8_lines
 from komep_dataset.tables.problems import listed
@@ -55,12 +54,12 @@ _OF_A_ROW = {
     "instruction",
 }
 # By the names of these columns, what is no table by its own name is one.
-_OF_QUESTIONS = Pattern(
+_OF_QUESTIONS = re.compile(
     r"question(?:_(?!id|type|number|no|index)\w+)?|query|stem|problem|prompt|response|chosen|문제|문항|질문",
     re.I,
 )
 # What lies beside tables and holds none: what we write there, what systems do, and documents.
-_NO_TABLE = Pattern(
+_NO_TABLE = re.compile(
     r".*\.(verdicts|translations)\.parquet|.*\.(judges|evidence)\.json|.*\.edited(-\d+)?|"
     + re.escape(REJECTS)
     + r"|(done|judge|preflight|slurm|stats|executor|build|provenance|quality|croissant|export|dataset_infos?|dataset_dict|state)\.json"
@@ -84,10 +83,10 @@ _FOREIGN = {
     b"rar!": "packed as RAR; unpack it",
 }
 # A part of a whole by its name: `test-00000-of-00002.parquet`, `rows.1of4.jsonl`.
-_DOCUMENT = Pattern(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*\{|\{[ \t\r]*\n)")
+_DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*\{|\{[ \t\r]*\n)")
 _COMMAS = (b"},\n", b"},\r\n", b"},\r", b"},")
-_BETWEEN = Pattern(r"[\s,]*")  # of objects one behind the other
-_PART = Pattern(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
+_BETWEEN = re.compile(r"[\s,]*")  # of objects one behind the other
+_PART = re.compile(r"(.*?)(\d+)(?:[-_. ]of[-_. ]|of)(\d+)(?!\d).*", re.I | re.S)
 
 
 def format_of(path: Path) -> str | None:

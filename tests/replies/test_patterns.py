@@ -58,7 +58,7 @@ def test_importing_a_stage_compiles_next_to_nothing():
         "    if 'komep_dataset' in file: ours.add((file, pattern))\n"
         "    return real(pattern, flags)\n"
         "re.compile = compiled\n"
-        "import komep_dataset.pipeline.run, komep_dataset.release.build; print(len(ours), *sorted(ours), sep='\\n')"
+        "import komep_dataset.pipeline.run, komep_dataset.release.build; print(len(ours), *sorted(map(str, ours)), sep='\\n')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -65,7 +65,7 @@ def write_card(folder: Path, facts: dict[str, Any], place: str = "komep") -> Non
         gate_notes=[*notes(facts["quality"]), *warnings_told(facts["quality"])] if "quality" in facts else [],
         figures=write_figures(folder, facts),
         terms=terms_of(facts),
-        statuses=listed_statuses(s for one in facts["models"].values() for s in one["statuses"]),
+        statuses=listed_statuses(set().union(*(one["statuses"] for one in facts["models"].values()))),
     )
     (folder / CARD_FILE).write_text(text, "utf-8")
     write_croissant(folder, facts, config_version(facts["content_hash"]), title)
