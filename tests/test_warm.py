@@ -1,8 +1,10 @@
 """Programs that are forks of a warm Python start, are signalled and end as others do."""
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,3 +72,19 @@ def test_a_module_has_its_libraries_unless_they_would_load_otherwise(program, tm
         )
         executable, has = done.stdout.split()
         assert (executable == program[0], has == "True") == (warmed, warmed), done.stderr
+
+
+def test_a_worker_is_a_fork_that_starts_programs_for_real(program):
+    code = "import sys; print(sys.stdin.readline().strip(), sys.argv, __name__, sys.executable, 'polars' in sys.modules)"
+    command = [*shlex.split(warm.worker("komep")), "-u", "-c", code, "a"]
+    done = subprocess.run(command, env=warm.COLLECTED, input="line\nmore", capture_output=True, text=True)
+    assert done.stdout == f"line ['-c', 'a'] __main__ {sys.executable} True\n", done.stderr
+
+
+def test_what_a_run_in_this_process_sets_is_taken_back_so_that_later_starts_are_warm(monkeypatch):
+    monkeypatch.setenv("TQDM_OF_ANOTHER", "1")
+    with pytest.raises(KeyError), warm.environment_kept():
+        os.environ["TQDM_DISABLE"] = "1"
+        del os.environ["TQDM_OF_ANOTHER"]
+        raise KeyError
+    assert "TQDM_DISABLE" not in os.environ and os.environ["TQDM_OF_ANOTHER"] == "1"

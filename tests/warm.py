@@ -17,7 +17,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -43,6 +44,7 @@ COLLECTED = dict(
 )  # while tests are collected: the test that asks first may have changed it for itself
 # What a test sends in place of SIGKILL, which would be the end of the relay before that of the program.
 KILL = signal.SIGRTMIN
+WORKER = "--worker"
 PASSED_ON = (
     KILL,
     signal.SIGINT,
@@ -52,6 +54,20 @@ PASSED_ON = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
+
+
+@contextmanager
+def environment_kept(before: dict[str, str] | None = None) -> Iterator[None]:
+    """A recipe that runs in this process sets variables of its own: what comes after it has those before, and so is warm."""
+    before = dict(os.environ) if before is None else before
+    try:
+        yield
+    finally:
+        for name in (os.environ.keys() | before.keys()) - {"PYTEST_CURRENT_TEST"}:
+            if (value := before.get(name)) is None:
+                os.environ.pop(name, None)
+            elif os.environ.get(name) != value:
+                os.environ[name] = value
 
 
 @cache
@@ -85,12 +101,20 @@ def python(libraries: str = "torch") -> str:
     return str(relay)
 
 
+def worker(libraries: str = "torch") -> str:
+    """What pytest-xdist starts as the `python` of a worker: a fork, but what this starts by `sys.executable` is a real start."""
+    relay = python(libraries)
+    return sys.executable if relay == sys.executable else f"{relay} {WORKER}"
+
+
 def relayed(folder: str, words: list[str]) -> None:
     """What is started as `python`: have the server fork, and end as the fork ends."""
+    worker = words[:1] == [WORKER]
+    words = words[worker:]
     real = [sys.executable, *words]
     unbuffered = words[:1] == ["-u"]
     program = words[unbuffered:]
-    if not program or (program[0].startswith("-") and program[0] != "-m"):
+    if not program or (program[0].startswith("-") and program[0] != "-m" and not worker):
         os.execv(real[0], real)
     waiting, fork = [], None
 
@@ -105,7 +129,7 @@ def relayed(folder: str, words: list[str]) -> None:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, pass_on)
         asked = {"words": program, "unbuffered": unbuffered, "environment": dict(os.environ), "folder": str(Path.cwd()),
-                 "executable": f"{folder}/python", "relay": os.getpid(), "ignored": signal.getsignal(signal.SIGINT) == signal.SIG_IGN}  # fmt: skip
+                 "executable": real[0] if worker else f"{folder}/python", "relay": os.getpid(), "ignored": signal.getsignal(signal.SIGINT) == signal.SIG_IGN}  # fmt: skip
         data = pickle.dumps(asked)
         socket.send_fds(server, [len(data).to_bytes(8)], [0, 1, 2])
         server.sendall(data)
@@ -227,11 +251,15 @@ def become(asked: dict) -> None:
     words = asked["words"]
     sys.executable = asked["executable"]
     sys.orig_argv = [sys.executable, *words]
-    module = words.pop(0) == "-m" if words[0] == "-m" else False
+    how = words.pop(0) if words[0] in ("-m", "-c") else ""
     sys.argv = words
-    first = asked["folder"] if module else str(Path(words[0]).resolve().parent)
+    first = {"-m": asked["folder"], "-c": ""}.get(how) if how else str(Path(words[0]).resolve().parent)
     sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    if module:
+    if how == "-c":
+        program, sys.argv = words[0], ["-c", *words[1:]]
+        sys.modules["__main__"] = main = type(sys)("__main__")
+        exec(program, main.__dict__)
+    elif how:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     else:
         runpy.run_path(words[0], run_name="__main__")
