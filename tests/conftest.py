@@ -1,12 +1,14 @@
 """Fixtures that several parts of the suite share."""
 
+import atexit
 import compileall
 import gc
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # So do tables of a few rows: a small build takes a tenth more CPU with two threads of polars.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
+# `datasets` looks through all it has kept of a release: what runs of the suite leave in a user's cache would grow by each.
+if "HF_DATASETS_CACHE" not in os.environ:  # else of the session, if this is a worker
+    os.environ["HF_DATASETS_CACHE"] = kept = tempfile.mkdtemp(prefix="komep-datasets-")
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]
 # Hundreds of tests start a command as a process. Where Python may keep nothing that it compiled (PYTHONDONTWRITEBYTECODE), each
@@ -31,6 +37,16 @@ ROOT = Path(__file__).resolve().parents[1]
 if sys.dont_write_bytecode and "PYTEST_XDIST_WORKER" not in os.environ:
     for package in ("komep_dataset", "evaluation", "recipes"):
         compileall.compile_dir(ROOT / package, quiet=2)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_setupnodes(config, specs) -> None:
+    """Workers of a whole run are forks of one Python that has loaded the large libraries: half of what each would do first."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        from tests import warm
+
+        for spec in specs:
+            spec.python = warm.worker()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,28 +74,19 @@ def pytest_runtest_teardown(item, nextitem) -> None:
         gc.freeze()
 
 
-@contextmanager
-def environment_kept(before: dict[str, str]) -> Iterator[None]:
-    """A recipe that runs in this process sets variables of its own: no later test has them, nor what that starts."""
-    yield
-    for name in (os.environ.keys() | before.keys()) - {"PYTEST_CURRENT_TEST"}:
-        if (value := before.get(name)) is None:
-            os.environ.pop(name, None)
-        elif os.environ.get(name) != value:
-            os.environ[name] = value
-
-
 @pytest.fixture(autouse=True, scope="module")
 def environment_of_the_file() -> Iterator[None]:
     from tests import warm  # here: it keeps what is set above
 
-    with environment_kept(warm.COLLECTED):
+    with warm.environment_kept(warm.COLLECTED):
         yield
 
 
 @pytest.fixture(autouse=True)
 def environment_of_the_test() -> Iterator[None]:
-    with environment_kept(dict(os.environ)):
+    from tests.warm import environment_kept
+
+    with environment_kept():
         yield
 
 
