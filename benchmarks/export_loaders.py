@@ -196,7 +196,10 @@ def main() -> int:
     parser.add_argument("--formats", nargs="*", default=list(formats()))
     given = parser.parse_args()
     release = given.release.resolve()
-    config = pair_config(release, read_facts(release), given.config)
+    try:
+        config = pair_config(release, read_facts(release), given.config)
+    except komep.KomepError as error:
+        parser.error(str(error))
     wrong = 0
     for name in given.formats:
         with tempfile.TemporaryDirectory() as scratch:

@@ -173,6 +173,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.generated:
         return time_generated(given.generated)
+    if not (DATA / "kqa").is_dir():
+        parser.error(f"{DATA}: the real material is not here; name its folder as KOMEP_REAL_DATA")
     embeddings = given.endpoint and Embeddings(
         endpoint=given.endpoint,
         model=given.model,

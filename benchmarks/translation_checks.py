@@ -320,6 +320,11 @@ def main() -> None:
     parser.add_argument("--curve", action="store_true", help="time by length instead")
     parser.add_argument("--debian", type=Path, help="folder of Debian's Translation-en and Translation-ko")
     arguments = parser.parse_args()
+    mirrored = ("Translation-en", "Translation-ko") if arguments.debian else ()
+    if missing := [name for name in mirrored if not (arguments.debian / name).is_file()]:
+        parser.error(
+            f"--debian {arguments.debian}: no {', '.join(missing)}; they come from a mirror, unpacked"
+        )
     glossary, half = read_glossary(), arguments.half
     if not (good := good_rows(arguments.data, half)):
         parser.error(f"{arguments.data}: none of the real material is here; name its folder with --data")

@@ -65,7 +65,7 @@ def test_a_signal_reaches_the_program_and_is_its_end(number, program):
 
 def test_a_module_has_its_libraries_unless_they_would_load_otherwise(program, tmp_path):
     (tmp_path / "module.py").write_text("import sys; print(sys.executable, 'polars' in sys.modules)")
-    for more, warmed in (({}, True), ({"HF_HOME": "elsewhere"}, False)):
+    for more, warmed in (({}, True), ({"HF_HOME": "elsewhere"}, True), ({"LC_ALL": "C.UTF-8"}, False)):
         command = [program[0], "-m", "module"]
         done = subprocess.run(
             command, cwd=tmp_path, env=warm.COLLECTED | more, capture_output=True, text=True

@@ -34,9 +34,10 @@ LIBRARIES = {
 }
 # The beginnings of what libraries read when they are imported, or glibc before that.
 AT_IMPORT = (
-    *("ARROW_", "HF_", "HOME", "HUGGINGFACE_", "LANG", "LC_", "LD_", "MALLOC_", "MKL_"),
-    *("MPL", "OMP_", "OPENBLAS_", "PYTHON", "TORCHDYNAMO_", "TORCH_LOGS", "TQDM_", "TRANSFORMERS_", "TRITON_", "XDG_"),
+    *("ARROW_", "HOME", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "MPL", "OMP_", "OPENBLAS_", "PYTHON"),
+    *("TORCHDYNAMO_", "TORCH_LOGS", "TQDM_", "TRITON_", "XDG_"),
 )  # fmt: skip
+OF_THE_HUB = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_")  # read by huggingface_hub and what needs it
 DONE_HERE = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON_EXEC")  # by `become`; the last is a launcher's
 OF_THE_SERVER = {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}  # as in tests/conftest.py and launches.py
 COLLECTED = dict(
@@ -156,8 +157,10 @@ def relayed(folder: str, words: list[str]) -> None:
 def same(environment: dict[str, str]) -> bool:
     """Whether libraries would have loaded in an environment as they did in the server's."""
 
+    beginnings = AT_IMPORT + (OF_THE_HUB if "huggingface_hub" in sys.modules else ())
+
     def read(of: dict[str, str]) -> dict[str, str]:
-        return {k: v for k, v in of.items() if k.startswith(AT_IMPORT) and k not in DONE_HERE}
+        return {k: v for k, v in of.items() if k.startswith(beginnings) and k not in DONE_HERE}
 
     here, there = read(dict(os.environ)), read(environment)
     if here != there:
