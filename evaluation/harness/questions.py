@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from komep_dataset.errors import KomepError
 from komep_dataset.schema import collapse_blanks
-from komep_dataset.tables.columns import advice_on, constants, of_file, renamed, with_constants
+from komep_dataset.tables.columns import advice_on, constants, own_names, renamed, with_constants
 from komep_dataset.tables.formats import (
     KNOWN,
     PARQUET,
@@ -370,7 +370,7 @@ def _loaded(loaded: Any, place: str, layout: Layout) -> Splits:
         found = []
         for i, row in enumerate(loaded[name] if name else []):
             at = f"{place}, {name}, row {i}"
-            row = renamed(row, {**layout.columns, **of_file(row, layout.columns, at)})
+            row = renamed(row, own_names(row, layout.columns, at))
             raise_problems([(at, f"{row.column} {row.detail}")] if isinstance(row, Fault) else [])
             found.append((at, _named(with_constants(row, constants(layout.columns), at))))
         return found

@@ -310,9 +310,13 @@ def of_file(names: Collection[str], columns: Mapping[str, str], place: object) -
     return found
 
 
+def own_names(names: Collection[str], columns: Mapping[str, str] | None, place: object) -> dict[str, str]:
+    """The renames of a map, under the names as a file spells them, too; raises what `of_file` does."""
+    return renames(columns) | of_file(names, columns, place) if columns else {}
+
+
 def renamed(row: dict[Any, Any], columns: Mapping[str, str]) -> dict[Any, Any] | Fault:
-    """A row with its columns under the known names; a fault where it has both names. Constants are left out."""
-    columns = renames(columns)
+    """A row with its columns under the known names, by a map without constants; a fault where it has both names."""
     if not columns:
         return row
     seen: dict[str, str] = {}

@@ -36,6 +36,7 @@ from komep_dataset.tables.columns import (
     left_out,
     of_file,
     other_value,
+    own_names,
     renamed,
     renames,
 )
@@ -281,7 +282,7 @@ def read_batches(
     optional = frozenset(optional).union(of_path, fixed)
     kind, names = _kind(path), columns_of(path)
     check_names(path, names)
-    own = renames(columns) | of_file(names, columns or {}, path)
+    own = own_names(names, columns, path)
     names = {own.get(name, name) for name in names}
     check_shape(path, record, optional, names)
     nowhere = frozenset(column_types(record)) - names
@@ -316,7 +317,8 @@ def check_columns(
         if not lacks and (note := left_out(names, known)) and note not in told:
             tell(f"note: {path}: {note}")
             told.add(note)
-    check_mapped(files, columns)
+    if columns:
+        check_mapped(files, columns)
 
 
 def applicable(

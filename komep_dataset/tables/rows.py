@@ -24,6 +24,7 @@ from komep_dataset.tables.columns import (
     crossed,
     no_such_column,
     of_file,
+    own_names,
     renamed,
     renames,
     with_constants,
@@ -195,7 +196,8 @@ def scan_rows(
 
     Raises `KomepError` where the file as a whole cannot be read.
     """
-    kind, fixed, own = format_of(path), constants(columns), None
+    kind, fixed = format_of(path), constants(columns)
+    own: dict[str, str] | None = None
     if kind == CSV:
         needed = [name for name in needed if name not in fixed]
         rows = _scan_csv(path, read_csv(path, wanted, needed=needed, strict=True, columns=columns))
@@ -203,8 +205,8 @@ def scan_rows(
         rows = enumerate(_parquet_rows(path), 1) if kind in (PARQUET, ARROW) else json_rows(path)
     for number, row in rows:
         if columns and kind != CSV and isinstance(row, dict):
-            own = of_file(row, columns, f"{path}:{number}") if own is None else own
-            row = renamed(row, {**columns, **own})
+            own = own_names(row, columns, f"{path}:{number}") if own is None else own
+            row = renamed(row, own)
         if fixed and isinstance(row, dict):
             row = with_constants(row, fixed, f"{path}:{number}")
         yield number, Problem.of_row(str(path), number, [row]) if isinstance(row, Fault) else row
