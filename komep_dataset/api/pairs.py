@@ -24,7 +24,7 @@ from komep_dataset.pairs.generations import (
 from komep_dataset.pairs.lengths import with_tokens
 from komep_dataset.pairs.options import check_models
 from komep_dataset.pairs.rules import Derived, Tally, derive
-from komep_dataset.pairs.settling import Settling
+from komep_dataset.pairs.settling import settled
 from komep_dataset.pairs.told import of_languages
 from komep_dataset.progress import tell
 from komep_dataset.release.build import ON_ERROR, chosen_rules
@@ -127,10 +127,7 @@ def derived(
     for what in wholly_rejected(problems, read + Counter(one.file for one in of_rows)):
         tell(f"warning: {what}")
     check_models(rules, set(frame["model"].unique()))
-    settling = Settling(rules)
-    if settling.needed:
-        settling.add(frame)
-    rules, _ = settling.settle()
+    rules = settled(rules, frame)
     frame = with_tokens(frame, loaded["length_tokenizer"])
     with tempfile.TemporaryDirectory(prefix="komep-") as scratch:
         gates = Gates(asdict(rules) | loaded, Path(scratch))

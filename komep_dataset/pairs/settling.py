@@ -61,9 +61,9 @@ class Settling:
         return rules, told
 
 
-def settled(rules: Any, frame: pl.DataFrame) -> PairRules:
-    """The rules of pairs among other values, each with a value, that of `Settling` by this frame where none is given."""
-    settling = Settling(PairRules(**{one.name: getattr(rules, one.name) for one in fields(PairRules)}))
+def settled(rules: PairRules, frame: pl.DataFrame) -> PairRules:
+    """The rules with a value each, that of `Settling` by these generations where none is given."""
+    settling = Settling(rules)
     if settling.needed:
         settling.add(frame)
     return settling.settle()[0]
@@ -72,5 +72,6 @@ def settled(rules: Any, frame: pl.DataFrame) -> PairRules:
 def readied(selection: Any, frame: pl.DataFrame) -> tuple[pl.DataFrame, PairRules]:
     """The generations and rules that `select_pairs` takes, by the key `selection` of a pipeline, which names files."""
     tokenizers = read_tokenizer(selection.length_tokenizer)
-    rules = replace(settled(selection, frame), length_tokenizer=[one.record() for one in tokenizers])
+    rules = PairRules(**{one.name: getattr(selection, one.name) for one in fields(PairRules)})
+    rules = replace(settled(rules, frame), length_tokenizer=[one.record() for one in tokenizers])
     return with_tokens(frame, tokenizers), rules

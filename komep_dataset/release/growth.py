@@ -35,6 +35,7 @@ from komep_dataset.gates.trial.run import needs_all
 from komep_dataset.pairs.generations import resolve_duplicates
 from komep_dataset.pairs.rules import STAGE
 from komep_dataset.pairs.utility import same_utility
+from komep_dataset.release.card.statement import grown_from
 from komep_dataset.release.facts import read_facts, read_quality
 from komep_dataset.release.rows import data_files
 from komep_dataset.release.shards import LAYER, Cuts, Key
@@ -94,10 +95,7 @@ class Base:
 
     def sources(self) -> Iterator[Mapping[str, Any]]:
         """What passages come from by which it was judged, and the releases that it grew from (`scores.sources.sources_of`)."""
-        facts: Mapping[str, Any] | None = self.facts
-        while facts:
-            yield from facts.get("evidence", ())
-            facts = facts.get("base")
+        return (one for part in grown_from(self.facts) for one in part.get("evidence", ()))
 
     def record(self) -> dict[str, Any]:
         """What the provenance of the grown release keeps of this one."""

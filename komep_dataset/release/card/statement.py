@@ -60,7 +60,7 @@ def terms_of(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     sample, options = facts["is_sample"], facts["options"]
     given = options.get("license")
     told = f"{given}, as whoever built this says" if given not in (None, "unknown") else UNRECORDED
-    files = [file["name"] for part in _grown(facts) for file in part.get("inputs", ())]
+    files = [file["name"] for part in grown_from(facts) for file in part.get("inputs", ())]
     makers, ours = _makers(facts), ("the KoMeP project", OF_SAMPLE) if sample else ()
     rows = [(f"questions in {name}", *(ours or (UNRECORDED, told))) for name in files]
     for name in facts["models"]:
@@ -84,7 +84,7 @@ def unrecorded(facts: Mapping[str, Any]) -> list[str]:
 def _makers(facts: Mapping[str, Any]) -> dict[str, str]:
     """Role -> names of models, of a release and of those that it grew from; the checker by its calibration where nothing else says."""
     found: dict[str, list[str]] = {}
-    for part in _grown(facts):
+    for part in grown_from(facts):
         for role, names in part.get("makers", {}).items():
             found[role] = sorted({*found.get(role, ()), *names})
     if judge := facts.get("judge"):
@@ -92,7 +92,7 @@ def _makers(facts: Mapping[str, Any]) -> dict[str, str]:
     return {role: ", ".join(names) for role, names in found.items()}
 
 
-def _grown(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def grown_from(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """What is recorded of a release, and of each that it grew from."""
     part: Mapping[str, Any] | None = facts
     while part:
