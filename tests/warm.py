@@ -30,7 +30,7 @@ LIBRARIES = {
     "trl.trainer.dpo_trainer trl.trainer.sft_trainer deepspeed polars typer rich.console rich.progress rich.table "
     "jinja2 yaml scipy.stats statsmodels.stats.multitest matplotlib.figure matplotlib.backends.backend_agg PIL.Image "
     "PIL.JpegImagePlugin PIL.PngImagePlugin transformers.conversion_mapping sklearn.metrics",
-    "komep": "polars pyarrow.parquet pyarrow.dataset scipy.special jinja2 yaml typer rich.console rich.progress rich.table",
+    "komep": "polars aiohttp pyarrow.parquet pyarrow.dataset scipy.special jinja2 yaml typer rich.console rich.progress rich.table",
 }
 # The beginnings of what libraries read when they are imported, or glibc before that.
 AT_IMPORT = (

@@ -1,10 +1,8 @@
 """Asking: joined by key, asked once, nothing lost by a kill."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -16,6 +14,7 @@ from komep_dataset.inference.ask import judge_body
 from komep_dataset.inference.jobs import JOBS, write_shards
 from komep_dataset.inference.reply_log import Reply
 from komep_dataset.prompts.messages import check_messages
+from tests import warm
 from tests.inference.asking import ask_all, echo, request
 from tests.loopback import Loopback, last_text, loopback
 
@@ -130,14 +129,16 @@ Path(out).write_text(json.dumps({id: reply.text for id, reply in replies.items()
 
 
 def test_after_kill_9_only_what_was_in_flight_is_asked_again(tmp_path):
-    command = [sys.executable, "-c", KILLED]
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED)
+    command = [warm.python("komep"), str(program)]
     with loopback(Loopback(echo, delay=0.05)) as (state, url):
         for calls in (30, 60):
             child = subprocess.Popen([*command, url, str(tmp_path / "work"), str(tmp_path / "out")])
             deadline = time.monotonic() + 300
             while len(state.calls) < calls and time.monotonic() < deadline:
                 time.sleep(0.005)
-            os.kill(child.pid, signal.SIGKILL)
+            child.send_signal(warm.KILL)
             assert child.wait() == -signal.SIGKILL
         assert not (tmp_path / "out").exists()
         subprocess.run(

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +11,7 @@ from komep_dataset.inference import batch as module
 from komep_dataset.inference.batch import ask_in_batches  # noqa: F401 - imported before its waits are shortened
 from komep_dataset.inference.costs import spent_in
 from komep_dataset.inference.wire import batches as calls
+from tests import warm
 from tests.batches import Batches
 from tests.inference.asking import SECRET, ask_all, echo, request
 from tests.inference.prices import expensive, priced
@@ -435,20 +435,22 @@ Path(folder, "out").write_text(json.dumps({id: reply.text for id, reply in repli
 @pytest.mark.slow
 def test_after_kill_9_at_any_call_nothing_is_asked_or_paid_for_twice(tmp_path):
     """Killed while each of its calls is under way, before and after the server has done it."""
-    prices = priced(tmp_path, "m")
+    prices, program = priced(tmp_path, "m"), tmp_path / "killed.py"
+    program.write_text(KILLED)
     for moment in range(12):
         folder, children = tmp_path / str(moment), []
         state = served(polls=3)
 
         def strike(method, path, nth, state=state, moment=moment, children=children):
             if len(state.batches.log) == moment // 2 + 1 and len(children) == 1:
-                children[0].kill()
+                children[0].send_signal(warm.KILL)
+                children[0].wait(timeout=300)
                 return Fault(299) if moment % 2 else Fault(reset=True)  # done, but nobody hears of it; or not
             return None
 
         state.batches.faults = strike
         with loopback(state) as (_, url):
-            command = [sys.executable, "-c", KILLED, url, str(folder), str(prices)]
+            command = [warm.python("komep"), str(program), url, str(folder), str(prices)]
             folder.mkdir()
             while not (folder / "out").exists():
                 children.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
