@@ -10,6 +10,8 @@ alarm is false. Spoiled: `--each` rows a kind, drawn and changed with a fixed se
 row is *caught* where one is rejected, whatever the check. Refusals, notes and answers are worded in
 `tests/translation/checks/wordings.jsonl`, written for this project by someone who had not seen the checks.
 
+Where the folder has files `X.en` and `X.ko`, of a translation a line, they are a material of their own.
+
 `--debian` adds paragraphs from another field by other translators: descriptions of packages, from the files `Translation-en` and
 `Translation-ko` of a Debian mirror (`dists/bookworm/main/i18n`, unpacked).
 
@@ -58,15 +60,18 @@ def half_of(source: str) -> str:
 
 
 def good_rows(data: Path, half: str) -> list[Row]:
-    """Real translations of one half, or of both, of what a folder has of the three materials."""
+    """Real translations of one half, or of both, of what a folder has: the three materials, files X.en and X.ko."""
     kept = lambda pairs: [(s, t) for s, t in pairs if s.strip() and half in (half_of(s), "both")]  # noqa: E731
-    news = [data / "ntrex_en_ko" / name for name in ("newstest2019-src.eng.txt", "newstest2019-ref.kor.txt")]
-    texts = [path.read_text("utf-8").split("\n") for path in news if path.is_file()]
-    lines = kept(zip(*texts, strict=True))
-    rows = [Row("news lines", *pair) for pair in lines]
-    for start in range(0, len(lines) - PASSAGE + 1, PASSAGE):
-        passage = tuple(lines[start : start + PASSAGE])
-        rows.append(Row("news passages", *map(" ".join, zip(*passage, strict=True)), passage))
+    files = [("news", [data / "ntrex_en_ko" / f"newstest2019-{side}.txt" for side in ("src.eng", "ref.kor")])]
+    files += [(file.stem, [file, file.with_suffix(".ko")]) for file in sorted(data.glob("*.en"))]
+    rows = []
+    for name, sides in files:
+        texts = [path.read_text("utf-8").split("\n") for path in sides if path.is_file()]
+        lines = kept(zip(*texts, strict=True))
+        rows += [Row(f"{name} lines", *pair) for pair in lines]
+        for start in range(0, len(lines) - PASSAGE + 1, PASSAGE):
+            passage = tuple(lines[start : start + PASSAGE])
+            rows.append(Row(f"{name} passages", *map(" ".join, zip(*passage, strict=True)), passage))
     pairs = data / "openehr_en_ko" / "openehr_pairs.json"
     clinical = json.loads(pairs.read_text("utf-8")) if pairs.is_file() else ()
     rows += [Row("clinical texts", *pair) for pair in kept(row[:2] for row in clinical)]

@@ -4,6 +4,7 @@ One reader serves both languages, so that a text and its translation are read by
 something is a number differs: "5 mg" is one, "one of the" is none, and "둘" may or may not be said for "both".
 """
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ _DOTTED_CLOCK = Pattern(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.I
 def normal(text: str) -> str:
     """A text as the reader of numbers sees it: NFKC, one kind of dash, powers as ^, no emphasis marks, 7.55 am as 7:55 am,
     $5bn as $5 billion."""
-    text = _CIRCLED.sub(" ", _INVISIBLE.sub("", text))
+    text = _CIRCLED.sub(" ", _INVISIBLE.sub("", html.unescape(text)))
     text = _SUPERSCRIPT.sub(lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
     text = _VULGAR.sub(" ", _THIN.sub("", text))
     text = _DOTTED_CLOCK.sub(r"\1:\2", unicodedata.normalize("NFKC", text).translate(_SIGNS))
@@ -138,7 +139,7 @@ _TENS = "|".join(sorted(NATIVE_TENS, key=len, reverse=True))
 _COUNTERS = NUMERALS["counters"].replace(" ", "|")
 _NATIVE = Pattern(
     rf"(?<![가-힣\d])(?:(?P<tens>{_TENS})(?:(?P<ones>{_ONES})|\s(?P<apart>{_ONES})(?=\s?(?:{_COUNTERS})))?|"
-    rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})|(?=\s[가-힣]))?"
+    rf"(?P<single>{_ONES}))(?P<counter>\s?(?:{_COUNTERS})(?![호력])|(?=\s[가-힣]))?"
 )
 _SINO_RUN = Pattern(
     rf"(?<![가-힣\d])(?:[영일이삼사오육칠팔구십백천만억조]{{2,16}}|[십백천만억])(?:\s[일이삼사오육칠팔구십백천만억]{{2,16}})?"
@@ -152,7 +153,7 @@ _SCALES = "십백천만억조"
 _SCALED = rf"(?:[{_SCALES}]{{1,3}}(?![성식정추리막자]|분위)|\s[{_SCALES}]{{1,2}}(?:(?![가-힣])|(?=여|명|원|달러|유로|파운드|엔|개|건)))"
 _MIXED = Pattern(
     rf"(?<![\d.,A-Za-z]){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
-    rf"(?:\s?(?:\d{{1,2}},)?\d{{3}}(?![\d.,]|\s?[{_SCALES}%]))?"
+    rf"(?:(?:\s?(?:\d{{1,2}},)?\d{{3}}(?!\.\d)|\d{{1,4}}(?:\.\d{{1,4}})?)(?![\d,]|\s?[{_SCALES}%]))?"
 )
 _ASCENDS = Pattern(r"만[^만]*[억조]|억[^억]*조")
 _PORTION = Pattern(
@@ -215,7 +216,7 @@ def _native(match: re.Match) -> Number | None:
     numeral = match[0].removesuffix(counter or "")
     word = len(numeral) == 1 and counter and len(counter) == 1 and counter not in "번명달개살"
     # "두 발" for feet: what English says by a plural may be two.
-    unsure = word or (not counter and (value == 10 or single in ("석", "넉", "두")))
+    unsure = word or (not counter and (value == 10 or single in ("석", "넉", "두", "네")))
     kind = Kind.LOOSE if counter is None or value == 1 or unsure else Kind.PLAIN
     return Number(Fraction(value), kind, match.start(), match.start() + len(numeral))
 
@@ -225,7 +226,7 @@ def _native(match: re.Match) -> Number | None:
 _CARDINAL = "|".join(sorted(CARDINALS, key=len, reverse=True))
 # "thirty-second" may be half a minute.
 _TENTHS, _NTH = "(?:twen|thir|for|fif|six|seven|eigh|nine)ty", "first|third|(?:four|fif|six|seven|eigh|nin)th"
-_SCALE = "|".join(SCALES)
+_SCALE, _HOURS = "|".join(SCALES), "|".join(list(WORDS)[1:13])
 _UNDER = "|".join(sorted(DENOMINATORS, key=len, reverse=True))
 _GO_ON = rf"(?:[-\ ](?:and\ )?(?:{_CARDINAL}|{_SCALE}))*"
 _ENGLISH = Pattern(
@@ -233,6 +234,7 @@ _ENGLISH = Pattern(
       (?P<portion>(?P<over>one|two|three|four|five|six|seven|a)[-\ ](?P<under>{_UNDER})(?=[-\ ]of|\b(?!-)))
      |(?<![\d.,])(?P<digits>{_FEW_DIGITS})[-\ ]?(?P<scale>{_SCALE})
      |(?P<cardinal>(?:(?:a|{_CARDINAL})[-\ ])?(?:{_SCALE}){_GO_ON}
+       |(?P<hour>(?:{_HOURS})-(?:fifteen|thirty|forty-five))(?!-)
        |(?:{_TENTHS})-(?:{_NTH})|(?:{_CARDINAL})(?:-(?:{_CARDINAL}))?(?:[-\ ](?:{_SCALE}){_GO_ON})?)(?P<fold>-?fold)?
      |(?P<word>[A-Za-z]+(?:-sided)?)
     )(?![A-Za-z])""",
@@ -253,6 +255,9 @@ def _english(match: re.Match) -> Number | None:
         return _number(match, value, Kind.LOOSE if under == 2 else Kind.PLAIN, value * 100, over, under)
     if match["scale"]:
         return _number(match, digits_value(match["digits"]) * SCALES[match["scale"].lower()])
+    if match["hour"]:
+        hour, _, minute = match["hour"].lower().partition("-")
+        return _number(match, WORDS[hour], Kind.PLAIN, cardinal_value(minute))
     if match["cardinal"]:
         value = cardinal_value(match["cardinal"])
         alone = value <= 1 or match["cardinal"].lower() in SCALES

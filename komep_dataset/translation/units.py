@@ -108,7 +108,10 @@ def read_unit(text: str, at: int) -> tuple[str, str, int]:
     unit = _CANONICAL.get(written) or _LOWER.get(" ".join(written.casefold().split()), "")
     # "/min" and "/분" are one; names that are no units stay as they are.
     parts = [part.strip() for part in match["per"].split("/")[1:]]
-    per = (_CANONICAL.get(part) or _LOWER.get(part.casefold(), part.casefold()) for part in parts)
+    per = (
+        _CANONICAL.get(part) or _LOWER.get(part.casefold(), part.casefold().replace(" ", ""))
+        for part in parts
+    )
     return unit, "".join(f"/{name}" for name in per), match.end()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.translation_checks import HALVES, descriptions, half_of
+from benchmarks.translation_checks import HALVES, descriptions, good_rows, half_of
 
 ENGLISH = """Package: fever-chart
 Description-md5: 0a1b
@@ -45,3 +45,11 @@ def test_paragraphs_of_two_languages_are_paired_and_their_lines_joined(folder):
     assert row.target.endswith("줄이 바뀐다. 그다음 줄은 빈칸으로 이어진다.")
     other = next(half for half in HALVES if half != half_of(row.source))
     assert descriptions(folder, other) == []
+
+
+def test_files_of_a_translation_a_line_are_a_material(tmp_path):
+    (tmp_path / "ward.en").write_text("One.\nTwo.\nThree.\nFour.\n", "utf-8")
+    (tmp_path / "ward.ko").write_text("하나.\n둘.\n셋.\n넷.\n", "utf-8")
+    rows = good_rows(tmp_path, "both")
+    assert [row.material for row in rows] == ["ward lines"] * 4 + ["ward passages"]
+    assert rows[-1].target == "하나. 둘. 셋. 넷."

@@ -12,7 +12,7 @@ def layout_changes(source: str, target: str) -> str:
     for number, (was, has) in enumerate(zip(old, new, strict=True), 1):
         if was != has:
             return f"line {number:,} begins with {has or 'a word'} instead of {was or 'a word'}"
-    spans = (span for span in INLINE.findall(source) if span.startswith(("`", "http")))
+    spans = (span.rstrip(".,;") for span in INLINE.findall(source) if span.startswith(("`", "http")))
     return next((f"{span[:80]} is gone" for span in spans if span not in target), "")
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import compress, pairwise, product
 
 from komep_dataset.replies.patterns import Pattern
@@ -33,14 +34,21 @@ def changed_numbers(source: str, target: str, glossary: Glossary | None = None) 
     become "below" or vanish; a minus stays; ranges, scores and lists keep their order. Of sentences that translate
     each other, none has a number of another in the place of its own.
     """
+    return [problem for problem, sure in _problems(source, target, glossary).items() if sure]
+
+
+@lru_cache(maxsize=2)
+def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, bool]:
+    """What a translation changes, and whether that is surely a fault."""
     whole = normal(source), normal(target)
-    problems = _changed(*whole)
+    problems = dict(_changed(*whole))
     several = sum(n.kind is not Kind.LOOSE for n in numbers_of(whole[0])) > 1
+    problems |= dict.fromkeys(_renumbered(*whole) if several else (), True)
     pairs = list(_pairs(source, target, glossary)) if several else []
     for pair in pairs:
-        problems += _exchanged(*pair, glossary)
-        problems += _changed(*pair, in_pair=True) if len(pairs) > 1 else ()
-    return list(dict.fromkeys(problems))
+        problems |= dict.fromkeys(_exchanged(*pair, glossary), True)
+        problems |= _changed(*pair, in_pair=True) if len(pairs) > 1 else {}
+    return problems
 
 
 def _pairs(source: str, target: str, glossary: Glossary | None) -> Iterator[tuple[str, str]]:
@@ -52,30 +60,35 @@ def _pairs(source: str, target: str, glossary: Glossary | None) -> Iterator[tupl
             yield normal("\n".join(bead.source)), normal("\n".join(bead.target))
 
 
-def _changed(source: str, target: str, in_pair: bool = False) -> list[str]:
+def _changed(source: str, target: str, in_pair: bool = False) -> dict[str, bool]:
     ours, theirs = numbers_of(source), numbers_of(target)
     missing = _absent(ours, theirs, (Kind.PLAIN,))
     extra = _absent([n for n in theirs if not _free(target, n)], ours, (Kind.PLAIN, Kind.NAME))
     told = set(() if missing else _told_dates(source, ours, theirs, extra))
-    problems = [
-        *(f"{source[n.start : n.end].strip()} is missing" for n in missing),
-        *(f"{target[n.start : n.end].strip()} is not in the source" for n in extra if n not in told),
-    ]
+    # "Two hearing aids" are hearing aids: a small number in words may go without saying, but not become another.
+    fewer = len(theirs) < sum(n.kind is not Kind.LOOSE for n in ours)
+    told = [f"{target[n.start : n.end].strip()} is not in the source" for n in extra if n not in told]
+    problems = {
+        f"{source[n.start : n.end].strip()} is missing": told != [] or not (fewer and _is_small(source, n))
+        for n in missing
+    } | dict.fromkeys(told, True)
     if in_pair and not (missing and extra):
-        problems = []  # a number may move to the sentence beside, and be said again
-    problems += [*_units_changed(ours, theirs), *_places_changed(source, target, ours, theirs)]
+        problems = {}  # a number may move to the sentence beside, and be said again
+    sure = [*_units_changed(ours, theirs), *_places_changed(source, target, ours, theirs)]
     if in_pair:
-        return problems
+        return problems | dict.fromkeys(sure, True)
     both = {n.value for n in ours} & {n.value for n in theirs}
     # The dash of COVID-19 is no minus, nor one that stands apart from such a name.
     in_name = [n.kind is Kind.NAME or _OF_A_NAME.search(source[max(0, n.start - 2) : n.start]) for n in ours]
     named = {n.value for n in compress(ours, in_name)}
     signs = sorted((both - named) & (_negative(source, ours) ^ _negative(target, theirs)))
-    return [
-        *problems,
-        *_sides_changed(_sides(source, ours), _sides(target, theirs)),
-        *(f"the sign of {_plain(value)} has changed" for value in signs),
-    ]
+    sure += _sides_changed(_sides(source, ours), _sides(target, theirs))
+    sure += [f"the sign of {_plain(value)} has changed" for value in signs]
+    return problems | dict.fromkeys(sure, True)
+
+
+def _is_small(text: str, number: Number) -> bool:
+    return not text[number.start].isdigit() and number.value <= 10 and number.unit in ("", "thing", "person")
 
 
 # What a translator who knows the day may say by its date.
@@ -95,12 +108,15 @@ def _told_dates(
     return [n for n in extra if n.unit in units and (n.unit != "year" or n.value > 1000)]
 
 
-def told_dates(source: str, target: str) -> str:
-    """Dates of a translation for which its source has a weekday, "yesterday" or "last year"; or ""."""
+def perhaps_changed(source: str, target: str, glossary: Glossary | None = None) -> str:
+    """What may be no fault: dates of a translation for which its source has a weekday, "yesterday" or "last year", a
+    small number in words that is left out; or ""."""
+    doubts = [problem for problem, sure in _problems(source, target, glossary).items() if not sure]
     source, target = normal(source), normal(target)
     ours, theirs = numbers_of(source), numbers_of(target)
     told = _told_dates(source, ours, theirs, _absent(theirs, ours, (Kind.PLAIN,)))
-    return "; ".join(f"{target[n.start : n.end].strip()} is not in the source" for n in told)
+    doubts += [f"{target[n.start : n.end].strip()} is not in the source" for n in told]
+    return "; ".join(doubts[:5])
 
 
 def _free(text: str, number: Number) -> bool:
@@ -182,6 +198,8 @@ _OF = Pattern(
     r"\s(?:out )?of (?:(?:the|his|her|its|their|our|my|all|[A-Z]\w+['’]s) )?(?:(?:last|past|first|next|final) )?"
 )
 _AMONG = Pattern(r"[^\d.,;:]{0,12}?\s?(?:중|가운데)(?:에서?|의)?\s?(?:약\s)?")  # "다섯 명 중 네 명"
+# What may stand between the months of a range of dates.
+_RANGE = Pattern(r"[^.;]{0,12}\b(?:to|and|through|until|till)\b[^.;]{0,12}|[^.;]{0,6}-\s?")
 _DATE = Pattern(r"(?:st|nd|rd|th)?[., ]{1,2}(?:the |of )?")
 
 # Whose numbers in brackets are no other measure of the same.
@@ -196,20 +214,30 @@ def _solid(text: str, numbers: Sequence[Number]) -> list[Number]:
 
 def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
     """Two numbers of a range, a score, a time or a date of an English text, in the order of a Korean one."""
-    solid = _solid(text, numbers)
+    solid, earlier, month = _solid(text, numbers), None, None
     for before, one, other in zip([None, *solid], solid, solid[1:], strict=False):
         units = one.unit, other.unit
         dated = _DATE.fullmatch(text, one.end, other.start)
+        this = next((n for n in (one, other, before) if n and _monthly(n)), None)
+        if this and this is not month:
+            earlier, month = month, this
+        # In Korean the year of both dates opens a range, and a month may be said once.
+        ranged = earlier and _RANGE.fullmatch(text, earlier.end, month.start)
         if dated and "calendar month" in units:
-            month, rest = (one, other) if _monthly(one) else (other, one)
-            if rest.unit in ("day", "year"):
-                yield (month.value, rest.value) if rest.unit == "day" else (rest.value, month.value)
-        elif dated and before and _monthly(before) and units[0] == "day" and 1000 < other.value < 2100:
-            yield other.value, before.value
+            rest = other if one is month else one
+            said_once = month.value in (rest.value, ranged and earlier.value)
+            if rest.unit == "day" and not said_once:
+                yield month.value, rest.value
+            elif rest.unit == "year" and not ranged:
+                yield rest.value, month.value
+        elif dated and before is month is not None and units[0] == "day" and 1000 < other.value < 2100:
+            if not ranged:
+                yield other.value, before.value
         elif "calendar month" in units:
             continue
         elif units == ("foot", "inch") or _TIGHT.fullmatch(text, one.end, other.start):
-            yield one.value, other.value
+            if one.unit == other.unit or "to" not in text[one.end : other.start]:
+                yield one.value, other.value
         elif text[one.end : other.start].strip() == "(" and _NO_MEASURES.isdisjoint(units):
             yield one.value, other.value  # 40 miles (64 km)
         elif one.value < other.value and _OF.fullmatch(text, one.end, other.start):
@@ -237,7 +265,7 @@ def _places_changed(
     here, listed = _listed(source, ours), _listed(target, theirs)
     for pair in dict.fromkeys(_tight(source, ours)):
         flipped = pair[::-1] in close and ("/" in target or _LOST.search(source))
-        if there.issuperset(pair) and pair not in beside and not flipped:
+        if there.issuperset(pair) and any(pair) and pair not in beside and not flipped:
             yield f"{' and '.join(map(_plain, pair))} stand in another order or apart"
     for pair in here:
         if pair[::-1] in listed and pair not in listed and pair[::-1] not in here:
@@ -258,7 +286,7 @@ def _places_changed(
 # what stands in front counts than what stands behind, and from what sum on two numbers stand beside what is the other's.
 _FADES, _IN_FRONT, _TURNED = (15, 8), 2, -1.5
 _NEIGHBOURS, _NEAR, _FAR = 3, 30, 200
-_PORTION = Pattern("중|가운데|분의")  # one of four
+_PORTION = Pattern("중(?![가-힣])|중에|가운데|분의")  # one of four; 중증 is severe
 
 
 def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[str]:
@@ -283,12 +311,16 @@ def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[
         ]
         if sum(sides) < _TURNED or _kept(set(near).intersection(marks), one, other):
             yield f"{_show(one[0])} and {_show(other[0])} have changed places"
+
+
+def _renumbered(source: str, target: str) -> Iterator[str]:
+    """Names that have taken the number of another."""
     ours, theirs = _of_names(source), _of_names(target)
     here, there = ({n.value for n in numbers_of(text)} for text in (source, target))
-    for name, value in ours.items():
-        other = theirs.get(name, value)
-        if other != value and other in here and value in there:
-            yield f"{_plain(value)} of {name} has become {_plain(other)}"
+    for name, values in ours.items():
+        others = (theirs[name] - values) & here if name in theirs else ()
+        for other in others if values <= there else ():
+            yield f"{_plain(min(values))} of {name} has become {_plain(other)}"
 
 
 def _kept(
@@ -321,13 +353,13 @@ _NAME_BEFORE = Pattern(
 )
 
 
-def _of_names(text: str) -> dict[str, Fraction]:
-    """Name in Latin letters -> the number behind it, where it is one: HTML 4.0, LDL 70, HbA1c was 7.1%."""
+def _of_names(text: str) -> dict[str, set[Fraction]]:
+    """Name in Latin letters -> the numbers behind it: HTML 4.0, LDL 70, IL-6 and IL-1, HbA1c was 7.1%."""
     found: dict[str, set[Fraction]] = defaultdict(set)
     for number in (number for number in numbers_of(text) if text[number.start].isdigit()):
         if name := _NAME_BEFORE.search(text, max(0, number.start - 40), number.start):
             found[name[1].casefold()].add(number.value)
-    return {name: values.pop() for name, values in found.items() if len(values) == 1}
+    return found
 
 
 def _once(text: str, numbers: Sequence[Number]) -> dict[Fraction, Number]:
@@ -361,8 +393,11 @@ def _plain(value: Fraction) -> str:
 def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
     """Value -> how often it is said to be above or below; (side, "sure") counts what surely compares."""
     found: dict[Fraction, Counter] = defaultdict(Counter)
-    for number in numbers:
-        side, sure = comparison(text, number)
+    side, sure, behind = None, False, len(text)
+    for number in reversed(numbers):
+        listed = side and _LISTED.fullmatch(text, number.end, behind)  # "5, 6 또는 7 미만"
+        said, behind = comparison(text, number), number.start
+        side, sure = (side, False) if listed and not said[0] else said
         count = found[number.value]
         if side:
             count[side] += 1
@@ -384,7 +419,8 @@ def _negative(text: str, numbers: Sequence[Number]) -> set[Fraction]:
         opens_line = before.rsplit("\n", 1)[-1].strip() in ("-", "") and (number.start < 8 or "\n" in before)
         return not opens_line and bool(_MINUS.search(before))
 
-    return {number.value for number in numbers if number.kind is Kind.PLAIN and is_negative(number)}
+    written = (n for n in numbers if n.kind is Kind.PLAIN or text[n.start].isdigit())  # "-1을", too
+    return {number.value for number in written if is_negative(number)}
 
 
 def _find(source: str, target: str, glossary: Glossary) -> str:
@@ -394,5 +430,5 @@ def _find(source: str, target: str, glossary: Glossary) -> str:
 _TOLD = "it did not keep the numbers"
 CHECKS = (
     Check("numbers_changed", _find, _TOLD, order=30, rank=70, uses_glossary=True),
-    Check("numbers_changed", told_dates, _TOLD, order=31, rank=70, severity=WARN),
+    Check("numbers_changed", perhaps_changed, _TOLD, order=31, rank=70, uses_glossary=True, severity=WARN),
 )

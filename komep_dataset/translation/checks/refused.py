@@ -26,7 +26,7 @@ _SPOKEN = Pattern(
 )
 # What is not possible or not allowed, where the source denies nothing.
 _CANNOT = Pattern(
-    r"수\s?(?:가\s|는\s)?없(?![는게을])|불가(?=능|[하한할합함해입이]|[^가-힣]|$)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
+    r"수\s?(?:가\s|는\s)?없(?![는게을이])|불가(?=능|[하한할합함해입이]|[^가-힣]|$)|지\s?않겠|어렵습니다|제한(?:됩|되었)|\b(?:cannot|can['’]t|unable|won['’]t)\b",
     re.IGNORECASE,
 )
 _DENIED = Pattern(

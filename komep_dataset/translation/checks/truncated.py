@@ -33,8 +33,8 @@ TERSE = 0.22  # letters for one of the source, below which a text that ends in a
 # A particle, a verb before a noun or a clause, an adverb: no Korean sentence or definition ends with them.
 _GOES_ON = Pattern(
     r"[가-힣](?:은|는|을|를|에|에서|에게|으로|하여|하고|하며|이며|되어|되고|되며|지만|므로|면서|거나|도록|려고|려는|와|(?<=다)고|기위해|하기|되기|보다|부터|"
-    r"까지|처럼|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
-    r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
+    r"까지|처럼|아니라|[해아어라파와워여려]서|(?<![나집])들이|(?<![회주동강합결논정문편호상하건질협항심유창고저거])의|(?<![제권기무])한|된|될|던|(?<![경도회진항])로|(?<!역)할|적인|로운|스러운)\s*$|"
+    r"(?:^|\s)(?:및|또는|그리고|위한|위해|대해|통해|향해|따라|따른|있는|없는|같은|다른|모든|여러|더|또|매우|가장|훨씬|약|그|다음|동안)\s*$|[을를]\s[가-힣]\s*$"
 )
 # One phrase that says what something is, and names nobody.
 _DEFINES = Pattern(r"(?:The|An?|To|Any|Each) [^A-Z.!?]+[.]?")

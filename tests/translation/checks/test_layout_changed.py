@@ -15,5 +15,7 @@ def test_a_changed_layout_is_named():
         source, "징후:\n- 열\n* 대장균\n| 가 | 나 |\n`x = 1`"
     )
     assert layout_changes(source, source.replace("`x = 1`", "x")) == "`x = 1` is gone"
+    address = "See https://a.example/b/. It is open."
+    assert layout_changes(address, "https://a.example/b/를 보라. 열려 있다.") == ""
     quoted = "`diff' shows what differs, `cmp' where."
     assert layout_changes(quoted, "`diff'는 다른 것을, `cmp'는 그 자리를 보인다.") == ""

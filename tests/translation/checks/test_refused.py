@@ -10,6 +10,7 @@ from komep_dataset.translation.checks.refused import refusal, unlike
     [
         ("Aspirin inhibits platelets.", "아스피린은 혈소판을 억제한다.", False),
         ("The pain was unbearably strong that night.", "그날 밤 통증은 참을 수 없게 심했다.", False),
+        ("In a sad way they need each other.", "그들은 어쩔 수 없이 서로를 필요로 한다.", False),
         ("Anyone who saw it should call the ward.", "그것을 본 사람은 병동에 연락해 주시기 바랍니다.", False),
         ("The leaflet is printed in Bulgarian.", "그 안내문은 불가리아어로 인쇄되어 있다.", False),
         ("The clinic keeps starfish in its aquarium.", "그 의원은 수족관에 불가사리를 기른다.", False),

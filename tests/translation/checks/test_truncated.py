@@ -164,3 +164,15 @@ def test_a_noun_at_the_end_of_a_sentence_is_unfinished():
         "its last sentence is unfinished"
     )
     assert truncated.truncation(said, "환자에게 물 한 잔과 함께 알약 복용").startswith("its last")
+
+
+@pytest.mark.parametrize("end", ["간호사들이", "환자의", "아파서", "향해"])
+def test_no_sentence_ends_so(end):
+    source = (
+        "The nurses of the old ward came to the aid of the patient, who was in pain and walked to the door."
+    )
+    assert truncated.truncation(source, f"옛 병동에서 온 이들 가운데 문 쪽에 서 있던 {end}")
+    assert not truncated.truncation(
+        "The board of the ward met to talk over the rules of the new house.",
+        "새 병동의 규칙을 두고 열린 병동 이사회 회의",
+    )
