@@ -26,6 +26,7 @@ GLOSSARY = read_glossary()
             "It is less than 127, or less than 255, so much is lost.",
             "127 또는 255보다 작으므로 많은 것을 잃는다.",
         ),
+        ("This follows from Article 47 of the Act.", "이는 그 법 제47조에 따른다."),
         ("Thank you for your letter.", "네 편지를 고맙게 받았다."),
         ("The column number is shown.", "열 번호가 보인다."),
         ("The team &#8212; nurses &#8212; saw 3 wards.", "간호사로 된 그 조는 병동 3곳을 보았다."),
