@@ -28,6 +28,17 @@ def test_what_an_interruption_leaves(tmp_path):
     assert last_checkpoint(tmp_path) == f"{tmp_path / 'checkpoint-10'} is kept"
 
 
+def test_a_run_of_a_test_takes_its_variables_back_so_that_later_starts_are_warm(tmp_path, monkeypatch):
+    from training import startup
+
+    set_here = []
+    monkeypatch.setattr(
+        startup, "keep_freed_memory", lambda: set_here.append(os.environ.setdefault("A_RUN", "1"))
+    )
+    train("sft", flags(Path("no/model"), Path("no/data"), tmp_path / "out"))
+    assert set_here and "A_RUN" not in os.environ
+
+
 @pytest.fixture
 def as_it_was(monkeypatch):
     """What `--quiet` and `--verbose` say to this process is taken back."""
