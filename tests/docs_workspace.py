@@ -7,6 +7,7 @@ It holds what a clone holds, and what a reader would have brought or made: answe
 import csv
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -55,8 +56,11 @@ def environment(folder: Path) -> dict[str, str]:
     """
     programs = folder.parent / "programs"
     programs.mkdir(exist_ok=True)
-    light, heavy = (f'exec "{warm.python(which)}"' for which in ("komep", "torch"))
-    with_torch = f"{'export HF_HOME=' + repr(os.environ['HF_HOME']) if 'HF_HOME' in os.environ else 'unset HF_HOME'}; {heavy}"
+    light = f"exec '{warm.python('komep')}'"
+    own = {name: str(folder.parent / "hf") for name in ("HF_HOME", "HF_DATASETS_CACHE")}
+    there = [f"{name}={shlex.quote(os.environ[name])}" for name in own if name in os.environ]
+    kept = " ".join([f"-u {name}" for name in own if name not in os.environ] + there)
+    with_torch = f"exec env {kept} '{warm.python()}'"
     for name, script in (
         ("komep", f'{light} -m komep_dataset.cli "$@"'),
         ("python", f'case "$*" in {OF_TORCH}) {with_torch} "$@";; *) {light} "$@";; esac'),
@@ -70,7 +74,7 @@ def environment(folder: Path) -> dict[str, str]:
         )
         (programs / name).chmod(0o755)
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    own = {"PATH": path, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder.parent / "hf")}
+    own |= {"PATH": path, "PYTHONPATH": str(ROOT)}
     return os.environ | own | {"KOMEP_REAL_DATA": str(DATA), "PYTHON_EXEC": warm.python()}
 
 
