@@ -335,8 +335,10 @@ translator: {{model: translator, {place}, scope: {"all" if checker else "pairs"}
 
 def evaluations(run: Section) -> None:
     """Benchmarks on the server and on a small model; comparison, card, and the experiment's plan and report."""
-    for name in ("models", "recipes", "accelerate_configs", "docs"):
+    for name in ("models", "recipes", "accelerate_configs"):
         (run.folder / name).symlink_to(run.root / name)
+    smoke = "docs/experiments/smoke"  # a comparison draws beside the results that it reads
+    shutil.copytree(run.root / smoke, run.folder / smoke)
     here, there = run.root / "evaluation" / "experiments", run.folder / "matrix"
     there.mkdir()
     for name in ("smoke.yaml", "sample_medqa.jsonl"):
