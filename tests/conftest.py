@@ -27,8 +27,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # So do tables of a few rows: a small build takes a tenth more CPU with two threads of polars.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 # `datasets` looks through all it has kept of a release: what runs of the suite leave in a user's cache would grow by each.
-if "HF_DATASETS_CACHE" not in os.environ:  # else of the session, if this is a worker
-    os.environ["HF_DATASETS_CACHE"] = kept = tempfile.mkdtemp(prefix="komep-datasets-")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has that of the session
+    os.environ.pop("HF_DATASETS_CACHE", None)  # it would go before the HF_HOME of a test
+    os.environ["HF_HOME"] = kept = tempfile.mkdtemp(prefix="komep-hf-")
     atexit.register(shutil.rmtree, kept, ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -57,10 +57,7 @@ def environment(folder: Path) -> dict[str, str]:
     programs = folder.parent / "programs"
     programs.mkdir(exist_ok=True)
     light = f"exec '{warm.python('komep')}'"
-    own = {name: str(folder.parent / "hf") for name in ("HF_HOME", "HF_DATASETS_CACHE")}
-    there = [f"{name}={shlex.quote(os.environ[name])}" for name in own if name in os.environ]
-    kept = " ".join([f"-u {name}" for name in own if name not in os.environ] + there)
-    with_torch = f"exec env {kept} '{warm.python()}'"
+    with_torch = f"exec env HF_HOME={shlex.quote(os.environ['HF_HOME'])} '{warm.python()}'"
     for name, script in (
         ("komep", f'{light} -m komep_dataset.cli "$@"'),
         ("python", f'case "$*" in {OF_TORCH}) {with_torch} "$@";; *) {light} "$@";; esac'),
@@ -74,7 +71,7 @@ def environment(folder: Path) -> dict[str, str]:
         )
         (programs / name).chmod(0o755)
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    own |= {"PATH": path, "PYTHONPATH": str(ROOT)}
+    own = {"HF_HOME": str(folder.parent / "hf"), "PATH": path, "PYTHONPATH": str(ROOT)}
     return os.environ | own | {"KOMEP_REAL_DATA": str(DATA), "PYTHON_EXEC": warm.python()}
 
 

@@ -34,7 +34,9 @@ def drop_fragment(text: str) -> str:
     sentences = _sentences(last)
     if not sentences or _is_finished(sentences[-1]):
         return text.rstrip()
-    kept = last[: sentences[-1].start].rstrip().rstrip("([{<“‘「『").rstrip()
+    # kiwipiepy takes the end of 낮춘다. for a list mark (가. 나. 다.) where numbers before it look like marks.
+    glued = [t.end for t in sentences[-1].tokens if t.tag == "SB" and last[: t.start][-1:].isalpha()]
+    kept = last[: max(glued, default=sentences[-1].start)].rstrip().rstrip("([{<“‘「『").rstrip()
     return (lines + line_end + kept).rstrip()
 
 

@@ -31,6 +31,10 @@ from komep_dataset.scores.sentences import count_sentences, drop_fragment
         ("- 발열\n- 기", "- 발열"),
         ("투여합니다(단, 예외가", "투여합니다"),
         ("증상이 나타나", ""),
+        (
+            "2. 췌장에서 만들주사로 투여한다 2. 혈당을 낮춘다. 췌장에서 만들",
+            "2. 췌장에서 만들주사로 투여한다 2. 혈당을 낮춘다.",
+        ),
     ],
 )
 def test_a_korean_fragment_is_dropped(text, kept):
