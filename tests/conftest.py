@@ -18,7 +18,10 @@ from tests.recommended import look_at_every_end
 
 look_at_every_end()
 # A busy machine is no fault: no example has a time limit.
-settings.register_profile("komep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A run draws the same examples as the run before it, so that a commit is judged by what it changed; others are drawn by
+# `pytest --hypothesis-profile random`.
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("komep", settings.get_profile("random"), derandomize=True)
 settings.load_profile("komep")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub
 # The suite has a worker a core, and models of a few thousand weights lose by threads: 30 steps of a tiny DPO take 1.6
