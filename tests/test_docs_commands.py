@@ -16,7 +16,7 @@ from tests.docs_pages import BLOCK, CALL, PAGES, ROOT, apps, blocks, commands
 from tests.docs_sheets import filled
 from tests.docs_workspace import clone, copied, environment, fill, reply, run
 from tests.loopback import Loopback, loopback
-from tests.real_data import DATA
+from tests.real_data import DATA, needs_data
 
 WORDS = {
     "kormedmcqa=PATH": "kormedmcqa=komep_dataset/samples/kormedmcqa",
@@ -181,15 +181,11 @@ def place(tmp_path_factory, smollm2):
         yield folder, own, url
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", sorted({WHERE[line] for line in RUN}))
-def test_the_commands_within_the_lines_of_a_page_run(page, place, tmp_path):
+def run_all(lines, place, tmp_path) -> None:
     template, own, url = place
     folder = copied(template, tmp_path / "clone")
     failed = []
-    for line in (one for one in RUN if WHERE[one] == page):
-        if not DATA.is_dir() and any(f"benchmarks.{name}" in line for name in OF_DATA):
-            continue
+    for line in lines:
         text = BEFORE.get(line, "") + line + SMALLER.get(line, "")
         for word, stands_for in (WORDS | {"URL": url, "FOLDER": FOLDERS.get(line, str(DATA))}).items():
             text = text.replace(word, stands_for)
@@ -197,6 +193,24 @@ def test_the_commands_within_the_lines_of_a_page_run(page, place, tmp_path):
         if done.returncode:
             failed.append(f"{text}: {done.returncode}\n{done.stdout[-500:]}\n{done.stderr[-800:]}")
     assert not failed, "\n\n".join(failed)
+
+
+def needs_texts(line: str) -> bool:
+    return any(f"benchmarks.{name}" in line for name in OF_DATA)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted({WHERE[line] for line in RUN if not needs_texts(line)}))
+def test_the_commands_within_the_lines_of_a_page_run(page, place, tmp_path):
+    run_all([line for line in RUN if WHERE[line] == page and not needs_texts(line)], place, tmp_path)
+
+
+@pytest.mark.slow
+@needs_data("dahl", "kormedmcqa", "ntrex_en_ko")
+def test_the_commands_that_read_the_texts_of_others_run(place, tmp_path):
+    lines = [line for line in RUN if needs_texts(line)]
+    assert len(lines) >= len(OF_DATA)
+    run_all(lines, place, tmp_path)
 
 
 @pytest.mark.slow
