@@ -188,7 +188,9 @@ def _letters(text: str) -> int:
 
 # --- What shows in both languages -----------------------------------------------------------------
 
-_DIGITS = Pattern(r"\d+(?:[.,]\d+)*(?![\d.,]|\s(?:hundred|thousand|[mbtr]+illion)|\s?[만억조천])")
+_DIGITS = Pattern(
+    r"(?<=제)\d+(?=조)|\d+(?:[.,]\d+)*(?![\d.,]|\s(?:hundred|thousand|[mbtr]+illion)|\s?[만억조천])"
+)
 _WORD = Pattern(r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9'’\-]*(?:\.[A-Za-z](?=\.))?")
 _HANGUL_WORD = Pattern("[가-힣]+")
 _CLITIC = Pattern(r"['’](?:s|m|re|ve|ll|d|t)?$")

@@ -110,7 +110,10 @@ _SHORT_SCALE = Pattern(
 )
 _SHORT_SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
 _WHOLE_HOUR = Pattern(r"(?<![\d:])\d{1,2}:00(?![\d:])")
-_DOTTED_CLOCK = Pattern(r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)", re.IGNORECASE)
+_DOTTED_CLOCK = Pattern(
+    r"(?<![\d.])(\d{1,2})\.([0-5]\d)(?=\s?[ap]\.?m\b)|(?<=오[전후]\s)(\d{1,2})\.([0-5]\d)(?![\d%.])",
+    re.IGNORECASE,
+)
 
 
 def normal(text: str) -> str:
@@ -119,7 +122,9 @@ def normal(text: str) -> str:
     text = _CIRCLED.sub(" ", _INVISIBLE.sub("", html.unescape(text)))
     text = _SUPERSCRIPT.sub(lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
     text = _VULGAR.sub(" ", _THIN.sub("", text))
-    text = _DOTTED_CLOCK.sub(r"\1:\2", unicodedata.normalize("NFKC", text).translate(_SIGNS))
+    text = _DOTTED_CLOCK.sub(
+        lambda m: f"{m[1] or m[3]}:{m[2] or m[4]}", unicodedata.normalize("NFKC", text).translate(_SIGNS)
+    )
     return _SHORT_SCALE.sub(lambda m: f"{m[1]} {_SHORT_SCALES[m[2][0]]}", text)
 
 
@@ -143,7 +148,7 @@ _NATIVE = Pattern(
 )
 _SINO_RUN = Pattern(
     rf"(?<![가-힣\d])(?:[영일이삼사오육칠팔구십백천만억조]{{2,16}}|[십백천만억])(?:\s[일이삼사오육칠팔구십백천만억]{{2,16}})?"
-    rf"(?=\s?(?:{_COUNTERS}|퍼센트|세|년|일|도)|[^가-힣]|$)"
+    rf"(?=여?\s?(?:{_COUNTERS}|퍼센트|세|년|일|도)|[^가-힣]|$)"
     rf"|(?<![가-힣\d])[일이삼사오육칠팔구십]\s?(?=개월|주|년|회|퍼센트|밀리그램|시간|도|차|형|기|등급|단계|엽|첨|중|배체|점|피트|인치|마일|미터|킬로|제\s|가\s)"
 )
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
@@ -155,6 +160,7 @@ _MIXED = Pattern(
     rf"(?<![\d.,A-Za-z])(?!(?<=제)\d+조|(?<=제\s)\d+조){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
     rf"(?:(?:\s?(?:\d{{1,2}},)?\d{{3}}(?!\.\d)|\d{{1,4}}(?:\.\d{{1,4}})?)(?![\d,]|\s?[{_SCALES}%]))?"
 )
+_ONLY = Pattern(r"(\d+\.\d+)\s?만")
 _ASCENDS = Pattern(r"만[^만]*[억조]|억[^억]*조")
 _PORTION = Pattern(
     r"((?<![\d.])[\d.]{1,12}|[일이삼사오육칠팔구십백천만]{1,6})\s?분의\s?([\d.]{1,12}|[일이삼사오육칠팔구십백천]{1,6})"
@@ -162,11 +168,14 @@ _PORTION = Pattern(
 
 
 def _mixed(match: re.Match) -> Number:
-    """1억 2천만, 350만, 3.5천, 37만 5,000; 4900만 6억 is two numbers."""
+    """1억 2천만, 350만, 3.5천, 37만 5,000; 4900만 6억 is two numbers; 1.3만 may be 1.3 alone."""
     written = match[0]
     if ascends := _ASCENDS.search(written):
         written = written[: ascends.start() + 1]
-    return replace(_number(match, sino_value(written)), end=match.start() + len(written))
+    number = _number(match, sino_value(written))
+    if (only := _ONLY.fullmatch(written)) and not read_unit(match.string, match.end())[0]:
+        number = _number(match, number.value, Kind.LOOSE, digits_value(only[1]))
+    return replace(number, end=match.start() + len(written))
 
 
 def _part(written: str) -> Fraction:
@@ -275,7 +284,8 @@ def _english(match: re.Match) -> Number | None:
         return _number(match, value, Kind.LOOSE, percent, minutes, parts, 2 * parts)
     if (value := LOOSE_WORDS.get(word)) is not None:
         unit = "calendar month" if word in MONTHS else ""
-        return _number(match, value, Kind.LOOSE, *([2] if word == "fortnight" else []), unit=unit)
+        more = value == 1 and match.string.endswith("ore than ", 0, match.start())
+        return _number(match, value, Kind.LOOSE, *([2] if more or word == "fortnight" else []), unit=unit)
     return None
 
 
@@ -319,7 +329,9 @@ _SCIENTIFIC = Pattern(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d{1,2})(?![\w.])")
 _RATIO = Pattern(r"(?<![\d./,])(\d{1,4}(?:\.\d+)?)\s?/\s?(\d{1,4}(?:\.\d+)?)(?![\d/])")
 _LIST_MARK = Pattern(r"(?m)^[ \t>#]*(?:\(?(\d{1,2})[.)]|\[(\d{1,2})\])(?=\s)")
 _CITATION = Pattern(r"\[\d{1,3}(?:\s?[,-]\s?\d{1,3})*\]")
-_NAMED = Pattern(r"(?:[A-Za-z]|[A-Z][A-Za-z]*-|(?:alpha|beta|gamma|delta|omega|α|β|γ|δ|ω)-)$")
+_NAMED = Pattern(
+    r"(?:[A-Za-z]|[Cc]oronavirus [Dd]isease |[A-Z][A-Za-z]*-|(?:alpha|beta|gamma|delta|omega|α|β|γ|δ|ω)-)$"
+)
 _SUFFIX = Pattern(r"[A-Za-z]+")
 _ORDINAL_SUFFIX = frozenset(("st", "nd", "rd", "th", "s", "x"))
 _ROMAN = Pattern(

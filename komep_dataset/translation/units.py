@@ -84,7 +84,7 @@ _KOREAN_TAIL = r"(?=[^가-힣]|[간동마후전내이에의은는을를당째까
 _LONG_HANGUL = "|".join(s for s in _HANGUL if len(s) > 1)
 _SHORT_HANGUL = "|".join(s for s in _HANGUL if len(s) == 1)
 _UNIT = Pattern(
-    rf"(?P<latin>[ -]?(?:{_LATIN})(?![A-Za-z])"
+    rf"(?P<latin>[ -]?(?:{_LATIN})(?![A-Za-z]|\.[A-Z]\.)"
     rf"(?P<per>(?:/(?:[A-Za-zμµ]+\d?|1\.73 ?m\^?2|분|시간|일|주|초|회|리터|데시리터|밀리리터))*))"
     rf"|(?P<hangul> ?(?:{_LONG_HANGUL}){_LONG_OTHER}|(?:{_SHORT_HANGUL}){_OTHER_WORD}| (?:{_SHORT_HANGUL}){_KOREAN_TAIL})"
 )

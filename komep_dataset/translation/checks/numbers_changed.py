@@ -46,7 +46,7 @@ def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, 
     problems |= dict.fromkeys(_renumbered(*whole) if several else (), True)
     pairs = list(_pairs(source, target, glossary)) if several else []
     for pair in pairs:
-        problems |= dict.fromkeys(_exchanged(*pair, glossary), True)
+        problems |= _exchanged(*pair, glossary)
         problems |= _changed(*pair, in_pair=True) if len(pairs) > 1 else {}
     return problems
 
@@ -65,30 +65,49 @@ def _changed(source: str, target: str, in_pair: bool = False) -> dict[str, bool]
     missing = _absent(ours, theirs, (Kind.PLAIN,))
     extra = _absent([n for n in theirs if not _free(target, n)], ours, (Kind.PLAIN, Kind.NAME))
     told = set(() if missing else _told_dates(source, ours, theirs, extra))
-    # "Two hearing aids" are hearing aids: a small number in words may go without saying, but not become another.
-    fewer = len(theirs) < sum(n.kind is not Kind.LOOSE for n in ours)
-    told = [f"{target[n.start : n.end].strip()} is not in the source" for n in extra if n not in told]
+    extra = [n for n in extra if n not in told]
+    absent = _absent(ours, theirs, tuple(Kind))
+    gone = _fewer(source, ours, theirs) or any(n.value >= 2 for n in absent)
+    come, units = _fewer(target, theirs, ours), {n.unit for n in absent} - {""}
+    # A number in the place of another is a fault, and a quantity that is added or missing. What is counted is as often said
+    # in other words: "two hearing aids" are hearing aids, a triphosphate has 3 phosphates.
     problems = {
-        f"{source[n.start : n.end].strip()} is missing": told != [] or not (fewer and _is_small(source, n))
+        f"{source[n.start : n.end].strip()} is missing": come
+        or n.unit not in _COUNTS
+        or (source[n.start].isdigit() and n.value > 1)
         for n in missing
-    } | dict.fromkeys(told, True)
+    } | {
+        f"{target[n.start : n.end].strip()} is not in the source": gone
+        or n.unit in units
+        or n.unit not in _COUNTS
+        or (target[n.start].isdigit() and n.value >= _LARGE)
+        for n in extra
+    }
     if in_pair and not (missing and extra):
         problems = {}  # a number may move to the sentence beside, and be said again
-    sure = [*_units_changed(ours, theirs), *_places_changed(source, target, ours, theirs)]
+    problems |= _units_changed(ours, theirs)
+    sure = list(_places_changed(source, target, ours, theirs))
     if in_pair:
         return problems | dict.fromkeys(sure, True)
     both = {n.value for n in ours} & {n.value for n in theirs}
     # The dash of COVID-19 is no minus, nor one that stands apart from such a name.
     in_name = [n.kind is Kind.NAME or _OF_A_NAME.search(source[max(0, n.start - 2) : n.start]) for n in ours]
     named = {n.value for n in compress(ours, in_name)}
-    signs = sorted((both - named) & (_negative(source, ours) ^ _negative(target, theirs)))
+    negative, unsure = zip(_negative(source, ours), _negative(target, theirs), strict=True)
+    signs = sorted((both - named - {0}).difference(*unsure) & (negative[0] ^ negative[1]))
     sure += _sides_changed(_sides(source, ours), _sides(target, theirs))
     sure += [f"the sign of {_plain(value)} has changed" for value in signs]
     return problems | dict.fromkeys(sure, True)
 
 
-def _is_small(text: str, number: Number) -> bool:
-    return not text[number.start].isdigit() and number.value <= 10 and number.unit in ("", "thing", "person")
+def _fewer(text: str, numbers: Sequence[Number], others: Sequence[Number]) -> bool:
+    """Whether a number of a text, a name's or one in digits too, stands less often in the other text."""
+    there = Counter(value for n in others for value in {n.value, *n.others})
+    firm = Counter(n.value for n in numbers if n.kind is not Kind.LOOSE or text[n.start].isdigit())
+    return any(count > there[value] for value, count in firm.items())
+
+
+_LARGE = 100  # no such number is said in passing (ours)
 
 
 # What a translator who knows the day may say by its date.
@@ -140,8 +159,10 @@ def _absent(numbers: Sequence[Number], others: Sequence[Number], kinds: tuple[Ki
     return list(missing.values())
 
 
-def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> Iterator[str]:
-    """Numbers that both texts have, but none of that value counts the same."""
+def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> dict[str, bool]:
+    """Numbers that both texts have, but none of that value counts the same, and whether that is sure: of two units, and
+    of a percentage. Things that are counted bear many names."""
+    problems = {}
     here, there = _readings(ours), _readings(theirs)
     for numbers, others, fits in ((ours, there, _fits), (theirs, here, lambda n, other: _fits(other, n))):
         firm = {(n.value, n.unit, n.per): n for n in numbers if n.kind is not Kind.LOOSE or _monthly(n)}
@@ -149,7 +170,15 @@ def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> Iterator
             rivals = others.get(number.value, [])
             if rivals and not any(n.value != number.value or fits(number, n) for n in rivals):
                 one, other = (number, rivals[0]) if numbers is ours else (rivals[0], number)
-                yield f"{_show(one)} has become {_show(other)}"
+                units = {one.unit, other.unit}
+                sure = "percent" in units or not units & _COUNTS
+                problems[f"{_show(one)} has become {_show(other)}"] = sure
+    return problems
+
+
+_COUNTS = frozenset(
+    ("", "thing", "points", "degree", "mark")
+)  # what may be said without its unit, or by another word
 
 
 def _monthly(number: Number) -> bool:
@@ -289,8 +318,11 @@ _NEIGHBOURS, _NEAR, _FAR = 3, 30, 200
 _PORTION = Pattern("중(?![가-힣])|중에|가운데|분의")  # one of four; 중증 is severe
 
 
-def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[str]:
-    """Numbers of one unit that stand in another order, and beside what stands beside the other of them in the source."""
+def _exchanged(source: str, target: str, glossary: Glossary | None) -> dict[str, bool]:
+    """Numbers of one unit that stand in another order, and whether that is sure: where the names and words around them
+    stand in the order of the source, but not where they are beside what is beside the other of them in the source, as a
+    Korean clause that goes before its noun may be."""
+    problems = {}
     once = [_once(text, numbers_of(text)) for text in (source, target)]
     both = [(n, once[1][value]) for value, n in once[0].items() if value in once[1]]
     turned = [
@@ -309,8 +341,10 @@ def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[
         sides = [
             _agree(place, one, other) for place in near if place[0] not in (one[0].start, other[0].start)
         ]
-        if sum(sides) < _TURNED or _kept(set(near).intersection(marks), one, other):
-            yield f"{_show(one[0])} and {_show(other[0])} have changed places"
+        kept = _kept(set(near).intersection(marks), one, other)
+        if kept or sum(sides) < _TURNED:
+            problems[f"{_show(one[0])} and {_show(other[0])} have changed places"] = kept
+    return problems
 
 
 def _renumbered(source: str, target: str) -> Iterator[str]:
@@ -354,9 +388,9 @@ _NAME_BEFORE = Pattern(
 
 
 def _of_names(text: str) -> dict[str, set[Fraction]]:
-    """Name in Latin letters -> the numbers behind it: HTML 4.0, LDL 70, IL-6 and IL-1, HbA1c was 7.1%."""
+    """Name in Latin letters -> the numbers behind it: HTML 4.0, LDL 70, IL-6 and IL-1, HbA1c was 7.1%, the CRC is zero."""
     found: dict[str, set[Fraction]] = defaultdict(set)
-    for number in (number for number in numbers_of(text) if text[number.start].isdigit()):
+    for number in numbers_of(text):
         if name := _NAME_BEFORE.search(text, max(0, number.start - 40), number.start):
             found[name[1].casefold()].add(number.value)
     return found
@@ -395,6 +429,8 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
     found: dict[Fraction, Counter] = defaultdict(Counter)
     side, sure, behind = None, False, len(text)
     for number in reversed(numbers):
+        if text.startswith("/", number.end):
+            continue  # "more than 1/10"
         listed = side and _LISTED.fullmatch(text, number.end, behind)  # "5, 6 또는 7 미만"
         said, behind = comparison(text, number), number.start
         side, sure = (side, False) if listed and not said[0] else said
@@ -411,16 +447,16 @@ _MINUS = Pattern(
 )
 
 
-def _negative(text: str, numbers: Sequence[Number]) -> set[Fraction]:
-    """Values written with a minus; a dash that opens a line is none."""
-
-    def is_negative(number: Number) -> bool:
-        before = text[max(0, number.start - 8) : number.start]
-        opens_line = before.rsplit("\n", 1)[-1].strip() in ("-", "") and (number.start < 8 or "\n" in before)
-        return not opens_line and bool(_MINUS.search(before))
-
-    written = (n for n in numbers if n.kind is Kind.PLAIN or text[n.start].isdigit())  # "-1을", too
-    return {number.value for number in written if is_negative(number)}
+def _negative(text: str, numbers: Sequence[Number]) -> tuple[set[Fraction], set[Fraction]]:
+    """Values written with a minus, and those behind a dash that opens a line: a minus, or the mark of a list."""
+    negative, unsure = set(), set()
+    for number in numbers:
+        if number.kind is Kind.PLAIN or text[number.start].isdigit():  # "-1을", too
+            before = text[max(0, number.start - 8) : number.start]
+            opens_line = before.rsplit("\n", 1)[-1].strip() == "-" and (number.start < 8 or "\n" in before)
+            if opens_line or _MINUS.search(before):
+                (unsure if opens_line else negative).add(number.value)
+    return negative, unsure
 
 
 def _find(source: str, target: str, glossary: Glossary) -> str:

@@ -8,9 +8,9 @@ from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import beside
 from komep_dataset.translation.checks.refused import refusal, said_beside
 from komep_dataset.translation.checks.registry import WARN, Check
+from komep_dataset.translation.checks.truncated import ORIGINAL
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.latin_words import HANGUL
-from komep_dataset.translation.numbers import normal, numbers_of
 from komep_dataset.translation.sentence_ends import sentences
 
 # A few words in front with a sign behind them, or in brackets.
@@ -23,13 +23,11 @@ _CAUTION = Pattern(r"\W*(?:please )?(?:note|be aware|caution|warning|careful)", 
 _INSIDE = Pattern(r"[가-힣][(（][^)）]*$")  # "초기 징후(예:"
 _ENDED = Pattern(r"(?:[>`]|#\w+|\n\W*)$")
 _QUOTE = Pattern("[\"'“”‘’]")
-_STYLES = ("니다", "니까", "다", "요", "죠")
 _CLOSED = Pattern(r"[^\s\w,]$")
 _BREAK = Pattern(r"\n[^\S\n]*\n|[.!?:：)\]>*]\s*\n")  # not within a sentence
-_FORMULA = 6  # letters: "물론입니다." for "Of course,"
-# Logarithms of the odds that a sentence is beside the source: what counts on a line of its own, what is doubtful, or
-# counts in another style than the others, and what counts.
-_ON_LINE, _DOUBTFUL, _SURE = -3.0, 0.0, 2.5
+# Logarithms of the odds that a sentence is beside the source: what counts on a line of its own, what is doubtful, and
+# what counts.
+_ON_LINE, _DOUBTFUL, _SURE = -3.0, 0.0, 4.0
 
 
 def preamble(source: str, target: str, glossary: Glossary | None = None) -> str:
@@ -43,7 +41,8 @@ def preamble(source: str, target: str, glossary: Glossary | None = None) -> str:
 
 
 def _marked(source: str, text: str) -> str:
-    """A label in front, or signs at the end, where the source has none."""
+    """A label in front, or signs at the end, where the source has none; originals in brackets aside."""
+    text = ORIGINAL.sub("", text)
     if label := _LABEL.match(text):
         kind = next((signs for signs in (_COLONS, _OPEN) if signs.search(label[0][-1:])), None)
         known = (
@@ -60,28 +59,17 @@ def _marked(source: str, text: str) -> str:
 
 
 def _added(source: str, text: str, glossary: Glossary | None) -> str:
-    """A first or last sentence that says what the source does not: on a line more than the source has, in another
-    style than the others, or by all that shows."""
+    """A first or last sentence that says what the source does not: on a line more than the source has, or by all that
+    shows."""
     said, odds = sentences(text), beside(source, text, glossary)
     place = 0 if odds[0] > odds[1] else -1
     if _is_part(said, place):
         return ""
     ours, theirs = (sum(bool(line.strip()) for line in t.split("\n")) for t in (source, text))
     on_line = theirs > ours and _BREAK.search(text) and (ours == 1 or odds[place] > _ON_LINE)
-    styles = [next((end for end in _STYLES if re.search(rf"{end}\W*$", one)), "") for one in said]
-    alone = styles[place] not in (styles[1:] if place == 0 else styles[:-1])
-    sure = odds[1] > _SURE or (
-        odds[place] > _DOUBTFUL and alone and len(said[place]) > _FORMULA and not _counts(source, said[place])
-    )
     near = said[:2] if place == 0 else said[-2:]
-    sure = sure and _CLOSED.search(near[0]) and not _QUOTE.search(" ".join(near))
+    sure = odds[1] > _SURE and _CLOSED.search(near[0]) and not _QUOTE.search(" ".join(near))
     return said[place][:80] if on_line or sure else ""
-
-
-def _counts(source: str, said: str) -> bool:
-    """Whether a sentence has a number of the source, as a clause of it that became a sentence has."""
-    ours, theirs = ({n.value for n in numbers_of(normal(text))} for text in (source, said))
-    return bool(ours & theirs)
 
 
 def doubtful(source: str, target: str, glossary: Glossary | None = None) -> str:

@@ -32,7 +32,7 @@ _CANNOT = Pattern(
 _DENIED = Pattern(
     r"\b(?:no|not|non|never|neither|nor|none|nothing|nobody|cannot|without|unable|impossib\w+|difficult\w*|hard\w*|fail\w*|lack\w*|"
     r"refus\w*|den(?:y|ie)\w*|limit\w*|restrict\w*|reject\w*|stop\w*|avoid\w*|absen\w*|un[a-z]{4,}|in(?:ab|cap|op|com)\w+|"
-    r"ir{2}\w+|im\w+bl[ey]|in\w+bl[ey]|rare\w*|resist\w*|contraindicated|prohibit\w*|prevent\w*)\b|n['’]t\b",
+    r"ir{2}\w+|im\w+bl[ey]|in\w+bl[ey]|rare\w*|resist\w*|contraindicated|prohibit\w*|illegal|prevent\w*)\b|n['’]t\b",
     re.IGNORECASE,
 )
 _ACT = Pattern(
@@ -49,9 +49,17 @@ _TASK = Pattern(
     r"\s\w[^.!?\n]*[.]?$",
     re.IGNORECASE,
 )
+# What a task asks for, as a statement that translates it says it too: "두 값을 비교한다".
+_DONE = Pattern("비교|나열|열거|설명|기술|서술|논의|정의|요약|계산|배열|정렬")
+_SAID = Pattern(
+    r"[\"'”’]$|\b(?:how are|why (?:not|don['’]t)|(?:how|what) about)\b", re.IGNORECASE
+)  # no exam asks so
 _ASKED_WITHIN = Pattern(r"(?:까|냐|는지|은지)\s?(?:하고|하는|라고|고|라는|는)\s")  # "무엇일까 하고 생각했다"
 _BLANK = Pattern("_{3}")
 _PART = Pattern(r"[:：][*_`]*\s")
+# "Help the child" is "아이를 도와주십시오": one sentence for one that is surely its translation may ask for what it says.
+_REQUESTS, _TRANSLATED = Pattern(r"주(?:세요|십시오)|바랍니다|(?:시나|셨나|신가)요"), 0.9
+_SAYS = _SPEAKS, _ACT, _CANNOT
 LEAST = 0.25  # letters of a translation for one of the source (ours)
 UNLIKE = -6.0  # of `likeness`: below that was none of 888 real translations
 
@@ -64,7 +72,8 @@ def said_beside(source: str, target: str, glossary: Glossary | None = None) -> l
         theirs = " ".join(sentence for one in near for sentence in one.source)
         excused = [words.search(theirs) for words in (_SPOKEN, _OF_THE_ACT, _DENIED)]
         for part in (part for sentence in bead.target for part in _PART.split(sentence)):
-            said = (words.search(part) for words in (_SPEAKS, _ACT, _CANNOT))
+            translated = len(bead.source) == len(bead.target) == 1 and bead.surety > _TRANSLATED
+            said = (words.search(_REQUESTS.sub("", part) if translated else part) for words in _SAYS)
             if any(a and not b for a, b in zip(said, excused, strict=True)):
                 found[part] = None
     return list(found)
@@ -90,9 +99,8 @@ def _answer(source: str, text: str) -> str:
     task = _TASK.match(source)
     # What is no Korean at all has no Korean question either.
     spoken = [sentence for sentence in sentences(text) if HANGUL.search(sentence)]
-    if not spoken or not (task or (is_question(source) and " " in source)):
-        return ""
-    if _ASKED_WITHIN.search(text):
+    asks = is_question(source) and " " in source and not _SAID.search(source)
+    if not spoken or not (task or asks) or _ASKED_WITHIN.search(text) or (task and _DONE.search(spoken[-1])):
         return ""
     # A question with its answer behind it ends in a statement, as a quoted one may do.
     last = text if task or '"' in source else spoken[-1]

@@ -11,7 +11,7 @@ from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.latin_words import VERBS
-from komep_dataset.translation.sentence_ends import sentences
+from komep_dataset.translation.sentence_ends import ASKS, is_question, sentences
 
 # Letters of the target for one of the source, as `sizes` counts them, by length of the source. The bounds come from
 # good pairs, by people too, by the rule that `python -m tests.translation.checks.confusion --bounds` states and prints.
@@ -20,12 +20,12 @@ LOWEST = (0.1, 0.12, 0.16, 0.15, 0.2, 0.21)
 HIGHEST = (1.95, 1.09, 0.88, 0.87, 0.75, 0.86)
 SHORTEST = 12  # below that a ratio says nothing
 # How sure it is that a sentence has no counterpart, where a translation is refused and where it is warned of.
-LOST, PERHAPS_LOST = 0.7, 0.5
+LOST, PERHAPS_LOST = 0.95, 0.5
 A_SENTENCE = 8  # letters that a sentence must have to be missed
 _KEPT = Pattern(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
 _NO_LETTER = Pattern(r"[\W_]+")
 _GLOSS = Pattern(r"(?<=[가-힣])\s?\([^()가-힣\n]{1,90}\)")
-_ORIGINAL = Pattern(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
+ORIGINAL = Pattern(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
 _CLOSERS = " \t)]}\"'”’」』*_`|>~"
 _NOTE = Pattern(r"(?<=[.!?。])\s*[(\[][^()\[\]]*[)\]]$")  # "있다.(ko)"
 _ENDED = Pattern(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|(?<!다)음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
@@ -46,6 +46,7 @@ _ACTED = Pattern(
     r"(?<=[a-z,] )(?-i:[A-Z])[\w.]+,? (?:[a-z]+ly )?(?:said|told|took|gave|went|came|saw|began|became|knew|wrote|spoke|grew|fell|drew|ran|broke|chose|"
     r"rose|wore|made|sent|got|had|[a-z]{2,}ed(?! by| in ))\b"
 )
+_NAMES = Pattern(r"(?<=[^.!?] )(?:May|Will)\b")  # no verbs within a sentence
 _ASKED = frozenset(("how", "what", "whether", "why", "where", "who", "when"))
 _BEFORE_NOUN = frozenset(
     ("a", "an", "the", "of", "or", "and", "in", "to", "for", "with", "by", "on", "its", "their", "family")
@@ -63,7 +64,7 @@ def sizes(source: str, target: str) -> tuple[int, int]:
     a translator adds for the reader.
     """
     source, target = (unicodedata.normalize("NFC", text) for text in (source, target))
-    target = _ORIGINAL.sub("", target)
+    target = ORIGINAL.sub("", target)
     alike = set(_KEPT.findall(source)) & set(_KEPT.findall(target))
     own = (_KEPT.sub(lambda m: "" if m[0] in alike else m[0], text) for text in (source, target))
     ours, theirs = (len(_NO_LETTER.sub("", text)) for text in own)
@@ -100,7 +101,10 @@ def _lost(source: str, target: str, glossary: Glossary | None, surety: float) ->
     beads = aligned(source, target, glossary)
     for place, bead in enumerate(beads):
         replaced = any(not other.source for other in beads[max(0, place - 1) : place + 2])
-        lost = "" if bead.target or replaced or bead.surety < surety else bead.source[0]
+        # A question of which the translation asks nothing is surely lost.
+        asked = bead.source and is_question(bead.source[0]) and not ASKS.search(target)
+        unsure = bead.surety < (PERHAPS_LOST if asked else surety)
+        lost = "" if bead.target or replaced or unsure else bead.source[0]
         if sum(map(str.isalpha, lost)) >= A_SENTENCE:
             return f"nothing stands for {lost[:80]!r}"
     return ""
@@ -137,7 +141,8 @@ def _unfinished(source: str, target: str, sure: bool = True) -> str:
         says = _says(source, target) and not (sure and _HEADLINE.search(end))
         if _GOES_ON.search(end) or says or terse or end[-1:] == ",":
             return f"its last sentence is unfinished: {end!r}"
-    if (_GOES_ON.search(end) or end[-1:] == ",") and len(source) > 60 and not source.endswith((":", ",")):
+    goes_on = source.endswith((":", ",", " and", " or"))
+    if (_GOES_ON.search(end) or end[-1:] == ",") and len(source) > 60 and not goes_on:
         return f"it ends in a particle: {end!r}"
     for left, right in ("()", "[]"):
         if source.count(left) == source.count(right) and target.rfind(left) > target.rfind(right):
@@ -156,7 +161,8 @@ def _says(source: str, target: str) -> bool:
     """Whether a sentence that ends in a noun is cut: it is none where a definition is a mere noun in English, too."""
     if "다." in target or _ACTED.search(source):
         return True
-    words = re.split(r"[\s'’]+", "".join(sentences(source)[-1:]).lower().replace("n't", " not"))
+    last = _NAMES.sub("", "".join(sentences(source)[-1:]))
+    words = re.split(r"[\s'’]+", last.lower().replace("n't", " not"))
     if (words[0] in VERBS and words[:2] != ["used", "to"]) or "but" in words:
         return True
     # A clause within: "how it is shown" is no sentence.

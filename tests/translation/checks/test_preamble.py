@@ -64,15 +64,17 @@ KOREAN = "아스피린은 관상동맥질환이 있는 대부분의 성인에서
     [
         (f"한글판 -> {KOREAN}", True),
         (f"[초벌] {KOREAN}", True),
-        (f"{KOREAN} 위장에 부담이 적은 편이에요.", True),  # in another style
-        (f"{KOREAN} 위장에 부담을 주는 일은 드문 편이다.", True),
+        (f"{KOREAN} 위장에 부담이 적은 편이에요.", None),
+        (f"{KOREAN} 위장에 부담을 주는 일은 드문 편이다.", None),
+        (f"{KOREAN} 위장에 부담을 주는 일은 매우 드문 편으로 알려져 있으며 용량이 적을수록 그렇다.", True),
         (f"{KOREAN.replace('한다.', '하며,')} 그 정도는 사람에 따라 다르다.", False),  # may be part of it
         (KOREAN, False),
         ("아스피린은 혈소판의 응집을 억제한다. 대부분의 관상동맥질환 성인에서 그렇다.", False),
     ],
 )  # fmt: skip
 def test_one_sentence_more_is_a_note_whatever_it_says(said, sure):
-    assert bool(preamble(LONG, said)) is sure
+    assert bool(preamble(LONG, said)) is bool(sure)
+    assert bool(doubtful(LONG, said)) or sure is not None
 
 
 def test_a_clause_that_became_a_sentence_in_another_style_is_none():

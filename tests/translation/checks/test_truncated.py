@@ -91,6 +91,27 @@ def test_lists_and_lines_and_the_question_at_the_end():
     )
 
 
+def test_ends_that_the_source_has_too():
+    source = "fever of more than 39 degrees that lasts for three days or longer in spite of treatment; or"
+    assert truncated.truncation(source, "치료에도 불구하고 3일 이상 지속되는 39도를 넘는 열; 또는") == ""
+    source = "A survey of sleep in Busan from 8 March to 9 May 2020, using the number of hours per night."
+    assert (
+        truncated.truncation(
+            source, "2020년 3월 8일에서 5월 9일까지 하룻밤 시간 수를 사용한 부산의 수면 조사"
+        )
+        == ""
+    )
+
+
+def test_a_short_sentence_that_may_have_gone_into_another_warns():
+    source, target = (
+        "There will be snow. The rivers will freeze over in winter.",
+        "눈이 올 것이고 강은 겨울에 얼어붙을 것이다.",
+    )
+    assert truncated.truncation(source, target) == ""
+    assert truncated.perhaps_cut(source, target) == "nothing stands for 'There will be snow.'"
+
+
 LESION = (
     "The patient had a fever of 39 degrees for three days. The doctor ordered a blood test and an X-ray of the chest. "
     "The results showed pneumonia in the left lung. He was treated with antibiotics."
