@@ -160,7 +160,7 @@ _MIXED = Pattern(
     rf"(?<![\d.,A-Za-z])(?!(?<=제)\d+조|(?<=제\s)\d+조){_FEW_DIGITS}{_SCALED}(?:\s?{_FEW_DIGITS}{_SCALED}|\s[{_SCALES}]{{1,3}}(?![가-힣])){{0,5}}"
     rf"(?:(?:\s?(?:\d{{1,2}},)?\d{{3}}(?!\.\d)|\d{{1,4}}(?:\.\d{{1,4}})?)(?![\d,]|\s?[{_SCALES}%]))?"
 )
-_ONLY = Pattern(r"(\d+\.\d+)\s?만")
+_ONLY = Pattern(r"(\d+(?:\.\d+)?)\s?만")
 _ASCENDS = Pattern(r"만[^만]*[억조]|억[^억]*조")
 _PORTION = Pattern(
     r"((?<![\d.])[\d.]{1,12}|[일이삼사오육칠팔구십백천만]{1,6})\s?분의\s?([\d.]{1,12}|[일이삼사오육칠팔구십백천]{1,6})"
@@ -168,12 +168,13 @@ _PORTION = Pattern(
 
 
 def _mixed(match: re.Match) -> Number:
-    """1억 2천만, 350만, 3.5천, 37만 5,000; 4900만 6억 is two numbers; 1.3만 may be 1.3 alone."""
+    """1억 2천만, 350만, 3.5천, 37만 5,000; 4900만 6억 is two numbers; 2만 may be 2 alone."""
     written = match[0]
     if ascends := _ASCENDS.search(written):
         written = written[: ascends.start() + 1]
     number = _number(match, sino_value(written))
-    if (only := _ONLY.fullmatch(written)) and not read_unit(match.string, match.end())[0]:
+    only = _ONLY.fullmatch(match[0])
+    if only and not read_unit(match.string, match.end())[0]:
         number = _number(match, number.value, Kind.LOOSE, digits_value(only[1]))
     return replace(number, end=match.start() + len(written))
 
@@ -193,7 +194,7 @@ def _portion(match: re.Match) -> Number | None:
 _DAY = Pattern(rf"(?<![가-힣])(?:{'|'.join(DAYS)})")
 _HALF = Pattern(r"(?<![가-힣])절반|(?<![가-힣])반(?=\s|[으씩알정만])|(?<=\d시\s)반|(?<=\d시)반")
 _NO_NUMERAL = Pattern(
-    r"두개[내골강저]|둘\s(?:수|것|때|예정|계획|필요)|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
+    r"두개[내골강저]|두\s?번\s?다시|둘\s(?:수|것|때|예정|계획|필요)|(?:석|넉)(?!\s?(?:달|잔|단|장|섬))|세(?:군데|포|균|로|척)|두(?:통|피|부|정)|한(?:약|방|의|국)"
 )
 
 

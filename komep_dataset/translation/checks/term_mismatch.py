@@ -10,6 +10,7 @@ from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
 
+_STEM = 7  # letters by which a word is known: "hypertensive" says hypertension
 _missing = lru_cache(maxsize=1)(lambda source, target, glossary: glossary.missing(source, target))
 
 
@@ -20,11 +21,16 @@ def exchanged_terms(source: str, target: str, glossary: Glossary) -> str:
     for bead in aligned(source, target, glossary) if others else ():
         there = [other for other in glossary.strange("", " ".join(bead.target)) if other in others]
         for term in glossary.terms_in(" ".join(bead.source)) if there else ():
-            # "Hepatitis A" has not taken the place of "hepatitis": it may say what the source says in another way.
-            forms = [glossary.accepted(one)[0] for one in there if not {*term.split()} <= {*one.split()}]
+            # Not "hepatitis A" of "hepatitis", nor what the source may say by another word: "cohorts" a cohort study.
+            forms = [glossary.accepted(one)[0] for one in there if not _may_be_said(one, term, source)]
             if term in missing and forms:
                 found.append(f"{_told(term, glossary)}, but {' and '.join(dict.fromkeys(forms))}")
     return "; ".join(found[:5])
+
+
+def _may_be_said(other: str, term: str, source: str) -> bool:
+    own, text = {*other.casefold().split()} - {*term.casefold().split()}, source.casefold()
+    return {*term.split()} <= {*other.split()} or any(word[:_STEM] in text for word in own if len(word) > 3)
 
 
 def missing_terms(source: str, target: str, glossary: Glossary) -> str:
