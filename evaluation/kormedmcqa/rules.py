@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .choices import V, X, any_case
+from .choices import V, X, any_case, begun
 
 _BEFORE = (  # words between a cue and its choice
     r"(?:(?:바로|역시|당연히|결국|아마도?|분명히|확실히|명확히|다음과\s같(?:습니다|다|이)\.?|이렇습니다|번호|위의?|제시된|나는|저는|전|내|제|최종적?으?로?|즉|네|예|음|둘\s중|이\s중|하나만?"
@@ -89,23 +89,26 @@ UNDONE = re.compile(  # the same of choosing: "A를 고르"면 안 된다, …�
 )
 # "활동(정답 A)은 위험하다" names an option.
 _LABELLED = re.compile(r"\)(?:은|는|을|를|와|과|도|의)(?![가-힣])")
-REVISES = any_case(  # a second thought: what is praised after it replaces what was stated
+REVISES = begun(  # a second thought: what is praised after it replaces what was stated
+    "abcefhilmnorstuw가검결고골그꼽는니다따말면므봤선수아앗어요으이잠재정종죄중즉지찍최택하해헉",
     rf"(?:{LEAD}|(?<![가-힣])(?:그러나|하지만|그런데|그렇지만)[\s,]+|\b(?:but|however)[\s,]+)$|{AGAIN}|(?<![가-힣])(?:앗|아차|이런|어라|헉|잠깐만?|잠시만요?|아니지|죄송합니다)(?![가-힣])"
     r"|\b(?:wait|sorry|oops|apologies|my\s(?:mistake|bad)|scratch\sthat|i\s(?:now|meant|mean)|let\sme\s(?:double|correct|re-?\w{3,12})"
-    r"|re-?(?:check|consider|think|read)\w{0,4}|(?:upon|on|after)\s(?:\w+\s)?(?:review|reflection|(?:re)?consideration|thought|inspection|look|analysis))\b"
+    r"|re-?(?:check|consider|think|read)\w{0,4}|(?:upon|on|after)\s(?:\w+\s)?(?:review|reflection|(?:re)?consideration|thought|inspection|look|analysis))\b",
 )
 WRONG = r"(?:은|는)?\s?[-:]?\s?(?:오답|틀렸|틀립|틀림|틀리다|wrong|incorrect)"
-AGAINST = any_case(  # before a choice, or what is said of it: "not B", "avoid choosing B", "오답은 B", "혈액형은 B"
+AGAINST = begun(  # before a choice, or what is said of it: "not B", "avoid choosing B", "오답은 B", "혈액형은 B"
+    "acdeimnorstuw2-5군그단답독둘등또병비셋넷오유점정타혈형혹",
     r"\b(?:not|dont|never|avoid|shouldnt|cannot|cant|wouldnt|(?:wrong|incorrect|mistake|error|tempting|tempted)\sto|than|of|over|unlike|except|exclude[sd]?|excluding"
     r"|eliminat(?:e[sd]?|ing)|rul(?:e[sd]?|ing)\sout|against)\s(?:be\s)?\(?$"
-    r"|(?:(?:정답|답)이\s아닌\s\S{1,4}|[2-5]\s?순위|[둘셋넷]째|오답|또|혹|혈액형|유형|형|등급|타입|군|병기|단계|점수|비타민|그룹|독소)[은는]\s$"
+    r"|(?:(?:정답|답)이\s아닌\s\S{1,4}|[2-5]\s?순위|[둘셋넷]째|오답|또|혹|혈액형|유형|형|등급|타입|군|병기|단계|점수|비타민|그룹|독소)[은는]\s$",
 )
-ASIDE = any_case(  # what others choose, and another case than the one asked about
+ASIDE = begun(  # what others choose, and another case than the one asked about
+    "bcefhimoprstw경대라만많몇무사수실에여였오응일있자착초학함했흔았었없",
     r"(?:(?:많은|일부|대부분의?|여러|몇몇)\s(?:학생|수험생|응시자|사람|의사)|(?:학생|수험생|응시자|사람|초보자)들?[은이]|흔히|자칫|무심코|(?:함정|실수|오류|오해|착각)[은는이가]\s(?!있|없|발생)"
     r"|\b(?:(?:many|some|most|few)\s(?:\w+\s)?(?:would|might|may|will|choose|pick|select|go)|students|people|candidates|examinees|test-?takers|others|beginners|trainees|residents|tempted)\b"
     r"|(?<!of\s)\b(?:trap|mistake|error|pitfall|temptation)\s(?:here\s)?(?:is|would\sbe)\b"
     r"|만약|만일|(?<![르하으])(?<!이\s경우)(?<!이\s환자)(?<![저나])라면|[였했았었]다면|(?<!수\s)[있없]다면|에서는\s|(?<!이\s)경우에?는?\s"
-    r"|\bif\s(?!i\b|we\b|you\b|forced|asked|so\b|not\b|only\sone)|\bhad\s(?:the|this|it|he|she)\s|^when\s(?!i\b|we\b|you\b|\w+ing\b))"
+    r"|\bif\s(?!i\b|we\b|you\b|forced|asked|so\b|not\b|only\sone)|\bhad\s(?:the|this|it|he|she)\s|^when\s(?!i\b|we\b|you\b|\w+ing\b))",
 )
 CONDITION = rf"(?<![가-힣])(?<!야\s)(?!{_SPEAKING})[가-힣]{{0,8}}[이으라다되나하지기리오가르우크프려시높낮]면(?=[,\s])"  # "폐렴이면"
 WHERE = re.compile(rf"{CONDITION}(?!.*(?:므로|따라서|때문|이\s(?:환자|경우|문제|증례)))")

@@ -1,7 +1,12 @@
 """Where a letter, a digit or an option's name is a choice, and which sign stands for it."""
 
+import re
+from re import _constants as code
+from re import _parser as parser
+
 import pytest
 
+from evaluation.kormedmcqa import choices, rules
 from evaluation.kormedmcqa.choices import letter_of, letters_of, marked, normal_form, several, sign
 
 
@@ -104,3 +109,42 @@ def test_an_arrow_behind_an_option_is_a_field():
 
 def test_of_marks_on_one_sign_thirty_are_read():
     assert len(normal_form("a" + "\u0301\u0316" * 500)) < 40
+
+
+def begins(parsed) -> set[str]:
+    """What a parsed pattern may begin with, as single letters; "" where it may be empty."""
+    found: set[str] = set()
+    for kind, value in parsed:
+        if kind in (code.AT, code.ASSERT, code.ASSERT_NOT):
+            continue
+        if kind is code.LITERAL:
+            new = {chr(value)}
+        elif kind is code.IN:
+            new = {
+                chr(n)
+                for k, v in value
+                for n in (range(v[0], v[1] + 1) if k is code.RANGE else [{code.LITERAL: v}[k]])
+            }
+        elif kind is code.BRANCH:
+            new = set().union(*map(begins, value[1]))
+        elif kind is code.SUBPATTERN:
+            new = begins(value[3])
+        else:
+            new = begins(value[2]) | ({""} if value[0] == 0 else set())  # of a repeat
+        found |= new - {""}
+        if "" not in new:
+            return found
+    return found | {""}
+
+
+BEGUN = {name: one for module in (choices, rules) for name, one in vars(module).items()
+         if isinstance(one, re.Pattern) and one.pattern.startswith("(?=[")}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BEGUN)
+def test_letters_that_a_pattern_begins_with_are_those_of_its_alternatives(name):
+    """One that is missing there would switch its alternative off."""
+    letters, alternatives = BEGUN[name].pattern.removeprefix("(?=[").split("])(?:", 1)
+    let_through = re.compile(f"[{letters}]", re.IGNORECASE)
+    assert len(BEGUN) == 5
+    assert [one for one in begins(parser.parse(f"(?:{alternatives}")) if not let_through.fullmatch(one)] == []
