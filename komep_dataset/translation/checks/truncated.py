@@ -10,7 +10,7 @@ from komep_dataset.replies.patterns import Pattern
 from komep_dataset.translation.alignment import aligned
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
-from komep_dataset.translation.latin_words import VERBS
+from komep_dataset.translation.latin_words import FUNCTION_WORDS, VERBS
 from komep_dataset.translation.sentence_ends import ASKS, is_question, sentences
 
 # Letters of the target for one of the source, as `sizes` counts them, by length of the source. The bounds come from
@@ -40,6 +40,9 @@ _GOES_ON = Pattern(
 _DEFINES = Pattern(r"(?:The|An?|To|Any|Each) [^A-Z.!?]+[.]?")
 _HEADLINE = Pattern("[혀쳐켜려여워와돼해져서꿔둬춰내]$")  # "의사회, 지침 바꿔"
 _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
+_KOREAN_LISTED = Pattern(r",(?:\s그리고)?|\s(?:및|그리고)\s|[가-힣][와과]\s")
+_LAST_NAME = Pattern(r"([A-Za-z][\w./:-]*\w)\W*$")
+_UNTIL = Pattern(r"(?:까지|부터)\s*$")  # where no verb is: "30일 이전까지"
 _FINITE = (VERBS | {"ve", "re", "ll"}) - {"be", "been", "it", "this", "these", "those", "there", "not"}
 # Of a subject that has a name: "Mr Lee walked to the clinic." Past tenses that are no participles, and "ed" before no agent.
 _ACTED = Pattern(
@@ -115,6 +118,9 @@ def _bad_length(source: str, target: str, sure: bool = True) -> str:
     if ours < SHORTEST:
         return ""
     ratio, place = theirs / ours, length_bin(ours)
+    if ratio > HIGHEST[place]:
+        # An original that stands beside its Korean is one of the words that both texts have.
+        ratio = theirs / sum(map(str.isalnum, unicodedata.normalize("NFC", source)))
     # A short definition may be one word, "전자주소."
     terse = (
         sure
@@ -133,16 +139,20 @@ def _unfinished(source: str, target: str, sure: bool = True) -> str:
     if _DOTS.search(end) and not _DOTS.search(source[-30:]):
         return f"it ends in {end[-12:]!r}"
     closed = (end[-1:] in ")]" and source.rstrip(".")[-1:] in ")]") or _is_whole_list(source, target)
+    names = [_LAST_NAME.search(text[-80:]) for text in (source, target)]
+    closed = closed or (all(names) and names[0][1] == names[1][1])
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
     if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):
         ours, theirs = sizes(source, target)
         long = ours > LENGTHS[2 if sure and _DEFINES.fullmatch(source) else 1]
         terse = long and theirs < TERSE * ours
         says = _says(source, target) and not (sure and _HEADLINE.search(end))
-        if _GOES_ON.search(end) or says or terse or end[-1:] == ",":
+        goes_on = _GOES_ON.search(end) and (says or not _UNTIL.search(end))
+        if goes_on or says or terse or end[-1:] == ",":
             return f"its last sentence is unfinished: {end!r}"
-    goes_on = source.endswith((":", ",", " and", " or"))
-    if (_GOES_ON.search(end) or end[-1:] == ",") and len(source) > 60 and not goes_on:
+    theirs_too = source.endswith((":", ",")) or source.rpartition(" ")[2].lower() in FUNCTION_WORDS
+    theirs_too = theirs_too or (_UNTIL.search(end) and not _says(source, target))
+    if (_GOES_ON.search(end) or end[-1:] == ",") and len(source) > 60 and not theirs_too:
         return f"it ends in a particle: {end!r}"
     for left, right in ("()", "[]"):
         if source.count(left) == source.count(right) and target.rfind(left) > target.rfind(right):
@@ -154,7 +164,7 @@ def _is_whole_list(source: str, target: str) -> bool:
     """Whether a target ends in a list behind a colon, of as many things as its source: "다음을 담는다: 가, 나, 다"."""
     listed = _LIST.search(target)
     last = "".join(sentences(source)[-1:]).rpartition(":")[2]
-    return bool(listed) and listed[0].count(",") >= len(_LISTED.findall(last)) > 0
+    return bool(listed) and len(_KOREAN_LISTED.findall(listed[0])) >= len(_LISTED.findall(last)) > 0
 
 
 def _says(source: str, target: str) -> bool:

@@ -17,6 +17,13 @@ def test_terms():
     assert reasons(target.replace("고혈압", "저혈압"), read_glossary()) == ["term_mismatch"]
 
 
+def test_what_a_source_says_in_another_word_is_no_exchange():
+    source = "Next we join these ACE inhibitor eras to our original cohort and use their end dates."
+    target = "다음으로 이 ACE inhibitor 기간을 기존 코호트에 합치고 그 종료 날짜를 쓴다."
+    failures = check_translation(source, target, read_glossary())
+    assert [f.check.severity for f in failures if f.reason == "term_mismatch"] == ["warn"]
+
+
 def test_another_term_in_its_place_rejects_and_a_word_that_is_not_known_warns():
     def found(source, target):
         failures = check_translation(source, target, read_glossary())

@@ -103,6 +103,25 @@ def test_ends_that_the_source_has_too():
     )
 
 
+def test_what_ends_as_its_source_does_and_what_stands_beside_its_original_are_whole():
+    whole = [
+        ("Its plans for failures are described at https://example.org/plans.", "장애 계획은 다음에서 볼 수 있다: https://example.org/plans"),
+        ("Two tools were built: White Rabbit, and Brown-Hare.", "두 도구가 만들어졌다: White Rabbit과 Brown-Hare"),
+        (
+            "If one of these happens these must be renewed: the manual, the software for the pump, and the tests and the charts.",
+            "이 중 하나라도 일어나면 다음을 새로 해야 한다: 설명서, 펌프 소프트웨어, 그리고 시험과 도표",
+        ),
+        ("Long period: 365 days before and up to and including the day of entry.", "긴 기간: 등록일을 포함하여 365일 이전까지"),
+        (
+            "It is best to assume case-sensitive comparisons, and to say so where one is unsure. For example, instead of",
+            "대소문자를 구분하는 비교를 가정하고 확실하지 않으면 그렇게 말하는 것이 좋다. 예를 들어,",
+        ),
+        ("Is only the first visit of a person counted?", "한 사람의 첫 방문만 셉니까? Is only the first visit of a person counted?"),
+    ]  # fmt: skip
+    for source, target in whole:
+        assert truncated.truncation(source, target) == "", target
+
+
 def test_a_short_sentence_that_may_have_gone_into_another_warns():
     source, target = (
         "There will be snow. The rivers will freeze over in winter.",

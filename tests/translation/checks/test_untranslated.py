@@ -2,6 +2,7 @@
 
 import pytest
 
+from komep_dataset.translation.checks.registry import check_translation
 from komep_dataset.translation.checks.untranslated import leftover
 
 SOURCE = "Insulin improves sleep quality. The drug does not cross the placenta in humans."
@@ -26,3 +27,16 @@ SOURCE = "Insulin improves sleep quality. The drug does not cross the placenta i
 )
 def test_leftover(target, said):
     assert leftover(SOURCE, target) == said
+
+
+def test_english_beside_its_korean_warns_and_in_its_place_rejects():
+    def severities(source, target):
+        return [f.check.severity for f in check_translation(source, target) if f.reason == "untranslated"]
+
+    source = "We compare two treatment groups with a large propensity model and report the risk of stroke in each of them."
+    beside = "두 치료군을 대규모 성향 점수 모형 large propensity model 으로 비교하고 각 군의 뇌졸중 위험을 보고한다."
+    place = "두 치료군을 a large propensity model 으로 비교하고 risk of stroke in each of them 을 보고한다."
+    assert severities(source, beside) == ["warn"] and severities(source, place) == ["reject"]
+    # A sentence that is left in English is in its own place, however long the rest is.
+    last = " Take the tablets with food and drink plenty of water."
+    assert severities(" ".join([source] * 6) + last, " ".join([beside] * 6) + last) == ["reject"]
