@@ -27,7 +27,7 @@ from tests.real_data import DATA
 
 MADE = {".git", "komep", "results", "report.html"}  # in a clone, by commands
 NEVER = ("make", "pip", "pip3", "sbatch", "uv")  # what would change this machine
-OF_TORCH = "*recipes/[dos]*.py* | *recipes/lengths.py* | *evaluation.run* | *benchmarks.losses* | *benchmarks.architectures*"
+OF_TORCH = "*recipes/[dos]*.py* | *recipes/lengths.py* | *evaluation.run* | *benchmarks.losses* | *benchmarks.architectures* | *benchmarks.random_model*"
 KOREAN = "열이 나면 물을 자주 마시고 쉬어야 한다."
 
 
@@ -56,7 +56,7 @@ def environment(folder: Path) -> dict[str, str]:
     """
     programs = folder.parent / "programs"
     programs.mkdir(exist_ok=True)
-    light = f"exec '{warm.python('komep')}'"
+    light = f"exec '{warm.python('project')}'"
     with_torch = f"exec env HF_HOME={shlex.quote(os.environ['HF_HOME'])} '{warm.python()}'"
     for name, script in (
         ("komep", f'{light} -m komep_dataset.cli "$@"'),
@@ -80,7 +80,7 @@ def run(text: str, folder: Path, own: dict[str, str], python: bool = False) -> s
     program = ["bash", "-euo", "pipefail", "-c", text]
     if python:
         (folder.parent / "snippet.py").write_text(f"import sys; sys.path[0] = ''\n{text}", "utf-8")
-        program = [warm.python("komep"), str(folder.parent / "snippet.py")]
+        program = [warm.python("project"), str(folder.parent / "snippet.py")]
     return subprocess.run(program, cwd=folder, env=own, capture_output=True, text=True)
 
 

@@ -1,8 +1,8 @@
 """A Python whose programs begin with their libraries loaded: `subprocess.run([warm.python(), "recipes/dpo.py", …])`.
 
 To import torch, transformers, TRL and PEFT takes 10 seconds of CPU, and a tiny run one. So one server for all workers of the
-test session imports them once, and nothing of this project; a program is a fork of it. What stands in for `python` is a
-relay, which hands over arguments, environment, folder and streams, passes signals on and ends as the program ends: launchers
+test session imports them once, and nothing of this project; a program is a fork of it. (`project` has what `komep` is made
+of, too, a third of a second a command: for tests of what many commands do together.) What stands in for `python` is a relay, which hands over arguments, environment, folder and streams, passes signals on and ends as the program ends: launchers
 and shells may start it too, and what a program starts by `sys.executable` is a fork again. To kill a program is to send `KILL`.
 
 A test takes a real start where it is about imports, the end of a parent, limits or namespaces of the system. So does the relay
@@ -30,8 +30,14 @@ LIBRARIES = {
     "trl.trainer.dpo_trainer trl.trainer.sft_trainer deepspeed polars typer rich.console rich.progress rich.table "
     "jinja2 yaml scipy.stats statsmodels.stats.multitest matplotlib.figure matplotlib.backends.backend_agg PIL.Image "
     "PIL.JpegImagePlugin PIL.PngImagePlugin transformers.conversion_mapping sklearn.metrics",
-    "komep": "polars aiohttp pyarrow.parquet pyarrow.dataset scipy.special jinja2 yaml typer rich.console rich.progress rich.table",
+    "komep": "polars aiohttp pyarrow.parquet pyarrow.dataset scipy.special jinja2 yaml typer typer._adapters rich.console "
+    "rich.progress rich.table",
 }
+OF_KOMEP = (
+    *("commands.asking", "commands.publishing", "commands.quality", "commands.releases"),
+    *("explorer.report", "release.build", "release.card.card"),
+)
+LIBRARIES["project"] = " ".join([LIBRARIES["komep"], *(f"komep_dataset.{name}" for name in OF_KOMEP)])
 # The beginnings of what libraries read when they are imported, or glibc before that.
 AT_IMPORT = (
     *("ARROW_", "HOME", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "MPL", "OMP_", "OPENBLAS_", "PYTHON"),
@@ -278,11 +284,15 @@ def main(words: list[str]) -> None:
     started = dict(os.environ)
     of_this = {str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
     sys.path[:] = [place for place in sys.path if place not in of_this]
+    if words[4] == "project":
+        sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     for library in LIBRARIES[words[4]].split():
         with suppress(ImportError):  # of an extra that is not installed
             import_module(library)
     if conversions := sys.modules.get("transformers.conversion_mapping"):
         conversions.get_checkpoint_conversion_mapping("llama")  # it compiles two thousand expressions
+    if words[4] == "project":
+        del sys.path[0]
     by_libraries = {name: value for name, value in os.environ.items() if name not in started}
     gc.collect()
     gc.freeze()

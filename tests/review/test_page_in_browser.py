@@ -15,6 +15,7 @@ from komep_dataset.cli import app
 from komep_dataset.release.build import build
 from komep_dataset.review.reading import read_sheets
 from komep_dataset.review.sheet import read_material, write_sheets
+from tests.explorer.test_every_size import OF_DARK, OF_LIGHT
 from tests.review.sheets import blinded_answers, pair_of, rows_of
 from tests.scored_rows import write
 
@@ -309,7 +310,8 @@ def test_accessibility_and_nothing_wider_than_the_screen(opened, sheets):
                 page.set_viewport_size({"width": width, "height": 900})
                 for view in ("pair", "help"):
                     page.keyboard.press("?" if view == "help" else "1")
-                    violations = Axe().run(page).response["violations"]
+                    options = OF_DARK if scheme == "dark" else OF_LIGHT
+                    violations = Axe().run(page, options=options).response["violations"]
                     found += [
                         (language, scheme, width, view, v["id"], [n["html"] for n in v["nodes"]])
                         for v in violations

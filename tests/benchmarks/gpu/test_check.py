@@ -79,8 +79,8 @@ def run_steps(folder: Path, seconds: float, *names: str) -> tuple[list[dict], st
 
 
 @pytest.mark.slow
-def test_every_step_has_its_line_however_it_ends(tmp_path):
-    lines, said = run_steps(tmp_path, 500, "wrong", "refused", "slow", "killed", "fine")
+def test_every_step_has_its_line_however_it_ends_and_what_it_leaves_running_is_ended(tmp_path):
+    lines, said = run_steps(tmp_path, 500, "wrong", "refused", "slow", "killed", "careless", "fine")
     ends = [(line["step"], line.get("failed", line.get("value"))) for line in lines]
     assert [(step, re.sub(r"after \d+ s", "after 3 s", str(end))) for step, end in ends] == [
         ("wrong", "2"),
@@ -89,16 +89,13 @@ def test_every_step_has_its_line_however_it_ends(tmp_path):
         ("slow", "3"),
         ("slow", "ended after 3 s"),
         ("killed", "the process ended with 9"),
+        ("careless", "None"),
         ("fine", "1"),
     ]
-    assert said.split()[-1] == "4" and said.count("FAILED") == 4 and said.count("done") == 1
+    assert said.split()[-1] == "4" and said.count("FAILED") == 4 and said.count("done") == 2
     assert "Traceback" in (tmp_path / check.LOG).read_text("utf-8")
-
-
-@pytest.mark.slow
-def test_what_a_step_leaves_running_is_ended(tmp_path):
-    (line,), _ = run_steps(tmp_path, 500, "careless")
-    left = psutil.Process(line["pid"]) if psutil.pid_exists(line["pid"]) else None
+    pid = lines[-2]["pid"]
+    left = psutil.Process(pid) if psutil.pid_exists(pid) else None
     assert left is None or left.status() == psutil.STATUS_ZOMBIE  # where nobody collects what is dead
 
 

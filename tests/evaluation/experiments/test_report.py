@@ -1,5 +1,6 @@
 """The report from made result sets whose truth is known: verdicts, tables, missing cells, hostile texts."""
 
+import contextlib
 import csv
 import json
 import re
@@ -16,7 +17,7 @@ from evaluation.experiments.verdicts import CONFIRMED, REFUTED, STATEMENTS, UNDE
 from evaluation.statistics.comparison import READINGS
 from tests.evaluation.experiments.made_results import fill, matrix_of
 from tests.explorer.conftest import chromium  # noqa: F401 - a fixture
-from tests.explorer.test_every_size import CUT, untranslated
+from tests.explorer.test_every_size import CUT, OF_DARK, OF_LIGHT, untranslated
 
 pytestmark = pytest.mark.usefixtures("from_the_root")  # where the paths of experiment files start
 
@@ -66,12 +67,15 @@ def test_report_of_a_known_truth(tmp_path):
         assert (page.parent / address.split('"')[0]).is_file()
 
 
-@pytest.fixture
-def written(tmp_path):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     """The page of an experiment that is half there, with a cell that failed."""
-    matrix, cells, path = matrix_of(
-        tmp_path, name="sizes", published=[{"text": "Preference pairs", "value": "1"}]
-    )
+    folder, published = tmp_path_factory.mktemp("written"), [{"text": "Preference pairs", "value": "1"}]
+    with contextlib.chdir(Path(__file__).resolve().parents[3]):
+        yield written_page(*matrix_of(folder, name="sizes", published=published))
+
+
+def written_page(matrix, cells, path) -> Path:
     for cell in cells[::2]:
         for title in (m.title for m in matrix.benchmarks):
             fill(cell, title, 0.4)
@@ -99,7 +103,8 @@ def test_the_page_is_whole_at_every_size(written, chromium, locale):  # noqa: F8
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate(CUT) == [], (width, scheme)
             assert page.evaluate("document.documentElement.scrollWidth") == width
-            found = Axe().run(page).response["violations"]
+            options = OF_DARK if scheme == "dark" else OF_LIGHT
+            found = Axe().run(page, options=options).response["violations"]
             assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == [], (width, scheme)
     assert {url.split(":")[0] for url in asked} <= {"file", "data"} and len(
         [u for u in asked if u[0] == "f"]
