@@ -2,8 +2,9 @@
 
 To import torch, transformers, TRL and PEFT takes 10 seconds of CPU, and a tiny run one. So one server for all workers of the
 test session imports them once, and nothing of this project; a program is a fork of it. (`project` has what `komep` is made
-of, too, a third of a second a command: for tests of what many commands do together.) What stands in for `python` is a relay, which hands over arguments, environment, folder and streams, passes signals on and ends as the program ends: launchers
-and shells may start it too, and what a program starts by `sys.executable` is a fork again. To kill a program is to send `KILL`.
+of, too, a third of a second a command: for tests of what many commands do together.) What stands in for `python` is a relay,
+which hands over arguments, environment, folder and streams, passes signals on and ends as the program ends: launchers and
+shells may start it too, and what a program starts by `sys.executable` is a fork again. To kill a program is to send `KILL`.
 
 A test takes a real start where it is about imports, the end of a parent, limits or namespaces of the system. So does the relay
 for what is no script and no module (`-c`), and where a variable that libraries read as they load differs from the server's.

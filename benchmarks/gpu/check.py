@@ -162,6 +162,14 @@ def end_launched(step: str | None = None) -> None:
                 process.kill()
 
 
+def end_origin() -> None:
+    """End the process that steps are forked from: after an interruption it would go on with its imports, seconds of them."""
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "multiprocessing.forkserver" in " ".join(process.cmdline()):
+                process.kill()
+
+
 def run_step(name: str, limit: float, setting: Setting, output: Path) -> bool:
     """Run one step, for so many seconds at the most, and end all that it leaves; whether it ended well."""
     begun = time.monotonic()
@@ -204,6 +212,7 @@ def run_steps(names: list[str], setting: Setting, output: Path, seconds: float) 
                 failed += not run_step(name, min(planned[name].limit, left), setting, output)
     finally:
         end_launched()
+        end_origin()
     return failed
 
 

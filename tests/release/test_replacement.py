@@ -23,6 +23,7 @@ from komep_dataset.release.facts import read_facts
 from komep_dataset.release.replacement import MARK, replacing_folder
 from komep_dataset.release.sums import content_hash, sum_problems, write_sums
 from komep_dataset.release.verify import verify
+from tests import warm
 from tests.full_disk import may_mount
 from tests.release.replaced import add_what_people_add, replace, theirs, two_releases, write
 
@@ -250,16 +251,7 @@ def test_two_containers_with_the_same_process_ids(releases, tmp_path):
     for _ in range(TRIES):
         target = tmp_path / "komep"
         notes = target / "notes.md"
-        words = [
-            "unshare",
-            "-rpf",
-            "--kill-child",
-            "--mount-proc",
-            sys.executable,
-            "-m",
-            "komep_dataset.cli",
-            "build",
-        ]
+        words = [warm.python("project"), "tests/in_namespaces.py", "-m", "komep_dataset.cli", "build"]
         both = [
             subprocess.Popen(
                 [*words, str(source), "-o", str(target)],
@@ -271,7 +263,7 @@ def test_two_containers_with_the_same_process_ids(releases, tmp_path):
             for source in sources
         ]
         if rng.random() < 0.5:
-            time.sleep(rng.uniform(0.2, 0.9))
+            time.sleep(rng.uniform(0.1, 0.5))
             both[0].kill()
         said = [process.communicate()[1] for process in both]
         codes = [process.returncode for process in both]
