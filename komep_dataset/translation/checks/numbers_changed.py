@@ -67,7 +67,9 @@ def _changed(source: str, target: str, in_pair: bool = False) -> dict[str, bool]
     told = set(() if missing else _told_dates(source, ours, theirs, extra))
     extra = [n for n in extra if n not in told]
     absent = _absent(ours, theirs, tuple(Kind))
-    gone = _fewer(source, ours, theirs) or any(n.value >= 2 for n in absent)
+    gone = _fewer(source, ours, theirs) or any(
+        n.value >= 2 or source.startswith(("first", "First"), n.start) for n in absent
+    )
     come, units = _fewer(target, theirs, ours), {n.unit for n in absent} - {""}
     # A number in the place of another is a fault, and a quantity that is added or missing. What is counted is as often said
     # in other words: "two hearing aids" are hearing aids, a triphosphate has 3 phosphates.

@@ -340,6 +340,7 @@ def test_a_number_in_the_place_of_another_is_a_fault_however_either_is_written()
         ("Louis XIV was ill.", "루이 15세는 아팠다."),
         ("COVID-19 spread, and COVID-19 stayed.", "COVID-19가 퍼졌고, COVID-18이 남았다."),
         ("It ranks second.", "3위이다."),
+        ("as first-line treatment", "7차 치료로"),
         ("They took $750, and he lost $750.", "그들은 650달러를 가져갔고, 그는 750달러를 잃었다."),
         ("Clean it at least once daily.", "매일 6회 이상 닦는다."),
         ("The code is new.", "ISO 22220 코드가 새롭다."),
