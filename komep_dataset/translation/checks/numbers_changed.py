@@ -67,9 +67,7 @@ def _changed(source: str, target: str, in_pair: bool = False) -> dict[str, bool]
     told = set(() if missing else _told_dates(source, ours, theirs, extra))
     extra = [n for n in extra if n not in told]
     absent = _absent(ours, theirs, tuple(Kind))
-    gone = _fewer(source, ours, theirs) or any(
-        n.value >= 2 or source.startswith(("first", "First"), n.start) for n in absent
-    )
+    gone = _fewer(source, ours, theirs) or any(n.value >= 2 or _ONE.match(source, n.start) for n in absent)
     come, units = _fewer(target, theirs, ours), {n.unit for n in absent} - {""}
     # A number in the place of another is a fault, and a quantity that is added or missing. What is counted is as often said
     # in other words: "two hearing aids" are hearing aids, a triphosphate has 3 phosphates.
@@ -109,6 +107,7 @@ def _fewer(text: str, numbers: Sequence[Number], others: Sequence[Number]) -> bo
     return any(count > there[value] for value, count in firm.items())
 
 
+_ONE = Pattern(r"(?:first|one)\b", re.IGNORECASE)
 _LARGE = 100  # no such number is said in passing (ours)
 
 
@@ -175,7 +174,8 @@ def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> dict[str
                 units = {one.unit, other.unit}
                 sure = "percent" in units or not units & _COUNTS
                 problems[f"{_show(one)} has become {_show(other)}"] = sure
-    return problems
+    # Of two numbers that exchange places each counts what the other did.
+    return dict.fromkeys(problems, True) if len(problems) > 1 else problems
 
 
 _COUNTS = frozenset(

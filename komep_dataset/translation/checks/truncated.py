@@ -20,7 +20,8 @@ LOWEST = (0.1, 0.12, 0.16, 0.15, 0.2, 0.21)
 HIGHEST = (1.95, 1.09, 0.88, 0.87, 0.75, 0.86)
 SHORTEST = 12  # below that a ratio says nothing
 # How sure it is that a sentence has no counterpart, where a translation is refused and where it is warned of.
-LOST, PERHAPS_LOST = 0.95, 0.5
+LOST, PERHAPS_LOST = 0.8, 0.5
+SHORT_LOST, SHORT = 0.95, 40  # of a sentence of few letters, which goes into another
 A_SENTENCE = 8  # letters that a sentence must have to be missed
 _KEPT = Pattern(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
 _NO_LETTER = Pattern(r"[\W_]+")
@@ -104,11 +105,12 @@ def _lost(source: str, target: str, glossary: Glossary | None, surety: float) ->
     beads = aligned(source, target, glossary)
     for place, bead in enumerate(beads):
         replaced = any(not other.source for other in beads[max(0, place - 1) : place + 2])
+        lost = "" if bead.target or replaced else bead.source[0]
+        letters = sum(map(str.isalpha, lost))
         # A question of which the translation asks nothing is surely lost.
-        asked = bead.source and is_question(bead.source[0]) and not ASKS.search(target)
-        unsure = bead.surety < (PERHAPS_LOST if asked else surety)
-        lost = "" if bead.target or replaced or unsure else bead.source[0]
-        if sum(map(str.isalpha, lost)) >= A_SENTENCE:
+        asked = is_question(lost) and not ASKS.search(target)
+        least = SHORT_LOST if letters < SHORT and surety == LOST else surety
+        if letters >= A_SENTENCE and bead.surety >= (PERHAPS_LOST if asked else least):
             return f"nothing stands for {lost[:80]!r}"
     return ""
 
