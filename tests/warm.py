@@ -29,7 +29,7 @@ LIBRARIES = {
     "accelerate.commands.launch datasets transformers transformers.models.llama.modeling_llama "
     "transformers.models.auto.modeling_auto transformers.trainer transformers.generation.utils peft "
     "trl.trainer.dpo_trainer trl.trainer.sft_trainer deepspeed polars typer rich.console rich.progress rich.table "
-    "jinja2 yaml scipy.stats statsmodels.stats.multitest matplotlib.figure matplotlib.backends.backend_agg PIL.Image "
+    "typer._adapters jinja2 yaml scipy.stats statsmodels.stats.multitest matplotlib.figure matplotlib.backends.backend_agg PIL.Image "
     "PIL.JpegImagePlugin PIL.PngImagePlugin transformers.conversion_mapping sklearn.metrics",
     "komep": "polars aiohttp pyarrow.parquet pyarrow.dataset scipy.special jinja2 yaml typer typer._adapters rich.console "
     "rich.progress rich.table",
