@@ -51,6 +51,11 @@ def is_name(word: str) -> bool:
     return bare[0].isupper() or (len(bare) <= 4 and low in UNIT_WORDS) or bool(NAME_ENDING.search(bare))
 
 
+def is_everyday(word: str) -> bool:
+    """Whether a word in small letters is one of the lists of English ones."""
+    return word in _NO_NAMES or word in VERBS or word in PLAIN_ENGLISH
+
+
 def is_function(word: str) -> bool:
     """Whether a word holds an English sentence together; "WHO" is a name."""
     return word.lower().strip(".'") in FUNCTION_WORDS and not (word.isupper() and len(word) > 1)

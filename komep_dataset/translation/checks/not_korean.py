@@ -30,7 +30,7 @@ def wrong_script(source: str, target: str) -> str:
         if not set(match[0]) <= allowed:
             return f"{match[0][:20]!r} is no Hangul"
     hangul = len(latin.HANGUL.findall(target))
-    roman = _counted(latin.GLOSS.sub(" ", plain))
+    roman = _counted(source, latin.GLOSS.sub(" ", plain))
     if not hangul and (strange := _strange_words(source, plain)):
         return f"no Hangul, and {strange!r} is not in the source"  # romanised Korean, or another language
     share = hangul / (hangul + roman) if hangul + roman else 1
@@ -46,10 +46,13 @@ def _strange_words(source: str, target: str) -> str:
     return " ".join(strange)[:60] if len(strange) >= 2 else ""
 
 
-def _counted(text: str) -> int:
-    """Latin letters that belong to no name; a run with English function words counts whole."""
-    total = 0
+def _counted(source: str, text: str) -> int:
+    """Latin letters that belong to no name; a run with English function words counts whole. A word of the source that stands
+    alone and is no everyday one is a name: "ibuprofen은"."""
+    total, there = 0, {word.lower() for word in latin.WORD.findall(source)}
     for words in latin.runs(text):
+        if len(words) == 1 and (low := words[0].lower()) in there and not latin.is_everyday(low):
+            continue
         if not latin.is_title(words):
             english = any(map(latin.is_function, words))
             total += sum(len(w) for w in words if english or not latin.is_name(w))

@@ -271,7 +271,11 @@ def _tight(text: str, numbers: Sequence[Number]) -> Iterator[Pair]:
                 yield one.value, other.value
         elif text[one.end : other.start].strip() == "(" and _NO_MEASURES.isdisjoint(units):
             yield one.value, other.value  # 40 miles (64 km)
-        elif one.value < other.value and _OF.fullmatch(text, one.end, other.start):
+        elif (
+            one.value < other.value
+            and _OF.fullmatch(text, one.end, other.start)
+            and ("" in units or units_agree(*units))
+        ):
             yield other.value, one.value
 
 

@@ -57,8 +57,16 @@ _SAID = Pattern(
 _ASKED_WITHIN = Pattern(r"(?:까|냐|는지|은지)\s?(?:하고|하는|라고|고|라는|는)\s")  # "무엇일까 하고 생각했다"
 _BLANK = Pattern("_{3}")
 _PART = Pattern(r"[:：][*_`]*\s")
-# "Help the child" is "아이를 도와주십시오": one sentence for one that is surely its translation may ask for what it says.
+# "Help the child" is "아이를 도와주십시오": one sentence for one that is surely its translation may ask for what it says, and a
+# question asks.
 _REQUESTS, _TRANSLATED = Pattern(r"주(?:세요|십시오)|바랍니다|(?:시나|셨나|신가)요"), 0.9
+_QUESTIONS = Pattern(r"(?<!릴)까요\s?\?|(?<!으)(?:시나|셨나|신가)요")
+# An English question: with a word that asks, or the verb before its subject. "I wonder if it is so?" may become a statement.
+_INTERROGATIVE = Pattern(
+    r"\b(?:what|which|who|whom|whose|why|how|when|where)\b|(?:^|[,;:.?!]\s+|\b(?:and|but|so|or|then)\s)"
+    r"(?:is|are|was|were|am|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had)(?:n['’]?t)?\s(?!be\b)",
+    re.IGNORECASE,
+)
 _SAYS = _SPEAKS, _ACT, _CANNOT
 LEAST = 0.25  # letters of a translation for one of the source (ours)
 UNLIKE = -6.0  # of `likeness`: below that was none of 888 real translations
@@ -73,7 +81,9 @@ def said_beside(source: str, target: str, glossary: Glossary | None = None) -> l
         excused = [words.search(theirs) for words in (_SPOKEN, _OF_THE_ACT, _DENIED)]
         for part in (part for sentence in bead.target for part in _PART.split(sentence)):
             translated = len(bead.source) == len(bead.target) == 1 and bead.surety > _TRANSLATED
-            said = (words.search(_REQUESTS.sub("", part) if translated else part) for words in _SAYS)
+            own = _REQUESTS.sub("", part) if translated else part
+            own = _QUESTIONS.sub("", own) if "?" in theirs else own
+            said = (words.search(own) for words in _SAYS)
             if any(a and not b for a, b in zip(said, excused, strict=True)):
                 found[part] = None
     return list(found)
@@ -100,6 +110,7 @@ def _answer(source: str, text: str) -> str:
     # What is no Korean at all has no Korean question either.
     spoken = [sentence for sentence in sentences(text) if HANGUL.search(sentence)]
     asks = is_question(source) and " " in source and not _SAID.search(source)
+    asks = asks and _INTERROGATIVE.search(sentences(source)[-1])
     if not spoken or not (task or asks) or _ASKED_WITHIN.search(text) or (task and _DONE.search(spoken[-1])):
         return ""
     # A question with its answer behind it ends in a statement, as a quoted one may do.

@@ -54,7 +54,7 @@ def _most_said(text: str) -> int:
 
 def _longest_loop(text: str) -> tuple[int, str]:
     """How often in a row the most repeated group of words stands, and the group; linear in the text."""
-    words = [w for w in (w.strip(".,;:!?*-|") for w in text.split()) if any(map(str.isalpha, w))]
+    words = [w for w in (w.strip(".,;:!?*-|") for w in text.split()) if any(map(str.isalnum, w))]
     best, group = 1, ""
     thrice = max(Counter(words).values(), default=0) > 2  # else no word is there three times
     for period in range(1, min(_MANY, len(words) // 2) + 1) if thrice else ():

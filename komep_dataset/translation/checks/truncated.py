@@ -41,6 +41,7 @@ _GOES_ON = Pattern(
 _DEFINES = Pattern(r"(?:The|An?|To|Any|Each) [^A-Z.!?]+[.]?")
 _HEADLINE = Pattern("[혀쳐켜려여워와돼해져서꿔둬춰내]$")  # "의사회, 지침 바꿔"
 _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:and|or)\s)?|\s(?:and|or)\s")
+_ITEM = Pattern(r"\s*(?:[-*•·]|\d{1,2}[.)])\s?\S")  # an item of a list may be a noun
 _KOREAN_LISTED = Pattern(r",(?:\s그리고)?|\s(?:및|그리고)\s|[가-힣][와과]\s")
 _LAST_NAME = Pattern(r"([A-Za-z][\w./:-]*\w)\W*$")
 _UNTIL = Pattern(r"(?:까지|부터)\s*$")  # where no verb is: "30일 이전까지"
@@ -143,6 +144,7 @@ def _unfinished(source: str, target: str, sure: bool = True) -> str:
     closed = (end[-1:] in ")]" and source.rstrip(".")[-1:] in ")]") or _is_whole_list(source, target)
     names = [_LAST_NAME.search(text[-80:]) for text in (source, target)]
     closed = closed or (all(names) and names[0][1] == names[1][1])
+    closed = closed or all(_ITEM.match(text.rpartition("\n")[2]) for text in (source, target))
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
     if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):
         ours, theirs = sizes(source, target)

@@ -28,3 +28,8 @@ def test_a_text_of_some_length_has_some_hangul():
     assert no_hangul("HIV infection", "HIV") == ""
     assert no_hangul(LONG, "환자: HIV") == ""
     assert no_hangul(LONG, LONG) == "" != wrong_script(LONG, LONG)  # which says more
+
+
+def test_a_name_in_small_letters_that_stands_alone_is_no_english():
+    assert wrong_script("Can I mix paracod and flunix?", "paracod와 flunix를 섞어도 되나요?") == ""
+    assert wrong_script("Can I mix honey and water?", "honey와 water를 mix 해도 되나요?")

@@ -360,6 +360,7 @@ def test_a_number_in_the_place_of_another_is_a_fault_however_either_is_written()
         ("If it is called more than once", "두 번 이상 불리면"),
         ("Coronavirus disease 2019 (COVID-19) spread.", "코로나바이러스감염증-19(COVID-19)가 퍼졌다."),
         ("more than two hundred years ago", "이백여 년 전에"),
+        ("up to 4 tablets of 800 mg each", "800 mg 정제를 최대 4정"),
         ("at 5.30pm on a Saturday", "토요일 오후 5.30에"),
         ("after 250 milliseconds", "250밀리 초 뒤에"),
         ("The CRC-32 is computed, with a CRC of zero at first.", "처음에 CRC는 0이고, CRC-32를 계산한다."),

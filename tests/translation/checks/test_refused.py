@@ -52,3 +52,15 @@ def test_a_text_that_has_nothing_of_its_source_is_no_translation():
     assert "next to nothing" in unlike(source, other)
     korean = "2014년에 WHO는 28,600건, 사망 11,300명, 감염된 간호사 881명을 집계하였다."
     assert unlike(source, korean) == unlike("It rains today.", other) == unlike(source, "") == ""
+
+
+def test_a_question_that_its_translation_asks_or_tells_is_no_refusal():
+    for source, target in (
+        ("If it was the flu, wouldnt the syrup have helped?", "독감이었다면 시럽이 효과가 있지 않았을까요?"),
+        ("Any thoughts on ginger tea for a cold?", "감기에 생강차를 마시는 것은 어떨까요?"),
+        ("I am writing to check if a dry nose is a sign of a cold?", "코가 마르는 것이 감기의 증상인지 확인하려고 씁니다."),
+        ("Is it a cold? Could be since my son has one but I dont know?", "감기일까요? 아들이 걸려서 그럴 수도 있는데 잘 모르겠어요."),
+    ):  # fmt: skip
+        assert refusal(source, target) == "", target
+    assert refusal("Which drug helps in a cold?", "아세트아미노펜이 도움이 된다.")
+    assert refusal("Which drug helps in a cold?", "어떤 문장을 옮겨 드릴까요?")

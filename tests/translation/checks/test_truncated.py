@@ -122,6 +122,20 @@ def test_what_ends_as_its_source_does_and_what_stands_beside_its_original_are_wh
         assert truncated.truncation(source, target) == "", target
 
 
+def test_an_item_of_a_list_may_be_a_noun():
+    source = "See a doctor if:\n-The pain is new.\n-The pain gets worse, or does not go with tablets."
+    assert (
+        truncated.truncation(
+            source,
+            "다음의 경우 의사를 찾는다.\n-통증이 새로 생긴 경우\n-통증이 심해지거나 알약으로 가라앉지 않는 경우",
+        )
+        == ""
+    )
+    assert truncated.truncation(
+        source, "다음의 경우 의사를 찾는다.\n-통증이 새로 생긴 경우\n-통증이 심해지거나 알약으로"
+    )
+
+
 def test_a_short_sentence_that_may_have_gone_into_another_warns():
     source, target = (
         "There will be snow. The rivers will freeze over in winter.",
