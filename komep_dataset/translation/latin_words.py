@@ -69,18 +69,26 @@ def is_title(words: list[str]) -> bool:
     return len(small) < len(words) and all(word.lower() in FUNCTION_WORDS for word in small)
 
 
-_QUOTED = Pattern(r"(['\"])((?:[\w.\-]+ ){0,3}[\w.\-]+)\1")
+_QUOTED = Pattern(r"(['\"])((?:[\w.\-']+,? ){0,11}[\w.\-]+)\1")
+_SPECIES = Pattern(r"\b([A-Z][a-z]{3,}) ([a-z]{4,})\b")
 
 
 def without_names(source: str, target: str) -> str:
-    """A target without addresses, tags and identifiers, and without the words that it quotes as names, as its source does
-    or writes them in capitals: the song 'I Love it'."""
+    """A target without addresses, tags and identifiers, without the words that it quotes as names, as its source does or
+    writes them in capitals: the song 'I Love it', and without species of the source: Salmonella typhi."""
 
     def kept(quoted: re.Match) -> str:
-        named = quoted[0] in source or (quoted[2] in source and any(map(str.isupper, quoted[2][1:])))
-        return " " if named else quoted[0]
+        words = quoted[2].split()
+        short = len(words) < 5 and (quoted[0] in source or any(map(str.isupper, quoted[2][1:])))
+        title = all(word[0].isupper() or word in FUNCTION_WORDS for word in words)
+        return " " if quoted[2] in source and (short or title) else quoted[0]
 
-    return _QUOTED.sub(kept, MARKUP.sub(" ", letters(target)).translate(STRAIGHT))
+    def species(named: re.Match) -> str:
+        known = named[0] not in source or any(is_everyday(word.lower()) for word in named.groups())
+        return named[0] if known else " "
+
+    target = MARKUP.sub(" ", letters(target)).translate(STRAIGHT)
+    return _SPECIES.sub(species, _QUOTED.sub(kept, target))
 
 
 STRAIGHT = str.maketrans("‘’“”", "''\"\"")

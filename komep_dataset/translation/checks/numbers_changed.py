@@ -15,7 +15,7 @@ from komep_dataset.translation.checks.comparisons import Side, comparison
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
 from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
-from komep_dataset.translation.units import COUNTERS, CURRENCIES, LOOSE_UNITS, OLDEST, units_agree
+from komep_dataset.translation.units import CARDINALS, COUNTERS, CURRENCIES, LOOSE_UNITS, OLDEST, units_agree
 
 # --- What has changed
 
@@ -358,9 +358,10 @@ def _renumbered(source: str, target: str) -> Iterator[str]:
     ours, theirs = _of_names(source), _of_names(target)
     here, there = ({n.value for n in numbers_of(text)} for text in (source, target))
     for name, values in ours.items():
-        others = (theirs[name] - values) & here if name in theirs else ()
-        for other in others if values <= there else ():
-            yield f"{_plain(min(values))} of {name} has become {_plain(other)}"
+        # A name that stands there with other numbers, too, has not changed its own.
+        gone = values - theirs[name]
+        for other in sorted(set(theirs[name] - values) & here) if gone and {*values} <= there else ():
+            yield f"{_plain(min(gone))} of {name} has become {_plain(other)}"
 
 
 def _kept(
@@ -393,12 +394,16 @@ _NAME_BEFORE = Pattern(
 )
 
 
-def _of_names(text: str) -> dict[str, set[Fraction]]:
-    """Name in Latin letters -> the numbers behind it: HTML 4.0, LDL 70, IL-6 and IL-1, HbA1c was 7.1%, the CRC is zero."""
-    found: dict[str, set[Fraction]] = defaultdict(set)
-    for number in numbers_of(text):
+def _of_names(text: str) -> dict[str, Counter[Fraction]]:
+    """Name in Latin letters -> the numbers behind it and how often: HTML 4.0, LDL 70, IL-6 and IL-1, HbA1c was 7.1%, the CRC
+    is zero."""
+    found: dict[str, Counter[Fraction]] = defaultdict(Counter)
+    written = (
+        n for n in numbers_of(text) if text[n.start].isdigit() or text[n.start : n.end].lower() in CARDINALS
+    )
+    for number in written:
         if name := _NAME_BEFORE.search(text, max(0, number.start - 40), number.start):
-            found[name[1].casefold()].add(number.value)
+            found[name[1].casefold()][number.value] += 1
     return found
 
 
@@ -437,7 +442,8 @@ def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
     for number in reversed(numbers):
         if text.startswith("/", number.end):
             continue  # "more than 1/10"
-        listed = side and _LISTED.fullmatch(text, number.end, behind)  # "5, 6 또는 7 미만"
+        # "5, 6 또는 7 미만", "2-3일을 초과"
+        listed = side and any(one.fullmatch(text, number.end, behind) for one in (_LISTED, _TIGHT))
         said, behind = comparison(text, number), number.start
         side, sure = (side, False) if listed and not said[0] else said
         count = found[number.value]

@@ -360,6 +360,13 @@ def test_a_number_in_the_place_of_another_is_a_fault_however_either_is_written()
         ("If it is called more than once", "두 번 이상 불리면"),
         ("Coronavirus disease 2019 (COVID-19) spread.", "코로나바이러스감염증-19(COVID-19)가 퍼졌다."),
         ("more than two hundred years ago", "이백여 년 전에"),
+        ("It may help [5].", "도움이 될 수 있다 [5]."),
+        ("May cause drowsiness [5].", "졸음을 일으킬 수 있다 [5]."),
+        ("Do not use it for more than 2-3 days.", "2-3일을 초과하여 사용하지 않는다."),
+        (
+            "A VTR of 50% or higher is high [1]. VTR between 50-55% is mild, VTR between 55-60% is not.",
+            "VTR이 50% 이상이면 높다 [1]. VTR 50-55%는 경도이고, VTR 55-60%는 그렇지 않다.",
+        ),
         ("up to 4 tablets of 800 mg each", "800 mg 정제를 최대 4정"),
         ("at 5.30pm on a Saturday", "토요일 오후 5.30에"),
         ("after 250 milliseconds", "250밀리 초 뒤에"),
@@ -384,9 +391,9 @@ def test_a_name_keeps_its_number_where_it_stands_more_than_once():
     source = "IL-6 and IL-1 rise in COVID-19, as IL-6 does in flu."
     good = "IL-6과 IL-1은 COVID-19에서 상승하며, 독감에서 IL-6이 그러하다."
     assert changed_numbers(source, good) == []
-    assert changed_numbers(source, good.replace("IL-6이", "IL-19가")) == ["1 of il has become 19"]
+    assert changed_numbers(source, good.replace("IL-6이", "IL-19가")) == ["6 of il has become 19"]
     source, good = "IL-6 rises. COVID-19 is a disease.", "IL-6은 상승한다. COVID-19는 질병이다."
-    swapped = "IL-19는 상승한다. IL-6은 COVID-19의 것이다."
+    swapped = "IL-19는 상승한다. COVID-6은 질병이다."
     assert changed_numbers(source, good) == [] and "6 of il has become 19" in changed_numbers(source, swapped)
 
 

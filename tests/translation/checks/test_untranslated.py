@@ -40,3 +40,12 @@ def test_english_beside_its_korean_warns_and_in_its_place_rejects():
     # A sentence that is left in English is in its own place, however long the rest is.
     last = " Take the tablets with food and drink plenty of water."
     assert severities(" ".join([source] * 6) + last, " ".join([beside] * 6) + last) == ["reject"]
+
+
+def test_titles_and_species_of_the_source_stay():
+    source = 'He wrote "The Long Way to Your Own Bed and Pillow". Bacteria such as Salmonella typhi, Vibrio cholerae, and Yersinia pestis.'
+    target = '그는 "The Long Way to Your Own Bed and Pillow"를 썼다. Salmonella typhi, Vibrio cholerae, Yersinia pestis 같은 세균.'
+    assert leftover(source, target) == ""
+    assert leftover(
+        'He said "please take the pill with water".', '그는 "please take the pill with water"라고 했다.'
+    )
