@@ -252,7 +252,9 @@ _ENGLISH = Pattern(
 )
 
 
-_MAY = Pattern(r"May (?!of |or |and |to |in |at |by )[a-z]")  # "May cause drowsiness."
+_MAY = Pattern(
+    r"(?<![^.!?:;\n*-] )May (?!of |or |and |to |in |at |by )[a-z]"
+)  # "May cause drowsiness.", but "12 May was"
 _PARTY = Pattern(r"[- ](?:part(?:y|ies)|person|world)\b")  # of an insurer
 _IN_NAME = Pattern(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]")  # "the Seven Sisters"
 

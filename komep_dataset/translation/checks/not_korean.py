@@ -13,6 +13,9 @@ FOREIGN = re.compile(
     "\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # kana, Han
     "]+"
 )
+MIN_BESIDE_NAMES = (
+    0.5  # Hangul for a letter of the names that no list knows: "nyquil과 benedryl을 섞는다" (ours)
+)
 LETTERS_OF_NAMES = 40  # a text of fewer letters may be names alone, and stay without Hangul (ours)
 
 
@@ -30,7 +33,8 @@ def wrong_script(source: str, target: str) -> str:
         if not set(match[0]) <= allowed:
             return f"{match[0][:20]!r} is no Hangul"
     hangul = len(latin.HANGUL.findall(target))
-    roman = _counted(source, latin.GLOSS.sub(" ", plain))
+    plain_letters, of_names = _counted(source, latin.GLOSS.sub(" ", plain))
+    roman = plain_letters if hangul > MIN_BESIDE_NAMES * of_names else plain_letters + of_names
     if not hangul and (strange := _strange_words(source, plain)):
         return f"no Hangul, and {strange!r} is not in the source"  # romanised Korean, or another language
     share = hangul / (hangul + roman) if hangul + roman else 1
@@ -46,17 +50,17 @@ def _strange_words(source: str, target: str) -> str:
     return " ".join(strange)[:60] if len(strange) >= 2 else ""
 
 
-def _counted(source: str, text: str) -> int:
-    """Latin letters that belong to no name; a run with English function words counts whole. A word of the source that stands
-    alone and is no everyday one is a name: "ibuprofen은"."""
-    total, there = 0, {word.lower() for word in latin.WORD.findall(source)}
+def _counted(source: str, text: str) -> tuple[int, int]:
+    """Latin letters that belong to no name, and those of words of the source that stand alone and are no everyday ones,
+    which are names, too: "ibuprofen은". A run with English function words counts whole."""
+    total, names, there = 0, 0, {word.lower() for word in latin.WORD.findall(source)}
     for words in latin.runs(text):
-        if len(words) == 1 and (low := words[0].lower()) in there and not latin.is_everyday(low):
-            continue
         if not latin.is_title(words):
             english = any(map(latin.is_function, words))
-            total += sum(len(w) for w in words if english or not latin.is_name(w))
-    return total
+            letters = sum(len(w) for w in words if english or not latin.is_name(w))
+            alone = len(words) == 1 and words[0].lower() in there and not latin.is_everyday(words[0].lower())
+            total, names = (total, names + letters) if alone else (total + letters, names)
+    return total, names
 
 
 def no_hangul(source: str, target: str) -> str:

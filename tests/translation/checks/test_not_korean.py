@@ -32,4 +32,5 @@ def test_a_text_of_some_length_has_some_hangul():
 
 def test_a_name_in_small_letters_that_stands_alone_is_no_english():
     assert wrong_script("Can I mix paracod and flunix?", "paracod와 flunix를 섞어도 되나요?") == ""
+    assert wrong_script("fever, rash, paracod, flunix, kolmex", "fever, rash, paracod, flunix, kolmex 등")
     assert wrong_script("Can I mix honey and water?", "honey와 water를 mix 해도 되나요?")

@@ -361,6 +361,7 @@ def test_a_number_in_the_place_of_another_is_a_fault_however_either_is_written()
         ("Coronavirus disease 2019 (COVID-19) spread.", "코로나바이러스감염증-19(COVID-19)가 퍼졌다."),
         ("more than two hundred years ago", "이백여 년 전에"),
         ("It may help [5].", "도움이 될 수 있다 [5]."),
+        ("People who came on 12 May should rest.", "5월 12일에 온 사람은 쉬어야 한다."),
         ("May cause drowsiness [5].", "졸음을 일으킬 수 있다 [5]."),
         ("Do not use it for more than 2-3 days.", "2-3일을 초과하여 사용하지 않는다."),
         (
