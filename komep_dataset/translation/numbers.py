@@ -334,7 +334,7 @@ _POWER = Pattern(
 _SCIENTIFIC = Pattern(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d{1,2})(?![\w.])")
 _RATIO = Pattern(r"(?<![\d./,])(\d{1,4}(?:\.\d+)?)\s?/\s?(\d{1,4}(?:\.\d+)?)(?![\d/])")
 _LIST_MARK = Pattern(r"(?m)^[ \t>#]*(?:\(?(\d{1,2})[.)]|\[(\d{1,2})\])(?=\s)")
-_CITATION = Pattern(r"\[\d{1,3}(?:\s?[,-]\s?\d{1,3})*\]")
+CITATION = Pattern(r"\[\d{1,3}(?:\s?[,-]\s?\d{1,3})*\]")
 _NAMED = Pattern(
     r"(?:[A-Za-z]|[Cc]oronavirus [Dd]isease |[A-Z][A-Za-z]*-|(?:alpha|beta|gamma|delta|omega|α|β|γ|δ|ω)-)$"
 )
@@ -413,7 +413,7 @@ def numbers_of(text: str) -> tuple[Number, ...]:
     """
     loose = {m.start(1) if m[1] else m.start(2) for m in _LIST_MARK.finditer(text)}
     loose |= {m.end() - 2 for m in _WHOLE_HOUR.finditer(text)}  # 04:00, 4시
-    loose |= {n.start() + m.start() for m in _CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
+    loose |= {n.start() + m.start() for m in CITATION.finditer(text) for n in re.finditer(r"\d+", m[0])}
     found, taken = [], 0
     readers = (*_READERS, *_KOREAN_READERS) if HANGUL.search(text) else _READERS
     spans = [number for pattern, reader in readers for number in _read(text, pattern, reader)]

@@ -14,7 +14,7 @@ from komep_dataset.translation.alignment import aligned, shared_places
 from komep_dataset.translation.checks.comparisons import Side, comparison
 from komep_dataset.translation.checks.registry import WARN, Check
 from komep_dataset.translation.glossary import Glossary
-from komep_dataset.translation.numbers import LONG_DIGITS, Kind, Number, normal, numbers_of
+from komep_dataset.translation.numbers import CITATION, LONG_DIGITS, Kind, Number, normal, numbers_of
 from komep_dataset.translation.units import CARDINALS, COUNTERS, CURRENCIES, LOOSE_UNITS, OLDEST, units_agree
 
 # --- What has changed
@@ -41,7 +41,7 @@ def changed_numbers(source: str, target: str, glossary: Glossary | None = None) 
 def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, bool]:
     """What a translation changes, and whether that is surely a fault."""
     whole = normal(source), normal(target)
-    problems = dict(_changed(*whole))
+    problems = _changed(*whole) | dict.fromkeys(_cited_anew(*whole), True)
     several = sum(n.kind is not Kind.LOOSE for n in numbers_of(whole[0])) > 1
     problems |= dict.fromkeys(_renumbered(*whole) if several else (), True)
     pairs = list(_pairs(source, target, glossary)) if several else []
@@ -49,6 +49,14 @@ def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, 
         problems |= _exchanged(*pair, glossary)
         problems |= _changed(*pair, in_pair=True) if len(pairs) > 1 else {}
     return problems
+
+
+def _cited_anew(source: str, target: str) -> Iterator[str]:
+    """Sources, [3], that a translation cites in the place of others."""
+    cited = (re.findall(r"\d+", " ".join(CITATION.findall(text))) for text in (source, target))
+    ours, theirs = map(Counter, cited)
+    if (gone := ours - theirs) and (come := theirs - ours):
+        yield f"[{min(gone, key=int)}] has become [{min(come, key=int)}]"
 
 
 def _pairs(source: str, target: str, glossary: Glossary | None) -> Iterator[tuple[str, str]]:

@@ -398,6 +398,13 @@ def test_a_name_keeps_its_number_where_it_stands_more_than_once():
     assert changed_numbers(source, good) == [] and "6 of il has become 19" in changed_numbers(source, swapped)
 
 
+def test_a_source_that_is_cited_stays_that_source():
+    source = "Rest helps [1]. Water helps [2][3], but not always [4, 5]."
+    good = "휴식이 도움이 된다 [1]. 물이 도움이 되지만[2, 3] 늘 그렇지는 않다[4][5]."
+    assert changed_numbers(source, good) == [] == changed_numbers(source, good.replace("[1]", ""))
+    assert changed_numbers(source, good.replace("[1]", "[7]")) == ["[1] has become [7]"]
+
+
 def test_severe_is_no_portion():
     source = "Most (74%) went home, and severe pain was seen in 31.6% of the young."
     target = "대부분(31.6%)은 귀가했고, 중증 통증은 젊은이의 74%에서 보였다."
