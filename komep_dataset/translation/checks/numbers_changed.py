@@ -44,8 +44,11 @@ def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, 
     problems = _changed(*whole) | dict.fromkeys(_cited_anew(*whole), True)
     several = sum(n.kind is not Kind.LOOSE for n in numbers_of(whole[0])) > 1
     problems |= dict.fromkeys(_renumbered(*whole) if several else (), True)
-    pairs = list(_pairs(source, target, glossary)) if several else []
+    cites = bool(CITATION.search(source))
+    pairs = list(_pairs(source, target, glossary)) if several or cites else []
     for pair in pairs:
+        problems |= dict.fromkeys(_cited_anew(*pair), True) if cites else {}
+    for pair in pairs if several else ():
         problems |= _exchanged(*pair, glossary)
         problems |= _changed(*pair, in_pair=True) if len(pairs) > 1 else {}
     return problems

@@ -403,6 +403,10 @@ def test_a_source_that_is_cited_stays_that_source():
     good = "휴식이 도움이 된다 [1]. 물이 도움이 되지만[2, 3] 늘 그렇지는 않다[4][5]."
     assert changed_numbers(source, good) == [] == changed_numbers(source, good.replace("[1]", ""))
     assert changed_numbers(source, good.replace("[1]", "[7]")) == ["[1] has become [7]"]
+    # Two that exchange their sentences, not their places within one.
+    turned = "휴식이 도움이 된다 [3]. 물이 도움이 되지만[2][1] 늘 그렇지는 않다[4, 5]."
+    assert "[1] has become [3]" in changed_numbers(source, turned)
+    assert changed_numbers(source, good.replace("[2, 3]", "[5]").replace("[4][5]", "[2][3][4]")) == []
 
 
 def test_severe_is_no_portion():
