@@ -41,16 +41,16 @@ def changed_numbers(source: str, target: str, glossary: Glossary | None = None) 
 def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, bool]:
     """What a translation changes, and whether that is surely a fault."""
     whole = normal(source), normal(target)
-    problems = _changed(*whole) | dict.fromkeys(_cited_anew(*whole), True)
     several = sum(n.kind is not Kind.LOOSE for n in numbers_of(whole[0])) > 1
-    problems |= dict.fromkeys(_renumbered(*whole) if several else (), True)
     cites = bool(CITATION.search(source))
+    found = [_changed(*whole), dict.fromkeys(_renumbered(*whole) if several else (), True)]
     pairs = list(_pairs(source, target, glossary)) if several or cites else []
-    for pair in pairs:
-        problems |= dict.fromkeys(_cited_anew(*pair), True) if cites else {}
+    found += [dict.fromkeys(_cited_anew(*pair), True) for pair in (whole, *pairs) if cites]
     for pair in pairs if several else ():
-        problems |= _exchanged(*pair, glossary)
-        problems |= _changed(*pair, in_pair=True) if len(pairs) > 1 else {}
+        found += [_exchanged(*pair, glossary), _changed(*pair, in_pair=True) if len(pairs) > 1 else {}]
+    problems: dict[str, bool] = {}
+    for problem, sure in (one for some in found for one in some.items()):
+        problems[problem] = sure or problems.get(problem, False)
     return problems
 
 
@@ -80,18 +80,13 @@ def _changed(source: str, target: str, in_pair: bool = False) -> dict[str, bool]
     absent = _absent(ours, theirs, tuple(Kind))
     gone = _fewer(source, ours, theirs) or any(n.value >= 2 or _ONE.match(source, n.start) for n in absent)
     come, units = _fewer(target, theirs, ours), {n.unit for n in absent} - {""}
-    # A number in the place of another is a fault, and a quantity that is added or missing. What is counted is as often said
-    # in other words: "two hearing aids" are hearing aids, a triphosphate has 3 phosphates.
     problems = {
-        f"{source[n.start : n.end].strip()} is missing": come
-        or n.unit not in _COUNTS
-        or (source[n.start].isdigit() and n.value > 1)
+        f"{source[n.start : n.end].strip()} is missing": come or _is_quantity(source, n, _SMALL)
         for n in missing
     } | {
         f"{target[n.start : n.end].strip()} is not in the source": gone
         or n.unit in units
-        or n.unit not in _COUNTS
-        or (target[n.start].isdigit() and n.value >= _LARGE)
+        or _is_quantity(target, n, _LARGE)
         for n in extra
     }
     if in_pair and not (missing and extra):
@@ -119,7 +114,13 @@ def _fewer(text: str, numbers: Sequence[Number], others: Sequence[Number]) -> bo
 
 
 _ONE = Pattern(r"(?:first|one)\b", re.IGNORECASE)
-_LARGE = 100  # no such number is said in passing (ours)
+# Numbers in digits above which none is left out, and none put in, without a fault (ours).
+_SMALL, _LARGE = 1, 99
+
+
+def _is_quantity(text: str, number: Number, small: int) -> bool:
+    """Whether a number that is missing or added alone, none in the place of another, is a fault: with a unit, or of some size. What is counted is as often said in other words: "two hearing aids" are hearing aids, a triphosphate has 3."""
+    return number.unit not in _COUNTS or (text[number.start].isdigit() and number.value > small)
 
 
 # What a translator who knows the day may say by its date.
