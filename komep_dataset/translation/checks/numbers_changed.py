@@ -119,7 +119,8 @@ _SMALL, _LARGE = 1, 99
 
 
 def _is_quantity(text: str, number: Number, small: int) -> bool:
-    """Whether a number that is missing or added alone, none in the place of another, is a fault: with a unit, or of some size. What is counted is as often said in other words: "two hearing aids" are hearing aids, a triphosphate has 3."""
+    """Whether a number that is missing or added alone, none in the place of another, is a fault: with a unit, or of some size.
+    What is counted is as often said in other words: "two hearing aids" are hearing aids, a triphosphate has 3."""
     return number.unit not in _COUNTS or (text[number.start].isdigit() and number.value > small)
 
 
