@@ -1,10 +1,9 @@
 """Whether a translation carries the numbers of its source: values, units, comparisons, signs, both ways."""
 
-import math
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import compress, pairwise, product
@@ -47,7 +46,8 @@ def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, 
     pairs = list(_pairs(source, target, glossary)) if several or cites else []
     found += [dict.fromkeys(_cited_anew(*pair), True) for pair in (whole, *pairs) if cites]
     for pair in pairs if several else ():
-        found += [_exchanged(*pair, glossary), _changed(*pair, in_pair=True) if len(pairs) > 1 else {}]
+        found.append(dict.fromkeys(_exchanged(*pair, glossary), True))
+        found.append(_changed(*pair, in_pair=True) if len(pairs) > 1 else {})
     problems: dict[str, bool] = {}
     for problem, sure in (one for some in found for one in some.items()):
         problems[problem] = sure or problems.get(problem, False)
@@ -330,18 +330,12 @@ def _places_changed(
             yield f"{target[n.start : n.end]} is no time of the day"
 
 
-# What stands beside a number in a source does so in its translation: characters over which that fades, how much farther
-# what stands in front counts than what stands behind, and from what sum on two numbers stand beside what is the other's.
-_FADES, _IN_FRONT, _TURNED = (15, 8), 2, -1.5
-_NEIGHBOURS, _NEAR, _FAR = 3, 30, 200
+_NEIGHBOURS, _NEAR = 3, 30  # numbers that may exchange places with one, characters beside a number
 _PORTION = Pattern("중(?![가-힣])|중에|가운데|분의")  # one of four; 중증 is severe
 
 
-def _exchanged(source: str, target: str, glossary: Glossary | None) -> dict[str, bool]:
-    """Numbers of one unit that stand in another order, and whether that is sure: where the names and words around them
-    stand in the order of the source, but not where they are beside what is beside the other of them in the source, as a
-    Korean clause that goes before its noun may be."""
-    problems = {}
+def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[str]:
+    """Numbers of one unit that stand in another order although the names and words around them stand in the source's."""
     once = [_once(text, numbers_of(text)) for text in (source, target)]
     both = [(n, once[1][value]) for value, n in once[0].items() if value in once[1]]
     turned = [
@@ -349,21 +343,15 @@ def _exchanged(source: str, target: str, glossary: Glossary | None) -> dict[str,
         if one[1].start > other[1].start and one[0].unit == other[0].unit not in ("", "thing") and one[1].unit == other[1].unit
         and not _PORTION.search(target, other[1].end, one[1].start)
     ]  # fmt: skip
-    if turned:
-        marks = shared_places(source, target, glossary)
-        places = sorted({*marks, *((a.start, b.start) for a, b in both)})
+    marks = shared_places(source, target, glossary) if turned else []
     for one, other in turned:
         # In a text without sentences no number is compared with all that stands in it.
-        near = places[
-            bisect_left(places, (one[0].start - _FAR,)) : bisect_left(places, (other[0].start + _FAR,))
-        ]
-        sides = [
-            _agree(place, one, other) for place in near if place[0] not in (one[0].start, other[0].start)
-        ]
-        kept = _kept(set(near).intersection(marks), one, other)
-        if kept or sum(sides) < _TURNED:
-            problems[f"{_show(one[0])} and {_show(other[0])} have changed places"] = kept
-    return problems
+        near = [
+            places for places in marks[bisect_left(marks, (one[0].start - _NEAR,)) : bisect_left(marks, (other[0].start + _NEAR,))]
+            if other[1].start - _NEAR < places[1] < one[1].start + _NEAR
+        ]  # fmt: skip
+        if _kept(near, one, other):
+            yield f"{_show(one[0])} and {_show(other[0])} have changed places"
 
 
 def _renumbered(source: str, target: str) -> Iterator[str]:
@@ -377,28 +365,11 @@ def _renumbered(source: str, target: str) -> Iterator[str]:
             yield f"{_plain(min(gone))} of {name} has become {_plain(other)}"
 
 
-def _kept(
-    places: Iterable[tuple[int, int]], one: tuple[Number, Number], other: tuple[Number, Number]
-) -> bool:
+def _kept(near: Sequence[tuple[int, int]], one: tuple[Number, Number], other: tuple[Number, Number]) -> bool:
     """Whether all names and words around two numbers, and one between them, keep their order."""
-    first, last = other[1].start, one[1].start
-    near = [
-        (ours, theirs) for ours, theirs in sorted(places)
-        if one[0].start - _NEAR < ours < other[0].start + _NEAR and first - _NEAR < theirs < last + _NEAR
-    ]  # fmt: skip
-    between = any(one[0].start < a < other[0].start for a, _ in near) and any(
-        first < b < last for _, b in near
-    )
+    between = any(one[0].start < a < other[0].start for a, _ in near)
+    between = between and any(other[1].start < b < one[1].start for _, b in near)
     return between and len(near) > 1 and all(a[1] < b[1] for a, b in pairwise(near))
-
-
-def _agree(places: tuple[int, int], one: tuple[Number, Number], other: tuple[Number, Number]) -> float:
-    """From -1, where what stands at two places of the texts is beside `one` in the first and `other` in the second, to 1."""
-    sides = []
-    for at, ours, theirs, fades in zip(places, one, other, _FADES, strict=True):
-        far = [at - n.start if at > n.start else _IN_FRONT * (n.start - at) for n in (ours, theirs)]
-        sides.append(math.tanh((far[0] - far[1]) / fades))
-    return math.prod(sides)
 
 
 _NAME_BEFORE = Pattern(

@@ -295,12 +295,13 @@ def test_a_number_stays_with_what_it_counts(source, target, one, other):
     assert changed_numbers(source, target.format(other, one), GLOSSARY) != []
 
 
-def test_numbers_of_one_unit_may_stand_in_the_other_order_where_what_is_beside_them_does():
+def test_numbers_of_one_unit_may_stand_in_the_other_order_where_what_is_around_them_does():
     source = "The 29-year-old driver Karl Baum hit the 61-year-old nurse Mary Olsen in Berlin."
     assert changed_numbers(source, "베를린에서 61세 간호사 메리 올슨을 29세 운전자 카를 바움이 치었다.") == []
-    target = "베를린에서 61세 운전자 카를 바움이 29세 간호사 메리 올슨을 치었다."
-    assert changed_numbers(source, target) == []
-    assert perhaps_changed(source, target) == "29 year and 61 year have changed places"
+    turned = "베를린에서 61세 운전자 카를 바움이 29세 간호사 메리 올슨을 치었다."
+    assert (
+        perhaps_changed(source, turned) == ""
+    )  # missed: a rule for it was wrong in 3 of 3 real translations
 
 
 @pytest.mark.parametrize(
