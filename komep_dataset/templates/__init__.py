@@ -70,7 +70,7 @@ class Compiled(BytecodeCache):
         kept = Path(bucket.key)
         beside = kept.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
-            kept.parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(bucket.bytecode_to_string())
             beside.replace(kept)
 

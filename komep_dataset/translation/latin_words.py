@@ -69,8 +69,10 @@ def is_title(words: list[str]) -> bool:
     return len(small) < len(words) and all(word.lower() in FUNCTION_WORDS for word in small)
 
 
-_QUOTED = Pattern(r"(['\"])((?:[\w.\-']+,? ){0,11}[\w.\-]+)\1")
-_SPECIES = Pattern(r"\b([A-Z][a-z]{3,}) ([a-z]{4,})\b")
+_QUOTED = Pattern(r"\"((?:[\w.\-']{1,40},? ){0,11}[\w.\-]+)\"|'((?:[\w.\-]{1,40},? ){0,11}[\w.\-]+)'")
+_TWO_WORDS = Pattern(r"\b[A-Z][a-z]{3,30} [a-z]{3,33}\b")
+# A species within a sentence, by the ends of Latin words: "and Salmonella typhi", no "Pulmonary embolism".
+_SPECIES = Pattern(r"(?<=[a-z,(*] )\**[A-Z][a-z]{3,30} [a-z]{2,30}(?:us|a|um|is|i|ae|ans|ens)\b")
 
 
 def without_names(source: str, target: str) -> str:
@@ -78,17 +80,15 @@ def without_names(source: str, target: str) -> str:
     writes them in capitals: the song 'I Love it', and without species of the source: Salmonella typhi."""
 
     def kept(quoted: re.Match) -> str:
-        words = quoted[2].split()
-        short = len(words) < 5 and (quoted[0] in source or any(map(str.isupper, quoted[2][1:])))
+        said = quoted[1] or quoted[2]
+        words = said.split()
+        short = len(words) < 5 and (quoted[0] in source or any(map(str.isupper, said[1:])))
         title = all(word[0].isupper() or word in FUNCTION_WORDS for word in words)
-        return " " if quoted[2] in source and (short or title) else quoted[0]
+        return " " if (short or title) and said in source else quoted[0]
 
-    def species(named: re.Match) -> str:
-        known = named[0] not in source or any(is_everyday(word.lower()) for word in named.groups())
-        return named[0] if known else " "
-
-    target = MARKUP.sub(" ", letters(target)).translate(STRAIGHT)
-    return _SPECIES.sub(species, _QUOTED.sub(kept, target))
+    species = {found.strip("*") for found in _SPECIES.findall(source)}
+    target = _QUOTED.sub(kept, MARKUP.sub(" ", letters(target)).translate(STRAIGHT))
+    return _TWO_WORDS.sub(lambda two: " " if two[0] in species else two[0], target)
 
 
 STRAIGHT = str.maketrans("‘’“”", "''\"\"")

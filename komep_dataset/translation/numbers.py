@@ -252,9 +252,8 @@ _ENGLISH = Pattern(
 )
 
 
-_MAY = Pattern(
-    r"(?<![^.!?:;\n*-] )May (?!of |or |and |to |in |at |by )[a-z]"
-)  # "May cause drowsiness.", but "12 May was"
+# "It may help", "to march", "May cause drowsiness.", but "in march 2015", "12 May was".
+_NO_MONTH = Pattern(r"m\w+\b(?!\.? \d)|(?<![^.!?:;\n*-] )May (?!of |or |and |to |in |at |by )[a-z]")
 _PARTY = Pattern(r"[- ](?:part(?:y|ies)|person|world)\b")  # of an insurer
 _IN_NAME = Pattern(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]")  # "the Seven Sisters"
 
@@ -286,8 +285,8 @@ def _english(match: re.Match) -> Number | None:
     if parts := PART_WORDS.get(word):
         value, percent, minutes = (Fraction(whole, parts) for whole in (1, 100, 60))
         return _number(match, value, Kind.LOOSE, percent, minutes, parts, 2 * parts)
-    if word in MONTHS and (match["word"][0].islower() or _MAY.match(match.string, match.start())):
-        return None  # "it may help", "to march"
+    if word in ("may", "march") and _NO_MONTH.match(match.string, match.start()):
+        return None
     if (value := LOOSE_WORDS.get(word)) is not None:
         unit = "calendar month" if word in MONTHS else ""
         more = value == 1 and match.string.endswith("ore than ", 0, match.start())

@@ -29,7 +29,7 @@ _FREE_NAMES = Pattern(
 def changed_numbers(source: str, target: str, glossary: Glossary | None = None) -> list[str]:
     """What a translation changes about the numbers of its source; [] if nothing.
 
-    Every plain number of one text must stand in the other, in digits or in words, and count the same; "above" does not
+    A plain number of one text must not have another in its place, nor a quantity go or come, nor a unit; "above" does not
     become "below" or vanish; a minus stays; ranges, scores and lists keep their order. Of sentences that translate
     each other, none has a number of another in the place of its own.
     """
@@ -41,12 +41,12 @@ def _problems(source: str, target: str, glossary: Glossary | None) -> dict[str, 
     """What a translation changes, and whether that is surely a fault."""
     whole = normal(source), normal(target)
     several = sum(n.kind is not Kind.LOOSE for n in numbers_of(whole[0])) > 1
-    cites = bool(CITATION.search(source))
+    cites = bool(CITATION.search(whole[0]))
     found = [_changed(*whole), dict.fromkeys(_renumbered(*whole) if several else (), True)]
     pairs = list(_pairs(source, target, glossary)) if several or cites else []
     found += [dict.fromkeys(_cited_anew(*pair), True) for pair in (whole, *pairs) if cites]
     for pair in pairs if several else ():
-        found.append(dict.fromkeys(_exchanged(*pair, glossary), True))
+        found.append(_exchanged(*pair, glossary))
         found.append(_changed(*pair, in_pair=True) if len(pairs) > 1 else {})
     problems: dict[str, bool] = {}
     for problem, sure in (one for some in found for one in some.items()):
@@ -79,10 +79,11 @@ def _changed(source: str, target: str, in_pair: bool = False) -> dict[str, bool]
     extra = [n for n in extra if n not in told]
     absent = _absent(ours, theirs, tuple(Kind))
     gone = _fewer(source, ours, theirs) or any(n.value >= 2 or _ONE.match(source, n.start) for n in absent)
-    come, units = _fewer(target, theirs, ours), {n.unit for n in absent} - {""}
+    # As many numbers as the source has: one of them, "한 번", is in the place of what is missing.
+    come = _fewer(target, theirs, ours) or len(theirs) >= sum(n.kind is not Kind.LOOSE for n in ours)
+    units = {n.unit for n in absent} - {""}
     problems = {
-        f"{source[n.start : n.end].strip()} is missing": come or _is_quantity(source, n, _SMALL)
-        for n in missing
+        f"{source[n.start : n.end].strip()} is missing": come or _is_quantity(source, n, -1) for n in missing
     } | {
         f"{target[n.start : n.end].strip()} is not in the source": gone
         or n.unit in units
@@ -114,8 +115,7 @@ def _fewer(text: str, numbers: Sequence[Number], others: Sequence[Number]) -> bo
 
 
 _ONE = Pattern(r"(?:first|one)\b", re.IGNORECASE)
-# Numbers in digits above which none is left out, and none put in, without a fault (ours).
-_SMALL, _LARGE = 1, 99
+_LARGE = 9  # no number in digits above that is put in without a fault (ours)
 
 
 def _is_quantity(text: str, number: Number, small: int) -> bool:
@@ -142,8 +142,8 @@ def _told_dates(
 
 
 def perhaps_changed(source: str, target: str, glossary: Glossary | None = None) -> str:
-    """What may be no fault: dates of a translation for which its source has a weekday, "yesterday" or "last year", a
-    small number in words that is left out; or ""."""
+    """What may be no fault: dates of a translation for which its source has a weekday, "yesterday" or "last year", numbers of
+    what is counted that are left out, put in or named otherwise, measures in another order; or ""."""
     doubts = [problem for problem, sure in _problems(source, target, glossary).items() if not sure]
     source, target = normal(source), normal(target)
     ours, theirs = numbers_of(source), numbers_of(target)
@@ -174,8 +174,8 @@ def _absent(numbers: Sequence[Number], others: Sequence[Number], kinds: tuple[Ki
 
 
 def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> dict[str, bool]:
-    """Numbers that both texts have, but none of that value counts the same, and whether that is sure: of two units, and
-    of a percentage. Things that are counted bear many names."""
+    """Numbers that both texts have, but none of that value counts the same, and whether that is sure: where a unit goes, or
+    a measure comes. Things that are counted bear many names."""
     problems = {}
     here, there = _readings(ours), _readings(theirs)
     for numbers, others, fits in ((ours, there, _fits), (theirs, here, lambda n, other: _fits(other, n))):
@@ -184,8 +184,9 @@ def _units_changed(ours: Sequence[Number], theirs: Sequence[Number]) -> dict[str
             rivals = others.get(number.value, [])
             if rivals and not any(n.value != number.value or fits(number, n) for n in rivals):
                 one, other = (number, rivals[0]) if numbers is ours else (rivals[0], number)
-                units = {one.unit, other.unit}
-                sure = "percent" in units or not units & _COUNTS
+                sure = one.unit not in _COUNTS or (
+                    other.unit not in _COUNTS and other.unit not in LOOSE_UNITS
+                )
                 problems[f"{_show(one)} has become {_show(other)}"] = sure
     # Of two numbers that exchange places each counts what the other did.
     return dict.fromkeys(problems, True) if len(problems) > 1 else problems
@@ -334,8 +335,10 @@ _NEIGHBOURS, _NEAR = 3, 30  # numbers that may exchange places with one, charact
 _PORTION = Pattern("중(?![가-힣])|중에|가운데|분의")  # one of four; 중증 is severe
 
 
-def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[str]:
-    """Numbers of one unit that stand in another order although the names and words around them stand in the source's."""
+def _exchanged(source: str, target: str, glossary: Glossary | None) -> dict[str, bool]:
+    """Numbers of one unit that stand in another order; surely a fault where the names and words around them stand in the
+    source's, and a doubt where they are measures."""
+    problems = {}
     once = [_once(text, numbers_of(text)) for text in (source, target)]
     both = [(n, once[1][value]) for value, n in once[0].items() if value in once[1]]
     turned = [
@@ -350,8 +353,10 @@ def _exchanged(source: str, target: str, glossary: Glossary | None) -> Iterator[
             places for places in marks[bisect_left(marks, (one[0].start - _NEAR,)) : bisect_left(marks, (other[0].start + _NEAR,))]
             if other[1].start - _NEAR < places[1] < one[1].start + _NEAR
         ]  # fmt: skip
-        if _kept(near, one, other):
-            yield f"{_show(one[0])} and {_show(other[0])} have changed places"
+        kept = _kept(near, one, other)
+        if kept or one[0].unit not in LOOSE_UNITS | COUNTERS | {"percent"}:
+            problems[f"{_show(one[0])} and {_show(other[0])} have changed places"] = kept
+    return problems
 
 
 def _renumbered(source: str, target: str) -> Iterator[str]:
@@ -422,21 +427,26 @@ def _plain(value: Fraction) -> str:
 def _sides(text: str, numbers: Sequence[Number]) -> dict[Fraction, Counter]:
     """Value -> how often it is said to be above or below; (side, "sure") counts what surely compares."""
     found: dict[Fraction, Counter] = defaultdict(Counter)
-    side, sure, behind = None, False, len(text)
+    side, behind = None, len(text)
     for number in reversed(numbers):
-        if text.startswith("/", number.end):
-            continue  # "more than 1/10"
-        # "5, 6 또는 7 미만", "2-3일을 초과"
-        listed = side and any(one.fullmatch(text, number.end, behind) for one in (_LISTED, _TIGHT))
-        said, behind = comparison(text, number), number.start
-        side, sure = (side, False) if listed and not said[0] else said
+        if (under := _UNDER.match(text, number.end)) and number.value < int(under[1]):
+            continue  # of "more than 1/10", which is a number itself
+        said = comparison(text, number)
+        if ratio := "/" in text[number.start : number.end]:
+            own = said  # and its parts have theirs: 140/90
+        else:
+            # "5, 6 또는 7 미만", "2-3일을 초과"
+            listed = side and any(one.fullmatch(text, number.end, behind) for one in (_LISTED, _TIGHT))
+            own, behind = ((side, False) if listed and not said[0] else said), number.start
+            side = own[0]
         count = found[number.value]
-        if side:
-            count[side] += 1
-            count[side, "sure"] += sure and number.kind is Kind.PLAIN
+        if own[0]:
+            count[own[0]] += 1
+            count[own[0], "sure"] += own[1] and (number.kind is Kind.PLAIN or ratio)
     return found
 
 
+_UNDER = Pattern(r"\s?/\s?(\d{1,4})(?![\d.])")
 _OF_A_NAME = Pattern("[A-Za-z]-$")
 _MINUS = Pattern(
     r"(?:^|[^\w\s)\]%°-])-\s?$|(?<=[^\d%])\s-$|영하\s?(?:섭씨\s?)?$|마이너스\s?$|\bminus\s$", re.IGNORECASE

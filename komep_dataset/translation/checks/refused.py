@@ -50,7 +50,7 @@ _TASK = Pattern(
     re.IGNORECASE,
 )
 # What a task asks for, as a statement that translates it says it too: "두 값을 비교한다".
-_DONE = Pattern("비교|나열|열거|설명|기술|서술|논의|정의|요약|계산|배열|정렬")
+_DONE = Pattern("(?:비교|나열|열거|설명|기술|서술|논의|정의|요약|계산|배열|정렬)(?:한다|합니다|하고|하여|해)")
 _SAID = Pattern(
     r"[\"'”’]$|\b(?:how are|why (?:not|don['’]t)|(?:how|what) about)\b", re.IGNORECASE
 )  # no exam asks so
@@ -64,7 +64,7 @@ _QUESTIONS = Pattern(r"(?<!릴)까요\s?\?|(?<!으)(?:시나|셨나|신가)요")
 # An English question: with a word that asks, or the verb before its subject. "I wonder if it is so?" may become a statement.
 _INTERROGATIVE = Pattern(
     r"\b(?:what|which|who|whom|whose|why|how|when|where)\b|(?:^|[,;:.?!]\s+|\b(?:and|but|so|or|then)\s)"
-    r"(?:is|are|was|were|am|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had)(?:n['’]?t)?\s(?!be\b)",
+    r"(?:is|are|was|were|am|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had)(?:n['’]?t)?\s(?!be\b)|,\s(?:right|correct)\?",
     re.IGNORECASE,
 )
 _SAYS = _SPEAKS, _ACT, _CANNOT
@@ -110,7 +110,7 @@ def _answer(source: str, text: str) -> str:
     # What is no Korean at all has no Korean question either.
     spoken = [sentence for sentence in sentences(text) if HANGUL.search(sentence)]
     asks = is_question(source) and " " in source and not _SAID.search(source)
-    asks = asks and _INTERROGATIVE.search(sentences(source)[-1])
+    asks = asks and _INTERROGATIVE.search("".join(sentences(source)[-1:]))
     if not spoken or not (task or asks) or _ASKED_WITHIN.search(text) or (task and _DONE.search(spoken[-1])):
         return ""
     # A question with its answer behind it ends in a statement, as a quoted one may do.

@@ -12,6 +12,7 @@ from komep_dataset.translation.sentence_ends import sentence_ends
 _SENTENCE = Pattern(r"(?<=[.!?。])\s+|\n+")
 _MANY = 30  # longest loop, in words, that is looked for
 _RUN = 6  # words that no text says twice by chance (ours)
+_FEW_NUMBERS = 6  # that a list of numbers alone may say in a row: "5, 5, 5 mg"
 _SYLLABLES = Pattern(r"([가-힣]{2,8}?)\1{3,}|([가-힣])\2{5,}")
 
 
@@ -62,7 +63,9 @@ def _longest_loop(text: str) -> tuple[int, str]:
         for i in range(period, len(words)):
             same = same + 1 if words[i] == words[i - period] else 0
             if same // period + 1 > best:
-                best, group = same // period + 1, " ".join(words[i - period + 1 : i + 1])
+                said = " ".join(words[i - period + 1 : i + 1])
+                if same >= _FEW_NUMBERS or any(map(str.isalpha, said)):
+                    best, group = same // period + 1, said
     return best, group
 
 

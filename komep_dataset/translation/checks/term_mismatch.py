@@ -4,6 +4,7 @@ A glossary does not know every right word: that a term is missing is doubtful. T
 sentence, of which the source says nothing, is what an exchange looks like.
 """
 
+import re
 from functools import lru_cache
 
 from komep_dataset.translation.alignment import aligned
@@ -29,8 +30,10 @@ def exchanged_terms(source: str, target: str, glossary: Glossary) -> str:
 
 
 def _may_be_said(other: str, term: str, source: str) -> bool:
-    own, text = {*other.casefold().split()} - {*term.casefold().split()}, source.casefold()
-    return {*term.split()} <= {*other.split()} or any(word[:_STEM] in text for word in own if len(word) > 3)
+    own = [word for word in {*other.casefold().split()} - {*term.casefold().split()} if len(word) > 3]
+    words = re.findall(r"[a-z]+", source.casefold())
+    said = any(one.startswith(word[:_STEM]) or one.endswith(word) for word in own for one in words)
+    return said or {*term.split()} <= {*other.split()}
 
 
 def missing_terms(source: str, target: str, glossary: Glossary) -> str:

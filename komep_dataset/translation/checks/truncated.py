@@ -22,11 +22,15 @@ SHORTEST = 12  # below that a ratio says nothing
 # How sure it is that a sentence has no counterpart, where a translation is refused and where it is warned of.
 LOST, PERHAPS_LOST = 0.8, 0.5
 SHORT_LOST, SHORT = 0.95, 40  # of a sentence of few letters, which goes into another
+_WARNS = Pattern(
+    r"\b(?:not|never|no|stop|avoid|without|only|must)\b|n['’]t\b", re.IGNORECASE
+)  # short, and not to be lost
 A_SENTENCE = 8  # letters that a sentence must have to be missed
 _KEPT = Pattern(r"[A-Za-z0-9][A-Za-z0-9.,/%]*")
 _NO_LETTER = Pattern(r"[\W_]+")
-_GLOSS = Pattern(r"(?<=[가-힣])\s?\([^()가-힣\n]{1,90}\)")
-ORIGINAL = Pattern(r"(?<=[가-힣])\s?[(\[（][^()\[\]가-힣\n]*[A-Za-z]{2}[^()\[\]가-힣\n]*[)\]）]")
+ORIGINAL = Pattern(
+    r"(?<=[가-힣])\s?[(\[（](?=[^()\[\]가-힣\n]{0,90}[A-Za-z]{2})[^()\[\]가-힣\n]{1,180}[)\]）]"
+)
 _CLOSERS = " \t)]}\"'”’」』*_`|>~"
 _NOTE = Pattern(r"(?<=[.!?。])\s*[(\[][^()\[\]]*[)\]]$")  # "있다.(ko)"
 _ENDED = Pattern(r"[.!?。…:;%]$|(?:(?<!보)다|요|까|(?<!다)음|함|임|됨|시오|[하시마려]라|죠|것|때문|등)$")
@@ -44,6 +48,7 @@ _LIST, _LISTED = Pattern(r"[다요죠]\s?[:;][^:;.\n]*$"), Pattern(r",\s*(?:(?:a
 _ITEM = Pattern(r"\s*(?:[-*•·]|\d{1,2}[.)])\s?\S")  # an item of a list may be a noun
 _KOREAN_LISTED = Pattern(r",(?:\s그리고)?|\s(?:및|그리고)\s|[가-힣][와과]\s")
 _LAST_NAME = Pattern(r"([A-Za-z][\w./:-]*\w)\W*$")
+_TOLD_BEFORE = Pattern(r"[다요죠]\s?[:：]\s[^.\n]*(?:\.[^.\s]+)*$")  # "다음에서 볼 수 있다: https://…"
 _UNTIL = Pattern(r"(?:까지|부터)\s*$")  # where no verb is: "30일 이전까지"
 _FINITE = (VERBS | {"ve", "re", "ll"}) - {"be", "been", "it", "this", "these", "those", "there", "not"}
 # Of a subject that has a name: "Mr Lee walked to the clinic." Past tenses that are no participles, and "ed" before no agent.
@@ -110,7 +115,9 @@ def _lost(source: str, target: str, glossary: Glossary | None, surety: float) ->
         letters = sum(map(str.isalpha, lost))
         # A question of which the translation asks nothing is surely lost.
         asked = is_question(lost) and not ASKS.search(target)
-        least = SHORT_LOST if letters < SHORT and surety == LOST else surety
+        least = (
+            SHORT_LOST if surety > PERHAPS_LOST and letters < SHORT and not _WARNS.search(lost) else surety
+        )
         if letters >= A_SENTENCE and bead.surety >= (PERHAPS_LOST if asked else least):
             return f"nothing stands for {lost[:80]!r}"
     return ""
@@ -121,9 +128,8 @@ def _bad_length(source: str, target: str, sure: bool = True) -> str:
     if ours < SHORTEST:
         return ""
     ratio, place = theirs / ours, length_bin(ours)
-    if ratio > HIGHEST[place]:
-        # An original that stands beside its Korean is one of the words that both texts have.
-        ratio = theirs / sum(map(str.isalnum, unicodedata.normalize("NFC", source)))
+    # An original that stands beside its Korean is one of the words that both texts have.
+    high = theirs / sum(map(str.isalnum, unicodedata.normalize("NFC", source)))
     # A short definition may be one word, "전자주소."
     terse = (
         sure
@@ -132,7 +138,7 @@ def _bad_length(source: str, target: str, sure: bool = True) -> str:
         and _DEFINES.fullmatch(source)
         and target[-1:] in ".)"
     )
-    if LOWEST[place] <= ratio <= HIGHEST[place] or terse:
+    if (LOWEST[place] <= ratio and min(ratio, high) <= HIGHEST[place]) or terse:
         return ""
     return f"{theirs} letters for {ours}: {ratio:.2f} is outside {LOWEST[place]} to {HIGHEST[place]}"
 
@@ -143,7 +149,7 @@ def _unfinished(source: str, target: str, sure: bool = True) -> str:
         return f"it ends in {end[-12:]!r}"
     closed = (end[-1:] in ")]" and source.rstrip(".")[-1:] in ")]") or _is_whole_list(source, target)
     names = [_LAST_NAME.search(text[-80:]) for text in (source, target)]
-    closed = closed or (all(names) and names[0][1] == names[1][1])
+    closed = closed or (all(names) and names[0][1] == names[1][1] and _TOLD_BEFORE.search(target[-120:]))
     closed = closed or all(_ITEM.match(text.rpartition("\n")[2]) for text in (source, target))
     ended = bool(re.search(r"[.!?][\"')\]*_`]*$", source))
     if ended and not closed and not _ENDED.search(_NOTE.sub("", end).rstrip(_CLOSERS)):

@@ -34,9 +34,12 @@ def beside_its_korean(source: str, target: str, glossary: Glossary | None = None
 
 
 def _is_beside(source: str, target: str, glossary: Glossary | None) -> bool:
-    pairs = [("\n".join(bead.source), "\n".join(bead.target)) for bead in aligned(source, target, glossary)]
+    beads = (bead for bead in aligned(source, target, glossary) if bead.target)
+    pairs = [("\n".join(bead.source), "\n".join(bead.target)) for bead in beads]
     pairs = [pair for pair in pairs if leftover(*pair)] or [(source, target)]
-    return all(map(_is_whole, *zip(*pairs, strict=True)))
+    # A verb says something that its Korean may not: "do not exceed".
+    says = any(word in latin.VERBS for pair in pairs for word in leftover(*pair).lower().split())
+    return not says and all(map(_is_whole, *zip(*pairs, strict=True)))
 
 
 def _is_whole(source: str, target: str) -> bool:

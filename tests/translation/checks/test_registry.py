@@ -219,3 +219,54 @@ def test_a_long_text():
     )
     assert len(target) * 250 * TIMES > 100_000
     assert grows_with_its_size(lambda n: check_translation(source * n, target * n, glossary=GLOSSARY), 250)
+
+
+DANGEROUS = [  # written for this project, wrong on purpose
+    ("Treat if platelets are below 50,000/µL.", "혈소판이 50,000/µL을 초과하면 치료합니다."),
+    ("Blood pressure should be below 140/90 mmHg.", "혈압은 140/90 mmHg보다 높아야 합니다."),
+    ("Stop if more than 3/4 of the dose is left.", "용량의 3/4 미만이 남으면 중단합니다."),
+    ("Give 5 mg of morphine.", "모르핀 5를 투여합니다."),
+    ("Take 5 mg every day.", "매일 5개를 복용하십시오."),
+    ("Inject 10 units of insulin.", "인슐린 10개를 주사합니다."),
+    ("Give 2 puffs.", "2 mg을 줍니다."),
+    ("Take it twice a day.", "하루에 한 번 복용하십시오."),
+    ("Put two drops in the eye.", "눈에 한 방울을 넣습니다."),
+    ("The pain score was 0.", "통증 점수가 있었다."),
+    ("Give the drops at night.", "밤에 20방울을 줍니다."),
+    ("Patients with kidney failure should not take metformin.", "신부전 환자는 metformin"),
+    (
+        "Give 10 mg of the drug and wait. Do not repeat it. Watch the patient closely for one hour.",
+        "약 10 mg을 투여하고 기다립니다. 한 시간 동안 환자를 면밀히 관찰합니다.",
+    ),
+    (
+        "Take two tablets every six hours with a full glass of water after meals, but do not exceed the dose.",
+        "식사 후 물 한 잔과 함께 여섯 시간마다 두 알씩 복용하되 do not exceed the dose 하셔야 합니다.",
+    ),
+    ("It works well [3–5].", "효과가 좋다 [6–8]."),
+    ("Define hypertension.", "고혈압은 혈압이 높은 상태로 정의된다."),
+    ("The diabetes has gotten worse, right?", "당뇨병이 악화되었다."),
+]
+
+
+@pytest.mark.parametrize(("source", "target"), DANGEROUS)
+def test_what_would_harm_a_patient_is_rejected(source, target):
+    assert "reject" in [
+        failure.check.severity for failure in check_translation(source, target, read_glossary())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("Give aspirin 75 mg in the morning and 300 mg in the evening.", "아스피린을 아침에 300 mg, 저녁에 75 mg 투여한다."),
+        ("The dose is 10 mg for adults and 5 mg for children.", "용량은 성인 5 mg, 어린이 10 mg입니다."),
+    ],
+)  # fmt: skip
+def test_doses_in_another_order_warn_at_least(source, target):
+    assert check_translation(source, target, read_glossary())
+
+
+@pytest.mark.parametrize("source", ["? ?", "… ?", '" ?', "😀 ?", "**?** ?", "'" * 20_000, "'a" * 10_000])
+def test_signs_alone_break_nothing(source):
+    check_translation(source, "가")
+    check_translation(source, source)

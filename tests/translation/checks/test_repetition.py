@@ -40,5 +40,6 @@ def test_sentences_are_those_of_some_length_without_the_marks_of_a_list():
 
 def test_doses_of_one_unit_in_a_row_are_no_loop():
     source = "It comes in 100 mg (for children), 200 mg, 400 mg, 600 mg, and 800 mg."
+    assert repetition("They were 5, 5 and 5 mg.", "5, 5, 5 mg이었다.") == ""
     assert repetition(source, "100 mg(소아용), 200 mg, 400 mg, 600 mg, 800 mg로 나온다.") == ""
     assert repetition(source, "100 mg 100 mg 100 mg 100 mg 100 mg 100 mg 100 mg로 나온다.")
