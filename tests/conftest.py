@@ -37,16 +37,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has that of the session
 
 ROOT = Path(__file__).resolve().parents[1]
 # Hundreds of tests start a command as a process. Where Python may keep nothing that it compiled (PYTHONDONTWRITEBYTECODE), each
-# would compile the project anew, half a second of CPU, and its templates: it is compiled once, before them.
+# would compile the project anew, half a second of CPU: it is compiled once, before them.
 if sys.dont_write_bytecode and "PYTEST_XDIST_WORKER" not in os.environ:
-    for package in ("komep_dataset", "evaluation", "recipes", "benchmarks", "tests"):
+    for package in ("komep_dataset", "evaluation", "recipes"):
         compileall.compile_dir(ROOT / package, quiet=2)
-    from komep_dataset.templates import MARKUP, TEXT
-
-    sys.dont_write_bytecode = False
-    for environment, name in ((TEXT, "card.md.j2"), (MARKUP, "dahl.svg.j2"), (MARKUP, "margins.svg.j2")):
-        environment.get_template(name)
-    sys.dont_write_bytecode = True
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

@@ -23,7 +23,7 @@ from evaluation.statistics.comparison import READINGS, Change, shown_p
 from evaluation.statistics.forest import OFFSET, STYLES, short
 from komep_dataset.explorer.plots import to
 from komep_dataset.files.outputs import write_text
-from komep_dataset.templates import Compiled, Said, own, policy, say, speaking
+from komep_dataset.templates import Said, own, policy, say, speaking
 
 PLOTS = "plots"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -321,7 +321,7 @@ def report_values(
 def _template(name: str) -> Template:
     engine = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=".html." in name, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, bytecode_cache=Compiled(),
+        lstrip_blocks=True,
     )  # fmt: skip
     engine.globals["say"] = say
     engine.filters["cell"] = lambda text: (

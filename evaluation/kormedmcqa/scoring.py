@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .extraction import LETTERS, exact_match, extract_paper, gold_letter
+from .robust import extract_robust
 
 Z_95 = 1.959963984540054  # 97.5% quantile of the standard normal distribution
 
@@ -44,9 +45,6 @@ def read(generation: str, reference: object, options: Sequence[str] = ()) -> Rea
         options: the texts of A, B, …, 2 to 5 of them: the robust rules then read a reply that states an option's
             text, and neither reading gives a letter beyond them. Without them, A to E are letters.
     """
-    # Late: its patterns are a third of a second to compile, which only who reads replies should wait for.
-    from .robust import extract_robust
-
     answer, paper = gold_letter(reference), extract_paper(generation)
     return Reading(
         answer,

@@ -7,20 +7,15 @@ which it is written just now: English as it stands in the code, Korean from `exp
 import base64
 import hashlib
 import json
-import os
 import re
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
-from importlib.util import cache_from_source
-from pathlib import Path
 from typing import Any
 
-from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
-from jinja2.bccache import Bucket
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def one_line(text: object) -> str:
@@ -47,44 +42,16 @@ def inline(text: object, limit: int | None = None) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#~|&$!]|:(?=//)|@|(?<=www)\.)", r"\\\1", line)
 
 
-class Compiled(BytecodeCache):
-    """Compiled templates, kept where Python keeps compiled modules: to compile that of the card takes longer than a small build.
-
-    Where Python may keep nothing, or nothing can be written, a process compiles those that it needs. `kind` tells environments
-    apart that would compile one file in two ways.
-    """
-
-    def __init__(self, kind: str = "j2"):
-        self.kind = kind
-
-    def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        return cache_from_source(filename or name, optimization=self.kind)
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        with suppress(Exception):  # there is none, or it is damaged: it is compiled and kept anew
-            bucket.bytecode_from_string(Path(bucket.key).read_bytes())
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        if sys.dont_write_bytecode:
-            return
-        kept = Path(bucket.key)
-        beside = kept.with_suffix(f".{os.getpid()}")
-        with suppress(OSError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(bucket.bytecode_to_string())
-            beside.replace(kept)
-
-
-# For HTML and SVG: every text of the data is shown, never run.
+# For HTML and SVG: every text of the data is shown, never run. Compiling a template takes as long as a small build:
+# each environment keeps what it compiled.
 MARKUP = Environment(
     loader=PackageLoader("komep_dataset"),
-    bytecode_cache=Compiled("markup"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEXT = MARKUP.overlay(autoescape=False, bytecode_cache=Compiled("text"))
+TEXT = MARKUP.overlay(autoescape=False)
 TEXT.filters |= {
     "inline": inline,
     "code": code,

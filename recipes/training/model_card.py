@@ -15,7 +15,7 @@ from transformers import Trainer
 
 from komep_dataset.files.outputs import set_aside, write_text
 from komep_dataset.schema import LANGUAGES
-from komep_dataset.templates import Compiled, code, inline, one_line
+from komep_dataset.templates import code, inline, one_line
 from training.answers import ANSWERS
 from training.curves import CURVES, TABLE, draw_curves, with_start, write_table
 from training.output_folder import SUMMARY
@@ -150,7 +150,6 @@ def render_card(
     base = base_card(summary["model"], summary.get("model_revision"))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        bytecode_cache=Compiled(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,7 +7,6 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def write_card(folder: Path, facts: dict[str, Any], place: str = "komep") -> Non
     title = title_of(facts, place)
     header = {"pretty_name": title} | card_header(folder, facts)
     text = TEXT.get_template("card.md.j2").render(
-        yaml=as_yaml(header),
+        yaml=yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000),
         facts=facts,
         title=title,
         place=place,
@@ -102,27 +101,6 @@ def card_header(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
             }
         )
     return {**hub_metadata(facts), "configs": configs, "dataset_info": infos}
-
-
-def as_yaml(header: dict[str, Any]) -> str:
-    """The YAML of `card_header`. The columns of its configs are nine tenths of it and those of each release: each set is written once
-    in a process."""
-    infos = [info | {"features": f"those of {info['config_name']}"} for info in header["dataset_info"]]
-    text = _yaml(header | {"dataset_info": infos})
-    for info in header["dataset_info"]:
-        columns = _columns(json.dumps(info["features"]))
-        text = text.replace(f"\n  features: those of {info['config_name']}\n", f"\n  features:\n{columns}", 1)
-    return text
-
-
-def _yaml(content: object) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
-
-
-@cache
-def _columns(features: str) -> str:
-    """`features`, in JSON, as they stand within a config."""
-    return "".join(f"  {line}\n" for line in _yaml(json.loads(features)).splitlines())
 
 
 def features(columns: Iterable[pa.Field]) -> list[dict[str, Any]]:

@@ -16,14 +16,7 @@ from markdown_it import MarkdownIt
 
 from komep_dataset.errors import KomepError
 from komep_dataset.release.build import build
-from komep_dataset.release.card.card import (
-    as_yaml,
-    card_header,
-    features,
-    hub_metadata,
-    margin_counts,
-    write_figures,
-)
+from komep_dataset.release.card.card import features, hub_metadata, margin_counts, write_figures
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.rows import read_rows
 from komep_dataset.release.verify import verify
@@ -73,15 +66,6 @@ def test_the_metadata_are_the_hubs(release):
 def test_the_features_are_what_datasets_writes(record):
     schema = arrow_schema(record)
     assert features(schema) == Features.from_arrow_schema(schema)._to_yaml_list()
-
-
-@pytest.mark.parametrize("title", ["KoMeP", "features: those of ko\n  features: those of ko", "혈압 😀 '\"#"])
-def test_the_yaml_is_what_the_library_writes(release, title):
-    header = {"pretty_name": title} | card_header(release, read_facts(release))
-    assert [len(info["features"]) > 9 for info in header["dataset_info"]] == [True] * 3
-    for _ in range(2):
-        assert as_yaml(header) == yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
-    assert yaml.safe_load(as_yaml(header)) == header
 
 
 def test_every_column_responder_and_source_is_explained(release):
