@@ -43,6 +43,7 @@ _FACE = {
     "schema": ("schema", None),
     "score": ("scores.scoring", "score", {"responses": "tables", "config": "config"}),
     "score_units": ("api.pairs", "score_units", {}),
+    "screen": ("pipeline.screening", "screen", {"questions": "table", "config": "config"}),
     "translate": ("translation.stage", "translate", {"scored": "table", "config": "config"}),
     "verify": ("release.verify", "verify", {}, "checks"),
 }

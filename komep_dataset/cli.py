@@ -36,6 +36,7 @@ for command, kept, lists in (
     (asking.calibrate, ASKS, None),
     (asking.models, READS, None),
     (asking.translate, ASKS, None),
+    (asking.screen, ASKS, None),
     (releases.build, WRITES, releases.LISTS),
     (asking.preview, ASKS, None),
     (asking.run, ASKS, asking.PRESETS),

@@ -33,7 +33,7 @@ KOREAN = "열이 나면 물을 자주 마시고 쉬어야 한다."
 
 def reply(body: dict) -> str:
     """What the server says: as in tests/loopback.py, Korean for whoever wants a translation, a letter as the model M."""
-    return {"translator": KOREAN, "M": "A"}.get(body["model"]) or answer(body)
+    return {"translator": KOREAN, "M": "A", "screener": "None"}.get(body["model"]) or answer(body)
 
 
 def clone(folder: Path, without: set[str] = MADE) -> Path:
@@ -95,6 +95,8 @@ def pipeline(url: str) -> dict:
         "checker": place | {"model": "checker"},
         # It says one sentence of Korean, whatever it is asked to translate.
         "translator": place | {"model": "translator", "checks": {one.name: "off" for one in all_checks()}},
+        "screener": place | {"model": "screener"},
+        "selection": {"decontaminate": {"kormedmcqa": "komep_dataset/samples/kormedmcqa"}},
     }
 
 

@@ -54,7 +54,7 @@ def test_an_option_that_there_is_not_is_no_argument_of_a_build(tmp_path):
 
 def test_what_is_read_is_recorded_and_all_else_has_its_default():
     assert Options() == Options(**{option.name: option.unsaid for option in OPTIONS})
-    assert read_options({"unsafe": "reject"}) == {"length_tokenizer": [], "decontaminate": []}
+    assert read_options({"unsafe": "reject"}) == {"length_tokenizer": [], "decontaminate": [], "screened": []}
 
 
 @pytest.mark.parametrize(

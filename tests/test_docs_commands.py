@@ -91,6 +91,7 @@ NOT_RUN = {
         "python -m benchmarks.letters FOLDER",
         "python -m benchmarks.losses",
         "python -m benchmarks.pair_rules --data FOLDER",
+        "python -m benchmarks.screening FOLDER [--config pipeline.yaml]",
         "python -m benchmarks.split_quality --faults",
         "python -m benchmarks.translation_checks [--data FOLDER] [--half seen|unseen|both] [--alarms] [--misses KIND]",
         "python -m benchmarks.translation_checks --data FOLDER --half unseen",

@@ -129,6 +129,41 @@ def translate(
         _run(stage, retry_failed)
 
 
+def screen(
+    questions: Annotated[
+        Path,
+        typer.Argument(
+            help="Table with questions: what `komep questions` writes, or any table of answers, scored or not."
+        ),
+    ],
+    config: Config,
+    output: MaybeOutput = None,
+    map: Map = None,
+    estimate: Estimated = False,
+    budget: Budget = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Ask a model which questions ask an item of a benchmark again, in other words or by a case told anew.
+
+    It is shown each question with the nearest items of `selection.decontaminate`; `komep build --screened` leaves the pairs of those out.
+
+    Examples:
+      komep screen translated.parquet --config pipeline.yaml --estimate
+      komep screen translated.parquet --config pipeline.yaml -o screened.jsonl
+    """
+    settings, stages, estimates = _asking(config, budget)
+    settings = _mapped(settings, map, [questions], "Question")
+    if estimate:
+        print(estimates.as_text(estimates.estimate_screen(questions, settings), settings))
+    else:
+        from komep_dataset.pipeline.preflight import preflight, roles_of_screen
+
+        stage = stages.screen_stage(settings, questions, _needed(output))
+        stages.check_outputs(stage)
+        preflight(settings, roles_of_screen(settings))
+        _run(stage, retry_failed)
+
+
 def calibrate(
     config: Config,
     labels: Annotated[

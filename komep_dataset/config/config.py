@@ -79,7 +79,7 @@ class Responder(Endpoint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge(Endpoint):
-    """A model that works on texts: splitter, checker, translator; at temperature 0 unless it is told otherwise.
+    """A model that works on texts: splitter, checker, translator, screener; at temperature 0 unless it is told otherwise.
 
     A judge that gives one verdict whatever it is asked gives others when it is sampled; they are worth no more.
     Without `max_new_tokens` the stage says how many. `top_p` and a seed, which the text and `seed` decide, are sent
@@ -221,6 +221,7 @@ class Config:
     panel: tuple[Checker, ...] = ()
     agreement: str = APPEAL  # docs/judges.md measures them
     translator: Translator | None = None
+    screener: Judge | None = None  # says which questions ask an item of a benchmark again (ours)
     selection: Selection = field(default_factory=Selection)
     base: Path | None = None
     round: int | None = None
@@ -277,7 +278,7 @@ class Config:
         raise KomepError(f"{self.file}: no responder {name!r}; {nearest(name, named)}", exit_code=2)
 
     def judge(self, role: str) -> Judge:
-        """The `splitter`, `checker` or `translator`; `KomepError` if the file does not name one."""
+        """The `splitter`, `checker`, `translator` or `screener`; `KomepError` if the file does not name one."""
         judge = getattr(self, role)
         if judge is None:
             raise KomepError(f"{self.file}: `{role}:` is missing; give it an `endpoint` and a `model`")
@@ -349,7 +350,8 @@ def load_config(source: Path | str | Mapping[str, Any] | Config) -> Config:
         changed |= {key: placed(inner) for key in MODELS_INSIDE if (inner := getattr(record, key, None))}
         return record and replace(record, **changed)
 
-    parts = {one: placed(getattr(config, one)) for one in ("questions", "splitter", "checker", "translator")}
+    roles = ("questions", "splitter", "checker", "translator", "screener")
+    parts = {one: placed(getattr(config, one)) for one in roles}
     parts |= {"responders": tuple(map(placed, config.responders)), "panel": tuple(map(placed, panel))}
     return placed(config, file=str(path), selection=config.selection.placed(base), **parts)
 

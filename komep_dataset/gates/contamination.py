@@ -15,15 +15,19 @@ weigh more than what is asked of it); numbers are all the same number, in Korean
 values there is one, too (the same panel stands under every second case). Which items are compared with a text at all is
 found by n-grams that few items have (`RARE`, `COMMON`).
 
+What this does not find, an item asked in other words or a case told anew, a model may: `komep screen` asks it about the
+questions and the items nearest to them (`--screened`). Then it has the last word on a question: the pairs of what it takes
+for a repeat go, and what it takes for none is excused, unless it is a `COPY`; answers are compared as ever.
+
 The figures were chosen on one half of real texts and measured on the other: docs/contamination.md, and
-`python -m benchmarks.leaks --real FOLDER`. A copy in other words is mostly not found.
+`python -m benchmarks.leaks --real FOLDER`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from os import PathLike
@@ -35,11 +39,12 @@ from komep_dataset.gates.trial.gate import TEXTS, PairGate, Watch
 from komep_dataset.gates.trial.ngrams import Grams, grams, normal, tokens, without_particles
 from komep_dataset.languages import HANGUL, language_of
 from komep_dataset.options import Option, Range
-from komep_dataset.progress import tell
+from komep_dataset.progress import counted, tell
 from komep_dataset.system import late
 
 if TYPE_CHECKING:
     from komep_dataset.gates.trial.benchmark_files import Benchmark
+    from komep_dataset.gates.trial.screened import Screening
 
 np, pl = late("numpy"), late("polars")
 
@@ -48,10 +53,13 @@ WORDS, CHARACTERS = 2, 2  # in an n-gram
 RARE = {"en": 2, "ko": 3}  # the same, of those by which items are found
 COMMON = (20, 0.01)  # one in more items than this, and than this share of them, finds none
 CANDIDATE = 0.2  # of an item's n-grams of that kind
+NEAR_CANDIDATE = 0.02  # the same, where a model has the last word
 FEWEST = {"en": 4, "ko": 6}  # of them, in an item that can be told from chance
 # A text of up to `ROOM` times an item's weight is taken as it is; with each doubling it loses a share, up to `MOST`.
 ROOM, DOUBLING, MOST = 6, 0.12, 0.3
 ANSWER = 1.18  # what differs counts so often in an answer: it names what it is about, asked or not
+COPY = 0.8  # a share from which on a question is a copy, whatever a model says of it
+QUESTIONS = TEXTS[:2]  # of a pair
 UNIT = 1000  # weight of an n-gram that one item has, or none
 RUN_SHOWN = 40  # characters of the longest shared run that a reject quotes
 AT_ONCE = 5_000  # texts that are compared at once
@@ -129,27 +137,62 @@ class Index:
                     found = True
             self.too_short[benchmark.name] += not found
 
-    def overlaps(self, pairs: pl.DataFrame, threshold: float = THRESHOLD) -> Iterator[Overlap]:
-        """The item that is most like a passage of each pair, for the pairs that have at least this share of n-grams in common."""
+    def overlaps(
+        self,
+        pairs: pl.DataFrame,
+        threshold: float = THRESHOLD,
+        excused: Collection[tuple[str, str, str, int]] = (),
+    ) -> Iterator[Overlap]:
+        """The item that is most like a passage of each pair, for the pairs that have at least this share of n-grams in common;
+        of their questions none with an item that is `excused` (question id, benchmark, split, row)."""
         found = [table for table in self._shares(pairs, threshold) if table.height]
         if not found:
             return
         order = ["row", "share", "column", "language", "entry"]
         best = pl.concat(found).sort(order, descending=[False, True, False, False, False])
-        for row in best.unique("row", keep="first", maintain_order=True).iter_rows(named=True):
+        seen = -1
+        for row in best.iter_rows(named=True):
+            if row["row"] == seen:
+                continue
             column, entry = TEXTS[row["column"]], self.of[row["language"]].entries[row["entry"]]
+            may_go = bool(excused) and column in QUESTIONS and row["share"] < COPY
+            if (
+                may_go
+                and (pairs["question_id"][row["row"]], entry.benchmark, entry.split, entry.row) in excused
+            ):
+                continue
+            seen = row["row"]
             longest = longest_run(entry.parts, pairs[column][row["row"]], row["language"])
             yield Overlap(row["row"], column, entry.benchmark, entry.split, entry.row, row["share"], longest)
 
-    def _shares(self, pairs: pl.DataFrame, threshold: float) -> Iterator[pl.DataFrame]:
+    def nearest(self, questions: pl.DataFrame) -> dict[int, tuple[str, str, int, float]]:
+        """The item that comes nearest to each question (columns `question` and `question_ko`), by its row: benchmark, split, row
+        of the item, share. A question that is like none has none."""
+        best: dict[int, tuple[str, str, int, float]] = {}
+        for table in self._shares(questions, 0.0, QUESTIONS, NEAR_CANDIDATE):
+            for row, language, entry, share in table.select("row", "language", "entry", "share").iter_rows():
+                if row not in best or share > best[row][3]:
+                    one = self.of[language].entries[entry]
+                    best[row] = one.benchmark, one.split, one.row, share
+        return best
+
+    def _shares(
+        self,
+        pairs: pl.DataFrame,
+        threshold: float,
+        columns: Sequence[str] = TEXTS,
+        candidate: float = CANDIDATE,
+    ) -> Iterator[pl.DataFrame]:
         """Tables (row, share, column, language, entry) of what reaches a threshold."""
         for language, postings in self.of.items():
-            for place, column in enumerate(TEXTS):
+            for place, column in enumerate(columns):
                 rows = pairs[column].str.contains(_SCRIPT[language]).fill_null(False).arg_true()
-                differs = 1.0 if column.startswith("question") else ANSWER
+                differs = 1.0 if column in QUESTIONS else ANSWER
                 for part in (rows.slice(first, AT_ONCE) for first in range(0, len(rows), AT_ONCE)):
                     texts = [sentences(text, language) for text in pairs[column].gather(part)]
-                    shares = postings.shares(texts).with_columns(share=1 - differs * (1 - pl.col("share")))
+                    shares = postings.shares(texts, candidate).with_columns(
+                        share=1 - differs * (1 - pl.col("share"))
+                    )
                     shares = shares.filter(pl.col("share") >= threshold)
                     if shares.height:
                         yield shares.select(
@@ -189,13 +232,13 @@ class _Postings:
         parts = np.repeat(np.arange(len(made.offsets) - 1), np.diff(made.offsets))
         return pl.DataFrame({"gram": made.hashes, "part": parts, "entry": owners}).unique()
 
-    def shares(self, texts: Sequence[Sequence[str]]) -> pl.DataFrame:
+    def shares(self, texts: Sequence[Sequence[str]], candidate: float = CANDIDATE) -> pl.DataFrame:
         """Table (text, entry, share) of the items that a text may hold, texts as sentences.
 
         A passage begins with any sentence of the text and ends with the last one with which it weighs no more than the
         item, or with the one behind that.
         """
-        pairs = self._candidates(texts).join(self.sizes, on="entry").sort("text", "entry")
+        pairs = self._candidates(texts, candidate).join(self.sizes, on="entry").sort("text", "entry")
         pairs = pairs.with_row_index("pair")
         numbers = pairs["text"].unique().sort()  # most texts are like none
         pairs = pairs.with_columns(text=pl.Series(np.searchsorted(numbers, pairs["text"]), dtype=pl.Int64))
@@ -245,13 +288,13 @@ class _Postings:
         share = pl.Series(best * (1 - lost), dtype=pl.Float64)
         return pairs.select(numbers.gather(pairs["text"]).alias("text"), "entry", share=share)
 
-    def _candidates(self, texts: Sequence[Sequence[str]]) -> pl.DataFrame:
+    def _candidates(self, texts: Sequence[Sequence[str]], candidate: float) -> pl.DataFrame:
         """Table (text, entry) of what has enough rare n-grams in common."""
         flat = [sentence for text in texts for sentence in text]
         made = grams(flat, self.language, RARE[self.language])
         held = pl.DataFrame({"text": _repeated([len(text) for text in texts], made), "gram": made.hashes})
         hits = held.join(self.rare, on="gram").unique().group_by("text", "entry")
-        enough = hits.agg(n=pl.len(), of=pl.col("of").first()).filter(pl.col("n") >= CANDIDATE * pl.col("of"))
+        enough = hits.agg(n=pl.len(), of=pl.col("of").first()).filter(pl.col("n") >= candidate * pl.col("of"))
         return enough.select("text", "entry")
 
 
@@ -301,19 +344,34 @@ def longest_run(parts: Sequence[str], text: str, language: str) -> str:
 
 
 class Comparison(Watch):
-    """The pairs of a build against its benchmarks."""
+    """The pairs of a build against its benchmarks, and against what a model said of their questions."""
 
-    def __init__(self, scratch: Path, decontaminate: Sequence[Benchmark], overlap_threshold: float):
+    def __init__(
+        self,
+        scratch: Path,
+        decontaminate: Sequence[Benchmark],
+        overlap_threshold: float,
+        screened: Sequence[Screening],
+    ):
         self.index, self.threshold = Index(decontaminate), overlap_threshold
+        self.again = {id: one for screening in screened for id, one in screening.again.items()}
+        self.excused = {place for screening in screened for place in screening.excused}
         self.facts = {
             "threshold": overlap_threshold,
             "ngrams": {"en": f"{WORDS} words", "ko": f"{CHARACTERS} characters"},
             "benchmarks": [b.record() | {"too_short": self.index.too_short[b.name]} for b in decontaminate],
         }
+        if screened:
+            self.facts["screened"] = [one.facts() for one in screened]
 
     def look(self, pairs: pl.DataFrame) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        for one in self.index.overlaps(pairs, self.threshold):
-            yield one.row, str(one), (one.benchmark,)
+        ids = pairs["question_id"] if self.again else ()
+        told = {row: self.again[id] for row, id in enumerate(ids) if id in self.again}
+        for row, one in told.items():
+            yield row, str(one), (one.benchmark,)
+        for one in self.index.overlaps(pairs, self.threshold, self.excused):
+            if one.row not in told:
+                yield one.row, str(one), (one.benchmark,)
 
 
 def parse_named_paths(given: Iterable[str]) -> dict[str, Path]:
@@ -341,11 +399,23 @@ def _read(paths: Mapping[str, Path]) -> list[Benchmark]:
     return [read_benchmark(name, path) for name, path in sorted(paths.items())]
 
 
+def _read_screened(path: Path) -> list[Screening]:
+    from komep_dataset.gates.trial.screened import read_screened
+
+    return read_screened(path)
+
+
 def _names_files(given: Any) -> bool:
     """Whether it is a dict of names and paths, or what provenance keeps of one: a list of records."""
     if isinstance(given, Mapping):
         return all(isinstance(path, (str, PathLike)) for path in given.values())
     return isinstance(given, (list, tuple)) and all(isinstance(one, Mapping) for one in given)
+
+
+def names_a_screening(given: Any) -> bool:
+    """Whether it is a path, or what provenance keeps of one: a list of records."""
+    records = isinstance(given, (list, tuple)) and all(isinstance(one, Mapping) for one in given)
+    return records or (isinstance(given, (str, PathLike)) and bool(str(given)))
 
 
 def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]] | None) -> str | None:
@@ -368,6 +438,19 @@ def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
     return None
 
 
+def _screened_conflict(
+    was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]] | None
+) -> str | None:
+    """A base that grows keeps out what it was built without."""
+    known, said = ({id for one in some or () for id in one["again"]} for some in (was, now))
+    if lost := sorted(known - said):
+        return (
+            f"was built without {counted(len(lost), 'question')} that ask an item of a benchmark again ({lost[0]} …); give a "
+            "file that has them, too"
+        )
+    return None
+
+
 def _by_share(base: Mapping[str, Any]) -> bool:
     """Whether a base was compared by the first rule, whose threshold was a share of the item's n-grams alone."""
     return any(one.get("rule", 1) == 1 for one in base["decontaminate"] or ())
@@ -379,6 +462,13 @@ def _note(record: Mapping[str, Any]) -> str:
             "No benchmark was given (`--decontaminate NAME=PATH`): "
             "whether a pair holds an item of one was not checked."
         )
+    said = "".join(
+        f"\n{', '.join(one['screeners']) or 'Somebody'} looked at {counted(one['looked'], 'question')} beside the items nearest to them, and took "
+        f"{one['again']:,} for such an item asked again: their pairs go, too, and the others stay unless they are copies."
+        for one in record.get("screened", ())
+    )
+    if not record["benchmarks"]:
+        return said.strip()
     named = ", ".join(
         f"{one['name']} ({one['items']} items, {one['too_short']} of them too short to be told from chance; "
         f"SHA-256 `{one['sha256'][:12]}…`)"
@@ -392,7 +482,7 @@ def _note(record: Mapping[str, Any]) -> str:
             f"if an item and a passage of one of its texts have at least {record['threshold']} of their n-grams {what}, "
             "weighed by how rare they are, in common."
         )
-    return f"Compared with {named}: a pair goes\n{held}"
+    return f"Compared with {named}: a pair goes\n{held}{said}"
 
 
 GATE = PairGate(
@@ -422,6 +512,18 @@ GATE = PairGate(
             range=Range(0.0, 1.0, above=True),
             nullable=True,
             stale=_by_share,
+        ),
+        Option(
+            "screened",
+            Path,
+            None,
+            "Leave out pairs of the questions that ask an item of a benchmark again, as the model says that `komep screen` asked: "
+            "the file that it wrote.",
+            metavar="FILE",
+            read=_read_screened,
+            check=names_a_screening,
+            want="give the path of what `komep screen` wrote",
+            conflict=_screened_conflict,
         ),
     ),
     watch=Comparison,

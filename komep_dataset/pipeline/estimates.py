@@ -24,6 +24,8 @@ from komep_dataset.inference.wire.dialect import token_limit
 from komep_dataset.judge.calibration import calibrate, folder_of, statements_of
 from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
+from komep_dataset.pipeline.screening import STAGE as SCREEN
+from komep_dataset.pipeline.screening import looks_of, read_questions
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
 from komep_dataset.progress import counted
 from komep_dataset.prompts.messages import check_messages, evidence_messages, split_messages
@@ -112,6 +114,16 @@ def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
 
 
 @said_in_settings()
+def estimate_screen(questions: Path, config: Config, *, every: bool = False) -> list[Line]:
+    """What `komep screen` would ask about the questions of a table; nothing is asked. `every`: see `screening.looks_of`."""
+    screener = config.judge("screener")
+    looks, _ = looks_of(read_questions(questions, config.columns), config, every=every)
+    missing = unanswered([look.body(screener) for look in looks], screener, config.work / SCREEN)
+    note = "of every question, which are not translated yet" if every else ""
+    return [line_of(SCREEN, screener, missing, load_prices(config.prices), note)]
+
+
+@said_in_settings()
 def estimate_score(responses: Sequence[Path], config: Config, mode: str) -> list[Line]:
     """What `komep score` would ask about these responses; nothing is asked."""
     rows = {(row.question_id, row.model): row for row in read_responses(responses, config.columns)}
@@ -196,12 +208,14 @@ def estimate_run(config: Config) -> list[Line]:
         questions_stage(config, table).run()
         asked = [Question(**row) for row in read_table(table, Question).iter_rows(named=True)]
         lines = [line for one in config.responders for line in estimate_respond(table, config, one.name)]
+        last = _screen_lines(table, config) if config.screener else []
     tables = [responder_folder(config, r) / "responses.parquet" for r in config.responders]
     if all(table.is_file() for table in tables) and not any(line.calls for line in lines):
         lines += estimate_score(tables, config, config.mode)
     else:
         lines += _assumed_score(len(asked), config)
-    return lines if config.translator is None else [*lines, *_translate_lines(asked, config)]
+    lines += _translate_lines(asked, config) if config.translator else []
+    return lines + last
 
 
 @said_in_settings()
@@ -239,6 +253,16 @@ def _translate_lines(asked: Sequence[Question], config: Config) -> list[Line]:
     looks = look_requests(texts, session)
     note = f"every question with {answers} answers as long as their limit, none asked for twice"
     return _lines_of_translation(first_requests(texts, session), looks, config, note)
+
+
+def _screen_lines(questions: Path, config: Config) -> list[Line]:
+    """The screener's calls of a chained run: about the table that is there, else about its questions."""
+    translated = config.translator is not None
+    stage, name = (TRANSLATE, "translated") if translated else (SCORE, "scored")
+    table = config.work / stage / f"{name}.parquet"
+    return estimate_screen(
+        table if table.is_file() else questions, config, every=translated and not table.is_file()
+    )
 
 
 def _assumed_score(questions: int, config: Config) -> list[Line]:

@@ -20,6 +20,7 @@ from komep_dataset.evidence.vectors import SUFFIX
 from komep_dataset.files.outputs import json_with, read_own_json, write_json
 from komep_dataset.inference.costs import load_prices
 from komep_dataset.inference.reply_log import logs_of
+from komep_dataset.pipeline.screening import STAGE as SCREEN
 from komep_dataset.pipeline.tokens import token_counter
 from komep_dataset.progress import tell
 from komep_dataset.responses import responder_folder
@@ -56,6 +57,14 @@ def roles_of_run(config: Config) -> Iterator[Role]:
     yield from roles_of_score(config)
     if config.translator:
         yield from roles_of_translate(config)
+    if config.screener:
+        yield from roles_of_screen(config)
+
+
+def roles_of_screen(config: Config) -> Iterator[Role]:
+    """The model that `komep screen` asks; `KomepError` where what finds the items near a question is not installed."""
+    require("evidence", "tantivy", "kiwipiepy")
+    yield Role("screener", config.judge("screener"), config.work / SCREEN)
 
 
 def roles_of_score(config: Config) -> Iterator[Role]:

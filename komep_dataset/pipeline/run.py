@@ -18,13 +18,24 @@ from komep_dataset.config.config import Config, Endpoint, load_config
 from komep_dataset.config.selection import said_in_settings
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import check_file, json_with, read_own_json, set_aside, table_of, write_json
+from komep_dataset.gates.trial.screened import Screened
 from komep_dataset.inference.ask import left_out_of, source_of
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.judge.calibration import record_for
 from komep_dataset.pairs.options import PAIR_OPTIONS
 from komep_dataset.pairs.utility import PRECISION
 from komep_dataset.pipeline.preflight import preflight, roles_of_run
-from komep_dataset.pipeline.shortfalls import NONE, Shortfall, of_responses, of_scores, of_translations
+from komep_dataset.pipeline.screening import STAGE as SCREEN
+from komep_dataset.pipeline.screening import TABLE as SCREENED
+from komep_dataset.pipeline.screening import screen
+from komep_dataset.pipeline.shortfalls import (
+    NONE,
+    Shortfall,
+    of_responses,
+    of_scores,
+    of_screening,
+    of_translations,
+)
 from komep_dataset.progress import counted, tell
 from komep_dataset.prompts import messages as prompts
 from komep_dataset.questions import make_questions
@@ -189,6 +200,14 @@ def check_complete(config: Config) -> None:
     if not config.responders:
         raise KomepError(f"{config.file}: `responders:` is missing: a chained run needs at least one")
     config.judge("splitter"), config.judge("checker")
+    if config.screener and not config.selection.decontaminate:
+        raise KomepError(
+            f"{config.file}: screener: goes with `selection.decontaminate:`, whose items it looks for"
+        )
+    if config.screener and config.selection.screened:
+        raise KomepError(
+            f"{config.file}: selection.screened: `screener:` makes this file; leave one of them out"
+        )
     refuse_options(list(config.judges().values()), config.mode)
     if config.translator:
         read_glossary(config.translator.glossary)
@@ -211,6 +230,8 @@ def stages(config: Config) -> Iterator[Stage]:
         translating = translate_stage(config, scored)
         yield translating
         scored = next(iter(translating.outputs))
+    if config.screener:
+        yield screen_stage(config, scored)
     yield build_stage(config, scored)
 
 
@@ -309,6 +330,23 @@ def translate_stage(config: Config, scored: Path, output: Path | None = None) ->
     return Stage(TRANSLATE, done, inputs, outputs, settings, work, again=output is not None)
 
 
+def screen_stage(config: Config, questions: Path, output: Path | None = None) -> Stage:
+    """What a model says of the questions of a table and the items of a benchmark near them; with an `output`, for a command of its
+    own."""
+    screener = config.judge("screener")
+    table, done = _place(config, SCREEN, config.work / SCREEN / SCREENED, output)
+
+    def work() -> Outcome:
+        made = screen(questions, config, table)
+        failed = f"; {made.failures:,} failed ({made.reason})" if made.failures else ""
+        return Outcome(made.line + failed, made.failures, made.reason, of_screening(made, screener))
+
+    named = config.selection.decontaminate
+    settings = _endpoint_settings(screener) | {"benchmarks": sorted(named)}
+    inputs = (questions, *named.values())
+    return Stage(SCREEN, done, inputs, {table: Screened}, settings, work, again=output is not None)
+
+
 def build_stage(config: Config, scored: Path) -> Stage:
     """The release of a configuration."""
     release, judge = config.release, record_for(config)
@@ -316,11 +354,14 @@ def build_stage(config: Config, scored: Path) -> Stage:
     makers = {"checker": list(config.judges())}
     makers |= {"translator": [config.translator.model]} if config.translator else {}
 
+    screened = {"screened": config.work / SCREEN / SCREENED} if config.screener else {}
+
     def work() -> Outcome:
-        options = asdict(config.selection)
+        options = asdict(config.selection) | screened
         folders = {f"{RESPOND} {r.name}": responder_folder(config, r) for r in config.responders}
         folders |= {f"{SCORE}: {part}": config.work / SCORE / part for part in ("split", "check")}
         folders[TRANSLATE] = config.work / TRANSLATE
+        folders |= {SCREEN: config.work / SCREEN} if config.screener else {}
         folders[f"{TRANSLATE}: second look"] = folders[TRANSLATE] / SECOND_LOOK.name
         left_out = {stage: names for stage, folder in folders.items() if (names := left_out_of(folder))}
         known = {"judge": judge, "base": config.base, "rounds": config.rounds(), "makers": makers}
@@ -333,7 +374,7 @@ def build_stage(config: Config, scored: Path) -> Stage:
     read = [path for paths in named.values() for path in paths.values()]
     evidence = [translations_path(scored)] if config.translator else []
     grown = [config.base / SUMS_FILE] if config.base else []
-    inputs = (*_judged(scored), *evidence, *([judge] if judge else []), *read, *grown)
+    inputs = (*_judged(scored), *evidence, *([judge] if judge else []), *read, *grown, *screened.values())
     settings = asdict(config.selection) | {option: sorted(paths) for option, paths in named.items()}
     settings |= {"seeds": seeds, "makers": makers}
     settings |= {"rounds": rounds} if (rounds := config.rounds()) else {}

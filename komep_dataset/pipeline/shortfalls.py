@@ -7,12 +7,13 @@ nothing is left the command fails, and the table stays to be looked at.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from komep_dataset.config.config import APPEAL, Config, Responder, Translator
+from komep_dataset.config.config import APPEAL, Config, Judge, Responder, Translator
 from komep_dataset.languages import is_foreign, is_korean
+from komep_dataset.pipeline.screening import ScreenedTable
 from komep_dataset.replies.faults import advice_for
 from komep_dataset.replies.garbled import is_blank
 from komep_dataset.responses import Responded
@@ -100,6 +101,21 @@ def of_scores(made: Scored, config: Config) -> Shortfall:
     listed = ", ".join(f"{n:,} {status}" for status, n in counts.most_common())
     why = _why_unscored(counts.most_common(1)[0][0], made, config) if counts.total() else ""
     return _shortfall(counts.total(), scored + abstained, f"responses have no score ({listed})", why)
+
+
+def of_screening(made: ScreenedTable, screener: Judge) -> Shortfall:
+    """What is missing among the replies about questions and items near them."""
+    bad = made.failures + len(made.unread)
+    why = (
+        _advised(made.reason)
+        if made.failures > len(made.unread)
+        else (
+            f"{screener.model} does not keep to numbers or None ({(made.unread or ('',))[0][:SHOWN]!r}): take another "
+            "`screener.model`, or raise its `max_new_tokens`"
+        )
+    )
+    what = "questions have no verdict, and stay"
+    return replace(_shortfall(bad, made.asked - bad, what, why), nothing=False)
 
 
 def _why_unscored(status: str, made: Scored, config: Config) -> str:

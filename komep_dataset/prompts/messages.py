@@ -163,6 +163,12 @@ def second_look_messages(source: str, target: str) -> Messages:
     return _asked(english.SECOND_LOOK_SYSTEM, user)
 
 
+def screen_messages(question: str, items: Sequence[str]) -> Messages:
+    """The conversation about a question and the items of a benchmark that resemble it, numbered from 1."""
+    given = {"question": question, "items": {str(number): item for number, item in enumerate(items, 1)}}
+    return _asked(english.SCREEN_SYSTEM, f"{json.dumps(given, ensure_ascii=False)}\n{english.SCREEN_ASK}")
+
+
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -193,6 +199,7 @@ def fingerprint(wordings: Mapping[str, str]) -> str:
     sample += [
         translate_messages("?", {"?": "?"}, "?", ["?"]),
         second_look_messages("?", "?"),
+        screen_messages("?", ["?"]),
         dict(wordings),
     ]
     return hashlib.sha256(json.dumps(sample, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,5 +1,7 @@
 """Benchmark items in pairs: planted copies are found, clean pairs are not, the evidence names the item."""
 
+import json
+
 import polars as pl
 import pytest
 
@@ -8,6 +10,10 @@ from komep_dataset.errors import KomepError
 from komep_dataset.gates.contamination import THRESHOLD, Index, parse_named_paths
 from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, read_benchmark
 from komep_dataset.gates.trial.gate import TEXTS
+from komep_dataset.release.build import build
+from komep_dataset.release.verify import verify
+from komep_dataset.schema import question_id
+from tests.gates.gated import two
 from tests.real_data import DATA, needs_data
 
 WORDS = ["날씨", "음식", "여행", "책", "노래", "운동", "바다", "산"]
@@ -140,3 +146,81 @@ def test_arguments_of_decontaminate():
         with pytest.raises(KomepError, match="--decontaminate") as caught:
             parse_named_paths(bad)
         assert caught.value.exit_code == 2
+
+
+# Written for this project: the copy, the same in other words, something else on the subject.
+ITEM = "위벽세포에서 산 분비를 막아 소화성궤양을 치료하는 약물은?"
+TOLD = {
+    "copied": ITEM,
+    "again": "명치가 쓰린 회사원의 소화성궤양에 산 펌프를 억제하도록 줄 약은 무엇인가?",
+    "varied": "소화성궤양에 쓰며 위벽세포에서 산 분비를 막는 약물의 부작용은?",
+    "answered": "무릎이 아픈 까닭은?",
+}
+
+
+def build_with(folder, verdicts, **options):
+    """Rejects of a build by reason, and its record of the gate: each text of `TOLD` is a question, judged so."""
+    (folder / "items.jsonl").write_text(json.dumps({"question": ITEM}) + "\n", "utf-8")
+    rows, sheet = [], ["question_id,benchmark,split,item,verdict"]
+    for name, text in TOLD.items():
+        chosen = f"{ITEM} 답은 오메프라졸이다." if name == "answered" else "잘 쉬는 것이다."
+        rows += [one | {"category": "c"} for one in two(text, chosen, "비타민이 가장 좋다.")]
+        sheet += [f"{question_id(text)},exam,items,1,{verdicts[name]}"] if name in verdicts else []
+    (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (folder / "sheet.csv").write_text("\n".join(sheet) + "\n", "utf-8")
+    build([folder / "scored.jsonl"], folder / "r", **options)
+    rejects = [json.loads(line) for line in (folder / "r" / "rejects.jsonl").read_text("utf-8").splitlines()]
+    names = {question_id(text): name for name, text in TOLD.items()}
+    gone = {names[one["key"].split("/")[0]] for one in rejects if one["reason"] == "contaminated"}
+    return gone, json.loads((folder / "r" / "quality.json").read_text("utf-8"))["contamination"]
+
+
+def test_a_screening_has_the_last_word_on_questions_that_are_no_copies(tmp_path):
+    named = {"decontaminate": {"exam": tmp_path / "items.jsonl"}}
+    alone, _ = build_with(tmp_path, {}, **named)
+    assert alone == {"copied", "varied", "answered"}
+    no = dict.fromkeys(("copied", "varied", "answered"), "false")
+    gone, record = build_with(tmp_path, no | {"again": "true"}, **named, screened=tmp_path / "sheet.csv")
+    assert gone == {"copied", "again", "answered"}
+    assert record["screened"] == [{"file": "sheet.csv", "looked": 4, "screeners": [], "again": 1}]
+    assert record["found"] == record["rejected"] == 3
+    assert [check for check in verify(tmp_path / "r") if not check.ok] == []
+    card = (tmp_path / "r" / "README.md").read_text("utf-8")
+    assert "Somebody looked at 4 questions" in card
+    by_sheet, _ = build_with(
+        tmp_path, {"again": "true"}, screened=tmp_path / "sheet.csv"
+    )  # no benchmark at hand
+    assert by_sheet == {"again"}
+
+
+def test_a_release_that_grows_keeps_out_what_it_was_built_without(tmp_path):
+    build_with(tmp_path, {"again": "true"}, screened=tmp_path / "sheet.csv")
+    (tmp_path / "r").rename(tmp_path / "base")
+    grow = {"base": tmp_path / "base"}
+    with pytest.raises(
+        KomepError, match="was built without 1 question that ask an item of a benchmark again"
+    ):
+        build_with(tmp_path, {}, screened=tmp_path / "sheet.csv", **grow)
+    gone, _ = build_with(
+        tmp_path, {"again": "true", "varied": "true"}, screened=tmp_path / "sheet.csv", **grow
+    )
+    assert gone == {"again", "varied"}
+
+
+@needs_data("kormedmcqa")
+def test_the_nearest_item_of_a_repeat_is_the_one_that_it_repeats():
+    """Of the labelled repeats in nearly the same words whose texts lie here, one in fifty is nearest to another item."""
+    labels = [one for one in real_leaks.table(real_leaks.LABELS) if one["label"] == "same"]
+    of_splits = {}
+    for name in ("test", "valid"):
+        for subject in real_leaks.SUBJECTS:
+            for row, one in enumerate(real_leaks.table(DATA / f"kormedmcqa/{subject}/{name}.csv"), 1):
+                of_splits[f"{subject}/{name} {row}"] = one["question"]
+    some = [one for one in labels if one["text"] in of_splits and one["item"] in of_splits]
+    items = {one: text for one, text in of_splits.items() if "/test " in one}
+    index = Index([Benchmark("k", tuple(Item(one, 1, (text,), ()) for one, text in items.items()))])
+    texts = [of_splits[one["text"]] for one in some]
+    frame = pl.DataFrame({"question": texts, "question_ko": None}, schema=dict.fromkeys(TEXTS[:2], pl.String))
+    nearest = index.nearest(frame)
+    right = sum(nearest[row][1] == one["item"] for row, one in enumerate(some))
+    assert len(some) >= 20 and right >= 0.98 * len(some)

@@ -40,7 +40,7 @@ class Gate:
         reason: of its rejects.
         order: a pair has the reason of the first gate that it does not pass, among those that look at one pair at a
             time, then among those that look at all.
-        options: what a build may be told of it; the first one switches it.
+        options: what a build may be told of it; the first one switches it, and so does any that names a file.
         note: of its record in quality.json, what the card says of it below the table; None, or "", for nothing.
     """
 
@@ -55,10 +55,11 @@ class Gate:
 
     def switch(self, values: Mapping[str, Any]) -> str:
         """One of `SWITCHES`, by the values of a build's options."""
-        value = values[self.options[0].name]
         if self.options[0].choices == SWITCHES:
-            return value
-        return "reject" if value else "off"
+            return values[self.options[0].name]
+        # A file that an option names is to be looked at.
+        switches = (one for one in self.options if one is self.options[0] or one.read)
+        return "reject" if any(values[one.name] for one in switches) else "off"
 
 
 class Watch:

@@ -1,0 +1,144 @@
+"""What a screener is worth: repeats that `komep screen` shows to a model and that the model names, and what it accuses besides.
+
+    python -m benchmarks.screening FOLDER                           with the replies that are kept here
+    python -m benchmarks.screening FOLDER --config pipeline.yaml    ask the `screener` of that file
+
+FOLDER has KorMedMCQA as `benchmarks.real_leaks` names it (`kormedmcqa/SUBJECT/{test,valid}.csv`, and for the training questions
+`gemini_replies` and `kormedmcqa/{doctor,pharm}/train.csv`); nothing of it is in this project. The items are the 1,059 questions
+of validation. The texts, without their options, are the test questions and, where they are there, the training ones; of the
+latter the half 1 of `real_leaks.half`. `screened_pairs.csv` has the labels of two readers for pairs of a text and an item, by
+row (`same`, `words`, `varied`, `other`: docs/contamination.md); a repeat is one for both. `screener_replies.csv` has which
+items a large language model named, for each text that it was asked about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmarks.leaks import rate
+from benchmarks.real_leaks import SUBJECTS, TRAINING, half, korean_questions, table, training_questions
+from komep_dataset.config.config import Config, load_config
+from komep_dataset.errors import KomepError
+from komep_dataset.gates.contamination import THRESHOLD
+from komep_dataset.gates.trial.screened import Screened
+from komep_dataset.inference.ask import ask
+from komep_dataset.inference.servers import local_servers
+from komep_dataset.pipeline.screening import Asked, Look, looks_of, parse_numbers
+
+HERE = Path(__file__).parent
+REPEAT = {"same", "words"}
+GROUPS = ("nearly the same words", "other words", "about the same", "something else", "not read")
+# Of a config without an endpoint, which nobody asks.
+NOBODY = {"endpoint": "http://127.0.0.1:9/v1", "model": "nobody"}
+
+
+def texts_of(folder: Path) -> dict[str, str]:
+    """Questions without their options, by their place."""
+    found = {
+        f"{subject}/test {row}": one["question"]
+        for subject in SUBJECTS
+        for row, one in enumerate(table(folder / f"kormedmcqa/{subject}/test.csv"), 1)
+    }
+    if all((folder / path).is_file() for path in TRAINING):
+        asked = [one for one in korean_questions(folder) if "gemini" in one["id"]] + training_questions(
+            folder
+        )
+        found |= {one["id"]: one["question"] for one in asked if half(one["question"]) == 1}
+    return found
+
+
+def place(row: Screened) -> str:
+    return f"{row.split.removesuffix('/valid')}/valid {row.item}"
+
+
+def group(labels: list[set[str]]) -> str:
+    """Of the labels of each pair of a text by both readers."""
+    if any(one == {"same"} for one in labels):
+        return GROUPS[0]
+    if any(one <= REPEAT for one in labels):
+        return GROUPS[1]
+    return GROUPS[2] if any("varied" in one or one & REPEAT for one in labels) else GROUPS[3]
+
+
+def named_by(looks: Mapping[str, Look], config: Config, work: Path) -> dict[str, set[str]]:
+    """Text -> the items that the screener of a configuration names."""
+    screener = config.judge("screener")
+    with local_servers():
+        replies = ask({id: look.body(screener) for id, look in looks.items()}, screener, work, label="screen")
+    found = {}
+    for id, look in looks.items():
+        numbers = parse_numbers(replies[id].text, len(look.rows)) or ()
+        found[id] = {place(look.rows[number - 1]) for number in numbers}
+    return found
+
+
+def measured(folder: Path, config: Config | None) -> Iterator[str]:
+    """Lines of Markdown: for each material and group the texts, in how many the repeated item is shown, the screener names it or
+    any, and rule 4 alone would reject the text."""
+    texts = texts_of(folder)
+    kept = {
+        one["text"]: {*filter(None, one["named"].split("; "))} for one in table(HERE / "screener_replies.csv")
+    }
+    read: dict[str, dict[str, set[str]]] = defaultdict(dict)
+    for one in table(HERE / "screened_pairs.csv"):
+        if one["second_reader"]:
+            read[one["text"]][one["item"]] = {one["first_reader"], one["second_reader"]}
+    with tempfile.TemporaryDirectory() as work:
+        for subject in SUBJECTS:
+            (Path(work) / f"{subject}.csv").symlink_to((folder / f"kormedmcqa/{subject}/valid.csv").resolve())
+        items = load_config({"selection": {"decontaminate": {"valid": work}}, "screener": NOBODY})
+        looks, copies = looks_of([Asked(id, text, None) for id, text in texts.items()], items)
+        by_text = {look.question.question_id: look for look in looks}
+        copied = {one.question_id: {place(one)} for one in copies}
+        of_kept = {id: by_text[id] for id in kept if id in by_text}
+        named = kept if config is None else named_by(of_kept, config, config.work / "screening")
+    for material in ("test", "train"):
+        own = [
+            id for id in texts if (("/test " in id) == (material == "test")) and (id in named or id in copied)
+        ]
+        if not own:
+            yield f"\nnot measured: {material}, as {folder} lacks {', '.join(TRAINING)}"
+            continue
+        yield f"\n{material} questions against those of validation\n"
+        yield "| | n | item shown | item named | any named | rule 4 alone |\n|---|---:|---:|---:|---:|---:|"
+        groups: dict[str, list[str]] = {name: [] for name in GROUPS}
+        for id in own:
+            groups[group(list(read[id].values())) if id in read else GROUPS[-1]].append(id)
+        for name, ids in groups.items():
+            again = {id: {item for item, labels in read[id].items() if labels <= REPEAT} for id in ids}
+            shown = {
+                id: {place(row) for row in by_text[id].rows} if id in by_text else copied[id] for id in ids
+            }
+            said = {id: copied.get(id) or named[id] for id in ids}
+            shares = [
+                max((row.share or 0.0) for row in by_text[id].rows) if id in by_text else 1.0 for id in ids
+            ]
+            cells = [rate([bool(again[id] & found[id]) for id in ids], 1) for found in (shown, said)]
+            cells = cells if name in GROUPS[:2] else ["", ""]
+            cells += [rate([bool(said[id]) for id in ids], 1), rate(shares, THRESHOLD)]
+            yield f"| {name} | {len(ids)} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="folder of real texts")
+    parser.add_argument("--config", type=Path, help="pipeline.yaml with a `screener`, which is asked")
+    given = parser.parse_args()
+    needed = [
+        given.folder / f"kormedmcqa/{one}/{split}.csv" for one in SUBJECTS for split in ("test", "valid")
+    ]
+    if missing := [str(path) for path in needed if not path.is_file()]:
+        parser.error(f"no {', '.join(missing)}")
+    try:
+        for line in measured(given.folder, given.config and load_config(given.config)):
+            print(line, flush=True)
+    except KomepError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What `komep screen` found, as a file that a build reads."""
+
+import json
+
+import pytest
+
+from komep_dataset.errors import KomepError
+from komep_dataset.gates.contamination import names_a_screening
+from komep_dataset.gates.trial.screened import Screened, Screening, read_screened
+
+HEAD = "question_id,benchmark,split,item,verdict"
+
+
+def test_a_sheet_that_somebody_filled_in_is_read(tmp_path):
+    (tmp_path / "s.csv").write_text(
+        f"{HEAD}\na1,exam,test,3,참\na1,exam,test,1,FALSE\nb2,exam,test,9,unknown\n"
+    )
+    [found] = read_screened(tmp_path / "s.csv")
+    assert (found.looked, found.screeners, found.excused) == (2, (), {("a1", "exam", "test", 1)})
+    assert str(found.again["a1"]) == "exam, test row 3: the question asks it again"
+    assert found.record() == {"file": "s.csv", "looked": 2, "screeners": [], "again": ["a1"]}
+
+
+def test_every_bad_row_is_named(tmp_path):
+    good = {"question_id": "a", "benchmark": "exam", "split": "test", "item": 1, "verdict": "true"}
+    rows = [good, good | {"verdict": "maybe"}, good | {"item": "x"}, {"question_id": "b"}]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(KomepError) as error:
+        read_screened(tmp_path / "s.jsonl")
+    told = str(error.value)
+    assert [line for line in (2, 3, 4) if f"s.jsonl:{line}:" in told] == [
+        2,
+        3,
+        4,
+    ] and "s.jsonl:1:" not in told
+    assert 'unknown verdict "maybe"; give one of true, false, unknown' in told
+
+
+def test_the_item_that_is_most_alike_is_the_evidence_and_no_row_order_changes_it():
+    rows = [
+        Screened("a", "exam", "test", 5, "true", None, "m"),
+        Screened("a", "exam", "test", 7, "true", 0.4, "m"),
+        Screened("a", "exam", "test", 8, "false", 0.5, "m"),
+    ]
+    one, other = Screening.of("f", rows), Screening.of("f", rows[::-1])
+    assert one == other and one.again["a"].item == 7
+    assert str(one.again["a"]) == (
+        "exam, test row 7: m says that the question asks it again; 0.40 of the n-grams in common"
+    )
+
+
+@pytest.mark.parametrize(
+    "given, ok", [("s.csv", True), ([], True), ([{"again": []}], True), ("", False), (3, False)]
+)
+def test_what_the_option_takes(given, ok):
+    assert names_a_screening(given) is ok
